@@ -1,0 +1,16 @@
+//! What every other crate shares: schemas, row types, exact decimals and the kinds of error.
+//!
+//! No I/O, no clock, no threads.
+
+pub mod column_type;
+pub mod datasets;
+pub mod decimal;
+pub mod error;
+pub mod row;
+pub mod schema;
+
+pub use column_type::{ColumnType, Fixed, Key};
+pub use decimal::Decimal;
+pub use error::ErrorKind;
+pub use row::{Code, Row, RowSink};
+pub use schema::{Column, Fingerprint, Schema};

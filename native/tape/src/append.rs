@@ -1,0 +1,321 @@
+//! Appending Arrow data to a tape.
+//!
+//! Columns are matched by name and must have the tape's types; the only conversions are between
+//! representations of the same values (text layouts, dictionaries, offset widths). Everything is
+//! checked before the first byte is stored.
+
+use std::collections::HashMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch, make_array};
+use arrow_buffer::{ArrowNativeType, NullBuffer};
+use arrow_schema::DataType;
+use rustonite_core::schema::arrow_type;
+use rustonite_core::{Column, ColumnType};
+
+use crate::error::{Result, TapeError};
+use crate::layout::item_width;
+use crate::writer::Writer;
+
+/// One column of an append, in the shape the tape stores.
+struct Source {
+    nulls: Option<NullBuffer>,
+    values: Values,
+}
+
+enum Values {
+    /// Constant-width values, back to back.
+    Fixed(arrow_buffer::Buffer),
+    /// Codes of the tape's own dictionary.
+    Codes(Vec<i64>),
+    /// Offsets in items, one more than rows, and the bytes they lead into.
+    Varying { offsets: Vec<i32>, bytes: arrow_buffer::Buffer },
+    /// The append has no such column, and the tape's may be null.
+    Missing,
+}
+
+impl Writer {
+    /// Appends the rows of a batch and makes them visible together with pending ones.
+    ///
+    /// Up to the rows that one segment holds, the append is atomic: readers see all of it or
+    /// nothing. A larger one becomes visible segment by segment.
+    ///
+    /// # Errors
+    /// A column that is missing, unknown, of another type, or null where it may not be; a text that
+    /// is too long or not in its vocabulary: nothing is appended then. Or a rotation that failed:
+    /// then the rows before it are appended, as [`Writer::rows`] tells.
+    pub fn append(&mut self, batch: &RecordBatch) -> Result<()> {
+        let sources = self.sources(batch)?;
+        let mut from = 0;
+        while from < batch.num_rows() {
+            let left = batch.num_rows() - from;
+            let mut count = self.rows_that_fit(&sources, from, left);
+            let atomic = left <= self.segment_rows();
+            if count < left && (atomic || count == 0) && self.rows_in_segment() > 0 {
+                // A new segment takes all of it in one commit, or at least some.
+                self.make_space()?;
+                count = self.rows_that_fit(&sources, from, left);
+            }
+            if count == 0 {
+                return Err(self.too_large(&sources, from));
+            }
+            self.store(&sources, from, count);
+            from += count;
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    fn sources(&mut self, batch: &RecordBatch) -> Result<Vec<Source>> {
+        let tape = std::sync::Arc::clone(self.schema());
+        let given = batch.schema();
+        for field in given.fields() {
+            if tape.index_of(field.name()).is_none() {
+                let names: Vec<_> = tape.columns().iter().map(|c| c.name.as_str()).collect();
+                let expected = format!("only columns of the tape: {}", names.join(", "));
+                return Err(TapeError::value(field.name(), None, "an unknown column", expected));
+            }
+        }
+        let columns = tape.columns().iter().enumerate();
+        columns
+            .map(|(position, column)| match batch.column_by_name(&column.name) {
+                Some(array) => self.source(position, column, array),
+                None if column.nullable => {
+                    let nulls = Some(NullBuffer::new_null(batch.num_rows()));
+                    Ok(Source { nulls, values: Values::Missing })
+                }
+                None => Err(TapeError::value(&column.name, None, "no such column", column.kind)),
+            })
+            .collect()
+    }
+
+    fn source(&mut self, position: usize, column: &Column, array: &ArrayRef) -> Result<Source> {
+        let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+        if let Some(nulls) = &nulls
+            && !column.nullable
+        {
+            let row = (0..nulls.len()).find(|&row| nulls.is_null(row));
+            return Err(TapeError::value(&column.name, row, "null", "a value"));
+        }
+        let values = match column.kind {
+            ColumnType::Fixed(fixed) => {
+                check_type(column, array)?;
+                let data = array.to_data();
+                let (width, start) = (fixed.width(), array.offset());
+                Values::Fixed(
+                    data.buffers()[0].slice_with_length(start * width, array.len() * width),
+                )
+            }
+            ColumnType::Dictionary(_) => Values::Codes(self.codes_of(position, column, array)?),
+            ColumnType::Utf8 | ColumnType::Binary => varying_bytes(column, array)?,
+            ColumnType::List(_) => varying_list(column, array)?,
+        };
+        if let Values::Varying { offsets, .. } = &values {
+            self.check_lengths(position, column, offsets)?;
+        }
+        Ok(Source { nulls, values })
+    }
+
+    /// Interns the texts of a column, each distinct one once if the array is a dictionary.
+    fn codes_of(&mut self, position: usize, column: &Column, array: &ArrayRef) -> Result<Vec<i64>> {
+        if let DataType::Dictionary(..) = array.data_type() {
+            let dictionary = array.as_any_dictionary();
+            let keys = dictionary.normalized_keys();
+            let texts = texts_of(column, dictionary.values())?;
+            let mut codes: Vec<Option<i64>> = vec![None; texts.len()];
+            return (keys.iter().enumerate())
+                .map(|(row, &key)| {
+                    if array.is_null(row) {
+                        return Ok(0);
+                    }
+                    if let Some(code) = codes[key] {
+                        return Ok(code);
+                    }
+                    let text = texts[key].unwrap_or_default();
+                    let code = self.intern(position, text).map_err(|e| located(e, row))?;
+                    codes[key] = Some(code);
+                    Ok(code)
+                })
+                .collect();
+        }
+        let mut seen: HashMap<&str, i64> = HashMap::new();
+        let texts = texts_of(column, array)?;
+        (texts.iter().enumerate())
+            .map(|(row, text)| {
+                let Some(text) = text else { return Ok(0) };
+                if let Some(&code) = seen.get(text) {
+                    return Ok(code);
+                }
+                let code = self.intern(position, text).map_err(|error| located(error, row))?;
+                seen.insert(text, code);
+                Ok(code)
+            })
+            .collect()
+    }
+
+    /// A value that no segment could hold is refused before anything is stored.
+    fn check_lengths(&self, position: usize, column: &Column, offsets: &[i32]) -> Result<()> {
+        let room = self.items_max(position);
+        let long = offsets.windows(2).position(|pair| (pair[1] - pair[0]) as usize > room);
+        let Some(row) = long else { return Ok(()) };
+        let found = format!("a value of {} items", offsets[row + 1] - offsets[row]);
+        let expected = format!("at most {room}, what a whole segment of this tape holds");
+        Err(TapeError::value(&column.name, Some(row), found, expected))
+    }
+
+    /// How many of the `left` rows from `from` on fit into the open segment.
+    fn rows_that_fit(&mut self, sources: &[Source], from: usize, left: usize) -> usize {
+        let capacity = self.segment_rows();
+        let (columns, row) = self.parts();
+        let mut count = left.min(capacity - row);
+        for (column, source) in columns.iter().zip(sources) {
+            if let Values::Varying { offsets, .. } = &source.values {
+                let start = offsets[from];
+                let room = column.items_left();
+                let ends = &offsets[from + 1..=from + count];
+                count = ends.partition_point(|&end| (end - start) as usize <= room);
+            }
+        }
+        count
+    }
+
+    fn store(&mut self, sources: &[Source], from: usize, count: usize) {
+        let schema = std::sync::Arc::clone(self.schema());
+        let (columns, row) = self.parts();
+        for ((column, source), definition) in columns.iter_mut().zip(sources).zip(schema.columns())
+        {
+            let width = item_width(definition.kind);
+            let nulls = source.nulls.as_ref().map(|nulls| nulls.slice(from, count));
+            column.store_validity(row, count, nulls.as_ref());
+            match &source.values {
+                Values::Fixed(bytes) => {
+                    let range = from * width..(from + count) * width;
+                    column.store_fixed_rows(row, count, &bytes[range]);
+                }
+                Values::Codes(codes) => column.store_codes(row, &codes[from..from + count]),
+                Values::Varying { offsets, bytes } => {
+                    let offsets = &offsets[from..=from + count];
+                    let range = offsets[0] as usize * width..offsets[count] as usize * width;
+                    column.store_varying_rows(row, offsets, &bytes[range]);
+                }
+                Values::Missing if column.is_varying() => {
+                    column.store_varying_rows(row, &vec![0; count + 1], &[]);
+                }
+                Values::Missing => column.store_fixed_rows(row, count, &vec![0; count * width]),
+            }
+        }
+        self.advance(count);
+    }
+
+    fn too_large(&self, sources: &[Source], row: usize) -> TapeError {
+        let varying = (sources.iter().zip(self.schema().columns()))
+            .find(|(source, _)| matches!(source.values, Values::Varying { .. }));
+        let column = varying.map_or("?", |(_, column)| &column.name);
+        TapeError::value(column, Some(row), "a value", "one that fits in a segment of this tape")
+    }
+}
+
+/// Adds the row to an error about a value.
+fn located(error: TapeError, at: usize) -> TapeError {
+    match error {
+        TapeError::Value { column, row: None, found, expected } => {
+            TapeError::Value { column, row: Some(at), found, expected }
+        }
+        other => other,
+    }
+}
+
+fn check_type(column: &Column, array: &ArrayRef) -> Result<()> {
+    let expected = arrow_type(column.kind);
+    if *array.data_type() == expected {
+        return Ok(());
+    }
+    Err(wrong_type(column, array))
+}
+
+fn wrong_type(column: &Column, array: &ArrayRef) -> TapeError {
+    let expected = arrow_type(column.kind).to_string();
+    TapeError::value(&column.name, None, format!("type {}", array.data_type()), expected)
+}
+
+fn texts_of<'a>(column: &Column, array: &'a ArrayRef) -> Result<Vec<Option<&'a str>>> {
+    match array.data_type() {
+        DataType::Utf8 => Ok(array.as_string::<i32>().iter().collect()),
+        DataType::LargeUtf8 => Ok(array.as_string::<i64>().iter().collect()),
+        DataType::Utf8View => Ok(array.as_string_view().iter().collect()),
+        DataType::Null => Ok(vec![None; array.len()]),
+        _ => Err(wrong_type(column, array)),
+    }
+}
+
+fn varying_bytes(column: &Column, array: &ArrayRef) -> Result<Values> {
+    let text = column.kind == ColumnType::Utf8;
+    match (text, array.data_type()) {
+        (true, DataType::Utf8) => {
+            let array = array.as_string::<i32>();
+            Ok(sliced(array.value_offsets(), array.values(), 1))
+        }
+        (false, DataType::Binary) => {
+            let array = array.as_binary::<i32>();
+            Ok(sliced(array.value_offsets(), array.values(), 1))
+        }
+        (true, _) => {
+            let texts = texts_of(column, array)?;
+            gathered(column, texts.iter().map(|text| text.map(str::as_bytes)))
+        }
+        (false, DataType::LargeBinary) => gathered(column, array.as_binary::<i64>().iter()),
+        (false, DataType::BinaryView) => gathered(column, array.as_binary_view().iter()),
+        (false, _) => Err(wrong_type(column, array)),
+    }
+}
+
+/// Offsets that start at zero and the bytes they cover.
+fn sliced(offsets: &[i32], bytes: &arrow_buffer::Buffer, width: usize) -> Values {
+    let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
+    let offsets = offsets.iter().map(|offset| offset - first).collect();
+    let (start, len) = (first.as_usize() * width, (last - first).as_usize() * width);
+    Values::Varying { offsets, bytes: bytes.slice_with_length(start, len) }
+}
+
+fn gathered<'a>(column: &Column, values: impl Iterator<Item = Option<&'a [u8]>>) -> Result<Values> {
+    let mut bytes = Vec::new();
+    let mut offsets = vec![0];
+    for value in values {
+        bytes.extend_from_slice(value.unwrap_or_default());
+        let end = i32::try_from(bytes.len()).map_err(|_| {
+            TapeError::value(&column.name, None, "over 2 GiB in one append", "smaller appends")
+        })?;
+        offsets.push(end);
+    }
+    Ok(Values::Varying { offsets, bytes: bytes.into() })
+}
+
+fn varying_list(column: &Column, array: &ArrayRef) -> Result<Values> {
+    let ColumnType::List(item) = column.kind else { return Err(wrong_type(column, array)) };
+    let (offsets, items): (Vec<i32>, ArrayRef) = match array.data_type() {
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            (list.value_offsets().to_vec(), list.values().clone())
+        }
+        DataType::LargeList(_) => {
+            let list = array.as_list::<i64>();
+            let small = list.value_offsets().iter().map(|&offset| i32::try_from(offset));
+            let offsets = small.collect::<Result<_, _>>().map_err(|_| wrong_type(column, array))?;
+            (offsets, list.values().clone())
+        }
+        _ => return Err(wrong_type(column, array)),
+    };
+    if *items.data_type() != arrow_type(ColumnType::Fixed(item)) {
+        return Err(wrong_type(column, array));
+    }
+    let (start, end) = (offsets[0].as_usize(), offsets[offsets.len() - 1].as_usize());
+    let items = make_array(items.slice(start, end - start).to_data());
+    if items.null_count() > 0 {
+        return Err(TapeError::value(&column.name, None, "null inside a list", "a value"));
+    }
+    let width = item.width();
+    let first = offsets[0];
+    let bytes =
+        items.to_data().buffers()[0].slice_with_length(items.offset() * width, items.len() * width);
+    Ok(Values::Varying { offsets: offsets.iter().map(|offset| offset - first).collect(), bytes })
+}
