@@ -1,1 +1,34 @@
-//! x
+//! The extension module `rustonite_data._native`: conversions between Python and the crates below,
+//! and nothing else. Users meet its classes through the package `rustonite_data`.
+
+use pyo3::prelude::*;
+
+mod batch;
+mod capsule;
+mod columns;
+mod decimal;
+mod error;
+mod reader;
+mod report;
+mod schema;
+mod writer;
+
+/// Native half of rustonite_data; use the package instead.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::batch::{Batch, Gap, Rows};
+    #[pymodule_export]
+    use crate::decimal::{decimal_parts, decimal_text, decimal_ticks, decimal_to_float};
+    #[pymodule_export]
+    use crate::reader::{MergedReader, TapeReader};
+    #[pymodule_export]
+    use crate::report::{advance_consumer, consumers, describe_tape, forget_consumer, verify_tape};
+    #[pymodule_export]
+    use crate::schema::{Column, Schema, embedded_schemas};
+    #[pymodule_export]
+    use crate::writer::TapeWriter;
+
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

@@ -58,6 +58,11 @@ impl Batch {
         self.start
     }
 
+    /// Whether what was exported of one batch's whole segment is valid for the other batch, too.
+    pub fn shares_memory_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.segment, &other.segment) && Arc::ptr_eq(&self.texts, &other.texts)
+    }
+
     /// Address range of the segment in this process, to show that arrays point into it.
     pub fn address_range(&self) -> std::ops::Range<usize> {
         let start = self.segment.map().at(0).as_ptr() as usize;

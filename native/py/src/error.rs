@@ -1,0 +1,46 @@
+//! Rust errors as the exception classes of `rustonite_data.errors`, one class per kind.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyModule;
+use rustonite_core::ErrorKind;
+use rustonite_tape::TapeError;
+
+/// An exception of a kind.
+pub(crate) fn raise(kind: ErrorKind, message: String) -> PyErr {
+    static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    Python::attach(|py| {
+        let errors = ERRORS.get_or_try_init(py, || {
+            PyModule::import(py, "rustonite_data.errors").map(Bound::unbind)
+        });
+        let made =
+            errors.and_then(|errors| errors.bind(py).getattr(kind.name())?.call1((message,)));
+        made.map_or_else(|error| error, PyErr::from_value)
+    })
+}
+
+/// An exception for wrong input.
+pub(crate) fn invalid(message: impl Into<String>) -> PyErr {
+    raise(ErrorKind::Invalid, message.into())
+}
+
+pub(crate) fn from_tape(error: &TapeError) -> PyErr {
+    raise(error.kind(), error.to_string())
+}
+
+/// Runs Rust code so that neither its errors nor its panics cross the border as they are.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, TapeError>) -> PyResult<T> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| from_tape(&error)),
+        Err(panic) => Err(raise(ErrorKind::Internal, describe(panic.as_ref()))),
+    }
+}
+
+fn describe(panic: &(dyn Any + Send)) -> String {
+    let text = (panic.downcast_ref::<String>().map(String::as_str))
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("a bug in rustonite, please report it: {}", text.unwrap_or("panic without a text"))
+}
