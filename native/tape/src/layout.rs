@@ -110,8 +110,8 @@ impl Layout {
                 value_bytes(column.kind, varying_bytes) + offset + usize::from(column.nullable)
             })
             .sum();
-        let wanted = rows_max.unwrap_or(usize::MAX).max(64).next_multiple_of(64);
-        let rows = (segment_bytes / bytes_per_row / 64 * 64).min(wanted).min(ROWS_MAX);
+        let wanted = rows_max.unwrap_or(ROWS_MAX).clamp(64, ROWS_MAX).next_multiple_of(64);
+        let rows = (segment_bytes / bytes_per_row / 64 * 64).min(wanted);
         if rows < 64 {
             return Err(TapeError::Setting {
                 name: "segment_bytes",

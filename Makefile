@@ -1,0 +1,64 @@
+# Everything sets itself up: `make demo` and `make test` work on a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GROUPS := --group test
+.DEFAULT_GOAL := help
+
+RUST_SOURCES := $(shell find native schemas -name '*.rs' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
+PACKAGES := $(VENV)/.packages
+
+.PHONY: help demo test test-rust test-python lint bench docs clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(PACKAGES): constraints.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt maturin $(GROUPS) --group lint --group bench
+	@touch $@
+
+# The extension for tests: quick to build. `bench` and `demo` use the release build.
+$(VENV)/.extension: $(PACKAGES) $(RUST_SOURCES)
+	@$(BIN)/maturin develop --quiet --profile $(PROFILE)
+	@echo $(PROFILE) > $@
+
+PROFILE ?= dev-fast
+ifneq ($(PROFILE),$(shell cat $(VENV)/.extension 2>/dev/null))
+.PHONY: $(VENV)/.extension
+endif
+
+demo: PROFILE = release
+demo: ## A writer, a reader and two query engines on one tape
+	@$(MAKE) --no-print-directory PROFILE=release $(VENV)/.extension
+	@$(BIN)/python -m rustonite_data.demo
+
+test: test-rust test-python ## All tests
+
+test-rust:
+	cargo test --quiet --locked --profile dev-fast -p rustonite-core -p rustonite-tape
+	RUSTFLAGS="--cfg loom" cargo test --quiet --locked --release --target-dir target/loom \
+		-p rustonite-tape --test publish_loom
+
+test-python: $(VENV)/.extension
+	$(BIN)/python -m pytest --quiet
+
+lint: $(VENV)/.extension ## Formatters, linters and type checkers; nothing is changed
+	cargo fmt --all --check
+	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest rustonite_data._native
+
+bench: ## Every figure, peers beside ours
+	@$(MAKE) --no-print-directory PROFILE=release $(VENV)/.extension
+	cargo build --quiet --locked --release -p rustonite-benches
+	$(BIN)/python benches/run.py
+
+docs: $(VENV)/.extension ## Pages that are made from the code
+	$(BIN)/python -m rustonite_data.schemas > docs/reference/schemas.md
+
+clean: ## Remove what was built
+	rm -rf $(VENV) target
