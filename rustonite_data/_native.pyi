@@ -2,6 +2,29 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, final
 
+__all__ = [
+    "VERSION",
+    "Batch",
+    "Column",
+    "Gap",
+    "MergedReader",
+    "Rows",
+    "Schema",
+    "TapeReader",
+    "TapeWriter",
+    "advance_consumer",
+    "consumers",
+    "decimal_parts",
+    "decimal_text",
+    "decimal_ticks",
+    "decimal_to_float",
+    "describe_tape",
+    "embedded_schemas",
+    "error_kinds",
+    "forget_consumer",
+    "verify_tape",
+]
+
 VERSION: Final[str]
 
 @final
@@ -65,9 +88,12 @@ class Batch:
     def schema(self) -> Schema: ...
     def arrow(self) -> Any: ...
     def pl(self) -> Any: ...
+    def to_pylist(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]: ...
     def slice(self, offset: int, length: int) -> Batch: ...
     def __arrow_c_schema__(self) -> object: ...
-    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+    def __arrow_c_array__(
+        self, requested_schema: object | None = None
+    ) -> tuple[object, object]: ...
 
 @final
 class Gap:
@@ -143,6 +169,7 @@ class TapeWriter:
     def schema(self) -> Schema: ...
 
 def embedded_schemas() -> list[Schema]: ...
+def error_kinds() -> list[tuple[str, bool]]: ...
 def decimal_parts(text: str) -> tuple[int, int]: ...
 def decimal_text(mantissa: int, exponent: int) -> str: ...
 def decimal_to_float(text: str) -> tuple[float, bool]: ...

@@ -364,7 +364,8 @@ impl DatasetFile {
     fn generate(&self, out: &mut String) {
         let name = camel(&self.dataset);
         let lifetime = self.column.iter().any(|column| column.rust_type().starts_with('&'));
-        let (generics, anonymous) = if lifetime { ("<'a>", "<'_>") } else { ("", "") };
+        let (generics, anonymous, forever) =
+            if lifetime { ("<'a>", "<'_>", "<'static>") } else { ("", "", "") };
         let fields: String = (self.column.iter())
             .map(|column| {
                 let kind = column.rust_type();
@@ -386,6 +387,8 @@ pub struct {name}{generics} {{
 {fields}}}
 
 impl Row for {name}{anonymous} {{
+    type Static = {name}{forever};
+
     const COLUMNS: usize = {count};
 
     fn schema() -> &'static Arc<Schema> {{

@@ -70,6 +70,9 @@ pub trait RowSink {
 
 /// A row of one dataset. Implemented by the types in [`crate::datasets`].
 pub trait Row {
+    /// This row type with its texts borrowed for ever: names the type whatever its lifetime.
+    type Static: Row;
+
     /// How many columns the dataset has.
     const COLUMNS: usize;
 

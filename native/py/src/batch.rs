@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::{RecordBatch, RecordBatchIterator};
 use arrow_schema::{ArrowError, SchemaRef};
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyTuple};
+use pyo3::types::{PyCapsule, PyList, PyTuple};
 use rustonite_tape::{ArrowArray, export_segment};
 
 use crate::capsule::{export_array, export_schema, export_stream};
@@ -121,6 +121,17 @@ impl Batch {
     /// texts and dictionaries and makes copies of those.
     fn pl(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
         Ok(slf.py().import("polars")?.call_method1("DataFrame", (slf,))?.unbind())
+    }
+
+    /// The rows as dicts of plain Python values, for all columns or some; needs no other package.
+    /// Times are nanoseconds and dates are days since 1970-01-01, both whole numbers.
+    #[pyo3(signature = (columns = None))]
+    fn to_pylist<'py>(
+        &self,
+        py: Python<'py>,
+        columns: Option<Vec<String>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        crate::values::rows(py, &self.batch, columns.as_deref())
     }
 
     /// Some of the rows.

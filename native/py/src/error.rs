@@ -22,6 +22,12 @@ pub(crate) fn raise(kind: ErrorKind, message: String) -> PyErr {
     })
 }
 
+/// Every kind of error and whether the same call may succeed later.
+#[pyfunction]
+pub(crate) fn error_kinds() -> Vec<(&'static str, bool)> {
+    ErrorKind::ALL.iter().map(|kind| (kind.name(), kind.retryable())).collect()
+}
+
 /// An exception for wrong input.
 pub(crate) fn invalid(message: impl Into<String>) -> PyErr {
     raise(ErrorKind::Invalid, message.into())

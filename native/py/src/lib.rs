@@ -11,6 +11,7 @@ mod error;
 mod reader;
 mod report;
 mod schema;
+mod values;
 mod writer;
 
 /// Native half of rustonite_data; use the package instead.
@@ -20,6 +21,8 @@ mod _native {
     use crate::batch::{Batch, Gap, Rows};
     #[pymodule_export]
     use crate::decimal::{decimal_parts, decimal_text, decimal_ticks, decimal_to_float};
+    #[pymodule_export]
+    use crate::error::error_kinds;
     #[pymodule_export]
     use crate::reader::{MergedReader, TapeReader};
     #[pymodule_export]

@@ -13,7 +13,7 @@ use crate::error::{guarded, invalid, raise};
 use crate::schema::Schema;
 
 /// How long a wait may go without looking for Ctrl-C.
-const SIGNALS_EVERY: Duration = Duration::from_millis(50);
+pub(crate) const SIGNALS_EVERY: Duration = Duration::from_millis(50);
 
 /// Refuses to work in a forked child: locks, threads and positions belong to the parent.
 pub(crate) fn check_process(pid: u32, what: &str) -> PyResult<()> {
@@ -125,17 +125,14 @@ impl TapeReader {
         let mut guard = lock(py, &self.reader);
         let reader = &mut *guard;
         let (mut batches, mut gaps) = (Vec::new(), Vec::new());
-        py.detach(|| {
-            guarded(|| {
-                loop {
-                    match reader.poll(usize::MAX)? {
-                        Polled::Rows(batch) => batches.push(batch),
-                        Polled::Gap(gap) => gaps.push(gap.into()),
-                        Polled::Empty => return Ok(()),
-                    }
-                }
-            })
-        })?;
+        loop {
+            match py.detach(|| guarded(|| reader.poll(usize::MAX)))? {
+                Polled::Rows(batch) => batches.push(batch),
+                Polled::Gap(gap) => gaps.push(gap.into()),
+                Polled::Empty => break,
+            }
+            py.check_signals()?;
+        }
         let (schema, shared) = (Arc::clone(&self.schema), Arc::clone(&self.shared));
         Ok(Rows { batches, gaps, schema, shared })
     }

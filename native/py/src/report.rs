@@ -1,12 +1,15 @@
 //! What is known of a tape, as plain Python values.
 
 use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use rustonite_tape::{Durability, SegmentReport, TapeReport};
+use rustonite_core::ErrorKind;
+use rustonite_tape::{Durability, SegmentReport, TapeError, TapeReport};
 
-use crate::error::guarded;
+use crate::error::{guarded, raise};
+use crate::reader::SIGNALS_EVERY;
 
 /// Describes a tape from its headers.
 #[pyfunction]
@@ -18,8 +21,28 @@ pub(crate) fn describe_tape(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_,
 /// Reads and checks a whole tape.
 #[pyfunction]
 pub(crate) fn verify_tape(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>> {
-    let report = py.detach(|| guarded(|| rustonite_tape::verify(&path)))?;
+    let report = interruptible(py, move || rustonite_tape::verify(&path))?;
     tape(py, &report)
+}
+
+/// Runs work that only reads in a thread of its own, so that Ctrl-C need not wait for its end.
+fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, TapeError> + Send + 'static,
+) -> PyResult<T> {
+    let (answer, mut done) = channel();
+    std::thread::spawn(move || answer.send(guarded(work)));
+    loop {
+        // By a mutable reference, because a receiver cannot be shared between threads.
+        let waiting = &mut done;
+        match py.detach(move || waiting.recv_timeout(SIGNALS_EVERY)) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(raise(ErrorKind::Internal, "a thread ended early".to_owned()));
+            }
+        }
+    }
 }
 
 fn tape<'py>(py: Python<'py>, report: &TapeReport) -> PyResult<Bound<'py, PyDict>> {
@@ -44,6 +67,7 @@ fn tape<'py>(py: Python<'py>, report: &TapeReport) -> PyResult<Bound<'py, PyDict
     dict.set_item("next_row", report.next_row())?;
     dict.set_item("bytes", report.segments.iter().map(|segment| segment.bytes).sum::<u64>())?;
     dict.set_item("has_writer", report.has_writer)?;
+    dict.set_item("in_memory", report.in_memory)?;
     dict.set_item("durability", durability.describe())?;
     dict.set_item("settings", settings(py, report)?)?;
     dict.set_item("consumers", cursors)?;

@@ -71,6 +71,15 @@ impl TapeWriter {
     }
 }
 
+impl Drop for TapeWriter {
+    fn drop(&mut self) {
+        if std::process::id() != self.pid {
+            // In a fork: the writer's threads do not exist here, and its files are the parent's.
+            std::mem::forget(Arc::clone(&self.state));
+        }
+    }
+}
+
 /// Seals the open segment if it is due; false once the tape is closed.
 fn tick(state: &Mutex<State>) -> bool {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);

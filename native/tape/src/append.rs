@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, make_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, downcast_dictionary_array, make_array};
 use arrow_buffer::{ArrowNativeType, NullBuffer};
 use arrow_schema::DataType;
 use rustonite_core::schema::arrow_type;
@@ -27,7 +27,7 @@ enum Values {
     /// Constant-width values, back to back.
     Fixed(arrow_buffer::Buffer),
     /// Codes of the tape's own dictionary.
-    Codes(Vec<i64>),
+    Codes(Vec<i32>),
     /// Offsets in items, one more than rows, and the bytes they lead into.
     Varying { offsets: Vec<i32>, bytes: arrow_buffer::Buffer },
     /// The append has no such column, and the tape's may be null.
@@ -106,7 +106,9 @@ impl Writer {
                     data.buffers()[0].slice_with_length(start * width, array.len() * width),
                 )
             }
-            ColumnType::Dictionary(_) => Values::Codes(self.codes_of(position, column, array)?),
+            ColumnType::Dictionary(_) => {
+                Values::Codes(self.codes_of(position, column, array, nulls.as_ref())?)
+            },
             ColumnType::Utf8 | ColumnType::Binary => varying_bytes(column, array)?,
             ColumnType::List(_) => varying_list(column, array)?,
         };
@@ -117,40 +119,66 @@ impl Writer {
     }
 
     /// Interns the texts of a column, each distinct one once if the array is a dictionary.
-    fn codes_of(&mut self, position: usize, column: &Column, array: &ArrayRef) -> Result<Vec<i64>> {
-        if let DataType::Dictionary(..) = array.data_type() {
-            let dictionary = array.as_any_dictionary();
-            let keys = dictionary.normalized_keys();
-            let texts = texts_of(column, dictionary.values())?;
-            let mut codes: Vec<Option<i64>> = vec![None; texts.len()];
-            return (keys.iter().enumerate())
-                .map(|(row, &key)| {
-                    if array.is_null(row) {
-                        return Ok(0);
-                    }
-                    if let Some(code) = codes[key] {
-                        return Ok(code);
-                    }
-                    let text = texts[key].unwrap_or_default();
-                    let code = self.intern(position, text).map_err(|e| located(e, row))?;
-                    codes[key] = Some(code);
-                    Ok(code)
-                })
-                .collect();
+    fn codes_of(
+        &mut self,
+        position: usize,
+        column: &Column,
+        array: &ArrayRef,
+        nulls: Option<&NullBuffer>,
+    ) -> Result<Vec<i32>> {
+        if nulls.is_some_and(|nulls| nulls.null_count() == array.len()) {
+            return Ok(vec![0; array.len()]);
         }
-        let mut seen: HashMap<&str, i64> = HashMap::new();
-        let texts = texts_of(column, array)?;
-        (texts.iter().enumerate())
-            .map(|(row, text)| {
-                let Some(text) = text else { return Ok(0) };
-                if let Some(&code) = seen.get(text) {
-                    return Ok(code);
-                }
-                let code = self.intern(position, text).map_err(|error| located(error, row))?;
-                seen.insert(text, code);
-                Ok(code)
-            })
-            .collect()
+        downcast_dictionary_array! {
+            array => {
+                let texts = texts_of(column, array.values())?;
+                let keys = array.keys().values().iter().map(|key| key.as_usize());
+                self.intern_keys(position, &texts, keys, nulls)
+            }
+            _ => self.intern_texts(position, &texts_of(column, array)?)
+        }
+    }
+
+    fn intern_keys(
+        &mut self,
+        position: usize,
+        texts: &[Option<&str>],
+        keys: impl Iterator<Item = usize>,
+        nulls: Option<&NullBuffer>,
+    ) -> Result<Vec<i32>> {
+        const UNKNOWN: i32 = -1;
+        let mut codes = vec![UNKNOWN; texts.len()];
+        let mut code_of = |(row, key): (usize, usize)| {
+            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                return Ok(0);
+            }
+            if codes[key] == UNKNOWN {
+                let text = texts[key].unwrap_or_default();
+                codes[key] = self.intern_at(position, text, row)?;
+            }
+            Ok(codes[key])
+        };
+        keys.enumerate().map(&mut code_of).collect()
+    }
+
+    fn intern_texts(&mut self, position: usize, texts: &[Option<&str>]) -> Result<Vec<i32>> {
+        let mut seen: HashMap<&str, i32> = HashMap::new();
+        let mut code_of = |(row, text): (usize, &Option<_>)| {
+            let Some(text) = *text else { return Ok(0) };
+            if let Some(&code) = seen.get(text) {
+                return Ok(code);
+            }
+            let code = self.intern_at(position, text, row)?;
+            seen.insert(text, code);
+            Ok(code)
+        };
+        texts.iter().enumerate().map(&mut code_of).collect()
+    }
+
+    fn intern_at(&mut self, position: usize, text: &str, row: usize) -> Result<i32> {
+        let code = self.intern(position, text).map_err(|error| located(error, row))?;
+        // Even the widest codes are 32-bit.
+        Ok(i32::try_from(code).unwrap_or(i32::MAX))
     }
 
     /// A value that no segment could hold is refused before anything is stored.
@@ -198,10 +226,7 @@ impl Writer {
                     let range = offsets[0] as usize * width..offsets[count] as usize * width;
                     column.store_varying_rows(row, offsets, &bytes[range]);
                 }
-                Values::Missing if column.is_varying() => {
-                    column.store_varying_rows(row, &vec![0; count + 1], &[]);
-                }
-                Values::Missing => column.store_fixed_rows(row, count, &vec![0; count * width]),
+                Values::Missing => column.store_nothing(row, count),
             }
         }
         self.advance(count);

@@ -23,6 +23,8 @@ enum Job {
         rows: usize,
         next: Arc<Segment>,
     },
+    /// Delete a segment that nobody needs.
+    Remove(PathBuf),
     /// Make everything committed so far durable, and say so.
     Sync(Sender<Result<()>>),
     Stop,
@@ -141,6 +143,12 @@ impl Background {
         self.prepare();
     }
 
+    /// Deletes a segment file, soon.
+    pub(crate) fn remove(&self, path: PathBuf) {
+        // Fails only if the thread is gone, which `take_spare` reports.
+        let _ = self.jobs.send(Job::Remove(path));
+    }
+
     /// Waits until everything committed is durable.
     pub(crate) fn sync(&self, folder: &std::path::Path) -> Result<()> {
         let gone = || TapeError::Gone { path: folder.to_owned(), what: "the background thread" };
@@ -176,6 +184,7 @@ impl Worker {
             match inbox.recv_timeout(self.pause()) {
                 Ok(Job::Prepare) => self.prepare(),
                 Ok(Job::Sealed { segment, rows, next }) => self.sealed(segment, rows, next),
+                Ok(Job::Remove(path)) => self.remove(&path),
                 Ok(Job::Sync(answer)) => {
                     let _ = answer.send(self.sync());
                 }
@@ -210,7 +219,7 @@ impl Worker {
         let map = map.inspect(|map| {
             // On disk the stores would only fault again after every write-back.
             if self.plan.fsync.is_none() {
-                map.populate_for_writing();
+                map.populate();
             }
         });
         let _ = self.spare_out.send(map);
@@ -223,6 +232,16 @@ impl Worker {
         self.first_row_seen = None;
         if self.plan.fsync.is_some() {
             self.unsynced.push(segment);
+        }
+    }
+
+    fn remove(&self, path: &std::path::Path) {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let removed: Result<()> = Err(error).doing(path, "removing a consumed segment");
+                removed.unwrap_or_else(|error| self.attention.report_failure(error));
+            }
+            _ => {}
         }
     }
 

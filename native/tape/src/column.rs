@@ -142,14 +142,20 @@ impl ColumnCursor {
     }
 
     /// Stores codes, narrowed to the column's width. They were interned, so they fit.
-    pub(crate) fn store_codes(&mut self, row: usize, codes: &[i64]) {
-        for (row, &code) in (row..).zip(codes) {
-            debug_assert!((0..self.codes).contains(&code));
-            match self.width {
-                1 => self.store(row, code as i8),
-                2 => self.store(row, code as i16),
-                _ => self.store(row, code as i32),
-            }
+    pub(crate) fn store_codes(&mut self, row: usize, codes: &[i32]) {
+        let rows = (row..).zip(codes);
+        match self.width {
+            1 => rows.for_each(|(row, &code)| self.store(row, code as i8)),
+            2 => rows.for_each(|(row, &code)| self.store(row, code as i16)),
+            _ => rows.for_each(|(row, &code)| self.store(row, code)),
+        }
+    }
+
+    /// Leaves `count` rows without a value. What lies under a null means nothing, so only the
+    /// offsets have to be right.
+    pub(crate) fn store_nothing(&mut self, row: usize, count: usize) {
+        if self.is_varying() {
+            (row + 1..=row + count).for_each(|entry| self.store_offset(entry, self.end));
         }
     }
 
@@ -262,7 +268,10 @@ impl RowSink for Sink<'_> {
     #[inline]
     fn fixed_or_null<const C: usize, T: FixedValue + Default>(&mut self, value: Option<T>) {
         self.columns[C].set_valid(self.row, value.is_some());
-        self.columns[C].store(self.row, value.unwrap_or_default());
+        // What lies under a null means nothing: whatever is there may stay.
+        if let Some(value) = value {
+            self.columns[C].store(self.row, value);
+        }
     }
 
     #[inline]

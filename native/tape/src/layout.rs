@@ -74,7 +74,7 @@ pub(crate) fn value_bytes(kind: ColumnType, override_bytes: Option<u32>) -> usiz
     match kind {
         ColumnType::Fixed(fixed) => fixed.width(),
         ColumnType::Dictionary(key) => key.fixed().width(),
-        ColumnType::Utf8 => varying(24),
+        ColumnType::Utf8 => varying(16),
         ColumnType::Binary => varying(512),
         ColumnType::List(item) => varying(20 * item.width()).next_multiple_of(item.width()),
     }

@@ -314,7 +314,7 @@ impl Writer {
         let behind = cursors.first();
         if let Some(cursor) = behind {
             while self.kept.first().is_some_and(|kept| kept.rows_end <= cursor.row) {
-                self.remove_oldest()?;
+                self.remove_oldest();
             }
         }
         // The open segment and the one to come count, too.
@@ -328,20 +328,15 @@ impl Writer {
                     row: cursor.row,
                 });
             }
-            self.remove_oldest()?;
+            self.remove_oldest();
         }
         Ok(())
     }
 
-    fn remove_oldest(&mut self) -> Result<()> {
-        let path = folder::segment_path(&self.folder, self.kept[0].number);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).doing(&path, "removing a consumed segment");
-            }
-            _ => self.kept.remove(0),
-        };
-        Ok(())
+    /// Freeing the pages of a segment takes milliseconds, so another thread does it.
+    fn remove_oldest(&mut self) {
+        let oldest = self.kept.remove(0);
+        self.background.remove(folder::segment_path(&self.folder, oldest.number));
     }
 
     /// The code of a text in a dictionary column, for rows of that column.
@@ -459,11 +454,14 @@ pub struct TypedWriter<R> {
 impl<R: Row> TypedWriter<R> {
     /// Appends a row, which stays invisible until [`TypedWriter::commit`].
     ///
+    /// `Q` is `R` with any lifetime: were it `R` itself, all texts ever pushed would have to
+    /// outlive the writer.
+    ///
     /// # Errors
     /// A code that was not interned, a value larger than a segment, or a rotation that failed. The
     /// row was not taken; rows pending before it still are.
     #[inline]
-    pub fn push(&mut self, row: &R) -> Result<()> {
+    pub fn push<Q: Row<Static = R::Static>>(&mut self, row: &Q) -> Result<()> {
         self.writer.push(row)
     }
 
@@ -537,7 +535,7 @@ impl Started<'_> {
         let map =
             crate::map::Map::create(&self.folder.join(folder::SPARE), self.layout.file_bytes)?;
         if self.durability()? == Durability::Memory {
-            map.populate_for_writing();
+            map.populate();
         }
         begin_segment(self.folder, map, &self.layout, identity, self.durability()?)
     }

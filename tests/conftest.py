@@ -1,0 +1,26 @@
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - the place for tapes in memory
+
+
+@pytest.fixture(params=["memory", "disk"])
+def folder(request, tmp_path):
+    """A new folder, once on a file system in memory and once on disk."""
+    if request.param == "disk":
+        yield tmp_path
+        return
+    made = Path(tempfile.mkdtemp(dir=MEMORY, prefix="rustonite-test-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def memory():
+    """A new folder in memory."""
+    made = Path(tempfile.mkdtemp(dir=MEMORY, prefix="rustonite-test-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)

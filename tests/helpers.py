@@ -1,0 +1,56 @@
+"""What tests share."""
+
+import subprocess
+import sys
+import textwrap
+
+import pyarrow as pa
+from rustonite_data import Schema, schemas
+
+# The smallest tape there is, which rotates quickly.
+SMALL = {"segment_bytes": 1 << 20}
+
+
+def trades(count, first=0):
+    """`count` numbered trades as a dict of columns."""
+    rows = range(first, first + count)
+    return {
+        "ts_event": list(rows),
+        "ts_recv": [row + 5 for row in rows],
+        "venue": ["binance"] * count,
+        "symbol": [f"S{row % 7}" for row in rows],
+        "price": [row / 4 for row in rows],
+        "size": [0.5] * count,
+        "side": ["buy" if row % 2 else "sell" for row in rows],
+        "trade_id": list(rows),
+        "trade_uid": [None if row % 3 else f"id-{row}" for row in rows],
+        "flags": [1] * count,
+    }
+
+
+def trades_arrow(count, first=0):
+    """The same as a pyarrow batch of exactly the tape's types."""
+    columns = trades(count, first)
+    types = pa.schema(schemas.get("trades"))
+    arrays = [pa.array(columns.get(field.name, [None] * count), field.type) for field in types]
+    return pa.RecordBatch.from_arrays(arrays, schema=types)
+
+
+def schema_of(**types):
+    """A schema of one's own."""
+    return Schema.from_arrow("test", pa.schema(list(types.items())))
+
+
+def python(code, *arguments, **options):
+    """Start a Python process; `code` is a program or the path of one."""
+    what = [code] if code.endswith(".py") else ["-c", textwrap.dedent(code)]
+    command = [sys.executable, *what, *map(str, arguments)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, **{**pipes, **options})
+
+
+def finish(process, timeout=60):
+    """Wait for a process to succeed; returns what it printed."""
+    out, err = process.communicate(timeout=timeout)
+    assert process.returncode == 0, err
+    return out
