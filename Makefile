@@ -58,7 +58,7 @@ bench: ## Every figure, peers beside ours
 	$(BIN)/python benches/run.py
 
 docs: $(VENV)/.extension ## Pages that are made from the code
-	$(BIN)/python -m rustonite_data.schemas > docs/reference/schemas.md
+	$(BIN)/python -c 'from rustonite_data.schemas import markdown; print(markdown(), end="")' > docs/reference/schemas.md
 
 clean: ## Remove what was built
 	rm -rf $(VENV) target

@@ -1,7 +1,7 @@
 """Every figure of the tape, with peers measured in the same run: `make bench`.
 
-The native figures come from `target/release/tape`; this script adds what a Python user sees and the
-peers: `multiprocessing.shared_memory` with `struct`, iceoryx2's Python wheel, and in-memory pyarrow.
+The native figures come from `target/release/tape`; this script adds what a Python user sees, and
+peers: `multiprocessing.shared_memory` with `struct`, iceoryx2's wheel, and in-memory pyarrow.
 Latencies between processes are taken from the moment a row was scheduled, at a constant rate.
 """
 
@@ -28,7 +28,7 @@ from rich.table import Table
 
 from rustonite_data import Tape
 
-MEMORY = Path("/dev/shm/rustonite-bench")
+MEMORY = Path("/dev/shm/rustonite-bench")  # noqa: S108 - memory that processes share
 DISK = Path("target/rustonite-bench")
 SAMPLES = 50_000
 INTERVAL_NS = 50_000
@@ -50,9 +50,8 @@ def machine():
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    model = next(
-        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "?"
-    )
+    facts = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in facts if "model name" in line), "?")
     load = os.getloadavg()[0]
     yield "machine", f"{os.cpu_count()} x {model}, {platform.release()}, load {load:.1f}"
     names = ("rustonite", "pyarrow", "duckdb", "iceoryx2")
@@ -80,17 +79,19 @@ def trades(rows: int) -> pa.RecordBatch:
         pa.array(dice.integers(0, 2, rows, dtype=np.int8)), pa.array(["buy", "sell"])
     )
     times = np.arange(rows, dtype=np.int64)
-    return pa.record_batch({
-        "ts_event": pa.array(times, pa.timestamp("ns")),
-        "ts_recv": pa.array(times, pa.timestamp("ns")),
-        "venue": pa.array(["binance"] * rows).dictionary_encode(),
-        "symbol": symbols,
-        "price": dice.normal(60_000, 10, rows),
-        "size": dice.random(rows),
-        "side": sides,
-        "trade_id": pa.array(times),
-        "flags": pa.array(np.ones(rows, np.int32)),
-    })
+    return pa.record_batch(
+        {
+            "ts_event": pa.array(times, pa.timestamp("ns")),
+            "ts_recv": pa.array(times, pa.timestamp("ns")),
+            "venue": pa.array(["binance"] * rows).dictionary_encode(),
+            "symbol": symbols,
+            "price": dice.normal(60_000, 10, rows),
+            "size": dice.random(rows),
+            "side": sides,
+            "trade_id": pa.array(times),
+            "flags": pa.array(np.ones(rows, np.int32)),
+        }
+    )
 
 
 def tape(**settings) -> Tape:
@@ -107,7 +108,9 @@ def python_append():
             for _ in range(rounds):
                 out.append(batch)
             seconds = time.perf_counter() - started
-        figures = f"{seconds / rounds * 1e6:.1f} us each, {rounds * rows / seconds / 1e6:.2f} M rows/s"
+        figures = (
+            f"{seconds / rounds * 1e6:.1f} us each, {rounds * rows / seconds / 1e6:.2f} M rows/s"
+        )
         yield f"Python: append pyarrow batches of {rows:,}", figures
 
 
@@ -213,38 +216,53 @@ def iceoryx_service():
 
 
 def receive(name: str) -> None:
-    delays = []
-    say_ready = lambda: print("ready", flush=True)  # noqa: E731
+    """The other process: prints the delay of every row it saw."""
     if name.startswith("rustonite"):
-        while not (MEMORY / "tape.toml").exists():
-            time.sleep(0.01)
-        how = name.split()[1]
-        reader = Tape.reader(MEMORY, start="now")
-        say_ready()
-        while len(delays) < SAMPLES:
-            if how == "sleep":
-                reader.wait(5.0)
-            if batch := reader.poll():
-                moments = batch.arrow().column(0).to_numpy().view(np.int64)
-                now = time.monotonic_ns()
-                delays.extend(now - moments)
+        delays = receive_tape(sleep=name.endswith("sleep"))
     elif name.startswith("shared"):
-        block = attach()
-        say_ready()
-        last = 0
-        while last < SAMPLES:
-            scheduled, number = struct.unpack_from("<qq", block.buf, 0)
-            if number != last:
-                delays.append(time.monotonic_ns() - scheduled)
-                last = number
-        block.close()
+        delays = receive_shared_memory()
     else:
-        subscriber = iceoryx_service().subscriber_builder().buffer_size(SAMPLES).create()
-        say_ready()
-        while len(delays) < SAMPLES:
-            if sample := subscriber.receive():
-                delays.append(time.monotonic_ns() - sample.payload().contents.value)
+        delays = receive_iceoryx()
     print(*delays)
+
+
+def receive_tape(*, sleep: bool) -> list[int]:
+    while not (MEMORY / "tape.toml").exists():
+        time.sleep(0.01)
+    reader = Tape.reader(MEMORY, start="now")
+    print("ready", flush=True)
+    delays = []
+    while len(delays) < SAMPLES:
+        if sleep:
+            reader.wait(5.0)
+        if batch := reader.poll():
+            moments = batch.arrow().column(0).to_numpy().view(np.int64)
+            delays.extend(time.monotonic_ns() - moments)
+    return delays
+
+
+def receive_shared_memory() -> list[int]:
+    block = attach()
+    print("ready", flush=True)
+    delays = []
+    last = 0
+    while last < SAMPLES:
+        scheduled, number = struct.unpack_from("<qq", block.buf, 0)
+        if number != last:
+            delays.append(time.monotonic_ns() - scheduled)
+            last = number
+    block.close()
+    return delays
+
+
+def receive_iceoryx() -> list[int]:
+    subscriber = iceoryx_service().subscriber_builder().buffer_size(SAMPLES).create()
+    print("ready", flush=True)
+    delays = []
+    while len(delays) < SAMPLES:
+        if sample := subscriber.receive():
+            delays.append(time.monotonic_ns() - sample.payload().contents.value)
+    return delays
 
 
 def attach() -> shared_memory.SharedMemory:
@@ -264,7 +282,10 @@ def scans():
         ours = rows.arrow()
         theirs = pa.Table.from_batches([batch] * 50).combine_chunks()
         for name, table in (("tape", ours), ("in-memory pyarrow", theirs)):
-            yield f"sum(price*size) of 5 M rows by pyarrow, {name}", best(lambda t=table: notional(t))
+            yield (
+                f"sum(price*size) of 5 M rows by pyarrow, {name}",
+                best(lambda t=table: notional(t)),
+            )
         for name, table in (("tape", rows), ("in-memory pyarrow", theirs)):
             yield f"the same by DuckDB, {name}", best(lambda t=table: duckdb_notional(t))
 

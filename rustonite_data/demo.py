@@ -92,7 +92,7 @@ def _query(console: Console, path: Path) -> None:
 
     rows = Tape.reader(path).read()
     started = time.perf_counter()
-    bars = duckdb.sql(BARS).fetchall()
+    bars = duckdb.connect().sql(BARS).fetchall()
     duckdb_ms = (time.perf_counter() - started) * 1e3
     started = time.perf_counter()
     frame = rows.pl()

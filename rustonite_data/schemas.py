@@ -1,7 +1,4 @@
-"""The datasets of rustonite: columns, units, meaning and on-disk encoding.
-
-`python -m rustonite_data.schemas` prints the reference page made from them.
-"""
+"""The datasets of rustonite: columns, units, meaning and on-disk encoding."""
 
 from collections.abc import Iterator
 
@@ -92,7 +89,3 @@ def _words(title: str, attribute: str) -> Iterator[str]:
         yield ""
         for position, (word, about) in enumerate(lists[name]):
             yield f"{position}. `{word}`: {about}"
-
-
-if __name__ == "__main__":
-    print(markdown(), end="")  # noqa: T201 - printing the page is what this module is run for

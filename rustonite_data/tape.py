@@ -67,7 +67,7 @@ class Tape:
             schema: Name of a dataset (`rustonite_data.schemas.names()`), or a schema of your own
                 from `Schema.from_arrow`.
             segment_bytes: Size of a segment file, 32 MiB if not given. Two exist from the start.
-            segment_rows: Most rows of a segment, if fewer than fit.
+            segment_rows: Most rows of a segment, if fewer than fit; rounded up to 64.
             value_bytes: Space per row of each text, binary and list column, instead of the usual.
             segments_max: Most segments kept, 64 if not given. Beyond it the oldest goes, or, while
                 a consumer needs it, `append` raises `Unavailable`.
@@ -126,7 +126,8 @@ class Tape:
         Args:
             rows: Anything with `__arrow_c_array__` or `__arrow_c_stream__` (pyarrow, Polars, a
                 DuckDB result, another tape's batch), or a dict from column name to a sequence or
-                numpy array. Columns that may be null can be left out.
+                numpy array. Columns that may be null can be left out. Times are whole nanoseconds
+                or `datetime64[ns]`, decimals are text, whole numbers or `decimal.Decimal`.
 
         Raises:
             Invalid: a column or value that the tape does not take; nothing was appended.

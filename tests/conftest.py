@@ -3,8 +3,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - the place for tapes in memory
+# A busy machine is no bug.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(params=["memory", "disk"])

@@ -5,6 +5,7 @@ import sys
 import textwrap
 
 import pyarrow as pa
+
 from rustonite_data import Schema, schemas
 
 # The smallest tape there is, which rotates quickly.
@@ -34,6 +35,14 @@ def trades_arrow(count, first=0):
     types = pa.schema(schemas.get("trades"))
     arrays = [pa.array(columns.get(field.name, [None] * count), field.type) for field in types]
     return pa.RecordBatch.from_arrays(arrays, schema=types)
+
+
+def plain(rows):
+    """A table without dictionaries, whose codes may differ where values do not."""
+    table = pa.table(rows)
+    kinds = {f.name: f.type for f in table.schema}
+    texts = {n: k.value_type if pa.types.is_dictionary(k) else k for n, k in kinds.items()}
+    return pa.table({name: table[name].cast(kind) for name, kind in texts.items()})
 
 
 def schema_of(**types):

@@ -4,10 +4,14 @@ import os
 import shutil
 import struct
 import subprocess
+from decimal import Decimal
 
+import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
-from helpers import SMALL, schema_of, trades, trades_arrow
+from helpers import SMALL, finish, python, schema_of, trades, trades_arrow
+
 from rustonite_data import Schema, Tape, _native, errors, schemas
 from rustonite_data.errors import Corrupt, Invalid, NotFound
 
@@ -18,11 +22,19 @@ APPENDS = {
     "missing column": ({"price": [1.0]}, 'column "ts_event": found no such column, expected time'),
     "uneven columns": (trades(2) | {"size": [1.0]}, 'column "size": found 1 rows, expected 2'),
     "wrong value": (trades(2) | {"price": [1.0, "x"]}, "\"price\", row 1: found 'x', expected fl"),
-    "too large": (trades(1) | {"flags": [2**31]}, "\"flags\", row 0: found 2147483648, expected"),
+    "too large": (trades(1) | {"flags": [2**31]}, '"flags", row 0: found 2147483648, expected'),
     "null": (trades(2) | {"price": [1.0, None]}, 'column "price", row 1: found null, expected a v'),
     "word": (trades(2) | {"side": ["buy", "Buy"]}, 'column "side", row 1: found "?Buy"?, expected'),
     "long text": (trades(1) | {"symbol": ["x" * 5000]}, 'column "symbol", row 0: found .*4096'),
     "one text": (trades(1) | {"venue": "binance"}, '"venue": found str, expected a sequence'),
+    "two dimensions": (trades(4) | {"size": np.ones((2, 2))}, 'size": found 2 dimensions, expect'),
+    "key": ({1: [1.0]}, "columns: found key 1, expected a name"),
+    "null row": (pa.array([{"price": 1.0}, None]), "Arrow data, row 1: found null, expected a row"),
+    "null row in chunks": (
+        pa.chunked_array([pa.array([None, {"price": 1.0}])]),
+        "Arrow data, row 0: found null, expected a row",
+    ),
+    "series": (pl.Series([1.0]), "Arrow data: found an array of Float64, expected rows"),
     "no sequence": (trades(1) | {"size": 5}, 'column "size": found int, expected a sequence'),
 }
 
@@ -56,13 +68,45 @@ def test_wrong_arrow_types_and_nulls(tape):
 
 
 def test_wrong_decimals(memory):
-    schema = schema_of(d=pa.decimal128(38, 2))
-    cases = {0.5: "found 0.5, expected decimal", "0.001": "not a whole number", "1e": "at byte 2"}
+    schema = schema_of(d=pa.decimal128(20, 2))
+    refused = "found .*, expected decimal"
+    cases = {
+        0.5: refused,
+        np.float64(0.5): refused,
+        np.float32(0.5): refused,
+        Decimal(10) ** 18: refused,
+        "0.001": "not a whole number",
+        "1e": "at byte 2",
+        Decimal("NaN"): "at byte 0",
+    }
     with Tape.create(memory / "t", schema, **SMALL) as tape:
         for value, message in cases.items():
             with pytest.raises(Invalid, match=rf'column "d", row 1: .*{message}'):
                 tape.append({"d": ["1", value]})
         assert tape.rows == 0
+
+
+def test_null_inside_a_list(memory):
+    schema = schema_of(l=pa.list_(pa.float64()))
+    with Tape.create(memory / "t", schema, **SMALL) as tape:
+        message = r'column "l", row 1: found \[1.0, None\], expected list<float64>'
+        with pytest.raises(Invalid, match=message):
+            tape.append({"l": [[], [1.0, None]]})
+        with pytest.raises(Invalid, match='column "l"'):
+            tape.append(pa.table({"l": [[1.0, None]]}))
+        assert tape.rows == 0
+
+
+def test_a_column_given_twice(memory):
+    twice = pa.Table.from_arrays([pa.array([1.0]), pa.array([2.0])], names=["x", "x"])
+    tape = Tape.create(memory / "t", schema_of(x=pa.float64()), **SMALL)
+    with tape, pytest.raises(Invalid, match='column "x"'):
+        tape.append(twice)
+
+
+def test_a_path_that_no_file_can_have():
+    with pytest.raises(Invalid, match="NUL"):
+        Tape.open("a\0b")
 
 
 def test_a_value_larger_than_a_segment(memory):
@@ -86,6 +130,11 @@ def test_schemas_that_no_tape_holds():
         Schema.from_arrow("1x", pa.schema([("x", pa.int8())]))
     with pytest.raises(Invalid, match='column "x" is there twice'):
         Schema.from_arrow("d", pa.schema([("x", pa.int8()), ("x", pa.int8())]))
+    with pytest.raises(Invalid, match="Arrow schema: found int, expected __arrow_c_schema__"):
+        Schema.from_arrow("d", 5)
+    for version in (0, -1, 2**40):
+        with pytest.raises(Invalid, match=f"version: found {version}, expected 1 or more"):
+            Schema.from_arrow("d", pa.schema([("x", pa.int8())]), version=version)
     with pytest.raises(Invalid, match="0 columns"):
         Schema.from_arrow("d", pa.schema([]))
     with pytest.raises(Invalid, match="has no version 99"):
@@ -152,13 +201,13 @@ def test_a_damaged_manifest(sealed):
 
 def test_a_missing_segment(sealed):
     (sealed / f"{1:012}.seg").unlink()
-    with pytest.raises(NotFound, match="000000000001.seg: a segment between others is gone"):
+    with pytest.raises(NotFound, match=r"000000000001.seg: a segment between others is gone"):
         Tape.open(sealed)
     assert not _native.verify_tape(sealed)["sound"]
 
 
 def test_no_tape(memory):
-    with pytest.raises(NotFound, match="no tape here .*the folder does not exist"):
+    with pytest.raises(NotFound, match=r"no tape here .*the folder does not exist"):
         Tape.reader(memory / "t")
     with pytest.raises(NotFound, match="not made by `create`"):
         Tape.reader(memory)
@@ -175,11 +224,24 @@ def test_a_folder_that_disappears(sealed):
         reader.wait(5)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere; see the mount below")
-def test_a_folder_without_permission(memory):
-    memory.chmod(0o500)
-    with pytest.raises(Invalid, match="making the folder: Permission denied"):
-        Tape.create(memory / "t", "trades", **SMALL)
+def test_a_folder_without_permission(sealed):
+    code = """
+        import os, sys
+        from rustonite_data import Tape, errors
+        if os.geteuid() == 0:
+            os.setuid(65534)  # root may do everything, so somebody else has to try
+        for use in (Tape.reader, Tape.open, lambda path: Tape.create(path, "trades")):
+            try:
+                use(sys.argv[1])
+            except errors.Invalid as error:
+                print(error)
+    """
+    sealed.parent.chmod(0o755)
+    sealed.chmod(0)
+    told = finish(python(code, sealed)).splitlines()
+    sealed.chmod(0o700)
+    assert len(told) == 3
+    assert all(line.startswith(f"{sealed}") and "Permission denied" in line for line in told)
 
 
 def test_a_read_only_folder(tmp_path):

@@ -1,11 +1,11 @@
-//! Arrow data through PyCapsules, both ways. The second and last home of unsafe code: importing
+//! Arrow data through Python capsules, both ways. The second and last home of unsafe code: importing
 //! means to believe a pointer that Python hands over, which no safe function can do.
 #![allow(unsafe_code)]
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
-use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader, StructArray, make_array};
-use arrow_schema::Schema as ArrowSchema;
+use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchReader, StructArray, make_array};
+use arrow_schema::{ArrowError, Schema as ArrowSchema};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 use rustonite_tape::ArrowArray;
@@ -31,15 +31,19 @@ pub(crate) fn export_array(py: Python<'_>, array: ArrowArray) -> PyResult<Bound<
 }
 
 /// Batches as a stream capsule.
-pub(crate) fn export_stream<'py>(
-    py: Python<'py>,
+pub(crate) fn export_stream(
+    py: Python<'_>,
     reader: Box<dyn RecordBatchReader + Send>,
-) -> PyResult<Bound<'py, PyCapsule>> {
+) -> PyResult<Bound<'_, PyCapsule>> {
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), STREAM)
 }
 
 /// The schema of any object that has one.
 pub(crate) fn import_schema(object: &Bound<'_, PyAny>) -> PyResult<ArrowSchema> {
+    if !object.hasattr("__arrow_c_schema__")? {
+        let found = object.get_type().name()?;
+        return Err(invalid(format!("Arrow schema: found {found}, expected __arrow_c_schema__")));
+    }
     let capsule = object.call_method0("__arrow_c_schema__")?.cast_into::<PyCapsule>()?;
     let pointer = capsule.pointer_checked(Some(SCHEMA))?.cast::<FFI_ArrowSchema>();
     // SAFETY: a capsule of this name holds an ArrowSchema, which lives as long as the capsule.
@@ -50,12 +54,7 @@ pub(crate) fn import_schema(object: &Bound<'_, PyAny>) -> PyResult<ArrowSchema> 
 /// The batches of any object that exports Arrow data; `None` if it does not.
 pub(crate) fn import_batches(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<RecordBatch>>> {
     if object.hasattr("__arrow_c_array__")? {
-        let array = import_array(object)?;
-        let Some(rows) = array.as_any().downcast_ref::<StructArray>() else {
-            let found = array.data_type();
-            return Err(invalid(format!("Arrow data: found one array of {found}, expected rows")));
-        };
-        return Ok(Some(vec![RecordBatch::from(rows)]));
+        return Ok(Some(vec![rows_of(&import_array(object)?)?]));
     }
     if !object.hasattr("__arrow_c_stream__")? {
         return Ok(None);
@@ -64,10 +63,22 @@ pub(crate) fn import_batches(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<R
     let pointer = capsule.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
     // SAFETY: a capsule of this name holds an ArrowArrayStream; it is moved out, and the empty one
     // that stays is what the capsule's destructor expects then.
-    let stream = unsafe { RecordBatchStreamReader::from_raw(pointer.as_ptr()) };
-    let stream = stream.map_err(|error| invalid(format!("Arrow stream: {error}")))?;
-    let batches = stream.collect::<Result<Vec<_>, _>>();
-    batches.map(Some).map_err(|error| invalid(format!("Arrow stream: {error}")))
+    let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr()) };
+    let wrong = |error: ArrowError| invalid(format!("Arrow stream: {error}"));
+    let stream = ArrayStreamReader::try_new(stream).map_err(wrong)?;
+    stream.map(|array| rows_of(&array.map_err(wrong)?)).collect::<PyResult<Vec<_>>>().map(Some)
+}
+
+/// The rows of a struct array. A struct that is null is no row.
+fn rows_of(array: &ArrayRef) -> PyResult<RecordBatch> {
+    let Some(rows) = array.as_any().downcast_ref::<StructArray>() else {
+        let found = array.data_type();
+        return Err(invalid(format!("Arrow data: found an array of {found}, expected rows")));
+    };
+    if let Some(row) = (0..rows.len()).find(|&row| rows.null_count() > 0 && rows.is_null(row)) {
+        return Err(invalid(format!("Arrow data, row {row}: found null, expected a row")));
+    }
+    Ok(RecordBatch::from(rows))
 }
 
 /// The array of an object with `__arrow_c_array__`.

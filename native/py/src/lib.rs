@@ -1,5 +1,6 @@
 //! The extension module `rustonite_data._native`: conversions between Python and the crates below,
 //! and nothing else. Users meet its classes through the package `rustonite_data`.
+#![allow(clippy::needless_pass_by_value, reason = "Python hands arguments over as owned values")]
 
 use pyo3::prelude::*;
 
@@ -14,7 +15,7 @@ mod schema;
 mod values;
 mod writer;
 
-/// Native half of rustonite_data; use the package instead.
+/// Native half of `rustonite_data`; use the package instead.
 #[pymodule]
 mod _native {
     #[pymodule_export]

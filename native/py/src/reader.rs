@@ -114,8 +114,9 @@ impl TapeReader {
     #[pyo3(signature = (max_rows = None))]
     fn poll(&self, py: Python<'_>, max_rows: Option<usize>) -> PyResult<Option<News>> {
         check_process(self.pid, "reader")?;
+        let most = rows_bound(max_rows)?;
         let mut reader = lock(py, &self.reader);
-        let polled = guarded(|| reader.poll(max_rows.unwrap_or(usize::MAX)))?;
+        let polled = guarded(|| reader.poll(most))?;
         Ok(news(polled, &self.shared))
     }
 
@@ -165,6 +166,14 @@ impl TapeReader {
     }
 }
 
+/// A poll for no rows would look like news for ever.
+fn rows_bound(max_rows: Option<usize>) -> PyResult<usize> {
+    match max_rows {
+        Some(0) => Err(invalid("max_rows: found 0, expected at least 1")),
+        most => Ok(most.unwrap_or(usize::MAX)),
+    }
+}
+
 fn parse_start(start: &Bound<'_, PyAny>) -> PyResult<Start> {
     if let Ok(row) = start.extract::<u64>() {
         return Ok(Start::Row(row));
@@ -200,6 +209,9 @@ impl MergedReader {
         hold_s: f64,
         verify: bool,
     ) -> PyResult<Self> {
+        if paths.is_empty() {
+            return Err(invalid("paths: found none, expected at least one tape"));
+        }
         let start = parse_start(start)?;
         let hold = Duration::try_from_secs_f64(hold_s).map_err(|error| {
             invalid(format!("hold: found {hold_s}, expected seconds ({error})"))
@@ -218,8 +230,9 @@ impl MergedReader {
     #[pyo3(signature = (max_rows = None))]
     fn poll(&self, py: Python<'_>, max_rows: Option<usize>) -> PyResult<Option<(usize, News)>> {
         check_process(self.pid, "reader")?;
+        let most = rows_bound(max_rows)?;
         let mut reader = lock(py, &self.reader);
-        let (number, polled) = guarded(|| reader.poll(max_rows.unwrap_or(usize::MAX)))?;
+        let (number, polled) = guarded(|| reader.poll(most))?;
         Ok(news(polled, &self.shared[number]).map(|news| (number, news)))
     }
 

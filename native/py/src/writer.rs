@@ -38,10 +38,10 @@ impl TapeWriter {
     fn start(writer: Writer) -> PyResult<Self> {
         let (schema, durability) = (Arc::clone(writer.schema()), writer.durability());
         let state = Arc::new(Mutex::new(State { writer: Some(writer), failure: None }));
-        let ticked = Arc::downgrade(&state);
+        let weak = Arc::downgrade(&state);
         let ticker = std::thread::Builder::new().name("rustonite-tick".to_owned());
         let started = ticker.spawn(move || {
-            while let Some(state) = ticked.upgrade() {
+            while let Some(state) = weak.upgrade() {
                 if !tick(&state) {
                     break;
                 }
@@ -114,20 +114,18 @@ impl TapeWriter {
 
     /// Appends Arrow data or a mapping of columns; returns how many rows there are now.
     fn append(&self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let batches = match import_batches(rows)? {
-            Some(batches) => batches,
-            None => match rows.cast::<PyDict>() {
-                Ok(columns) => vec![batch_from_columns(&self.schema, columns)?],
-                Err(_) => {
-                    let kind = rows.get_type().name()?;
-                    let expected =
-                        "Arrow data (__arrow_c_array__ or __arrow_c_stream__) or a dict of columns";
-                    return Err(invalid(format!("append: found {kind}, expected {expected}")));
-                }
-            },
+        let batches = if let Some(batches) = import_batches(rows)? {
+            batches
+        } else if let Ok(columns) = rows.cast::<PyDict>() {
+            vec![batch_from_columns(&self.schema, columns)?]
+        } else {
+            let kind = rows.get_type().name()?;
+            let expected =
+                "Arrow data (__arrow_c_array__ or __arrow_c_stream__) or a dict of columns";
+            return Err(invalid(format!("append: found {kind}, expected {expected}")));
         };
         self.with(py, |writer| {
-            batches.iter().try_for_each(|batch| writer.append(batch))?;
+            writer.append_all(&batches)?;
             Ok(writer.rows())
         })
     }

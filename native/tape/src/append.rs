@@ -3,6 +3,7 @@
 //! Columns are matched by name and must have the tape's types; the only conversions are between
 //! representations of the same values (text layouts, dictionaries, offset widths). Everything is
 //! checked before the first byte is stored.
+#![allow(clippy::cast_sign_loss, reason = "Arrow offsets are never negative")]
 
 use std::collections::HashMap;
 
@@ -13,6 +14,7 @@ use arrow_schema::DataType;
 use rustonite_core::schema::arrow_type;
 use rustonite_core::{Column, ColumnType};
 
+use crate::column::ColumnCursor;
 use crate::error::{Result, TapeError};
 use crate::layout::item_width;
 use crate::writer::Writer;
@@ -28,6 +30,8 @@ enum Values {
     Fixed(arrow_buffer::Buffer),
     /// Codes of the tape's own dictionary.
     Codes(Vec<i32>),
+    /// A dictionary array, and the tape's code for each of its keys.
+    Keys { array: ArrayRef, codes: Vec<i32> },
     /// Offsets in items, one more than rows, and the bytes they lead into.
     Varying { offsets: Vec<i32>, bytes: arrow_buffer::Buffer },
     /// The append has no such column, and the tape's may be null.
@@ -37,39 +41,88 @@ enum Values {
 impl Writer {
     /// Appends the rows of a batch and makes them visible together with pending ones.
     ///
+    /// # Errors
+    /// As [`Writer::append_all`].
+    pub fn append(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.append_all(std::slice::from_ref(batch))
+    }
+
+    /// Appends the rows of several batches and makes them visible together with pending ones.
+    ///
     /// Up to the rows that one segment holds, the append is atomic: readers see all of it or
     /// nothing. A larger one becomes visible segment by segment.
     ///
     /// # Errors
     /// A column that is missing, unknown, of another type, or null where it may not be; a text that
-    /// is too long or not in its vocabulary: nothing is appended then. Or a rotation that failed:
-    /// then the rows before it are appended, as [`Writer::rows`] tells.
-    pub fn append(&mut self, batch: &RecordBatch) -> Result<()> {
-        let sources = self.sources(batch)?;
+    /// is too long or not in its vocabulary: nothing is appended then. Or a rotation or an fsync
+    /// that failed: then the rows that were visible by then are appended, as [`Writer::rows`] tells.
+    pub fn append_all(&mut self, batches: &[RecordBatch]) -> Result<()> {
+        let sources = batches.iter().map(|batch| Ok((self.sources(batch)?, batch.num_rows())));
+        let sources = sources.collect::<Result<Vec<_>>>()?;
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let atomic = self.pending() + rows <= self.segment_rows();
+        let mut invisible = 0;
+        let stored = (sources.iter())
+            .try_for_each(|(sources, rows)| self.store_all(sources, *rows, atomic, &mut invisible))
+            .and_then(|()| self.commit());
+        stored.inspect_err(|_| self.take_back(invisible))
+    }
+
+    /// Stores all rows of a batch; `invisible` counts the rows that are not committed yet.
+    fn store_all(
+        &mut self,
+        sources: &[Source],
+        rows: usize,
+        atomic: bool,
+        invisible: &mut usize,
+    ) -> Result<()> {
         let mut from = 0;
-        while from < batch.num_rows() {
-            let left = batch.num_rows() - from;
-            let mut count = self.rows_that_fit(&sources, from, left);
-            let atomic = left <= self.segment_rows();
-            if count < left && (atomic || count == 0) && self.rows_in_segment() > 0 {
-                // A new segment takes all of it in one commit, or at least some.
-                self.make_space()?;
-                count = self.rows_that_fit(&sources, from, left);
+        while from < rows {
+            let left = rows - from;
+            let mut count = self.rows_that_fit(sources, from, left);
+            if count < left && (atomic || count == 0) {
+                count = self.make_space(sources, from, left, invisible)?;
             }
             if count == 0 {
-                return Err(self.too_large(&sources, from));
+                return Err(self.too_large(sources, from));
             }
-            self.store(&sources, from, count);
+            self.store(sources, from, count);
             from += count;
-            self.commit()?;
+            *invisible += count;
+            if !atomic {
+                self.commit()?;
+                *invisible = 0;
+            }
         }
         Ok(())
+    }
+
+    /// Goes on in a new segment, pending rows included, and tells how many rows fit there.
+    fn make_space(
+        &mut self,
+        sources: &[Source],
+        from: usize,
+        left: usize,
+        invisible: &mut usize,
+    ) -> Result<usize> {
+        if self.pending() == self.rows_in_segment() && *invisible > 0 {
+            // All of this segment is this append: its texts are more than one commit can take.
+            self.commit()?;
+            *invisible = 0;
+        }
+        if self.rows_in_segment() > 0 {
+            self.next_segment()?;
+        }
+        Ok(self.rows_that_fit(sources, from, left))
     }
 
     fn sources(&mut self, batch: &RecordBatch) -> Result<Vec<Source>> {
         let tape = std::sync::Arc::clone(self.schema());
         let given = batch.schema();
-        for field in given.fields() {
+        for (position, field) in given.fields().iter().enumerate() {
+            if given.fields()[..position].iter().any(|other| other.name() == field.name()) {
+                return Err(TapeError::value(field.name(), None, "the column twice", "it once"));
+            }
             if tape.index_of(field.name()).is_none() {
                 let names: Vec<_> = tape.columns().iter().map(|c| c.name.as_str()).collect();
                 let expected = format!("only columns of the tape: {}", names.join(", "));
@@ -98,6 +151,7 @@ impl Writer {
             return Err(TapeError::value(&column.name, row, "null", "a value"));
         }
         let values = match column.kind {
+            _ if *array.data_type() == DataType::Null => Values::Missing,
             ColumnType::Fixed(fixed) => {
                 check_type(column, array)?;
                 let data = array.to_data();
@@ -106,9 +160,7 @@ impl Writer {
                     data.buffers()[0].slice_with_length(start * width, array.len() * width),
                 )
             }
-            ColumnType::Dictionary(_) => {
-                Values::Codes(self.codes_of(position, column, array, nulls.as_ref())?)
-            },
+            ColumnType::Dictionary(_) => self.codes_of(position, column, array, nulls.as_ref())?,
             ColumnType::Utf8 | ColumnType::Binary => varying_bytes(column, array)?,
             ColumnType::List(_) => varying_list(column, array)?,
         };
@@ -125,20 +177,23 @@ impl Writer {
         column: &Column,
         array: &ArrayRef,
         nulls: Option<&NullBuffer>,
-    ) -> Result<Vec<i32>> {
+    ) -> Result<Values> {
         if nulls.is_some_and(|nulls| nulls.null_count() == array.len()) {
-            return Ok(vec![0; array.len()]);
+            return Ok(Values::Missing);
         }
         downcast_dictionary_array! {
             array => {
                 let texts = texts_of(column, array.values())?;
                 let keys = array.keys().values().iter().map(|key| key.as_usize());
-                self.intern_keys(position, &texts, keys, nulls)
+                let codes = self.intern_keys(position, &texts, keys, nulls)?;
+                Ok(Values::Keys { array: std::sync::Arc::new(array.clone()), codes })
             }
-            _ => self.intern_texts(position, &texts_of(column, array)?)
+            _ => self.intern_texts(position, &texts_of(column, array)?).map(Values::Codes)
         }
     }
 
+    /// The code of each key that rows use. Under a null any key may stand, even one without a text;
+    /// keys that only stand there get code 0.
     fn intern_keys(
         &mut self,
         position: usize,
@@ -148,17 +203,13 @@ impl Writer {
     ) -> Result<Vec<i32>> {
         const UNKNOWN: i32 = -1;
         let mut codes = vec![UNKNOWN; texts.len()];
-        let mut code_of = |(row, key): (usize, usize)| {
-            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
-                return Ok(0);
+        for (row, key) in keys.enumerate() {
+            let is_null = || nulls.is_some_and(|nulls| nulls.is_null(row));
+            if codes.get(key) == Some(&UNKNOWN) && !is_null() {
+                codes[key] = self.intern_at(position, texts[key].unwrap_or_default(), row)?;
             }
-            if codes[key] == UNKNOWN {
-                let text = texts[key].unwrap_or_default();
-                codes[key] = self.intern_at(position, text, row)?;
-            }
-            Ok(codes[key])
-        };
-        keys.enumerate().map(&mut code_of).collect()
+        }
+        Ok(codes.into_iter().map(|code| code.max(0)).collect())
     }
 
     fn intern_texts(&mut self, position: usize, texts: &[Option<&str>]) -> Result<Vec<i32>> {
@@ -220,7 +271,12 @@ impl Writer {
                     let range = from * width..(from + count) * width;
                     column.store_fixed_rows(row, count, &bytes[range]);
                 }
-                Values::Codes(codes) => column.store_codes(row, &codes[from..from + count]),
+                Values::Codes(codes) => {
+                    column.store_codes(row, codes[from..from + count].iter().copied());
+                }
+                Values::Keys { array, codes } => {
+                    store_keys(column, row, &array.slice(from, count), codes);
+                }
                 Values::Varying { offsets, bytes } => {
                     let offsets = &offsets[from..=from + count];
                     let range = offsets[0] as usize * width..offsets[count] as usize * width;
@@ -237,6 +293,16 @@ impl Writer {
             .find(|(source, _)| matches!(source.values, Values::Varying { .. }));
         let column = varying.map_or("?", |(_, column)| &column.name);
         TapeError::value(column, Some(row), "a value", "one that fits in a segment of this tape")
+    }
+}
+
+fn store_keys(column: &mut ColumnCursor, row: usize, array: &ArrayRef, codes: &[i32]) {
+    downcast_dictionary_array! {
+        array => {
+            let keys = array.keys().values().iter().map(|key| key.as_usize());
+            column.store_codes(row, keys.map(|key| codes.get(key).copied().unwrap_or(0)));
+        }
+        _ => unreachable!("`codes_of` makes keys of dictionary arrays only")
     }
 }
 
@@ -268,8 +334,13 @@ fn texts_of<'a>(column: &Column, array: &'a ArrayRef) -> Result<Vec<Option<&'a s
         DataType::Utf8 => Ok(array.as_string::<i32>().iter().collect()),
         DataType::LargeUtf8 => Ok(array.as_string::<i64>().iter().collect()),
         DataType::Utf8View => Ok(array.as_string_view().iter().collect()),
-        DataType::Null => Ok(vec![None; array.len()]),
-        _ => Err(wrong_type(column, array)),
+        _ => downcast_dictionary_array! {
+            array => {
+                let texts = texts_of(column, array.values())?;
+                Ok(array.keys().iter().map(|key| texts[key?.as_usize()]).collect())
+            }
+            _ => Err(wrong_type(column, array))
+        },
     }
 }
 

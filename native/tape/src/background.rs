@@ -2,9 +2,9 @@
 //! sealed ones, fsync, and watching the age of the open one.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,9 @@ enum Job {
 pub(crate) struct Attention {
     raised: AtomicBool,
     old: AtomicBool,
-    failure: Mutex<Option<TapeError>>,
+    /// The first fsync that failed. The kernel may have dropped those pages, so nothing written
+    /// since can be called durable any more, and the writer must stop.
+    failure: OnceLock<String>,
 }
 
 impl Attention {
@@ -45,11 +47,21 @@ impl Attention {
         self.raised.load(Ordering::Relaxed)
     }
 
-    /// Takes everything that was reported: whether the open segment is due, and a failed fsync.
-    pub(crate) fn take(&self) -> (bool, Option<TapeError>) {
+    /// The fsync that failed, if one did.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Whether the open segment is due to be sealed. Asked again later if that does not happen.
+    pub(crate) fn take_old(&self) -> bool {
         self.raised.store(false, Ordering::Relaxed);
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        (self.old.swap(false, Ordering::Relaxed), failure)
+        // Pairs with the one in `report_failure`: a failure reported just now is seen here, or its
+        // `true` comes after the `false` above.
+        fence(Ordering::SeqCst);
+        if self.failure.get().is_some() {
+            self.raised.store(true, Ordering::Relaxed);
+        }
+        self.old.swap(false, Ordering::Relaxed)
     }
 
     fn report_old(&self) {
@@ -57,8 +69,9 @@ impl Attention {
         self.raised.store(true, Ordering::Relaxed);
     }
 
-    fn report_failure(&self, error: TapeError) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    fn report_failure(&self, error: &TapeError) {
+        let _ = self.failure.set(error.to_string());
+        fence(Ordering::SeqCst);
         self.raised.store(true, Ordering::Relaxed);
     }
 }
@@ -103,9 +116,11 @@ impl Background {
         let worker = Worker {
             attention: Arc::clone(&attention),
             spare_out,
-            unsynced: backlog,
+            // In memory nothing is synced: there they would only stay mapped.
+            unsynced: if plan.fsync.is_some() { backlog } else { Vec::new() },
             open,
             first_row_seen: None,
+            unremoved: Vec::new(),
             plan,
         };
         let thread = std::thread::Builder::new()
@@ -126,21 +141,27 @@ impl Background {
 
     /// The prepared file; waits for it if the writer was faster.
     pub(crate) fn take_spare(&mut self, folder: &std::path::Path) -> Result<Map> {
+        let asked_before = self.spares_asked > 0;
+        match self.wait_for_spare(folder) {
+            // That was the answer to a question asked some time ago: there may be space by now.
+            Err(_) if asked_before => self.wait_for_spare(folder),
+            answer => answer,
+        }
+    }
+
+    fn wait_for_spare(&mut self, folder: &std::path::Path) -> Result<Map> {
         self.prepare();
         self.spares_asked = 0;
-        match self.spares.recv() {
-            Ok(spare) => spare,
-            Err(_) => {
-                Err(TapeError::Gone { path: folder.to_owned(), what: "the background thread" })
-            }
-        }
+        let gone = || TapeError::Gone { path: folder.to_owned(), what: "the background thread" };
+        self.spares.recv().map_err(|_| gone())?
     }
 
     /// Hands over a sealed segment and asks for the file after `next`.
     pub(crate) fn sealed(&mut self, segment: Arc<Segment>, rows: usize, next: Arc<Segment>) {
+        // First, because the writer may soon wait for it.
+        self.prepare();
         // Fails only if the thread is gone, which `take_spare` reports.
         let _ = self.jobs.send(Job::Sealed { segment, rows, next });
-        self.prepare();
     }
 
     /// Deletes a segment file, soon.
@@ -175,6 +196,7 @@ struct Worker {
     unsynced: Vec<Arc<Segment>>,
     open: Arc<Segment>,
     first_row_seen: Option<Instant>,
+    unremoved: Vec<PathBuf>,
 }
 
 impl Worker {
@@ -184,7 +206,7 @@ impl Worker {
             match inbox.recv_timeout(self.pause()) {
                 Ok(Job::Prepare) => self.prepare(),
                 Ok(Job::Sealed { segment, rows, next }) => self.sealed(segment, rows, next),
-                Ok(Job::Remove(path)) => self.remove(&path),
+                Ok(Job::Remove(path)) => self.remove(path),
                 Ok(Job::Sync(answer)) => {
                     let _ = answer.send(self.sync());
                 }
@@ -195,11 +217,12 @@ impl Worker {
             if let Some(Fsync::Every(interval)) = self.plan.fsync
                 && synced.elapsed() >= interval
             {
-                self.sync_or_report();
+                // A failure is reported through `attention`.
+                let _ = self.sync();
                 synced = Instant::now();
             }
         }
-        self.sync_or_report();
+        let _ = self.sync();
         let _ = std::fs::remove_file(self.plan.folder.join(SPARE));
     }
 
@@ -232,17 +255,18 @@ impl Worker {
         self.first_row_seen = None;
         if self.plan.fsync.is_some() {
             self.unsynced.push(segment);
+            // What was removed need not be synced any more, and keeps its space while mapped.
+            self.unsynced.retain(|segment| segment.has_its_name());
         }
     }
 
-    fn remove(&self, path: &std::path::Path) {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                let removed: Result<()> = Err(error).doing(path, "removing a consumed segment");
-                removed.unwrap_or_else(|error| self.attention.report_failure(error));
-            }
-            _ => {}
-        }
+    /// Tries again with the next one what could not be removed.
+    fn remove(&mut self, path: PathBuf) {
+        self.unremoved.push(path);
+        self.unremoved.retain(|path| {
+            let removed = std::fs::remove_file(path);
+            removed.is_err_and(|error| error.kind() != std::io::ErrorKind::NotFound)
+        });
     }
 
     fn watch_age(&mut self) {
@@ -256,15 +280,18 @@ impl Worker {
         }
     }
 
-    fn sync_or_report(&mut self) {
-        if let Err(error) = self.sync() {
-            self.attention.report_failure(error);
+    /// Makes the committed rows durable, unless that failed before.
+    fn sync(&mut self) -> Result<()> {
+        if let Some(cause) = self.attention.failure() {
+            let (path, cause) = (self.plan.folder.clone(), cause.to_owned());
+            return Err(TapeError::StorageFailed { path, cause });
         }
+        let synced = self.sync_all();
+        synced.inspect_err(|error| self.attention.report_failure(error))
     }
 
-    /// Makes the committed rows durable, older segments first, so that what survives a crash of
-    /// the machine is a prefix.
-    fn sync(&mut self) -> Result<()> {
+    /// Older segments first, so that what survives a crash of the machine is a prefix.
+    fn sync_all(&mut self) -> Result<()> {
         if self.plan.fsync.is_none() {
             return Ok(());
         }

@@ -4,6 +4,7 @@
 //! inside their buffer, its texts are UTF-8, its codes have texts. Values are read where the writer
 //! put them; nothing is copied.
 #![allow(unsafe_code)]
+#![allow(clippy::cast_sign_loss, reason = "offsets are checked before they are cast")]
 
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -94,7 +95,7 @@ impl Batch {
             return None;
         }
         let values = self.segment.values(column).cast::<T>();
-        assert!(values.is_aligned());
+        debug_assert!(values.is_aligned());
         // SAFETY: the rows are committed, so the values are there and never change; buffers are
         // aligned to 64 bytes; any bytes are a legal `T`.
         Some(unsafe { std::slice::from_raw_parts(values.as_ptr().add(self.start), self.len) })

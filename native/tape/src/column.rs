@@ -4,8 +4,14 @@
 //! last committed row, where no reader looks; the one exception is the validity byte that committed
 //! and new rows share, which is stored atomically and with the committed bits unchanged.
 #![allow(unsafe_code)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "offsets are 0 to 2^30, and a code fits its column since it was interned there"
+)]
 
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use arrow_buffer::NullBuffer;
@@ -21,11 +27,14 @@ pub(crate) struct ColumnCursor {
     validity: *mut u8,
     offsets: *mut i32,
     width: usize,
+    /// The same, but 0 if rows have varying length.
+    fixed_width: usize,
     /// Items in the values buffer of a varying column, pending rows included.
     end: usize,
     items_max: usize,
     /// Codes of a dictionary column are below this.
     codes: i64,
+    capacity: usize,
 }
 
 // SAFETY: the pointers lead into the mapping of the writer's open segment, which the writer owns
@@ -50,12 +59,14 @@ impl ColumnCursor {
                 let offsets = segment.offsets(position);
                 let mut cursor = Self {
                     values: segment.values(position).as_ptr(),
-                    validity: segment.validity(position).map_or(null_mut(), |start| start.as_ptr()),
+                    validity: segment.validity(position).map_or(null_mut(), NonNull::as_ptr),
                     offsets: offsets.map_or(null_mut(), |start| start.cast().as_ptr()),
                     width: item_width(column.kind),
+                    fixed_width: if offsets.is_none() { item_width(column.kind) } else { 0 },
                     end: 0,
                     items_max: segment.layout.items_max(position),
                     codes: codes[position],
+                    capacity: segment.layout.rows,
                 };
                 cursor.rewind(rows);
                 cursor
@@ -70,6 +81,10 @@ impl ColumnCursor {
             let end = unsafe { self.offsets.add(rows).read() };
             // Row 0 starts at 0 in a new file; later offsets are ours and never negative.
             self.end = if rows == 0 { 0 } else { usize::try_from(end).unwrap_or(0) };
+            if rows < self.capacity {
+                // A row that is forgotten may have been the last one: see `Segment::begin`.
+                self.store_offset(self.capacity, self.items_max);
+            }
         }
     }
 
@@ -82,16 +97,26 @@ impl ColumnCursor {
         !self.offsets.is_null()
     }
 
+    /// Items of the rows from `row` on, pending ones included.
+    pub(crate) fn items_since(&self, row: usize) -> usize {
+        if !self.is_varying() {
+            return 0;
+        }
+        // SAFETY: the offsets buffer has capacity + 1 entries and `row` is within capacity.
+        let start = unsafe { self.offsets.add(row).read() };
+        self.end - usize::try_from(start).unwrap_or(0)
+    }
+
     /// Items that still fit into the values buffer.
     pub(crate) fn items_left(&self) -> usize {
         self.items_max - self.end
     }
 
-    /// Stores one value. The caller has checked that `row` is below the capacity and that `T` is
-    /// the column's type, which generated rows are by construction.
+    /// Stores one value. The caller has checked that `row` is below the capacity.
     #[inline]
     fn store<T: FixedValue>(&mut self, row: usize, value: T) {
-        debug_assert_eq!(self.width, size_of::<T>());
+        // Rows are a safe trait that anybody may implement, so their word is not enough.
+        assert!(self.fixed_width == size_of::<T>(), "a row's field is as wide as its column");
         // SAFETY: the buffer holds `capacity` values of this width; row `row` is not committed.
         unsafe { self.values.cast::<T>().add(row).write_unaligned(value) };
     }
@@ -99,7 +124,7 @@ impl ColumnCursor {
     /// Sets or clears a row's validity bit.
     #[inline]
     fn set_valid(&mut self, row: usize, valid: bool) {
-        debug_assert!(!self.validity.is_null());
+        assert!(!self.validity.is_null(), "only columns that may be null have nulls");
         let mask = 1_u8 << (row % 8);
         // SAFETY: the bitmap has a bit per row of the capacity; all writes to it are atomic.
         let byte = unsafe { AtomicU8::from_ptr(self.validity.add(row / 8)) };
@@ -112,6 +137,8 @@ impl ColumnCursor {
     /// Appends the items of one row of a varying column.
     #[inline]
     fn store_items(&mut self, row: usize, items: usize, bytes: &[u8]) -> bool {
+        let whole = !self.offsets.is_null() && bytes.len() == items * self.width;
+        assert!(whole, "a row's field is a list of what its column lists");
         if items > self.items_left() {
             return false;
         }
@@ -142,12 +169,12 @@ impl ColumnCursor {
     }
 
     /// Stores codes, narrowed to the column's width. They were interned, so they fit.
-    pub(crate) fn store_codes(&mut self, row: usize, codes: &[i32]) {
+    pub(crate) fn store_codes(&mut self, row: usize, codes: impl Iterator<Item = i32>) {
         let rows = (row..).zip(codes);
         match self.width {
-            1 => rows.for_each(|(row, &code)| self.store(row, code as i8)),
-            2 => rows.for_each(|(row, &code)| self.store(row, code as i16)),
-            _ => rows.for_each(|(row, &code)| self.store(row, code)),
+            1 => rows.for_each(|(row, code)| self.store(row, code as i8)),
+            2 => rows.for_each(|(row, code)| self.store(row, code as i16)),
+            _ => rows.for_each(|(row, code)| self.store(row, code)),
         }
     }
 
@@ -292,16 +319,12 @@ impl RowSink for Sink<'_> {
         &mut self,
         code: Option<Code<K>>,
     ) -> Result<(), Refused> {
-        match code {
-            Some(code) => {
-                self.columns[C].set_valid(self.row, true);
-                self.code::<C, K>(code)
-            }
-            None => {
-                self.fixed_or_null::<C, K>(None);
-                Ok(())
-            }
-        }
+        let Some(code) = code else {
+            self.fixed_or_null::<C, K>(None);
+            return Ok(());
+        };
+        self.columns[C].set_valid(self.row, true);
+        self.code::<C, K>(code)
     }
 
     #[inline]

@@ -47,8 +47,14 @@ struct Table {
 
 impl Table {
     /// Creates a table at `path` through a temporary name, holding `texts`.
-    fn create(path: &Path, column: &str, entries: usize, texts: &[Box<str>]) -> Result<Self> {
-        let needed: usize = texts.iter().map(|text| text.len()).sum();
+    fn create(
+        path: &Path,
+        column: &str,
+        entries: usize,
+        texts: &[Box<str>],
+        more_bytes: usize,
+    ) -> Result<Self> {
+        let needed = texts.iter().map(|text| text.len()).sum::<usize>() + more_bytes;
         let texts_bytes = (entries * ENTRY_BYTES).max(needed * 2).max(PAGE);
         let start = (PAGE + 4 * (entries + 1)).next_multiple_of(64);
         let file_bytes = (start + texts_bytes).next_multiple_of(PAGE);
@@ -75,11 +81,12 @@ impl Table {
             end = table.store(code, end, text);
         }
         table.publish(texts.len());
-        table.map.sync().doing(&temporary, "syncing")?;
+        // Both counts before the sync: the file has no name yet, so they count only once it is done.
         table.map.atomic_u64(DURABLE).store(
             table.map.atomic_u64(COUNT).load(std::sync::atomic::Ordering::Relaxed),
             std::sync::atomic::Ordering::Relaxed,
         );
+        table.map.sync().doing(&temporary, "syncing")?;
         std::fs::rename(&temporary, path).doing(path, "putting the side table in place")?;
         Ok(table)
     }
@@ -115,7 +122,7 @@ impl Table {
             return corrupt("size", map.len().to_string(), &size(16).to_string());
         }
         let (entries, texts, texts_bytes, salt) = (size(24), size(32), size(40), word(48));
-        let offsets_end = entries.checked_add(1).and_then(|n| n.checked_mul(4)).map(|n| n + PAGE);
+        let offsets_end = entries.checked_add(1).and_then(|n| n.checked_mul(4)?.checked_add(PAGE));
         let inside = offsets_end.is_some_and(|end| end <= texts)
             && texts.checked_add(texts_bytes).is_some_and(|end| end <= map.len());
         if !inside {
@@ -219,7 +226,7 @@ impl Dictionary {
         let table = if path.exists() {
             Table::open(&path, true)?
         } else {
-            Table::create(&path, &column.name, ENTRIES_FIRST.min(codes_max), &[])?
+            Table::create(&path, &column.name, ENTRIES_FIRST.min(codes_max), &[], 0)?
         };
         let count = table.count_at(&path, if trusted { COUNT } else { DURABLE })?;
         let table = Arc::new(table);
@@ -242,8 +249,16 @@ impl Dictionary {
             codes,
             texts_end,
         };
-        for (word, _) in vocabulary.map_or(&[][..], |vocabulary| vocabulary.values) {
+        for (code, (word, _)) in
+            vocabulary.map_or(&[][..], |vocabulary| vocabulary.values).iter().enumerate()
+        {
             dictionary.intern(word)?;
+            // Rows are stored with the word's position in the vocabulary as code.
+            let found = &dictionary.texts[code];
+            if **found != **word {
+                let what = format!("side table text {code}");
+                return Err(TapeError::corrupt(&dictionary.path, what, found, word));
+            }
         }
         dictionary.vocabulary = vocabulary;
         Ok(dictionary)
@@ -296,7 +311,8 @@ impl Dictionary {
     fn grow(&mut self, needed: usize) -> Result<()> {
         let entries = (self.table.entries * GROWTH).min(self.codes_max);
         let entries = entries.max(self.table.entries + needed / ENTRY_BYTES);
-        self.table = Arc::new(Table::create(&self.path, &self.column, entries, &self.texts)?);
+        self.table =
+            Arc::new(Table::create(&self.path, &self.column, entries, &self.texts, needed)?);
         *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&self.table);
         Ok(())
     }

@@ -128,6 +128,17 @@ pub enum TapeError {
         /// Its cursor.
         row: u64,
     },
+    /// An fsync failed, so the system may have dropped rows that are not on disk yet.
+    #[error(
+        "{path}: the storage failed ({cause}); nothing more is taken. Open the tape again when the \
+         storage is sound"
+    )]
+    StorageFailed {
+        /// The tape.
+        path: PathBuf,
+        /// The first failure.
+        cause: String,
+    },
     /// The object was closed.
     #[error("{path}: this handle was closed")]
     Closed {
@@ -144,10 +155,12 @@ pub enum TapeError {
     },
 }
 
+#[allow(clippy::ref_option, reason = "what the derive passes")]
 fn at_row(row: &Option<usize>) -> String {
     row.map(|row| format!(", row {row}")).unwrap_or_default()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "callers hand over literals and temporaries")]
 impl TapeError {
     /// The coarse kind, for callers that only need to know what to do next.
     pub fn kind(&self) -> ErrorKind {
@@ -155,6 +168,7 @@ impl TapeError {
             Self::Io { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound => ErrorKind::NotFound,
                 std::io::ErrorKind::PermissionDenied
+                | std::io::ErrorKind::InvalidInput
                 | std::io::ErrorKind::ReadOnlyFilesystem
                 | std::io::ErrorKind::NotADirectory => ErrorKind::Invalid,
                 _ => ErrorKind::Unavailable,
@@ -168,7 +182,7 @@ impl TapeError {
             | Self::Value { .. }
             | Self::Setting { .. }
             | Self::EventTooLarge { .. } => ErrorKind::Invalid,
-            Self::ConsumerBehind { .. } => ErrorKind::Unavailable,
+            Self::ConsumerBehind { .. } | Self::StorageFailed { .. } => ErrorKind::Unavailable,
             Self::Closed { .. } => ErrorKind::Closed,
         }
     }

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
 use arrow_array::{Array, StringArray};
@@ -129,7 +129,7 @@ fn export(batch: &Batch, rows: Rows) -> ArrowArray {
 fn export_column(batch: &Batch, column: usize, rows: Rows) -> ArrowArray {
     let segment = &batch.segment;
     let definition = &segment.schema().columns()[column];
-    let validity = segment.validity(column).map_or(null_mut(), |start| start.as_ptr());
+    let validity = segment.validity(column).map_or(null_mut(), NonNull::as_ptr);
     let values = segment.values(column).as_ptr().cast_const().cast();
     let mut buffers = vec![validity.cast_const().cast()];
     buffers.extend(segment.offsets(column).map(|start| start.as_ptr().cast_const().cast()));

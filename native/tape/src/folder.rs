@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ const MANIFEST: &str = "tape.toml";
 const LOCK: &str = "lock";
 const CURSORS: &str = "cursors";
 const SEGMENT_END: &str = ".seg";
+const LOCK_TRIES: usize = 20;
 
 /// File that holds the words readers sleep on.
 pub(crate) const BELL: &str = "bell";
@@ -53,6 +55,9 @@ impl Manifest {
                     "the folder does not exist"
                 };
                 return Err(TapeError::NotATape { path: folder.to_owned(), hint });
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                return Err(TapeError::corrupt(&path, "manifest", error, "text"));
             }
             Err(error) => return Err(error).doing(&path, "reading"),
         };
@@ -123,7 +128,7 @@ impl Lock {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(&path).doing(&path, "opening the lock")?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if !try_lock(&file) {
             let owner = fs::read_to_string(&path).unwrap_or_default();
             let owner = if owner.is_empty() { "unknown".to_owned() } else { owner };
             return Err(TapeError::SecondWriter { path: folder.to_owned(), owner });
@@ -132,6 +137,16 @@ impl Lock {
         file.set_len(0).and_then(|()| file.write_all(pid.as_bytes())).doing(&path, "locking")?;
         Ok(Self(file))
     }
+}
+
+/// Tries for a moment: who asks whether there is a writer holds the lock for that long, too.
+fn try_lock(file: &File) -> bool {
+    (0..LOCK_TRIES).any(|number| {
+        if number > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    })
 }
 
 /// Whether some process writes this tape now.
@@ -168,9 +183,11 @@ pub(crate) fn segment_numbers(folder: &Path) -> Result<Vec<u64>> {
 
 /// Removes what a crashed `create` left in a folder that never became a tape.
 pub(crate) fn clear_leftovers(folder: &Path) -> Result<()> {
-    for number in segment_numbers(folder)? {
-        let path = segment_path(folder, number);
-        fs::remove_file(&path).doing(&path, "removing")?;
+    for entry in fs::read_dir(folder).doing(folder, "listing")? {
+        let path = entry.doing(folder, "listing")?.path();
+        if path.extension().is_some_and(|end| end == "seg" || end == "dict") {
+            fs::remove_file(&path).doing(&path, "removing")?;
+        }
     }
     Ok(())
 }
@@ -227,7 +244,11 @@ pub fn consumers(folder: &Path) -> Result<Vec<Cursor>> {
         if path.extension().is_some() {
             continue; // a half-written cursor, replaced as a whole or not at all
         }
-        let text = fs::read_to_string(&path).doing(&path, "reading the cursor")?;
+        let text = match fs::read_to_string(&path) {
+            // Forgotten since the folder was listed.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            other => other.doing(&path, "reading the cursor")?,
+        };
         let row = text.trim().parse().map_err(|_| {
             TapeError::corrupt(&path, "cursor", format!("{text:?}"), "a row number")
         })?;
@@ -243,6 +264,7 @@ pub(crate) fn in_memory(folder: &Path) -> Result<bool> {
     const TMPFS: u32 = 0x0102_1994;
     const RAMFS: u32 = 0x8584_58f6;
     let facts = rustix::fs::statfs(folder).doing(folder, "asking for its file system")?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a bit pattern")]
     let kind = facts.f_type as u32;
     Ok(kind == TMPFS || kind == RAMFS)
 }

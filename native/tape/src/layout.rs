@@ -128,9 +128,9 @@ impl Layout {
         };
         let columns = (schema.columns().iter())
             .map(|column| {
-                let values_bytes = (rows * value_bytes(column.kind, varying_bytes))
-                    .min(VALUES_BYTES_MAX / ALIGN * ALIGN)
-                    .next_multiple_of(ALIGN);
+                let values_bytes = rows * value_bytes(column.kind, varying_bytes);
+                let most = if has_offsets(column.kind) { VALUES_BYTES_MAX } else { usize::MAX };
+                let values_bytes = values_bytes.min(most).next_multiple_of(ALIGN);
                 ColumnLayout {
                     validity: column.nullable.then(|| place(rows / 8)),
                     offsets: has_offsets(column.kind).then(|| place(4 * (rows + 1))),

@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -81,12 +81,15 @@ impl Map {
         Ok(Self { start, len, file })
     }
 
-    /// Enters every page into the page table, so that later stores do not fault. A kernel that
-    /// cannot is no error. Reading is enough in memory, and 16 times faster than writing: the
-    /// kernel enters pages that exist in groups.
+    /// Touches every page, so that later stores do not fault, in huge pages where the file system
+    /// allows them. A kernel that cannot is no error.
     pub(crate) fn populate(&self) {
-        // SAFETY: populating changes no byte of the mapping.
-        let _ = unsafe { madvise(self.start.as_ptr().cast(), self.len, Advice::LinuxPopulateRead) };
+        let start = self.start.as_ptr().cast();
+        // SAFETY: neither advice changes a byte of the mapping.
+        unsafe {
+            let _ = madvise(start, self.len, Advice::LinuxHugepage);
+            let _ = madvise(start, self.len, Advice::LinuxPopulateWrite);
+        }
     }
 
     /// Length in bytes.
@@ -137,7 +140,7 @@ impl Map {
         assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len));
         // SAFETY: inside the mapping by the assertion; exclusive by the caller's promise.
         unsafe {
-            self.at(offset).copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len())
+            self.at(offset).copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
         }
     }
 
@@ -146,6 +149,14 @@ impl Map {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         // A file system without holes keeps the blocks: that costs space, not correctness.
         let _ = fallocate(&self.file, flags, offset as u64, len as u64);
+    }
+
+    /// Whether `path` names the mapped file and not another one, or none.
+    pub(crate) fn is_file_at(&self, path: &Path) -> bool {
+        let (Ok(mapped), Ok(named)) = (self.file.metadata(), std::fs::metadata(path)) else {
+            return false;
+        };
+        (mapped.dev(), mapped.ino()) == (named.dev(), named.ino())
     }
 
     /// Waits until all bytes of the file are on stable storage.

@@ -15,7 +15,7 @@ use crate::dictionary::DictionaryReader;
 use crate::error::{Result, TapeError};
 use crate::folder::{self, Manifest};
 use crate::segment::{Extent, Segment};
-use crate::writer::dictionary_readers;
+use crate::writer::{dictionary_readers, hex};
 
 /// Longest sleep before looking whether the tape still exists.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
@@ -122,7 +122,7 @@ impl Reader {
             empty_polls: 0,
         };
         reader.refresh_texts()?;
-        reader.check_segment()?;
+        reader.check_segment(&reader.segment)?;
         let base = reader.segment.identity.base_row;
         match start {
             Start::First => {}
@@ -163,6 +163,9 @@ impl Reader {
     pub fn poll(&mut self, rows_max: usize) -> Result<Polled> {
         if let Some(gap) = self.gap.take() {
             return Ok(Polled::Gap(gap));
+        }
+        if rows_max == 0 {
+            return Ok(Polled::Empty);
         }
         loop {
             let extent = self.segment.extent(self.boot_id)?;
@@ -286,27 +289,36 @@ impl Reader {
             let (found, expected) = (segment.schema().fingerprint(), self.schema().fingerprint());
             return Err(TapeError::corrupt(&segment.path, "fingerprint", found, expected));
         }
+        if segment.identity.tape_id != self.segment.identity.tape_id {
+            let [found, expected] = [&segment, &*self.segment].map(|s| hex(&s.identity.tape_id));
+            return Err(TapeError::corrupt(&segment.path, "tape id", found, expected));
+        }
+        if to < from {
+            return Err(TapeError::corrupt(&segment.path, "base row", to, from));
+        }
+        // Before moving on: a damaged segment must not be given out by a second try.
+        self.check_segment(&segment)?;
         self.segment = Arc::new(segment);
         self.at = 0;
-        self.check_segment()?;
         let from = from.max(self.skip_to);
         if to > from { Ok(Advance::Gap(Gap { from, to })) } else { Ok(Advance::Next) }
     }
 
     /// Compares a segment that is already sealed with its checksums.
-    fn check_segment(&self) -> Result<()> {
+    fn check_segment(&self, segment: &Segment) -> Result<()> {
         if self.check_sums
-            && let Some(rows) = self.segment.sealed()?
+            && let Some(rows) = segment.sealed()?
         {
-            self.segment.check_sums(rows)?;
+            segment.check_sums(rows)?;
         }
         Ok(())
     }
 
-    /// An open segment is never removed by its writer: if it has no name, the tape was deleted.
+    /// An open segment is never removed by its writer: if it has no name, or another file has it,
+    /// the tape was deleted.
     #[cold]
     fn check_existence(&self) -> Result<()> {
-        if self.segment.path.exists() || self.segment.sealed()?.is_some() {
+        if self.segment.has_its_name() || self.segment.sealed()?.is_some() {
             return Ok(());
         }
         Err(TapeError::Gone { path: self.folder.clone(), what: "the tape" })
@@ -386,7 +398,11 @@ fn find_row(folder: &Path, row: u64) -> Result<Option<Segment>> {
         }
         found = Some(segment);
     }
-    Ok(found)
+    match found {
+        Some(segment) => Ok(Some(segment)),
+        // All that were listed have been removed since, so there are later ones.
+        None => open_from(folder, 0),
+    }
 }
 
 /// Opens a segment unless it was removed in the meantime.

@@ -1,5 +1,6 @@
 //! One mapped segment: its header, its live words and its buffers.
 #![allow(unsafe_code)]
+#![allow(clippy::cast_possible_truncation, reason = "a segment has at most 2^30 rows")]
 
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
@@ -79,6 +80,11 @@ impl Segment {
         &self.map
     }
 
+    /// Whether the file behind the mapping still has the name it was opened by.
+    pub(crate) fn has_its_name(&self) -> bool {
+        self.map.is_file_at(&self.path)
+    }
+
     fn damaged(&self, what: &str, word: publish::DamagedWord) -> TapeError {
         TapeError::corrupt(&self.path, what, format!("{:#018x}", word.0), "a tagged row count")
     }
@@ -121,8 +127,9 @@ impl Segment {
     /// pages reach the disk in any order, so the rest may be holes.
     #[inline]
     pub(crate) fn extent(&self, boot_id: [u8; 16]) -> Result<Extent> {
-        if let Some(rows) = self.sealed()? {
-            return Ok(Extent { rows: self.surviving(rows, boot_id)?, sealed: true });
+        if let Some(sealed) = self.sealed()? {
+            let rows = self.surviving(sealed, boot_id)?;
+            return Ok(Extent { rows, sealed: rows == sealed });
         }
         let rows = self.committed()?;
         Ok(Extent { rows: self.surviving(rows, boot_id)?, sealed: false })
@@ -139,7 +146,6 @@ impl Segment {
     #[inline]
     pub(crate) fn publish(&self, rows: usize) {
         debug_assert!(rows <= self.layout.rows);
-        // Rows are at most 2^30.
         publish::publish(self.map.atomic_u64(COMMITTED), rows as u32, self.identity.salt);
     }
 
@@ -177,6 +183,20 @@ impl Segment {
         // SAFETY: the layout was checked to hold `rows + 1` aligned offsets here, and offsets of
         // committed rows never change. The one after the last committed row is its end.
         Some(unsafe { std::slice::from_raw_parts(offsets.as_ptr(), rows + 1) })
+    }
+
+    /// Checks that rows can be appended behind the first `rows`.
+    pub(crate) fn check_end(&self, rows: usize) -> Result<()> {
+        for (column, definition) in self.schema().columns().iter().enumerate() {
+            let Some(offsets) = self.committed_offsets(column, rows) else { continue };
+            let room = self.layout.items_max(column);
+            if !usize::try_from(offsets[rows]).is_ok_and(|end| end <= room) {
+                let what = format!("column {:?}", definition.name);
+                let found = format!("values up to {}", offsets[rows]);
+                return Err(TapeError::corrupt(&self.path, what, found, format!("at most {room}")));
+            }
+        }
+        Ok(())
     }
 
     /// The bytes of a column's first `items` values, which must belong to committed rows.
@@ -278,4 +298,12 @@ impl Segment {
             self.map.punch(from, to - from);
         }
     }
+}
+
+/// Whether the header page is all zeros: the file got its name before a crash of the machine, but
+/// its header did not reach the disk, and so none of its rows is durable.
+pub(crate) fn is_blank(path: &Path) -> Result<bool> {
+    let map = Map::open(path)?;
+    // SAFETY: the writer, who alone would change these bytes, is the one to ask.
+    Ok(unsafe { map.frozen(0, PAGE) }.iter().all(|&byte| byte == 0))
 }

@@ -117,7 +117,7 @@ fn report(folder: &Path, deep: bool) -> Result<TapeReport> {
         let path = folder::segment_path(folder, number);
         match Segment::open(&path, false) {
             Ok(segment) => {
-                let looked = look(folder, Arc::new(segment), boot_id, deep);
+                let looked = look(folder, &Arc::new(segment), boot_id, deep);
                 report.check_order(&looked, &path);
                 report.segments.push(looked);
             }
@@ -142,7 +142,7 @@ impl TapeReport {
     }
 }
 
-fn look(folder: &Path, segment: Arc<Segment>, boot_id: [u8; 16], deep: bool) -> SegmentReport {
+fn look(folder: &Path, segment: &Arc<Segment>, boot_id: [u8; 16], deep: bool) -> SegmentReport {
     let facts = std::fs::metadata(&segment.path);
     let blocks = facts.map_or(0, |facts| std::os::unix::fs::MetadataExt::blocks(&facts));
     let mut report = SegmentReport {
@@ -161,7 +161,7 @@ fn look(folder: &Path, segment: Arc<Segment>, boot_id: [u8; 16], deep: bool) -> 
         Err(error) => report.problem = Some(error.to_string()),
     }
     if deep && report.problem.is_none() {
-        match look_inside(folder, &segment, &report) {
+        match look_inside(folder, segment, &report) {
             Ok(checksums) => report.checksums = checksums,
             Err(error) => report.problem = Some(error.to_string()),
         }

@@ -18,9 +18,9 @@ use crate::column::{ColumnCursor, Refused, Sink};
 use crate::dictionary::{Dictionary, DictionaryReader};
 use crate::error::{Result, TapeError, While};
 use crate::folder::{self, Lock, Manifest};
-use crate::layout::{FORMAT, Identity, Layout};
+use crate::layout::{FORMAT, Identity, Layout, ROWS_MAX};
 use crate::publish;
-use crate::segment::Segment;
+use crate::segment::{self, Segment};
 
 /// Settings of a tape, fixed when it is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,16 +121,18 @@ impl Writer {
     /// A tape or a writer is already there; the folder cannot be written; a setting is out of
     /// range; there is no space for two segments.
     pub fn create(folder: &Path, schema: &Arc<Schema>, options: TapeOptions) -> Result<Self> {
+        let layout = plan_layout(schema, &options)?;
         folder::make(folder)?;
         let lock = Lock::take(folder)?;
         if folder::is_tape(folder) {
             return Err(TapeError::AlreadyExists { path: folder.to_owned() });
         }
         folder::clear_leftovers(folder)?;
-        let layout = plan_layout(schema, &options)?;
         let tape_id = folder::random::<16>().doing(folder, "drawing a tape id")?;
         let started = Started { folder, lock, layout, options, tape_id };
-        let writer = started.begin(0, 0)?;
+        let mut writer = started.begin(0, 0)?;
+        // Before the manifest, which says that there is a tape here.
+        writer.sync()?;
         let manifest = Manifest {
             format: FORMAT,
             id: hex(&tape_id),
@@ -185,19 +187,34 @@ impl Writer {
     #[cold]
     fn push_again<R: Row>(&mut self, row: &R, refused: Refused) -> Result<()> {
         self.rewind(self.row);
-        if let Refused::Full { .. } = refused
-            && self.row > 0
-        {
-            self.rotate()?;
-            let mut sink = Sink::new(&mut self.columns[..R::COLUMNS], self.row);
-            let Err(refused) = row.write(&mut sink) else {
-                self.row += 1;
-                return Ok(());
-            };
-            self.rewind(self.row);
+        let Refused::Full { column, items } = refused else { return Err(self.refusal(refused)) };
+        if items > self.layout.items_max(column) {
             return Err(self.refusal(refused));
         }
-        Err(self.refusal(refused))
+        self.rotate()?;
+        let mut sink = Sink::new(&mut self.columns[..R::COLUMNS], self.row);
+        let Err(refused) = row.write(&mut sink) else {
+            self.row += 1;
+            return Ok(());
+        };
+        self.rewind(self.row);
+        match refused {
+            Refused::Full { column, items } if items <= self.layout.items_max(column) => {
+                Err(self.event_too_large())
+            }
+            _ => Err(self.refusal(refused)),
+        }
+    }
+
+    fn event_too_large(&self) -> TapeError {
+        TapeError::EventTooLarge { pending: self.pending(), capacity: self.layout.rows }
+    }
+
+    /// Whether the pending rows fit in a new segment; not so only if settings were changed.
+    fn pending_rows_fit(&self) -> bool {
+        let items = |column: usize| self.columns[column].items_since(self.committed);
+        self.pending() <= self.layout.rows
+            && (0..self.columns.len()).all(|column| items(column) <= self.layout.items_max(column))
     }
 
     fn refusal(&self, refused: Refused) -> TapeError {
@@ -223,16 +240,18 @@ impl Writer {
     /// Makes all pending rows visible at once.
     ///
     /// # Errors
-    /// The tape was due to rotate and could not, or an earlier fsync failed. The rows are visible
-    /// all the same: the error is about the next ones.
+    /// An fsync failed. Then nothing became visible, and the rows are still pending.
     #[inline]
     pub fn commit(&mut self) -> Result<()> {
+        if self.background.attention.is_raised() {
+            self.attend()?;
+        }
         if self.row != self.committed {
             self.segment.publish(self.row);
             self.committed = self.row;
             self.bell.ring();
         }
-        if self.background.attention.is_raised() { self.attend() } else { Ok(()) }
+        Ok(())
     }
 
     /// Discards pending rows.
@@ -246,18 +265,30 @@ impl Writer {
     /// Call it now and then while nothing arrives.
     ///
     /// # Errors
-    /// As [`Writer::commit`].
+    /// As [`Writer::seal`], or an fsync failed.
     pub fn tick(&mut self) -> Result<()> {
-        if self.background.attention.is_raised() { self.attend() } else { Ok(()) }
+        if !self.background.attention.is_raised() {
+            return Ok(());
+        }
+        self.check_storage()?;
+        if self.background.attention.take_old() { self.seal() } else { Ok(()) }
     }
 
     #[cold]
     fn attend(&mut self) -> Result<()> {
-        let (old, failure) = self.background.attention.take();
-        if let Some(failure) = failure {
-            return Err(failure);
+        self.check_storage()?;
+        if self.background.attention.take_old() {
+            // While there is room, a seal that has to wait is no reason to refuse rows. It is asked
+            // for again soon, and `tick` and a full segment report what is in the way.
+            let _ = self.seal();
         }
-        if old { self.seal() } else { Ok(()) }
+        Ok(())
+    }
+
+    fn check_storage(&self) -> Result<()> {
+        let Some(cause) = self.background.attention.failure() else { return Ok(()) };
+        let (path, cause) = (self.folder.clone(), cause.to_owned());
+        Err(TapeError::StorageFailed { path, cause })
     }
 
     /// Seals the open segment, if it has committed rows, and goes on in a new one.
@@ -272,9 +303,8 @@ impl Writer {
     #[cold]
     fn rotate(&mut self) -> Result<()> {
         let pending = self.row - self.committed;
-        if self.committed == 0 {
-            let capacity = self.capacity;
-            return Err(TapeError::EventTooLarge { pending, capacity });
+        if self.committed == 0 || !self.pending_rows_fit() {
+            return Err(self.event_too_large());
         }
         self.make_room()?;
         let map = self.background.take_spare(&self.folder)?;
@@ -296,6 +326,7 @@ impl Writer {
         self.kept.push(Kept { number: sealed.identity.number, rows_end: identity.base_row });
         self.background.sealed(sealed, self.committed, next);
         self.columns = columns;
+        self.capacity = self.layout.rows;
         self.row = pending;
         self.committed = 0;
         Ok(())
@@ -424,6 +455,12 @@ impl Writer {
         self.row
     }
 
+    /// Forgets the last `rows` pending rows.
+    pub(crate) fn take_back(&mut self, rows: usize) {
+        self.row -= rows;
+        self.rewind(self.row);
+    }
+
     /// Items of a varying column that a whole segment holds.
     pub(crate) fn items_max(&self, column: usize) -> usize {
         self.layout.items_max(column)
@@ -439,7 +476,7 @@ impl Writer {
         debug_assert!(self.row <= self.capacity);
     }
 
-    pub(crate) fn make_space(&mut self) -> Result<()> {
+    pub(crate) fn next_segment(&mut self) -> Result<()> {
         self.rotate()
     }
 }
@@ -491,7 +528,9 @@ impl<R: Row> TypedWriter<R> {
     }
 
     fn code<K: TryFrom<i64>>(&mut self, column: &str, text: &str) -> Result<Code<K>> {
-        let position = self.writer.schema.index_of(column).unwrap_or(usize::MAX);
+        let Some(position) = self.writer.schema.index_of(column) else {
+            return Err(TapeError::value(column, None, "no such column", "a dictionary column"));
+        };
         let code = self.writer.intern(position, text)?;
         let narrow = || TapeError::value(column, None, format!("code {code}"), "a narrower code");
         K::try_from(code).map(Code).map_err(|_| narrow())
@@ -615,12 +654,21 @@ impl Started<'_> {
 }
 
 fn plan_layout(schema: &Arc<Schema>, options: &TapeOptions) -> Result<Layout> {
-    if options.segments_max < 3 {
-        return Err(TapeError::Setting {
-            name: "segments_max",
-            found: options.segments_max.to_string(),
-            expected: "at least 3".to_owned(),
-        });
+    // Days are plenty for an interval; a segment beyond 4 GiB is a slip that could take all memory.
+    const INTERVAL_MS_MAX: u64 = 30 * 24 * 3_600_000;
+    let bounds = [
+        ("segments_max", Some(u64::from(options.segments_max)), 3, 1_000_000),
+        ("segment_bytes", Some(options.segment_bytes), 1, 4 << 30),
+        ("segment_rows", options.segment_rows, 1, ROWS_MAX as u64),
+        ("value_bytes", options.value_bytes.map(u64::from), 1, 1 << 30),
+        ("seal_after_ms", options.seal_after_ms, 1, INTERVAL_MS_MAX),
+        ("fsync_interval_ms", options.fsync_interval_ms, 1, INTERVAL_MS_MAX),
+    ];
+    for (name, value, least, most) in bounds {
+        if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
+            let (found, expected) = (value.to_string(), format!("{least} to {most}"));
+            return Err(TapeError::Setting { name, found, expected });
+        }
     }
     let small = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
     let rows = options.segment_rows.map(small);
@@ -668,14 +716,24 @@ struct Recovered {
 /// Only the last segment may be open. If the machine crashed since, the rows that count are those
 /// up to the first segment that was not durable as a whole; later segments go.
 fn recover(folder: &Path, boot_id: [u8; 16]) -> Result<Recovered> {
-    let mut segments = Vec::new();
+    let crashed = |segment: &Segment| segment.identity.boot_id != boot_id;
+    let mut segments: Vec<Found> = Vec::new();
+    let mut blank = Vec::new();
     for number in folder::segment_numbers(folder)? {
-        let segment = Segment::open(&folder::segment_path(folder, number), true)?;
+        let path = folder::segment_path(folder, number);
+        let after_crash = segments.last().is_some_and(|(before, _)| crashed(before));
+        if !blank.is_empty() || after_crash && segment::is_blank(&path)? {
+            blank.push(path);
+            continue;
+        }
+        let segment = Segment::open(&path, true)?;
         let extent = segment.extent(boot_id)?;
         segments.push((segment, extent));
     }
     check_chain(folder, &segments, boot_id)?;
-    let crashed = |segment: &Segment| segment.identity.boot_id != boot_id;
+    for path in blank {
+        fs::remove_file(&path).doing(&path, "removing a segment lost in a crash")?;
+    }
     let cut = (segments.iter()).position(|(segment, extent)| {
         crashed(segment) && segment.sealed().ok().flatten().is_none_or(|rows| extent.rows < rows)
     });
@@ -690,16 +748,17 @@ fn recover(folder: &Path, boot_id: [u8; 16]) -> Result<Recovered> {
     let sealed = extent.sealed || crashed(&last);
     let mut kept = Vec::new();
     let mut backlog = Vec::new();
-    let mut finish = |segment: Segment, rows: usize| {
-        if segment.sealed()? != Some(rows) {
-            segment.seal(rows);
-            segment.store_sums(rows);
-        } else if !segment.check_sums(rows)? {
-            segment.store_sums(rows);
+    let mut finish = |done: Segment, rows: usize| {
+        if done.sealed()? != Some(rows) {
+            // The sums first: a crash in between is repaired the same way.
+            done.store_sums(rows);
+            done.seal(rows);
+        } else if !done.check_sums(rows)? {
+            done.store_sums(rows);
         }
-        let rows_end = segment.identity.base_row + rows as u64;
-        kept.push(Kept { number: segment.identity.number, rows_end });
-        backlog.push(Arc::new(segment));
+        let rows_end = done.identity.base_row + rows as u64;
+        kept.push(Kept { number: done.identity.number, rows_end });
+        backlog.push(Arc::new(done));
         Ok::<_, TapeError>(())
     };
     for (segment, extent) in segments {
@@ -711,6 +770,7 @@ fn recover(folder: &Path, boot_id: [u8; 16]) -> Result<Recovered> {
         let last = Segment::open(&path, true)?;
         return Ok(Recovered { last, rows: extent.rows, sealed, kept, backlog });
     }
+    last.check_end(extent.rows)?;
     Ok(Recovered { last, rows: extent.rows, sealed, kept, backlog })
 }
 
@@ -741,7 +801,8 @@ fn check_chain(folder: &Path, segments: &[Found], boot_id: [u8; 16]) -> Result<(
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('?');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The side tables of a tape, for a reader.

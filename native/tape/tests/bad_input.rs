@@ -2,7 +2,9 @@
 #![cfg(not(loom))]
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a failing test should panic, and a skipped one should be loud"
@@ -41,7 +43,7 @@ fn with_column(name: &str, array: ArrayRef) -> RecordBatch {
 #[test]
 fn a_refused_append_names_the_place_and_stores_nothing() {
     let home = in_memory();
-    let mut writer = create(home.path(), tiny());
+    let mut writer = create(home.path(), TapeOptions { value_bytes: Some(24), ..tiny() });
     let ten = |value: i64| (0..10).map(|_| value).collect::<Vec<_>>();
     let long = "x".repeat(5000);
     let texts = |bad: Option<&str>| -> ArrayRef {
@@ -66,7 +68,10 @@ fn a_refused_append_names_the_place_and_stores_nothing() {
         ),
         (good.project(&[1, 2, 3, 4]).unwrap(), "n", None, "no such column", "int64"),
         (
-            with_column("n", Arc::new((0..10).map(|n| (n != 6).then_some(n)).collect::<Int64Array>())),
+            with_column(
+                "n",
+                Arc::new((0..10).map(|n| (n != 6).then_some(n)).collect::<Int64Array>()),
+            ),
             "n",
             Some(6),
             "null",
@@ -97,7 +102,8 @@ fn a_refused_append_names_the_place_and_stores_nothing() {
 fn a_second_writer_is_told_who_is_first() {
     let home = in_memory();
     let writer = create(home.path(), tiny());
-    for second in [Writer::open(home.path()), Writer::create(home.path(), Mixed::schema(), tiny())] {
+    for second in [Writer::open(home.path()), Writer::create(home.path(), Mixed::schema(), tiny())]
+    {
         let error = second.unwrap_err();
         assert!(matches!(error, TapeError::SecondWriter { .. }), "{error}");
         assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
@@ -257,7 +263,10 @@ fn damaged_values_of_the_open_segment_are_found_before_they_are_used() {
         damage(&segment_path(home.path(), 2));
         let (rows, error) = read_until_error(&mut read_from_first(home.path()));
         assert_eq!(rows, numbered(0..128));
-        assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(column), "{error}");
+        assert!(
+            error.kind() == ErrorKind::Corrupt && error.to_string().contains(column),
+            "{error}"
+        );
     }
 }
 
@@ -268,7 +277,10 @@ fn a_writer_does_not_go_on_from_a_damaged_end() {
         let path = segment_path(home.path(), 2);
         patch(&path, buffers(&path, 2).0 + 4 * 22, &end.to_le_bytes());
         let error = Writer::open(home.path()).map(|_| ()).unwrap_err();
-        assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains("text"), "{error}");
+        assert!(
+            error.kind() == ErrorKind::Corrupt && error.to_string().contains("text"),
+            "{error}"
+        );
     }
 }
 
@@ -323,13 +335,19 @@ fn a_vocabulary_whose_words_were_changed_is_refused() {
     let at = file.windows(3).position(|bytes| bytes == b"buy").unwrap();
     patch(&path, at, b"bay");
     let error = Writer::open(home.path()).unwrap_err().to_string();
-    assert!(error.contains("side.dict") && error.contains("bay") && error.contains("buy"), "{error}");
+    assert!(
+        error.contains("side.dict") && error.contains("bay") && error.contains("buy"),
+        "{error}"
+    );
 }
 
 #[test]
 fn what_a_failed_create_left_does_no_harm() {
     let home = in_memory();
-    drop(Writer::create(home.path(), rustonite_core::datasets::BookDeltas::schema(), tiny()).unwrap());
+    drop(
+        Writer::create(home.path(), rustonite_core::datasets::BookDeltas::schema(), tiny())
+            .unwrap(),
+    );
     // As if the process had died before it wrote the manifest.
     fs::remove_file(home.path().join("tape.toml")).unwrap();
     let mut writer = Writer::create(home.path(), Trades::schema(), tiny()).unwrap();
@@ -425,7 +443,7 @@ fn a_reader_notices_that_its_tape_was_deleted_or_replaced() {
         write_numbered(&mut writer, 0..10);
         let mut reader = read_from_first(&folder);
         let batches = drain(&mut reader);
-        fs::remove_dir_all(&folder).unwrap();
+        remove(&folder);
         drop(writer);
         let replaced = again.then(|| create(&folder, tiny()));
         let error = reader.wait(Duration::from_secs(5), Wait::Sleep).unwrap_err();
@@ -443,8 +461,15 @@ fn a_writer_whose_tape_was_deleted_fails_at_rotation() {
     let folder = home.path().join("tape");
     let mut writer = create(&folder, tiny());
     write_numbered(&mut writer, 0..10);
-    fs::remove_dir_all(&folder).unwrap();
+    remove(&folder);
     assert_eq!(writer.writer().seal().unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// Removes a tape whose writer may be making its next segment at the same time.
+fn remove(folder: &Path) {
+    while folder.exists() {
+        let _ = fs::remove_dir_all(folder);
+    }
 }
 
 /// A file system of its own, unmounted on drop.
@@ -462,6 +487,43 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn space_that_is_free_again_is_used_at_once() {
+    let home = on_disk();
+    let Some(disk) = SmallDisk::mount(home.path(), 1 << 20) else {
+        eprintln!("SKIPPED: no right to mount a small file system");
+        return;
+    };
+    let folder = disk.0.join("tape");
+    let mut writer = create(&folder, tiny());
+    let spare = folder.join("spare.tmp");
+    wait_until("the spare is there", || fs::metadata(&spare).is_ok_and(|file| file.len() > 0));
+    fill(&disk.0.join("filler"));
+    write_numbered(&mut writer, 0..65);
+    writer.writer().sync().unwrap();
+    // The next spare has failed by now, or is about to.
+    std::thread::sleep(Duration::from_millis(50));
+    fs::remove_file(disk.0.join("filler")).unwrap();
+    write_numbered(&mut writer, 65..500);
+    assert_eq!(all_rows(&folder), numbered(0..500));
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(std::time::Instant::now() < deadline, "{what}: never");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Takes all the space there is.
+fn fill(filler: &Path) {
+    let mut bytes = vec![1; 1 << 20];
+    while fs::write(filler, &bytes).is_err() && bytes.len() > 4096 {
+        bytes.truncate(bytes.len() - 4096);
     }
 }
 
@@ -493,11 +555,7 @@ fn a_full_disk_is_an_error_at_rotation_and_appending_goes_on_after() {
     write_numbered(&mut writer, n..n + 200);
     assert_eq!(all_rows(&folder), numbered(0..n + 200));
     drop(writer);
-    fs::write(&filler, "").unwrap();
-    let mut fill = vec![1; 1 << 20];
-    while fs::write(&filler, &fill).is_err() && fill.len() > 4096 {
-        fill.truncate(fill.len() - 4096);
-    }
+    fill(&filler);
     let error = Writer::create(&disk.0.join("second"), Mixed::schema(), tiny()).unwrap_err();
     assert!(error.to_string().contains("No space left"), "{error}");
 }

@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     clippy::unwrap_used,

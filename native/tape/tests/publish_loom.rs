@@ -148,9 +148,16 @@ impl Shared {
     }
 }
 
+/// Every interleaving with at most three preemptions; all of them take over a minute.
+fn bounded(model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
+
 #[test]
 fn no_wake_up_is_lost() {
-    loom::model(|| {
+    bounded(|| {
         let shared = Shared::new();
         let writer = {
             let shared = Arc::clone(&shared);
@@ -164,9 +171,7 @@ fn no_wake_up_is_lost() {
 
 #[test]
 fn no_wake_up_is_lost_with_two_readers() {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
+    bounded(|| {
         let shared = Shared::new();
         let sleeper = |shared: &Arc<Shared>| {
             let shared = Arc::clone(shared);
@@ -174,7 +179,9 @@ fn no_wake_up_is_lost_with_two_readers() {
         };
         let readers = [sleeper(&shared), sleeper(&shared)];
         shared.commit(1);
-        readers.map(|reader| reader.join().unwrap());
+        for reader in readers {
+            reader.join().unwrap();
+        }
     });
 }
 

@@ -2,7 +2,9 @@
 #![cfg(not(loom))]
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     clippy::unwrap_used,
     reason = "a failing test should panic"
 )]
@@ -23,7 +25,7 @@ use rustonite_tape::{
     advance_consumer,
 };
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// Reads rows `0..rows` in order, moving the cursor of consumer `name` along.
 fn follow(folder: &Path, name: &str, how: Wait, rows: i64) {

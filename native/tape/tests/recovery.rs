@@ -2,7 +2,9 @@
 #![cfg(not(loom))]
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     clippy::unwrap_used,
     reason = "a failing test should panic"
 )]
@@ -135,7 +137,8 @@ fn crash_machine(home: &Path, durable: i64, committed: i64) -> std::path::PathBu
 
 #[test]
 fn after_a_crash_of_the_machine_the_durable_rows_are_there() {
-    for (durable, committed) in [(0, 0), (0, 10), (10, 10), (10, 40), (64, 64), (64, 65), (70, 70)] {
+    for (durable, committed) in [(0, 0), (0, 10), (10, 10), (10, 40), (64, 64), (64, 65), (70, 70)]
+    {
         let home = on_disk();
         let image = crash_machine(home.path(), durable, committed);
         assert_eq!(all_rows(&image), numbered(0..durable), "{durable} of {committed}, before");
@@ -192,27 +195,12 @@ fn a_segment_whose_header_never_reached_the_disk_is_dropped_after_a_crash_of_the
 #[test]
 fn a_new_tape_is_durable_when_create_returns() {
     let home = on_disk();
-    let writer = create(home.path(), unsynced());
+    let mut writer = create(home.path(), unsynced());
     let report = verify(home.path()).unwrap();
     assert_eq!(report.segments[0].durable, Some(0));
-    assert_eq!(
-        writer.typed_writer_durability(),
-        Durability::Disk { fsync_interval_ms: None }
-    );
-    for name in ["tag.dict"] {
-        let file = fs::read(home.path().join(name)).unwrap();
-        assert_eq!(file[512..520], file[640..648], "count and durable count agree");
-    }
-}
-
-trait DurabilityOf {
-    fn typed_writer_durability(self) -> Durability;
-}
-
-impl DurabilityOf for MixedWriter {
-    fn typed_writer_durability(mut self) -> Durability {
-        self.writer().durability()
-    }
+    assert_eq!(writer.writer().durability(), Durability::Disk { fsync_interval_ms: None });
+    let file = fs::read(home.path().join("tag.dict")).unwrap();
+    assert_eq!(file[512..520], file[640..648], "count and durable count agree");
 }
 
 #[test]
@@ -271,11 +259,12 @@ fn a_consumer_keeps_segments_until_the_bound_is_reached() {
     assert!(push(&mut writer, &MixedRow::numbered(n)).is_err(), "still");
     advance_consumer(home.path(), "lake", 130).unwrap();
     write_numbered(&mut writer, n..n + 64);
-    assert_eq!(segment_files(home.path())[0], "000000000002.seg", "two were consumed");
     drop(writer);
+    assert_eq!(segment_files(home.path())[0], "000000000002.seg", "two were consumed");
     let mut writer = open(home.path());
     forget_consumer(home.path(), "lake").unwrap();
     write_numbered(&mut writer, n + 64..n + 500);
+    drop(writer);
     assert_eq!(segment_files(home.path()).len(), 5);
 }
 
@@ -287,6 +276,8 @@ fn without_consumers_the_oldest_go_and_a_slow_reader_is_told_of_the_gap() {
     let mut reader = read_from_first(home.path());
     let kept = drain(&mut reader);
     write_numbered(&mut writer, 10..400);
+    // Another thread removes files; closing waits for it.
+    drop(writer);
     // Segment 0 is still mapped, so its rows can be had; then segments 1 to 3 are gone.
     let Polled::Rows(rest) = reader.poll(999).unwrap() else { panic!("rows 10 to 64") };
     assert_eq!(mixed_rows(&rest), numbered(10..64));

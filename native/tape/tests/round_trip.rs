@@ -3,7 +3,9 @@
 #![cfg(not(loom))]
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     clippy::float_cmp,
     clippy::unwrap_used,
     reason = "a failing test should panic; values must come back bit for bit"
@@ -29,6 +31,11 @@ use rustonite_tape::{
 
 fn typed<R: Row>(folder: &Path) -> TypedWriter<R> {
     Writer::create(folder, R::schema(), tiny()).unwrap().typed().unwrap()
+}
+
+/// Tiny segments with room for 1,536 bytes per text or list column.
+fn sized() -> TapeOptions {
+    TapeOptions { value_bytes: Some(24), ..tiny() }
 }
 
 fn column(batch: &Batch, name: &str) -> usize {
@@ -122,8 +129,8 @@ fn quotes_keep_their_nulls() {
         let bids = batch.values::<f64>(column(&batch, "bid_price")).unwrap();
         let with_bid = batch.validity(column(&batch, "bid_price")).unwrap();
         let with_ask = batch.validity(column(&batch, "ask_price")).unwrap();
-        for row in 0..batch.len() {
-            let bid = with_bid.is_valid(row).then(|| bids[row]);
+        for (row, &bid) in bids.iter().enumerate() {
+            let bid = with_bid.is_valid(row).then_some(bid);
             assert_eq!(bid, (n % 3 != 0).then_some(f64::from(n)));
             assert!(with_ask.is_null(row));
             n += 1;
@@ -153,7 +160,7 @@ fn book_snapshots_keep_their_lists() {
         writer.push(&row).unwrap();
         writer.commit().unwrap();
     }
-    let mut n = 0;
+    let mut n = 0_i64;
     for batch in drain(&mut read_from_first(home.path())) {
         let arrow = record_batch(&batch);
         let prices = arrow.column(column(&batch, "bid_price")).as_list::<i32>();
@@ -237,7 +244,7 @@ fn an_event_stays_whole_across_rotation() {
 #[test]
 fn text_that_does_not_fit_rotates_and_too_large_a_value_is_refused() {
     let home = in_memory();
-    let mut writer = create(home.path(), tiny());
+    let mut writer = create(home.path(), sized());
     let room = 24 * 64;
     let row = |len| MixedRow { text: Some("x".repeat(len)), ..MixedRow::numbered(0) };
     push(&mut writer, &row(room - 10)).unwrap();
@@ -259,7 +266,7 @@ fn text_that_does_not_fit_rotates_and_too_large_a_value_is_refused() {
 #[test]
 fn a_value_too_large_is_called_so_even_with_nothing_committed() {
     let home = in_memory();
-    let mut writer = create(home.path(), tiny());
+    let mut writer = create(home.path(), sized());
     push(&mut writer, &MixedRow::numbered(0)).unwrap();
     let large = MixedRow { text: Some("x".repeat(2000)), ..MixedRow::numbered(1) };
     assert!(matches!(push(&mut writer, &large), Err(TapeError::Value { .. })));
@@ -284,7 +291,7 @@ fn an_event_larger_than_a_segment_is_refused_and_loses_nothing() {
 #[test]
 fn an_event_with_more_text_than_a_segment_is_too_large_as_an_event() {
     let home = in_memory();
-    let mut writer = create(home.path(), tiny());
+    let mut writer = create(home.path(), sized());
     write_numbered(&mut writer, 0..1);
     let row = MixedRow { text: Some("x".repeat(800)), ..MixedRow::numbered(1) };
     push(&mut writer, &row).unwrap();
@@ -315,8 +322,7 @@ fn a_small_dictionary_takes_long_texts() {
     let columns = vec![Column::plain("key", ColumnType::Dictionary(Key::Int8), false)];
     let schema = Arc::new(Schema::new("keys", 1, columns).unwrap());
     let mut writer = Writer::create(home.path(), &schema, tiny()).unwrap();
-    let texts: Vec<String> =
-        [3000, 4096, 0, 4000].iter().map(|&len| "x".repeat(len)).collect();
+    let texts: Vec<String> = [3000, 4096, 0, 4000].iter().map(|&len| "x".repeat(len)).collect();
     for text in &texts {
         writer.intern(0, text).unwrap();
     }
@@ -340,8 +346,6 @@ fn words_outside_a_vocabulary_are_refused() {
     let row = Trades { symbol: rustonite_core::Code(0), ..Trades::default() };
     let error = writer.push(&row).unwrap_err().to_string();
     assert!(error.contains("venue") && error.contains("code 0"), "{error}");
-    let error = writer.push(&Quotes::default()).unwrap_err();
-    assert!(matches!(error, TapeError::OtherSchema { .. }), "{error}");
 }
 
 #[test]
@@ -460,7 +464,7 @@ fn readers_start_where_they_are_told() {
 #[test]
 fn the_whole_segment_can_be_sized_from_its_last_offset_until_it_is_full() {
     let home = in_memory();
-    let mut writer = create(home.path(), tiny());
+    let mut writer = create(home.path(), sized());
     write_numbered(&mut writer, 0..1);
     let empty = |n| MixedRow { text: None, levels: None, ..MixedRow::numbered(n) };
     for n in 1..64 {
@@ -597,10 +601,7 @@ impl<'a> History<'a> {
                 self.committed.append(&mut self.pending);
             }
             Step::Rollback => self.rollback(),
-            Step::Seal => match self.writer().writer().seal() {
-                Ok(()) => {}
-                Err(error) => panic!("{error}"),
-            },
+            Step::Seal => self.writer().writer().seal().unwrap(),
             Step::Append(rows) => self.append(rows),
             Step::Reopen => {
                 self.pending.clear();
@@ -629,11 +630,10 @@ impl<'a> History<'a> {
 
     fn append(&mut self, rows: Vec<MixedRow>) {
         let done = self.writer().writer().append(&mixed_batch(&rows));
-        let before = self.pending.len();
         self.pending.extend(rows);
         match done {
-            Ok(()) if self.pending.len() > before => self.committed.append(&mut self.pending),
-            Ok(()) => {}
+            // Even an empty append makes pending rows visible.
+            Ok(()) => self.committed.append(&mut self.pending),
             Err(TapeError::EventTooLarge { .. }) => {
                 let visible = self.writer().writer().rows() as usize - self.committed.len();
                 self.committed.extend(self.pending.drain(..visible));
@@ -672,7 +672,9 @@ impl<'a> History<'a> {
 
 fn check_history(home: &tempfile::TempDir, steps: Vec<Step>, start: usize) {
     let mut history = History::new(home.path());
-    steps.into_iter().for_each(|step| history.step(step));
+    for step in steps {
+        history.step(step);
+    }
     history.finish(start);
 }
 

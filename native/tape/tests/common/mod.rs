@@ -28,6 +28,8 @@ pub(crate) struct Mixed<'a> {
 }
 
 impl Row for Mixed<'_> {
+    type Static = Mixed<'static>;
+
     const COLUMNS: usize = 5;
 
     fn schema() -> &'static Arc<Schema> {
@@ -205,8 +207,7 @@ pub(crate) fn dictionary_text<K: arrow_array::types::ArrowDictionaryKeyType>(
 /// Rows as an Arrow batch with plain text where the tape has a dictionary.
 pub(crate) fn mixed_batch(rows: &[MixedRow]) -> RecordBatch {
     let mut texts = StringBuilder::new();
-    let mut levels =
-        ListBuilder::new(Float64Builder::new()).with_field(list_item(Fixed::Float64));
+    let mut levels = ListBuilder::new(Float64Builder::new()).with_field(list_item(Fixed::Float64));
     for row in rows {
         texts.append_option(row.text.as_deref());
         let items = row.levels.as_ref().map(|items| items.iter().copied().map(Some));
@@ -219,10 +220,8 @@ pub(crate) fn mixed_batch(rows: &[MixedRow]) -> RecordBatch {
         ("levels", Arc::new(levels.finish())),
         ("small", Arc::new(rows.iter().map(|row| row.small).collect::<Int32Array>())),
     ];
-    RecordBatch::try_from_iter_with_nullable(
-        columns.map(|(name, array)| (name, array, true)),
-    )
-    .unwrap()
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
+        .unwrap()
 }
 
 /// Copies a tape as it lies there: what a crash of the process leaves.
@@ -247,7 +246,7 @@ pub(crate) fn segment_path(folder: &Path, number: u64) -> std::path::PathBuf {
 pub(crate) fn segment_files(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
-    names.retain(|name| name.ends_with(".seg"));
+    names.retain(|name| Path::new(name).extension().is_some_and(|end| end == "seg"));
     names.sort();
     names
 }

@@ -1,0 +1,95 @@
+"""What is written about the code is true of the code."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import rustonite_data
+from rustonite_data import _native, schemas
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).parents[1] / "golden" / "schemas.txt"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+MODULES = [
+    "rustonite_data",
+    *(f"rustonite_data.{m.name}" for m in pkgutil.iter_modules(rustonite_data.__path__)),
+]
+
+REGENERATE = """
+If the change is meant and no release had the old layout, pin it with
+  .venv/bin/python tests/policy/test_documentation.py > tests/golden/schemas.txt
+and otherwise add a version to the schema instead of changing this one."""
+
+
+def pins():
+    """Identity of every version of every dataset."""
+    return [
+        f"{schema.dataset} {version} {schema.at_version(version).fingerprint}"
+        for schema in _native.embedded_schemas()
+        for version in range(1, schema.version + 1)
+    ]
+
+
+def test_schemas_are_pinned():
+    pinned, found = GOLDEN.read_text().splitlines(), pins()
+    changed = [f"pinned: {line}" for line in pinned if line not in found]
+    changed += [f"not pinned: {line}" for line in found if line not in pinned]
+    assert not changed, "\n".join(changed) + REGENERATE
+
+
+def test_every_schema_file_is_embedded():
+    files = {path.stem for path in (ROOT / "schemas").glob("*.toml")} - {"vocabularies"}
+    assert files == set(schemas.names())
+
+
+def test_the_schema_page_is_current():
+    page = ROOT / "docs" / "reference" / "schemas.md"
+    assert page.is_file(), "make it with `make docs`"
+    assert page.read_text() == schemas.markdown(), "make it anew with `make docs`"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name, memory):
+    results = doctest.testmod(importlib.import_module(name), extraglobs={"folder": memory})
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_on_pages_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text, names = page.read_text(), {"__name__": "__main__"}
+    for block in re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        # Empty lines before it, so that a traceback has the line of the page.
+        before = "\n" * (text.count("\n", 0, block.start()) + 1)
+        exec(compile(before + block[1], str(page), "exec"), names)  # noqa: S102 - our own pages
+
+
+def undocumented(name, thing):
+    """Public things without a docstring, from here down."""
+    if not (thing.__doc__ or "").strip():
+        yield name
+    if inspect.isclass(thing):
+        for part, value in vars(thing).items():
+            described = callable(value) or isinstance(value, (property, staticmethod, classmethod))
+            if not part.startswith("_") and (described or inspect.isgetsetdescriptor(value)):
+                yield from undocumented(f"{name}.{part}", value)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_have_docstrings(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    listed = getattr(module, "__all__", None)
+    public = listed or [n for n, v in vars(module).items() if getattr(v, "__module__", "") == name]
+    things = {n: getattr(module, n) for n in public if not n.startswith("_")}
+    documented = {n: v for n, v in things.items() if callable(v)}
+    assert [gap for n, v in documented.items() for gap in undocumented(n, v)] == []
+
+
+if __name__ == "__main__":
+    print("\n".join(pins()))  # noqa: T201 - printing is what running this file is for

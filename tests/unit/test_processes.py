@@ -1,0 +1,104 @@
+"""Threads, signals and forks."""
+
+import signal
+import threading
+import time
+
+import pytest
+from helpers import SMALL, finish, python, trades
+
+from rustonite_data import Tape
+
+
+@pytest.mark.parametrize("how", ["spin", "yield", "sleep"])
+def test_other_threads_run_while_one_waits(memory, how):
+    with Tape.create(memory / "t", "trades", **SMALL) as tape:
+        reader = Tape.reader(memory / "t")
+        came = []
+        waiting = threading.Thread(target=lambda: came.append(reader.wait(60, how)))
+        waiting.start()
+        # With the interpreter held by the waiting thread, this one could not get here.
+        tape.append(trades(1))
+        waiting.join()
+    assert came == [True]
+
+
+def test_threads_share_a_writer_and_a_reader(memory):
+    with Tape.create(memory / "t", "trades", **SMALL) as tape:
+        appends = [
+            threading.Thread(target=lambda: [tape.append(trades(3)) for _ in range(200)])
+            for _ in range(4)
+        ]
+        reader, seen = Tape.reader(memory / "t"), []
+        reads = [
+            threading.Thread(target=lambda: seen.extend(map(len, reader.follow(1))))
+            for _ in range(2)
+        ]
+        for thread in (*appends, *reads):
+            thread.start()
+        for thread in (*appends, *reads):
+            thread.join()
+        seen.extend(map(len, reader))
+        assert tape.rows == sum(seen) == 2400
+
+
+WAITS = {
+    "reader": "Tape.reader(sys.argv[1], start='now').wait(None, sys.argv[2])",
+    "follow": "list(Tape.reader(sys.argv[1], start='now').follow(how=sys.argv[2]))",
+    "merged": "MergedReader([sys.argv[1]], start='now').wait(None, sys.argv[2])",
+}
+
+
+@pytest.mark.parametrize("how", ["spin", "yield", "sleep"])
+@pytest.mark.parametrize("what", WAITS)
+def test_ctrl_c_ends_a_wait(memory, what, how):
+    Tape.create(memory / "t", "trades", **SMALL).close()
+    code = f"""
+        import sys, time
+        from rustonite_data import MergedReader, Tape
+        print("waiting", flush=True)
+        try:
+            {WAITS[what]}
+        except KeyboardInterrupt:
+            print("ended")
+    """
+    process = python(code, memory / "t", how)
+    assert process.stdout.readline() == "waiting\n"
+    # Well inside the wait; before it, too, the signal would have to end it.
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert finish(process, timeout=30) == "ended\n"
+
+
+def test_a_fork_is_told_to_open_its_own(memory):
+    code = """
+        import os, sys
+        from rustonite_data import MergedReader, Tape, errors
+
+        tape = Tape.create(sys.argv[1], "trades", segment_bytes=1 << 20)
+        reader, merged = Tape.reader(sys.argv[1]), MergedReader([sys.argv[1]])
+        uses = [lambda: tape.append({}), tape.seal, tape.sync, tape.close, lambda: tape.rows,
+                reader.poll, reader.read, lambda: reader.wait(0), merged.poll]
+        child = os.fork()
+        if child == 0:
+            for use in uses:
+                try:
+                    use()
+                except errors.Closed as error:
+                    assert f"opened by process {os.getppid()}" in str(error), error
+                else:
+                    os._exit(1)
+            assert Tape.reader(sys.argv[1]).poll() is None
+            try:
+                Tape.open(sys.argv[1])
+            except errors.Conflict:
+                del use, uses, tape, reader, merged
+                sys.exit(0)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert tape.rows == 0
+        tape.close()
+        Tape.open(sys.argv[1]).close()
+        print("fine")
+    """
+    assert finish(python(code, memory / "t")) == "fine\n"
