@@ -94,8 +94,8 @@ fn main() {
         dataset.generate(&mut out);
         datasets.push(camel(&dataset.dataset));
     }
-    out.push_str("\nstatic ALL: &[fn() -> &'static Arc<Schema>] = &[");
-    datasets.iter().for_each(|name| write!(out, "{name}::schema, ").expect("text grows"));
+    out.push_str("\npub(super) static ALL: &[fn() -> &'static Arc<Schema>] = &[");
+    out.extend(datasets.iter().map(|name| format!("{name}::schema, ")));
     out.push_str("];\n");
     let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(target.join("datasets.rs"), out).expect("OUT_DIR takes files");
