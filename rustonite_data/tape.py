@@ -8,6 +8,7 @@ of the process; on disk it survives a crash of the machine, but for the last `fs
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["Batch", "Gap", "MergedReader", "Reader", "Rows", "Tape"]
+
+# A forked child must not use what its parent opened; see `errors.Closed`.
+os.register_at_fork(after_in_child=_native.note_fork)
 
 Start = Literal["first", "now"] | int
 Wait = Literal["spin", "yield", "sleep"]
@@ -98,7 +102,7 @@ class Tape:
         Raises:
             NotFound: there is no tape.
             Conflict: another process, or another handle here, writes it.
-            Corrupt: segments are damaged; nothing was changed.
+            Corrupt: segments are damaged; those stay as they are.
         """
         return cls(Path(path), _native.TapeWriter.open(path))
 

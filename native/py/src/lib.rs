@@ -25,7 +25,7 @@ mod _native {
     #[pymodule_export]
     use crate::error::error_kinds;
     #[pymodule_export]
-    use crate::reader::{MergedReader, TapeReader};
+    use crate::reader::{MergedReader, TapeReader, note_fork};
     #[pymodule_export]
     use crate::report::{advance_consumer, consumers, describe_tape, forget_consumer, verify_tape};
     #[pymodule_export]

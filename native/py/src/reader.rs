@@ -1,6 +1,7 @@
 //! Readers of tapes.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -15,9 +16,29 @@ use crate::schema::Schema;
 /// How long a wait may go without looking for Ctrl-C.
 pub(crate) const SIGNALS_EVERY: Duration = Duration::from_millis(50);
 
+/// Id of this process. Asking the system takes longer than a whole poll, so it is asked once, and
+/// again in a forked child.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// Called by Python in a forked child.
+#[pyfunction]
+pub(crate) fn note_fork() {
+    PROCESS.store(std::process::id(), Ordering::Relaxed);
+}
+
+pub(crate) fn process_id() -> u32 {
+    match PROCESS.load(Ordering::Relaxed) {
+        0 => {
+            note_fork();
+            PROCESS.load(Ordering::Relaxed)
+        }
+        id => id,
+    }
+}
+
 /// Refuses to work in a forked child: locks, threads and positions belong to the parent.
 pub(crate) fn check_process(pid: u32, what: &str) -> PyResult<()> {
-    let here = std::process::id();
+    let here = process_id();
     if here == pid {
         return Ok(());
     }
@@ -107,7 +128,7 @@ impl TapeReader {
         let reader = guarded(|| rustonite_tape::Reader::open(&path, start, verify))?;
         let schema = Arc::clone(reader.schema());
         let shared = Shared::new(&schema);
-        Ok(Self { reader: Mutex::new(reader), schema, shared, pid: std::process::id() })
+        Ok(Self { reader: Mutex::new(reader), schema, shared, pid: process_id() })
     }
 
     /// Takes new rows; `None` if there are none.
@@ -222,7 +243,7 @@ impl MergedReader {
             rustonite_tape::MergedReader::new(readers, column, hold)
         })?;
         let shared = reader.readers().iter().map(|reader| Shared::new(reader.schema())).collect();
-        Ok(Self { reader: Mutex::new(reader), shared, pid: std::process::id() })
+        Ok(Self { reader: Mutex::new(reader), shared, pid: process_id() })
     }
 
     /// Takes the next rows of one tape: the tape's position in the list, and a batch or gap; `None`

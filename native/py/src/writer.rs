@@ -12,7 +12,7 @@ use rustonite_tape::{Durability, TapeError, TapeOptions, Writer};
 use crate::capsule::import_batches;
 use crate::columns::batch_from_columns;
 use crate::error::{from_tape, guarded, invalid, raise};
-use crate::reader::{check_process, lock};
+use crate::reader::{check_process, lock, process_id};
 use crate::schema::Schema;
 
 /// How often an idle tape is looked at for being due to seal.
@@ -52,7 +52,7 @@ impl TapeWriter {
         started.map_err(|error| {
             raise(ErrorKind::Unavailable, format!("starting the tick thread: {error}"))
         })?;
-        Ok(Self { state, schema, durability, pid: std::process::id() })
+        Ok(Self { state, schema, durability, pid: process_id() })
     }
 
     fn with<T: Send>(
@@ -73,7 +73,7 @@ impl TapeWriter {
 
 impl Drop for TapeWriter {
     fn drop(&mut self) {
-        if std::process::id() != self.pid {
+        if process_id() != self.pid {
             // In a fork: the writer's threads do not exist here, and its files are the parent's.
             std::mem::forget(Arc::clone(&self.state));
         }

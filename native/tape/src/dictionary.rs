@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::StringArray;
+use arrow_array::{Array as _, StringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rustonite_core::schema::{NAME_BYTES_MAX, Vocabulary};
 
@@ -35,6 +35,11 @@ pub(crate) fn file_name(column: &str) -> String {
     format!("{column}.dict")
 }
 
+/// Where the checksums of the texts begin: behind the offsets.
+fn sums_start(entries: usize) -> usize {
+    PAGE + 4 * (entries + 1)
+}
+
 /// One mapped side table.
 #[derive(Debug)]
 struct Table {
@@ -56,7 +61,7 @@ impl Table {
     ) -> Result<Self> {
         let needed = texts.iter().map(|text| text.len()).sum::<usize>() + more_bytes;
         let texts_bytes = (entries * ENTRY_BYTES).max(needed * 2).max(PAGE);
-        let start = (PAGE + 4 * (entries + 1)).next_multiple_of(64);
+        let start = (sums_start(entries) + 4 * entries).next_multiple_of(64);
         let file_bytes = (start + texts_bytes).next_multiple_of(PAGE);
         let salt = random::<8>().map(u64::from_le_bytes).doing(path, "drawing a salt")?;
         let mut header = vec![0; STATIC_BYTES];
@@ -122,8 +127,8 @@ impl Table {
             return corrupt("size", map.len().to_string(), &size(16).to_string());
         }
         let (entries, texts, texts_bytes, salt) = (size(24), size(32), size(40), word(48));
-        let offsets_end = entries.checked_add(1).and_then(|n| n.checked_mul(4)?.checked_add(PAGE));
-        let inside = offsets_end.is_some_and(|end| end <= texts)
+        let sums_end = entries.checked_add(1).and_then(|n| n.checked_mul(8)?.checked_add(PAGE));
+        let inside = sums_end.is_some_and(|end| end <= texts)
             && texts.checked_add(texts_bytes).is_some_and(|end| end <= map.len());
         if !inside {
             return corrupt(
@@ -160,11 +165,13 @@ impl Table {
     fn store(&self, code: usize, start: usize, text: &str) -> usize {
         let end = start + text.len();
         let offset = i32::try_from(end).unwrap_or(i32::MAX).to_le_bytes();
+        let sum = crc32c::crc32c(text.as_bytes()).to_le_bytes();
         // SAFETY: entry `code` is not published, so no reader looks at these bytes, and the one
         // writer of the tape is the only one to write.
         unsafe {
             self.map.fill(self.texts + start, text.as_bytes());
             self.map.fill(PAGE + 4 * (code + 1), &offset);
+            self.map.fill(sums_start(self.entries) + 4 * code, &sum);
         }
         end
     }
@@ -190,8 +197,25 @@ impl Table {
         }
         // SAFETY: as above; texts of published entries never change.
         let bytes = unsafe { Buffer::from_custom_allocation(self.map.at(self.texts), end, owner) };
-        StringArray::try_new(OffsetBuffer::new(offsets), bytes, None)
-            .map_err(|error| TapeError::corrupt(path, "side table texts", error, "UTF-8"))
+        let texts = StringArray::try_new(OffsetBuffer::new(offsets), bytes, None)
+            .map_err(|error| TapeError::corrupt(path, "side table texts", error, "UTF-8"))?;
+        self.check_sums(path, &texts)?;
+        Ok(texts)
+    }
+
+    /// Compares texts with their checksums.
+    fn check_sums(&self, path: &Path, texts: &StringArray) -> Result<()> {
+        // SAFETY: sums of published entries never change, and there is one for each entry.
+        let sums = unsafe { self.map.frozen(sums_start(self.entries), 4 * texts.len()) };
+        for (code, stored) in sums.chunks_exact(4).enumerate() {
+            let found = crc32c::crc32c(texts.value(code).as_bytes()).to_le_bytes();
+            if found != stored {
+                let what = format!("side table text {code}");
+                let hex = |bytes: &[u8]| format!("checksum {bytes:02x?}");
+                return Err(TapeError::corrupt(path, what, hex(&found), hex(stored)));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -364,13 +388,10 @@ impl DictionaryReader {
 
     /// All texts published by now. The array is the same as before if nothing was added.
     pub(crate) fn texts(&mut self) -> Result<&Arc<StringArray>> {
-        let mut count = self.table.count_at(&self.path, COUNT)?;
-        if count == self.texts.offsets().len() - 1 {
-            return Ok(&self.texts);
+        let count = self.table.count_at(&self.path, COUNT)?;
+        if count != self.texts.len() {
+            self.texts = Arc::new(self.table.texts(&self.path, count)?);
         }
-        self.texts = Arc::new(self.table.texts(&self.path, count)?);
-        count = count.max(1);
-        debug_assert!(count <= self.table.entries);
         Ok(&self.texts)
     }
 

@@ -151,7 +151,7 @@ impl Writer {
     /// crashed, rows since the last fsync are gone too.
     ///
     /// # Errors
-    /// No tape; another writer; damaged or missing segments, of which none is changed then.
+    /// No tape; another writer; damaged or missing segments, which stay as they are.
     pub fn open(folder: &Path) -> Result<Self> {
         let manifest = Manifest::read(folder)?;
         let lock = Lock::take(folder)?;

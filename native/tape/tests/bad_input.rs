@@ -335,6 +335,12 @@ fn a_vocabulary_whose_words_were_changed_is_refused() {
     let at = file.windows(3).position(|bytes| bytes == b"buy").unwrap();
     patch(&path, at, b"bay");
     let error = Writer::open(home.path()).unwrap_err().to_string();
+    assert!(error.contains("side.dict") && error.contains("text 0: found checksum"), "{error}");
+
+    // A foreign writer would have left a right checksum, too.
+    let entries = usize::from(file[24]);
+    patch(&path, 4096 + 4 * (entries + 1), &crc32c::crc32c(b"bay").to_le_bytes());
+    let error = Writer::open(home.path()).unwrap_err().to_string();
     assert!(
         error.contains("side.dict") && error.contains("bay") && error.contains("buy"),
         "{error}"
