@@ -38,7 +38,7 @@ test: test-rust test-python ## All tests
 
 test-rust:
 	cargo test --quiet --locked --profile dev-fast -p rustonite-core -p rustonite-tape
-	RUSTFLAGS="--cfg loom" cargo test --quiet --locked --release --target-dir target/loom \
+	RUSTFLAGS="--cfg loom" cargo test --quiet --locked --profile dev-fast --target-dir target/loom \
 		-p rustonite-tape --test publish_loom
 
 test-python: $(VENV)/.extension

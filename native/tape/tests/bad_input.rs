@@ -471,6 +471,31 @@ fn a_writer_whose_tape_was_deleted_fails_at_rotation() {
     assert_eq!(writer.writer().seal().unwrap_err().kind(), ErrorKind::NotFound);
 }
 
+#[test]
+fn after_a_failed_fsync_nothing_more_becomes_visible() {
+    let home = on_disk();
+    let folder = home.path().join("tape");
+    let never = TapeOptions { fsync_interval_ms: None, ..tiny() };
+    let mut writer = create(&folder, never);
+    write_numbered(&mut writer, 0..10);
+    let mut reader = read_from_first(&folder);
+    drain(&mut reader);
+    // An fsync of a folder that is gone fails, as one of a broken disk does.
+    remove(&folder);
+    assert!(writer.writer().sync().is_err());
+
+    push(&mut writer, &MixedRow::numbered(10)).unwrap();
+    let error = writer.commit().unwrap_err();
+    assert!(matches!(error, TapeError::StorageFailed { .. }), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!((writer.writer().rows(), writer.writer().pending()), (10, 1));
+    let again = writer.writer().append(&mixed_batch(&numbered(11..12))).unwrap_err();
+    assert!(matches!(again, TapeError::StorageFailed { .. }), "{again}");
+    assert_eq!(writer.writer().pending(), 1);
+    assert!(matches!(reader.poll(9), Ok(Polled::Empty)));
+    assert!(writer.writer().sync().is_err(), "a later fsync proves nothing");
+}
+
 /// Removes a tape whose writer may be making its next segment at the same time.
 fn remove(folder: &Path) {
     while folder.exists() {

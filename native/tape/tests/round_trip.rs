@@ -429,6 +429,25 @@ fn an_append_is_whole_if_a_segment_can_hold_it() {
 }
 
 #[test]
+fn several_batches_are_appended_as_one_or_not_at_all() {
+    let home = in_memory();
+    let mut writer = create(home.path(), tiny());
+    write_numbered(&mut writer, 0..10);
+    let mut reader = read_from_first(home.path());
+    drain(&mut reader);
+    let good = [mixed_batch(&numbered(10..40)), mixed_batch(&numbered(40..70))];
+    let bad = [good[0].clone(), good[1].project(&[0]).unwrap()];
+    assert!(matches!(writer.writer().append_all(&bad), Err(TapeError::Value { .. })));
+    assert_eq!((writer.writer().rows(), writer.writer().pending()), (10, 0));
+    assert!(drain(&mut reader).is_empty());
+
+    writer.writer().append_all(&good).unwrap();
+    let batches = drain(&mut reader);
+    assert_eq!(batches.len(), 1, "60 rows fit in one segment, so they are in one");
+    assert_eq!(rows_of(&batches), numbered(10..70));
+}
+
+#[test]
 fn missing_nullable_columns_are_null() {
     let home = in_memory();
     let mut writer = create(home.path(), tiny());
