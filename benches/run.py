@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
-from multiprocessing import shared_memory
+from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
 
 import duckdb
@@ -32,6 +32,7 @@ MEMORY = Path("/dev/shm/rustonite-bench")  # noqa: S108 - memory that processes 
 DISK = Path("target/rustonite-bench")
 SAMPLES = 50_000
 INTERVAL_NS = 50_000
+PEERS = ("shared_memory+struct", "iceoryx2")
 QUANTILES = (0.5, 0.99, 0.999, 1.0)
 
 
@@ -145,7 +146,7 @@ def quantiles(nanoseconds: np.ndarray) -> str:
 
 
 def latencies():
-    for name in ("rustonite spin", "rustonite sleep", "shared_memory+struct", "iceoryx2"):
+    for name in ("rustonite from Rust, spin", "rustonite spin", "rustonite sleep", *PEERS):
         shutil.rmtree(MEMORY, ignore_errors=True)
         run = subprocess.Popen(
             [sys.executable, __file__, "receive", name], stdout=subprocess.PIPE, text=True
@@ -153,7 +154,7 @@ def latencies():
         send(name, run)
         received = run.stdout.read()
         assert run.wait() == 0, f"{name}: the receiver failed"
-        yield f"Python to Python, one way: {name}", quantiles(np.array(received.split(), float))
+        yield f"one way to Python: {name}", quantiles(np.array(received.split(), float))
 
 
 def at_constant_rate(publish) -> None:
@@ -167,7 +168,12 @@ def at_constant_rate(publish) -> None:
 
 
 def send(name: str, receiver: subprocess.Popen) -> None:
-    if name.startswith("rustonite"):
+    if "from Rust" in name:
+        command = ["target/release/tape", MEMORY, "writer", str(INTERVAL_NS), str(SAMPLES)]
+        writer = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+        ready(receiver)
+        writer.communicate("go\n")
+    elif name.startswith("rustonite"):
         with tape(segments_max=4) as out:
             row = trades(1).to_pylist()[0] | {"ts_event": 0, "ts_recv": 0}
             columns = {key: [value] for key, value in row.items()}
@@ -247,10 +253,13 @@ def receive_shared_memory() -> list[int]:
     delays = []
     last = 0
     while last < SAMPLES:
-        scheduled, number = struct.unpack_from("<qq", block.buf, 0)
+        (number,) = struct.unpack_from("<q", block.buf, 8)  # stored after the moment
         if number != last:
+            (scheduled,) = struct.unpack_from("<q", block.buf, 0)
             delays.append(time.monotonic_ns() - scheduled)
             last = number
+    # Python 3.11 would unlink a block that it only attached to.
+    resource_tracker.unregister(f"/{block.name}", "shared_memory")
     block.close()
     return delays
 
@@ -295,7 +304,7 @@ def notional(table: pa.Table) -> float:
 
 
 def duckdb_notional(rows) -> float:  # noqa: ARG001 - DuckDB finds it by name
-    return duckdb.sql("select sum(price * size) from rows").fetchone()[0]
+    return duckdb.sql("select sum(price * size) from rows").fetchall()[0][0]
 
 
 def best(work, rounds: int = 7) -> str:

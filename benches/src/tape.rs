@@ -1,7 +1,8 @@
 //! Measures tapes from Rust. Every line is `name<TAB>figures`; `benches/run.py` shows them.
 //!
 //! `tape FOLDER [PART]` runs everything, or one part, with tapes in FOLDER. `tape FOLDER reader HOW
-//! COUNT` is the other process of the visibility measurement.
+//! COUNT` is the other process of the visibility measurement, `tape FOLDER writer INTERVAL COUNT` one
+//! that writes rows at that interval (ns) once it reads a line.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write as _};
@@ -23,13 +24,21 @@ const BLOCK: u64 = 100;
 const SAMPLES: u64 = 200_000;
 const INTERVAL_NS: u64 = 10_000;
 const TS_EVENT: usize = 0;
+const PRICE: usize = 4;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let folder = Path::new(arguments.get(1).ok_or("usage: tape FOLDER")?);
     if let [_, _, role, how, count] = arguments.as_slice() {
-        assert_eq!(role, "reader");
-        return visibility_reader(folder, parse_how(how)?, count.parse()?);
+        return match role.as_str() {
+            "reader" => visibility_reader(folder, parse_how(how)?, count.parse()?),
+            "writer" => {
+                let mut tape = create(folder)?;
+                std::io::stdin().read_line(&mut String::new())?;
+                write_at_constant_rate(&mut tape, how.parse()?, count.parse()?)
+            }
+            _ => Err(format!("role: {role}").into()),
+        };
     }
     let part = arguments.get(2).map_or("", String::as_str);
     let wanted = |name: &str| part.is_empty() || part == name;
@@ -41,6 +50,9 @@ fn main() -> Result<()> {
     if wanted("batches") {
         append_batches(folder, 10_000)?;
         append_batches(folder, 100_000)?;
+    }
+    if wanted("poll") {
+        poll_rows(folder)?;
     }
     if wanted("visibility") {
         for how in ["spin", "yield", "sleep"] {
@@ -158,19 +170,61 @@ fn parse_how(how: &str) -> Result<Wait> {
     }
 }
 
+/// What a live process pays for each poll, with the rows in its cache.
+fn poll_rows(folder: &Path) -> Result<()> {
+    let mut tape = create(folder)?;
+    let row = trade(&mut tape)?;
+    let mut reader = Reader::open(folder, Start::Now, false)?;
+    let started = Instant::now();
+    let empty = 10_000_000;
+    for _ in 0..empty {
+        let Polled::Empty = reader.poll(usize::MAX)? else { return Err("rows".into()) };
+    }
+    let empty_ns = started.elapsed().as_nanos() as f64 / f64::from(empty);
+    for _ in 0..100_000 {
+        tape.push(&row)?;
+    }
+    tape.commit()?;
+    let mut notional = 0.0;
+    let started = Instant::now();
+    let mut polls = 0;
+    while let Polled::Rows(batch) = reader.poll(1)? {
+        let prices = batch.values::<f64>(PRICE).ok_or("no prices")?;
+        notional += prices[0];
+        polls += 1;
+    }
+    let ns = started.elapsed().as_nanos() as f64 / f64::from(polls);
+    assert!(notional > 0.0 && polls == 100_000);
+    println!("poll\tnothing new {empty_ns:.1} ns; one new row, checked, its price read {ns:.1} ns");
+    Ok(())
+}
+
 /// Rows at a constant rate, each stamped with the moment it was scheduled for.
 fn visibility(folder: &Path, how: &str) -> Result<()> {
     let mut tape = create(folder)?;
-    let mut row = trade(&mut tape)?;
     let mut reader = Command::new(std::env::current_exe()?)
         .args([folder.to_str().ok_or("folder is no text")?, "reader", how, &SAMPLES.to_string()])
         .stdout(Stdio::piped())
         .spawn()?;
     let mut lines = BufReader::new(reader.stdout.take().ok_or("no pipe")?).lines();
     assert_eq!(lines.next().ok_or("the reader ended")??, "ready");
-    let start = now_ns() + 10_000_000;
-    for number in 0..SAMPLES {
-        let scheduled = start + number * INTERVAL_NS;
+    write_at_constant_rate(&mut tape, INTERVAL_NS, SAMPLES)?;
+    let figures = lines.next().ok_or("the reader ended")??;
+    reader.wait()?;
+    println!("visible in another process, {how}\t{figures}");
+    Ok(())
+}
+
+fn write_at_constant_rate(
+    tape: &mut TypedWriter<Trades<'static>>,
+    interval_ns: u64,
+    rows: u64,
+) -> Result<()> {
+    let mut row = trade(tape)?;
+    // After the first segments are made, which takes a core for some milliseconds.
+    let start = now_ns() + 300_000_000;
+    for number in 0..rows {
+        let scheduled = start + number * interval_ns;
         while now_ns() < scheduled {
             std::hint::spin_loop();
         }
@@ -179,9 +233,6 @@ fn visibility(folder: &Path, how: &str) -> Result<()> {
         tape.push(&row)?;
         tape.commit()?;
     }
-    let figures = lines.next().ok_or("the reader ended")??;
-    reader.wait()?;
-    println!("visible in another process, {how}\t{figures}");
     Ok(())
 }
 

@@ -22,7 +22,8 @@ pub(crate) struct Shared {
 struct Whole {
     /// The rows it was made from: same segment and same texts mean that it still fits.
     made_from: rustonite_tape::Batch,
-    rows: Py<PyAny>,
+    /// Its method `slice`, bound.
+    slice: Py<PyAny>,
 }
 
 impl Shared {
@@ -30,17 +31,21 @@ impl Shared {
         Arc::new(Self { arrow: Arc::new(schema.arrow()), whole: Mutex::new(None) })
     }
 
-    fn whole(&self, py: Python<'_>, batch: &rustonite_tape::Batch) -> PyResult<Py<PyAny>> {
+    /// Rows of a batch, sliced from the segment that pyarrow has already.
+    fn slice(&self, py: Python<'_>, batch: &rustonite_tape::Batch) -> PyResult<Py<PyAny>> {
+        let range = (batch.row_in_segment(), batch.len());
         let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*whole
             && known.made_from.shares_memory_with(batch)
         {
-            return Ok(known.rows.clone_ref(py));
+            return known.slice.call1(py, range);
         }
         let export = WholeSegment { batch: batch.clone(), arrow: Arc::clone(&self.arrow) };
-        let rows = py.import("pyarrow")?.call_method1("record_batch", (export,))?.unbind();
-        *whole = Some(Whole { made_from: batch.clone(), rows: rows.clone_ref(py) });
-        Ok(rows)
+        let rows = py.import("pyarrow")?.call_method1("record_batch", (export,))?;
+        let slice = rows.getattr("slice")?.unbind();
+        let sliced = slice.call1(py, range);
+        *whole = Some(Whole { made_from: batch.clone(), slice });
+        sliced
     }
 }
 
@@ -113,8 +118,7 @@ impl Batch {
 
     /// The rows as a `pyarrow.RecordBatch` over the same memory.
     fn arrow(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let whole = self.shared.whole(py, &self.batch)?;
-        whole.call_method1(py, "slice", (self.batch.row_in_segment(), self.batch.len()))
+        self.shared.slice(py, &self.batch)
     }
 
     /// The rows as a `polars.DataFrame`. Numbers stay where they are; Polars has its own layout for

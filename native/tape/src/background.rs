@@ -201,6 +201,9 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, inbox: &Receiver<Job>) {
+        // On a busy machine this work must not take a core from a writer or reader that spins. On
+        // Linux this concerns the calling thread only; if it is not allowed, nothing is lost.
+        let _ = rustix::process::nice(10);
         let mut synced = Instant::now();
         loop {
             match inbox.recv_timeout(self.pause()) {

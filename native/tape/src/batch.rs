@@ -220,9 +220,8 @@ impl Batch {
         if codes.iter().all(legal) {
             return None;
         }
-        let validity = self.validity(column);
-        let set = |row: usize| validity.as_ref().is_none_or(|validity| validity.is_valid(row));
-        let wrong = |(row, code): &(usize, &K)| set(*row) && !legal(code);
+        let set = |row: usize| self.segment.is_set(column, self.start + row);
+        let wrong = |(row, code): &(usize, &K)| !legal(code) && set(*row);
         codes.iter().enumerate().find(wrong).map(|(_, code)| (*code).into())
     }
 

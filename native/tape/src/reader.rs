@@ -17,7 +17,7 @@ use crate::folder::{self, Manifest};
 use crate::segment::{Extent, Segment};
 use crate::writer::{dictionary_readers, hex};
 
-/// Longest sleep before looking whether the tape still exists.
+/// Longest wait before looking whether the tape still exists.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
 /// Empty polls between looks whether the tape still exists.
 const EMPTY_POLLS_MAX: u32 = 4096;
@@ -198,11 +198,11 @@ impl Reader {
     /// # Errors
     /// As [`Reader::poll`].
     pub fn wait(&mut self, timeout: Duration, how: Wait) -> Result<bool> {
-        let deadline = Instant::now().checked_add(timeout);
-        let left = || match deadline {
-            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
-            None => Duration::MAX,
-        };
+        if self.ready()? {
+            return Ok(true);
+        }
+        let started = Instant::now();
+        let mut looked = started;
         loop {
             for _ in 0..256 {
                 if self.ready()? {
@@ -214,14 +214,19 @@ impl Reader {
                     Wait::Sleep => break,
                 }
             }
-            let left = left();
+            let now = Instant::now();
+            let left = timeout.saturating_sub(now - started);
             if left.is_zero() {
                 return Ok(false);
             }
             if how == Wait::Sleep && self.sleep(left.min(SLEEP_MAX))? {
                 return Ok(true);
             }
-            self.check_existence()?;
+            // Looking costs system calls, during which a row would wait for us.
+            if now - looked >= SLEEP_MAX {
+                looked = now;
+                self.check_existence()?;
+            }
         }
     }
 

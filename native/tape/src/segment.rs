@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustonite_core::Schema;
 
@@ -106,6 +106,7 @@ impl Segment {
     }
 
     /// Final row count, or `None` while rows may still come.
+    #[inline]
     pub(crate) fn sealed(&self) -> Result<Option<usize>> {
         let rows = publish::sealed(self.map.atomic_u64(SEALED), self.identity.salt);
         match rows.map_err(|word| self.damaged("sealed rows", word))? {
@@ -174,6 +175,15 @@ impl Segment {
     /// Address of a column's validity bitmap.
     pub(crate) fn validity(&self, column: usize) -> Option<NonNull<u8>> {
         self.layout.columns[column].validity.map(|offset| self.map.at(offset))
+    }
+
+    /// Whether a committed row has a value in a column.
+    pub(crate) fn is_set(&self, column: usize, row: usize) -> bool {
+        assert!(row < self.layout.rows);
+        let Some(bitmap) = self.validity(column) else { return true };
+        // SAFETY: the bitmap has a bit per row of the capacity, and all writes to it are atomic.
+        let byte = unsafe { AtomicU8::from_ptr(bitmap.as_ptr().add(row / 8)) };
+        byte.load(Ordering::Relaxed) >> (row % 8) & 1 == 1
     }
 
     /// The offsets of rows `0..=rows`, which must be committed.
