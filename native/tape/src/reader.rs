@@ -83,6 +83,8 @@ pub struct Reader {
     boot_id: [u8; 16],
     check_sums: bool,
     empty_polls: u32,
+    /// When a wait last looked whether the tape still exists.
+    looked: Instant,
 }
 
 impl Reader {
@@ -120,6 +122,7 @@ impl Reader {
             boot_id,
             check_sums,
             empty_polls: 0,
+            looked: Instant::now(),
         };
         reader.refresh_texts()?;
         reader.check_segment(&reader.segment)?;
@@ -202,7 +205,6 @@ impl Reader {
             return Ok(true);
         }
         let started = Instant::now();
-        let mut looked = started;
         loop {
             for _ in 0..256 {
                 if self.ready()? {
@@ -223,8 +225,8 @@ impl Reader {
                 return Ok(true);
             }
             // Looking costs system calls, during which a row would wait for us.
-            if now - looked >= SLEEP_MAX {
-                looked = now;
+            if now - self.looked >= SLEEP_MAX {
+                self.looked = now;
                 self.check_existence()?;
             }
         }
