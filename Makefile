@@ -31,7 +31,7 @@ endif
 
 demo: PROFILE = release
 demo: ## A writer, a reader and two query engines on one tape
-	@$(MAKE) --no-print-directory PROFILE=release $(VENV)/.extension
+	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
 	@$(BIN)/python -m rustonite_data.demo
 
 test: test-rust test-python ## All tests
@@ -53,7 +53,7 @@ lint: $(VENV)/.extension ## Formatters, linters and type checkers; nothing is ch
 	$(BIN)/python -m mypy.stubtest rustonite_data._native
 
 bench: ## Every figure, peers beside ours
-	@$(MAKE) --no-print-directory PROFILE=release $(VENV)/.extension
+	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
 	cargo build --quiet --locked --release -p rustonite-benches
 	$(BIN)/python benches/run.py
 

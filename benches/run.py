@@ -188,11 +188,18 @@ def send(name: str, receiver: subprocess.Popen) -> None:
             time.sleep(0.2)
     elif name.startswith("shared"):
         block = shared_memory.SharedMemory("rustonite-bench", create=True, size=64)
+        words = block.buf.cast("q")  # `struct.pack_into` clears before it stores
+
+        def publish(number: int, scheduled: int) -> None:
+            words[0] = scheduled
+            words[1] = number + 1
+
         try:
             ready(receiver)
-            at_constant_rate(lambda n, t: struct.pack_into("<qq", block.buf, 0, t, n + 1))
+            at_constant_rate(publish)
             time.sleep(0.2)
         finally:
+            words.release()
             block.close()
             block.unlink()
     else:

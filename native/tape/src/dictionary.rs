@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::{Array as _, StringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use rustonite_core::schema::{NAME_BYTES_MAX, Vocabulary};
+use rustonite_core::{ColumnType, Schema};
 
 use crate::error::{Result, TapeError, While};
 use crate::folder::random;
@@ -402,4 +403,14 @@ impl DictionaryReader {
         self.texts = Arc::new(self.table.texts(&self.path, count)?);
         Ok(&self.texts)
     }
+}
+
+/// The side tables of a tape, for a reader.
+pub(crate) fn readers(folder: &Path, schema: &Schema) -> Result<Vec<Option<DictionaryReader>>> {
+    (schema.columns().iter())
+        .map(|column| match column.kind {
+            ColumnType::Dictionary(_) => DictionaryReader::open(folder, &column.name).map(Some),
+            _ => Ok(None),
+        })
+        .collect()
 }

@@ -293,3 +293,9 @@ pub(crate) fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     }
     Ok(bytes)
 }
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('?');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

@@ -37,6 +37,8 @@ mod merge;
 #[cfg(not(loom))]
 mod reader;
 #[cfg(not(loom))]
+mod recover;
+#[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
 mod verify;

@@ -11,11 +11,10 @@ use rustonite_core::{ErrorKind, Schema};
 
 use crate::batch::{Batch, Flaw, Texts};
 use crate::bell::BellFile;
-use crate::dictionary::DictionaryReader;
+use crate::dictionary::{self, DictionaryReader};
 use crate::error::{Result, TapeError};
-use crate::folder::{self, Manifest};
+use crate::folder::{self, Manifest, hex};
 use crate::segment::{Extent, Segment};
-use crate::writer::{dictionary_readers, hex};
 
 /// Longest wait before looking whether the tape still exists.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
@@ -109,7 +108,7 @@ impl Reader {
                 what: "every segment of the tape",
             });
         };
-        let dictionaries = dictionary_readers(folder, segment.schema())?;
+        let dictionaries = dictionary::readers(folder, segment.schema())?;
         let mut reader = Self {
             folder: folder.to_owned(),
             segment: Arc::new(segment),

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::batch::{Batch, Texts};
+use crate::dictionary;
 use crate::error::{Result, TapeError};
 use crate::folder::{self, Cursor, Manifest};
 use crate::segment::Segment;
-use crate::writer::{TapeOptions, dictionary_readers};
+use crate::writer::TapeOptions;
 
 /// One segment of a tape.
 #[derive(Clone, Debug)]
@@ -171,7 +172,7 @@ fn look(folder: &Path, segment: &Arc<Segment>, boot_id: [u8; 16], deep: bool) ->
 
 /// Checks all rows; true if there were checksums to compare.
 fn look_inside(folder: &Path, segment: &Arc<Segment>, report: &SegmentReport) -> Result<bool> {
-    let texts = dictionary_readers(folder, segment.schema())?
+    let texts = dictionary::readers(folder, segment.schema())?
         .iter_mut()
         .map(|reader| reader.as_mut().map(|reader| reader.texts().cloned()).transpose())
         .collect::<Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! The one writer of a tape: rows, commits, rotation, recovery.
+//! The one writer of a tape: rows, commits, rotation.
 //!
 //! Invariants: rows become visible only through `commit`, all pending ones at once; a segment is
 //! sealed only after its successor exists; what was committed is never touched again.
@@ -15,12 +15,13 @@ use serde::{Deserialize, Serialize};
 use crate::background::{Background, Fsync, Plan};
 use crate::bell::BellFile;
 use crate::column::{ColumnCursor, Refused, Sink};
-use crate::dictionary::{Dictionary, DictionaryReader};
+use crate::dictionary::Dictionary;
 use crate::error::{Result, TapeError, While};
-use crate::folder::{self, Lock, Manifest};
+use crate::folder::{self, Lock, Manifest, hex};
 use crate::layout::{FORMAT, Identity, Layout, ROWS_MAX};
 use crate::publish;
-use crate::segment::{self, Segment};
+use crate::recover::{Kept, Recovered, recover};
+use crate::segment::Segment;
 
 /// Settings of a tape, fixed when it is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,13 +82,6 @@ impl Durability {
             }
         }
     }
-}
-
-/// A sealed segment that is still kept.
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    number: u64,
-    rows_end: u64,
 }
 
 /// The writer of a tape. Dropping it closes the tape; uncommitted rows are discarded.
@@ -699,121 +693,4 @@ fn begin_segment(
     let spare = folder.join(folder::SPARE);
     fs::rename(&spare, &segment.path).doing(&segment.path, "putting the segment in place")?;
     Ok(segment)
-}
-
-/// What the last writer left.
-struct Recovered {
-    last: Segment,
-    rows: usize,
-    sealed: bool,
-    kept: Vec<Kept>,
-    /// Sealed segments that may not be durable yet.
-    backlog: Vec<Arc<Segment>>,
-}
-
-/// Looks at every segment, cuts what cannot be trusted and seals what must be.
-///
-/// Only the last segment may be open. If the machine crashed since, the rows that count are those
-/// up to the first segment that was not durable as a whole; later segments go.
-fn recover(folder: &Path, boot_id: [u8; 16]) -> Result<Recovered> {
-    let crashed = |segment: &Segment| segment.identity.boot_id != boot_id;
-    let mut segments: Vec<Found> = Vec::new();
-    let mut blank = Vec::new();
-    for number in folder::segment_numbers(folder)? {
-        let path = folder::segment_path(folder, number);
-        let after_crash = segments.last().is_some_and(|(before, _)| crashed(before));
-        if !blank.is_empty() || after_crash && segment::is_blank(&path)? {
-            blank.push(path);
-            continue;
-        }
-        let segment = Segment::open(&path, true)?;
-        let extent = segment.extent(boot_id)?;
-        segments.push((segment, extent));
-    }
-    check_chain(folder, &segments, boot_id)?;
-    for path in blank {
-        fs::remove_file(&path).doing(&path, "removing a segment lost in a crash")?;
-    }
-    let cut = (segments.iter()).position(|(segment, extent)| {
-        crashed(segment) && segment.sealed().ok().flatten().is_none_or(|rows| extent.rows < rows)
-    });
-    if let Some(cut) = cut {
-        for (segment, _) in segments.drain(cut + 1..) {
-            fs::remove_file(&segment.path).doing(&segment.path, "removing rows lost in a crash")?;
-        }
-    }
-    let Some((last, extent)) = segments.pop() else {
-        return Err(TapeError::Gone { path: folder.to_owned(), what: "every segment of the tape" });
-    };
-    let sealed = extent.sealed || crashed(&last);
-    let mut kept = Vec::new();
-    let mut backlog = Vec::new();
-    let mut finish = |done: Segment, rows: usize| {
-        if done.sealed()? != Some(rows) {
-            // The sums first: a crash in between is repaired the same way.
-            done.store_sums(rows);
-            done.seal(rows);
-        } else if !done.check_sums(rows)? {
-            done.store_sums(rows);
-        }
-        let rows_end = done.identity.base_row + rows as u64;
-        kept.push(Kept { number: done.identity.number, rows_end });
-        backlog.push(Arc::new(done));
-        Ok::<_, TapeError>(())
-    };
-    for (segment, extent) in segments {
-        finish(segment, extent.rows)?;
-    }
-    if sealed {
-        let path = last.path.clone();
-        finish(last, extent.rows)?;
-        let last = Segment::open(&path, true)?;
-        return Ok(Recovered { last, rows: extent.rows, sealed, kept, backlog });
-    }
-    last.check_end(extent.rows)?;
-    Ok(Recovered { last, rows: extent.rows, sealed, kept, backlog })
-}
-
-type Found = (Segment, crate::segment::Extent);
-
-/// Checks that each segment goes on where the one before it ended.
-fn check_chain(folder: &Path, segments: &[Found], boot_id: [u8; 16]) -> Result<()> {
-    for pair in segments.windows(2) {
-        let ((before, extent), (after, _)) = (&pair[0], &pair[1]);
-        let same_tape = before.identity.tape_id == after.identity.tape_id
-            && before.schema().fingerprint() == after.schema().fingerprint();
-        if !same_tape {
-            let (found, expected) = (hex(&after.identity.tape_id), hex(&before.identity.tape_id));
-            return Err(TapeError::corrupt(&after.path, "tape id", found, expected));
-        }
-        let number = before.identity.number + 1;
-        if after.identity.number != number {
-            let missing = folder::segment_path(folder, number);
-            return Err(TapeError::Gone { path: missing, what: "a segment between others" });
-        }
-        let end = before.identity.base_row + extent.rows as u64;
-        // After a crash of the machine the cut explains a difference.
-        if after.identity.base_row != end && before.identity.boot_id == boot_id {
-            return Err(TapeError::corrupt(&after.path, "base row", after.identity.base_row, end));
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('?');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-/// The side tables of a tape, for a reader.
-pub(crate) fn dictionary_readers(
-    folder: &Path,
-    schema: &Schema,
-) -> Result<Vec<Option<DictionaryReader>>> {
-    (schema.columns().iter())
-        .map(|column| match column.kind {
-            ColumnType::Dictionary(_) => DictionaryReader::open(folder, &column.name).map(Some),
-            _ => Ok(None),
-        })
-        .collect()
 }
