@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef, ListArray, PrimitiveArray, RecordBatch, Recor
 use arrow_schema::{DataType, Field, Schema as ArrowSchema};
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 use rustonite_core::schema::{arrow_type, list_item};
 use rustonite_core::{Column, ColumnType, Decimal, Fixed, Schema};
 
@@ -55,7 +55,7 @@ pub(crate) fn batch_from_columns(
 }
 
 fn array(column: &Column, values: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
-    if values.hasattr("__arrow_c_array__")? {
+    if !is_list(values) && values.hasattr("__arrow_c_array__")? {
         return import_array(values);
     }
     match column.kind {
@@ -88,7 +88,8 @@ where
     T: ArrowPrimitiveType,
     T::Native: Element + for<'a, 'py> FromPyObject<'a, 'py>,
 {
-    if let Ok(buffer) = PyBuffer::<T::Native>::get(values)
+    if !is_list(values)
+        && let Ok(buffer) = PyBuffer::<T::Native>::get(values)
         && !matches!(buffer.format().to_bytes().first(), Some(b'>' | b'!'))
     {
         if buffer.dimensions() != 1 {
@@ -105,8 +106,8 @@ where
 
 /// Times as whole nanoseconds, or as numpy's `datetime64[ns]`, whose `NaT` is null.
 fn timestamps(column: &Column, values: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
-    let kind = values.getattr("dtype").and_then(|dtype| dtype.str());
-    if !kind.is_ok_and(|kind| kind == "datetime64[ns]") {
+    let kind = || values.getattr("dtype").and_then(|dtype| dtype.str());
+    if is_list(values) || !kind().is_ok_and(|kind| kind == "datetime64[ns]") {
         return primitive::<TimestampNanosecondType>(column, values);
     }
     let numbers = sequence(column, &values.call_method1("astype", ("int64",))?)?;
@@ -116,7 +117,15 @@ fn timestamps(column: &Column, values: &Bound<'_, PyAny>) -> PyResult<ArrayRef> 
     Ok(Arc::new(PrimitiveArray::<TimestampNanosecondType>::from(times)))
 }
 
+/// Lists are the usual case of small appends, and asking them for what they are not is slow.
+fn is_list(values: &Bound<'_, PyAny>) -> bool {
+    values.is_exact_instance_of::<PyList>()
+}
+
 fn sequence<'py>(column: &Column, values: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if let Ok(list) = values.cast_exact::<PyList>() {
+        return Ok(list.iter().collect());
+    }
     let text = values.extract::<&str>().is_ok();
     let items = values.try_iter().and_then(Iterator::collect);
     match items {
@@ -216,7 +225,7 @@ fn list_array(column: &Column, item: Fixed, values: &Bound<'_, PyAny>) -> PyResu
         items.extend(inner);
     }
     let inner = Column::plain(&column.name, ColumnType::Fixed(item), false);
-    let flat = pyo3::types::PyList::new(values.py(), items)?;
+    let flat = PyList::new(values.py(), items)?;
     let flat = fixed_array(&inner, item, flat.as_any())?;
     let offsets = arrow_buffer::OffsetBuffer::from_lengths(lengths);
     let field = Arc::new(list_item(item));

@@ -114,10 +114,10 @@ impl TapeWriter {
 
     /// Appends Arrow data or a mapping of columns; returns how many rows there are now.
     fn append(&self, py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let batches = if let Some(batches) = import_batches(rows)? {
-            batches
-        } else if let Ok(columns) = rows.cast::<PyDict>() {
+        let batches = if let Ok(columns) = rows.cast_exact::<PyDict>() {
             vec![batch_from_columns(&self.schema, columns)?]
+        } else if let Some(batches) = import_batches(rows)? {
+            batches
         } else {
             let kind = rows.get_type().name()?;
             let expected =
