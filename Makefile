@@ -8,7 +8,7 @@ GROUPS := --group test
 RUST_SOURCES := $(shell find native schemas -name '*.rs' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
 PACKAGES := $(VENV)/.packages
 
-.PHONY: help demo test test-rust test-python lint bench docs clean
+.PHONY: help demo test test-rust test-python sanitize lint bench docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -21,7 +21,7 @@ $(PACKAGES): constraints.txt pyproject.toml
 
 # The extension for tests: quick to build. `bench` and `demo` use the release build.
 $(VENV)/.extension: $(PACKAGES) $(RUST_SOURCES)
-	@$(BIN)/maturin develop --quiet --profile $(PROFILE)
+	@$(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
 	@echo $(PROFILE) > $@
 
 PROFILE ?= dev-fast
@@ -43,6 +43,10 @@ test-rust:
 
 test-python: $(VENV)/.extension
 	$(BIN)/python -m pytest --quiet
+
+sanitize: ## The tape tests under AddressSanitizer; needs a nightly toolchain
+	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --quiet --locked --target-dir target/asan \
+		--target x86_64-unknown-linux-gnu -p rustonite-tape
 
 lint: $(VENV)/.extension ## Formatters, linters and type checkers; nothing is changed
 	cargo fmt --all --check
