@@ -88,6 +88,7 @@ impl Batch {
     /// The values of a constant-width or dictionary column (then codes), nulls included.
     ///
     /// `None` if the column is of another kind or its values are not as wide as `T`.
+    #[inline]
     pub fn values<T: FixedValue>(&self, column: usize) -> Option<&[T]> {
         let kind = self.schema().columns().get(column)?.kind;
         let plain = matches!(kind, ColumnType::Fixed(_) | ColumnType::Dictionary(_));
@@ -250,6 +251,50 @@ impl Batch {
         let first = offsets[0];
         let whole = |&offset: &i32| text.is_char_boundary((offset - first) as usize);
         if offsets.iter().all(whole) { Ok(()) } else { Err(Flaw::Text { column }) }
+    }
+}
+
+/// Consecutive committed rows of one segment, as plain values only: numbers and codes of any bits
+/// are legal, so nothing had to be checked.
+#[derive(Clone, Debug)]
+pub struct Values(Batch);
+
+impl Values {
+    #[inline]
+    pub(crate) fn new(batch: Batch) -> Self {
+        Self(batch)
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Number of the first row, counted from the tape's first.
+    pub fn first_row(&self) -> u64 {
+        self.0.first_row()
+    }
+
+    /// The values of a constant-width or dictionary column (then codes), nulls included.
+    ///
+    /// `None` if the column is of another kind or its values are not as wide as `T`.
+    #[inline]
+    pub fn values<T: FixedValue>(&self, column: usize) -> Option<&[T]> {
+        self.0.values(column)
+    }
+
+    /// Whether a row of these has a value in a column.
+    ///
+    /// # Panics
+    /// If `row` is not one of these rows.
+    pub fn is_set(&self, column: usize, row: usize) -> bool {
+        assert!(row < self.len(), "row {row} of {}", self.len());
+        self.0.segment.is_set(column, self.0.start + row)
     }
 }
 

@@ -47,7 +47,7 @@ mod writer;
 
 #[cfg(not(loom))]
 pub use self::{
-    batch::Batch,
+    batch::{Batch, Values},
     error::{Result, TapeError},
     export::{ArrowArray, export_segment},
     folder::{Cursor, advance_consumer, consumers, forget_consumer},

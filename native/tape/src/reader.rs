@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow_array::Array as _;
 use rustonite_core::{ErrorKind, Schema};
 
-use crate::batch::{Batch, Flaw, Texts};
+use crate::batch::{Batch, Flaw, Texts, Values};
 use crate::bell::BellFile;
 use crate::dictionary::{self, DictionaryReader};
 use crate::error::{Result, TapeError};
@@ -56,9 +57,9 @@ pub struct Gap {
 
 /// Outcome of a poll.
 #[derive(Clone, Debug)]
-pub enum Polled {
+pub enum Polled<T = Batch> {
     /// New rows.
-    Rows(Batch),
+    Rows(T),
     /// Rows that this reader can no longer get. Polling goes on behind them.
     Gap(Gap),
     /// Nothing new.
@@ -163,6 +164,28 @@ impl Reader {
     /// The tape was deleted, or its bytes are damaged.
     #[inline]
     pub fn poll(&mut self, rows_max: usize) -> Result<Polled> {
+        self.poll_with(rows_max, Self::checked)
+    }
+
+    /// As [`Reader::poll`], for a process that acts on single values at once.
+    ///
+    /// The checks that Arrow consumers need read every row of every text and dictionary column:
+    /// cache lines that the writer has to get back before its next row. [`Values`] does without,
+    /// because it only gives what needs no check.
+    ///
+    /// # Errors
+    /// As [`Reader::poll`].
+    #[inline]
+    pub fn poll_values(&mut self, rows_max: usize) -> Result<Polled<Values>> {
+        self.poll_with(rows_max, |this, start, len| Ok(Values::new(this.batch(start, len))))
+    }
+
+    #[inline]
+    fn poll_with<T>(
+        &mut self,
+        rows_max: usize,
+        take: impl FnOnce(&mut Self, usize, usize) -> Result<T>,
+    ) -> Result<Polled<T>> {
         if let Some(gap) = self.gap.take() {
             return Ok(Polled::Gap(gap));
         }
@@ -174,9 +197,9 @@ impl Reader {
             self.skip();
             if self.at < extent.rows {
                 let len = (extent.rows - self.at).min(rows_max);
-                let batch = self.checked(self.at, len)?;
+                let rows = take(self, self.at, len)?;
                 self.at += len;
-                return Ok(Polled::Rows(batch));
+                return Ok(Polled::Rows(rows));
             }
             match self.advance(extent)? {
                 Advance::Stay => return Ok(Polled::Empty),
@@ -357,6 +380,30 @@ impl Reader {
         let batch = self.batch(start, len);
         batch.check().map_err(|flaw| flaw.into_error(&self.segment))?;
         Ok(batch)
+    }
+
+    /// The text of a dictionary code, also of one that came after the last checked batch.
+    ///
+    /// # Errors
+    /// The side table of the column is damaged.
+    pub fn text(&mut self, column: usize, code: i64) -> Result<Option<&str>> {
+        let known =
+            |texts: &Texts| texts.get(column).and_then(Option::as_ref).map_or(0, |t| t.len());
+        let missing = |texts: &Texts| usize::try_from(code).is_ok_and(|code| code >= known(texts));
+        if missing(&self.texts) {
+            self.refresh_texts()?;
+        }
+        if missing(&self.texts)
+            && let Some(Some(dictionary)) = self.dictionaries.get_mut(column)
+        {
+            dictionary.reopen()?;
+            self.refresh_texts()?;
+        }
+        let texts = self.texts.get(column).and_then(Option::as_ref);
+        let code = usize::try_from(code).ok();
+        Ok(texts
+            .zip(code)
+            .and_then(|(texts, code)| (code < texts.len()).then(|| texts.value(code))))
     }
 
     fn refresh_texts(&mut self) -> Result<()> {

@@ -26,7 +26,7 @@ use proptest::prelude::*;
 use rustonite_core::datasets::{Aggressor, BookSnapshots, FrameKind, Frames, Quotes, Trades};
 use rustonite_core::{Column, ColumnType, Fixed, Key, Row, Schema};
 use rustonite_tape::{
-    Batch, Polled, Reader, Start, TapeError, TapeOptions, TypedWriter, Wait, Writer,
+    Batch, Polled, Reader, Start, TapeError, TapeOptions, TypedWriter, Values, Wait, Writer,
 };
 
 fn typed<R: Row>(folder: &Path) -> TypedWriter<R> {
@@ -369,6 +369,49 @@ fn a_reader_follows_a_dictionary_that_outgrows_its_file() {
     let mut writer = open(home.path());
     assert_eq!(writer.code16("tag", "a rather long symbol 2999").unwrap().0, 2999);
     assert_eq!(all_rows(home.path()), rows);
+}
+
+#[test]
+fn plain_values_are_those_of_checked_batches_and_texts_are_found_for_their_codes() {
+    let home = in_memory();
+    let mut writer = create(home.path(), tiny());
+    let mut checked = read_from_first(home.path());
+    let mut plain = read_from_first(home.path());
+    for first in (0..1000).step_by(50) {
+        for n in first..first + 50 {
+            // Every row has a text of its own, so the side table is replaced on the way.
+            let row = MixedRow { tag: format!("tag {n}"), ..MixedRow::numbered(n) };
+            push(&mut writer, &row).unwrap();
+        }
+        writer.commit().unwrap();
+        loop {
+            let rows = match (checked.poll(37).unwrap(), plain.poll_values(37).unwrap()) {
+                (Polled::Rows(batch), Polled::Rows(values)) => (batch, values),
+                (Polled::Empty, Polled::Empty) => break,
+                other => panic!("{other:?}"),
+            };
+            compare_values(&rows.0, &rows.1, &mut plain);
+        }
+    }
+    assert_eq!(plain.row(), 1000);
+    let tag = 1;
+    assert_eq!(plain.text(tag, 1000).unwrap(), None);
+    assert_eq!(plain.text(tag, -1).unwrap(), None);
+    assert_eq!(plain.text(0, 0).unwrap(), None, "not a dictionary");
+    assert_eq!(plain.text(99, 0).unwrap(), None, "no such column");
+}
+
+fn compare_values(batch: &Batch, values: &Values, reader: &mut Reader) {
+    assert_eq!((batch.len(), batch.first_row()), (values.len(), values.first_row()));
+    assert!(!values.is_empty());
+    let (number, tag, small) = (column(batch, "n"), column(batch, "tag"), column(batch, "small"));
+    assert_eq!(batch.values::<i64>(number), values.values::<i64>(number));
+    assert_eq!(values.values::<f32>(number), None, "of another width");
+    for (row, expected) in mixed_rows(batch).iter().enumerate() {
+        assert_eq!(values.is_set(small, row), expected.small.is_some());
+        let code = i64::from(values.values::<i16>(tag).unwrap()[row]);
+        assert_eq!(reader.text(tag, code).unwrap(), Some(expected.tag.as_str()));
+    }
 }
 
 #[test]
