@@ -21,7 +21,7 @@ $(PACKAGES): constraints.txt pyproject.toml
 
 # The extension for tests: quick to build. `bench` and `demo` use the release build.
 $(VENV)/.extension: $(PACKAGES) $(RUST_SOURCES)
-	@$(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
+	@PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
 	@echo $(PROFILE) > $@
 
 PROFILE ?= dev-fast

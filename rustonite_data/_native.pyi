@@ -22,6 +22,7 @@ __all__ = [
     "embedded_schemas",
     "error_kinds",
     "forget_consumer",
+    "note_fork",
     "verify_tape",
 ]
 
