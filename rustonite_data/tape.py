@@ -135,7 +135,9 @@ class Tape:
 
         Raises:
             Invalid: a column or value that the tape does not take; nothing was appended.
-            Unavailable: no space for a new segment, or a consumer is too far behind.
+            Unavailable: no space for a new segment, a consumer is too far behind, or the storage
+                failed. Nothing was appended, but of an append larger than `segment_rows` the part
+                that `rows` tells.
             Closed: the tape was closed.
         """
         return self._writer.append(rows)
@@ -149,7 +151,11 @@ class Tape:
         self._writer.sync()
 
     def close(self) -> None:
-        """Close the tape. Harmless if it is closed."""
+        """Close the tape, on disk after a last fsync. Harmless if it is closed.
+
+        Raises:
+            Unavailable: the fsync failed; the tape is closed all the same.
+        """
         self._writer.close()
 
     @property

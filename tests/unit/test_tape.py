@@ -1,6 +1,8 @@
 """Writing: what a tape takes, and the life of its writer."""
 
+import shutil
 import stat
+import time
 from array import array
 from decimal import Decimal
 
@@ -12,7 +14,8 @@ import pytest
 from helpers import SMALL, plain, schema_of, trades, trades_arrow
 
 from rustonite_data import Tape, schemas
-from rustonite_data.errors import Closed, Conflict, Invalid, NotFound
+from rustonite_data.errors import Closed, Conflict, Invalid, NotFound, RustoniteError
+from rustonite_data.tape import advance_consumer
 
 FORMS = {
     "dict": trades,
@@ -215,3 +218,26 @@ def test_a_setting_out_of_range(memory, name):
 def test_an_unknown_dataset(memory):
     with pytest.raises(NotFound, match=r"dataset 'trade': not known, expected one of balances"):
         Tape.create(memory / "t", "trade")
+
+
+def test_a_seal_that_has_to_wait_is_no_reason_to_refuse_rows(memory):
+    path = memory / "t"
+    schema = schema_of(x=pa.int64())
+    with Tape.create(path, schema, segment_rows=64, segments_max=3, seal_after=0.01) as tape:
+        advance_consumer(path, "slow", 0)
+        for number in range(60):  # ticks in between find segments that are old but must stay
+            assert tape.append({"x": [number]}) == number + 1
+            time.sleep(0.02)
+        assert tape.rows == 60
+
+
+def test_close_tells_that_the_last_fsync_failed(tmp_path):
+    path = tmp_path / "t"
+    tape = Tape.create(path, schema_of(x=pa.int64()), fsync_interval=None)
+    tape.append({"x": [1]})
+    while path.exists():  # the writer may be making its next segment
+        shutil.rmtree(path, ignore_errors=True)
+    with pytest.raises(RustoniteError):
+        tape.close()
+    assert tape.closed
+    tape.close()

@@ -11,19 +11,15 @@ use rustonite_tape::{Durability, TapeError, TapeOptions, Writer};
 
 use crate::capsule::import_batches;
 use crate::columns::batch_from_columns;
-use crate::error::{from_tape, guarded, invalid, raise};
+use crate::error::{guarded, invalid, raise};
 use crate::reader::{check_process, lock, process_id};
 use crate::schema::Schema;
 
 /// How often an idle tape is looked at for being due to seal.
 const TICK: Duration = Duration::from_millis(200);
 
-struct State {
-    /// `None` once closed.
-    writer: Option<Writer>,
-    /// What the ticker met; raised at the next call.
-    failure: Option<TapeError>,
-}
+/// `None` once closed.
+type State = Option<Writer>;
 
 /// The one writer of a tape.
 #[pyclass(frozen, module = "rustonite_data")]
@@ -37,7 +33,7 @@ pub(crate) struct TapeWriter {
 impl TapeWriter {
     fn start(writer: Writer) -> PyResult<Self> {
         let (schema, durability) = (Arc::clone(writer.schema()), writer.durability());
-        let state = Arc::new(Mutex::new(State { writer: Some(writer), failure: None }));
+        let state = Arc::new(Mutex::new(Some(writer)));
         let weak = Arc::downgrade(&state);
         let ticker = std::thread::Builder::new().name("rustonite-tick".to_owned());
         let started = ticker.spawn(move || {
@@ -62,11 +58,8 @@ impl TapeWriter {
     ) -> PyResult<T> {
         check_process(self.pid, "tape")?;
         let mut state = lock(py, &self.state);
-        if let Some(failure) = state.failure.take() {
-            return Err(from_tape(&failure));
-        }
         let closed = || raise(ErrorKind::Closed, "this tape was closed; open it again".to_owned());
-        let writer = state.writer.as_mut().ok_or_else(closed)?;
+        let writer = state.as_mut().ok_or_else(closed)?;
         py.detach(|| guarded(|| work(writer)))
     }
 }
@@ -83,16 +76,16 @@ impl Drop for TapeWriter {
 /// Seals the open segment if it is due; false once the tape is closed.
 fn tick(state: &Mutex<State>) -> bool {
     let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(writer) = &mut state.writer else { return false };
-    if let Err(failure) = writer.tick() {
-        state.failure = Some(failure);
-    }
+    let Some(writer) = &mut *state else { return false };
+    // While there is room, a seal that has to wait is no reason to refuse rows, and a full segment
+    // says what is in the way. A failed fsync is reported by the next append.
+    let _ = writer.tick();
     true
 }
 
 #[pymethods]
 impl TapeWriter {
-    /// Makes a tape. Settings that are `None` take their defaults; a negative interval means never.
+    /// Makes a tape. Settings that are not given take their defaults.
     #[staticmethod]
     #[pyo3(signature = (path, schema, settings))]
     fn create(
@@ -140,16 +133,15 @@ impl TapeWriter {
         self.with(py, Writer::sync)
     }
 
-    /// Closes the tape; harmless if it is closed.
+    /// Closes the tape after a last fsync; harmless if it is closed.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         check_process(self.pid, "tape")?;
-        let (writer, failure) = {
-            let mut state = lock(py, &self.state);
-            (state.writer.take(), state.failure.take())
-        };
-        // Ends with an fsync on disk, which may take long.
-        py.detach(|| drop(writer));
-        failure.map_or(Ok(()), |failure| Err(from_tape(&failure)))
+        let Some(mut writer) = lock(py, &self.state).take() else { return Ok(()) };
+        py.detach(|| {
+            let synced = guarded(|| writer.sync());
+            drop(writer);
+            synced
+        })
     }
 
     /// Rows committed since the tape was created.
@@ -167,7 +159,7 @@ impl TapeWriter {
     /// Whether the tape was closed.
     #[getter]
     fn closed(&self, py: Python<'_>) -> bool {
-        lock(py, &self.state).writer.is_none()
+        lock(py, &self.state).is_none()
     }
 
     /// What the tape survives, as one sentence.

@@ -137,11 +137,11 @@ fn export_column(batch: &Batch, column: usize, rows: Rows) -> ArrowArray {
     if let ColumnType::List(_) = definition.kind {
         // A whole segment says how many items there may be; a batch, how many there are.
         let last = rows.start + rows.len;
-        let items = match segment.committed_offsets(column, last) {
-            Some(offsets) if last < segment.layout.rows => {
-                usize::try_from(offsets[last]).unwrap_or(0)
-            }
-            _ => segment.layout.items_max(column),
+        let items = if last == segment.layout.rows {
+            segment.layout.items_max(column)
+        } else {
+            let ends = segment.committed_offsets(column, last).unwrap_or(&[0]);
+            usize::try_from(ends[ends.len() - 1]).unwrap_or(0)
         };
         let node = Node {
             buffers: vec![std::ptr::null(), values],

@@ -84,7 +84,8 @@ impl Durability {
     }
 }
 
-/// The writer of a tape. Dropping it closes the tape; uncommitted rows are discarded.
+/// The writer of a tape. Dropping it closes the tape and discards uncommitted rows. On disk it ends
+/// with an fsync that nobody hears of if it fails: call [`Writer::sync`] before to know.
 #[derive(Debug)]
 pub struct Writer {
     // First, so that its thread has ended before the lock is released.
