@@ -37,7 +37,7 @@ demo: ## A writer, a reader and two query engines on one tape
 test: test-rust test-python ## All tests
 
 test-rust:
-	cargo test --quiet --locked --profile dev-fast -p rustonite-core -p rustonite-tape
+	cargo test --quiet --locked --profile dev-fast -p rustonite-core -p rustonite-tape -p rustonite-lake
 	RUSTFLAGS="--cfg loom" cargo test --quiet --locked --profile dev-fast --target-dir target/loom \
 		-p rustonite-tape --test publish_loom
 

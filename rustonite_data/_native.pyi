@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, final
 
@@ -7,6 +7,8 @@ __all__ = [
     "Batch",
     "Column",
     "Gap",
+    "LakeFile",
+    "LakeRows",
     "MergedReader",
     "Rows",
     "Schema",
@@ -22,6 +24,11 @@ __all__ = [
     "embedded_schemas",
     "error_kinds",
     "forget_consumer",
+    "lake_check",
+    "lake_last",
+    "lake_merge",
+    "lake_read",
+    "lake_write",
     "note_fork",
     "verify_tape",
 ]
@@ -56,7 +63,14 @@ class Column:
 @final
 class Schema:
     @staticmethod
-    def from_arrow(dataset: str, arrow: Any, *, version: int = 1) -> Schema: ...
+    def from_arrow(
+        dataset: str,
+        arrow: Any,
+        *,
+        version: int = 1,
+        time: str | None = None,
+        sort: Sequence[str] = ...,
+    ) -> Schema: ...
     @property
     def dataset(self) -> str: ...
     @property
@@ -113,6 +127,8 @@ class Rows:
     def batches(self) -> list[Batch]: ...
     @property
     def gaps(self) -> list[Gap]: ...
+    def select(self, first_segment: int, last_segment: int | None = None) -> Rows: ...
+    def followed_by(self, more: Rows) -> Rows: ...
     @property
     def schema(self) -> Schema: ...
     def arrow(self) -> Any: ...
@@ -169,6 +185,92 @@ class TapeWriter:
     @property
     def schema(self) -> Schema: ...
 
+@final
+class LakeFile:
+    @property
+    def path(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def partition(self) -> dict[str, str | None]: ...
+    @property
+    def stats(self) -> str: ...
+
+@final
+class LakeRows:
+    @property
+    def columns(self) -> list[str]: ...
+    @property
+    def row_groups(self) -> int: ...
+    @property
+    def row_groups_read(self) -> int: ...
+    @property
+    def bytes_read(self) -> int: ...
+    def arrow(self) -> Any: ...
+    def pl(self) -> Any: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+def lake_write(
+    schema: Schema,
+    rows: Any,
+    folder: str | PathLike[str],
+    *,
+    partition_by: Sequence[str],
+    sort_by: Sequence[str],
+    name: str,
+    level: int = 1,
+    memory_bytes: int = ...,
+    file_rows_max: int = ...,
+    spill: str | PathLike[str] | None = None,
+    threads: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> list[LakeFile]: ...
+def lake_merge(
+    schema: Schema,
+    inputs: Sequence[str | PathLike[str]],
+    folder: str | PathLike[str],
+    *,
+    partition_by: Sequence[str],
+    sort_by: Sequence[str],
+    name: str,
+    level: int = 3,
+    file_rows_max: int = ...,
+    spill: str | PathLike[str] | None = None,
+    threads: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> list[LakeFile]: ...
+def lake_read(
+    schema: Schema,
+    files: Sequence[str | PathLike[str]],
+    *,
+    columns: Sequence[str] | None = None,
+    where: Sequence[tuple[str, str, Any]] = ...,
+    dictionaries: bool = True,
+    threads: int | None = None,
+) -> LakeRows: ...
+def lake_last(
+    schema: Schema,
+    source: Any,
+    *,
+    partition_by: Sequence[str],
+    sort_by: Sequence[str],
+    key: Sequence[str] | None = None,
+    dictionaries: bool = True,
+) -> LakeRows: ...
+def lake_check(
+    schema: Schema,
+    path: str | PathLike[str],
+    *,
+    partition_by: Sequence[str],
+    sort_by: Sequence[str],
+    partition: Mapping[str, str | None],
+    stats: str | None = None,
+    rows: int | None = None,
+    size: int | None = None,
+) -> list[str]: ...
 def note_fork() -> None: ...
 def embedded_schemas() -> list[Schema]: ...
 def error_kinds() -> list[tuple[str, bool]]: ...

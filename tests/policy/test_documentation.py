@@ -7,6 +7,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import rustonite_data
@@ -17,8 +18,29 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "schemas.txt"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 MODULES = [
     "rustonite_data",
-    *(f"rustonite_data.{m.name}" for m in pkgutil.iter_modules(rustonite_data.__path__)),
+    *(m.name for m in pkgutil.walk_packages(rustonite_data.__path__, "rustonite_data.")),
 ]
+MODULES = [name for name in MODULES if not name.endswith("__main__")]
+START = 1_767_312_000_000_000_000  # 2026-01-02
+EXAMPLE = {
+    "ts_event": [START, START + 1, START + 2],
+    "ts_recv": [START + 5, START + 6, START + 7],
+    "venue": ["binance"] * 3,
+    "symbol": ["BTCUSDT"] * 3,
+    "price": [100.0, 101.0, 102.0],
+    "size": [0.25, 0.25, 0.1],
+    "side": ["buy", "sell", "buy"],
+    "trade_id": [1, 2, 3],
+    "flags": [1, 1, 1],
+}
+
+
+def example():
+    """A few trades that examples may take for granted."""
+    types = pa.schema(schemas.get("trades"))
+    arrays = [pa.array(EXAMPLE.get(field.name, [None] * 3), field.type) for field in types]
+    return pa.table(arrays, schema=types)
+
 
 REGENERATE = """
 If the change is meant and no release had the old layout, pin it with
@@ -55,7 +77,8 @@ def test_the_schema_page_is_current():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name, memory):
-    results = doctest.testmod(importlib.import_module(name), extraglobs={"folder": memory})
+    known = {"folder": memory, "trades": example()}
+    results = doctest.testmod(importlib.import_module(name), extraglobs=known)
     assert results.failed == 0
 
 
@@ -87,7 +110,7 @@ def test_public_names_have_docstrings(name):
     listed = getattr(module, "__all__", None)
     public = listed or [n for n, v in vars(module).items() if getattr(v, "__module__", "") == name]
     things = {n: getattr(module, n) for n in public if not n.startswith("_")}
-    documented = {n: v for n, v in things.items() if callable(v)}
+    documented = {n: v for n, v in things.items() if inspect.isroutine(v) or inspect.isclass(v)}
     assert [gap for n, v in documented.items() for gap in undocumented(n, v)] == []
 
 

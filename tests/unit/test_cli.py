@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from helpers import SMALL, schema_of, trades
 
 from rustonite_data import Tape, cli
+from rustonite_data.cli.tape import batches
 from rustonite_data.tape import advance_consumer
 
 RUSTONITE = Path(sys.executable).with_name("rustonite")
@@ -238,7 +239,7 @@ def test_gaps_are_told(memory):
             tape.seal()
     runner = CliRunner()
     with runner.isolation() as (out, err, _):
-        kept = sum(len(batch) for batch in cli.batches(reader))
+        kept = sum(len(batch) for batch in batches(reader))
         assert b"gap: rows 10 to " in err.getvalue()
         assert out.getvalue() == b""
     assert kept < 60

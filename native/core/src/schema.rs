@@ -166,6 +166,16 @@ pub enum SchemaError {
         /// What to do about it.
         hint: &'static str,
     },
+    /// A column that cannot be the dataset's time or sort its files.
+    #[error("{what}: found {found}, expected {expected}")]
+    Unfit {
+        /// `time` or `sort`.
+        what: &'static str,
+        /// The column, as given.
+        found: String,
+        /// What would suit.
+        expected: &'static str,
+    },
     /// A version the dataset does not have.
     #[error("dataset {dataset:?} has no version {version}: expected 1 to {newest}")]
     Version {
@@ -227,6 +237,43 @@ impl Schema {
         self.time = Some(time.to_owned());
         self.sort = sort.iter().map(|&name| name.to_owned()).collect();
         self
+    }
+
+    /// Says which column is the dataset's time and which columns its files are sorted by.
+    ///
+    /// # Errors
+    /// [`SchemaError::Unfit`] for columns that are not there, or of types that do not suit.
+    pub fn with_order(
+        mut self,
+        time: Option<String>,
+        sort: Vec<String>,
+    ) -> Result<Self, SchemaError> {
+        if let Some(time) = &time {
+            let is_time = |kind| kind == ColumnType::Fixed(Fixed::TimestampNs);
+            self.check_order("time", time, "a column of type timestamp[ns]", is_time)?;
+        }
+        for name in &sort {
+            let sorts = |kind| !matches!(kind, ColumnType::List(_));
+            self.check_order("sort", name, "a column that has an order", sorts)?;
+        }
+        (self.time, self.sort) = (time, sort);
+        Ok(self)
+    }
+
+    fn check_order(
+        &self,
+        what: &'static str,
+        name: &str,
+        expected: &'static str,
+        suits: impl Fn(ColumnType) -> bool,
+    ) -> Result<(), SchemaError> {
+        let column = self.columns.iter().find(|column| column.name == name);
+        let found = match column {
+            Some(column) if suits(column.kind) => return Ok(()),
+            Some(column) => format!("column {name:?} of type {}", column.kind),
+            None => format!("{name:?}, which is no column"),
+        };
+        Err(SchemaError::Unfit { what, found, expected })
     }
 
     /// Makes the schema of a user's own dataset from Arrow's.

@@ -206,7 +206,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    fn record_batches(&self) -> PyResult<Vec<RecordBatch>> {
+    pub(crate) fn record_batches(&self) -> PyResult<Vec<RecordBatch>> {
         guarded(|| {
             let batches = self.batches.iter();
             batches.map(|batch| batch.record_batch(Arc::clone(&self.shared.arrow))).collect()
@@ -240,6 +240,34 @@ impl Rows {
     #[getter]
     fn schema(&self) -> Schema {
         Schema(Arc::clone(&self.schema))
+    }
+
+    /// The rows of segments `first_segment` to `last_segment`, both included; to the end if that is
+    /// `None`. Gaps are not handed on.
+    #[pyo3(signature = (first_segment, last_segment = None))]
+    fn select(&self, first_segment: u64, last_segment: Option<u64>) -> Self {
+        let wanted = first_segment..=last_segment.unwrap_or(u64::MAX);
+        let batches = self.batches.iter().filter(|batch| wanted.contains(&batch.segment()));
+        Self {
+            batches: batches.cloned().collect(),
+            gaps: Vec::new(),
+            schema: Arc::clone(&self.schema),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// These rows and then the rows that were read next from the same tape.
+    fn followed_by(&self, more: &Self) -> Self {
+        let mut batches = self.batches.clone();
+        for batch in &more.batches {
+            match batches.last_mut() {
+                Some(last) if let Some(joined) = last.joined(batch) => *last = joined,
+                _ => batches.push(batch.clone()),
+            }
+        }
+        let gaps = self.gaps.iter().chain(&more.gaps).copied().collect();
+        let (schema, shared) = (Arc::clone(&self.schema), Arc::clone(&self.shared));
+        Self { batches, gaps, schema, shared }
     }
 
     /// The rows as a `pyarrow.Table` over the same memory.

@@ -56,6 +56,13 @@ pub(crate) fn import_batches(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<R
     if object.hasattr("__arrow_c_array__")? {
         return Ok(Some(vec![rows_of(&import_array(object)?)?]));
     }
+    let Some(stream) = import_stream(object)? else { return Ok(None) };
+    let wrong = |error: ArrowError| invalid(format!("Arrow stream: {error}"));
+    stream.map(|array| rows_of(&array.map_err(wrong)?)).collect::<PyResult<Vec<_>>>().map(Some)
+}
+
+/// The stream of any object that exports one; `None` if it does not.
+pub(crate) fn import_stream(object: &Bound<'_, PyAny>) -> PyResult<Option<ArrayStreamReader>> {
     if !object.hasattr("__arrow_c_stream__")? {
         return Ok(None);
     }
@@ -64,19 +71,23 @@ pub(crate) fn import_batches(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<R
     // SAFETY: a capsule of this name holds an ArrowArrayStream; it is moved out, and the empty one
     // that stays is what the capsule's destructor expects then.
     let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr()) };
-    let wrong = |error: ArrowError| invalid(format!("Arrow stream: {error}"));
-    let stream = ArrayStreamReader::try_new(stream).map_err(wrong)?;
-    stream.map(|array| rows_of(&array.map_err(wrong)?)).collect::<PyResult<Vec<_>>>().map(Some)
+    let stream = ArrayStreamReader::try_new(stream);
+    stream.map(Some).map_err(|error| invalid(format!("Arrow stream: {error}")))
 }
 
 /// The rows of a struct array. A struct that is null is no row.
 fn rows_of(array: &ArrayRef) -> PyResult<RecordBatch> {
+    checked_rows(array).map_err(invalid)
+}
+
+/// The rows of a struct array, or what is wrong with it.
+pub(crate) fn checked_rows(array: &ArrayRef) -> Result<RecordBatch, String> {
     let Some(rows) = array.as_any().downcast_ref::<StructArray>() else {
         let found = array.data_type();
-        return Err(invalid(format!("Arrow data: found an array of {found}, expected rows")));
+        return Err(format!("Arrow data: found an array of {found}, expected rows"));
     };
     if let Some(row) = (0..rows.len()).find(|&row| rows.null_count() > 0 && rows.is_null(row)) {
-        return Err(invalid(format!("Arrow data, row {row}: found null, expected a row")));
+        return Err(format!("Arrow data, row {row}: found null, expected a row"));
     }
     Ok(RecordBatch::from(rows))
 }

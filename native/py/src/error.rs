@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use rustonite_core::ErrorKind;
+use rustonite_lake::LakeError;
 use rustonite_tape::TapeError;
 
 /// An exception of a kind.
@@ -37,12 +38,19 @@ pub(crate) fn from_tape(error: &TapeError) -> PyErr {
     raise(error.kind(), error.to_string())
 }
 
+pub(crate) fn from_lake(error: &LakeError) -> PyErr {
+    raise(error.kind(), error.to_string())
+}
+
 /// Runs Rust code so that neither its errors nor its panics cross the border as they are.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, TapeError>) -> PyResult<T> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(|error| from_tape(&error)),
-        Err(panic) => Err(raise(ErrorKind::Internal, describe(panic.as_ref()))),
-    }
+    caught(work)?.map_err(|error| from_tape(&error))
+}
+
+/// Runs Rust code so that its panics do not cross the border as they are.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|panic| raise(ErrorKind::Internal, describe(panic.as_ref())))
 }
 
 fn describe(panic: &(dyn Any + Send)) -> String {

@@ -9,6 +9,9 @@ mod capsule;
 mod columns;
 mod decimal;
 mod error;
+mod job;
+mod lake;
+mod lake_rows;
 mod reader;
 mod report;
 mod schema;
@@ -24,6 +27,10 @@ mod _native {
     use crate::decimal::{decimal_parts, decimal_text, decimal_ticks, decimal_to_float};
     #[pymodule_export]
     use crate::error::error_kinds;
+    #[pymodule_export]
+    use crate::lake::{LakeFile, lake_check, lake_last, lake_merge, lake_read, lake_write};
+    #[pymodule_export]
+    use crate::lake_rows::LakeRows;
     #[pymodule_export]
     use crate::reader::{MergedReader, TapeReader, note_fork};
     #[pymodule_export]

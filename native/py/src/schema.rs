@@ -92,13 +92,20 @@ pub(crate) struct Schema(pub(crate) Arc<schema::Schema>);
 impl Schema {
     /// The schema of a dataset of your own, from any object with an Arrow schema.
     #[staticmethod]
-    #[pyo3(signature = (dataset, arrow, *, version = 1))]
-    fn from_arrow(dataset: &str, arrow: &Bound<'_, PyAny>, version: i64) -> PyResult<Self> {
+    #[pyo3(signature = (dataset, arrow, *, version = 1, time = None, sort = Vec::new()))]
+    fn from_arrow(
+        dataset: &str,
+        arrow: &Bound<'_, PyAny>,
+        version: i64,
+        time: Option<String>,
+        sort: Vec<String>,
+    ) -> PyResult<Self> {
         let arrow = import_schema(arrow)?;
         let Some(version) = u32::try_from(version).ok().filter(|&version| version > 0) else {
             return Err(invalid(format!("version: found {version}, expected 1 or more")));
         };
-        let schema = schema::Schema::from_arrow(dataset, version, &arrow);
+        let schema = schema::Schema::from_arrow(dataset, version, &arrow)
+            .and_then(|schema| schema.with_order(time, sort));
         schema.map(|schema| Self(Arc::new(schema))).map_err(|error| invalid(error.to_string()))
     }
 

@@ -85,6 +85,18 @@ impl Batch {
         Self { start: self.start + offset, len, ..self.clone() }
     }
 
+    /// These rows and the next ones as one batch; `None` if those do not follow in the same segment.
+    #[must_use]
+    pub fn joined(&self, next: &Self) -> Option<Self> {
+        let follows = self.start + self.len == next.start;
+        // The later batch has all texts of the earlier one, and more.
+        (follows && Arc::ptr_eq(&self.segment, &next.segment)).then(|| Self {
+            start: self.start,
+            len: self.len + next.len,
+            ..next.clone()
+        })
+    }
+
     /// The values of a constant-width or dictionary column (then codes), nulls included.
     ///
     /// `None` if the column is of another kind or its values are not as wide as `T`.

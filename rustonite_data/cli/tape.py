@@ -1,68 +1,47 @@
-"""The command `rustonite`.
-
-Text for people is laid out by rich on a terminal; in a pipe it is plain and complete. Every command
-that a script may want to read has `--json`: one JSON object per line.
-"""
+"""`rustonite tape`: what is on a tape, what comes in, and whether it is sound."""
 
 from __future__ import annotations
 
 import base64
-import json
 import math
 import os
 import sys
-from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from rustonite_data import Gap, Tape, __version__, _native
+from rustonite_data import Gap, Tape, _native
+from rustonite_data.cli.output import (
+    CANNOT_LOOK,
+    EPOCH,
+    PROBLEMS,
+    aligned,
+    column_facts,
+    complain,
+    decimal_text,
+    json_option,
+    one_line,
+    print_columns,
+    print_json_lines,
+    print_table,
+    size_text,
+    spinner,
+    time_text,
+    widths,
+)
 from rustonite_data.errors import Corrupt, Invalid, NotFound, RustoniteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from decimal import Decimal
 
     from rustonite_data import Batch, Reader, Schema
 
-PROBLEMS, CANNOT_LOOK, INTERRUPTED = 1, 2, 130
-_NS = 1_000_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 path_argument = click.argument("tape", type=click.Path(path_type=Path))
 
 
-class Commands(click.Group):
-    """A group whose errors are one line each and whose Ctrl-C is quiet."""
-
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as in the base class
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except RustoniteError as error:
-            complain(error)
-            ctx.exit(CANNOT_LOOK)
-        except KeyboardInterrupt:
-            ctx.exit(INTERRUPTED)
-
-
-def complain(error: object) -> None:
-    """Print a problem as one line on stderr."""
-    click.echo(f"error: {error}", err=True)
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="rustonite")
-def main() -> None:
-    """Record, query and trade the same Arrow buffers."""
-
-
-@main.group()
+@click.group()
 def tape() -> None:
     """Look at tapes: what is there, what comes in, and whether it is sound.
 
@@ -190,8 +169,7 @@ def show(tape: Path, as_json: bool) -> None:
     click.echo()
     print_segments(facts)
     click.echo()
-    titles = ["column", "type", "null", "unit", "meaning"]
-    print_table(titles, [[str(value) for value in column.values()] for column in columns])
+    print_columns(columns)
 
 
 def identity(facts: dict[str, Any]) -> list[list[str]]:
@@ -207,20 +185,6 @@ def identity(facts: dict[str, Any]) -> list[list[str]]:
         ["durability", facts["durability"]],
         *([name, str(value)] for name, value in settings.items()),
         *(["problem", problem] for problem in facts["problems"]),
-    ]
-
-
-def column_facts(schema: Schema) -> list[dict[str, Any]]:
-    """What `show` tells of each column."""
-    return [
-        {
-            "name": column.name,
-            "type": column.type,
-            "nullable": "yes" if column.nullable else "",
-            "unit": column.unit,
-            "about": column.about,
-        }
-        for column in schema.columns
     ]
 
 
@@ -355,12 +319,6 @@ def verify(tapes: tuple[Path, ...], as_json: bool) -> None:
     sys.exit(code)
 
 
-def spinner(text: str) -> Any:  # noqa: ANN401 - either of two context managers
-    """Show that something goes on, if somebody watches."""
-    console = Console(stderr=True)
-    return console.status(text) if console.is_terminal else nullcontext()
-
-
 def print_verdict(facts: dict[str, Any]) -> None:
     """What `verify` found."""
     print_segments(facts)
@@ -393,45 +351,6 @@ def print_segments(facts: dict[str, Any]) -> None:
     print_table([*titles, "problem"] if any_problem else titles, cells, right={0, 1, 2, 3, 4, 6})
 
 
-def print_json_lines(objects: Iterable[dict[str, Any]]) -> None:
-    """Print one JSON object per line."""
-    lines = [json.dumps(value, ensure_ascii=False, allow_nan=False) for value in objects]
-    if lines:
-        click.echo("\n".join(lines))
-
-
-def print_table(titles: list[str], rows: list[list[str]], right: Iterable[int] = ()) -> None:
-    """Print a table: by rich on a terminal, in aligned plain lines elsewhere."""
-    right = set(right)
-    console = Console()
-    if not console.is_terminal:
-        lines = [titles, *rows]
-        click.echo("\n".join(aligned(lines, widths(lines), right)))
-        return
-    table = Table(box=None, pad_edge=False)
-    for at, title in enumerate(titles):
-        table.add_column(title, justify="right" if at in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table, markup=False, highlight=False)
-
-
-def widths(lines: list[list[str]]) -> list[int]:
-    """Width of each column."""
-    return [max(map(len, column)) for column in zip(*lines, strict=True)]
-
-
-def aligned(lines: list[list[str]], widths: list[int], right: set[int]) -> list[str]:
-    """Lines with their cells below each other."""
-    return [
-        "  ".join(
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
-
-
 def json_form(kind: str) -> Callable[[Any], Any]:
     """How a value of a column type looks in JSON."""
     if kind.startswith("list<"):
@@ -460,47 +379,12 @@ def text_form(kind: str) -> Callable[[Any], str]:
     return _TIMES.get(kind, repr)
 
 
-def time_text(ns: int) -> str:
-    """Nanoseconds since 1970 as ISO text in UTC.
-
-    Example:
-        >>> time_text(1_700_000_000_000_000_001)
-        '2023-11-14T22:13:20.000000001Z'
-    """
-    seconds, rest = divmod(ns, _NS)
-    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
-
-
 def date_text(days: int) -> str:
     """Days since 1970 as an ISO date, or as they are where the calendar of Python ends."""
     try:
-        return (_EPOCH + timedelta(days=days)).date().isoformat()
+        return (EPOCH + timedelta(days=days)).date().isoformat()
     except OverflowError:
         return str(days)
-
-
-def decimal_text(value: Decimal) -> str:
-    """The digits of a decimal, never with an exponent."""
-    return f"{value:f}"
-
-
-def one_line(text: str) -> str:
-    """A text that cannot break the line or move the cursor."""
-    return text if text.isprintable() else repr(text)[1:-1]
-
-
-def size_text(count: float) -> str:
-    """Bytes for people.
-
-    Example:
-        >>> size_text(33_554_432)
-        '32.0 MiB'
-    """
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:  # noqa: PLR2004
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
 
 
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401
@@ -508,7 +392,3 @@ def _as_it_is(value: Any) -> Any:  # noqa: ANN401
 
 
 _TIMES: dict[str, Callable[[Any], str]] = {"timestamp[ns]": time_text, "date32": date_text}
-
-
-if __name__ == "__main__":
-    main()

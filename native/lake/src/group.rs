@@ -1,0 +1,306 @@
+//! One row group of a scan: which of its pages to read, which of their rows to keep.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_buffer::BooleanBuffer;
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field, Schema as ArrowSchema};
+use arrow_select::filter::filter_record_batch;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::file::metadata::ParquetMetaData;
+
+use crate::conform::casts_exactly;
+use crate::error::{InKernel, LakeError, Result};
+use crate::filter::{Condition, Verdict, contiguous};
+use crate::layout::FileColumn;
+use crate::metadata::{BATCH_ROWS, Opened};
+use crate::read::{Evidence, Scan};
+
+/// The row groups of a scan that may hold rows, found file by file.
+pub(crate) struct Groups {
+    scan: Arc<Scan>,
+    evidence: Arc<Evidence>,
+    files: usize,
+    found: VecDeque<Group>,
+}
+
+impl Groups {
+    pub(crate) fn new(scan: Arc<Scan>, evidence: Arc<Evidence>) -> Self {
+        Self { scan, evidence, files: 0, found: VecDeque::new() }
+    }
+
+    pub(crate) fn scan(&self) -> &Scan {
+        &self.scan
+    }
+
+    /// The next row group.
+    pub(crate) fn next(&mut self) -> Result<Option<Group>> {
+        self.look()?;
+        Ok(self.found.pop_front())
+    }
+
+    /// Whether there is another one.
+    pub(crate) fn are_several(&mut self) -> Result<bool> {
+        self.look()?;
+        Ok(!self.found.is_empty())
+    }
+
+    /// Opens files until one has a row group to read.
+    fn look(&mut self) -> Result<()> {
+        while self.found.is_empty() {
+            let Some(path) = self.scan.files.get(self.files) else { return Ok(()) };
+            self.files += 1;
+            let opened = Opened::open_counted(path, Arc::clone(&self.evidence.bytes))?;
+            self.add(opened)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, opened: Opened) -> Result<()> {
+        let groups = opened.metadata.num_row_groups();
+        self.evidence.add_groups(groups);
+        let file = Arc::new(FileToRead::new(opened, &self.scan)?);
+        for number in 0..groups {
+            if let Some(open) = file.open_conditions(&self.scan, number) {
+                let scan = Arc::clone(&self.scan);
+                let (file, evidence) = (Arc::clone(&file), Arc::clone(&self.evidence));
+                self.found.push_back(Group { scan, file, number, open, evidence });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What all row groups of a file share.
+struct FileToRead {
+    opened: Opened,
+    /// How Arrow arrays are made of the columns.
+    hint: Arc<ArrowSchema>,
+    /// For each column of the layout, its place among the file's columns and among their leaves.
+    places: Vec<Option<Place>>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    root: usize,
+    leaf: usize,
+    /// Whether it has the layout's type, so that its statistics mean what conditions mean.
+    is_typed: bool,
+}
+
+impl FileToRead {
+    fn new(opened: Opened, scan: &Scan) -> Result<Self> {
+        let hint = opened.hint(&scan.layout, scan.dictionaries)?;
+        let descriptor = opened.metadata.file_metadata().schema_descr();
+        let place = |column: &FileColumn| {
+            let root = hint.fields().iter().position(|field| *field.name() == column.name)?;
+            let leaf = (0..descriptor.num_columns())
+                .find(|&leaf| descriptor.get_column_root_idx(leaf) == root)?;
+            let handed = column.handed(scan.dictionaries);
+            let is_typed = hint.field(root).data_type() == handed.data_type();
+            Some(Place { root, leaf, is_typed })
+        };
+        let places = scan.layout.columns.iter().map(place).collect();
+        Ok(Self { opened, hint, places })
+    }
+
+    /// The conditions that statistics of a row group leave open; `None` if it has no rows to offer.
+    fn open_conditions(&self, scan: &Scan, number: usize) -> Option<Vec<Condition>> {
+        let group = self.opened.metadata.row_group(number);
+        let mut open = Vec::new();
+        for condition in &scan.conditions {
+            // A column that the file does not have is null in all rows.
+            let place = self.places[condition.column]?;
+            let chunk = group.column(place.leaf);
+            let verdict = match place.is_typed {
+                true => condition.of_chunk(chunk, group.num_rows()),
+                false => Verdict::Some,
+            };
+            match verdict {
+                Verdict::None => return None,
+                Verdict::Some => open.push(condition.clone()),
+                Verdict::All => {}
+            }
+        }
+        (group.num_rows() > 0).then_some(open)
+    }
+}
+
+/// A row group that may hold rows.
+pub(crate) struct Group {
+    scan: Arc<Scan>,
+    file: Arc<FileToRead>,
+    number: usize,
+    /// Conditions that not all of its rows are known to meet.
+    open: Vec<Condition>,
+    evidence: Arc<Evidence>,
+}
+
+impl Group {
+    /// Reads the rows.
+    pub(crate) fn read(&self) -> Result<Vec<RecordBatch>> {
+        self.evidence.add_read();
+        if !self.open.is_empty() {
+            return Ok(self.read_matching()?.into_iter().collect());
+        }
+        let arrow = self.arrow(self.file.opened.group_alone(self.number, &[], &[])?)?;
+        let batches = self.decode(&arrow, &self.scan.columns, None, BATCH_ROWS)?;
+        batches.iter().map(|batch| self.shaped(&[batch])).collect()
+    }
+
+    /// Reads the rows that meet the open conditions: first the columns that these are on, then of
+    /// the others no more than is needed.
+    fn read_matching(&self) -> Result<Option<RecordBatch>> {
+        let metadata = self.indexed()?;
+        let pages = self.selection(&metadata);
+        if pages.as_ref().is_some_and(|pages| !pages.selects_any()) {
+            return Ok(None);
+        }
+        let arrow = self.arrow(metadata)?;
+        let all_rows = self.file.opened.group_rows(self.number);
+        let tested = self.decode(&arrow, &self.tested(), pages.clone(), all_rows)?;
+        let Some(tested) = tested.into_iter().next() else { return Ok(None) };
+        let met = self.met(&tested)?;
+        let wanted = self.scan.columns.iter().copied();
+        let others: Vec<_> = wanted.filter(|at| !self.tested().contains(at)).collect();
+        let Some(rows) = contiguous(&met) else {
+            let others = self.decode(&arrow, &others, pages, all_rows)?;
+            let shaped = self.shaped(&[&tested, &others[0]])?;
+            return filter_record_batch(&shaped, &met.into()).kernel("filtering rows").map(Some);
+        };
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let exact = RowSelection::from_consecutive_ranges([rows.clone()].into_iter(), met.len());
+        let exact = pages.map_or(exact.clone(), |pages| pages.and_then(&exact));
+        let others = self.decode(&arrow, &others, Some(exact), all_rows)?;
+        let tested = tested.slice(rows.start, rows.len());
+        self.shaped(&[&tested, &others[0]]).map(Some)
+    }
+
+    /// The columns that open conditions are on.
+    fn tested(&self) -> Vec<usize> {
+        let mut tested: Vec<_> = self.open.iter().map(|condition| condition.column).collect();
+        tested.sort_unstable();
+        tested.dedup();
+        tested
+    }
+
+    /// Metadata of this row group alone, with the page index.
+    fn indexed(&self) -> Result<ParquetMetaData> {
+        let leaf = |&at: &usize| self.file.places[at].map(|place| place.leaf);
+        let tested = self.tested();
+        let bounds: Vec<_> = tested.iter().filter_map(leaf).collect();
+        let positions: Vec<_> = self.scan.columns.iter().chain(&tested).filter_map(leaf).collect();
+        self.file.opened.group_alone(self.number, &bounds, &positions)
+    }
+
+    fn arrow(&self, metadata: ParquetMetaData) -> Result<ArrowReaderMetadata> {
+        let options = ArrowReaderOptions::new()
+            .with_skip_arrow_metadata(true)
+            .with_schema(Arc::clone(&self.file.hint));
+        ArrowReaderMetadata::try_new(Arc::new(metadata), options)
+            .map_err(|error| LakeError::reading(self.path(), error))
+    }
+
+    fn path(&self) -> &Path {
+        self.file.opened.path()
+    }
+
+    /// The pages that may hold rows; `None` is all.
+    fn selection(&self, metadata: &ParquetMetaData) -> Option<RowSelection> {
+        let of_pages = |condition: &Condition| {
+            let place = self.file.places[condition.column].filter(|place| place.is_typed)?;
+            condition.of_pages(metadata, 0, place.leaf)
+        };
+        self.open.iter().filter_map(of_pages).reduce(|one, two| one.intersection(&two))
+    }
+
+    /// Reads columns of the layout, as far as the file has them, of some rows. There is at least
+    /// one batch, unless there are no rows.
+    fn decode(
+        &self,
+        arrow: &ArrowReaderMetadata,
+        columns: &[usize],
+        selection: Option<RowSelection>,
+        batch_rows: usize,
+    ) -> Result<Vec<RecordBatch>> {
+        let place = |&at: &usize| self.file.places[at];
+        let has_values = |place: &Place| !self.file.opened.is_all_null(self.number, place.leaf);
+        let roots = columns.iter().filter_map(place).filter(has_values).map(|place| place.root);
+        let mask = ProjectionMask::roots(arrow.parquet_schema(), roots);
+        let file = self.file.opened.file.clone();
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, arrow.clone())
+            .with_projection(mask)
+            .with_batch_size(batch_rows);
+        if let Some(selection) = selection {
+            builder = builder.with_row_selection(selection);
+        }
+        let reader = builder.build().map_err(|error| LakeError::reading(self.path(), error))?;
+        let batches =
+            reader.map(|batch| batch.map_err(|error| LakeError::decoding(self.path(), error)));
+        batches.collect()
+    }
+
+    /// Which rows meet all open conditions.
+    fn met(&self, batch: &RecordBatch) -> Result<BooleanBuffer> {
+        let mut met = BooleanBuffer::new_set(batch.num_rows());
+        for condition in &self.open {
+            let column = self.scan.layout.column(condition.column);
+            let of_rows = match batch.column_by_name(&column.name) {
+                Some(array) => {
+                    let field = column.handed(self.scan.dictionaries);
+                    condition.of_rows(&self.typed(array, &field)?)
+                }
+                None => BooleanBuffer::new_unset(batch.num_rows()),
+            };
+            met = &met & &of_rows;
+        }
+        Ok(met)
+    }
+
+    /// Columns of some batches in the order asked for, in the types of the layout.
+    fn shaped(&self, batches: &[&RecordBatch]) -> Result<RecordBatch> {
+        let rows = batches.first().map_or(0, |batch| batch.num_rows());
+        let column = |field: &Arc<Field>| {
+            let array = batches.iter().find_map(|batch| batch.column_by_name(field.name()));
+            match array {
+                Some(array) => self.typed(array, field),
+                None => Ok(new_null_array(field.data_type(), rows)),
+            }
+        };
+        let schema = &self.scan.schema;
+        let columns = schema.fields().iter().map(column).collect::<Result<_>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+            .map_err(|error| LakeError::decoding(self.path(), error))
+    }
+
+    fn typed(&self, array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+        if array.data_type() == field.data_type() {
+            return Ok(Arc::clone(array));
+        }
+        let wrong = || {
+            let what = format!("column {:?}", field.name());
+            LakeError::corrupt(self.path(), what, array.data_type(), field.data_type())
+        };
+        match (array.data_type(), field.data_type()) {
+            (DataType::List(one), DataType::List(two)) if one.data_type() == two.data_type() => {
+                let lists = array.as_list::<i32>();
+                let (offsets, nulls) = (lists.offsets().clone(), lists.nulls().cloned());
+                let items = Arc::clone(lists.values());
+                let list = ListArray::try_new(Arc::clone(two), offsets, items, nulls);
+                list.map(|list| Arc::new(list) as _).map_err(|_| wrong())
+            }
+            (from, to) if casts_exactly(from, to) => cast(array, to).kernel("casting a column"),
+            _ => Err(wrong()),
+        }
+    }
+}

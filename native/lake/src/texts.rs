@@ -1,0 +1,91 @@
+//! The texts of dictionary columns: one pool per column for a whole operation, so that rows carry
+//! codes that mean the same everywhere and nothing is hashed per row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::{Array, StringArray};
+
+use crate::error::{LakeError, Result};
+use crate::layout::Layout;
+
+/// Distinct texts of one column, in order of appearance; a text's position is its code.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    codes: HashMap<Box<str>, i32>,
+    texts: Vec<Box<str>>,
+    array: Option<Arc<StringArray>>,
+}
+
+impl Pool {
+    /// The code of a text.
+    pub(crate) fn code(&mut self, column: &str, text: &str) -> Result<i32> {
+        if let Some(&code) = self.codes.get(text) {
+            return Ok(code);
+        }
+        let code = i32::try_from(self.texts.len()).map_err(|_| {
+            LakeError::value(None, column, None, "more distinct texts", "at most 2,147,483,647")
+        })?;
+        self.texts.push(text.into());
+        self.codes.insert(text.into(), code);
+        Ok(code)
+    }
+
+    pub(crate) fn text(&self, code: i32) -> &str {
+        usize::try_from(code).ok().and_then(|code| self.texts.get(code)).map_or("", |text| text)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// For each code its place in the order of texts, byte by byte.
+    pub(crate) fn ranks(&self) -> Vec<u32> {
+        let mut codes: Vec<u32> = (0..).take(self.texts.len()).collect();
+        codes.sort_unstable_by_key(|&code| &self.texts[code as usize]);
+        let mut ranks = vec![0; codes.len()];
+        for (rank, &code) in (0..).zip(&codes) {
+            ranks[code as usize] = rank;
+        }
+        ranks
+    }
+
+    /// All texts as an Arrow array, made again only after some were added.
+    pub(crate) fn array(&mut self) -> Arc<StringArray> {
+        if let Some(array) = &self.array
+            && array.len() == self.texts.len()
+        {
+            return Arc::clone(array);
+        }
+        let mut builder = StringBuilder::new();
+        self.texts.iter().for_each(|text| builder.append_value(text));
+        let array = Arc::new(builder.finish());
+        self.array = Some(Arc::clone(&array));
+        array
+    }
+}
+
+/// The pools of all columns; `None` where rows carry their values themselves.
+#[derive(Debug)]
+pub(crate) struct Texts(Vec<Option<Pool>>);
+
+impl Texts {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let pool = |coded: bool| coded.then(Pool::default);
+        Self(layout.columns.iter().map(|column| pool(column.is_coded())).collect())
+    }
+
+    pub(crate) fn pool(&self, column: usize) -> Option<&Pool> {
+        self.0[column].as_ref()
+    }
+
+    pub(crate) fn pool_mut(&mut self, column: usize) -> Option<&mut Pool> {
+        self.0[column].as_mut()
+    }
+
+    /// Snapshots of all pools for those that hand rows out.
+    pub(crate) fn arrays(&mut self) -> Vec<Option<Arc<StringArray>>> {
+        self.0.iter_mut().map(|pool| pool.as_mut().map(Pool::array)).collect()
+    }
+}

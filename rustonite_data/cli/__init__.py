@@ -1,0 +1,70 @@
+"""The command `rustonite`.
+
+Text for people is laid out by rich on a terminal; in a pipe it is plain and complete. Every command
+that a script may want to read has `--json`: one JSON object per line. A command is imported when it
+is asked for, and the lake's engines when a command needs them, so that looking at a tape is quick
+and needs none of them installed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from rustonite_data import __version__
+from rustonite_data.cli.interrupts import CTRL_C, INTERRUPTED
+from rustonite_data.cli.output import CANNOT_LOOK, complain
+from rustonite_data.errors import RustoniteError
+
+_COMMANDS = ("lake", "sql", "tape")
+
+
+class Commands(click.Group):
+    """Commands that are imported on demand, whose errors are one line and whose Ctrl-C is quiet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Names, in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, from the module of that name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"rustonite_data.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as in the base class
+        """Run the command."""
+        with CTRL_C.watched():
+            try:
+                return super().invoke(ctx)
+            except click.exceptions.Exit:
+                raise
+            except KeyboardInterrupt:
+                ctx.exit(INTERRUPTED)
+            except Exception as error:
+                if CTRL_C.pressed:
+                    ctx.exit(INTERRUPTED)
+                if not complain_of(error):
+                    raise
+                ctx.exit(CANNOT_LOOK)
+
+
+def complain_of(error: Exception) -> bool:
+    """Print an error that tells people what to do; says whether it is one."""
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("rustonite"):
+        complain(f"needs a package: `pip install 'rustonite[lake]' {error.name}`")
+        return True
+    if isinstance(error, RustoniteError):
+        complain(error)
+        return True
+    return False
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rustonite")
+def main() -> None:
+    """Record, query and trade the same Arrow buffers."""

@@ -1,0 +1,5 @@
+"""`python -m rustonite_data.cli` is `rustonite`."""
+
+from rustonite_data.cli import main
+
+main()

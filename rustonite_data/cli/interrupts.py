@@ -1,0 +1,84 @@
+"""Ctrl-C ends a command within a second, whatever it is doing.
+
+Python looks at signals between its own instructions only, some libraries do not return to it for
+long, and a signal that comes just before Python waits for a key is seen after the key. So a thread
+watches: it repeats a signal that nobody has noticed, and when that does not help, the process ends
+as if it was killed, which everything here is made for.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+INTERRUPTED = 130
+_REPEAT_S = 0.2
+
+
+class CtrlC:
+    """What is known of the key."""
+
+    def __init__(self) -> None:
+        """Nobody has pressed it so far."""
+        self.pressed = False
+        """Whether it was pressed; any error after that is a consequence."""
+        self.patience_s = 0.8
+        """After how long the process ends."""
+        self._noticed = threading.Event()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watch for it; does nothing for a program that has its own way with the signal."""
+        before = signal.getsignal(signal.SIGINT)
+        in_main = threading.current_thread() is threading.main_thread()
+        self.pressed = False
+        if not in_main or before is not signal.default_int_handler:
+            yield
+            return
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        earlier = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        signal.signal(signal.SIGINT, self._press)
+        threading.Thread(target=self._watch, args=(reading,), daemon=True).start()
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            signal.set_wakeup_fd(earlier)
+            os.close(writing)
+
+    def _press(self, _number: int, _frame: FrameType | None) -> None:
+        self.pressed = True
+        self._noticed.set()
+        raise KeyboardInterrupt
+
+    def _watch(self, reading: int) -> None:
+        while numbers := os.read(reading, 64):
+            if signal.SIGINT not in numbers:
+                continue
+            end = time.monotonic() + self.patience_s
+            while not self._noticed.wait(_REPEAT_S):
+                if time.monotonic() > end:
+                    os._exit(INTERRUPTED)
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            self._noticed.clear()
+            _drain(reading)
+        os.close(reading)
+
+
+def _drain(reading: int) -> None:
+    """Forget what came meanwhile: it was noticed, too."""
+    while select.select([reading], [], [], 0)[0] and os.read(reading, 64):
+        pass
+
+
+CTRL_C = CtrlC()

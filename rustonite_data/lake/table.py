@@ -1,0 +1,407 @@
+"""One Delta table of a lake: which files are live, and commits that happen exactly once.
+
+Every commit is a compare-and-swap on the version that this handle has seen: if anybody else
+committed since, it fails, and we look again before we try again. So whatever a commit depends on
+(the transaction number of a tape, the files that a compaction replaces) still holds when it lands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from rustonite_data.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
+from rustonite_data.lake.dataset import Dataset, delta_field
+from rustonite_data.lake.snapshot import DataFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from rustonite_data._native import Column, LakeFile
+    from rustonite_data.lake.storage import Storage
+
+T = TypeVar("T")
+
+_COMMIT_ID = "rustonite.commit"
+_ATTEMPTS_MAX = 200
+_PAUSE_MAX_S = 0.5
+# Old log entries make every commit slower, and looking for them costs as much as ten commits.
+_CLEAN_EVERY = 100
+
+SETTINGS = {
+    "delta.checkpointInterval": "20",
+    # How far back `as_of` and `restore` reach, and how long replaced files are kept.
+    "delta.logRetentionDuration": "interval 1 day",
+    "delta.deletedFileRetentionDuration": "interval 1 day",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one commit does."""
+
+    add: Sequence[LakeFile] = ()
+    remove: Sequence[DataFile] = ()
+    transactions: Mapping[str, int] = field(default_factory=dict)
+    """Application -> number. The commit is only made if each number is new."""
+    rows_change: bool = True
+    """False for a compaction: the same rows in other files."""
+    note: str = "append"
+    """What the history says."""
+
+
+class OutcomeUnknown(Unavailable):
+    """Storage went away in the middle of a commit: it may have been made, or not.
+
+    Trying again is safe: every change says how to see that it was made before.
+    """
+
+
+class Table:
+    """A handle on a dataset's table. Not for several threads at once."""
+
+    def __init__(
+        self, storage: Storage, dataset: str, version: int | datetime | None = None
+    ) -> None:
+        """Open a table, as it is now or as it was.
+
+        Raises:
+            NotFound: there is none, or no such version.
+            Invalid: it is not one of ours, or of a newer rustonite.
+            Corrupt: its log cannot be read.
+        """
+        self.storage = storage
+        self.root = f"{storage.root}/{dataset}"
+        self.name = dataset
+        self._files: dict[str, DataFile] = {}
+        self._listed: tuple[int, tuple[DataFile, ...]] | None = None
+        self._delta = self._guard(lambda: self._load(version))
+        self.dataset = self._read_dataset()
+
+    @classmethod
+    def create(
+        cls, storage: Storage, dataset: Dataset, settings: Mapping[str, str] = SETTINGS
+    ) -> Table:
+        """Make a table, or open the one that somebody made in the meantime."""
+        root = f"{storage.root}/{dataset.name}"
+        try:
+            DeltaTable.create(
+                root,
+                dataset.to_delta(),
+                partition_by=list(dataset.partition_by) or None,
+                name=dataset.name,
+                description=dataset.schema.about or None,
+                configuration={**settings, **dataset.configuration()},
+                storage_options=storage.options or None,
+                raise_if_key_not_exists=False,
+            )
+        except (DeltaError, OSError) as error:
+            try:
+                return cls(storage, dataset.name)
+            except NotFound:
+                raise Unavailable(f"{root}: {error}") from error
+        return cls(storage, dataset.name)
+
+    def _load(self, version: int | datetime | None) -> DeltaTable:
+        options = self.storage.options or None
+        if version is None:
+            return DeltaTable(self.root, storage_options=options)
+        table = DeltaTable(self.root, storage_options=options)
+        if isinstance(version, int):
+            try:
+                table.load_as_version(version)
+            except DeltaError as error:
+                newest = DeltaTable(self.root, storage_options=options).version()
+                message = f"no version {version}, the newest is {newest}"
+                hint = "" if version > newest else "; the log does not reach back that far"
+                raise NotFound(f"{self.root}: {message}{hint}") from error
+            return table
+        when = version if version.tzinfo else version.replace(tzinfo=UTC)
+        table.load_as_version(when)
+        return table
+
+    def _guard(self, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except TableNotFoundError as error:
+            raise NotFound(f"{self.root}: no table") from error
+        except (DeltaError, OSError, ValueError) as error:
+            self._explain(error)
+            raise AssertionError from error
+
+    def _explain(self, error: Exception) -> None:
+        """Finds out what is wrong with a log that cannot be read."""
+        for file in self.storage.files(f"{self.name}/_delta_log"):
+            name = file.path.rpartition("/")[2]
+            try:
+                if name.endswith(".json"):
+                    lines = self.storage.read(file.path).decode().splitlines()
+                    [json.loads(line) for line in lines]
+                elif name.endswith(".parquet"):
+                    pq.read_metadata(pa.BufferReader(self.storage.read(file.path)))
+            except (ValueError, OSError, pa.ArrowException) as inner:
+                where = f"{self.storage.root}/{file.path}"
+                hint = "" if name.endswith(".json") else "; `rustonite lake repair` can remove it"
+                raise Corrupt(f"{where}: not readable ({inner}){hint}") from error
+        kind = NotFound if "version" in type(error).__name__.lower() else Corrupt
+        raise (kind if self.storage.local else Unavailable)(f"{self.root}: {error}") from error
+
+    def _read_dataset(self) -> Dataset:
+        metadata = self._delta.metadata()
+        schema = self._delta.schema()
+        partition_by = metadata.partition_columns
+        return Dataset.from_delta(self.root, schema, partition_by, metadata.configuration)
+
+    @property
+    def version(self) -> int:
+        """The version that this handle has seen."""
+        return self._delta.version()
+
+    def refresh(self) -> int:
+        """Look at what others committed; returns the version."""
+        before = self._delta.version()
+        self._guard(self._delta.update_incremental)
+        if self._delta.version() != before:
+            self.dataset = self._read_dataset()
+        return self._delta.version()
+
+    def transaction(self, application: str) -> int | None:
+        """The highest number that an application has committed."""
+        return self._delta.transaction_version(application)
+
+    def files(self) -> tuple[DataFile, ...]:
+        """The live files, ordered by their path."""
+        version = self._delta.version()
+        if self._listed is None or self._listed[0] != version:
+            self._listed = (version, self._list())
+        return self._listed[1]
+
+    def _list(self) -> tuple[DataFile, ...]:
+        adds = _whole_nanoseconds(pa.table(self._delta.get_add_actions()))
+        paths: list[str] = adds.column("path").to_pylist()
+        # Files never change, so only new ones are converted.
+        known = self._files
+        fresh = [position for position, path in enumerate(paths) if unquote(path) not in known]
+        for row in adds.take(pa.array(fresh, pa.int64())).to_pylist() if fresh else []:
+            file = _data_file(row)
+            known[file.path] = file
+        self._files = {path: known[path] for path in sorted(map(unquote, paths))}
+        return tuple(self._files.values())
+
+    def commit(self, change: Change, still_right: Callable[[], bool] = lambda: True) -> int | None:
+        """Make a commit, exactly once, whoever else commits.
+
+        Args:
+            change: What it does.
+            still_right: Asked before each attempt, on the newest version.
+
+        Returns:
+            The version, or `None` if the commit was not made: one of its transactions had been
+            committed, a file that it removes was gone, or it was no longer right. Nothing was
+            changed then, and the files of `change.add` belong to nobody.
+        """
+        for attempt in range(_ATTEMPTS_MAX):
+            if attempt:
+                time.sleep(random.uniform(0, min(_PAUSE_MAX_S, 0.005 * 2**attempt)))  # noqa: S311
+                self.refresh()
+            if not self._applies(change) or not still_right():
+                return None
+            mark = uuid.uuid4().hex
+            version = self._delta.version() + 1
+            try:
+                self._attempt(change, mark)
+            except (DeltaError, OSError) as error:
+                # The answer may have been lost on the way: the log knows.
+                if not self._landed(version, mark):
+                    if isinstance(error, CommitFailedError):
+                        continue
+                    raise Unavailable(f"{self.root}: {error}") from error
+            self._make_durable(version)
+            self.refresh()
+            if version % _CLEAN_EVERY == 0:
+                self._clean_log()
+            return version
+        raise Conflict(
+            f"{self.root}: {_ATTEMPTS_MAX} attempts to commit, others were always faster"
+        )
+
+    def _applies(self, change: Change) -> bool:
+        for application, number in change.transactions.items():
+            last = self.transaction(application)
+            if last is not None and last >= number:
+                return False
+        live = {file.path for file in self.files()} if change.remove else set()
+        return all(file.path in live for file in change.remove)
+
+    def _attempt(self, change: Change, mark: str) -> None:
+        now = int(time.time() * 1000)
+        actions: list[AddAction | RemoveAction] = [
+            RemoveAction(
+                path=file.path,
+                data_change=change.rows_change,
+                deletion_timestamp=now,
+                size=file.size,
+                partition_values=dict(file.partition),
+            )
+            for file in change.remove
+        ]
+        actions += [
+            AddAction(
+                path=file.path,
+                size=file.size,
+                partition_values=file.partition,
+                modification_time=now,
+                data_change=change.rows_change,
+                stats=file.stats,
+            )
+            for file in change.add
+        ]
+        transactions = [Transaction(app, number) for app, number in change.transactions.items()]
+        self._delta.create_write_transaction(
+            actions,
+            "append",
+            self._delta.schema(),
+            list(self.dataset.partition_by),
+            commit_properties=CommitProperties(
+                custom_metadata={_COMMIT_ID: mark, "rustonite.note": change.note},
+                max_commit_retries=0,
+                app_transactions=transactions,
+            ),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        )
+
+    def _landed(self, version: int, mark: str) -> bool:
+        try:
+            text = self.storage.read(self._log_entry(version))
+        except NotFound:
+            return False
+        except (Unavailable, Invalid) as error:
+            raise OutcomeUnknown(f"{self.root}: no answer to a commit ({error})") from error
+        return mark.encode() in text
+
+    def _make_durable(self, version: int) -> None:
+        """A tape drops what was committed, so the commit must survive a crash of the machine."""
+        if self.storage.folder is None:
+            return
+        entry = self.storage.folder / self._log_entry(version)
+        for path in (entry, entry.parent):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    def _clean_log(self) -> None:
+        # The commit is made; what goes wrong here is tried again by a later one.
+        with contextlib.suppress(DeltaError, OSError):
+            self._delta.cleanup_metadata()
+
+    def _log_entry(self, version: int) -> str:
+        return f"{self.name}/_delta_log/{version:020}.json"
+
+    def actions(self, version: int) -> list[tuple[str, dict[str, Any]]]:
+        """What a commit did to files: `add` or `remove`, and the details. Paths are decoded.
+
+        Raises:
+            NotFound: the log does not reach back that far.
+        """
+        found = []
+        for line in self.storage.read(self._log_entry(version)).splitlines():
+            for kind, action in json.loads(line).items():
+                if kind in {"add", "remove"}:
+                    found.append((kind, {**action, "path": unquote(action["path"])}))
+        return found
+
+    @contextlib.contextmanager
+    def at_hand(self, paths: Sequence[str]) -> Iterator[list[Path]]:
+        """Files of the table as local files: they are, or copies that live as long as this."""
+        if self.storage.folder is not None:
+            yield [self.storage.folder / self.name / path for path in paths]
+            return
+        with tempfile.TemporaryDirectory(prefix="rustonite-") as folder:
+            copies = [Path(folder, f"{number}.parquet") for number in range(len(paths))]
+            for path, copy in zip(paths, copies, strict=True):
+                self.storage.download(f"{self.name}/{path}", copy)
+            yield copies
+
+    def add_columns(self, columns: Iterable[Column]) -> None:
+        """Add columns; files written before read as null.
+
+        Raises:
+            Invalid: a name is taken, or a column may not be null.
+        """
+        columns = list(columns)
+        taken = {name.lower() for name in self.dataset.columns}
+        for column in columns:
+            if column.name.lower() in taken:
+                message = "there is such a column; a new type needs a new column or dataset"
+                raise Invalid(f"{self.root}: column {column.name!r}: {message}")
+            if not column.nullable:
+                message = "old rows have no value for it, so it must be nullable"
+                raise Invalid(f"{self.root}: column {column.name!r}: {message}")
+        self._guard(lambda: self._delta.alter.add_columns([delta_field(c) for c in columns]))
+        self._delta.update_incremental()
+        self.dataset = self._read_dataset()
+
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """The commits, newest first."""
+        return self._guard(lambda: self._delta.history(limit))
+
+    @property
+    def delta(self) -> DeltaTable:
+        """The `deltalake` handle, for maintenance."""
+        return self._delta
+
+
+def _data_file(row: Mapping[str, Any]) -> DataFile:
+    partition = row.get("partition") or {}
+    return DataFile(
+        path=unquote(row["path"]),
+        size=row["size_bytes"],
+        rows=row["num_records"] or 0,
+        partition={name: _text(value) for name, value in partition.items()},
+        minimum=_known(row.get("min")),
+        maximum=_known(row.get("max")),
+        nulls=_known(row.get("null_count")),
+        modified_ms=row["modification_time"],
+    )
+
+
+def _whole_nanoseconds(adds: pa.Table) -> pa.Table:
+    """Timestamps as integers: Python's own times have no nanoseconds."""
+    for position, column in enumerate(adds.schema):
+        if pa.types.is_struct(column.type):
+            plain = [_integer_times(child) for child in column.type]
+            kind = pa.struct(plain)
+            adds = adds.set_column(position, column.name, adds.column(position).cast(kind))
+    return adds
+
+
+def _integer_times(child: pa.Field) -> pa.Field:
+    return child.with_type(pa.int64()) if pa.types.is_timestamp(child.type) else child
+
+
+def _known(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (values or {}).items() if value is not None}
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - any Arrow value
+    if value is None or isinstance(value, str):
+        return value
+    return value.isoformat() if isinstance(value, date) else str(value)
