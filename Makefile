@@ -56,10 +56,17 @@ lint: $(VENV)/.extension ## Formatters, linters and type checkers; nothing is ch
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest rustonite_data._native
 
-bench: ## Every figure, peers beside ours
+# The stores that the lake is compared with want older packages than ours.
+$(VENV)/peers/.packages: benches/peers.txt
+	@$(PYTHON) -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install --quiet --requirement benches/peers.txt
+	@touch $@
+
+bench: $(VENV)/peers/.packages ## Every figure, peers beside ours
 	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
 	cargo build --quiet --locked --release -p rustonite-benches
 	$(BIN)/python benches/run.py
+	$(BIN)/python benches/lake.py
 
 docs: $(VENV)/.extension ## Pages that are made from the code
 	$(BIN)/python -c 'from rustonite_data.schemas import markdown; print(markdown(), end="")' > docs/reference/schemas.md

@@ -29,6 +29,9 @@ ROWS = 20_000_000
 ORACLE = "plain"
 TOLERANCE = 1e-9
 STEP_SECONDS_MAX = 3600
+# These pin older packages than ours, so they live in a virtual environment of their own.
+FOREIGN = ("arcticdb", "chdb", "nautilus")
+PEERS_PYTHON = Path(__file__).parents[1] / ".venv" / "peers" / "bin" / "python"
 
 
 def main() -> None:
@@ -116,7 +119,7 @@ def measured(name: str, source: Path, arguments: argparse.Namespace) -> dict:
 def step(what: str, name: str, source: Path, folder: Path, sizes: tuple[int, int]) -> dict:
     """One step in a process of its own; `sizes` are rows and runs."""
     command = [
-        sys.executable,
+        PEERS_PYTHON if name in FOREIGN else sys.executable,
         Path(__file__).with_name("lake_peers.py"),
         what,
         name,

@@ -462,7 +462,7 @@ class Rustonite(System):
 
     def finalize(self, dataset: str) -> None:
         self.lake.compact(dataset)
-        self.lake.vacuum(dataset, hours=0)
+        self.lake.vacuum(dataset, hours=0, alone=True)
 
     def bytes(self, dataset: str) -> int:
         return sum(file.size for file in self.lake.snapshot(dataset, hot=False).files)

@@ -13,7 +13,15 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Self
 
 from rustonite_data import _native
-from rustonite_data.errors import Conflict, Corrupt, Invalid, NotFound, RustoniteError, Unavailable
+from rustonite_data.errors import (
+    Conflict,
+    Corrupt,
+    Internal,
+    Invalid,
+    NotFound,
+    RustoniteError,
+    Unavailable,
+)
 from rustonite_data.lake import last
 from rustonite_data.lake.dataset import Dataset
 from rustonite_data.lake.hot import CONSUMER
@@ -148,6 +156,8 @@ class Committer:
         moved = 0
         for path in paths:
             self._adopt(path, at_once=seal)
+        if (table := self._table(dataset)) is not None:
+            table.refresh()
         while True:
             pending = [found for path in paths if (found := self._pending(dataset, path))]
             if not pending:
@@ -199,7 +209,6 @@ class Committer:
         table = self._table(dataset)
         if table is None:
             return -1
-        table.refresh()
         border = table.transaction(tape)
         return -1 if border is None else border
 
@@ -229,7 +238,7 @@ class Committer:
             state = self._state(dataset, one.path)
             state.rows_committed += len(one.rows)
             state.waiting_since, state.seconds_waiting = None, 0.0
-        last.remember(table)
+        last.remember(table, fresh=[one.rows for one in pending])
         return sum(len(one.rows) for one in pending)
 
     def _advance(self, path: Path, report: Mapping[str, Any], border: int) -> None:
@@ -284,9 +293,19 @@ class Committer:
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
             for dataset in self._tapes.datasets():
-                # The status has the error; the tapes keep recording, and we try again.
-                with contextlib.suppress(RustoniteError):
-                    self._dataset(dataset, seal=False, patient=True)
+                self._try(dataset)
+
+    def _try(self, dataset: str) -> None:
+        """The status has the error; the tapes keep recording, and we try again."""
+        try:
+            self._dataset(dataset, seal=False, patient=True)
+        except RustoniteError:
+            return
+        except Exception as error:  # noqa: BLE001 - a thread that ends would tell nobody
+            _log.exception("a bug in rustonite, please report it")
+            for state in self._status.values():
+                if state.dataset == dataset:
+                    self._note_failure(state, Internal(repr(error)))
 
     def __enter__(self) -> Self:
         return self.start()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,11 +12,32 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# How long Ctrl-C waits for an engine to give up.
 _CANCEL_S = 0.9
 
 
+class _Worker:
+    """A thread that makes one call after the other. A new thread for each would cost more."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="rustonite-query", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self._calls.get()()
+
+    def submit(self, call: Callable[[], None]) -> None:
+        """Make a call, when those before it are done."""
+        self._calls.put(call)
+
+
+_idle: list[_Worker] = []
+
+
 def interruptible(call: Callable[[], T], cancel: Callable[[], object]) -> T:
-    """The result of `call`, run so that Ctrl-C calls `cancel` and then raises at once.
+    """The result of `call`, made so that Ctrl-C calls `cancel` and then raises at once.
 
     Only the main thread gets signals, so elsewhere it is a plain call.
     """
@@ -22,7 +45,6 @@ def interruptible(call: Callable[[], T], cancel: Callable[[], object]) -> T:
         return call()
     results: list[T] = []
     errors: list[BaseException] = []
-    # Not `Thread.join`: once interrupted, it takes the thread for ended.
     done = threading.Event()
 
     def work() -> None:
@@ -32,13 +54,16 @@ def interruptible(call: Callable[[], T], cancel: Callable[[], object]) -> T:
             errors.append(error)
         done.set()
 
-    threading.Thread(target=work, name="rustonite-query", daemon=True).start()
+    # A forked child has the list, but not the thread.
+    worker = _idle.pop() if _idle and _idle[-1].process == os.getpid() else _Worker()
+    worker.submit(work)
     try:
         done.wait()
     except BaseException:
         cancel()
         done.wait(_CANCEL_S)
         raise
+    _idle[:] = [worker]
     if errors:
         raise errors[0]
     return results[0]

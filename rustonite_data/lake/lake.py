@@ -515,8 +515,25 @@ class Lake:
             raise Invalid("before: found None, expected a moment")
         return maintain.retain(self._own(dataset), moment)
 
-    def vacuum(self, dataset: str, *, hours: int | None = None, dry_run: bool = False) -> list[str]:
-        """Remove files that no version of the last `hours` needs; by default two days."""
+    def vacuum(
+        self,
+        dataset: str,
+        *,
+        hours: int | None = None,
+        dry_run: bool = False,
+        alone: bool = False,
+    ) -> list[str]:
+        """Remove files that no version of the last `hours` needs; by default of the last day.
+
+        Below an hour it would also take files that somebody has written and not committed yet, and
+        files that a long query still reads: say `alone=True` if there is nobody.
+
+        Raises:
+            Invalid: less than an hour, without `alone`.
+        """
+        if hours is not None and hours < 1 and not (alone or dry_run):
+            message = "expected at least 1, or alone=True if nobody else uses the lake"
+            raise Invalid(f"vacuum {dataset}: hours={hours}: {message}")
         return maintain.vacuum(self._own(dataset), hours, dry_run=dry_run)
 
     def restore(self, dataset: str, target: Any) -> int:  # noqa: ANN401

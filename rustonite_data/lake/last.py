@@ -26,22 +26,28 @@ _VERSION = b"rustonite.table_version"
 _COMMITS_MAX = 200
 
 
-def newest(table: Table) -> pa.Table:
-    """The newest row of each instrument in the files of a table, at the version it has seen."""
+def newest(table: Table, fresh: Sequence[Any] | None = None) -> pa.Table:
+    """The newest row of each instrument in the files of a table, at the version it has seen.
+
+    `fresh` are the rows that its last commit has added, if somebody still has them.
+    """
     kept = _read(table)
     if kept is not None and kept[0] == table.version:
         return kept[1]
+    if kept is not None and kept[0] == table.version - 1 and fresh is not None:
+        parts = [of_rows(table.dataset, rows) for rows in fresh]
+        return merge(table.dataset, [kept[1], *parts])
     if kept is not None:
-        fresh = _files_since(table, kept[0])
-        if fresh is not None:
-            return merge(table.dataset, [kept[1], _of_files(table, fresh)])
+        paths = _files_since(table, kept[0])
+        if paths is not None:
+            return merge(table.dataset, [kept[1], _of_files(table, paths)])
     return _of_files(table, [file.path for file in table.files()])
 
 
-def remember(table: Table) -> None:
+def remember(table: Table, fresh: Sequence[Any] | None = None) -> None:
     """Keep the newest rows for those who ask next. A failure costs them time, nothing else."""
     with contextlib.suppress(RustoniteError):
-        rows = newest(table)
+        rows = newest(table, fresh)
         rows = rows.replace_schema_metadata({_VERSION: str(table.version).encode()})
         buffer = io.BytesIO()
         with pa.ipc.new_file(buffer, rows.schema) as out:

@@ -292,7 +292,8 @@ class _Books:
         filters = {
             "chosen": self._filter(since, end_ns),
             "pictures": self._filter(since, end_ns),
-            "losses": _Filter(None, None, since, end_ns, "ts_event"),
+            # A picture may be of an earlier time than it arrived, so `since` would be too late.
+            "losses": _Filter(None, None, first_ns - self._lookback_ns, end_ns, "ts_event"),
         }
         tables, used = [], dict(params)
         for name, source in self._sources.items():

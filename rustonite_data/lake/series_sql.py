@@ -85,12 +85,14 @@ def bars(  # noqa: PLR0913 - settings by keyword
     """Bars of trades, one row for each instrument and bar."""
     if empty not in {"skip", "fill"}:
         raise Invalid(f"bars: empty: found {empty!r}, expected 'skip' or 'fill'")
-    if interval.kind != "time" and empty == "fill":
+    if empty == "fill" and interval.kind != "time":
         raise Invalid(f"bars: empty: bars of {interval.text} are never empty, expected 'skip'")
     tie = dialect.tie("trade_id")
+    by_time = interval.kind == "time"
+    times = "" if by_time else f"min({time}) AS first_time, max({time}) AS last_time,"
     bucketed = _bucketed(dialect, source, interval, time, tie)
     grouped = f"""
-        SELECT venue, symbol, bucket, min({time}) AS first_time, max({time}) AS last_time,
+        SELECT venue, symbol, bucket, {times}
             {dialect.first("price", time, tie)} AS open, max(price) AS high, min(price) AS low,
             {dialect.last("price", time, tie)} AS close, sum(size) AS volume,
             sum(price * size) AS turnover,
@@ -99,7 +101,7 @@ def bars(  # noqa: PLR0913 - settings by keyword
     if empty == "fill":
         grouped = _filled(grouped, interval, until_ns)
     opened, closed = "first_time", "last_time"
-    if interval.kind == "time":
+    if by_time:
         opened = dialect.time(f"bucket * {interval.amount} + {interval.origin_ns}")
         closed = dialect.time(f"(bucket + 1) * {interval.amount} + {interval.origin_ns}")
     return f"""(

@@ -183,7 +183,7 @@ class Table:
 
     def transaction(self, application: str) -> int | None:
         """The highest number that an application has committed."""
-        return self._delta.transaction_version(application)
+        return self._guard(lambda: self._delta.transaction_version(application))
 
     def files(self) -> tuple[DataFile, ...]:
         """The live files, ordered by their path."""

@@ -147,7 +147,7 @@ DEEDS = {
         lambda: lake.delete("trades", symbols=[SYMBOLS[step["symbol"]]])
     ),
     "restore": lambda lake, _, step: lake.restore("trades", step["version"]),
-    "vacuum": lambda lake, _, __: try_table(lambda: lake.vacuum("trades", hours=0)),
+    "vacuum": lambda lake, _, __: try_table(lambda: lake.vacuum("trades", hours=0, alone=True)),
 }
 
 

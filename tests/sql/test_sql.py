@@ -123,15 +123,23 @@ def trades(folder):
         00:02:10           | 00:02:10.1   | binance | ETH | 10.5  | 1.0  | sell    | 2 | -   | 1
         00:00:20           | 00:00:20.1   | kraken  | BTC | 100.25| 0.1  | unknown | - | u-1 | 1
     """)  # fmt: skip
-    day2 = table(dataset, names, """
-        2026-01-01T23:59:59.999999999 | 2026-01-02T00:00:00.1 | binance | BTC | 110.0 | 1.0 | buy  | 6 | - | 1
-        2026-01-02T00:00:00           | 2026-01-02T00:00:00.2 | binance | BTC | 111.0 | 1.5 | sell | 7 | - | 1
-        2026-01-02T12:00:00           | 2026-01-02T12:00:00.2 | kraken  | ETH | 12.0  | 4.0 | buy  | - | u-2 | 1
-    """)  # noqa: E501 - a table
-    hot = table(dataset, names, """
-        2026-01-03T00:00:00.5 | 2026-01-03T00:00:00.6 | binance | BTC | 120.0 | 0.5 | buy  | 8 | - | 1
-        2026-01-03T00:00:01   | 2026-01-03T00:00:01.1 | binance | SOL | 1.5   | 100 | sell | 1 | - | 1
-    """)  # noqa: E501 - a table
+    day2 = table(
+        dataset,
+        names,
+        """
+        23:59:59.999999999  | 2026-01-02T00:00:00.1 | binance | BTC | 110 | 1   | buy  | 6 | -   | 1
+        2026-01-02T00:00:00 | 2026-01-02T00:00:00.2 | binance | BTC | 111 | 1.5 | sell | 7 | -   | 1
+        2026-01-02T12:00:00 | 2026-01-02T12:00:00.2 | kraken  | ETH | 12  | 4   | buy  | - | u-2 | 1
+    """,
+    )  # fmt: skip
+    hot = table(
+        dataset,
+        names,
+        """
+        2026-01-03T00:00:00.5 | 2026-01-03T00:00:00.6 | binance | BTC | 120 | 0.5 | buy  | 8 | - | 1
+        2026-01-03T00:00:01   | 2026-01-03T00:00:01.1 | binance | SOL | 1.5 | 100 | sell | 1 | - | 1
+    """,
+    )  # fmt: skip
     return snapshot(dataset, folder, [day1, day2], [hot])
 
 
@@ -177,14 +185,22 @@ def own(folder):
     }  # fmt: skip
     schema = Schema.from_arrow("own", pa.schema(list(kinds.items())), time="ts")
     dataset = Dataset.of(schema, [], ["name", "ts"])
-    first = table(dataset, "ts name money small items raw", """
+    first = table(
+        dataset,
+        "ts name money small items raw",
+        """
         00:00:00 | a     | 1.5000  | 1   | 1,2.5 | 00ff
         00:00:01 | b'c   | -0.0001 | -7  |       | -
         -        | -     | -       | -   | -     | 61
-    """)
-    hot = table(dataset, "ts name money small items raw late", """
+    """,
+    )
+    hot = table(
+        dataset,
+        "ts name money small items raw late",
+        """
         00:00:02.123456789 | "q" | 12345678901234.5678 | 127 | 3 | - | 9
-    """)
+    """,
+    )
     return snapshot(dataset, folder, [first], [hot], lacking=["late"])
 
 

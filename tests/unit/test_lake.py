@@ -204,7 +204,7 @@ def test_odd_symbols_and_venues(lake, symbol):
     lake.append("trades", rows)
     lake.append("trades", rows)
     assert lake.compact("trades", now=LATER).merges == 1
-    assert lake.vacuum("trades", hours=0)
+    assert lake.vacuum("trades", hours=0, alone=True)
     for engine in ("duckdb", "datafusion"):
         query = "select count(*) as n from trades where symbol = $symbol"
         assert lake.sql(query, {"symbol": symbol}, engine=engine).rows() == [(8,)], engine
@@ -426,7 +426,7 @@ def test_restore_and_vacuum(lake):
     assert lake.vacuum("trades") == []
     removed = lake.vacuum("trades", hours=0, dry_run=True)
     assert removed
-    assert lake.vacuum("trades", hours=0) == removed
+    assert lake.vacuum("trades", hours=0, alone=True) == removed
     assert ids(lake.table("trades")) == list(range(10))
     with pytest.raises(Invalid, match="cannot restore 4"):
         lake.restore("trades", 4)
@@ -436,7 +436,7 @@ def test_vacuum_takes_what_a_killed_writer_left(lake):
     lake.append("trades", at(NOON, 5))
     left = lake.storage.folder / "trades/venue=binance/date=2026-03-01/left.parquet"
     left.write_bytes(b"PAR1")
-    assert [path.rpartition("/")[2] for path in lake.vacuum("trades", hours=0)] == ["left.parquet"]
+    assert [path.rpartition("/")[2] for path in lake.vacuum("trades", hours=0, alone=True)] == ["left.parquet"]
     assert not left.exists()
     assert len(lake.table("trades")) == 5
 

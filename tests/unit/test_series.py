@@ -384,30 +384,42 @@ def model_book(made, at, losses=()):
     """(levels by side, whether it is whole) by symbol; change after change."""
     books = {}
     for symbol in {one["symbol"] for one in made}:
-        sides, start, whole, before = {"bid": {}, "ask": {}}, None, False, 0
-        seen = False
-        for one in (one for one in made if one["symbol"] == symbol):
-            begins = one["action"] == "clear" and one["side"] is None
-            if one["flags"] & SNAPSHOT:
-                begins = begins or not before & SNAPSHOT or bool(before & LAST)
-            before = one["flags"]
-            if one["ts_event"] > at:
-                continue
-            seen = True
-            if begins:
+        some = [one for one in made if one["symbol"] == symbol]
+        before = [0, *(one["flags"] for one in some)]
+        seen = [
+            (one, begins(one, flags))
+            for one, flags in zip(some, before, strict=False)
+            if one["ts_event"] <= at
+        ]
+        sides, start, whole = {"bid": {}, "ask": {}}, None, False
+        for one, first in seen:
+            if first:
                 sides, start, whole = {"bid": {}, "ask": {}}, one["ts_event"], True
             elif one["flags"] & GAP:
                 whole = False
-            if one["action"] == "clear" and one["side"]:
-                sides[one["side"]] = {}
-            elif one["action"] != "clear":
-                sides[one["side"]].pop(one["price"], None)
-                if one["action"] == "set" and one["size"] > 0:
-                    sides[one["side"]][one["price"]] = one["size"]
+            apply(sides, one)
         lost = [moment for moment in losses if moment <= at and (start is None or moment >= start)]
         if seen:
             books[symbol] = (sides, whole and not lost)
     return books
+
+
+def begins(one, before):
+    """Whether a row begins a picture, after a row with those flags."""
+    if one["action"] == "clear" and one["side"] is None:
+        return True
+    return bool(one["flags"] & SNAPSHOT) and (not before & SNAPSHOT or bool(before & LAST))
+
+
+def apply(sides, one):
+    """What a row does to a book."""
+    if one["action"] == "clear":
+        if one["side"]:
+            sides[one["side"]] = {}
+        return
+    sides[one["side"]].pop(one["price"], None)
+    if one["action"] == "set" and one["size"] > 0:
+        sides[one["side"]][one["price"]] = one["size"]
 
 
 def best_first(sides):

@@ -21,7 +21,7 @@ use crate::layout::{FileColumn, Layout};
 use crate::task::Task;
 
 /// Rows of a page.
-const PAGE_ROWS: usize = 20_000;
+const PAGE_ROWS: usize = 5_000;
 /// Rows that a column is copied and encoded in at a time.
 const PIECE_ROWS: usize = 32 * 1024;
 /// Longest bound in a chunk's statistics and the page index, in bytes.

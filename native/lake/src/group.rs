@@ -23,6 +23,9 @@ use crate::layout::FileColumn;
 use crate::metadata::{BATCH_ROWS, Opened};
 use crate::read::{Evidence, Scan};
 
+/// Values up to which a second thread is not worth its start.
+const VALUES_FEW: usize = 100_000;
+
 /// The row groups of a scan that may hold rows, found file by file.
 pub(crate) struct Groups {
     scan: Arc<Scan>,
@@ -56,8 +59,9 @@ impl Groups {
     fn look(&mut self) -> Result<()> {
         while self.found.is_empty() {
             let Some(path) = self.scan.files.get(self.files) else { return Ok(()) };
-            self.files += 1;
+            // A file that cannot be opened stays the next one, for those who look ahead.
             let opened = Opened::open_counted(path, Arc::clone(&self.evidence.bytes))?;
+            self.files += 1;
             self.add(opened)?;
         }
         Ok(())
@@ -119,9 +123,10 @@ impl FileToRead {
             // A column that the file does not have is null in all rows.
             let place = self.places[condition.column]?;
             let chunk = group.column(place.leaf);
-            let verdict = match place.is_typed {
-                true => condition.of_chunk(chunk, group.num_rows()),
-                false => Verdict::Some,
+            let verdict = if place.is_typed {
+                condition.of_chunk(chunk, group.num_rows())
+            } else {
+                Verdict::Some
             };
             match verdict {
                 Verdict::None => return None,
@@ -144,20 +149,20 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Reads the rows.
-    pub(crate) fn read(&self) -> Result<Vec<RecordBatch>> {
+    /// Reads the rows. `spare` says, when it matters, how many threads have nothing to do.
+    pub(crate) fn read(&self, spare: &dyn Fn() -> usize) -> Result<Vec<RecordBatch>> {
         self.evidence.add_read();
         if !self.open.is_empty() {
-            return Ok(self.read_matching()?.into_iter().collect());
+            return Ok(self.read_matching(spare)?.into_iter().collect());
         }
         let arrow = self.arrow(self.file.opened.group_alone(self.number, &[], &[])?)?;
         let batches = self.decode(&arrow, &self.scan.columns, None, BATCH_ROWS)?;
-        batches.iter().map(|batch| self.shaped(&[batch])).collect()
+        batches.iter().map(|batch| self.shaped(batch, &[])).collect()
     }
 
     /// Reads the rows that meet the open conditions: first the columns that these are on, then of
     /// the others no more than is needed.
-    fn read_matching(&self) -> Result<Option<RecordBatch>> {
+    fn read_matching(&self, spare: &dyn Fn() -> usize) -> Result<Option<RecordBatch>> {
         let metadata = self.indexed()?;
         let pages = self.selection(&metadata);
         if pages.as_ref().is_some_and(|pages| !pages.selects_any()) {
@@ -171,8 +176,8 @@ impl Group {
         let wanted = self.scan.columns.iter().copied();
         let others: Vec<_> = wanted.filter(|at| !self.tested().contains(at)).collect();
         let Some(rows) = contiguous(&met) else {
-            let others = self.decode(&arrow, &others, pages, all_rows)?;
-            let shaped = self.shaped(&[&tested, &others[0]])?;
+            let others = self.decode_all(&arrow, &others, pages, met.len(), spare)?;
+            let shaped = self.shaped(&tested, &others)?;
             return filter_record_batch(&shaped, &met.into()).kernel("filtering rows").map(Some);
         };
         if rows.is_empty() {
@@ -180,9 +185,9 @@ impl Group {
         }
         let exact = RowSelection::from_consecutive_ranges([rows.clone()].into_iter(), met.len());
         let exact = pages.map_or(exact.clone(), |pages| pages.and_then(&exact));
-        let others = self.decode(&arrow, &others, Some(exact), all_rows)?;
+        let others = self.decode_all(&arrow, &others, Some(exact), rows.len(), spare)?;
         let tested = tested.slice(rows.start, rows.len());
-        self.shaped(&[&tested, &others[0]]).map(Some)
+        self.shaped(&tested, &others).map(Some)
     }
 
     /// The columns that open conditions are on.
@@ -249,6 +254,47 @@ impl Group {
         batches.collect()
     }
 
+    /// Reads columns of the rows selected, all at once, on two threads if there is one to spare.
+    fn decode_all(
+        &self,
+        arrow: &ArrowReaderMetadata,
+        columns: &[usize],
+        selection: Option<RowSelection>,
+        rows: usize,
+        spare: &dyn Fn() -> usize,
+    ) -> Result<Vec<RecordBatch>> {
+        if columns.len() < 2 || rows * columns.len() < VALUES_FEW || spare() == 0 {
+            return self.decode(arrow, columns, selection, rows);
+        }
+        let (mine, others) = self.halves(columns);
+        let same = selection.clone();
+        let (one, two) = std::thread::scope(|scope| {
+            let helper = scope.spawn(|| self.decode(arrow, &others, same, rows));
+            let one = self.decode(arrow, &mine, selection, rows);
+            (one, helper.join().unwrap_or(Err(LakeError::Bug("reading columns"))))
+        });
+        let mut batches = one?;
+        batches.extend(two?);
+        Ok(batches)
+    }
+
+    /// Columns in two parts of about equal size in the file.
+    fn halves(&self, columns: &[usize]) -> (Vec<usize>, Vec<usize>) {
+        let group = self.file.opened.metadata.row_group(self.number);
+        let bytes = |at: &usize| {
+            self.file.places[*at].map_or(0, |place| group.column(place.leaf).compressed_size())
+        };
+        let mut largest_first = columns.to_vec();
+        largest_first.sort_by_key(|at| std::cmp::Reverse(bytes(at)));
+        let (mut one, mut two) = ((0, Vec::new()), (0, Vec::new()));
+        for at in largest_first {
+            let less = if one.0 <= two.0 { &mut one } else { &mut two };
+            less.0 += bytes(&at);
+            less.1.push(at);
+        }
+        (one.1, two.1)
+    }
+
     /// Which rows meet all open conditions.
     fn met(&self, batch: &RecordBatch) -> Result<BooleanBuffer> {
         let mut met = BooleanBuffer::new_set(batch.num_rows());
@@ -266,12 +312,12 @@ impl Group {
         Ok(met)
     }
 
-    /// Columns of some batches in the order asked for, in the types of the layout.
-    fn shaped(&self, batches: &[&RecordBatch]) -> Result<RecordBatch> {
-        let rows = batches.first().map_or(0, |batch| batch.num_rows());
+    /// Columns of batches with the same rows in the order asked for, in the types of the layout.
+    fn shaped(&self, first: &RecordBatch, others: &[RecordBatch]) -> Result<RecordBatch> {
+        let rows = first.num_rows();
         let column = |field: &Arc<Field>| {
-            let array = batches.iter().find_map(|batch| batch.column_by_name(field.name()));
-            match array {
+            let mut batches = std::iter::once(first).chain(others);
+            match batches.find_map(|batch| batch.column_by_name(field.name())) {
                 Some(array) => self.typed(array, field),
                 None => Ok(new_null_array(field.data_type(), rows)),
             }

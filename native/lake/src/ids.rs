@@ -48,6 +48,7 @@ impl Known {
             Values::Codes(codes) => {
                 codes.iter().map(|&code| (code as u32).wrapping_add(1)).collect()
             }
+            Values::Short(values) => numbers(&mut self.whole, values.iter().map(|&v| v.into())),
             Values::Whole(values) => numbers(&mut self.whole, values.iter().map(|&v| v.into())),
             Values::Narrow(values) => numbers(&mut self.whole, values.iter().map(|&v| v.into())),
             Values::Wide(values) => numbers(&mut self.whole, values.iter().copied()),

@@ -8,6 +8,7 @@ mod batch;
 mod bounds;
 mod check;
 mod conform;
+mod durable;
 mod encode;
 mod error;
 mod file;

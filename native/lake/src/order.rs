@@ -35,6 +35,7 @@ pub(crate) struct Key {
 pub(crate) enum Values {
     /// Codes; the texts behind them decide.
     Codes(ScalarBuffer<i32>),
+    Short(ScalarBuffer<i32>),
     Whole(ScalarBuffer<i64>),
     Narrow(Vec<i64>),
     Wide(ScalarBuffer<i128>),
@@ -122,8 +123,8 @@ fn values(kind: ColumnType, array: &ArrayRef) -> Values {
         ColumnType::Fixed(fixed) => match fixed {
             Fixed::Int8 => narrow::<Int8Type>(array),
             Fixed::Int16 => narrow::<Int16Type>(array),
-            Fixed::Int32 => narrow::<Int32Type>(array),
-            Fixed::Date32 => narrow::<Date32Type>(array),
+            Fixed::Int32 => Values::Short(array.as_primitive::<Int32Type>().values().clone()),
+            Fixed::Date32 => Values::Short(array.as_primitive::<Date32Type>().values().clone()),
             Fixed::Int64 => Values::Whole(array.as_primitive::<Int64Type>().values().clone()),
             Fixed::TimestampNs => {
                 Values::Whole(array.as_primitive::<TimestampNanosecondType>().values().clone())
@@ -198,6 +199,7 @@ impl Key {
                 (one, two, Some(pool)) => pool.text(one).cmp(pool.text(two)),
                 (one, two, None) => one.cmp(&two),
             },
+            (Values::Short(one), Values::Short(two)) => one[row].cmp(&two[at]),
             (Values::Whole(one), Values::Whole(two)) => one[row].cmp(&two[at]),
             (Values::Narrow(one), Values::Narrow(two)) => one[row].cmp(&two[at]),
             (Values::Wide(one), Values::Wide(two)) => one[row].cmp(&two[at]),
@@ -217,7 +219,7 @@ impl Key {
     fn run_end(&self, start: usize, end: usize) -> usize {
         if self.nulls.is_none() {
             let same = match &self.values {
-                Values::Codes(codes) => same(&codes[start..end]),
+                Values::Codes(values) | Values::Short(values) => same(&values[start..end]),
                 Values::Whole(values) => same(&values[start..end]),
                 Values::Narrow(values) => same(&values[start..end]),
                 Values::Wide(values) => same(&values[start..end]),
@@ -236,6 +238,7 @@ impl Key {
     fn first_drop(&self, rows: Range<usize>, texts: &Texts) -> Option<usize> {
         if self.nulls.is_none() {
             let fast = match &self.values {
+                Values::Short(values) => Some(drop_in(&values[rows.clone()])),
                 Values::Whole(values) => Some(drop_in(&values[rows.clone()])),
                 Values::Narrow(values) => Some(drop_in(&values[rows.clone()])),
                 Values::Wide(values) => Some(drop_in(&values[rows.clone()])),

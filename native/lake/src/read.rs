@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -151,7 +151,8 @@ impl ScanReader {
         }
         let Some(groups) = &mut self.groups else { return Ok(None) };
         let Some(group) = groups.next()? else { return Ok(None) };
-        if groups.scan().threads > 1 && groups.are_several()? {
+        // What is wrong with the next file is told when its turn comes.
+        if groups.scan().threads > 1 && groups.are_several().unwrap_or(false) {
             if let Some(groups) = self.groups.take() {
                 let ahead = Ahead::start(groups, group);
                 self.ahead = Some(Arc::clone(&ahead));
@@ -159,7 +160,8 @@ impl ScanReader {
             }
             return Ok(None);
         }
-        group.read().map(Some)
+        let spare = groups.scan().threads - 1;
+        group.read(&|| spare).map(Some)
     }
 }
 
@@ -194,6 +196,9 @@ impl Drop for ScanReader {
 struct Ahead {
     state: Mutex<State>,
     changed: Condvar,
+    threads: usize,
+    /// Threads that read just now.
+    busy: AtomicUsize,
 }
 
 struct State {
@@ -222,7 +227,8 @@ impl Ahead {
             exhausted: false,
             stopped: false,
         };
-        let ahead = Arc::new(Self { state: Mutex::new(state), changed: Condvar::new() });
+        let (state, busy) = (Mutex::new(state), AtomicUsize::new(0));
+        let ahead = Arc::new(Self { state, changed: Condvar::new(), threads, busy });
         let mut started = 0;
         for _ in 0..threads {
             let worker = Arc::clone(&ahead);
@@ -243,7 +249,10 @@ impl Ahead {
     /// Reads group after group until there are none or nobody wants them.
     fn work(&self) {
         while let Some((number, group)) = self.next_group() {
-            let result = catch_unwind(AssertUnwindSafe(|| group.read()));
+            self.busy.fetch_add(1, Ordering::Relaxed);
+            let spare = || self.threads.saturating_sub(self.busy.load(Ordering::Relaxed));
+            let result = catch_unwind(AssertUnwindSafe(|| group.read(&spare)));
+            self.busy.fetch_sub(1, Ordering::Relaxed);
             let result = result.unwrap_or_else(|_| Err(LakeError::Bug("reading a row group")));
             let mut state = self.lock();
             let slot = number - state.taken;

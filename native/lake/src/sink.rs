@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parquet::arrow::ArrowSchemaConverter;
@@ -16,6 +16,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
 
 use crate::batch::{Part, Picked};
+use crate::durable::sync;
 use crate::encode::{Encode, properties};
 use crate::error::{LakeError, Result, While};
 use crate::file::SummedFile;
@@ -82,6 +83,8 @@ pub(crate) struct Sink<'a> {
 /// A file that rows are being written to.
 struct Open {
     path: PathBuf,
+    /// Its path below the table's folder.
+    relative: PathBuf,
     writer: SerializedFileWriter<SummedFile>,
     /// The same file, to be asked about when the writer is done.
     file: File,
@@ -126,6 +129,11 @@ impl<'a> Sink<'a> {
         })
     }
 
+    /// How the rows lie in the files.
+    pub(crate) fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+
     /// Ends the files of the partition before and begins those of another.
     pub(crate) fn begin(&mut self, partition: Partition, texts: &mut Texts) -> Result<()> {
         self.end_partition(texts)?;
@@ -159,7 +167,7 @@ impl<'a> Sink<'a> {
     pub(crate) fn finish(mut self, texts: &mut Texts) -> Result<Vec<WrittenFile>> {
         self.end_partition(texts)?;
         if self.options.durable {
-            self.sync_folders()?;
+            sync(&self.options.folder, &self.made.files)?;
         }
         self.made.files.clear();
         Ok(std::mem::take(&mut self.written))
@@ -210,19 +218,18 @@ impl<'a> Sink<'a> {
 
     /// The first change of the first sort column among pending rows, in a range.
     fn change_after(&self, after: usize, end: usize) -> Option<usize> {
-        let key = self.layout.sort.first()?;
+        let column = self.layout.sort.first()?;
+        let parts = self.pending.parts.iter();
+        let keys: Vec<_> = parts.map(|part| Keys::new(part, self.layout, &[*column])).collect();
         let mut position = 0;
-        let mut before: Option<(Keys, usize)> = None;
+        let mut before: Option<(&Keys, usize)> = None;
         for run in &self.pending.runs {
             let rows = run.rows as usize;
             if position + rows >= after {
-                let part = &self.pending.parts[run.part as usize];
-                let keys = Keys::new(part, self.layout, &[*key]);
+                let keys = &keys[run.part as usize];
                 let (start, stop) = (run.start as usize, run.start as usize + rows);
-                if let Some((last, row)) = &before
-                    && position >= after
-                    && last.differs(1, *row, &keys, start)
-                {
+                let other = |(last, row): (&Keys, usize)| last.differs(1, row, keys, start);
+                if position >= after && before.is_some_and(other) {
                     return Some(position).filter(|&change| change < end);
                 }
                 let from = start + after.saturating_sub(position).saturating_sub(1);
@@ -299,13 +306,13 @@ impl<'a> Sink<'a> {
         let writer = writer.map_err(|error| LakeError::writing(&path, error))?;
         let factory = ArrowRowGroupWriterFactory::new(&writer, self.layout.stored());
         let nulls = vec![0; self.layout.columns.len()];
-        Ok(Open { path: relative, writer, file: same, factory, rows: 0, groups: 0, nulls })
+        Ok(Open { path, relative, writer, file: same, factory, rows: 0, groups: 0, nulls })
     }
 
     /// Completes the open file, if there is one.
     fn close(&mut self) -> Result<()> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
-        let path = self.options.folder.join(&open.path);
+        let path = open.path;
         let failed = |error| LakeError::writing(&path, error);
         open.writer.flush().doing(&path, "writing")?;
         let sum = format!("{} {:08x}", open.writer.bytes_written(), open.writer.inner().sum());
@@ -313,35 +320,18 @@ impl<'a> Sink<'a> {
         let metadata = open.writer.finish().map_err(failed)?;
         use_old_orders(&open.file, metadata.file_metadata().schema_descr())
             .doing(&path, "writing")?;
-        if self.options.durable {
-            open.file.sync_all().doing(&path, "fsync")?;
-        }
         let size = open.file.metadata().doing(&path, "reading its size")?.len();
         let names = self.layout.partition.iter();
         let names = names.map(|&column| self.layout.column(column).name.clone());
         let rows = open.rows as u64;
         let bounds = of_chunks(self.layout, &metadata, &open.nulls);
         self.written.push(WrittenFile {
-            path: open.path,
+            path: open.relative,
             size,
             rows,
             partition: names.zip(self.partition.iter().cloned()).collect(),
             stats: json_of(self.layout, rows, &bounds),
         });
-        Ok(())
-    }
-
-    /// Makes the files' names survive a crash: each folder from theirs up to the table's.
-    fn sync_folders(&self) -> Result<()> {
-        let mut folders: Vec<&Path> =
-            self.written.iter().flat_map(|file| file.path.ancestors().skip(1)).collect();
-        folders.sort_unstable();
-        folders.dedup();
-        for folder in folders.into_iter().rev() {
-            let path = self.options.folder.join(folder);
-            let opened = File::open(&path).doing(&path, "opening the folder")?;
-            opened.sync_all().doing(&path, "fsync")?;
-        }
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::lake_rows::LakeRows;
 use crate::schema::Schema;
 
 /// Bytes of rows that are sorted in memory unless the caller says otherwise.
-const MEMORY_BYTES: usize = 256 << 20;
+const MEMORY_BYTES: usize = 192 << 20;
 /// Most rows of a file unless the caller says otherwise.
 const WRITE_ROWS_MAX: usize = 4 << 20;
 const MERGE_ROWS_MAX: usize = 16 << 20;
