@@ -187,11 +187,11 @@ class Committer:
         behind = [s for s in report["segments"] if s["number"] > border]
         ready = list(takewhile(lambda s: _ready(s, report), behind))[:_SEGMENTS_MAX]
         state.waiting_since = (state.waiting_since or time.monotonic()) if ready else None
-        self._advance(path, report, border)
+        expected_row = self._advance(path, report, border)
         if not ready:
             return None
         first, final = ready[0], ready[-1]
-        if first["base_row"] > (expected_row := report["consumers"].get(CONSUMER, 0)):
+        if first["base_row"] > expected_row:
             state.rows_lost += first["base_row"] - expected_row
             _log.error("%s: rows %d to %d are gone", path, expected_row, first["base_row"])
         # Checksums are compared here: what is damaged must not become history.
@@ -241,12 +241,17 @@ class Committer:
         last.remember(table, fresh=[one.rows for one in pending])
         return sum(len(one.rows) for one in pending)
 
-    def _advance(self, path: Path, report: Mapping[str, Any], border: int) -> None:
-        """Lets the tape drop what an earlier committer had moved when it was killed."""
+    def _advance(self, path: Path, report: Mapping[str, Any], border: int) -> int:
+        """Lets the tape drop what an earlier committer had moved when it was killed.
+
+        Returns the first row that is not in the lake.
+        """
         done = [s for s in report["segments"] if s["number"] <= border]
-        row = done[-1]["base_row"] + done[-1]["rows"] if done else report["first_row"]
-        if report["consumers"].get(CONSUMER, -1) < row:
+        cursor = report["consumers"].get(CONSUMER)
+        row = done[-1]["base_row"] + done[-1]["rows"] if done else cursor or 0
+        if cursor is None or cursor < row:
             _native.advance_consumer(path, CONSUMER, row)
+        return max(row, cursor or 0)
 
     # What is known of each tape
 

@@ -42,6 +42,8 @@ _TYPES = {
 }
 _COLD, _HOT = "__cold_", "__hot_"
 _LOOKS_AT_ONCE = 32
+# What a query may use that came over the network, where nobody can be asked.
+_RESTRICTED_BYTES = 4 << 30
 
 _SETTINGS = {
     # Each file would be opened while it is named; row groups are pruned when it is read.
@@ -56,7 +58,7 @@ def run(
     text: str,
     parameters: Any,  # noqa: ANN401 - of the caller
     *,
-    restricted: bool,  # noqa: ARG001 - it always is
+    restricted: bool,
 ) -> pa.Table:
     """The result of a query over the datasets that it names; it can read nothing else."""
     values = _values(parameters)
@@ -64,7 +66,7 @@ def run(
         predicates = _plan(snapshots, text, values)
     except Exception as error:
         raise explain(error, ()) from error
-    context = _context()
+    context = _context(restricted=restricted)
     for name, snapshot in snapshots.items():
         predicate = predicates.get(name, prune.EVERYTHING)
         files = prune.prune(snapshot.files, predicate, snapshot.dataset)
@@ -75,9 +77,13 @@ def run(
         raise explain(error, snapshots.values()) from error
 
 
-def _context() -> datafusion.SessionContext:
+def _context(*, restricted: bool = False) -> datafusion.SessionContext:
+    """A session of its own for each query."""
     config = datafusion.SessionConfig(_SETTINGS)
-    return datafusion.SessionContext(config)
+    if not restricted:
+        return datafusion.SessionContext(config)
+    bounded = datafusion.RuntimeEnvBuilder().with_disk_manager_disabled()
+    return datafusion.SessionContext(config, bounded.with_greedy_memory_pool(_RESTRICTED_BYTES))
 
 
 def _values(parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - of the caller
@@ -106,10 +112,9 @@ def _plan(
     """What the query asks of the rows of each dataset that it scans."""
     context = _context()
     for name, snapshot in snapshots.items():
-        empty = _view_types(snapshot.dataset.file_schema()).empty_table().to_batches()
         schema = _view_types(snapshot.dataset.file_schema())
-        batch = pa.RecordBatch.from_pylist([], schema=schema)
-        context.register_record_batches(_quote(name), [empty or [batch]])
+        empty = pa.RecordBatch.from_pylist([], schema=schema)
+        context.register_record_batches(_quote(name), [[empty]])
     plan = _query(context, text, values).optimized_logical_plan()
     found: dict[str, list[Predicate]] = {}
     _collect(plan, prune.EVERYTHING, found)

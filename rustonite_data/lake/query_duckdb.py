@@ -83,7 +83,7 @@ def run(
         name: prune.prune(snapshot.files, predicates.get(name, prune.EVERYTHING), snapshot.dataset)
         for name, snapshot in snapshots.items()
     }
-    with _session(snapshots, chosen, restricted=restricted, shared=single) as cursor:
+    with _Session(snapshots, chosen, restricted=restricted, shared=single) as cursor:
         try:
             for name, snapshot in snapshots.items():
                 _create_view(cursor, snapshot, chosen[name])
@@ -199,7 +199,7 @@ def _scans(
         yield from _scans(node.get("children", []), filters)
 
 
-class _session:  # noqa: N801 - used as a function
+class _Session:
     """A cursor for one query, in a database that fits how much it may do."""
 
     def __init__(

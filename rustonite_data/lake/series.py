@@ -288,7 +288,7 @@ class _Books:
 
     def query(self, call: str, params: dict[str, Any], first_ns: int, end_ns: int) -> Result:
         """The rows of a call for books from a moment on, and before another."""
-        since = self._since(first_ns)
+        since = self._since(first_ns, end_ns)
         filters = {
             "chosen": self._filter(since, end_ns),
             "pictures": self._filter(since, end_ns),
@@ -316,10 +316,14 @@ class _Books:
         chosen = _Filter(self._symbols, self._venues, None, end_ns, self._time)
         return chosen.also(f"ts_recv >= ${_SINCE}", **{_SINCE: _exact(since_ns)})
 
-    def _since(self, first_ns: int) -> int:
-        """When the oldest of the last pictures before a moment began to arrive."""
+    def _since(self, first_ns: int, end_ns: int) -> int:
+        """When the oldest of the last pictures before a moment began to arrive.
+
+        Rows that came before the picture of their instrument are not seen after it, whatever their
+        own time. Of an instrument without such a picture all rows are needed.
+        """
         furthest = first_ns - self._lookback_ns
-        chosen = self._filter(furthest, first_ns + 1)
+        chosen = self._filter(furthest, end_ns)
         source = quoted(str(self._sources["chosen"]))
         text = f"SELECT DISTINCT venue, symbol FROM {source}{chosen.where()}"
         wanted = len(self._run(text, chosen.params, engine=self._engine))

@@ -46,6 +46,8 @@ _CLEAN_EVERY = 100
 
 SETTINGS = {
     "delta.checkpointInterval": "20",
+    # Statistics of all columns, not only of the first 32.
+    "delta.dataSkippingNumIndexedCols": "-1",
     # How far back `as_of` and `restore` reach, and how long replaced files are kept.
     "delta.logRetentionDuration": "interval 1 day",
     "delta.deletedFileRetentionDuration": "interval 1 day",

@@ -436,7 +436,10 @@ def test_vacuum_takes_what_a_killed_writer_left(lake):
     lake.append("trades", at(NOON, 5))
     left = lake.storage.folder / "trades/venue=binance/date=2026-03-01/left.parquet"
     left.write_bytes(b"PAR1")
-    assert [path.rpartition("/")[2] for path in lake.vacuum("trades", hours=0, alone=True)] == ["left.parquet"]
+    with pytest.raises(Invalid, match="hours=0: expected at least 1, or alone=True"):
+        lake.vacuum("trades", hours=0)
+    removed = lake.vacuum("trades", hours=0, alone=True)
+    assert [path.rpartition("/")[2] for path in removed] == ["left.parquet"]
     assert not left.exists()
     assert len(lake.table("trades")) == 5
 

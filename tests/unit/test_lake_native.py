@@ -407,12 +407,15 @@ def test_any_text_names_a_partition(tmp_path_factory, venues):
     assert sorted(found) == sorted(venues)
 
 
-def hour_of_trades(tmp_path, count=60_000):
+def hour_of_trades(tmp_path, count=60_000, symbols=50):
+    # A millisecond apart, with digits that do not compress.
+    dice = random.Random(7)
+    times = [MIDNIGHT + row * 10**6 + dice.randrange(10**6) for row in range(count)]
     rows = {
-        "ts_event": pa.array(range(MIDNIGHT, MIDNIGHT + count * 10**6, 10**6), pa.timestamp("ns")),
-        "ts_recv": pa.array(range(MIDNIGHT, MIDNIGHT + count * 10**6, 10**6), pa.timestamp("ns")),
+        "ts_event": pa.array(times, pa.timestamp("ns")),
+        "ts_recv": pa.array(times, pa.timestamp("ns")),
         "venue": ["binance"] * count,
-        "symbol": [f"S{row % 50:02}" for row in range(count)],
+        "symbol": [f"S{row % symbols:02}" for row in range(count)],
         "price": [row / 4 for row in range(count)],
         "size": [0.5] * count,
         "side": ["buy"] * count,
@@ -504,6 +507,19 @@ def test_the_newest_rows_of_files_are_found_without_reading_all(tmp_path):
     assert by_side.height == everything["side"].n_unique()
     with pytest.raises(Invalid, match='key: found "nope"'):
         lake_last(TRADES, paths, key=["nope"], **USUAL)
+
+
+def test_pages_within_a_symbol_are_passed_over(tmp_path):
+    few = hour_of_trades(tmp_path / "few", count=300_000, symbols=2)
+    last = lake_last(TRADES, few, **USUAL)
+    assert last.arrow()["price"].to_pylist() == [299_998 / 4, 299_999 / 4]
+    times = lake_read(TRADES, few, columns=["symbol", "ts_recv"])
+    times.arrow()
+    assert last.bytes_read < times.bytes_read
+    by_time = lake_last(
+        TRADES, few, partition_by=["venue", "date"], sort_by=["ts_recv"], key=["side"]
+    )
+    assert by_time.arrow()["price"].to_pylist() == [299_999 / 4]
 
 
 def test_rows_of_some_segments(tmp_path):

@@ -19,7 +19,14 @@ from query_lake import DAY_NS, START, as_file, date_of, rows, snapshot, trades
 
 from rustonite_data import Schema, schemas
 from rustonite_data.errors import Corrupt, Invalid, Unavailable
-from rustonite_data.lake import parts, prune, query, query_duckdb, query_polars
+from rustonite_data.lake import (
+    parts,
+    prune,
+    query,
+    query_datafusion,
+    query_duckdb,
+    query_polars,
+)
 from rustonite_data.lake.dataset import Dataset
 from rustonite_data.lake.params import nanoseconds
 from rustonite_data.lake.sql_text import datasets_in
@@ -742,9 +749,18 @@ def test_restricted_sql_reads_only_files_that_it_needs(lake):
     assert lake.sql(text).rows() == [(206,)]
 
 
-def test_restricted_sql_has_bounded_memory(lake):
-    with pytest.raises(Unavailable, match=r"(?i)memory"):
-        lake.sql("SELECT list(range) FROM range(100000000000)", restricted=True)
+@pytest.mark.parametrize(
+    ("engine", "text"),
+    [
+        ("duckdb", "SELECT list(range) FROM range(100000000000)"),
+        ("datafusion", "SELECT array_agg(value) FROM range(100000000000)"),
+    ],
+)
+def test_restricted_sql_has_bounded_memory(lake, engine, text, monkeypatch):
+    monkeypatch.setattr(query_datafusion, "_RESTRICTED_BYTES", 1 << 26)
+    monkeypatch.setattr(query_duckdb, "_RESTRICTED_MEMORY", "64MiB")
+    with pytest.raises(Unavailable, match=r"(?i)memory|resources"):
+        lake.sql(text, restricted=True, engine=engine)
 
 
 def test_polars_cannot_be_restricted(lake):

@@ -42,6 +42,11 @@ impl Input {
         self.opened.path()
     }
 
+    /// Rows of the file.
+    pub(crate) fn rows(&self) -> u64 {
+        self.opened.rows()
+    }
+
     /// Rows handed out so far.
     pub(crate) fn rows_read(&self) -> u64 {
         self.conformer.rows()

@@ -60,7 +60,7 @@ pub fn merge(
         threads: options.threads,
         durable: true,
     };
-    merging.run(&inputs, Sink::new(layout, options, task)?)
+    merging.run(&inputs, Sink::new(layout, options, task)?, None)
 }
 
 /// A merge of files with one layout.
@@ -85,7 +85,11 @@ impl Merging<'_> {
                 let run_layout = Spill::layout(self.layout);
                 let options = spill.next()?;
                 let path = options.folder.join(format!("{}.parquet", options.name));
-                let written = self.run(group, Sink::new(&run_layout, options, self.task)?)?;
+                let sink = Sink::new(&run_layout, options, self.task)?;
+                let written = self.run(group, sink, None)?;
+                if written.len() > 1 {
+                    return Err(LakeError::Bug("an intermediate file was split"));
+                }
                 for path in group {
                     spill.forget(path);
                 }
@@ -97,13 +101,20 @@ impl Merging<'_> {
         Ok(inputs)
     }
 
-    /// Merges files that may all be open together.
-    pub(crate) fn run(&self, paths: &[PathBuf], mut sink: Sink<'_>) -> Result<Vec<WrittenFile>> {
+    /// Merges files that may all be open together. They have so many rows in all, if that is known.
+    pub(crate) fn run(
+        &self,
+        paths: &[PathBuf],
+        mut sink: Sink<'_>,
+        rows: Option<u64>,
+    ) -> Result<Vec<WrittenFile>> {
         let mut texts = Texts::new(self.layout);
         let mut heap = Heap { cursors: Vec::new(), heads: Vec::new() };
         let order = self.layout.order();
+        let mut found = 0;
         for (number, path) in paths.iter().enumerate() {
             let input = Input::open(path, self.layout)?;
+            found += input.rows();
             let mut cursor = Cursor::new(number, input);
             if cursor.refill(self, &order, &mut texts)? {
                 heap.cursors.push(cursor);
@@ -127,7 +138,7 @@ impl Merging<'_> {
             }
             heap.advance(end, self, &order, &mut texts)?;
         }
-        sink.finish(&mut texts)
+        sink.finish(rows.unwrap_or(found), &mut texts)
     }
 
     fn is_other(&self, last: &Last, keys: &Keys, row: usize) -> bool {
@@ -142,8 +153,8 @@ impl Merging<'_> {
         is_second: bool,
         texts: &mut Texts,
     ) -> Result<()> {
-        let partition = partition::of_row(&cursor.part, row, self.layout, texts)?;
         if is_second && self.one_partition {
+            let partition = partition::of_row(&cursor.part, row, self.layout, texts)?;
             let row = cursor.row_in_file(row);
             let found = partition::folder(self.layout, &partition).display().to_string();
             let expected = "rows of one partition";
@@ -153,6 +164,11 @@ impl Merging<'_> {
                 found,
                 expected,
             ));
+        }
+        let partition = partition::of_row(&cursor.part, row, sink.layout(), texts)?;
+        // An intermediate file takes the rows of all partitions.
+        if is_second && partition.is_empty() {
+            return Ok(());
         }
         sink.begin(partition, texts)
     }

@@ -163,9 +163,12 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    /// Ends all files and keeps them.
-    pub(crate) fn finish(mut self, texts: &mut Texts) -> Result<Vec<WrittenFile>> {
+    /// Ends all files and keeps them, if they hold as many rows as they should.
+    pub(crate) fn finish(mut self, rows: u64, texts: &mut Texts) -> Result<Vec<WrittenFile>> {
         self.end_partition(texts)?;
+        if self.written.iter().map(|file| file.rows).sum::<u64>() != rows {
+            return Err(LakeError::Bug("fewer or more rows were written than there are"));
+        }
         if self.options.durable {
             sync(&self.options.folder, &self.made.files)?;
         }

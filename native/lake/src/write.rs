@@ -76,13 +76,14 @@ pub fn write(
     }
     if runs.is_empty() {
         collect.drain(&mut sink)?;
-        return sink.finish(&mut collect.texts);
+        return sink.finish(collect.conformer.rows(), &mut collect.texts);
     }
     runs.extend(collect.spill(&mut spill)?);
+    let rows = collect.conformer.rows();
     drop(collect);
     let merging = Merging { layout, one_partition: false, task };
     let runs = merging.narrow(runs, &mut spill)?;
-    merging.run(&runs, sink)
+    merging.run(&runs, sink, Some(rows))
 }
 
 /// Rows that wait to be sorted.
@@ -165,7 +166,7 @@ impl<'a> Collect<'a> {
         let mut sink = Sink::new(&layout, options, self.task)?;
         let sorted = self.sorted()?;
         sorted.push(0..self.rows, &mut sink, &mut self.texts)?;
-        sink.finish(&mut self.texts)?;
+        sink.finish(self.rows as u64, &mut self.texts)?;
         (self.rows, self.bytes) = (0, 0);
         Ok(Some(path))
     }

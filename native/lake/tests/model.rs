@@ -203,3 +203,19 @@ fn more_files_than_can_be_open_are_merged_in_steps() {
     assert_eq!(read_all(&layout, &paths(folder.path(), &merged)), sorted(model, &order));
     assert!(files_below(spill.path()).is_empty());
 }
+
+#[test]
+fn more_runs_than_can_be_open_keep_the_rows_of_all_partitions() {
+    let schema = datasets::find("trades").unwrap();
+    let layout = usual_layout(schema);
+    let (folder, spill) = (in_memory(), in_memory());
+    let batch = random_batch(schema, 3000, &mut Random::new(5));
+    let mut options = write_options("w");
+    options.memory_bytes = 3000;
+    options.spill = Some(spill.path().to_owned());
+    let files = write_all(&layout, std::slice::from_ref(&batch), folder.path(), &options).unwrap();
+    assert!(files.len() > 2, "{files:?}");
+    let found = read_all(&layout, &paths(folder.path(), &files));
+    let model = with_dates(schema, rows(&batch));
+    assert_eq!(found, sorted(model, &usual_order(schema)));
+}
