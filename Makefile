@@ -66,6 +66,7 @@ bench: $(VENV)/peers/.packages ## Every figure, peers beside ours
 	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
 	cargo build --quiet --locked --release -p rustonite-benches
 	$(BIN)/python benches/run.py
+	$(BIN)/python benches/commits.py
 	$(BIN)/python benches/lake.py
 
 docs: $(VENV)/.extension ## Pages that are made from the code

@@ -1,13 +1,15 @@
 """A full file system is an error when the tape wants its next segment, and nothing is lost."""
 
+import contextlib
 import subprocess
 import warnings
 
 import pytest
-from helpers import SMALL, trades
+from helpers import SMALL, trades, trades_arrow
 
 from rustonite_data import Tape, _native
 from rustonite_data.errors import Unavailable
+from rustonite_data.lake import Lake
 
 BLOCK = 12 << 20
 
@@ -99,3 +101,22 @@ def test_a_consumer_without_space(small):
             _native.advance_consumer(small / "t", "lake", 1)
         assert dict(_native.consumers(small / "t")) == {"lake": 0}
         assert tape.append(trades(1)) == 1
+
+
+def test_a_lake_without_space_for_a_compaction(small, tmp_path):
+    lake = Lake.create(small / "lake", tapes=tmp_path / "tapes")
+    for part in range(12):
+        lake.append("trades", trades_arrow(9000, first=9000 * part))
+    with (small / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while filler.write(b"x" * 4096):
+            pass
+    before = {file.path for file in lake.storage.files("trades")}
+    with pytest.raises(Unavailable, match="No space left on device"):
+        lake.compact("trades", now="2050-01-01")
+    with pytest.raises(Unavailable, match="No space left on device"):
+        lake.append("trades", trades_arrow(9000, first=10**6))
+    assert {file.path for file in lake.storage.files("trades")} <= before
+    assert len(lake.table("trades")) == 12 * 9000
+    (small / "filler").unlink()
+    assert lake.compact("trades", now="2050-01-01").rows == 12 * 9000
+    assert lake.verify("trades") == []

@@ -115,6 +115,24 @@ def test_a_lake_on_an_object_store(remote):
     assert len(remote.table("trades")) == 110
 
 
+def test_racing_writers_on_an_object_store(remote):
+    remote.append("trades", trades_arrow(1, first=10**6))
+
+    def write(number):
+        mine = Lake(remote.storage.root, storage_options=remote.storage.options)
+        for part in range(8):
+            mine.append("trades", trades_arrow(3, first=number * 1000 + part * 3))
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = sorted(remote.table("trades").arrow()["trade_id"].to_pylist())
+    assert found == [*range(24), *range(1000, 1024), 10**6]
+    assert remote.snapshot("trades").version == 17
+
+
 def test_storage_is_away_while_the_tape_records(remote, server):
     with remote.tape("trades", "one", **SMALL) as tape, Committer(remote, interval=0.05) as worker:
         tape.append(trades(10))

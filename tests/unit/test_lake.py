@@ -464,6 +464,21 @@ def test_history_says_what_was_done(lake):
     assert notes == ["compact", "append", "append", None]
 
 
+def test_a_clock_that_jumps_back(lake):
+    with lake.tape("trades", "one", **SMALL) as tape:
+        for part, start in enumerate([NOON, NOON - 10**12, NOON - 5 * 10**11]):
+            tape.append(at(start, 10, first=10 * part))
+            tape.seal()
+        drain(lake, tape)
+        tape.append(at(NOON - 2 * 10**12, 10, first=30))
+        drain(lake, tape)
+    lake.compact("trades", now=LATER)
+    assert lake.verify("trades") == []
+    found = pl.from_arrow(lake.table("trades").arrow())
+    assert found.sort("symbol", "ts_recv", maintain_order=True).equals(found)
+    assert newest(lake.last("trades")) == slow_newest(lake)
+
+
 # What is wrong with a lake
 
 
@@ -625,3 +640,12 @@ def test_a_commit_is_only_made_on_what_was_seen(lake):
     two.refresh()
     assert two.commit(Change(remove=files)) is None
     assert two.version == 2
+
+
+def test_statistics_cover_all_columns(lake):
+    names = [f"c{number:02}" for number in range(40)]
+    lake.create_dataset("wide", pa.schema([(name, pa.int64()) for name in names]), partition_by=[])
+    lake.append("wide", pa.table({name: [number] for number, name in enumerate(names)}))
+    (file,) = lake.snapshot("wide").files
+    assert file.maximum == {name: number for number, name in enumerate(names)}
+    assert file.nulls == dict.fromkeys(names, 0)
