@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def _compile_test(test: Test, kind: str | None, partitions: set[str]) -> _Keeps:
 def _of_partition(test: Test, kind: str) -> _Keeps:
     """All rows of a file have the same value, which many files share."""
     known: dict[str | None, bool] = {}
+    may = _may(test)
 
     def decide(text: str | None) -> bool:
         # Delta may write an empty text as null.
@@ -129,7 +131,7 @@ def _of_partition(test: Test, kind: str) -> _Keeps:
         if test.op.startswith("is"):
             return test.op == "is not null"
         value = _partition_value(text, kind)
-        return value is None or _may(test, value, value)
+        return value is None or may(value, value)
 
     def keeps(file: DataFile) -> bool:
         if test.column not in file.partition:
@@ -163,38 +165,45 @@ def _only_nulls(file: DataFile, column: str) -> bool:
     return nulls is not None and 0 < file.rows <= nulls
 
 
+# What makes a comparison impossible. Said this way round, bounds that compare with nothing (NaN)
+# keep the file.
+_LOWEST_IS: dict[str, Callable[[Any, Any], bool]] = {"=": gt, "<=": gt, "<": ge}
+_HIGHEST_IS: dict[str, Callable[[Any, Any], bool]] = {"=": lt, ">=": lt, ">": le}
+
+
 def _of_range(test: Test) -> _Keeps:
-    column = test.column
+    column, may = test.column, _may(test)
 
     def keeps(file: DataFile) -> bool:
         low, high = file.minimum.get(column), file.maximum.get(column)
         if low is None and high is None:
             return not _only_nulls(file, column)
         try:
-            return _may(test, low, high)
+            return may(low, high)
         except TypeError:
+            # The bounds are not of the kind that the value is.
             return True
 
     return keeps
 
 
-def _may(test: Test, low: Any, high: Any) -> bool:  # noqa: ANN401 - of any column
-    """Whether a value from `low` to `high` may pass; `None` is no bound.
-
-    Raises:
-        TypeError: the bounds are not of the kind that the value is.
-    """
+def _may(test: Test) -> Callable[[Any, Any], bool]:
+    """Whether a value between two bounds may pass; `None` is no bound."""
     op, value = test.op, test.value
     if op == "in":
-        return any(_may(Test(test.column, "=", item), low, high) for item in value)
+        each = [_may(Test(test.column, "=", item)) for item in value]
+        return lambda low, high: any(may(low, high) for may in each)
     if op == "prefix":
-        below = low is not None and low[: len(value)] > value
-        return not below and (high is None or high >= value)
-    # Said the other way round, so that bounds which compare with nothing (NaN) keep the file.
-    if low is not None and ((op in {"=", "<="} and low > value) or (op == "<" and low >= value)):
-        return False
-    return high is None or not (
-        (op in {"=", ">="} and high < value) or (op == ">" and high <= value)
+        return lambda low, high: (
+            (low is None or low[: len(value)] <= value) and (high is None or high >= value)
+        )
+    too_high, too_low = _LOWEST_IS.get(op), _HIGHEST_IS.get(op)
+    if too_high is None:
+        return lambda _, high: high is None or too_low is None or not too_low(high, value)
+    if too_low is None:
+        return lambda low, _: low is None or not too_high(low, value)
+    return lambda low, high: (
+        (low is None or not too_high(low, value)) and (high is None or not too_low(high, value))
     )
 
 

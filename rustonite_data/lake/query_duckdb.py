@@ -157,17 +157,11 @@ def _plan(
     restricted: bool,
 ) -> dict[str, Predicate]:
     """What the query asks of the rows of each dataset that it scans."""
-    cursor = _instances.planner(restricted=restricted).cursor()
     datasets = {snapshot.dataset.name: snapshot.dataset for snapshot in snapshots}
-    try:
-        if len(cursor.extract_statements(text)) != 1:
-            return {}
-        for dataset in datasets.values():
-            columns = ", ".join(f"{_quote(n)} {kind}" for n, kind in column_types(dataset).items())
-            cursor.execute(f"CREATE TEMP TABLE {_quote(dataset.name)} ({columns})")
-        plan = cursor.execute(f"EXPLAIN (FORMAT json) {text}", parameters).fetchall()[0][1]
-    finally:
-        cursor.close()
+    cursor = _planner_with(datasets.values(), restricted=restricted)
+    if len(cursor.extract_statements(text)) != 1:
+        return {}
+    plan = cursor.execute(f"EXPLAIN (FORMAT json) {text}", parameters).fetchall()[0][1]
     found: dict[str, list[Predicate]] = {}
     for table, filters in _scans(json.loads(plan)):
         found.setdefault(table, []).append(prune.all_of(map(prune.from_duckdb, filters)))
@@ -176,6 +170,26 @@ def _plan(
         for name, predicate in predicates.items():
             predicates[name] = prune.without_upper_times(predicate, datasets[name])
     return predicates
+
+
+_planners = threading.local()
+
+
+def _planner_with(datasets: Iterable[Dataset], *, restricted: bool) -> duckdb.DuckDBPyConnection:
+    """A cursor of this thread in which the datasets are empty tables; they stay for the next."""
+    database = _instances.planner(restricted=restricted)
+    known: dict[str, tuple[duckdb.DuckDBPyConnection, dict[str, str]]] = _planners.__dict__
+    key = f"{os.getpid()} {restricted}"
+    if key not in known:
+        known[key] = (database.cursor(), {})
+    cursor, made = known[key]
+    for dataset in datasets:
+        columns = ", ".join(f"{_quote(n)} {kind}" for n, kind in column_types(dataset).items())
+        if made.get(dataset.name) != columns:
+            table = f"{_quote(dataset.name)} ({columns})"
+            cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table}")
+            made[dataset.name] = columns
+    return cursor
 
 
 _CLOCK = re.compile(

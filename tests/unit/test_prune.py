@@ -267,7 +267,7 @@ def conditions(draw, depth=2):
     ]
     if column in {"text", "place"}:
         shapes.append(f"{column} LIKE {first[:-1]}%'")
-    return draw(st.sampled_from(shapes))
+    return f"({draw(st.sampled_from(shapes))})"
 
 
 def odd_table(made):
