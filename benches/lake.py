@@ -17,7 +17,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import lake_data as data
@@ -89,10 +88,14 @@ def machine() -> str:
 
 
 def installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    """Its version, in whichever environment it is run."""
+    ask = f"from importlib.metadata import version; print(version({package!r}))"
+    for python in (sys.executable, PEERS_PYTHON):
+        if Path(python).exists():
+            run = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
+            if run.returncode == 0:
+                return run.stdout.strip()
+    return None
 
 
 def rows_of(name: str, rows: int) -> int:
