@@ -78,6 +78,8 @@ class _Pending:
     rows: Rows
     last_segment: int
     next_row: int
+    lost: int
+    """Rows in front of these that the tape has dropped."""
 
 
 class Committer:
@@ -191,9 +193,6 @@ class Committer:
         if not ready:
             return None
         first, final = ready[0], ready[-1]
-        if first["base_row"] > expected_row:
-            state.rows_lost += first["base_row"] - expected_row
-            _log.error("%s: rows %d to %d are gone", path, expected_row, first["base_row"])
         # Checksums are compared here: what is damaged must not become history.
         reader = _native.TapeReader(path, first["base_row"], verify=True)
         rows = reader.read().select(first["number"], final["number"])
@@ -203,7 +202,8 @@ class Committer:
                 f"{path}: found {len(rows)} rows of {expected}, somebody removed some"
             )
         next_row = final["base_row"] + final["rows"]
-        return _Pending(path, report["id"], reader.schema, rows, final["number"], next_row)
+        lost = max(0, first["base_row"] - expected_row)
+        return _Pending(path, report["id"], reader.schema, rows, final["number"], next_row, lost)
 
     def _border(self, dataset: str, tape: str) -> int:
         table = self._table(dataset)
@@ -231,14 +231,19 @@ class Committer:
         with staged(self._storage, dataset) as stage:
             for one in pending:
                 stage.write(table.dataset, one.rows, _name(one))
-            if stage.commit(table, Change(transactions=numbers)) is None:
+            version = stage.commit(table, Change(transactions=numbers))
+            if version is None:
                 raise Conflict(f"{table.root}: another committer works on these tapes: {numbers}")
         for one in pending:
             _native.advance_consumer(one.path, CONSUMER, one.next_row)
             state = self._state(dataset, one.path)
             state.rows_committed += len(one.rows)
+            state.rows_lost += one.lost
+            if one.lost:
+                first_row = one.next_row - len(one.rows)
+                _log.error("%s: %d rows before row %d are gone", one.path, one.lost, first_row)
             state.waiting_since, state.seconds_waiting = None, 0.0
-        last.remember(table, fresh=[one.rows for one in pending])
+        last.remember(table, (version, [one.rows for one in pending]))
         return sum(len(one.rows) for one in pending)
 
     def _advance(self, path: Path, report: Mapping[str, Any], border: int) -> int:

@@ -26,16 +26,16 @@ _VERSION = b"rustonite.table_version"
 _COMMITS_MAX = 200
 
 
-def newest(table: Table, fresh: Sequence[Any] | None = None) -> pa.Table:
+def newest(table: Table, fresh: tuple[int, Sequence[Any]] | None = None) -> pa.Table:
     """The newest row of each instrument in the files of a table, at the version it has seen.
 
-    `fresh` are the rows that its last commit has added, if somebody still has them.
+    `fresh` is a commit and the rows that it has added, if somebody still has them.
     """
     kept = _read(table)
     if kept is not None and kept[0] == table.version:
         return kept[1]
-    if kept is not None and kept[0] == table.version - 1 and fresh is not None:
-        parts = [of_rows(table.dataset, rows) for rows in fresh]
+    if kept is not None and fresh is not None and kept[0] + 1 == fresh[0] == table.version:
+        parts = [of_rows(table.dataset, rows) for rows in fresh[1]]
         return merge(table.dataset, [kept[1], *parts])
     if kept is not None:
         paths = _files_since(table, kept[0])
@@ -44,7 +44,7 @@ def newest(table: Table, fresh: Sequence[Any] | None = None) -> pa.Table:
     return _of_files(table, [file.path for file in table.files()])
 
 
-def remember(table: Table, fresh: Sequence[Any] | None = None) -> None:
+def remember(table: Table, fresh: tuple[int, Sequence[Any]] | None = None) -> None:
     """Keep the newest rows for those who ask next. A failure costs them time, nothing else."""
     with contextlib.suppress(RustoniteError):
         rows = newest(table, fresh)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
 from rustonite_data.errors import Invalid, Unavailable
-from rustonite_data.lake.table import Change, OutcomeUnknown, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rustonite_data._native import LakeFile, Schema
     from rustonite_data.lake.dataset import Dataset
     from rustonite_data.lake.storage import Storage
+    from rustonite_data.lake.table import Change, Table
 
 
 class Stage:
@@ -29,7 +29,7 @@ class Stage:
         self._dataset = dataset
         self.folder = folder
         self.files: list[LakeFile] = []
-        self._settled = False
+        self._named = False
 
     def write(self, dataset: Dataset, rows: Any, name: str, **settings: Any) -> None:  # noqa: ANN401
         """Sort rows into files, one for each partition."""
@@ -55,9 +55,7 @@ class Stage:
             **settings,
         )
 
-    def commit(
-        self, table: Table, change: Change, still_right: Callable[[], bool] = lambda: True
-    ) -> int | None:
+    def commit(self, table: Table, change: Change) -> int | None:
         """Bring the files to where the log says that they are, and commit them.
 
         Returns the version, or `None` if the commit was not made; see `Table.commit`.
@@ -65,17 +63,15 @@ class Stage:
         if not self._storage.local:
             for file in self.files:
                 self._storage.upload(self.folder / file.path, f"{self._dataset}/{file.path}")
-        try:
-            version = table.commit(replace(change, add=self.files), still_right)
-        except OutcomeUnknown:
-            self._settled = True
-            raise
-        self._settled = version is not None
+        # From here on the log may name them: only a clear no, and no error, lets them go.
+        self._named = True
+        version = table.commit(replace(change, add=self.files))
+        self._named = version is not None
         return version
 
     def discard(self) -> None:
         """Remove the files, unless a commit names them or might."""
-        if not self._settled:
+        if not self._named:
             for file in self.files:
                 with contextlib.suppress(Unavailable):
                     self._storage.delete(f"{self._dataset}/{file.path}")

@@ -23,10 +23,17 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from rustonite_data.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
+from rustonite_data.errors import (
+    Conflict,
+    Corrupt,
+    Invalid,
+    NotFound,
+    RustoniteError,
+    Unavailable,
+)
 from rustonite_data.lake.dataset import Dataset, delta_field
 from rustonite_data.lake.snapshot import DataFile
 
@@ -66,13 +73,6 @@ class Change:
     """False for a compaction: the same rows in other files."""
     note: str = "append"
     """What the history says."""
-
-
-class OutcomeUnknown(Unavailable):
-    """Storage went away in the middle of a commit: it may have been made, or not.
-
-    Trying again is safe: every change says how to see that it was made before.
-    """
 
 
 class Table:
@@ -121,21 +121,16 @@ class Table:
         return cls(storage, dataset.name)
 
     def _load(self, version: int | datetime | None) -> DeltaTable:
-        options = self.storage.options or None
-        if version is None:
-            return DeltaTable(self.root, storage_options=options)
-        table = DeltaTable(self.root, storage_options=options)
-        if isinstance(version, int):
+        table = DeltaTable(self.root, storage_options=self.storage.options or None)
+        if version is not None:
+            newest = table.version()
+            if isinstance(version, datetime) and version.tzinfo is None:
+                version = version.replace(tzinfo=UTC)
             try:
                 table.load_as_version(version)
             except DeltaError as error:
-                newest = DeltaTable(self.root, storage_options=options).version()
-                message = f"no version {version}, the newest is {newest}"
-                hint = "" if version > newest else "; the log does not reach back that far"
-                raise NotFound(f"{self.root}: {message}{hint}") from error
-            return table
-        when = version if version.tzinfo else version.replace(tzinfo=UTC)
-        table.load_as_version(when)
+                message = f"no version {version} in the log; the newest is {newest}"
+                raise NotFound(f"{self.root}: {message}") from error
         return table
 
     def _guard(self, read: Callable[[], T]) -> T:
@@ -143,12 +138,13 @@ class Table:
             return read()
         except TableNotFoundError as error:
             raise NotFound(f"{self.root}: no table") from error
+        except RustoniteError:
+            raise
         except (DeltaError, OSError, ValueError) as error:
-            self._explain(error)
-            raise AssertionError from error
+            raise self._explained(error) from error
 
-    def _explain(self, error: Exception) -> None:
-        """Finds out what is wrong with a log that cannot be read."""
+    def _explained(self, error: Exception) -> RustoniteError:
+        """What is wrong with a log that cannot be read."""
         for file in self.storage.files(f"{self.name}/_delta_log"):
             name = file.path.rpartition("/")[2]
             try:
@@ -159,10 +155,8 @@ class Table:
                     pq.read_metadata(pa.BufferReader(self.storage.read(file.path)))
             except (ValueError, OSError, pa.ArrowException) as inner:
                 where = f"{self.storage.root}/{file.path}"
-                hint = "" if name.endswith(".json") else "; `rustonite lake repair` can remove it"
-                raise Corrupt(f"{where}: not readable ({inner}){hint}") from error
-        kind = NotFound if "version" in type(error).__name__.lower() else Corrupt
-        raise (kind if self.storage.local else Unavailable)(f"{self.root}: {error}") from error
+                return Corrupt(f"{where}: not readable ({inner}); see `rustonite lake repair`")
+        return (Corrupt if self.storage.local else Unavailable)(f"{self.root}: {error}")
 
     def _read_dataset(self) -> Dataset:
         metadata = self._delta.metadata()
@@ -206,36 +200,35 @@ class Table:
         self._files = {path: known[path] for path in sorted(map(unquote, paths))}
         return tuple(self._files.values())
 
-    def commit(self, change: Change, still_right: Callable[[], bool] = lambda: True) -> int | None:
+    def commit(self, change: Change) -> int | None:
         """Make a commit, exactly once, whoever else commits.
 
-        Args:
-            change: What it does.
-            still_right: Asked before each attempt, on the newest version.
-
         Returns:
-            The version, or `None` if the commit was not made: one of its transactions had been
-            committed, a file that it removes was gone, or it was no longer right. Nothing was
-            changed then, and the files of `change.add` belong to nobody.
+            The version, or `None` if the commit was not made and never will be: one of its
+            transactions had been committed, or a file that it removes was gone. The files of
+            `change.add` belong to nobody then.
+
+        Raises:
+            Unavailable: the storage failed. A request that was given up may still be carried out,
+                so the files of `change.add` must stay; trying again with a transaction is safe.
         """
         for attempt in range(_ATTEMPTS_MAX):
             if attempt:
                 time.sleep(random.uniform(0, min(_PAUSE_MAX_S, 0.005 * 2**attempt)))  # noqa: S311
                 self.refresh()
-            if not self._applies(change) or not still_right():
+            if not self._applies(change):
                 return None
             mark = uuid.uuid4().hex
             version = self._delta.version() + 1
             try:
                 self._attempt(change, mark)
             except (DeltaError, OSError) as error:
-                # The answer may have been lost on the way: the log knows.
-                if not self._landed(version, mark):
-                    if isinstance(error, CommitFailedError):
-                        continue
-                    raise Unavailable(f"{self.root}: {error}") from error
+                if not self._landed(version, mark, error):
+                    continue
             self._make_durable(version)
-            self.refresh()
+            # The commit is made: what fails from here on is no failure of it.
+            with contextlib.suppress(RustoniteError):
+                self.refresh()
             if version % _CLEAN_EVERY == 0:
                 self._clean_log()
             return version
@@ -288,14 +281,15 @@ class Table:
             post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
         )
 
-    def _landed(self, version: int, mark: str) -> bool:
+    def _landed(self, version: int, mark: str, error: Exception) -> bool:
+        """Whether a commit was made although its answer was an error; false if another was.
+
+        Without an entry of that version nobody can tell: ours may still be on its way.
+        """
         try:
-            text = self.storage.read(self._log_entry(version))
-        except NotFound:
-            return False
-        except (Unavailable, Invalid) as error:
-            raise OutcomeUnknown(f"{self.root}: no answer to a commit ({error})") from error
-        return mark.encode() in text
+            return mark.encode() in self.storage.read(self._log_entry(version))
+        except RustoniteError:
+            raise Unavailable(f"{self.root}: no answer to a commit: {error}") from error
 
     def _make_durable(self, version: int) -> None:
         """A tape drops what was committed, so the commit must survive a crash of the machine."""
@@ -303,11 +297,14 @@ class Table:
             return
         entry = self.storage.folder / self._log_entry(version)
         for path in (entry, entry.parent):
-            handle = os.open(path, os.O_RDONLY)
             try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+                handle = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+            except OSError as error:
+                raise Unavailable(f"{path}: fsync: {error}") from error
 
     def _clean_log(self) -> None:
         # The commit is made; what goes wrong here is tried again by a later one.

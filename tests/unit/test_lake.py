@@ -10,9 +10,9 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder
 from helpers import SMALL, trades, trades_arrow
 
-from rustonite_data import schemas
+from rustonite_data import _native, schemas
 from rustonite_data.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
-from rustonite_data.lake import Committer, Lake
+from rustonite_data.lake import Committer, Lake, last
 from rustonite_data.lake.table import Change, Table
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()) * 10**9
@@ -649,3 +649,105 @@ def test_statistics_cover_all_columns(lake):
     (file,) = lake.snapshot("wide").files
     assert file.maximum == {name: number for number, name in enumerate(names)}
     assert file.nulls == dict.fromkeys(names, 0)
+
+
+# A commit whose end nobody hears of
+
+
+def after_the_attempt(monkeypatch, happen):
+    """Let something happen right after a commit has been made."""
+    attempt = Table._attempt
+
+    def made(table, change, mark):
+        monkeypatch.setattr(Table, "_attempt", attempt)
+        attempt(table, change, mark)
+        happen(table)
+
+    monkeypatch.setattr(Table, "_attempt", made)
+
+
+def test_ctrl_c_in_a_commit_leaves_the_files_that_it_names(lake, monkeypatch):
+    lake.append("trades", at(NOON, 5))
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    after_the_attempt(monkeypatch, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        lake.append("trades", at(NOON, 5, first=5))
+    assert ids(lake.table("trades")) == list(range(10))
+    assert lake.verify("trades") == []
+
+
+def test_storage_that_goes_away_behind_a_commit_takes_nothing_back(lake, monkeypatch):
+    lake.append("trades", at(NOON, 5))
+    refresh = Table.refresh
+
+    def away(_):
+        raise Unavailable("the storage is away")
+
+    after_the_attempt(monkeypatch, lambda _: monkeypatch.setattr(Table, "refresh", away))
+    assert lake.append("trades", at(NOON, 5, first=5)) == 5
+    monkeypatch.setattr(Table, "refresh", refresh)
+    assert ids(lake.table("trades")) == list(range(10))
+    assert lake.verify("trades") == []
+
+
+def test_a_commit_that_lands_late_finds_its_files(lake, monkeypatch):
+    """The request was given up, and the store carries it out all the same, later."""
+    lake.append("trades", at(NOON, 5))
+    attempt, late = Table._attempt, []
+
+    def given_up(table, change, mark):
+        late.append((table, change, mark))
+        raise OSError("timed out")
+
+    monkeypatch.setattr(Table, "_attempt", given_up)
+    with pytest.raises(Unavailable, match="timed out"):
+        lake.append("trades", at(NOON, 5, first=5), transaction=("job", 1))
+    monkeypatch.setattr(Table, "_attempt", attempt)
+    attempt(*late[0])
+    assert lake.append("trades", at(NOON, 5, first=5), transaction=("job", 1)) == 0
+    assert ids(lake.table("trades")) == list(range(10))
+    assert lake.verify("trades") == []
+
+
+def test_the_newest_rows_when_others_commit_between(lake, monkeypatch):
+    """What a committer still holds is only of use if its commit is the newest."""
+    lake.append("trades", at(NOON, 7))
+    with lake.tape("trades", "one", **SMALL) as tape:
+        tape.append(at(NOON + 10**12, 7, first=7))
+        other = Lake(lake.storage.root)
+
+        def meanwhile(table):
+            again = Table(table.storage, "trades")
+            last.remember(again)
+            other.append("trades", at(NOON + 2 * 10**12, 7, first=14))
+            last.remember(again)
+
+        after_the_attempt(monkeypatch, meanwhile)
+        drain(lake, tape)
+    assert newest(lake.last("trades")) == slow_newest(lake)
+
+
+def test_lost_rows_are_counted_once(lake, monkeypatch):
+    with lake.tape("trades", "one", **SMALL, segment_rows=64, segments_max=4) as tape:
+        _native.forget_consumer(tape.path, "lake")
+        for part in range(12):
+            tape.append(trades(64, first=64 * part))
+        tape.seal()
+        tape.sync()
+        committer = Committer(lake)
+
+        def fail(*_):
+            raise Unavailable("the storage is away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Table, "_attempt", fail)
+            for _ in range(2):
+                with pytest.raises(Unavailable):
+                    committer.run_once()
+        committer.run_once()
+    status = committer.status()[0]
+    assert status.rows_lost > 0
+    assert status.rows_lost + status.rows_committed == 12 * 64
