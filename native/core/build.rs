@@ -82,18 +82,30 @@ fn main() {
     let mut out = String::from(
         "use std::sync::{Arc, LazyLock};\n\
          use crate::column_type::{ColumnType, Fixed, Key};\n\
-         use crate::row::{Code, Row, RowSink};\n\
+         use crate::row::{Code, Draft, Row, RowSink, Texts};\n\
          use crate::schema::{Bitset, Column, ParquetEncoding, Schema, Vocabulary};\n",
     );
     let words: Vocabularies = read(&folder.join("vocabularies.toml"));
     let words_used = Words::collect(&words, &mut out);
     let mut datasets = Vec::new();
+    let mut drafts = String::new();
     for path in dataset_files(folder) {
         let dataset: DatasetFile = read(&path);
         dataset.check(&path, &words_used);
         dataset.generate(&mut out);
+        dataset.generate_draft(&mut drafts);
         datasets.push(camel(&dataset.dataset));
     }
+    write!(
+        out,
+        "
+/// Rows whose codes are still texts, as decoders make them. [`Draft::bind`] gives them codes.
+pub mod draft {{
+    use super::{{Draft, Texts}};
+{drafts}}}
+"
+    )
+    .expect("text grows");
     out.push_str("\npub(super) static ALL: &[fn() -> &'static Arc<Schema>] = &[");
     out.extend(datasets.iter().map(|name| format!("{name}::schema, ")));
     out.push_str("];\n");
@@ -238,6 +250,28 @@ impl ColumnFile {
                 Some(vocabulary) => camel(vocabulary),
                 None => format!("Code<{}>", rust_fixed(key.fixed())),
             },
+        }
+    }
+
+    /// Whether the field is a code whose text is not known when this is built.
+    fn is_open(&self) -> bool {
+        self.vocabulary.is_none() && matches!(self.kind(), ColumnType::Dictionary(_))
+    }
+
+    /// Type of the field in the draft of a row, without `Option`.
+    fn draft_type(&self) -> String {
+        if self.is_open() { "&'a str".to_owned() } else { self.rust_type() }
+    }
+
+    /// The expression that makes the row's field of the draft's.
+    fn bind_expression(&self, position: usize) -> String {
+        let field = &self.name;
+        match (self.is_open(), self.nullable) {
+            (false, _) => format!("self.{field}"),
+            (true, false) => format!("codes.code::<{position}, _>(self.{field})?"),
+            (true, true) => format!(
+                "match self.{field} {{ Some(text) => Some(codes.code::<{position}, _>(text)?), None => None }}"
+            ),
         }
     }
 
@@ -408,6 +442,55 @@ impl Row for {name}{anonymous} {{
 }}
 ",
             self.dataset, self.version, self.time, self.sort
+        )
+        .expect("text grows");
+    }
+}
+
+impl DatasetFile {
+    fn generate_draft(&self, out: &mut String) {
+        let name = camel(&self.dataset);
+        if !self.column.iter().any(ColumnFile::is_open) {
+            return;
+        }
+        let row_is_generic = self.column.iter().any(|column| column.rust_type().starts_with('&'));
+        let (generics, lifetime, of_row) =
+            if row_is_generic { ("<'a>", "'a", "<'a>") } else { ("", "'_", "") };
+        let fields: String = (self.column.iter())
+            .map(|column| {
+                let kind = match column.draft_type() {
+                    // Vocabularies are siblings of this module.
+                    word if column.vocabulary.is_some() => format!("super::{word}"),
+                    kind => kind,
+                };
+                let kind = if column.nullable { format!("Option<{kind}>") } else { kind };
+                format!("        /// {}\n        pub {}: {kind},\n", column.about, column.name)
+            })
+            .collect();
+        let bound: String = (self.column.iter().enumerate())
+            .map(|(position, column)| {
+                format!("                {}: {},\n", column.name, column.bind_expression(position))
+            })
+            .collect();
+        let about = &self.about;
+        write!(
+            out,
+            "
+    /// {about}
+    #[derive(Clone, Copy, Debug, Default, PartialEq)]
+    pub struct {name}<'a> {{
+{fields}    }}
+
+    impl{generics} Draft for {name}<{lifetime}> {{
+        type Row = super::{name}{of_row};
+
+        #[inline]
+        fn bind<T: Texts>(&self, codes: &mut T) -> Result<Self::Row, T::Error> {{
+            Ok(Self::Row {{
+{bound}            }})
+        }}
+    }}
+"
         )
         .expect("text grows");
     }

@@ -12,5 +12,5 @@ pub mod schema;
 pub use column_type::{ColumnType, Fixed, Key};
 pub use decimal::Decimal;
 pub use error::ErrorKind;
-pub use row::{Code, Row, RowSink};
+pub use row::{Code, Draft, Row, RowSink, Texts};
 pub use schema::{Column, Fingerprint, Schema};

@@ -85,3 +85,30 @@ pub trait Row {
     /// Whatever the sink refuses.
     fn write<S: RowSink>(&self, sink: &mut S) -> Result<(), S::Error>;
 }
+
+/// Gives texts their codes in one tape.
+pub trait Texts {
+    /// Why a text was not taken.
+    type Error;
+
+    /// The code of a text in column `C`.
+    ///
+    /// # Errors
+    /// The dictionary does not take the text.
+    fn code<const C: usize, K: FixedValue + TryFrom<i64>>(
+        &mut self,
+        text: &str,
+    ) -> Result<Code<K>, Self::Error>;
+}
+
+/// A row whose codes are still texts. Implemented by the types in [`crate::datasets::draft`].
+pub trait Draft {
+    /// The row with codes.
+    type Row: Row;
+
+    /// The row, with each text replaced by its code.
+    ///
+    /// # Errors
+    /// Whatever `codes` refuses.
+    fn bind<T: Texts>(&self, codes: &mut T) -> Result<Self::Row, T::Error>;
+}

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{Array as _, StringArray};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use foldhash::fast::RandomState;
 use rustonite_core::schema::{NAME_BYTES_MAX, Vocabulary};
 use rustonite_core::{ColumnType, Schema};
 
@@ -231,7 +232,9 @@ pub(crate) struct Dictionary {
     /// The table of the moment, for the thread that makes entries durable.
     shared: Arc<Mutex<Arc<Table>>>,
     texts: Vec<Box<str>>,
-    codes: HashMap<Box<str>, i64>,
+    codes: HashMap<Box<str>, i64, RandomState>,
+    /// The code that was asked for last: rows come in runs of one instrument.
+    last: usize,
     texts_end: usize,
 }
 
@@ -272,6 +275,7 @@ impl Dictionary {
             shared,
             texts,
             codes,
+            last: 0,
             texts_end,
         };
         for (code, (word, _)) in
@@ -299,7 +303,11 @@ impl Dictionary {
     /// # Errors
     /// The text is too long, not in the column's vocabulary, or one too many.
     pub(crate) fn intern(&mut self, text: &str) -> Result<i64> {
+        if self.texts.get(self.last).is_some_and(|last| **last == *text) {
+            return Ok(i64::try_from(self.last).unwrap_or(i64::MAX));
+        }
         if let Some(&code) = self.codes.get(text) {
+            self.last = usize::try_from(code).unwrap_or(0);
             return Ok(code);
         }
         if let Some(vocabulary) = self.vocabulary {

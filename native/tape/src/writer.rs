@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustonite_core::{Code, ColumnType, Row, Schema};
+use rustonite_core::row::FixedValue;
+use rustonite_core::{Code, ColumnType, Draft, Row, Schema, Texts};
 use serde::{Deserialize, Serialize};
 
 use crate::background::{Background, Fsync, Plan};
@@ -380,6 +381,15 @@ impl Writer {
         Ok(code)
     }
 
+    #[inline]
+    fn code<K: TryFrom<i64>>(&mut self, column: usize, text: &str) -> Result<Code<K>> {
+        let code = self.intern(column, text)?;
+        K::try_from(code).map(Code).map_err(|_| {
+            let name = self.schema.columns().get(column).map_or("?", |column| &column.name);
+            TapeError::value(name, None, format!("code {code}"), "a narrower code")
+        })
+    }
+
     /// Waits until everything committed so far is on stable storage. On a memory-backed tape there
     /// is nothing to wait for.
     ///
@@ -506,6 +516,20 @@ impl<R: Row> TypedWriter<R> {
         self.writer.commit()
     }
 
+    /// Appends a row whose codes are still texts; see [`TypedWriter::push`].
+    ///
+    /// # Errors
+    /// As [`TypedWriter::push`] and [`Writer::intern`].
+    #[inline]
+    pub fn push_draft<D>(&mut self, draft: &D) -> Result<()>
+    where
+        D: Draft,
+        D::Row: Row<Static = R::Static>,
+    {
+        let row = draft.bind(&mut Codes(&mut self.writer))?;
+        self.writer.push(&row)
+    }
+
     /// The code of a text, for a dictionary field with 32-bit codes.
     ///
     /// # Errors
@@ -526,14 +550,27 @@ impl<R: Row> TypedWriter<R> {
         let Some(position) = self.writer.schema.index_of(column) else {
             return Err(TapeError::value(column, None, "no such column", "a dictionary column"));
         };
-        let code = self.writer.intern(position, text)?;
-        let narrow = || TapeError::value(column, None, format!("code {code}"), "a narrower code");
-        K::try_from(code).map(Code).map_err(|_| narrow())
+        self.writer.code(position, text)
     }
 
     /// The writer without its row type, for everything else.
     pub fn writer(&mut self) -> &mut Writer {
         &mut self.writer
+    }
+}
+
+/// Codes of texts in the tape of a writer.
+struct Codes<'a>(&'a mut Writer);
+
+impl Texts for Codes<'_> {
+    type Error = TapeError;
+
+    #[inline]
+    fn code<const C: usize, K: FixedValue + TryFrom<i64>>(
+        &mut self,
+        text: &str,
+    ) -> Result<Code<K>> {
+        self.0.code(C, text)
     }
 }
 

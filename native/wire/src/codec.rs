@@ -1,0 +1,106 @@
+//! What a codec is, and which there are.
+
+use crate::binance;
+use crate::error::Result;
+use crate::event::Sink;
+
+/// A message as it was received.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// When it reached us. Also says by the rules of which day it is read.
+    pub ts_recv: i64,
+    /// Its bytes, after decompression.
+    pub data: &'a [u8],
+}
+
+/// A channel of a venue for one instrument or for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Topic {
+    /// The venue's name of the channel with its parameters, as in `catalog/venues`.
+    pub channel: String,
+    /// The instrument in the venue's spelling; `None` for channels without one.
+    pub symbol: Option<String>,
+}
+
+/// A call of the venue's REST interface whose answer a codec reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Path and query, from the root of the host.
+    pub path: String,
+    /// Body of a POST; a GET if `None`.
+    pub body: Option<String>,
+    /// Headers besides the usual ones.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// What can be asked of a venue by REST, for market data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// The book of an instrument, as deep as it goes.
+    Book(String),
+    /// The book of an instrument, order by order.
+    Orders(String),
+    /// All instruments.
+    Instruments,
+    /// The newest trades of an instrument.
+    Trades(String),
+    /// Figures that no stream has, of an instrument or of all.
+    Tickers(Option<String>),
+    /// The venue's time.
+    Time,
+}
+
+/// The dialect of a venue on one connection. State is what the protocol has: numbers of channels,
+/// prices of order ids.
+pub trait Codec: Send {
+    /// The venue's name, as in the column `venue`.
+    fn venue(&self) -> &'static str;
+
+    /// Reads a message of the stream.
+    ///
+    /// # Errors
+    /// It is not what the venue sends. The codec goes on with the next message.
+    fn decode(&mut self, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()>;
+
+    /// Reads the body of a REST answer.
+    ///
+    /// # Errors
+    /// It is not what the venue sends.
+    fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()>;
+
+    /// The REST call for something; `None` if the venue has none.
+    fn request(&self, feed: &Feed) -> Option<Request>;
+
+    /// The messages that ask for topics. `id` numbers the request; a codec that needs several
+    /// messages counts on from it.
+    fn subscribe(&self, topics: &[Topic], id: i64) -> Vec<String>;
+
+    /// The messages that end subscriptions.
+    fn unsubscribe(&self, topics: &[Topic], id: i64) -> Vec<String>;
+
+    /// The text that keeps a connection alive, where the venue wants one.
+    fn ping(&self, _id: i64) -> Option<String> {
+        None
+    }
+
+    /// Messages to send once a connection is open, before any subscription.
+    fn greeting(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Forgets what belongs to a connection that has ended.
+    fn reset(&mut self) {}
+}
+
+/// Names of all venues.
+pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm"];
+
+/// A codec for a venue, or `None` for a name that is not in [`VENUES`].
+pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
+    Some(match venue {
+        "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
+        "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
+        "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
+        _ => return None,
+    })
+}

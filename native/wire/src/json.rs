@@ -1,0 +1,446 @@
+//! Reading JSON once, from front to back, without a tree: a decoder asks for what it expects.
+//!
+//! Keys may come in any order, and what nobody asks for is skipped. Numbers are read as exact
+//! decimals whether they are bare or quoted, because venues do both.
+
+use rustonite_core::Decimal;
+
+use crate::error::{Malformed, Result};
+
+/// Deepest nesting that is skipped; no venue comes near.
+const DEPTH_MAX: usize = 128;
+/// Digits that are gathered in one word.
+const DIGITS_MAX: usize = 18;
+
+/// A place in a JSON text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Json<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+/// What a value is, by its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    Text,
+    Number,
+    True,
+    False,
+    Null,
+}
+
+impl<'a> Json<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    /// An error at this place.
+    #[cold]
+    pub(crate) fn expected(&self, expected: &'static str) -> Malformed {
+        Malformed::at(self.bytes, self.position, expected)
+    }
+
+    /// An error at a place that was passed.
+    #[cold]
+    pub(crate) fn expected_at(&self, position: usize, expected: &'static str) -> Malformed {
+        Malformed::at(self.bytes, position, expected)
+    }
+
+    /// A value that a message must have.
+    #[inline]
+    pub(crate) fn need<T>(&self, value: Option<T>, expected: &'static str) -> Result<T> {
+        value.ok_or_else(|| self.expected(expected))
+    }
+
+    /// The next byte that is no white space; 0 at the end.
+    #[inline]
+    fn peek(&mut self) -> u8 {
+        while let Some(&byte) = self.bytes.get(self.position) {
+            if byte > b' ' {
+                return byte;
+            }
+            self.position += 1;
+        }
+        0
+    }
+
+    #[inline]
+    fn take(&mut self, byte: u8, expected: &'static str) -> Result<()> {
+        if self.peek() != byte {
+            return Err(self.expected(expected));
+        }
+        self.position += 1;
+        Ok(())
+    }
+
+    /// Takes a byte if it is the next one.
+    #[inline]
+    fn took(&mut self, byte: u8) -> bool {
+        let found = self.peek() == byte;
+        self.position += usize::from(found);
+        found
+    }
+
+    /// What the next value is.
+    #[inline]
+    pub(crate) fn kind(&mut self) -> Result<Kind> {
+        Ok(match self.peek() {
+            b'{' => Kind::Object,
+            b'[' => Kind::Array,
+            b'"' => Kind::Text,
+            b'-' | b'0'..=b'9' => Kind::Number,
+            b't' => Kind::True,
+            b'f' => Kind::False,
+            b'n' => Kind::Null,
+            _ => return Err(self.expected("a JSON value")),
+        })
+    }
+
+    /// Whether the next value is an object.
+    #[inline]
+    pub(crate) fn is_object(&mut self) -> Result<bool> {
+        Ok(self.kind()? == Kind::Object)
+    }
+
+    /// Begins an object; [`Json::key`] gives its keys.
+    #[inline]
+    pub(crate) fn object(&mut self) -> Result<()> {
+        self.take(b'{', "an object")
+    }
+
+    /// The next key of an object as it is written, or `None` behind its end. The value of a key must
+    /// be read or skipped before the next one.
+    #[inline]
+    pub(crate) fn key(&mut self) -> Result<Option<&'a [u8]>> {
+        if self.took(b'}') {
+            return Ok(None);
+        }
+        self.separator(b'{')?;
+        let key = self.raw_text()?;
+        self.take(b':', "a colon")?;
+        Ok(Some(key))
+    }
+
+    /// Begins an array; [`Json::item`] goes through it.
+    #[inline]
+    pub(crate) fn array(&mut self) -> Result<()> {
+        self.take(b'[', "an array")
+    }
+
+    /// Whether another item of an array follows; false behind its end.
+    #[inline]
+    pub(crate) fn item(&mut self) -> Result<bool> {
+        if self.took(b']') {
+            return Ok(false);
+        }
+        self.separator(b'[')?;
+        if self.peek() == b']' {
+            return Err(self.expected("an item of an array"));
+        }
+        Ok(true)
+    }
+
+    /// A comma, except right behind the bracket that opens.
+    #[inline]
+    fn separator(&mut self, opening: u8) -> Result<()> {
+        let before = self.bytes[..self.position].iter().rev().find(|byte| **byte > b' ');
+        if before == Some(&opening) { Ok(()) } else { self.take(b',', "a comma") }
+    }
+
+    /// Whether the item of an array that was just read is its last.
+    #[inline]
+    pub(crate) fn at_last_item(&mut self) -> bool {
+        self.peek() == b']'
+    }
+
+    /// Nothing but white space may follow.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        if self.peek() == 0 && self.position >= self.bytes.len() {
+            return Ok(());
+        }
+        Err(self.expected("the end of the message"))
+    }
+
+    /// A text without its quotes and as it is written, with escapes if it has any.
+    #[inline]
+    pub(crate) fn raw_text(&mut self) -> Result<&'a [u8]> {
+        self.take(b'"', "a text")?;
+        let start = self.position;
+        let mut at = start;
+        loop {
+            match self.bytes.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => at += 2,
+                Some(_) => at += 1,
+                None => return Err(self.expected_at(start, "a text that ends")),
+            }
+        }
+        self.position = at + 1;
+        Ok(&self.bytes[start..at])
+    }
+
+    /// A text without escapes, such as the name of an instrument.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<&'a str> {
+        self.peek();
+        let start = self.position;
+        let raw = self.raw_text()?;
+        match std::str::from_utf8(raw) {
+            Ok(text) if !raw.contains(&b'\\') => Ok(text),
+            _ => Err(self.expected_at(start, "a plain text")),
+        }
+    }
+
+    /// A text without escapes, or null.
+    pub(crate) fn text_or_null(&mut self) -> Result<Option<&'a str>> {
+        if self.took_null()? { Ok(None) } else { self.text().map(Some) }
+    }
+
+    /// A text for people, with its escapes resolved.
+    pub(crate) fn message(&mut self) -> Result<String> {
+        let raw = String::from_utf8_lossy(self.raw_text()?).into_owned();
+        Ok(if raw.contains('\\') { unescaped(&raw) } else { raw })
+    }
+
+    /// Takes `null` if it is next.
+    #[inline]
+    pub(crate) fn took_null(&mut self) -> Result<bool> {
+        if self.peek() != b'n' {
+            return Ok(false);
+        }
+        self.word(b"null")?;
+        Ok(true)
+    }
+
+    fn word(&mut self, word: &'static [u8]) -> Result<()> {
+        if self.bytes[self.position..].starts_with(word) {
+            self.position += word.len();
+            return Ok(());
+        }
+        Err(self.expected("a JSON value"))
+    }
+
+    /// `true` or `false`.
+    #[inline]
+    pub(crate) fn boolean(&mut self) -> Result<bool> {
+        match self.peek() {
+            b't' => self.word(b"true").map(|()| true),
+            b'f' => self.word(b"false").map(|()| false),
+            _ => Err(self.expected("true or false")),
+        }
+    }
+
+    /// A number, bare or quoted, exactly.
+    #[inline]
+    pub(crate) fn decimal(&mut self) -> Result<Decimal> {
+        let start = if self.peek() == b'"' { self.position + 1 } else { self.position };
+        let digits_start = start + usize::from(self.bytes.get(start) == Some(&b'-'));
+        let (mut at, mut mantissa, mut point) = (digits_start, 0_i64, usize::MAX);
+        while let Some(&byte) = self.bytes.get(at) {
+            if byte.is_ascii_digit() {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
+            } else if byte == b'.' && point == usize::MAX {
+                point = at;
+            } else {
+                break;
+            }
+            at += 1;
+        }
+        let decimals = if point == usize::MAX { 0 } else { at - point - 1 };
+        let digits = at - digits_start - usize::from(point != usize::MAX);
+        let plain = self.ends_number(at, start > self.position);
+        let point_inside = point == usize::MAX || (point > digits_start && decimals > 0);
+        if !plain || digits == 0 || digits > DIGITS_MAX || !point_inside {
+            return self.unusual_decimal();
+        }
+        if digits_start > start {
+            mantissa = -mantissa;
+        }
+        self.position = at + usize::from(start > self.position);
+        // There are at most 18.
+        let exponent = i32::try_from(decimals).map_or(0, |decimals| -decimals);
+        Decimal::new(mantissa.into(), exponent).map_err(|_| self.expected("a number"))
+    }
+
+    /// Whether a number may end in front of a byte.
+    #[inline]
+    fn ends_number(&self, at: usize, quoted: bool) -> bool {
+        match self.bytes.get(at) {
+            Some(b'"') => quoted,
+            Some(byte) => {
+                !quoted && matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t')
+            }
+            None => !quoted,
+        }
+    }
+
+    /// Numbers with exponents or very many digits, and what is no number.
+    #[cold]
+    fn unusual_decimal(&mut self) -> Result<Decimal> {
+        let place = *self;
+        match Decimal::parse(self.number()?) {
+            Ok(value) if value.to_f64().is_finite() => Ok(value),
+            _ => Err(place.expected("a number")),
+        }
+    }
+
+    /// The bytes of a number, bare or quoted.
+    pub(crate) fn number(&mut self) -> Result<&'a [u8]> {
+        if self.peek() == b'"' {
+            return self.raw_text();
+        }
+        let start = self.position;
+        let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+        let rest = &self.bytes[start.min(self.bytes.len())..];
+        let len = rest.iter().take_while(|byte| is_part(byte)).count();
+        if len == 0 {
+            return Err(self.expected("a number"));
+        }
+        self.position += len;
+        Ok(&self.bytes[start..start + len])
+    }
+
+    /// A number, or `None` for null and the empty text.
+    pub(crate) fn decimal_or_null(&mut self) -> Result<Option<Decimal>> {
+        if self.took_null()? || self.took_empty() {
+            return Ok(None);
+        }
+        self.decimal().map(Some)
+    }
+
+    fn took_empty(&mut self) -> bool {
+        self.peek();
+        let empty = self.bytes[self.position.min(self.bytes.len())..].starts_with(b"\"\"");
+        self.position += 2 * usize::from(empty);
+        empty
+    }
+
+    /// A whole number, bare or quoted.
+    #[inline]
+    pub(crate) fn integer(&mut self) -> Result<i64> {
+        let quoted = self.peek() == b'"';
+        let start = self.position + usize::from(quoted);
+        let negative = self.bytes.get(start) == Some(&b'-');
+        let digits_start = start + usize::from(negative);
+        let (mut at, mut value) = (digits_start, 0_u64);
+        while let Some(byte @ b'0'..=b'9') = self.bytes.get(at) {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+            at += 1;
+        }
+        let digits = at - digits_start;
+        // 19 digits never wrap, and what they count fits if it is not negative as a signed number.
+        let signed = i64::try_from(value).ok().filter(|_| (1..=19).contains(&digits));
+        match signed {
+            Some(value) if self.ends_number(at, quoted) => {
+                self.position = at + usize::from(quoted);
+                Ok(if negative { -value } else { value })
+            }
+            _ => Err(self.expected("a whole number of 64 bits")),
+        }
+    }
+
+    /// A whole number, or `None` for null and the empty text.
+    pub(crate) fn integer_or_null(&mut self) -> Result<Option<i64>> {
+        if self.took_null()? || self.took_empty() {
+            return Ok(None);
+        }
+        self.integer().map(Some)
+    }
+
+    /// Passes over a value.
+    #[inline]
+    pub(crate) fn skip(&mut self) -> Result<()> {
+        match self.kind()? {
+            Kind::Text => self.raw_text().map(drop),
+            Kind::Number => self.number().map(drop),
+            Kind::True => self.word(b"true"),
+            Kind::False => self.word(b"false"),
+            Kind::Null => self.word(b"null"),
+            Kind::Object | Kind::Array => self.skip_nested(),
+        }
+    }
+
+    fn skip_nested(&mut self) -> Result<()> {
+        let start = self.position;
+        let mut open = [0; DEPTH_MAX];
+        let mut depth = 0;
+        while let Some(&byte) = self.bytes.get(self.position) {
+            match byte {
+                b'"' => {
+                    self.raw_text()?;
+                    continue;
+                }
+                b'[' | b'{' => {
+                    if depth == DEPTH_MAX {
+                        return Err(self.expected("less nesting"));
+                    }
+                    open[depth] = byte;
+                    depth += 1;
+                }
+                b']' | b'}' => {
+                    depth -= 1;
+                    // `]` and `}` are two behind `[` and `{`.
+                    if open[depth] + 2 != byte {
+                        return Err(self.expected("the bracket that was opened"));
+                    }
+                }
+                _ => {}
+            }
+            self.position += 1;
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+        Err(self.expected_at(start, "a value that ends"))
+    }
+
+    /// The value of a key of the object that comes next; nothing is passed.
+    pub(crate) fn lookup(&self, wanted: &[u8]) -> Result<Option<Self>> {
+        let mut ahead = *self;
+        ahead.object()?;
+        while let Some(key) = ahead.key()? {
+            if key == wanted {
+                return Ok(Some(ahead));
+            }
+            ahead.skip()?;
+        }
+        Ok(None)
+    }
+
+    /// A value for later: this place, and this reader moved behind it.
+    #[inline]
+    pub(crate) fn later(&mut self) -> Result<Self> {
+        self.peek();
+        let here = *self;
+        self.skip()?;
+        Ok(here)
+    }
+}
+
+fn unescaped(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw.chars();
+    while let Some(next) = rest.next() {
+        if next != '\\' {
+            out.push(next);
+            continue;
+        }
+        match rest.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r' | 'b' | 'f') | None => {}
+            Some('u') => {
+                let digits: String = rest.by_ref().take(4).collect();
+                let code = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
+                out.push(code.unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+            Some(other) => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;
