@@ -194,7 +194,7 @@ impl L2Book {
 
 /// Prices in ticks by which lower is better, and back.
 #[inline]
-fn rank(side: BookSide, ticks: i128) -> i128 {
+pub(crate) fn rank(side: BookSide, ticks: i128) -> i128 {
     if side == BookSide::Bid { -ticks } else { ticks }
 }
 
