@@ -103,7 +103,8 @@ pub enum Renewal {
     Continued,
     /// The message is a new book. Write the book as it is now.
     Replaced,
-    /// The book is empty and waits for a picture by REST.
+    /// The book is empty and waits for a picture by REST. An answer to a call from before must not
+    /// be given to the keeper: its number tells nothing about the new book.
     Emptied,
 }
 
@@ -328,6 +329,11 @@ impl<B: Kept> Keeper<B> {
             self.hold(message);
             return Verdict::Buffered;
         }
+        self.join(message)
+    }
+
+    /// A change that is the first after a picture by REST, or older than it.
+    fn join(&mut self, message: Message<'_, B::Item>) -> Verdict {
         match self.rules.join(self.at, message.numbers) {
             Join::Old => self.old(message),
             Join::First => {
@@ -406,13 +412,19 @@ impl<B: Kept> Keeper<B> {
         let mut items = std::mem::take(&mut self.items);
         let mut loss = None;
         while let Some(head) = self.held.pop(&mut items) {
-            let verdict = self.receive(Message {
+            let message = Message {
                 is_picture: false,
                 numbers: head.numbers,
                 checksum: head.checksum,
                 depth: head.depth,
                 items: &items,
-            });
+            };
+            // A message that begins a new book is the first that waits, and the picture is of that
+            // book.
+            let verdict = match self.phase {
+                Phase::Joining => self.join(message),
+                _ => self.receive(message),
+            };
             match verdict {
                 Verdict::Old | Verdict::KeepAlive => left_out += 1,
                 verdict if self.phase == Phase::Waiting => {
