@@ -126,7 +126,7 @@ enum Phase {
 }
 
 /// A message of either sort of book.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Message<'a, T> {
     is_picture: bool,
     numbers: Numbers,
@@ -134,6 +134,15 @@ struct Message<'a, T> {
     depth: Option<usize>,
     items: &'a [T],
 }
+
+// Derived, these would ask the same of `T`.
+impl<T> Clone for Message<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Message<'_, T> {}
 
 /// Keeps the book of one instrument and channel by the rules of its venue.
 #[derive(Clone, Debug)]
@@ -313,8 +322,15 @@ impl<B: Kept> Keeper<B> {
             Step::Gap { from, to, missing } => {
                 self.broken(message, Verdict::Gap { from, to, missing })
             }
+            Step::Unnumbered if self.is_summed(message) => self.apply(message, Verdict::Applied),
             Step::Unnumbered => self.broken(message, Verdict::Unnumbered),
         }
+    }
+
+    /// Whether a checksum proves what numbers do not: OKX had no numbers once.
+    fn is_summed(&self, message: Message<'_, B::Item>) -> bool {
+        let pair = self.rules.checksum.zip(message.checksum);
+        pair.is_some_and(|(rule, sent)| rule.is_meant(sent))
     }
 
     /// A change that is not the next one after another.
@@ -442,7 +458,8 @@ impl<B: Kept> Keeper<B> {
 
     /// Makes the book what a picture says; the loss if it cannot.
     fn replace(&mut self, message: Message<'_, B::Item>) -> Option<Verdict> {
-        if self.rules.is_numbered() && message.numbers.last.is_none() {
+        let is_unnumbered = self.rules.is_numbered() && message.numbers.last.is_none();
+        if is_unnumbered && !self.is_summed(message) {
             return Some(self.broken(message, Verdict::Unnumbered));
         }
         if self.rules.anchor != Anchor::Rest {
