@@ -651,6 +651,14 @@ def test_statistics_cover_all_columns(lake):
     assert file.nulls == dict.fromkeys(names, 0)
 
 
+def test_a_backlog_of_many_segments_is_drained_at_once(lake):
+    with lake.tape("trades", "one", **SMALL, segment_rows=64) as tape:
+        for part in range(40):
+            tape.append(trades(64, first=64 * part))
+        assert drain(lake, tape) == 40 * 64
+    assert ids(lake.table("trades", hot=False)) == list(range(40 * 64))
+
+
 # A handle that reads the log itself
 
 
