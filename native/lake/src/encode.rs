@@ -24,8 +24,10 @@ use crate::error::{InKernel, LakeError, Result};
 use crate::layout::{FileColumn, Layout};
 use crate::task::Task;
 
-/// Rows of a page.
-pub(crate) const PAGE_ROWS: usize = 5_000;
+/// Rows that the encoder looks at together: pages end behind a multiple of them.
+const STEP_ROWS: usize = 1024;
+/// Rows of a page, in all columns alike, so that rows are found by the pages of some of them.
+pub(crate) const PAGE_ROWS: usize = 5 * STEP_ROWS;
 /// Rows that a column is copied and encoded in at a time.
 const PIECE_ROWS: usize = 32 * 1024;
 /// Longest bound in a chunk's statistics and the page index, in bytes.
@@ -55,6 +57,7 @@ pub(crate) fn properties(layout: &Layout, level: i32) -> Result<WriterProperties
         .set_compression(compression)
         .set_dictionary_enabled(false)
         .set_max_row_group_row_count(None)
+        .set_write_batch_size(STEP_ROWS)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_statistics_truncate_length(Some(BOUND_BYTES_MAX))
