@@ -35,8 +35,6 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) enum Order {
     Subscribe(Vec<Planned>),
     Unsubscribe(Vec<Planned>),
-    /// Subscribe again, to get a new picture.
-    Again(Planned),
     Close,
 }
 
@@ -181,6 +179,7 @@ impl Connection {
                     }
                     if self.state.has_data && !self.got_data {
                         self.got_data = true;
+                        self.shared.recording.borrow().note_line(&self.plan.socket.name, None);
                         let _ = tell.send(Told::Ready);
                     }
                     // Frames that keep coming must not starve what else is due.
@@ -192,7 +191,6 @@ impl Connection {
                     match order {
                         Some(Order::Subscribe(topics)) => self.subscribe(topics).await?,
                         Some(Order::Unsubscribe(topics)) => self.unsubscribe(&topics).await?,
-                        Some(Order::Again(planned)) => self.again(planned).await?,
                         Some(Order::Close) | None => return self.close().await,
                     }
                 }

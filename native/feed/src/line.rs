@@ -44,7 +44,9 @@ pub(crate) async fn run(
                 if ended.worked && opened.elapsed() > GOOD_LIFE {
                     backoff.reset();
                 }
-                shared.recording.borrow().note_reconnect();
+                let recording = shared.recording.borrow();
+                recording.note_line(&plan.socket.name, Some(ended.why));
+                drop(recording);
                 if !pause(backoff.next(), &mut plan, &mut orders).await {
                     return;
                 }
@@ -110,7 +112,7 @@ fn note(plan: &mut LinePlan, order: &Order) {
         Order::Unsubscribe(topics) => {
             plan.topics.retain(|known| !topics.iter().any(|topic| same(known, topic)));
         }
-        Order::Again(_) | Order::Close => {}
+        Order::Close => {}
     }
 }
 

@@ -435,8 +435,10 @@ impl Recording {
         });
     }
 
-    pub(crate) fn note_reconnect(&self) {
-        Stats::add(&self.stats.reconnects, 1);
+    /// A line ended and will be opened again, or works again.
+    pub(crate) fn note_line(&self, socket: &str, why: Option<String>) {
+        Stats::add(&self.stats.reconnects, u64::from(why.is_some()));
+        self.stats.problem(&format!("connection {socket}"), why);
     }
 
     /// A connection is over, and what it alone carried is no longer whole.
