@@ -3,6 +3,7 @@
 use crate::binance;
 use crate::error::Result;
 use crate::event::Sink;
+use crate::kraken;
 
 /// A message as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +94,7 @@ pub trait Codec: Send {
 }
 
 /// Names of all venues.
-pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm"];
+pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm", "kraken"];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
@@ -101,6 +102,7 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
+        "kraken" => Box::new(kraken::Kraken::new()),
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@ mod codec;
 mod error;
 mod event;
 mod json;
+pub mod kraken;
 mod number;
 #[cfg(test)]
 mod testing;
