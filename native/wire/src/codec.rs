@@ -4,6 +4,7 @@ use crate::binance;
 use crate::error::Result;
 use crate::event::Sink;
 use crate::kraken;
+use crate::kraken_futures;
 
 /// A message as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +95,8 @@ pub trait Codec: Send {
 }
 
 /// Names of all venues.
-pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm", "kraken"];
+pub const VENUES: &[&str] =
+    &["binance", "binance-coinm", "binance-usdm", "kraken", "kraken-futures"];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
@@ -103,6 +105,7 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
         "kraken" => Box::new(kraken::Kraken::new()),
+        "kraken-futures" => Box::new(kraken_futures::KrakenFutures::new()),
         _ => return None,
     })
 }

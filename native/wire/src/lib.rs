@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod json;
 pub mod kraken;
+pub mod kraken_futures;
 mod number;
 #[cfg(test)]
 mod testing;
