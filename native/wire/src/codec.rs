@@ -1,6 +1,7 @@
 //! What a codec is, and which there are.
 
 use crate::binance;
+use crate::bitfinex;
 use crate::error::Result;
 use crate::event::Sink;
 use crate::kraken;
@@ -96,7 +97,7 @@ pub trait Codec: Send {
 
 /// Names of all venues.
 pub const VENUES: &[&str] =
-    &["binance", "binance-coinm", "binance-usdm", "kraken", "kraken-futures"];
+    &["binance", "binance-coinm", "binance-usdm", "bitfinex", "kraken", "kraken-futures"];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
@@ -104,6 +105,7 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
+        "bitfinex" => Box::new(bitfinex::Bitfinex::new()),
         "kraken" => Box::new(kraken::Kraken::new()),
         "kraken-futures" => Box::new(kraken_futures::KrakenFutures::new()),
         _ => return None,

@@ -7,6 +7,7 @@
 //! stop.
 
 pub mod binance;
+pub mod bitfinex;
 mod codec;
 mod error;
 mod event;
