@@ -4,7 +4,7 @@ mod recordings;
 
 use std::collections::{HashMap, HashSet};
 
-use recordings::{Counts, bytes, cryptofeed};
+use recordings::{Counts, bytes, cryptofeed, responses};
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, draft};
 use rustonite_wire::{BookUpdate, Control, Feed, Frame, OrdersUpdate, Sink, open};
@@ -111,6 +111,24 @@ fn messages_of_each_kind() {
     assert_eq!([counts.trades, counts.tickers, counts.bars], [2, 2, 4]);
     assert_eq!([counts.pictures, counts.changes], [3, 3]);
     assert_eq!([counts.levels, counts.orders], [12, 13]);
+}
+
+#[test]
+fn subscriptions_of_each_kind() {
+    let mut counts = Counts::default();
+    let names =
+        ["DerivStatus", "Klines", "Liquidations", "OrderBook", "OrderBookRaw", "Ticker", "Trades"];
+    for name in names {
+        let file = format!("bitfinex/request_response/Subscriptions__Spot__{name}.txt");
+        let Some(messages) = responses(&file) else { return };
+        let mut codec = open("bitfinex").expect("a venue");
+        for message in messages {
+            let frame = Frame { ts_recv: 0, data: message.as_bytes() };
+            codec.decode(frame, &mut counts).expect(name);
+        }
+    }
+    assert_eq!([counts.tickers, counts.bars, counts.liquidations, counts.trades], [2, 1, 1, 1]);
+    assert_eq!([counts.pictures, counts.levels, counts.orders, counts.unknown], [2, 1, 1, 0]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod recordings;
 use std::collections::{BTreeMap, HashMap};
 
 use flate2::Crc;
-use recordings::{Counts, Recorded, bytes, cryptofeed};
+use recordings::{Counts, Recorded, bytes, cryptofeed, responses};
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, draft};
 use rustonite_wire::{BookUpdate, Control, Feed, Frame, OrdersUpdate, Sink, open};
@@ -153,6 +153,31 @@ fn every_channel_of_v1() {
     assert_eq!(counts.unknown, 1);
 }
 
+/// The crawler's messages are of spot, in the arrays of v1, and of futures.
+#[test]
+fn messages_that_a_crawler_kept() {
+    let Some(all) = bytes("kraken_v1/crawler_messages.jsonl") else { return };
+    let text = String::from_utf8(all).expect("text");
+    let mut counts = [Counts::default(), Counts::default()];
+    let mut codecs = [open("kraken").expect("a venue"), open("kraken-futures").expect("a venue")];
+    for line in text.lines() {
+        let (head, message) = line.split_once(r#","msg":"#).expect("a message");
+        let message = message.strip_suffix('}').expect("the end of a line");
+        let market = usize::from(!head.contains(r#""case":"spot"#));
+        let frame = Frame { ts_recv: 0, data: message.as_bytes() };
+        let (codec, counts) = (&mut codecs[market], &mut counts[market]);
+        let read = if head.contains("l2_snapshot") {
+            codec.decode_answer(&Feed::Book("X".into()), frame, counts)
+        } else {
+            codec.decode(frame, counts)
+        };
+        read.unwrap_or_else(|error| panic!("{error}: {message}"));
+    }
+    let totals =
+        counts.map(|c| [c.trades, c.quotes, c.tickers, c.pictures, c.changes, c.levels, c.unknown]);
+    assert_eq!(totals, [[1, 2, 1, 2, 1, 13, 0], [5, 1, 1, 2, 2, 14, 0]]);
+}
+
 #[test]
 fn every_channel_of_v2() {
     let file = |name: &str| bytes(&format!("kraken/nautilus/{name}.json"));
@@ -175,6 +200,24 @@ fn every_channel_of_v2() {
     let counts = checked.counts;
     assert_eq!([counts.pictures, counts.changes, counts.orders], [1, 3, 8]);
     assert_eq!([counts.trades, counts.quotes, counts.tickers, counts.unknown], [2, 1, 1, 0]);
+}
+
+#[test]
+fn every_channel_of_v2_in_2023() {
+    let mut counts = Counts::default();
+    for name in ["AggBook", "IndividualBook", "Kline", "Ticker", "Trades"] {
+        let file = format!("kraken/request_response/Subscriptions__Spot__{name}.txt");
+        let Some(messages) = responses(&file) else { return };
+        let mut codec = open("kraken").expect("a venue");
+        for message in messages {
+            let message = message.replace("|1|", "1");
+            let frame = Frame { ts_recv: 0, data: message.as_bytes() };
+            codec.decode(frame, &mut counts).expect(name);
+        }
+    }
+    assert_eq!([counts.pictures, counts.levels, counts.orders], [2, 20, 6]);
+    assert_eq!([counts.bars, counts.tickers, counts.quotes, counts.trades], [1, 1, 1, 1]);
+    assert_eq!(counts.unknown, 0);
 }
 
 #[test]

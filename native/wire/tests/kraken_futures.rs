@@ -4,7 +4,7 @@ mod recordings;
 
 use std::collections::HashMap;
 
-use recordings::{Counts, bytes, cryptofeed};
+use recordings::{Counts, bytes, cryptofeed, responses};
 use rustonite_core::datasets::draft;
 use rustonite_wire::{BookUpdate, Control, Feed, Frame, Sink, open};
 
@@ -77,6 +77,20 @@ fn messages_of_each_kind() {
 }
 
 #[test]
+fn a_ticker_of_2026() {
+    let file = "kraken_futures/request_response/Subscriptions__Futures__Ticker.txt";
+    let Some(messages) = responses(file) else { return };
+    let mut codec = open("kraken-futures").expect("a venue");
+    let mut found = Chained::default();
+    for message in messages {
+        let frame = Frame { ts_recv: 0, data: message.as_bytes() };
+        codec.decode(frame, &mut found).expect(file);
+    }
+    let counts = &found.counts;
+    assert_eq!((found.subscribed, counts.tickers, counts.quotes, counts.unknown), (1, 1, 1, 0));
+}
+
+#[test]
 fn answers_of_rest() {
     let answer = |name: &str, feed: &Feed| {
         let data = bytes(&format!("kraken_futures/nautilus/{name}.json"))?;
@@ -91,4 +105,18 @@ fn answers_of_rest() {
     assert_eq!(bare.map(|counts| counts.instruments), Some(1));
     let book = answer("http_futures_orderbook", &Feed::Book("PF_XBTUSD".into()));
     assert_eq!(book.map(|counts| (counts.pictures, counts.levels)), Some((1, 6)));
+    for (name, feed, expected) in [
+        ("GetSymbols", Feed::Instruments, [3, 0, 0]),
+        ("GetOrderBook", Feed::Book("PI_XBTUSD".into()), [0, 1, 0]),
+        ("GetTrades", Feed::Trades("PI_XBTUSD".into()), [0, 0, 1]),
+    ] {
+        let file = format!("kraken_futures/request_response/Futures__ExchangeData__{name}.txt");
+        let Some(data) = bytes(&file) else { return };
+        let start = data.iter().position(|byte| *byte == b'{').expect("an object");
+        let mut codec = open("kraken-futures").expect("a venue");
+        let mut counts = Counts::default();
+        let frame = Frame { ts_recv: 0, data: &data[start..] };
+        codec.decode_answer(&feed, frame, &mut counts).expect(name);
+        assert_eq!([counts.instruments, counts.pictures, counts.trades], expected, "{name}");
+    }
 }

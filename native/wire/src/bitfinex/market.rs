@@ -31,8 +31,8 @@ impl Tail {
     fn read(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<Self> {
         let mut tail = Self { ts_recv, sequence: None, time: None };
         while json.item()? {
-            let number = json.clone().integer()?;
-            if number < TIMES_FROM {
+            let mut ahead = *json;
+            if ahead.integer()? < TIMES_FROM {
                 tail.sequence = Some(json.integer()?);
             } else {
                 tail.time = Some(json.time_ms()?);
@@ -315,7 +315,7 @@ pub(super) fn derivative(
         json.next_item("the time of a state")?;
         name
     };
-    row.ts_event = json.time_ms()?;
+    row.ts_event = time_ms_decimal(json)?;
     let mut place = 0;
     while json.item()? {
         place += 1;
@@ -362,7 +362,7 @@ fn liquidation(json: &mut Json<'_>, tail: Tail, sink: &mut dyn Sink) -> Result<(
     while json.item()? {
         match place {
             1 => id = json.integer_or_null()?,
-            2 => time = Some(time_ms_rounded(json)?),
+            2 => time = Some(time_ms_decimal(json)?),
             4 => symbol = Some(json.text()?),
             5 => amount = Some(json.decimal()?),
             8 => {
@@ -591,7 +591,7 @@ fn magnitude(json: &Json<'_>, amount: Decimal) -> Result<Decimal> {
 }
 
 /// Milliseconds with decimals, which liquidations have been seen with.
-fn time_ms_rounded(json: &mut Json<'_>) -> Result<i64> {
+fn time_ms_decimal(json: &mut Json<'_>) -> Result<i64> {
     let start = *json;
     let time = json.decimal()?;
     let nanoseconds = Decimal::new(time.mantissa(), time.exponent() + 6).ok();

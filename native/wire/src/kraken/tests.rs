@@ -74,7 +74,8 @@ fn orders_one_by_one() {
     ];
     let mut codec = Kraken::new();
     assert_eq!(shown(&mut codec, ORDERS).unwrap(), expected);
-    // What a message left behind is not in the next one.
+    // The memory is kept, and what a message left in it is not in the next one.
+    assert!(codec.orders.is_empty() && codec.orders.capacity() >= 2);
     assert_eq!(shown(&mut codec, ORDERS).unwrap(), expected);
     let timed =
         ORDERS.replace(r#""checksum":9"#, r#""checksum":9,"timestamp":"2024-01-01T00:00:00Z""#);

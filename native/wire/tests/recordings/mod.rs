@@ -68,6 +68,21 @@ pub fn cryptofeed(name: &str) -> Option<Vec<Recorded>> {
     Some(text.lines().filter_map(line).collect())
 }
 
+/// Received messages of a file of requests and responses: each begins on a line with `<` or `=`,
+/// those that were sent with `>`.
+pub fn responses(name: &str) -> Option<Vec<String>> {
+    let text = String::from_utf8(bytes(name)?).expect("a recording of text");
+    let mut parts: Vec<String> = Vec::new();
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        match parts.last_mut() {
+            Some(part) if !line.starts_with(['<', '=', '>']) => part.push_str(line),
+            _ => parts.push(line.to_owned()),
+        }
+    }
+    let received = parts.iter().filter_map(|part| part.strip_prefix(['<', '=']));
+    Some(received.map(|message| message.trim().to_owned()).collect())
+}
+
 /// Counts what a codec finds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Counts {
