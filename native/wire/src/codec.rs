@@ -1,8 +1,11 @@
 //! What a codec is, and which there are.
 
 use crate::binance;
+use crate::bitfinex;
 use crate::error::Result;
 use crate::event::Sink;
+use crate::kraken;
+use crate::kraken_futures;
 
 /// A message as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +96,8 @@ pub trait Codec: Send {
 }
 
 /// Names of all venues.
-pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm"];
+pub const VENUES: &[&str] =
+    &["binance", "binance-coinm", "binance-usdm", "bitfinex", "kraken", "kraken-futures"];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
@@ -101,6 +105,9 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
+        "bitfinex" => Box::new(bitfinex::Bitfinex::new()),
+        "kraken" => Box::new(kraken::Kraken::new()),
+        "kraken-futures" => Box::new(kraken_futures::KrakenFutures::new()),
         _ => return None,
     })
 }

@@ -142,6 +142,12 @@ impl<'a> Json<'a> {
         Ok(true)
     }
 
+    /// Goes to an item that an array must have.
+    #[inline]
+    pub(crate) fn next_item(&mut self, expected: &'static str) -> Result<()> {
+        if self.item()? { Ok(()) } else { Err(self.expected(expected)) }
+    }
+
     /// A comma, except right behind the bracket that opens.
     #[inline]
     fn separator(&mut self, opening: u8) -> Result<()> {

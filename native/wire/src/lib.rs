@@ -7,10 +7,13 @@
 //! stop.
 
 pub mod binance;
+pub mod bitfinex;
 mod codec;
 mod error;
 mod event;
 mod json;
+pub mod kraken;
+pub mod kraken_futures;
 mod number;
 #[cfg(test)]
 mod testing;
