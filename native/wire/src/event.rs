@@ -182,20 +182,20 @@ pub struct Answer<'a> {
 
 /// Floats of a row, and whether one of them is inexact.
 #[derive(Debug, Default)]
-pub(crate) struct Floats {
+pub struct Floats {
     /// Bits for the row's flags.
-    pub(crate) flags: i32,
+    pub flags: i32,
 }
 
 impl Floats {
     /// Begins with flags that hold anyway.
-    pub(crate) fn new(flags: i32) -> Self {
+    pub fn new(flags: i32) -> Self {
         Self { flags }
     }
 
     /// The nearest float.
     #[inline]
-    pub(crate) fn of(&mut self, value: Decimal) -> f64 {
+    pub fn of(&mut self, value: Decimal) -> f64 {
         let (float, inexact) = value.to_f64_flagged();
         if inexact {
             self.flags |= flags::INEXACT;
@@ -205,7 +205,7 @@ impl Floats {
 
     /// The same for a value that may be missing.
     #[inline]
-    pub(crate) fn of_some(&mut self, value: Option<Decimal>) -> Option<f64> {
+    pub fn of_some(&mut self, value: Option<Decimal>) -> Option<f64> {
         value.map(|value| self.of(value))
     }
 }

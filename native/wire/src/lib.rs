@@ -22,5 +22,6 @@ mod time;
 pub use self::{
     codec::{Codec, Feed, Frame, Request, Topic, VENUES, open},
     error::{Malformed, Result},
-    event::{Answer, BookUpdate, Control, Level, Order, OrdersUpdate, Sink},
+    event::{Answer, BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink},
+    json::{Json, Kind},
 };

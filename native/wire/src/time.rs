@@ -1,4 +1,5 @@
 //! Times of venues as nanoseconds since 1970.
+#![allow(clippy::missing_errors_doc, reason = "all fail if the message has something else")]
 
 use crate::error::Result;
 use crate::json::Json;
@@ -8,13 +9,13 @@ const DAY_NS: i64 = 86_400_000_000_000;
 impl Json<'_> {
     /// Milliseconds since 1970, as nanoseconds.
     #[inline]
-    pub(crate) fn time_ms(&mut self) -> Result<i64> {
+    pub fn time_ms(&mut self) -> Result<i64> {
         self.time(1_000_000)
     }
 
     /// Microseconds since 1970, as nanoseconds.
     #[inline]
-    pub(crate) fn time_us(&mut self) -> Result<i64> {
+    pub fn time_us(&mut self) -> Result<i64> {
         self.time(1_000)
     }
 
@@ -28,7 +29,7 @@ impl Json<'_> {
     /// Milliseconds or microseconds since 1970: Binance sends either, and says nowhere which. Before
     /// the year 5138 milliseconds have fewer than 15 digits, after March 1973 microseconds have more.
     #[inline]
-    pub(crate) fn time_ms_or_us(&mut self) -> Result<i64> {
+    pub fn time_ms_or_us(&mut self) -> Result<i64> {
         let start = *self;
         let count = self.integer()?;
         let unit_ns = if count.unsigned_abs() < 100_000_000_000_000 { 1_000_000 } else { 1_000 };
@@ -36,7 +37,7 @@ impl Json<'_> {
     }
 
     /// Seconds since 1970 with or without decimals, as nanoseconds.
-    pub(crate) fn time_s(&mut self) -> Result<i64> {
+    pub fn time_s(&mut self) -> Result<i64> {
         let start = *self;
         let nanoseconds = self.decimal()?.to_scale(9).ok();
         let nanoseconds = nanoseconds.and_then(|count| i64::try_from(count).ok());
@@ -44,7 +45,7 @@ impl Json<'_> {
     }
 
     /// A time such as `2026-01-02T03:04:05.678Z`, with up to nine decimals and any offset.
-    pub(crate) fn time_text(&mut self) -> Result<i64> {
+    pub fn time_text(&mut self) -> Result<i64> {
         let start = *self;
         let text = self.raw_text()?;
         parse_iso(text).ok_or_else(|| start.expected("a time such as 2026-01-02T03:04:05.678Z"))
@@ -52,7 +53,7 @@ impl Json<'_> {
 }
 
 /// A time of ISO 8601 or RFC 3339 in nanoseconds. Without an offset it is UTC.
-pub(crate) fn parse_iso(text: &[u8]) -> Option<i64> {
+pub fn parse_iso(text: &[u8]) -> Option<i64> {
     let (date, rest) = text.split_at_checked(10)?;
     let (separator, rest) = rest.split_first()?;
     let (clock, mut rest) = rest.split_at_checked(8)?;
@@ -102,7 +103,7 @@ fn digits(text: &[u8]) -> Option<i64> {
 }
 
 /// Days from 1970 to a date of the Gregorian calendar (Howard Hinnant's `days_from_civil`).
-pub(crate) fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
+pub fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
