@@ -1,5 +1,6 @@
 //! What a codec is, and which there are.
 
+use crate::alpaca;
 use crate::binance;
 use crate::error::Result;
 use crate::event::Sink;
@@ -93,11 +94,14 @@ pub trait Codec: Send {
 }
 
 /// Names of all venues.
-pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm"];
+pub const VENUES: &[&str] =
+    &["alpaca-crypto", "alpaca-stocks", "binance", "binance-coinm", "binance-usdm"];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
     Some(match venue {
+        "alpaca-crypto" => Box::new(alpaca::Alpaca::new(alpaca::Market::Crypto)),
+        "alpaca-stocks" => Box::new(alpaca::Alpaca::new(alpaca::Market::Stocks)),
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),

@@ -6,6 +6,7 @@
 //! before they are exact, and a message that cannot be read yields an error with its place, not a
 //! stop.
 
+pub mod alpaca;
 pub mod binance;
 mod codec;
 mod error;
