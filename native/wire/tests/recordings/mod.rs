@@ -1,5 +1,6 @@
 //! Reads the shared recordings, which are not part of the project.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::io::Read;
 use std::path::PathBuf;
