@@ -4,6 +4,8 @@ use crate::alpaca;
 use crate::binance;
 use crate::error::Result;
 use crate::event::Sink;
+use crate::qq;
+use crate::sina;
 
 /// A message as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +97,7 @@ pub trait Codec: Send {
 
 /// Names of all venues.
 pub const VENUES: &[&str] =
-    &["alpaca-crypto", "alpaca-stocks", "binance", "binance-coinm", "binance-usdm"];
+    &["alpaca-crypto", "alpaca-stocks", "binance", "binance-coinm", "binance-usdm", "qq", "sina"];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
@@ -105,6 +107,8 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
+        "qq" => Box::new(qq::Qq::default()),
+        "sina" => Box::new(sina::Sina::default()),
         _ => return None,
     })
 }

@@ -13,6 +13,9 @@ mod error;
 mod event;
 mod json;
 mod number;
+mod polled;
+pub mod qq;
+pub mod sina;
 #[cfg(test)]
 mod testing;
 mod time;

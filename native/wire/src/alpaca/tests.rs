@@ -113,7 +113,10 @@ fn a_list_of_subscriptions_also_says_what_ended() {
     ];
     assert_eq!(shown(&mut codec, LISTED).unwrap(), both);
     let fewer = r#"[{"T":"subscription","trades":[],"quotes":["*"]}]"#;
-    let rows = [r#"Unsubscribed(Answer channel: Some("trades"), symbol: Some("A"), text: None })"#, both[0]];
+    let rows = [
+        r#"Unsubscribed(Answer channel: Some("trades"), symbol: Some("A"), text: None })"#,
+        both[0],
+    ];
     assert_eq!(shown(&mut codec, fewer).unwrap(), rows);
     codec.reset();
     assert_eq!(shown(&mut codec, fewer).unwrap(), [both[0]]);
