@@ -44,4 +44,5 @@ fn a_night_session_is_dated_by_when_it_was_received() {
     assert_eq!(by_day.shanghai_night(received), (utc("2026-08-31T01:30:00Z"), false));
     let long_ago = utc("2025-08-28T16:10:01Z");
     assert_eq!(by_day.shanghai_night(long_ago), (utc("2026-08-31T01:30:00Z"), false));
+    assert!(!by_day.shanghai_night(i64::MIN).1 && !by_day.shanghai_night(i64::MAX).1);
 }
