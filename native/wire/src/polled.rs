@@ -27,6 +27,8 @@ const HOUR_S: i64 = 3_600;
 const SHANGHAI_S: i64 = 8 * HOUR_S;
 /// A quote may be so much ahead of our clock before we doubt its date.
 const AHEAD_NS: i64 = 600 * SECOND_NS;
+/// A server may be so much behind another. More shows that the later time was wrong.
+const BEHIND_NS: i64 = HOUR_S * SECOND_NS;
 /// Most days from a night session to its trading day. More only shows that a clock is wrong.
 const HOLIDAYS: i64 = 20;
 
@@ -110,7 +112,8 @@ struct Seen {
 /// By what a change of a quote is noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// The venue's time. Servers of a venue differ in how far they are, so an older one is no news.
+    /// The venue's time. Servers of a venue differ in how far they are, so one that is a little
+    /// older is no news.
     Time(i64),
     /// The text, where it has no time.
     Text(u64),
@@ -147,7 +150,9 @@ impl State {
     /// Whether a quote says something new.
     pub(crate) fn is_new(&self, symbol: &str, mark: Mark) -> bool {
         match (self.seen.get(symbol).and_then(|seen| seen.mark), mark) {
-            (Some(Mark::Time(last)), Mark::Time(now)) => now > last,
+            (Some(Mark::Time(last)), Mark::Time(now)) => {
+                now > last || now < last.saturating_sub(BEHIND_NS)
+            }
             (last, now) => last != Some(now),
         }
     }

@@ -61,7 +61,9 @@ pub(super) fn line(
     sink: &mut dyn Sink,
 ) -> Result<()> {
     if line.symbol == NONE_KNOWN {
-        none_known(sink);
+        if state.is_new_fact(line.symbol, &()) {
+            none_known(sink);
+        }
         return Ok(());
     }
     let Some(place) = Place::of(line.symbol) else {

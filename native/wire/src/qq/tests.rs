@@ -80,6 +80,16 @@ fn only_a_later_time_is_news() {
 }
 
 #[test]
+fn a_wrong_time_silences_nobody_for_good() {
+    let mut codec = Qq::default();
+    let mut count = |time: &str| poll(&mut codec, share("sh600000", time).as_bytes()).len();
+    assert_eq!(count("20991231000000"), 3);
+    assert_eq!(count(TIME), 2);
+    assert_eq!(count("20260821151443"), 0, "59:59 older");
+    assert_eq!(count(TIME), 0);
+}
+
+#[test]
 fn a_name_may_hold_the_separator_as_half_of_a_letter() {
     let text = share("sh600000", TIME);
     let at = text.find("NAME").unwrap();
@@ -166,7 +176,9 @@ fn unknown_instruments_are_refused_once() {
     assert!(answered(&mut codec, &feed, &body).unwrap().is_empty());
     let none = "v_pv_none_match=\"1\";\n";
     let row = r#"Refused(Answer text: Some("pv_none_match") })"#;
-    assert_eq!(shown(&mut Qq::default(), none).unwrap(), [row]);
+    let mut codec = Qq::default();
+    assert_eq!(shown(&mut codec, none).unwrap(), [row]);
+    assert!(shown(&mut codec, none).unwrap().is_empty());
 }
 
 #[test]
