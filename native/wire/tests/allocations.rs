@@ -2,7 +2,7 @@
 
 mod messages;
 
-use messages::{Message, messages_of};
+use messages::{Message, Venue, messages_of};
 use rustonite_core::datasets::draft;
 use rustonite_wire::{BookUpdate, Frame, OrdersUpdate, Sink, VENUES};
 
@@ -36,8 +36,9 @@ impl Sink for Rows {
     }
 }
 
-fn check(venue: &str, message: Message) {
-    let mut codec = messages_of(venue).codec();
+fn check(venue: &Venue, message: Message) {
+    let mut codec = venue.codec();
+    let venue = venue.name;
     let mut rows = Rows::default();
     let texts: Vec<String> = (0..WARM_UP + MEASURED).map(|number| message.text(number)).collect();
     let mut read = |texts: &[String]| {
@@ -53,12 +54,12 @@ fn check(venue: &str, message: Message) {
     assert!(rows.0 >= texts.len(), "{venue}: no row from {}", texts[0]);
 }
 
+/// Venues without an entry fail in `fuzz.rs`.
 #[test]
 fn hot_messages_of_all_venues() {
-    for venue in VENUES {
-        let messages = messages_of(venue).messages;
-        let hot = messages.iter().filter(|message| matches!(message, Message::Hot(_)));
-        assert!(hot.clone().count() > 0, "{venue} has no hot message");
+    for venue in VENUES.iter().filter_map(|name| messages_of(name)) {
+        let hot = venue.messages.iter().filter(|message| matches!(message, Message::Hot(_)));
+        assert!(hot.clone().count() > 0, "{} has no hot message", venue.name);
         hot.for_each(|message| check(venue, *message));
     }
 }
