@@ -1,11 +1,14 @@
 //! What a codec is, and which there are.
 
+use crate::alpaca;
 use crate::binance;
 use crate::bitfinex;
 use crate::error::Result;
 use crate::event::Sink;
 use crate::kraken;
 use crate::kraken_futures;
+use crate::qq;
+use crate::sina;
 
 /// A message as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -96,18 +99,32 @@ pub trait Codec: Send {
 }
 
 /// Names of all venues.
-pub const VENUES: &[&str] =
-    &["binance", "binance-coinm", "binance-usdm", "bitfinex", "kraken", "kraken-futures"];
+pub const VENUES: &[&str] = &[
+    "alpaca-crypto",
+    "alpaca-stocks",
+    "binance",
+    "binance-coinm",
+    "binance-usdm",
+    "bitfinex",
+    "kraken",
+    "kraken-futures",
+    "qq",
+    "sina",
+];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
     Some(match venue {
+        "alpaca-crypto" => Box::new(alpaca::Alpaca::new(alpaca::Market::Crypto)),
+        "alpaca-stocks" => Box::new(alpaca::Alpaca::new(alpaca::Market::Stocks)),
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
         "bitfinex" => Box::new(bitfinex::Bitfinex::new()),
         "kraken" => Box::new(kraken::Kraken::new()),
         "kraken-futures" => Box::new(kraken_futures::KrakenFutures::new()),
+        "qq" => Box::new(qq::Qq::default()),
+        "sina" => Box::new(sina::Sina::default()),
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@
 //! before they are exact, and a message that cannot be read yields an error with its place, not a
 //! stop.
 
+pub mod alpaca;
 pub mod binance;
 pub mod bitfinex;
 mod codec;
@@ -15,6 +16,9 @@ mod json;
 pub mod kraken;
 pub mod kraken_futures;
 mod number;
+mod polled;
+pub mod qq;
+pub mod sina;
 #[cfg(test)]
 mod testing;
 mod time;

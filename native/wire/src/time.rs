@@ -53,7 +53,7 @@ impl Json<'_> {
 }
 
 /// A time of ISO 8601 or RFC 3339 in nanoseconds. Without an offset it is UTC.
-pub fn parse_iso(text: &[u8]) -> Option<i64> {
+pub(crate) fn parse_iso(text: &[u8]) -> Option<i64> {
     let (date, rest) = text.split_at_checked(10)?;
     let (separator, rest) = rest.split_first()?;
     let (clock, mut rest) = rest.split_at_checked(8)?;
@@ -103,7 +103,7 @@ fn digits(text: &[u8]) -> Option<i64> {
 }
 
 /// Days from 1970 to a date of the Gregorian calendar (Howard Hinnant's `days_from_civil`).
-pub fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
+pub(crate) fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
