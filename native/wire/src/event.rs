@@ -4,6 +4,8 @@
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, OrderAction, draft, flags};
 
+use crate::codec::Request;
+
 /// Takes what a codec finds in a message, in order. Rows of a message that turns out to be malformed
 /// further on were handed out already: whoever keeps them takes them back on the error.
 pub trait Sink {
@@ -148,6 +150,8 @@ pub enum Control<'a> {
         /// Why.
         detail: &'a str,
     },
+    /// A REST answer is one part: this call, for the same feed, has the next.
+    More(&'a Request),
     /// The venue will close the connection or its service.
     Shutdown(&'a str),
     /// The venue as a whole changed state.

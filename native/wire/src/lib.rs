@@ -9,13 +9,16 @@
 pub mod alpaca;
 pub mod binance;
 pub mod bitfinex;
+pub mod bybit;
 mod codec;
 mod error;
 mod event;
+pub mod hyperliquid;
 mod json;
 pub mod kraken;
 pub mod kraken_futures;
 mod number;
+pub mod okx;
 mod polled;
 pub mod qq;
 pub mod sina;

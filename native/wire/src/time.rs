@@ -13,6 +13,16 @@ impl Json<'_> {
         self.time(1_000_000)
     }
 
+    /// Milliseconds since 1970, as nanoseconds; `None` for null, the empty text and zero.
+    pub(crate) fn time_ms_if_any(&mut self) -> Result<Option<i64>> {
+        let start = *self;
+        let Some(count) = self.integer_or_null()?.filter(|count| *count != 0) else {
+            return Ok(None);
+        };
+        let time = count.checked_mul(1_000_000);
+        time.map(Some).ok_or_else(|| start.expected("a time before 2262"))
+    }
+
     /// Microseconds since 1970, as nanoseconds.
     #[inline]
     pub fn time_us(&mut self) -> Result<i64> {
