@@ -383,6 +383,9 @@ enum Fate {
     After,
 }
 
+/// Sizes by side and price.
+type Sizes = BTreeMap<(i8, i128), i128>;
+
 /// Not 1, which is a new beginning for Bybit.
 const START: i64 = 10;
 
@@ -390,7 +393,7 @@ const START: i64 = 10;
 struct Venue {
     rules: Rules,
     /// Number and state after each change; the first is an empty book.
-    states: Vec<(i64, BTreeMap<(i8, i128), i128>)>,
+    states: Vec<(i64, Sizes)>,
     changes: Vec<Level>,
     /// Up to which change each message goes.
     ends: Vec<usize>,
@@ -447,12 +450,12 @@ impl Venue {
         self.changes.push(level(side, price, size));
     }
 
-    fn levels(state: &BTreeMap<(i8, i128), i128>) -> Vec<Level> {
+    fn levels(state: &Sizes) -> Vec<Level> {
         let side = |side| if side == BookSide::Bid as i8 { BookSide::Bid } else { BookSide::Ask };
         state.iter().map(|((s, price), size)| level(side(*s), *price, *size)).collect()
     }
 
-    fn checksum(&self, state: &BTreeMap<(i8, i128), i128>) -> Option<i64> {
+    fn checksum(&self, state: &Sizes) -> Option<i64> {
         let mut book = L2Book::new();
         book.apply(&Self::levels(state)).expect("prices");
         self.rules.checksum.map(|rule| rule.of_levels(&book, &mut String::new()))
@@ -493,7 +496,7 @@ impl Venue {
         Self::same(keeper, &truth.1)
     }
 
-    fn same(keeper: &Keeper, truth: &BTreeMap<(i8, i128), i128>) -> Result<(), TestCaseError> {
+    fn same(keeper: &Keeper, truth: &Sizes) -> Result<(), TestCaseError> {
         let book = keeper.book().iter();
         let found: BTreeMap<_, _> = book
             .map(|level| ((level.side as i8, level.price.mantissa()), level.size.mantissa()))
