@@ -214,6 +214,20 @@ fn what_waits_is_bounded() {
 }
 
 #[test]
+fn what_waited_before_a_loss_is_given_up() {
+    let mut keeper: Keeper = Keeper::new(of("binance", "depth"));
+    keeper.update(&ranged(1, 1, &[bid(1, 1)]));
+    keeper.lose();
+    assert_eq!(keeper.buffered(), 0);
+    keeper.update(&ranged(5, 5, &[bid(2, 1)]));
+    let anchored = Verdict::Anchored { buffered: 1, left_out: 0 };
+    assert_eq!(keeper.update(&picture(4, &[])), anchored);
+    assert_eq!(sizes(keeper.book()), [(2, 1)]);
+    keeper.lose();
+    assert_eq!((keeper.state(), sizes(keeper.book())), (State::Waiting, vec![(2, 1)]));
+}
+
+#[test]
 fn a_venue_that_counts_anew_in_silence_is_noticed() {
     let mut keeper: Keeper = Keeper::new(of("kraken-futures", "book"));
     keeper.update(&picture(1_000_000, &[]));
