@@ -24,8 +24,10 @@ const ROUNDS: usize = 10;
 fn main() -> Result<()> {
     let timer = timer_ns()?;
     println!("cost of reading the clock, in each single timing\tp50 {timer} ns");
-    generated(1, "tick by tick")?;
-    generated(25, "one level in 25 ticks")?;
+    generated(1, 0, "a level on each tick")?;
+    generated(25, 0, "a level on each 25th cent, which is the tick then")?;
+    // One finer price, and the book has to count in cents.
+    generated(25, 1, "a level on each 25th tick, most of them in the list")?;
     orders()?;
     if let Some(folder) = std::env::args().nth(1) {
         recorded(Path::new(&folder))?;
@@ -89,9 +91,10 @@ fn at(side: BookSide, middle: i64, distance: i64) -> i64 {
     if side == BookSide::Bid { middle - distance } else { middle + distance }
 }
 
-fn generated(step: i64, name: &str) -> Result<()> {
+fn generated(step: i64, odd: i64, name: &str) -> Result<()> {
     let levels = changes(step)?;
     let mut book = L2Book::new();
+    book.set(&level(BookSide::Bid, 1_000_000 * step + odd, 1)?)?;
     book.apply(&levels)?;
     // The same prices again do not begin where they ended: one unmeasured jump back.
     let (mut mean, mut single) = (f64::INFINITY, Histogram::<u64>::new(3)?);

@@ -311,13 +311,12 @@ impl<B: Kept> Keeper<B> {
         }
         let step = self.rules.step(self.at, message.numbers);
         match step {
-            Step::Next => self.apply(message, Verdict::Applied),
-            Step::Lower => self.apply(message, Verdict::Restarted(Renewal::Continued)),
             Step::Alive if message.items.is_empty() => {
                 self.olds = 0;
                 Verdict::KeepAlive
             }
-            Step::Alive => self.apply(message, Verdict::Applied),
+            Step::Next | Step::Alive => self.apply(message, Verdict::Applied),
+            Step::Lower => self.apply(message, Verdict::Restarted(Renewal::Continued)),
             Step::Old => self.old(message),
             Step::Gap { from, to, missing } => {
                 self.broken(message, Verdict::Gap { from, to, missing })

@@ -141,7 +141,7 @@ impl Rules {
 
     /// Whether a span without a break can be called clean, and not merely unverifiable. A checksum
     /// that the venue never sends proves nothing: see `Keeper::verified`.
-    pub fn is_verifiable(&self) -> bool {
+    pub fn is_verifiable(self) -> bool {
         self.scheme != Scheme::None || self.anchor == Anchor::Message || self.counted_by_connection
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! One line per recording. A file may have several instruments: each has a keeper of its own.
 
+#![allow(clippy::print_stderr, reason = "what is skipped must be seen")]
+
 #[path = "../../wire/tests/recordings/mod.rs"]
 mod recordings;
 

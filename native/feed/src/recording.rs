@@ -11,7 +11,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use rustonite_core::datasets::{FeedEvent, FrameKind, draft};
 use rustonite_tape::TapeError;
-use rustonite_wire::{Codec, Feed, Frame, Topic};
+use rustonite_wire::{Codec, Feed, Frame, Request, Topic};
 use tokio::time::Instant;
 
 use crate::clock::{now_ns, seconds_ns};
@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::events::Fact;
 use crate::instrument::{DATASETS, Instrument};
 use crate::plan::Planned;
+use crate::rest::Answer;
 use crate::stats::Stats;
 use crate::tapes::Tapes;
 use crate::writing::Writing;
@@ -100,6 +101,8 @@ pub(crate) struct Recording {
     pub(crate) instruments: Vec<Instrument>,
     /// Pictures that are to be asked for by REST.
     pub(crate) wanted: VecDeque<Feed>,
+    /// Calls that have the next part of the answer that was read last.
+    pub(crate) more: Vec<Request>,
     by_symbol: HashMap<Box<str>, usize, RandomState>,
     /// The instrument of the last row: the next one is mostly of the same.
     latest: usize,
@@ -128,6 +131,7 @@ impl Recording {
             stats,
             instruments: Vec::new(),
             wanted: VecDeque::new(),
+            more: Vec::new(),
             by_symbol: HashMap::default(),
             latest: 0,
             frames: config.frames,
@@ -412,6 +416,24 @@ impl Recording {
             ..Fact::of(FeedEvent::Refused)
         };
         self.fact(&fact);
+    }
+
+    /// A venue answered a call with an error.
+    pub(crate) fn call_refused(&mut self, connection: i64, request: &Request, answer: &Answer) {
+        let shut_out = matches!(answer.status, 418 | 403);
+        let kind = match answer.pause {
+            Some(_) if shut_out => FeedEvent::Banned,
+            Some(_) => FeedEvent::RateLimited,
+            None => FeedEvent::VenueError,
+        };
+        let text = String::from_utf8_lossy(&answer.body);
+        self.fact(&Fact {
+            connection: Some(connection),
+            channel: request.path.split('?').next(),
+            value: Some(answer.status.into()),
+            detail: Some(cut(&text)),
+            ..Fact::of(kind)
+        });
     }
 
     pub(crate) fn silent(&mut self, state: &Socketed, topic: &Topic, time: Duration) {

@@ -214,6 +214,20 @@ fn what_waits_is_bounded() {
 }
 
 #[test]
+fn what_waited_before_a_loss_is_given_up() {
+    let mut keeper: Keeper = Keeper::new(of("binance", "depth"));
+    keeper.update(&ranged(1, 1, &[bid(1, 1)]));
+    keeper.lose();
+    assert_eq!(keeper.buffered(), 0);
+    keeper.update(&ranged(5, 5, &[bid(2, 1)]));
+    let anchored = Verdict::Anchored { buffered: 1, left_out: 0 };
+    assert_eq!(keeper.update(&picture(4, &[])), anchored);
+    assert_eq!(sizes(keeper.book()), [(2, 1)]);
+    keeper.lose();
+    assert_eq!((keeper.state(), sizes(keeper.book())), (State::Waiting, vec![(2, 1)]));
+}
+
+#[test]
 fn a_venue_that_counts_anew_in_silence_is_noticed() {
     let mut keeper: Keeper = Keeper::new(of("kraken-futures", "book"));
     keeper.update(&picture(1_000_000, &[]));
@@ -383,6 +397,9 @@ enum Fate {
     After,
 }
 
+/// Sizes by side and price.
+type Sizes = BTreeMap<(i8, i128), i128>;
+
 /// Not 1, which is a new beginning for Bybit.
 const START: i64 = 10;
 
@@ -390,7 +407,7 @@ const START: i64 = 10;
 struct Venue {
     rules: Rules,
     /// Number and state after each change; the first is an empty book.
-    states: Vec<(i64, BTreeMap<(i8, i128), i128>)>,
+    states: Vec<(i64, Sizes)>,
     changes: Vec<Level>,
     /// Up to which change each message goes.
     ends: Vec<usize>,
@@ -447,12 +464,12 @@ impl Venue {
         self.changes.push(level(side, price, size));
     }
 
-    fn levels(state: &BTreeMap<(i8, i128), i128>) -> Vec<Level> {
+    fn levels(state: &Sizes) -> Vec<Level> {
         let side = |side| if side == BookSide::Bid as i8 { BookSide::Bid } else { BookSide::Ask };
         state.iter().map(|((s, price), size)| level(side(*s), *price, *size)).collect()
     }
 
-    fn checksum(&self, state: &BTreeMap<(i8, i128), i128>) -> Option<i64> {
+    fn checksum(&self, state: &Sizes) -> Option<i64> {
         let mut book = L2Book::new();
         book.apply(&Self::levels(state)).expect("prices");
         self.rules.checksum.map(|rule| rule.of_levels(&book, &mut String::new()))
@@ -493,7 +510,7 @@ impl Venue {
         Self::same(keeper, &truth.1)
     }
 
-    fn same(keeper: &Keeper, truth: &BTreeMap<(i8, i128), i128>) -> Result<(), TestCaseError> {
+    fn same(keeper: &Keeper, truth: &Sizes) -> Result<(), TestCaseError> {
         let book = keeper.book().iter();
         let found: BTreeMap<_, _> = book
             .map(|level| ((level.side as i8, level.price.mantissa()), level.size.mantissa()))
