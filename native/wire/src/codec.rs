@@ -1,6 +1,7 @@
 //! What a codec is, and which there are.
 
 use crate::binance;
+use crate::coinbase;
 use crate::error::Result;
 use crate::event::Sink;
 
@@ -93,7 +94,7 @@ pub trait Codec: Send {
 }
 
 /// Names of all venues.
-pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm"];
+pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm", "coinbase"];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
@@ -101,6 +102,7 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
+        "coinbase" => Box::new(coinbase::Coinbase::default()),
         _ => return None,
     })
 }

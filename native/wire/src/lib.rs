@@ -8,6 +8,7 @@
 
 pub mod binance;
 mod codec;
+pub mod coinbase;
 mod error;
 mod event;
 mod json;
