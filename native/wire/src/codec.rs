@@ -2,6 +2,7 @@
 
 use crate::binance;
 use crate::coinbase;
+use crate::coinbase_advanced;
 use crate::error::Result;
 use crate::event::Sink;
 
@@ -94,7 +95,8 @@ pub trait Codec: Send {
 }
 
 /// Names of all venues.
-pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm", "coinbase"];
+pub const VENUES: &[&str] =
+    &["binance", "binance-coinm", "binance-usdm", "coinbase", "coinbase-advanced"];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
@@ -103,6 +105,7 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
         "coinbase" => Box::new(coinbase::Coinbase::default()),
+        "coinbase-advanced" => Box::new(coinbase_advanced::CoinbaseAdvanced::default()),
         _ => return None,
     })
 }

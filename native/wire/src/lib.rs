@@ -9,6 +9,7 @@
 pub mod binance;
 mod codec;
 pub mod coinbase;
+pub mod coinbase_advanced;
 mod error;
 mod event;
 mod json;

@@ -13,6 +13,7 @@ use crate::event::{Control, Level, Sink};
 use crate::json::{Json, Kind};
 
 use self::session::Subscriptions;
+pub(crate) use self::{market::against, rest::Modes};
 
 /// The codec of one connection.
 #[derive(Debug, Default)]

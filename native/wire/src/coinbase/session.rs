@@ -61,6 +61,11 @@ impl Subscriptions {
         self.next.clear();
     }
 
+    /// Begins the list of an answer. An earlier one may have been damaged in the middle.
+    pub(crate) fn begin(&mut self) {
+        self.next.clear();
+    }
+
     /// Adds one of the subscriptions that an answer lists.
     pub(crate) fn add(&mut self, channel: &str, symbol: Option<&str>) {
         self.next.push((channel.to_owned(), symbol.map(str::to_owned)));
@@ -91,8 +96,7 @@ fn answer((channel, symbol): &(String, Option<String>)) -> Answer<'_> {
 
 impl Coinbase {
     pub(super) fn subscribed(&mut self, json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
-        // An earlier message may have been damaged in the middle.
-        self.subscriptions.next.clear();
+        self.subscriptions.begin();
         json.object()?;
         while let Some(key) = json.key()? {
             match key {
