@@ -3,6 +3,7 @@
 use crate::binance;
 use crate::coinbase;
 use crate::coinbase_advanced;
+use crate::deribit;
 use crate::error::Result;
 use crate::event::Sink;
 
@@ -96,7 +97,7 @@ pub trait Codec: Send {
 
 /// Names of all venues.
 pub const VENUES: &[&str] =
-    &["binance", "binance-coinm", "binance-usdm", "coinbase", "coinbase-advanced"];
+    &["binance", "binance-coinm", "binance-usdm", "coinbase", "coinbase-advanced", "deribit"];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
@@ -106,6 +107,7 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
         "coinbase" => Box::new(coinbase::Coinbase::default()),
         "coinbase-advanced" => Box::new(coinbase_advanced::CoinbaseAdvanced::default()),
+        "deribit" => Box::new(deribit::Deribit::default()),
         _ => return None,
     })
 }

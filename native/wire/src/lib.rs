@@ -10,6 +10,7 @@ pub mod binance;
 mod codec;
 pub mod coinbase;
 pub mod coinbase_advanced;
+pub mod deribit;
 mod error;
 mod event;
 mod json;
