@@ -1,6 +1,7 @@
 //! What a codec is, and which there are.
 
 use crate::binance;
+use crate::bitmex;
 use crate::coinbase;
 use crate::coinbase_advanced;
 use crate::deribit;
@@ -96,8 +97,15 @@ pub trait Codec: Send {
 }
 
 /// Names of all venues.
-pub const VENUES: &[&str] =
-    &["binance", "binance-coinm", "binance-usdm", "coinbase", "coinbase-advanced", "deribit"];
+pub const VENUES: &[&str] = &[
+    "binance",
+    "binance-coinm",
+    "binance-usdm",
+    "bitmex",
+    "coinbase",
+    "coinbase-advanced",
+    "deribit",
+];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
@@ -105,6 +113,7 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
+        "bitmex" => Box::new(bitmex::BitMex::default()),
         "coinbase" => Box::new(coinbase::Coinbase::default()),
         "coinbase-advanced" => Box::new(coinbase_advanced::CoinbaseAdvanced::default()),
         "deribit" => Box::new(deribit::Deribit::default()),

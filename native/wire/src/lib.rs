@@ -7,6 +7,7 @@
 //! stop.
 
 pub mod binance;
+pub mod bitmex;
 mod codec;
 pub mod coinbase;
 pub mod coinbase_advanced;

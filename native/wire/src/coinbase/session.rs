@@ -13,7 +13,7 @@ const ORDER_CHANNELS: [&str; 2] = ["full", "level3"];
 /// newest trade, by which a missed one is noticed.
 pub(super) fn requests(kind: &str, topics: &[Topic]) -> Vec<String> {
     let mut channels = by_channel(topics);
-    if let Some(matches) = channels.get("matches").cloned() {
+    if let Some(matches) = channels.get("matches").filter(|list| !list.is_empty()).cloned() {
         let beats = channels.entry("heartbeat").or_default();
         beats.extend(matches);
         beats.sort_unstable();
