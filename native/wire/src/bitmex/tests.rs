@@ -84,6 +84,25 @@ fn nothing_counts_before_the_partial() {
 }
 
 #[test]
+fn no_table_counts_before_its_partial() {
+    let head = format!(r#"{TIME},"symbol":"A""#);
+    for (table, row) in [
+        ("trade", r#","side":"Buy","size":1,"price":2"#),
+        ("quote", r#","bidPrice":1,"bidSize":2"#),
+        ("orderBook10", r#","bids":[[1,2]]"#),
+        ("instrument", r#","markPrice":5"#),
+        ("funding", r#","fundingRate":5"#),
+        ("settlement", r#","settledPrice":5"#),
+        ("liquidation", r#","orderID":"a","side":"Buy","price":1,"leavesQty":2"#),
+        ("tradeBin1m", r#","open":1,"high":1,"low":1,"close":1"#),
+    ] {
+        let update = message(table, "insert", &format!("{{{head}{row}}}"));
+        assert!(shown(&mut BitMex::default(), &update).unwrap().is_empty(), "{table}");
+        assert!(!shown(&mut begun(table), &update).unwrap().is_empty(), "{table}");
+    }
+}
+
+#[test]
 fn an_id_may_change_sides() {
     let mut codec = BitMex::default();
     shown(&mut codec, PARTIAL).unwrap();
@@ -124,6 +143,20 @@ fn books_of_several_instruments_in_one_message() {
         "{found:?}"
     );
     assert_eq!(found.len(), 3);
+}
+
+#[test]
+fn each_instrument_has_the_latest_time_of_its_own_rows() {
+    let row = |symbol: &str, id: i64, time: &str| {
+        format!(
+            r#"{{"symbol":"{symbol}","id":{id},"side":"Buy","size":1,"price":{id},"timestamp":"1970-01-01T00:00:{time}Z"}}"#
+        )
+    };
+    let rows = [row("A", 1, "05"), row("A", 2, "04"), row("B", 1, "03")].join(",");
+    let mut codec = BitMex::default();
+    let found = shown(&mut codec, &message("orderBookL2", "partial", &rows)).unwrap();
+    assert!(found[0].contains(r#""A", ts_event: 5000000000,"#), "{found:?}");
+    assert!(found[3].contains(r#""B", ts_event: 3000000000,"#), "{found:?}");
 }
 
 #[test]

@@ -237,6 +237,9 @@ fn requests() {
     assert_eq!(codec.subscribe(&topics, 1), [text]);
     assert_eq!(codec.unsubscribe(&topics, 1), [text.replace("subscribe", "unsubscribe")]);
     assert!(codec.subscribe(&[], 1).is_empty());
+    let asked = [topic("heartbeat", Some("BTC-USD")), topic("matches", Some("BTC-USD"))];
+    let text = r#"{"type":"subscribe","channels":[{"name":"heartbeat","product_ids":["BTC-USD"]},{"name":"matches","product_ids":["BTC-USD"]}]}"#;
+    assert_eq!(codec.subscribe(&asked, 1), [text]);
     let path = codec.request(&Feed::Orders("BTC-USD".into())).unwrap().path;
     assert_eq!(path, "/products/BTC-USD/book?level=3");
     assert!(codec.request(&Feed::Tickers(None)).is_none());
