@@ -162,11 +162,11 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
             Rules { unknown: Unknown::Error, ..Rules::UNCHECKED }
         }
         _ if venue == "bybit" || venue.starts_with("bybit-") => bybit(channel)?,
-        "coinbase-exchange" if is("full") || is("level3") => {
+        "coinbase" if is("full") || is("level3") => {
             Rules { anchor: Anchor::Rest, ..Rules::COUNTER }
         }
-        "coinbase-exchange" if channel.starts_with("level2") => Rules::UNCHECKED,
-        "coinbase" | "coinbase-advanced" if is("level2") || is("l2_data") => {
+        "coinbase" if channel.starts_with("level2") => Rules::UNCHECKED,
+        "coinbase-advanced" if is("level2") || is("l2_data") => {
             Rules { scope: Scope::Connection, counted_by_connection: true, ..Rules::UNCHECKED }
         }
         "deribit" if named("book") => deribit(channel),
@@ -181,7 +181,7 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
             let checksum = Some(Checksum::Okx);
             Rules { checksum, unknown, restart: Restart::Lower, ..Rules::CHAIN }
         }
-        "alpaca" | "alpaca-crypto" if is("o") || is("orderbooks") => Rules::UNCHECKED,
+        "alpaca-crypto" if is("orderbooks") => Rules::UNCHECKED,
         _ => return None,
     })
 }

@@ -20,10 +20,14 @@ const FILES: &[(&str, &str)] = venues![
     "binance-coinm",
     "binance-usdm",
     "bitfinex",
+    "bitmex",
     "bybit-inverse",
     "bybit-linear",
     "bybit-option",
     "bybit-spot",
+    "coinbase",
+    "coinbase-advanced",
+    "deribit",
     "hyperliquid",
     "kraken",
     "kraken-futures",
@@ -40,6 +44,10 @@ pub struct Venue {
     pub venue: String,
     /// A few words for people.
     pub about: String,
+    /// Ends of names under which instruments are delivered, by the ends under which they are asked
+    /// for.
+    #[serde(default)]
+    pub delivered_as: BTreeMap<String, String>,
     /// Its REST interface.
     pub rest: Option<Rest>,
     /// Its WebSocket endpoints.
@@ -134,6 +142,9 @@ pub struct Channel {
     /// Asked by REST so often; 0 for never.
     #[serde(default)]
     pub rest_every_s: u64,
+    /// Whether it is given to accounts only.
+    #[serde(default)]
+    pub needs_key: bool,
 }
 
 /// Where a venue names no limit, few can be too many.
@@ -181,6 +192,19 @@ impl Venue {
     /// The usual channel of a dataset.
     pub fn channel_of(&self, dataset: &str) -> Option<&Channel> {
         self.channels.iter().find(|channel| channel.dataset == dataset)
+    }
+
+    /// Whether a channel is only for those who have a key.
+    pub fn needs_key(&self, channel: &Channel) -> bool {
+        channel.needs_key || self.socket(&channel.socket).is_some_and(|socket| socket.needs_key)
+    }
+
+    /// The name under which an instrument is delivered.
+    pub fn delivered(&self, symbol: &str) -> String {
+        let other = self.delivered_as.iter().find_map(|(asked, delivered)| {
+            symbol.strip_suffix(asked.as_str()).map(|stem| format!("{stem}{delivered}"))
+        });
+        other.unwrap_or_else(|| symbol.to_owned())
     }
 
     /// A channel by its name.

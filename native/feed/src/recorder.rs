@@ -395,7 +395,7 @@ impl VenueThread {
                     }
                 };
                 match channel.dataset.as_str() {
-                    "instruments" => add(Feed::Instruments),
+                    "instruments" if channel.name.is_empty() => add(Feed::Instruments),
                     "trades" => {
                         feed.symbols.iter().for_each(|symbol| add(Feed::Trades(symbol.clone())));
                     }

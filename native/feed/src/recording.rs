@@ -206,7 +206,7 @@ impl Recording {
     /// When data of a topic came last on a connection.
     pub(crate) fn last_data(&self, state: &Socketed, planned: &Planned) -> Option<Instant> {
         let dataset = DATASETS.iter().position(|name| **name == planned.channel.dataset)?;
-        match &planned.topic.symbol {
+        match &planned.instrument {
             Some(symbol) => {
                 let place = *self.by_symbol.get(symbol.as_str())?;
                 state.last.get(place)?[dataset]
@@ -380,9 +380,9 @@ impl Recording {
     }
 
     pub(crate) fn subscribing(&mut self, state: &Socketed, topics: &[Planned]) {
-        self.stats.topics.fetch_add(topics.len() as i64, Ordering::Relaxed);
+        self.stats.topics.fetch_add(count(topics), Ordering::Relaxed);
         for planned in topics {
-            if let Some(symbol) = &planned.topic.symbol {
+            if let Some(symbol) = &planned.instrument {
                 let place = self.instrument(symbol);
                 self.instruments[place].carry(self.venue, &planned.channel, state.number);
             }
@@ -391,11 +391,11 @@ impl Recording {
         self.commit();
     }
 
-    pub(crate) fn unsubscribing(&mut self, state: &Socketed, topics: &[Topic]) {
-        self.stats.topics.fetch_sub(topics.len() as i64, Ordering::Relaxed);
-        for topic in topics {
-            self.topic_fact(FeedEvent::Unsubscribe, state, topic, None);
-            self.lose_topic(state, topic, "unsubscribed");
+    pub(crate) fn unsubscribing(&mut self, state: &Socketed, topics: &[Planned]) {
+        self.stats.topics.fetch_sub(count(topics), Ordering::Relaxed);
+        for planned in topics {
+            self.topic_fact(FeedEvent::Unsubscribe, state, &planned.topic, None);
+            self.lose_topic(state, planned, "unsubscribed");
         }
         self.commit();
     }
@@ -464,24 +464,26 @@ impl Recording {
     }
 
     /// A connection is over, and what it alone carried is no longer whole.
-    pub(crate) fn connection_ended(&mut self, state: &Socketed, topics: &[Topic], why: &str) {
-        self.stats.topics.fetch_sub(topics.len() as i64, Ordering::Relaxed);
+    pub(crate) fn connection_ended(&mut self, state: &Socketed, topics: &[Planned], why: &str) {
+        self.stats.connections.fetch_sub(1, Ordering::Relaxed);
+        self.stats.topics.fetch_sub(count(topics), Ordering::Relaxed);
         let fact = Fact {
             connection: Some(state.number),
             detail: Some(cut(why)),
             ..Fact::of(FeedEvent::Disconnect)
         };
         self.fact(&fact);
-        topics.iter().for_each(|topic| self.lose_topic(state, topic, "disconnected"));
+        topics.iter().for_each(|planned| self.lose_topic(state, planned, "disconnected"));
         self.commit();
     }
 
     /// The messages of a topic will not come over a connection any more.
-    fn lose_topic(&mut self, state: &Socketed, topic: &Topic, why: &str) {
-        let Some(symbol) = &topic.symbol else { return };
+    fn lose_topic(&mut self, state: &Socketed, planned: &Planned, why: &str) {
+        let Some(symbol) = &planned.instrument else { return };
         let place = self.instrument(symbol);
-        if let Some(dataset) = self.instruments[place].drop_carrier(&topic.channel, state.number) {
-            self.lose(place, &topic.channel, &dataset, why);
+        let channel = &planned.channel;
+        if self.instruments[place].drop_carrier(&channel.name, state.number) {
+            self.lose(place, &channel.name, &channel.dataset, why);
         }
     }
 
@@ -508,6 +510,10 @@ impl Recording {
         self.fact(&Fact::of(FeedEvent::Stop));
         self.tapes.finish()
     }
+}
+
+fn count(topics: &[Planned]) -> i64 {
+    i64::try_from(topics.len()).unwrap_or(i64::MAX)
 }
 
 fn next_multiple(now: i64, interval: i64) -> i64 {
