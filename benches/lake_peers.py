@@ -442,6 +442,19 @@ class Rustonite(System):
     """Ours: every batch is appended to a tape in memory, sealed and committed; then compacted."""
 
     package = "rustonite"
+    # All of them are questions for bars: of a minute, or of everything.
+    BARS: ClassVar = {
+        "bars": (
+            "1m",
+            {
+                "columns": [
+                    "symbol", "ts_open", "open", "high", "low", "close", "volume", "vwap", "count",
+                ]
+            },
+        ),
+        "notional": ("all", {"columns": ["symbol", "turnover"]}),
+        "count": ("1m", {"symbols": data.SYMBOL, "columns": ["ts_open", "count"]}),
+    }  # fmt: skip
 
     def open(self, *, new: bool) -> None:
         from rustonite_data.lake import Committer, Lake
@@ -479,14 +492,16 @@ class Rustonite(System):
                     "trades", symbols=[data.SYMBOL], start=start, end=end, columns=SLICE
                 )
             )
-        text = spell(
-            question,
-            moment=lambda ns: f"make_timestamp_ns({ns})",
-            minute="time_bucket(interval '1 minute', ts_event)",
-            first="arg_min",
-            last="arg_max",
-        )
-        return self.lake.sql(text).arrow()
+        if question == "asof":
+            columns = ["ts_recv", "price", "bid_price", "ask_price"]
+            found = self.lake.asof_quotes(
+                symbols=data.SYMBOL, time="ts_recv", by="symbol", columns=columns
+            )
+            return found.arrow().drop_null()
+        interval, choice = self.BARS[question]
+        found = self.lake.bars(interval, by="symbol", **choice).arrow()
+        names = {"turnover": "notional", "ts_open": "minute"}
+        return found.rename_columns([names.get(name, name) for name in found.column_names])
 
     def close(self) -> None:
         for tape in self.tapes.values():

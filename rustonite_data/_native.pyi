@@ -24,6 +24,8 @@ __all__ = [
     "embedded_schemas",
     "error_kinds",
     "forget_consumer",
+    "lake_asof",
+    "lake_bars",
     "lake_check",
     "lake_last",
     "lake_merge",
@@ -259,6 +261,23 @@ def lake_last(
     sort_by: Sequence[str],
     key: Sequence[str] | None = None,
     dictionaries: bool = True,
+) -> LakeRows: ...
+def lake_bars(
+    trades: tuple[Schema, Sequence[str], Sequence[tuple[str, str, Any]], Any],
+    *,
+    columns: Sequence[str],
+    time: str,
+    span: tuple[int, int] | None,
+    interval: str,
+    by: str = "instrument",
+) -> LakeRows: ...
+def lake_asof(
+    trades: tuple[Schema, Sequence[str], Sequence[tuple[str, str, Any]], Any],
+    quotes: tuple[Schema, Sequence[str], Sequence[tuple[str, str, Any]], Any],
+    *,
+    columns: Sequence[str],
+    time: str,
+    by: str = "instrument",
 ) -> LakeRows: ...
 def lake_check(
     schema: Schema,

@@ -50,6 +50,8 @@ _ATTEMPTS_MAX = 200
 _PAUSE_MAX_S = 0.5
 # Old log entries make every commit slower, and looking for them costs as much as ten commits.
 _CLEAN_EVERY = 100
+# How long the next name is all that is looked at. No entry of the log is removed so soon.
+_LOOK_EVERY_S = 10.0
 
 SETTINGS = {
     "delta.checkpointInterval": "20",
@@ -93,6 +95,8 @@ class Table:
         self.name = dataset
         self._files: dict[str, DataFile] = {}
         self._listed: tuple[int, tuple[DataFile, ...]] | None = None
+        self._transactions: tuple[int, dict[str, int | None]] = (-1, {})
+        self._looked = time.monotonic()
         self._delta = self._guard(lambda: self._load(version))
         self.dataset = self._read_dataset()
 
@@ -172,14 +176,36 @@ class Table:
     def refresh(self) -> int:
         """Look at what others committed; returns the version."""
         before = self._delta.version()
+        if self._is_newest(before):
+            return before
+        looked = time.monotonic()
         self._guard(self._delta.update_incremental)
+        self._looked = looked
         if self._delta.version() != before:
             self.dataset = self._read_dataset()
         return self._delta.version()
 
+    def _is_newest(self, version: int) -> bool:
+        """Whether the log surely ends here; two looks at names instead of a listing.
+
+        An entry appears as one step. It is removed when it is old, so after a while only a listing
+        can tell that there is no next one.
+        """
+        folder = self.storage.folder
+        if folder is None or time.monotonic() > self._looked + _LOOK_EVERY_S:
+            return False
+        following, own = (folder / self._log_entry(number) for number in (version + 1, version))
+        return not following.exists() and own.exists()
+
     def transaction(self, application: str) -> int | None:
         """The highest number that an application has committed."""
-        return self._guard(lambda: self._delta.transaction_version(application))
+        version = self._delta.version()
+        if self._transactions[0] != version:
+            self._transactions = (version, {})
+        known = self._transactions[1]
+        if application not in known:
+            known[application] = self._guard(lambda: self._delta.transaction_version(application))
+        return known[application]
 
     def files(self) -> tuple[DataFile, ...]:
         """The live files, ordered by their path."""

@@ -15,6 +15,7 @@ mod lake_rows;
 mod reader;
 mod report;
 mod schema;
+mod series;
 mod values;
 mod writer;
 
@@ -37,6 +38,8 @@ mod _native {
     use crate::report::{advance_consumer, consumers, describe_tape, forget_consumer, verify_tape};
     #[pymodule_export]
     use crate::schema::{Column, Schema, embedded_schemas};
+    #[pymodule_export]
+    use crate::series::{lake_asof, lake_bars};
     #[pymodule_export]
     use crate::writer::TapeWriter;
 
