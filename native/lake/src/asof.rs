@@ -98,8 +98,8 @@ impl Side {
         require(&rows.layout, ID, Some(Fixed::Int64))?;
         let wanted = options.columns.iter().map(String::as_str);
         let wanted = wanted.filter(|name| !QUOTED.contains(name));
-        let mut columns: Vec<_> = [options.time.as_str(), ID].into_iter().chain(wanted).collect();
-        let mut side = Self::read(rows, &mut columns, options, evidence, task)?;
+        let columns: Vec<_> = [options.time.as_str(), ID].into_iter().chain(wanted).collect();
+        let mut side = Self::read(rows, &columns, options, evidence, task)?;
         let ids = Arc::clone(&side.part.columns[side.parts.at(ID)?]);
         let numbers = whole(&ids);
         // Without an id they come last.
@@ -123,10 +123,11 @@ impl Side {
             columns.push(SEQ);
         }
         require(&rows.layout, ARRIVAL, Some(Fixed::TimestampNs))?;
-        let mut side = Self::read(rows, &mut columns, options, evidence, task)?;
+        let mut side = Self::read(rows, &columns, options, evidence, task)?;
         let column = |name| side.parts.at(name).map(|at| Arc::clone(&side.part.columns[at]));
-        let (numbers, arrivals) = (column(SEQ).ok(), column(ARRIVAL)?);
-        let ties = Ties::new(numbers.as_ref(), whole(&arrivals));
+        let arrivals = column(ARRIVAL)?;
+        let numbers = column(SEQ).unwrap_or_else(|_| Arc::clone(&arrivals));
+        let ties = Ties::new(&numbers, &arrivals);
         side.sort(options, |row| ties.of(row))?;
         Ok(side)
     }
@@ -134,7 +135,7 @@ impl Side {
     /// Reads all rows.
     fn read(
         rows: Rows,
-        columns: &mut Vec<&str>,
+        columns: &[&str],
         options: &AsofOptions,
         evidence: &Arc<Evidence>,
         task: &Task,
@@ -143,10 +144,15 @@ impl Side {
         for name in options.by.names() {
             require(&rows.layout, name, None)?;
         }
-        let mut parts = Parts::new(rows, columns, options.by, evidence)?;
+        let (scan, layout, hot) = rows.scan(columns, options.by)?;
+        let mut parts = Parts::new(&layout, options.by);
         let mut all = Vec::new();
-        while let Some(part) = parts.next(task)? {
-            all.push(Arc::new(part));
+        let mut reader = scan.read(evidence);
+        while let Some(batch) = reader.next_unless_stopped(task)? {
+            all.push(Arc::new(parts.part(&batch)?));
+        }
+        for batch in hot {
+            all.push(Arc::new(parts.part(&batch)?));
         }
         let rows = all.iter().map(|part| part.rows).sum();
         u32::try_from(rows).map_err(|_| LakeError::argument("rows", rows, "fewer than 2^32"))?;

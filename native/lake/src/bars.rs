@@ -1,4 +1,4 @@
-//! Bars of trades, in one pass over rows in any order.
+//! Bars of trades, in one pass over rows in any order; threads make bars of what they read.
 //!
 //! Rows of a sorted file come in long runs of one instrument, and within a run mostly bar after bar,
 //! so a bar is looked up once for many rows.
@@ -17,7 +17,7 @@ use rustonite_core::Fixed;
 use crate::batch::Part;
 use crate::error::{LakeError, Result};
 use crate::layout::Layout;
-use crate::read::Evidence;
+use crate::read::{Evidence, Jobs};
 use crate::series::{
     ARRIVAL, By, Instruments, Parts, Rows, SYMBOL, Ties, VENUE, named_columns, require, whole,
 };
@@ -83,23 +83,43 @@ pub fn bars(
     task: &Task,
 ) -> Result<RecordBatch> {
     check(&trades.layout, options)?;
-    let mut parts = Parts::new(trades, &options.inputs(), options.by, evidence)?;
-    let buy = match parts.at(SIDE).ok().and_then(|at| parts.texts.pool_mut(at)) {
-        Some(pool) => pool.code(SIDE, "buy")?,
-        None => 0,
-    };
-    let mut known = Instruments::new();
-    while let Some(part) = parts.next(task)? {
-        let columns = Columns::of(&parts, &part, options, buy);
-        for (codes, rows) in parts.runs(&part) {
-            known.of(codes, || Instrument::new(options.span)).add(&columns, rows);
+    let (scan, layout, hot) = trades.scan(&options.inputs(), options.by)?;
+    let made = Jobs::new(&scan, hot, evidence).run(
+        task,
+        || Collected { parts: Parts::new(&layout, options.by), known: Instruments::new() },
+        |collected, batch| collected.add(batch, options),
+    )?;
+    let mut named: BTreeMap<Vec<String>, Instrument> = BTreeMap::new();
+    for Collected { parts, known } in made {
+        for (name, instrument) in known.named(&parts) {
+            named.entry(name).or_insert_with(|| Instrument::new(options.span)).merge(instrument);
         }
     }
-    let mut named = known.named(&parts);
     for instrument in named.values_mut() {
         instrument.bars.sort_unstable_by_key(|bar| bar.number);
     }
-    made(&named, options)
+    made_of(&named, options)
+}
+
+/// What a thread has made of the rows that it got.
+struct Collected {
+    parts: Parts,
+    known: Instruments<Instrument>,
+}
+
+impl Collected {
+    fn add(&mut self, batch: &RecordBatch, options: &BarsOptions) -> Result<()> {
+        let buy = match self.parts.at(SIDE).ok().and_then(|at| self.parts.texts.pool_mut(at)) {
+            Some(pool) => pool.code(SIDE, "buy")?,
+            None => 0,
+        };
+        let part = self.parts.part(batch)?;
+        let columns = Columns::of(&self.parts, &part, options, buy);
+        for (codes, rows) in self.parts.runs(&part) {
+            self.known.of(codes, || Instrument::new(options.span)).add(&columns, rows);
+        }
+        Ok(())
+    }
 }
 
 fn check(layout: &Layout, options: &BarsOptions) -> Result<()> {
@@ -136,7 +156,7 @@ impl<'a> Columns<'a> {
         };
         let order = match (column(options.order()), column(ARRIVAL), column(ID)) {
             (Some(order), Some(arrivals), Some(ids)) => {
-                Some((whole(order), Ties::new(Some(ids), whole(arrivals))))
+                Some((whole(order), Ties::new(ids, arrivals)))
             }
             _ => None,
         };
@@ -190,10 +210,26 @@ impl Instrument {
         }
         let (number, moments) = numbered(time, self.span);
         self.moments = moments;
-        self.place = *self.places.entry(number).or_insert_with(|| {
+        self.place = self.place_of(number);
+    }
+
+    fn place_of(&mut self, number: i64) -> usize {
+        *self.places.entry(number).or_insert_with(|| {
             self.bars.push(Bar::new(number));
             self.bars.len() - 1
-        });
+        })
+    }
+
+    /// Adds what another thread has made.
+    fn merge(&mut self, other: Self) {
+        if self.bars.is_empty() {
+            *self = other;
+            return;
+        }
+        for bar in other.bars {
+            let place = self.place_of(bar.number);
+            self.bars[place].merge(&bar);
+        }
     }
 }
 
@@ -240,7 +276,6 @@ impl Bar {
             close: 0.0,
             close_at: (i64::MIN, i64::MIN),
             high: f64::NEG_INFINITY,
-            // Not a number is above all numbers, as in SQL.
             low: f64::NAN,
             volume: 0.0,
             turnover: 0.0,
@@ -275,14 +310,34 @@ impl Bar {
         }
     }
 
+    fn merge(&mut self, other: &Self) {
+        self.times = (self.times.0.min(other.times.0), self.times.1.max(other.times.1));
+        if other.open_at <= self.open_at {
+            (self.open, self.open_at) = (other.open, other.open_at);
+        }
+        if other.close_at >= self.close_at {
+            (self.close, self.close_at) = (other.close, other.close_at);
+        }
+        self.add_high_low(other.high, other.low);
+        self.volume += other.volume;
+        self.turnover += other.turnover;
+        self.bought += other.bought;
+        self.count += other.count;
+    }
+
+    fn add_high_low(&mut self, high: f64, low: f64) {
+        // What is not a number is above all numbers, as in SQL.
+        if high > self.high || high.is_nan() {
+            self.high = high;
+        }
+        if low < self.low || self.low.is_nan() {
+            self.low = low;
+        }
+    }
+
     fn add_prices(&mut self, prices: &[f64]) {
         for &price in prices {
-            if price > self.high || price.is_nan() {
-                self.high = price;
-            }
-            if price < self.low || self.low.is_nan() {
-                self.low = price;
-            }
+            self.add_high_low(price, price);
         }
     }
 
@@ -306,7 +361,10 @@ impl Bar {
 }
 
 /// The columns that are wanted.
-fn made(named: &BTreeMap<Vec<String>, Instrument>, options: &BarsOptions) -> Result<RecordBatch> {
+fn made_of(
+    named: &BTreeMap<Vec<String>, Instrument>,
+    options: &BarsOptions,
+) -> Result<RecordBatch> {
     let bars = || named.values().flat_map(|instrument| &instrument.bars);
     let whole = |value: fn(&Bar) -> i64| Arc::new(Int64Array::from_iter_values(bars().map(value)));
     let float =

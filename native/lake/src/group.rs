@@ -12,7 +12,8 @@ use arrow_schema::{DataType, Field, Schema as ArrowSchema};
 use arrow_select::filter::filter_record_batch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::file::metadata::ParquetMetaData;
 
@@ -25,6 +26,8 @@ use crate::read::{Evidence, Scan};
 
 /// Values up to which a second thread is not worth its start.
 const VALUES_FEW: usize = 100_000;
+/// Rows of a batch that is used up before the next one is made.
+const SMALL_BATCH_ROWS: usize = 8 * 1024;
 
 /// The row groups of a scan that may hold rows, found file by file.
 pub(crate) struct Groups {
@@ -160,6 +163,20 @@ impl Group {
         batches.iter().map(|batch| self.shaped(batch, &[])).collect()
     }
 
+    /// Hands over the rows in small batches, which stay in the caches of a processor.
+    pub(crate) fn each(&self, work: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        self.evidence.add_read();
+        if !self.open.is_empty() {
+            return self.read_matching(&|| 0)?.iter().try_for_each(work);
+        }
+        let arrow = self.arrow(self.file.opened.group_alone(self.number, &[], &[])?)?;
+        for batch in self.reader(&arrow, &self.scan.columns, None, SMALL_BATCH_ROWS)? {
+            let batch = batch.map_err(|error| LakeError::decoding(self.path(), error))?;
+            work(&self.shaped(&batch, &[])?)?;
+        }
+        Ok(())
+    }
+
     /// Reads the rows that meet the open conditions: first the columns that these are on, then of
     /// the others no more than is needed.
     fn read_matching(&self, spare: &dyn Fn() -> usize) -> Result<Option<RecordBatch>> {
@@ -237,6 +254,19 @@ impl Group {
         selection: Option<RowSelection>,
         batch_rows: usize,
     ) -> Result<Vec<RecordBatch>> {
+        let reader = self.reader(arrow, columns, selection, batch_rows)?;
+        let batches =
+            reader.map(|batch| batch.map_err(|error| LakeError::decoding(self.path(), error)));
+        batches.collect()
+    }
+
+    fn reader(
+        &self,
+        arrow: &ArrowReaderMetadata,
+        columns: &[usize],
+        selection: Option<RowSelection>,
+        batch_rows: usize,
+    ) -> Result<ParquetRecordBatchReader> {
         let place = |&at: &usize| self.file.places[at];
         let has_values = |place: &Place| !self.file.opened.is_all_null(self.number, place.leaf);
         let roots = columns.iter().filter_map(place).filter(has_values).map(|place| place.root);
@@ -248,10 +278,7 @@ impl Group {
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
-        let reader = builder.build().map_err(|error| LakeError::reading(self.path(), error))?;
-        let batches =
-            reader.map(|batch| batch.map_err(|error| LakeError::decoding(self.path(), error)));
-        batches.collect()
+        builder.build().map_err(|error| LakeError::reading(self.path(), error))
     }
 
     /// Reads columns of the rows selected, all at once, on two threads if there is one to spare.

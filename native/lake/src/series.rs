@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch, new_empty_array};
+use arrow_buffer::NullBuffer;
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use rustonite_core::{ColumnType, Fixed};
@@ -18,8 +19,7 @@ use crate::error::{InKernel, LakeError, Result};
 use crate::filter::Filter;
 use crate::layout::{DATE, Layout};
 use crate::order::Keys;
-use crate::read::{Evidence, Scan, ScanOptions, ScanReader};
-use crate::task::Task;
+use crate::read::{Scan, ScanOptions};
 use crate::texts::Texts;
 
 pub(crate) const VENUE: &str = "venue";
@@ -42,51 +42,47 @@ pub struct Rows {
     pub threads: usize,
 }
 
-/// Rows of some columns, part by part.
-pub(crate) struct Parts {
-    pub(crate) layout: Arc<Layout>,
-    pub(crate) texts: Texts,
-    keys: Vec<usize>,
-    cold: ScanReader,
-    cold_conformer: Conformer,
-    hot: std::vec::IntoIter<RecordBatch>,
-    hot_conformer: Conformer,
-}
-
-impl Parts {
-    /// Starts to read these columns, and those that name an instrument.
-    pub(crate) fn new(
-        rows: Rows,
+impl Rows {
+    /// A scan of these columns, and those that name an instrument; their layout; the other rows.
+    pub(crate) fn scan(
+        self,
         columns: &[&str],
         by: By,
-        evidence: &Arc<Evidence>,
-    ) -> Result<Self> {
-        let layout = Arc::new(narrow(&rows.layout, by.columns().iter().chain(columns))?);
+    ) -> Result<(Arc<Scan>, Arc<Layout>, Vec<RecordBatch>)> {
+        let layout = narrow(&self.layout, by.columns().iter().chain(columns))?;
         let stored = layout.columns[..layout.columns_given()].iter();
         let options = ScanOptions {
             columns: Some(stored.map(|column| column.name.clone()).collect()),
-            filters: rows.filters,
+            filters: self.filters,
             dictionaries: true,
-            threads: rows.threads,
+            threads: self.threads,
         };
-        let scan = Arc::new(Scan::new(&rows.layout, rows.files, &options)?);
-        Ok(Self {
-            texts: Texts::new(&layout),
+        let scan = Scan::new(&self.layout, self.files, &options)?;
+        Ok((Arc::new(scan), Arc::new(layout), self.hot))
+    }
+}
+
+/// Makes parts of batches.
+pub(crate) struct Parts {
+    pub(crate) texts: Texts,
+    layout: Arc<Layout>,
+    conformer: Conformer,
+    keys: Vec<usize>,
+}
+
+impl Parts {
+    /// The layout has the columns that name an instrument in front.
+    pub(crate) fn new(layout: &Arc<Layout>, by: By) -> Self {
+        Self {
+            texts: Texts::new(layout),
             keys: (0..by.columns().len()).collect(),
-            cold: scan.read(evidence),
-            cold_conformer: Conformer::new(&layout, None),
-            hot: rows.hot.into_iter(),
-            hot_conformer: Conformer::new(&layout, None),
-            layout,
-        })
+            conformer: Conformer::new(layout, None),
+            layout: Arc::clone(layout),
+        }
     }
 
-    pub(crate) fn next(&mut self, task: &Task) -> Result<Option<Part>> {
-        if let Some(batch) = self.cold.next_unless_stopped(task)? {
-            return self.cold_conformer.part(&batch, &mut self.texts).map(Some);
-        }
-        let Some(batch) = self.hot.next() else { return Ok(None) };
-        self.hot_conformer.part(&batch, &mut self.texts).map(Some)
+    pub(crate) fn part(&mut self, batch: &RecordBatch) -> Result<Part> {
+        self.conformer.part(batch, &mut self.texts)
     }
 
     /// Position of a column, which must be one of those asked for.
@@ -260,21 +256,22 @@ pub(crate) fn whole(array: &ArrayRef) -> &[i64] {
 /// What orders rows of one moment: the venue's own number, or else the arrival.
 #[derive(Clone, Copy)]
 pub(crate) struct Ties<'a> {
-    numbers: Option<&'a ArrayRef>,
+    numbers: &'a [i64],
+    nulls: Option<&'a NullBuffer>,
     arrivals: &'a [i64],
 }
 
 impl<'a> Ties<'a> {
-    pub(crate) fn new(numbers: Option<&'a ArrayRef>, arrivals: &'a [i64]) -> Self {
-        Self { numbers, arrivals }
+    pub(crate) fn new(numbers: &'a ArrayRef, arrivals: &'a ArrayRef) -> Self {
+        Self { numbers: whole(numbers), nulls: numbers.nulls(), arrivals: whole(arrivals) }
     }
 
     #[inline]
     pub(crate) fn of(&self, row: usize) -> i64 {
-        match self.numbers {
-            Some(numbers) if numbers.is_valid(row) => whole(numbers)[row],
-            _ => self.arrivals[row],
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return self.arrivals[row];
         }
+        self.numbers[row]
     }
 }
 
