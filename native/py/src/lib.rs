@@ -19,6 +19,11 @@ mod series;
 mod values;
 mod writer;
 
+/// Batches are large and live briefly; the allocator of the C library gives their pages back to the
+/// kernel each time, and threads that decode spend a fifth of their time on getting them again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Native half of `rustonite_data`; use the package instead.
 #[pymodule]
 mod _native {
