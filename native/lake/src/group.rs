@@ -104,14 +104,14 @@ struct Place {
 
 impl FileToRead {
     fn new(opened: Opened, scan: &Scan) -> Result<Self> {
-        let hint = opened.hint(&scan.layout, scan.dictionaries)?;
+        // Codes are quicker to decode and to test than texts; few rows become texts at the end.
+        let hint = opened.hint(&scan.layout, true)?;
         let descriptor = opened.metadata.file_metadata().schema_descr();
         let place = |column: &FileColumn| {
             let root = hint.fields().iter().position(|field| *field.name() == column.name)?;
             let leaf = (0..descriptor.num_columns())
                 .find(|&leaf| descriptor.get_column_root_idx(leaf) == root)?;
-            let handed = column.handed(scan.dictionaries);
-            let is_typed = hint.field(root).data_type() == handed.data_type();
+            let is_typed = hint.field(root).data_type() == column.coded().data_type();
             Some(Place { root, leaf, is_typed })
         };
         let places = scan.layout.columns.iter().map(place).collect();
@@ -328,10 +328,7 @@ impl Group {
         for condition in &self.open {
             let column = self.scan.layout.column(condition.column);
             let of_rows = match batch.column_by_name(&column.name) {
-                Some(array) => {
-                    let field = column.handed(self.scan.dictionaries);
-                    condition.of_rows(&self.typed(array, &field)?)
-                }
+                Some(array) => condition.of_rows(&self.typed(array, &column.coded())?),
                 None => BooleanBuffer::new_unset(batch.num_rows()),
             };
             met = &met & &of_rows;

@@ -76,7 +76,6 @@ pub struct Scan {
     /// Positions of the columns that come out.
     pub(crate) columns: Vec<usize>,
     pub(crate) conditions: Vec<Condition>,
-    pub(crate) dictionaries: bool,
     pub(crate) schema: SchemaRef,
     threads: usize,
 }
@@ -103,7 +102,6 @@ impl Scan {
             files,
             columns,
             conditions,
-            dictionaries: options.dictionaries,
             schema: Arc::new(ArrowSchema::new(fields)),
             threads: options.threads.max(1),
         })
