@@ -2,8 +2,8 @@
 """Time series from recorded rows: bars, trades with their quotes, books.
 
 Each function has the same name in SQL (`SELECT * FROM bars(trades, '1m')`), on DuckDB and on
-DataFusion; see `series_sql`. Bars of time and as-of joins that DuckDB or DataFusion are not asked
-for by name are made by kernels of our own (`native/lake/src/{bars,asof}.rs`): the same rows, sooner.
+DataFusion; see `series_sql`. Unless an engine is named, bars of time and as-of joins are made by
+kernels of our own (`series_native`): the same rows, sooner.
 `mid`, `spread` and `microprice` work on anything that calculates.
 """
 
@@ -314,9 +314,10 @@ class _Filter:
     def choice(self) -> dict[str, Any]:
         """The same as arguments of `Choice.of`."""
         symbols, venues, time = self._chosen
-        span = {"start": self.start_ns, "end": self.end_ns}
-        time = time if span != {"start": None, "end": None} else None
-        return {"symbols": symbols, "venues": venues, "time": time, **span}
+        chosen: dict[str, Any] = {"symbols": symbols, "venues": venues}
+        if (self.start_ns, self.end_ns) == (None, None):
+            return chosen
+        return chosen | {"start": self.start_ns, "end": self.end_ns, "time": time}
 
     def also(self, test: str, **params: Any) -> _Filter:  # noqa: ANN401 - parameters
         """The same with one more condition."""

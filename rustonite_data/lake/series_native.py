@@ -41,7 +41,7 @@ def bars(  # noqa: PLR0913 - settings by keyword
     time: str,
     by: str,
 ) -> Result | None:
-    """Bars of time, or one of everything; `None` if these trades or this interval have no kernel."""
+    """Bars of time, or one of everything; `None` if there is no kernel for what is asked."""
     keys = dict.fromkeys(keys_of(by), _TEXT)
     if interval.kind not in {"time", "all"} or not trades.local:
         return None

@@ -151,9 +151,8 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn of(parts: &Parts, part: &'a Part, options: &BarsOptions, buy: i32) -> Self {
         let column = |name: &str| parts.at(name).ok().map(|at| &part.columns[at]);
-        let floats = |name| {
-            column(name).map(|array| &*array.as_primitive::<Float64Type>().values().as_ref())
-        };
+        let floats =
+            |name| column(name).map(|array| array.as_primitive::<Float64Type>().values().as_ref());
         let order = match (column(options.order()), column(ARRIVAL), column(ID)) {
             (Some(order), Some(arrivals), Some(ids)) => {
                 Some((whole(order), Ties::new(ids, arrivals)))

@@ -143,19 +143,19 @@ impl Jobs {
         add: impl Fn(&mut W, &RecordBatch) -> Result<()> + Sync,
     ) -> Result<Vec<W>> {
         let work = || {
-            let mut made = make();
+            let mut worker = make();
             while let Some(job) = self.next()? {
                 let mut each = |batch: &RecordBatch| {
                     task.check()?;
                     task.done(batch.num_rows());
-                    add(&mut made, batch)
+                    add(&mut worker, batch)
                 };
                 match job {
                     Job::Group(group) => group.each(&mut each)?,
                     Job::Batch(batch) => each(&batch)?,
                 }
             }
-            Ok(made)
+            Ok(worker)
         };
         std::thread::scope(|scope| {
             let helpers: Vec<_> = (1..self.threads).map(|_| scope.spawn(work)).collect();
