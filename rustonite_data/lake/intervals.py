@@ -49,7 +49,7 @@ class Interval:
         """
         found = _INTERVAL.fullmatch(text.strip()) if isinstance(text, str) else None
         units = ", ".join([*_UNITS_NS, *_OTHER_UNITS])
-        expected = f"expected all, or a number and a unit ({units}), such as 1m, 1000t or 50v"
+        expected = f"expected a number and a unit ({units}), such as 1m, 1000t or 50v, or all"
         if text == "all":
             return cls(text, "all", 0)
         if found is None or (found[2] not in _UNITS_NS and found[2] not in _OTHER_UNITS):

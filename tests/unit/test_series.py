@@ -698,7 +698,7 @@ def test_books_that_make_no_sense(tmp_path):
         ("SELECT * FROM bars(trades)", "bars: interval: found none, expected a constant"),
         (
             "SELECT * FROM bars(trades, 1)",
-            "interval: found 1, expected all, or a number and a unit",
+            "interval: found 1, expected a number and a unit",
         ),
         ("SELECT * FROM bars(trades, symbol)", "interval: found symbol, expected a constant"),
         ("SELECT * FROM bars(trades, '1m', 5)", "bars: found the argument 5, expected no more"),

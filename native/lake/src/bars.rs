@@ -141,6 +141,8 @@ fn check(layout: &Layout, options: &BarsOptions) -> Result<()> {
 /// Columns of a part; those that no bar is made of are absent.
 struct Columns<'a> {
     times: Option<&'a [i64]>,
+    /// Whether a bar's own rows say when it begins and ends.
+    alone: bool,
     prices: Option<&'a [f64]>,
     sizes: Option<&'a [f64]>,
     sides: Option<&'a [i32]>,
@@ -161,6 +163,7 @@ impl<'a> Columns<'a> {
         };
         Self {
             times: column(&options.time).map(whole),
+            alone: options.span.is_none(),
             prices: floats(PRICE),
             sizes: floats(SIZE),
             sides: column(SIDE).map(|array| array.as_primitive::<Int32Type>().values().as_ref()),
@@ -213,6 +216,12 @@ impl Instrument {
     }
 
     fn place_of(&mut self, number: i64) -> usize {
+        // Around an edge rows go to and fro between two bars.
+        let near = [self.place + 1, self.place.wrapping_sub(1)];
+        let is_it = |place: &usize| self.bars.get(*place).is_some_and(|bar| bar.number == number);
+        if let Some(place) = near.into_iter().find(is_it) {
+            return place;
+        }
         *self.places.entry(number).or_insert_with(|| {
             self.bars.push(Bar::new(number));
             self.bars.len() - 1
@@ -285,7 +294,7 @@ impl Bar {
 
     fn add(&mut self, columns: &Columns<'_>, rows: Range<usize>) {
         self.count += i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        if let Some(times) = columns.times {
+        if let Some(times) = columns.times.filter(|_| columns.alone) {
             for &time in &times[rows.clone()] {
                 self.times = (self.times.0.min(time), self.times.1.max(time));
             }
