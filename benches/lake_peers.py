@@ -508,6 +508,22 @@ class Rustonite(System):
             tape.close()
 
 
+class BySql(Rustonite):
+    """Ours, asked in SQL by its default engine."""
+
+    def ask(self, question: str) -> pa.Table:
+        if question not in self.BARS and question != "asof":
+            return super().ask(question)
+        text = spell(
+            question,
+            moment=lambda ns: f"make_timestamp_ns({ns})",
+            minute="time_bucket(interval '1 minute', ts_event)",
+            first="arg_min",
+            last="arg_max",
+        )
+        return self.lake.sql(text).arrow()
+
+
 class HalfHot(Rustonite):
     """Ours, with the earlier half of the day compacted and the later half on tapes only.
 
@@ -577,6 +593,7 @@ class Plain(System):
 
 SYSTEMS: dict[str, type[System]] = {
     "rustonite": Rustonite,
+    "rustonite-sql": BySql,
     "rustonite-half-hot": HalfHot,
     "arcticdb": ArcticDB,
     "chdb": ClickHouse,
