@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rustonite_data._native import LakeRows
     from rustonite_data.lake.intervals import Interval
-    from rustonite_data.lake.snapshot import Snapshot
+    from rustonite_data.lake.snapshot import DataFile, Snapshot
 
 BARS = (
     "ts_open", "ts_close", "interval", "open", "high", "low", "close", "volume", "turnover",
@@ -71,11 +71,12 @@ def asof_quotes(
         return None
     if not _fits(theirs, {**keys, "ts_recv": _TIME}, {"seq": "int64"}, QUOTED[1:]):
         return None
-    both = (_given(*trades), _given(*quotes))
-    rows = sum(file.rows for snapshot in (ours, theirs) for file in snapshot.files)
-    if rows > _JOINED_MAX or set(QUOTED) & set(ours.dataset.columns):
+    if set(QUOTED) & set(ours.dataset.columns):
         return None
-    return _result(lambda: _native.lake_asof(*both, columns=columns, time=time, by=by))
+    if _rows(*trades) + _rows(*quotes) > _JOINED_MAX:
+        return None
+    given = (_given(*trades), _given(*quotes))
+    return _result(lambda: _native.lake_asof(*given, columns=columns, time=time, by=by))
 
 
 def _fits(
@@ -97,15 +98,24 @@ def _fits(
     )
 
 
+def _rows(snapshot: Snapshot, chosen: Mapping[str, Any]) -> int:
+    """How many rows there are at most."""
+    files = _files(snapshot, Choice.of(snapshot.dataset, **chosen))
+    return sum(file.rows for file in files) + sum(map(len, snapshot.hot))
+
+
+def _files(snapshot: Snapshot, choice: Choice) -> list[DataFile]:
+    return prune.prune(snapshot.files, choice.predicate(snapshot.dataset), snapshot.dataset)
+
+
 def _given(snapshot: Snapshot, chosen: Mapping[str, Any]) -> tuple[Any, ...]:
     """Rows as kernels take them: of files that may have some, and of tapes."""
     dataset = snapshot.dataset
     choice = Choice.of(dataset, **chosen)
-    files = prune.prune(snapshot.files, choice.predicate(dataset), dataset)
     hot = parts.hot_table(snapshot)
     if hot is not None:
         hot = parts.chosen_rows(hot, choice, dataset)
-    paths = [snapshot.location(file) for file in files]
+    paths = [snapshot.location(file) for file in _files(snapshot, choice)]
     return dataset.schema, paths, choice.tests(dataset), hot
 
 

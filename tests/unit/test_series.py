@@ -398,6 +398,15 @@ def test_the_quote_of_any_venue(tmp_path, engine):
         assert found.column("bid_price").to_pylist()[-1] == bids[-1]
 
 
+def test_large_joins_are_left_to_duckdb(tmp_path, monkeypatch):
+    quotes = [{"ts_event": START, "symbol": "BTC", "venue": "binance", "bid_price": 4.0}]
+    lake = lake_of(tmp_path, trades=trades(3, symbols=["BTC"]), quotes=quoted(quotes * 2))
+    small = series.asof_quotes(lake).arrow()
+    monkeypatch.setattr("rustonite_data.lake.series_native._JOINED_MAX", 4)
+    monkeypatch.delattr("rustonite_data._native.lake_asof")
+    assert series.asof_quotes(lake).arrow().equals(small)
+
+
 @FEW
 @given(SOME_TRADES, st.lists(QUOTE, min_size=1, max_size=30), CHOSEN)
 def test_engines_find_the_same_quotes(tmp_path_factory, made, quotes, chosen):
