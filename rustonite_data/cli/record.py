@@ -39,7 +39,7 @@ _NS = 1_000_000_000
     envvar="RUSTONITE_LAKE",
     show_envvar=True,
     metavar="URL",
-    help="Folder or URL of the lake; made if it is not there. By default what CONFIG says, or ./lake.",
+    help="Folder or URL of the lake, made if it is not there. By default CONFIG's, or ./lake.",
 )
 @click.option(
     "--tapes",
@@ -47,7 +47,7 @@ _NS = 1_000_000_000
     show_envvar=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Folder of the tapes. /dev/shm/… survives a crash of the process, a disk one of the machine.",
+    help="Folder of the tapes: in /dev/shm a crash of the machine loses them, on disk not.",
 )
 @click.option(
     "--storage-option",
