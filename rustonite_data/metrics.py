@@ -60,8 +60,9 @@ def metrics(recorder: Recorder) -> str:
     lags = recorder.lag()
     labels = [f'dataset="{lag.dataset}",tape="{_escaped(lag.path.name)}"' for lag in lags]
     for name, about in _LAG.items():
-        values = [getattr(lag, name) for lag in lags]
-        pairs = list(zip(labels, values, strict=True))
+        pairs = [
+            (label, float(getattr(lag, name))) for label, lag in zip(labels, lags, strict=True)
+        ]
         lines += _family(f"rustonite_lake_{name}", "gauge", about, pairs)
     return "\n".join(lines) + "\n"
 
