@@ -33,6 +33,8 @@ use crate::tapes::{Place, Tapes};
 
 /// How often time is let pass: seals, intervals, calls that are wanted.
 const TICK: Duration = Duration::from_millis(50);
+/// How long connections may take to close when the recorder stops.
+const CLOSE: Duration = Duration::from_secs(1);
 /// Calls that run at the same time.
 const CALLS_MAX: usize = 4;
 /// How often a call is tried before it is given up until it is wanted again.
@@ -412,11 +414,14 @@ impl VenueThread {
     }
 
     async fn stop(self) -> Result<()> {
+        self.shared.recording.borrow_mut().stopping = true;
         for line in &self.lines {
             let _ = line.orders.send(Order::Close);
         }
+        // All of them together, however many there are; what is not closed by then is cut.
+        let closed = Instant::now() + CLOSE;
         for line in self.lines {
-            let _ = tokio::time::timeout(Duration::from_secs(6), line.task).await;
+            let _ = tokio::time::timeout_at(closed, line.task).await;
         }
         let finished = self.shared.recording.borrow_mut().finish();
         self.alive.end();
@@ -454,6 +459,9 @@ async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>,
         let mut codec = codec.borrow_mut();
         recording.answer(&mut **codec, feed, number, answer.ts_recv, &answer.body);
         requests.extend(recording.more.drain(..));
+    }
+    if matches!(feed, Feed::Instruments) {
+        shared.recording.borrow_mut().listed();
     }
 }
 

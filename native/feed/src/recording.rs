@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::clock::{now_ns, seconds_ns};
 use crate::config::Config;
+use crate::error::hint;
 use crate::events::Fact;
 use crate::instrument::{DATASETS, Instrument};
 use crate::plan::Planned;
@@ -115,6 +116,10 @@ pub(crate) struct Recording {
     unknown: BTreeMap<String, i64>,
     /// Rows that could not be kept, since when, and why.
     dropped: Option<(i64, u64, String)>,
+    /// Whether the venue told all of its instruments.
+    listed: bool,
+    /// Connections end because we stop: what they carried ends, too, and is not lost.
+    pub(crate) stopping: bool,
 }
 
 impl Recording {
@@ -141,6 +146,8 @@ impl Recording {
             next_interval: next_multiple(now_ns(), interval_ns),
             unknown: BTreeMap::new(),
             dropped: None,
+            listed: false,
+            stopping: false,
         }
     }
 
@@ -389,6 +396,59 @@ impl Recording {
             self.topic_fact(FeedEvent::Subscribe, state, &planned.topic, None);
         }
         self.commit();
+        if self.listed {
+            self.name_unknown();
+        }
+    }
+
+    /// The venue told all of its instruments.
+    pub(crate) fn listed(&mut self) {
+        self.listed = true;
+        self.name_unknown();
+    }
+
+    /// Names instruments that we asked for and the venue does not have: some venues acknowledge
+    /// whatever one asks for.
+    fn name_unknown(&mut self) {
+        let known = |one: &&Instrument| one.definition != 0;
+        if !self.instruments.iter().any(|one| known(&one)) {
+            return;
+        }
+        for place in 0..self.instruments.len() {
+            let instrument = &self.instruments[place];
+            let is_unknown = instrument.is_carried() && !instrument.heard && !known(&instrument);
+            if !is_unknown || instrument.unknown {
+                continue;
+            }
+            let symbol = instrument.symbol.clone();
+            let names = self.instruments.iter().filter(known).map(|one| &*one.symbol);
+            let near = hint(&symbol, names);
+            let near = near.strip_prefix("did").map(|near| format!("; did{near}"));
+            let text = format!("{} has no such instrument{}", self.venue, near.unwrap_or_default());
+            self.instruments[place].unknown = true;
+            self.stats.problem(&symbol, Some(text.clone()));
+            self.fact(&Fact {
+                symbol: Some(&symbol),
+                detail: Some(cut(&text)),
+                ..Fact::of(FeedEvent::Refused)
+            });
+        }
+    }
+
+    /// Whether nothing is to be expected of a topic, as its instrument does not exist.
+    pub(crate) fn is_unknown(&self, planned: &Planned) -> bool {
+        let place = planned.instrument.as_deref().and_then(|symbol| self.by_symbol.get(symbol));
+        place.is_some_and(|place| self.instruments[*place].unknown)
+    }
+
+    /// The first data of an instrument, or of one that was taken for unknown.
+    #[cold]
+    pub(crate) fn first_heard(&mut self, place: usize) {
+        let instrument = &mut self.instruments[place];
+        instrument.heard = true;
+        if std::mem::take(&mut instrument.unknown) {
+            self.stats.problem(&instrument.symbol, None);
+        }
     }
 
     pub(crate) fn unsubscribing(&mut self, state: &Socketed, topics: &[Planned]) {
@@ -457,9 +517,9 @@ impl Recording {
         });
     }
 
-    /// A line ended and will be opened again, or works again.
-    pub(crate) fn note_line(&self, socket: &str, why: Option<String>) {
-        Stats::add(&self.stats.reconnects, u64::from(why.is_some()));
+    /// A line ended or cannot be opened, or works again.
+    pub(crate) fn note_line(&self, socket: &str, why: Option<String>, reconnects: bool) {
+        Stats::add(&self.stats.reconnects, u64::from(reconnects));
         self.stats.problem(&format!("connection {socket}"), why);
     }
 
@@ -482,7 +542,12 @@ impl Recording {
         let Some(symbol) = &planned.instrument else { return };
         let place = self.instrument(symbol);
         let channel = &planned.channel;
-        if self.instruments[place].drop_carrier(&channel.name, state.number) {
+        let alone = self.instruments[place].drop_carrier(&channel.name, state.number);
+        let instrument = &mut self.instruments[place];
+        if !instrument.is_carried() && std::mem::take(&mut instrument.unknown) {
+            self.stats.problem(symbol, None);
+        }
+        if alone {
             self.lose(place, &channel.name, &channel.dataset, why);
         }
     }
