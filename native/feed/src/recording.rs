@@ -544,7 +544,8 @@ impl Recording {
         let channel = &planned.channel;
         let alone = self.instruments[place].drop_carrier(&channel.name, state.number);
         let instrument = &mut self.instruments[place];
-        if !instrument.is_carried() && std::mem::take(&mut instrument.unknown) {
+        let is_over = !instrument.is_carried() && !self.stopping;
+        if is_over && std::mem::take(&mut instrument.unknown) {
             self.stats.problem(symbol, None);
         }
         if alone {
