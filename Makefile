@@ -38,7 +38,7 @@ test: test-rust test-python ## All tests
 
 test-rust:
 	cargo test --quiet --locked --profile dev-fast -p rustonite-core -p rustonite-tape -p rustonite-lake \
-		-p rustonite-book
+		-p rustonite-book -p rustonite-wire -p rustonite-feed
 	RUSTFLAGS="--cfg loom" cargo test --quiet --locked --profile dev-fast --target-dir target/loom \
 		-p rustonite-tape --test publish_loom
 
@@ -72,6 +72,7 @@ bench: $(VENV)/peers/.packages ## Every figure, peers beside ours
 
 docs: $(VENV)/.extension ## Pages that are made from the code
 	$(BIN)/python -c 'from rustonite_data.schemas import markdown; print(markdown(), end="")' > docs/reference/schemas.md
+	$(BIN)/python -c 'from rustonite_data.record import venues_markdown; print(venues_markdown(), end="")' > docs/reference/venues.md
 
 clean: ## Remove what was built
 	rm -rf $(VENV) target

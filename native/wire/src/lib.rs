@@ -36,3 +36,8 @@ pub use self::{
     event::{Answer, BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink},
     json::{Json, Kind},
 };
+
+/// The steps of `docs/internals/adding-a-venue.md`, followed.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/internals/adding-a-venue.md")]
+struct AddingAVenue;
