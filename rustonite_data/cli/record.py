@@ -32,8 +32,8 @@ from rustonite_data.errors import Invalid, RustoniteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
     from datetime import timedelta
+    from types import FrameType
 
     from rustonite_data.record import Recorder, VenueStatus
 

@@ -13,7 +13,6 @@ use rustonite_core::datasets::{self, BookSide, FeedEvent, LevelAction, OrderActi
 use rustonite_tape::TapeError;
 use rustonite_wire::{BookUpdate, Feed, Level, Order, OrdersUpdate};
 
-use crate::clock::now_ns;
 use crate::events::Fact;
 use crate::instrument::{BOOK_DELTAS, BOOK_ORDERS, DATASETS, Kept, Span, TRADES};
 use crate::recording::{Asked, Recording, cut};
@@ -633,7 +632,7 @@ impl Recording {
     /// Data of a topic do not come any more.
     pub(crate) fn lose(&mut self, place: usize, channel: &str, dataset: &str, why: &str) {
         let Some(dataset) = DATASETS.iter().position(|name| *name == dataset) else { return };
-        let now = now_ns();
+        let now = self.now();
         let since = self.break_span(place, dataset, now);
         if self.stopping {
             return;

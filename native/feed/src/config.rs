@@ -237,9 +237,8 @@ impl Places<'_> {
 impl FeedConfig {
     fn check(&self, at: usize, places: &Places<'_>) -> Result<()> {
         let steps = [Step::Key("feed"), Step::Item(at)];
-        let place = |key: &str| {
-            format!("{}: feed.{key}", places.of(&[steps[0], steps[1], Step::Key(key)]))
-        };
+        let place =
+            |key: &str| format!("{}: feed.{key}", places.of(&[steps[0], steps[1], Step::Key(key)]));
         let wrong = |key: &str, problem: String| Err(FeedError::config(place(key), problem));
         let venue = Venue::find(&self.venue).map_err(|error| error.at(&place("venue")))?;
         if !(1..=4).contains(&self.copies) {

@@ -18,6 +18,7 @@ mod line;
 mod plan;
 mod recorder;
 mod recording;
+mod reparse;
 mod rest;
 mod stats;
 mod tapes;
@@ -29,5 +30,6 @@ pub use self::{
     config::{Config, FeedConfig, TapeSettings},
     error::{FeedError, Result},
     recorder::Recorder,
+    reparse::{Recorded, Reparser},
     stats::VenueStatus,
 };

@@ -40,7 +40,9 @@ pub(crate) async fn run(
 ) {
     let mut backoff = Backoff::default();
     loop {
-        let Some(running) = open(&shared, &mut plan, &mut backoff, &mut orders).await else { return };
+        let Some(running) = open(&shared, &mut plan, &mut backoff, &mut orders).await else {
+            return;
+        };
         let opened = running.opened;
         match carry(&shared, &mut plan, &mut orders, running).await {
             None => return,

@@ -131,6 +131,8 @@ pub(crate) struct Recording {
     listed: bool,
     /// Connections end because we stop: what they carried ends, too, and is not lost.
     pub(crate) stopping: bool,
+    /// The time of what is read again; 0 while the clock tells it.
+    time: i64,
 }
 
 impl Recording {
@@ -159,12 +161,26 @@ impl Recording {
             dropped: None,
             listed: false,
             stopping: false,
+            time: 0,
         }
+    }
+
+    /// The time: of the clock, or of what is read again.
+    pub(crate) fn now(&self) -> i64 {
+        if self.time == 0 { now_ns() } else { self.time }
+    }
+
+    /// From now on it is this time, until the next is set.
+    pub(crate) fn set_time(&mut self, time: i64) {
+        if self.time == 0 {
+            self.next_interval = next_multiple(time, self.interval_ns);
+        }
+        self.time = time;
     }
 
     /// The first words: that we record, and whether the run before crashed at a time.
     pub(crate) fn started(&mut self, crashed: Option<i64>) -> Result<(), TapeError> {
-        let now = now_ns();
+        let now = self.now();
         if let Some(since) = crashed {
             let fact = Fact { span: Some((since, Some(now))), ..Fact::of(FeedEvent::Recovered) };
             self.tapes.feed_events(&fact.row(self.venue, now))?;
@@ -196,7 +212,7 @@ impl Recording {
 
     /// A number for a new connection, never used before.
     pub(crate) fn next_connection(&mut self) -> i64 {
-        self.connection = now_ns().max(self.connection + 1);
+        self.connection = self.now().max(self.connection + 1);
         self.connection
     }
 
@@ -241,6 +257,7 @@ impl Recording {
         state: &mut Socketed,
         kind: FrameKind,
         status: Option<i32>,
+        channel: Option<&str>,
         ts_recv: i64,
         data: &[u8],
     ) {
@@ -258,6 +275,7 @@ impl Recording {
             frame_seq: state.frame_seq,
             kind,
             status,
+            channel,
             data,
             ..draft::Frames::default()
         };
@@ -353,7 +371,7 @@ impl Recording {
     #[cold]
     fn note_dropped(&mut self, error: &TapeError) {
         Stats::add(&self.stats.dropped, 1);
-        let (now, text) = (now_ns(), error.to_string());
+        let (now, text) = (self.now(), error.to_string());
         self.stats.problem("tapes", Some(text.clone()));
         let dropped = self.dropped.get_or_insert_default();
         if dropped.count == 0 {
@@ -367,7 +385,7 @@ impl Recording {
     /// tape may refuse while others do not, so a row that was kept is no sign that it is over.
     fn tell_dropped(&mut self, is_over: bool) {
         let Some(dropped) = self.dropped.take() else { return };
-        let now = now_ns();
+        let now = self.now();
         if dropped.count > 0 {
             let fact = Fact {
                 span: Some((dropped.since, Some(now))),
@@ -402,7 +420,7 @@ impl Recording {
 
     /// Writes a fact that becomes visible with the rows of its message.
     pub(crate) fn pending_fact(&mut self, fact: &Fact<'_>) {
-        if let Err(error) = self.tapes.feed_events(&fact.row(self.venue, now_ns())) {
+        if let Err(error) = self.tapes.feed_events(&fact.row(self.venue, self.now())) {
             self.kept(Err(error));
         }
     }
@@ -576,7 +594,7 @@ impl Recording {
 
     /// Time has passed: seals, intervals, pictures of books.
     pub(crate) fn tick(&mut self) {
-        let now = now_ns();
+        let now = self.now();
         let ticked = self.tapes.tick();
         self.kept(ticked);
         if now >= self.next_interval {
@@ -595,7 +613,7 @@ impl Recording {
 
     /// The last words: what the open interval held, and that we stop.
     pub(crate) fn finish(&mut self) -> Result<(), TapeError> {
-        let now = now_ns();
+        let now = self.now();
         self.vouch(now);
         self.tell_unknown();
         self.tell_dropped(true);

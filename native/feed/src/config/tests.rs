@@ -78,7 +78,10 @@ fn file_line_key_and_nearest_names_are_told() {
         ),
         ("[[feed]]\nvenue = \"binance\"\n", "recorder.toml:1: feed.symbols: found none"),
         ("interval_s = 0\n[[feed]]\nvenue = \"okx\"\n", "recorder.toml:1: interval_s: found 0"),
-        ("[[feed]]\nvenue = \"binance\"\nsymbols = [\"\"]\n", "recorder.toml:3: feed.symbols: found an"),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsymbols = [\"\"]\n",
+            "recorder.toml:3: feed.symbols: found an",
+        ),
     ];
     for (text, expected) in cases {
         let error = parse(text).unwrap_err();
