@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rustonite_data import _native
+from rustonite_data.errors import Invalid
 
 if TYPE_CHECKING:
     import os
@@ -110,6 +111,12 @@ class Recorder:
             self.lake = Lake.create(url, tapes=folder, storage_options=storage_options)
             self._committer = Committer(self.lake)
             folder = self.lake.tapes.folder
+            if folder is None:
+                # Tapes elsewhere would never come into the lake.
+                root = self.lake.storage.root
+                raise Invalid(
+                    f"{root}: a lake in an object store has no folder for tapes; say tapes"
+                )
         if folder is None:
             folder = Path(tempfile.gettempdir()) / "rustonite-tapes"
         self.tapes = Path(folder)

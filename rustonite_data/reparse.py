@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
-from rustonite_data.errors import NotFound, Unavailable
+from rustonite_data.errors import Invalid, NotFound, Unavailable
 from rustonite_data.lake import Committer, Lake
 from rustonite_data.lake.params import nanoseconds
 
@@ -53,8 +53,8 @@ def reparse(  # noqa: PLR0913 - everything by keyword
 
     Args:
         lake: Where the frames are.
-        into: Where rows go. In the lake that the frames are in, they are there twice then, until you
-            delete the old ones.
+        into: Where rows go. In the lake that the frames are in, they are there twice then, until
+            you delete the old ones.
         venue: Only this one.
         start: From this moment on, by `ts_recv`.
         end: Up to this moment, without it.
@@ -69,6 +69,8 @@ def reparse(  # noqa: PLR0913 - everything by keyword
     """
     if "frames" not in lake.datasets():
         raise NotFound(f"{lake.storage.root}: there are no frames to decode again")
+    if into.tapes.folder is None:
+        raise Invalid(f"{into.storage.root}: this lake has no folder for tapes; give tapes=…")
     rows = _recorded(lake, venue, start, end)
     committer = Committer(into)
     native = _native.NativeReparser(into.tapes.folder, name, anchor_every_s)
@@ -112,8 +114,8 @@ def _recorded(
     facts = " and ".join(["venue is not null", *(text for text, _ in given)])
     of_facts = [value for _, value in given]
     minutes = lake.sql(
-        "select epoch_ns(ts_recv) // 60000000000 as minute, count(*) as n "
-        f"from frames where {frames} group by all order by minute",  # noqa: S608 - our own text
+        "select epoch_ns(ts_recv) // 60000000000 as minute, count(*) as n "  # noqa: S608
+        f"from frames where {frames} group by all order by minute",
         of_frames,
     ).rows()
     if not minutes:

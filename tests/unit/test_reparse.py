@@ -69,7 +69,9 @@ def test_rows_are_those_that_were_recorded(recorded, memory):
         assert was.columns == now.columns
         assert len(was) > 1
         assert was.equals(now), dataset
-    kinds = "select kind, symbol, dataset, seq_from from feed_events where kind in ({}) order by all"
+    kinds = (
+        "select kind, symbol, dataset, seq_from from feed_events where kind in ({}) order by all"
+    )
     told = kinds.format("'snapshot', 'resync', 'malformed'")
     assert again.sql(told).rows() == recorded.sql(told).rows()
     assert "frames" not in again.datasets()

@@ -1,0 +1,237 @@
+"""History on tapes again, so that whatever reads tapes runs on it as if it was now.
+
+Rows become visible in the order in which they were received, across datasets, and as far apart as
+then, or closer.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rustonite_data.errors import Conflict, Invalid, NotFound
+from rustonite_data.lake.params import nanoseconds
+from rustonite_data.tape import Tape
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from rustonite_data.lake import Lake
+
+_ROWS = 500_000
+_MINUTE = 60_000_000_000
+_FAR = 9 * 10**18  # 2255
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What was replayed."""
+
+    rows: Mapping[str, int]
+    """Rows by dataset."""
+    seconds: float
+    """How long it took."""
+    late: float
+    """By how many seconds rows were late at most: above 0 where the speed was not reached."""
+
+
+def replay(  # noqa: PLR0913 - everything by keyword
+    lake: Lake,
+    tapes: str | os.PathLike[str],
+    datasets: Sequence[str],
+    *,
+    start: Any = None,  # noqa: ANN401 - any way to write a moment
+    end: Any = None,  # noqa: ANN401
+    venues: str | Sequence[str] | None = None,
+    symbols: str | Sequence[str] | None = None,
+    speed: float = math.inf,
+    name: str = "replay",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Replayed:
+    """Write rows of a lake to tapes, in the order and at the pace in which they were received.
+
+    Tapes are made as `tapes/<dataset>/<name>`, before the first row, so that readers can wait at
+    them. As with any tape, only its newest segments stay.
+
+    Args:
+        lake: Where the rows are; those on its tapes count, too.
+        tapes: Folder for the tapes.
+        datasets: Which datasets; each must have a column `ts_recv`.
+        start: From this moment on, by `ts_recv`.
+        end: Up to this moment, without it.
+        venues: Only these.
+        symbols: Only these.
+        speed: 1 for real time, 10 for ten times as fast; as fast as possible if not given.
+        name: Name of the tapes.
+        progress: Called now and then with rows done and rows in all.
+
+    Raises:
+        Invalid: a speed or a dataset that cannot be replayed.
+        NotFound: there are no such rows.
+        Conflict: there is such a tape already.
+
+    Example:
+        >>> from rustonite_data.lake import Lake
+        >>> lake = Lake.create(folder / "history")
+        >>> rows = lake.append("trades", trades)
+        >>> replay(lake, folder / "again", ["trades"]).rows
+        {'trades': 3}
+        >>> Tape.reader(folder / "again" / "trades" / "replay").read().pl()["trade_id"].to_list()
+        [1, 2, 3]
+    """
+    if not speed > 0:
+        raise Invalid(f"speed: found {speed}, expected more than 0")
+    names = list(dict.fromkeys(datasets))
+    choice = _Choice(lake, names, _conditions(start, end, venues, symbols))
+    minutes = choice.minutes()
+    if not minutes:
+        raise NotFound(f"{lake.storage.root}: there are no such rows in {', '.join(names)}")
+    total, done = sum(count for _, count in minutes), dict.fromkeys(names, 0)
+    with ExitStack() as stack:
+        outs = [stack.enter_context(_tape(Path(tapes) / one / name, lake, one)) for one in names]
+        clock = _Clock(speed)
+        for first, behind in _windows(minutes):
+            tables = [choice.rows(one, first, behind) for one in names]
+            for at, begin, until in _runs(tables, clock):
+                outs[at].append(tables[at].slice(begin, until - begin))
+                done[names[at]] += until - begin
+            if progress is not None:
+                progress(sum(done.values()), total)
+    return Replayed(done, clock.elapsed(), clock.late)
+
+
+def _tape(path: Path, lake: Lake, dataset: str) -> Tape:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return Tape.create(path, lake.dataset(dataset).schema)
+    except Conflict as error:
+        raise Conflict(f"{error}; give another name, or remove it") from error
+
+
+def _conditions(
+    start: Any,  # noqa: ANN401 - any way to write a moment
+    end: Any,  # noqa: ANN401
+    venues: str | Sequence[str] | None,
+    symbols: str | Sequence[str] | None,
+) -> list[tuple[str, Any]]:
+    """Parts of a `where`, with their parameters."""
+
+    def listed(names: str | Sequence[str] | None) -> list[str] | None:
+        return [names] if isinstance(names, str) else None if names is None else list(names)
+
+    found = [
+        ("ts_recv >= make_timestamp_ns(?)", nanoseconds("start", start)),
+        ("ts_recv < make_timestamp_ns(?)", nanoseconds("end", end)),
+        ("venue::varchar in (select unnest(?::varchar[]))", listed(venues)),
+        ("symbol::varchar in (select unnest(?::varchar[]))", listed(symbols)),
+    ]
+    return [(text, value) for text, value in found if value is not None]
+
+
+class _Choice:
+    """The rows that are wanted."""
+
+    def __init__(self, lake: Lake, names: list[str], conditions: list[tuple[str, Any]]) -> None:
+        for name in names:
+            columns = [column.name for column in lake.dataset(name).schema.columns]
+            for wanted in ("ts_recv", "venue", "symbol"):
+                if wanted not in columns and (
+                    wanted == "ts_recv" or any(text.startswith(wanted) for text, _ in conditions)
+                ):
+                    raise Invalid(f"{name}: found no column {wanted}, which a replay goes by")
+        self._lake, self._names = lake, names
+        self._where = " and ".join(["true", *(text for text, _ in conditions)])
+        self._params = [value for _, value in conditions]
+
+    def minutes(self) -> list[tuple[int, int]]:
+        """Minutes, and how many rows each has in all datasets."""
+        parts = [
+            f"select epoch_ns(ts_recv) // {_MINUTE} as minute, count(*) as n "  # noqa: S608
+            f'from "{name}" where {self._where} group by all'
+            for name in self._names
+        ]
+        query = f"select minute, sum(n)::bigint from ({' union all '.join(parts)}) group by all"  # noqa: S608
+        params = self._params * len(self._names)
+        return sorted(self._lake.sql(query, params).rows())
+
+    def rows(self, name: str, first: int, behind: int) -> pa.Table:
+        """Rows of a dataset between two moments, in the order in which they were received."""
+        schema = self._lake.dataset(name).schema
+        columns = [column.name for column in schema.columns]
+        order = ", ".join(["ts_recv", *(f'"{key}"' for key in schema.sort if key != "ts_recv")])
+        chosen = ", ".join(f'"{column}"' for column in columns)
+        query = (
+            f'select {chosen} from "{name}" where {self._where} '  # noqa: S608 - our own text
+            "and ts_recv >= make_timestamp_ns(?) and ts_recv < make_timestamp_ns(?) "
+            f"order by {order}"
+        )
+        return self._lake.sql(query, [*self._params, first, behind]).arrow()
+
+
+def _windows(minutes: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Spans of some minutes that have not too many rows, in nanoseconds."""
+    first, rows = minutes[0][0], 0
+    for minute, count in minutes:
+        if rows and rows + count > _ROWS:
+            yield first * _MINUTE, minute * _MINUTE
+            first, rows = minute, 0
+        rows += count
+    yield first * _MINUTE, _FAR
+
+
+class _Clock:
+    """When rows are due."""
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed
+        self.late = 0.0
+        self._began = time.monotonic()
+        self._first: int | None = None
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    def wait(self, ts_recv: int) -> None:
+        """Wait until a row is due."""
+        if math.isinf(self.speed):
+            return
+        if self._first is None:
+            self._first, self._began = ts_recv, time.monotonic()
+        left = (ts_recv - self._first) / 1e9 / self.speed - self.elapsed()
+        if left > 0:
+            time.sleep(left)
+        else:
+            self.late = max(self.late, -left)
+
+
+def _runs(tables: list[pa.Table], clock: _Clock) -> Iterator[tuple[int, int, int]]:
+    """Rows that belong together: dataset, first, behind the last; each when it is due.
+
+    A run ends where rows of another dataset are next or, if there is a pace, where time passes.
+    """
+    times = [np.asarray(table["ts_recv"].cast("int64")) for table in tables]
+    which = np.repeat(np.arange(len(tables)), [len(one) for one in times])
+    moments = np.concatenate(times) if times else np.empty(0, np.int64)
+    order = np.argsort(moments, kind="stable")
+    moments, which = moments[order], which[order]
+    if not len(moments):
+        return
+    ends = which[1:] != which[:-1]
+    if not math.isinf(clock.speed):
+        ends |= moments[1:] != moments[:-1]
+    borders = np.concatenate([[0], np.flatnonzero(ends) + 1, [len(moments)]])
+    passed = [0] * len(tables)
+    for begin, until in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
+        at = int(which[begin])
+        clock.wait(int(moments[begin]))
+        first, passed[at] = passed[at], passed[at] + until - begin
+        yield at, first, passed[at]
