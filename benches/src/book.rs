@@ -94,7 +94,7 @@ fn at(side: BookSide, middle: i64, distance: i64) -> i64 {
 fn generated(step: i64, odd: i64, name: &str) -> Result<()> {
     let levels = changes(step)?;
     let mut book = L2Book::new();
-    book.set(&level(BookSide::Bid, 1_000_000 * step + odd, 1)?)?;
+    book.set(&level(BookSide::Bid, 1_000_000 + odd, 1)?)?;
     book.apply(&levels)?;
     // The same prices again do not begin where they ended: one unmeasured jump back.
     let (mut mean, mut single) = (f64::INFINITY, Histogram::<u64>::new(3)?);
