@@ -162,11 +162,11 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
             Rules { unknown: Unknown::Error, ..Rules::UNCHECKED }
         }
         _ if venue == "bybit" || venue.starts_with("bybit-") => bybit(channel)?,
-        "coinbase-exchange" if is("full") || is("level3") => {
+        "coinbase" if is("full") || is("level3") => {
             Rules { anchor: Anchor::Rest, ..Rules::COUNTER }
         }
-        "coinbase-exchange" if channel.starts_with("level2") => Rules::UNCHECKED,
-        "coinbase" | "coinbase-advanced" if is("level2") || is("l2_data") => {
+        "coinbase" if channel.starts_with("level2") => Rules::UNCHECKED,
+        "coinbase-advanced" if is("level2") => {
             Rules { scope: Scope::Connection, counted_by_connection: true, ..Rules::UNCHECKED }
         }
         "deribit" if named("book") => deribit(channel),

@@ -330,7 +330,7 @@ fn ghosts_are_found() {
 
 #[test]
 fn orders_are_kept_by_the_same_rules() {
-    let mut keeper: Keeper<L3Book> = Keeper::new(of("coinbase-exchange", "full"));
+    let mut keeper: Keeper<L3Book> = Keeper::new(of("coinbase", "full"));
     let one = |action, id, size: i128| Order {
         action,
         side: Some(BookSide::Bid),
