@@ -155,8 +155,10 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
         "binance-usdm" | "binance-coinm" if named("depth") || named("rpiDepth") => {
             Rules { scheme: Scheme::Chain, ..Rules::BINANCE }
         }
+        "bitfinex" if channel.starts_with("book:R0") => {
+            Rules { unknown: Unknown::Insert, ..Rules::BITFINEX }
+        }
         "bitfinex" if named("book") => Rules::BITFINEX,
-        "bitfinex" if named("raw") => Rules { unknown: Unknown::Insert, ..Rules::BITFINEX },
         "bitmex" if is("orderBook10") => Rules::PICTURES,
         "bitmex" if channel.starts_with("orderBookL2") => {
             Rules { unknown: Unknown::Error, ..Rules::UNCHECKED }
