@@ -139,6 +139,15 @@ impl Rules {
         ..Self::UNCHECKED
     };
 
+    /// The word of `catalog/venues` for how a loss is noticed. Numbers that count all messages of a
+    /// connection are a counter, too, although not of the book's messages.
+    pub fn integrity(self) -> &'static str {
+        match self.scheme {
+            Scheme::None if self.counted_by_connection => Scheme::Counter.name(),
+            scheme => scheme.name(),
+        }
+    }
+
     /// Whether a span without a break can be called clean, and not merely unverifiable. A checksum
     /// that the venue never sends proves nothing: see `Keeper::verified`.
     pub fn is_verifiable(self) -> bool {

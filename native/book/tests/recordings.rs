@@ -180,6 +180,33 @@ const RECORDINGS: &[Recording] = &[
         changes: 32,
         checksums: 0,
     },
+    Recording {
+        file: "bitfinex/cryptofeed_ws.txt",
+        read: cryptofeed,
+        venue: "bitfinex",
+        channel: "book:P0:F0:250",
+        pictures: 7,
+        changes: 1593,
+        checksums: 0,
+    },
+    Recording {
+        file: "bitmex/cryptofeed_ws.txt",
+        read: cryptofeed,
+        venue: "bitmex",
+        channel: "orderBookL2",
+        pictures: 6,
+        changes: 1602,
+        checksums: 0,
+    },
+    Recording {
+        file: "coinbase_exchange/cryptofeed_ws.txt",
+        read: cryptofeed,
+        venue: "coinbase",
+        channel: "level2_batch",
+        pictures: 6,
+        changes: 6348,
+        checksums: 0,
+    },
 ];
 
 /// Messages that are lines, without a time.
