@@ -113,7 +113,11 @@ def record(  # noqa: PLR0913 - options of the command line
     )
     reload = (lambda: recorder.reload(_read(path))) if from_file else None
     listen = metrics or _metrics_of(text)
-    with recorder, _served(recorder, listen), _shown(every.total_seconds(), as_json=as_json) as show:
+    with (
+        recorder,
+        _served(recorder, listen),
+        _shown(every.total_seconds(), as_json=as_json) as show,
+    ):
         _run(recorder, show, reload, None if span is None else span.total_seconds())
     if not recorder_was_whole(recorder):
         raise click.exceptions.Exit(1)
@@ -249,7 +253,17 @@ class Rates:
 def view(recorder: Recorder, rates: Rates) -> Table:
     """The table that a person watches."""
     table = Table(box=None, pad_edge=False, title=f"recording to {recorder.tapes}")
-    titles = ("venue", "msg/s", "rows", "delay", "books", "gaps", "reconnects", "to move", "problem")
+    titles = (
+        "venue",
+        "msg/s",
+        "rows",
+        "delay",
+        "books",
+        "gaps",
+        "reconnects",
+        "to move",
+        "problem",
+    )
     for title in titles:
         table.add_column(title, justify="left" if title in {"venue", "problem"} else "right")
     waiting = sum(lag.rows_waiting for lag in recorder.lag())

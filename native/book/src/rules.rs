@@ -177,7 +177,7 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
             Rules { anchor: Anchor::Rest, ..Rules::COUNTER }
         }
         "coinbase" if channel.starts_with("level2") => Rules::UNCHECKED,
-        "coinbase-advanced" if is("level2") => {
+        "coinbase-advanced" if is("level2") || is("l2_data") => {
             Rules { scope: Scope::Connection, counted_by_connection: true, ..Rules::UNCHECKED }
         }
         "deribit" if named("book") => deribit(channel),
@@ -192,7 +192,7 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
             let checksum = Some(Checksum::Okx);
             Rules { checksum, unknown, restart: Restart::Lower, ..Rules::CHAIN }
         }
-        "alpaca" | "alpaca-crypto" if is("o") || is("orderbooks") => Rules::UNCHECKED,
+        "alpaca-crypto" if is("orderbooks") => Rules::UNCHECKED,
         _ => return None,
     })
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
@@ -121,6 +122,7 @@ impl Connection {
             value: Some(now_ns() - started),
             ..Fact::of(FeedEvent::Connect)
         });
+        shared.recording.borrow().stats.connections.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         let send_budget = Budget::new(plan.socket.messages_per_second, SECOND);
         Ok(Self {
@@ -150,7 +152,7 @@ impl Connection {
             Ok(why) => why,
             Err(error) => error.to_string(),
         };
-        let topics: Vec<_> = self.subscriptions.into_keys().collect();
+        let topics: Vec<_> = self.subscriptions.into_values().map(|known| known.planned).collect();
         self.shared.recording.borrow_mut().connection_ended(&self.state, &topics, &why);
         Ended { why, worked: self.got_data }
     }
@@ -298,9 +300,9 @@ impl Connection {
     }
 
     async fn unsubscribe(&mut self, topics: &[Planned]) -> io::Result<()> {
+        self.shared.recording.borrow_mut().unsubscribing(&self.state, topics);
         let topics: Vec<Topic> = topics.iter().map(|planned| planned.topic.clone()).collect();
         topics.iter().for_each(|topic| drop(self.subscriptions.remove(topic)));
-        self.shared.recording.borrow_mut().unsubscribing(&self.state, &topics);
         self.give_up(&topics).await
     }
 

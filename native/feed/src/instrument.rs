@@ -59,7 +59,6 @@ impl Span {
 #[derive(Debug)]
 struct Carrier {
     channel: String,
-    dataset: String,
     connection: i64,
 }
 
@@ -130,8 +129,7 @@ impl Instrument {
 
     /// A connection begins to carry a channel of it.
     pub(crate) fn carry(&mut self, venue: &str, channel: &Channel, connection: i64) {
-        let (name, dataset) = (channel.name.clone(), channel.dataset.clone());
-        self.carriers.push(Carrier { channel: name, dataset, connection });
+        self.carriers.push(Carrier { channel: channel.name.clone(), connection });
         match channel.dataset.as_str() {
             "trades" => self.trades_step = channel.integrity == "counter",
             "book_deltas" if self.book.is_none() => {
@@ -146,13 +144,12 @@ impl Instrument {
         }
     }
 
-    /// A connection carries a channel no longer. Its dataset, if no other connection does.
-    pub(crate) fn drop_carrier(&mut self, channel: &str, connection: i64) -> Option<String> {
+    /// A connection carries a channel no longer. Whether no other one does.
+    pub(crate) fn drop_carrier(&mut self, channel: &str, connection: i64) -> bool {
         let ended = |one: &Carrier| one.channel == channel && one.connection == connection;
-        let place = self.carriers.iter().position(ended)?;
-        let carrier = self.carriers.swap_remove(place);
-        let carried = self.carriers.iter().any(|one| one.channel == channel);
-        (!carried).then_some(carrier.dataset)
+        let Some(place) = self.carriers.iter().position(ended) else { return false };
+        self.carriers.swap_remove(place);
+        !self.carriers.iter().any(|one| one.channel == channel)
     }
 
     /// The number of a picture of a bar.
