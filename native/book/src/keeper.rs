@@ -298,6 +298,12 @@ impl<B: Kept> Keeper<B> {
         match (self.rules.anchor, message.is_picture) {
             (Anchor::Message, _) => self.picture_again(message),
             (Anchor::Subscription, true) => self.picture(message),
+            // The stream of a live book has no pictures but this.
+            (Anchor::Rest, true)
+                if self.phase != Phase::Waiting && self.rules.begins(message.numbers) =>
+            {
+                self.begin(message)
+            }
             (Anchor::Rest, true) => self.picture_by_rest(message),
             (_, false) => self.early_change(message),
         }

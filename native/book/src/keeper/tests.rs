@@ -127,6 +127,10 @@ fn bybit_begins_anew_with_one() {
         Verdict::Anchored { buffered: 1, left_out: 1 }
     );
     assert_eq!(sizes(keeper.book()), [(4, 1), (3, 1)]);
+    // The codec may call such a message a picture.
+    assert_eq!(keeper.update(&counted(3, &[])), Verdict::Applied);
+    assert_eq!(keeper.update(&picture(1, &[])), Verdict::Restarted(Renewal::Emptied));
+    assert_eq!((keeper.state(), keeper.book().is_empty()), (State::Waiting, true));
 }
 
 #[test]
