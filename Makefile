@@ -69,6 +69,7 @@ bench: $(VENV)/peers/.packages ## Every figure, peers beside ours
 	$(BIN)/python benches/run.py
 	$(BIN)/python benches/commits.py
 	$(BIN)/python benches/lake.py
+	target/release/book $(RUSTONITE_FIXTURES)
 
 docs: $(VENV)/.extension ## Pages that are made from the code
 	$(BIN)/python -c 'from rustonite_data.schemas import markdown; print(markdown(), end="")' > docs/reference/schemas.md
