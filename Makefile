@@ -37,8 +37,8 @@ demo: ## A writer, a reader and two query engines on one tape
 test: test-rust test-python ## All tests
 
 test-rust:
-	cargo test --quiet --locked --profile dev-fast -p rustonite-core -p rustonite-tape -p rustonite-lake \
-		-p rustonite-book
+	cargo test --quiet --locked --profile dev-fast --workspace --exclude rustonite-py \
+		--exclude rustonite-benches
 	RUSTFLAGS="--cfg loom" cargo test --quiet --locked --profile dev-fast --target-dir target/loom \
 		-p rustonite-tape --test publish_loom
 

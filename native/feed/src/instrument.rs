@@ -86,8 +86,10 @@ pub(crate) struct Instrument {
     pub(crate) spans: [Span; DATASETS.len()],
     /// Since when datasets without numbers are missing.
     pub(crate) lost_since: [Option<i64>; DATASETS.len()],
-    /// Hash of the definition that was written last.
+    /// Hash of the definition that was written last; 0 if the venue has not told any.
     pub(crate) definition: u64,
+    /// That the venue does not know it was told.
+    pub(crate) is_told: bool,
     carriers: Vec<Carrier>,
     bars: Vec<Bar>,
 }
@@ -122,6 +124,7 @@ impl Instrument {
             spans: [Span::default(); DATASETS.len()],
             lost_since: [None; DATASETS.len()],
             definition: 0,
+            is_told: false,
             carriers: Vec::new(),
             bars: Vec::new(),
         }
@@ -150,6 +153,11 @@ impl Instrument {
         let Some(place) = self.carriers.iter().position(ended) else { return false };
         self.carriers.swap_remove(place);
         !self.carriers.iter().any(|one| one.channel == channel)
+    }
+
+    /// Whether a connection carries any channel of it.
+    pub(crate) fn is_carried(&self) -> bool {
+        !self.carriers.is_empty()
     }
 
     /// The number of a picture of a bar.

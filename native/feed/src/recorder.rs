@@ -455,6 +455,9 @@ async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>,
         recording.answer(&mut **codec, feed, number, answer.ts_recv, &answer.body);
         requests.extend(recording.more.drain(..));
     }
+    if *feed == Feed::Instruments && parts > 0 {
+        shared.recording.borrow_mut().check_symbols();
+    }
 }
 
 /// A good answer to a call, which is tried some times.

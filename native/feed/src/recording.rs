@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::clock::{now_ns, seconds_ns};
 use crate::config::Config;
+use crate::error::hint;
 use crate::events::Fact;
 use crate::instrument::{DATASETS, Instrument};
 use crate::plan::Planned;
@@ -416,6 +417,35 @@ impl Recording {
             ..Fact::of(FeedEvent::Refused)
         };
         self.fact(&fact);
+    }
+
+    /// The venue has told all its instruments: names the ones we asked for that are not among them.
+    /// Some venues acknowledge such a subscription and then stay silent.
+    pub(crate) fn check_symbols(&mut self) {
+        let defined = |one: &&Instrument| one.definition != 0;
+        let known: Vec<_> =
+            self.instruments.iter().filter(defined).map(|one| &*one.symbol).collect();
+        if known.is_empty() {
+            return;
+        }
+        let lost = |one: &&Instrument| one.is_carried() && one.definition == 0 && !one.is_told;
+        let lost: Vec<_> = self.instruments.iter().filter(lost).collect();
+        let hints: Vec<(Box<str>, String)> = lost
+            .iter()
+            .map(|one| (one.symbol.clone(), hint(&one.symbol, known.iter().copied())))
+            .collect();
+        for (symbol, hint) in hints {
+            let place = self.instrument(&symbol);
+            self.instruments[place].is_told = true;
+            let detail = format!("not among the instruments of the venue; {hint}");
+            self.stats.problem(&symbol, Some(detail.clone()));
+            self.pending_fact(&Fact {
+                symbol: Some(&symbol),
+                detail: Some(cut(&detail)),
+                ..Fact::of(FeedEvent::Refused)
+            });
+        }
+        self.commit();
     }
 
     /// A venue answered a call with an error.
