@@ -10,11 +10,13 @@ __all__ = [
     "LakeFile",
     "LakeRows",
     "MergedReader",
+    "NativeRecorder",
     "Rows",
     "Schema",
     "TapeReader",
     "TapeWriter",
     "advance_consumer",
+    "catalog",
     "consumers",
     "decimal_parts",
     "decimal_text",
@@ -30,6 +32,7 @@ __all__ = [
     "lake_read",
     "lake_write",
     "note_fork",
+    "recorder_config",
     "verify_tape",
 ]
 
@@ -271,6 +274,17 @@ def lake_check(
     rows: int | None = None,
     size: int | None = None,
 ) -> list[str]: ...
+@final
+class NativeRecorder:
+    def __new__(cls, text: str, place: str, tapes: str | PathLike[str]) -> NativeRecorder: ...
+    def status(self) -> str: ...
+    def reload(self, text: str, place: str) -> None: ...
+    @property
+    def running(self) -> bool: ...
+    def stop(self) -> None: ...
+
+def recorder_config(text: str, place: str) -> str: ...
+def catalog(venue: str | None = None) -> str: ...
 def note_fork() -> None: ...
 def embedded_schemas() -> list[Schema]: ...
 def error_kinds() -> list[tuple[str, bool]]: ...

@@ -9,6 +9,7 @@ mod capsule;
 mod columns;
 mod decimal;
 mod error;
+mod feed;
 mod job;
 mod lake;
 mod lake_rows;
@@ -27,6 +28,8 @@ mod _native {
     use crate::decimal::{decimal_parts, decimal_text, decimal_ticks, decimal_to_float};
     #[pymodule_export]
     use crate::error::error_kinds;
+    #[pymodule_export]
+    use crate::feed::{NativeRecorder, catalog, recorder_config};
     #[pymodule_export]
     use crate::lake::{LakeFile, lake_check, lake_last, lake_merge, lake_read, lake_write};
     #[pymodule_export]

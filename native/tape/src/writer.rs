@@ -526,8 +526,21 @@ impl<R: Row> TypedWriter<R> {
         D: Draft,
         D::Row: Row<Static = R::Static>,
     {
-        let row = draft.bind(&mut Codes(&mut self.writer))?;
+        let row = self.bind(draft)?;
         self.writer.push(&row)
+    }
+
+    /// A row with codes in place of its texts, to push it or others that differ in numbers only.
+    ///
+    /// # Errors
+    /// As [`Writer::intern`].
+    #[inline]
+    pub fn bind<D>(&mut self, draft: &D) -> Result<D::Row>
+    where
+        D: Draft,
+        D::Row: Row<Static = R::Static>,
+    {
+        draft.bind(&mut Codes(&mut self.writer))
     }
 
     /// The code of a text, for a dictionary field with 32-bit codes.

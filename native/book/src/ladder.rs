@@ -1,0 +1,247 @@
+//! The levels of one side, best first.
+//!
+//! A level has a rank: its price in ticks, negated on the bid side, so that a lower rank is better.
+//! Levels near the best are in a ring of slots that covers a span of ranks, all others in a sorted
+//! list. Every level in the ring is better than every level in the list, and the best one is in the
+//! ring. Because a rank's slot is the rank modulo the ring's length, moving the span moves no level
+//! that stays in it.
+
+use crate::far::Far;
+use crate::marks::{Marks, SLOTS_MAX};
+
+/// Slots of a new ring. A ring grows only when levels fill it, so a small book stays small.
+const SLOTS_MIN: usize = 64;
+
+/// Levels of one side by rank.
+#[derive(Clone, Debug)]
+pub(crate) struct Ladder<T> {
+    /// First rank of the span that the ring covers.
+    base: i128,
+    slots: Vec<T>,
+    marks: Marks,
+    /// Levels in the ring.
+    near: usize,
+    /// Rank of the best level; without meaning while there is none.
+    best: i128,
+    far: Far<T>,
+}
+
+impl<T: Copy + Default> Ladder<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            base: 0,
+            slots: vec![T::default(); SLOTS_MIN],
+            marks: Marks::new(SLOTS_MIN),
+            near: 0,
+            best: 0,
+            far: Far::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.near + self.far.len()
+    }
+
+    /// Rank of the best level.
+    #[inline]
+    pub(crate) fn best_rank(&self) -> Option<i128> {
+        (self.near > 0).then_some(self.best)
+    }
+
+    /// The best level.
+    pub(crate) fn best(&self) -> Option<(i128, &T)> {
+        self.best_rank().map(|rank| (rank, &self.slots[self.ring(rank)]))
+    }
+
+    pub(crate) fn get(&self, rank: i128) -> Option<&T> {
+        match self.slot(rank) {
+            Some(slot) => self.marks.contains(slot).then(|| &self.slots[slot]),
+            None => self.far.get(rank),
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, rank: i128) -> Option<&mut T> {
+        match self.slot(rank) {
+            Some(slot) => self.marks.contains(slot).then(|| &mut self.slots[slot]),
+            None => self.far.get_mut(rank),
+        }
+    }
+
+    /// Puts a level in and returns the one that it replaces.
+    #[inline]
+    pub(crate) fn insert(&mut self, rank: i128, value: T) -> Option<T> {
+        if self.near == 0 {
+            self.base = rank - self.margin();
+            self.best = rank;
+        } else if rank < self.base {
+            self.slide_back(rank);
+        }
+        let Some(slot) = self.slot(rank) else {
+            return self.insert_far(rank, value);
+        };
+        if self.marks.set(slot) {
+            return Some(std::mem::replace(&mut self.slots[slot], value));
+        }
+        self.slots[slot] = value;
+        self.near += 1;
+        self.best = self.best.min(rank);
+        None
+    }
+
+    /// Takes a level out.
+    #[inline]
+    pub(crate) fn remove(&mut self, rank: i128) -> Option<T> {
+        let Some(slot) = self.slot(rank) else {
+            return self.far.remove(rank);
+        };
+        if !self.marks.contains(slot) {
+            return None;
+        }
+        self.free(slot);
+        if rank == self.best {
+            self.find_best();
+        }
+        Some(self.slots[slot])
+    }
+
+    /// Takes the worst level out.
+    pub(crate) fn pop_worst(&mut self) -> Option<(i128, T)> {
+        if let Some(last) = self.far.pop_last() {
+            return Some(last);
+        }
+        let slot = self.marks.last_before(self.ring(self.base))?;
+        self.free(slot);
+        Some((self.rank(slot), self.slots[slot]))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.marks.clear_all();
+        self.near = 0;
+        self.far.clear();
+    }
+
+    /// All levels, best first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i128, &T)> {
+        let mut from = self.ring(self.base);
+        let near = (0..self.near).map_while(move |_| {
+            let slot = self.marks.first_from(from)?;
+            from = (slot + 1) & (self.slots.len() - 1);
+            Some((self.rank(slot), &self.slots[slot]))
+        });
+        near.chain(self.far.iter())
+    }
+
+    /// Room for levels better than the best one.
+    fn margin(&self) -> i128 {
+        self.span() / 4
+    }
+
+    fn span(&self) -> i128 {
+        // At most `SLOTS_MAX`.
+        self.slots.len() as i128
+    }
+
+    /// Where the ring keeps a rank of its span.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "modulo the ring")]
+    #[inline]
+    fn ring(&self, rank: i128) -> usize {
+        rank as usize & (self.slots.len() - 1)
+    }
+
+    /// The rank that a slot stands for.
+    fn rank(&self, slot: usize) -> i128 {
+        let distance = slot.wrapping_sub(self.ring(self.base)) & (self.slots.len() - 1);
+        self.base + distance as i128
+    }
+
+    /// The slot of a rank, if the span covers it.
+    #[inline]
+    fn slot(&self, rank: i128) -> Option<usize> {
+        let distance = rank.wrapping_sub(self.base).cast_unsigned();
+        (distance < self.slots.len() as u128).then(|| self.ring(rank))
+    }
+
+    fn free(&mut self, slot: usize) {
+        self.marks.clear(slot);
+        self.near -= 1;
+    }
+
+    fn find_best(&mut self) {
+        match self.marks.first_from(self.ring(self.base)) {
+            Some(slot) => self.best = self.rank(slot),
+            None => match self.far.first() {
+                Some(first) => self.best = first,
+                None => return,
+            },
+        }
+        if self.near == 0 || self.best - self.base > self.span() / 2 {
+            self.base = self.best - self.margin();
+            self.pull();
+        }
+    }
+
+    /// Takes levels from the list that the span covers now.
+    fn pull(&mut self) {
+        while let Some(first) = self.far.first()
+            && let Some(slot) = self.slot(first)
+            && let Some((_, value)) = self.far.pop_first()
+        {
+            self.marks.set(slot);
+            self.slots[slot] = value;
+            self.near += 1;
+        }
+    }
+
+    /// Moves the span so that it covers a better rank; levels at its other end go to the list.
+    #[cold]
+    fn slide_back(&mut self, rank: i128) {
+        let base = rank - self.margin();
+        let end = base + self.span();
+        let start = self.ring(self.base);
+        while let Some(slot) = self.marks.last_before(start) {
+            let rank = self.rank(slot);
+            if rank < end {
+                break;
+            }
+            self.far.insert(rank, self.slots[slot]);
+            self.free(slot);
+        }
+        self.base = base;
+    }
+
+    #[inline(never)]
+    fn insert_far(&mut self, rank: i128, value: T) -> Option<T> {
+        let replaced = self.far.insert(rank, value);
+        let within_twice = rank.saturating_sub(self.base) < 2 * self.span();
+        if within_twice && self.slots.len() < SLOTS_MAX && self.near >= self.slots.len() / 8 {
+            self.grow();
+        }
+        replaced
+    }
+
+    /// Doubles the span.
+    #[cold]
+    fn grow(&mut self) {
+        let length = self.slots.len() * 2;
+        let mut slots = vec![T::default(); length];
+        let mut marks = Marks::new(length);
+        let mut from = self.ring(self.base);
+        for _ in 0..self.near {
+            let Some(slot) = self.marks.first_from(from) else { break };
+            from = (slot + 1) & (self.slots.len() - 1);
+            let rank = self.rank(slot);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "modulo the ring"
+            )]
+            let place = rank as usize & (length - 1);
+            slots[place] = self.slots[slot];
+            marks.set(place);
+        }
+        self.slots = slots;
+        self.marks = marks;
+        self.pull();
+    }
+}

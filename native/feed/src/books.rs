@@ -1,0 +1,791 @@
+//! Books while they are recorded: what each verdict of a keeper writes, says and asks for.
+//!
+//! Changes are written as they come. Whenever a book becomes whole, and now and then while it is,
+//! all of it is written as a picture, so that any stretch of the record can be rebuilt alone.
+
+use std::mem;
+use std::sync::atomic::Ordering;
+
+use rustonite_book::{
+    Anchor, Keeper, L2Book, L3Book, OrderEvent, OrderId, Renewal, Rules, Scope, State,
+    Verdict,
+};
+use rustonite_core::datasets::{
+    self, BookSide, FeedEvent, LevelAction, OrderAction, draft, flags,
+};
+use rustonite_tape::TapeError;
+use rustonite_wire::{BookUpdate, Feed, Level, Order, OrdersUpdate};
+
+use crate::clock::now_ns;
+use crate::events::Fact;
+use crate::instrument::{BOOK_DELTAS, BOOK_ORDERS, DATASETS, Kept, Span, TRADES};
+use crate::recording::{Asked, Recording, cut};
+use crate::stats::Stats;
+use crate::writing::Writing;
+
+/// Crossed updates in a row after which a book is not believed any more.
+const CROSSED_MAX: u64 = 500;
+
+/// What is to be written after an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    Nothing,
+    /// The rows of the message, and what it cut off.
+    Message,
+    /// The rows of the message, in front of which something is missing.
+    AfterLoss,
+    /// The whole book.
+    Picture,
+}
+
+/// A verdict in the words of the record, the same for both sorts of book.
+struct Judged {
+    write: Write,
+    loss: Option<Loss>,
+    /// A picture must be asked for by REST.
+    ask: bool,
+    fact: Option<FeedEvent>,
+    duplicate: bool,
+}
+
+/// Something is missing.
+struct Loss {
+    kind: FeedEvent,
+    seq: Option<(i64, i64)>,
+    missing: Option<i64>,
+    detail: String,
+}
+
+impl Judged {
+    fn writes(write: Write) -> Self {
+        Self { write, loss: None, ask: false, fact: None, duplicate: false }
+    }
+
+    fn of(verdict: &Verdict, crossed: u64) -> Self {
+        let nothing = || Self::writes(Write::Nothing);
+        match verdict {
+            Verdict::Applied if crossed > CROSSED_MAX => Self::crossed_for_long(crossed),
+            Verdict::Applied => Self::writes(Write::Message),
+            Verdict::Crossed => {
+                Self { fact: Some(FeedEvent::Crossed), ..Self::writes(Write::Message) }
+            }
+            Verdict::Anchored { .. } => {
+                Self { fact: Some(FeedEvent::Snapshot), ..Self::writes(Write::Picture) }
+            }
+            // By the stream it is still to come, by REST it was asked for: rows before a picture
+            // are kept all the same, since they are what was received.
+            Verdict::Buffered => Self { ask: true, ..Self::writes(Write::Message) },
+            Verdict::Waiting | Verdict::KeepAlive => nothing(),
+            Verdict::Old => Self { duplicate: true, ..nothing() },
+            Verdict::StalePicture { .. } => Self { ask: true, ..nothing() },
+            Verdict::Restarted(renewal) => {
+                let write = match renewal {
+                    Renewal::Continued => Write::Message,
+                    Renewal::Replaced => Write::Picture,
+                    Renewal::Emptied => Write::AfterLoss,
+                };
+                let ask = *renewal == Renewal::Emptied;
+                Self { fact: Some(FeedEvent::Restart), ask, ..Self::writes(write) }
+            }
+            loss => Self { loss: Some(Loss::of(loss)), ..Self::writes(Write::AfterLoss) },
+        }
+    }
+
+    fn crossed_for_long(crossed: u64) -> Self {
+        let detail = format!("bid at or above ask for {crossed} updates");
+        let loss = Loss { kind: FeedEvent::Crossed, seq: None, missing: None, detail };
+        Self { loss: Some(loss), ..Self::writes(Write::AfterLoss) }
+    }
+}
+
+impl Loss {
+    fn of(verdict: &Verdict) -> Self {
+        let plain = |kind, detail: String| Self { kind, seq: None, missing: None, detail };
+        match verdict {
+            Verdict::Gap { from, to, missing } => Self {
+                kind: FeedEvent::Gap,
+                seq: Some((*from, *to)),
+                missing: *missing,
+                detail: format!("update {from} was next"),
+            },
+            Verdict::ChecksumFailed { expected, found } => {
+                let detail = format!("found {found}, the venue has {expected}");
+                plain(FeedEvent::ChecksumFailed, detail)
+            }
+            Verdict::UnknownLevel { side, price } => {
+                plain(FeedEvent::UnknownLevel, format!("{} {price}", side.name()))
+            }
+            Verdict::UnknownOrder(id) => plain(FeedEvent::UnknownLevel, format!("order {id:?}")),
+            Verdict::Unfit(error) => plain(FeedEvent::Malformed, error.to_string()),
+            _ => plain(FeedEvent::Malformed, "an update without its number".to_owned()),
+        }
+    }
+}
+
+/// What both sorts of keepers have.
+trait AnyKeeper {
+    fn rules(&self) -> Rules;
+    fn is_live(&self) -> bool;
+    fn lose(&mut self);
+    fn verified(&self) -> u64;
+}
+
+macro_rules! any_keeper {
+    ($($book:ty),*) => {
+        $(impl AnyKeeper for Keeper<$book> {
+            fn rules(&self) -> Rules {
+                *Keeper::rules(self)
+            }
+            fn is_live(&self) -> bool {
+                self.state() == State::Live
+            }
+            fn lose(&mut self) {
+                Keeper::lose(self);
+            }
+            fn verified(&self) -> u64 {
+                Keeper::verified(self)
+            }
+        })*
+    };
+}
+any_keeper!(L2Book, L3Book);
+
+impl Writing<'_> {
+    /// An update of a book of levels.
+    pub(crate) fn keep_book(&mut self, update: &BookUpdate<'_>) {
+        let seq = update.seq;
+        let place = self.noted(update.symbol, BOOK_DELTAS, seq, update.ts_event, update.flags);
+        let Some(mut kept) = self.recording.instruments[place].book.take() else { return };
+        let verdict = kept.keeper.update(update);
+        let judged = Judged::of(&verdict, kept.keeper.crossed());
+        let written = match judged.write {
+            Write::Nothing => Ok(0),
+            Write::Message => self.recording.write_levels(update, kept.keeper.cut(), 0),
+            Write::AfterLoss => self.recording.write_levels(update, &[], flags::GAP),
+            Write::Picture => self.recording.write_picture(place, &mut kept, update, 0),
+        };
+        self.wrote_rows(written);
+        kept.ts_event = update.ts_event;
+        self.conclude_book(place, BOOK_DELTAS, &mut kept, judged, update.symbol);
+        self.recording.instruments[place].book = Some(kept);
+    }
+
+    /// An update of a book of orders.
+    pub(crate) fn keep_orders(&mut self, update: &OrdersUpdate<'_>) {
+        let seq = update.seq;
+        let place = self.noted(update.symbol, BOOK_ORDERS, seq, update.ts_event, update.flags);
+        let Some(mut kept) = self.recording.instruments[place].orders.take() else { return };
+        let verdict = kept.keeper.update(update);
+        let judged = Judged::of(&verdict, kept.keeper.crossed());
+        let written = match judged.write {
+            Write::Nothing => Ok(0),
+            Write::Message => self.recording.write_orders(update, kept.keeper.cut(), 0),
+            Write::AfterLoss => self.recording.write_orders(update, &[], flags::GAP),
+            Write::Picture => self.recording.write_orders_picture(place, &mut kept, update, 0),
+        };
+        self.wrote_rows(written);
+        kept.ts_event = update.ts_event;
+        self.conclude_book(place, BOOK_ORDERS, &mut kept, judged, update.symbol);
+        self.recording.instruments[place].orders = Some(kept);
+    }
+
+    fn wrote_rows(&mut self, written: Result<u64, TapeError>) {
+        match written {
+            Ok(rows) => self.rows += rows,
+            Err(error) => self.wrote(Err(error)),
+        }
+    }
+
+    /// Facts, requests and counters after an update.
+    fn conclude_book<K: AnyKeeper>(
+        &mut self,
+        place: usize,
+        dataset: usize,
+        kept: &mut Kept<K>,
+        judged: Judged,
+        symbol: &str,
+    ) {
+        if judged.duplicate {
+            Stats::add(&self.recording.stats.duplicates, 1);
+            self.recording.instruments[place].spans[dataset].duplicates += 1;
+        }
+        if let Some(loss) = judged.loss {
+            self.book_lost(place, dataset, kept, loss, symbol);
+        } else if judged.ask {
+            self.recording.ask_picture(kept, dataset, symbol);
+        }
+        let Some(kind) = judged.fact else { return };
+        let connection = self.state.as_ref().map(|state| state.number);
+        let fact = Fact {
+            symbol: Some(symbol),
+            dataset: Some(DATASETS[dataset]),
+            channel: Some(&kept.channel),
+            connection,
+            ..Fact::of(kind)
+        };
+        self.recording.pending_fact(&fact);
+        if kind == FeedEvent::Snapshot {
+            self.recording.book_is_whole(place, dataset, kept, symbol, self.ts_recv);
+        }
+    }
+
+    fn book_lost<K: AnyKeeper>(
+        &mut self,
+        place: usize,
+        dataset: usize,
+        kept: &mut Kept<K>,
+        loss: Loss,
+        symbol: &str,
+    ) {
+        kept.keeper.lose_if_live();
+        let connection = self.state.as_ref().map(|state| state.number);
+        let since = self.recording.break_span(place, dataset, self.ts_recv);
+        kept.lost_since.get_or_insert(since);
+        Stats::add(&self.recording.stats.gaps, 1);
+        let missing = loss.missing.and_then(|missing| u64::try_from(missing).ok());
+        Stats::add(&self.recording.stats.missing, missing.unwrap_or(0));
+        self.recording.pending_fact(&Fact {
+            symbol: Some(symbol),
+            dataset: Some(DATASETS[dataset]),
+            channel: Some(&kept.channel),
+            connection,
+            ts_event: Some(since),
+            span: Some((since, None)),
+            seq: loss.seq,
+            missing: loss.missing,
+            detail: Some(cut(&loss.detail)),
+            ..Fact::of(loss.kind)
+        });
+        self.resync(dataset, kept, symbol);
+    }
+
+    /// Does what brings a new picture.
+    fn resync<K: AnyKeeper>(&mut self, dataset: usize, kept: &mut Kept<K>, symbol: &str) {
+        Stats::add(&self.recording.stats.resyncs, 1);
+        let rules = kept.keeper.rules();
+        kept.asked = false;
+        match (rules.scope, rules.anchor) {
+            (Scope::Connection, _) => {
+                let why = format!("{symbol}: the book must be rebuilt");
+                self.ask(Asked::Reconnect(why));
+            }
+            (Scope::Instrument, Anchor::Rest) => self.recording.ask_picture(kept, dataset, symbol),
+            (Scope::Instrument, Anchor::Subscription) => {
+                let (channel, symbol) = (kept.channel.clone(), symbol.to_owned());
+                self.ask(Asked::Again { channel, symbol });
+            }
+            (Scope::Instrument, Anchor::Message) => {}
+        }
+        self.recording.pending_fact(&Fact {
+            symbol: Some(symbol),
+            dataset: Some(DATASETS[dataset]),
+            channel: Some(&kept.channel),
+            ..Fact::of(FeedEvent::Resync)
+        });
+    }
+
+    /// The codec says that a book cannot be right.
+    pub(crate) fn lost(&mut self, symbol: &str, detail: &str) {
+        let place = self.recording.instrument(symbol);
+        let Some(mut kept) = self.recording.instruments[place].book.take() else { return };
+        let loss = Loss {
+            kind: FeedEvent::UnknownLevel,
+            seq: None,
+            missing: None,
+            detail: detail.to_owned(),
+        };
+        if kept.keeper.is_live() {
+            self.book_lost(place, BOOK_DELTAS, &mut kept, loss, symbol);
+        }
+        self.recording.instruments[place].book = Some(kept);
+    }
+}
+
+trait LoseIfLive {
+    fn lose_if_live(&mut self);
+}
+
+impl<K: AnyKeeper> LoseIfLive for K {
+    /// A keeper that found the loss itself waits already, with what it keeps for the next picture.
+    fn lose_if_live(&mut self) {
+        if self.is_live() {
+            self.lose();
+        }
+    }
+}
+
+// Rows
+
+impl Recording {
+    /// The rows of a message, and of what it pushed off the book.
+    fn write_levels(
+        &mut self,
+        update: &BookUpdate<'_>,
+        cut_off: &[Level],
+        more_flags: i32,
+    ) -> Result<u64, TapeError> {
+        let mut row = self.level_template(update, update.flags | more_flags, update.seq)?;
+        row.seq_prev = update.seq_prev.or(update.seq_first.map(|first| first - 1));
+        let mut rows = LevelRows { recording: self, row, pending: None };
+        if update.is_snapshot {
+            rows.clear()?;
+        }
+        update.levels.iter().try_for_each(|level| rows.level(level, 0))?;
+        cut_off.iter().try_for_each(|level| rows.removal(level))?;
+        rows.finish()
+    }
+
+    /// The whole book.
+    fn write_picture(
+        &mut self,
+        place: usize,
+        kept: &mut Kept<Keeper<L2Book>>,
+        update: &BookUpdate<'_>,
+        more_flags: i32,
+    ) -> Result<u64, TapeError> {
+        let symbol = self.instruments[place].symbol.clone();
+        let update = BookUpdate { symbol: &symbol, ..*update };
+        let row_flags = update.flags | flags::SNAPSHOT | more_flags;
+        let row = self.level_template(&update, row_flags, kept.keeper.seq())?;
+        let mut rows = LevelRows { recording: self, row, pending: None };
+        rows.clear()?;
+        kept.keeper.book().iter().try_for_each(|level| rows.level(&level, 0))?;
+        let written = rows.finish()?;
+        kept.anchored = update.ts_recv;
+        Ok(written)
+    }
+
+    fn level_template(
+        &mut self,
+        update: &BookUpdate<'_>,
+        row_flags: i32,
+        seq: Option<i64>,
+    ) -> Result<datasets::BookDeltas, TapeError> {
+        let venue = self.venue;
+        self.tapes.bind_book(&draft::BookDeltas {
+            ts_event: update.ts_event,
+            ts_recv: update.ts_recv,
+            venue,
+            symbol: update.symbol,
+            seq,
+            flags: row_flags,
+            ..draft::BookDeltas::default()
+        })
+    }
+
+    /// The rows of a message about orders, and of what it pushed off the book.
+    fn write_orders(
+        &mut self,
+        update: &OrdersUpdate<'_>,
+        cut_off: &[OrderEvent],
+        more_flags: i32,
+    ) -> Result<u64, TapeError> {
+        let mut rows = OrderRows::new(self, update, update.flags | more_flags, update.seq);
+        if update.is_snapshot {
+            rows.clear()?;
+        }
+        update.orders.iter().try_for_each(|order| rows.order(order, 0))?;
+        for event in cut_off {
+            let order = Order { action: OrderAction::Remove, size: None, ..borrowed(event) };
+            rows.order(&order, flags::INFERRED)?;
+        }
+        rows.finish()
+    }
+
+    fn write_orders_picture(
+        &mut self,
+        place: usize,
+        kept: &mut Kept<Keeper<L3Book>>,
+        update: &OrdersUpdate<'_>,
+        more_flags: i32,
+    ) -> Result<u64, TapeError> {
+        let symbol = self.instruments[place].symbol.clone();
+        let update = OrdersUpdate { symbol: &symbol, ..*update };
+        let row_flags = update.flags | flags::SNAPSHOT | more_flags;
+        let mut rows = OrderRows::new(self, &update, row_flags, kept.keeper.seq());
+        rows.clear()?;
+        for side in [BookSide::Bid, BookSide::Ask] {
+            for resting in kept.keeper.book().orders(side) {
+                let (order_id, order_uid) = ids(resting.id);
+                let order = Order {
+                    action: OrderAction::Add,
+                    side: Some(side),
+                    order_id,
+                    order_uid,
+                    price: Some(resting.price),
+                    size: Some(resting.size),
+                    ts_order: resting.ts_order,
+                    ..Order::default()
+                };
+                rows.order(&order, 0)?;
+            }
+        }
+        let written = rows.finish()?;
+        kept.anchored = update.ts_recv;
+        Ok(written)
+    }
+}
+
+/// Rows of one message of a book. The last one is marked, so each waits for the next.
+struct LevelRows<'a> {
+    recording: &'a mut Recording,
+    row: datasets::BookDeltas,
+    pending: Option<datasets::BookDeltas>,
+}
+
+impl LevelRows<'_> {
+    fn push(&mut self, row: datasets::BookDeltas) -> Result<(), TapeError> {
+        self.row.position += 1;
+        match self.pending.replace(row) {
+            Some(before) => self.recording.tapes.bound_book(&before),
+            None => Ok(()),
+        }
+    }
+
+    fn clear(&mut self) -> Result<(), TapeError> {
+        let flags = self.row.flags | flags::SNAPSHOT;
+        self.push(datasets::BookDeltas { action: LevelAction::Clear, flags, ..self.row })
+    }
+
+    #[inline]
+    fn level(&mut self, level: &Level, more_flags: i32) -> Result<(), TapeError> {
+        let (price, inexact_price) = level.price.to_f64_flagged();
+        let (size, inexact_size) = level.size.to_f64_flagged();
+        let inexact = if inexact_price || inexact_size { flags::INEXACT } else { 0 };
+        let action =
+            if level.size.is_zero() { LevelAction::Remove } else { LevelAction::Set };
+        self.push(datasets::BookDeltas {
+            action,
+            side: Some(level.side),
+            price: Some(price),
+            size: Some(size),
+            count: level.count,
+            flags: self.row.flags | inexact | more_flags,
+            ..self.row
+        })
+    }
+
+    /// A level that fell off the subscribed depth unannounced.
+    fn removal(&mut self, level: &Level) -> Result<(), TapeError> {
+        let gone = Level { size: rustonite_core::Decimal::ZERO, count: None, ..*level };
+        self.level(&gone, flags::INFERRED)
+    }
+
+    fn finish(self) -> Result<u64, TapeError> {
+        let rows = u64::try_from(self.row.position).unwrap_or(0);
+        if let Some(mut last) = self.pending {
+            last.flags |= flags::LAST;
+            self.recording.tapes.bound_book(&last)?;
+        }
+        Ok(rows)
+    }
+}
+
+/// The same for books of orders, of which there are fewer rows.
+struct OrderRows<'a> {
+    recording: &'a mut Recording,
+    row: draft::BookOrders<'a>,
+    written: u64,
+}
+
+impl<'a> OrderRows<'a> {
+    fn new(
+        recording: &'a mut Recording,
+        update: &OrdersUpdate<'a>,
+        row_flags: i32,
+        seq: Option<i64>,
+    ) -> Self {
+        let row = draft::BookOrders {
+            ts_event: update.ts_event,
+            ts_recv: update.ts_recv,
+            venue: recording.venue,
+            symbol: update.symbol,
+            seq,
+            flags: row_flags,
+            ..draft::BookOrders::default()
+        };
+        Self { recording, row, written: 0 }
+    }
+
+    fn clear(&mut self) -> Result<(), TapeError> {
+        let flags = self.row.flags | flags::SNAPSHOT;
+        let row = draft::BookOrders { action: OrderAction::Clear, flags, ..self.row };
+        self.push(&row)
+    }
+
+    fn order(&mut self, order: &Order<'_>, more_flags: i32) -> Result<(), TapeError> {
+        let mut inexact = 0;
+        let mut float = |value: Option<rustonite_core::Decimal>| {
+            let (float, rounded) = value?.to_f64_flagged();
+            inexact |= if rounded { flags::INEXACT } else { 0 };
+            Some(float)
+        };
+        let (price, size) = (float(order.price), float(order.size));
+        let size_filled = float(order.size_filled);
+        let row = draft::BookOrders {
+            action: order.action,
+            side: order.side,
+            order_id: order.order_id,
+            order_uid: order.order_uid,
+            counter_uid: order.counter_uid,
+            price,
+            size: if order.action == OrderAction::Remove { Some(0.0) } else { size },
+            size_filled,
+            trade_id: order.trade_id,
+            ts_order: order.ts_order,
+            reason: order.reason,
+            flags: self.row.flags | inexact | more_flags,
+            ..self.row
+        };
+        self.push(&row)
+    }
+
+    fn push(&mut self, row: &draft::BookOrders<'_>) -> Result<(), TapeError> {
+        self.row.position += 1;
+        self.written += 1;
+        self.recording.tapes.book_orders(row)
+    }
+
+    fn finish(self) -> Result<u64, TapeError> {
+        Ok(self.written)
+    }
+}
+
+fn ids(id: &OrderId) -> (Option<i64>, Option<&str>) {
+    match id {
+        OrderId::Number(number) => (Some(*number), None),
+        OrderId::Text(text) => (None, Some(text.as_str())),
+    }
+}
+
+fn borrowed(event: &OrderEvent) -> Order<'_> {
+    let (order_id, order_uid) = event.id.as_ref().map_or((None, None), ids);
+    Order {
+        action: event.action,
+        side: event.side,
+        order_id,
+        order_uid,
+        price: event.price,
+        size: event.size,
+        size_filled: event.size_filled,
+        ts_order: event.ts_order,
+        ..Order::default()
+    }
+}
+
+// What is known of completeness
+
+impl Recording {
+    fn ask_picture<K>(&mut self, kept: &mut Kept<K>, dataset: usize, symbol: &str) {
+        if !kept.by_rest || mem::replace(&mut kept.asked, true) {
+            return;
+        }
+        let symbol = symbol.to_owned();
+        let by_order = dataset == BOOK_ORDERS;
+        self.wanted.push_back(if by_order { Feed::Orders(symbol) } else { Feed::Book(symbol) });
+    }
+
+    /// An answer of REST did not come. What waits for it asks again with its next message.
+    pub(crate) fn call_failed(&mut self, feed: &Feed) {
+        let (Feed::Book(symbol) | Feed::Orders(symbol)) = feed else { return };
+        let place = self.instrument(symbol);
+        let instrument = &mut self.instruments[place];
+        if let Some(kept) = &mut instrument.book {
+            kept.asked = false;
+        }
+        if let Some(kept) = &mut instrument.orders {
+            kept.asked = false;
+        }
+    }
+
+    fn book_is_whole<K>(
+        &mut self,
+        place: usize,
+        dataset: usize,
+        kept: &mut Kept<K>,
+        symbol: &str,
+        now: i64,
+    ) {
+        kept.asked = false;
+        let span = &mut self.instruments[place].spans[dataset];
+        *span = Span { from: now, ..Span::default() };
+        let Some(since) = kept.lost_since.take() else { return };
+        self.pending_fact(&Fact {
+            symbol: Some(symbol),
+            dataset: Some(DATASETS[dataset]),
+            channel: Some(&kept.channel),
+            ts_event: Some(since),
+            span: Some((since, Some(now))),
+            detail: Some("whole again"),
+            ..Fact::of(FeedEvent::Gap)
+        });
+    }
+
+    /// Ends what can be vouched for, and returns when it was whole last.
+    pub(crate) fn break_span(&mut self, place: usize, dataset: usize, now: i64) -> i64 {
+        let span = mem::take(&mut self.instruments[place].spans[dataset]);
+        if span.from == 0 {
+            return now;
+        }
+        // A message that shows the loss was counted already: the span ends with the one before it.
+        let until = if span.last == now { span.before.max(span.from) } else { span.last };
+        let until = until.max(span.from);
+        self.vouch_for(place, dataset, &span, until);
+        until
+    }
+
+    /// Data of a topic do not come any more.
+    pub(crate) fn lose(&mut self, place: usize, channel: &str, dataset: &str, why: &str) {
+        let Some(dataset) = DATASETS.iter().position(|name| *name == dataset) else { return };
+        let now = now_ns();
+        let since = self.break_span(place, dataset, now);
+        let instrument = &mut self.instruments[place];
+        match dataset {
+            BOOK_DELTAS => {
+                let Some(kept) = &mut instrument.book else { return };
+                kept.keeper.lose();
+                kept.asked = false;
+                kept.lost_since.get_or_insert(since);
+            }
+            BOOK_ORDERS => {
+                let Some(kept) = &mut instrument.orders else { return };
+                kept.keeper.lose();
+                kept.asked = false;
+                kept.lost_since.get_or_insert(since);
+            }
+            // Their ids will show what is missing.
+            TRADES if instrument.trades_step => return,
+            _ => instrument.lost_since[dataset] = Some(since),
+        }
+        let symbol = instrument.symbol.clone();
+        self.pending_fact(&Fact {
+            symbol: Some(&symbol),
+            dataset: Some(DATASETS[dataset]),
+            channel: Some(channel),
+            ts_event: Some(since),
+            span: Some((since, None)),
+            detail: Some(why),
+            ..Fact::of(FeedEvent::Gap)
+        });
+    }
+
+    /// Rows of any book may be missing from the tapes.
+    pub(crate) fn lose_all(&mut self, why: &str) {
+        for place in 0..self.instruments.len() {
+            let instrument = &self.instruments[place];
+            let l2 = instrument.book.as_ref().map(|kept| kept.channel.clone());
+            let l3 = instrument.orders.as_ref().map(|kept| kept.channel.clone());
+            if let Some(channel) = l2 {
+                self.lose(place, &channel, DATASETS[BOOK_DELTAS], why);
+            }
+            if let Some(channel) = l3 {
+                self.lose(place, &channel, DATASETS[BOOK_ORDERS], why);
+            }
+        }
+    }
+
+    /// Says of each instrument and dataset whether the interval is whole.
+    pub(crate) fn vouch(&mut self, now: i64) {
+        for place in 0..self.instruments.len() {
+            for dataset in 0..DATASETS.len() {
+                let span = self.instruments[place].spans[dataset];
+                if span.from == 0 {
+                    continue;
+                }
+                self.vouch_for(place, dataset, &span, now);
+                self.instruments[place].spans[dataset] = Span { from: now, ..Span::default() };
+            }
+        }
+    }
+
+    fn vouch_for(&mut self, place: usize, dataset: usize, span: &Span, until: i64) {
+        let instrument = &self.instruments[place];
+        let verifiable = match dataset {
+            TRADES => instrument.trades_step,
+            BOOK_DELTAS => instrument.book.as_ref().is_some_and(|kept| is_checked(&kept.keeper)),
+            BOOK_ORDERS => instrument.orders.as_ref().is_some_and(|kept| is_checked(&kept.keeper)),
+            _ => false,
+        };
+        let waiting = match dataset {
+            BOOK_DELTAS => instrument.book.as_ref().is_none_or(|kept| kept.lost_since.is_some()),
+            BOOK_ORDERS => instrument.orders.as_ref().is_none_or(|kept| kept.lost_since.is_some()),
+            _ => false,
+        };
+        if waiting {
+            return;
+        }
+        let symbol = instrument.symbol.clone();
+        let fact = |kind| Fact {
+            symbol: Some(&symbol),
+            dataset: Some(DATASETS[dataset]),
+            ts_event: Some(span.from),
+            span: Some((span.from, Some(until))),
+            ..Fact::of(kind)
+        };
+        let kind = if verifiable { FeedEvent::Clean } else { FeedEvent::Unverifiable };
+        self.pending_fact(&Fact { seq: span.seq, count: Some(span.count), ..fact(kind) });
+        if span.duplicates > 0 {
+            self.pending_fact(&Fact { count: Some(span.duplicates), ..fact(FeedEvent::Duplicate) });
+        }
+    }
+
+    /// Writes a picture of one book that has had none for long. One at a time, so that many books do
+    /// not hold up what arrives.
+    pub(crate) fn anchor_books(&mut self, now: i64, every_ns: i64) {
+        let due = |anchored: i64| anchored > 0 && now - anchored >= every_ns;
+        let found = self.instruments.iter().position(|instrument| {
+            instrument.book.as_ref().is_some_and(|kept| due(kept.anchored) && kept.keeper.is_live())
+                || instrument
+                    .orders
+                    .as_ref()
+                    .is_some_and(|kept| due(kept.anchored) && kept.keeper.is_live())
+        });
+        let Some(place) = found else { return };
+        let written = self.anchor_levels(place, now, every_ns);
+        let written = written.and(self.anchor_orders(place, now, every_ns));
+        self.keep_or_take_back(written);
+    }
+
+    fn anchor_levels(&mut self, place: usize, now: i64, every_ns: i64) -> Result<u64, TapeError> {
+        let Some(mut kept) = self.instruments[place].book.take() else { return Ok(0) };
+        let mut written = Ok(0);
+        if kept.keeper.is_live() && now - kept.anchored >= every_ns {
+            let ts_event = kept.ts_event;
+            let update = BookUpdate { ts_event, ts_recv: now, ..BookUpdate::default() };
+            written = self.write_picture(place, &mut kept, &update, flags::INFERRED);
+        }
+        self.instruments[place].book = Some(kept);
+        written
+    }
+
+    fn anchor_orders(&mut self, place: usize, now: i64, every_ns: i64) -> Result<u64, TapeError> {
+        let Some(mut kept) = self.instruments[place].orders.take() else { return Ok(0) };
+        let mut written = Ok(0);
+        if kept.keeper.is_live() && now - kept.anchored >= every_ns {
+            let ts_event = kept.ts_event;
+            let update = OrdersUpdate { ts_event, ts_recv: now, ..OrdersUpdate::default() };
+            written = self.write_orders_picture(place, &mut kept, &update, flags::INFERRED);
+        }
+        self.instruments[place].orders = Some(kept);
+        written
+    }
+
+    /// Counts books for those who watch.
+    pub(crate) fn count_books(&mut self) {
+        let l2 = self.instruments.iter().filter_map(|one| one.book.as_ref());
+        let l3 = self.instruments.iter().filter_map(|one| one.orders.as_ref());
+        let lives = l2.map(|kept| kept.keeper.is_live()).chain(l3.map(|kept| kept.keeper.is_live()));
+        let (mut live, mut waiting) = (0, 0);
+        lives.for_each(|is_live| *(if is_live { &mut live } else { &mut waiting }) += 1);
+        self.stats.books_live.store(live, Ordering::Relaxed);
+        self.stats.books_waiting.store(waiting, Ordering::Relaxed);
+    }
+}
+
+/// Whether a loss would have been noticed.
+fn is_checked<K: AnyKeeper>(keeper: &K) -> bool {
+    let rules = keeper.rules();
+    let by_sum_only = rules.scheme == rustonite_book::Scheme::Checksum;
+    rules.is_verifiable() && (!by_sum_only || keeper.verified() > 0)
+}
+

@@ -1,0 +1,153 @@
+//! What changes about venues several times a year: addresses, channels, limits. The files of
+//! `catalog/venues` are built in; a recorder's configuration may override addresses.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{FeedError, Result};
+
+macro_rules! venues {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../catalog/venues/", $name, ".toml")))),*]
+    };
+}
+
+const FILES: &[(&str, &str)] = venues!["binance", "binance-coinm", "binance-usdm"];
+
+/// What is known of a venue.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Venue {
+    /// Its name, as in the column `venue`.
+    pub venue: String,
+    /// A few words for people.
+    pub about: String,
+    /// Its REST interface.
+    pub rest: Option<Rest>,
+    /// Its WebSocket endpoints.
+    #[serde(default, rename = "socket")]
+    pub sockets: Vec<Socket>,
+    /// Its channels; the first of a dataset is the usual one.
+    #[serde(default, rename = "channel")]
+    pub channels: Vec<Channel>,
+}
+
+/// A REST interface and its limits.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rest {
+    /// Root of all paths.
+    pub url: String,
+    /// What may be used up in a minute, in the venue's own count.
+    pub weight_per_minute: u32,
+    /// What a call of each sort uses up.
+    #[serde(default)]
+    pub weights: BTreeMap<String, u32>,
+}
+
+/// A WebSocket endpoint and its limits.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Socket {
+    /// Its name in this file.
+    pub name: String,
+    /// Where to connect.
+    pub url: String,
+    /// Most topics on one connection.
+    pub topics_max: usize,
+    /// Most topics in one message.
+    pub topics_per_message: usize,
+    /// Most messages from us in a second.
+    pub messages_per_second: u32,
+    /// Most attempts to connect from one address …
+    pub connects: u32,
+    /// … in so many seconds.
+    pub connects_per_s: u32,
+    /// After so long the venue closes a connection; 0 for never.
+    pub lifetime_s: u64,
+    /// How often the venue wants a ping from us; 0 for never.
+    pub ping_s: u64,
+    /// Without any frame for so long the line is dead.
+    pub idle_s: u64,
+}
+
+/// A channel.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// Dataset that it fills.
+    pub dataset: String,
+    /// The venue's name with parameters; empty for what is only asked by REST.
+    #[serde(default)]
+    pub name: String,
+    /// Endpoint.
+    #[serde(default)]
+    pub socket: String,
+    /// Whether it is subscribed per instrument.
+    #[serde(default = "yes")]
+    pub per_symbol: bool,
+    /// How its completeness is checked: counter, chain, range, checksum or none.
+    #[serde(default)]
+    pub integrity: String,
+    /// Where a whole picture comes from: rest, subscription or message.
+    #[serde(default)]
+    pub anchor: String,
+    /// How long after the acknowledgement the first message may take; 0 for ever.
+    #[serde(default)]
+    pub first_data_s: u64,
+    /// How long it may be silent later on; 0 for ever.
+    #[serde(default)]
+    pub silence_s: u64,
+    /// Asked by REST so often; 0 for never.
+    #[serde(default)]
+    pub rest_every_s: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Venue {
+    /// A venue of the catalog.
+    ///
+    /// # Errors
+    /// There is none of this name; the message has the nearest ones.
+    pub fn find(name: &str) -> Result<Self> {
+        let Some((_, text)) = FILES.iter().find(|(known, _)| *known == name) else {
+            let known = FILES.iter().map(|(known, _)| *known);
+            return Err(FeedError::unknown("venue", name, known));
+        };
+        Self::parse(name, text)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| FeedError::Config {
+            place: format!("catalog/venues/{name}.toml"),
+            problem: error.to_string(),
+        })
+    }
+
+    /// Names of all venues.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        FILES.iter().map(|(name, _)| *name)
+    }
+
+    /// The usual channel of a dataset.
+    pub fn channel_of(&self, dataset: &str) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.dataset == dataset)
+    }
+
+    /// A channel by its name.
+    pub fn channel(&self, name: &str) -> Option<&Channel> {
+        self.channels.iter().find(|channel| channel.name == name)
+    }
+
+    /// An endpoint by its name.
+    pub fn socket(&self, name: &str) -> Option<&Socket> {
+        self.sockets.iter().find(|socket| socket.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,465 @@
+//! One WebSocket connection, from opening it to its end.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use rustonite_core::datasets::{FeedEvent, FrameKind};
+use rustonite_wire::{Codec, Topic};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use url::Url;
+use yawc::frame::OpCode;
+use yawc::{Frame, Options, WebSocket};
+
+use crate::clock::now_ns;
+use crate::dial::{Dialler, Stream};
+use crate::events::Fact;
+use crate::limits::Budget;
+use crate::plan::{LinePlan, Planned};
+use crate::recording::{Asked, Recording, Socketed};
+
+/// Largest message that is taken.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+const BUFFER_BYTES_MAX: usize = 96 << 20;
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(15);
+/// How often deadlines are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What a line tells its connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    Subscribe(Vec<Planned>),
+    Unsubscribe(Vec<Planned>),
+    /// Subscribe again, to get a new picture.
+    Again(Planned),
+    Close,
+}
+
+/// What a connection tells its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Data flows.
+    Ready,
+    /// The venue is about to end it.
+    Leaving,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) why: String,
+    /// Whether data came over it.
+    pub(crate) worked: bool,
+}
+
+/// What all connections of a venue share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) venue: &'static str,
+    pub(crate) dialler: Dialler,
+    pub(crate) recording: Rc<RefCell<Recording>>,
+    pub(crate) connects: Budget,
+}
+
+/// A subscription and how far it has come.
+#[derive(Debug)]
+struct Subscription {
+    planned: Planned,
+    asked: Instant,
+    /// Since when data is expected.
+    acknowledged: Option<Instant>,
+    /// How often it was asked for anew because of silence.
+    again: u32,
+    refused: bool,
+}
+
+pub(crate) struct Connection {
+    shared: Shared,
+    plan: LinePlan,
+    codec: Box<dyn Codec>,
+    socket: WebSocket<Box<dyn Stream>>,
+    state: Socketed,
+    subscriptions: HashMap<Topic, Subscription>,
+    /// Topics of our requests, by number.
+    requests: HashMap<i64, Vec<Topic>>,
+    next_request: i64,
+    send_budget: Budget,
+    last_frame: Instant,
+    last_ping: Instant,
+    got_data: bool,
+    leaving: bool,
+}
+
+impl Connection {
+    /// Opens a connection and asks for its topics.
+    pub(crate) async fn open(shared: Shared, plan: LinePlan) -> io::Result<Self> {
+        shared.connects.spend(1).await;
+        let number = shared.recording.borrow_mut().next_connection();
+        let codec = rustonite_wire::open(shared.venue)
+            .ok_or_else(|| io::Error::other(format!("no codec for {}", shared.venue)))?;
+        let url: Url = plan.socket.url.parse().map_err(io::Error::other)?;
+        let started = now_ns();
+        let socket = match handshake(&shared.dialler, url).await {
+            Ok(socket) => socket,
+            Err(error) => {
+                let detail = error.to_string();
+                shared.recording.borrow_mut().fact(&Fact {
+                    connection: Some(number),
+                    channel: Some(&plan.socket.name),
+                    detail: Some(&detail),
+                    ..Fact::of(FeedEvent::ConnectFailed)
+                });
+                return Err(error);
+            }
+        };
+        shared.recording.borrow_mut().fact(&Fact {
+            connection: Some(number),
+            channel: Some(&plan.socket.name),
+            value: Some(now_ns() - started),
+            ..Fact::of(FeedEvent::Connect)
+        });
+        let now = Instant::now();
+        let send_budget = Budget::new(plan.socket.messages_per_second, SECOND);
+        Ok(Self {
+            shared,
+            plan,
+            codec,
+            socket,
+            state: Socketed::new(number),
+            subscriptions: HashMap::new(),
+            requests: HashMap::new(),
+            next_request: 1,
+            send_budget,
+            last_frame: now,
+            last_ping: now,
+            got_data: false,
+            leaving: false,
+        })
+    }
+
+    /// Reads until the end.
+    pub(crate) async fn run(
+        mut self,
+        mut orders: mpsc::UnboundedReceiver<Order>,
+        tell: mpsc::UnboundedSender<Told>,
+    ) -> Ended {
+        let why = match self.talk(&mut orders, &tell).await {
+            Ok(why) => why,
+            Err(error) => error.to_string(),
+        };
+        let topics: Vec<_> = self.subscriptions.into_keys().collect();
+        self.shared.recording.borrow_mut().connection_ended(&self.state, &topics, &why);
+        Ended { why, worked: self.got_data }
+    }
+
+    async fn talk(
+        &mut self,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
+        tell: &mpsc::UnboundedSender<Told>,
+    ) -> io::Result<String> {
+        for text in self.codec.greeting() {
+            self.send(text).await?;
+        }
+        let topics = self.plan.topics.clone();
+        self.subscribe(topics).await?;
+        let mut look = Instant::now() + LOOK_EVERY;
+        loop {
+            tokio::select! {
+                biased;
+                frame = self.socket.next_frame() => {
+                    let frame = frame.map_err(io::Error::other)?;
+                    if let Some(why) = self.frame(&frame).await? {
+                        return Ok(why);
+                    }
+                    if std::mem::take(&mut self.leaving) {
+                        let _ = tell.send(Told::Leaving);
+                    }
+                    if self.state.has_data && !self.got_data {
+                        self.got_data = true;
+                        let _ = tell.send(Told::Ready);
+                    }
+                    // Frames that keep coming must not starve what else is due.
+                    if Instant::now() < look {
+                        continue;
+                    }
+                }
+                order = orders.recv() => {
+                    match order {
+                        Some(Order::Subscribe(topics)) => self.subscribe(topics).await?,
+                        Some(Order::Unsubscribe(topics)) => self.unsubscribe(&topics).await?,
+                        Some(Order::Again(planned)) => self.again(planned).await?,
+                        Some(Order::Close) | None => return self.close().await,
+                    }
+                }
+                () = sleep_until(look) => {}
+            }
+            if Instant::now() >= look {
+                look = Instant::now() + LOOK_EVERY;
+                if let Some(why) = self.look().await? {
+                    return Ok(why);
+                }
+            }
+        }
+    }
+
+    /// A frame. Returns why the connection has to end, if it has.
+    async fn frame(&mut self, frame: &Frame) -> io::Result<Option<String>> {
+        let ts_recv = now_ns();
+        self.last_frame = Instant::now();
+        let payload = frame.payload();
+        let kind = match frame.opcode() {
+            OpCode::Text => FrameKind::Text,
+            OpCode::Binary => FrameKind::Binary,
+            OpCode::Ping => FrameKind::Ping,
+            OpCode::Pong => FrameKind::Pong,
+            OpCode::Close => FrameKind::Close,
+            OpCode::Continuation => return Ok(None),
+        };
+        let code = frame.close_code().map(|code| i32::from(u16::from(code)));
+        self.shared.recording.borrow_mut().raw(&mut self.state, kind, code, ts_recv, payload);
+        match kind {
+            FrameKind::Text | FrameKind::Binary => {
+                let mut recording = self.shared.recording.borrow_mut();
+                recording.message(&mut self.state, &mut *self.codec, ts_recv, payload);
+            }
+            FrameKind::Close => {
+                let reason = frame.close_reason().ok().flatten().unwrap_or_default();
+                return Ok(Some(format!("closed by the venue: {} {reason}", code.unwrap_or(1005))));
+            }
+            _ => return Ok(None),
+        }
+        self.answer_asked().await
+    }
+
+    /// Does what the message asks for.
+    async fn answer_asked(&mut self) -> io::Result<Option<String>> {
+        while let Some(asked) = self.state.asked.pop_front() {
+            match asked {
+                Asked::Reply(text) => self.send(text).await?,
+                Asked::Acknowledged { request, topic } => self.acknowledged(request, topic),
+                Asked::Refused { request, topic, text } => {
+                    self.refused(request, topic, &text).await?;
+                }
+                Asked::Again { channel, symbol } => self.again_for(&channel, &symbol).await?,
+                Asked::Reconnect(why) => return Ok(Some(why)),
+                Asked::Leave => self.leaving = true,
+            }
+        }
+        Ok(None)
+    }
+
+    async fn send(&mut self, text: String) -> io::Result<()> {
+        self.send_budget.spend(1).await;
+        let payload = text.clone();
+        self.shared.recording.borrow_mut().raw(
+            &mut self.state,
+            FrameKind::SentText,
+            None,
+            now_ns(),
+            payload.as_bytes(),
+        );
+        self.socket.send(Frame::text(text)).await.map_err(io::Error::other)
+    }
+
+    async fn subscribe(&mut self, topics: Vec<Planned>) -> io::Result<()> {
+        let now = Instant::now();
+        for planned in &topics {
+            let subscription = Subscription {
+                planned: planned.clone(),
+                asked: now,
+                acknowledged: None,
+                again: 0,
+                refused: false,
+            };
+            self.subscriptions.insert(planned.topic.clone(), subscription);
+        }
+        self.shared.recording.borrow_mut().subscribing(&self.state, &topics);
+        let wanted: Vec<Topic> = topics.into_iter().map(|planned| planned.topic).collect();
+        self.ask(&wanted).await
+    }
+
+    /// Sends requests for topics, in messages as long as the venue takes.
+    async fn ask(&mut self, topics: &[Topic]) -> io::Result<()> {
+        for part in topics.chunks(self.plan.socket.topics_per_message.max(1)) {
+            let texts = self.codec.subscribe(part, self.next_request);
+            // Where one message becomes several, the numbers count on, and any may be answered.
+            for number in 0..i64::try_from(texts.len()).unwrap_or(0) {
+                self.requests.insert(self.next_request + number, part.to_vec());
+            }
+            self.next_request += i64::try_from(texts.len()).unwrap_or(0).max(1);
+            for text in texts {
+                self.send(text).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn unsubscribe(&mut self, topics: &[Planned]) -> io::Result<()> {
+        let topics: Vec<Topic> = topics.iter().map(|planned| planned.topic.clone()).collect();
+        topics.iter().for_each(|topic| drop(self.subscriptions.remove(topic)));
+        self.shared.recording.borrow_mut().unsubscribing(&self.state, &topics);
+        self.give_up(&topics).await
+    }
+
+    async fn give_up(&mut self, topics: &[Topic]) -> io::Result<()> {
+        for part in topics.chunks(self.plan.socket.topics_per_message.max(1)) {
+            let texts = self.codec.unsubscribe(part, self.next_request);
+            self.next_request += i64::try_from(texts.len()).unwrap_or(0).max(1);
+            for text in texts {
+                self.send(text).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription and asks for it again.
+    async fn again(&mut self, planned: Planned) -> io::Result<()> {
+        let topic = planned.topic.clone();
+        self.give_up(std::slice::from_ref(&topic)).await?;
+        let again = self.subscriptions.get(&topic).map_or(0, |known| known.again) + 1;
+        self.subscribe(vec![planned]).await?;
+        if let Some(subscription) = self.subscriptions.get_mut(&topic) {
+            subscription.again = again;
+        }
+        Ok(())
+    }
+
+    async fn again_for(&mut self, channel: &str, symbol: &str) -> io::Result<()> {
+        let matches = |topic: &&Topic| {
+            topic.channel == channel && topic.symbol.as_deref() == Some(symbol)
+        };
+        let Some(topic) = self.subscriptions.keys().find(matches) else { return Ok(()) };
+        let planned = self.subscriptions[topic].planned.clone();
+        self.again(planned).await
+    }
+
+    fn topics_of(&self, request: Option<i64>, topic: &Topic) -> Vec<Topic> {
+        let named = |known: &&Topic| {
+            (topic.channel.is_empty() || known.channel == topic.channel)
+                && (topic.symbol.is_none() || known.symbol == topic.symbol)
+        };
+        let of_request = request.and_then(|request| self.requests.get(&request));
+        match of_request {
+            Some(topics) => topics.iter().filter(named).cloned().collect(),
+            None if topic.channel.is_empty() && topic.symbol.is_none() => Vec::new(),
+            None => self.subscriptions.keys().filter(named).cloned().collect(),
+        }
+    }
+
+    fn acknowledged(&mut self, request: Option<i64>, topic: Topic) {
+        let now = Instant::now();
+        let topics = self.topics_of(request, &topic);
+        for topic in &topics {
+            if let Some(subscription) = self.subscriptions.get_mut(topic) {
+                subscription.acknowledged = Some(now);
+            }
+        }
+        self.shared.recording.borrow_mut().acknowledged(&self.state, &topics);
+    }
+
+    /// A request was refused. If it was for several topics and the venue does not say which of them
+    /// it does not like, they are asked for in halves.
+    async fn refused(&mut self, request: Option<i64>, topic: Topic, text: &str) -> io::Result<()> {
+        let topics = self.topics_of(request, &topic);
+        if let Some(request) = request {
+            self.requests.remove(&request);
+        }
+        if topics.len() > 1 {
+            let (one, two) = topics.split_at(topics.len() / 2);
+            let (one, two) = (one.to_vec(), two.to_vec());
+            self.ask(&one).await?;
+            return self.ask(&two).await;
+        }
+        for topic in &topics {
+            if let Some(subscription) = self.subscriptions.get_mut(topic) {
+                subscription.refused = true;
+            }
+        }
+        self.shared.recording.borrow_mut().refused(&self.state, topics.first(), text);
+        Ok(())
+    }
+
+    /// Deadlines. Returns why the connection has to end, if it has.
+    async fn look(&mut self) -> io::Result<Option<String>> {
+        let idle = Duration::from_secs(self.plan.socket.idle_s);
+        if !idle.is_zero() && self.last_frame.elapsed() > idle {
+            return Ok(Some(format!("nothing received for {} s", idle.as_secs())));
+        }
+        let ping = Duration::from_secs(self.plan.socket.ping_s);
+        if !ping.is_zero() && self.last_ping.elapsed() >= ping {
+            self.last_ping = Instant::now();
+            let id = self.next_request;
+            self.next_request += 1;
+            match self.codec.ping(id) {
+                Some(text) => self.send(text).await?,
+                None => {
+                    let ping = Frame::ping(Vec::new());
+                    self.socket.send(ping).await.map_err(io::Error::other)?;
+                }
+            }
+        }
+        self.look_for_silence().await
+    }
+
+    async fn look_for_silence(&mut self) -> io::Result<Option<String>> {
+        let now = Instant::now();
+        let mut silent = Vec::new();
+        for (topic, subscription) in &self.subscriptions {
+            if subscription.refused {
+                continue;
+            }
+            let recording = self.shared.recording.borrow();
+            let last = recording.last_data(&self.state, &subscription.planned);
+            drop(recording);
+            let since = subscription.acknowledged.unwrap_or(subscription.asked);
+            let channel = &subscription.planned.channel;
+            let (since, seconds) = match last {
+                Some(last) if last >= since => (last, channel.silence_s),
+                _ => (since, channel.first_data_s),
+            };
+            let limit = Duration::from_secs(seconds);
+            if !limit.is_zero() && now.duration_since(since) > limit {
+                silent.push((topic.clone(), subscription.again, now.duration_since(since)));
+            }
+        }
+        if silent.is_empty() {
+            return Ok(None);
+        }
+        let counted = self.subscriptions.values().filter(|known| !known.refused).count();
+        for (topic, _, time) in &silent {
+            self.shared.recording.borrow_mut().silent(&self.state, topic, *time);
+        }
+        // A second try at the same topics, or silence everywhere, says that the line is at fault.
+        if silent.len() == counted || silent.iter().any(|(_, again, _)| *again > 0) {
+            return Ok(Some(format!("{} of {counted} topics are silent", silent.len())));
+        }
+        for (topic, ..) in silent {
+            let planned = self.subscriptions[&topic].planned.clone();
+            self.again(planned).await?;
+        }
+        Ok(None)
+    }
+
+    async fn close(&mut self) -> io::Result<String> {
+        let close = Frame::close(yawc::close::CloseCode::Normal, b"");
+        let _ = tokio::time::timeout(SECOND, self.socket.send(close)).await;
+        Ok("closed by us".to_owned())
+    }
+}
+
+async fn handshake(dialler: &Dialler, url: Url) -> io::Result<WebSocket<Box<dyn Stream>>> {
+    let stream = dialler.dial(&url).await?;
+    let options = Options::default().with_limits(MESSAGE_BYTES_MAX, BUFFER_BYTES_MAX);
+    let agent = concat!("rustonite/", env!("CARGO_PKG_VERSION"));
+    let request = yawc::HttpRequest::builder().header("User-Agent", agent);
+    let handshake = WebSocket::handshake_with_request(url, stream, options, request);
+    match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
+        Ok(done) => done.map_err(io::Error::other),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer to the handshake")),
+    }
+}

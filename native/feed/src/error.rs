@@ -1,0 +1,83 @@
+use rustonite_core::ErrorKind;
+use rustonite_tape::TapeError;
+
+/// What can go wrong with a recorder as a whole. What goes wrong with a connection is an event.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeedError {
+    /// The configuration cannot be used.
+    #[error("{place}: {problem}")]
+    Config {
+        /// File, and line or key.
+        place: String,
+        /// What is wrong with it, and what was expected.
+        problem: String,
+    },
+    /// A name that is not known, with those that are like it.
+    #[error("unknown {what} {name:?}; {hint}")]
+    Unknown {
+        /// What it should name.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Names that are like it, or all.
+        hint: String,
+    },
+    /// A tape cannot be written.
+    #[error(transparent)]
+    Tape(#[from] TapeError),
+    /// The operating system refused something.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+/// What this crate returns.
+pub type Result<T> = std::result::Result<T, FeedError>;
+
+impl FeedError {
+    pub(crate) fn config(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Config { place: place.into(), problem: problem.into() }
+    }
+
+    pub(crate) fn unknown<'a>(
+        what: &'static str,
+        name: &str,
+        known: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        Self::Unknown { what, name: name.to_owned(), hint: hint(name, known) }
+    }
+
+    /// What a caller should do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Config { .. } => ErrorKind::Invalid,
+            Self::Unknown { .. } => ErrorKind::NotFound,
+            Self::Tape(error) => error.kind(),
+            Self::System { .. } => ErrorKind::Unavailable,
+        }
+    }
+}
+
+/// Names that may have been meant.
+pub(crate) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let wanted = name.to_lowercase();
+    let likeness = |known: &str| strsim::jaro_winkler(&wanted, &known.to_lowercase());
+    let mut ranked: Vec<_> = known.map(|known| (likeness(known), known)).collect();
+    ranked.sort_by(|one, two| two.0.total_cmp(&one.0).then(one.1.cmp(two.1)));
+    let near: Vec<_> = ranked.iter().filter(|(like, _)| *like > 0.8).take(3).collect();
+    if near.is_empty() {
+        let listed: Vec<_> = ranked.iter().take(20).map(|(_, name)| *name).collect();
+        return if listed.is_empty() {
+            "there are none".to_owned()
+        } else {
+            format!("there are {}", listed.join(", "))
+        };
+    }
+    let near: Vec<_> = near.iter().map(|(_, name)| *name).collect();
+    format!("did you mean {}?", near.join(" or "))
+}

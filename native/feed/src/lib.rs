@@ -1,0 +1,33 @@
+//! Recording: sockets and sessions, reconnection, limits, and rows on tapes.
+//!
+//! One thread per venue owns its connections, books and tapes, so nothing on the way from the
+//! socket to the tape is shared or locked.
+
+mod alive;
+mod books;
+mod catalog;
+mod clock;
+mod config;
+mod connection;
+mod dial;
+mod error;
+mod events;
+mod instrument;
+mod limits;
+mod line;
+mod plan;
+mod recorder;
+mod recording;
+mod rest;
+mod stats;
+mod tapes;
+mod trade_ids;
+mod writing;
+
+pub use self::{
+    catalog::{Channel, Rest, Socket, Venue},
+    config::{Config, FeedConfig, TapeSettings},
+    error::{FeedError, Result},
+    recorder::Recorder,
+    stats::VenueStatus,
+};

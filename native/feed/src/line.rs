@@ -1,0 +1,170 @@
+//! A set of topics that is always carried by a connection: opened again when it ends, replaced
+//! before the venue cuts it.
+
+use std::time::Duration;
+
+use rustonite_core::datasets::FeedEvent;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::connection::{Connection, Ended, Order, Shared, Told};
+use crate::events::Fact;
+use crate::limits::Backoff;
+use crate::plan::{LinePlan, Planned};
+
+/// How long before the venue's cut a new connection takes over.
+const OVERLAP: Duration = Duration::from_secs(300);
+/// How long a new connection may take until data flows.
+const HAND_OVER: Duration = Duration::from_secs(60);
+/// A connection that lived so long was a good one.
+const GOOD_LIFE: Duration = Duration::from_secs(60);
+const FAR: Duration = Duration::from_secs(365 * 86_400);
+
+/// A running connection as its line sees it.
+struct Running {
+    orders: mpsc::UnboundedSender<Order>,
+    told: mpsc::UnboundedReceiver<Told>,
+    task: tokio::task::JoinHandle<Ended>,
+    opened: Instant,
+}
+
+/// Carries the topics of a plan until it is told to close.
+pub(crate) async fn run(
+    shared: Shared,
+    mut plan: LinePlan,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
+    let mut backoff = Backoff::default();
+    loop {
+        let Some(running) = open(&shared, &plan, &mut backoff, &mut orders).await else { return };
+        let opened = running.opened;
+        match carry(&shared, &mut plan, &mut orders, running).await {
+            None => return,
+            Some(ended) => {
+                if ended.worked && opened.elapsed() > GOOD_LIFE {
+                    backoff.reset();
+                }
+                shared.recording.borrow().note_reconnect();
+                if !pause(backoff.next(), &mut plan, &mut orders).await {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Opens a connection, however often it has to try; `None` if told to close.
+async fn open(
+    shared: &Shared,
+    plan: &LinePlan,
+    backoff: &mut Backoff,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+) -> Option<Running> {
+    let mut plan = plan.clone();
+    loop {
+        match start(shared, &plan).await {
+            Ok(running) => return Some(running),
+            Err(_) if pause(backoff.next(), &mut plan, orders).await => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+async fn start(shared: &Shared, plan: &LinePlan) -> std::io::Result<Running> {
+    let connection = Connection::open(shared.clone(), plan.clone()).await?;
+    let (orders, inbox) = mpsc::unbounded_channel();
+    let (tell, told) = mpsc::unbounded_channel();
+    let task = tokio::task::spawn_local(connection.run(inbox, tell));
+    Ok(Running { orders, told, task, opened: Instant::now() })
+}
+
+/// Waits, and keeps the plan up to date; false if told to close.
+async fn pause(
+    time: Duration,
+    plan: &mut LinePlan,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+) -> bool {
+    let until = Instant::now() + time;
+    loop {
+        tokio::select! {
+            () = sleep_until(until) => return true,
+            order = orders.recv() => match order {
+                Some(Order::Close) | None => return false,
+                Some(order) => note(plan, &order),
+            }
+        }
+    }
+}
+
+/// What an order changes about the topics of a line.
+fn note(plan: &mut LinePlan, order: &Order) {
+    let same = |one: &Planned, two: &Planned| one.topic == two.topic;
+    match order {
+        Order::Subscribe(topics) => {
+            for topic in topics {
+                if !plan.topics.iter().any(|known| same(known, topic)) {
+                    plan.topics.push(topic.clone());
+                }
+            }
+        }
+        Order::Unsubscribe(topics) => {
+            plan.topics.retain(|known| !topics.iter().any(|topic| same(known, topic)));
+        }
+        Order::Again(_) | Order::Close => {}
+    }
+}
+
+/// Lets connections carry the topics until one ends unplanned; `None` if told to close.
+async fn carry(
+    shared: &Shared,
+    plan: &mut LinePlan,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    mut running: Running,
+) -> Option<Ended> {
+    loop {
+        let life = Duration::from_secs(plan.socket.lifetime_s);
+        let life = if life.is_zero() { FAR } else { life.saturating_sub(OVERLAP.min(life / 2)) };
+        tokio::select! {
+            ended = &mut running.task => return Some(ended.unwrap_or_else(|error| Ended {
+                why: error.to_string(),
+                worked: false,
+            })),
+            order = orders.recv() => {
+                let order = order.unwrap_or(Order::Close);
+                note(plan, &order);
+                let closing = matches!(order, Order::Close);
+                let _ = running.orders.send(order);
+                if closing {
+                    let _ = timeout(Duration::from_secs(5), running.task).await;
+                    return None;
+                }
+            }
+            Some(told) = running.told.recv() => {
+                if told == Told::Leaving {
+                    running = replace(shared, plan, running).await;
+                }
+            }
+            () = sleep_until(running.opened + life) => {
+                running = replace(shared, plan, running).await;
+            }
+        }
+    }
+}
+
+/// Opens a second connection, and closes the first once data flows on it.
+async fn replace(shared: &Shared, plan: &LinePlan, old: Running) -> Running {
+    let Ok(mut new) = start(shared, plan).await else {
+        // Later again; the venue's cut is some minutes away.
+        sleep(Duration::from_secs(5)).await;
+        return Running { opened: old.opened + Duration::from_secs(30), ..old };
+    };
+    let flows = timeout(HAND_OVER, new.told.recv()).await;
+    let detail = if flows.is_ok() { "planned, data flows" } else { "planned, no data so far" };
+    shared.recording.borrow_mut().fact(&Fact {
+        detail: Some(detail),
+        ..Fact::of(FeedEvent::Disconnect)
+    });
+    let _ = old.orders.send(Order::Close);
+    let _ = timeout(Duration::from_secs(5), old.task).await;
+    new
+}

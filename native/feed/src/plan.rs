@@ -1,0 +1,64 @@
+//! Which topics go on which connection.
+
+use rustonite_wire::Topic;
+
+use crate::catalog::{Channel, Socket, Venue};
+use crate::config::FeedConfig;
+use crate::error::{FeedError, Result};
+
+/// The topics of one connection.
+#[derive(Clone, Debug)]
+pub(crate) struct LinePlan {
+    pub(crate) socket: Socket,
+    pub(crate) topics: Vec<Planned>,
+}
+
+/// A topic, and what it is for.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) topic: Topic,
+    pub(crate) channel: Channel,
+}
+
+/// Spreads what a feed asks for over as few connections as the venue allows.
+pub(crate) fn lines(feed: &FeedConfig, venue: &Venue) -> Result<Vec<LinePlan>> {
+    let channels = feed.channels(venue)?;
+    let mut lines = Vec::new();
+    for socket in &venue.sockets {
+        let mut topics = Vec::new();
+        for channel in channels.iter().filter(|channel| channel.socket == socket.name) {
+            let channel = (*channel).clone();
+            let topic = |symbol: Option<&String>| Planned {
+                topic: Topic { channel: channel.name.clone(), symbol: symbol.cloned() },
+                channel: channel.clone(),
+            };
+            if channel.per_symbol {
+                topics.extend(unique(&feed.symbols).map(|symbol| topic(Some(symbol))));
+            } else {
+                topics.push(topic(None));
+            }
+        }
+        // Topics of one instrument stay together, so that a lost connection hurts few of them.
+        topics.sort_by(|one, two| one.topic.symbol.cmp(&two.topic.symbol));
+        let mut socket = socket.clone();
+        if let Some(url) = feed.urls.get(&socket.name) {
+            socket.url = url.to_string();
+        }
+        lines.extend(
+            topics
+                .chunks(socket.topics_max.max(1))
+                .map(|topics| LinePlan { socket: socket.clone(), topics: topics.to_vec() }),
+        );
+    }
+    let known = |channel: &&&Channel| venue.socket(&channel.socket).is_none();
+    if let Some(lost) = channels.iter().filter(known).find(|channel| !channel.name.is_empty()) {
+        let place = format!("catalog/venues/{}.toml", venue.venue);
+        return Err(FeedError::config(place, format!("no socket {:?}", lost.socket)));
+    }
+    Ok(lines)
+}
+
+fn unique(symbols: &[String]) -> impl Iterator<Item = &String> {
+    let mut seen = std::collections::HashSet::new();
+    symbols.iter().filter(move |symbol| seen.insert(symbol.as_str()))
+}

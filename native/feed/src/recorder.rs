@@ -1,0 +1,479 @@
+//! The recorder: one thread for each venue, each with its own connections, tapes and books.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustonite_core::datasets::{FeedEvent, FrameKind};
+use rustonite_tape::TapeOptions;
+use rustonite_wire::Feed;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use url::Url;
+
+use crate::alive::Alive;
+use crate::catalog::Venue;
+use crate::clock::now_ns;
+use crate::config::{Config, FeedConfig};
+use crate::connection::{Order, Shared};
+use crate::dial::Dialler;
+use crate::error::{FeedError, Result};
+use crate::events::Fact;
+use crate::limits::{Backoff, Budget};
+use crate::line;
+use crate::plan::{LinePlan, Planned, lines};
+use crate::recording::{Recording, Socketed};
+use crate::rest::Client;
+use crate::stats::{Stats, VenueStatus};
+use crate::tapes::{Place, Tapes};
+
+/// How often time is let pass: seals, intervals, calls that are wanted.
+const TICK: Duration = Duration::from_millis(50);
+/// Calls that run at the same time.
+const CALLS_MAX: usize = 4;
+/// How often a call is tried before it is given up until it is wanted again.
+const TRIES_MAX: u32 = 8;
+
+/// A running recorder. Dropping it stops it.
+#[derive(Debug)]
+pub struct Recorder {
+    venues: Vec<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    name: String,
+    stats: Arc<Stats>,
+    commands: mpsc::UnboundedSender<Command>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+#[derive(Debug)]
+enum Command {
+    Feeds(Vec<FeedConfig>),
+    Stop,
+}
+
+impl Recorder {
+    /// Starts to record. `tapes` is the folder for tapes.
+    ///
+    /// # Errors
+    /// A configuration that cannot be used, or a tape that another process writes.
+    pub fn start(config: &Config, tapes: PathBuf) -> Result<Self> {
+        let mut venues = Vec::new();
+        for (name, feeds) in by_venue(config) {
+            venues.push(start_venue(config, &tapes, name, feeds)?);
+        }
+        Ok(Self { venues })
+    }
+
+    /// What each venue is doing.
+    pub fn status(&self) -> Vec<VenueStatus> {
+        self.venues.iter().map(|venue| VenueStatus::of(&venue.name, &venue.stats)).collect()
+    }
+
+    /// Takes over which instruments and channels a new configuration wants, without a break for
+    /// those that stay.
+    ///
+    /// # Errors
+    /// The new configuration has venues that the old one has not, or lacks some.
+    pub fn reload(&self, config: &Config) -> Result<()> {
+        let wanted = by_venue(config);
+        let running: Vec<_> = self.venues.iter().map(|venue| venue.name.as_str()).collect();
+        if !wanted.keys().map(String::as_str).eq(running.iter().copied()) {
+            let found: Vec<_> = wanted.keys().map(String::as_str).collect();
+            let problem = format!(
+                "found venues {}, expected {} as before; restart to change venues",
+                found.join(", "),
+                running.join(", ")
+            );
+            return Err(FeedError::config("feed.venue", problem));
+        }
+        for (venue, (_, feeds)) in self.venues.iter().zip(wanted) {
+            let _ = venue.commands.send(Command::Feeds(feeds));
+        }
+        Ok(())
+    }
+
+    /// Whether all threads run.
+    pub fn is_running(&self) -> bool {
+        let runs = |venue: &Running| venue.thread.as_ref().is_some_and(|one| !one.is_finished());
+        self.venues.iter().all(runs)
+    }
+
+    /// Closes connections, seals tapes and waits for the end.
+    ///
+    /// # Errors
+    /// The first error that a venue's thread ended with.
+    pub fn stop(&mut self) -> Result<()> {
+        for venue in &self.venues {
+            let _ = venue.commands.send(Command::Stop);
+        }
+        let mut first = Ok(());
+        for venue in &mut self.venues {
+            let Some(thread) = venue.thread.take() else { continue };
+            let ended = thread.join().unwrap_or_else(|_| {
+                let source = std::io::Error::other("panicked; please report it");
+                Err(FeedError::System { doing: format!("recording {}", venue.name), source })
+            });
+            first = first.and(ended);
+        }
+        first
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+fn by_venue(config: &Config) -> BTreeMap<String, Vec<FeedConfig>> {
+    let mut venues: BTreeMap<String, Vec<FeedConfig>> = BTreeMap::new();
+    for feed in &config.feeds {
+        venues.entry(feed.venue.clone()).or_default().push(feed.clone());
+    }
+    venues
+}
+
+fn start_venue(
+    config: &Config,
+    tapes: &std::path::Path,
+    name: String,
+    feeds: Vec<FeedConfig>,
+) -> Result<Running> {
+    let stats = Arc::new(Stats::default());
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let (config, tapes) = (config.clone(), tapes.to_owned());
+    let (venue_name, venue_stats) = (name.clone(), Arc::clone(&stats));
+    let (tell, started) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().name(format!("rustonite-{name}"));
+    let thread = thread.spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(source) => {
+                let doing = "starting a runtime".to_owned();
+                let _ = tell.send(Err(FeedError::System { doing, source }));
+                return Ok(());
+            }
+        };
+        let venue = match VenueThread::new(&config, tapes, &venue_name, feeds, venue_stats) {
+            Ok(venue) => venue,
+            Err(error) => {
+                let _ = tell.send(Err(error));
+                return Ok(());
+            }
+        };
+        let _ = tell.send(Ok(()));
+        LocalSet::new().block_on(&runtime, venue.run(inbox))
+    });
+    let thread = thread.map_err(|source| FeedError::System {
+        doing: format!("starting the thread of {name}"),
+        source,
+    })?;
+    match started.recv() {
+        Ok(Ok(())) | Err(_) => Ok(Running { name, stats, commands, thread: Some(thread) }),
+        Ok(Err(error)) => Err(error),
+    }
+}
+
+/// Everything of one venue, on its thread.
+struct VenueThread {
+    venue: Venue,
+    shared: Shared,
+    client: Option<Client>,
+    feeds: Vec<FeedConfig>,
+    lines: Vec<Line>,
+    calls: Rc<RefCell<usize>>,
+    scheduled: Vec<Scheduled>,
+    alive: Alive,
+}
+
+/// A line that runs, and what it carries.
+struct Line {
+    plan: LinePlan,
+    copy: usize,
+    orders: mpsc::UnboundedSender<Order>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+/// A REST call that is made again and again.
+struct Scheduled {
+    feed: Feed,
+    every: Duration,
+    next: Instant,
+}
+
+impl VenueThread {
+    fn new(
+        config: &Config,
+        tapes: PathBuf,
+        name: &str,
+        feeds: Vec<FeedConfig>,
+        stats: Arc<Stats>,
+    ) -> Result<Self> {
+        let venue = Venue::find(name)?;
+        let codec = rustonite_wire::open(name)
+            .ok_or_else(|| FeedError::unknown("venue", name, rustonite_wire::VENUES.iter().copied()))?;
+        let own_proxy = feeds.iter().find_map(|feed| feed.proxy.clone());
+        let proxy = own_proxy.or_else(|| config.proxy.clone());
+        let dialler = Dialler::new(proxy, config.ca_file.as_deref())?;
+        let options = TapeOptions {
+            segment_bytes: config.tape.segment_bytes,
+            segments_max: config.tape.segments_max,
+            seal_after_ms: Some(config.tape.seal_after_s.saturating_mul(1000)),
+            ..TapeOptions::default()
+        };
+        let tape_name = format!("{}-{name}", config.name);
+        let (alive, crashed) = Alive::begin(&tapes, &tape_name)?;
+        let place = Place { folder: tapes, name: tape_name, options };
+        let mut recording = Recording::new(codec.venue(), Tapes::new(place), stats, config);
+        recording.started(crashed)?;
+        let client = client(&venue, &feeds, &dialler)?;
+        let first = venue.sockets.first();
+        let connects = Budget::new(
+            first.map_or(60, |socket| socket.connects),
+            Duration::from_secs(first.map_or(60, |socket| socket.connects_per_s.into())),
+        );
+        let shared = Shared {
+            venue: codec.venue(),
+            dialler,
+            recording: Rc::new(RefCell::new(recording)),
+            connects,
+        };
+        let calls = Rc::new(RefCell::new(0));
+        let (lines, scheduled) = (Vec::new(), Vec::new());
+        Ok(Self { venue, shared, client, feeds, lines, calls, scheduled, alive })
+    }
+
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<()> {
+        let feeds = self.feeds.clone();
+        self.take_over(feeds)?;
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.tick(),
+                command = commands.recv() => match command {
+                    Some(Command::Feeds(feeds)) => {
+                        if let Err(error) = self.take_over(feeds) {
+                            let stats = Arc::clone(&self.shared.recording.borrow().stats);
+                            stats.problem("reload", Some(error.to_string()));
+                        }
+                    }
+                    Some(Command::Stop) | None => return self.stop().await,
+                },
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.shared.recording.borrow_mut().tick();
+        self.alive.tick();
+        let now = Instant::now();
+        for scheduled in self.scheduled.iter_mut().filter(|one| one.next <= now) {
+            scheduled.next = now + scheduled.every;
+            self.shared.recording.borrow_mut().wanted.push_back(scheduled.feed.clone());
+        }
+        while *self.calls.borrow() < CALLS_MAX {
+            let Some(feed) = self.shared.recording.borrow_mut().wanted.pop_front() else { break };
+            self.call(feed);
+        }
+    }
+
+    /// Asks by REST, in a task of its own.
+    fn call(&self, feed: Feed) {
+        let Some(client) = self.client.clone() else { return };
+        let (shared, calls) = (self.shared.clone(), Rc::clone(&self.calls));
+        *calls.borrow_mut() += 1;
+        tokio::task::spawn_local(async move {
+            call(&shared, &client, &feed).await;
+            *calls.borrow_mut() -= 1;
+        });
+    }
+
+    /// Makes lines and calls what the feeds ask for, with as little change as possible.
+    fn take_over(&mut self, feeds: Vec<FeedConfig>) -> Result<()> {
+        let mut wanted: Vec<(LinePlan, usize)> = Vec::new();
+        for feed in &feeds {
+            for plan in lines(feed, &self.venue)? {
+                wanted.extend((0..feed.copies).map(|copy| (plan.clone(), copy)));
+            }
+        }
+        self.end_what_is_not_in(&wanted);
+        for (plan, copy) in wanted {
+            let new = self.without_known(&plan, copy);
+            if !new.topics.is_empty() {
+                self.begin(new, copy);
+            }
+        }
+        self.schedule(&feeds)?;
+        self.feeds = feeds;
+        Ok(())
+    }
+
+    fn end_what_is_not_in(&mut self, wanted: &[(LinePlan, usize)]) {
+        for line in &mut self.lines {
+            let is_wanted = |planned: &Planned| {
+                wanted.iter().any(|(plan, copy)| {
+                    *copy == line.copy
+                        && plan.socket.url == line.plan.socket.url
+                        && plan.topics.iter().any(|other| other.topic == planned.topic)
+                })
+            };
+            let (kept, ended): (Vec<_>, Vec<_>) =
+                line.plan.topics.drain(..).partition(|planned| is_wanted(planned));
+            line.plan.topics = kept;
+            if line.plan.topics.is_empty() {
+                let _ = line.orders.send(Order::Close);
+            } else if !ended.is_empty() {
+                let _ = line.orders.send(Order::Unsubscribe(ended));
+            }
+        }
+        self.lines.retain(|line| !line.plan.topics.is_empty());
+    }
+
+    /// A plan without the topics that a line carries already.
+    fn without_known(&self, plan: &LinePlan, copy: usize) -> LinePlan {
+        let known = |planned: &Planned| {
+            self.lines.iter().any(|line| {
+                line.copy == copy
+                    && line.plan.socket.url == plan.socket.url
+                    && line.plan.topics.iter().any(|other| other.topic == planned.topic)
+            })
+        };
+        let topics = plan.topics.iter().filter(|planned| !known(planned)).cloned().collect();
+        LinePlan { socket: plan.socket.clone(), topics }
+    }
+
+    /// Carries topics, on lines that have room and then on a new one.
+    fn begin(&mut self, mut plan: LinePlan, copy: usize) {
+        for line in &mut self.lines {
+            if line.copy != copy || line.plan.socket.url != plan.socket.url {
+                continue;
+            }
+            let room = line.plan.socket.topics_max.saturating_sub(line.plan.topics.len());
+            let taken: Vec<_> = plan.topics.drain(..room.min(plan.topics.len())).collect();
+            if !taken.is_empty() {
+                line.plan.topics.extend(taken.clone());
+                let _ = line.orders.send(Order::Subscribe(taken));
+            }
+        }
+        if plan.topics.is_empty() {
+            return;
+        }
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let task = tokio::task::spawn_local(line::run(self.shared.clone(), plan.clone(), inbox));
+        self.lines.push(Line { plan, copy, orders, task });
+    }
+
+    /// What is asked by REST again and again.
+    fn schedule(&mut self, feeds: &[FeedConfig]) -> Result<()> {
+        let mut scheduled: Vec<Scheduled> = Vec::new();
+        for feed in feeds {
+            for channel in feed.channels(&self.venue)? {
+                if channel.rest_every_s == 0 {
+                    continue;
+                }
+                let every = Duration::from_secs(channel.rest_every_s);
+                let mut add = |feed: Feed| {
+                    if !scheduled.iter().any(|known| known.feed == feed) {
+                        scheduled.push(Scheduled { feed, every, next: Instant::now() });
+                    }
+                };
+                match channel.dataset.as_str() {
+                    "instruments" => add(Feed::Instruments),
+                    "trades" => {
+                        feed.symbols.iter().for_each(|symbol| add(Feed::Trades(symbol.clone())));
+                    }
+                    _ if channel.per_symbol => feed
+                        .symbols
+                        .iter()
+                        .for_each(|symbol| add(Feed::Tickers(Some(symbol.clone())))),
+                    _ => add(Feed::Tickers(None)),
+                }
+            }
+        }
+        self.scheduled = scheduled;
+        Ok(())
+    }
+
+    async fn stop(self) -> Result<()> {
+        for line in &self.lines {
+            let _ = line.orders.send(Order::Close);
+        }
+        for line in self.lines {
+            let _ = tokio::time::timeout(Duration::from_secs(6), line.task).await;
+        }
+        let finished = self.shared.recording.borrow_mut().finish();
+        self.alive.end();
+        finished.map_err(FeedError::from)
+    }
+}
+
+fn client(venue: &Venue, feeds: &[FeedConfig], dialler: &Dialler) -> Result<Option<Client>> {
+    let Some(rest) = &venue.rest else { return Ok(None) };
+    let own = feeds.iter().find_map(|feed| feed.urls.get("rest").cloned());
+    let root = match own {
+        Some(url) => url,
+        None => Url::parse(&rest.url).map_err(|error| {
+            let place = format!("catalog/venues/{}.toml", venue.venue);
+            FeedError::config(place, format!("rest.url {:?}: {error}", rest.url))
+        })?,
+    };
+    Ok(Some(Client::new(dialler.clone(), root, rest.clone())))
+}
+
+/// Makes a call, some times if it fails, and keeps its answer.
+async fn call(shared: &Shared, client: &Client, feed: &Feed) {
+    let Some(mut codec) = rustonite_wire::open(shared.venue) else { return };
+    let Some(request) = codec.request(feed) else { return };
+    let number = shared.recording.borrow_mut().next_connection();
+    let mut state = Socketed::new(number);
+    let mut backoff = Backoff::default();
+    for _ in 0..TRIES_MAX {
+        let sent = now_ns();
+        let shown = request.path.as_bytes();
+        let kind = FrameKind::HttpRequest;
+        shared.recording.borrow_mut().raw(&mut state, kind, None, sent, shown);
+        let problem = match client.call(feed, &request).await {
+            Ok(answer) => {
+                let mut recording = shared.recording.borrow_mut();
+                let status = Some(i32::from(answer.status));
+                let kind = FrameKind::HttpResponse;
+                recording.raw(&mut state, kind, status, answer.ts_recv, &answer.body);
+                if (200..300).contains(&answer.status) {
+                    recording.stats.problem(&request.path, None);
+                    recording.answer(&mut *codec, feed, number, answer.ts_recv, &answer.body);
+                    return;
+                }
+                let shut_out = matches!(answer.status, 418 | 403);
+                let kind = match answer.pause {
+                    Some(_) if shut_out => FeedEvent::Banned,
+                    Some(_) => FeedEvent::RateLimited,
+                    None => FeedEvent::VenueError,
+                };
+                let text = String::from_utf8_lossy(&answer.body).into_owned();
+                recording.fact(&Fact {
+                    connection: Some(number),
+                    channel: request.path.split('?').next(),
+                    value: Some(answer.status.into()),
+                    detail: Some(crate::recording::cut(&text)),
+                    ..Fact::of(kind)
+                });
+                format!("HTTP status {}", answer.status)
+            }
+            Err(error) => error.to_string(),
+        };
+        let stats = Arc::clone(&shared.recording.borrow().stats);
+        stats.problem(&request.path, Some(problem));
+        tokio::time::sleep(backoff.next()).await;
+    }
+    shared.recording.borrow_mut().call_failed(feed);
+}

@@ -1,0 +1,498 @@
+//! What is recorded of one venue: frames first, then rows, and facts about both.
+//!
+//! Rows of one message become visible together or, if it turns out to be malformed, not at all.
+//! What cannot be kept is counted and told in `feed_events`, never dropped in silence.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use rustonite_core::datasets::{FeedEvent, FrameKind, draft};
+use rustonite_tape::TapeError;
+use rustonite_wire::{Codec, Feed, Frame, Topic};
+use tokio::time::Instant;
+
+use crate::clock::{now_ns, seconds_ns};
+use crate::config::Config;
+use crate::events::Fact;
+use crate::instrument::{DATASETS, Instrument};
+use crate::plan::Planned;
+use crate::stats::Stats;
+use crate::tapes::Tapes;
+use crate::writing::Writing;
+
+/// Longest text of a venue that a fact repeats.
+const DETAIL_BYTES_MAX: usize = 400;
+/// Sorts of unknown messages that are told apart in an interval.
+const UNKNOWN_MAX: usize = 64;
+
+/// What a message makes a connection do.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Reply(String),
+    Acknowledged { request: Option<i64>, topic: Topic },
+    Refused { request: Option<i64>, topic: Topic, text: String },
+    /// Subscribe anew, for a new picture.
+    Again { channel: String, symbol: String },
+    Reconnect(String),
+    /// The venue will end the connection: another one must take over.
+    Leave,
+}
+
+/// What the recording knows of one connection.
+#[derive(Debug)]
+pub(crate) struct Socketed {
+    /// Its number in `frames` and `feed_events`.
+    pub(crate) number: i64,
+    pub(crate) asked: VecDeque<Asked>,
+    pub(crate) has_data: bool,
+    /// The number that the venue's next message must have, where it counts all of them.
+    pub(crate) next_sequence: Option<i64>,
+    frame_seq: i64,
+    /// When the message of the moment came.
+    now: Instant,
+    /// When data came last, by instrument and dataset.
+    last: Vec<[Option<Instant>; DATASETS.len()]>,
+}
+
+impl Socketed {
+    pub(crate) fn new(number: i64) -> Self {
+        Self {
+            number,
+            asked: VecDeque::new(),
+            has_data: false,
+            next_sequence: None,
+            frame_seq: 0,
+            now: Instant::now(),
+            last: Vec::new(),
+        }
+    }
+
+    /// Notes data of an instrument.
+    #[inline]
+    pub(crate) fn note_data(&mut self, instrument: usize, dataset: usize) {
+        if instrument >= self.last.len() {
+            self.last.resize(instrument + 1, [None; DATASETS.len()]);
+        }
+        self.last[instrument][dataset] = Some(self.now);
+        self.has_data = true;
+    }
+}
+
+/// The record of one venue, with all its connections.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pub(crate) venue: &'static str,
+    pub(crate) tapes: Tapes,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) instruments: Vec<Instrument>,
+    /// Pictures that are to be asked for by REST.
+    pub(crate) wanted: VecDeque<Feed>,
+    by_symbol: HashMap<Box<str>, usize, RandomState>,
+    /// The instrument of the last row: the next one is mostly of the same.
+    latest: usize,
+    frames: bool,
+    connection: i64,
+    anchor_every_ns: i64,
+    interval_ns: i64,
+    next_interval: i64,
+    /// Messages of unknown sorts since the interval began, by name.
+    unknown: BTreeMap<String, i64>,
+    /// Rows that could not be kept, since when, and why.
+    dropped: Option<(i64, u64, String)>,
+}
+
+impl Recording {
+    pub(crate) fn new(
+        venue: &'static str,
+        tapes: Tapes,
+        stats: Arc<Stats>,
+        config: &Config,
+    ) -> Self {
+        let interval_ns = seconds_ns(config.interval_s);
+        Self {
+            venue,
+            tapes,
+            stats,
+            instruments: Vec::new(),
+            wanted: VecDeque::new(),
+            by_symbol: HashMap::default(),
+            latest: 0,
+            frames: config.frames,
+            connection: 0,
+            anchor_every_ns: seconds_ns(config.anchor_every_s),
+            interval_ns,
+            next_interval: next_multiple(now_ns(), interval_ns),
+            unknown: BTreeMap::new(),
+            dropped: None,
+        }
+    }
+
+    /// The first words: that we record, and whether the run before crashed at a time.
+    pub(crate) fn started(&mut self, crashed: Option<i64>) -> Result<(), TapeError> {
+        let now = now_ns();
+        if let Some(since) = crashed {
+            let fact = Fact { span: Some((since, Some(now))), ..Fact::of(FeedEvent::Recovered) };
+            self.tapes.feed_events(&fact.row(self.venue, now))?;
+        }
+        let detail = concat!("rustonite ", env!("CARGO_PKG_VERSION"));
+        let fact = Fact { detail: Some(detail), ..Fact::of(FeedEvent::Start) };
+        self.tapes.feed_events(&fact.row(self.venue, now))?;
+        self.tapes.commit()
+    }
+
+    /// Counts a message of an unknown sort; all of a sort become one fact per interval.
+    pub(crate) fn note_unknown(&mut self, name: &str) {
+        if let Some(count) = self.unknown.get_mut(name) {
+            *count += 1;
+        } else if self.unknown.len() < UNKNOWN_MAX {
+            self.unknown.insert(cut(name).to_owned(), 1);
+        }
+    }
+
+    fn tell_unknown(&mut self) {
+        for (name, count) in std::mem::take(&mut self.unknown) {
+            self.pending_fact(&Fact {
+                count: Some(count),
+                detail: Some(&name),
+                ..Fact::of(FeedEvent::UnknownMessage)
+            });
+        }
+    }
+
+    /// A number for a new connection, never used before.
+    pub(crate) fn next_connection(&mut self) -> i64 {
+        self.connection = now_ns().max(self.connection + 1);
+        self.connection
+    }
+
+    /// The place of an instrument, which is made if it is new.
+    #[inline]
+    pub(crate) fn instrument(&mut self, symbol: &str) -> usize {
+        if self.instruments.get(self.latest).is_some_and(|known| *known.symbol == *symbol) {
+            return self.latest;
+        }
+        self.latest = match self.by_symbol.get(symbol) {
+            Some(&place) => place,
+            None => self.add_instrument(symbol),
+        };
+        self.latest
+    }
+
+    #[cold]
+    fn add_instrument(&mut self, symbol: &str) -> usize {
+        let place = self.instruments.len();
+        self.instruments.push(Instrument::new(symbol));
+        self.by_symbol.insert(symbol.into(), place);
+        place
+    }
+
+    /// When data of a topic came last on a connection.
+    pub(crate) fn last_data(&self, state: &Socketed, planned: &Planned) -> Option<Instant> {
+        let dataset = DATASETS.iter().position(|name| **name == planned.channel.dataset)?;
+        match &planned.topic.symbol {
+            Some(symbol) => {
+                let place = *self.by_symbol.get(symbol.as_str())?;
+                state.last.get(place)?[dataset]
+            }
+            None => state.last.iter().filter_map(|last| last[dataset]).max(),
+        }
+    }
+
+    // Frames and messages
+
+    /// Keeps a frame as it crossed the socket, before anything is made of it.
+    pub(crate) fn raw(
+        &mut self,
+        state: &mut Socketed,
+        kind: FrameKind,
+        status: Option<i32>,
+        ts_recv: i64,
+        data: &[u8],
+    ) {
+        Stats::add(&self.stats.frames, 1);
+        Stats::add(&self.stats.bytes, data.len() as u64);
+        self.stats.ts_last.store(ts_recv, Ordering::Relaxed);
+        state.now = Instant::now();
+        if !self.frames {
+            return;
+        }
+        let row = draft::Frames {
+            ts_recv,
+            venue: self.venue,
+            connection: state.number,
+            frame_seq: state.frame_seq,
+            kind,
+            status,
+            data,
+            ..draft::Frames::default()
+        };
+        state.frame_seq += 1;
+        let kept = self.tapes.frames(&row);
+        self.kept(kept);
+        self.commit();
+    }
+
+    /// Keeps what a message of the stream says.
+    pub(crate) fn message(
+        &mut self,
+        state: &mut Socketed,
+        codec: &mut dyn Codec,
+        ts_recv: i64,
+        data: &[u8],
+    ) {
+        let mut writing = Writing::new(self, Some(&mut *state), ts_recv);
+        let read = codec.decode(Frame { ts_recv, data }, &mut writing);
+        let outcome = writing.finish();
+        self.conclude(state.number, read, outcome, ts_recv);
+    }
+
+    /// Keeps what an answer of REST says.
+    pub(crate) fn answer(
+        &mut self,
+        codec: &mut dyn Codec,
+        feed: &Feed,
+        connection: i64,
+        ts_recv: i64,
+        data: &[u8],
+    ) {
+        let mut writing = Writing::new(self, None, ts_recv);
+        let read = codec.decode_answer(feed, Frame { ts_recv, data }, &mut writing);
+        let outcome = writing.finish();
+        self.conclude(connection, read, outcome, ts_recv);
+    }
+
+    fn conclude(
+        &mut self,
+        connection: i64,
+        read: rustonite_wire::Result<()>,
+        outcome: Result<u64, TapeError>,
+        ts_recv: i64,
+    ) {
+        match (read, outcome) {
+            (Ok(()), outcome) => self.keep_or_take_back(outcome),
+            (Err(malformed), _) => {
+                self.tapes.rollback();
+                Stats::add(&self.stats.malformed, 1);
+                let detail = malformed.to_string();
+                self.fact(&Fact {
+                    connection: Some(connection),
+                    ts_event: Some(ts_recv),
+                    count: Some(1),
+                    detail: Some(cut(&detail)),
+                    ..Fact::of(FeedEvent::Malformed)
+                });
+            }
+        }
+    }
+
+    /// Rows that were written between messages.
+    pub(crate) fn keep_or_take_back(&mut self, written: Result<u64, TapeError>) {
+        match written {
+            Ok(rows) => {
+                Stats::add(&self.stats.rows, rows);
+                self.commit();
+            }
+            Err(error) => {
+                self.tapes.rollback();
+                self.kept(Err(error));
+            }
+        }
+    }
+
+    /// Makes pending rows visible.
+    fn commit(&mut self) {
+        let committed = self.tapes.commit();
+        if committed.is_err() {
+            self.tapes.rollback();
+        }
+        self.kept(committed);
+    }
+
+    /// Takes note of a tape that refuses, and of its end.
+    fn kept(&mut self, done: Result<(), TapeError>) {
+        match done {
+            Err(error) => {
+                Stats::add(&self.stats.dropped, 1);
+                let text = error.to_string();
+                self.stats.problem("tapes", Some(text.clone()));
+                let (_, count, why) = self.dropped.get_or_insert((now_ns(), 0, text.clone()));
+                *count += 1;
+                *why = text;
+            }
+            Ok(()) if self.dropped.is_some() => self.tell_dropped(),
+            Ok(()) => {}
+        }
+    }
+
+    /// Tapes take rows again: say what is missing.
+    #[cold]
+    fn tell_dropped(&mut self) {
+        let Some((since, count, why)) = self.dropped.take() else { return };
+        let now = now_ns();
+        let fact = Fact {
+            span: Some((since, Some(now))),
+            count: i64::try_from(count).ok(),
+            detail: Some(cut(&why)),
+            ..Fact::of(FeedEvent::Dropped)
+        };
+        let told = self.tapes.feed_events(&fact.row(self.venue, now));
+        let told = told.and_then(|()| self.tapes.commit());
+        if told.is_err() {
+            self.tapes.rollback();
+            self.dropped = Some((since, count, why));
+            return;
+        }
+        self.stats.problem("tapes", None);
+        // Books whose rows were dropped are no longer what the lake says.
+        self.lose_all("rows were dropped");
+    }
+
+    // Facts
+
+    /// Writes a fact, and makes it visible.
+    pub(crate) fn fact(&mut self, fact: &Fact<'_>) {
+        self.pending_fact(fact);
+        self.commit();
+    }
+
+    /// Writes a fact that becomes visible with the rows of its message.
+    pub(crate) fn pending_fact(&mut self, fact: &Fact<'_>) {
+        if let Err(error) = self.tapes.feed_events(&fact.row(self.venue, now_ns())) {
+            self.kept(Err(error));
+        }
+    }
+
+    pub(crate) fn subscribing(&mut self, state: &Socketed, topics: &[Planned]) {
+        self.stats.topics.fetch_add(topics.len() as i64, Ordering::Relaxed);
+        for planned in topics {
+            if let Some(symbol) = &planned.topic.symbol {
+                let place = self.instrument(symbol);
+                self.instruments[place].carry(self.venue, &planned.channel, state.number);
+            }
+            self.topic_fact(FeedEvent::Subscribe, state, &planned.topic, None);
+        }
+        self.commit();
+    }
+
+    pub(crate) fn unsubscribing(&mut self, state: &Socketed, topics: &[Topic]) {
+        self.stats.topics.fetch_sub(topics.len() as i64, Ordering::Relaxed);
+        for topic in topics {
+            self.topic_fact(FeedEvent::Unsubscribe, state, topic, None);
+            self.lose_topic(state, topic, "unsubscribed");
+        }
+        self.commit();
+    }
+
+    pub(crate) fn acknowledged(&mut self, state: &Socketed, topics: &[Topic]) {
+        topics.iter().for_each(|topic| self.topic_fact(FeedEvent::Subscribed, state, topic, None));
+        self.commit();
+    }
+
+    pub(crate) fn refused(&mut self, state: &Socketed, topic: Option<&Topic>, text: &str) {
+        let about = topic.map_or_else(|| self.venue.to_owned(), name);
+        self.stats.problem(&about, Some(format!("refused: {text}")));
+        let fact = Fact {
+            symbol: topic.and_then(|topic| topic.symbol.as_deref()),
+            channel: topic.map(|topic| topic.channel.as_str()),
+            connection: Some(state.number),
+            detail: Some(cut(text)),
+            ..Fact::of(FeedEvent::Refused)
+        };
+        self.fact(&fact);
+    }
+
+    pub(crate) fn silent(&mut self, state: &Socketed, topic: &Topic, time: Duration) {
+        let fact = Fact {
+            symbol: topic.symbol.as_deref(),
+            channel: Some(&topic.channel),
+            connection: Some(state.number),
+            value: i64::try_from(time.as_nanos()).ok(),
+            ..Fact::of(FeedEvent::Silence)
+        };
+        self.fact(&fact);
+    }
+
+    fn topic_fact(&mut self, kind: FeedEvent, state: &Socketed, topic: &Topic, text: Option<&str>) {
+        self.pending_fact(&Fact {
+            symbol: topic.symbol.as_deref(),
+            channel: Some(&topic.channel),
+            connection: Some(state.number),
+            detail: text,
+            ..Fact::of(kind)
+        });
+    }
+
+    pub(crate) fn note_reconnect(&self) {
+        Stats::add(&self.stats.reconnects, 1);
+    }
+
+    /// A connection is over, and what it alone carried is no longer whole.
+    pub(crate) fn connection_ended(&mut self, state: &Socketed, topics: &[Topic], why: &str) {
+        self.stats.topics.fetch_sub(topics.len() as i64, Ordering::Relaxed);
+        let fact = Fact {
+            connection: Some(state.number),
+            detail: Some(cut(why)),
+            ..Fact::of(FeedEvent::Disconnect)
+        };
+        self.fact(&fact);
+        topics.iter().for_each(|topic| self.lose_topic(state, topic, "disconnected"));
+        self.commit();
+    }
+
+    /// The messages of a topic will not come over a connection any more.
+    fn lose_topic(&mut self, state: &Socketed, topic: &Topic, why: &str) {
+        let Some(symbol) = &topic.symbol else { return };
+        let place = self.instrument(symbol);
+        if let Some(dataset) = self.instruments[place].drop_carrier(&topic.channel, state.number) {
+            self.lose(place, &topic.channel, &dataset, why);
+        }
+    }
+
+    /// Time has passed: seals, intervals, pictures of books.
+    pub(crate) fn tick(&mut self) {
+        let now = now_ns();
+        let ticked = self.tapes.tick();
+        self.kept(ticked);
+        if now >= self.next_interval {
+            self.next_interval = next_multiple(now, self.interval_ns);
+            self.vouch(now);
+            self.tell_unknown();
+            self.commit();
+        }
+        self.anchor_books(now, self.anchor_every_ns);
+        self.count_books();
+    }
+
+    /// The last words: what the open interval held, and that we stop.
+    pub(crate) fn finish(&mut self) -> Result<(), TapeError> {
+        let now = now_ns();
+        self.vouch(now);
+        self.tell_unknown();
+        self.fact(&Fact::of(FeedEvent::Stop));
+        self.tapes.finish()
+    }
+}
+
+fn next_multiple(now: i64, interval: i64) -> i64 {
+    (now.div_euclid(interval) + 1).saturating_mul(interval)
+}
+
+/// A topic for people.
+fn name(topic: &Topic) -> String {
+    match &topic.symbol {
+        Some(symbol) => format!("{symbol} {}", topic.channel),
+        None => topic.channel.clone(),
+    }
+}
+
+/// A text of a venue, cut to a length that a row may have.
+pub(crate) fn cut(text: &str) -> &str {
+    let mut end = text.len().min(DETAIL_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

@@ -1,0 +1,102 @@
+//! The recorder.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use rustonite_core::ErrorKind;
+use rustonite_feed::{Config, FeedError, Venue, VenueStatus};
+
+use crate::error::{caught, invalid, raise};
+use crate::reader::check_process;
+use crate::reader::process_id;
+
+fn from_feed(error: &FeedError) -> PyErr {
+    raise(error.kind(), error.to_string())
+}
+
+/// Runs Rust code so that neither its errors nor its panics cross the border as they are.
+fn guarded<T>(work: impl FnOnce() -> Result<T, FeedError>) -> PyResult<T> {
+    caught(work)?.map_err(|error| from_feed(&error))
+}
+
+fn json(value: &impl serde::Serialize) -> PyResult<String> {
+    serde_json::to_string(value).map_err(|error| raise(ErrorKind::Internal, error.to_string()))
+}
+
+/// Checks a recorder's configuration and returns what of it concerns Python, as JSON.
+#[pyfunction]
+pub(crate) fn recorder_config(text: &str, place: &str) -> PyResult<String> {
+    let config = guarded(|| Config::parse(place, text))?;
+    json(&config)
+}
+
+/// What the catalog knows of a venue, as JSON; of all venues their names and what they are.
+#[pyfunction]
+#[pyo3(signature = (venue = None))]
+pub(crate) fn catalog(venue: Option<&str>) -> PyResult<String> {
+    let Some(name) = venue else {
+        let known: PyResult<Vec<(String, String)>> = Venue::names()
+            .map(|name| guarded(|| Venue::find(name)).map(|venue| (venue.venue, venue.about)))
+            .collect();
+        return json(&known?);
+    };
+    json(&guarded(|| Venue::find(name))?)
+}
+
+/// A running recorder.
+#[pyclass(frozen, module = "rustonite_data")]
+pub(crate) struct NativeRecorder {
+    state: Mutex<Option<rustonite_feed::Recorder>>,
+    pid: u32,
+}
+
+impl NativeRecorder {
+    fn with<T>(&self, work: impl FnOnce(&rustonite_feed::Recorder) -> T) -> PyResult<T> {
+        check_process(self.pid, "recorder")?;
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = || raise(ErrorKind::Closed, "this recorder was stopped".to_owned());
+        state.as_ref().map(work).ok_or_else(closed)
+    }
+}
+
+#[pymethods]
+impl NativeRecorder {
+    /// Starts to record onto tapes in a folder.
+    #[new]
+    fn new(py: Python<'_>, text: &str, place: &str, tapes: PathBuf) -> PyResult<Self> {
+        if tapes.as_os_str().is_empty() {
+            return Err(invalid("tapes: found an empty path, expected a folder"));
+        }
+        let recorder = py.detach(|| {
+            guarded(|| rustonite_feed::Recorder::start(&Config::parse(place, text)?, tapes))
+        })?;
+        Ok(Self { state: Mutex::new(Some(recorder)), pid: process_id() })
+    }
+
+    /// Counters of each venue, as a JSON list.
+    fn status(&self) -> PyResult<String> {
+        let status: Vec<VenueStatus> = self.with(rustonite_feed::Recorder::status)?;
+        json(&status)
+    }
+
+    /// Takes over the instruments and channels of another configuration.
+    fn reload(&self, text: &str, place: &str) -> PyResult<()> {
+        let config = guarded(|| Config::parse(place, text))?;
+        self.with(|recorder| recorder.reload(&config))?.map_err(|error| from_feed(&error))
+    }
+
+    /// Whether every venue is still being recorded.
+    #[getter]
+    fn running(&self) -> bool {
+        self.with(rustonite_feed::Recorder::is_running).unwrap_or(false)
+    }
+
+    /// Closes connections, seals tapes and waits for the end. Harmless if it was stopped.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        check_process(self.pid, "recorder")?;
+        let taken = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut recorder) = taken else { return Ok(()) };
+        py.detach(|| guarded(|| recorder.stop()))
+    }
+}

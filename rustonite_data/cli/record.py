@@ -1,0 +1,270 @@
+"""`rustonite record`: the recorder daemon."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from rustonite_data.cli.options import duration, pair
+from rustonite_data.cli.output import complain, count_text, hide, json_option, size_text
+from rustonite_data.errors import Invalid, RustoniteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from rustonite_data.record import Recorder, VenueStatus
+
+_log = logging.getLogger("rustonite.record")
+_NS = 1_000_000_000
+
+
+@click.command()
+@click.argument("what", nargs=-1, required=True, metavar="CONFIG | VENUE SYMBOL…")
+@click.option(
+    "--lake",
+    "lake_url",
+    envvar="RUSTONITE_LAKE",
+    show_envvar=True,
+    metavar="URL",
+    help="Folder or URL of the lake; made if it is not there. By default what CONFIG says, or ./lake.",
+)
+@click.option(
+    "--tapes",
+    envvar="RUSTONITE_TAPES",
+    show_envvar=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder of the tapes. /dev/shm/… survives a crash of the process, a disk one of the machine.",
+)
+@click.option(
+    "--storage-option",
+    "storage_options",
+    multiple=True,
+    type=pair,
+    metavar="KEY=VALUE",
+    help="A setting of the object store; others come from the environment (AWS_…).",
+)
+@click.option("--datasets", metavar="NAME,…", help="With VENUE: which datasets, joined by commas.")
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Serve /metrics (Prometheus) and /health there; instead of what CONFIG says.",
+)
+@click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@click.option(
+    "--every",
+    type=duration,
+    default="10s",
+    show_default=True,
+    metavar="DURATION",
+    help="How often to tell the counters where no person watches.",
+)
+@json_option
+def record(  # noqa: PLR0913 - options of the command line
+    what: tuple[str, ...],
+    *,
+    lake_url: str | None,
+    tapes: Path | None,
+    storage_options: tuple[tuple[str, str], ...],
+    datasets: str | None,
+    metrics: str | None,
+    span: timedelta | None,
+    every: timedelta,
+    as_json: bool,
+) -> None:
+    """Record venues into a lake until Ctrl-C or SIGTERM; SIGHUP reads CONFIG again.
+
+    What is recorded, and whether anything is missing, is told by the datasets themselves: raw
+    bytes in `frames`, facts in `feed_events`. On a terminal a table shows rates, gaps and lag.
+
+    \b
+    Example:
+      rustonite record binance BTCUSDT ETHUSDT
+      rustonite record recorder.toml --metrics 127.0.0.1:9108
+    """
+    path = Path(what[0])
+    from_file = len(what) == 1 and (path.suffix == ".toml" or path.is_file())
+    if from_file and datasets:
+        raise click.UsageError("--datasets goes with VENUE; a file says it itself")
+    text = _read(path) if from_file else _simple(what[0], what[1:], datasets)
+    place = str(path) if from_file else "command line"
+    if lake_url is None and not from_file:
+        lake_url = "lake"
+    settings = dict(storage_options)
+    hide(settings.values())
+    # Imported here, as it brings the engines.
+    from rustonite_data.record import Recorder  # noqa: PLC0415
+
+    recorder = Recorder(
+        text, lake=lake_url, tapes=tapes, place=place, storage_options=settings or None
+    )
+    reload = (lambda: recorder.reload(_read(path))) if from_file else None
+    listen = metrics or _metrics_of(text)
+    with recorder, _served(recorder, listen), _shown(every.total_seconds(), as_json=as_json) as show:
+        _run(recorder, show, reload, None if span is None else span.total_seconds())
+    if not recorder_was_whole(recorder):
+        raise click.exceptions.Exit(1)
+
+
+def recorder_was_whole(recorder: Recorder) -> bool:
+    """Whether everything that was received is in the lake."""
+    return not any(lag.error for lag in recorder.lag())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise Invalid(f"{path}: {error.strerror}, expected a recorder's configuration") from None
+
+
+def _simple(venue: str, symbols: tuple[str, ...], datasets: str | None) -> str:
+    """A configuration for one venue."""
+    lines = ["[[feed]]", f"venue = {json.dumps(venue)}", f"symbols = {json.dumps(list(symbols))}"]
+    if datasets:
+        lines.append(f"datasets = {json.dumps([name.strip() for name in datasets.split(',')])}")
+    return "\n".join(lines)
+
+
+def _metrics_of(text: str) -> str | None:
+    from rustonite_data import _native  # noqa: PLC0415 - not needed for --help
+
+    settings = json.loads(_native.recorder_config(text, "configuration"))["metrics"] or {}
+    unknown = set(settings) - {"listen"}
+    if unknown:
+        raise Invalid(f"metrics: found key {unknown.pop()!r}, expected listen")
+    listen = settings.get("listen")
+    return None if listen is None else str(listen)
+
+
+def _run(recorder: Recorder, show: Any, reload: Any, span: float | None) -> None:  # noqa: ANN401
+    """Shows what goes on until somebody ends it."""
+    ended, again = threading.Event(), threading.Event()
+    handlers = {
+        # What a service manager sends is no failure.
+        signal.SIGTERM: lambda *_: ended.set(),
+        signal.SIGINT: lambda *_: ended.set(),
+        signal.SIGHUP: lambda *_: again.set(),
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    until = None if span is None else time.monotonic() + span
+    try:
+        while not ended.wait(0.25):
+            if again.is_set() and reload is not None:
+                again.clear()
+                _reload(reload)
+            show(recorder)
+            if not recorder.running or (until is not None and time.monotonic() >= until):
+                break
+        show(recorder)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _reload(reload: Any) -> None:  # noqa: ANN401 - a function
+    try:
+        reload()
+    except RustoniteError as error:
+        # What runs goes on as it was.
+        complain(error)
+
+
+@contextmanager
+def _served(recorder: Recorder, listen: str | None) -> Iterator[None]:
+    if listen is None:
+        yield
+        return
+    from rustonite_data.metrics import serve  # noqa: PLC0415 - rarely needed
+
+    with serve(recorder, listen):
+        yield
+
+
+@contextmanager
+def _shown(every: float, *, as_json: bool) -> Iterator[Any]:
+    """Shows the counters: a live table on a terminal, a line now and then elsewhere."""
+    console = Console(stderr=True)
+    if console.is_terminal and not as_json:
+        rates = Rates()
+        with Live(console=console, refresh_per_second=4, transient=False) as live:
+            yield lambda recorder: live.update(view(recorder, rates))
+        return
+    due = time.monotonic()
+
+    def tell(recorder: Recorder) -> None:
+        nonlocal due
+        if time.monotonic() < due and recorder.running:
+            return
+        due = time.monotonic() + every
+        for status in recorder.status():
+            if as_json:
+                click.echo(json.dumps({"time_ns": time.time_ns(), **asdict(status)}))
+            else:
+                click.echo(line(status), err=True)
+
+    yield tell
+
+
+def line(status: VenueStatus) -> str:
+    """The counters of a venue on one line."""
+    problems = "; ".join(f"{about}: {text}" for about, text in sorted(status.problems.items()))
+    return (
+        f"{status.venue}: {count_text(status.frames, 'frame')} ({size_text(status.bytes)}), "
+        f"{count_text(status.rows, 'row')}, {count_text(status.gaps, 'gap')} "
+        f"({status.missing:,} missing), {status.malformed:,} malformed, "
+        f"{count_text(status.reconnects, 'reconnect')}"
+    ) + (f"; {problems}" if problems else "")
+
+
+class Rates:
+    """Messages per second, from counters."""
+
+    def __init__(self) -> None:
+        """Nothing was seen so far."""
+        self._seen: dict[str, tuple[float, int]] = {}
+
+    def of(self, status: VenueStatus) -> float:
+        """Frames per second since about a second ago."""
+        now = time.monotonic()
+        then, frames = self._seen.get(status.venue, (now, status.frames))
+        if status.venue not in self._seen or now - then > 1.0:
+            self._seen[status.venue] = (now, status.frames)
+        return (status.frames - frames) / (now - then) if now > then else 0.0
+
+
+def view(recorder: Recorder, rates: Rates) -> Table:
+    """The table that a person watches."""
+    table = Table(box=None, pad_edge=False, title=f"recording to {recorder.tapes}")
+    titles = ("venue", "msg/s", "rows", "delay", "books", "gaps", "reconnects", "to move", "problem")
+    for title in titles:
+        table.add_column(title, justify="left" if title in {"venue", "problem"} else "right")
+    waiting = sum(lag.rows_waiting for lag in recorder.lag())
+    failing = next((lag.error for lag in recorder.lag() if lag.error), None)
+    for status in recorder.status():
+        quiet = status.ts_last and (time.time_ns() - status.ts_last) / _NS
+        problem = next(iter(status.problems.values()), None) or failing or ""
+        if not problem and quiet and quiet > 10:  # noqa: PLR2004 - seconds
+            problem = f"nothing for {quiet:.0f} s"
+        books = f"{status.books_live}"
+        if status.books_waiting:
+            books += f" (+{status.books_waiting} waiting)"
+        table.add_row(
+            status.venue, f"{rates.of(status):,.0f}", f"{status.rows:,}",
+            f"{status.delay_ns / 1e6:,.1f} ms", books, f"{status.gaps:,}",
+            f"{status.reconnects:,}", f"{waiting:,}", problem,
+        )  # fmt: skip
+    return table

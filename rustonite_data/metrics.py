@@ -1,0 +1,126 @@
+"""What a running recorder says to those who watch machines: Prometheus metrics and a health check."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+from rustonite_data.errors import Invalid, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rustonite_data.record import Recorder
+
+_NS = 1e9
+_SILENT_S = 60.0
+_COUNTERS = {
+    "frames": "Frames received and sent.",
+    "bytes": "Bytes of frames.",
+    "rows": "Rows written to tapes.",
+    "malformed": "Messages that could not be read.",
+    "unknown": "Messages of unknown sorts.",
+    "duplicates": "Rows that were there already.",
+    "gaps": "Losses noticed.",
+    "missing": "Messages, updates or trades known to be missing.",
+    "resyncs": "Books rebuilt.",
+    "dropped": "Messages that no tape took.",
+    "reconnects": "Connections opened again.",
+}
+_GAUGES = {
+    "connections": "Open connections.",
+    "topics": "Topics subscribed to.",
+    "books_live": "Books that are whole.",
+    "books_waiting": "Books without a whole picture.",
+}
+
+
+def metrics(recorder: Recorder) -> str:
+    """All counters in the text format of Prometheus."""
+    lines: list[str] = []
+    found = recorder.status()
+    for kind, names in (("counter", _COUNTERS), ("gauge", _GAUGES)):
+        for name, about in names.items():
+            full = f"rustonite_feed_{name}" + ("_total" if kind == "counter" else "")
+            values = [(f'venue="{one.venue}"', getattr(one, name)) for one in found]
+            lines += _family(full, kind, about, values)
+    delays = [(f'venue="{one.venue}"', one.delay_ns / _NS) for one in found]
+    lines += _family("rustonite_feed_delay_seconds", "gauge", "Our time minus the venue's.", delays)
+    last = [(f'venue="{one.venue}"', one.ts_last / _NS) for one in found]
+    lines += _family("rustonite_feed_last_frame_seconds", "gauge", "When a frame came last.", last)
+    lags = recorder.lag()
+    labels = [f'dataset="{lag.dataset}",tape="{_escaped(lag.path.name)}"' for lag in lags]
+    for name, about, values in (
+        ("rows_waiting", "Rows on tapes that the lake does not have.", [g.rows_waiting for g in lags]),
+        ("seconds_waiting", "How long a sealed segment waits.", [g.seconds_waiting for g in lags]),
+        ("commit_failures", "Commits that failed in a row.", [g.failures for g in lags]),
+    ):  # fmt: skip
+        pairs = list(zip(labels, values, strict=True))
+        lines += _family(f"rustonite_lake_{name}", "gauge", about, pairs)
+    return "\n".join(lines) + "\n"
+
+
+def _family(name: str, kind: str, about: str, values: list[tuple[str, float]]) -> list[str]:
+    head = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
+    return [*head, *(f"{name}{{{labels}}} {value}" for labels, value in values)] if values else []
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def health(recorder: Recorder) -> tuple[bool, str]:
+    """Whether all is well, and if not, why."""
+    problems = [] if recorder.running else ["a venue's thread has ended"]
+    now = time.time_ns()
+    for one in recorder.status():
+        if one.ts_last and (now - one.ts_last) / _NS > _SILENT_S:
+            problems.append(f"{one.venue}: nothing received for {(now - one.ts_last) / _NS:.0f} s")
+        problems += [f"{one.venue}: {about}: {text}" for about, text in one.problems.items()]
+    problems += [f"{lag.path.name}: {lag.error}" for lag in recorder.lag() if lag.error]
+    return not problems, "\n".join(problems) or "ok"
+
+
+@contextmanager
+def serve(recorder: Recorder, listen: str) -> Iterator[int]:
+    """Answer `/metrics` and `/health` at an address; gives the port."""
+    host, _, port = listen.rpartition(":")
+    if not port.isdigit():
+        raise Invalid(f"metrics: found {listen!r}, expected HOST:PORT such as 127.0.0.1:9108")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the base class names it
+            fine, text = health(recorder)
+            if self.path == "/metrics":
+                self._answer(200, metrics(recorder), "text/plain; version=0.0.4")
+            elif self.path == "/health":
+                self._answer(200 if fine else 503, text + "\n", "text/plain")
+            else:
+                self._answer(404, "there are /metrics and /health\n", "text/plain")
+
+        def _answer(self, status: int, text: str, kind: str) -> None:
+            body = text.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    try:
+        server = ThreadingHTTPServer((host or "127.0.0.1", int(port)), Handler)
+    except OSError as error:
+        raise Unavailable(f"metrics: {listen}: {error.strerror}") from error
+    thread = threading.Thread(target=server.serve_forever, name="rustonite-metrics", daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,164 @@
+"""Recording: venues to tapes, tapes to the lake.
+
+The sockets, books and tapes are in Rust, one thread for each venue; here is what surrounds them: the
+lake, the committer, and what a running recorder says about itself.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rustonite_data import _native
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from rustonite_data.lake import TapeStatus
+
+
+@dataclass(frozen=True)
+class VenueStatus:
+    """What the recorder of one venue has done since it started."""
+
+    venue: str
+    frames: int
+    bytes: int
+    rows: int
+    malformed: int
+    """Messages that could not be read; their bytes are in `frames`."""
+    unknown: int
+    """Messages of sorts that we do not know; likewise."""
+    duplicates: int
+    """Rows that we had already, from a second connection or repeated history."""
+    gaps: int
+    missing: int
+    """Messages, updates or trades that are known to be missing."""
+    resyncs: int
+    """Books that were rebuilt."""
+    dropped: int
+    """Messages that no tape took."""
+    reconnects: int
+    connections: int
+    topics: int
+    books_live: int
+    books_waiting: int
+    """Books without a whole picture so far."""
+    ts_last: int
+    """When the last frame came, in nanoseconds since 1970; 0 for never."""
+    delay_ns: int
+    """Our time minus the venue's, of the last row. Negative if our clock is behind."""
+    problems: Mapping[str, str]
+    """What is wrong at the moment, by what it is about."""
+
+
+class Recorder:
+    """Records venues into a lake, until it is closed.
+
+    Example:
+        >>> text = '''
+        ... [[feed]]
+        ... venue = "binance"
+        ... symbols = ["BTCUSDT"]
+        ... urls = { public = "ws://127.0.0.1:1/", rest = "http://127.0.0.1:1/" }
+        ... '''
+        >>> with Recorder(text, lake=folder / "recorded") as recorder:
+        ...     [status.venue for status in recorder.status()]
+        ['binance']
+    """
+
+    def __init__(
+        self,
+        config: str,
+        *,
+        lake: str | os.PathLike[str] | None = None,
+        tapes: str | os.PathLike[str] | None = None,
+        place: str = "configuration",
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start to record.
+
+        Args:
+            config: A configuration, as TOML text.
+            lake: The lake, instead of the one that the configuration names. It is made if it is
+                not there. Without any, rows stay on tapes.
+            tapes: The folder of the tapes, instead of the configured one. By default the one of
+                the lake.
+            place: What errors call the configuration: its file.
+            storage_options: Settings of the lake's object store.
+
+        Raises:
+            Invalid: the configuration cannot be used; the message names file, line and key.
+            NotFound: an unknown venue, dataset or channel; the message has the nearest names.
+            Conflict: another recorder of this name writes these tapes.
+        """
+        settings = json.loads(_native.recorder_config(config, place))
+        url = lake if lake is not None else settings["lake"]
+        folder = tapes if tapes is not None else settings["tapes"]
+        self._place = place
+        self._committer = None
+        self.lake = None
+        if url is not None:
+            # Brings the engines; a recorder without a lake needs none of them.
+            from rustonite_data.lake import Committer, Lake  # noqa: PLC0415
+
+            self.lake = Lake.create(url, tapes=folder, storage_options=storage_options)
+            self._committer = Committer(self.lake)
+            folder = self.lake.tapes.folder
+        if folder is None:
+            folder = Path(tempfile.gettempdir()) / "rustonite-tapes"
+        self.tapes = Path(folder)
+        self.tapes.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._native = _native.NativeRecorder(config, place, self.tapes)
+        if self._committer is not None:
+            self._committer.start()
+
+    def status(self) -> list[VenueStatus]:
+        """What each venue has done so far."""
+        names = {field.name for field in fields(VenueStatus)}
+        found: list[dict[str, Any]] = json.loads(self._native.status())
+        return [VenueStatus(**{name: one[name] for name in names}) for one in found]
+
+    def lag(self) -> list[TapeStatus]:
+        """How far the lake is behind each tape."""
+        return [] if self._committer is None else self._committer.status()
+
+    @property
+    def running(self) -> bool:
+        """Whether every venue is still being recorded."""
+        return self._native.running
+
+    def reload(self, config: str) -> None:
+        """Take over instruments and channels of another configuration; what stays goes on.
+
+        Raises:
+            Invalid: the configuration cannot be used, or has other venues.
+        """
+        self._native.reload(config, self._place)
+
+    def close(self) -> None:
+        """Close connections, seal the tapes, and move all of it into the lake."""
+        try:
+            self._native.stop()
+        finally:
+            if self._committer is not None:
+                self._committer.stop()
+                self._committer.run_once(seal=True)
+
+    def __enter__(self) -> Self:
+        """Nothing: it runs already."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
