@@ -10,6 +10,7 @@ pub mod binance;
 mod codec;
 mod error;
 mod event;
+mod host;
 mod json;
 mod number;
 #[cfg(test)]
@@ -20,4 +21,5 @@ pub use self::{
     codec::{Codec, Feed, Frame, Request, Topic, VENUES, open},
     error::{Malformed, Result},
     event::{Answer, BookUpdate, Control, Level, Order, OrdersUpdate, Sink},
+    host::{Ask, Host, Quote, Trade, Wish, host},
 };
