@@ -449,7 +449,9 @@ class Rustonite(System):
         make = Lake.create if new else Lake
         self.lake = make(self.folder, tapes=MEMORY / self.folder.parent.name)
         self.committer = Committer(self.lake)
-        self.tapes = {name: self.lake.tape(name, "bench") for name in data.SCHEMAS} if new else {}
+        # A batch is a segment.
+        rows = {"segment_rows": data.BATCH_ROWS}
+        self.tapes = {n: self.lake.tape(n, "bench", **rows) for n in data.SCHEMAS} if new else {}
 
     def prepare(self, _dataset: str, batch: pa.RecordBatch):
         return batch

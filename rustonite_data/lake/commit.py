@@ -80,6 +80,8 @@ class _Pending:
     next_row: int
     lost: int
     """Rows in front of these that the tape has dropped."""
+    more: bool
+    """Whether further segments are waiting."""
 
 
 class Committer:
@@ -156,38 +158,44 @@ class Committer:
 
     def _drain(self, dataset: str, paths: Sequence[Path], *, seal: bool) -> int:
         moved = 0
-        for path in paths:
-            self._adopt(path, at_once=seal)
+        reports = {path: self._adopt(path, at_once=seal) for path in paths}
         if (table := self._table(dataset)) is not None:
             table.refresh()
         while True:
-            pending = [found for path in paths if (found := self._pending(dataset, path))]
+            found = [self._pending(dataset, *report) for report in reports.items()]
+            pending = [one for one in found if one is not None]
             if not pending:
                 return moved
             moved += self._commit(dataset, pending)
+            reports = {one.path: _native.describe_tape(one.path) for one in pending if one.more}
+            if not reports:
+                return moved
 
-    def _adopt(self, path: Path, *, at_once: bool) -> None:
-        """Seals the rest of a tape whose writer is gone, and brings it to disk."""
+    def _adopt(self, path: Path, *, at_once: bool) -> Mapping[str, Any]:
+        """Seals the rest of a tape whose writer is gone, and brings it to disk.
+
+        Returns the description of the tape.
+        """
         report = _native.describe_tape(path)
         unfinished = [s for s in report["segments"] if s["rows"] and not _ready(s, report)]
         if report["has_writer"] or not unfinished:
             self._orphans.pop(path, None)
-            return
+            return report
         since = self._orphans.setdefault(path, time.monotonic())
         if at_once or time.monotonic() - since >= self._adopt_after:
             # Its writer may be back just now: then it is no orphan.
             with contextlib.suppress(Conflict), Tape.open(path) as tape:
                 tape.seal()
+            return _native.describe_tape(path)
+        return report
 
-    def _pending(self, dataset: str, path: Path) -> _Pending | None:
-        try:
-            report = _native.describe_tape(path)
-        except NotFound:
-            return None
+    def _pending(self, dataset: str, path: Path, report: Mapping[str, Any]) -> _Pending | None:
         border = self._border(dataset, report["id"])
         state = self._state(dataset, path)
         behind = [s for s in report["segments"] if s["number"] > border]
-        ready = list(takewhile(lambda s: _ready(s, report), behind))[:_SEGMENTS_MAX]
+        ready = list(takewhile(lambda s: _ready(s, report), behind))
+        more = len(ready) > _SEGMENTS_MAX
+        del ready[_SEGMENTS_MAX:]
         state.waiting_since = (state.waiting_since or time.monotonic()) if ready else None
         expected_row = self._advance(path, report, border)
         if not ready:
@@ -203,7 +211,8 @@ class Committer:
             )
         next_row = final["base_row"] + final["rows"]
         lost = max(0, first["base_row"] - expected_row)
-        return _Pending(path, report["id"], reader.schema, rows, final["number"], next_row, lost)
+        tape, schema, number = report["id"], reader.schema, final["number"]
+        return _Pending(path, tape, schema, rows, number, next_row, lost, more)
 
     def _border(self, dataset: str, tape: str) -> int:
         table = self._table(dataset)
@@ -230,7 +239,7 @@ class Committer:
         numbers = {one.tape: one.last_segment for one in pending}
         with staged(self._storage, dataset) as stage:
             for one in pending:
-                stage.write(table.dataset, one.rows, _name(one))
+                stage.write(table.dataset, one.rows, _name(one), level=_level(self._storage))
             version = stage.commit(table, Change(transactions=numbers))
             if version is None:
                 raise Conflict(f"{table.root}: another committer works on these tapes: {numbers}")
@@ -335,6 +344,11 @@ def _ready(segment: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
         raise Corrupt(segment["problem"])
     durable = report["in_memory"] or segment["durable"] == segment["rows"]
     return bool(segment["sealed"] and durable)
+
+
+def _level(storage: Storage) -> int:
+    """Compaction is about to read these files and write others: a disk takes them as they are."""
+    return 0 if storage.local else 1
 
 
 def _name(one: _Pending) -> str:

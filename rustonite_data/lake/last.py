@@ -35,8 +35,7 @@ def newest(table: Table, fresh: tuple[int, Sequence[Any]] | None = None) -> pa.T
     if kept is not None and kept[0] == table.version:
         return kept[1]
     if kept is not None and fresh is not None and kept[0] + 1 == fresh[0] == table.version:
-        parts = [of_rows(table.dataset, rows) for rows in fresh[1]]
-        return merge(table.dataset, [kept[1], *parts])
+        return of_rows(table.dataset, iter([kept[1], *fresh[1]]))
     if kept is not None:
         paths = _files_since(table, kept[0])
         if paths is not None:
@@ -47,6 +46,7 @@ def newest(table: Table, fresh: tuple[int, Sequence[Any]] | None = None) -> pa.T
 def remember(table: Table, fresh: tuple[int, Sequence[Any]] | None = None) -> None:
     """Keep the newest rows for those who ask next. A failure costs them time, nothing else."""
     with contextlib.suppress(RustoniteError):
+        table.refresh()
         rows = newest(table, fresh)
         rows = rows.replace_schema_metadata({_VERSION: str(table.version).encode()})
         buffer = io.BytesIO()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -223,8 +224,9 @@ def _first_line(error: BaseException) -> str:
 
 def _link_new(target: Path, data: bytes) -> bool:
     """A whole file under a name that must be free, as one step."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    with part.open("wb") as out:
+    # Other threads may want the same name at the same time.
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    with part.open("xb") as out:
         out.write(data)
         out.flush()
         os.fsync(out.fileno())

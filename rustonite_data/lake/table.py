@@ -3,6 +3,10 @@
 Every commit is a compare-and-swap on the version that this handle has seen: if anybody else
 committed since, it fails, and we look again before we try again. So whatever a commit depends on
 (the transaction number of a tape, the files that a compaction replaces) still holds when it lands.
+
+The entries of the log are written here, and those of others in a local folder are read here:
+`deltalake` goes through all live files to move its handle by one commit, so that is only moved for
+those who ask for files, and for checkpoints.
 """
 
 from __future__ import annotations
@@ -18,13 +22,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
 
 from rustonite_data.errors import (
     Conflict,
@@ -50,9 +53,15 @@ _ATTEMPTS_MAX = 200
 _PAUSE_MAX_S = 0.5
 # Old log entries make every commit slower, and looking for them costs as much as ten commits.
 _CLEAN_EVERY = 100
+_CHECKPOINT_EVERY = "delta.checkpointInterval"
+_DIGITS = 20
+# More entries of others than these are left to `deltalake`.
+_FOLLOWED_MAX = 50
+# What `deltalake` leaves as it is in paths.
+_PATH_SAFE = "/=+:~!$&'(),;@"
 
 SETTINGS = {
-    "delta.checkpointInterval": "20",
+    _CHECKPOINT_EVERY: "20",
     # Statistics of all columns, not only of the first 32.
     "delta.dataSkippingNumIndexedCols": "-1",
     # How far back `as_of` and `restore` reach, and how long replaced files are kept.
@@ -93,8 +102,9 @@ class Table:
         self.name = dataset
         self._files: dict[str, DataFile] = {}
         self._listed: tuple[int, tuple[DataFile, ...]] | None = None
+        # May be behind `_version`; `_numbers` has what was committed since.
         self._delta = self._guard(lambda: self._load(version))
-        self.dataset = self._read_dataset()
+        self._moved()
 
     @classmethod
     def create(
@@ -162,34 +172,70 @@ class Table:
         metadata = self._delta.metadata()
         schema = self._delta.schema()
         partition_by = metadata.partition_columns
+        interval = metadata.configuration.get(_CHECKPOINT_EVERY) or ""
+        self._checkpoint_every = int(interval) if interval.isdigit() and int(interval) else 20
         return Dataset.from_delta(self.root, schema, partition_by, metadata.configuration)
 
     @property
     def version(self) -> int:
         """The version that this handle has seen."""
-        return self._delta.version()
+        return self._version
 
     def refresh(self) -> int:
         """Look at what others committed; returns the version."""
-        before = self._delta.version()
-        self._guard(self._delta.update_incremental)
-        if self._delta.version() != before:
-            self.dataset = self._read_dataset()
-        return self._delta.version()
+        if not self._follow():
+            self._guard(self._delta.update_incremental)
+            self._moved()
+        return self._version
+
+    def _moved(self) -> None:
+        """The `deltalake` handle says how things are."""
+        self._version: int = self._delta.version()
+        self._numbers: dict[str, int | None] = {}
+        self.dataset = self._read_dataset()
+
+    def _follow(self) -> bool:
+        """Read what the log of a local table has to say; false if it takes `deltalake` for that."""
+        if self.storage.folder is None:
+            return False
+        try:
+            names = os.listdir(self.storage.folder / self.name / "_delta_log")  # noqa: PTH208 - many
+        except OSError:
+            return False
+        seen = f"{self._version:0{_DIGITS}}"
+        newer = {name[:_DIGITS] for name in names if name[0].isdigit() and name[:_DIGITS] > seen}
+        if len(newer) > _FOLLOWED_MAX:
+            return False
+        numbers: dict[str, int] = {}
+        version = self._version
+        for version in range(self._version + 1, self._version + 1 + len(newer)):
+            try:
+                entry = self.storage.read(self._log_entry(version))
+                actions = [json.loads(line) for line in entry.splitlines()]
+                numbers |= {t["appId"]: t["version"] for a in actions if (t := a.get("txn"))}
+            except (RustoniteError, ValueError, KeyError, AttributeError):
+                return False
+            if any("metaData" in action or "protocol" in action for action in actions):
+                return False
+        self._version = version
+        self._numbers |= numbers
+        return True
 
     def transaction(self, application: str) -> int | None:
         """The highest number that an application has committed."""
-        return self._guard(lambda: self._delta.transaction_version(application))
+        if application not in self._numbers:
+            number = self._guard(lambda: self._delta.transaction_version(application))
+            self._numbers[application] = number
+        return self._numbers[application]
 
     def files(self) -> tuple[DataFile, ...]:
         """The live files, ordered by their path."""
-        version = self._delta.version()
-        if self._listed is None or self._listed[0] != version:
-            self._listed = (version, self._list())
+        if self._listed is None or self._listed[0] != self._version:
+            self._listed = (self._version, self._list())
         return self._listed[1]
 
     def _list(self) -> tuple[DataFile, ...]:
-        adds = _whole_nanoseconds(pa.table(self._delta.get_add_actions()))
+        adds = _whole_nanoseconds(pa.table(self.delta.get_add_actions()))
         paths: list[str] = adds.column("path").to_pylist()
         # Files never change, so only new ones are converted.
         known = self._files
@@ -219,18 +265,16 @@ class Table:
             if not self._applies(change):
                 return None
             mark = uuid.uuid4().hex
-            version = self._delta.version() + 1
+            version = self._version + 1
             try:
                 self._attempt(change, mark)
-            except (DeltaError, OSError) as error:
+            except (RustoniteError, OSError) as error:
                 if not self._landed(version, mark, error):
                     continue
-            self._make_durable(version)
-            # The commit is made: what fails from here on is no failure of it.
-            with contextlib.suppress(RustoniteError):
-                self.refresh()
-            if version % _CLEAN_EVERY == 0:
-                self._clean_log()
+            self._make_durable()
+            self._version = version
+            self._numbers |= change.transactions
+            self._tend_log()
             return version
         raise Conflict(
             f"{self.root}: {_ATTEMPTS_MAX} attempts to commit, others were always faster"
@@ -246,40 +290,47 @@ class Table:
 
     def _attempt(self, change: Change, mark: str) -> None:
         now = int(time.time() * 1000)
-        actions: list[AddAction | RemoveAction] = [
-            RemoveAction(
-                path=file.path,
-                data_change=change.rows_change,
-                deletion_timestamp=now,
-                size=file.size,
-                partition_values=dict(file.partition),
-            )
+        partition_by = json.dumps(self.dataset.partition_by)
+        info = {
+            "timestamp": now,
+            "operation": "WRITE",
+            "operationParameters": {"mode": "Append", "partitionBy": partition_by},
+            "engineInfo": "rustonite",
+            _COMMIT_ID: mark,
+            "rustonite.note": change.note,
+        }
+        actions: list[dict[str, Any]] = [{"commitInfo": info}]
+        actions += [
+            {
+                "remove": {
+                    "path": quote(file.path, safe=_PATH_SAFE),
+                    "dataChange": change.rows_change,
+                    "deletionTimestamp": now,
+                    "extendedFileMetadata": True,
+                    "partitionValues": dict(file.partition),
+                    "size": file.size,
+                }
+            }
             for file in change.remove
         ]
         actions += [
-            AddAction(
-                path=file.path,
-                size=file.size,
-                partition_values=file.partition,
-                modification_time=now,
-                data_change=change.rows_change,
-                stats=file.stats,
-            )
+            {
+                "add": {
+                    "path": quote(file.path, safe=_PATH_SAFE),
+                    "partitionValues": file.partition,
+                    "size": file.size,
+                    "modificationTime": now,
+                    "dataChange": change.rows_change,
+                    "stats": file.stats,
+                }
+            }
             for file in change.add
         ]
-        transactions = [Transaction(app, number) for app, number in change.transactions.items()]
-        self._delta.create_write_transaction(
-            actions,
-            "append",
-            self._delta.schema(),
-            list(self.dataset.partition_by),
-            commit_properties=CommitProperties(
-                custom_metadata={_COMMIT_ID: mark, "rustonite.note": change.note},
-                max_commit_retries=0,
-                app_transactions=transactions,
-            ),
-            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
-        )
+        for application, number in change.transactions.items():
+            actions.append({"txn": {"appId": application, "version": number, "lastUpdated": now}})
+        entry = "\n".join(map(json.dumps, actions)).encode()
+        if not self.storage.create(self._log_entry(self._version + 1), entry):
+            raise Conflict(f"{self.root}: somebody else made version {self._version + 1}")
 
     def _landed(self, version: int, mark: str, error: Exception) -> bool:
         """Whether a commit was made although its answer was an error; false if another was.
@@ -291,28 +342,33 @@ class Table:
         except RustoniteError:
             raise Unavailable(f"{self.root}: no answer to a commit: {error}") from error
 
-    def _make_durable(self, version: int) -> None:
-        """A tape drops what was committed, so the commit must survive a crash of the machine."""
+    def _make_durable(self) -> None:
+        """A tape drops what was committed, so the commit must survive a crash of the machine.
+
+        What the entry says was on the disk before it got its name.
+        """
         if self.storage.folder is None:
             return
-        entry = self.storage.folder / self._log_entry(version)
-        for path in (entry, entry.parent):
+        folder = self.storage.folder / self.name / "_delta_log"
+        try:
+            handle = os.open(folder, os.O_RDONLY)
             try:
-                handle = os.open(path, os.O_RDONLY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
-            except OSError as error:
-                raise Unavailable(f"{path}: fsync: {error}") from error
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise Unavailable(f"{folder}: fsync: {error}") from error
 
-    def _clean_log(self) -> None:
+    def _tend_log(self) -> None:
         # The commit is made; what goes wrong here is tried again by a later one.
-        with contextlib.suppress(DeltaError, OSError):
-            self._delta.cleanup_metadata()
+        with contextlib.suppress(RustoniteError, DeltaError, OSError):
+            if self._version % self._checkpoint_every == 0:
+                self.delta.create_checkpoint()
+            if self._version % _CLEAN_EVERY == 0:
+                self.delta.cleanup_metadata()
 
     def _log_entry(self, version: int) -> str:
-        return f"{self.name}/_delta_log/{version:020}.json"
+        return f"{self.name}/_delta_log/{version:0{_DIGITS}}.json"
 
     def actions(self, version: int) -> list[tuple[str, dict[str, Any]]]:
         """What a commit did to files: `add` or `remove`, and the details. Paths are decoded.
@@ -354,17 +410,21 @@ class Table:
             if not column.nullable:
                 message = "old rows have no value for it, so it must be nullable"
                 raise Invalid(f"{self.root}: column {column.name!r}: {message}")
-        self._guard(lambda: self._delta.alter.add_columns([delta_field(c) for c in columns]))
-        self._delta.update_incremental()
-        self.dataset = self._read_dataset()
+        self._guard(lambda: self.delta.alter.add_columns([delta_field(c) for c in columns]))
+        self._guard(self._delta.update_incremental)
+        self._moved()
 
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The commits, newest first."""
-        return self._guard(lambda: self._delta.history(limit))
+        return self._guard(lambda: self.delta.history(limit))
 
     @property
     def delta(self) -> DeltaTable:
-        """The `deltalake` handle, for maintenance."""
+        """The `deltalake` handle, at the version that was seen."""
+        if self._delta.version() != self._version:
+            self._guard(self._delta.update_incremental)
+            if self._delta.version() != self._version:
+                self._guard(lambda: self._delta.load_as_version(self._version))
         return self._delta
 
 

@@ -651,6 +651,108 @@ def test_statistics_cover_all_columns(lake):
     assert file.nulls == dict.fromkeys(names, 0)
 
 
+def test_a_backlog_of_many_segments_is_drained_at_once(lake):
+    with lake.tape("trades", "one", **SMALL, segment_rows=64) as tape:
+        for part in range(40):
+            tape.append(trades(64, first=64 * part))
+        assert drain(lake, tape) == 40 * 64
+    assert ids(lake.table("trades", hot=False)) == list(range(40 * 64))
+
+
+# A handle that reads the log itself
+
+
+def test_a_handle_stays_at_the_version_that_it_has_seen(lake):
+    lake.append("trades", at(NOON, 5))
+    one, two = Table(lake.storage, "trades"), Table(lake.storage, "trades")
+    lake.append("trades", at(NOON, 5, first=5))
+    assert one.refresh() == 2
+    lake.append("trades", at(NOON, 5, first=10))
+    assert (one.version, sum(file.rows for file in one.files())) == (2, 10)
+    assert (two.version, sum(file.rows for file in two.files())) == (1, 5)
+    assert one.refresh() == two.refresh() == 3
+    assert one.files() == two.files() == Table(lake.storage, "trades").files()
+
+
+def test_a_handle_follows_what_others_commit(lake):
+    lake.append("trades", at(NOON, 5), transaction=("job", 7))
+    table = Table(lake.storage, "trades")
+    assert (table.transaction("job"), table.transaction("other")) == (7, None)
+    lake.append("trades", at(NOON, 5, first=5), transaction=("job", 8))
+    lake.append("trades", at(NOON, 5, first=10), transaction=("other", 1))
+    assert (table.transaction("job"), table.transaction("other")) == (7, None)
+    table.refresh()
+    assert (table.transaction("job"), table.transaction("other")) == (8, 1)
+    lake.add_columns("trades", pa.schema([("note", pa.utf8())]))
+    table.refresh()
+    assert "note" in table.dataset.columns
+
+
+def test_a_handle_that_was_left_behind_by_a_cleaned_log(lake):
+    lake.append("trades", at(NOON, 5))
+    table = Table(lake.storage, "trades")
+    lake.append("trades", at(NOON, 5, first=5), transaction=("job", 1))
+    lake.append("trades", at(NOON, 5, first=10))
+    other = Table(lake.storage, "trades")
+    other.delta.create_checkpoint()
+    for version in range(3):
+        lake.storage.delete(f"trades/_delta_log/{version:020}.json")
+    assert table.refresh() == 3
+    assert table.transaction("job") == 1
+    assert sum(file.rows for file in table.files()) == 15
+
+
+def test_commits_leave_checkpoints(lake):
+    for number in range(41):
+        lake.append("trades", at(NOON, 1, first=number))
+    names = [file.path.rpartition("/")[2] for file in lake.storage.files("trades/_delta_log")]
+    assert [n for n in names if "checkpoint" in n] == [
+        "00000000000000000020.checkpoint.parquet",
+        "00000000000000000040.checkpoint.parquet",
+        "_last_checkpoint",
+    ]
+    assert not [name for name in names if name.endswith((".part", ".tmp"))]
+    assert sum(file.rows for file in Table(lake.storage, "trades").files()) == 41
+
+
+def test_threads_of_one_process_commit_at_the_same_time(lake):
+    lake.append("trades", at(NOON, 1))
+
+    def work(first):
+        own = Lake(lake.storage.root)
+        for number in range(10):
+            own.append("trades", at(NOON, 1, first=first + number))
+
+    threads = [threading.Thread(target=work, args=(first,)) for first in (10, 30, 50, 70)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wanted = [0, *(first + number for first in (10, 30, 50, 70) for number in range(10))]
+    assert ids(lake.table("trades")) == wanted
+    assert lake.verify("trades") == []
+
+
+@pytest.mark.parametrize("venue", ["a b/c%2F", "é+#?:~!$&'()*,;@", '[]^`{|}"<>', "=..\\"])
+def test_the_log_spells_paths_as_deltalake_does(lake, venue):
+    rows = at(NOON, 2)
+    place = rows.schema.get_field_index("venue")
+    rows = pa.table(rows).set_column(place, "venue", pa.array([venue] * 2))
+    lake.append("trades", rows)
+    table = Table(lake.storage, "trades")
+    (file,) = table.files()
+    assert file.partition["venue"] == venue
+    assert (lake.storage.folder / "trades" / file.path).is_file()
+    assert pa.table(table.delta.get_add_actions())["path"].to_pylist() == [
+        action["path"]
+        for line in lake.storage.read(f"trades/_delta_log/{1:020}.json").splitlines()
+        if (action := json.loads(line).get("add"))
+    ]
+    assert table.commit(Change(remove=[file])) == 2
+    assert DeltaTable(table.root).file_uris() == []
+    assert Table(lake.storage, "trades").files() == ()
+
+
 # A commit whose end nobody hears of
 
 

@@ -109,6 +109,62 @@ def written(schema, rows, folder, name="a", **options):
     return files, [folder / file.path for file in files]
 
 
+CODED = Schema.from_arrow(
+    "x", pa.schema([("n", pa.int64()), ("word", pa.dictionary(pa.int32(), pa.string()))])
+)
+
+
+def words(shape, distinct, count):
+    """Texts whose places in a dictionary make runs, single values, or both, with nulls or not."""
+    dice = random.Random(f"{shape} {distinct}")
+    names = [f"{number:x}" * (1 + number % 5) for number in range(distinct)]
+    found = []
+    while len(found) < count:
+        word = None if "nulls" in shape and dice.random() < 0.3 else dice.choice(names)
+        found += [word] * (dice.choice([1, 3, 7, 8, 9, 17, 600]) if "runs" in shape else 1)
+    return found[:count]
+
+
+@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("distinct", [1, 2, 3, 200, 300, 70_000])
+@pytest.mark.parametrize("shape", ["runs", "singles", "runs with nulls", "singles with nulls"])
+def test_columns_of_codes_are_what_other_readers_read(tmp_path, shape, distinct, level):
+    found = words(shape, distinct, 23_456)
+    table = pa.table({"n": range(len(found)), "word": pa.array(found).dictionary_encode()})
+    settings = {"partition_by": [], "sort_by": ["n"]}
+    (file,) = lake_write(CODED, table, tmp_path, name="a", level=level, **settings)
+    path = tmp_path / file.path
+    assert lake_check(CODED, path, partition={}, stats=file.stats, **settings) == []
+    assert pq.read_table(path)["word"].to_pylist() == found
+    assert pl.read_parquet(path)["word"].to_list() == found
+    got = duckdb.sql(f"select word from '{path}' order by n").fetchall()  # noqa: S608
+    assert [row[0] for row in got] == found
+    chunk = pq.read_metadata(path).row_group(0).column(1)
+    assert chunk.statistics.null_count == found.count(None)
+    present = {word for word in found if word is not None}
+    assert (chunk.statistics.min, chunk.statistics.max) == (min(present), max(present))
+    for word in sorted(present)[:: max(1, len(present) // 5)]:
+        rows = [row for row, other in enumerate(found) if other == word]
+        kept = lake_read(CODED, [path], where=[("word", "in", [word])])
+        assert pa.table(kept)["n"].to_pylist() == rows
+        assert pq.read_table(path, filters=[("word", "=", word)])["n"].to_pylist() == rows
+        lazy = pl.scan_parquet(path).filter(pl.col("word") == word)
+        assert lazy.collect()["n"].to_list() == rows
+
+
+@pytest.mark.parametrize(
+    "found", [["x" * 65, "y"], [None, None], ["", "", None], [f"{n:040}" for n in range(40_000)]]
+)
+def test_texts_that_codes_do_not_suit(tmp_path, found):
+    table = pa.table({"n": range(len(found)), "word": pa.array(found, pa.string())})
+    settings = {"partition_by": [], "sort_by": ["n"]}
+    (file,) = lake_write(CODED, table, tmp_path, name="a", **settings)
+    path = tmp_path / file.path
+    assert lake_check(CODED, path, partition={}, stats=file.stats, **settings) == []
+    for got in (pq.read_table(path)["word"].to_pylist(), pl.read_parquet(path)["word"].to_list()):
+        assert got == found
+
+
 def by_partition(files):
     return sorted(
         files, key=lambda file: [(text is None, text or "") for text in file.partition.values()]

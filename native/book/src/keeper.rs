@@ -103,7 +103,8 @@ pub enum Renewal {
     Continued,
     /// The message is a new book. Write the book as it is now.
     Replaced,
-    /// The book is empty and waits for a picture by REST.
+    /// The book is empty and waits for a picture by REST. An answer to a call from before must not
+    /// be given to the keeper: its number tells nothing about the new book.
     Emptied,
 }
 
@@ -125,7 +126,7 @@ enum Phase {
 }
 
 /// A message of either sort of book.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Message<'a, T> {
     is_picture: bool,
     numbers: Numbers,
@@ -133,6 +134,15 @@ struct Message<'a, T> {
     depth: Option<usize>,
     items: &'a [T],
 }
+
+// Derived, these would ask the same of `T`.
+impl<T> Clone for Message<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Message<'_, T> {}
 
 /// Keeps the book of one instrument and channel by the rules of its venue.
 #[derive(Clone, Debug)]
@@ -312,8 +322,15 @@ impl<B: Kept> Keeper<B> {
             Step::Gap { from, to, missing } => {
                 self.broken(message, Verdict::Gap { from, to, missing })
             }
+            Step::Unnumbered if self.is_summed(message) => self.apply(message, Verdict::Applied),
             Step::Unnumbered => self.broken(message, Verdict::Unnumbered),
         }
+    }
+
+    /// Whether a checksum proves what numbers do not: OKX had no numbers once.
+    fn is_summed(&self, message: Message<'_, B::Item>) -> bool {
+        let pair = self.rules.checksum.zip(message.checksum);
+        pair.is_some_and(|(rule, sent)| rule.is_meant(sent))
     }
 
     /// A change that is not the next one after another.
@@ -328,6 +345,11 @@ impl<B: Kept> Keeper<B> {
             self.hold(message);
             return Verdict::Buffered;
         }
+        self.join(message)
+    }
+
+    /// A change that is the first after a picture by REST, or older than it.
+    fn join(&mut self, message: Message<'_, B::Item>) -> Verdict {
         match self.rules.join(self.at, message.numbers) {
             Join::Old => self.old(message),
             Join::First => {
@@ -406,13 +428,19 @@ impl<B: Kept> Keeper<B> {
         let mut items = std::mem::take(&mut self.items);
         let mut loss = None;
         while let Some(head) = self.held.pop(&mut items) {
-            let verdict = self.receive(Message {
+            let message = Message {
                 is_picture: false,
                 numbers: head.numbers,
                 checksum: head.checksum,
                 depth: head.depth,
                 items: &items,
-            });
+            };
+            // A message that begins a new book is the first that waits, and the picture is of that
+            // book.
+            let verdict = match self.phase {
+                Phase::Joining => self.join(message),
+                _ => self.receive(message),
+            };
             match verdict {
                 Verdict::Old | Verdict::KeepAlive => left_out += 1,
                 verdict if self.phase == Phase::Waiting => {
@@ -430,7 +458,8 @@ impl<B: Kept> Keeper<B> {
 
     /// Makes the book what a picture says; the loss if it cannot.
     fn replace(&mut self, message: Message<'_, B::Item>) -> Option<Verdict> {
-        if self.rules.is_numbered() && message.numbers.last.is_none() {
+        let is_unnumbered = self.rules.is_numbered() && message.numbers.last.is_none();
+        if is_unnumbered && !self.is_summed(message) {
             return Some(self.broken(message, Verdict::Unnumbered));
         }
         if self.rules.anchor != Anchor::Rest {

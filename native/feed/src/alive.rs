@@ -21,9 +21,8 @@ impl Alive {
         let failed = |source| FeedError::System { doing: format!("{}", path.display()), source };
         fs::create_dir_all(folder).map_err(failed)?;
         let modified = fs::metadata(&path).and_then(|facts| facts.modified()).ok();
-        let crashed = modified.and_then(|time| {
-            i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
-        });
+        let crashed = modified
+            .and_then(|time| i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok());
         fs::write(&path, std::process::id().to_string()).map_err(failed)?;
         Ok((Self { path, touched: Instant::now() }, crashed))
     }

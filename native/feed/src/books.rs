@@ -7,12 +7,9 @@ use std::mem;
 use std::sync::atomic::Ordering;
 
 use rustonite_book::{
-    Anchor, Keeper, L2Book, L3Book, OrderEvent, OrderId, Renewal, Rules, Scope, State,
-    Verdict,
+    Anchor, Keeper, L2Book, L3Book, OrderEvent, OrderId, Renewal, Rules, Scope, State, Verdict,
 };
-use rustonite_core::datasets::{
-    self, BookSide, FeedEvent, LevelAction, OrderAction, draft, flags,
-};
+use rustonite_core::datasets::{self, BookSide, FeedEvent, LevelAction, OrderAction, draft, flags};
 use rustonite_tape::TapeError;
 use rustonite_wire::{BookUpdate, Feed, Level, Order, OrdersUpdate};
 
@@ -452,8 +449,7 @@ impl LevelRows<'_> {
         let (price, inexact_price) = level.price.to_f64_flagged();
         let (size, inexact_size) = level.size.to_f64_flagged();
         let inexact = if inexact_price || inexact_size { flags::INEXACT } else { 0 };
-        let action =
-            if level.size.is_zero() { LevelAction::Remove } else { LevelAction::Set };
+        let action = if level.size.is_zero() { LevelAction::Remove } else { LevelAction::Set };
         self.push(datasets::BookDeltas {
             action,
             side: Some(level.side),
@@ -774,7 +770,8 @@ impl Recording {
     pub(crate) fn count_books(&mut self) {
         let l2 = self.instruments.iter().filter_map(|one| one.book.as_ref());
         let l3 = self.instruments.iter().filter_map(|one| one.orders.as_ref());
-        let lives = l2.map(|kept| kept.keeper.is_live()).chain(l3.map(|kept| kept.keeper.is_live()));
+        let lives =
+            l2.map(|kept| kept.keeper.is_live()).chain(l3.map(|kept| kept.keeper.is_live()));
         let (mut live, mut waiting) = (0, 0);
         lives.for_each(|is_live| *(if is_live { &mut live } else { &mut waiting }) += 1);
         self.stats.books_live.store(live, Ordering::Relaxed);
@@ -788,4 +785,3 @@ fn is_checked<K: AnyKeeper>(keeper: &K) -> bool {
     let by_sum_only = rules.scheme == rustonite_book::Scheme::Checksum;
     rules.is_verifiable() && (!by_sum_only || keeper.verified() > 0)
 }
-

@@ -13,7 +13,8 @@ macro_rules! venues {
     };
 }
 
-const FILES: &[(&str, &str)] = venues!["binance", "binance-coinm", "binance-usdm"];
+const FILES: &[(&str, &str)] =
+    venues!["binance", "binance-coinm", "binance-usdm", "bitfinex", "kraken", "kraken-futures"];
 
 /// What is known of a venue.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -70,6 +71,9 @@ pub struct Socket {
     pub ping_s: u64,
     /// Without any frame for so long the line is dead.
     pub idle_s: u64,
+    /// Whether its channels want a token of an account.
+    #[serde(default)]
+    pub needs_token: bool,
 }
 
 /// A channel.

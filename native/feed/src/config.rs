@@ -122,9 +122,8 @@ impl Config {
     }
 
     fn check(&self, place: &str) -> Result<()> {
-        let wrong = |key: &str, problem: String| {
-            Err(FeedError::config(format!("{place}: {key}"), problem))
-        };
+        let wrong =
+            |key: &str, problem: String| Err(FeedError::config(format!("{place}: {key}"), problem));
         if self.feeds.is_empty() {
             return wrong("feed", "found none, expected at least one [[feed]]".to_owned());
         }
@@ -146,6 +145,15 @@ impl Config {
                 return wrong("feed.copies", format!("found {}, expected 1 to 4", feed.copies));
             }
             let channels = feed.channels(&venue)?;
+            for channel in &channels {
+                if venue.socket(&channel.socket).is_some_and(|socket| socket.needs_token) {
+                    let problem = format!(
+                        "{} of {} needs a key, which a recorder has not",
+                        channel.name, feed.venue
+                    );
+                    return wrong("feed.channels", problem);
+                }
+            }
             if feed.symbols.is_empty() && channels.iter().any(|channel| channel.per_symbol) {
                 let problem = format!("found none for {}, expected some instruments", feed.venue);
                 return wrong("feed.symbols", problem);

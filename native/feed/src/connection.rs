@@ -35,8 +35,6 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) enum Order {
     Subscribe(Vec<Planned>),
     Unsubscribe(Vec<Planned>),
-    /// Subscribe again, to get a new picture.
-    Again(Planned),
     Close,
 }
 
@@ -181,6 +179,7 @@ impl Connection {
                     }
                     if self.state.has_data && !self.got_data {
                         self.got_data = true;
+                        self.shared.recording.borrow().note_line(&self.plan.socket.name, None);
                         let _ = tell.send(Told::Ready);
                     }
                     // Frames that keep coming must not starve what else is due.
@@ -192,7 +191,6 @@ impl Connection {
                     match order {
                         Some(Order::Subscribe(topics)) => self.subscribe(topics).await?,
                         Some(Order::Unsubscribe(topics)) => self.unsubscribe(&topics).await?,
-                        Some(Order::Again(planned)) => self.again(planned).await?,
                         Some(Order::Close) | None => return self.close().await,
                     }
                 }
@@ -330,9 +328,8 @@ impl Connection {
     }
 
     async fn again_for(&mut self, channel: &str, symbol: &str) -> io::Result<()> {
-        let matches = |topic: &&Topic| {
-            topic.channel == channel && topic.symbol.as_deref() == Some(symbol)
-        };
+        let matches =
+            |topic: &&Topic| topic.channel == channel && topic.symbol.as_deref() == Some(symbol);
         let Some(topic) = self.subscriptions.keys().find(matches) else { return Ok(()) };
         let planned = self.subscriptions[topic].planned.clone();
         self.again(planned).await

@@ -45,7 +45,8 @@ impl Dialler {
         if let Some(path) = ca_file {
             let place = format!("ca_file {}", path.display());
             let wrong = |problem: String| FeedError::config(place.clone(), problem);
-            let read = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
+            let read =
+                CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
             for certificate in read {
                 let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
                 roots.add(certificate).map_err(|error| wrong(error.to_string()))?;

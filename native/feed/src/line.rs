@@ -44,7 +44,9 @@ pub(crate) async fn run(
                 if ended.worked && opened.elapsed() > GOOD_LIFE {
                     backoff.reset();
                 }
-                shared.recording.borrow().note_reconnect();
+                let recording = shared.recording.borrow();
+                recording.note_line(&plan.socket.name, Some(ended.why));
+                drop(recording);
                 if !pause(backoff.next(), &mut plan, &mut orders).await {
                     return;
                 }
@@ -110,7 +112,7 @@ fn note(plan: &mut LinePlan, order: &Order) {
         Order::Unsubscribe(topics) => {
             plan.topics.retain(|known| !topics.iter().any(|topic| same(known, topic)));
         }
-        Order::Again(_) | Order::Close => {}
+        Order::Close => {}
     }
 }
 
@@ -160,10 +162,10 @@ async fn replace(shared: &Shared, plan: &LinePlan, old: Running) -> Running {
     };
     let flows = timeout(HAND_OVER, new.told.recv()).await;
     let detail = if flows.is_ok() { "planned, data flows" } else { "planned, no data so far" };
-    shared.recording.borrow_mut().fact(&Fact {
-        detail: Some(detail),
-        ..Fact::of(FeedEvent::Disconnect)
-    });
+    shared
+        .recording
+        .borrow_mut()
+        .fact(&Fact { detail: Some(detail), ..Fact::of(FeedEvent::Disconnect) });
     let _ = old.orders.send(Order::Close);
     let _ = timeout(Duration::from_secs(5), old.task).await;
     new

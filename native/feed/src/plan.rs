@@ -38,8 +38,11 @@ pub(crate) fn lines(feed: &FeedConfig, venue: &Venue) -> Result<Vec<LinePlan>> {
                 topics.push(topic(None));
             }
         }
-        // Topics of one instrument stay together, so that a lost connection hurts few of them.
+        // Topics of one instrument stay together, so that a lost connection hurts few of them. A
+        // channel may fill two datasets, and is asked for once.
         topics.sort_by(|one, two| one.topic.symbol.cmp(&two.topic.symbol));
+        let mut known = std::collections::HashSet::new();
+        topics.retain(|planned| known.insert(planned.topic.clone()));
         let mut socket = socket.clone();
         if let Some(url) = feed.urls.get(&socket.name) {
             socket.url = url.to_string();

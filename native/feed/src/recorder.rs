@@ -219,8 +219,9 @@ impl VenueThread {
         stats: Arc<Stats>,
     ) -> Result<Self> {
         let venue = Venue::find(name)?;
-        let codec = rustonite_wire::open(name)
-            .ok_or_else(|| FeedError::unknown("venue", name, rustonite_wire::VENUES.iter().copied()))?;
+        let codec = rustonite_wire::open(name).ok_or_else(|| {
+            FeedError::unknown("venue", name, rustonite_wire::VENUES.iter().copied())
+        })?;
         let own_proxy = feeds.iter().find_map(|feed| feed.proxy.clone());
         let proxy = own_proxy.or_else(|| config.proxy.clone());
         let dialler = Dialler::new(proxy, config.ca_file.as_deref())?;

@@ -32,10 +32,20 @@ const UNKNOWN_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) enum Asked {
     Reply(String),
-    Acknowledged { request: Option<i64>, topic: Topic },
-    Refused { request: Option<i64>, topic: Topic, text: String },
+    Acknowledged {
+        request: Option<i64>,
+        topic: Topic,
+    },
+    Refused {
+        request: Option<i64>,
+        topic: Topic,
+        text: String,
+    },
     /// Subscribe anew, for a new picture.
-    Again { channel: String, symbol: String },
+    Again {
+        channel: String,
+        symbol: String,
+    },
     Reconnect(String),
     /// The venue will end the connection: another one must take over.
     Leave,
@@ -425,8 +435,10 @@ impl Recording {
         });
     }
 
-    pub(crate) fn note_reconnect(&self) {
-        Stats::add(&self.stats.reconnects, 1);
+    /// A line ended and will be opened again, or works again.
+    pub(crate) fn note_line(&self, socket: &str, why: Option<String>) {
+        Stats::add(&self.stats.reconnects, u64::from(why.is_some()));
+        self.stats.problem(&format!("connection {socket}"), why);
     }
 
     /// A connection is over, and what it alone carried is no longer whole.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, RETRY_AFTER, USER_AGENT};
+use hyper::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, RETRY_AFTER, USER_AGENT,
+};
 use hyper::{Method, Response};
 use rustonite_wire::{Feed, Request};
 use url::Url;
@@ -67,8 +69,9 @@ impl Client {
     async fn exchange(&self, request: &Request) -> io::Result<Answer> {
         let url = self.root.join(&request.path).map_err(io::Error::other)?;
         let stream = self.dialler.dial(&url).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(for_http(stream)).await.map_err(io::Error::other)?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(for_http(stream))
+            .await
+            .map_err(io::Error::other)?;
         let driver = tokio::spawn(connection);
         let answer = async {
             let call = http_request(&url, request)?;

@@ -8,9 +8,7 @@ use rustonite_tape::TapeError;
 use rustonite_wire::{Answer, BookUpdate, Control, OrdersUpdate, Sink, Topic};
 
 use crate::events::Fact;
-use crate::instrument::{
-    BARS, BOOK_SNAPSHOTS, DATASETS, LIQUIDATIONS, QUOTES, TICKERS, TRADES,
-};
+use crate::instrument::{BARS, BOOK_SNAPSHOTS, DATASETS, LIQUIDATIONS, QUOTES, TICKERS, TRADES};
 use crate::recording::{Asked, Recording, Socketed, cut};
 use crate::stats::Stats;
 use crate::trade_ids::TradeId;
@@ -259,7 +257,10 @@ impl Sink for Writing<'_> {
                 Stats::add(&self.recording.stats.unknown, 1);
                 self.recording.note_unknown(name);
             }
-            Control::Unsubscribed(_) | Control::Heartbeat | Control::Nothing => {}
+            Control::Unsubscribed(_)
+            | Control::Heartbeat
+            | Control::More(_)
+            | Control::Nothing => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, UInt32Array, make_array};
+use arrow_array::{Array, ArrayRef, UInt32Array, make_array, new_null_array};
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::DataType;
 use arrow_select::{concat::concat, interleave::interleave, take::take};
@@ -45,6 +45,11 @@ impl Part {
         let columns = parts.first().map_or(0, |part| part.columns.len());
         Ok(Self::new((0..columns).map(column).collect::<Result<_>>()?, rows))
     }
+}
+
+/// Whether there is nothing to copy: what a feed does not tell is null in every row.
+fn is_all_null(array: &ArrayRef) -> bool {
+    array.null_count() == array.len()
 }
 
 /// Bytes of an array's own rows.
@@ -210,6 +215,9 @@ impl Picked {
     /// One column of a piece.
     pub(crate) fn column(&self, piece: &Piece, column: usize) -> Result<ArrayRef> {
         let array = |part: u32| &self.parts[part as usize].columns[column];
+        if self.parts.iter().all(|part| is_all_null(&part.columns[column])) {
+            return Ok(new_null_array(array(0).data_type(), piece.rows));
+        }
         match &piece.picks {
             Picks::Slice(run) => Ok(array(run.part).slice(run.start as usize, run.rows as usize)),
             Picks::Take(rows) => take(array(0), rows, None).kernel("picking rows"),

@@ -1,5 +1,6 @@
 //! Encoding the columns of a row group, each by what its schema says.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,23 +10,28 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray};
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::schema::types::ColumnPath;
+use parquet::file::writer::SerializedRowGroupWriter;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 use rustonite_core::ColumnType;
 use rustonite_core::schema::ParquetEncoding;
 
 use crate::batch::{Picked, Piece};
+use crate::coded::{self, CodedChunk};
 use crate::error::{InKernel, LakeError, Result};
 use crate::layout::{FileColumn, Layout};
 use crate::task::Task;
 
-/// Rows of a page.
-const PAGE_ROWS: usize = 5_000;
+/// Rows that the encoder looks at together: pages end behind a multiple of them.
+const STEP_ROWS: usize = 1024;
+/// Rows of a page, in all columns alike, so that rows are found by the pages of some of them.
+pub(crate) const PAGE_ROWS: usize = 5 * STEP_ROWS;
 /// Rows that a column is copied and encoded in at a time.
 const PIECE_ROWS: usize = 32 * 1024;
 /// Longest bound in a chunk's statistics and the page index, in bytes.
-const BOUND_BYTES_MAX: usize = 64;
+pub(crate) const BOUND_BYTES_MAX: usize = 64;
 /// Values of a row group up to which a second thread is not worth its start.
 const VALUES_FEW: usize = 200_000;
 
@@ -51,6 +57,7 @@ pub(crate) fn properties(layout: &Layout, level: i32) -> Result<WriterProperties
         .set_compression(compression)
         .set_dictionary_enabled(false)
         .set_max_row_group_row_count(None)
+        .set_write_batch_size(STEP_ROWS)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_statistics_truncate_length(Some(BOUND_BYTES_MAX))
@@ -103,10 +110,31 @@ pub(crate) struct Encode<'a> {
     pub(crate) group: &'a Picked,
     pub(crate) texts: &'a [Option<Arc<StringArray>>],
     pub(crate) path: &'a Path,
+    pub(crate) parquet: &'a SchemaDescriptor,
+    /// Level of zstd; 0 leaves pages uncompressed.
+    pub(crate) level: i32,
 }
 
 /// A column's chunk and how many of its rows are null.
-type Encoded = (ArrowColumnChunk, u64);
+type Encoded = (Chunk, u64);
+
+/// A chunk, by whoever has encoded it.
+pub(crate) enum Chunk {
+    Arrow(ArrowColumnChunk),
+    Coded(CodedChunk),
+}
+
+impl Chunk {
+    pub(crate) fn append_to<W: Write + Send>(
+        self,
+        group: &mut SerializedRowGroupWriter<'_, W>,
+    ) -> ParquetResult<()> {
+        match self {
+            Self::Arrow(chunk) => chunk.append_to_row_group(group),
+            Self::Coded(chunk) => group.append_column(&chunk.bytes, chunk.close),
+        }
+    }
+}
 
 /// A column that waits for a thread, or what became of it.
 struct Job {
@@ -162,6 +190,9 @@ impl Encode<'_> {
         pieces: &[Piece],
         task: &Task,
     ) -> Result<Encoded> {
+        if let Some(encoded) = self.coded(column, pieces)? {
+            return Ok(encoded);
+        }
         let failed = |error| LakeError::writing(self.path, error);
         let field = self.layout.column(column).coded();
         let mut nulls = 0;
@@ -173,7 +204,23 @@ impl Encode<'_> {
                 writer.write(&leaf).map_err(failed)?;
             }
         }
-        Ok((writer.close().map_err(failed)?, nulls))
+        Ok((Chunk::Arrow(writer.close().map_err(failed)?), nulls))
+    }
+
+    /// Encodes a column of codes as they are, if that suits them.
+    fn coded(&self, column: usize, pieces: &[Piece]) -> Result<Option<Encoded>> {
+        let Some(texts) = &self.texts[column] else { return Ok(None) };
+        if self.layout.column(column).encoding != ParquetEncoding::Dictionary {
+            return Ok(None);
+        }
+        let arrays = pieces.iter().map(|piece| self.group.column(piece, column));
+        let arrays = arrays.collect::<Result<Vec<_>>>()?;
+        let nulls = arrays.iter().map(|array| array.null_count() as u64).sum();
+        // Every column is one leaf.
+        let descriptor = self.parquet.column(column);
+        let chunk = coded::encode(&descriptor, &arrays, texts, self.level);
+        let chunk = chunk.map_err(|error| LakeError::writing(self.path, error))?;
+        Ok(chunk.map(|chunk| (Chunk::Coded(chunk), nulls)))
     }
 
     fn array(&self, column: usize, piece: &Piece) -> Result<ArrayRef> {

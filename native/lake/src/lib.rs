@@ -7,6 +7,7 @@
 mod batch;
 mod bounds;
 mod check;
+mod coded;
 mod conform;
 mod durable;
 mod encode;

@@ -16,7 +16,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
 
 use crate::batch::{Part, Picked};
-use crate::durable::sync;
+use crate::durable::Syncing;
 use crate::encode::{Encode, properties};
 use crate::error::{LakeError, Result, While};
 use crate::file::SummedFile;
@@ -77,6 +77,7 @@ pub(crate) struct Sink<'a> {
     open: Option<Open>,
     pending: Picked,
     written: Vec<WrittenFile>,
+    syncing: Syncing,
     made: Made,
 }
 
@@ -125,6 +126,7 @@ impl<'a> Sink<'a> {
             open: None,
             pending: Picked::default(),
             written: Vec::new(),
+            syncing: Syncing::default(),
             made: Made::default(),
         })
     }
@@ -170,7 +172,8 @@ impl<'a> Sink<'a> {
             return Err(LakeError::Bug("fewer or more rows were written than there are"));
         }
         if self.options.durable {
-            sync(&self.options.folder, &self.made.files)?;
+            let syncing = std::mem::take(&mut self.syncing);
+            syncing.finish(&self.options.folder, &self.made.files)?;
         }
         self.made.files.clear();
         Ok(std::mem::take(&mut self.written))
@@ -273,12 +276,19 @@ impl<'a> Sink<'a> {
         let failed = |error| LakeError::writing(&open.path, error);
         let writers = open.factory.create_column_writers(open.groups).map_err(failed)?;
         let texts = texts.arrays();
-        let job = Encode { layout: self.layout, group, texts: &texts, path: &open.path };
+        let job = Encode {
+            layout: self.layout,
+            group,
+            texts: &texts,
+            path: &open.path,
+            parquet: &self.parquet,
+            level: self.options.level,
+        };
         let chunks = job.run(writers, self.options.threads, self.task)?;
         let mut row_group = open.writer.next_row_group().map_err(failed)?;
         for (column, (chunk, nulls)) in chunks.into_iter().enumerate() {
             open.nulls[column] += nulls;
-            chunk.append_to_row_group(&mut row_group).map_err(failed)?;
+            chunk.append_to(&mut row_group).map_err(failed)?;
         }
         row_group.close().map_err(failed)?;
         open.rows += group.rows;
@@ -324,6 +334,9 @@ impl<'a> Sink<'a> {
         use_old_orders(&open.file, metadata.file_metadata().schema_descr())
             .doing(&path, "writing")?;
         let size = open.file.metadata().doing(&path, "reading its size")?.len();
+        if self.options.durable {
+            self.syncing.begin(open.file, path)?;
+        }
         let names = self.layout.partition.iter();
         let names = names.map(|&column| self.layout.column(column).name.clone());
         let rows = open.rows as u64;

@@ -14,9 +14,11 @@ mod common;
 use std::sync::Arc;
 
 use common::{
-    Cell, Random, files_below, folder, merge_all, merge_options, names, paths, random_batch, read,
-    read_all, rows, sorted, usual_layout, usual_order, with_dates, write_all, write_options,
+    Cell, Random, files_below, folder, in_memory, merge_all, merge_options, names, paths,
+    random_batch, read, read_all, rows, sorted, usual_layout, usual_order, with_dates, write_all,
+    write_options,
 };
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use rustonite_core::{Column, ColumnType, Fixed, Key, Schema, datasets};
 use rustonite_lake::{Expected, Layout, ScanOptions, Task, check};
 
@@ -166,4 +168,28 @@ fn large_results_are_split_where_the_first_sort_column_changes() {
     let files = write_all(&layout, std::slice::from_ref(&batch), folder.path(), &options).unwrap();
     assert!(files.iter().all(|file| file.rows <= 300));
     assert_eq!(read_all(&layout, &paths(folder.path(), &files)), all);
+}
+
+#[test]
+fn pages_of_all_columns_begin_with_the_same_rows() {
+    let schema = datasets::find("trades").unwrap();
+    let folder = in_memory();
+    let batch = random_batch(schema, 40_000, &mut Random::new(7));
+    let layout = usual_layout(schema);
+    let files = write_all(&layout, &[batch], folder.path(), &write_options("a")).unwrap();
+    for path in paths(folder.path(), &files) {
+        let file = std::fs::File::open(&path).unwrap();
+        let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
+        let metadata = reader.parse_and_finish(&file).unwrap();
+        for number in 0..metadata.num_row_groups() {
+            let index = metadata.page_index_for_row_group(number);
+            let first_rows = |column: usize| -> Vec<i64> {
+                let pages = index.offset_index(column).unwrap().page_locations();
+                pages.iter().map(|page| page.first_row_index).collect()
+            };
+            for column in 1..metadata.row_group(number).num_columns() {
+                assert_eq!(first_rows(column), first_rows(0), "column {column} of {path:?}");
+            }
+        }
+    }
 }

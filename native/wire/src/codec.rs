@@ -1,8 +1,8 @@
 //! What a codec is, and which there are.
 
-use crate::binance;
 use crate::error::Result;
 use crate::event::Sink;
+use crate::{alpaca, binance, bitfinex, bybit, hyperliquid, kraken, kraken_futures, okx, qq, sina};
 
 /// A message as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +71,12 @@ pub trait Codec: Send {
     /// The REST call for something; `None` if the venue has none.
     fn request(&self, feed: &Feed) -> Option<Request>;
 
+    /// All REST calls that something takes, where a venue answers by parts. An answer may ask for
+    /// more with [`Control::More`](crate::Control::More).
+    fn requests(&self, feed: &Feed) -> Vec<Request> {
+        self.request(feed).into_iter().collect()
+    }
+
     /// The messages that ask for topics. `id` numbers the request; a codec that needs several
     /// messages counts on from it.
     fn subscribe(&self, topics: &[Topic], id: i64) -> Vec<String>;
@@ -93,14 +99,44 @@ pub trait Codec: Send {
 }
 
 /// Names of all venues.
-pub const VENUES: &[&str] = &["binance", "binance-coinm", "binance-usdm"];
+pub const VENUES: &[&str] = &[
+    "alpaca-crypto",
+    "alpaca-stocks",
+    "binance",
+    "binance-coinm",
+    "binance-usdm",
+    "bitfinex",
+    "bybit-inverse",
+    "bybit-linear",
+    "bybit-option",
+    "bybit-spot",
+    "hyperliquid",
+    "kraken",
+    "kraken-futures",
+    "okx",
+    "qq",
+    "sina",
+];
 
 /// A codec for a venue, or `None` for a name that is not in [`VENUES`].
 pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
     Some(match venue {
+        "alpaca-crypto" => Box::new(alpaca::Alpaca::new(alpaca::Market::Crypto)),
+        "alpaca-stocks" => Box::new(alpaca::Alpaca::new(alpaca::Market::Stocks)),
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
+        "bitfinex" => Box::new(bitfinex::Bitfinex::new()),
+        "kraken" => Box::new(kraken::Kraken::new()),
+        "kraken-futures" => Box::new(kraken_futures::KrakenFutures::new()),
+        "qq" => Box::new(qq::Qq::default()),
+        "sina" => Box::new(sina::Sina::default()),
+        "bybit-inverse" => Box::new(bybit::Bybit::new(bybit::Category::Inverse)),
+        "bybit-linear" => Box::new(bybit::Bybit::new(bybit::Category::Linear)),
+        "bybit-option" => Box::new(bybit::Bybit::new(bybit::Category::Option)),
+        "bybit-spot" => Box::new(bybit::Bybit::new(bybit::Category::Spot)),
+        "hyperliquid" => Box::new(hyperliquid::Hyperliquid::new()),
+        "okx" => Box::new(okx::Okx::new()),
         _ => return None,
     })
 }

@@ -4,6 +4,8 @@
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, OrderAction, draft, flags};
 
+use crate::codec::Request;
+
 /// Takes what a codec finds in a message, in order. Rows of a message that turns out to be malformed
 /// further on were handed out already: whoever keeps them takes them back on the error.
 pub trait Sink {
@@ -148,6 +150,8 @@ pub enum Control<'a> {
         /// Why.
         detail: &'a str,
     },
+    /// A REST answer is one part: this call, for the same feed, has the next.
+    More(&'a Request),
     /// The venue will close the connection or its service.
     Shutdown(&'a str),
     /// The venue as a whole changed state.
@@ -182,20 +186,20 @@ pub struct Answer<'a> {
 
 /// Floats of a row, and whether one of them is inexact.
 #[derive(Debug, Default)]
-pub(crate) struct Floats {
+pub struct Floats {
     /// Bits for the row's flags.
-    pub(crate) flags: i32,
+    pub flags: i32,
 }
 
 impl Floats {
     /// Begins with flags that hold anyway.
-    pub(crate) fn new(flags: i32) -> Self {
+    pub fn new(flags: i32) -> Self {
         Self { flags }
     }
 
     /// The nearest float.
     #[inline]
-    pub(crate) fn of(&mut self, value: Decimal) -> f64 {
+    pub fn of(&mut self, value: Decimal) -> f64 {
         let (float, inexact) = value.to_f64_flagged();
         if inexact {
             self.flags |= flags::INEXACT;
@@ -205,7 +209,7 @@ impl Floats {
 
     /// The same for a value that may be missing.
     #[inline]
-    pub(crate) fn of_some(&mut self, value: Option<Decimal>) -> Option<f64> {
+    pub fn of_some(&mut self, value: Option<Decimal>) -> Option<f64> {
         value.map(|value| self.of(value))
     }
 }

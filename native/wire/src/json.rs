@@ -2,6 +2,7 @@
 //!
 //! Keys may come in any order, and what nobody asks for is skipped. Numbers are read as exact
 //! decimals whether they are bare or quoted, because venues do both.
+#![allow(clippy::missing_errors_doc, reason = "all fail if the message has something else")]
 
 use rustonite_core::Decimal;
 
@@ -14,43 +15,51 @@ const DIGITS_MAX: usize = 18;
 
 /// A place in a JSON text.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Json<'a> {
+pub struct Json<'a> {
     bytes: &'a [u8],
     position: usize,
 }
 
 /// What a value is, by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// `{`
     Object,
+    /// `[`
     Array,
+    /// `"`
     Text,
+    /// A digit or a minus.
     Number,
+    /// `true`
     True,
+    /// `false`
     False,
+    /// `null`
     Null,
 }
 
 impl<'a> Json<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// At the start of a text.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
     }
 
     /// An error at this place.
     #[cold]
-    pub(crate) fn expected(&self, expected: &'static str) -> Malformed {
+    pub fn expected(&self, expected: &'static str) -> Malformed {
         Malformed::at(self.bytes, self.position, expected)
     }
 
     /// An error at a place that was passed.
     #[cold]
-    pub(crate) fn expected_at(&self, position: usize, expected: &'static str) -> Malformed {
+    pub fn expected_at(&self, position: usize, expected: &'static str) -> Malformed {
         Malformed::at(self.bytes, position, expected)
     }
 
     /// A value that a message must have.
     #[inline]
-    pub(crate) fn need<T>(&self, value: Option<T>, expected: &'static str) -> Result<T> {
+    pub fn need<T>(&self, value: Option<T>, expected: &'static str) -> Result<T> {
         value.ok_or_else(|| self.expected(expected))
     }
 
@@ -85,7 +94,7 @@ impl<'a> Json<'a> {
 
     /// What the next value is.
     #[inline]
-    pub(crate) fn kind(&mut self) -> Result<Kind> {
+    pub fn kind(&mut self) -> Result<Kind> {
         Ok(match self.peek() {
             b'{' => Kind::Object,
             b'[' => Kind::Array,
@@ -100,20 +109,20 @@ impl<'a> Json<'a> {
 
     /// Whether the next value is an object.
     #[inline]
-    pub(crate) fn is_object(&mut self) -> Result<bool> {
+    pub fn is_object(&mut self) -> Result<bool> {
         Ok(self.kind()? == Kind::Object)
     }
 
     /// Begins an object; [`Json::key`] gives its keys.
     #[inline]
-    pub(crate) fn object(&mut self) -> Result<()> {
+    pub fn object(&mut self) -> Result<()> {
         self.take(b'{', "an object")
     }
 
     /// The next key of an object as it is written, or `None` behind its end. The value of a key must
     /// be read or skipped before the next one.
     #[inline]
-    pub(crate) fn key(&mut self) -> Result<Option<&'a [u8]>> {
+    pub fn key(&mut self) -> Result<Option<&'a [u8]>> {
         if self.took(b'}') {
             return Ok(None);
         }
@@ -125,13 +134,13 @@ impl<'a> Json<'a> {
 
     /// Begins an array; [`Json::item`] goes through it.
     #[inline]
-    pub(crate) fn array(&mut self) -> Result<()> {
+    pub fn array(&mut self) -> Result<()> {
         self.take(b'[', "an array")
     }
 
     /// Whether another item of an array follows; false behind its end.
     #[inline]
-    pub(crate) fn item(&mut self) -> Result<bool> {
+    pub fn item(&mut self) -> Result<bool> {
         if self.took(b']') {
             return Ok(false);
         }
@@ -140,6 +149,12 @@ impl<'a> Json<'a> {
             return Err(self.expected("an item of an array"));
         }
         Ok(true)
+    }
+
+    /// Goes to an item that an array must have.
+    #[inline]
+    pub fn next_item(&mut self, expected: &'static str) -> Result<()> {
+        if self.item()? { Ok(()) } else { Err(self.expected(expected)) }
     }
 
     /// A comma, except right behind the bracket that opens.
@@ -151,12 +166,12 @@ impl<'a> Json<'a> {
 
     /// Whether the item of an array that was just read is its last.
     #[inline]
-    pub(crate) fn at_last_item(&mut self) -> bool {
+    pub fn at_last_item(&mut self) -> bool {
         self.peek() == b']'
     }
 
     /// Nothing but white space may follow.
-    pub(crate) fn end(&mut self) -> Result<()> {
+    pub fn end(&mut self) -> Result<()> {
         if self.peek() == 0 && self.position >= self.bytes.len() {
             return Ok(());
         }
@@ -165,7 +180,7 @@ impl<'a> Json<'a> {
 
     /// A text without its quotes and as it is written, with escapes if it has any.
     #[inline]
-    pub(crate) fn raw_text(&mut self) -> Result<&'a [u8]> {
+    pub fn raw_text(&mut self) -> Result<&'a [u8]> {
         self.take(b'"', "a text")?;
         let start = self.position;
         let mut at = start;
@@ -183,7 +198,7 @@ impl<'a> Json<'a> {
 
     /// A text without escapes, such as the name of an instrument.
     #[inline]
-    pub(crate) fn text(&mut self) -> Result<&'a str> {
+    pub fn text(&mut self) -> Result<&'a str> {
         self.peek();
         let start = self.position;
         let raw = self.raw_text()?;
@@ -194,19 +209,19 @@ impl<'a> Json<'a> {
     }
 
     /// A text without escapes, or null.
-    pub(crate) fn text_or_null(&mut self) -> Result<Option<&'a str>> {
+    pub fn text_or_null(&mut self) -> Result<Option<&'a str>> {
         if self.took_null()? { Ok(None) } else { self.text().map(Some) }
     }
 
     /// A text for people, with its escapes resolved.
-    pub(crate) fn message(&mut self) -> Result<String> {
+    pub fn message(&mut self) -> Result<String> {
         let raw = String::from_utf8_lossy(self.raw_text()?).into_owned();
         Ok(if raw.contains('\\') { unescaped(&raw) } else { raw })
     }
 
     /// Takes `null` if it is next.
     #[inline]
-    pub(crate) fn took_null(&mut self) -> Result<bool> {
+    pub fn took_null(&mut self) -> Result<bool> {
         if self.peek() != b'n' {
             return Ok(false);
         }
@@ -224,7 +239,7 @@ impl<'a> Json<'a> {
 
     /// `true` or `false`.
     #[inline]
-    pub(crate) fn boolean(&mut self) -> Result<bool> {
+    pub fn boolean(&mut self) -> Result<bool> {
         match self.peek() {
             b't' => self.word(b"true").map(|()| true),
             b'f' => self.word(b"false").map(|()| false),
@@ -234,7 +249,7 @@ impl<'a> Json<'a> {
 
     /// A number, bare or quoted, exactly.
     #[inline]
-    pub(crate) fn decimal(&mut self) -> Result<Decimal> {
+    pub fn decimal(&mut self) -> Result<Decimal> {
         let start = if self.peek() == b'"' { self.position + 1 } else { self.position };
         let digits_start = start + usize::from(self.bytes.get(start) == Some(&b'-'));
         let (mut at, mut mantissa, mut point) = (digits_start, 0_i64, usize::MAX);
@@ -287,7 +302,7 @@ impl<'a> Json<'a> {
     }
 
     /// The bytes of a number, bare or quoted.
-    pub(crate) fn number(&mut self) -> Result<&'a [u8]> {
+    pub fn number(&mut self) -> Result<&'a [u8]> {
         if self.peek() == b'"' {
             return self.raw_text();
         }
@@ -303,7 +318,7 @@ impl<'a> Json<'a> {
     }
 
     /// A number, or `None` for null and the empty text.
-    pub(crate) fn decimal_or_null(&mut self) -> Result<Option<Decimal>> {
+    pub fn decimal_or_null(&mut self) -> Result<Option<Decimal>> {
         if self.took_null()? || self.took_empty() {
             return Ok(None);
         }
@@ -319,7 +334,7 @@ impl<'a> Json<'a> {
 
     /// A whole number, bare or quoted.
     #[inline]
-    pub(crate) fn integer(&mut self) -> Result<i64> {
+    pub fn integer(&mut self) -> Result<i64> {
         let quoted = self.peek() == b'"';
         let start = self.position + usize::from(quoted);
         let negative = self.bytes.get(start) == Some(&b'-');
@@ -342,7 +357,7 @@ impl<'a> Json<'a> {
     }
 
     /// A whole number, or `None` for null and the empty text.
-    pub(crate) fn integer_or_null(&mut self) -> Result<Option<i64>> {
+    pub fn integer_or_null(&mut self) -> Result<Option<i64>> {
         if self.took_null()? || self.took_empty() {
             return Ok(None);
         }
@@ -351,7 +366,7 @@ impl<'a> Json<'a> {
 
     /// Passes over a value.
     #[inline]
-    pub(crate) fn skip(&mut self) -> Result<()> {
+    pub fn skip(&mut self) -> Result<()> {
         match self.kind()? {
             Kind::Text => self.raw_text().map(drop),
             Kind::Number => self.number().map(drop),
@@ -397,7 +412,7 @@ impl<'a> Json<'a> {
     }
 
     /// The value of a key of the object that comes next; nothing is passed.
-    pub(crate) fn lookup(&self, wanted: &[u8]) -> Result<Option<Self>> {
+    pub fn lookup(&self, wanted: &[u8]) -> Result<Option<Self>> {
         let mut ahead = *self;
         ahead.object()?;
         while let Some(key) = ahead.key()? {
@@ -411,7 +426,7 @@ impl<'a> Json<'a> {
 
     /// A value for later: this place, and this reader moved behind it.
     #[inline]
-    pub(crate) fn later(&mut self) -> Result<Self> {
+    pub fn later(&mut self) -> Result<Self> {
         self.peek();
         let here = *self;
         self.skip()?;

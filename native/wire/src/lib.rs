@@ -6,13 +6,23 @@
 //! before they are exact, and a message that cannot be read yields an error with its place, not a
 //! stop.
 
+pub mod alpaca;
 pub mod binance;
+pub mod bitfinex;
+pub mod bybit;
 mod codec;
 mod error;
 mod event;
 mod host;
+pub mod hyperliquid;
 mod json;
+pub mod kraken;
+pub mod kraken_futures;
 mod number;
+pub mod okx;
+mod polled;
+pub mod qq;
+pub mod sina;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -20,6 +30,7 @@ mod time;
 pub use self::{
     codec::{Codec, Feed, Frame, Request, Topic, VENUES, open},
     error::{Malformed, Result},
-    event::{Answer, BookUpdate, Control, Level, Order, OrdersUpdate, Sink},
+    event::{Answer, BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink},
     host::{Ask, Host, Quote, Trade, Wish, host},
+    json::{Json, Kind},
 };

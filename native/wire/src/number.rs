@@ -1,4 +1,5 @@
 //! Numbers in the forms that `instruments` keeps.
+#![allow(clippy::missing_errors_doc, reason = "all fail if the message has something else")]
 
 use rustonite_core::Decimal;
 
@@ -10,13 +11,13 @@ const SCALE: i32 = 18;
 
 impl Json<'_> {
     /// An exact number, counted in units of 10^-18.
-    pub(crate) fn scaled(&mut self) -> Result<i128> {
+    pub fn scaled(&mut self) -> Result<i128> {
         let start = *self;
         scaled(self.decimal()?).ok_or_else(|| start.expected("a number of at most 18 decimals"))
     }
 
     /// The same, or `None` for null and the empty text.
-    pub(crate) fn scaled_or_null(&mut self) -> Result<Option<i128>> {
+    pub fn scaled_or_null(&mut self) -> Result<Option<i128>> {
         let start = *self;
         let Some(value) = self.decimal_or_null()? else { return Ok(None) };
         let exact = scaled(value);
@@ -24,12 +25,12 @@ impl Json<'_> {
     }
 
     /// The same, where zero means that there is no limit.
-    pub(crate) fn limit(&mut self) -> Result<Option<i128>> {
+    pub fn limit(&mut self) -> Result<Option<i128>> {
         Ok(self.scaled_or_null()?.filter(|value| *value != 0))
     }
 
     /// A percentage as a fraction in units of 10^-18.
-    pub(crate) fn percent_or_null(&mut self) -> Result<Option<i128>> {
+    pub fn percent_or_null(&mut self) -> Result<Option<i128>> {
         let start = *self;
         let Some(value) = self.decimal_or_null()? else { return Ok(None) };
         let fraction = Decimal::new(value.mantissa(), value.exponent() - 2).ok().and_then(scaled);
@@ -37,7 +38,7 @@ impl Json<'_> {
     }
 
     /// A whole number of 32 bits, or `None` for null and the empty text.
-    pub(crate) fn small_or_null(&mut self) -> Result<Option<i32>> {
+    pub fn small_or_null(&mut self) -> Result<Option<i32>> {
         let start = *self;
         let Some(value) = self.integer_or_null()? else { return Ok(None) };
         let small = i32::try_from(value);

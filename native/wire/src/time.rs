@@ -1,4 +1,5 @@
 //! Times of venues as nanoseconds since 1970.
+#![allow(clippy::missing_errors_doc, reason = "all fail if the message has something else")]
 
 use crate::error::Result;
 use crate::json::Json;
@@ -8,13 +9,23 @@ const DAY_NS: i64 = 86_400_000_000_000;
 impl Json<'_> {
     /// Milliseconds since 1970, as nanoseconds.
     #[inline]
-    pub(crate) fn time_ms(&mut self) -> Result<i64> {
+    pub fn time_ms(&mut self) -> Result<i64> {
         self.time(1_000_000)
+    }
+
+    /// Milliseconds since 1970, as nanoseconds; `None` for null, the empty text and zero.
+    pub(crate) fn time_ms_if_any(&mut self) -> Result<Option<i64>> {
+        let start = *self;
+        let Some(count) = self.integer_or_null()?.filter(|count| *count != 0) else {
+            return Ok(None);
+        };
+        let time = count.checked_mul(1_000_000);
+        time.map(Some).ok_or_else(|| start.expected("a time before 2262"))
     }
 
     /// Microseconds since 1970, as nanoseconds.
     #[inline]
-    pub(crate) fn time_us(&mut self) -> Result<i64> {
+    pub fn time_us(&mut self) -> Result<i64> {
         self.time(1_000)
     }
 
@@ -28,7 +39,7 @@ impl Json<'_> {
     /// Milliseconds or microseconds since 1970: Binance sends either, and says nowhere which. Before
     /// the year 5138 milliseconds have fewer than 15 digits, after March 1973 microseconds have more.
     #[inline]
-    pub(crate) fn time_ms_or_us(&mut self) -> Result<i64> {
+    pub fn time_ms_or_us(&mut self) -> Result<i64> {
         let start = *self;
         let count = self.integer()?;
         let unit_ns = if count.unsigned_abs() < 100_000_000_000_000 { 1_000_000 } else { 1_000 };
@@ -36,7 +47,7 @@ impl Json<'_> {
     }
 
     /// Seconds since 1970 with or without decimals, as nanoseconds.
-    pub(crate) fn time_s(&mut self) -> Result<i64> {
+    pub fn time_s(&mut self) -> Result<i64> {
         let start = *self;
         let nanoseconds = self.decimal()?.to_scale(9).ok();
         let nanoseconds = nanoseconds.and_then(|count| i64::try_from(count).ok());
@@ -44,7 +55,7 @@ impl Json<'_> {
     }
 
     /// A time such as `2026-01-02T03:04:05.678Z`, with up to nine decimals and any offset.
-    pub(crate) fn time_text(&mut self) -> Result<i64> {
+    pub fn time_text(&mut self) -> Result<i64> {
         let start = *self;
         let text = self.raw_text()?;
         parse_iso(text).ok_or_else(|| start.expected("a time such as 2026-01-02T03:04:05.678Z"))

@@ -3,7 +3,7 @@
 mod recordings;
 
 use recordings::{Counts, Recorded, bytes, collected};
-use rustonite_wire::{Codec, Feed, Frame, open};
+use rustonite_wire::{Feed, Frame, open};
 
 /// What a collector's file says. It has answers of REST among the messages, without a wrapper.
 fn counts(venue: &str, symbol: &str, messages: &[Recorded]) -> Counts {

@@ -68,11 +68,11 @@ fn counter() {
 
 #[test]
 fn unknown_level_where_the_venue_only_removes_what_is_there() {
-    let mut keeper: Keeper = Keeper::new(of("okx", "books"));
+    let mut keeper: Keeper = Keeper::new(of("kraken-futures", "book"));
     keeper.update(&picture(8, &[bid(10, 1)]));
     let removed = bid(11, 0);
     let expected = Verdict::UnknownLevel { side: BookSide::Bid, price: removed.price };
-    assert_eq!(keeper.update(&chained(8, 9, &[removed])), expected);
+    assert_eq!(keeper.update(&counted(9, &[removed])), expected);
     assert_eq!(keeper.state(), State::Waiting);
     let mut keeper: Keeper = Keeper::new(of("bybit", "orderbook.50"));
     keeper.update(&picture(8, &[bid(10, 1)]));
@@ -262,6 +262,7 @@ fn what_falls_off_is_told() {
 fn a_wrong_checksum_is_a_loss() {
     let mut keeper: Keeper = Keeper::new(of("kraken", "book"));
     let levels = [bid(10, 1), ask(11, 1)];
+    let right_levels = levels;
     let mut right = L2Book::new();
     right.apply(&levels).expect("prices");
     let sum = Checksum::Kraken.of_levels(&right, &mut String::new());
@@ -274,6 +275,12 @@ fn a_wrong_checksum_is_a_loss() {
         matches!(keeper.update(&update), Verdict::ChecksumFailed { expected, .. } if expected == sum)
     );
     assert_eq!(keeper.state(), State::Waiting);
+    // Where a checksum proves the book, a number is not needed.
+    let mut keeper: Keeper = Keeper::new(of("okx", "books"));
+    let sum = Checksum::Okx.of_levels(&right, &mut String::new());
+    let update = BookUpdate { is_snapshot: true, checksum: Some(sum), ..counted(0, &right_levels) };
+    let update = BookUpdate { seq: None, ..update };
+    assert_eq!((keeper.update(&update), keeper.verified()), (ANCHORED, 1));
     // A zero of OKX says nothing, and is not called verified.
     let mut keeper: Keeper = Keeper::new(of("okx", "books"));
     let update = BookUpdate { checksum: Some(0), ..picture(1, &levels) };

@@ -1,1 +1,73 @@
+use super::{Config, FeedConfig};
+use crate::catalog::Venue;
+use crate::plan::lines;
 
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse("recorder.toml", text).map_err(|error| error.to_string())
+}
+
+const SMALL: &str = "[[feed]]\nvenue = \"binance\"\nsymbols = [\"BTCUSDT\", \"ETHUSDT\"]\n";
+
+#[test]
+fn a_small_configuration_has_good_defaults() {
+    let config = parse(SMALL).unwrap();
+    assert_eq!((config.name.as_str(), config.frames, config.interval_s), ("recorder", true, 60));
+    let venue = Venue::find("binance").unwrap();
+    let channels = config.feeds[0].channels(&venue).unwrap();
+    let names: Vec<_> = channels.iter().map(|channel| channel.name.as_str()).collect();
+    assert_eq!(names, ["trade", "bookTicker", "depth@100ms", ""]);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let cases = [
+        ("nmae = \"x\"\n", "nmae"),
+        ("interval_s = \"x\"\n", "interval_s"),
+        (
+            "interval_s = 0\n[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\n",
+            "interval_s: found 0",
+        ),
+        ("name = \"a/b\"\n[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\n", "name: found"),
+        ("", "feed: found none"),
+        ("[[feed]]\nvenue = \"binance\"\n", "feed.symbols"),
+        ("[[feed]]\nvenue = \"bianance\"\nsymbols = [\"A\"]\n", "did you mean binance"),
+        ("[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\ncopies = 9\n", "feed.copies: found 9"),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\ndatasets = [\"trade\"]\n",
+            "unknown dataset \"trade\"; did you mean trades",
+        ),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\nchannels = [\"bookTiker\"]\n",
+            "unknown channel \"bookTiker\"; did you mean bookTicker",
+        ),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\nurls = { pubic = \"ws://a/\" }\n",
+            "unknown endpoint \"pubic\"; did you mean public",
+        ),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\nurls = { rest = \"nowhere\" }\n",
+            "urls",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = parse(text).unwrap_err();
+        assert!(error.contains(expected), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn topics_are_spread_over_as_few_connections_as_allowed() {
+    let mut venue = Venue::find("binance").unwrap();
+    venue.sockets[0].topics_max = 5;
+    let feed = FeedConfig {
+        venue: "binance".to_owned(),
+        symbols: ["C", "A", "B", "A"].map(str::to_owned).to_vec(),
+        ..FeedConfig::default()
+    };
+    let plans = lines(&feed, &venue).unwrap();
+    let names: Vec<Vec<_>> = plans
+        .iter()
+        .map(|plan| plan.topics.iter().map(|one| one.topic.symbol.clone().unwrap()).collect())
+        .collect();
+    assert_eq!(names, [vec!["A", "A", "A", "B", "B"], vec!["B", "C", "C", "C"]]);
+}

@@ -1,5 +1,6 @@
 //! Reads the shared recordings, which are not part of the project.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
+#![allow(clippy::print_stderr, reason = "a skipped test must be seen")]
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -65,6 +66,21 @@ pub fn cryptofeed(name: &str) -> Option<Vec<Recorded>> {
         Some(Recorded { ts_recv: (seconds * 1e6) as i64 * 1000, data: data.as_bytes().to_vec() })
     };
     Some(text.lines().filter_map(line).collect())
+}
+
+/// Received messages of a file of requests and responses: each begins on a line with `<` or `=`,
+/// those that were sent with `>`.
+pub fn responses(name: &str) -> Option<Vec<String>> {
+    let text = String::from_utf8(bytes(name)?).expect("a recording of text");
+    let mut parts: Vec<String> = Vec::new();
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        match parts.last_mut() {
+            Some(part) if !line.starts_with(['<', '=', '>']) => part.push_str(line),
+            _ => parts.push(line.to_owned()),
+        }
+    }
+    let received = parts.iter().filter_map(|part| part.strip_prefix(['<', '=']));
+    Some(received.map(|message| message.trim().to_owned()).collect())
 }
 
 /// Counts what a codec finds.

@@ -1,0 +1,186 @@
+//! Recorded streams yield the books, and the verdicts, that `venues.md` says.
+//!
+//! One line per recording. A file may have several instruments: each has a keeper of its own.
+
+#[path = "../../wire/tests/recordings/mod.rs"]
+mod recordings;
+
+use std::collections::BTreeMap;
+
+use recordings::{Recorded, collected, cryptofeed};
+use rustonite_book::{Keeper, L2Book, L3Book, Rules, State, Verdict, rules};
+use rustonite_wire::{BookUpdate, Feed, Frame, OrdersUpdate, Sink, open};
+
+/// What is counted over a recording.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    anchored: usize,
+    /// Changes that waited for a picture and were applied, or left out.
+    buffered: usize,
+    left_out: usize,
+    applied: usize,
+    crossed: usize,
+    losses: usize,
+    old: usize,
+    checksums: u64,
+}
+
+/// Keepers of all instruments of a recording.
+struct Kept {
+    rules: Rules,
+    levels: BTreeMap<String, Keeper<L2Book>>,
+    orders: BTreeMap<String, Keeper<L3Book>>,
+    tally: Tally,
+    /// Spans of numbers of each change that was given to a keeper, and what became of it.
+    log: Vec<(Option<i64>, Option<i64>, Verdict)>,
+}
+
+impl Kept {
+    fn new(venue: &str, channel: &str) -> Self {
+        Self {
+            rules: rules(venue, channel).expect("rules"),
+            levels: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            tally: Tally::default(),
+            log: Vec::new(),
+        }
+    }
+
+    fn count(&mut self, verdict: &Verdict) {
+        let tally = &mut self.tally;
+        match verdict {
+            Verdict::Applied => tally.applied += 1,
+            Verdict::Crossed => {
+                tally.applied += 1;
+                tally.crossed += 1;
+            }
+            Verdict::Anchored { buffered, left_out } => {
+                tally.anchored += 1;
+                tally.buffered += buffered;
+                tally.left_out += left_out;
+            }
+            Verdict::Old => tally.old += 1,
+            loss => tally.losses += usize::from(loss.is_loss()),
+        }
+    }
+
+    /// What was counted, and that all books are live.
+    fn finish(mut self) -> Tally {
+        assert!(self.levels.values().all(|keeper| keeper.state() == State::Live));
+        assert!(self.orders.values().all(|keeper| keeper.state() == State::Live));
+        self.tally.checksums = self.levels.values().map(Keeper::verified).sum::<u64>()
+            + self.orders.values().map(Keeper::verified).sum::<u64>();
+        self.tally
+    }
+}
+
+impl Sink for Kept {
+    fn book(&mut self, update: &BookUpdate<'_>) {
+        let keeper = self.levels.entry(update.symbol.to_owned());
+        let verdict = keeper.or_insert_with(|| Keeper::new(self.rules)).update(update);
+        self.count(&verdict);
+        self.log.push((update.seq_first, update.seq, verdict));
+    }
+
+    fn orders(&mut self, update: &OrdersUpdate<'_>) {
+        let keeper = self.orders.entry(update.symbol.to_owned());
+        let verdict = keeper.or_insert_with(|| Keeper::new(self.rules)).update(update);
+        self.count(&verdict);
+        self.log.push((None, update.seq, verdict));
+    }
+}
+
+/// Decodes messages into keepers. Collectors write answers of REST among them, without a wrapper.
+fn keep(venue: &str, symbol: &str, messages: &[Recorded], kept: &mut Kept) {
+    let mut codec = open(venue).expect("a venue");
+    for message in messages {
+        let frame = Frame { ts_recv: message.ts_recv, data: &message.data };
+        let read = if !symbol.is_empty() && message.data.starts_with(br#"{"lastUpdateId""#) {
+            codec.decode_answer(&Feed::Book(symbol.to_owned()), frame, kept)
+        } else {
+            codec.decode(frame, kept)
+        };
+        read.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&message.data)));
+    }
+}
+
+/// A recording of one connection, by venue and channel.
+fn run(venue: &str, channel: &str, symbol: &str, messages: Option<Vec<Recorded>>) -> Option<Kept> {
+    let mut kept = Kept::new(venue, channel);
+    keep(venue, symbol, &messages?, &mut kept);
+    Some(kept)
+}
+
+/// What a recording of cryptofeed yields. Venues whose codec is not built are told and skipped.
+#[allow(dead_code, reason = "used by each venue as its codec arrives")]
+fn check(file: &str, venue: &str, channel: &str, expected: Tally) {
+    if open(venue).is_none() {
+        eprintln!("SKIPPED: no codec for {venue}");
+        return;
+    }
+    let Some(kept) = run(venue, channel, "", cryptofeed(file)) else { return };
+    assert_eq!(kept.finish(), expected, "{file}");
+}
+
+const SPOT: &str = "binance_spot/collector_btcusdt";
+
+#[test]
+fn binance_spot_meets_its_picture_and_goes_on_over_midnight() {
+    let day = |day: &str| collected(&format!("{SPOT}_{day}.gz"));
+    let Some(mut kept) = run("binance", "depth@100ms", "BTCUSDT", day("20240808")) else { return };
+    let keeper = &kept.levels["BTCUSDT"];
+    assert_eq!(keeper.seq(), Some(50_093_421_584));
+    let waited = kept.log.iter().take_while(|entry| entry.2 == Verdict::Buffered);
+    let waited: Vec<_> = waited.map(|(first, last, _)| (*first, *last)).collect();
+    let picture = &kept.log[waited.len()];
+    assert_eq!(picture.1, Some(50_093_239_218));
+    assert_eq!(picture.2, Verdict::Anchored { buffered: 1, left_out: 2 });
+    assert_eq!(waited.len(), 3);
+    assert_eq!(waited[2], (Some(50_093_239_208), Some(50_093_239_224)));
+    let tally = Tally { anchored: 1, buffered: 1, left_out: 2, applied: 3448, ..Tally::default() };
+    assert_eq!(kept.tally, tally);
+
+    let second = day("20240809").expect("the next day");
+    keep("binance", "BTCUSDT", &second, &mut kept);
+    assert_eq!(kept.log[3452].0, Some(50_093_421_585));
+    assert_eq!(kept.finish(), Tally { applied: 3448 + 3044, ..tally });
+}
+
+#[test]
+fn binance_usdm_chains() {
+    let file = collected("binance_usdm/collector_btcusdt_20240808.gz");
+    let Some(kept) = run("binance-usdm", "depth@100ms", "BTCUSDT", file) else { return };
+    let first = kept.log.iter().find(|entry| entry.2 != Verdict::Buffered).expect("a picture");
+    assert_eq!(first.1, Some(5_123_107_852_948));
+    // The first change that the picture does not cover, wherever it was in the file.
+    let changes = kept.log.iter().filter(|entry| entry.0.is_some());
+    let applied = changes.clone().find(|entry| entry.1 >= Some(5_123_107_852_948));
+    let (from, to, _) = applied.expect("a change");
+    assert_eq!((*from, *to), (Some(5_123_107_850_310), Some(5_123_107_853_551)));
+    // By the rule of spot nearly all of it would be gaps.
+    let numbers: Vec<_> = changes.map(|(first, last, _)| (first.unwrap(), last.unwrap())).collect();
+    let false_gaps = numbers.windows(2).filter(|pair| pair[1].0 != pair[0].1 + 1).count();
+    assert_eq!((false_gaps, numbers.len() - 1), (6391, 6550));
+    let tally = kept.finish();
+    assert_eq!((tally.anchored, tally.losses, tally.old, tally.crossed), (1, 0, 0, 0));
+    assert_eq!(tally.applied + tally.buffered + tally.left_out, 6551);
+}
+
+#[test]
+fn binance_coinm_chains_and_goes_on_over_midnight() {
+    let day = |day: &str| collected(&format!("binance_coinm/collector_btcusd_perp_{day}.gz"));
+    let channel = "depth@100ms";
+    let Some(mut kept) = run("binance-coinm", channel, "BTCUSD_PERP", day("20240808")) else {
+        return;
+    };
+    let picture = kept.log.iter().find(|entry| entry.2 != Verdict::Buffered).expect("a picture");
+    assert_eq!(picture.1, Some(1_007_198_635_033));
+    assert_eq!(kept.levels["BTCUSD_PERP"].seq(), Some(1_007_202_248_021));
+    let first_day = kept.tally;
+    assert_eq!(first_day.applied + first_day.buffered + first_day.left_out, 26_847);
+    let second = day("20240809").expect("the next day");
+    keep("binance-coinm", "BTCUSD_PERP", &second, &mut kept);
+    let tally = kept.finish();
+    assert_eq!((tally.anchored, tally.losses, tally.old), (1, 0, 0));
+    assert!(tally.applied > first_day.applied);
+}

@@ -1,0 +1,102 @@
+//! Kraken Futures: WebSocket v1 and REST v3.
+
+mod market;
+mod rest;
+mod session;
+
+use crate::codec::{Codec, Feed, Frame, Request, Topic};
+use crate::error::Result;
+use crate::event::{Control, Level, Sink};
+use crate::json::Json;
+
+use self::market::Scope;
+
+/// The codec of one connection.
+#[derive(Debug, Default)]
+pub struct KrakenFutures {
+    levels: Vec<Level>,
+}
+
+impl KrakenFutures {
+    /// A codec.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn message(&mut self, feed: &[u8], frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
+        let mut json = Json::new(frame.data);
+        let scope = Scope { ts_recv: frame.ts_recv, is_history: false, is_last: true };
+        match feed {
+            b"book" => market::change(&mut json, scope, sink)?,
+            b"trade" => self.trade(&mut json, scope, sink)?,
+            b"ticker" => self.ticker(&mut json, scope, sink)?,
+            b"ticker_lite" => self.ticker_lite(&mut json, scope, sink)?,
+            b"book_snapshot" => self.picture(&mut json, scope, sink)?,
+            b"trade_snapshot" => self.history(&mut json, scope, sink)?,
+            b"heartbeat" => {
+                json.need(json.lookup(b"time")?, "a heartbeat with `time`")?;
+                sink.control(&Control::Heartbeat);
+                json.skip()?;
+            }
+            other => {
+                sink.control(&Control::Unknown(std::str::from_utf8(other).unwrap_or_default()));
+                json.skip()?;
+            }
+        }
+        json.end()
+    }
+}
+
+/// The feed of a message, or `None` if it is an event.
+fn feed(data: &[u8]) -> Result<Option<&[u8]>> {
+    let mut json = Json::new(data);
+    json.object()?;
+    while let Some(key) = json.key()? {
+        match key {
+            b"feed" => return json.raw_text().map(Some),
+            b"event" => return Ok(None),
+            _ => json.skip()?,
+        }
+    }
+    Ok(None)
+}
+
+impl Codec for KrakenFutures {
+    fn venue(&self) -> &'static str {
+        "kraken-futures"
+    }
+
+    fn decode(&mut self, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
+        let Some(feed) = feed(frame.data)? else { return session::answer(frame.data, sink) };
+        let read = self.message(feed, frame, sink);
+        // An answer that names its feed before its event looks like a message of the market.
+        if read.is_err() && session::is_answer(frame.data) {
+            return session::answer(frame.data, sink);
+        }
+        read
+    }
+
+    fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
+        rest::decode(self, feed, frame, sink)
+    }
+
+    fn request(&self, feed: &Feed) -> Option<Request> {
+        rest::request(feed)
+    }
+
+    fn subscribe(&self, topics: &[Topic], _id: i64) -> Vec<String> {
+        session::requests("subscribe", topics)
+    }
+
+    fn unsubscribe(&self, topics: &[Topic], _id: i64) -> Vec<String> {
+        session::requests("unsubscribe", topics)
+    }
+
+    /// Nothing tells a silent market from a dead line unless heartbeats are asked for.
+    fn greeting(&self) -> Vec<String> {
+        vec![r#"{"event":"subscribe","feed":"heartbeat"}"#.to_owned()]
+    }
+}
+
+#[cfg(test)]
+mod tests;

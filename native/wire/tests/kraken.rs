@@ -1,0 +1,256 @@
+//! The recordings of Kraken yield what `venues.md` says: every checksum matches.
+
+mod recordings;
+
+use std::collections::{BTreeMap, HashMap};
+
+use flate2::Crc;
+use recordings::{Counts, Recorded, bytes, cryptofeed, responses};
+use rustonite_core::Decimal;
+use rustonite_core::datasets::{BookSide, draft};
+use rustonite_wire::{BookUpdate, Control, Feed, Frame, OrdersUpdate, Sink, open};
+
+/// Levels that the checksum covers on each side.
+const COVERED: usize = 10;
+
+/// A book that is kept by the rules of section 5.4, with the digits as they were sent.
+#[derive(Default)]
+struct Book {
+    bids: BTreeMap<Decimal, Decimal>,
+    asks: BTreeMap<Decimal, Decimal>,
+}
+
+impl Book {
+    fn apply(&mut self, update: &BookUpdate<'_>) {
+        if update.is_snapshot {
+            *self = Self::default();
+        }
+        for level in update.levels {
+            let side = if level.side == BookSide::Bid { &mut self.bids } else { &mut self.asks };
+            // The digits of a price may change with its size.
+            side.remove(&level.price);
+            if !level.size.is_zero() {
+                side.insert(level.price, level.size);
+            }
+        }
+        let depth = update.depth.expect("a depth that was acknowledged");
+        while self.bids.len() > depth {
+            self.bids.pop_first();
+        }
+        while self.asks.len() > depth {
+            self.asks.pop_last();
+        }
+    }
+
+    fn checksum(&self) -> u32 {
+        let mut crc = Crc::new();
+        let best = self.asks.iter().take(COVERED).chain(self.bids.iter().rev().take(COVERED));
+        for (price, size) in best {
+            crc.update(format!("{}{}", price.mantissa(), size.mantissa()).as_bytes());
+        }
+        crc.sum()
+    }
+}
+
+/// Counts, and compares checksums.
+#[derive(Default)]
+struct Checked {
+    counts: Counts,
+    books: HashMap<String, Book>,
+    matching: usize,
+    differing: usize,
+    subscribed: usize,
+    heartbeats: usize,
+}
+
+impl Sink for Checked {
+    fn trade(&mut self, row: &draft::Trades<'_>) {
+        self.counts.trade(row);
+    }
+    fn quote(&mut self, row: &draft::Quotes<'_>) {
+        self.counts.quote(row);
+    }
+    fn ticker(&mut self, row: &draft::Tickers<'_>) {
+        self.counts.ticker(row);
+    }
+    fn bar(&mut self, row: &draft::Bars<'_>) {
+        self.counts.bar(row);
+    }
+    fn orders(&mut self, update: &OrdersUpdate<'_>) {
+        self.counts.orders(update);
+    }
+    fn book(&mut self, update: &BookUpdate<'_>) {
+        self.counts.book(update);
+        let book = self.books.entry(update.symbol.to_owned()).or_default();
+        book.apply(update);
+        if let Some(checksum) = update.checksum {
+            let is_equal = checksum == i64::from(book.checksum());
+            self.matching += usize::from(is_equal);
+            self.differing += usize::from(!is_equal);
+        }
+    }
+    fn control(&mut self, control: &Control<'_>) {
+        self.counts.control(control);
+        self.subscribed += usize::from(matches!(control, Control::Subscribed(_)));
+        self.heartbeats += usize::from(matches!(control, Control::Heartbeat));
+    }
+}
+
+fn replay(messages: &[Recorded]) -> Checked {
+    let mut codec = open("kraken").expect("a venue");
+    let mut checked = Checked::default();
+    for message in messages {
+        let frame = Frame { ts_recv: message.ts_recv, data: &message.data };
+        let read = codec.decode(frame, &mut checked);
+        read.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&message.data)));
+    }
+    checked
+}
+
+/// Lines that were received, of a file that has what was sent among them.
+fn received(name: &str) -> Option<Vec<Recorded>> {
+    let all = bytes(name)?;
+    let lines = all.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let received = lines.filter(|line| !line.windows(9).any(|part| part == br#""params":"#));
+    Some(received.map(|line| Recorded { ts_recv: 0, data: line.to_vec() }).collect())
+}
+
+#[test]
+fn books_of_v2_match_their_checksums() {
+    let Some(messages) = received("kraken/v2_book_minagbp_d25_resync_20260818.jsonl") else {
+        return;
+    };
+    let found = replay(&messages);
+    assert_eq!((found.matching, found.differing), (19, 0));
+    assert_eq!((found.counts.pictures, found.counts.changes), (2, 17));
+    assert_eq!((found.subscribed, found.counts.unknown), (2, 0));
+}
+
+#[test]
+fn books_of_v1_match_their_checksums() {
+    let Some(messages) = cryptofeed("kraken_v1/cryptofeed_book1000.txt") else { return };
+    let found = replay(&messages);
+    assert_eq!((found.matching, found.differing), (2540, 0));
+    assert_eq!((found.counts.pictures, found.counts.changes), (7, 2540));
+    assert_eq!((found.subscribed, found.heartbeats, found.counts.unknown), (10, 31, 0));
+}
+
+#[test]
+fn trades_of_v1() {
+    let Some(messages) = cryptofeed("kraken_v1/cryptofeed_trade.txt") else { return };
+    let found = replay(&messages);
+    assert_eq!((found.counts.trades, found.subscribed, found.heartbeats), (10, 10, 30));
+    assert_eq!(found.counts.unknown, 0);
+}
+
+#[test]
+fn every_channel_of_v1() {
+    let Some(messages) = received("kraken_v1/gct_ws_handle.json") else { return };
+    let counts = replay(&messages).counts;
+    assert_eq!([counts.trades, counts.quotes, counts.tickers, counts.bars], [2, 2, 1, 1]);
+    assert_eq!([counts.pictures, counts.changes], [1, 2]);
+    // The private trades at the end.
+    assert_eq!(counts.unknown, 1);
+}
+
+/// The crawler's messages are of spot, in the arrays of v1, and of futures.
+#[test]
+fn messages_that_a_crawler_kept() {
+    let Some(all) = bytes("kraken_v1/crawler_messages.jsonl") else { return };
+    let text = String::from_utf8(all).expect("text");
+    let mut counts = [Counts::default(), Counts::default()];
+    let mut codecs = [open("kraken").expect("a venue"), open("kraken-futures").expect("a venue")];
+    for line in text.lines() {
+        let (head, message) = line.split_once(r#","msg":"#).expect("a message");
+        let message = message.strip_suffix('}').expect("the end of a line");
+        let market = usize::from(!head.contains(r#""case":"spot"#));
+        let frame = Frame { ts_recv: 0, data: message.as_bytes() };
+        let (codec, counts) = (&mut codecs[market], &mut counts[market]);
+        let read = if head.contains("l2_snapshot") {
+            codec.decode_answer(&Feed::Book("X".into()), frame, counts)
+        } else {
+            codec.decode(frame, counts)
+        };
+        read.unwrap_or_else(|error| panic!("{error}: {message}"));
+    }
+    let totals =
+        counts.map(|c| [c.trades, c.quotes, c.tickers, c.pictures, c.changes, c.levels, c.unknown]);
+    assert_eq!(totals, [[1, 2, 1, 2, 1, 13, 0], [5, 1, 1, 2, 2, 14, 0]]);
+}
+
+#[test]
+fn every_channel_of_v2() {
+    let file = |name: &str| bytes(&format!("kraken/nautilus/{name}.json"));
+    let mut checked = Checked::default();
+    let mut codec = open("kraken").expect("a venue");
+    let names = [
+        "ws_l3_snapshot",
+        "ws_l3_update_add",
+        "ws_l3_update_modify_price",
+        "ws_l3_update_modify_qty",
+        "ws_pong",
+        "ws_subscribe_response",
+        "ws_ticker_snapshot",
+        "ws_trade_update",
+    ];
+    for name in names {
+        let Some(data) = file(name) else { return };
+        codec.decode(Frame { ts_recv: 0, data: &data }, &mut checked).expect(name);
+    }
+    let counts = checked.counts;
+    assert_eq!([counts.pictures, counts.changes, counts.orders], [1, 3, 8]);
+    assert_eq!([counts.trades, counts.quotes, counts.tickers, counts.unknown], [2, 1, 1, 0]);
+}
+
+#[test]
+fn every_channel_of_v2_in_2023() {
+    let mut counts = Counts::default();
+    for name in ["AggBook", "IndividualBook", "Kline", "Ticker", "Trades"] {
+        let file = format!("kraken/request_response/Subscriptions__Spot__{name}.txt");
+        let Some(messages) = responses(&file) else { return };
+        let mut codec = open("kraken").expect("a venue");
+        for message in messages {
+            let message = message.replace("|1|", "1");
+            let frame = Frame { ts_recv: 0, data: message.as_bytes() };
+            codec.decode(frame, &mut counts).expect(name);
+        }
+    }
+    assert_eq!([counts.pictures, counts.levels, counts.orders], [2, 20, 6]);
+    assert_eq!([counts.bars, counts.tickers, counts.quotes, counts.trades], [1, 1, 1, 1]);
+    assert_eq!(counts.unknown, 0);
+}
+
+#[test]
+fn answers_of_rest() {
+    let symbol = || "BTC/USDT".to_owned();
+    let answer = |name: &str, feed: &Feed| {
+        let data = bytes(&format!("kraken/nautilus/{name}.json"))?;
+        let mut counts = Counts::default();
+        let mut codec = open("kraken").expect("a venue");
+        codec.decode_answer(feed, Frame { ts_recv: 0, data: &data }, &mut counts).expect(name);
+        Some(counts)
+    };
+    let Some(book) = answer("http_order_book", &Feed::Book(symbol())) else { return };
+    assert_eq!((book.pictures, book.levels), (1, 10));
+    let Some(trades) = answer("http_trades", &Feed::Trades(symbol())) else { return };
+    assert_eq!(trades.trades, 1000);
+    let Some(ticker) = answer("http_ticker", &Feed::Tickers(Some(symbol()))) else { return };
+    assert_eq!((ticker.tickers, ticker.quotes), (1, 1));
+    for name in ["http_asset_pairs", "http_asset_pairs_tokenized"] {
+        let Some(pairs) = answer(name, &Feed::Instruments) else { return };
+        assert_eq!(pairs.instruments, 1, "{name}");
+    }
+}
+
+#[test]
+fn instruments_of_2021() {
+    let Some(all) = bytes("kraken_v1/cryptofeed_assetpairs.txt.gz") else { return };
+    let text = String::from_utf8(all).expect("text");
+    let line = text.lines().find(|line| line.contains("/AssetPairs ->")).expect("an answer");
+    let body = &line[line.find('{').expect("an object")..];
+    let mut counts = Counts::default();
+    let mut codec = open("kraken").expect("a venue");
+    let frame = Frame { ts_recv: 0, data: body.as_bytes() };
+    codec.decode_answer(&Feed::Instruments, frame, &mut counts).expect("pairs");
+    assert_eq!(counts.instruments, 304);
+}
