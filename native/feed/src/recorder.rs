@@ -218,7 +218,7 @@ impl VenueThread {
         feeds: Vec<FeedConfig>,
         stats: Arc<Stats>,
     ) -> Result<Self> {
-        let venue = Venue::find(name)?;
+        let venue = Venue::find_in(config.catalog.as_deref(), name)?;
         let codec = rustonite_wire::open(name).ok_or_else(|| {
             FeedError::unknown("venue", name, rustonite_wire::VENUES.iter().copied())
         })?;

@@ -188,10 +188,10 @@ impl Market {
     fn send(&mut self, place: usize, levels: &[Level], after: &[Level]) {
         let before = self.made[place].seq;
         let (first, last) = match self.rules.scheme {
-            Scheme::Range => (before + 1, before + 1 + self.rng.i64(..5)),
+            Scheme::Range => (before + 1, before + 1 + self.rng.i64(0..5)),
             Scheme::Chain => {
-                let first = before + 1 + self.rng.i64(..50);
-                (first, first + self.rng.i64(..50))
+                let first = before + 1 + self.rng.i64(0..50);
+                (first, first + self.rng.i64(0..50))
             }
             _ => (before + 1, before + 1),
         };
@@ -322,7 +322,7 @@ impl Made {
             2 if self.book.len(side) > LEVELS_MIN => self.set(side, best, 0),
             3 if gap > 1 => self.set(side, best - away, rng.i64(1..SIZE_MAX)),
             _ => {
-                let distance = rng.i64(..8) * rng.i64(1..12);
+                let distance = rng.i64(0..8) * rng.i64(1..12);
                 self.set(side, best + away * distance, rng.i64(1..SIZE_MAX));
             }
         }
