@@ -632,6 +632,18 @@ impl Recording {
 
     /// Data of a topic do not come any more.
     pub(crate) fn lose(&mut self, place: usize, channel: &str, dataset: &str, why: &str) {
+        self.end_data(place, channel, dataset, why, false);
+    }
+
+    /// The same; a planned end is no loss.
+    pub(crate) fn end_data(
+        &mut self,
+        place: usize,
+        channel: &str,
+        dataset: &str,
+        why: &str,
+        is_planned: bool,
+    ) {
         let Some(dataset) = DATASETS.iter().position(|name| *name == dataset) else { return };
         let now = now_ns();
         let since = self.break_span(place, dataset, now);
@@ -651,7 +663,11 @@ impl Recording {
             }
             // Their ids will show what is missing.
             TRADES if instrument.trades_step => return,
+            _ if is_planned => return,
             _ => instrument.lost_since[dataset] = Some(since),
+        }
+        if is_planned {
+            return;
         }
         let symbol = instrument.symbol.clone();
         self.pending_fact(&Fact {

@@ -406,6 +406,7 @@ impl VenueThread {
     }
 
     async fn stop(self) -> Result<()> {
+        self.shared.recording.borrow_mut().stopping();
         for line in &self.lines {
             let _ = line.orders.send(Order::Close);
         }

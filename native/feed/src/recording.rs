@@ -112,6 +112,8 @@ pub(crate) struct Recording {
     unknown: BTreeMap<String, i64>,
     /// Rows that could not be kept, since when, and why.
     dropped: Option<(i64, u64, String)>,
+    /// We stop as asked: connections that end are no loss.
+    stops: bool,
 }
 
 impl Recording {
@@ -137,7 +139,13 @@ impl Recording {
             next_interval: next_multiple(now_ns(), interval_ns),
             unknown: BTreeMap::new(),
             dropped: None,
+            stops: false,
         }
+    }
+
+    /// From now on connections end because we stop.
+    pub(crate) fn stopping(&mut self) {
+        self.stops = true;
     }
 
     /// The first words: that we record, and whether the run before crashed at a time.
@@ -391,7 +399,7 @@ impl Recording {
         self.stats.topics.fetch_sub(topics.len() as i64, Ordering::Relaxed);
         for topic in topics {
             self.topic_fact(FeedEvent::Unsubscribe, state, topic, None);
-            self.lose_topic(state, topic, "unsubscribed");
+            self.lose_topic(state, topic, "unsubscribed", true);
         }
         self.commit();
     }
@@ -450,16 +458,17 @@ impl Recording {
             ..Fact::of(FeedEvent::Disconnect)
         };
         self.fact(&fact);
-        topics.iter().for_each(|topic| self.lose_topic(state, topic, "disconnected"));
+        let stops = self.stops;
+        topics.iter().for_each(|topic| self.lose_topic(state, topic, "disconnected", stops));
         self.commit();
     }
 
     /// The messages of a topic will not come over a connection any more.
-    fn lose_topic(&mut self, state: &Socketed, topic: &Topic, why: &str) {
+    fn lose_topic(&mut self, state: &Socketed, topic: &Topic, why: &str, is_planned: bool) {
         let Some(symbol) = &topic.symbol else { return };
         let place = self.instrument(symbol);
         if let Some(dataset) = self.instruments[place].drop_carrier(&topic.channel, state.number) {
-            self.lose(place, &topic.channel, &dataset, why);
+            self.end_data(place, &topic.channel, &dataset, why, is_planned);
         }
     }
 
