@@ -207,7 +207,7 @@ impl Writing<'_> {
             self.recording.instruments[place].spans[dataset].duplicates += 1;
         }
         if let Some(loss) = judged.loss {
-            self.book_lost(place, dataset, kept, loss, symbol);
+            self.book_lost(place, dataset, kept, &loss, symbol);
         } else if judged.ask {
             self.recording.ask_picture(kept, dataset, symbol);
         }
@@ -231,7 +231,7 @@ impl Writing<'_> {
         place: usize,
         dataset: usize,
         kept: &mut Kept<K>,
-        loss: Loss,
+        loss: &Loss,
         symbol: &str,
     ) {
         kept.keeper.lose_if_live();
@@ -292,7 +292,7 @@ impl Writing<'_> {
             detail: detail.to_owned(),
         };
         if kept.keeper.is_live() {
-            self.book_lost(place, BOOK_DELTAS, &mut kept, loss, symbol);
+            self.book_lost(place, BOOK_DELTAS, &mut kept, &loss, symbol);
         }
         self.recording.instruments[place].book = Some(kept);
     }
@@ -386,7 +386,7 @@ impl Recording {
             let order = Order { action: OrderAction::Remove, size: None, ..borrowed(event) };
             rows.order(&order, flags::INFERRED)?;
         }
-        rows.finish()
+        Ok(rows.written)
     }
 
     fn write_orders_picture(
@@ -417,9 +417,8 @@ impl Recording {
                 rows.order(&order, 0)?;
             }
         }
-        let written = rows.finish()?;
         kept.anchored = update.ts_recv;
-        Ok(written)
+        Ok(rows.written)
     }
 }
 
@@ -541,10 +540,6 @@ impl<'a> OrderRows<'a> {
         self.written += 1;
         self.recording.tapes.book_orders(row)
     }
-
-    fn finish(self) -> Result<u64, TapeError> {
-        Ok(self.written)
-    }
 }
 
 fn ids(id: &OrderId) -> (Option<i64>, Option<&str>) {
@@ -632,6 +627,18 @@ impl Recording {
 
     /// Data of a topic do not come any more.
     pub(crate) fn lose(&mut self, place: usize, channel: &str, dataset: &str, why: &str) {
+        self.end_data(place, channel, dataset, why, false);
+    }
+
+    /// The same; a planned end is no loss.
+    pub(crate) fn end_data(
+        &mut self,
+        place: usize,
+        channel: &str,
+        dataset: &str,
+        why: &str,
+        is_planned: bool,
+    ) {
         let Some(dataset) = DATASETS.iter().position(|name| *name == dataset) else { return };
         let now = now_ns();
         let since = self.break_span(place, dataset, now);
@@ -651,7 +658,11 @@ impl Recording {
             }
             // Their ids will show what is missing.
             TRADES if instrument.trades_step => return,
+            _ if is_planned => return,
             _ => instrument.lost_since[dataset] = Some(since),
+        }
+        if is_planned {
+            return;
         }
         let symbol = instrument.symbol.clone();
         self.pending_fact(&Fact {

@@ -35,6 +35,8 @@ pub struct Config {
     /// Settings of new tapes.
     #[serde(default)]
     pub tape: TapeSettings,
+    /// Folder with files like those of `catalog/venues`, which go before the built-in ones.
+    pub catalog: Option<PathBuf>,
     /// A proxy for all connections: `http://host:port` or `socks5://host:port`.
     pub proxy: Option<Url>,
     /// Certificates to trust besides those of the system, in PEM.
@@ -140,7 +142,7 @@ impl Config {
             }
         }
         for feed in &self.feeds {
-            let venue = Venue::find(&feed.venue)?;
+            let venue = Venue::find_in(self.catalog.as_deref(), &feed.venue)?;
             if !(1..=4).contains(&feed.copies) {
                 return wrong("feed.copies", format!("found {}, expected 1 to 4", feed.copies));
             }

@@ -19,6 +19,7 @@ mod plan;
 mod recorder;
 mod recording;
 mod rest;
+pub mod server;
 mod stats;
 mod tapes;
 mod trade_ids;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -65,10 +65,10 @@ impl Recorder {
     ///
     /// # Errors
     /// A configuration that cannot be used, or a tape that another process writes.
-    pub fn start(config: &Config, tapes: PathBuf) -> Result<Self> {
+    pub fn start(config: &Config, tapes: &Path) -> Result<Self> {
         let mut venues = Vec::new();
         for (name, feeds) in by_venue(config) {
-            venues.push(start_venue(config, &tapes, name, feeds)?);
+            venues.push(start_venue(config, tapes, name, feeds)?);
         }
         Ok(Self { venues })
     }
@@ -144,7 +144,7 @@ fn by_venue(config: &Config) -> BTreeMap<String, Vec<FeedConfig>> {
 
 fn start_venue(
     config: &Config,
-    tapes: &std::path::Path,
+    tapes: &Path,
     name: String,
     feeds: Vec<FeedConfig>,
 ) -> Result<Running> {
@@ -221,7 +221,7 @@ impl VenueThread {
         feeds: Vec<FeedConfig>,
         stats: Arc<Stats>,
     ) -> Result<Self> {
-        let venue = Venue::find(name)?;
+        let venue = Venue::find_in(config.catalog.as_deref(), name)?;
         let codec = rustonite_wire::open(name).ok_or_else(|| {
             FeedError::unknown("venue", name, rustonite_wire::VENUES.iter().copied())
         })?;
@@ -412,6 +412,7 @@ impl VenueThread {
     }
 
     async fn stop(self) -> Result<()> {
+        self.shared.recording.borrow_mut().stopping();
         for line in &self.lines {
             let _ = line.orders.send(Order::Close);
         }
@@ -473,24 +474,36 @@ async fn answer(
         let shown = request.path.as_bytes();
         shared.recording.borrow_mut().raw(state, FrameKind::HttpRequest, None, now_ns(), shown);
         let called = client.call(feed, request).await;
-        let mut recording = shared.recording.borrow_mut();
-        let problem = match called {
-            Ok(answer) => {
-                let status = Some(i32::from(answer.status));
-                let kind = FrameKind::HttpResponse;
-                recording.raw(state, kind, status, answer.ts_recv, &answer.body);
-                if (200..300).contains(&answer.status) {
-                    recording.stats.problem(&request.path, None);
-                    return Some(answer);
-                }
-                recording.call_refused(state.number, request, &answer);
-                format!("HTTP status {}", answer.status)
-            }
-            Err(error) => error.to_string(),
-        };
-        recording.stats.problem(&request.path, Some(problem));
-        drop(recording);
+        if let Some(answer) = note_answer(shared, state, request, called) {
+            return Some(answer);
+        }
         tokio::time::sleep(backoff.next()).await;
     }
+    None
+}
+
+/// Keeps an answer as it came; gives it back if it is a good one.
+fn note_answer(
+    shared: &Shared,
+    state: &mut Socketed,
+    request: &Request,
+    called: std::io::Result<Answer>,
+) -> Option<Answer> {
+    let mut recording = shared.recording.borrow_mut();
+    let problem = match called {
+        Ok(answer) => {
+            let status = Some(i32::from(answer.status));
+            let kind = FrameKind::HttpResponse;
+            recording.raw(state, kind, status, answer.ts_recv, &answer.body);
+            if (200..300).contains(&answer.status) {
+                recording.stats.problem(&request.path, None);
+                return Some(answer);
+            }
+            recording.call_refused(state.number, request, &answer);
+            format!("HTTP status {}", answer.status)
+        }
+        Err(error) => error.to_string(),
+    };
+    recording.stats.problem(&request.path, Some(problem));
     None
 }

@@ -116,6 +116,8 @@ pub(crate) struct Recording {
     unknown: BTreeMap<String, i64>,
     /// Rows that could not be kept, since when, and why.
     dropped: Option<(i64, u64, String)>,
+    /// We stop as asked: connections that end are no loss.
+    stops: bool,
 }
 
 impl Recording {
@@ -142,7 +144,13 @@ impl Recording {
             next_interval: next_multiple(now_ns(), interval_ns),
             unknown: BTreeMap::new(),
             dropped: None,
+            stops: false,
         }
+    }
+
+    /// From now on connections end because we stop.
+    pub(crate) fn stopping(&mut self) {
+        self.stops = true;
     }
 
     /// The first words: that we record, and whether the run before crashed at a time.
@@ -396,13 +404,15 @@ impl Recording {
         self.stats.topics.fetch_sub(count(topics), Ordering::Relaxed);
         for planned in topics {
             self.topic_fact(FeedEvent::Unsubscribe, state, &planned.topic, None);
-            self.lose_topic(state, planned, "unsubscribed");
+            self.lose_topic(state, planned, "unsubscribed", true);
         }
         self.commit();
     }
 
     pub(crate) fn acknowledged(&mut self, state: &Socketed, topics: &[Topic]) {
-        topics.iter().for_each(|topic| self.topic_fact(FeedEvent::Subscribed, state, topic, None));
+        for topic in topics {
+            self.topic_fact(FeedEvent::Subscribed, state, topic, None);
+        }
         self.commit();
     }
 
@@ -503,17 +513,20 @@ impl Recording {
             ..Fact::of(FeedEvent::Disconnect)
         };
         self.fact(&fact);
-        topics.iter().for_each(|planned| self.lose_topic(state, planned, "disconnected"));
+        let stops = self.stops;
+        for planned in topics {
+            self.lose_topic(state, planned, "disconnected", stops);
+        }
         self.commit();
     }
 
     /// The messages of a topic will not come over a connection any more.
-    fn lose_topic(&mut self, state: &Socketed, planned: &Planned, why: &str) {
+    fn lose_topic(&mut self, state: &Socketed, planned: &Planned, why: &str, is_planned: bool) {
         let Some(symbol) = &planned.instrument else { return };
         let place = self.instrument(symbol);
         let channel = &planned.channel;
         if self.instruments[place].drop_carrier(&channel.name, state.number) {
-            self.lose(place, &channel.name, &channel.dataset, why);
+            self.end_data(place, &channel.name, &channel.dataset, why, is_planned);
         }
     }
 

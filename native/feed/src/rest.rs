@@ -22,9 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Largest answer that is taken, packed and unpacked.
 const BODY_BYTES_MAX: usize = 256 << 20;
 /// How long a venue is left alone that shuts us out without saying for how long.
-const BAN_PAUSE: Duration = Duration::from_secs(120);
+const BAN_PAUSE: Duration = Duration::from_mins(2);
 const RATE_PAUSE: Duration = Duration::from_secs(10);
-const PAUSE_MAX: Duration = Duration::from_secs(3 * 86_400);
+const PAUSE_MAX: Duration = Duration::from_hours(72);
 
 /// An answer, whatever its status.
 #[derive(Debug)]

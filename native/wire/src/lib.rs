@@ -17,6 +17,7 @@ pub mod coinbase_advanced;
 pub mod deribit;
 mod error;
 mod event;
+mod host;
 pub mod hyperliquid;
 mod json;
 pub mod kraken;
@@ -34,5 +35,6 @@ pub use self::{
     codec::{Codec, Feed, Frame, Request, Topic, VENUES, open},
     error::{Malformed, Result},
     event::{Answer, BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink},
+    host::{Ask, Host, Quote, Trade, Wish, host},
     json::{Json, Kind},
 };
