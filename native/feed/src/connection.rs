@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use rustonite_core::datasets::{FeedEvent, FrameKind};
-use rustonite_wire::{Codec, Topic};
+use rustonite_wire::{Codec, Keys, Topic};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
@@ -19,6 +19,7 @@ use yawc::{Frame, Options, WebSocket};
 use crate::clock::now_ns;
 use crate::dial::{Dialler, Stream};
 use crate::events::Fact;
+use crate::keys;
 use crate::limits::Budget;
 use crate::plan::{LinePlan, Planned};
 use crate::recording::{Asked, Recording, Socketed};
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) dialler: Dialler,
     pub(crate) recording: Rc<RefCell<Recording>>,
     pub(crate) connects: Budget,
+    /// Who we are, where the venue wants to know.
+    pub(crate) keys: Option<Keys>,
 }
 
 /// A subscription and how far it has come.
@@ -165,6 +168,7 @@ impl Connection {
         for text in self.codec.greeting() {
             self.send(text).await?;
         }
+        self.log_in().await?;
         let topics = self.plan.topics.clone();
         self.subscribe(topics).await?;
         let mut look = Instant::now() + LOOK_EVERY;
@@ -253,16 +257,24 @@ impl Connection {
         Ok(None)
     }
 
+    async fn log_in(&mut self) -> io::Result<()> {
+        let Some(keys) = self.shared.keys.clone() else { return Ok(()) };
+        let Some(text) = self.codec.login(&keys) else { return Ok(()) };
+        let shown = keys::blanked(&text, &keys);
+        self.send_shown(text, &shown).await
+    }
+
     async fn send(&mut self, text: String) -> io::Result<()> {
+        let shown = text.clone();
+        self.send_shown(text, &shown).await
+    }
+
+    /// Sends a text, and keeps what may be shown of it.
+    async fn send_shown(&mut self, text: String, shown: &str) -> io::Result<()> {
         self.send_budget.spend(1).await;
-        let payload = text.clone();
-        self.shared.recording.borrow_mut().raw(
-            &mut self.state,
-            FrameKind::SentText,
-            None,
-            now_ns(),
-            payload.as_bytes(),
-        );
+        let kind = FrameKind::SentText;
+        let sent = shown.as_bytes();
+        self.shared.recording.borrow_mut().raw(&mut self.state, kind, None, now_ns(), sent);
         self.socket.send(Frame::text(text)).await.map_err(io::Error::other)
     }
 

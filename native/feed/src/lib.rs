@@ -13,6 +13,7 @@ mod dial;
 mod error;
 mod events;
 mod instrument;
+mod keys;
 mod limits;
 mod line;
 mod plan;
