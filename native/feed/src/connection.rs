@@ -17,12 +17,13 @@ use yawc::frame::OpCode;
 use yawc::{Frame, Options, WebSocket};
 
 use crate::clock::now_ns;
-use crate::dial::{Dialler, Stream};
+use crate::dial::{Dialled, Dialler, Stream};
 use crate::events::Fact;
 use crate::keys;
 use crate::limits::Budget;
 use crate::plan::{LinePlan, Planned};
 use crate::recording::{Asked, Recording, Socketed};
+use crate::stamped::Stamp;
 
 /// Largest message that is taken.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -106,8 +107,8 @@ impl Connection {
             .ok_or_else(|| io::Error::other(format!("no codec for {}", shared.venue)))?;
         let url: Url = plan.socket.url.parse().map_err(io::Error::other)?;
         let started = now_ns();
-        let socket = match handshake(&shared.dialler, url).await {
-            Ok(socket) => socket,
+        let (socket, stamp) = match handshake(&shared.dialler, url).await {
+            Ok(opened) => opened,
             Err(error) => {
                 let detail = error.to_string();
                 shared.recording.borrow_mut().fact(&Fact {
@@ -133,7 +134,7 @@ impl Connection {
             plan,
             codec,
             socket,
-            state: Socketed::new(number),
+            state: Socketed::new(number, Some(stamp)),
             subscriptions: HashMap::new(),
             requests: HashMap::new(),
             next_request: 1,
@@ -464,14 +465,14 @@ impl Connection {
     }
 }
 
-async fn handshake(dialler: &Dialler, url: Url) -> io::Result<WebSocket<Box<dyn Stream>>> {
-    let stream = dialler.dial(&url).await?;
+async fn handshake(dialler: &Dialler, url: Url) -> io::Result<(WebSocket<Box<dyn Stream>>, Stamp)> {
+    let Dialled { stream, stamp } = dialler.dial(&url).await?;
     let options = Options::default().with_limits(MESSAGE_BYTES_MAX, BUFFER_BYTES_MAX);
     let agent = concat!("rustonite/", env!("CARGO_PKG_VERSION"));
     let request = yawc::HttpRequest::builder().header("User-Agent", agent);
     let handshake = WebSocket::handshake_with_request(url, stream, options, request);
     match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
-        Ok(done) => done.map_err(io::Error::other),
+        Ok(done) => done.map(|socket| (socket, stamp)).map_err(io::Error::other),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer to the handshake")),
     }
 }

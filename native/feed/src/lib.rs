@@ -21,6 +21,7 @@ mod recorder;
 mod recording;
 mod rest;
 pub mod server;
+mod stamped;
 mod stats;
 mod tapes;
 mod trade_ids;

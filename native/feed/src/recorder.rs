@@ -444,7 +444,7 @@ fn client(venue: &Venue, feeds: &[FeedConfig], dialler: &Dialler) -> Result<Opti
 async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>, feed: &Feed) {
     let mut requests: VecDeque<Request> = codec.borrow().requests(feed).into();
     let number = shared.recording.borrow_mut().next_connection();
-    let mut state = Socketed::new(number);
+    let mut state = Socketed::new(number, None);
     let mut parts = 0;
     while let Some(mut request) = requests.pop_front() {
         parts += 1;
