@@ -31,6 +31,8 @@ const BUFFER_BYTES_MAX: usize = 96 << 20;
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(15);
 /// How often deadlines are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A connection that lived so long works, with or without data.
+const SETTLED: Duration = Duration::from_secs(10);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What a line tells its connection.
@@ -95,6 +97,9 @@ pub(crate) struct Connection {
     last_frame: Instant,
     last_ping: Instant,
     got_data: bool,
+    /// Whether it is known to work.
+    settled: bool,
+    opened: Instant,
     leaving: bool,
 }
 
@@ -142,6 +147,8 @@ impl Connection {
             last_frame: now,
             last_ping: now,
             got_data: false,
+            settled: false,
+            opened: now,
             leaving: false,
         })
     }
@@ -186,7 +193,7 @@ impl Connection {
                     }
                     if self.state.has_data && !self.got_data {
                         self.got_data = true;
-                        self.shared.recording.borrow().note_line(&self.plan.socket.name, None);
+                        self.works();
                         let _ = tell.send(Told::Ready);
                     }
                     // Frames that keep coming must not starve what else is due.
@@ -210,6 +217,12 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// It works: what was wrong with the line is over.
+    fn works(&mut self) {
+        self.settled = true;
+        self.shared.recording.borrow().note_line(&self.plan.socket.name, None, false);
     }
 
     /// A frame. Returns why the connection has to end, if it has.
@@ -404,6 +417,10 @@ impl Connection {
         if !idle.is_zero() && self.last_frame.elapsed() > idle {
             return Ok(Some(format!("nothing received for {} s", idle.as_secs())));
         }
+        // Channels without data for hours are no problem.
+        if !self.settled && self.opened.elapsed() > SETTLED {
+            self.works();
+        }
         let ping = Duration::from_secs(self.plan.socket.ping_s);
         if !ping.is_zero() && self.last_ping.elapsed() >= ping {
             self.last_ping = Instant::now();
@@ -421,12 +438,16 @@ impl Connection {
 
     async fn look_for_silence(&mut self) -> io::Result<Option<String>> {
         let now = Instant::now();
-        let mut silent = Vec::new();
+        let (mut silent, mut counted) = (Vec::new(), 0);
         for (topic, subscription) in &self.subscriptions {
             if subscription.refused {
                 continue;
             }
             let recording = self.shared.recording.borrow();
+            if recording.is_unknown(&subscription.planned) {
+                continue;
+            }
+            counted += 1;
             let last = recording.last_data(&self.state, &subscription.planned);
             drop(recording);
             let since = subscription.acknowledged.unwrap_or(subscription.asked);
@@ -443,7 +464,6 @@ impl Connection {
         if silent.is_empty() {
             return Ok(None);
         }
-        let counted = self.subscriptions.values().filter(|known| !known.refused).count();
         for (topic, _, time) in &silent {
             self.shared.recording.borrow_mut().silent(&self.state, topic, *time);
         }
