@@ -112,7 +112,8 @@ impl<'a> Writing<'a> {
         Stats::add(&self.recording.stats.missing, u64::try_from(missing).unwrap_or(0));
         let connection = self.connection();
         let symbol = self.recording.instruments[place].symbol.clone();
-        let since = self.recording.break_span(place, TRADES, self.ts_recv);
+        let proof = self.recording.proof(place, TRADES);
+        let since = self.recording.break_span(place, TRADES, self.ts_recv, proof);
         self.recording.pending_fact(&Fact {
             symbol: Some(&symbol),
             dataset: Some(DATASETS[TRADES]),

@@ -24,6 +24,8 @@ pub struct Setup {
     pub feed: String,
     /// Instruments that the recorder asks for, if not those of the market.
     pub asked: Option<Vec<&'static str>>,
+    /// Faults that are planned before the recorder comes.
+    pub faults: Vec<Planned>,
 }
 
 impl Setup {
@@ -35,7 +37,7 @@ impl Setup {
         market.every = Duration::from_millis(2);
         let catalog = Venue::find(venue).unwrap();
         let symbols = symbols.to_vec();
-        Self { venue, symbols, server, market, catalog, feed: String::new(), asked: None }
+        Self { venue, symbols, server, market, catalog, feed: String::new(), asked: None, faults: Vec::new() }
     }
 
     /// Shorter deadlines for silence, in seconds.
@@ -43,6 +45,18 @@ impl Setup {
         for channel in &mut self.catalog.channels {
             (channel.first_data_s, channel.silence_s) = (first_data_s, silence_s);
         }
+        self
+    }
+
+    /// Faults that meet the first connection.
+    pub fn with(mut self, planned: Planned) -> Self {
+        self.faults.push(planned);
+        self
+    }
+
+    /// Shorter limits of all endpoints.
+    pub fn sockets(mut self, change: impl Fn(&mut rustonite_feed::Socket)) -> Self {
+        self.catalog.sockets.iter_mut().for_each(change);
         self
     }
 
@@ -58,6 +72,7 @@ impl Setup {
         let text = toml::to_string(&self.catalog).unwrap();
         std::fs::write(catalog.join(format!("{}.toml", self.venue)), text).unwrap();
         let server = Server::start(self.server.clone(), source).unwrap();
+        self.faults.iter().for_each(|fault| server.fault(fault.clone()).unwrap());
         let asked = self.asked.clone().unwrap_or_else(|| self.symbols.clone());
         let rig = Rig {
             venue: self.venue,
