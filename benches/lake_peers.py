@@ -442,6 +442,19 @@ class Rustonite(System):
     """Ours: every batch is appended to a tape in memory, sealed and committed; then compacted."""
 
     package = "rustonite"
+    # All of them are questions for bars: of a minute, or of everything.
+    BARS: ClassVar = {
+        "bars": (
+            "1m",
+            {
+                "columns": [
+                    "symbol", "ts_open", "open", "high", "low", "close", "volume", "vwap", "count",
+                ]
+            },
+        ),
+        "notional": ("all", {"columns": ["symbol", "turnover"]}),
+        "count": ("1m", {"symbols": data.SYMBOL, "columns": ["ts_open", "count"]}),
+    }  # fmt: skip
 
     def open(self, *, new: bool) -> None:
         from rustonite_data.lake import Committer, Lake
@@ -481,6 +494,28 @@ class Rustonite(System):
                     "trades", symbols=[data.SYMBOL], start=start, end=end, columns=SLICE
                 )
             )
+        if question == "asof":
+            columns = ["ts_recv", "price", "bid_price", "ask_price"]
+            found = self.lake.asof_quotes(
+                symbols=data.SYMBOL, time="ts_recv", by="symbol", columns=columns
+            )
+            return found.arrow().drop_null()
+        interval, choice = self.BARS[question]
+        found = self.lake.bars(interval, by="symbol", **choice).arrow()
+        names = {"turnover": "notional", "ts_open": "minute"}
+        return found.rename_columns([names.get(name, name) for name in found.column_names])
+
+    def close(self) -> None:
+        for tape in self.tapes.values():
+            tape.close()
+
+
+class BySql(Rustonite):
+    """Ours, asked in SQL by its default engine."""
+
+    def ask(self, question: str) -> pa.Table:
+        if question not in self.BARS and question != "asof":
+            return super().ask(question)
         text = spell(
             question,
             moment=lambda ns: f"make_timestamp_ns({ns})",
@@ -489,10 +524,6 @@ class Rustonite(System):
             last="arg_max",
         )
         return self.lake.sql(text).arrow()
-
-    def close(self) -> None:
-        for tape in self.tapes.values():
-            tape.close()
 
 
 class HalfHot(Rustonite):
@@ -564,6 +595,7 @@ class Plain(System):
 
 SYSTEMS: dict[str, type[System]] = {
     "rustonite": Rustonite,
+    "rustonite-sql": BySql,
     "rustonite-half-hot": HalfHot,
     "arcticdb": ArcticDB,
     "chdb": ClickHouse,

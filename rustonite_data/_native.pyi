@@ -26,6 +26,8 @@ __all__ = [
     "embedded_schemas",
     "error_kinds",
     "forget_consumer",
+    "lake_asof",
+    "lake_bars",
     "lake_check",
     "lake_last",
     "lake_merge",
@@ -263,6 +265,23 @@ def lake_last(
     key: Sequence[str] | None = None,
     dictionaries: bool = True,
 ) -> LakeRows: ...
+def lake_bars(
+    trades: tuple[Schema, Sequence[str], Sequence[tuple[str, str, Any]], Any],
+    *,
+    columns: Sequence[str],
+    time: str,
+    span: tuple[int, int] | None,
+    interval: str,
+    by: str = "instrument",
+) -> LakeRows: ...
+def lake_asof(
+    trades: tuple[Schema, Sequence[str], Sequence[tuple[str, str, Any]], Any],
+    quotes: tuple[Schema, Sequence[str], Sequence[tuple[str, str, Any]], Any],
+    *,
+    columns: Sequence[str],
+    time: str,
+    by: str = "instrument",
+) -> LakeRows: ...
 def lake_check(
     schema: Schema,
     path: str | PathLike[str],
@@ -274,6 +293,7 @@ def lake_check(
     rows: int | None = None,
     size: int | None = None,
 ) -> list[str]: ...
+
 @final
 class NativeRecorder:
     def __new__(cls, text: str, place: str, tapes: str | PathLike[str]) -> NativeRecorder: ...

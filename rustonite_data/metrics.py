@@ -1,4 +1,4 @@
-"""What a running recorder says to those who watch machines: Prometheus metrics and a health check."""
+"""What a running recorder says to those who watch machines: metrics and a health check."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ _GAUGES = {
     "books_live": "Books that are whole.",
     "books_waiting": "Books without a whole picture.",
 }
+_LAG = {
+    "rows_waiting": "Rows on tapes that the lake does not have.",
+    "seconds_waiting": "How long the oldest sealed segment waits.",
+    "failures": "Commits that failed in a row.",
+}
 
 
 def metrics(recorder: Recorder) -> str:
@@ -48,17 +53,16 @@ def metrics(recorder: Recorder) -> str:
             values = [(f'venue="{one.venue}"', getattr(one, name)) for one in found]
             lines += _family(full, kind, about, values)
     delays = [(f'venue="{one.venue}"', one.delay_ns / _NS) for one in found]
-    lines += _family("rustonite_feed_delay_seconds", "gauge", "Our time minus the venue's.", delays)
+    about = "Our time minus the venue's."
+    lines += _family("rustonite_feed_delay_seconds", "gauge", about, delays)
     last = [(f'venue="{one.venue}"', one.ts_last / _NS) for one in found]
     lines += _family("rustonite_feed_last_frame_seconds", "gauge", "When a frame came last.", last)
     lags = recorder.lag()
     labels = [f'dataset="{lag.dataset}",tape="{_escaped(lag.path.name)}"' for lag in lags]
-    for name, about, values in (
-        ("rows_waiting", "Rows on tapes that the lake does not have.", [g.rows_waiting for g in lags]),
-        ("seconds_waiting", "How long a sealed segment waits.", [g.seconds_waiting for g in lags]),
-        ("commit_failures", "Commits that failed in a row.", [g.failures for g in lags]),
-    ):  # fmt: skip
-        pairs = list(zip(labels, values, strict=True))
+    for name, about in _LAG.items():
+        pairs = [
+            (label, float(getattr(lag, name))) for label, lag in zip(labels, lags, strict=True)
+        ]
         lines += _family(f"rustonite_lake_{name}", "gauge", about, pairs)
     return "\n".join(lines) + "\n"
 
@@ -92,7 +96,7 @@ def serve(recorder: Recorder, listen: str) -> Iterator[int]:
         raise Invalid(f"metrics: found {listen!r}, expected HOST:PORT such as 127.0.0.1:9108")
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the base class names it
+        def do_GET(self) -> None:
             fine, text = health(recorder)
             if self.path == "/metrics":
                 self._answer(200, metrics(recorder), "text/plain; version=0.0.4")

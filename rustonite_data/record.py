@@ -1,7 +1,7 @@
 """Recording: venues to tapes, tapes to the lake.
 
-The sockets, books and tapes are in Rust, one thread for each venue; here is what surrounds them: the
-lake, the committer, and what a running recorder says about itself.
+The sockets, books and tapes are in Rust, one thread for each venue; here is what surrounds them:
+the lake, the committer, and what a running recorder says about itself.
 """
 
 from __future__ import annotations

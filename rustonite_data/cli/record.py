@@ -39,7 +39,7 @@ _NS = 1_000_000_000
     envvar="RUSTONITE_LAKE",
     show_envvar=True,
     metavar="URL",
-    help="Folder or URL of the lake; made if it is not there. By default what CONFIG says, or ./lake.",
+    help="Folder or URL of the lake, made if it is not there. By default CONFIG's, or ./lake.",
 )
 @click.option(
     "--tapes",
@@ -47,7 +47,7 @@ _NS = 1_000_000_000
     show_envvar=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Folder of the tapes. /dev/shm/… survives a crash of the process, a disk one of the machine.",
+    help="Folder of the tapes: in /dev/shm a crash of the machine loses them, on disk not.",
 )
 @click.option(
     "--storage-option",
@@ -113,7 +113,11 @@ def record(  # noqa: PLR0913 - options of the command line
     )
     reload = (lambda: recorder.reload(_read(path))) if from_file else None
     listen = metrics or _metrics_of(text)
-    with recorder, _served(recorder, listen), _shown(every.total_seconds(), as_json=as_json) as show:
+    with (
+        recorder,
+        _served(recorder, listen),
+        _shown(every.total_seconds(), as_json=as_json) as show,
+    ):
         _run(recorder, show, reload, None if span is None else span.total_seconds())
     if not recorder_was_whole(recorder):
         raise click.exceptions.Exit(1)
@@ -249,7 +253,17 @@ class Rates:
 def view(recorder: Recorder, rates: Rates) -> Table:
     """The table that a person watches."""
     table = Table(box=None, pad_edge=False, title=f"recording to {recorder.tapes}")
-    titles = ("venue", "msg/s", "rows", "delay", "books", "gaps", "reconnects", "to move", "problem")
+    titles = (
+        "venue",
+        "msg/s",
+        "rows",
+        "delay",
+        "books",
+        "gaps",
+        "reconnects",
+        "to move",
+        "problem",
+    )
     for title in titles:
         table.add_column(title, justify="left" if title in {"venue", "problem"} else "right")
     waiting = sum(lag.rows_waiting for lag in recorder.lag())

@@ -30,7 +30,7 @@ class Interval:
 
     text: str
     kind: str
-    """`time`, `tick`, `volume` or `notional`."""
+    """`time`, `tick`, `volume`, `notional` or `all`."""
     amount: int | Decimal
     """Nanoseconds, trades, size or money."""
     origin_ns: int = 0
@@ -49,7 +49,9 @@ class Interval:
         """
         found = _INTERVAL.fullmatch(text.strip()) if isinstance(text, str) else None
         units = ", ".join([*_UNITS_NS, *_OTHER_UNITS])
-        expected = f"expected a number and a unit ({units}), such as 1m, 1000t or 50v"
+        expected = f"expected a number and a unit ({units}), such as 1m, 1000t or 50v, or all"
+        if text == "all":
+            return cls(text, "all", 0)
         if found is None or (found[2] not in _UNITS_NS and found[2] not in _OTHER_UNITS):
             raise Invalid(f"interval: found {text!r}, {expected}")
         number, unit = Decimal(found[1]), found[2]

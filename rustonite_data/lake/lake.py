@@ -412,11 +412,11 @@ class Lake:
 
     def bars(self, interval: str, **choice: Any) -> Result:  # noqa: ANN401 - see there
         """Bars by time, trades, size or money; see `series.bars`."""
-        return series.bars(self.sql, interval, **choice)
+        return series.bars(self, interval, **choice)
 
     def asof_quotes(self, **choice: Any) -> Result:  # noqa: ANN401 - see there
         """Each trade with the quote that stood at its time; see `series.asof_quotes`."""
-        return series.asof_quotes(self.sql, **choice)
+        return series.asof_quotes(self, **choice)
 
     def book_at(self, at: Any, **choice: Any) -> Result:  # noqa: ANN401 - see there
         """The book of a symbol at a moment; see `series.book_at`."""

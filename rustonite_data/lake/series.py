@@ -2,7 +2,9 @@
 """Time series from recorded rows: bars, trades with their quotes, books.
 
 Each function has the same name in SQL (`SELECT * FROM bars(trades, '1m')`), on DuckDB and on
-DataFusion; see `series_sql`. `mid`, `spread` and `microprice` work on anything that calculates.
+DataFusion; see `series_sql`. Unless an engine is named, bars of time and as-of joins are made by
+kernels of our own (`series_native`): the same rows, sooner.
+`mid`, `spread` and `microprice` work on anything that calculates.
 """
 
 from __future__ import annotations
@@ -12,14 +14,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from rustonite_data.errors import Invalid
+from rustonite_data.lake import series_native
 from rustonite_data.lake.intervals import Interval
 from rustonite_data.lake.params import nanoseconds
-from rustonite_data.lake.series_sql import book_pictures, quoted
+from rustonite_data.lake.series_native import BARS, QUOTED
+from rustonite_data.lake.series_sql import book_pictures, keys_of, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rustonite_data.lake.query import Result
+    from rustonite_data.lake.snapshot import Snapshot
 
 # How far back the last picture of a book is looked for at first: that is mostly enough.
 _LOOK_BACK_NS = (600_000_000_000, 7_200_000_000_000)
@@ -33,8 +38,18 @@ class RunSql(Protocol):
         """The rows of the last statement."""
 
 
+class Source(Protocol):
+    """What has datasets, as a `Lake` does."""
+
+    def sql(self, text: str, params: dict[str, Any] | None = None, *, engine: str) -> Result:
+        """The rows of the last statement."""
+
+    def snapshot(self, dataset: str) -> Snapshot:
+        """A dataset at this moment."""
+
+
 def bars(  # noqa: PLR0913 - everything by keyword
-    sql: RunSql,
+    source: Source,
     interval: str,
     *,
     symbols: str | Sequence[str] | None = None,
@@ -42,9 +57,11 @@ def bars(  # noqa: PLR0913 - everything by keyword
     start: Any = None,  # noqa: ANN401 - any way to write a moment
     end: Any = None,  # noqa: ANN401 - any way to write a moment
     empty: str = "skip",
+    by: str = "instrument",
+    columns: Sequence[str] | None = None,
     dataset: str = "trades",
     time: str = "ts_event",
-    engine: str = "duckdb",
+    engine: str = "native",
 ) -> Result:
     """Bars of trades: open, high, low, close, volume, turnover, VWAP, buy volume, count.
 
@@ -53,42 +70,63 @@ def bars(  # noqa: PLR0913 - everything by keyword
     that the trades before it have got to. `number` counts bars, those of time from 1970.
 
     Args:
-        sql: Runs SQL over the lake.
+        source: The lake.
         interval: A number and a unit: `ms`, `s`, `m`, `h`, `d`, `w` of time (from 1970 in UTC,
-            weeks from Monday), `t` trades, `v` size, `n` money.
+            weeks from Monday), `t` trades, `v` size, `n` money; or `all`: one bar of all that is
+            chosen.
         symbols: Only these symbols.
         venues: Only these venues.
         start: Trades from this time on.
         end: Trades before this time.
         empty: `skip` bars of time without trades, or `fill` them: the price stays at the last
             close, with no volume, up to `end` if that is given.
+        by: `instrument`, or `symbol` for bars over all venues. Trades of several venues are in
+            the order in which they reached us, because clocks of venues differ.
+        columns: Only these columns of the bars, in this order; what they do not need is not read.
         dataset: Where trades are.
         time: The column of a trade's time.
-        engine: `duckdb` or `datafusion`.
+        engine: `native`, `duckdb` or `datafusion`. What `native` has no kernel for (bars that are
+            filled, or not of time), and files that are not local, DuckDB does.
+
+    Raises:
+        Invalid: something that is no interval, time or column.
+        Corrupt: a file of the dataset is missing or damaged.
     """
     chosen = _Filter(symbols, venues, start, end, time)
+    keys = keys_of(by)
+    names = _names(columns, (*keys, *BARS))
+    if engine == "native" and empty == "skip":
+        found = series_native.bars(
+            source.snapshot(dataset), Interval.parse(interval), names,
+            chosen=chosen.choice(), time=time, by=by,
+        )  # fmt: skip
+        if found is not None:
+            return found
+    engine = _sql_engine(engine)
     params = {**chosen.params, "interval": interval, "empty": empty}
     until = ""
     if empty == "fill" and chosen.end_ns is not None:
         params["until_ns"], until = chosen.end_ns, ", until := $until_ns"
-    call = f"bars(chosen, $interval, empty := $empty{until}, time := {quoted(time)})"
+    call = f"bars(chosen, $interval, empty := $empty{until}, time := {quoted(time)}, by := '{by}')"
     text = f"""WITH chosen AS (SELECT * FROM {quoted(dataset)}{chosen.where()})
-        SELECT * FROM {call} AS b ORDER BY venue, symbol, number"""
-    return sql(text, params, engine=engine)
+        SELECT {_listed(names)} FROM {call} AS b ORDER BY {", ".join(keys)}, number"""
+    return source.sql(text, params, engine=engine)
 
 
 def asof_quotes(  # noqa: PLR0913 - everything by keyword
-    sql: RunSql,
+    source: Source,
     *,
     symbols: str | Sequence[str] | None = None,
     venues: str | Sequence[str] | None = None,
     start: Any = None,  # noqa: ANN401 - any way to write a moment
     end: Any = None,  # noqa: ANN401 - any way to write a moment
     lookback: str = "1h",
+    by: str = "instrument",
+    columns: Sequence[str] | None = None,
     dataset: str = "trades",
     quotes: str = "quotes",
     time: str = "ts_event",
-    engine: str = "duckdb",
+    engine: str = "native",
 ) -> Result:
     """Each trade with the best bid and ask that stood at its time, and since when: `ts_quote`.
 
@@ -96,25 +134,44 @@ def asof_quotes(  # noqa: PLR0913 - everything by keyword
     the highest `seq` is taken, or else the one that arrived last.
 
     Args:
-        sql: Runs SQL over the lake.
+        source: The lake.
         symbols: Only these symbols.
         venues: Only these venues.
         start: Trades from this time on.
         end: Trades before this time.
         lookback: How long before `start` quotes are looked at.
+        by: `instrument` for quotes of the trade's venue, or `symbol` for the latest of any venue.
+        columns: Only these columns, in this order: of trades, `ts_quote`, `bid_price` and so on.
         dataset: Where trades are.
         quotes: Where quotes are.
         time: The column to match by; `ts_recv` says what we knew when we saw the trade.
-        engine: `duckdb` or `datafusion`.
+        engine: `native`, `duckdb` or `datafusion`. Where `native` cannot (files that are not local,
+            more rows than should be held in memory), DuckDB does it.
+
+    Raises:
+        Invalid: something that is no time or column.
+        Corrupt: a file of a dataset is missing or damaged.
     """
     trades = _Filter(symbols, venues, start, end, time)
     since = None if trades.start_ns is None else trades.start_ns - _time_span(lookback)
     before = _Filter(symbols, venues, since, trades.end_ns, time, prefix="quote_")
+    keys = keys_of(by)
+    if engine == "native":
+        # Trades first: a quote that is missed is none that stood at the time of one of them.
+        of_trades, of_quotes = source.snapshot(dataset), source.snapshot(quotes)
+        found = series_native.asof_quotes(
+            (of_trades, trades.choice()), (of_quotes, before.choice()),
+            _names(columns, (*of_trades.dataset.columns, *QUOTED)), time=time, by=by,
+        )  # fmt: skip
+        if found is not None:
+            return found
     text = f"""WITH chosen AS (SELECT * FROM {quoted(dataset)}{trades.where()}),
         standing AS (SELECT * FROM {quoted(quotes)}{before.where()})
-        SELECT * FROM asof_quotes(chosen, standing, time := {quoted(time)}) AS t
-        ORDER BY venue, symbol, {quoted(time)}, trade_id"""
-    return sql(text, {**trades.params, **before.params}, engine=engine)
+        SELECT {_listed(columns)} FROM
+        asof_quotes(chosen, standing, time := {quoted(time)}, by := '{by}') AS t
+        ORDER BY {", ".join(keys)}, {quoted(time)}, trade_id"""
+    params = {**trades.params, **before.params}
+    return source.sql(text, params, engine=_sql_engine(engine))
 
 
 def book_at(  # noqa: PLR0913 - everything by keyword
@@ -235,6 +292,7 @@ class _Filter:
     ) -> None:
         self.start_ns = nanoseconds("start", start)
         self.end_ns = nanoseconds("end", end)
+        self._chosen = (symbols, venues, time)
         self.params: dict[str, Any] = {}
         self._tests: list[str] = []
         for column, names in (("symbol", symbols), ("venue", venues)):
@@ -252,6 +310,14 @@ class _Filter:
             self.params[f"{prefix}{column}_{position}"] = name
         listed = ", ".join(f"${prefix}{column}_{position}" for position in range(len(names)))
         self._tests.append(f"{column} IN ({listed})")
+
+    def choice(self) -> dict[str, Any]:
+        """The same as arguments of `Choice.of`."""
+        symbols, venues, time = self._chosen
+        chosen: dict[str, Any] = {"symbols": symbols, "venues": venues}
+        if (self.start_ns, self.end_ns) == (None, None):
+            return chosen
+        return chosen | {"start": self.start_ns, "end": self.end_ns, "time": time}
 
     def also(self, test: str, **params: Any) -> _Filter:  # noqa: ANN401 - parameters
         """The same with one more condition."""
@@ -336,6 +402,23 @@ class _Books:
             if len(found) == wanted:
                 return min((t.value for t in found.column("began")), default=furthest)
         return furthest
+
+
+def _names(columns: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Columns that were asked for, or all."""
+    found = list(dict.fromkeys(known if columns is None else columns))
+    unknown = next((name for name in found if name not in known), None)
+    if unknown is not None or not found:
+        raise Invalid(f"columns: found {unknown!r}, expected some of {', '.join(known)}")
+    return found
+
+
+def _listed(columns: Sequence[str] | None) -> str:
+    return "*" if columns is None else ", ".join(map(quoted, columns))
+
+
+def _sql_engine(engine: str) -> str:
+    return "duckdb" if engine == "native" else engine
 
 
 def _moment(what: str, value: Any) -> int:  # noqa: ANN401 - any way to write a moment

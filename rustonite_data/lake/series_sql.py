@@ -23,6 +23,7 @@ _LAST, _SNAPSHOT, _GAP = 1, 2, 4
 # Sums of floats miss a round number by a hair; a bar is full when all but this part of it is there.
 _FULL = "1e-9"
 _LEVELS_MAX = 2**31 - 1
+_KEYS = {"instrument": ("venue", "symbol"), "symbol": ("symbol",)}
 
 
 @dataclass(frozen=True)
@@ -81,44 +82,57 @@ def bars(  # noqa: PLR0913 - settings by keyword
     empty: str = "skip",
     until_ns: int | None = None,
     time: str = "ts_event",
+    by: str = "instrument",
 ) -> str:
-    """Bars of trades, one row for each instrument and bar."""
+    """Bars of trades, one row for each instrument, or each symbol, and bar."""
+    keys = ", ".join(keys_of(by))
     if empty not in {"skip", "fill"}:
         raise Invalid(f"bars: empty: found {empty!r}, expected 'skip' or 'fill'")
     if empty == "fill" and interval.kind != "time":
         raise Invalid(f"bars: empty: bars of {interval.text} are never empty, expected 'skip'")
     tie = dialect.tie("trade_id")
+    # Clocks of venues differ, so trades of several are in order of arrival.
+    order = "ts_recv" if by == "symbol" else time
     by_time = interval.kind == "time"
     times = "" if by_time else f"min({time}) AS first_time, max({time}) AS last_time,"
-    bucketed = _bucketed(dialect, source, interval, time, tie)
+    partition = f"PARTITION BY {keys} ORDER BY {order}, {tie}"
+    bucketed = _bucketed(dialect, source, interval, time, partition)
     grouped = f"""
-        SELECT venue, symbol, bucket, {times}
-            {dialect.first("price", time, tie)} AS open, max(price) AS high, min(price) AS low,
-            {dialect.last("price", time, tie)} AS close, sum(size) AS volume,
+        SELECT {keys}, bucket, {times}
+            {dialect.first("price", order, tie)} AS open, max(price) AS high, min(price) AS low,
+            {dialect.last("price", order, tie)} AS close, sum(size) AS volume,
             sum(price * size) AS turnover,
             coalesce(sum(size) FILTER (WHERE side = 'buy'), 0) AS buy_volume, count(*) AS count
-        FROM ({bucketed}) AS b GROUP BY venue, symbol, bucket"""
+        FROM ({bucketed}) AS b GROUP BY {keys}, bucket"""
     if empty == "fill":
-        grouped = _filled(grouped, interval, until_ns)
+        grouped = _filled(grouped, interval, until_ns, keys)
     opened, closed = "first_time", "last_time"
     if by_time:
         opened = dialect.time(f"bucket * {interval.amount} + {interval.origin_ns}")
         closed = dialect.time(f"(bucket + 1) * {interval.amount} + {interval.origin_ns}")
     return f"""(
-        SELECT venue, symbol, {opened} AS ts_open, {closed} AS ts_close,
+        SELECT {keys}, {opened} AS ts_open, {closed} AS ts_close,
             '{interval.text}' AS "interval", open, high, low, close, volume, turnover,
             CASE WHEN volume > 0 THEN turnover / volume END AS vwap, buy_volume, count,
             bucket AS number
         FROM ({grouped}) AS g)"""
 
 
-def _bucketed(dialect: Dialect, source: str, interval: Interval, time: str, tie: str) -> str:
+def keys_of(by: str) -> tuple[str, ...]:
+    """The columns that name what a bar or a quote is of."""
+    if by not in _KEYS:
+        raise Invalid(f"by: found {by!r}, expected one of {', '.join(_KEYS)}")
+    return _KEYS[by]
+
+
+def _bucketed(dialect: Dialect, source: str, interval: Interval, time: str, order: str) -> str:
     """Trades with the number of their bar."""
+    if interval.kind == "all":
+        return f"SELECT *, CAST(0 AS BIGINT) AS bucket FROM {source} AS s"
     if interval.kind == "time":
         since = f"{dialect.ns(time)} - {interval.origin_ns}"
         bucket = dialect.divide(since, int(interval.amount))
         return f"SELECT *, {bucket} AS bucket FROM {source} AS s"
-    order = f"PARTITION BY venue, symbol ORDER BY {time}, {tie}"
     if interval.kind == "tick":
         place = f"CAST(row_number() OVER ({order}) AS BIGINT) - 1"
         return (
@@ -130,13 +144,13 @@ def _bucketed(dialect: Dialect, source: str, interval: Interval, time: str, tie:
     return f"SELECT *, CAST({place} AS BIGINT) AS bucket FROM {source} AS s"
 
 
-def _filled(grouped: str, interval: Interval, until_ns: int | None) -> str:
+def _filled(grouped: str, interval: Interval, until_ns: int | None, keys: str) -> str:
     """Each bar, and bars without trades at its close until the next one."""
     end = "bucket + 1"
     if until_ns is not None:
         last = -((interval.origin_ns - until_ns) // int(interval.amount))
         end = f"greatest(bucket + 1, {last})"
-    nearby = "OVER (PARTITION BY venue, symbol ORDER BY bucket)"
+    nearby = f"OVER (PARTITION BY {keys} ORDER BY bucket)"
     span = f"generate_series(bucket, coalesce(lead(bucket) {nearby}, {end}) - 1)"
 
     def only_real(value: str) -> str:
@@ -148,45 +162,53 @@ def _filled(grouped: str, interval: Interval, until_ns: int | None) -> str:
     prices = ", ".join(map(else_close, ("open", "high", "low")))
     sums = ", ".join(map(only_real, ("volume", "turnover", "buy_volume", "count")))
     return f"""
-        SELECT venue, symbol, filled AS bucket, {prices}, close, {sums} FROM (
+        SELECT {keys}, filled AS bucket, {prices}, close, {sums} FROM (
             SELECT *, unnest(span) AS filled FROM (SELECT *, {span} AS span FROM ({grouped}) AS g)
             AS spans) AS f"""
 
 
-def asof_quotes(dialect: Dialect, trades: str, quotes: str, *, time: str = "ts_event") -> str:
-    """Every trade with the quote that stood at its time."""
+def asof_quotes(
+    dialect: Dialect, trades: str, quotes: str, *, time: str = "ts_event", by: str = "instrument"
+) -> str:
+    """Every trade with the quote that stood at its time, of its venue or of any."""
+    keys = ", ".join(keys_of(by))
+
+    def same(one: str, two: str) -> str:
+        return " AND ".join(f"{one}.{key} = {two}.{key}" for key in keys_of(by))
+
     quoted = "bid_price, bid_size, ask_price, ask_size"
     chosen = ", ".join(f"q.{name}" for name in quoted.split(", "))
-    tie = dialect.tie("seq")
+    # Numbers of several venues do not compare.
+    tie = dialect.tie("seq") if by == "instrument" else dialect.ns("ts_recv")
     if dialect.name == "duckdb":
         # The key makes the last of several quotes of one moment win.
         latest = f"(epoch_ns(t.{time})::HUGEINT * 18446744073709551616 + 9223372036854775807)"
         return f"""(
             SELECT t.*, q.ts_quote, {chosen} FROM {trades} AS t ASOF LEFT JOIN (
-                SELECT venue, symbol, {time} AS ts_quote, {dialect.order_key(time, tie)} AS key,
+                SELECT {keys}, {time} AS ts_quote, {dialect.order_key(time, tie)} AS key,
                     {quoted} FROM {quotes} AS s) AS q
-            ON t.venue = q.venue AND t.symbol = q.symbol AND {latest} >= q.key)"""
+            ON {same("t", "q")} AND {latest} >= q.key)"""
     # DataFusion has no as-of join. Among times of quotes and trades, the running maximum of the
     # quotes' places is the place of the quote that stands.
     placed = f"""
-        SELECT venue, symbol, {time} AS ts_quote, {quoted},
-            row_number() OVER (PARTITION BY venue, symbol ORDER BY {time}, {tie}) AS place
+        SELECT {keys}, {time} AS ts_quote, {quoted},
+            row_number() OVER (PARTITION BY {keys} ORDER BY {time}, {tie}) AS place
         FROM {quotes} AS s"""
     return f"""(
         SELECT t.*, q.ts_quote, {chosen} FROM {trades} AS t
         LEFT JOIN (
-            SELECT DISTINCT venue, symbol, time, place FROM (
-                SELECT venue, symbol, time, is_trade, max(place) OVER (
-                    PARTITION BY venue, symbol ORDER BY time, is_trade, place
+            SELECT DISTINCT {keys}, time, place FROM (
+                SELECT {keys}, time, is_trade, max(place) OVER (
+                    PARTITION BY {keys} ORDER BY time, is_trade, place
                     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS place FROM (
-                    SELECT venue, symbol, {time} AS time, 1 AS is_trade, NULL AS place
+                    SELECT {keys}, {time} AS time, 1 AS is_trade, NULL AS place
                     FROM {trades} AS s
                     UNION ALL
-                    SELECT venue, symbol, ts_quote, 0, place FROM ({placed}) AS p) AS both_kinds
+                    SELECT {keys}, ts_quote, 0, place FROM ({placed}) AS p) AS both_kinds
                 ) AS running WHERE is_trade = 1) AS m
-        ON t.venue = m.venue AND t.symbol = m.symbol AND t.{time} = m.time
+        ON {same("t", "m")} AND t.{time} = m.time
         LEFT JOIN ({placed}) AS q
-        ON m.venue = q.venue AND m.symbol = q.symbol AND m.place = q.place)"""
+        ON {same("m", "q")} AND m.place = q.place)"""
 
 
 @dataclass(frozen=True)
@@ -419,12 +441,13 @@ def _call_bars(dialect: Dialect, arguments: Arguments) -> str:
     source, interval = arguments.text("source"), Interval.parse(arguments.value("interval"))
     until = nanoseconds("bars: until", arguments.optional_value("until"))
     empty = str(arguments.optional_value("empty", "skip"))
-    return bars(dialect, source, interval, empty=empty, until_ns=until, time=_time(arguments))
+    by, time = _by(arguments), _time(arguments)
+    return bars(dialect, source, interval, empty=empty, until_ns=until, time=time, by=by)
 
 
 def _call_asof_quotes(dialect: Dialect, arguments: Arguments) -> str:
     trades, quotes = arguments.text("trades"), arguments.text("quotes")
-    return asof_quotes(dialect, trades, quotes, time=_time(arguments))
+    return asof_quotes(dialect, trades, quotes, time=_time(arguments), by=_by(arguments))
 
 
 def _call_book_at(dialect: Dialect, arguments: Arguments) -> str:
@@ -450,6 +473,10 @@ def _call_any_book(dialect: Dialect, source: str, samples: Samples, arguments: A
         snapshots=arguments.optional_text("snapshots"),
         events=arguments.optional_text("events"), time=_time(arguments),
     )  # fmt: skip
+
+
+def _by(arguments: Arguments) -> str:
+    return str(arguments.optional_value("by", "instrument"))
 
 
 def _time(arguments: Arguments) -> str:

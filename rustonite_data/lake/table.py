@@ -59,6 +59,8 @@ _DIGITS = 20
 _FOLLOWED_MAX = 50
 # What `deltalake` leaves as it is in paths.
 _PATH_SAFE = "/=+:~!$&'(),;@"
+# How long the next name is all that is looked at. No entry of the log is removed so soon.
+_LOOK_EVERY_S = 10.0
 
 SETTINGS = {
     _CHECKPOINT_EVERY: "20",
@@ -102,6 +104,7 @@ class Table:
         self.name = dataset
         self._files: dict[str, DataFile] = {}
         self._listed: tuple[int, tuple[DataFile, ...]] | None = None
+        self._looked = time.monotonic()
         # May be behind `_version`; `_numbers` has what was committed since.
         self._delta = self._guard(lambda: self._load(version))
         self._moved()
@@ -183,9 +186,13 @@ class Table:
 
     def refresh(self) -> int:
         """Look at what others committed; returns the version."""
+        if self._is_newest():
+            return self._version
+        looked = time.monotonic()
         if not self._follow():
             self._guard(self._delta.update_incremental)
             self._moved()
+        self._looked = looked
         return self._version
 
     def _moved(self) -> None:
@@ -220,6 +227,20 @@ class Table:
         self._version = version
         self._numbers |= numbers
         return True
+
+    def _is_newest(self) -> bool:
+        """Whether the log surely ends here; two looks at names instead of a listing.
+
+        An entry appears as one step. It is removed when it is old, so after a while only a listing
+        can tell that there is no next one.
+        """
+        folder = self.storage.folder
+        if folder is None or time.monotonic() > self._looked + _LOOK_EVERY_S:
+            return False
+        following, own = (
+            folder / self._log_entry(number) for number in (self._version + 1, self._version)
+        )
+        return not following.exists() and own.exists()
 
     def transaction(self, application: str) -> int | None:
         """The highest number that an application has committed."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from query_lake import DAY_NS, START, rows, snapshot, trades
 
-from rustonite_data import schemas
+from rustonite_data import _native, schemas
 from rustonite_data.errors import Invalid
 from rustonite_data.lake import query, series
 from rustonite_data.lake.dataset import Dataset
@@ -19,6 +19,7 @@ from rustonite_data.lake.intervals import Interval
 from rustonite_data.lake.series_sql import expand
 
 ENGINES = ["duckdb", "datafusion"]
+KERNELS = ["native", *ENGINES]
 SECOND = 1_000_000_000
 TRADES, QUOTES, DELTAS, PICTURES, EVENTS = (
     Dataset.of(schemas.get(name), partition_by=[])
@@ -28,8 +29,19 @@ LAST, SNAPSHOT, GAP = 1, 2, 4
 FEW = settings(max_examples=40)
 
 
+class Lake:
+    """Snapshots, and SQL over them."""
+
+    def __init__(self, made):
+        self.snapshot = made.__getitem__
+        self.names = list(made)
+
+    def sql(self, text, params=None, *, engine="duckdb"):
+        return query.run_sql(self.snapshot, self.names, text, params, engine=engine)
+
+
 def lake_of(folder, **tables):
-    """Runs SQL over hot rows and files: each dataset has half of its rows in either."""
+    """Hot rows and files: each dataset has half of its rows in either."""
     datasets = {d.name: d for d in (TRADES, QUOTES, DELTAS, PICTURES, EVENTS)}
     made = {}
     for name, table in tables.items():
@@ -38,12 +50,7 @@ def lake_of(folder, **tables):
         some = {"tables": [cold] if middle else [], "hot": [hot] if len(hot) else []}
         made[name] = snapshot(datasets[name], folder / name, **some)
     missing = {name: snapshot(d, folder / name) for name, d in datasets.items() if name not in made}
-    made |= missing
-
-    def sql(text, params=None, *, engine="duckdb"):
-        return query.run_sql(made.__getitem__, list(made), text, params, engine=engine)
-
-    return sql
+    return Lake(made | missing)
 
 
 def plain(result):
@@ -173,38 +180,114 @@ INTERVALS = [
 ]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", KERNELS)
 @FEW
 @given(SOME_TRADES, st.sampled_from(INTERVALS))
 def test_bars(tmp_path_factory, engine, made, text):
-    sql = lake_of(tmp_path_factory.mktemp("bars"), trades=traded(made))
-    found = plain(series.bars(sql, text, engine=engine))
+    lake = lake_of(tmp_path_factory.mktemp("bars"), trades=traded(made))
+    found = plain(series.bars(lake, text, engine=engine))
     same(found, model_bars(made, Interval.parse(text)))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", KERNELS)
 @FEW
 @given(SOME_TRADES, st.sampled_from(["1s", "700ms", "1m", "1w"]), st.none() | st.integers(0, 80))
 def test_bars_of_empty_spans(tmp_path_factory, engine, made, text, until):
-    sql = lake_of(tmp_path_factory.mktemp("bars"), trades=traded(made))
+    lake = lake_of(tmp_path_factory.mktemp("bars"), trades=traded(made))
     end = None if until is None else START + until * SECOND // 4 + 1
-    found = plain(series.bars(sql, text, empty="fill", end=end, engine=engine))
+    found = plain(series.bars(lake, text, empty="fill", end=end, engine=engine))
     before = [one for one in made if end is None or one["ts_event"] < end]
     same(found, model_bars(before, Interval.parse(text), "fill", end))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+CHOSEN = st.fixed_dictionaries({}, optional={
+    "symbols": st.sampled_from(["BTC", ["ETH", "nope"]]),
+    "venues": st.just("kraken"),
+    "start": st.integers(0, 40).map(lambda n: START + n * SECOND // 4),
+    "end": st.integers(0, 40).map(lambda n: START + n * SECOND // 4),
+    "time": st.just("ts_recv"),
+    "by": st.sampled_from(["instrument", "symbol"]),
+})  # fmt: skip
+
+
+@FEW
+@given(SOME_TRADES, st.sampled_from(["1s", "700ms", "1w", "all"]), CHOSEN)
+def test_engines_make_the_same_bars(tmp_path_factory, made, text, chosen):
+    lake = lake_of(tmp_path_factory.mktemp("bars"), trades=traded(made))
+    found = plain(series.bars(lake, text, engine="duckdb", **chosen))
+    for engine in ("native", "datafusion"):
+        same(plain(series.bars(lake, text, engine=engine, **chosen)), found)
+
+
+@pytest.mark.parametrize("engine", KERNELS)
+def test_one_bar_of_everything(tmp_path, engine):
+    made = trades(40, symbols=["BTC"], price=[float(n) for n in range(40)])
+    lake = lake_of(tmp_path, trades=made)
+    [bar] = plain(series.bars(lake, "all", by="symbol", engine=engine))
+    assert (bar["ts_open"], bar["ts_close"]) == (START, START + 39 * SECOND)
+    assert (bar["open"], bar["close"], bar["count"], bar["number"]) == (0.0, 39.0, 40, 0)
+    assert "venue" not in bar
+
+
+@pytest.mark.parametrize("engine", KERNELS)
+@pytest.mark.parametrize(
+    "columns", [["count"], ["close", "symbol"], ["vwap", "ts_close"], ["buy_volume"], ["high"]]
+)
+def test_columns_of_bars(tmp_path, engine, columns):
+    lake = lake_of(tmp_path, trades=trades(40))
+    whole = series.bars(lake, "10s", engine="duckdb").arrow().select(columns)
+    found = series.bars(lake, "10s", columns=columns, engine=engine).arrow()
+    assert found.column_names == columns
+    same(found.to_pylist(), whole.to_pylist())
+
+
+@pytest.mark.parametrize("engine", ["native", "duckdb"])
+def test_bars_of_what_is_no_number_and_of_nothing(tmp_path, engine):
+    strange = [float("nan"), 1.0, float("inf"), -1.0]
+    made = trades(4, symbols=["BTC"], price=strange, size=[0.0] * 4)
+    lake = lake_of(tmp_path / "some", trades=made)
+    [bar] = series.bars(lake, "1h", engine=engine).arrow().to_pylist()
+    assert (bar["low"], bar["vwap"], bar["count"]) == (-1.0, None, 4)
+    assert np.isnan(bar["high"])
+    assert len(series.bars(lake_of(tmp_path / "none"), "1h", engine=engine)) == 0
+
+
+def test_bars_before_1970(tmp_path):
+    made = trades(6, ts_event=[-61, -60, -1, 0, 59, 60], symbols=["BTC"])
+    lake = lake_of(tmp_path, trades=made)
+    found = plain(series.bars(lake, "60ns", engine="native"))
+    assert found == plain(series.bars(lake, "60ns", engine="duckdb"))
+
+
+def test_kernels_need_the_columns_that_they_know(tmp_path):
+    """Prices of another type are no reason to fail."""
+    schema = pa.schema([
+        *((name, pa.timestamp("ns")) for name in ("ts_event", "ts_recv")),
+        *((name, pa.string()) for name in ("venue", "symbol", "side")),
+        *((name, pa.int64()) for name in ("price", "size", "trade_id")),
+    ])  # fmt: skip
+    own = _native.Schema.from_arrow("own", schema, time="ts_event", sort=["symbol", "ts_recv"])
+    dataset = Dataset.of(own, partition_by=[])
+    columns = {"price": [1, 2], "size": [3, 4], "trade_id": [1, 2], "side": ["buy", "sell"]}
+    columns |= {name: ["x", "x"] for name in ("venue", "symbol")}
+    table = rows(dataset, columns | {name: [START, START] for name in ("ts_event", "ts_recv")})
+    lake = Lake({"own": snapshot(dataset, tmp_path, tables=[table])})
+    [bar] = plain(series.bars(lake, "1m", dataset="own"))
+    assert (bar["open"], bar["close"], bar["volume"]) == (1, 2, 7)
+
+
+@pytest.mark.parametrize("engine", KERNELS)
 def test_edges_of_bars_are_exact(tmp_path, engine):
     """The last nanosecond of a minute is in it, although microseconds would round it up."""
     edge = START + 60 * SECOND
     made = trades(4, ts_event=[edge - 1, edge, edge - 400, edge + 1], symbols=["BTC"])
-    sql = lake_of(tmp_path, trades=made)
-    found = plain(series.bars(sql, "1m", engine=engine))
+    lake = lake_of(tmp_path, trades=made)
+    found = plain(series.bars(lake, "1m", engine=engine))
     assert [(bar["ts_open"], bar["count"]) for bar in found] == [(START, 2), (edge, 2)]
     assert (found[0]["open"], found[0]["close"]) == (102.0, 100.0)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", KERNELS)
 def test_trades_of_one_moment_are_in_the_order_of_their_ids(tmp_path, engine):
     count = 50
     prices = [float((position * 37) % count) for position in range(count)]
@@ -214,8 +297,8 @@ def test_trades_of_one_moment_are_in_the_order_of_their_ids(tmp_path, engine):
         (trades(count, step=0, symbols=["BTC"], price=prices, trade_id=[None] * count,
                 ts_recv=[START + n for n in ids]), prices),
     ):  # fmt: skip
-        sql = lake_of(tmp_path / str(ordered[0]), trades=table)
-        [bar] = plain(series.bars(sql, "1m", engine=engine))
+        lake = lake_of(tmp_path / str(ordered[0]), trades=table)
+        [bar] = plain(series.bars(lake, "1m", engine=engine))
         assert (bar["open"], bar["close"]) == (ordered[0], ordered[-1])
 
 
@@ -233,16 +316,17 @@ def test_intervals_that_are_none(text):
 
 
 def test_choices_of_bars(tmp_path):
-    sql = lake_of(tmp_path, trades=trades(40))
+    lake = lake_of(tmp_path, trades=trades(40))
     edge = START + 20 * SECOND
-    found = plain(series.bars(sql, "10s", symbols="BTC", venues=["binance"], start=edge))
+    found = plain(series.bars(lake, "10s", symbols="BTC", venues=["binance"], start=edge))
     assert [bar["ts_open"] for bar in found] == [edge, edge + 10 * SECOND]
-    assert series.bars(sql, "10s", symbols=["nope"]).arrow().num_rows == 0
-    for wrong in ({"empty": "maybe"}, {"symbols": []}, {"engine": "polars"}, {"start": "x"}):
+    assert series.bars(lake, "10s", symbols=["nope"]).arrow().num_rows == 0
+    for wrong in ({"empty": "maybe"}, {"symbols": []}, {"engine": "polars"}, {"start": "x"},
+                  {"by": "venue"}, {"columns": ["nope"]}, {"columns": []}):  # fmt: skip
         with pytest.raises(Invalid):
-            series.bars(sql, "10s", **wrong)
+            series.bars(lake, "10s", **wrong)
     with pytest.raises(Invalid, match="never empty"):
-        series.bars(sql, "10t", empty="fill")
+        series.bars(lake, "10t", empty="fill")
 
 
 # Trades with quotes.
@@ -255,12 +339,13 @@ QUOTE = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-def quoted(made):
+def quoted(made, *, apart=False):
+    """Quotes as a table; `apart` makes no two arrive at once."""
     count = len(made)
     columns = {name: [one[name] for one in made] for name in QUOTE_COLUMNS}
     bids = columns["bid_price"]
     extra = {
-        "ts_recv": [one["ts_event"] + 5 for one in made],
+        "ts_recv": [one["ts_event"] + 5 + apart * n for n, one in enumerate(made)],
         "bid_size": [None if bid is None else 1.0 for bid in bids],
         "ask_price": [None if bid is None else bid + 1 for bid in bids],
         "ask_size": [None if bid is None else 3.0 for bid in bids],
@@ -273,13 +358,13 @@ def quoted(made):
 QUOTE_COLUMNS = ["ts_event", "symbol", "venue", "bid_price"]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", KERNELS)
 @FEW
 @given(SOME_TRADES, st.lists(QUOTE, min_size=1, max_size=30))
 def test_trades_with_quotes(tmp_path_factory, engine, made, quotes):
     folder = tmp_path_factory.mktemp("asof")
-    sql = lake_of(folder, trades=traded(made), quotes=quoted(quotes))
-    found = {row["trade_id"]: row for row in plain(series.asof_quotes(sql, engine=engine))}
+    lake = lake_of(folder, trades=traded(made), quotes=quoted(quotes))
+    found = {row["trade_id"]: row for row in plain(series.asof_quotes(lake, engine=engine))}
     assert len(found) == len(made)
     for number, trade in enumerate(made):
         standing = [
@@ -299,14 +384,50 @@ def test_trades_with_quotes(tmp_path_factory, engine, made, quotes):
         assert row["bid_price"] == quotes[position]["bid_price"]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", KERNELS)
+def test_the_quote_of_any_venue(tmp_path, engine):
+    venues = [("kraken", 1.0), ("binance", 2.0)]
+    made = [
+        {"ts_event": START + n * SECOND, "symbol": "BTC", "venue": venue, "bid_price": bid}
+        for n, (venue, bid) in enumerate(venues)
+    ]
+    lake = lake_of(tmp_path, trades=trades(3, symbols=["BTC"]), quotes=quoted(made))
+    asked = {"time": "ts_recv", "columns": ["bid_price"], "engine": engine}
+    for by, bids in (("instrument", [None, 2.0, 2.0]), ("symbol", [1.0, 2.0, 2.0])):
+        found = series.asof_quotes(lake, by=by, start=START, **asked).arrow()
+        assert found.column("bid_price").to_pylist()[-1] == bids[-1]
+
+
+def test_large_joins_are_left_to_duckdb(tmp_path, monkeypatch):
+    quotes = [{"ts_event": START, "symbol": "BTC", "venue": "binance", "bid_price": 4.0}]
+    lake = lake_of(tmp_path, trades=trades(3, symbols=["BTC"]), quotes=quoted(quotes * 2))
+    small = series.asof_quotes(lake).arrow()
+    monkeypatch.setattr("rustonite_data.lake.series_native._JOINED_MAX", 4)
+    monkeypatch.delattr("rustonite_data._native.lake_asof")
+    assert series.asof_quotes(lake).arrow().equals(small)
+
+
+@FEW
+@given(SOME_TRADES, st.lists(QUOTE, min_size=1, max_size=30), CHOSEN)
+def test_engines_find_the_same_quotes(tmp_path_factory, made, quotes, chosen):
+    folder = tmp_path_factory.mktemp("asof")
+    lake = lake_of(folder, trades=traded(made), quotes=quoted(quotes, apart=True))
+    found = series.asof_quotes(lake, engine="duckdb", **chosen).arrow()
+    assert series.asof_quotes(lake, engine="native", **chosen).arrow().equals(found)
+    columns = ["ask_price", "symbol", "ts_quote"]
+    for engine in ("native", "duckdb"):
+        some = series.asof_quotes(lake, engine=engine, columns=columns, **chosen)
+        assert plain(some) == plain(query.Result(found.select(columns)))
+
+
+@pytest.mark.parametrize("engine", KERNELS)
 def test_quotes_before_the_range_count(tmp_path, engine):
     early = [{"ts_event": START, "symbol": "BTC", "venue": "binance", "bid_price": 5.0}]
-    sql = lake_of(tmp_path, trades=trades(3, symbols=["BTC"]), quotes=quoted(early * 2))
+    lake = lake_of(tmp_path, trades=trades(3, symbols=["BTC"]), quotes=quoted(early * 2))
     start = START + 2 * SECOND
-    [row] = plain(series.asof_quotes(sql, symbols="BTC", start=start, engine=engine))
+    [row] = plain(series.asof_quotes(lake, symbols="BTC", start=start, engine=engine))
     assert row["bid_price"] == 5.0
-    short = series.asof_quotes(sql, start=start, lookback="1s", engine=engine)
+    short = series.asof_quotes(lake, start=start, lookback="1s", engine=engine)
     assert plain(short)[0]["bid_price"] is None
 
 
@@ -316,11 +437,14 @@ def test_prices_between_bid_and_ask(tmp_path, engine):
         {"ts_event": START, "symbol": "BTC", "venue": "binance", "bid_price": b}
         for b in (4.0, None)
     ]
-    sql = lake_of(tmp_path, quotes=quoted(made))
+    lake = lake_of(tmp_path, quotes=quoted(made))
     text = """SELECT mid(bid_price, ask_price) AS m, spread(bid_price, ask_price) AS s,
         microprice(bid_price, ask_price, bid_size, ask_size) AS p,
         microprice(1, 2, 0, 0) AS q FROM quotes ORDER BY seq"""
-    assert sql(text, engine=engine).rows() == [(4.5, 1.0, 4.25, None), (None, None, None, None)]
+    assert lake.sql(text, engine=engine).rows() == [
+        (4.5, 1.0, 4.25, None),
+        (None, None, None, None),
+    ]
     assert series.mid(4.0, 5.0) == 4.5
     assert series.spread(np.array([4.0]), np.array([5.0])).tolist() == [1.0]
     frame = pl.DataFrame({"b": [4.0], "a": [5.0], "x": [1.0], "y": [3.0]})
@@ -455,7 +579,7 @@ def test_book_at_a_moment(tmp_path_factory, engine, made, at, levels, losses):
     changes, at = deltas(made), START + at * SECOND
     lost = [START + moment * SECOND for moment in losses]
     folder = tmp_path_factory.mktemp("book")
-    sql = lake_of(folder, book_deltas=delta_table(changes), feed_events=events(lost))
+    sql = lake_of(folder, book_deltas=delta_table(changes), feed_events=events(lost)).sql
     found = series.book_at(
         sql, at, symbols=["BTC", "ETH"], levels=levels, events="feed_events", engine=engine
     )
@@ -471,7 +595,7 @@ def test_book_at_a_moment(tmp_path_factory, engine, made, at, levels, losses):
 def test_sampled_books(tmp_path_factory, engine, made, first, span, interval, levels):
     changes, start = deltas(made), START + first * SECOND
     end = start + span * SECOND
-    sql = lake_of(tmp_path_factory.mktemp("books"), book_deltas=delta_table(changes))
+    sql = lake_of(tmp_path_factory.mktemp("books"), book_deltas=delta_table(changes)).sql
     found = series.books(
         sql, interval, start=start, end=end, symbols=["BTC", "ETH"], levels=levels, engine=engine
     )
@@ -505,7 +629,9 @@ def test_books_say_where_the_record_has_gaps(tmp_path, engine):
         change(6, side="ask", price=4.0),
         change(8, flags=SNAPSHOT | LAST),
     ]
-    sql = lake_of(tmp_path, book_deltas=delta_table(made), feed_events=events([START + 9 * SECOND]))
+    sql = lake_of(
+        tmp_path, book_deltas=delta_table(made), feed_events=events([START + 9 * SECOND])
+    ).sql
     asked = {"start": START, "end": START + 11 * SECOND, "symbols": "BTC", "engine": engine}
     found = plain(series.books(sql, "1s", events="feed_events", **asked))
     states = {}
@@ -525,7 +651,7 @@ def test_books_say_where_the_record_has_gaps(tmp_path, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_nothing_before_the_lookback_is_read(tmp_path, engine):
     made = [change(0, flags=SNAPSHOT | LAST), change(100, side="ask", price=2.0)]
-    sql = lake_of(tmp_path, book_deltas=delta_table(made))
+    sql = lake_of(tmp_path, book_deltas=delta_table(made)).sql
     at = START + 101 * SECOND
     whole = plain(series.book_at(sql, at, symbols="BTC", engine=engine))
     assert [(row["side"], row["complete"]) for row in whole] == [("ask", True), ("bid", True)]
@@ -547,7 +673,7 @@ def test_pictures_from_elsewhere(tmp_path, engine):
         change(1, price=5.0, action="remove", size=0.0),
         {**change(1, price=1.0, flags=SNAPSHOT | LAST), "symbol": "ETH"},
     ]
-    sql = lake_of(tmp_path, book_deltas=delta_table(made), book_snapshots=pictures)
+    sql = lake_of(tmp_path, book_deltas=delta_table(made), book_snapshots=pictures).sql
     found = plain(series.book_at(
         sql, START + 2 * SECOND, symbols=["BTC", "ETH"], snapshots="book_snapshots", engine=engine
     ))  # fmt: skip
@@ -559,7 +685,7 @@ def test_pictures_from_elsewhere(tmp_path, engine):
 
 
 def test_books_that_make_no_sense(tmp_path):
-    sql = lake_of(tmp_path, book_deltas=delta_table([change(0)]))
+    sql = lake_of(tmp_path, book_deltas=delta_table([change(0)])).sql
     span = {"start": START, "end": START + SECOND, "symbols": "BTC"}
     for wrong in (
         {"interval": "5t", **span},
@@ -579,7 +705,10 @@ def test_books_that_make_no_sense(tmp_path):
     ("text", "message"),
     [
         ("SELECT * FROM bars(trades)", "bars: interval: found none, expected a constant"),
-        ("SELECT * FROM bars(trades, 1)", "interval: found 1, expected a number and a unit"),
+        (
+            "SELECT * FROM bars(trades, 1)",
+            "interval: found 1, expected a number and a unit",
+        ),
         ("SELECT * FROM bars(trades, symbol)", "interval: found symbol, expected a constant"),
         ("SELECT * FROM bars(trades, '1m', 5)", "bars: found the argument 5, expected no more"),
         ("SELECT * FROM bars(trades, '1m', nope := 5)", "nope := 5, expected no more"),
@@ -620,7 +749,7 @@ def test_calls_in_calls_and_parameters():
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_sources_of_calls(tmp_path, engine):
-    sql = lake_of(tmp_path, trades=trades(40))
+    sql = lake_of(tmp_path, trades=trades(40)).sql
     for source, before in (
         ("trades", ""),
         ("(SELECT * FROM trades WHERE symbol = 'BTC')", ""),
@@ -642,11 +771,13 @@ def test_filters_around_a_source_reach_files(tmp_path):
         if position != 1:
             (tmp_path / file.path).write_bytes(b"garbage")
 
-    def sql(text, params=None, *, engine="duckdb"):
-        return query.run_sql(lambda _: made, ["trades"], text, params, engine=engine)
-
-    for engine in ENGINES:
+    for engine in KERNELS:
         found = series.bars(
-            sql, "1h", symbols="BTC", start="2026-01-02", end="2026-01-03", engine=engine
+            Lake({"trades": made}),
+            "1h",
+            symbols="BTC",
+            start="2026-01-02",
+            end="2026-01-03",
+            engine=engine,
         )
         assert plain(found)[0]["count"] == 20

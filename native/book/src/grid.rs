@@ -153,9 +153,20 @@ impl Refined {
     }
 }
 
+/// Powers of ten that `u64` holds.
+const POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut index = 1;
+    while index < powers.len() {
+        powers[index] = powers[index - 1] * 10;
+        index += 1;
+    }
+    powers
+};
+
 #[inline]
 fn power(exponent: i32) -> Option<u64> {
-    10_u64.checked_pow(u32::try_from(exponent).ok()?)
+    POWERS.get(usize::try_from(exponent).ok()?).copied()
 }
 
 fn scaled(value: u128, places: i32) -> Option<u128> {

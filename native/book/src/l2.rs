@@ -25,7 +25,11 @@ struct Resting {
 }
 
 impl Resting {
-    #[expect(clippy::cast_possible_truncation, reason = "halves; exponents of decimals are small")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "halves of a number; exponents of decimals are small"
+    )]
     fn of(level: &Level) -> Self {
         let mantissa = level.size.mantissa();
         Self {

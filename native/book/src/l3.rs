@@ -380,6 +380,7 @@ impl L3Book {
             return self.add(id.clone(), side, price, size, ts_order);
         }
         self.resize(place, size)?;
+        self.nodes[place as usize].ts_order = ts_order;
         Ok(OrderChange::Changed)
     }
 

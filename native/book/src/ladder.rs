@@ -98,11 +98,13 @@ impl<T: Copy + Default> Ladder<T> {
         if !self.marks.contains(slot) {
             return None;
         }
+        // Another level may take the slot when the span moves.
+        let value = self.slots[slot];
         self.free(slot);
         if rank == self.best {
             self.find_best();
         }
-        Some(self.slots[slot])
+        Some(value)
     }
 
     /// Takes the worst level out.
@@ -143,10 +145,9 @@ impl<T: Copy + Default> Ladder<T> {
     }
 
     /// Where the ring keeps a rank of its span.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "modulo the ring")]
     #[inline]
     fn ring(&self, rank: i128) -> usize {
-        rank as usize & (self.slots.len() - 1)
+        place(rank, self.slots.len())
     }
 
     /// The rank that a slot stands for.
@@ -231,12 +232,7 @@ impl<T: Copy + Default> Ladder<T> {
             let Some(slot) = self.marks.first_from(from) else { break };
             from = (slot + 1) & (self.slots.len() - 1);
             let rank = self.rank(slot);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "modulo the ring"
-            )]
-            let place = rank as usize & (length - 1);
+            let place = place(rank, length);
             slots[place] = self.slots[slot];
             marks.set(place);
         }
@@ -245,3 +241,13 @@ impl<T: Copy + Default> Ladder<T> {
         self.pull();
     }
 }
+
+/// A rank modulo the length of a ring, which is a power of two.
+#[expect(clippy::cast_sign_loss, reason = "the low bits of a negative number count on as well")]
+#[inline]
+fn place(rank: i128, length: usize) -> usize {
+    rank as usize & (length - 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -44,18 +44,18 @@ pub(crate) enum Join {
 }
 
 impl Rules {
-    pub(crate) fn is_numbered(&self) -> bool {
+    pub(crate) fn is_numbered(self) -> bool {
         matches!(self.scheme, Scheme::Counter | Scheme::Chain | Scheme::Range)
     }
 
     /// Whether a message begins a new book by its number alone.
-    pub(crate) fn begins(&self, numbers: Numbers) -> bool {
+    pub(crate) fn begins(self, numbers: Numbers) -> bool {
         self.restart == Restart::One && numbers.last == Some(1)
     }
 
     /// How a message follows on number `at`.
     #[inline]
-    pub(crate) fn step(&self, at: i64, numbers: Numbers) -> Step {
+    pub(crate) fn step(self, at: i64, numbers: Numbers) -> Step {
         let step = match self.scheme {
             Scheme::Counter => numbers.last.map(|last| consecutive(at, last, last)),
             Scheme::Range => {
@@ -71,7 +71,7 @@ impl Rules {
         step.unwrap_or(Step::Unnumbered)
     }
 
-    fn chained(&self, at: i64, before: i64, last: i64) -> Step {
+    fn chained(self, at: i64, before: i64, last: i64) -> Step {
         if before == at {
             return match last.cmp(&at) {
                 std::cmp::Ordering::Less => Step::Lower,
@@ -88,7 +88,7 @@ impl Rules {
     }
 
     /// How a change follows on a picture with number `picture` that did not come by the stream.
-    pub(crate) fn join(&self, picture: i64, numbers: Numbers) -> Join {
+    pub(crate) fn join(self, picture: i64, numbers: Numbers) -> Join {
         let Some(last) = numbers.last else {
             return if self.is_numbered() { Join::Unnumbered } else { Join::First };
         };

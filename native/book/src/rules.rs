@@ -139,9 +139,18 @@ impl Rules {
         ..Self::UNCHECKED
     };
 
+    /// The word of `catalog/venues` for how a loss is noticed. Numbers that count all messages of a
+    /// connection are a counter, too, although not of the book's messages.
+    pub fn integrity(self) -> &'static str {
+        match self.scheme {
+            Scheme::None if self.counted_by_connection => Scheme::Counter.name(),
+            scheme => scheme.name(),
+        }
+    }
+
     /// Whether a span without a break can be called clean, and not merely unverifiable. A checksum
     /// that the venue never sends proves nothing: see `Keeper::verified`.
-    pub fn is_verifiable(&self) -> bool {
+    pub fn is_verifiable(self) -> bool {
         self.scheme != Scheme::None || self.anchor == Anchor::Message || self.counted_by_connection
     }
 }
@@ -155,18 +164,20 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
         "binance-usdm" | "binance-coinm" if named("depth") || named("rpiDepth") => {
             Rules { scheme: Scheme::Chain, ..Rules::BINANCE }
         }
+        "bitfinex" if channel.starts_with("book:R0") => {
+            Rules { unknown: Unknown::Insert, ..Rules::BITFINEX }
+        }
         "bitfinex" if named("book") => Rules::BITFINEX,
-        "bitfinex" if named("raw") => Rules { unknown: Unknown::Insert, ..Rules::BITFINEX },
         "bitmex" if is("orderBook10") => Rules::PICTURES,
         "bitmex" if channel.starts_with("orderBookL2") => {
             Rules { unknown: Unknown::Error, ..Rules::UNCHECKED }
         }
         _ if venue == "bybit" || venue.starts_with("bybit-") => bybit(channel)?,
-        "coinbase-exchange" if is("full") || is("level3") => {
+        "coinbase" if is("full") || is("level3") => {
             Rules { anchor: Anchor::Rest, ..Rules::COUNTER }
         }
-        "coinbase-exchange" if channel.starts_with("level2") => Rules::UNCHECKED,
-        "coinbase" | "coinbase-advanced" if is("level2") || is("l2_data") => {
+        "coinbase" if channel.starts_with("level2") => Rules::UNCHECKED,
+        "coinbase-advanced" if is("level2") || is("l2_data") => {
             Rules { scope: Scope::Connection, counted_by_connection: true, ..Rules::UNCHECKED }
         }
         "deribit" if named("book") => deribit(channel),
@@ -181,7 +192,7 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
             let checksum = Some(Checksum::Okx);
             Rules { checksum, unknown, restart: Restart::Lower, ..Rules::CHAIN }
         }
-        "alpaca" | "alpaca-crypto" if is("o") || is("orderbooks") => Rules::UNCHECKED,
+        "alpaca-crypto" if is("orderbooks") => Rules::UNCHECKED,
         _ => return None,
     })
 }

@@ -210,7 +210,7 @@ impl Writing<'_> {
             self.recording.instruments[place].spans[dataset].duplicates += 1;
         }
         if let Some(loss) = judged.loss {
-            self.book_lost(place, dataset, kept, loss, symbol, was_whole);
+            self.book_lost(place, dataset, kept, &loss, symbol, was_whole);
         } else if judged.ask {
             self.recording.ask_picture(kept, dataset, symbol);
         }
@@ -244,7 +244,7 @@ impl Writing<'_> {
         place: usize,
         dataset: usize,
         kept: &mut Kept<K>,
-        loss: Loss,
+        loss: &Loss,
         symbol: &str,
         was_whole: bool,
     ) {
@@ -308,7 +308,7 @@ impl Writing<'_> {
         };
         if kept.keeper.is_live() {
             let was_whole = is_whole(&kept);
-            self.book_lost(place, BOOK_DELTAS, &mut kept, loss, symbol, was_whole);
+            self.book_lost(place, BOOK_DELTAS, &mut kept, &loss, symbol, was_whole);
         }
         self.recording.instruments[place].book = Some(kept);
     }
@@ -415,7 +415,7 @@ impl Recording {
             let order = Order { action: OrderAction::Remove, size: None, ..borrowed(event) };
             rows.order(&order, flags::INFERRED)?;
         }
-        rows.finish()
+        Ok(rows.written)
     }
 
     fn write_orders_picture(
@@ -446,9 +446,8 @@ impl Recording {
                 rows.order(&order, 0)?;
             }
         }
-        let written = rows.finish()?;
         kept.anchored = update.ts_recv;
-        Ok(written)
+        Ok(rows.written)
     }
 }
 
@@ -569,10 +568,6 @@ impl<'a> OrderRows<'a> {
         self.row.position += 1;
         self.written += 1;
         self.recording.tapes.book_orders(row)
-    }
-
-    fn finish(self) -> Result<u64, TapeError> {
-        Ok(self.written)
     }
 }
 

@@ -15,8 +15,28 @@ macro_rules! venues {
     };
 }
 
-const FILES: &[(&str, &str)] =
-    venues!["binance", "binance-coinm", "binance-usdm", "bitfinex", "kraken", "kraken-futures"];
+const FILES: &[(&str, &str)] = venues![
+    "alpaca-crypto",
+    "alpaca-stocks",
+    "binance",
+    "binance-coinm",
+    "binance-usdm",
+    "bitfinex",
+    "bitmex",
+    "bybit-inverse",
+    "bybit-linear",
+    "bybit-option",
+    "bybit-spot",
+    "coinbase",
+    "coinbase-advanced",
+    "deribit",
+    "hyperliquid",
+    "kraken",
+    "kraken-futures",
+    "okx",
+    "qq",
+    "sina",
+];
 
 /// What is known of a venue.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -26,6 +46,10 @@ pub struct Venue {
     pub venue: String,
     /// A few words for people.
     pub about: String,
+    /// Ends of names under which instruments are delivered, by the ends under which they are asked
+    /// for.
+    #[serde(default)]
+    pub delivered_as: BTreeMap<String, String>,
     /// Its REST interface.
     pub rest: Option<Rest>,
     /// Its WebSocket endpoints.
@@ -42,11 +66,19 @@ pub struct Venue {
 pub struct Rest {
     /// Root of all paths.
     pub url: String,
-    /// What may be used up in a minute, in the venue's own count.
-    pub weight_per_minute: u32,
-    /// What a call of each sort uses up.
+    /// What may be used up from one address, in the venue's own count …
+    pub budget: u32,
+    /// … in so many seconds.
+    pub budget_per_s: u64,
+    /// What a call of each sort uses up; 1 if it is not named.
     #[serde(default)]
     pub weights: BTreeMap<String, u32>,
+    /// Instruments that one call may ask for.
+    #[serde(default = "one")]
+    pub symbols_per_call: usize,
+    /// Other roots for calls of some sorts.
+    #[serde(default)]
+    pub urls: BTreeMap<String, String>,
 }
 
 /// A WebSocket endpoint and its limits.
@@ -62,20 +94,24 @@ pub struct Socket {
     /// Most topics in one message.
     pub topics_per_message: usize,
     /// Most messages from us in a second.
+    #[serde(default = "few")]
     pub messages_per_second: u32,
     /// Most attempts to connect from one address …
+    #[serde(default = "few")]
     pub connects: u32,
     /// … in so many seconds.
+    #[serde(default = "minute")]
     pub connects_per_s: u32,
     /// After so long the venue closes a connection; 0 for never.
+    #[serde(default)]
     pub lifetime_s: u64,
     /// How often the venue wants a ping from us; 0 for never.
     pub ping_s: u64,
     /// Without any frame for so long the line is dead.
     pub idle_s: u64,
-    /// Whether its channels want a token of an account.
+    /// Whether it wants to know who we are: a key, or a token got with one.
     #[serde(default)]
-    pub needs_token: bool,
+    pub needs_key: bool,
 }
 
 /// A channel.
@@ -108,6 +144,22 @@ pub struct Channel {
     /// Asked by REST so often; 0 for never.
     #[serde(default)]
     pub rest_every_s: u64,
+    /// Whether it is given to accounts only.
+    #[serde(default)]
+    pub needs_key: bool,
+}
+
+/// Where a venue names no limit, few can be too many.
+fn few() -> u32 {
+    5
+}
+
+fn minute() -> u32 {
+    60
+}
+
+fn one() -> usize {
+    1
 }
 
 fn yes() -> bool {
@@ -158,6 +210,19 @@ impl Venue {
     /// The usual channel of a dataset.
     pub fn channel_of(&self, dataset: &str) -> Option<&Channel> {
         self.channels.iter().find(|channel| channel.dataset == dataset)
+    }
+
+    /// Whether a channel is only for those who have a key.
+    pub fn needs_key(&self, channel: &Channel) -> bool {
+        channel.needs_key || self.socket(&channel.socket).is_some_and(|socket| socket.needs_key)
+    }
+
+    /// The name under which an instrument is delivered.
+    pub fn delivered(&self, symbol: &str) -> String {
+        let other = self.delivered_as.iter().find_map(|(asked, delivered)| {
+            symbol.strip_suffix(asked.as_str()).map(|stem| format!("{stem}{delivered}"))
+        });
+        other.unwrap_or_else(|| symbol.to_owned())
     }
 
     /// A channel by its name.

@@ -148,7 +148,7 @@ impl Config {
             }
             let channels = feed.channels(&venue)?;
             for channel in &channels {
-                if venue.socket(&channel.socket).is_some_and(|socket| socket.needs_token) {
+                if venue.needs_key(channel) {
                     let problem = format!(
                         "{} of {} needs a key, which a recorder has not",
                         channel.name, feed.venue

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
@@ -121,6 +122,7 @@ impl Connection {
             value: Some(now_ns() - started),
             ..Fact::of(FeedEvent::Connect)
         });
+        shared.recording.borrow().stats.connections.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         let send_budget = Budget::new(plan.socket.messages_per_second, SECOND);
         Ok(Self {
@@ -150,7 +152,7 @@ impl Connection {
             Ok(why) => why,
             Err(error) => error.to_string(),
         };
-        let topics: Vec<_> = self.subscriptions.into_keys().collect();
+        let topics: Vec<_> = self.subscriptions.into_values().map(|known| known.planned).collect();
         self.shared.recording.borrow_mut().connection_ended(&self.state, &topics, &why);
         Ended { why, worked: self.got_data }
     }
@@ -239,7 +241,7 @@ impl Connection {
         while let Some(asked) = self.state.asked.pop_front() {
             match asked {
                 Asked::Reply(text) => self.send(text).await?,
-                Asked::Acknowledged { request, topic } => self.acknowledged(request, topic),
+                Asked::Acknowledged { request, topic } => self.acknowledged(request, &topic),
                 Asked::Refused { request, topic, text } => {
                     self.refused(request, topic, &text).await?;
                 }
@@ -298,9 +300,11 @@ impl Connection {
     }
 
     async fn unsubscribe(&mut self, topics: &[Planned]) -> io::Result<()> {
+        self.shared.recording.borrow_mut().unsubscribing(&self.state, topics);
         let topics: Vec<Topic> = topics.iter().map(|planned| planned.topic.clone()).collect();
-        topics.iter().for_each(|topic| drop(self.subscriptions.remove(topic)));
-        self.shared.recording.borrow_mut().unsubscribing(&self.state, &topics);
+        for topic in &topics {
+            self.subscriptions.remove(topic);
+        }
         self.give_up(&topics).await
     }
 
@@ -348,9 +352,9 @@ impl Connection {
         }
     }
 
-    fn acknowledged(&mut self, request: Option<i64>, topic: Topic) {
+    fn acknowledged(&mut self, request: Option<i64>, topic: &Topic) {
         let now = Instant::now();
-        let topics = self.topics_of(request, &topic);
+        let topics = self.topics_of(request, topic);
         for topic in &topics {
             if let Some(subscription) = self.subscriptions.get_mut(topic) {
                 subscription.acknowledged = Some(now);
@@ -392,12 +396,11 @@ impl Connection {
             self.last_ping = Instant::now();
             let id = self.next_request;
             self.next_request += 1;
-            match self.codec.ping(id) {
-                Some(text) => self.send(text).await?,
-                None => {
-                    let ping = Frame::ping(Vec::new());
-                    self.socket.send(ping).await.map_err(io::Error::other)?;
-                }
+            if let Some(text) = self.codec.ping(id) {
+                self.send(text).await?;
+            } else {
+                let ping = Frame::ping(Vec::new());
+                self.socket.send(ping).await.map_err(io::Error::other)?;
             }
         }
         self.look_for_silence().await

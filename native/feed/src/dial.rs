@@ -30,7 +30,7 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Opens connections the same way for WebSockets and REST.
+/// Opens connections the same way for streams and REST.
 #[derive(Clone)]
 pub(crate) struct Dialler {
     tls: TlsConnector,
@@ -128,13 +128,11 @@ fn wrong_url(url: &Url, expected: &str) -> io::Error {
 }
 
 async fn timed<T>(what: &str, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(done) => done,
-        Err(_) => {
-            let text = format!("{what} took longer than {} s", PATIENCE.as_secs());
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
-        }
-    }
+    let Ok(done) = tokio::time::timeout(PATIENCE, work).await else {
+        let text = format!("{what} took longer than {} s", PATIENCE.as_secs());
+        return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+    };
+    done
 }
 
 /// A stream in the form that hyper takes.

@@ -59,7 +59,6 @@ impl Span {
 #[derive(Debug)]
 struct Carrier {
     channel: String,
-    dataset: String,
     connection: i64,
 }
 
@@ -87,8 +86,10 @@ pub(crate) struct Instrument {
     pub(crate) spans: [Span; DATASETS.len()],
     /// Since when datasets without numbers are missing.
     pub(crate) lost_since: [Option<i64>; DATASETS.len()],
-    /// Hash of the definition that was written last.
+    /// Hash of the definition that was written last; 0 if the venue has not told any.
     pub(crate) definition: u64,
+    /// That the venue does not know it was told.
+    pub(crate) is_told: bool,
     carriers: Vec<Carrier>,
     bars: Vec<Bar>,
 }
@@ -123,6 +124,7 @@ impl Instrument {
             spans: [Span::default(); DATASETS.len()],
             lost_since: [None; DATASETS.len()],
             definition: 0,
+            is_told: false,
             carriers: Vec::new(),
             bars: Vec::new(),
         }
@@ -130,8 +132,7 @@ impl Instrument {
 
     /// A connection begins to carry a channel of it.
     pub(crate) fn carry(&mut self, venue: &str, channel: &Channel, connection: i64) {
-        let (name, dataset) = (channel.name.clone(), channel.dataset.clone());
-        self.carriers.push(Carrier { channel: name, dataset, connection });
+        self.carriers.push(Carrier { channel: channel.name.clone(), connection });
         match channel.dataset.as_str() {
             "trades" => self.trades_step = channel.integrity == "counter",
             "book_deltas" if self.book.is_none() => {
@@ -146,13 +147,17 @@ impl Instrument {
         }
     }
 
-    /// A connection carries a channel no longer. Its dataset, if no other connection does.
-    pub(crate) fn drop_carrier(&mut self, channel: &str, connection: i64) -> Option<String> {
+    /// A connection carries a channel no longer. Whether no other one does.
+    pub(crate) fn drop_carrier(&mut self, channel: &str, connection: i64) -> bool {
         let ended = |one: &Carrier| one.channel == channel && one.connection == connection;
-        let place = self.carriers.iter().position(ended)?;
-        let carrier = self.carriers.swap_remove(place);
-        let carried = self.carriers.iter().any(|one| one.channel == channel);
-        (!carried).then_some(carrier.dataset)
+        let Some(place) = self.carriers.iter().position(ended) else { return false };
+        self.carriers.swap_remove(place);
+        !self.carriers.iter().any(|one| one.channel == channel)
+    }
+
+    /// Whether a connection carries any channel of it.
+    pub(crate) fn is_carried(&self) -> bool {
+        !self.carriers.is_empty()
     }
 
     /// The number of a picture of a bar.

@@ -18,6 +18,8 @@ pub(crate) struct LinePlan {
 pub(crate) struct Planned {
     pub(crate) topic: Topic,
     pub(crate) channel: Channel,
+    /// The instrument as its rows will name it.
+    pub(crate) instrument: Option<String>,
 }
 
 /// Spreads what a feed asks for over as few connections as the venue allows.
@@ -31,6 +33,7 @@ pub(crate) fn lines(feed: &FeedConfig, venue: &Venue) -> Result<Vec<LinePlan>> {
             let topic = |symbol: Option<&String>| Planned {
                 topic: Topic { channel: channel.name.clone(), symbol: symbol.cloned() },
                 channel: channel.clone(),
+                instrument: symbol.map(|symbol| venue.delivered(symbol)),
             };
             if channel.per_symbol {
                 topics.extend(unique(&feed.symbols).map(|symbol| topic(Some(symbol))));
@@ -53,8 +56,9 @@ pub(crate) fn lines(feed: &FeedConfig, venue: &Venue) -> Result<Vec<LinePlan>> {
                 .map(|topics| LinePlan { socket: socket.clone(), topics: topics.to_vec() }),
         );
     }
-    let known = |channel: &&&Channel| venue.socket(&channel.socket).is_none();
-    if let Some(lost) = channels.iter().filter(known).find(|channel| !channel.name.is_empty()) {
+    let known = |channel: &&&Channel| venue.socket(&channel.socket).is_some();
+    let mut subscribed = channels.iter().filter(|channel| !channel.socket.is_empty());
+    if let Some(lost) = subscribed.find(|channel| !known(channel)) {
         let place = format!("catalog/venues/{}.toml", venue.venue);
         return Err(FeedError::config(place, format!("no socket {:?}", lost.socket)));
     }

@@ -1,16 +1,16 @@
 //! The recorder: one thread for each venue, each with its own connections, tapes and books.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustonite_core::datasets::{FeedEvent, FrameKind};
+use rustonite_core::datasets::FrameKind;
 use rustonite_tape::TapeOptions;
-use rustonite_wire::Feed;
+use rustonite_wire::{Codec, Feed, Request};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -23,12 +23,11 @@ use crate::config::{Config, FeedConfig};
 use crate::connection::{Order, Shared};
 use crate::dial::Dialler;
 use crate::error::{FeedError, Result};
-use crate::events::Fact;
 use crate::limits::{Backoff, Budget};
 use crate::line;
 use crate::plan::{LinePlan, Planned, lines};
 use crate::recording::{Recording, Socketed};
-use crate::rest::Client;
+use crate::rest::{Answer, Client};
 use crate::stats::{Stats, VenueStatus};
 use crate::tapes::{Place, Tapes};
 
@@ -38,6 +37,8 @@ const TICK: Duration = Duration::from_millis(50);
 const CALLS_MAX: usize = 4;
 /// How often a call is tried before it is given up until it is wanted again.
 const TRIES_MAX: u32 = 8;
+/// Parts of one answer; no venue has so many.
+const PARTS_MAX: usize = 1_000;
 
 /// A running recorder. Dropping it stops it.
 #[derive(Debug)]
@@ -64,10 +65,10 @@ impl Recorder {
     ///
     /// # Errors
     /// A configuration that cannot be used, or a tape that another process writes.
-    pub fn start(config: &Config, tapes: PathBuf) -> Result<Self> {
+    pub fn start(config: &Config, tapes: &Path) -> Result<Self> {
         let mut venues = Vec::new();
         for (name, feeds) in by_venue(config) {
-            venues.push(start_venue(config, &tapes, name, feeds)?);
+            venues.push(start_venue(config, tapes, name, feeds)?);
         }
         Ok(Self { venues })
     }
@@ -143,7 +144,7 @@ fn by_venue(config: &Config) -> BTreeMap<String, Vec<FeedConfig>> {
 
 fn start_venue(
     config: &Config,
-    tapes: &std::path::Path,
+    tapes: &Path,
     name: String,
     feeds: Vec<FeedConfig>,
 ) -> Result<Running> {
@@ -188,6 +189,8 @@ struct VenueThread {
     venue: Venue,
     shared: Shared,
     client: Option<Client>,
+    /// Reads answers of REST. One for all, as some venues are read by what changed.
+    codec: Rc<RefCell<Box<dyn Codec>>>,
     feeds: Vec<FeedConfig>,
     lines: Vec<Line>,
     calls: Rc<RefCell<usize>>,
@@ -249,8 +252,9 @@ impl VenueThread {
             connects,
         };
         let calls = Rc::new(RefCell::new(0));
+        let codec = Rc::new(RefCell::new(codec));
         let (lines, scheduled) = (Vec::new(), Vec::new());
-        Ok(Self { venue, shared, client, feeds, lines, calls, scheduled, alive })
+        Ok(Self { venue, shared, client, codec, feeds, lines, calls, scheduled, alive })
     }
 
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> Result<()> {
@@ -292,9 +296,10 @@ impl VenueThread {
     fn call(&self, feed: Feed) {
         let Some(client) = self.client.clone() else { return };
         let (shared, calls) = (self.shared.clone(), Rc::clone(&self.calls));
+        let codec = Rc::clone(&self.codec);
         *calls.borrow_mut() += 1;
         tokio::task::spawn_local(async move {
-            call(&shared, &client, &feed).await;
+            call(&shared, &client, &codec, &feed).await;
             *calls.borrow_mut() -= 1;
         });
     }
@@ -377,6 +382,7 @@ impl VenueThread {
     /// What is asked by REST again and again.
     fn schedule(&mut self, feeds: &[FeedConfig]) -> Result<()> {
         let mut scheduled: Vec<Scheduled> = Vec::new();
+        let symbols_per_call = self.venue.rest.as_ref().map_or(1, |rest| rest.symbols_per_call);
         for feed in feeds {
             for channel in feed.channels(&self.venue)? {
                 if channel.rest_every_s == 0 {
@@ -389,14 +395,14 @@ impl VenueThread {
                     }
                 };
                 match channel.dataset.as_str() {
-                    "instruments" => add(Feed::Instruments),
+                    "instruments" if channel.name.is_empty() => add(Feed::Instruments),
                     "trades" => {
                         feed.symbols.iter().for_each(|symbol| add(Feed::Trades(symbol.clone())));
                     }
                     _ if channel.per_symbol => feed
                         .symbols
-                        .iter()
-                        .for_each(|symbol| add(Feed::Tickers(Some(symbol.clone())))),
+                        .chunks(symbols_per_call)
+                        .for_each(|symbols| add(Feed::Tickers(Some(symbols.join(","))))),
                     _ => add(Feed::Tickers(None)),
                 }
             }
@@ -432,50 +438,72 @@ fn client(venue: &Venue, feeds: &[FeedConfig], dialler: &Dialler) -> Result<Opti
     Ok(Some(Client::new(dialler.clone(), root, rest.clone())))
 }
 
-/// Makes a call, some times if it fails, and keeps its answer.
-async fn call(shared: &Shared, client: &Client, feed: &Feed) {
-    let Some(mut codec) = rustonite_wire::open(shared.venue) else { return };
-    let Some(request) = codec.request(feed) else { return };
+/// Gets an answer with all its parts, and keeps it.
+async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>, feed: &Feed) {
+    let mut requests: VecDeque<Request> = codec.borrow().requests(feed).into();
     let number = shared.recording.borrow_mut().next_connection();
     let mut state = Socketed::new(number);
+    let mut parts = 0;
+    while let Some(request) = requests.pop_front() {
+        parts += 1;
+        let answer = answer(shared, client, &mut state, feed, &request).await;
+        let Some(answer) = answer.filter(|_| parts <= PARTS_MAX) else {
+            shared.recording.borrow_mut().call_failed(feed);
+            return;
+        };
+        let mut recording = shared.recording.borrow_mut();
+        let mut codec = codec.borrow_mut();
+        recording.answer(&mut **codec, feed, number, answer.ts_recv, &answer.body);
+        requests.extend(recording.more.drain(..));
+    }
+    if *feed == Feed::Instruments && parts > 0 {
+        shared.recording.borrow_mut().check_symbols();
+    }
+}
+
+/// A good answer to a call, which is tried some times.
+async fn answer(
+    shared: &Shared,
+    client: &Client,
+    state: &mut Socketed,
+    feed: &Feed,
+    request: &Request,
+) -> Option<Answer> {
     let mut backoff = Backoff::default();
     for _ in 0..TRIES_MAX {
-        let sent = now_ns();
         let shown = request.path.as_bytes();
-        let kind = FrameKind::HttpRequest;
-        shared.recording.borrow_mut().raw(&mut state, kind, None, sent, shown);
-        let problem = match client.call(feed, &request).await {
-            Ok(answer) => {
-                let mut recording = shared.recording.borrow_mut();
-                let status = Some(i32::from(answer.status));
-                let kind = FrameKind::HttpResponse;
-                recording.raw(&mut state, kind, status, answer.ts_recv, &answer.body);
-                if (200..300).contains(&answer.status) {
-                    recording.stats.problem(&request.path, None);
-                    recording.answer(&mut *codec, feed, number, answer.ts_recv, &answer.body);
-                    return;
-                }
-                let shut_out = matches!(answer.status, 418 | 403);
-                let kind = match answer.pause {
-                    Some(_) if shut_out => FeedEvent::Banned,
-                    Some(_) => FeedEvent::RateLimited,
-                    None => FeedEvent::VenueError,
-                };
-                let text = String::from_utf8_lossy(&answer.body).into_owned();
-                recording.fact(&Fact {
-                    connection: Some(number),
-                    channel: request.path.split('?').next(),
-                    value: Some(answer.status.into()),
-                    detail: Some(crate::recording::cut(&text)),
-                    ..Fact::of(kind)
-                });
-                format!("HTTP status {}", answer.status)
-            }
-            Err(error) => error.to_string(),
-        };
-        let stats = Arc::clone(&shared.recording.borrow().stats);
-        stats.problem(&request.path, Some(problem));
+        shared.recording.borrow_mut().raw(state, FrameKind::HttpRequest, None, now_ns(), shown);
+        let called = client.call(feed, request).await;
+        if let Some(answer) = note_answer(shared, state, request, called) {
+            return Some(answer);
+        }
         tokio::time::sleep(backoff.next()).await;
     }
-    shared.recording.borrow_mut().call_failed(feed);
+    None
+}
+
+/// Keeps an answer as it came; gives it back if it is a good one.
+fn note_answer(
+    shared: &Shared,
+    state: &mut Socketed,
+    request: &Request,
+    called: std::io::Result<Answer>,
+) -> Option<Answer> {
+    let mut recording = shared.recording.borrow_mut();
+    let problem = match called {
+        Ok(answer) => {
+            let status = Some(i32::from(answer.status));
+            let kind = FrameKind::HttpResponse;
+            recording.raw(state, kind, status, answer.ts_recv, &answer.body);
+            if (200..300).contains(&answer.status) {
+                recording.stats.problem(&request.path, None);
+                return Some(answer);
+            }
+            recording.call_refused(state.number, request, &answer);
+            format!("HTTP status {}", answer.status)
+        }
+        Err(error) => error.to_string(),
+    };
+    recording.stats.problem(&request.path, Some(problem));
+    None
 }

@@ -11,14 +11,16 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use rustonite_core::datasets::{FeedEvent, FrameKind, draft};
 use rustonite_tape::TapeError;
-use rustonite_wire::{Codec, Feed, Frame, Topic};
+use rustonite_wire::{Codec, Feed, Frame, Request, Topic};
 use tokio::time::Instant;
 
 use crate::clock::{now_ns, seconds_ns};
 use crate::config::Config;
+use crate::error::hint;
 use crate::events::Fact;
 use crate::instrument::{DATASETS, Instrument};
 use crate::plan::Planned;
+use crate::rest::Answer;
 use crate::stats::Stats;
 use crate::tapes::Tapes;
 use crate::writing::Writing;
@@ -100,6 +102,8 @@ pub(crate) struct Recording {
     pub(crate) instruments: Vec<Instrument>,
     /// Pictures that are to be asked for by REST.
     pub(crate) wanted: VecDeque<Feed>,
+    /// Calls that have the next part of the answer that was read last.
+    pub(crate) more: Vec<Request>,
     by_symbol: HashMap<Box<str>, usize, RandomState>,
     /// The instrument of the last row: the next one is mostly of the same.
     latest: usize,
@@ -130,6 +134,7 @@ impl Recording {
             stats,
             instruments: Vec::new(),
             wanted: VecDeque::new(),
+            more: Vec::new(),
             by_symbol: HashMap::default(),
             latest: 0,
             frames: config.frames,
@@ -210,7 +215,7 @@ impl Recording {
     /// When data of a topic came last on a connection.
     pub(crate) fn last_data(&self, state: &Socketed, planned: &Planned) -> Option<Instant> {
         let dataset = DATASETS.iter().position(|name| **name == planned.channel.dataset)?;
-        match &planned.topic.symbol {
+        match &planned.instrument {
             Some(symbol) => {
                 let place = *self.by_symbol.get(symbol.as_str())?;
                 state.last.get(place)?[dataset]
@@ -384,9 +389,9 @@ impl Recording {
     }
 
     pub(crate) fn subscribing(&mut self, state: &Socketed, topics: &[Planned]) {
-        self.stats.topics.fetch_add(topics.len() as i64, Ordering::Relaxed);
+        self.stats.topics.fetch_add(count(topics), Ordering::Relaxed);
         for planned in topics {
-            if let Some(symbol) = &planned.topic.symbol {
+            if let Some(symbol) = &planned.instrument {
                 let place = self.instrument(symbol);
                 self.instruments[place].carry(self.venue, &planned.channel, state.number);
             }
@@ -395,17 +400,19 @@ impl Recording {
         self.commit();
     }
 
-    pub(crate) fn unsubscribing(&mut self, state: &Socketed, topics: &[Topic]) {
-        self.stats.topics.fetch_sub(topics.len() as i64, Ordering::Relaxed);
-        for topic in topics {
-            self.topic_fact(FeedEvent::Unsubscribe, state, topic, None);
-            self.lose_topic(state, topic, "unsubscribed", true);
+    pub(crate) fn unsubscribing(&mut self, state: &Socketed, topics: &[Planned]) {
+        self.stats.topics.fetch_sub(count(topics), Ordering::Relaxed);
+        for planned in topics {
+            self.topic_fact(FeedEvent::Unsubscribe, state, &planned.topic, None);
+            self.lose_topic(state, planned, "unsubscribed", true);
         }
         self.commit();
     }
 
     pub(crate) fn acknowledged(&mut self, state: &Socketed, topics: &[Topic]) {
-        topics.iter().for_each(|topic| self.topic_fact(FeedEvent::Subscribed, state, topic, None));
+        for topic in topics {
+            self.topic_fact(FeedEvent::Subscribed, state, topic, None);
+        }
         self.commit();
     }
 
@@ -420,6 +427,53 @@ impl Recording {
             ..Fact::of(FeedEvent::Refused)
         };
         self.fact(&fact);
+    }
+
+    /// The venue has told all its instruments: names the ones we asked for that are not among them.
+    /// Some venues acknowledge such a subscription and then stay silent.
+    pub(crate) fn check_symbols(&mut self) {
+        let defined = |one: &&Instrument| one.definition != 0;
+        let known: Vec<_> =
+            self.instruments.iter().filter(defined).map(|one| &*one.symbol).collect();
+        if known.is_empty() {
+            return;
+        }
+        let lost = |one: &&Instrument| one.is_carried() && one.definition == 0 && !one.is_told;
+        let lost: Vec<_> = self.instruments.iter().filter(lost).collect();
+        let hints: Vec<(Box<str>, String)> = lost
+            .iter()
+            .map(|one| (one.symbol.clone(), hint(&one.symbol, known.iter().copied())))
+            .collect();
+        for (symbol, hint) in hints {
+            let place = self.instrument(&symbol);
+            self.instruments[place].is_told = true;
+            let detail = format!("not among the instruments of the venue; {hint}");
+            self.stats.problem(&symbol, Some(detail.clone()));
+            self.pending_fact(&Fact {
+                symbol: Some(&symbol),
+                detail: Some(cut(&detail)),
+                ..Fact::of(FeedEvent::Refused)
+            });
+        }
+        self.commit();
+    }
+
+    /// A venue answered a call with an error.
+    pub(crate) fn call_refused(&mut self, connection: i64, request: &Request, answer: &Answer) {
+        let shut_out = matches!(answer.status, 418 | 403);
+        let kind = match answer.pause {
+            Some(_) if shut_out => FeedEvent::Banned,
+            Some(_) => FeedEvent::RateLimited,
+            None => FeedEvent::VenueError,
+        };
+        let text = String::from_utf8_lossy(&answer.body);
+        self.fact(&Fact {
+            connection: Some(connection),
+            channel: request.path.split('?').next(),
+            value: Some(answer.status.into()),
+            detail: Some(cut(&text)),
+            ..Fact::of(kind)
+        });
     }
 
     pub(crate) fn silent(&mut self, state: &Socketed, topic: &Topic, time: Duration) {
@@ -450,8 +504,9 @@ impl Recording {
     }
 
     /// A connection is over, and what it alone carried is no longer whole.
-    pub(crate) fn connection_ended(&mut self, state: &Socketed, topics: &[Topic], why: &str) {
-        self.stats.topics.fetch_sub(topics.len() as i64, Ordering::Relaxed);
+    pub(crate) fn connection_ended(&mut self, state: &Socketed, topics: &[Planned], why: &str) {
+        self.stats.connections.fetch_sub(1, Ordering::Relaxed);
+        self.stats.topics.fetch_sub(count(topics), Ordering::Relaxed);
         let fact = Fact {
             connection: Some(state.number),
             detail: Some(cut(why)),
@@ -459,16 +514,19 @@ impl Recording {
         };
         self.fact(&fact);
         let stops = self.stops;
-        topics.iter().for_each(|topic| self.lose_topic(state, topic, "disconnected", stops));
+        for planned in topics {
+            self.lose_topic(state, planned, "disconnected", stops);
+        }
         self.commit();
     }
 
     /// The messages of a topic will not come over a connection any more.
-    fn lose_topic(&mut self, state: &Socketed, topic: &Topic, why: &str, is_planned: bool) {
-        let Some(symbol) = &topic.symbol else { return };
+    fn lose_topic(&mut self, state: &Socketed, planned: &Planned, why: &str, is_planned: bool) {
+        let Some(symbol) = &planned.instrument else { return };
         let place = self.instrument(symbol);
-        if let Some(dataset) = self.instruments[place].drop_carrier(&topic.channel, state.number) {
-            self.end_data(place, &topic.channel, &dataset, why, is_planned);
+        let channel = &planned.channel;
+        if self.instruments[place].drop_carrier(&channel.name, state.number) {
+            self.end_data(place, &channel.name, &channel.dataset, why, is_planned);
         }
     }
 
@@ -495,6 +553,10 @@ impl Recording {
         self.fact(&Fact::of(FeedEvent::Stop));
         self.tapes.finish()
     }
+}
+
+fn count(topics: &[Planned]) -> i64 {
+    i64::try_from(topics.len()).unwrap_or(i64::MAX)
 }
 
 fn next_multiple(now: i64, interval: i64) -> i64 {

@@ -17,15 +17,14 @@ use crate::clock::now_ns;
 use crate::dial::{Dialler, for_http};
 use crate::limits::Budget;
 
-const MINUTE: Duration = Duration::from_secs(60);
 /// How long a call may take as a whole.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Largest answer that is taken, packed and unpacked.
 const BODY_BYTES_MAX: usize = 256 << 20;
 /// How long a venue is left alone that shuts us out without saying for how long.
-const BAN_PAUSE: Duration = Duration::from_secs(120);
+const BAN_PAUSE: Duration = Duration::from_mins(2);
 const RATE_PAUSE: Duration = Duration::from_secs(10);
-const PAUSE_MAX: Duration = Duration::from_secs(3 * 86_400);
+const PAUSE_MAX: Duration = Duration::from_hours(72);
 
 /// An answer, whatever its status.
 #[derive(Debug)]
@@ -49,7 +48,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(dialler: Dialler, root: Url, limits: Rest) -> Self {
-        let budget = Budget::new(limits.weight_per_minute, MINUTE);
+        let budget = Budget::new(limits.budget, Duration::from_secs(limits.budget_per_s.max(1)));
         Self { dialler, root, limits, budget }
     }
 
@@ -57,7 +56,7 @@ impl Client {
     pub(crate) async fn call(&self, feed: &Feed, request: &Request) -> io::Result<Answer> {
         let weight = self.limits.weights.get(sort(feed)).copied().unwrap_or(1);
         self.budget.spend(weight).await;
-        let call = tokio::time::timeout(PATIENCE, self.exchange(request)).await;
+        let call = tokio::time::timeout(PATIENCE, self.exchange(feed, request)).await;
         let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer within 30 s");
         let answer = call.map_err(|_| late())??;
         if let Some(pause) = answer.pause {
@@ -66,8 +65,12 @@ impl Client {
         Ok(answer)
     }
 
-    async fn exchange(&self, request: &Request) -> io::Result<Answer> {
-        let url = self.root.join(&request.path).map_err(io::Error::other)?;
+    async fn exchange(&self, feed: &Feed, request: &Request) -> io::Result<Answer> {
+        let root = match self.limits.urls.get(sort(feed)) {
+            Some(other) => Url::parse(other).map_err(io::Error::other)?,
+            None => self.root.clone(),
+        };
+        let url = root.join(&request.path).map_err(io::Error::other)?;
         let stream = self.dialler.dial(&url).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(for_http(stream))
             .await

@@ -254,14 +254,12 @@ impl Sink for Writing<'_> {
             }
             Control::Status(text) => self.told(FeedEvent::VenueStatus, None, text),
             Control::Error { code, text } => self.told(FeedEvent::VenueError, code, text),
+            Control::More(request) => self.recording.more.push(request.clone()),
             Control::Unknown(name) => {
                 Stats::add(&self.recording.stats.unknown, 1);
                 self.recording.note_unknown(name);
             }
-            Control::Unsubscribed(_)
-            | Control::Heartbeat
-            | Control::More(_)
-            | Control::Nothing => {}
+            Control::Unsubscribed(_) | Control::Heartbeat | Control::Nothing => {}
         }
     }
 }

@@ -12,7 +12,8 @@ use arrow_schema::{DataType, Field, Schema as ArrowSchema};
 use arrow_select::filter::filter_record_batch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::file::metadata::ParquetMetaData;
 
@@ -25,6 +26,8 @@ use crate::read::{Evidence, Scan};
 
 /// Values up to which a second thread is not worth its start.
 const VALUES_FEW: usize = 100_000;
+/// Rows of a batch that is used up before the next one is made.
+const SMALL_BATCH_ROWS: usize = 8 * 1024;
 
 /// The row groups of a scan that may hold rows, found file by file.
 pub(crate) struct Groups {
@@ -101,14 +104,14 @@ struct Place {
 
 impl FileToRead {
     fn new(opened: Opened, scan: &Scan) -> Result<Self> {
-        let hint = opened.hint(&scan.layout, scan.dictionaries)?;
+        // Codes are quicker to decode and to test than texts; few rows become texts at the end.
+        let hint = opened.hint(&scan.layout, true)?;
         let descriptor = opened.metadata.file_metadata().schema_descr();
         let place = |column: &FileColumn| {
             let root = hint.fields().iter().position(|field| *field.name() == column.name)?;
             let leaf = (0..descriptor.num_columns())
                 .find(|&leaf| descriptor.get_column_root_idx(leaf) == root)?;
-            let handed = column.handed(scan.dictionaries);
-            let is_typed = hint.field(root).data_type() == handed.data_type();
+            let is_typed = hint.field(root).data_type() == column.coded().data_type();
             Some(Place { root, leaf, is_typed })
         };
         let places = scan.layout.columns.iter().map(place).collect();
@@ -158,6 +161,20 @@ impl Group {
         let arrow = self.arrow(self.file.opened.group_alone(self.number, &[], &[])?)?;
         let batches = self.decode(&arrow, &self.scan.columns, None, BATCH_ROWS)?;
         batches.iter().map(|batch| self.shaped(batch, &[])).collect()
+    }
+
+    /// Hands over the rows in small batches, which stay in the caches of a processor.
+    pub(crate) fn each(&self, work: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        self.evidence.add_read();
+        if !self.open.is_empty() {
+            return self.read_matching(&|| 0)?.iter().try_for_each(work);
+        }
+        let arrow = self.arrow(self.file.opened.group_alone(self.number, &[], &[])?)?;
+        for batch in self.reader(&arrow, &self.scan.columns, None, SMALL_BATCH_ROWS)? {
+            let batch = batch.map_err(|error| LakeError::decoding(self.path(), error))?;
+            work(&self.shaped(&batch, &[])?)?;
+        }
+        Ok(())
     }
 
     /// Reads the rows that meet the open conditions: first the columns that these are on, then of
@@ -237,6 +254,19 @@ impl Group {
         selection: Option<RowSelection>,
         batch_rows: usize,
     ) -> Result<Vec<RecordBatch>> {
+        let reader = self.reader(arrow, columns, selection, batch_rows)?;
+        let batches =
+            reader.map(|batch| batch.map_err(|error| LakeError::decoding(self.path(), error)));
+        batches.collect()
+    }
+
+    fn reader(
+        &self,
+        arrow: &ArrowReaderMetadata,
+        columns: &[usize],
+        selection: Option<RowSelection>,
+        batch_rows: usize,
+    ) -> Result<ParquetRecordBatchReader> {
         let place = |&at: &usize| self.file.places[at];
         let has_values = |place: &Place| !self.file.opened.is_all_null(self.number, place.leaf);
         let roots = columns.iter().filter_map(place).filter(has_values).map(|place| place.root);
@@ -248,10 +278,7 @@ impl Group {
         if let Some(selection) = selection {
             builder = builder.with_row_selection(selection);
         }
-        let reader = builder.build().map_err(|error| LakeError::reading(self.path(), error))?;
-        let batches =
-            reader.map(|batch| batch.map_err(|error| LakeError::decoding(self.path(), error)));
-        batches.collect()
+        builder.build().map_err(|error| LakeError::reading(self.path(), error))
     }
 
     /// Reads columns of the rows selected, all at once, on two threads if there is one to spare.
@@ -301,10 +328,7 @@ impl Group {
         for condition in &self.open {
             let column = self.scan.layout.column(condition.column);
             let of_rows = match batch.column_by_name(&column.name) {
-                Some(array) => {
-                    let field = column.handed(self.scan.dictionaries);
-                    condition.of_rows(&self.typed(array, &field)?)
-                }
+                Some(array) => condition.of_rows(&self.typed(array, &column.coded())?),
                 None => BooleanBuffer::new_unset(batch.num_rows()),
             };
             met = &met & &of_rows;

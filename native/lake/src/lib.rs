@@ -4,6 +4,8 @@
 //! partitioned by date, a last column `date`. Rows of a file are sorted. This crate knows files and
 //! folders; which of them belong to a table is written in a log that it never sees.
 
+mod asof;
+mod bars;
 mod batch;
 mod bounds;
 mod check;
@@ -25,6 +27,7 @@ mod metadata;
 mod order;
 mod partition;
 mod read;
+mod series;
 mod sink;
 mod skip;
 mod sort;
@@ -35,6 +38,8 @@ mod texts;
 mod write;
 
 pub use self::{
+    asof::{AsofOptions, asof},
+    bars::{BarsOptions, bars},
     check::{Expected, check},
     error::{LakeError, Result, Source, SourceError},
     filter::Filter,
@@ -42,6 +47,7 @@ pub use self::{
     layout::Layout,
     merge::{MergeOptions, merge},
     read::{Evidence, Scan, ScanOptions, ScanReader},
+    series::{By, Rows},
     sink::WrittenFile,
     task::Task,
     write::{WriteOptions, write},

@@ -76,7 +76,6 @@ pub struct Scan {
     /// Positions of the columns that come out.
     pub(crate) columns: Vec<usize>,
     pub(crate) conditions: Vec<Condition>,
-    pub(crate) dictionaries: bool,
     pub(crate) schema: SchemaRef,
     threads: usize,
 }
@@ -103,7 +102,6 @@ impl Scan {
             files,
             columns,
             conditions,
-            dictionaries: options.dictionaries,
             schema: Arc::new(ArrowSchema::new(fields)),
             threads: options.threads.max(1),
         })
@@ -123,6 +121,64 @@ impl Scan {
             failed: false,
         }
     }
+}
+
+/// Row groups and further batches that threads take one by one, in no certain order.
+pub(crate) struct Jobs {
+    queue: Mutex<(Groups, std::vec::IntoIter<RecordBatch>)>,
+    threads: usize,
+}
+
+impl Jobs {
+    pub(crate) fn new(scan: &Arc<Scan>, more: Vec<RecordBatch>, evidence: &Arc<Evidence>) -> Self {
+        let groups = Groups::new(Arc::clone(scan), Arc::clone(evidence));
+        Self { queue: Mutex::new((groups, more.into_iter())), threads: scan.threads }
+    }
+
+    /// What each thread makes of the batches that it gets.
+    pub(crate) fn run<W: Send>(
+        &self,
+        task: &Task,
+        make: impl Fn() -> W + Sync,
+        add: impl Fn(&mut W, &RecordBatch) -> Result<()> + Sync,
+    ) -> Result<Vec<W>> {
+        let work = || {
+            let mut worker = make();
+            while let Some(job) = self.next()? {
+                let mut each = |batch: &RecordBatch| {
+                    task.check()?;
+                    task.done(batch.num_rows());
+                    add(&mut worker, batch)
+                };
+                match job {
+                    Job::Group(group) => group.each(&mut each)?,
+                    Job::Batch(batch) => each(&batch)?,
+                }
+            }
+            Ok(worker)
+        };
+        std::thread::scope(|scope| {
+            let helpers: Vec<_> = (1..self.threads).map(|_| scope.spawn(work)).collect();
+            let own = work();
+            let panicked = |_| Err(LakeError::Bug("working on rows"));
+            let others = helpers.into_iter().map(|helper| helper.join().unwrap_or_else(panicked));
+            std::iter::once(own).chain(others).collect()
+        })
+    }
+
+    fn next(&self) -> Result<Option<Job>> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = queue.0.next()? {
+            return Ok(Some(Job::Group(group)));
+        }
+        Ok(queue.1.next().map(Job::Batch))
+    }
+}
+
+/// What a thread takes.
+enum Job {
+    Group(Group),
+    Batch(RecordBatch),
 }
 
 /// A read under way.

@@ -198,7 +198,7 @@ pub(crate) fn lake_read(
 }
 
 /// All columns that files of a dataset may have.
-fn read_layout(schema: &Arc<rustonite_core::Schema>) -> Result<Layout, LakeError> {
+pub(crate) fn read_layout(schema: &Arc<rustonite_core::Schema>) -> Result<Layout, LakeError> {
     let date: Vec<_> = schema.time().map(|_| "date".to_owned()).into_iter().collect();
     Layout::new(schema, &date, &[])
 }
@@ -257,7 +257,7 @@ pub(crate) fn lake_check(
 }
 
 /// A condition as Python spells it: column, operator, value.
-fn filter(condition: &Bound<'_, PyTuple>) -> PyResult<Filter> {
+pub(crate) fn filter(condition: &Bound<'_, PyTuple>) -> PyResult<Filter> {
     let wrong = || {
         let expected =
             "(column, \"in\", texts), (column, \">=\", number) or (column, \"<\", number)";

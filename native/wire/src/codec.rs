@@ -2,7 +2,10 @@
 
 use crate::error::Result;
 use crate::event::Sink;
-use crate::{alpaca, binance, bitfinex, bybit, hyperliquid, kraken, kraken_futures, okx, qq, sina};
+use crate::{
+    alpaca, binance, bitfinex, bitmex, bybit, coinbase, coinbase_advanced, deribit, hyperliquid,
+    kraken, kraken_futures, okx, qq, sina,
+};
 
 /// A message as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -106,10 +109,14 @@ pub const VENUES: &[&str] = &[
     "binance-coinm",
     "binance-usdm",
     "bitfinex",
+    "bitmex",
     "bybit-inverse",
     "bybit-linear",
     "bybit-option",
     "bybit-spot",
+    "coinbase",
+    "coinbase-advanced",
+    "deribit",
     "hyperliquid",
     "kraken",
     "kraken-futures",
@@ -127,16 +134,20 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
         "bitfinex" => Box::new(bitfinex::Bitfinex::new()),
-        "kraken" => Box::new(kraken::Kraken::new()),
-        "kraken-futures" => Box::new(kraken_futures::KrakenFutures::new()),
-        "qq" => Box::new(qq::Qq::default()),
-        "sina" => Box::new(sina::Sina::default()),
+        "bitmex" => Box::new(bitmex::BitMex::default()),
         "bybit-inverse" => Box::new(bybit::Bybit::new(bybit::Category::Inverse)),
         "bybit-linear" => Box::new(bybit::Bybit::new(bybit::Category::Linear)),
         "bybit-option" => Box::new(bybit::Bybit::new(bybit::Category::Option)),
         "bybit-spot" => Box::new(bybit::Bybit::new(bybit::Category::Spot)),
+        "coinbase" => Box::new(coinbase::Coinbase::default()),
+        "coinbase-advanced" => Box::new(coinbase_advanced::CoinbaseAdvanced::default()),
+        "deribit" => Box::new(deribit::Deribit::default()),
         "hyperliquid" => Box::new(hyperliquid::Hyperliquid::new()),
+        "kraken" => Box::new(kraken::Kraken::new()),
+        "kraken-futures" => Box::new(kraken_futures::KrakenFutures::new()),
         "okx" => Box::new(okx::Okx::new()),
+        "qq" => Box::new(qq::Qq::default()),
+        "sina" => Box::new(sina::Sina::default()),
         _ => return None,
     })
 }

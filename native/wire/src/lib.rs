@@ -9,8 +9,12 @@
 pub mod alpaca;
 pub mod binance;
 pub mod bitfinex;
+pub mod bitmex;
 pub mod bybit;
 mod codec;
+pub mod coinbase;
+pub mod coinbase_advanced;
+pub mod deribit;
 mod error;
 mod event;
 mod host;

@@ -74,7 +74,7 @@ fn unknown_level_where_the_venue_only_removes_what_is_there() {
     let expected = Verdict::UnknownLevel { side: BookSide::Bid, price: removed.price };
     assert_eq!(keeper.update(&counted(9, &[removed])), expected);
     assert_eq!(keeper.state(), State::Waiting);
-    let mut keeper: Keeper = Keeper::new(of("bybit", "orderbook.50"));
+    let mut keeper: Keeper = Keeper::new(of("bybit-linear", "orderbook.50"));
     keeper.update(&picture(8, &[bid(10, 1)]));
     assert_eq!(keeper.update(&counted(9, &[removed])), Verdict::Applied);
 }
@@ -104,7 +104,7 @@ fn a_lost_restart_is_a_gap_at_once() {
 
 #[test]
 fn bybit_begins_anew_with_one() {
-    let mut keeper: Keeper = Keeper::new(of("bybit", "orderbook.50"));
+    let mut keeper: Keeper = Keeper::new(of("bybit-linear", "orderbook.50"));
     assert_eq!(keeper.update(&picture(50, &[bid(10, 1)])), ANCHORED);
     assert_eq!(keeper.update(&counted(51, &[bid(11, 1)])), Verdict::Applied);
     let replaced = Verdict::Restarted(Renewal::Replaced);
@@ -116,7 +116,7 @@ fn bybit_begins_anew_with_one() {
     keeper.lose();
     assert_eq!(keeper.update(&counted(1, &[bid(5, 1)])), ANCHORED);
 
-    let mut keeper: Keeper = Keeper::new(of("bybit", "orderbook.full"));
+    let mut keeper: Keeper = Keeper::new(of("bybit-linear", "orderbook.full"));
     assert_eq!(keeper.update(&counted(50, &[bid(10, 1)])), Verdict::Buffered);
     assert_eq!(keeper.update(&picture(49, &[])), Verdict::Anchored { buffered: 1, left_out: 0 });
     assert_eq!(keeper.update(&counted(1, &[])), Verdict::Restarted(Renewal::Emptied));
@@ -127,6 +127,10 @@ fn bybit_begins_anew_with_one() {
         Verdict::Anchored { buffered: 1, left_out: 1 }
     );
     assert_eq!(sizes(keeper.book()), [(4, 1), (3, 1)]);
+    // The codec may call such a message a picture.
+    assert_eq!(keeper.update(&counted(3, &[])), Verdict::Applied);
+    assert_eq!(keeper.update(&picture(1, &[])), Verdict::Restarted(Renewal::Emptied));
+    assert_eq!((keeper.state(), keeper.book().is_empty()), (State::Waiting, true));
 }
 
 #[test]
@@ -214,6 +218,20 @@ fn what_waits_is_bounded() {
 }
 
 #[test]
+fn what_waited_before_a_loss_is_given_up() {
+    let mut keeper: Keeper = Keeper::new(of("binance", "depth"));
+    keeper.update(&ranged(1, 1, &[bid(1, 1)]));
+    keeper.lose();
+    assert_eq!(keeper.buffered(), 0);
+    keeper.update(&ranged(5, 5, &[bid(2, 1)]));
+    let anchored = Verdict::Anchored { buffered: 1, left_out: 0 };
+    assert_eq!(keeper.update(&picture(4, &[])), anchored);
+    assert_eq!(sizes(keeper.book()), [(2, 1)]);
+    keeper.lose();
+    assert_eq!((keeper.state(), sizes(keeper.book())), (State::Waiting, vec![(2, 1)]));
+}
+
+#[test]
 fn a_venue_that_counts_anew_in_silence_is_noticed() {
     let mut keeper: Keeper = Keeper::new(of("kraken-futures", "book"));
     keeper.update(&picture(1_000_000, &[]));
@@ -232,6 +250,17 @@ fn messages_that_are_all_pictures() {
         assert_eq!(keeper.update(&update), Verdict::Applied);
         assert_eq!(sizes(keeper.book()), [(size, size)]);
     }
+}
+
+#[test]
+fn an_older_picture_is_left_out_once() {
+    let mut keeper: Keeper = Keeper::new(of("bybit-linear", "orderbook.1"));
+    assert_eq!(keeper.update(&picture(8, &[bid(8, 1)])), Verdict::Applied);
+    assert_eq!(keeper.update(&picture(7, &[bid(7, 1)])), Verdict::Old);
+    assert_eq!(keeper.update(&picture(9, &[bid(9, 1)])), Verdict::Applied);
+    assert_eq!(keeper.update(&picture(1, &[bid(1, 1)])), Verdict::Old);
+    assert_eq!(keeper.update(&picture(2, &[bid(2, 1)])), Verdict::Applied);
+    assert_eq!(sizes(keeper.book()), [(2, 1)]);
 }
 
 #[test]
@@ -316,7 +345,7 @@ fn ghosts_are_found() {
 
 #[test]
 fn orders_are_kept_by_the_same_rules() {
-    let mut keeper: Keeper<L3Book> = Keeper::new(of("coinbase-exchange", "full"));
+    let mut keeper: Keeper<L3Book> = Keeper::new(of("coinbase", "full"));
     let one = |action, id, size: i128| Order {
         action,
         side: Some(BookSide::Bid),
@@ -383,6 +412,9 @@ enum Fate {
     After,
 }
 
+/// Sizes by side and price.
+type Sizes = BTreeMap<(i8, i128), i128>;
+
 /// Not 1, which is a new beginning for Bybit.
 const START: i64 = 10;
 
@@ -390,7 +422,7 @@ const START: i64 = 10;
 struct Venue {
     rules: Rules,
     /// Number and state after each change; the first is an empty book.
-    states: Vec<(i64, BTreeMap<(i8, i128), i128>)>,
+    states: Vec<(i64, Sizes)>,
     changes: Vec<Level>,
     /// Up to which change each message goes.
     ends: Vec<usize>,
@@ -447,12 +479,12 @@ impl Venue {
         self.changes.push(level(side, price, size));
     }
 
-    fn levels(state: &BTreeMap<(i8, i128), i128>) -> Vec<Level> {
+    fn levels(state: &Sizes) -> Vec<Level> {
         let side = |side| if side == BookSide::Bid as i8 { BookSide::Bid } else { BookSide::Ask };
         state.iter().map(|((s, price), size)| level(side(*s), *price, *size)).collect()
     }
 
-    fn checksum(&self, state: &BTreeMap<(i8, i128), i128>) -> Option<i64> {
+    fn checksum(&self, state: &Sizes) -> Option<i64> {
         let mut book = L2Book::new();
         book.apply(&Self::levels(state)).expect("prices");
         self.rules.checksum.map(|rule| rule.of_levels(&book, &mut String::new()))
@@ -493,7 +525,7 @@ impl Venue {
         Self::same(keeper, &truth.1)
     }
 
-    fn same(keeper: &Keeper, truth: &BTreeMap<(i8, i128), i128>) -> Result<(), TestCaseError> {
+    fn same(keeper: &Keeper, truth: &Sizes) -> Result<(), TestCaseError> {
         let book = keeper.book().iter();
         let found: BTreeMap<_, _> = book
             .map(|level| ((level.side as i8, level.price.mantissa()), level.size.mantissa()))
@@ -594,8 +626,8 @@ proptest! {
     #[test]
     fn no_scheme_is_ever_wrong_in_silence((changes, lengths) in history(), fates in fates()) {
         for (venue, channel) in [
-            ("bybit", "orderbook.50"),
-            ("bybit", "orderbook.full"),
+            ("bybit-spot", "orderbook.50"),
+            ("bybit-spot", "orderbook.full"),
             ("kraken-futures", "book"),
             ("deribit", "book.raw"),
             ("okx", "books"),

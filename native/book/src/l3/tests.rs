@@ -96,7 +96,7 @@ impl Model {
             self.0.iter().filter(|entry| entry.side == side).cloned().collect();
         // Stable, so first come stays first.
         match side {
-            BookSide::Bid => orders.sort_by(|left, right| right.price.cmp(&left.price)),
+            BookSide::Bid => orders.sort_by_key(|entry| std::cmp::Reverse(entry.price)),
             BookSide::Ask => orders.sort_by_key(|entry| entry.price),
         }
         orders

@@ -18,13 +18,14 @@ fn every_file_is_read_and_names_what_exists() {
         for channel in &venue.channels {
             let place = format!("{name}: {} {}", channel.dataset, channel.name);
             let dataset = channel.dataset.as_str();
-            assert!(DATASETS.contains(&dataset) || dataset == "instruments", "{place}");
-            assert!(channel.name.is_empty() == channel.socket.is_empty(), "{place}");
+            let others = ["instruments", "feed_events"];
+            assert!(DATASETS.contains(&dataset) || others.contains(&dataset), "{place}");
+            assert!(!channel.name.is_empty() || channel.socket.is_empty(), "{place}");
             assert!(
                 channel.socket.is_empty() || venue.socket(&channel.socket).is_some(),
                 "{place}"
             );
-            assert!(!channel.name.is_empty() || channel.rest_every_s > 0, "{place}");
+            assert!(!channel.socket.is_empty() || channel.rest_every_s > 0, "{place}");
         }
     }
 }

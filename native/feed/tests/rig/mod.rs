@@ -83,7 +83,7 @@ impl Setup {
             server,
         };
         let config = rig.config(&asked);
-        let recorder = Recorder::start(&config, rig.tapes()).unwrap();
+        let recorder = Recorder::start(&config, &rig.tapes()).unwrap();
         Rig { recorder: Some(recorder), ..rig }
     }
 }
@@ -213,7 +213,9 @@ impl Rig {
         let wanted: Book = truth
             .levels
             .iter()
-            .map(|level| (key(level.side == BookSide::Bid, level.price.to_f64()), level.size.to_f64()))
+            .map(|level| {
+                (key(level.side == BookSide::Bid, level.price.to_f64()), level.size.to_f64())
+            })
             .collect();
         let ghosts: Vec<_> = found.iter().filter(|(key, _)| !wanted.contains_key(key)).collect();
         let wrong: Vec<_> =
@@ -241,13 +243,18 @@ impl Rig {
         let all: BTreeSet<i64> = unique.union(&missing).copied().collect();
         let wanted: BTreeSet<i64> = (*first..=last).collect();
         let lost: Vec<_> = wanted.difference(&all).collect();
-        assert!(lost.is_empty(), "{symbol}: trades {lost:?} are lost in silence\n{}", record.told());
+        assert!(
+            lost.is_empty(),
+            "{symbol}: trades {lost:?} are lost in silence\n{}",
+            record.told()
+        );
     }
 
     /// Nothing happened to an instrument.
     pub fn assert_undisturbed(&self, record: &Record, symbol: &str) {
         let bad = ["gap", "resync", "restart", "silence", "checksum_failed", "unknown_level"];
-        let mut events = record.events.iter().filter(|event| event.symbol.as_deref() == Some(symbol));
+        let mut events =
+            record.events.iter().filter(|event| event.symbol.as_deref() == Some(symbol));
         let found = events.find(|event| bad.contains(&event.kind.as_str()));
         assert!(found.is_none(), "{} {symbol}: {found:?}\n{}", self.venue, record.told());
         let clean = |event: &&Event| {
@@ -384,7 +391,8 @@ impl Record {
 
     /// Trades that are told to be missing.
     pub fn missing_trades(&self, symbol: &str) -> BTreeSet<i64> {
-        let gaps = self.of("gap", symbol).filter(|event| event.dataset.as_deref() == Some("trades"));
+        let gaps =
+            self.of("gap", symbol).filter(|event| event.dataset.as_deref() == Some("trades"));
         let spans = gaps.filter_map(|event| event.seq);
         spans.flat_map(|(from, to)| from..=to).collect()
     }

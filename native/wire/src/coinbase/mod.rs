@@ -1,0 +1,100 @@
+//! Coinbase Exchange.
+
+mod market;
+mod orders;
+mod rest;
+pub(crate) mod session;
+
+use std::collections::HashSet;
+
+use crate::codec::{Codec, Feed, Frame, Request, Topic};
+use crate::error::Result;
+use crate::event::{Control, Level, Sink};
+use crate::json::{Json, Kind};
+
+use self::session::Subscriptions;
+pub(crate) use self::{market::against, rest::Modes};
+
+/// The codec of one connection.
+#[derive(Debug, Default)]
+pub struct Coinbase {
+    levels: Vec<Level>,
+    subscriptions: Subscriptions,
+    /// Products whose orders are followed one by one: their matches belong to the book as well.
+    ordered: HashSet<String>,
+}
+
+impl Codec for Coinbase {
+    fn venue(&self) -> &'static str {
+        "coinbase"
+    }
+
+    fn decode(&mut self, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
+        let mut json = Json::new(frame.data);
+        if json.kind()? == Kind::Array {
+            self.compact_order(&mut json, frame.ts_recv, sink)?;
+            return json.end();
+        }
+        let name = json.lookup(b"type")?;
+        let name = json.need(name, "a message with `type`")?.text()?;
+        self.message(name, &mut json, frame.ts_recv, sink)?;
+        json.end()
+    }
+
+    fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
+        rest::decode(self, feed, frame, sink)
+    }
+
+    fn request(&self, feed: &Feed) -> Option<Request> {
+        rest::request(feed)
+    }
+
+    fn subscribe(&self, topics: &[Topic], _id: i64) -> Vec<String> {
+        session::requests("subscribe", topics)
+    }
+
+    fn unsubscribe(&self, topics: &[Topic], _id: i64) -> Vec<String> {
+        session::requests("unsubscribe", topics)
+    }
+
+    fn reset(&mut self) {
+        self.subscriptions.clear();
+        self.ordered.clear();
+    }
+}
+
+impl Coinbase {
+    fn message(
+        &mut self,
+        name: &str,
+        json: &mut Json<'_>,
+        ts_recv: i64,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        match name {
+            "l2update" => self.changes(json, ts_recv, sink),
+            "snapshot" => self.picture(json, ts_recv, sink),
+            "match" | "last_match" | "rfq_match" => self.matched(name, json, ts_recv, sink),
+            "received" | "open" | "done" | "change" | "activate" => {
+                self.order(name, json, ts_recv, sink)
+            }
+            "ticker" => self.ticker(json, ts_recv, sink),
+            "heartbeat" => market::heartbeat(json, sink),
+            "status" => rest::status(json, ts_recv, sink),
+            "subscriptions" => self.subscribed(json, sink),
+            "error" => session::error(json, sink),
+            // Says which columns the compact messages of `level3` have.
+            "level3" => {
+                sink.control(&Control::Nothing);
+                json.skip()
+            }
+            other => {
+                sink.control(&Control::Unknown(other));
+                json.skip()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
