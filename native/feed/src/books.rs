@@ -605,8 +605,8 @@ impl Recording {
         self.wanted.push_back(if by_order { Feed::Orders(symbol) } else { Feed::Book(symbol) });
     }
 
-    /// An answer of REST did not come. What waits for it asks again with its next message.
-    pub(crate) fn call_failed(&mut self, feed: &Feed) {
+    /// A call of REST is over. What still waits asks again with its next message.
+    pub(crate) fn call_ended(&mut self, feed: &Feed) {
         let (Feed::Book(symbol) | Feed::Orders(symbol)) = feed else { return };
         let place = self.instrument(symbol);
         let instrument = &mut self.instruments[place];

@@ -66,6 +66,7 @@ impl<'a> Writing<'a> {
             state.note_data(place, dataset);
         }
         let instrument = &mut self.recording.instruments[place];
+        instrument.had_data[dataset] = true;
         instrument.spans[dataset].add(self.ts_recv, seq);
         if let Some(since) = instrument.lost_since[dataset].take() {
             self.found_again(place, dataset, since);

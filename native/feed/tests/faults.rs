@@ -375,7 +375,8 @@ fn messages_that_make_no_sense_are_kept_and_told() {
     let unknown = r#"{"e":"newThing","E":1,"id":9007199254740993}"#;
     let large = format!(r#"{{"e":"newThing","x":"{}"}}"#, "x".repeat(6 << 20));
     let gb18030 = [b"{\"e\":\"newThing\",\"x\":\"".as_slice(), &[0xc6, 0xd6], b"\"}"].concat();
-    each(&BINANCE, |setup| {
+    each(&BINANCE, |mut setup| {
+        setup.segment_bytes = 32 << 20;
         let (_, record) = nothing_is_lost(setup, |rig| {
             let text = |bytes: &[u8]| Planned::any(Fault::Text { hex: hex(bytes) });
             let binary = |bytes: &[u8]| Planned::any(Fault::Binary { hex: hex(bytes) });
@@ -395,6 +396,21 @@ fn messages_that_make_no_sense_are_kept_and_told() {
             .filter_map(|event| event.count)
             .sum();
         assert!(unknown >= 3, "{}", record.told());
+    });
+}
+
+#[test]
+fn a_frame_that_finds_no_place_costs_nothing_else() {
+    let large = format!(r#"{{"e":"newThing","x":"{}"}}"#, "x".repeat(6 << 20));
+    each(&BINANCE[..1], |setup| {
+        let (_, record) = nothing_is_lost(setup, |rig| {
+            rig.fault(Planned::any(Fault::Text { hex: hex(large.as_bytes()) }));
+            rig.until("it has come", |rig| rig.status().unknown >= 1);
+        });
+        let dropped: Vec<_> =
+            record.events.iter().filter(|event| event.kind == "dropped").collect();
+        assert_eq!(dropped.len(), 1, "{}", record.told());
+        assert_eq!((dropped[0].dataset.as_deref(), dropped[0].count), (Some("frames"), Some(1)));
     });
 }
 

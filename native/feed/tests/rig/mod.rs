@@ -26,6 +26,7 @@ pub struct Setup {
     pub asked: Option<Vec<&'static str>>,
     /// Faults that are planned before the recorder comes.
     pub faults: Vec<Planned>,
+    pub segment_bytes: u64,
 }
 
 impl Setup {
@@ -37,7 +38,7 @@ impl Setup {
         market.every = Duration::from_millis(2);
         let catalog = Venue::find(venue).unwrap();
         let symbols = symbols.to_vec();
-        Self { venue, symbols, server, market, catalog, feed: String::new(), asked: None, faults: Vec::new() }
+        Self { venue, symbols, server, market, catalog, feed: String::new(), asked: None, faults: Vec::new(), segment_bytes: 4 << 20 }
     }
 
     /// Shorter deadlines for silence, in seconds.
@@ -78,6 +79,7 @@ impl Setup {
             venue: self.venue,
             symbols: self.symbols.clone(),
             feed: self.feed.clone(),
+            segment_bytes: self.segment_bytes,
             recorder: None,
             home,
             server,
@@ -94,6 +96,7 @@ pub struct Rig {
     pub server: Server,
     pub recorder: Option<Recorder>,
     feed: String,
+    segment_bytes: u64,
     home: tempfile::TempDir,
 }
 
@@ -107,9 +110,10 @@ impl Rig {
             self.server.urls().iter().map(|(name, url)| format!("{name} = \"{url}\"")).collect();
         let text = format!(
             "name = \"test\"\ninterval_s = 1\nanchor_every_s = 600\ncatalog = {:?}\n\
-             [tape]\nsegment_bytes = 4194304\nsegments_max = 64\nseal_after_s = 30\n\
+             [tape]\nsegment_bytes = {}\nsegments_max = 64\nseal_after_s = 30\n\
              [[feed]]\nvenue = {:?}\nsymbols = {symbols:?}\nurls = {{ {} }}\n{}\n",
             self.home.path().join("catalog"),
+            self.segment_bytes,
             self.venue,
             urls.join(", "),
             self.feed,
