@@ -120,6 +120,8 @@ pub(crate) struct Recording {
     unknown: BTreeMap<String, i64>,
     /// Rows that could not be kept, since when, and why.
     dropped: Option<(i64, u64, String)>,
+    /// The same for raw frames.
+    dropped_frames: Option<(i64, u64, String)>,
     /// We stop as asked: connections that end are no loss.
     stops: bool,
     /// Whether the venue told all of its instruments.
@@ -150,6 +152,7 @@ impl Recording {
             next_interval: next_multiple(now_ns(), interval_ns),
             unknown: BTreeMap::new(),
             dropped: None,
+            dropped_frames: None,
             stops: false,
             listed: false,
         }
@@ -231,6 +234,20 @@ impl Recording {
         }
     }
 
+    /// Whether a topic has ever had data.
+    pub(crate) fn had_data(&self, planned: &Planned) -> bool {
+        let symbol = planned.topic.symbol.as_deref();
+        let place = symbol.and_then(|symbol| self.by_symbol.get(symbol));
+        let dataset = DATASETS.iter().position(|name| **name == planned.channel.dataset);
+        match (place, dataset) {
+            (Some(&place), Some(dataset)) => self.instruments[place].had_data[dataset],
+            (None, Some(dataset)) if symbol.is_none() => {
+                self.instruments.iter().any(|one| one.had_data[dataset])
+            }
+            _ => false,
+        }
+    }
+
     // Frames and messages
 
     /// Keeps a frame as it crossed the socket, before anything is made of it.
@@ -269,9 +286,37 @@ impl Recording {
             ..draft::Frames::default()
         };
         state.frame_seq += 1;
+        // A frame that finds no place costs no row of another tape.
         let kept = self.tapes.frames(&row);
-        self.kept(kept);
+        if kept.is_err() {
+            self.tapes.rollback();
+        }
+        self.note_frame(kept);
         self.commit();
+    }
+
+    /// Takes note of a raw frame that could not be kept, and of the end of that.
+    fn note_frame(&mut self, done: Result<(), TapeError>) {
+        match done {
+            Err(error) => {
+                Stats::add(&self.stats.dropped, 1);
+                let text = error.to_string();
+                let (_, count, why) =
+                    self.dropped_frames.get_or_insert((now_ns(), 0, String::new()));
+                *count += 1;
+                *why = text;
+            }
+            Ok(()) => {
+                let Some((since, count, why)) = self.dropped_frames.take() else { return };
+                self.pending_fact(&Fact {
+                    dataset: Some("frames"),
+                    span: Some((since, Some(now_ns()))),
+                    count: i64::try_from(count).ok(),
+                    detail: Some(cut(&why)),
+                    ..Fact::of(FeedEvent::Dropped)
+                });
+            }
+        }
     }
 
     /// Keeps what a message of the stream says.
@@ -297,6 +342,8 @@ impl Recording {
         ts_recv: i64,
         data: &[u8],
     ) {
+        // What does not help, be it too old or malformed, must be possible to ask for again.
+        self.call_ended(feed);
         let mut writing = Writing::new(self, None, ts_recv);
         let read = codec.decode_answer(feed, Frame { ts_recv, data }, &mut writing);
         let outcome = writing.finish();
