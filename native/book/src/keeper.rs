@@ -298,6 +298,12 @@ impl<B: Kept> Keeper<B> {
         match (self.rules.anchor, message.is_picture) {
             (Anchor::Message, _) => self.picture_again(message),
             (Anchor::Subscription, true) => self.picture(message),
+            // The stream of a live book has no pictures but this.
+            (Anchor::Rest, true)
+                if self.phase != Phase::Waiting && self.rules.begins(message.numbers) =>
+            {
+                self.begin(message)
+            }
             (Anchor::Rest, true) => self.picture_by_rest(message),
             (_, false) => self.early_change(message),
         }
@@ -387,9 +393,10 @@ impl<B: Kept> Keeper<B> {
 
     /// A picture where every message is one.
     fn picture_again(&mut self, message: Message<'_, B::Item>) -> Verdict {
-        let older = message.numbers.last.is_some_and(|last| last < self.at);
-        if older && self.phase == Phase::Live && self.olds < OLD_MAX {
-            self.olds += 1;
+        // A second one in a row means that the venue counts anew; a picture needs nothing before it.
+        let is_older = message.numbers.last.is_some_and(|last| last < self.at);
+        if is_older && self.phase == Phase::Live && self.olds == 0 {
+            self.olds = 1;
             return Verdict::Old;
         }
         match self.replace(message) {

@@ -131,6 +131,7 @@ fn run(venue: &str, channel: &str, symbol: &str, messages: Option<Vec<Recorded>>
 /// A recording, and what it yields.
 struct Recording {
     file: &'static str,
+    read: fn(&str) -> Option<Vec<Recorded>>,
     venue: &'static str,
     channel: &'static str,
     pictures: usize,
@@ -142,18 +143,8 @@ struct Recording {
 }
 
 impl Recording {
-    fn messages(&self) -> Option<Vec<Recorded>> {
-        if self.file.contains("cryptofeed") {
-            cryptofeed(self.file)
-        } else if self.file.contains("collector") {
-            collected(self.file)
-        } else {
-            lines(self.file)
-        }
-    }
-
     fn check(&self) {
-        let Some(kept) = run(self.venue, self.channel, "", self.messages()) else { return };
+        let Some(kept) = run(self.venue, self.channel, "", (self.read)(self.file)) else { return };
         let expected = Tally {
             anchored: self.pictures,
             applied: self.changes,
@@ -168,7 +159,7 @@ impl Recording {
 
     /// What is counted if the message with a change is left out.
     fn without(&self, missed: usize) -> Tally {
-        let mut messages = self.messages().expect("a recording");
+        let mut messages = (self.read)(self.file).expect("a recording");
         let mut kept = Kept::new(self.venue, self.channel);
         let mut codec = open(self.venue).expect("a venue");
         let place = messages.iter().position(|message| {
@@ -247,6 +238,7 @@ fn binance_coinm_chains_and_goes_on_over_midnight() {
 const RECORDINGS: &[Recording] = &[
     Recording {
         file: "bitfinex/cryptofeed_ws.txt",
+        read: cryptofeed,
         venue: "bitfinex",
         channel: "book",
         pictures: 7,
@@ -256,6 +248,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "bitmex/cryptofeed_ws.txt",
+        read: cryptofeed,
         venue: "bitmex",
         channel: "orderBookL2",
         pictures: 6,
@@ -266,6 +259,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "bybit/ob500_xrpusdt_20241201_part1.jsonl",
+        read: lines,
         venue: "bybit-linear",
         channel: "orderbook.500",
         pictures: 1,
@@ -275,6 +269,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "coinbase_advanced/l2_btcusd_20260824.jsonl",
+        read: lines,
         venue: "coinbase-advanced",
         channel: "level2",
         pictures: 1,
@@ -284,6 +279,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "coinbase_exchange/cryptofeed_ws.txt",
+        read: cryptofeed,
         venue: "coinbase",
         channel: "level2_batch",
         pictures: 6,
@@ -293,6 +289,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "deribit/cryptofeed_ws.txt",
+        read: cryptofeed,
         venue: "deribit",
         channel: "book.raw",
         pictures: 7,
@@ -302,6 +299,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "hyperliquid/collector_btc_20250126_part1.txt",
+        read: collected,
         venue: "hyperliquid",
         channel: "l2Book",
         // No message is a change of the one before.
@@ -312,6 +310,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "kraken/v2_book_minagbp_d25_resync_20260818.jsonl",
+        read: lines,
         venue: "kraken",
         channel: "book",
         pictures: 2,
@@ -321,6 +320,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "kraken_futures/cryptofeed_ws.txt",
+        read: cryptofeed,
         venue: "kraken-futures",
         channel: "book",
         pictures: 6,
@@ -330,6 +330,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "kraken_v1/cryptofeed_book1000.txt",
+        read: cryptofeed,
         venue: "kraken",
         channel: "book",
         pictures: 7,
@@ -339,6 +340,7 @@ const RECORDINGS: &[Recording] = &[
     },
     Recording {
         file: "okx/cryptofeed_ws_2022.txt",
+        read: cryptofeed,
         venue: "okx",
         channel: "books-l2-tbt",
         pictures: 2,

@@ -207,7 +207,7 @@ impl Writing<'_> {
             self.recording.instruments[place].spans[dataset].duplicates += 1;
         }
         if let Some(loss) = judged.loss {
-            self.book_lost(place, dataset, kept, loss, symbol);
+            self.book_lost(place, dataset, kept, &loss, symbol);
         } else if judged.ask {
             self.recording.ask_picture(kept, dataset, symbol);
         }
@@ -231,7 +231,7 @@ impl Writing<'_> {
         place: usize,
         dataset: usize,
         kept: &mut Kept<K>,
-        loss: Loss,
+        loss: &Loss,
         symbol: &str,
     ) {
         kept.keeper.lose_if_live();
@@ -292,7 +292,7 @@ impl Writing<'_> {
             detail: detail.to_owned(),
         };
         if kept.keeper.is_live() {
-            self.book_lost(place, BOOK_DELTAS, &mut kept, loss, symbol);
+            self.book_lost(place, BOOK_DELTAS, &mut kept, &loss, symbol);
         }
         self.recording.instruments[place].book = Some(kept);
     }
@@ -386,7 +386,7 @@ impl Recording {
             let order = Order { action: OrderAction::Remove, size: None, ..borrowed(event) };
             rows.order(&order, flags::INFERRED)?;
         }
-        rows.finish()
+        Ok(rows.written)
     }
 
     fn write_orders_picture(
@@ -417,9 +417,8 @@ impl Recording {
                 rows.order(&order, 0)?;
             }
         }
-        let written = rows.finish()?;
         kept.anchored = update.ts_recv;
-        Ok(written)
+        Ok(rows.written)
     }
 }
 
@@ -541,10 +540,6 @@ impl<'a> OrderRows<'a> {
         self.written += 1;
         self.recording.tapes.book_orders(row)
     }
-
-    fn finish(self) -> Result<u64, TapeError> {
-        Ok(self.written)
-    }
 }
 
 fn ids(id: &OrderId) -> (Option<i64>, Option<&str>) {
@@ -632,6 +627,18 @@ impl Recording {
 
     /// Data of a topic do not come any more.
     pub(crate) fn lose(&mut self, place: usize, channel: &str, dataset: &str, why: &str) {
+        self.end_data(place, channel, dataset, why, false);
+    }
+
+    /// The same; a planned end is no loss.
+    pub(crate) fn end_data(
+        &mut self,
+        place: usize,
+        channel: &str,
+        dataset: &str,
+        why: &str,
+        is_planned: bool,
+    ) {
         let Some(dataset) = DATASETS.iter().position(|name| *name == dataset) else { return };
         let now = now_ns();
         let since = self.break_span(place, dataset, now);
@@ -651,7 +658,11 @@ impl Recording {
             }
             // Their ids will show what is missing.
             TRADES if instrument.trades_step => return,
+            _ if is_planned => return,
             _ => instrument.lost_since[dataset] = Some(since),
+        }
+        if is_planned {
+            return;
         }
         let symbol = instrument.symbol.clone();
         self.pending_fact(&Fact {
@@ -689,7 +700,10 @@ impl Recording {
                     continue;
                 }
                 self.vouch_for(place, dataset, &span, now);
-                self.instruments[place].spans[dataset] = Span { from: now, ..Span::default() };
+                // What nothing carries is vouched for as long as something came, as by REST.
+                let goes_on = span.count > 0 || self.instruments[place].is_carried();
+                let from = if goes_on { now } else { 0 };
+                self.instruments[place].spans[dataset] = Span { from, ..Span::default() };
             }
         }
     }
@@ -768,8 +782,9 @@ impl Recording {
 
     /// Counts books for those who watch.
     pub(crate) fn count_books(&mut self) {
-        let l2 = self.instruments.iter().filter_map(|one| one.book.as_ref());
-        let l3 = self.instruments.iter().filter_map(|one| one.orders.as_ref());
+        let carried = || self.instruments.iter().filter(|one| one.is_carried());
+        let l2 = carried().filter_map(|one| one.book.as_ref());
+        let l3 = carried().filter_map(|one| one.orders.as_ref());
         let lives =
             l2.map(|kept| kept.keeper.is_live()).chain(l3.map(|kept| kept.keeper.is_live()));
         let (mut live, mut waiting) = (0, 0);

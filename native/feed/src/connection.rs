@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use rustonite_core::datasets::{FeedEvent, FrameKind};
-use rustonite_wire::{Codec, Topic};
+use rustonite_wire::{Codec, Keys, Topic};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
@@ -17,11 +17,13 @@ use yawc::frame::OpCode;
 use yawc::{Frame, Options, WebSocket};
 
 use crate::clock::now_ns;
-use crate::dial::{Dialler, Stream};
+use crate::dial::{Dialled, Dialler, Stream};
 use crate::events::Fact;
+use crate::keys;
 use crate::limits::Budget;
 use crate::plan::{LinePlan, Planned};
 use crate::recording::{Asked, Recording, Socketed};
+use crate::stamped::Stamp;
 
 /// Largest message that is taken.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -29,6 +31,8 @@ const BUFFER_BYTES_MAX: usize = 96 << 20;
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(15);
 /// How often deadlines are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A connection that lived so long works, with or without data.
+const SETTLED: Duration = Duration::from_secs(10);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What a line tells its connection.
@@ -63,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) dialler: Dialler,
     pub(crate) recording: Rc<RefCell<Recording>>,
     pub(crate) connects: Budget,
+    /// Who we are, where the venue wants to know.
+    pub(crate) keys: Option<Keys>,
 }
 
 /// A subscription and how far it has come.
@@ -91,6 +97,9 @@ pub(crate) struct Connection {
     last_frame: Instant,
     last_ping: Instant,
     got_data: bool,
+    /// Whether it is known to work.
+    settled: bool,
+    opened: Instant,
     leaving: bool,
 }
 
@@ -103,8 +112,8 @@ impl Connection {
             .ok_or_else(|| io::Error::other(format!("no codec for {}", shared.venue)))?;
         let url: Url = plan.socket.url.parse().map_err(io::Error::other)?;
         let started = now_ns();
-        let socket = match handshake(&shared.dialler, url).await {
-            Ok(socket) => socket,
+        let (socket, stamp) = match handshake(&shared.dialler, url).await {
+            Ok(opened) => opened,
             Err(error) => {
                 let detail = error.to_string();
                 shared.recording.borrow_mut().fact(&Fact {
@@ -130,7 +139,7 @@ impl Connection {
             plan,
             codec,
             socket,
-            state: Socketed::new(number),
+            state: Socketed::new(number, Some(stamp)),
             subscriptions: HashMap::new(),
             requests: HashMap::new(),
             next_request: 1,
@@ -138,6 +147,8 @@ impl Connection {
             last_frame: now,
             last_ping: now,
             got_data: false,
+            settled: false,
+            opened: now,
             leaving: false,
         })
     }
@@ -165,6 +176,7 @@ impl Connection {
         for text in self.codec.greeting() {
             self.send(text).await?;
         }
+        self.log_in().await?;
         let topics = self.plan.topics.clone();
         self.subscribe(topics).await?;
         let mut look = Instant::now() + LOOK_EVERY;
@@ -181,7 +193,7 @@ impl Connection {
                     }
                     if self.state.has_data && !self.got_data {
                         self.got_data = true;
-                        self.shared.recording.borrow().note_line(&self.plan.socket.name, None);
+                        self.works();
                         let _ = tell.send(Told::Ready);
                     }
                     // Frames that keep coming must not starve what else is due.
@@ -205,6 +217,12 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// It works: what was wrong with the line is over.
+    fn works(&mut self) {
+        self.settled = true;
+        self.shared.recording.borrow().note_line(&self.plan.socket.name, None, false);
     }
 
     /// A frame. Returns why the connection has to end, if it has.
@@ -241,7 +259,7 @@ impl Connection {
         while let Some(asked) = self.state.asked.pop_front() {
             match asked {
                 Asked::Reply(text) => self.send(text).await?,
-                Asked::Acknowledged { request, topic } => self.acknowledged(request, topic),
+                Asked::Acknowledged { request, topic } => self.acknowledged(request, &topic),
                 Asked::Refused { request, topic, text } => {
                     self.refused(request, topic, &text).await?;
                 }
@@ -253,16 +271,24 @@ impl Connection {
         Ok(None)
     }
 
+    async fn log_in(&mut self) -> io::Result<()> {
+        let Some(keys) = self.shared.keys.clone() else { return Ok(()) };
+        let Some(text) = self.codec.login(&keys) else { return Ok(()) };
+        let shown = keys::blanked(&text, &keys);
+        self.send_shown(text, &shown).await
+    }
+
     async fn send(&mut self, text: String) -> io::Result<()> {
+        let shown = text.clone();
+        self.send_shown(text, &shown).await
+    }
+
+    /// Sends a text, and keeps what may be shown of it.
+    async fn send_shown(&mut self, text: String, shown: &str) -> io::Result<()> {
         self.send_budget.spend(1).await;
-        let payload = text.clone();
-        self.shared.recording.borrow_mut().raw(
-            &mut self.state,
-            FrameKind::SentText,
-            None,
-            now_ns(),
-            payload.as_bytes(),
-        );
+        let kind = FrameKind::SentText;
+        let sent = shown.as_bytes();
+        self.shared.recording.borrow_mut().raw(&mut self.state, kind, None, now_ns(), sent);
         self.socket.send(Frame::text(text)).await.map_err(io::Error::other)
     }
 
@@ -302,7 +328,9 @@ impl Connection {
     async fn unsubscribe(&mut self, topics: &[Planned]) -> io::Result<()> {
         self.shared.recording.borrow_mut().unsubscribing(&self.state, topics);
         let topics: Vec<Topic> = topics.iter().map(|planned| planned.topic.clone()).collect();
-        topics.iter().for_each(|topic| drop(self.subscriptions.remove(topic)));
+        for topic in &topics {
+            self.subscriptions.remove(topic);
+        }
         self.give_up(&topics).await
     }
 
@@ -350,9 +378,9 @@ impl Connection {
         }
     }
 
-    fn acknowledged(&mut self, request: Option<i64>, topic: Topic) {
+    fn acknowledged(&mut self, request: Option<i64>, topic: &Topic) {
         let now = Instant::now();
-        let topics = self.topics_of(request, &topic);
+        let topics = self.topics_of(request, topic);
         for topic in &topics {
             if let Some(subscription) = self.subscriptions.get_mut(topic) {
                 subscription.acknowledged = Some(now);
@@ -389,17 +417,20 @@ impl Connection {
         if !idle.is_zero() && self.last_frame.elapsed() > idle {
             return Ok(Some(format!("nothing received for {} s", idle.as_secs())));
         }
+        // Channels without data for hours are no problem.
+        if !self.settled && self.opened.elapsed() > SETTLED {
+            self.works();
+        }
         let ping = Duration::from_secs(self.plan.socket.ping_s);
         if !ping.is_zero() && self.last_ping.elapsed() >= ping {
             self.last_ping = Instant::now();
             let id = self.next_request;
             self.next_request += 1;
-            match self.codec.ping(id) {
-                Some(text) => self.send(text).await?,
-                None => {
-                    let ping = Frame::ping(Vec::new());
-                    self.socket.send(ping).await.map_err(io::Error::other)?;
-                }
+            if let Some(text) = self.codec.ping(id) {
+                self.send(text).await?;
+            } else {
+                let ping = Frame::ping(Vec::new());
+                self.socket.send(ping).await.map_err(io::Error::other)?;
             }
         }
         self.look_for_silence().await
@@ -407,12 +438,16 @@ impl Connection {
 
     async fn look_for_silence(&mut self) -> io::Result<Option<String>> {
         let now = Instant::now();
-        let mut silent = Vec::new();
+        let (mut silent, mut counted) = (Vec::new(), 0);
         for (topic, subscription) in &self.subscriptions {
             if subscription.refused {
                 continue;
             }
             let recording = self.shared.recording.borrow();
+            if recording.is_unknown(&subscription.planned) {
+                continue;
+            }
+            counted += 1;
             let last = recording.last_data(&self.state, &subscription.planned);
             drop(recording);
             let since = subscription.acknowledged.unwrap_or(subscription.asked);
@@ -429,7 +464,6 @@ impl Connection {
         if silent.is_empty() {
             return Ok(None);
         }
-        let counted = self.subscriptions.values().filter(|known| !known.refused).count();
         for (topic, _, time) in &silent {
             self.shared.recording.borrow_mut().silent(&self.state, topic, *time);
         }
@@ -451,14 +485,14 @@ impl Connection {
     }
 }
 
-async fn handshake(dialler: &Dialler, url: Url) -> io::Result<WebSocket<Box<dyn Stream>>> {
-    let stream = dialler.dial(&url).await?;
+async fn handshake(dialler: &Dialler, url: Url) -> io::Result<(WebSocket<Box<dyn Stream>>, Stamp)> {
+    let Dialled { stream, stamp } = dialler.dial(&url).await?;
     let options = Options::default().with_limits(MESSAGE_BYTES_MAX, BUFFER_BYTES_MAX);
     let agent = concat!("rustonite/", env!("CARGO_PKG_VERSION"));
     let request = yawc::HttpRequest::builder().header("User-Agent", agent);
     let handshake = WebSocket::handshake_with_request(url, stream, options, request);
     match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
-        Ok(done) => done.map_err(io::Error::other),
+        Ok(done) => done.map(|socket| (socket, stamp)).map_err(io::Error::other),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer to the handshake")),
     }
 }

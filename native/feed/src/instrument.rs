@@ -86,8 +86,12 @@ pub(crate) struct Instrument {
     pub(crate) spans: [Span; DATASETS.len()],
     /// Since when datasets without numbers are missing.
     pub(crate) lost_since: [Option<i64>; DATASETS.len()],
-    /// Hash of the definition that was written last.
+    /// Hash of the definition that was written last; 0 if the venue has not told any.
     pub(crate) definition: u64,
+    /// Whether data ever came.
+    pub(crate) heard: bool,
+    /// Whether the venue says that there is no such instrument.
+    pub(crate) unknown: bool,
     carriers: Vec<Carrier>,
     bars: Vec<Bar>,
 }
@@ -122,6 +126,8 @@ impl Instrument {
             spans: [Span::default(); DATASETS.len()],
             lost_since: [None; DATASETS.len()],
             definition: 0,
+            heard: false,
+            unknown: false,
             carriers: Vec::new(),
             bars: Vec::new(),
         }
@@ -150,6 +156,11 @@ impl Instrument {
         let Some(place) = self.carriers.iter().position(ended) else { return false };
         self.carriers.swap_remove(place);
         !self.carriers.iter().any(|one| one.channel == channel)
+    }
+
+    /// Whether any connection carries it.
+    pub(crate) fn is_carried(&self) -> bool {
+        !self.carriers.is_empty()
     }
 
     /// The number of a picture of a bar.

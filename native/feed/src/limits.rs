@@ -76,7 +76,7 @@ pub(crate) struct Backoff {
 }
 
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 impl Backoff {
     /// The next pause.

@@ -16,10 +16,12 @@ use tokio::time::Instant;
 
 use crate::clock::{now_ns, seconds_ns};
 use crate::config::Config;
+use crate::error::hint;
 use crate::events::Fact;
 use crate::instrument::{DATASETS, Instrument};
 use crate::plan::Planned;
 use crate::rest::Answer;
+use crate::stamped::Stamp;
 use crate::stats::Stats;
 use crate::tapes::Tapes;
 use crate::writing::Writing;
@@ -62,6 +64,8 @@ pub(crate) struct Socketed {
     /// The number that the venue's next message must have, where it counts all of them.
     pub(crate) next_sequence: Option<i64>,
     frame_seq: i64,
+    /// When the kernel had its last packet.
+    stamp: Option<Stamp>,
     /// When the message of the moment came.
     now: Instant,
     /// When data came last, by instrument and dataset.
@@ -69,13 +73,14 @@ pub(crate) struct Socketed {
 }
 
 impl Socketed {
-    pub(crate) fn new(number: i64) -> Self {
+    pub(crate) fn new(number: i64, stamp: Option<Stamp>) -> Self {
         Self {
             number,
             asked: VecDeque::new(),
             has_data: false,
             next_sequence: None,
             frame_seq: 0,
+            stamp,
             now: Instant::now(),
             last: Vec::new(),
         }
@@ -115,6 +120,10 @@ pub(crate) struct Recording {
     unknown: BTreeMap<String, i64>,
     /// Rows that could not be kept, since when, and why.
     dropped: Option<(i64, u64, String)>,
+    /// We stop as asked: connections that end are no loss.
+    stops: bool,
+    /// Whether the venue told all of its instruments.
+    listed: bool,
 }
 
 impl Recording {
@@ -141,7 +150,14 @@ impl Recording {
             next_interval: next_multiple(now_ns(), interval_ns),
             unknown: BTreeMap::new(),
             dropped: None,
+            stops: false,
+            listed: false,
         }
+    }
+
+    /// From now on connections end because we stop.
+    pub(crate) fn stopping(&mut self) {
+        self.stops = true;
     }
 
     /// The first words: that we record, and whether the run before crashed at a time.
@@ -233,8 +249,17 @@ impl Recording {
         if !self.frames {
             return;
         }
+        let is_received = matches!(
+            kind,
+            FrameKind::Text
+                | FrameKind::Binary
+                | FrameKind::Ping
+                | FrameKind::Pong
+                | FrameKind::Close
+        );
         let row = draft::Frames {
             ts_recv,
+            ts_kernel: state.stamp.as_ref().filter(|_| is_received).and_then(Stamp::get),
             venue: self.venue,
             connection: state.number,
             frame_seq: state.frame_seq,
@@ -389,19 +414,74 @@ impl Recording {
             self.topic_fact(FeedEvent::Subscribe, state, &planned.topic, None);
         }
         self.commit();
+        if self.listed {
+            self.name_unknown();
+        }
+    }
+
+    /// The venue told all of its instruments.
+    pub(crate) fn listed(&mut self) {
+        self.listed = true;
+        self.name_unknown();
+    }
+
+    /// Names instruments that we asked for and the venue does not have: some venues acknowledge
+    /// whatever one asks for.
+    fn name_unknown(&mut self) {
+        let known = |one: &&Instrument| one.definition != 0;
+        if !self.instruments.iter().any(|one| known(&one)) {
+            return;
+        }
+        for place in 0..self.instruments.len() {
+            let instrument = &self.instruments[place];
+            let is_unknown = instrument.is_carried() && !instrument.heard && !known(&instrument);
+            if !is_unknown || instrument.unknown {
+                continue;
+            }
+            let symbol = instrument.symbol.clone();
+            let names = self.instruments.iter().filter(known).map(|one| &*one.symbol);
+            let near = hint(&symbol, names);
+            let near = near.strip_prefix("did").map(|near| format!("; did{near}"));
+            let text = format!("{} has no such instrument{}", self.venue, near.unwrap_or_default());
+            self.instruments[place].unknown = true;
+            self.stats.problem(&symbol, Some(text.clone()));
+            self.fact(&Fact {
+                symbol: Some(&symbol),
+                detail: Some(cut(&text)),
+                ..Fact::of(FeedEvent::Refused)
+            });
+        }
+    }
+
+    /// Whether nothing is to be expected of a topic, as its instrument does not exist.
+    pub(crate) fn is_unknown(&self, planned: &Planned) -> bool {
+        let place = planned.instrument.as_deref().and_then(|symbol| self.by_symbol.get(symbol));
+        place.is_some_and(|place| self.instruments[*place].unknown)
+    }
+
+    /// The first data of an instrument, or of one that was taken for unknown.
+    #[cold]
+    pub(crate) fn first_heard(&mut self, place: usize) {
+        let instrument = &mut self.instruments[place];
+        instrument.heard = true;
+        if std::mem::take(&mut instrument.unknown) {
+            self.stats.problem(&instrument.symbol, None);
+        }
     }
 
     pub(crate) fn unsubscribing(&mut self, state: &Socketed, topics: &[Planned]) {
         self.stats.topics.fetch_sub(count(topics), Ordering::Relaxed);
         for planned in topics {
             self.topic_fact(FeedEvent::Unsubscribe, state, &planned.topic, None);
-            self.lose_topic(state, planned, "unsubscribed");
+            self.lose_topic(state, planned, "unsubscribed", true);
         }
         self.commit();
     }
 
     pub(crate) fn acknowledged(&mut self, state: &Socketed, topics: &[Topic]) {
-        topics.iter().for_each(|topic| self.topic_fact(FeedEvent::Subscribed, state, topic, None));
+        for topic in topics {
+            self.topic_fact(FeedEvent::Subscribed, state, topic, None);
+        }
         self.commit();
     }
 
@@ -457,9 +537,9 @@ impl Recording {
         });
     }
 
-    /// A line ended and will be opened again, or works again.
-    pub(crate) fn note_line(&self, socket: &str, why: Option<String>) {
-        Stats::add(&self.stats.reconnects, u64::from(why.is_some()));
+    /// A line ended or cannot be opened, or works again.
+    pub(crate) fn note_line(&self, socket: &str, why: Option<String>, reconnects: bool) {
+        Stats::add(&self.stats.reconnects, u64::from(reconnects));
         self.stats.problem(&format!("connection {socket}"), why);
     }
 
@@ -473,17 +553,25 @@ impl Recording {
             ..Fact::of(FeedEvent::Disconnect)
         };
         self.fact(&fact);
-        topics.iter().for_each(|planned| self.lose_topic(state, planned, "disconnected"));
+        let stops = self.stops;
+        for planned in topics {
+            self.lose_topic(state, planned, "disconnected", stops);
+        }
         self.commit();
     }
 
     /// The messages of a topic will not come over a connection any more.
-    fn lose_topic(&mut self, state: &Socketed, planned: &Planned, why: &str) {
+    fn lose_topic(&mut self, state: &Socketed, planned: &Planned, why: &str, is_planned: bool) {
         let Some(symbol) = &planned.instrument else { return };
         let place = self.instrument(symbol);
         let channel = &planned.channel;
-        if self.instruments[place].drop_carrier(&channel.name, state.number) {
-            self.lose(place, &channel.name, &channel.dataset, why);
+        let alone = self.instruments[place].drop_carrier(&channel.name, state.number);
+        let instrument = &mut self.instruments[place];
+        if !instrument.is_carried() && std::mem::take(&mut instrument.unknown) {
+            self.stats.problem(symbol, None);
+        }
+        if alone {
+            self.end_data(place, &channel.name, &channel.dataset, why, is_planned);
         }
     }
 

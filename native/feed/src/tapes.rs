@@ -87,6 +87,7 @@ macro_rules! tapes {
             }
 
             $(
+                #[allow(dead_code, reason = "changes of books are pushed with their codes")]
                 pub(crate) fn $field(&mut self, row: &draft::$row<'_>) -> Result<()> {
                     self.$field.push(&self.place, row)
                 }

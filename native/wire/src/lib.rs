@@ -18,6 +18,7 @@ mod common;
 pub mod deribit;
 mod error;
 mod event;
+mod host;
 pub mod hyperliquid;
 mod json;
 pub mod kraken;
@@ -32,8 +33,9 @@ mod testing;
 mod time;
 
 pub use self::{
-    codec::{Codec, Feed, Frame, Request, Topic, VENUES, open},
+    codec::{Codec, Feed, Frame, Keys, Request, Topic, VENUES, open},
     error::{Malformed, Result},
     event::{Answer, BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink},
+    host::{Ask, Host, Quote, Trade, Wish, host},
     json::{Json, Kind},
 };

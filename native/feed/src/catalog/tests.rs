@@ -13,7 +13,7 @@ fn every_venue_that_can_be_decoded_is_known_and_the_other_way_round() {
 #[test]
 fn every_file_is_read_and_names_what_exists() {
     for (name, text) in FILES {
-        let venue = Venue::parse(name, text).unwrap();
+        let venue = Venue::parse((*name).to_owned(), text).unwrap();
         assert_eq!(venue.venue, *name);
         for channel in &venue.channels {
             let place = format!("{name}: {} {}", channel.dataset, channel.name);
