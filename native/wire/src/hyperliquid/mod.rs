@@ -97,6 +97,7 @@ impl Codec for Hyperliquid {
 
     fn reset(&mut self) {
         self.repeated.clear();
+        self.tokens.clear();
     }
 }
 
