@@ -433,7 +433,7 @@ fn a_wrong_symbol_is_named_and_disturbs_nobody() {
         asked.push("WRONG");
         setup.asked = Some(asked);
         let mut rig = setup.silence(1, 5).start();
-        rig.until_told("silence", Some("WRONG"));
+        rig.until_told("refused", Some("WRONG"));
         rig.until("books are whole", |rig| rig.status().books_live == 2);
         rig.run_on(5000);
         let record = rig.finish();
