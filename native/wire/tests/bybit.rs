@@ -3,7 +3,6 @@
 mod recordings;
 
 use recordings::{Both, Counts, bytes, responses};
-use rustonite_core::datasets::draft;
 use rustonite_wire::{BookUpdate, Control, Feed, Frame, Sink, open};
 
 /// Counts, and whether books count without holes.
