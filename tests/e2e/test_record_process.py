@@ -179,7 +179,7 @@ def test_killed_at_random_moments(venue, memory, spawn):
     assert len(frames) == len(frames.unique())
 
 
-def test_a_second_key_press_ends_at_once(memory, spawn, venue):
+def test_a_second_key_press_ends_at_once(venue, spawn):
     process = spawn()
     venue.expect(*BTC, *ETH)
     process.send_signal(signal.SIGINT)

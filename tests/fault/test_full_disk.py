@@ -7,7 +7,6 @@ import warnings
 
 import pytest
 from helpers import SMALL, trades, trades_arrow
-
 from venue_server import VenueServer
 
 from rustonite_data import Tape, _native
@@ -142,10 +141,9 @@ def test_a_recorder_without_space_says_what_it_dropped(small, memory):
             venue.expect("btcusdt@trade")
             venue.emit("BTCUSDT", 10, ("trade",))
             until(lambda: recorder.status()[0].rows >= 10)
-            with (small / "filler").open("wb", buffering=0) as filler:
-                with contextlib.suppress(OSError):
-                    while filler.write(b"x" * 4096):
-                        pass
+            with (small / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+                while filler.write(b"x" * 4096):
+                    pass
             for _ in range(60):
                 venue.emit("BTCUSDT", 1000, ("trade",))
                 if recorder.status()[0].dropped:

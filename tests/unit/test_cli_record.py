@@ -88,7 +88,10 @@ def test_what_cannot_be_used_is_named(memory, monkeypatch, arguments, message):
 CONFIGS = [
     ("[[feed]]\nvenue = 'binance'\nsimbols = ['A']", "r.toml:3: unknown field `simbols`"),
     ("[metrics]\nport = 1\n[[feed]]\nvenue = 'binance'\nsymbols = ['A']", "found key 'port'"),
-    ("proxy = 'ftp://me:s3cret-word@h'\n[[feed]]\nvenue = 'binance'\nsymbols = ['A']", "r.toml:1: "),
+    (
+        "proxy = 'ftp://me:s3cret-word@h'\n[[feed]]\nvenue = 'binance'\nsymbols = ['A']",
+        "r.toml:1: ",
+    ),
     ("proxy = 'http://me:s3cret-word@h:x'", "r.toml:1: "),
 ]
 

@@ -137,6 +137,8 @@ pub(crate) struct Recording {
     stops: bool,
     /// Whether the venue told all of its instruments.
     listed: bool,
+    /// The time of what is read again; 0 while the clock tells it.
+    time: i64,
 }
 
 impl Recording {
@@ -166,6 +168,7 @@ impl Recording {
             dropped_frames: None,
             stops: false,
             listed: false,
+            time: 0,
         }
     }
 
@@ -174,9 +177,22 @@ impl Recording {
         self.stops = true;
     }
 
+    /// The time: of the clock, or of what is read again.
+    pub(crate) fn now(&self) -> i64 {
+        if self.time == 0 { now_ns() } else { self.time }
+    }
+
+    /// From now on it is this time, until the next is set.
+    pub(crate) fn set_time(&mut self, time: i64) {
+        if self.time == 0 {
+            self.next_interval = next_multiple(time, self.interval_ns);
+        }
+        self.time = time;
+    }
+
     /// The first words: that we record, and whether the run before crashed at a time.
     pub(crate) fn started(&mut self, crashed: Option<i64>) -> Result<(), TapeError> {
-        let now = now_ns();
+        let now = self.now();
         if let Some(since) = crashed {
             let fact = Fact { span: Some((since, Some(now))), ..Fact::of(FeedEvent::Recovered) };
             self.tapes.feed_events(&fact.row(self.venue, now))?;
@@ -208,7 +224,7 @@ impl Recording {
 
     /// A number for a new connection, never used before.
     pub(crate) fn next_connection(&mut self) -> i64 {
-        self.connection = now_ns().max(self.connection + 1);
+        self.connection = self.now().max(self.connection + 1);
         self.connection
     }
 
@@ -267,6 +283,7 @@ impl Recording {
         state: &mut Socketed,
         kind: FrameKind,
         status: Option<i32>,
+        channel: Option<&str>,
         ts_recv: i64,
         data: &[u8],
     ) {
@@ -293,6 +310,7 @@ impl Recording {
             frame_seq: state.frame_seq,
             kind,
             status,
+            channel,
             data,
             ..draft::Frames::default()
         };
@@ -418,7 +436,7 @@ impl Recording {
     #[cold]
     fn note_dropped(&mut self, error: &TapeError) {
         Stats::add(&self.stats.dropped, 1);
-        let (now, text) = (now_ns(), error.to_string());
+        let (now, text) = (self.now(), error.to_string());
         self.stats.problem("tapes", Some(text.clone()));
         let dropped = self.dropped.get_or_insert_default();
         if dropped.count == 0 {
@@ -432,7 +450,7 @@ impl Recording {
     /// tape may refuse while others do not, so a row that was kept is no sign that it is over.
     fn tell_dropped(&mut self, is_over: bool) {
         let Some(dropped) = self.dropped.take() else { return };
-        let now = now_ns();
+        let now = self.now();
         if dropped.count > 0 {
             let fact = Fact {
                 span: Some((dropped.since, Some(now))),
@@ -467,7 +485,7 @@ impl Recording {
 
     /// Writes a fact that becomes visible with the rows of its message.
     pub(crate) fn pending_fact(&mut self, fact: &Fact<'_>) {
-        if let Err(error) = self.tapes.feed_events(&fact.row(self.venue, now_ns())) {
+        if let Err(error) = self.tapes.feed_events(&fact.row(self.venue, self.now())) {
             self.kept(Err(error));
         }
     }
@@ -646,7 +664,7 @@ impl Recording {
 
     /// Time has passed: seals, intervals, pictures of books.
     pub(crate) fn tick(&mut self) {
-        let now = now_ns();
+        let now = self.now();
         let ticked = self.tapes.tick();
         self.kept(ticked);
         if now >= self.next_interval {
@@ -665,7 +683,7 @@ impl Recording {
 
     /// The last words: what the open interval held, and that we stop.
     pub(crate) fn finish(&mut self) -> Result<(), TapeError> {
-        let now = now_ns();
+        let now = self.now();
         self.vouch(now);
         self.tell_unknown();
         self.tell_dropped(true);
