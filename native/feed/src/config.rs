@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::catalog::{Channel, Venue};
 use crate::error::{FeedError, Result};
+use crate::keys;
 
 /// Datasets that are recorded if nothing else is said, as far as the venue has them.
 const USUAL: &[&str] = &["trades", "quotes", "book_deltas", "instruments"];
@@ -149,11 +150,8 @@ impl Config {
             let channels = feed.channels(&venue)?;
             for channel in &channels {
                 if venue.needs_key(channel) {
-                    let problem = format!(
-                        "{} of {} needs a key, which a recorder has not",
-                        channel.name, feed.venue
-                    );
-                    return wrong("feed.channels", problem);
+                    can_log_in(&channel.name, &feed.venue)
+                        .or_else(|problem| wrong("feed.channels", problem))?;
                 }
             }
             if feed.symbols.is_empty() && channels.iter().any(|channel| channel.per_symbol) {
@@ -164,6 +162,17 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Whether we can say who we are, or what is in the way.
+fn can_log_in(channel: &str, venue: &str) -> std::result::Result<(), String> {
+    let found = keys::of(venue).map_err(|error| error.to_string())?;
+    let keys = found.ok_or_else(|| keys::wanted(channel, venue))?;
+    let codec = rustonite_wire::open(venue);
+    if codec.is_some_and(|codec| codec.login(&keys).is_some()) {
+        return Ok(());
+    }
+    Err(format!("{channel} of {venue} is for accounts only, and a recorder cannot log in there"))
 }
 
 impl FeedConfig {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use rustonite_core::datasets::{FeedEvent, FrameKind};
-use rustonite_wire::{Codec, Topic};
+use rustonite_wire::{Codec, Keys, Topic};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
@@ -17,11 +17,13 @@ use yawc::frame::OpCode;
 use yawc::{Frame, Options, WebSocket};
 
 use crate::clock::now_ns;
-use crate::dial::{Dialler, Stream};
+use crate::dial::{Dialled, Dialler, Stream};
 use crate::events::Fact;
+use crate::keys;
 use crate::limits::Budget;
 use crate::plan::{LinePlan, Planned};
 use crate::recording::{Asked, Recording, Socketed};
+use crate::stamped::Stamp;
 
 /// Largest message that is taken.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -65,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) dialler: Dialler,
     pub(crate) recording: Rc<RefCell<Recording>>,
     pub(crate) connects: Budget,
+    /// Who we are, where the venue wants to know.
+    pub(crate) keys: Option<Keys>,
 }
 
 /// A topic whose data are overdue.
@@ -116,8 +120,8 @@ impl Connection {
             .ok_or_else(|| io::Error::other(format!("no codec for {}", shared.venue)))?;
         let url: Url = plan.socket.url.parse().map_err(io::Error::other)?;
         let started = now_ns();
-        let socket = match handshake(&shared.dialler, url).await {
-            Ok(socket) => socket,
+        let (socket, stamp) = match handshake(&shared.dialler, url).await {
+            Ok(opened) => opened,
             Err(error) => {
                 let detail = error.to_string();
                 shared.recording.borrow_mut().fact(&Fact {
@@ -143,7 +147,7 @@ impl Connection {
             plan,
             codec,
             socket,
-            state: Socketed::new(number),
+            state: Socketed::new(number, Some(stamp)),
             subscriptions: HashMap::new(),
             requests: HashMap::new(),
             next_request: 1,
@@ -177,7 +181,11 @@ impl Connection {
         orders: &mut mpsc::UnboundedReceiver<Order>,
         tell: &mpsc::UnboundedSender<Told>,
     ) -> io::Result<String> {
-        self.outbox.extend(self.codec.greeting());
+        for text in self.codec.greeting() {
+            self.send_budget.spend(1).await;
+            self.send(text).await?;
+        }
+        self.log_in().await?;
         let topics = self.plan.topics.clone();
         self.subscribe(topics);
         let mut look = Instant::now() + LOOK_EVERY;
@@ -293,15 +301,25 @@ impl Connection {
         Ok(None)
     }
 
+    async fn log_in(&mut self) -> io::Result<()> {
+        let Some(keys) = self.shared.keys.clone() else { return Ok(()) };
+        let Some(text) = self.codec.login(&keys) else { return Ok(()) };
+        let shown = keys::blanked(&text, &keys);
+        self.send_budget.spend(1).await;
+        self.send_shown(text, &shown).await
+    }
+
     async fn send(&mut self, text: String) -> io::Result<()> {
+        let shown = text.clone();
+        self.send_shown(text, &shown).await
+    }
+
+    /// Sends a text, and keeps what may be shown of it.
+    async fn send_shown(&mut self, text: String, shown: &str) -> io::Result<()> {
         self.last_sent = Instant::now();
-        self.shared.recording.borrow_mut().raw(
-            &mut self.state,
-            FrameKind::SentText,
-            None,
-            now_ns(),
-            text.as_bytes(),
-        );
+        let kind = FrameKind::SentText;
+        let sent = shown.as_bytes();
+        self.shared.recording.borrow_mut().raw(&mut self.state, kind, None, now_ns(), sent);
         self.socket.send(Frame::text(text)).await.map_err(io::Error::other)
     }
 
@@ -492,14 +510,14 @@ impl Connection {
     }
 }
 
-async fn handshake(dialler: &Dialler, url: Url) -> io::Result<WebSocket<Box<dyn Stream>>> {
-    let stream = dialler.dial(&url).await?;
+async fn handshake(dialler: &Dialler, url: Url) -> io::Result<(WebSocket<Box<dyn Stream>>, Stamp)> {
+    let Dialled { stream, stamp } = dialler.dial(&url).await?;
     let options = Options::default().with_limits(MESSAGE_BYTES_MAX, BUFFER_BYTES_MAX);
     let agent = concat!("rustonite/", env!("CARGO_PKG_VERSION"));
     let request = yawc::HttpRequest::builder().header("User-Agent", agent);
     let handshake = WebSocket::handshake_with_request(url, stream, options, request);
     match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
-        Ok(done) => done.map_err(io::Error::other),
+        Ok(done) => done.map(|socket| (socket, stamp)).map_err(io::Error::other),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer to the handshake")),
     }
 }

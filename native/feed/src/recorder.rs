@@ -23,6 +23,7 @@ use crate::config::{Config, FeedConfig};
 use crate::connection::{Order, Shared};
 use crate::dial::Dialler;
 use crate::error::{FeedError, Result};
+use crate::keys;
 use crate::limits::{Backoff, Budget};
 use crate::line;
 use crate::plan::{LinePlan, Planned, lines};
@@ -250,6 +251,7 @@ impl VenueThread {
             dialler,
             recording: Rc::new(RefCell::new(recording)),
             connects,
+            keys: keys::of(name)?,
         };
         let calls = Rc::new(RefCell::new(0));
         let codec = Rc::new(RefCell::new(codec));
@@ -442,10 +444,13 @@ fn client(venue: &Venue, feeds: &[FeedConfig], dialler: &Dialler) -> Result<Opti
 async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>, feed: &Feed) {
     let mut requests: VecDeque<Request> = codec.borrow().requests(feed).into();
     let number = shared.recording.borrow_mut().next_connection();
-    let mut state = Socketed::new(number);
+    let mut state = Socketed::new(number, None);
     let mut parts = 0;
-    while let Some(request) = requests.pop_front() {
+    while let Some(mut request) = requests.pop_front() {
         parts += 1;
+        if let Some(keys) = &shared.keys {
+            request.headers.extend(codec.borrow().key_headers(keys));
+        }
         let answer = answer(shared, client, &mut state, feed, &request).await;
         let Some(answer) = answer.filter(|_| parts <= PARTS_MAX) else {
             shared.recording.borrow_mut().call_ended(feed);

@@ -21,6 +21,7 @@ use crate::events::Fact;
 use crate::instrument::{DATASETS, Instrument};
 use crate::plan::Planned;
 use crate::rest::Answer;
+use crate::stamped::Stamp;
 use crate::stats::Stats;
 use crate::tapes::Tapes;
 use crate::writing::Writing;
@@ -63,6 +64,8 @@ pub(crate) struct Socketed {
     /// The number that the venue's next message must have, where it counts all of them.
     pub(crate) next_sequence: Option<i64>,
     frame_seq: i64,
+    /// When the kernel had its last packet.
+    stamp: Option<Stamp>,
     /// When the message of the moment came.
     now: Instant,
     /// When data came last, by instrument and dataset.
@@ -70,13 +73,14 @@ pub(crate) struct Socketed {
 }
 
 impl Socketed {
-    pub(crate) fn new(number: i64) -> Self {
+    pub(crate) fn new(number: i64, stamp: Option<Stamp>) -> Self {
         Self {
             number,
             asked: VecDeque::new(),
             has_data: false,
             next_sequence: None,
             frame_seq: 0,
+            stamp,
             now: Instant::now(),
             last: Vec::new(),
         }
@@ -259,8 +263,17 @@ impl Recording {
         if !self.frames {
             return;
         }
+        let is_received = matches!(
+            kind,
+            FrameKind::Text
+                | FrameKind::Binary
+                | FrameKind::Ping
+                | FrameKind::Pong
+                | FrameKind::Close
+        );
         let row = draft::Frames {
             ts_recv,
+            ts_kernel: state.stamp.as_ref().filter(|_| is_received).and_then(Stamp::get),
             venue: self.venue,
             connection: state.number,
             frame_seq: state.frame_seq,

@@ -71,7 +71,7 @@ impl Client {
             None => self.root.clone(),
         };
         let url = root.join(&request.path).map_err(io::Error::other)?;
-        let stream = self.dialler.dial(&url).await?;
+        let stream = self.dialler.dial(&url).await?.stream;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(for_http(stream))
             .await
             .map_err(io::Error::other)?;

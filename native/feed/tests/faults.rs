@@ -195,7 +195,7 @@ fn a_connection_on_which_nothing_comes_is_given_up() {
 fn an_acknowledged_topic_that_stays_silent_is_asked_for_again() {
     each(&BINANCE, |setup| {
         let [hit, other] = setup.symbols[..] else { panic!() };
-        let mut rig = setup.silence(1, 5).with(Planned::on(hit, Fault::Silence).times(3)).start();
+        let mut rig = setup.silence(2, 8).with(Planned::on(hit, Fault::Silence).times(3)).start();
         rig.until_told("silence", Some(hit));
         rig.until_whole();
         rig.run_on(1100);
@@ -430,10 +430,10 @@ fn a_wrong_symbol_is_named_and_disturbs_nobody() {
         let mut asked = setup.symbols.clone();
         asked.push("WRONG");
         setup.asked = Some(asked);
-        let mut rig = setup.silence(1, 5).start();
+        let mut rig = setup.silence(2, 8).start();
         rig.until_told("silence", Some("WRONG"));
         rig.until("books are whole", |rig| rig.status().books_live == 2);
-        rig.run_on(5000);
+        rig.run_on(6000);
         let record = rig.finish();
         for symbol in rig.symbols.clone() {
             rig.assert_true_book(&record, symbol);

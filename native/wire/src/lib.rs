@@ -32,7 +32,7 @@ mod testing;
 mod time;
 
 pub use self::{
-    codec::{Codec, Feed, Frame, Request, Topic, VENUES, open},
+    codec::{Codec, Feed, Frame, Keys, Request, Topic, VENUES, open},
     error::{Malformed, Result},
     event::{Answer, BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink},
     host::{Ask, Host, Quote, Trade, Wish, host},
