@@ -11,6 +11,21 @@ const BINANCE: [(&str, [&str; 2]); 3] = [
     ("binance-coinm", ["BTCUSD_PERP", "ETHUSD_PERP"]),
 ];
 
+/// Venues whose pictures come by the stream, or whose messages are all pictures.
+const OTHERS: [(&str, [&str; 2]); 6] = [
+    ("bybit-linear", ["BTCUSDT", "ETHUSDT"]),
+    ("bybit-spot", ["BTCUSDT", "ETHUSDT"]),
+    ("hyperliquid", ["BTC", "ETH"]),
+    ("kraken", ["BTC/USD", "ETH/USD"]),
+    ("kraken-futures", ["PI_XBTUSD", "PI_ETHUSD"]),
+    ("okx", ["BTC-USDT", "ETH-USDT"]),
+];
+
+/// Those that number their messages or send checksums.
+fn checked() -> Vec<(&'static str, [&'static str; 2])> {
+    OTHERS.into_iter().filter(|(venue, _)| *venue != "hyperliquid").collect()
+}
+
 /// Does the same for several venues at once.
 fn each(venues: &[(&'static str, [&'static str; 2])], test: impl Fn(Setup) + Sync) {
     let failed: Vec<_> = std::thread::scope(|scope| {
@@ -482,6 +497,116 @@ fn what_was_received_is_kept_when_it_stops() {
         for symbol in rig.symbols.clone() {
             assert!(record.trade_ids(symbol).len() > 5);
             assert!(!record.book(symbol).is_empty());
+        }
+    });
+}
+
+#[test]
+fn without_faults_all_is_there_at_other_venues() {
+    each(&OTHERS, |setup| {
+        let mut rig = whole(setup);
+        rig.run_on(1200);
+        let record = rig.finish();
+        for symbol in rig.symbols.clone() {
+            rig.assert_true_book(&record, symbol);
+            rig.assert_undisturbed(&record, symbol);
+        }
+        assert!(!record.quotes.is_empty());
+    });
+}
+
+#[test]
+fn a_dropped_message_costs_one_book_at_other_venues() {
+    each(&checked(), |setup| {
+        let mut rig = whole(setup);
+        let [hit, other] = rig.symbols[..] else { panic!() };
+        rig.fault(Planned::on(hit, Fault::Drop));
+        rig.until_told("resync", Some(hit));
+        rig.until_whole();
+        rig.run_on(1100);
+        let record = rig.finish();
+        for symbol in [hit, other] {
+            rig.assert_true_book(&record, symbol);
+            rig.assert_trades(&record, symbol);
+        }
+        rig.assert_undisturbed(&record, other);
+    });
+}
+
+#[test]
+fn connections_that_break_are_opened_again_at_other_venues() {
+    each(&OTHERS, |setup| {
+        let mut rig = whole(setup);
+        let old = rig.server.clients()[0].number;
+        rig.fault(Planned::any(Fault::Cut));
+        rig.until_told("disconnect", None);
+        rig.until("another connection is there", |rig| {
+            rig.server.clients().iter().any(|client| client.number > old)
+        });
+        rig.until_whole();
+        rig.run_on(1100);
+        let record = rig.finish();
+        for symbol in rig.symbols.clone() {
+            rig.assert_true_book(&record, symbol);
+            assert!(record.of("clean", symbol).count() > 0, "{}", record.told());
+            let ids = record.trade_ids(symbol);
+            let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+            assert_eq!(ids.len(), unique.len(), "{symbol}: a trade is there twice");
+        }
+    });
+}
+
+#[test]
+fn a_topic_is_refused_at_other_venues() {
+    each(&OTHERS, |setup| {
+        let [hit, other] = setup.symbols[..] else { panic!() };
+        let mut setup = setup.with(Planned::on(hit, Fault::Refuse).times(1_000));
+        setup.server.begin_after = 3;
+        let mut rig = setup.start();
+        rig.until_told("refused", Some(hit));
+        rig.until("the other book is whole", |rig| rig.status().books_live == 1);
+        rig.run_on(1300);
+        let record = rig.finish();
+        rig.assert_true_book(&record, other);
+        rig.assert_undisturbed(&record, other);
+        assert_eq!(record.of("refused", other).count(), 0, "{}", record.told());
+    });
+}
+
+#[test]
+fn counters_that_begin_anew_are_no_loss() {
+    let venues: Vec<_> =
+        checked().into_iter().filter(|(venue, _)| !venue.starts_with("kraken")).collect();
+    each(&venues, |setup| {
+        let mut rig = whole(setup);
+        let [hit, other] = rig.symbols[..] else { panic!() };
+        rig.fault(Planned::on(hit, Fault::Restart));
+        rig.until_told("restart", Some(hit));
+        rig.fault(Planned::on(hit, Fault::KeepAlive));
+        rig.run_on(1300);
+        let record = rig.finish();
+        rig.assert_true_book(&record, hit);
+        rig.assert_undisturbed(&record, other);
+        assert_eq!(record.of("gap", hit).count(), 0, "{}", record.told());
+    });
+}
+
+#[test]
+fn a_book_is_cut_where_the_venue_leaves_it_to_us() {
+    each(&[("kraken", ["BTC/USD", "ETH/USD"])], |mut setup| {
+        setup.market.channel = Some("book-10".to_owned());
+        for channel in &mut setup.catalog.channels {
+            if channel.name == "book-100" {
+                channel.name = "book-10".to_owned();
+            }
+        }
+        let mut rig = whole(setup);
+        rig.run_on(1500);
+        let record = rig.finish();
+        for symbol in rig.symbols.clone() {
+            assert_eq!(record.book(symbol).len(), 20);
+            rig.assert_true_book(&record, symbol);
+            rig.assert_undisturbed(&record, symbol);
         }
     });
 }
