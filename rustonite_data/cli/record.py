@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import threading
 import time
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -18,7 +18,15 @@ from rich.live import Live
 from rich.table import Table
 
 from rustonite_data.cli.options import duration, pair
-from rustonite_data.cli.output import complain, count_text, hide, json_option, size_text
+from rustonite_data.cli.output import (
+    complain,
+    count_text,
+    hide,
+    json_option,
+    print_json_lines,
+    size_text,
+    without_hidden,
+)
 from rustonite_data.errors import Invalid, RustoniteError
 
 if TYPE_CHECKING:
@@ -27,8 +35,8 @@ if TYPE_CHECKING:
 
     from rustonite_data.record import Recorder, VenueStatus
 
-_log = logging.getLogger("rustonite.record")
 _NS = 1_000_000_000
+_LOOK_S = 0.25
 
 
 @click.command()
@@ -101,6 +109,7 @@ def record(  # noqa: PLR0913 - options of the command line
         raise click.UsageError("--datasets goes with VENUE; a file says it itself")
     text = _read(path) if from_file else _simple(what[0], what[1:], datasets)
     place = str(path) if from_file else "command line"
+    config = _checked(text, place)
     if lake_url is None and not from_file:
         lake_url = "lake"
     settings = dict(storage_options)
@@ -108,17 +117,14 @@ def record(  # noqa: PLR0913 - options of the command line
     # Imported here, as it brings the engines.
     from rustonite_data.record import Recorder  # noqa: PLC0415
 
-    recorder = Recorder(
-        text, lake=lake_url, tapes=tapes, place=place, storage_options=settings or None
-    )
-    reload = (lambda: recorder.reload(_read(path))) if from_file else None
-    listen = metrics or _metrics_of(text)
-    with (
-        recorder,
-        _served(recorder, listen),
-        _shown(every.total_seconds(), as_json=as_json) as show,
-    ):
-        _run(recorder, show, reload, None if span is None else span.total_seconds())
+    with _signals() as signals, _shown(every.total_seconds(), as_json=as_json) as show:
+        recorder = Recorder(
+            text, lake=lake_url, tapes=tapes, place=place, storage_options=settings or None
+        )
+        reload = (lambda: recorder.reload(_read(path))) if from_file else None
+        with recorder, _served(recorder, metrics or config["metrics"]):
+            _run(recorder, show, signals, reload, span and span.total_seconds())
+        show(recorder, final=True)
     if not recorder_was_whole(recorder):
         raise click.exceptions.Exit(1)
 
@@ -143,40 +149,67 @@ def _simple(venue: str, symbols: tuple[str, ...], datasets: str | None) -> str:
     return "\n".join(lines)
 
 
-def _metrics_of(text: str) -> str | None:
+def _checked(text: str, place: str) -> dict[str, Any]:
+    """What of a configuration is used here; passwords in it are hidden from now on."""
     from rustonite_data import _native  # noqa: PLC0415 - not needed for --help
 
-    settings = json.loads(_native.recorder_config(text, "configuration"))["metrics"] or {}
-    unknown = set(settings) - {"listen"}
-    if unknown:
-        raise Invalid(f"metrics: found key {unknown.pop()!r}, expected listen")
-    listen = settings.get("listen")
-    return None if listen is None else str(listen)
+    config = json.loads(_native.recorder_config(text, place))
+    addresses = [config["proxy"], *(feed["proxy"] for feed in config["feed"])]
+    hide(filter(None, (urlsplit(address or "").password for address in addresses)))
+    settings = config["metrics"] or {}
+    for key in settings:
+        if key != "listen":
+            raise Invalid(f"{place}: metrics: found key {key!r}, expected listen")
+    return {"metrics": settings.get("listen")}
 
 
-def _run(recorder: Recorder, show: Any, reload: Any, span: float | None) -> None:  # noqa: ANN401
-    """Shows what goes on until somebody ends it."""
-    ended, again = threading.Event(), threading.Event()
+class _Signals:
+    """What was asked of this process."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.again = threading.Event()
+
+    def end(self, number: int, _frame: object) -> None:
+        """Ends in good order; by a second Ctrl-C at once."""
+        if number == signal.SIGINT and self.ended.is_set():
+            raise KeyboardInterrupt
+        self.ended.set()
+
+    def reload(self, *_: object) -> None:
+        """Reads the configuration again."""
+        self.again.set()
+
+
+@contextmanager
+def _signals() -> Iterator[_Signals]:
+    """Takes signals from the start to the very end: what a service manager sends is no failure."""
+    signals = _Signals()
     handlers = {
-        # What a service manager sends is no failure.
-        signal.SIGTERM: lambda *_: ended.set(),
-        signal.SIGINT: lambda *_: ended.set(),
-        signal.SIGHUP: lambda *_: again.set(),
+        signal.SIGTERM: signals.end,
+        signal.SIGINT: signals.end,
+        signal.SIGHUP: signals.reload,
     }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    until = None if span is None else time.monotonic() + span
     try:
-        while not ended.wait(0.25):
-            if again.is_set() and reload is not None:
-                again.clear()
-                _reload(reload)
-            show(recorder)
-            if not recorder.running or (until is not None and time.monotonic() >= until):
-                break
-        show(recorder)
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _run(
+    recorder: Recorder, show: Any, signals: _Signals, reload: Any, span: float | None  # noqa: ANN401
+) -> None:
+    """Shows what goes on until somebody ends it."""
+    until = None if span is None else time.monotonic() + span
+    while recorder.running and (until is None or time.monotonic() < until):
+        show(recorder)
+        if signals.ended.wait(_LOOK_S):
+            return
+        if signals.again.is_set() and reload is not None:
+            signals.again.clear()
+            _reload(reload)
 
 
 def _reload(reload: Any) -> None:  # noqa: ANN401 - a function
@@ -205,20 +238,20 @@ def _shown(every: float, *, as_json: bool) -> Iterator[Any]:
     if console.is_terminal and not as_json:
         rates = Rates()
         with Live(console=console, refresh_per_second=4, transient=False) as live:
-            yield lambda recorder: live.update(view(recorder, rates))
+            yield lambda recorder, **_: live.update(view(recorder, rates))
         return
     due = time.monotonic()
 
-    def tell(recorder: Recorder) -> None:
+    def tell(recorder: Recorder, *, final: bool = False) -> None:
         nonlocal due
-        if time.monotonic() < due and recorder.running:
+        if time.monotonic() < due and not final:
             return
         due = time.monotonic() + every
         for status in recorder.status():
             if as_json:
-                click.echo(json.dumps({"time_ns": time.time_ns(), **asdict(status)}))
+                print_json_lines([{"time_ns": time.time_ns(), **asdict(status)}])
             else:
-                click.echo(line(status), err=True)
+                click.echo(without_hidden(line(status)), err=True)
 
     yield tell
 

@@ -731,7 +731,10 @@ impl Recording {
                     continue;
                 }
                 self.vouch_for(place, dataset, &span, now, self.proof(place, dataset));
-                self.instruments[place].spans[dataset] = Span { from: now, ..Span::default() };
+                // What nothing carries is vouched for as long as something came, as by REST.
+                let goes_on = span.count > 0 || self.instruments[place].is_carried();
+                let from = if goes_on { now } else { 0 };
+                self.instruments[place].spans[dataset] = Span { from, ..Span::default() };
             }
         }
     }
@@ -817,8 +820,9 @@ impl Recording {
 
     /// Counts books for those who watch.
     pub(crate) fn count_books(&mut self) {
-        let l2 = self.instruments.iter().filter_map(|one| one.book.as_ref());
-        let l3 = self.instruments.iter().filter_map(|one| one.orders.as_ref());
+        let carried = || self.instruments.iter().filter(|one| one.is_carried());
+        let l2 = carried().filter_map(|one| one.book.as_ref());
+        let l3 = carried().filter_map(|one| one.orders.as_ref());
         let lives =
             l2.map(|kept| kept.keeper.is_live()).chain(l3.map(|kept| kept.keeper.is_live()));
         let (mut live, mut waiting) = (0, 0);

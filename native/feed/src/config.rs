@@ -1,13 +1,13 @@
 //! What to record, and where to.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::catalog::{Channel, Venue};
-use crate::error::{FeedError, Result};
+use crate::error::{FeedError, Result, hint};
 use crate::keys;
 
 /// Datasets that are recorded if nothing else is said, as far as the venue has them.
@@ -118,15 +118,15 @@ impl Config {
     /// Text that is no TOML, keys that do not exist, values of the wrong kind, unknown venues,
     /// datasets or channels.
     pub fn parse(place: &str, text: &str) -> Result<Self> {
-        let config: Self = toml::from_str(text)
-            .map_err(|error| FeedError::config(place, error.to_string().trim_end()))?;
-        config.check(place)?;
+        let config: Self = toml::from_str(text).map_err(|error| unreadable(place, text, &error))?;
+        config.check(&Places { name: place, text })?;
         Ok(config)
     }
 
-    fn check(&self, place: &str) -> Result<()> {
-        let wrong =
-            |key: &str, problem: String| Err(FeedError::config(format!("{place}: {key}"), problem));
+    fn check(&self, places: &Places<'_>) -> Result<()> {
+        let wrong = |key: &str, problem: String| {
+            Err(FeedError::config(format!("{}: {key}", places.of(&[Step::Key(key)])), problem))
+        };
         if self.feeds.is_empty() {
             return wrong("feed", "found none, expected at least one [[feed]]".to_owned());
         }
@@ -142,25 +142,99 @@ impl Config {
                 return wrong(key, "found 0, expected at least 1 second".to_owned());
             }
         }
-        for feed in &self.feeds {
-            let venue = Venue::find_in(self.catalog.as_deref(), &feed.venue)?;
-            if !(1..=4).contains(&feed.copies) {
-                return wrong("feed.copies", format!("found {}, expected 1 to 4", feed.copies));
-            }
-            let channels = feed.channels(&venue)?;
-            for channel in &channels {
-                if venue.needs_key(channel) {
-                    can_log_in(&channel.name, &feed.venue)
-                        .or_else(|problem| wrong("feed.channels", problem))?;
-                }
-            }
-            if feed.symbols.is_empty() && channels.iter().any(|channel| channel.per_symbol) {
-                let problem = format!("found none for {}, expected some instruments", feed.venue);
-                return wrong("feed.symbols", problem);
-            }
-            feed.check_urls(&venue)?;
+        if let Some(problem) = self.proxy.as_ref().and_then(wrong_proxy) {
+            return wrong("proxy", problem);
         }
-        Ok(())
+        let catalog = self.catalog.as_deref();
+        self.feeds.iter().enumerate().try_for_each(|(at, feed)| feed.check(at, places, catalog))
+    }
+}
+
+/// What of a proxy's address cannot be used. It may hold a password, so it is not shown.
+fn wrong_proxy(url: &Url) -> Option<String> {
+    const EXPECTED: &str = "expected http://host:port or socks5://host:port";
+    let known = matches!(url.scheme(), "http" | "socks5" | "socks5h");
+    if known && url.host_str().is_some_and(|host| !host.is_empty()) {
+        return None;
+    }
+    let found = if known { "an address without a host" } else { "another kind of address" };
+    Some(format!("found {found}, {EXPECTED}"))
+}
+
+/// An error of the TOML reader, with the names that an unknown key may have meant.
+fn unreadable(place: &str, text: &str, error: &toml::de::Error) -> FeedError {
+    let line = error.span().map(|span| line_at(text, span.start));
+    let place = line.map_or_else(|| place.to_owned(), |line| format!("{place}:{line}"));
+    let shown = error.message().trim_end();
+    let named = |before: &str, text: &str| {
+        let rest = &text[text.find(before)? + before.len()..];
+        rest.split_once('`').map(|(name, _)| name.to_owned())
+    };
+    let unknown = named("unknown field `", shown);
+    let known = shown.rsplit_once("expected").map_or("", |(_, names)| names);
+    let hint = unknown.map(|name| hint(&name, known.split('`').skip(1).step_by(2)));
+    // The message shows the value, and a line of the file is shown for syntax; neither may have
+    // what stands before the `@` of an address.
+    let source = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default().trim();
+    let hint = hint.filter(|hint| hint.starts_with("did")).map(|hint| format!("; {hint}"));
+    let problem = format!("{shown} in `{source}`{}", hint.unwrap_or_default());
+    FeedError::config(place, without_secrets(&problem))
+}
+
+/// A text without what stands before the `@` of addresses.
+fn without_secrets(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('@') {
+        // The last `@` of a word ends a password, which may have some itself.
+        let end = rest[at..].find([' ', '"', '\'', '`', '\n']).map_or(rest.len(), |more| at + more);
+        let at = rest[..end].rfind('@').unwrap_or(at);
+        let from = rest[..at].rfind([' ', '"', '\'', '`', '\n']).map_or(0, |place| place + 1);
+        let from = rest[from..at].find("//").map_or(from, |slashes| from + slashes + 2);
+        shown.push_str(&rest[..from]);
+        shown.push('…');
+        shown.push_str(&rest[at..end]);
+        rest = &rest[end..];
+    }
+    shown.push_str(rest);
+    shown
+}
+
+fn line_at(text: &str, place: usize) -> usize {
+    text.bytes().take(place).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// A step on the way to a value of the file.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Key(&'a str),
+    Item(usize),
+}
+
+/// Where values stand in the text of a configuration.
+struct Places<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Places<'_> {
+    /// File and line of a value, or of the innermost thing around it that is there.
+    fn of(&self, steps: &[Step<'_>]) -> String {
+        let Ok(table) = toml::de::DeTable::parse(self.text) else { return self.name.to_owned() };
+        let mut line = None;
+        let mut value: Option<&toml::de::DeValue<'_>> = None;
+        for step in steps {
+            let next = match (step, value) {
+                (Step::Key(key), None) => table.get_ref().get(*key),
+                (Step::Key(key), Some(value)) => value.get(*key),
+                (Step::Item(at), Some(value)) => value.get(*at),
+                (Step::Item(_), None) => None,
+            };
+            let Some(next) = next else { break };
+            line = Some(line_at(self.text, next.span().start));
+            value = Some(next.get_ref());
+        }
+        line.map_or_else(|| self.name.to_owned(), |line| format!("{}:{line}", self.name))
     }
 }
 
@@ -176,6 +250,39 @@ fn can_log_in(channel: &str, venue: &str) -> std::result::Result<(), String> {
 }
 
 impl FeedConfig {
+    fn check(&self, at: usize, places: &Places<'_>, catalog: Option<&Path>) -> Result<()> {
+        let steps = [Step::Key("feed"), Step::Item(at)];
+        let place =
+            |key: &str| format!("{}: feed.{key}", places.of(&[steps[0], steps[1], Step::Key(key)]));
+        let wrong = |key: &str, problem: String| Err(FeedError::config(place(key), problem));
+        let venue = Venue::find_in(catalog, &self.venue);
+        let venue = venue.map_err(|error| error.at(&place("venue")))?;
+        if !(1..=4).contains(&self.copies) {
+            return wrong("copies", format!("found {}, expected 1 to 4", self.copies));
+        }
+        if let Some(problem) = self.proxy.as_ref().and_then(wrong_proxy) {
+            return wrong("proxy", problem);
+        }
+        let channels = self.channels(&venue).map_err(|error| {
+            let what = matches!(&error, FeedError::Unknown { what: "channel", .. });
+            error.at(&place(if what { "channels" } else { "datasets" }))
+        })?;
+        for channel in &channels {
+            if venue.needs_key(channel) {
+                can_log_in(&channel.name, &self.venue)
+                    .or_else(|problem| wrong("channels", problem))?;
+            }
+        }
+        if self.symbols.is_empty() && channels.iter().any(|channel| channel.per_symbol) {
+            let problem = format!("found none for {}, expected some instruments", self.venue);
+            return wrong("symbols", problem);
+        }
+        if self.symbols.iter().any(|symbol| symbol.trim().is_empty()) {
+            return wrong("symbols", "found an empty text, expected an instrument".to_owned());
+        }
+        self.check_urls(&venue).map_err(|error| error.at(&place("urls")))
+    }
+
     /// The channels that this asks for.
     ///
     /// # Errors

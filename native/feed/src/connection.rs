@@ -31,6 +31,8 @@ const BUFFER_BYTES_MAX: usize = 96 << 20;
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(15);
 /// How often deadlines are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A connection that lived so long works, with or without data.
+const SETTLED: Duration = Duration::from_secs(10);
 /// How often the time doubles after which a topic is asked for that never had data.
 const AGAIN_SHIFT_MAX: u32 = 6;
 const SECOND: Duration = Duration::from_secs(1);
@@ -108,6 +110,9 @@ pub(crate) struct Connection {
     last_frame: Instant,
     last_ping: Instant,
     got_data: bool,
+    /// Whether it is known to work.
+    settled: bool,
+    opened: Instant,
     leaving: bool,
 }
 
@@ -157,6 +162,8 @@ impl Connection {
             last_frame: now,
             last_ping: now,
             got_data: false,
+            settled: false,
+            opened: now,
             leaving: false,
         })
     }
@@ -181,11 +188,8 @@ impl Connection {
         orders: &mut mpsc::UnboundedReceiver<Order>,
         tell: &mpsc::UnboundedSender<Told>,
     ) -> io::Result<String> {
-        for text in self.codec.greeting() {
-            self.send_budget.spend(1).await;
-            self.send(text).await?;
-        }
-        self.log_in().await?;
+        self.outbox.extend(self.codec.greeting());
+        self.outbox.extend(self.shared.keys.as_ref().and_then(|keys| self.codec.login(keys)));
         let topics = self.plan.topics.clone();
         self.subscribe(topics);
         let mut look = Instant::now() + LOOK_EVERY;
@@ -204,7 +208,7 @@ impl Connection {
                     }
                     if self.state.has_data && !self.got_data {
                         self.got_data = true;
-                        self.shared.recording.borrow().note_line(&self.plan.socket.name, None);
+                        self.works();
                         let _ = tell.send(Told::Ready);
                     }
                     // Frames that keep coming must not starve what else is due.
@@ -231,6 +235,12 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// It works: what was wrong with the line is over.
+    fn works(&mut self) {
+        self.settled = true;
+        self.shared.recording.borrow().note_line(&self.plan.socket.name, None, false);
     }
 
     /// Does what the line wants. Whether that is to close.
@@ -301,25 +311,18 @@ impl Connection {
         Ok(None)
     }
 
-    async fn log_in(&mut self) -> io::Result<()> {
-        let Some(keys) = self.shared.keys.clone() else { return Ok(()) };
-        let Some(text) = self.codec.login(&keys) else { return Ok(()) };
-        let shown = keys::blanked(&text, &keys);
-        self.send_budget.spend(1).await;
-        self.send_shown(text, &shown).await
-    }
-
     async fn send(&mut self, text: String) -> io::Result<()> {
-        let shown = text.clone();
-        self.send_shown(text, &shown).await
-    }
-
-    /// Sends a text, and keeps what may be shown of it.
-    async fn send_shown(&mut self, text: String, shown: &str) -> io::Result<()> {
         self.last_sent = Instant::now();
-        let kind = FrameKind::SentText;
-        let sent = shown.as_bytes();
-        self.shared.recording.borrow_mut().raw(&mut self.state, kind, None, now_ns(), sent);
+        // What is secret in a login is not kept.
+        let keys = self.shared.keys.as_ref();
+        let shown = keys.map_or_else(|| text.clone(), |keys| keys::blanked(&text, keys));
+        self.shared.recording.borrow_mut().raw(
+            &mut self.state,
+            FrameKind::SentText,
+            None,
+            now_ns(),
+            shown.as_bytes(),
+        );
         self.socket.send(Frame::text(text)).await.map_err(io::Error::other)
     }
 
@@ -440,6 +443,10 @@ impl Connection {
         if !idle.is_zero() && self.last_frame.elapsed() > idle {
             return Ok(Some(format!("nothing received for {} s", idle.as_secs())));
         }
+        // Channels without data for hours are no problem.
+        if !self.settled && self.opened.elapsed() > SETTLED {
+            self.works();
+        }
         let ping = Duration::from_secs(self.plan.socket.ping_s);
         if !ping.is_zero() && self.last_ping.elapsed() >= ping {
             self.last_ping = Instant::now();
@@ -456,7 +463,8 @@ impl Connection {
     }
 
     fn look_for_silence(&mut self) -> Option<String> {
-        let silent: Vec<_> = self.subscriptions.values().filter_map(|one| self.silent(one)).collect();
+        let silent: Vec<_> =
+            self.subscriptions.values().filter_map(|one| self.silent(one)).collect();
         if silent.is_empty() {
             return None;
         }
@@ -476,13 +484,16 @@ impl Connection {
 
     /// Whether the silence of a topic says something about the line.
     fn counts(&self, subscription: &Subscription) -> bool {
-        let had_data = || self.shared.recording.borrow().had_data(&subscription.planned);
-        !subscription.refused && (subscription.again == 0 || had_data())
+        let recording = self.shared.recording.borrow();
+        let planned = &subscription.planned;
+        let may_come = !subscription.refused && !recording.is_unknown(planned);
+        may_come && (subscription.again == 0 || recording.had_data(planned))
     }
 
     /// A topic whose data are overdue.
     fn silent(&self, subscription: &Subscription) -> Option<Silent> {
-        if subscription.refused {
+        if subscription.refused || self.shared.recording.borrow().is_unknown(&subscription.planned)
+        {
             return None;
         }
         let last = self.shared.recording.borrow().last_data(&self.state, &subscription.planned);

@@ -14,8 +14,10 @@ pub enum FeedError {
         problem: String,
     },
     /// A name that is not known, with those that are like it.
-    #[error("unknown {what} {name:?}; {hint}")]
+    #[error("{place}unknown {what} {name:?}; {hint}")]
     Unknown {
+        /// File, line and key with a colon, if it came from a configuration.
+        place: String,
         /// What it should name.
         what: &'static str,
         /// The name.
@@ -49,7 +51,18 @@ impl FeedError {
         name: &str,
         known: impl Iterator<Item = &'a str>,
     ) -> Self {
-        Self::Unknown { what, name: name.to_owned(), hint: hint(name, known) }
+        let place = String::new();
+        Self::Unknown { place, what, name: name.to_owned(), hint: hint(name, known) }
+    }
+
+    /// The same error, with the place of an unknown name.
+    pub(crate) fn at(self, place: &str) -> Self {
+        match self {
+            Self::Unknown { what, name, hint, .. } => {
+                Self::Unknown { place: format!("{place}: "), what, name, hint }
+            }
+            other => other,
+        }
     }
 
     /// What a caller should do.

@@ -90,8 +90,10 @@ pub(crate) struct Instrument {
     pub(crate) lost_since: [Option<i64>; DATASETS.len()],
     /// Hash of the definition that was written last; 0 if the venue has not told any.
     pub(crate) definition: u64,
-    /// That the venue does not know it was told.
-    pub(crate) is_told: bool,
+    /// Whether data ever came.
+    pub(crate) heard: bool,
+    /// Whether the venue says that there is no such instrument.
+    pub(crate) unknown: bool,
     carriers: Vec<Carrier>,
     bars: Vec<Bar>,
 }
@@ -127,7 +129,8 @@ impl Instrument {
             had_data: [false; DATASETS.len()],
             lost_since: [None; DATASETS.len()],
             definition: 0,
-            is_told: false,
+            heard: false,
+            unknown: false,
             carriers: Vec::new(),
             bars: Vec::new(),
         }
@@ -162,7 +165,7 @@ impl Instrument {
         !self.carriers.iter().any(|one| one.channel == channel)
     }
 
-    /// Whether a connection carries any channel of it.
+    /// Whether any connection carries it.
     pub(crate) fn is_carried(&self) -> bool {
         !self.carriers.is_empty()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustonite_core::datasets::FeedEvent;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::connection::{Connection, Ended, Order, Shared, Told};
 use crate::events::Fact;
@@ -18,6 +18,10 @@ const OVERLAP: Duration = Duration::from_mins(5);
 const HAND_OVER: Duration = Duration::from_mins(1);
 /// A connection that lived so long was a good one.
 const GOOD_LIFE: Duration = Duration::from_mins(1);
+/// How long a connection may take to close.
+const CLOSE: Duration = Duration::from_secs(5);
+/// When a connection that could not be replaced is tried to be replaced again.
+const TRY_AGAIN: Duration = Duration::from_secs(30);
 const FAR: Duration = Duration::from_hours(365 * 24);
 
 /// A running connection as its line sees it.
@@ -36,7 +40,9 @@ pub(crate) async fn run(
 ) {
     let mut backoff = Backoff::default();
     loop {
-        let Some(running) = open(&shared, &plan, &mut backoff, &mut orders).await else { return };
+        let Some(running) = open(&shared, &mut plan, &mut backoff, &mut orders).await else {
+            return;
+        };
         let opened = running.opened;
         match carry(&shared, &mut plan, &mut orders, running).await {
             None => return,
@@ -44,7 +50,7 @@ pub(crate) async fn run(
                 if ended.worked && opened.elapsed() > GOOD_LIFE {
                     backoff.reset();
                 }
-                shared.recording.borrow().note_line(&plan.socket.name, Some(ended.why));
+                shared.recording.borrow().note_line(&plan.socket.name, Some(ended.why), true);
                 if !pause(backoff.next(), &mut plan, &mut orders).await {
                     return;
                 }
@@ -56,16 +62,39 @@ pub(crate) async fn run(
 /// Opens a connection, however often it has to try; `None` if told to close.
 async fn open(
     shared: &Shared,
-    plan: &LinePlan,
+    plan: &mut LinePlan,
     backoff: &mut Backoff,
     orders: &mut mpsc::UnboundedReceiver<Order>,
 ) -> Option<Running> {
-    let mut plan = plan.clone();
     loop {
-        match start(shared, &plan).await {
-            Ok(running) => return Some(running),
-            Err(_) if pause(backoff.next(), &mut plan, orders).await => {}
-            Err(_) => return None,
+        let snapshot = plan.clone();
+        let attempt = start(shared, &snapshot);
+        tokio::pin!(attempt);
+        let mut late = Vec::new();
+        let done = loop {
+            tokio::select! {
+                done = &mut attempt => break done,
+                order = orders.recv() => match order {
+                    Some(Order::Close) | None => return None,
+                    Some(order) => {
+                        note(plan, &order);
+                        late.push(order);
+                    }
+                },
+            }
+        };
+        match done {
+            Ok(running) => {
+                late.into_iter().for_each(|order| drop(running.orders.send(order)));
+                return Some(running);
+            }
+            Err(error) => {
+                let about = &plan.socket.name;
+                shared.recording.borrow().note_line(about, Some(error.to_string()), false);
+                if !pause(backoff.next(), plan, orders).await {
+                    return None;
+                }
+            }
         }
     }
 }
@@ -135,36 +164,65 @@ async fn carry(
                 let closing = matches!(order, Order::Close);
                 let _ = running.orders.send(order);
                 if closing {
-                    let _ = timeout(Duration::from_secs(5), running.task).await;
+                    let _ = timeout(CLOSE, running.task).await;
                     return None;
                 }
             }
             Some(told) = running.told.recv() => {
                 if told == Told::Leaving {
-                    running = replace(shared, plan, running).await;
+                    running = replace(shared, plan, orders, running).await?;
                 }
             }
             () = sleep_until(running.opened + life) => {
-                running = replace(shared, plan, running).await;
+                running = replace(shared, plan, orders, running).await?;
             }
         }
     }
 }
 
-/// Opens a second connection, and closes the first once data flows on it.
-async fn replace(shared: &Shared, plan: &LinePlan, old: Running) -> Running {
-    let Ok(mut new) = start(shared, plan).await else {
-        // Later again; the venue's cut is some minutes away.
-        sleep(Duration::from_secs(5)).await;
-        return Running { opened: old.opened + Duration::from_secs(30), ..old };
+/// Opens a second connection, and closes the first once data flows on it; `None` if told to close.
+async fn replace(
+    shared: &Shared,
+    plan: &mut LinePlan,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+    old: Running,
+) -> Option<Running> {
+    let snapshot = plan.clone();
+    let attempt = async {
+        let mut new = start(shared, &snapshot).await.ok()?;
+        match timeout(HAND_OVER, new.told.recv()).await {
+            Ok(Some(_)) => Some((new, "planned, data flows")),
+            Err(_) => Some((new, "planned, no data so far")),
+            // It ended already.
+            Ok(None) => None,
+        }
     };
-    let flows = timeout(HAND_OVER, new.told.recv()).await;
-    let detail = if flows.is_ok() { "planned, data flows" } else { "planned, no data so far" };
-    shared
-        .recording
-        .borrow_mut()
-        .fact(&Fact { detail: Some(detail), ..Fact::of(FeedEvent::Disconnect) });
+    tokio::pin!(attempt);
+    let mut late = Vec::new();
+    let done = loop {
+        tokio::select! {
+            done = &mut attempt => break done,
+            order = orders.recv() => {
+                let order = order.unwrap_or(Order::Close);
+                note(plan, &order);
+                let _ = old.orders.send(order.clone());
+                if matches!(order, Order::Close) {
+                    // The new one closes by itself, as nobody can give it orders any more.
+                    let _ = timeout(CLOSE, old.task).await;
+                    return None;
+                }
+                late.push(order);
+            }
+        }
+    };
+    let Some((new, detail)) = done else {
+        // Later again; the venue's cut is some minutes away.
+        return Some(Running { opened: old.opened + TRY_AGAIN, ..old });
+    };
+    late.into_iter().for_each(|order| drop(new.orders.send(order)));
+    let fact = Fact { detail: Some(detail), ..Fact::of(FeedEvent::Disconnect) };
+    shared.recording.borrow_mut().fact(&fact);
     let _ = old.orders.send(Order::Close);
-    let _ = timeout(Duration::from_secs(5), old.task).await;
-    new
+    let _ = timeout(CLOSE, old.task).await;
+    Some(new)
 }

@@ -34,6 +34,8 @@ use crate::tapes::{Place, Tapes};
 
 /// How often time is let pass: seals, intervals, calls that are wanted.
 const TICK: Duration = Duration::from_millis(50);
+/// How long connections may take to close when the recorder stops.
+const CLOSE: Duration = Duration::from_secs(1);
 /// Calls that run at the same time.
 const CALLS_MAX: usize = 4;
 /// How often a call is tried before it is given up until it is wanted again.
@@ -418,8 +420,10 @@ impl VenueThread {
         for line in &self.lines {
             let _ = line.orders.send(Order::Close);
         }
+        // All of them together, however many there are; what is not closed by then is cut.
+        let closed = Instant::now() + CLOSE;
         for line in self.lines {
-            let _ = tokio::time::timeout(Duration::from_secs(6), line.task).await;
+            let _ = tokio::time::timeout_at(closed, line.task).await;
         }
         let finished = self.shared.recording.borrow_mut().finish();
         self.alive.end();
@@ -461,8 +465,8 @@ async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>,
         recording.answer(&mut **codec, feed, number, answer.ts_recv, &answer.body);
         requests.extend(recording.more.drain(..));
     }
-    if *feed == Feed::Instruments && parts > 0 {
-        shared.recording.borrow_mut().check_symbols();
+    if matches!(feed, Feed::Instruments) {
+        shared.recording.borrow_mut().listed();
     }
 }
 

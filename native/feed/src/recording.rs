@@ -124,6 +124,8 @@ pub(crate) struct Recording {
     dropped_frames: Option<(i64, u64, String)>,
     /// We stop as asked: connections that end are no loss.
     stops: bool,
+    /// Whether the venue told all of its instruments.
+    listed: bool,
 }
 
 impl Recording {
@@ -152,6 +154,7 @@ impl Recording {
             dropped: None,
             dropped_frames: None,
             stops: false,
+            listed: false,
         }
     }
 
@@ -458,6 +461,59 @@ impl Recording {
             self.topic_fact(FeedEvent::Subscribe, state, &planned.topic, None);
         }
         self.commit();
+        if self.listed {
+            self.name_unknown();
+        }
+    }
+
+    /// The venue told all of its instruments.
+    pub(crate) fn listed(&mut self) {
+        self.listed = true;
+        self.name_unknown();
+    }
+
+    /// Names instruments that we asked for and the venue does not have: some venues acknowledge
+    /// whatever one asks for.
+    fn name_unknown(&mut self) {
+        let known = |one: &&Instrument| one.definition != 0;
+        if !self.instruments.iter().any(|one| known(&one)) {
+            return;
+        }
+        for place in 0..self.instruments.len() {
+            let instrument = &self.instruments[place];
+            let is_unknown = instrument.is_carried() && !instrument.heard && !known(&instrument);
+            if !is_unknown || instrument.unknown {
+                continue;
+            }
+            let symbol = instrument.symbol.clone();
+            let names = self.instruments.iter().filter(known).map(|one| &*one.symbol);
+            let near = hint(&symbol, names);
+            let near = near.strip_prefix("did").map(|near| format!("; did{near}"));
+            let text = format!("{} has no such instrument{}", self.venue, near.unwrap_or_default());
+            self.instruments[place].unknown = true;
+            self.stats.problem(&symbol, Some(text.clone()));
+            self.fact(&Fact {
+                symbol: Some(&symbol),
+                detail: Some(cut(&text)),
+                ..Fact::of(FeedEvent::Refused)
+            });
+        }
+    }
+
+    /// Whether nothing is to be expected of a topic, as its instrument does not exist.
+    pub(crate) fn is_unknown(&self, planned: &Planned) -> bool {
+        let place = planned.instrument.as_deref().and_then(|symbol| self.by_symbol.get(symbol));
+        place.is_some_and(|place| self.instruments[*place].unknown)
+    }
+
+    /// The first data of an instrument, or of one that was taken for unknown.
+    #[cold]
+    pub(crate) fn first_heard(&mut self, place: usize) {
+        let instrument = &mut self.instruments[place];
+        instrument.heard = true;
+        if std::mem::take(&mut instrument.unknown) {
+            self.stats.problem(&instrument.symbol, None);
+        }
     }
 
     pub(crate) fn unsubscribing(&mut self, state: &Socketed, topics: &[Planned]) {
@@ -487,35 +543,6 @@ impl Recording {
             ..Fact::of(FeedEvent::Refused)
         };
         self.fact(&fact);
-    }
-
-    /// The venue has told all its instruments: names the ones we asked for that are not among them.
-    /// Some venues acknowledge such a subscription and then stay silent.
-    pub(crate) fn check_symbols(&mut self) {
-        let defined = |one: &&Instrument| one.definition != 0;
-        let known: Vec<_> =
-            self.instruments.iter().filter(defined).map(|one| &*one.symbol).collect();
-        if known.is_empty() {
-            return;
-        }
-        let lost = |one: &&Instrument| one.is_carried() && one.definition == 0 && !one.is_told;
-        let lost: Vec<_> = self.instruments.iter().filter(lost).collect();
-        let hints: Vec<(Box<str>, String)> = lost
-            .iter()
-            .map(|one| (one.symbol.clone(), hint(&one.symbol, known.iter().copied())))
-            .collect();
-        for (symbol, hint) in hints {
-            let place = self.instrument(&symbol);
-            self.instruments[place].is_told = true;
-            let detail = format!("not among the instruments of the venue; {hint}");
-            self.stats.problem(&symbol, Some(detail.clone()));
-            self.pending_fact(&Fact {
-                symbol: Some(&symbol),
-                detail: Some(cut(&detail)),
-                ..Fact::of(FeedEvent::Refused)
-            });
-        }
-        self.commit();
     }
 
     /// A venue answered a call with an error.
@@ -557,9 +584,9 @@ impl Recording {
         });
     }
 
-    /// A line ended and will be opened again, or works again.
-    pub(crate) fn note_line(&self, socket: &str, why: Option<String>) {
-        Stats::add(&self.stats.reconnects, u64::from(why.is_some()));
+    /// A line ended or cannot be opened, or works again.
+    pub(crate) fn note_line(&self, socket: &str, why: Option<String>, reconnects: bool) {
+        Stats::add(&self.stats.reconnects, u64::from(reconnects));
         self.stats.problem(&format!("connection {socket}"), why);
     }
 
@@ -585,7 +612,12 @@ impl Recording {
         let Some(symbol) = &planned.instrument else { return };
         let place = self.instrument(symbol);
         let channel = &planned.channel;
-        if self.instruments[place].drop_carrier(&channel.name, state.number) {
+        let alone = self.instruments[place].drop_carrier(&channel.name, state.number);
+        let instrument = &mut self.instruments[place];
+        if !instrument.is_carried() && std::mem::take(&mut instrument.unknown) {
+            self.stats.problem(symbol, None);
+        }
+        if alone {
             self.end_data(place, &channel.name, &channel.dataset, why, is_planned);
         }
     }

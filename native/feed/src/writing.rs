@@ -65,6 +65,9 @@ impl<'a> Writing<'a> {
         if let Some(state) = &mut self.state {
             state.note_data(place, dataset);
         }
+        if !self.recording.instruments[place].heard {
+            self.recording.first_heard(place);
+        }
         let instrument = &mut self.recording.instruments[place];
         instrument.had_data[dataset] = true;
         instrument.spans[dataset].add(self.ts_recv, seq);

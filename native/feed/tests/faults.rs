@@ -401,7 +401,9 @@ fn messages_that_make_no_sense_are_kept_and_told() {
             rig.fault(binary(unknown.as_bytes()));
             rig.fault(binary(&gb18030));
             rig.fault(text(large.as_bytes()));
-            rig.until("all have come", |rig| rig.status().unknown >= 3 && rig.status().malformed >= 2);
+            rig.until("all have come", |rig| {
+                rig.status().unknown >= 3 && rig.status().malformed >= 2
+            });
         });
         assert!(record.count("malformed") >= 2, "{}", record.told());
         let unknown: i64 = record
@@ -446,7 +448,7 @@ fn a_wrong_symbol_is_named_and_disturbs_nobody() {
         asked.push("WRONG");
         setup.asked = Some(asked);
         let mut rig = setup.silence(2, 8).start();
-        rig.until_told("silence", Some("WRONG"));
+        rig.until_told("refused", Some("WRONG"));
         rig.until("books are whole", |rig| rig.status().books_live == 2);
         rig.run_on(6000);
         let record = rig.finish();

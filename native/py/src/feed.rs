@@ -44,19 +44,22 @@ pub(crate) fn catalog(venue: Option<&str>) -> PyResult<String> {
     json(&guarded(|| Venue::find(name))?)
 }
 
-/// A running recorder.
+/// A recorder, running or stopped.
 #[pyclass(frozen, module = "rustonite_data")]
 pub(crate) struct NativeRecorder {
-    state: Mutex<Option<rustonite_feed::Recorder>>,
+    state: Mutex<rustonite_feed::Recorder>,
     pid: u32,
 }
 
 impl NativeRecorder {
-    fn with<T>(&self, work: impl FnOnce(&rustonite_feed::Recorder) -> T) -> PyResult<T> {
+    /// Works with the recorder, without holding up Python while it stops.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut rustonite_feed::Recorder) -> T + Send,
+    ) -> PyResult<T> {
         check_process(self.pid, "recorder")?;
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let closed = || raise(ErrorKind::Closed, "this recorder was stopped".to_owned());
-        state.as_ref().map(work).ok_or_else(closed)
+        Ok(py.detach(|| work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))))
     }
 }
 
@@ -71,32 +74,32 @@ impl NativeRecorder {
         let recorder = py.detach(|| {
             guarded(|| rustonite_feed::Recorder::start(&Config::parse(place, text)?, &tapes))
         })?;
-        Ok(Self { state: Mutex::new(Some(recorder)), pid: process_id() })
+        Ok(Self { state: Mutex::new(recorder), pid: process_id() })
     }
 
-    /// Counters of each venue, as a JSON list.
-    fn status(&self) -> PyResult<String> {
-        let status: Vec<VenueStatus> = self.with(rustonite_feed::Recorder::status)?;
+    /// Counters of each venue, as a JSON list. After the end they are the last ones.
+    fn status(&self, py: Python<'_>) -> PyResult<String> {
+        let status: Vec<VenueStatus> = self.with(py, |recorder| recorder.status())?;
         json(&status)
     }
 
     /// Takes over the instruments and channels of another configuration.
-    fn reload(&self, text: &str, place: &str) -> PyResult<()> {
+    fn reload(&self, py: Python<'_>, text: &str, place: &str) -> PyResult<()> {
         let config = guarded(|| Config::parse(place, text))?;
-        self.with(|recorder| recorder.reload(&config))?.map_err(|error| from_feed(&error))
+        if !self.running(py) {
+            return Err(raise(ErrorKind::Closed, "this recorder was stopped".to_owned()));
+        }
+        self.with(py, |recorder| recorder.reload(&config))?.map_err(|error| from_feed(&error))
     }
 
     /// Whether every venue is still being recorded.
     #[getter]
-    fn running(&self) -> bool {
-        self.with(rustonite_feed::Recorder::is_running).unwrap_or(false)
+    fn running(&self, py: Python<'_>) -> bool {
+        self.with(py, |recorder| recorder.is_running()).unwrap_or(false)
     }
 
     /// Closes connections, seals tapes and waits for the end. Harmless if it was stopped.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
-        check_process(self.pid, "recorder")?;
-        let taken = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut recorder) = taken else { return Ok(()) };
-        py.detach(|| guarded(|| recorder.stop()))
+        self.with(py, |recorder| guarded(|| recorder.stop()))?
     }
 }

@@ -14,6 +14,7 @@ pub mod bybit;
 mod codec;
 pub mod coinbase;
 pub mod coinbase_advanced;
+mod common;
 pub mod deribit;
 mod error;
 mod event;

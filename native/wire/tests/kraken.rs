@@ -5,7 +5,7 @@ mod recordings;
 use std::collections::{BTreeMap, HashMap};
 
 use flate2::Crc;
-use recordings::{Counts, Recorded, bytes, cryptofeed, responses};
+use recordings::{Counts, Recorded, bytes, cryptofeed, lines, responses};
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, draft};
 use rustonite_wire::{BookUpdate, Control, Feed, Frame, OrdersUpdate, Sink, open};
@@ -107,17 +107,9 @@ fn replay(messages: &[Recorded]) -> Checked {
     checked
 }
 
-/// Lines that were received, of a file that has what was sent among them.
-fn received(name: &str) -> Option<Vec<Recorded>> {
-    let all = bytes(name)?;
-    let lines = all.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let received = lines.filter(|line| !line.windows(9).any(|part| part == br#""params":"#));
-    Some(received.map(|line| Recorded { ts_recv: 0, data: line.to_vec() }).collect())
-}
-
 #[test]
 fn books_of_v2_match_their_checksums() {
-    let Some(messages) = received("kraken/v2_book_minagbp_d25_resync_20260818.jsonl") else {
+    let Some(messages) = lines("kraken/v2_book_minagbp_d25_resync_20260818.jsonl") else {
         return;
     };
     let found = replay(&messages);
@@ -145,7 +137,7 @@ fn trades_of_v1() {
 
 #[test]
 fn every_channel_of_v1() {
-    let Some(messages) = received("kraken_v1/gct_ws_handle.json") else { return };
+    let Some(messages) = lines("kraken_v1/gct_ws_handle.json") else { return };
     let counts = replay(&messages).counts;
     assert_eq!([counts.trades, counts.quotes, counts.tickers, counts.bars], [2, 2, 1, 1]);
     assert_eq!([counts.pictures, counts.changes], [1, 2]);

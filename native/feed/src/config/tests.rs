@@ -64,6 +64,60 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn file_line_key_and_nearest_names_are_told() {
+    let cases = [
+        (
+            "name = \"a\"\n\n[[feed]]\nvenue = \"bianance\"\nsymbols = [\"A\"]\n",
+            "recorder.toml:4: feed.venue: unknown venue \"bianance\"; did you mean binance",
+        ),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsimbols = [\"A\"]\n",
+            "recorder.toml:3: unknown field `simbols`",
+        ),
+        ("[[feed]]\nvenue = \"binance\"\nsimbols = [\"A\"]\n", "; did you mean symbols?"),
+        (
+            "[[feed]]\nvenue = \"okx\"\nsymbols = [\"A\"]\n[[feed]]\nvenue = \"binance\"\n\n\
+             symbols = [\"A\"]\ndatasets = [\"trade\"]\n",
+            "recorder.toml:8: feed.datasets: unknown dataset \"trade\"; did you mean trades",
+        ),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\nchannels = [\"bookTiker\"]\n",
+            "recorder.toml:4: feed.channels: unknown channel",
+        ),
+        ("[[feed]]\nvenue = \"binance\"\n", "recorder.toml:1: feed.symbols: found none"),
+        ("interval_s = 0\n[[feed]]\nvenue = \"okx\"\n", "recorder.toml:1: interval_s: found 0"),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsymbols = [\"\"]\n",
+            "recorder.toml:3: feed.symbols: found an",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = parse(text).unwrap_err();
+        assert!(error.contains(expected), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn passwords_of_proxies_are_not_told() {
+    let feed = "\n[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\n";
+    let proxies = [
+        "http://me:s3cret@host:99999",
+        "http://me:s3cret@",
+        "ftp://me:s3cret@host",
+        "me:s3cret@host:1",
+        "http://me:s3cr@s3cret@host:99999",
+        "http://me:s3cret@host:1\"\"",
+    ];
+    for proxy in proxies {
+        for key in ["proxy", "porxy"] {
+            let error = parse(&format!("{key} = \"{proxy}\"{feed}")).unwrap_err();
+            assert!(!error.contains("s3c") && !error.contains("me:"), "{error}");
+            assert!(error.starts_with("recorder.toml:1: "), "{error}");
+        }
+    }
+}
+
+#[test]
 fn topics_are_spread_over_as_few_connections_as_allowed() {
     let mut venue = Venue::find("binance").unwrap();
     venue.sockets[0].topics_max = 5;

@@ -38,7 +38,17 @@ impl Setup {
         market.every = Duration::from_millis(2);
         let catalog = Venue::find(venue).unwrap();
         let symbols = symbols.to_vec();
-        Self { venue, symbols, server, market, catalog, feed: String::new(), asked: None, faults: Vec::new(), segment_bytes: 4 << 20 }
+        Self {
+            venue,
+            symbols,
+            server,
+            market,
+            catalog,
+            feed: String::new(),
+            asked: None,
+            faults: Vec::new(),
+            segment_bytes: 4 << 20,
+        }
     }
 
     /// Shorter deadlines for silence, in seconds.

@@ -99,6 +99,7 @@ impl Codec for Hyperliquid {
 
     fn reset(&mut self) {
         self.repeated.clear();
+        self.tokens.clear();
     }
 }
 

@@ -68,6 +68,14 @@ pub fn cryptofeed(name: &str) -> Option<Vec<Recorded>> {
     Some(text.lines().filter_map(line).collect())
 }
 
+/// Received messages, one a line, of a file that may have what was sent among them.
+pub fn lines(name: &str) -> Option<Vec<Recorded>> {
+    let all = bytes(name)?;
+    let lines = all.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let received = lines.filter(|line| !line.windows(9).any(|part| part == br#""params":"#));
+    Some(received.map(|line| Recorded { ts_recv: 0, data: line.to_vec() }).collect())
+}
+
 /// Received messages of a file of requests and responses: each begins on a line with `<` or `=`,
 /// those that were sent with `>`.
 pub fn responses(name: &str) -> Option<Vec<String>> {
