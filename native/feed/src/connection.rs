@@ -417,11 +417,16 @@ impl Connection {
     }
 
     /// A request was refused. If it was for several topics and the venue does not say which of them
-    /// it does not like, they are asked for in halves.
+    /// it does not like, they are asked for in halves. If it names one that spoiled the others, those
+    /// are asked for again.
     fn refused(&mut self, request: Option<i64>, topic: &Topic, text: &str) {
         let topics = self.topics_of(request, topic);
-        if let Some(request) = request {
-            self.requests.remove(&request);
+        let all = request.and_then(|request| self.requests.remove(&request)).unwrap_or_default();
+        if let [named] = &topics[..]
+            && self.codec.refuses_whole()
+        {
+            let spoiled: Vec<_> = all.into_iter().filter(|topic| topic != named).collect();
+            self.ask(&spoiled);
         }
         if topics.len() > 1 {
             let (one, two) = topics.split_at(topics.len() / 2);

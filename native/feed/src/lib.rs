@@ -19,6 +19,7 @@ mod line;
 mod plan;
 mod recorder;
 mod recording;
+mod reread;
 mod rest;
 pub mod server;
 mod stamped;
@@ -32,5 +33,6 @@ pub use self::{
     config::{Config, FeedConfig, TapeSettings},
     error::{FeedError, Result},
     recorder::Recorder,
+    reread::Reread,
     stats::VenueStatus,
 };

@@ -123,6 +123,11 @@ pub trait Codec: Send {
         Vec::new()
     }
 
+    /// Whether one topic that the venue does not like spoils the whole request that has it.
+    fn refuses_whole(&self) -> bool {
+        false
+    }
+
     /// Forgets what belongs to a connection that has ended.
     fn reset(&mut self) {}
 }

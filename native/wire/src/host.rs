@@ -4,10 +4,10 @@
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BookSide};
 
-use crate::{binance, bybit, hyperliquid, kraken, kraken_futures, okx};
 use crate::codec::{Feed, Topic};
 use crate::event::{BookUpdate, Level};
 use crate::json::{Json, Kind};
+use crate::{binance, bybit, hyperliquid, kraken, kraken_futures, okx};
 
 /// What a client wants.
 #[derive(Clone, Debug, PartialEq, Eq)]

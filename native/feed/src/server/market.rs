@@ -91,8 +91,7 @@ impl Market {
             .ok_or_else(|| FeedError::config(&config.venue, "there is no replay server for it"))?;
         let usual = || venue.channel_of("book_deltas").map(|channel| channel.name.clone());
         let channel = config.channel.clone().or_else(usual);
-        let channel =
-            channel.ok_or_else(|| FeedError::config(&config.venue, "it has no books"))?;
+        let channel = channel.ok_or_else(|| FeedError::config(&config.venue, "it has no books"))?;
         let rules = rustonite_book::rules(&config.venue, &channel).unwrap_or(Rules::UNCHECKED);
         let mut rng = Rng::with_seed(config.seed);
         let made = config.symbols.iter().map(|symbol| Made::new(symbol, &mut rng)).collect();

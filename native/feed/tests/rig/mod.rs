@@ -188,7 +188,7 @@ impl Rig {
             }
             match (event.is_open_span(), event.kind.as_str()) {
                 (true, _) => open.insert(symbol),
-                (_, "snapshot") => open.remove(&symbol),
+                (_, "snapshot" | "gap") => open.remove(&symbol),
                 _ => false,
             };
         }

@@ -3,7 +3,9 @@ use rustonite_core::datasets::BookSide;
 use super::session::split;
 use crate::codec::Topic;
 use crate::event::{BookUpdate, Level};
-use crate::host::{Ask, Host, Quote, Trade, Wish, as_it_stands, side_word, text_at, texts, written};
+use crate::host::{
+    Ask, Host, Quote, Trade, Wish, as_it_stands, side_word, text_at, texts, written,
+};
 use crate::json::Json;
 
 /// The venue's side of one connection.
@@ -82,11 +84,22 @@ impl Host for BybitHost {
     }
 }
 
-fn book(topic: &str, kind: &str, symbol: &str, ts_event: i64, levels: &[Level], seq: i64) -> String {
+fn book(
+    topic: &str,
+    kind: &str,
+    symbol: &str,
+    ts_event: i64,
+    levels: &[Level],
+    seq: i64,
+) -> String {
     let side = |side| {
         written(levels, side, usize::MAX, |level| {
             let Level { price, size, .. } = level;
-            if size.is_zero() { format!(r#"["{price}","0"]"#) } else { format!(r#"["{price}","{size}"]"#) }
+            if size.is_zero() {
+                format!(r#"["{price}","0"]"#)
+            } else {
+                format!(r#"["{price}","{size}"]"#)
+            }
         })
     };
     let (bids, asks, time) = (side(BookSide::Bid), side(BookSide::Ask), ts_event / 1_000_000);

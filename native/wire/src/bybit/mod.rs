@@ -136,6 +136,10 @@ impl Codec for Bybit {
         session::requests("unsubscribe", topics, id)
     }
 
+    fn refuses_whole(&self) -> bool {
+        self.category != Category::Option
+    }
+
     fn ping(&self, id: i64) -> Option<String> {
         Some(format!(r#"{{"req_id":"{id}","op":"ping"}}"#))
     }

@@ -79,9 +79,12 @@ impl Host for KrakenHost {
     fn book(&self, topic: &Topic, update: &BookUpdate<'_>) -> Option<String> {
         let most = update.depth.or_else(|| parameter(topic)).filter(|_| update.is_snapshot);
         let side = |side| {
-            written(update.levels, side, most.unwrap_or(usize::MAX), |Level { price, size, .. }| {
-                format!(r#"{{"price":{price},"qty":{size}}}"#)
-            })
+            written(
+                update.levels,
+                side,
+                most.unwrap_or(usize::MAX),
+                |Level { price, size, .. }| format!(r#"{{"price":{price},"qty":{size}}}"#),
+            )
         };
         let (bids, asks) = (side(BookSide::Bid), side(BookSide::Ask));
         let kind = if update.is_snapshot { "snapshot" } else { "update" };

@@ -15,7 +15,11 @@ impl Host for OkxHost {
     }
 
     fn read(&mut self, message: &[u8]) -> Wish {
-        if message == b"ping" { Wish::Ping(Ask::default()) } else { read(message).unwrap_or(Wish::Other) }
+        if message == b"ping" {
+            Wish::Ping(Ask::default())
+        } else {
+            read(message).unwrap_or(Wish::Other)
+        }
     }
 
     fn answer(&mut self, wish: &Wish, refused: &[Topic]) -> Vec<String> {
@@ -30,7 +34,9 @@ impl Host for OkxHost {
             let (channel, symbol) = (&topic.channel, topic.symbol.as_deref().unwrap_or_default());
             if refused.contains(topic) {
                 let text = format!("Wrong URL or channel:{channel},instId:{symbol} doesn't exist.");
-                return format!(r#"{{"id":{id},"event":"error","code":"60018","msg":"{text}","connId":"a"}}"#);
+                return format!(
+                    r#"{{"id":{id},"event":"error","code":"60018","msg":"{text}","connId":"a"}}"#
+                );
             }
             let arg = argument(channel, symbol);
             format!(r#"{{"id":{id},"event":"{event}","arg":{arg},"connId":"a"}}"#)
