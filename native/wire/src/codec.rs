@@ -128,6 +128,11 @@ pub trait Codec: Send {
         false
     }
 
+    /// Whether an answer lists the topics that are granted, and refuses others by silence.
+    fn lists_granted(&self) -> bool {
+        false
+    }
+
     /// Forgets what belongs to a connection that has ended.
     fn reset(&mut self) {}
 }

@@ -7,7 +7,9 @@ use rustonite_core::datasets::{Aggressor, BookSide};
 use crate::codec::{Feed, Topic};
 use crate::event::{BookUpdate, Level};
 use crate::json::{Json, Kind};
-use crate::{binance, bybit, hyperliquid, kraken, kraken_futures, okx};
+use crate::{
+    binance, bitmex, bybit, coinbase_advanced, deribit, hyperliquid, kraken, kraken_futures, okx,
+};
 
 /// What a client wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +169,9 @@ pub fn host(venue: &str) -> Option<Box<dyn Host>> {
         "bybit-inverse" => Box::new(bybit::BybitHost::new("bybit-inverse")),
         "bybit-linear" => Box::new(bybit::BybitHost::new("bybit-linear")),
         "bybit-spot" => Box::new(bybit::BybitHost::new("bybit-spot")),
+        "bitmex" => Box::new(bitmex::BitMexHost::default()),
+        "coinbase-advanced" => Box::new(coinbase_advanced::CoinbaseAdvancedHost::default()),
+        "deribit" => Box::new(deribit::DeribitHost),
         "hyperliquid" => Box::new(hyperliquid::HyperliquidHost),
         "kraken" => Box::new(kraken::KrakenHost),
         "kraken-futures" => Box::new(kraken_futures::KrakenFuturesHost),

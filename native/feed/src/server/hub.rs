@@ -650,8 +650,8 @@ impl Client {
                 let other = fault::with_exponents(data);
                 self.push(topic, other.as_deref().unwrap_or(data), out);
             }
-            // Dropped, which no message of the venue tells.
-            _ => {}
+            // Dropped on the way: it had its number, where the venue counts.
+            _ => drop(self.host.wrap(topic, data)),
         }
     }
 }
