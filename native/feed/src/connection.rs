@@ -284,10 +284,14 @@ impl Connection {
 
     /// Does what the message asks for.
     fn answer_asked(&mut self) -> Option<String> {
+        let mut answered = None;
         while let Some(asked) = self.state.asked.pop_front() {
             match asked {
                 Asked::Reply(text) => self.outbox.push_front(text),
-                Asked::Acknowledged { request, topic } => self.acknowledged(request, &topic),
+                Asked::Acknowledged { request, topic } => {
+                    self.acknowledged(request, &topic);
+                    answered = request;
+                }
                 Asked::Refused { request, topic, text } => {
                     self.refused(request, &topic, &text);
                 }
@@ -296,7 +300,22 @@ impl Connection {
                 Asked::Leave => self.leaving = true,
             }
         }
+        if let Some(request) = answered.filter(|_| self.codec.lists_granted()) {
+            self.refused_by_silence(request);
+        }
         None
+    }
+
+    /// What a request asked for and its answer does not list is refused.
+    fn refused_by_silence(&mut self, request: i64) {
+        for topic in self.requests.remove(&request).unwrap_or_default() {
+            let Some(subscription) = self.subscriptions.get_mut(&topic) else { continue };
+            if subscription.acknowledged.is_none() {
+                subscription.refused = true;
+                let text = "left out of the answer";
+                self.shared.recording.borrow_mut().refused(&self.state, Some(&topic), text);
+            }
+        }
     }
 
     /// Sends requests as fast as the venue takes them. Returns when the next one may be sent.
@@ -418,11 +437,16 @@ impl Connection {
     }
 
     /// A request was refused. If it was for several topics and the venue does not say which of them
-    /// it does not like, they are asked for in halves.
+    /// it does not like, they are asked for in halves. If it names one that spoiled the others, those
+    /// are asked for again.
     fn refused(&mut self, request: Option<i64>, topic: &Topic, text: &str) {
         let topics = self.topics_of(request, topic);
-        if let Some(request) = request {
-            self.requests.remove(&request);
+        let all = request.and_then(|request| self.requests.remove(&request)).unwrap_or_default();
+        if let [named] = &topics[..]
+            && self.codec.refuses_whole()
+        {
+            let spoiled: Vec<_> = all.into_iter().filter(|topic| topic != named).collect();
+            self.ask(&spoiled);
         }
         if topics.len() > 1 {
             let (one, two) = topics.split_at(topics.len() / 2);

@@ -3,13 +3,33 @@
 mod rig;
 
 use rig::{Event, Record, Rig, Setup};
-use rustonite_feed::server::{Fault, Planned, hex};
+use rustonite_core::datasets::BookSide;
+use rustonite_feed::server::{Fault, Pace, Planned, collected, hex};
 
 const BINANCE: [(&str, [&str; 2]); 3] = [
     ("binance", ["BTCUSDT", "ETHUSDT"]),
     ("binance-usdm", ["BTCUSDT", "ETHUSDT"]),
     ("binance-coinm", ["BTCUSD_PERP", "ETHUSD_PERP"]),
 ];
+
+/// Venues whose pictures come by the stream, or whose messages are all pictures.
+const OTHERS: [(&str, [&str; 2]); 9] = [
+    ("bitmex", ["XBTUSD", "ETHUSD"]),
+    ("bybit-linear", ["BTCUSDT", "ETHUSDT"]),
+    ("bybit-spot", ["BTCUSDT", "ETHUSDT"]),
+    ("coinbase-advanced", ["BTC-USD", "ETH-USD"]),
+    ("deribit", ["BTC-PERPETUAL", "ETH-PERPETUAL"]),
+    ("hyperliquid", ["BTC", "ETH"]),
+    ("kraken", ["BTC/USD", "ETH/USD"]),
+    ("kraken-futures", ["PI_XBTUSD", "PI_ETHUSD"]),
+    ("okx", ["BTC-USDT", "ETH-USDT"]),
+];
+
+/// Those that number the messages of each book or send checksums.
+fn checked() -> Vec<(&'static str, [&'static str; 2])> {
+    let others = ["bitmex", "coinbase-advanced", "hyperliquid"];
+    OTHERS.into_iter().filter(|(venue, _)| !others.contains(venue)).collect()
+}
 
 /// Does the same for several venues at once.
 fn each(venues: &[(&'static str, [&'static str; 2])], test: impl Fn(Setup) + Sync) {
@@ -195,7 +215,7 @@ fn a_connection_on_which_nothing_comes_is_given_up() {
 fn an_acknowledged_topic_that_stays_silent_is_asked_for_again() {
     each(&BINANCE, |setup| {
         let [hit, other] = setup.symbols[..] else { panic!() };
-        let mut rig = setup.silence(1, 5).with(Planned::on(hit, Fault::Silence).times(3)).start();
+        let mut rig = setup.silence(2, 8).with(Planned::on(hit, Fault::Silence).times(3)).start();
         rig.until_told("silence", Some(hit));
         rig.until_whole();
         rig.run_on(1100);
@@ -432,10 +452,10 @@ fn a_wrong_symbol_is_named_and_disturbs_nobody() {
         let mut asked = setup.symbols.clone();
         asked.push("WRONG");
         setup.asked = Some(asked);
-        let mut rig = setup.silence(1, 5).start();
+        let mut rig = setup.silence(2, 8).start();
         rig.until_told("refused", Some("WRONG"));
         rig.until("books are whole", |rig| rig.status().books_live == 2);
-        rig.run_on(5000);
+        rig.run_on(6000);
         let record = rig.finish();
         for symbol in rig.symbols.clone() {
             rig.assert_true_book(&record, symbol);
@@ -486,4 +506,188 @@ fn what_was_received_is_kept_when_it_stops() {
             assert!(!record.book(symbol).is_empty());
         }
     });
+}
+
+/// Kraken's checksums cover ten levels: what is lost further away shows nowhere.
+fn shallow(mut setup: Setup) -> Setup {
+    for channel in setup.catalog.channels.iter_mut().filter(|one| one.name == "book-100") {
+        "book-10".clone_into(&mut channel.name);
+        setup.market.channel = Some("book-10".to_owned());
+    }
+    setup
+}
+
+#[test]
+fn without_faults_all_is_there_at_other_venues() {
+    each(&OTHERS, |setup| {
+        let mut rig = whole(setup);
+        rig.run_on(1200);
+        let record = rig.finish();
+        for symbol in rig.symbols.clone() {
+            rig.assert_true_book(&record, symbol);
+            rig.assert_undisturbed(&record, symbol);
+        }
+        assert!(!record.quotes.is_empty());
+    });
+}
+
+#[test]
+fn a_dropped_message_costs_one_book_at_other_venues() {
+    each(&checked(), |setup| {
+        let mut rig = whole(shallow(setup));
+        let [hit, other] = rig.symbols[..] else { panic!() };
+        // One alone may be made good by the next, which shows in no checksum.
+        rig.fault(Planned::on(hit, Fault::Drop).times(3));
+        rig.until_told("resync", Some(hit));
+        rig.until_whole();
+        rig.run_on(1100);
+        let record = rig.finish();
+        for symbol in [hit, other] {
+            rig.assert_true_book(&record, symbol);
+            rig.assert_trades(&record, symbol);
+        }
+        rig.assert_undisturbed(&record, other);
+    });
+}
+
+#[test]
+fn connections_that_break_are_opened_again_at_other_venues() {
+    each(&OTHERS, |setup| {
+        let mut rig = whole(setup);
+        let old = rig.server.clients()[0].number;
+        rig.fault(Planned::any(Fault::Cut));
+        rig.until_told("disconnect", None);
+        rig.until("another connection is there", |rig| {
+            rig.server.clients().iter().any(|client| client.number > old)
+        });
+        rig.until_whole();
+        rig.run_on(1100);
+        let record = rig.finish();
+        for symbol in rig.symbols.clone() {
+            rig.assert_true_book(&record, symbol);
+            assert!(record.of(rig.best_word(), symbol).count() > 0, "{}", record.told());
+            let ids = record.trade_ids(symbol);
+            let unique: std::collections::BTreeSet<_> = ids.iter().collect();
+            assert_eq!(ids.len(), unique.len(), "{symbol}: a trade is there twice");
+        }
+    });
+}
+
+#[test]
+fn a_topic_is_refused_at_other_venues() {
+    // Coinbase Advanced does not say what it refuses.
+    let venues: Vec<_> =
+        OTHERS.into_iter().filter(|(venue, _)| *venue != "coinbase-advanced").collect();
+    each(&venues, |setup| {
+        let [hit, other] = setup.symbols[..] else { panic!() };
+        let mut setup = setup.with(Planned::on(hit, Fault::Refuse).times(1_000));
+        setup.server.begin_after = 3;
+        let mut rig = setup.start();
+        rig.until_told("refused", Some(hit));
+        rig.until("the other book is whole", |rig| rig.status().books_live == 1);
+        rig.run_on(1300);
+        let record = rig.finish();
+        rig.assert_true_book(&record, other);
+        rig.assert_undisturbed(&record, other);
+        assert_eq!(record.of("refused", other).count(), 0, "{}", record.told());
+    });
+}
+
+#[test]
+fn counters_that_begin_anew_are_no_loss() {
+    let venues: Vec<_> = checked()
+        .into_iter()
+        .filter(|(venue, _)| venue.starts_with("bybit") || *venue == "okx")
+        .collect();
+    each(&venues, |setup| {
+        let mut rig = whole(setup);
+        let [hit, other] = rig.symbols[..] else { panic!() };
+        rig.fault(Planned::on(hit, Fault::Restart));
+        rig.until_told("restart", Some(hit));
+        rig.fault(Planned::on(hit, Fault::KeepAlive));
+        rig.run_on(1300);
+        let record = rig.finish();
+        rig.assert_true_book(&record, hit);
+        rig.assert_undisturbed(&record, other);
+        assert_eq!(record.of("gap", hit).count(), 0, "{}", record.told());
+    });
+}
+
+#[test]
+fn a_book_is_cut_where_the_venue_leaves_it_to_us() {
+    each(&[("kraken", ["BTC/USD", "ETH/USD"])], |setup| {
+        let mut rig = whole(shallow(setup));
+        rig.run_on(1500);
+        let record = rig.finish();
+        for symbol in rig.symbols.clone() {
+            assert_eq!(record.book(symbol).len(), 20);
+            rig.assert_true_book(&record, symbol);
+            rig.assert_undisturbed(&record, symbol);
+        }
+    });
+}
+
+#[test]
+fn a_dropped_message_costs_the_connection_where_the_connection_counts() {
+    each(&[("coinbase-advanced", ["BTC-USD", "ETH-USD"])], |setup| {
+        let mut rig = whole(setup);
+        rig.fault(Planned::on(rig.symbols[0], Fault::Drop));
+        rig.until_told("disconnect", None);
+        rig.until_whole();
+        rig.run_on(1100);
+        let record = rig.finish();
+        for symbol in rig.symbols.clone() {
+            rig.assert_true_book(&record, symbol);
+        }
+        let gap = record.events.iter().find(|event| event.kind == "gap" && event.symbol.is_none());
+        assert_eq!(gap.and_then(|gap| gap.missing), Some(1), "{}", record.told());
+    });
+}
+
+/// Recordings are sent as fast as they are taken.
+#[test]
+fn recordings_arrive_whole() {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures");
+    let folder = std::env::var_os("RUSTONITE_FIXTURES").unwrap_or_else(|| beside.into());
+    let folder = std::path::PathBuf::from(folder);
+    let cases = [
+        ("binance", "BTCUSDT", "binance_spot/collector_btcusdt_20240808.gz", 9_757),
+        ("binance-usdm", "BTCUSDT", "binance_usdm/collector_btcusdt_20240808.gz", 21_313),
+        ("binance-coinm", "BTCUSD_PERP", "binance_coinm/collector_btcusd_perp_20240808.gz", 2_286),
+    ];
+    for (venue, symbol, file, trades) in cases {
+        let file = folder.join(file);
+        if !file.exists() {
+            eprintln!("SKIPPED: no recording {}; set RUSTONITE_FIXTURES", file.display());
+            continue;
+        }
+        let book_path = format!("/depth?symbol={symbol}&limit=1000");
+        let mut setup = Setup::new(venue, &[symbol]);
+        setup.segment_bytes = 32 << 20;
+        setup.server.begin_after = 3;
+        setup.server.pace = Pace::Full;
+        let mut rig = setup.start_with(collected(&file, &book_path).unwrap());
+        rig.until("all was sent", |rig| rig.server.is_at_end());
+        rig.settle();
+        rig.until_whole();
+        let record = rig.finish();
+        assert_eq!(record.trade_ids(symbol).len(), trades, "{venue}");
+        rig.assert_trades(&record, symbol);
+        // Levels beyond those of the picture are not known; near the touch all are.
+        let truth = rig.server.true_book(symbol).unwrap();
+        let book = record.book(symbol);
+        for side in [BookSide::Bid, BookSide::Ask] {
+            for level in truth.side(side).take(200) {
+                let place = (side == BookSide::Bid, level.price.to_f64().to_bits());
+                let found = book.get(&place).copied();
+                assert_eq!(
+                    found,
+                    Some(level.size.to_f64()),
+                    "{venue} {level:?}\n{}",
+                    record.told()
+                );
+            }
+        }
+        assert_eq!(record.of("gap", symbol).count(), 0, "{}", record.told());
+    }
 }

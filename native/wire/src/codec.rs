@@ -133,6 +133,16 @@ pub trait Codec: Send {
         Vec::new()
     }
 
+    /// Whether one topic that the venue does not like spoils the whole request that has it.
+    fn refuses_whole(&self) -> bool {
+        false
+    }
+
+    /// Whether an answer lists the topics that are granted, and refuses others by silence.
+    fn lists_granted(&self) -> bool {
+        false
+    }
+
     /// Forgets what belongs to a connection that has ended.
     fn reset(&mut self) {}
 }

@@ -208,9 +208,9 @@ impl Hub {
                 for topic in &ask.topics {
                     client.topics.retain(|known| !client.host.carries(topic, &known.topic));
                 }
-                client.reply(&wish, &[]);
+                let _ = client.reply(&wish, &[]);
             }
-            Wish::Ping(_) => client.reply(&wish, &[]),
+            Wish::Ping(_) => drop(client.reply(&wish, &[])),
             Wish::Other => {}
         }
     }
@@ -219,11 +219,24 @@ impl Hub {
         let refused: Vec<_> =
             ask.topics.iter().filter(|topic| self.refuses(topic, number)).cloned().collect();
         let Some(client) = self.client(number) else { return };
-        client.reply(wish, &refused);
+        let replies = client.reply(wish, &refused);
+        self.learn(&replies);
+        let Some(client) = self.client(number) else { return };
         let whole = client.host.refuses_whole() && !refused.is_empty();
         let granted: Vec<_> =
             ask.topics.iter().filter(|topic| !whole && !refused.contains(topic)).cloned().collect();
         self.subscribe(number, &granted);
+    }
+
+    /// Acknowledgements have what the codec needs to know, such as the depth of a book.
+    fn learn(&mut self, replies: &[String]) {
+        let topic = Topic::default();
+        for reply in replies {
+            let frame = Frame { ts_recv: 0, data: reply.as_bytes() };
+            let (truths, venue) = (&mut self.truths, &self.venue.venue);
+            let mut noting = Noting { hub_topic: &topic, truths, venue, is_book: false };
+            let _ = self.codec.decode(frame, &mut noting);
+        }
     }
 
     fn refuses(&mut self, topic: &Topic, number: u64) -> bool {
@@ -517,7 +530,10 @@ impl Hub {
             }
             let symbols: Vec<_> = self.symbols.iter().map(String::as_str).collect();
             return match feed {
-                Feed::Instruments => reply(200, self.host.instruments(&symbols).into_bytes()),
+                Feed::Instruments => match self.host.instruments(&symbols) {
+                    Some(body) => reply(200, body.into_bytes()),
+                    None => reply(404, b"{}".to_vec()),
+                },
                 _ => reply(404, b"{}".to_vec()),
             };
         }
@@ -591,9 +607,10 @@ impl Hub {
 }
 
 impl Client {
-    fn reply(&mut self, wish: &Wish, refused: &[Topic]) {
+    fn reply(&mut self, wish: &Wish, refused: &[Topic]) -> Vec<String> {
         let texts = self.host.answer(wish, refused);
-        texts.into_iter().for_each(|text| self.queue.push(Out::Text(text.into_bytes())));
+        texts.iter().for_each(|text| self.queue.push(Out::Text(text.clone().into_bytes())));
+        texts
     }
 
     fn send(&mut self, topic: &Topic, data: &[u8]) {
@@ -633,8 +650,8 @@ impl Client {
                 let other = fault::with_exponents(data);
                 self.push(topic, other.as_deref().unwrap_or(data), out);
             }
-            // Dropped, which no message of the venue tells.
-            _ => {}
+            // Dropped on the way: it had its number, where the venue counts.
+            _ => drop(self.host.wrap(topic, data)),
         }
     }
 }

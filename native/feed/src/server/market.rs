@@ -37,6 +37,8 @@ pub struct MarketConfig {
     pub messages: Option<u64>,
     /// How far the venue's clock is ahead of ours, in nanoseconds.
     pub clock_ahead_ns: i64,
+    /// The channel of books, if not the venue's usual one.
+    pub channel: Option<String>,
 }
 
 impl MarketConfig {
@@ -49,6 +51,7 @@ impl MarketConfig {
             every: Duration::from_millis(1),
             messages: None,
             clock_ahead_ns: 0,
+            channel: None,
         }
     }
 }
@@ -86,18 +89,18 @@ impl Market {
         let venue = Venue::find(&config.venue)?;
         let host = rustonite_wire::host(&config.venue)
             .ok_or_else(|| FeedError::config(&config.venue, "there is no replay server for it"))?;
-        let channel = venue
-            .channel_of("book_deltas")
-            .ok_or_else(|| FeedError::config(&config.venue, "it has no books"))?;
-        let rules = rustonite_book::rules(&config.venue, &channel.name).unwrap_or(Rules::UNCHECKED);
+        let usual = || venue.channel_of("book_deltas").map(|channel| channel.name.clone());
+        let channel = config.channel.clone().or_else(usual);
+        let channel = channel.ok_or_else(|| FeedError::config(&config.venue, "it has no books"))?;
+        let rules = rustonite_book::rules(&config.venue, &channel).unwrap_or(Rules::UNCHECKED);
         let mut rng = Rng::with_seed(config.seed);
         let made = config.symbols.iter().map(|symbol| Made::new(symbol, &mut rng)).collect();
         Ok(Self {
             host,
             rng,
             rules,
-            depth: depth_of(&channel.name).filter(|_| rules.cuts),
-            channel: channel.name.clone(),
+            depth: depth_of(&channel).filter(|_| rules.cuts),
+            channel,
             made,
             queue: VecDeque::new(),
             now: 0,
@@ -173,13 +176,17 @@ impl Market {
 
     fn change(&mut self, place: usize) {
         let before = top(&self.made[place].book, self.depth);
-        for _ in 0..self.rng.usize(1..5) {
+        let most = self.host.levels_max().min(4);
+        for _ in 0..self.rng.usize(1..=most) {
             self.made[place].stir(&mut self.rng);
         }
         let after = top(&self.made[place].book, self.depth);
         let mut levels = difference(&before, &after, &self.made[place].book);
         if self.rules.anchor == Anchor::Message {
             levels.clone_from(&after);
+        }
+        if levels.is_empty() {
+            return;
         }
         self.send(place, &levels, &after);
     }

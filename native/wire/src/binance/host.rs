@@ -7,7 +7,7 @@ use super::Market;
 use super::session::stream;
 use crate::codec::{Feed, Topic};
 use crate::event::{BookUpdate, Level};
-use crate::host::{Ask, Host, Quote, Trade, Wish};
+use crate::host::{Ask, Host, Quote, Trade, Wish, as_it_stands};
 use crate::json::{Json, Kind};
 
 /// Levels that a book of the REST interface has if the client does not say.
@@ -217,7 +217,7 @@ impl Host for BinanceHost {
         text
     }
 
-    fn instruments(&self, symbols: &[&str]) -> String {
+    fn instruments(&self, symbols: &[&str]) -> Option<String> {
         let status = if self.market == Market::CoinM { "contractStatus" } else { "status" };
         let one = |symbol: &&str| {
             let base = symbol.split("USD").next().unwrap_or(symbol);
@@ -226,10 +226,10 @@ impl Host for BinanceHost {
             )
         };
         let symbols: Vec<_> = symbols.iter().map(one).collect();
-        format!(
+        Some(format!(
             r#"{{"timezone":"UTC","serverTime":1700000000000,"symbols":[{}]}}"#,
             symbols.join(",")
-        )
+        ))
     }
 
     fn unknown_symbol(&self) -> (u16, &'static str) {
@@ -245,7 +245,7 @@ fn read(message: &[u8]) -> Option<Wish> {
     while let Some(key) = json.key().ok()? {
         match key {
             b"method" => method = Some(json.text().ok()?),
-            b"id" => ask.id = Some(raw(&mut json)?),
+            b"id" => ask.id = Some(as_it_stands(&mut json)?),
             b"params" if json.kind().ok()? == Kind::Array => {
                 json.array().ok()?;
                 while json.item().ok()? {
@@ -260,15 +260,6 @@ fn read(message: &[u8]) -> Option<Wish> {
         "UNSUBSCRIBE" => Wish::Unsubscribe(ask),
         _ => Wish::Other,
     })
-}
-
-/// An id as it stands.
-fn raw(json: &mut Json<'_>) -> Option<String> {
-    match json.kind().ok()? {
-        Kind::Number => std::str::from_utf8(json.number().ok()?).ok().map(str::to_owned),
-        Kind::Text => Some(format!("{:?}", json.text().ok()?)),
-        _ => json.skip().ok().map(|()| "null".to_owned()),
-    }
 }
 
 /// The topic of a stream's name.
