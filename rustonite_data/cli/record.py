@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from rustonite_data.cli.interrupts import CTRL_C
 from rustonite_data.cli.options import duration, pair
 from rustonite_data.cli.output import (
     complain,
@@ -172,8 +173,10 @@ class _Signals:
 
     def end(self, number: int, _frame: object) -> None:
         """Ends in good order; by a second Ctrl-C at once."""
-        if number == signal.SIGINT and self.ended.is_set():
-            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            CTRL_C.notice()
+            if self.ended.is_set():
+                raise KeyboardInterrupt
         self.ended.set()
 
     def reload(self, *_: object) -> None:

@@ -15,6 +15,8 @@ mod tests;
 
 /// A venue that repeats itself so often has begun to count anew without saying so.
 const OLD_MAX: u32 = 100;
+/// The same while a picture by REST waits for its first change: calls have to wait for their turn.
+const OLD_BEFORE_MAX: u32 = 100_000;
 
 /// What an update did. Every word that is not listed under [`Verdict::is_loss`] leaves the book as
 /// good as it was.
@@ -542,7 +544,9 @@ impl<B: Kept> Keeper<B> {
     #[cold]
     fn old(&mut self, message: Message<'_, B::Item>) -> Verdict {
         self.olds += 1;
-        if self.olds <= OLD_MAX {
+        // Before the first change after a picture by REST, age is what is to be expected.
+        let most = if self.phase == Phase::Joining { OLD_BEFORE_MAX } else { OLD_MAX };
+        if self.olds <= most {
             return Verdict::Old;
         }
         let to = message.numbers.last.unwrap_or(self.at);

@@ -36,6 +36,11 @@ impl Budget {
         }
     }
 
+    /// Spends so much if it may be. When to try again, if not.
+    pub(crate) fn try_spend(&self, amount: u32) -> Option<Instant> {
+        self.0.borrow_mut().try_spend(amount)
+    }
+
     /// Spends nothing for a while, because the venue says so.
     pub(crate) fn pause(&self, time: Duration) {
         let until = Instant::now() + time;

@@ -457,7 +457,7 @@ async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>,
         }
         let answer = answer(shared, client, &mut state, feed, &request).await;
         let Some(answer) = answer.filter(|_| parts <= PARTS_MAX) else {
-            shared.recording.borrow_mut().call_failed(feed);
+            shared.recording.borrow_mut().call_ended(feed);
             return;
         };
         let mut recording = shared.recording.borrow_mut();

@@ -28,6 +28,8 @@ use crate::writing::Writing;
 
 /// Longest text of a venue that a fact repeats.
 const DETAIL_BYTES_MAX: usize = 400;
+/// When no tape refused anything for so long, they all take rows again.
+const QUIET_NS: i64 = 1_000_000_000;
 /// Sorts of unknown messages that are told apart in an interval.
 const UNKNOWN_MAX: usize = 64;
 
@@ -97,6 +99,15 @@ impl Socketed {
     }
 }
 
+/// Rows and frames that no tape took.
+#[derive(Debug, Default)]
+struct Dropped {
+    since: i64,
+    last: i64,
+    count: u64,
+    why: String,
+}
+
 /// The record of one venue, with all its connections.
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -118,8 +129,10 @@ pub(crate) struct Recording {
     next_interval: i64,
     /// Messages of unknown sorts since the interval began, by name.
     unknown: BTreeMap<String, i64>,
-    /// Rows that could not be kept, since when, and why.
-    dropped: Option<(i64, u64, String)>,
+    /// What could not be kept and was not told so far.
+    dropped: Option<Dropped>,
+    /// The same for raw frames.
+    dropped_frames: Option<(i64, u64, String)>,
     /// We stop as asked: connections that end are no loss.
     stops: bool,
     /// Whether the venue told all of its instruments.
@@ -150,6 +163,7 @@ impl Recording {
             next_interval: next_multiple(now_ns(), interval_ns),
             unknown: BTreeMap::new(),
             dropped: None,
+            dropped_frames: None,
             stops: false,
             listed: false,
         }
@@ -231,6 +245,20 @@ impl Recording {
         }
     }
 
+    /// Whether a topic has ever had data.
+    pub(crate) fn had_data(&self, planned: &Planned) -> bool {
+        let symbol = planned.topic.symbol.as_deref();
+        let place = symbol.and_then(|symbol| self.by_symbol.get(symbol));
+        let dataset = DATASETS.iter().position(|name| **name == planned.channel.dataset);
+        match (place, dataset) {
+            (Some(&place), Some(dataset)) => self.instruments[place].had_data[dataset],
+            (None, Some(dataset)) if symbol.is_none() => {
+                self.instruments.iter().any(|one| one.had_data[dataset])
+            }
+            _ => false,
+        }
+    }
+
     // Frames and messages
 
     /// Keeps a frame as it crossed the socket, before anything is made of it.
@@ -269,9 +297,37 @@ impl Recording {
             ..draft::Frames::default()
         };
         state.frame_seq += 1;
+        // A frame that finds no place costs no row of another tape.
         let kept = self.tapes.frames(&row);
-        self.kept(kept);
+        if kept.is_err() {
+            self.tapes.rollback();
+        }
+        self.note_frame(kept);
         self.commit();
+    }
+
+    /// Takes note of a raw frame that could not be kept, and of the end of that.
+    fn note_frame(&mut self, done: Result<(), TapeError>) {
+        match done {
+            Err(error) => {
+                Stats::add(&self.stats.dropped, 1);
+                let text = error.to_string();
+                let (_, count, why) =
+                    self.dropped_frames.get_or_insert((now_ns(), 0, String::new()));
+                *count += 1;
+                *why = text;
+            }
+            Ok(()) => {
+                let Some((since, count, why)) = self.dropped_frames.take() else { return };
+                self.pending_fact(&Fact {
+                    dataset: Some("frames"),
+                    span: Some((since, Some(now_ns()))),
+                    count: i64::try_from(count).ok(),
+                    detail: Some(cut(&why)),
+                    ..Fact::of(FeedEvent::Dropped)
+                });
+            }
+        }
     }
 
     /// Keeps what a message of the stream says.
@@ -297,6 +353,8 @@ impl Recording {
         ts_recv: i64,
         data: &[u8],
     ) {
+        // What does not help, be it too old or malformed, must be possible to ask for again.
+        self.call_ended(feed);
         let mut writing = Writing::new(self, None, ts_recv);
         let read = codec.decode_answer(feed, Frame { ts_recv, data }, &mut writing);
         let outcome = writing.finish();
@@ -350,43 +408,53 @@ impl Recording {
         self.kept(committed);
     }
 
-    /// Takes note of a tape that refuses, and of its end.
+    /// Takes note of a tape that refuses.
     fn kept(&mut self, done: Result<(), TapeError>) {
-        match done {
-            Err(error) => {
-                Stats::add(&self.stats.dropped, 1);
-                let text = error.to_string();
-                self.stats.problem("tapes", Some(text.clone()));
-                let (_, count, why) = self.dropped.get_or_insert((now_ns(), 0, text.clone()));
-                *count += 1;
-                *why = text;
-            }
-            Ok(()) if self.dropped.is_some() => self.tell_dropped(),
-            Ok(()) => {}
+        if let Err(error) = done {
+            self.note_dropped(&error);
         }
     }
 
-    /// Tapes take rows again: say what is missing.
     #[cold]
-    fn tell_dropped(&mut self) {
-        let Some((since, count, why)) = self.dropped.take() else { return };
+    fn note_dropped(&mut self, error: &TapeError) {
+        Stats::add(&self.stats.dropped, 1);
+        let (now, text) = (now_ns(), error.to_string());
+        self.stats.problem("tapes", Some(text.clone()));
+        let dropped = self.dropped.get_or_insert_default();
+        if dropped.count == 0 {
+            dropped.since = now;
+        }
+        dropped.count += 1;
+        (dropped.last, dropped.why) = (now, text);
+    }
+
+    /// Says what is missing: when tapes take rows again, and now and then while they do not. One
+    /// tape may refuse while others do not, so a row that was kept is no sign that it is over.
+    fn tell_dropped(&mut self, is_over: bool) {
+        let Some(dropped) = self.dropped.take() else { return };
         let now = now_ns();
-        let fact = Fact {
-            span: Some((since, Some(now))),
-            count: i64::try_from(count).ok(),
-            detail: Some(cut(&why)),
-            ..Fact::of(FeedEvent::Dropped)
-        };
-        let told = self.tapes.feed_events(&fact.row(self.venue, now));
-        let told = told.and_then(|()| self.tapes.commit());
-        if told.is_err() {
-            self.tapes.rollback();
-            self.dropped = Some((since, count, why));
+        if dropped.count > 0 {
+            let fact = Fact {
+                span: Some((dropped.since, Some(now))),
+                count: i64::try_from(dropped.count).ok(),
+                detail: Some(cut(&dropped.why)),
+                ..Fact::of(FeedEvent::Dropped)
+            };
+            let told = self.tapes.feed_events(&fact.row(self.venue, now));
+            if told.and_then(|()| self.tapes.commit()).is_err() {
+                self.tapes.rollback();
+                self.dropped = Some(dropped);
+                return;
+            }
+        }
+        if !is_over {
+            self.dropped = Some(Dropped { count: 0, ..dropped });
             return;
         }
         self.stats.problem("tapes", None);
         // Books whose rows were dropped are no longer what the lake says.
         self.lose_all("rows were dropped");
+        self.commit();
     }
 
     // Facts
@@ -567,7 +635,8 @@ impl Recording {
         let channel = &planned.channel;
         let alone = self.instruments[place].drop_carrier(&channel.name, state.number);
         let instrument = &mut self.instruments[place];
-        if !instrument.is_carried() && std::mem::take(&mut instrument.unknown) {
+        let is_over = !instrument.is_carried() && !self.stops;
+        if is_over && std::mem::take(&mut instrument.unknown) {
             self.stats.problem(symbol, None);
         }
         if alone {
@@ -585,6 +654,10 @@ impl Recording {
             self.vouch(now);
             self.tell_unknown();
             self.commit();
+            self.tell_dropped(false);
+        }
+        if self.dropped.as_ref().is_some_and(|dropped| now - dropped.last > QUIET_NS) {
+            self.tell_dropped(true);
         }
         self.anchor_books(now, self.anchor_every_ns);
         self.count_books();
@@ -595,6 +668,7 @@ impl Recording {
         let now = now_ns();
         self.vouch(now);
         self.tell_unknown();
+        self.tell_dropped(true);
         self.fact(&Fact::of(FeedEvent::Stop));
         self.tapes.finish()
     }

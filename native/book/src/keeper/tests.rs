@@ -171,6 +171,22 @@ fn a_picture_ahead_of_the_stream() {
 }
 
 #[test]
+fn a_picture_may_come_late() {
+    let mut keeper: Keeper = Keeper::new(of("binance", "depth@100ms"));
+    for number in 1..=1_000 {
+        assert_eq!(keeper.update(&ranged(number, number, &[bid(1, 1)])), Verdict::Buffered);
+    }
+    let anchored = Verdict::Anchored { buffered: 1, left_out: 999 };
+    assert_eq!(keeper.update(&picture(999, &[bid(2, 2)])), anchored);
+    // The same if they come after it.
+    assert_eq!(keeper.update(&picture(5_000, &[bid(2, 2)])), ANCHORED);
+    for number in 1_001..=5_000 {
+        assert_eq!(keeper.update(&ranged(number, number, &[bid(1, 1)])), Verdict::Old);
+    }
+    assert_eq!(keeper.update(&ranged(5_001, 5_001, &[])), Verdict::Applied);
+}
+
+#[test]
 fn futures_meet_their_picture() {
     let update = |first, before, last, levels| BookUpdate {
         seq_first: Some(first),

@@ -30,24 +30,6 @@ fn every_file_is_read_and_names_what_exists() {
     }
 }
 
-/// The rules by which books are kept are code; the catalog repeats them for people.
-#[test]
-fn the_catalog_says_of_books_what_the_rules_say() {
-    for name in Venue::names() {
-        let venue = Venue::find(name).unwrap();
-        for channel in &venue.channels {
-            if !matches!(channel.dataset.as_str(), "book_deltas" | "book_orders") {
-                continue;
-            }
-            let place = format!("{name}: {}", channel.name);
-            let rules = rustonite_book::rules(name, &channel.name);
-            let rules = rules.unwrap_or_else(|| panic!("{place}: no rules"));
-            assert_eq!(channel.integrity, rules.scheme.name(), "{place}");
-            assert_eq!(channel.anchor, rules.anchor.name(), "{place}");
-        }
-    }
-}
-
 #[test]
 fn an_unknown_venue_has_a_hint() {
     let error = Venue::find("binanse").unwrap_err().to_string();

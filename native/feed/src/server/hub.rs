@@ -378,7 +378,7 @@ impl Hub {
             match fault {
                 None => {
                     client.push(&wanted, data, out);
-                    client.let_go(out);
+                    client.let_go(&wanted, out);
                 }
                 Some(fault) => client.push_faulty(&fault, &wanted, data, out),
             }
@@ -610,9 +610,9 @@ impl Client {
         out.push(Delivery { queue: self.queue.clone(), out: Out::Text(wrapped), after });
     }
 
-    /// Sends what changes places with the message before, once that is of the same topic.
-    fn let_go(&mut self, out: &mut Vec<Delivery>) {
-        if let Some((topic, data)) = self.held.take() {
+    /// Sends what changes places with a message of the same topic.
+    fn let_go(&mut self, topic: &Topic, out: &mut Vec<Delivery>) {
+        if let Some((topic, data)) = self.held.take_if(|(held, _)| held == topic) {
             self.push(&topic, &data, out);
         }
     }

@@ -24,6 +24,9 @@ pub struct Setup {
     pub feed: String,
     /// Instruments that the recorder asks for, if not those of the market.
     pub asked: Option<Vec<&'static str>>,
+    /// Faults that are planned before the recorder comes.
+    pub faults: Vec<Planned>,
+    pub segment_bytes: u64,
 }
 
 impl Setup {
@@ -35,7 +38,17 @@ impl Setup {
         market.every = Duration::from_millis(2);
         let catalog = Venue::find(venue).unwrap();
         let symbols = symbols.to_vec();
-        Self { venue, symbols, server, market, catalog, feed: String::new(), asked: None }
+        Self {
+            venue,
+            symbols,
+            server,
+            market,
+            catalog,
+            feed: String::new(),
+            asked: None,
+            faults: Vec::new(),
+            segment_bytes: 4 << 20,
+        }
     }
 
     /// Shorter deadlines for silence, in seconds.
@@ -43,6 +56,18 @@ impl Setup {
         for channel in &mut self.catalog.channels {
             (channel.first_data_s, channel.silence_s) = (first_data_s, silence_s);
         }
+        self
+    }
+
+    /// Faults that meet the first connection.
+    pub fn with(mut self, planned: Planned) -> Self {
+        self.faults.push(planned);
+        self
+    }
+
+    /// Shorter limits of all endpoints.
+    pub fn sockets(mut self, change: impl Fn(&mut rustonite_feed::Socket)) -> Self {
+        self.catalog.sockets.iter_mut().for_each(change);
         self
     }
 
@@ -58,11 +83,13 @@ impl Setup {
         let text = toml::to_string(&self.catalog).unwrap();
         std::fs::write(catalog.join(format!("{}.toml", self.venue)), text).unwrap();
         let server = Server::start(self.server.clone(), source).unwrap();
+        self.faults.iter().for_each(|fault| server.fault(fault.clone()).unwrap());
         let asked = self.asked.clone().unwrap_or_else(|| self.symbols.clone());
         let rig = Rig {
             venue: self.venue,
             symbols: self.symbols.clone(),
             feed: self.feed.clone(),
+            segment_bytes: self.segment_bytes,
             recorder: None,
             home,
             server,
@@ -79,6 +106,7 @@ pub struct Rig {
     pub server: Server,
     pub recorder: Option<Recorder>,
     feed: String,
+    segment_bytes: u64,
     home: tempfile::TempDir,
 }
 
@@ -92,9 +120,10 @@ impl Rig {
             self.server.urls().iter().map(|(name, url)| format!("{name} = \"{url}\"")).collect();
         let text = format!(
             "name = \"test\"\ninterval_s = 1\nanchor_every_s = 600\ncatalog = {:?}\n\
-             [tape]\nsegment_bytes = 4194304\nsegments_max = 64\nseal_after_s = 30\n\
+             [tape]\nsegment_bytes = {}\nsegments_max = 64\nseal_after_s = 30\n\
              [[feed]]\nvenue = {:?}\nsymbols = {symbols:?}\nurls = {{ {} }}\n{}\n",
             self.home.path().join("catalog"),
+            self.segment_bytes,
             self.venue,
             urls.join(", "),
             self.feed,
