@@ -37,8 +37,8 @@ demo: ## A writer, a reader and two query engines on one tape
 test: test-rust test-python ## All tests
 
 test-rust:
-	cargo test --quiet --locked --profile dev-fast -p rustonite-core -p rustonite-tape -p rustonite-lake \
-		-p rustonite-book -p rustonite-wire -p rustonite-feed
+	cargo test --quiet --locked --profile dev-fast --workspace --exclude rustonite-py \
+		--exclude rustonite-benches
 	RUSTFLAGS="--cfg loom" cargo test --quiet --locked --profile dev-fast --target-dir target/loom \
 		-p rustonite-tape --test publish_loom
 
@@ -63,12 +63,19 @@ $(VENV)/peers/.packages: benches/peers.txt
 	@$(VENV)/peers/bin/python -m pip install --quiet --requirement benches/peers.txt
 	@touch $@
 
-bench: $(VENV)/peers/.packages ## Every figure, peers beside ours
+$(VENV)/feeds/.packages: benches/feed_peers.txt
+	@$(PYTHON) -m venv $(VENV)/feeds
+	@$(VENV)/feeds/bin/python -m pip install --quiet --requirement benches/feed_peers.txt
+	@touch $@
+
+bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers beside ours
 	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
 	cargo build --quiet --locked --release -p rustonite-benches
 	$(BIN)/python benches/run.py
 	$(BIN)/python benches/commits.py
 	$(BIN)/python benches/lake.py
+	target/release/book $(RUSTONITE_FIXTURES)
+	$(BIN)/python benches/feed.py
 
 docs: $(VENV)/.extension ## Pages that are made from the code
 	$(BIN)/python -c 'from rustonite_data.schemas import markdown; print(markdown(), end="")' > docs/reference/schemas.md

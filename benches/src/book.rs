@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use rustonite_book::{Keeper, L2Book, L3Book, OrderId, State, Verdict, rules};
+use rustonite_book::{Checksum, Keeper, L2Book, L3Book, OrderId, State, Verdict, rules};
 use rustonite_core::Decimal;
 use rustonite_core::datasets::BookSide;
 use rustonite_wire::{BookUpdate, Feed, Frame, Level, Sink, open};
@@ -94,7 +94,7 @@ fn at(side: BookSide, middle: i64, distance: i64) -> i64 {
 fn generated(step: i64, odd: i64, name: &str) -> Result<()> {
     let levels = changes(step)?;
     let mut book = L2Book::new();
-    book.set(&level(BookSide::Bid, 1_000_000 * step + odd, 1)?)?;
+    book.set(&level(BookSide::Bid, 1_000_000 + odd, 1)?)?;
     book.apply(&levels)?;
     // The same prices again do not begin where they ended: one unmeasured jump back.
     let (mut mean, mut single) = (f64::INFINITY, Histogram::<u64>::new(3)?);
@@ -114,8 +114,25 @@ fn generated(step: i64, odd: i64, name: &str) -> Result<()> {
     }
     let held = book.len(BookSide::Bid) + book.len(BookSide::Ask);
     report(&format!("L2 update, {held} levels, {name}"), mean, &single);
-    best(&book);
+    if odd == 0 && step == 1 {
+        best(&book);
+        checksums(&book);
+    }
     Ok(())
+}
+
+fn checksums(book: &L2Book) {
+    let mut text = String::new();
+    for (name, rule) in
+        [("Kraken", Checksum::Kraken), ("OKX", Checksum::Okx), ("Bitfinex", Checksum::Bitfinex)]
+    {
+        let started = Instant::now();
+        for _ in 0..100_000 {
+            black_box(rule.of_levels(black_box(book), &mut text));
+        }
+        let mean = started.elapsed().as_nanos() as f64 / 1e5;
+        println!("checksum of {name}\tmean {mean:.0} ns over {} bytes", text.len());
+    }
 }
 
 fn best(book: &L2Book) {

@@ -15,6 +15,8 @@ mod tests;
 
 /// A venue that repeats itself so often has begun to count anew without saying so.
 const OLD_MAX: u32 = 100;
+/// The same while a picture by REST waits for its first change: calls have to wait for their turn.
+const OLD_BEFORE_MAX: u32 = 100_000;
 
 /// What an update did. Every word that is not listed under [`Verdict::is_loss`] leaves the book as
 /// good as it was.
@@ -298,6 +300,12 @@ impl<B: Kept> Keeper<B> {
         match (self.rules.anchor, message.is_picture) {
             (Anchor::Message, _) => self.picture_again(message),
             (Anchor::Subscription, true) => self.picture(message),
+            // The stream of a live book has no pictures but this.
+            (Anchor::Rest, true)
+                if self.phase != Phase::Waiting && self.rules.begins(message.numbers) =>
+            {
+                self.begin(message)
+            }
             (Anchor::Rest, true) => self.picture_by_rest(message),
             (_, false) => self.early_change(message),
         }
@@ -387,9 +395,10 @@ impl<B: Kept> Keeper<B> {
 
     /// A picture where every message is one.
     fn picture_again(&mut self, message: Message<'_, B::Item>) -> Verdict {
-        let older = message.numbers.last.is_some_and(|last| last < self.at);
-        if older && self.phase == Phase::Live && self.olds < OLD_MAX {
-            self.olds += 1;
+        // A second one in a row means that the venue counts anew; a picture needs nothing before it.
+        let is_older = message.numbers.last.is_some_and(|last| last < self.at);
+        if is_older && self.phase == Phase::Live && self.olds == 0 {
+            self.olds = 1;
             return Verdict::Old;
         }
         match self.replace(message) {
@@ -535,7 +544,9 @@ impl<B: Kept> Keeper<B> {
     #[cold]
     fn old(&mut self, message: Message<'_, B::Item>) -> Verdict {
         self.olds += 1;
-        if self.olds <= OLD_MAX {
+        // Before the first change after a picture by REST, age is what is to be expected.
+        let most = if self.phase == Phase::Joining { OLD_BEFORE_MAX } else { OLD_MAX };
+        if self.olds <= most {
             return Verdict::Old;
         }
         let to = message.numbers.last.unwrap_or(self.at);

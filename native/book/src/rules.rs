@@ -139,6 +139,15 @@ impl Rules {
         ..Self::UNCHECKED
     };
 
+    /// The word of `catalog/venues` for how a loss is noticed. Numbers that count all messages of a
+    /// connection are a counter, too, although not of the book's messages.
+    pub fn integrity(self) -> &'static str {
+        match self.scheme {
+            Scheme::None if self.counted_by_connection => Scheme::Counter.name(),
+            scheme => scheme.name(),
+        }
+    }
+
     /// Whether a span without a break can be called clean, and not merely unverifiable. A checksum
     /// that the venue never sends proves nothing: see `Keeper::verified`.
     pub fn is_verifiable(self) -> bool {
@@ -155,8 +164,10 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
         "binance-usdm" | "binance-coinm" if named("depth") || named("rpiDepth") => {
             Rules { scheme: Scheme::Chain, ..Rules::BINANCE }
         }
+        "bitfinex" if channel.starts_with("book:R0") => {
+            Rules { unknown: Unknown::Insert, ..Rules::BITFINEX }
+        }
         "bitfinex" if named("book") => Rules::BITFINEX,
-        "bitfinex" if named("raw") => Rules { unknown: Unknown::Insert, ..Rules::BITFINEX },
         "bitmex" if is("orderBook10") => Rules::PICTURES,
         "bitmex" if channel.starts_with("orderBookL2") => {
             Rules { unknown: Unknown::Error, ..Rules::UNCHECKED }

@@ -33,7 +33,7 @@ fn channels_of_books_have_the_integrity_and_anchor_of_their_rules() {
             let name = text(&channel, "name").expect("a channel's name");
             let found = rules(&venue, name).unwrap_or_else(|| panic!("{venue} {name}: no rules"));
             let catalog = (text(&channel, "integrity"), text(&channel, "anchor"));
-            let ours = (Some(found.scheme.name()), Some(found.anchor.name()));
+            let ours = (Some(found.integrity()), Some(found.anchor.name()));
             assert_eq!(catalog, ours, "{venue} {name}");
             checked += 1;
         }

@@ -119,7 +119,7 @@ impl Loss {
 }
 
 /// What both sorts of keepers have.
-trait AnyKeeper {
+pub(crate) trait AnyKeeper {
     fn rules(&self) -> Rules;
     fn is_live(&self) -> bool;
     fn lose(&mut self);
@@ -152,6 +152,7 @@ impl Writing<'_> {
         let seq = update.seq;
         let place = self.noted(update.symbol, BOOK_DELTAS, seq, update.ts_event, update.flags);
         let Some(mut kept) = self.recording.instruments[place].book.take() else { return };
+        let was_whole = is_whole(&kept);
         let verdict = kept.keeper.update(update);
         let judged = Judged::of(&verdict, kept.keeper.crossed());
         let written = match judged.write {
@@ -162,7 +163,7 @@ impl Writing<'_> {
         };
         self.wrote_rows(written);
         kept.ts_event = update.ts_event;
-        self.conclude_book(place, BOOK_DELTAS, &mut kept, judged, update.symbol);
+        self.conclude_book(place, BOOK_DELTAS, &mut kept, judged, update.symbol, was_whole);
         self.recording.instruments[place].book = Some(kept);
     }
 
@@ -171,6 +172,7 @@ impl Writing<'_> {
         let seq = update.seq;
         let place = self.noted(update.symbol, BOOK_ORDERS, seq, update.ts_event, update.flags);
         let Some(mut kept) = self.recording.instruments[place].orders.take() else { return };
+        let was_whole = is_whole(&kept);
         let verdict = kept.keeper.update(update);
         let judged = Judged::of(&verdict, kept.keeper.crossed());
         let written = match judged.write {
@@ -181,7 +183,7 @@ impl Writing<'_> {
         };
         self.wrote_rows(written);
         kept.ts_event = update.ts_event;
-        self.conclude_book(place, BOOK_ORDERS, &mut kept, judged, update.symbol);
+        self.conclude_book(place, BOOK_ORDERS, &mut kept, judged, update.symbol, was_whole);
         self.recording.instruments[place].orders = Some(kept);
     }
 
@@ -200,17 +202,31 @@ impl Writing<'_> {
         kept: &mut Kept<K>,
         judged: Judged,
         symbol: &str,
+        was_whole: bool,
     ) {
         if judged.duplicate {
             Stats::add(&self.recording.stats.duplicates, 1);
             self.recording.instruments[place].spans[dataset].duplicates += 1;
         }
         if let Some(loss) = judged.loss {
-            self.book_lost(place, dataset, kept, loss, symbol);
+            self.book_lost(place, dataset, kept, &loss, symbol, was_whole);
         } else if judged.ask {
             self.recording.ask_picture(kept, dataset, symbol);
         }
-        let Some(kind) = judged.fact else { return };
+        self.book_fact(dataset, kept, judged.fact, symbol);
+        if judged.fact == Some(FeedEvent::Snapshot) || (!was_whole && kept.keeper.is_live()) {
+            self.recording.book_is_whole(place, dataset, kept, symbol, self.ts_recv);
+        }
+    }
+
+    fn book_fact<K>(
+        &mut self,
+        dataset: usize,
+        kept: &Kept<K>,
+        kind: Option<FeedEvent>,
+        symbol: &str,
+    ) {
+        let Some(kind) = kind else { return };
         let connection = self.state.as_ref().map(|state| state.number);
         let fact = Fact {
             symbol: Some(symbol),
@@ -220,9 +236,6 @@ impl Writing<'_> {
             ..Fact::of(kind)
         };
         self.recording.pending_fact(&fact);
-        if kind == FeedEvent::Snapshot {
-            self.recording.book_is_whole(place, dataset, kept, symbol, self.ts_recv);
-        }
     }
 
     fn book_lost<K: AnyKeeper>(
@@ -230,12 +243,14 @@ impl Writing<'_> {
         place: usize,
         dataset: usize,
         kept: &mut Kept<K>,
-        loss: Loss,
+        loss: &Loss,
         symbol: &str,
+        was_whole: bool,
     ) {
         kept.keeper.lose_if_live();
         let connection = self.state.as_ref().map(|state| state.number);
-        let since = self.recording.break_span(place, dataset, self.ts_recv);
+        let proof = Proof { is_checked: is_checked(&kept.keeper), is_whole: was_whole };
+        let since = self.recording.break_span(place, dataset, self.ts_recv, proof);
         kept.lost_since.get_or_insert(since);
         Stats::add(&self.recording.stats.gaps, 1);
         let missing = loss.missing.and_then(|missing| u64::try_from(missing).ok());
@@ -291,9 +306,23 @@ impl Writing<'_> {
             detail: detail.to_owned(),
         };
         if kept.keeper.is_live() {
-            self.book_lost(place, BOOK_DELTAS, &mut kept, loss, symbol);
+            let was_whole = is_whole(&kept);
+            self.book_lost(place, BOOK_DELTAS, &mut kept, &loss, symbol, was_whole);
         }
         self.recording.instruments[place].book = Some(kept);
+    }
+}
+
+impl<K: AnyKeeper> Kept<K> {
+    /// Nothing comes any more.
+    fn end(&mut self, since: i64, is_planned: bool) {
+        self.keeper.lose();
+        self.asked = false;
+        if is_planned {
+            self.lost_since = None;
+        } else {
+            self.lost_since.get_or_insert(since);
+        }
     }
 }
 
@@ -385,7 +414,7 @@ impl Recording {
             let order = Order { action: OrderAction::Remove, size: None, ..borrowed(event) };
             rows.order(&order, flags::INFERRED)?;
         }
-        rows.finish()
+        Ok(rows.written)
     }
 
     fn write_orders_picture(
@@ -416,9 +445,8 @@ impl Recording {
                 rows.order(&order, 0)?;
             }
         }
-        let written = rows.finish()?;
         kept.anchored = update.ts_recv;
-        Ok(written)
+        Ok(rows.written)
     }
 }
 
@@ -540,10 +568,6 @@ impl<'a> OrderRows<'a> {
         self.written += 1;
         self.recording.tapes.book_orders(row)
     }
-
-    fn finish(self) -> Result<u64, TapeError> {
-        Ok(self.written)
-    }
 }
 
 fn ids(id: &OrderId) -> (Option<i64>, Option<&str>) {
@@ -580,8 +604,8 @@ impl Recording {
         self.wanted.push_back(if by_order { Feed::Orders(symbol) } else { Feed::Book(symbol) });
     }
 
-    /// An answer of REST did not come. What waits for it asks again with its next message.
-    pub(crate) fn call_failed(&mut self, feed: &Feed) {
+    /// A call of REST is over. What still waits asks again with its next message.
+    pub(crate) fn call_ended(&mut self, feed: &Feed) {
         let (Feed::Book(symbol) | Feed::Orders(symbol)) = feed else { return };
         let place = self.instrument(symbol);
         let instrument = &mut self.instruments[place];
@@ -617,7 +641,13 @@ impl Recording {
     }
 
     /// Ends what can be vouched for, and returns when it was whole last.
-    pub(crate) fn break_span(&mut self, place: usize, dataset: usize, now: i64) -> i64 {
+    pub(crate) fn break_span(
+        &mut self,
+        place: usize,
+        dataset: usize,
+        now: i64,
+        proof: Proof,
+    ) -> i64 {
         let span = mem::take(&mut self.instruments[place].spans[dataset]);
         if span.from == 0 {
             return now;
@@ -625,35 +655,44 @@ impl Recording {
         // A message that shows the loss was counted already: the span ends with the one before it.
         let until = if span.last == now { span.before.max(span.from) } else { span.last };
         let until = until.max(span.from);
-        self.vouch_for(place, dataset, &span, until);
+        self.vouch_for(place, dataset, &span, until, proof);
         until
     }
 
     /// Data of a topic do not come any more.
     pub(crate) fn lose(&mut self, place: usize, channel: &str, dataset: &str, why: &str) {
+        self.end_data(place, channel, dataset, why, false);
+    }
+
+    /// The same; a planned end is no loss.
+    pub(crate) fn end_data(
+        &mut self,
+        place: usize,
+        channel: &str,
+        dataset: &str,
+        why: &str,
+        is_planned: bool,
+    ) {
         let Some(dataset) = DATASETS.iter().position(|name| *name == dataset) else { return };
         let now = self.now();
-        let since = self.break_span(place, dataset, now);
-        if self.stopping {
-            return;
-        }
+        let since = self.break_span(place, dataset, now, self.proof(place, dataset));
         let instrument = &mut self.instruments[place];
         match dataset {
             BOOK_DELTAS => {
                 let Some(kept) = &mut instrument.book else { return };
-                kept.keeper.lose();
-                kept.asked = false;
-                kept.lost_since.get_or_insert(since);
+                kept.end(since, is_planned);
             }
             BOOK_ORDERS => {
                 let Some(kept) = &mut instrument.orders else { return };
-                kept.keeper.lose();
-                kept.asked = false;
-                kept.lost_since.get_or_insert(since);
+                kept.end(since, is_planned);
             }
             // Their ids will show what is missing.
             TRADES if instrument.trades_step => return,
+            _ if is_planned => return,
             _ => instrument.lost_since[dataset] = Some(since),
+        }
+        if is_planned {
+            return;
         }
         let symbol = instrument.symbol.clone();
         self.pending_fact(&Fact {
@@ -690,7 +729,7 @@ impl Recording {
                 if span.from == 0 {
                     continue;
                 }
-                self.vouch_for(place, dataset, &span, now);
+                self.vouch_for(place, dataset, &span, now, self.proof(place, dataset));
                 // What nothing carries is vouched for as long as something came, as by REST.
                 let goes_on = span.count > 0 || self.instruments[place].is_carried();
                 let from = if goes_on { now } else { 0 };
@@ -699,22 +738,29 @@ impl Recording {
         }
     }
 
-    fn vouch_for(&mut self, place: usize, dataset: usize, span: &Span, until: i64) {
+    /// What is known of an instrument's data at the moment.
+    pub(crate) fn proof(&self, place: usize, dataset: usize) -> Proof {
         let instrument = &self.instruments[place];
-        let verifiable = match dataset {
-            TRADES => instrument.trades_step,
-            BOOK_DELTAS => instrument.book.as_ref().is_some_and(|kept| is_checked(&kept.keeper)),
-            BOOK_ORDERS => instrument.orders.as_ref().is_some_and(|kept| is_checked(&kept.keeper)),
-            _ => false,
-        };
-        let waiting = match dataset {
-            BOOK_DELTAS => instrument.book.as_ref().is_none_or(|kept| kept.lost_since.is_some()),
-            BOOK_ORDERS => instrument.orders.as_ref().is_none_or(|kept| kept.lost_since.is_some()),
-            _ => false,
-        };
-        if waiting {
+        match dataset {
+            TRADES => Proof { is_checked: instrument.trades_step, is_whole: true },
+            BOOK_DELTAS => instrument.book.as_ref().map(Proof::of_book).unwrap_or_default(),
+            BOOK_ORDERS => instrument.orders.as_ref().map(Proof::of_book).unwrap_or_default(),
+            _ => Proof { is_checked: false, is_whole: true },
+        }
+    }
+
+    fn vouch_for(
+        &mut self,
+        place: usize,
+        dataset: usize,
+        span: &Span,
+        until: i64,
+        Proof { is_checked, is_whole }: Proof,
+    ) {
+        if !is_whole {
             return;
         }
+        let instrument = &self.instruments[place];
         let symbol = instrument.symbol.clone();
         let fact = |kind| Fact {
             symbol: Some(&symbol),
@@ -723,7 +769,7 @@ impl Recording {
             span: Some((span.from, Some(until))),
             ..Fact::of(kind)
         };
-        let kind = if verifiable { FeedEvent::Clean } else { FeedEvent::Unverifiable };
+        let kind = if is_checked { FeedEvent::Clean } else { FeedEvent::Unverifiable };
         self.pending_fact(&Fact { seq: span.seq, count: Some(span.count), ..fact(kind) });
         if span.duplicates > 0 {
             self.pending_fact(&Fact { count: Some(span.duplicates), ..fact(FeedEvent::Duplicate) });
@@ -783,6 +829,25 @@ impl Recording {
         self.stats.books_live.store(live, Ordering::Relaxed);
         self.stats.books_waiting.store(waiting, Ordering::Relaxed);
     }
+}
+
+/// What can be said of a span.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Proof {
+    /// A loss would have been noticed.
+    is_checked: bool,
+    /// Nothing that is needed is missing.
+    is_whole: bool,
+}
+
+impl Proof {
+    fn of_book<K: AnyKeeper>(kept: &Kept<K>) -> Self {
+        Self { is_checked: is_checked(&kept.keeper), is_whole: is_whole(kept) }
+    }
+}
+
+fn is_whole<K: AnyKeeper>(kept: &Kept<K>) -> bool {
+    kept.keeper.is_live() && kept.lost_since.is_none()
 }
 
 /// Whether a loss would have been noticed.

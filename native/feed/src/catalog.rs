@@ -2,6 +2,8 @@
 //! `catalog/venues` are built in; a recorder's configuration may override addresses.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -174,14 +176,30 @@ impl Venue {
             let known = FILES.iter().map(|(known, _)| *known);
             return Err(FeedError::unknown("venue", name, known));
         };
-        Self::parse(name, text)
+        Self::parse(format!("catalog/venues/{name}.toml"), text)
     }
 
-    fn parse(name: &str, text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|error| FeedError::Config {
-            place: format!("catalog/venues/{name}.toml"),
-            problem: error.to_string(),
-        })
+    /// The same, unless a folder has a newer file for it: facts change more often than programs.
+    ///
+    /// # Errors
+    /// There is none of this name, or the folder's file cannot be used.
+    pub fn find_in(folder: Option<&Path>, name: &str) -> Result<Self> {
+        let built_in = Self::find(name)?;
+        let Some(file) = folder.map(|folder| folder.join(format!("{name}.toml"))) else {
+            return Ok(built_in);
+        };
+        match std::fs::read_to_string(&file) {
+            Ok(text) => Self::parse(file.display().to_string(), &text),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(built_in),
+            Err(source) => {
+                Err(FeedError::System { doing: format!("reading {}", file.display()), source })
+            }
+        }
+    }
+
+    fn parse(place: String, text: &str) -> Result<Self> {
+        toml::from_str(text)
+            .map_err(|error| FeedError::Config { place, problem: error.to_string() })
     }
 
     /// Names of all venues.

@@ -1,13 +1,14 @@
 //! What to record, and where to.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::catalog::{Channel, Venue};
 use crate::error::{FeedError, Result, hint};
+use crate::keys;
 
 /// Datasets that are recorded if nothing else is said, as far as the venue has them.
 const USUAL: &[&str] = &["trades", "quotes", "book_deltas", "instruments"];
@@ -35,6 +36,8 @@ pub struct Config {
     /// Settings of new tapes.
     #[serde(default)]
     pub tape: TapeSettings,
+    /// Folder with files like those of `catalog/venues`, which go before the built-in ones.
+    pub catalog: Option<PathBuf>,
     /// A proxy for all connections: `http://host:port` or `socks5://host:port`.
     pub proxy: Option<Url>,
     /// Certificates to trust besides those of the system, in PEM.
@@ -142,7 +145,8 @@ impl Config {
         if let Some(problem) = self.proxy.as_ref().and_then(wrong_proxy) {
             return wrong("proxy", problem);
         }
-        self.feeds.iter().enumerate().try_for_each(|(at, feed)| feed.check(at, places))
+        let catalog = self.catalog.as_deref();
+        self.feeds.iter().enumerate().try_for_each(|(at, feed)| feed.check(at, places, catalog))
     }
 }
 
@@ -234,13 +238,25 @@ impl Places<'_> {
     }
 }
 
+/// Whether we can say who we are, or what is in the way.
+fn can_log_in(channel: &str, venue: &str) -> std::result::Result<(), String> {
+    let found = keys::of(venue).map_err(|error| error.to_string())?;
+    let keys = found.ok_or_else(|| keys::wanted(channel, venue))?;
+    let codec = rustonite_wire::open(venue);
+    if codec.is_some_and(|codec| codec.login(&keys).is_some()) {
+        return Ok(());
+    }
+    Err(format!("{channel} of {venue} is for accounts only, and a recorder cannot log in there"))
+}
+
 impl FeedConfig {
-    fn check(&self, at: usize, places: &Places<'_>) -> Result<()> {
+    fn check(&self, at: usize, places: &Places<'_>, catalog: Option<&Path>) -> Result<()> {
         let steps = [Step::Key("feed"), Step::Item(at)];
         let place =
             |key: &str| format!("{}: feed.{key}", places.of(&[steps[0], steps[1], Step::Key(key)]));
         let wrong = |key: &str, problem: String| Err(FeedError::config(place(key), problem));
-        let venue = Venue::find(&self.venue).map_err(|error| error.at(&place("venue")))?;
+        let venue = Venue::find_in(catalog, &self.venue);
+        let venue = venue.map_err(|error| error.at(&place("venue")))?;
         if !(1..=4).contains(&self.copies) {
             return wrong("copies", format!("found {}, expected 1 to 4", self.copies));
         }
@@ -253,9 +269,8 @@ impl FeedConfig {
         })?;
         for channel in &channels {
             if venue.needs_key(channel) {
-                let (channel, venue) = (&channel.name, &self.venue);
-                let problem = format!("{channel} of {venue} needs a key, which a recorder has not");
-                return wrong("channels", problem);
+                can_log_in(&channel.name, &self.venue)
+                    .or_else(|problem| wrong("channels", problem))?;
             }
         }
         if self.symbols.is_empty() && channels.iter().any(|channel| channel.per_symbol) {

@@ -1,7 +1,7 @@
 //! One WebSocket connection, from opening it to its end.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use rustonite_core::datasets::{FeedEvent, FrameKind};
-use rustonite_wire::{Codec, Topic};
+use rustonite_wire::{Codec, Keys, Topic};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
@@ -17,11 +17,13 @@ use yawc::frame::OpCode;
 use yawc::{Frame, Options, WebSocket};
 
 use crate::clock::now_ns;
-use crate::dial::{Dialler, Stream};
+use crate::dial::{Dialled, Dialler, Stream};
 use crate::events::Fact;
+use crate::keys;
 use crate::limits::Budget;
 use crate::plan::{LinePlan, Planned};
 use crate::recording::{Asked, Recording, Socketed};
+use crate::stamped::Stamp;
 
 /// Largest message that is taken.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -31,6 +33,8 @@ const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A connection that lived so long works, with or without data.
 const SETTLED: Duration = Duration::from_secs(10);
+/// How often the time doubles after which a topic is asked for that never had data.
+const AGAIN_SHIFT_MAX: u32 = 6;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What a line tells its connection.
@@ -65,6 +69,16 @@ pub(crate) struct Shared {
     pub(crate) dialler: Dialler,
     pub(crate) recording: Rc<RefCell<Recording>>,
     pub(crate) connects: Budget,
+    /// Who we are, where the venue wants to know.
+    pub(crate) keys: Option<Keys>,
+}
+
+/// A topic whose data are overdue.
+struct Silent {
+    planned: Planned,
+    again: u32,
+    time: Duration,
+    counts: bool,
 }
 
 /// A subscription and how far it has come.
@@ -90,6 +104,9 @@ pub(crate) struct Connection {
     requests: HashMap<i64, Vec<Topic>>,
     next_request: i64,
     send_budget: Budget,
+    /// Requests that wait until the venue takes more.
+    outbox: VecDeque<String>,
+    last_sent: Instant,
     last_frame: Instant,
     last_ping: Instant,
     got_data: bool,
@@ -108,8 +125,8 @@ impl Connection {
             .ok_or_else(|| io::Error::other(format!("no codec for {}", shared.venue)))?;
         let url: Url = plan.socket.url.parse().map_err(io::Error::other)?;
         let started = now_ns();
-        let socket = match handshake(&shared.dialler, url).await {
-            Ok(socket) => socket,
+        let (socket, stamp) = match handshake(&shared.dialler, url).await {
+            Ok(opened) => opened,
             Err(error) => {
                 let detail = error.to_string();
                 shared.recording.borrow_mut().fact(&Fact {
@@ -135,11 +152,13 @@ impl Connection {
             plan,
             codec,
             socket,
-            state: Socketed::new(number),
+            state: Socketed::new(number, Some(stamp)),
             subscriptions: HashMap::new(),
             requests: HashMap::new(),
             next_request: 1,
             send_budget,
+            outbox: VecDeque::new(),
+            last_sent: now,
             last_frame: now,
             last_ping: now,
             got_data: false,
@@ -169,18 +188,19 @@ impl Connection {
         orders: &mut mpsc::UnboundedReceiver<Order>,
         tell: &mpsc::UnboundedSender<Told>,
     ) -> io::Result<String> {
-        for text in self.codec.greeting() {
-            self.send(text).await?;
-        }
+        self.outbox.extend(self.codec.greeting());
+        self.outbox.extend(self.shared.keys.as_ref().and_then(|keys| self.codec.login(keys)));
         let topics = self.plan.topics.clone();
-        self.subscribe(topics).await?;
+        self.subscribe(topics);
         let mut look = Instant::now() + LOOK_EVERY;
         loop {
+            // What waits to be sent must not hold up what arrives.
+            let send_at = self.send_what_may_be().await?.unwrap_or(look);
             tokio::select! {
                 biased;
                 frame = self.socket.next_frame() => {
                     let frame = frame.map_err(io::Error::other)?;
-                    if let Some(why) = self.frame(&frame).await? {
+                    if let Some(why) = self.frame(&frame) {
                         return Ok(why);
                     }
                     if std::mem::take(&mut self.leaving) {
@@ -197,16 +217,19 @@ impl Connection {
                     }
                 }
                 order = orders.recv() => {
-                    match order {
-                        Some(Order::Subscribe(topics)) => self.subscribe(topics).await?,
-                        Some(Order::Unsubscribe(topics)) => self.unsubscribe(&topics).await?,
-                        Some(Order::Close) | None => return self.close().await,
+                    if self.obey(order.unwrap_or(Order::Close)) {
+                        return self.close().await;
                     }
                 }
-                () = sleep_until(look) => {}
+                () = sleep_until(look.min(send_at)) => {}
             }
             if Instant::now() >= look {
                 look = Instant::now() + LOOK_EVERY;
+                while let Ok(order) = orders.try_recv() {
+                    if self.obey(order) {
+                        return self.close().await;
+                    }
+                }
                 if let Some(why) = self.look().await? {
                     return Ok(why);
                 }
@@ -220,8 +243,18 @@ impl Connection {
         self.shared.recording.borrow().note_line(&self.plan.socket.name, None, false);
     }
 
+    /// Does what the line wants. Whether that is to close.
+    fn obey(&mut self, order: Order) -> bool {
+        match order {
+            Order::Subscribe(topics) => self.subscribe(topics),
+            Order::Unsubscribe(topics) => self.unsubscribe(&topics),
+            Order::Close => return true,
+        }
+        false
+    }
+
     /// A frame. Returns why the connection has to end, if it has.
-    async fn frame(&mut self, frame: &Frame) -> io::Result<Option<String>> {
+    fn frame(&mut self, frame: &Frame) -> Option<String> {
         let ts_recv = now_ns();
         self.last_frame = Instant::now();
         let payload = frame.payload();
@@ -231,7 +264,7 @@ impl Connection {
             OpCode::Ping => FrameKind::Ping,
             OpCode::Pong => FrameKind::Pong,
             OpCode::Close => FrameKind::Close,
-            OpCode::Continuation => return Ok(None),
+            OpCode::Continuation => return None,
         };
         let code = frame.close_code().map(|code| i32::from(u16::from(code)));
         self.shared.recording.borrow_mut().raw(&mut self.state, kind, code, None, ts_recv, payload);
@@ -242,45 +275,78 @@ impl Connection {
             }
             FrameKind::Close => {
                 let reason = frame.close_reason().ok().flatten().unwrap_or_default();
-                return Ok(Some(format!("closed by the venue: {} {reason}", code.unwrap_or(1005))));
+                return Some(format!("closed by the venue: {} {reason}", code.unwrap_or(1005)));
             }
-            _ => return Ok(None),
+            _ => return None,
         }
-        self.answer_asked().await
+        self.answer_asked()
     }
 
     /// Does what the message asks for.
-    async fn answer_asked(&mut self) -> io::Result<Option<String>> {
+    fn answer_asked(&mut self) -> Option<String> {
+        let mut answered = None;
         while let Some(asked) = self.state.asked.pop_front() {
             match asked {
-                Asked::Reply(text) => self.send(text).await?,
-                Asked::Acknowledged { request, topic } => self.acknowledged(request, topic),
-                Asked::Refused { request, topic, text } => {
-                    self.refused(request, topic, &text).await?;
+                Asked::Reply(text) => self.outbox.push_front(text),
+                Asked::Acknowledged { request, topic } => {
+                    self.acknowledged(request, &topic);
+                    answered = request;
                 }
-                Asked::Again { channel, symbol } => self.again_for(&channel, &symbol).await?,
-                Asked::Reconnect(why) => return Ok(Some(why)),
+                Asked::Refused { request, topic, text } => {
+                    self.refused(request, &topic, &text);
+                }
+                Asked::Again { channel, symbol } => self.again_for(&channel, &symbol),
+                Asked::Reconnect(why) => return Some(why),
                 Asked::Leave => self.leaving = true,
             }
+        }
+        if let Some(request) = answered.filter(|_| self.codec.lists_granted()) {
+            self.refused_by_silence(request);
+        }
+        None
+    }
+
+    /// What a request asked for and its answer does not list is refused.
+    fn refused_by_silence(&mut self, request: i64) {
+        for topic in self.requests.remove(&request).unwrap_or_default() {
+            let Some(subscription) = self.subscriptions.get_mut(&topic) else { continue };
+            if subscription.acknowledged.is_none() {
+                subscription.refused = true;
+                let text = "left out of the answer";
+                self.shared.recording.borrow_mut().refused(&self.state, Some(&topic), text);
+            }
+        }
+    }
+
+    /// Sends requests as fast as the venue takes them. Returns when the next one may be sent.
+    async fn send_what_may_be(&mut self) -> io::Result<Option<Instant>> {
+        while !self.outbox.is_empty() {
+            if let Some(later) = self.send_budget.try_spend(1) {
+                return Ok(Some(later));
+            }
+            let Some(text) = self.outbox.pop_front() else { break };
+            self.send(text).await?;
         }
         Ok(None)
     }
 
     async fn send(&mut self, text: String) -> io::Result<()> {
-        self.send_budget.spend(1).await;
-        let payload = text.clone();
+        self.last_sent = Instant::now();
+        // What is secret in a login is not kept.
+        let keys = self.shared.keys.as_ref();
+        let shown = keys.map_or_else(|| text.clone(), |keys| keys::blanked(&text, keys));
         self.shared.recording.borrow_mut().raw(
             &mut self.state,
             FrameKind::SentText,
             None,
             None,
             now_ns(),
-            payload.as_bytes(),
+            shown.as_bytes(),
         );
         self.socket.send(Frame::text(text)).await.map_err(io::Error::other)
     }
 
-    async fn subscribe(&mut self, topics: Vec<Planned>) -> io::Result<()> {
+    fn subscribe(&mut self, topics: Vec<Planned>) {
         let now = Instant::now();
         for planned in &topics {
             let subscription = Subscription {
@@ -294,11 +360,11 @@ impl Connection {
         }
         self.shared.recording.borrow_mut().subscribing(&self.state, &topics);
         let wanted: Vec<Topic> = topics.into_iter().map(|planned| planned.topic).collect();
-        self.ask(&wanted).await
+        self.ask(&wanted);
     }
 
     /// Sends requests for topics, in messages as long as the venue takes.
-    async fn ask(&mut self, topics: &[Topic]) -> io::Result<()> {
+    fn ask(&mut self, topics: &[Topic]) {
         for part in topics.chunks(self.plan.socket.topics_per_message.max(1)) {
             let texts = self.codec.subscribe(part, self.next_request);
             // Where one message becomes several, the numbers count on, and any may be answered.
@@ -306,49 +372,44 @@ impl Connection {
                 self.requests.insert(self.next_request + number, part.to_vec());
             }
             self.next_request += i64::try_from(texts.len()).unwrap_or(0).max(1);
-            for text in texts {
-                self.send(text).await?;
-            }
+            self.outbox.extend(texts);
         }
-        Ok(())
     }
 
-    async fn unsubscribe(&mut self, topics: &[Planned]) -> io::Result<()> {
+    fn unsubscribe(&mut self, topics: &[Planned]) {
         self.shared.recording.borrow_mut().unsubscribing(&self.state, topics);
         let topics: Vec<Topic> = topics.iter().map(|planned| planned.topic.clone()).collect();
-        topics.iter().for_each(|topic| drop(self.subscriptions.remove(topic)));
-        self.give_up(&topics).await
+        for topic in &topics {
+            self.subscriptions.remove(topic);
+        }
+        self.give_up(&topics);
     }
 
-    async fn give_up(&mut self, topics: &[Topic]) -> io::Result<()> {
+    fn give_up(&mut self, topics: &[Topic]) {
         for part in topics.chunks(self.plan.socket.topics_per_message.max(1)) {
             let texts = self.codec.unsubscribe(part, self.next_request);
             self.next_request += i64::try_from(texts.len()).unwrap_or(0).max(1);
-            for text in texts {
-                self.send(text).await?;
-            }
+            self.outbox.extend(texts);
         }
-        Ok(())
     }
 
     /// Ends a subscription and asks for it again.
-    async fn again(&mut self, planned: Planned) -> io::Result<()> {
+    fn again(&mut self, planned: Planned) {
         let topic = planned.topic.clone();
-        self.give_up(std::slice::from_ref(&topic)).await?;
+        self.give_up(std::slice::from_ref(&topic));
         let again = self.subscriptions.get(&topic).map_or(0, |known| known.again) + 1;
-        self.subscribe(vec![planned]).await?;
+        self.subscribe(vec![planned]);
         if let Some(subscription) = self.subscriptions.get_mut(&topic) {
             subscription.again = again;
         }
-        Ok(())
     }
 
-    async fn again_for(&mut self, channel: &str, symbol: &str) -> io::Result<()> {
+    fn again_for(&mut self, channel: &str, symbol: &str) {
         let matches =
             |topic: &&Topic| topic.channel == channel && topic.symbol.as_deref() == Some(symbol);
-        let Some(topic) = self.subscriptions.keys().find(matches) else { return Ok(()) };
+        let Some(topic) = self.subscriptions.keys().find(matches) else { return };
         let planned = self.subscriptions[topic].planned.clone();
-        self.again(planned).await
+        self.again(planned);
     }
 
     fn topics_of(&self, request: Option<i64>, topic: &Topic) -> Vec<Topic> {
@@ -364,9 +425,9 @@ impl Connection {
         }
     }
 
-    fn acknowledged(&mut self, request: Option<i64>, topic: Topic) {
+    fn acknowledged(&mut self, request: Option<i64>, topic: &Topic) {
         let now = Instant::now();
-        let topics = self.topics_of(request, &topic);
+        let topics = self.topics_of(request, topic);
         for topic in &topics {
             if let Some(subscription) = self.subscriptions.get_mut(topic) {
                 subscription.acknowledged = Some(now);
@@ -376,17 +437,22 @@ impl Connection {
     }
 
     /// A request was refused. If it was for several topics and the venue does not say which of them
-    /// it does not like, they are asked for in halves.
-    async fn refused(&mut self, request: Option<i64>, topic: Topic, text: &str) -> io::Result<()> {
-        let topics = self.topics_of(request, &topic);
-        if let Some(request) = request {
-            self.requests.remove(&request);
+    /// it does not like, they are asked for in halves. If it names one that spoiled the others, those
+    /// are asked for again.
+    fn refused(&mut self, request: Option<i64>, topic: &Topic, text: &str) {
+        let topics = self.topics_of(request, topic);
+        let all = request.and_then(|request| self.requests.remove(&request)).unwrap_or_default();
+        if let [named] = &topics[..]
+            && self.codec.refuses_whole()
+        {
+            let spoiled: Vec<_> = all.into_iter().filter(|topic| topic != named).collect();
+            self.ask(&spoiled);
         }
         if topics.len() > 1 {
             let (one, two) = topics.split_at(topics.len() / 2);
             let (one, two) = (one.to_vec(), two.to_vec());
-            self.ask(&one).await?;
-            return self.ask(&two).await;
+            self.ask(&one);
+            return self.ask(&two);
         }
         for topic in &topics {
             if let Some(subscription) = self.subscriptions.get_mut(topic) {
@@ -394,7 +460,6 @@ impl Connection {
             }
         }
         self.shared.recording.borrow_mut().refused(&self.state, topics.first(), text);
-        Ok(())
     }
 
     /// Deadlines. Returns why the connection has to end, if it has.
@@ -412,57 +477,66 @@ impl Connection {
             self.last_ping = Instant::now();
             let id = self.next_request;
             self.next_request += 1;
-            match self.codec.ping(id) {
-                Some(text) => self.send(text).await?,
-                None => {
-                    let ping = Frame::ping(Vec::new());
-                    self.socket.send(ping).await.map_err(io::Error::other)?;
-                }
+            if let Some(text) = self.codec.ping(id) {
+                self.send(text).await?;
+            } else {
+                let ping = Frame::ping(Vec::new());
+                self.socket.send(ping).await.map_err(io::Error::other)?;
             }
         }
-        self.look_for_silence().await
+        Ok(self.look_for_silence())
     }
 
-    async fn look_for_silence(&mut self) -> io::Result<Option<String>> {
-        let now = Instant::now();
-        let (mut silent, mut counted) = (Vec::new(), 0);
-        for (topic, subscription) in &self.subscriptions {
-            if subscription.refused {
-                continue;
-            }
-            let recording = self.shared.recording.borrow();
-            if recording.is_unknown(&subscription.planned) {
-                continue;
-            }
-            counted += 1;
-            let last = recording.last_data(&self.state, &subscription.planned);
-            drop(recording);
-            let since = subscription.acknowledged.unwrap_or(subscription.asked);
-            let channel = &subscription.planned.channel;
-            let (since, seconds) = match last {
-                Some(last) if last >= since => (last, channel.silence_s),
-                _ => (since, channel.first_data_s),
-            };
-            let limit = Duration::from_secs(seconds);
-            if !limit.is_zero() && now.duration_since(since) > limit {
-                silent.push((topic.clone(), subscription.again, now.duration_since(since)));
-            }
-        }
+    fn look_for_silence(&mut self) -> Option<String> {
+        let silent: Vec<_> =
+            self.subscriptions.values().filter_map(|one| self.silent(one)).collect();
         if silent.is_empty() {
-            return Ok(None);
+            return None;
         }
-        for (topic, _, time) in &silent {
-            self.shared.recording.borrow_mut().silent(&self.state, topic, *time);
+        for Silent { planned, time, .. } in &silent {
+            self.shared.recording.borrow_mut().silent(&self.state, &planned.topic, *time);
         }
-        // A second try at the same topics, or silence everywhere, says that the line is at fault.
-        if silent.len() == counted || silent.iter().any(|(_, again, _)| *again > 0) {
-            return Ok(Some(format!("{} of {counted} topics are silent", silent.len())));
+        // A second try at what once had data, or silence everywhere, says that the line is at fault.
+        // What never had any may be something that does not exist, and others must not suffer for it.
+        let counted = self.subscriptions.values().filter(|one| self.counts(one)).count();
+        let hopeful = silent.iter().filter(|one| one.counts).count();
+        if hopeful == counted || silent.iter().any(|one| one.again > 0 && one.counts) {
+            return Some(format!("{hopeful} of {counted} topics are silent"));
         }
-        for (topic, ..) in silent {
-            let planned = self.subscriptions[&topic].planned.clone();
-            self.again(planned).await?;
+        silent.into_iter().for_each(|one| self.again(one.planned));
+        None
+    }
+
+    /// Whether the silence of a topic says something about the line.
+    fn counts(&self, subscription: &Subscription) -> bool {
+        let recording = self.shared.recording.borrow();
+        let planned = &subscription.planned;
+        let may_come = !subscription.refused && !recording.is_unknown(planned);
+        may_come && (subscription.again == 0 || recording.had_data(planned))
+    }
+
+    /// A topic whose data are overdue.
+    fn silent(&self, subscription: &Subscription) -> Option<Silent> {
+        if subscription.refused || self.shared.recording.borrow().is_unknown(&subscription.planned)
+        {
+            return None;
         }
-        Ok(None)
+        let last = self.shared.recording.borrow().last_data(&self.state, &subscription.planned);
+        // What was asked for in the meantime had to wait for its turn.
+        let asked = || subscription.asked.max(self.last_sent);
+        let since = subscription.acknowledged.unwrap_or_else(asked);
+        let channel = &subscription.planned.channel;
+        let counts = self.counts(subscription);
+        let (since, seconds) = match last {
+            Some(last) if last >= since => (last, channel.silence_s),
+            // What never came is asked for ever more seldom.
+            _ if counts => (since, channel.first_data_s),
+            _ => (since, channel.first_data_s << subscription.again.min(AGAIN_SHIFT_MAX)),
+        };
+        let (time, limit) = (since.elapsed(), Duration::from_secs(seconds));
+        let planned = subscription.planned.clone();
+        let silent = Silent { planned, again: subscription.again, time, counts };
+        (!limit.is_zero() && time > limit).then_some(silent)
     }
 
     async fn close(&mut self) -> io::Result<String> {
@@ -472,14 +546,14 @@ impl Connection {
     }
 }
 
-async fn handshake(dialler: &Dialler, url: Url) -> io::Result<WebSocket<Box<dyn Stream>>> {
-    let stream = dialler.dial(&url).await?;
+async fn handshake(dialler: &Dialler, url: Url) -> io::Result<(WebSocket<Box<dyn Stream>>, Stamp)> {
+    let Dialled { stream, stamp } = dialler.dial(&url).await?;
     let options = Options::default().with_limits(MESSAGE_BYTES_MAX, BUFFER_BYTES_MAX);
     let agent = concat!("rustonite/", env!("CARGO_PKG_VERSION"));
     let request = yawc::HttpRequest::builder().header("User-Agent", agent);
     let handshake = WebSocket::handshake_with_request(url, stream, options, request);
     match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
-        Ok(done) => done.map_err(io::Error::other),
+        Ok(done) => done.map(|socket| (socket, stamp)).map_err(io::Error::other),
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer to the handshake")),
     }
 }

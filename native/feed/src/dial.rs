@@ -21,6 +21,7 @@ use tower_service::Service as _;
 use url::Url;
 
 use crate::error::{FeedError, Result};
+use crate::stamped::{Stamp, Stamped};
 
 /// How long each step of opening a connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,7 +31,13 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Opens connections the same way for WebSockets and REST.
+/// A connection, and when its last packet came.
+pub(crate) struct Dialled {
+    pub(crate) stream: Box<dyn Stream>,
+    pub(crate) stamp: Stamp,
+}
+
+/// Opens connections the same way for streams and REST.
 #[derive(Clone)]
 pub(crate) struct Dialler {
     tls: TlsConnector,
@@ -62,17 +69,19 @@ impl Dialler {
     }
 
     /// A connection to the host of a URL, encrypted if its scheme says so.
-    pub(crate) async fn dial(&self, url: &Url) -> io::Result<Box<dyn Stream>> {
+    pub(crate) async fn dial(&self, url: &Url) -> io::Result<Dialled> {
         let host = url.host_str().ok_or_else(|| wrong_url(url, "a host"))?;
         let port = url.port_or_known_default().ok_or_else(|| wrong_url(url, "a port"))?;
         let tcp = timed("connecting", self.tcp(host, port)).await?;
         tcp.set_nodelay(true)?;
+        let tcp = Stamped::new(tcp);
+        let stamp = tcp.stamp();
         if !matches!(url.scheme(), "wss" | "https") {
-            return Ok(Box::new(tcp));
+            return Ok(Dialled { stream: Box::new(tcp), stamp });
         }
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let tls = timed("TLS handshake", self.tls.connect(name, tcp)).await?;
-        Ok(Box::new(tls))
+        Ok(Dialled { stream: Box::new(tls), stamp })
     }
 
     async fn tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {
@@ -128,13 +137,11 @@ fn wrong_url(url: &Url, expected: &str) -> io::Error {
 }
 
 async fn timed<T>(what: &str, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(done) => done,
-        Err(_) => {
-            let text = format!("{what} took longer than {} s", PATIENCE.as_secs());
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
-        }
-    }
+    let Ok(done) = tokio::time::timeout(PATIENCE, work).await else {
+        let text = format!("{what} took longer than {} s", PATIENCE.as_secs());
+        return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+    };
+    done
 }
 
 /// A stream in the form that hyper takes.

@@ -84,9 +84,11 @@ pub(crate) struct Instrument {
     pub(crate) book: Option<Kept<Keeper<L2Book>>>,
     pub(crate) orders: Option<Kept<Keeper<L3Book>>>,
     pub(crate) spans: [Span; DATASETS.len()],
+    /// Whether there were ever data.
+    pub(crate) had_data: [bool; DATASETS.len()],
     /// Since when datasets without numbers are missing.
     pub(crate) lost_since: [Option<i64>; DATASETS.len()],
-    /// Hash of the definition that was written last.
+    /// Hash of the definition that was written last; 0 if the venue has not told any.
     pub(crate) definition: u64,
     /// Whether data ever came.
     pub(crate) heard: bool,
@@ -124,6 +126,7 @@ impl Instrument {
             book: None,
             orders: None,
             spans: [Span::default(); DATASETS.len()],
+            had_data: [false; DATASETS.len()],
             lost_since: [None; DATASETS.len()],
             definition: 0,
             heard: false,
@@ -135,7 +138,11 @@ impl Instrument {
 
     /// A connection begins to carry a channel of it.
     pub(crate) fn carry(&mut self, venue: &str, channel: &Channel, connection: i64) {
-        self.carriers.push(Carrier { channel: channel.name.clone(), connection });
+        // What is asked for again is carried once all the same.
+        let known = |one: &Carrier| one.channel == channel.name && one.connection == connection;
+        if !self.carriers.iter().any(known) {
+            self.carriers.push(Carrier { channel: channel.name.clone(), connection });
+        }
         match channel.dataset.as_str() {
             "trades" => self.trades_step = channel.integrity == "counter",
             "book_deltas" if self.book.is_none() => {

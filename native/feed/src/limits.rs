@@ -36,6 +36,11 @@ impl Budget {
         }
     }
 
+    /// Spends so much if it may be. When to try again, if not.
+    pub(crate) fn try_spend(&self, amount: u32) -> Option<Instant> {
+        self.0.borrow_mut().try_spend(amount)
+    }
+
     /// Spends nothing for a while, because the venue says so.
     pub(crate) fn pause(&self, time: Duration) {
         let until = Instant::now() + time;
@@ -76,7 +81,7 @@ pub(crate) struct Backoff {
 }
 
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 impl Backoff {
     /// The next pause.

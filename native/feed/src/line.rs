@@ -13,16 +13,16 @@ use crate::limits::Backoff;
 use crate::plan::{LinePlan, Planned};
 
 /// How long before the venue's cut a new connection takes over.
-const OVERLAP: Duration = Duration::from_secs(300);
+const OVERLAP: Duration = Duration::from_mins(5);
 /// How long a new connection may take until data flows.
-const HAND_OVER: Duration = Duration::from_secs(60);
+const HAND_OVER: Duration = Duration::from_mins(1);
 /// A connection that lived so long was a good one.
-const GOOD_LIFE: Duration = Duration::from_secs(60);
+const GOOD_LIFE: Duration = Duration::from_mins(1);
 /// How long a connection may take to close.
 const CLOSE: Duration = Duration::from_secs(5);
 /// When a connection that could not be replaced is tried to be replaced again.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
-const FAR: Duration = Duration::from_secs(365 * 86_400);
+const FAR: Duration = Duration::from_hours(365 * 24);
 
 /// A running connection as its line sees it.
 struct Running {
@@ -50,9 +50,7 @@ pub(crate) async fn run(
                 if ended.worked && opened.elapsed() > GOOD_LIFE {
                     backoff.reset();
                 }
-                let recording = shared.recording.borrow();
-                recording.note_line(&plan.socket.name, Some(ended.why), true);
-                drop(recording);
+                shared.recording.borrow().note_line(&plan.socket.name, Some(ended.why), true);
                 if !pause(backoff.next(), &mut plan, &mut orders).await {
                     return;
                 }

@@ -57,8 +57,8 @@ pub(crate) fn lines(feed: &FeedConfig, venue: &Venue) -> Result<Vec<LinePlan>> {
         );
     }
     let known = |channel: &&&Channel| venue.socket(&channel.socket).is_some();
-    let subscribed = channels.iter().filter(|channel| !channel.socket.is_empty());
-    if let Some(lost) = subscribed.filter(|channel| !known(channel)).next() {
+    let mut subscribed = channels.iter().filter(|channel| !channel.socket.is_empty());
+    if let Some(lost) = subscribed.find(|channel| !known(channel)) {
         let place = format!("catalog/venues/{}.toml", venue.venue);
         return Err(FeedError::config(place, format!("no socket {:?}", lost.socket)));
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -23,6 +23,7 @@ use crate::config::{Config, FeedConfig};
 use crate::connection::{Order, Shared};
 use crate::dial::Dialler;
 use crate::error::{FeedError, Result};
+use crate::keys;
 use crate::limits::{Backoff, Budget};
 use crate::line;
 use crate::plan::{LinePlan, Planned, lines};
@@ -67,10 +68,10 @@ impl Recorder {
     ///
     /// # Errors
     /// A configuration that cannot be used, or a tape that another process writes.
-    pub fn start(config: &Config, tapes: PathBuf) -> Result<Self> {
+    pub fn start(config: &Config, tapes: &Path) -> Result<Self> {
         let mut venues = Vec::new();
         for (name, feeds) in by_venue(config) {
-            venues.push(start_venue(config, &tapes, name, feeds)?);
+            venues.push(start_venue(config, tapes, name, feeds)?);
         }
         Ok(Self { venues })
     }
@@ -146,7 +147,7 @@ fn by_venue(config: &Config) -> BTreeMap<String, Vec<FeedConfig>> {
 
 fn start_venue(
     config: &Config,
-    tapes: &std::path::Path,
+    tapes: &Path,
     name: String,
     feeds: Vec<FeedConfig>,
 ) -> Result<Running> {
@@ -223,7 +224,7 @@ impl VenueThread {
         feeds: Vec<FeedConfig>,
         stats: Arc<Stats>,
     ) -> Result<Self> {
-        let venue = Venue::find(name)?;
+        let venue = Venue::find_in(config.catalog.as_deref(), name)?;
         let codec = rustonite_wire::open(name).ok_or_else(|| {
             FeedError::unknown("venue", name, rustonite_wire::VENUES.iter().copied())
         })?;
@@ -252,6 +253,7 @@ impl VenueThread {
             dialler,
             recording: Rc::new(RefCell::new(recording)),
             connects,
+            keys: keys::of(name)?,
         };
         let calls = Rc::new(RefCell::new(0));
         let codec = Rc::new(RefCell::new(codec));
@@ -414,7 +416,7 @@ impl VenueThread {
     }
 
     async fn stop(self) -> Result<()> {
-        self.shared.recording.borrow_mut().stopping = true;
+        self.shared.recording.borrow_mut().stopping();
         for line in &self.lines {
             let _ = line.orders.send(Order::Close);
         }
@@ -446,13 +448,16 @@ fn client(venue: &Venue, feeds: &[FeedConfig], dialler: &Dialler) -> Result<Opti
 async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>, feed: &Feed) {
     let mut requests: VecDeque<Request> = codec.borrow().requests(feed).into();
     let number = shared.recording.borrow_mut().next_connection();
-    let mut state = Socketed::new(number);
+    let mut state = Socketed::new(number, None);
     let mut parts = 0;
-    while let Some(request) = requests.pop_front() {
+    while let Some(mut request) = requests.pop_front() {
         parts += 1;
+        if let Some(keys) = &shared.keys {
+            request.headers.extend(codec.borrow().key_headers(keys));
+        }
         let answer = answer(shared, client, &mut state, feed, &request).await;
         let Some(answer) = answer.filter(|_| parts <= PARTS_MAX) else {
-            shared.recording.borrow_mut().call_failed(feed);
+            shared.recording.borrow_mut().call_ended(feed);
             return;
         };
         let mut recording = shared.recording.borrow_mut();
@@ -479,24 +484,37 @@ async fn answer(
             (FrameKind::HttpRequest, request.sent(), request.path.split('?').next());
         shared.recording.borrow_mut().raw(state, kind, None, path, now_ns(), sent.as_bytes());
         let called = client.call(feed, request).await;
-        let mut recording = shared.recording.borrow_mut();
-        let problem = match called {
-            Ok(answer) => {
-                let status = Some(i32::from(answer.status));
-                let kind = FrameKind::HttpResponse;
-                recording.raw(state, kind, status, path, answer.ts_recv, &answer.body);
-                if (200..300).contains(&answer.status) {
-                    recording.stats.problem(&request.path, None);
-                    return Some(answer);
-                }
-                recording.call_refused(state.number, request, &answer);
-                format!("HTTP status {}", answer.status)
-            }
-            Err(error) => error.to_string(),
-        };
-        recording.stats.problem(&request.path, Some(problem));
-        drop(recording);
+        if let Some(answer) = note_answer(shared, state, request, called) {
+            return Some(answer);
+        }
         tokio::time::sleep(backoff.next()).await;
     }
+    None
+}
+
+/// Keeps an answer as it came; gives it back if it is a good one.
+fn note_answer(
+    shared: &Shared,
+    state: &mut Socketed,
+    request: &Request,
+    called: std::io::Result<Answer>,
+) -> Option<Answer> {
+    let mut recording = shared.recording.borrow_mut();
+    let problem = match called {
+        Ok(answer) => {
+            let status = Some(i32::from(answer.status));
+            let kind = FrameKind::HttpResponse;
+            let path = request.path.split('?').next();
+            recording.raw(state, kind, status, path, answer.ts_recv, &answer.body);
+            if (200..300).contains(&answer.status) {
+                recording.stats.problem(&request.path, None);
+                return Some(answer);
+            }
+            recording.call_refused(state.number, request, &answer);
+            format!("HTTP status {}", answer.status)
+        }
+        Err(error) => error.to_string(),
+    };
+    recording.stats.problem(&request.path, Some(problem));
     None
 }

@@ -21,6 +21,7 @@ use crate::events::Fact;
 use crate::instrument::{DATASETS, Instrument};
 use crate::plan::Planned;
 use crate::rest::Answer;
+use crate::stamped::Stamp;
 use crate::stats::Stats;
 use crate::tapes::Tapes;
 use crate::writing::Writing;
@@ -65,6 +66,8 @@ pub(crate) struct Socketed {
     /// The number that the venue's next message must have, where it counts all of them.
     pub(crate) next_sequence: Option<i64>,
     frame_seq: i64,
+    /// When the kernel had its last packet.
+    stamp: Option<Stamp>,
     /// When the message of the moment came.
     now: Instant,
     /// When data came last, by instrument and dataset.
@@ -72,13 +75,14 @@ pub(crate) struct Socketed {
 }
 
 impl Socketed {
-    pub(crate) fn new(number: i64) -> Self {
+    pub(crate) fn new(number: i64, stamp: Option<Stamp>) -> Self {
         Self {
             number,
             asked: VecDeque::new(),
             has_data: false,
             next_sequence: None,
             frame_seq: 0,
+            stamp,
             now: Instant::now(),
             last: Vec::new(),
         }
@@ -127,10 +131,12 @@ pub(crate) struct Recording {
     unknown: BTreeMap<String, i64>,
     /// What could not be kept and was not told so far.
     dropped: Option<Dropped>,
+    /// The same for raw frames.
+    dropped_frames: Option<(i64, u64, String)>,
+    /// We stop as asked: connections that end are no loss.
+    stops: bool,
     /// Whether the venue told all of its instruments.
     listed: bool,
-    /// Connections end because we stop: what they carried ends, too, and is not lost.
-    pub(crate) stopping: bool,
     /// The time of what is read again; 0 while the clock tells it.
     time: i64,
 }
@@ -159,10 +165,16 @@ impl Recording {
             next_interval: next_multiple(now_ns(), interval_ns),
             unknown: BTreeMap::new(),
             dropped: None,
+            dropped_frames: None,
+            stops: false,
             listed: false,
-            stopping: false,
             time: 0,
         }
+    }
+
+    /// From now on connections end because we stop.
+    pub(crate) fn stopping(&mut self) {
+        self.stops = true;
     }
 
     /// The time: of the clock, or of what is read again.
@@ -249,6 +261,20 @@ impl Recording {
         }
     }
 
+    /// Whether a topic has ever had data.
+    pub(crate) fn had_data(&self, planned: &Planned) -> bool {
+        let symbol = planned.topic.symbol.as_deref();
+        let place = symbol.and_then(|symbol| self.by_symbol.get(symbol));
+        let dataset = DATASETS.iter().position(|name| **name == planned.channel.dataset);
+        match (place, dataset) {
+            (Some(&place), Some(dataset)) => self.instruments[place].had_data[dataset],
+            (None, Some(dataset)) if symbol.is_none() => {
+                self.instruments.iter().any(|one| one.had_data[dataset])
+            }
+            _ => false,
+        }
+    }
+
     // Frames and messages
 
     /// Keeps a frame as it crossed the socket, before anything is made of it.
@@ -268,8 +294,17 @@ impl Recording {
         if !self.frames {
             return;
         }
+        let is_received = matches!(
+            kind,
+            FrameKind::Text
+                | FrameKind::Binary
+                | FrameKind::Ping
+                | FrameKind::Pong
+                | FrameKind::Close
+        );
         let row = draft::Frames {
             ts_recv,
+            ts_kernel: state.stamp.as_ref().filter(|_| is_received).and_then(Stamp::get),
             venue: self.venue,
             connection: state.number,
             frame_seq: state.frame_seq,
@@ -280,9 +315,37 @@ impl Recording {
             ..draft::Frames::default()
         };
         state.frame_seq += 1;
+        // A frame that finds no place costs no row of another tape.
         let kept = self.tapes.frames(&row);
-        self.kept(kept);
+        if kept.is_err() {
+            self.tapes.rollback();
+        }
+        self.note_frame(kept);
         self.commit();
+    }
+
+    /// Takes note of a raw frame that could not be kept, and of the end of that.
+    fn note_frame(&mut self, done: Result<(), TapeError>) {
+        match done {
+            Err(error) => {
+                Stats::add(&self.stats.dropped, 1);
+                let text = error.to_string();
+                let (_, count, why) =
+                    self.dropped_frames.get_or_insert((now_ns(), 0, String::new()));
+                *count += 1;
+                *why = text;
+            }
+            Ok(()) => {
+                let Some((since, count, why)) = self.dropped_frames.take() else { return };
+                self.pending_fact(&Fact {
+                    dataset: Some("frames"),
+                    span: Some((since, Some(now_ns()))),
+                    count: i64::try_from(count).ok(),
+                    detail: Some(cut(&why)),
+                    ..Fact::of(FeedEvent::Dropped)
+                });
+            }
+        }
     }
 
     /// Keeps what a message of the stream says.
@@ -308,6 +371,8 @@ impl Recording {
         ts_recv: i64,
         data: &[u8],
     ) {
+        // What does not help, be it too old or malformed, must be possible to ask for again.
+        self.call_ended(feed);
         let mut writing = Writing::new(self, None, ts_recv);
         let read = codec.decode_answer(feed, Frame { ts_recv, data }, &mut writing);
         let outcome = writing.finish();
@@ -494,13 +559,15 @@ impl Recording {
         self.stats.topics.fetch_sub(count(topics), Ordering::Relaxed);
         for planned in topics {
             self.topic_fact(FeedEvent::Unsubscribe, state, &planned.topic, None);
-            self.lose_topic(state, planned, "unsubscribed");
+            self.lose_topic(state, planned, "unsubscribed", true);
         }
         self.commit();
     }
 
     pub(crate) fn acknowledged(&mut self, state: &Socketed, topics: &[Topic]) {
-        topics.iter().for_each(|topic| self.topic_fact(FeedEvent::Subscribed, state, topic, None));
+        for topic in topics {
+            self.topic_fact(FeedEvent::Subscribed, state, topic, None);
+        }
         self.commit();
     }
 
@@ -572,23 +639,26 @@ impl Recording {
             ..Fact::of(FeedEvent::Disconnect)
         };
         self.fact(&fact);
-        topics.iter().for_each(|planned| self.lose_topic(state, planned, "disconnected"));
+        let stops = self.stops;
+        for planned in topics {
+            self.lose_topic(state, planned, "disconnected", stops);
+        }
         self.commit();
     }
 
     /// The messages of a topic will not come over a connection any more.
-    fn lose_topic(&mut self, state: &Socketed, planned: &Planned, why: &str) {
+    fn lose_topic(&mut self, state: &Socketed, planned: &Planned, why: &str, is_planned: bool) {
         let Some(symbol) = &planned.instrument else { return };
         let place = self.instrument(symbol);
         let channel = &planned.channel;
         let alone = self.instruments[place].drop_carrier(&channel.name, state.number);
         let instrument = &mut self.instruments[place];
-        let is_over = !instrument.is_carried() && !self.stopping;
+        let is_over = !instrument.is_carried() && !self.stops;
         if is_over && std::mem::take(&mut instrument.unknown) {
             self.stats.problem(symbol, None);
         }
         if alone {
-            self.lose(place, &channel.name, &channel.dataset, why);
+            self.end_data(place, &channel.name, &channel.dataset, why, is_planned);
         }
     }
 

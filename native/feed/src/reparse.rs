@@ -92,6 +92,7 @@ impl Reparser {
             anchor_every_s,
             interval_s: 60,
             tape,
+            catalog: None,
             proxy: None,
             ca_file: None,
             feeds: Vec::new(),
@@ -230,7 +231,7 @@ impl Again {
     fn connection(&mut self, number: i64) -> Option<&mut Connection> {
         if !self.connections.contains_key(&number) {
             let codec = codec(self.recording.venue).ok()?;
-            let state = Socketed::new(number);
+            let state = Socketed::new(number, None);
             let made = Connection { state, codec, topics: Vec::new(), feed: None };
             self.connections.insert(number, made);
         }

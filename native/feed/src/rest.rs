@@ -22,9 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Largest answer that is taken, packed and unpacked.
 const BODY_BYTES_MAX: usize = 256 << 20;
 /// How long a venue is left alone that shuts us out without saying for how long.
-const BAN_PAUSE: Duration = Duration::from_secs(120);
+const BAN_PAUSE: Duration = Duration::from_mins(2);
 const RATE_PAUSE: Duration = Duration::from_secs(10);
-const PAUSE_MAX: Duration = Duration::from_secs(3 * 86_400);
+const PAUSE_MAX: Duration = Duration::from_hours(72);
 
 /// An answer, whatever its status.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Client {
             None => self.root.clone(),
         };
         let url = root.join(&request.path).map_err(io::Error::other)?;
-        let stream = self.dialler.dial(&url).await?;
+        let stream = self.dialler.dial(&url).await?.stream;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(for_http(stream))
             .await
             .map_err(io::Error::other)?;

@@ -52,11 +52,10 @@ impl Place {
 
 impl<R: Row> Slot<R> {
     fn writer(&mut self, place: &Place) -> Result<&mut TypedWriter<R>> {
-        let writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => place.open(R::schema())?.typed()?,
-        };
-        Ok(self.writer.insert(writer))
+        match &mut self.writer {
+            Some(writer) => Ok(writer),
+            none @ None => Ok(none.insert(place.open(R::schema())?.typed()?)),
+        }
     }
 
     fn push<D>(&mut self, place: &Place, draft: &D) -> Result<()>
@@ -87,7 +86,7 @@ macro_rules! tapes {
             }
 
             $(
-                #[allow(dead_code, reason = "changes of books are bound first; see below")]
+                #[allow(dead_code, reason = "changes of books are pushed with their codes")]
                 pub(crate) fn $field(&mut self, row: &draft::$row<'_>) -> Result<()> {
                     self.$field.push(&self.place, row)
                 }

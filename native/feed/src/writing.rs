@@ -69,6 +69,7 @@ impl<'a> Writing<'a> {
             self.recording.first_heard(place);
         }
         let instrument = &mut self.recording.instruments[place];
+        instrument.had_data[dataset] = true;
         instrument.spans[dataset].add(self.ts_recv, seq);
         if let Some(since) = instrument.lost_since[dataset].take() {
             self.found_again(place, dataset, since);
@@ -115,7 +116,8 @@ impl<'a> Writing<'a> {
         Stats::add(&self.recording.stats.missing, u64::try_from(missing).unwrap_or(0));
         let connection = self.connection();
         let symbol = self.recording.instruments[place].symbol.clone();
-        let since = self.recording.break_span(place, TRADES, self.ts_recv);
+        let proof = self.recording.proof(place, TRADES);
+        let since = self.recording.break_span(place, TRADES, self.ts_recv, proof);
         self.recording.pending_fact(&Fact {
             symbol: Some(&symbol),
             dataset: Some(DATASETS[TRADES]),

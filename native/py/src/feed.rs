@@ -74,7 +74,7 @@ impl NativeRecorder {
             return Err(invalid("tapes: found an empty path, expected a folder"));
         }
         let recorder = py.detach(|| {
-            guarded(|| rustonite_feed::Recorder::start(&Config::parse(place, text)?, tapes))
+            guarded(|| rustonite_feed::Recorder::start(&Config::parse(place, text)?, &tapes))
         })?;
         Ok(Self { state: Mutex::new(recorder), pid: process_id() })
     }

@@ -63,6 +63,21 @@ pub enum Feed {
     Time,
 }
 
+/// Who we are to a venue. Its debug text has no secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// The public part.
+    pub key: String,
+    /// The secret part.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys { .. }")
+    }
+}
+
 /// The dialect of a venue on one connection. State is what the protocol has: numbers of channels,
 /// prices of order ids.
 pub trait Codec: Send {
@@ -105,6 +120,27 @@ pub trait Codec: Send {
     /// Messages to send once a connection is open, before any subscription.
     fn greeting(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The message that says who we are, where market data is only for those who have keys; `None`
+    /// if the venue has no such message.
+    fn login(&self, _keys: &Keys) -> Option<String> {
+        None
+    }
+
+    /// Headers that say the same to its REST interface.
+    fn key_headers(&self, _keys: &Keys) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Whether one topic that the venue does not like spoils the whole request that has it.
+    fn refuses_whole(&self) -> bool {
+        false
+    }
+
+    /// Whether an answer lists the topics that are granted, and refuses others by silence.
+    fn lists_granted(&self) -> bool {
+        false
     }
 
     /// Forgets what belongs to a connection that has ended.

@@ -14,9 +14,11 @@ pub mod bybit;
 mod codec;
 pub mod coinbase;
 pub mod coinbase_advanced;
+mod common;
 pub mod deribit;
 mod error;
 mod event;
+mod host;
 pub mod hyperliquid;
 mod json;
 pub mod kraken;
@@ -31,9 +33,10 @@ mod testing;
 mod time;
 
 pub use self::{
-    codec::{Codec, Feed, Frame, Request, Topic, VENUES, open},
+    codec::{Codec, Feed, Frame, Keys, Request, Topic, VENUES, open},
     error::{Malformed, Result},
     event::{Answer, BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink},
+    host::{Ask, Host, Quote, Trade, Wish, host},
     json::{Json, Kind},
 };
 

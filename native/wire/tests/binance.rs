@@ -3,7 +3,8 @@
 mod recordings;
 
 use recordings::{Counts, Recorded, bytes, collected};
-use rustonite_wire::{Feed, Frame, open};
+use rustonite_core::datasets::{draft, flags};
+use rustonite_wire::{BookUpdate, Feed, Frame, Sink, open};
 
 /// What a collector's file says. It has answers of REST among the messages, without a wrapper.
 fn counts(venue: &str, symbol: &str, messages: &[Recorded]) -> Counts {
@@ -45,6 +46,61 @@ fn usdm() {
 fn coinm() {
     let file = "binance_coinm/collector_btcusd_perp_20240808.gz";
     check(file, "binance-coinm", "BTCUSD_PERP", [1, 26847, 19136, 2286]);
+}
+
+/// How long after the venue's time each message came, in milliseconds.
+#[derive(Default)]
+struct Latencies(Vec<i64>);
+
+impl Latencies {
+    fn add(&mut self, ts_event: i64, ts_recv: i64, row_flags: i32) {
+        if row_flags & flags::LOCAL_TIME == 0 {
+            self.0.push((ts_recv - ts_event).div_euclid(1_000_000));
+        }
+    }
+
+    fn at(&self, percent: usize) -> i64 {
+        self.0[self.0.len() * percent / 100]
+    }
+}
+
+impl Sink for Latencies {
+    fn trade(&mut self, row: &draft::Trades<'_>) {
+        self.add(row.ts_event, row.ts_recv, row.flags);
+    }
+    fn quote(&mut self, row: &draft::Quotes<'_>) {
+        self.add(row.ts_event, row.ts_recv, row.flags);
+    }
+    fn book(&mut self, update: &BookUpdate<'_>) {
+        self.add(update.ts_event, update.ts_recv, update.flags);
+    }
+}
+
+/// The clock of the one who recorded them was slow. Rows have the time of the matching engine where
+/// a message has two: that of coin-margined futures is 10 ms before the one of sending.
+#[test]
+fn messages_came_before_they_were_sent() {
+    let mut all = Latencies::default();
+    for (file, venue, median, first_percentile) in [
+        ("binance_spot/collector_btcusdt_20240808.gz", "binance", -1272, -1274),
+        ("binance_spot/collector_btcusdt_20240809.gz", "binance", -1273, -1276),
+        ("binance_usdm/collector_btcusdt_20240808.gz", "binance-usdm", -1269, -1272),
+        ("binance_coinm/collector_btcusd_perp_20240808.gz", "binance-coinm", -1258, -1265),
+        ("binance_coinm/collector_btcusd_perp_20240809.gz", "binance-coinm", -1260, -1267),
+    ] {
+        let Some(messages) = collected(file) else { return };
+        let mut codec = open(venue).expect("a venue");
+        let mut found = Latencies::default();
+        for message in messages.iter().filter(|message| message.data.starts_with(b"{\"stream")) {
+            let frame = Frame { ts_recv: message.ts_recv, data: &message.data };
+            codec.decode(frame, &mut found).expect(file);
+        }
+        found.0.sort_unstable();
+        assert_eq!((found.at(50), found.at(1)), (median, first_percentile), "{file}");
+        all.0.append(&mut found.0);
+    }
+    all.0.sort_unstable();
+    assert_eq!((all.0.len(), all.at(50), all.at(1)), (218_737, -1264, -1275));
 }
 
 #[test]

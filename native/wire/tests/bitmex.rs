@@ -46,6 +46,11 @@ impl Sink for Kept {
 #[test]
 fn a_recorded_connection() {
     let Some(messages) = cryptofeed("bitmex/cryptofeed_ws.txt") else { return };
+    let of_books = |action: &str| {
+        let head = format!(r#"{{"table":"orderBookL2","action":"{action}""#);
+        messages.iter().filter(|message| message.data.starts_with(head.as_bytes())).count()
+    };
+    assert_eq!(["partial", "update", "insert", "delete"].map(of_books), [6, 981, 316, 305]);
     let mut codecs = [open("bitmex").expect("a venue"), open("bitmex").expect("a venue")];
     let (mut counts, mut kept) = (Counts::default(), Kept::default());
     for message in &messages {

@@ -12,11 +12,14 @@ use rustonite_wire::{Feed, Frame, Sink, open};
 fn a_recorded_day() {
     let Some(messages) = cryptofeed("coinbase_exchange/cryptofeed_ws.txt") else { return };
     let mut codec = open("coinbase").expect("a venue");
-    let mut counts = Counts::default();
+    let (mut counts, mut sides) = (Counts::default(), Sides::default());
     for message in &messages {
         let frame = Frame { ts_recv: message.ts_recv, data: &message.data };
         codec.decode(frame, &mut counts).expect("a message of the venue");
+        codec.decode(frame, &mut sides).expect("a message of the venue");
     }
+    // A last match is repeated from before the subscription.
+    assert_eq!([sides.trades, sides.stale], [81 + 6, 6]);
     // 81 matches and 6 last matches; tickers of that time have no sizes and make no quotes.
     assert_eq!([counts.pictures, counts.changes, counts.trades], [6, 6_348, 87]);
     assert_eq!([counts.tickers, counts.quotes, counts.orders], [87, 0, 0]);

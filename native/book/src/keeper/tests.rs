@@ -74,7 +74,7 @@ fn unknown_level_where_the_venue_only_removes_what_is_there() {
     let expected = Verdict::UnknownLevel { side: BookSide::Bid, price: removed.price };
     assert_eq!(keeper.update(&counted(9, &[removed])), expected);
     assert_eq!(keeper.state(), State::Waiting);
-    let mut keeper: Keeper = Keeper::new(of("bybit", "orderbook.50"));
+    let mut keeper: Keeper = Keeper::new(of("bybit-linear", "orderbook.50"));
     keeper.update(&picture(8, &[bid(10, 1)]));
     assert_eq!(keeper.update(&counted(9, &[removed])), Verdict::Applied);
 }
@@ -104,7 +104,7 @@ fn a_lost_restart_is_a_gap_at_once() {
 
 #[test]
 fn bybit_begins_anew_with_one() {
-    let mut keeper: Keeper = Keeper::new(of("bybit", "orderbook.50"));
+    let mut keeper: Keeper = Keeper::new(of("bybit-linear", "orderbook.50"));
     assert_eq!(keeper.update(&picture(50, &[bid(10, 1)])), ANCHORED);
     assert_eq!(keeper.update(&counted(51, &[bid(11, 1)])), Verdict::Applied);
     let replaced = Verdict::Restarted(Renewal::Replaced);
@@ -116,7 +116,7 @@ fn bybit_begins_anew_with_one() {
     keeper.lose();
     assert_eq!(keeper.update(&counted(1, &[bid(5, 1)])), ANCHORED);
 
-    let mut keeper: Keeper = Keeper::new(of("bybit", "orderbook.full"));
+    let mut keeper: Keeper = Keeper::new(of("bybit-linear", "orderbook.full"));
     assert_eq!(keeper.update(&counted(50, &[bid(10, 1)])), Verdict::Buffered);
     assert_eq!(keeper.update(&picture(49, &[])), Verdict::Anchored { buffered: 1, left_out: 0 });
     assert_eq!(keeper.update(&counted(1, &[])), Verdict::Restarted(Renewal::Emptied));
@@ -127,6 +127,10 @@ fn bybit_begins_anew_with_one() {
         Verdict::Anchored { buffered: 1, left_out: 1 }
     );
     assert_eq!(sizes(keeper.book()), [(4, 1), (3, 1)]);
+    // The codec may call such a message a picture.
+    assert_eq!(keeper.update(&counted(3, &[])), Verdict::Applied);
+    assert_eq!(keeper.update(&picture(1, &[])), Verdict::Restarted(Renewal::Emptied));
+    assert_eq!((keeper.state(), keeper.book().is_empty()), (State::Waiting, true));
 }
 
 #[test]
@@ -164,6 +168,22 @@ fn a_picture_ahead_of_the_stream() {
     assert_eq!(keeper.update(&picture(19, &[])), Verdict::Old);
     assert_eq!(keeper.update(&picture(25, &[])), ANCHORED);
     assert_eq!(keeper.update(&ranged(27, 29, &[])), gap(26, 26, None));
+}
+
+#[test]
+fn a_picture_may_come_late() {
+    let mut keeper: Keeper = Keeper::new(of("binance", "depth@100ms"));
+    for number in 1..=1_000 {
+        assert_eq!(keeper.update(&ranged(number, number, &[bid(1, 1)])), Verdict::Buffered);
+    }
+    let anchored = Verdict::Anchored { buffered: 1, left_out: 999 };
+    assert_eq!(keeper.update(&picture(999, &[bid(2, 2)])), anchored);
+    // The same if they come after it.
+    assert_eq!(keeper.update(&picture(5_000, &[bid(2, 2)])), ANCHORED);
+    for number in 1_001..=5_000 {
+        assert_eq!(keeper.update(&ranged(number, number, &[bid(1, 1)])), Verdict::Old);
+    }
+    assert_eq!(keeper.update(&ranged(5_001, 5_001, &[])), Verdict::Applied);
 }
 
 #[test]
@@ -249,6 +269,17 @@ fn messages_that_are_all_pictures() {
 }
 
 #[test]
+fn an_older_picture_is_left_out_once() {
+    let mut keeper: Keeper = Keeper::new(of("bybit-linear", "orderbook.1"));
+    assert_eq!(keeper.update(&picture(8, &[bid(8, 1)])), Verdict::Applied);
+    assert_eq!(keeper.update(&picture(7, &[bid(7, 1)])), Verdict::Old);
+    assert_eq!(keeper.update(&picture(9, &[bid(9, 1)])), Verdict::Applied);
+    assert_eq!(keeper.update(&picture(1, &[bid(1, 1)])), Verdict::Old);
+    assert_eq!(keeper.update(&picture(2, &[bid(2, 1)])), Verdict::Applied);
+    assert_eq!(sizes(keeper.book()), [(2, 1)]);
+}
+
+#[test]
 fn crossing_is_told_once() {
     let mut keeper: Keeper = Keeper::new(of("kraken-futures", "book"));
     keeper.update(&picture(1, &[bid(10, 1), ask(11, 1)]));
@@ -330,7 +361,7 @@ fn ghosts_are_found() {
 
 #[test]
 fn orders_are_kept_by_the_same_rules() {
-    let mut keeper: Keeper<L3Book> = Keeper::new(of("coinbase-exchange", "full"));
+    let mut keeper: Keeper<L3Book> = Keeper::new(of("coinbase", "full"));
     let one = |action, id, size: i128| Order {
         action,
         side: Some(BookSide::Bid),
@@ -611,8 +642,8 @@ proptest! {
     #[test]
     fn no_scheme_is_ever_wrong_in_silence((changes, lengths) in history(), fates in fates()) {
         for (venue, channel) in [
-            ("bybit", "orderbook.50"),
-            ("bybit", "orderbook.full"),
+            ("bybit-spot", "orderbook.50"),
+            ("bybit-spot", "orderbook.full"),
             ("kraken-futures", "book"),
             ("deribit", "book.raw"),
             ("okx", "books"),

@@ -173,6 +173,32 @@ proptest! {
     }
 }
 
+/// Decimals of any size that there is.
+fn any_decimal() -> impl Strategy<Value = Decimal> {
+    let limit = 10_i128.pow(38);
+    let mantissa = prop_oneof![1 - limit..limit, -1000..1000_i128];
+    let exponent = prop_oneof![-400..=400_i32, -20..20_i32];
+    (mantissa, exponent)
+        .prop_map(|(mantissa, exponent)| Decimal::new(mantissa, exponent).expect("within bounds"))
+}
+
+proptest! {
+    /// What a book cannot hold it refuses, and goes on as if it had not been sent.
+    #[test]
+    fn refused_prices_leave_no_trace(
+        prices in prop::collection::vec((side(), any_decimal(), any_decimal()), 1..40)
+    ) {
+        let (mut book, mut model) = (L2Book::new(), Model::default());
+        for (side, price, size) in prices {
+            let level = Level { side, price, size, count: None };
+            if let Ok(change) = book.set(&level) {
+                prop_assert_eq!(change, model.set(&level));
+            }
+            check(&book, &model)?;
+        }
+    }
+}
+
 #[test]
 fn keeps_the_digits_of_the_venue() {
     let mut book = L2Book::new();

@@ -14,8 +14,8 @@ fn each_channel_has_the_rules_of_its_venue() {
         ("bybit", "orderbook.1", Scheme::None, Anchor::Message),
         ("bybit-linear", "orderbook.1000", Scheme::Counter, Anchor::Subscription),
         ("bybit-spot", "orderbook.full", Scheme::Counter, Anchor::Rest),
-        ("coinbase-exchange", "level2_batch", Scheme::None, Anchor::Subscription),
-        ("coinbase-exchange", "full", Scheme::Counter, Anchor::Rest),
+        ("coinbase", "level2_batch", Scheme::None, Anchor::Subscription),
+        ("coinbase", "full", Scheme::Counter, Anchor::Rest),
         ("coinbase-advanced", "level2", Scheme::None, Anchor::Subscription),
         ("deribit", "book.100ms", Scheme::Chain, Anchor::Subscription),
         ("deribit", "book.none.10.100ms", Scheme::None, Anchor::Message),
@@ -47,7 +47,7 @@ fn what_else_differs() {
     assert_eq!(of("okx", "books").checksum, Some(Checksum::Okx));
     assert_eq!(of("okx", "books").restart, Restart::Lower);
     assert_eq!(of("bybit", "orderbook.200").restart, Restart::One);
-    assert_eq!(of("coinbase", "level2").scope, Scope::Connection);
+    assert_eq!(of("coinbase-advanced", "level2").scope, Scope::Connection);
     assert!(of("kraken", "book").cuts && !of("okx", "books").cuts);
     for (venue, channel) in
         [("bitmex", "orderBookL2"), ("deribit", "book.raw"), ("kraken-futures", "book")]
@@ -59,7 +59,7 @@ fn what_else_differs() {
 #[test]
 fn what_cannot_be_checked_is_not_called_clean() {
     let verifiable = |venue, channel| rules(venue, channel).expect("rules").is_verifiable();
-    assert!(!verifiable("coinbase-exchange", "level2_batch"));
+    assert!(!verifiable("coinbase", "level2_batch"));
     assert!(!verifiable("bitmex", "orderBookL2"));
     assert!(verifiable("coinbase-advanced", "level2"));
     assert!(verifiable("kraken", "book"));

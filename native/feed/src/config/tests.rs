@@ -48,6 +48,14 @@ fn what_is_wrong_is_named() {
             "[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\nurls = { rest = \"nowhere\" }\n",
             "urls",
         ),
+        (
+            "[[feed]]\nvenue = \"alpaca-stocks\"\nsymbols = [\"AAPL\"]\n",
+            "needs keys: set RUSTONITE_ALPACA_STOCKS_KEY and RUSTONITE_ALPACA_STOCKS_SECRET",
+        ),
+        (
+            "[[feed]]\nvenue = \"kraken\"\nsymbols = [\"BTC/USD\"]\nchannels = [\"level3-100\"]\n",
+            "needs keys",
+        ),
     ];
     for (text, expected) in cases {
         let error = parse(text).unwrap_err();

@@ -22,7 +22,7 @@ fn dial(proxy: &str, target: &str) -> std::io::Result<Vec<u8>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let dialler = Dialler::new(Some(Url::parse(proxy).unwrap()), None).unwrap();
-        let mut stream = dialler.dial(&Url::parse(target).unwrap()).await?;
+        let mut stream = dialler.dial(&Url::parse(target).unwrap()).await?.stream;
         stream.write_all(b"hello").await?;
         let mut answer = vec![0; 5];
         stream.read_exact(&mut answer).await?;

@@ -41,10 +41,10 @@ fn a_venue_that_asks_for_peace_gets_it() {
     paused().block_on(async {
         let budget = Budget::new(5, Duration::from_secs(1));
         let started = Instant::now();
-        budget.pause(Duration::from_secs(120));
+        budget.pause(Duration::from_mins(2));
         budget.pause(Duration::from_secs(10));
         budget.spend(1).await;
-        assert_eq!(Instant::now() - started, Duration::from_secs(120));
+        assert_eq!(Instant::now() - started, Duration::from_mins(2));
     });
 }
 

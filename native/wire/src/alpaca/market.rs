@@ -5,6 +5,7 @@ use rustonite_core::datasets::{
 
 use super::{Alpaca, Market, session};
 use crate::codec::Codec as _;
+use crate::common::read_named;
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::{Json, Kind};
@@ -532,23 +533,5 @@ fn status_of(code: &str) -> Option<InstrumentStatus> {
 }
 
 fn read_levels(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> Result<()> {
-    if json.took_null()? {
-        return Ok(());
-    }
-    json.array()?;
-    while json.item()? {
-        let (mut price, mut size) = (None, None);
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"p" => price = Some(json.decimal()?),
-                b"s" => size = Some(json.decimal()?),
-                _ => json.skip()?,
-            }
-        }
-        let price = json.need(price, "a level with `p`")?;
-        let size = json.need(size, "a level with `s`")?;
-        levels.push(Level { side, price, size, count: None });
-    }
-    Ok(())
+    if json.took_null()? { Ok(()) } else { read_named(json, ["p", "s"], side, levels) }
 }

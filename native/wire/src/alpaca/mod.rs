@@ -6,7 +6,7 @@ mod session;
 
 use std::collections::BTreeSet;
 
-use crate::codec::{Codec, Feed, Frame, Request, Topic};
+use crate::codec::{Codec, Feed, Frame, Keys, Request, Topic};
 use crate::error::Result;
 use crate::event::{Level, Sink};
 use crate::json::Json;
@@ -85,6 +85,16 @@ impl Codec for Alpaca {
 
     fn unsubscribe(&self, topics: &[Topic], _id: i64) -> Vec<String> {
         session::requests("unsubscribe", topics)
+    }
+
+    fn login(&self, keys: &Keys) -> Option<String> {
+        let Keys { key, secret } = keys;
+        Some(format!(r#"{{"action":"auth","key":"{key}","secret":"{secret}"}}"#))
+    }
+
+    fn key_headers(&self, keys: &Keys) -> Vec<(&'static str, String)> {
+        let Keys { key, secret } = keys.clone();
+        vec![("APCA-API-KEY-ID", key), ("APCA-API-SECRET-KEY", secret)]
     }
 
     fn reset(&mut self) {

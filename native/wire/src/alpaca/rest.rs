@@ -5,6 +5,7 @@ use rustonite_core::datasets::{
 use super::market::{Figures, Scope, emit_ticker};
 use super::{Alpaca, Market};
 use crate::codec::{Codec as _, Feed, Frame, Request};
+use crate::common::{ONE, local_time};
 use crate::error::Result;
 use crate::event::{Answer, Control, Floats, Sink};
 use crate::json::{Json, Kind};
@@ -13,7 +14,6 @@ use crate::json::{Json, Kind};
 const STOCK_TICK: i128 = 10_i128.pow(14);
 const STOCK_TICK_STEP_FROM: &[f64] = &[1.0];
 const STOCK_TICK_STEP_SIZE: &[f64] = &[0.01];
-const ONE: i128 = 10_i128.pow(18);
 
 pub(super) fn request(market: Market, feed: &Feed) -> Option<Request> {
     let root = match market {
@@ -203,7 +203,7 @@ fn snapshot(
             _ => json.skip()?,
         }
     }
-    let local = if row.ts_last.is_none() { flags::LOCAL_TIME } else { 0 };
+    let local = local_time(row.ts_last);
     row.ts_event = row.ts_last.unwrap_or(scope.ts_recv);
     row.flags = floats.flags | local;
     emit_ticker(json, &row, sink)

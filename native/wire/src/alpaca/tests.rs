@@ -20,6 +20,15 @@ const CORRECTION: &str = r#"[{"T":"c","S":"FAKE","x":"M","oi":7,"op":5.5,"os":10
 const LISTED: &str = r#"[{"T":"subscription","trades":["A"],"quotes":["*"],"bars":[]}]"#;
 
 #[test]
+fn logging_in() {
+    let keys = crate::Keys { key: "K".to_owned(), secret: "S".to_owned() };
+    let codec = crate::open("alpaca-stocks").unwrap();
+    assert_eq!(codec.login(&keys).unwrap(), r#"{"action":"auth","key":"K","secret":"S"}"#);
+    assert_eq!(codec.key_headers(&keys)[1], ("APCA-API-SECRET-KEY", "S".to_owned()));
+    assert_eq!(format!("{keys:?}"), "Keys { .. }");
+}
+
+#[test]
 fn a_stock_trade_has_no_side_and_keeps_unusual_conditions() {
     let row = r#"Trades ts_event: 1767366245123456789, venue: "alpaca-stocks", symbol: "FAKE", price: 12.03, size: 7.0, side: Unknown, trade_id: Some(52983525503560), exchange: Some("V"), conditions: Some("T,I"), flags: 1"#;
     assert_eq!(shown(&mut stocks(), TRADE).unwrap(), [row]);

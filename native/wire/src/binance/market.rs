@@ -5,8 +5,9 @@ use rustonite_core::datasets::{
 
 use super::{Binance, Market};
 use crate::codec::Codec as _;
+use crate::common::{local_time, read_pairs};
 use crate::error::Result;
-use crate::event::{BookUpdate, Control, Floats, Level, Sink};
+use crate::event::{BookUpdate, Control, Floats, Sink};
 use crate::json::{Json, Kind};
 
 /// What surrounds an event.
@@ -195,7 +196,7 @@ impl Binance {
             }
         }
         let time = matched.or(sent);
-        let local = if time.is_none() { flags::LOCAL_TIME } else { 0 };
+        let local = local_time(time);
         let mut floats = Floats::new(scope.last(json) | local);
         let bid = json.need(bid, "a quote with `b`")?;
         let ask = json.need(ask, "a quote with `a`")?;
@@ -239,14 +240,14 @@ impl Binance {
                 b"U" => update.seq_first = Some(json.integer()?),
                 b"u" | b"lastUpdateId" => update.seq = Some(json.integer()?),
                 b"pu" => update.seq_prev = Some(json.integer()?),
-                b"b" | b"bids" => read_levels(json, BookSide::Bid, &mut self.levels)?,
-                b"a" | b"asks" => read_levels(json, BookSide::Ask, &mut self.levels)?,
+                b"b" | b"bids" => read_pairs(json, BookSide::Bid, &mut self.levels)?,
+                b"a" | b"asks" => read_pairs(json, BookSide::Ask, &mut self.levels)?,
                 _ => json.skip()?,
             }
         }
         let time = matched.or(sent);
         update.ts_event = time.unwrap_or(scope.ts_recv);
-        update.flags = if time.is_none() { flags::LOCAL_TIME } else { 0 };
+        update.flags = local_time(time);
         if let Some(name) = scope.top_of() {
             self.symbol.clear();
             self.symbol.extend(name.chars().map(|letter| letter.to_ascii_uppercase()));
@@ -511,30 +512,4 @@ fn bar_end(last: i64) -> Option<i64> {
 /// The taker, from whether the buyer was the maker.
 pub(super) fn aggressor(buyer_makes: bool) -> Aggressor {
     if buyer_makes { Aggressor::Sell } else { Aggressor::Buy }
-}
-
-/// Levels as pairs of price and quantity.
-pub(super) fn read_levels(
-    json: &mut Json<'_>,
-    side: BookSide,
-    levels: &mut Vec<Level>,
-) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        json.array()?;
-        if !json.item()? {
-            return Err(json.expected("a price"));
-        }
-        let price = json.decimal()?;
-        if !json.item()? {
-            return Err(json.expected("a quantity"));
-        }
-        let size = json.decimal()?;
-        // Older messages have a third, empty item.
-        while json.item()? {
-            json.skip()?;
-        }
-        levels.push(Level { side, price, size, count: None });
-    }
-    Ok(())
 }

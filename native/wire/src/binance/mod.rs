@@ -1,5 +1,6 @@
 //! Binance: spot, USD-M and COIN-M futures.
 
+mod host;
 mod market;
 mod rest;
 mod session;
@@ -9,6 +10,7 @@ use crate::error::Result;
 use crate::event::{Level, Sink};
 use crate::json::Json;
 
+pub use self::host::BinanceHost;
 use self::market::{Scope, Top};
 
 /// One of the markets, each a venue of its own.

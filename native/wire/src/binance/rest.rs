@@ -2,9 +2,10 @@ use rustonite_core::datasets::{
     BookSide, ContractKind, InstrumentKind, InstrumentStatus, draft, flags,
 };
 
-use super::market::{Scope, aggressor, read_levels};
+use super::market::{Scope, aggressor};
 use super::{Binance, Market};
 use crate::codec::{Codec as _, Feed, Frame, Request};
+use crate::common::{ONE, last, local_time, read_pairs};
 use crate::error::Result;
 use crate::event::{BookUpdate, Floats, Sink};
 use crate::json::Json;
@@ -61,8 +62,8 @@ fn depth(
             b"lastUpdateId" => seq = Some(json.integer()?),
             b"E" => sent = Some(json.time_ms_or_us()?),
             b"T" => matched = Some(json.time_ms_or_us()?),
-            b"bids" => read_levels(json, BookSide::Bid, &mut codec.levels)?,
-            b"asks" => read_levels(json, BookSide::Ask, &mut codec.levels)?,
+            b"bids" => read_pairs(json, BookSide::Bid, &mut codec.levels)?,
+            b"asks" => read_pairs(json, BookSide::Ask, &mut codec.levels)?,
             _ => json.skip()?,
         }
     }
@@ -73,7 +74,7 @@ fn depth(
         ts_recv,
         is_snapshot: true,
         seq: Some(json.need(seq, "a picture of a book with `lastUpdateId`")?),
-        flags: if time.is_none() { flags::LOCAL_TIME } else { 0 },
+        flags: local_time(time),
         levels: &codec.levels,
         ..BookUpdate::default()
     });
@@ -102,7 +103,7 @@ fn trades(
                 _ => json.skip()?,
             }
         }
-        let last = if json.at_last_item() { flags::LAST } else { 0 };
+        let last = last(json);
         let mut floats = Floats::new(last | flags::STALE);
         sink.trade(&draft::Trades {
             ts_event: json.need(time, "a trade with `time`")?,
@@ -167,8 +168,8 @@ fn instruments(
             ts_event: time.unwrap_or(ts_recv),
             ts_recv,
             venue: codec.venue(),
-            flags: flags::LAST | if time.is_none() { flags::LOCAL_TIME } else { 0 },
-            multiplier: 10_i128.pow(18),
+            flags: flags::LAST | local_time(time),
+            multiplier: ONE,
             status: InstrumentStatus::Unknown,
             ..draft::Instruments::default()
         };

@@ -8,6 +8,7 @@ use rustonite_core::datasets::{
 
 use super::{Bitfinex, Channel, Kind, VENUE};
 use crate::codec::Frame;
+use crate::common::{last, rest_of_array};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink};
 use crate::json::{self, Json};
@@ -375,7 +376,7 @@ fn liquidation(json: &mut Json<'_>, tail: Tail, sink: &mut dyn Sink) -> Result<(
         }
         place += 1;
     }
-    let last = if json.at_last_item() { flags::LAST } else { 0 };
+    let last = last(json);
     let mut floats = Floats::new(last);
     let amount = json.need(amount, "a liquidation with an amount")?;
     // The amount is that of the position: a long one is closed by selling.
@@ -440,7 +441,7 @@ fn candle(
         *figure = floats.of(json.decimal()?);
     }
     rest_of_array(json)?;
-    let last = if json.at_last_item() { flags::LAST } else { 0 };
+    let last = last(json);
     let [open, close, high, low, volume] = figures;
     let ts_close = json.need(interval.end(ts_open), "an end of a candle before 2262")?;
     sink.bar(&draft::Bars {
@@ -598,11 +599,4 @@ fn time_ms_decimal(json: &mut Json<'_>) -> Result<i64> {
     let nanoseconds = nanoseconds.and_then(|time| time.to_scale(0).ok());
     let nanoseconds = nanoseconds.and_then(|time| i64::try_from(time).ok());
     nanoseconds.ok_or_else(|| start.expected("milliseconds with at most 6 decimals, before 2262"))
-}
-
-fn rest_of_array(json: &mut Json<'_>) -> Result<()> {
-    while json.item()? {
-        json.skip()?;
-    }
-    Ok(())
 }

@@ -7,6 +7,7 @@ use super::market::{
 };
 use super::{Bitfinex, VENUE};
 use crate::codec::{Feed, Frame, Request};
+use crate::common::ONE;
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, OrdersUpdate, Sink};
 use crate::json::{Json, Kind};
@@ -107,7 +108,7 @@ fn instrument(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<
         kind: InstrumentKind::Spot,
         base: Some(base),
         quote: Some(quote),
-        multiplier: 10_i128.pow(18),
+        multiplier: ONE,
         multiplier_asset: base,
         price_digits: Some(PRICE_DIGITS),
         status: InstrumentStatus::Trading,

@@ -6,6 +6,7 @@ use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, draft, flags};
 
 use super::{Action, BitMex, Scope, VENUE};
+use crate::common::{local_time, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::Json;
@@ -209,7 +210,7 @@ fn hand_out(
         ts_recv: scope.ts_recv,
         is_snapshot,
         // Rows have a time since 2021.
-        flags: if time.is_none() { flags::LOCAL_TIME } else { 0 },
+        flags: local_time(time),
         levels,
         ..BookUpdate::default()
     });
@@ -236,12 +237,7 @@ fn read_row<'a>(json: &mut Json<'a>) -> Result<Row<'a>> {
 }
 
 fn book_side(json: &mut Json<'_>) -> Result<BookSide> {
-    let start = *json;
-    match json.raw_text()? {
-        b"Buy" => Ok(BookSide::Bid),
-        b"Sell" => Ok(BookSide::Ask),
-        _ => Err(start.expected("a side of Buy or Sell")),
-    }
+    word(json, &[(b"Buy", BookSide::Bid), (b"Sell", BookSide::Ask)], "a side of Buy or Sell")
 }
 
 /// A whole book as answered by REST. Its ids are not those of the stream's tables.
@@ -328,7 +324,7 @@ impl Top {
         ts_recv: i64,
         sink: &mut dyn Sink,
     ) {
-        let local = if time.is_none() { flags::LOCAL_TIME } else { 0 };
+        let local = local_time(time);
         let last = if is_last { flags::LAST } else { 0 };
         sink.top(&draft::BookSnapshots {
             ts_event: time.unwrap_or(ts_recv),

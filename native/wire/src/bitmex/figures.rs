@@ -2,8 +2,8 @@
 
 use rustonite_core::datasets::{InstrumentStatus, VolumeWindow, draft, flags};
 
-use super::market::last;
 use super::{Action, BitMex, Scope, VENUE, rest};
+use crate::common::{last, local_time};
 use crate::error::Result;
 use crate::event::{Floats, Sink};
 use crate::json::Json;
@@ -137,7 +137,7 @@ fn ticker<'a>(json: &mut Json<'a>, scope: Scope<'_>) -> Result<(draft::Tickers<'
     if row.close_prev_price.is_some() || of_day.iter().any(Option::is_some) {
         row.volume_window = Some(VolumeWindow::Rolling24h);
     }
-    let local = if time.is_none() { flags::LOCAL_TIME } else { 0 };
+    let local = local_time(time);
     row.flags = floats.flags | last(json) | local | scope.action.if_partial(flags::SNAPSHOT);
     Ok((row, told))
 }

@@ -2,6 +2,7 @@ use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BarKind, BarPrice, BarSource, OrderSide, draft, flags};
 
 use super::{Action, BitMex, Scope, VENUE};
+use crate::common::last;
 use crate::error::Result;
 use crate::event::{Floats, Sink};
 use crate::json::Json;
@@ -15,11 +16,6 @@ pub(super) struct Liquidation {
     side: OrderSide,
     price: Option<Decimal>,
     size: Decimal,
-}
-
-/// The flag `last`, unless another row of the same message follows.
-pub(super) fn last(json: &mut Json<'_>) -> i32 {
-    if json.at_last_item() { flags::LAST } else { 0 }
 }
 
 impl BitMex {

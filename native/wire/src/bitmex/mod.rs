@@ -2,6 +2,7 @@
 
 mod book;
 mod figures;
+mod host;
 mod market;
 mod rest;
 mod session;
@@ -9,6 +10,7 @@ mod started;
 
 use std::collections::HashMap;
 
+pub use self::host::BitMexHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};

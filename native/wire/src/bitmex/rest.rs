@@ -4,13 +4,12 @@ use super::figures::{hours, optional_time, status};
 use super::market::{give, trade};
 use super::{BitMex, VENUE, book};
 use crate::codec::{Feed, Frame, Request};
+use crate::common::{ONE, local_time};
 use crate::error::Result;
 use crate::event::Sink;
 use crate::json::Json;
 
 const ROOT: &str = "/api/v1";
-/// One in the units of exact columns.
-const ONE: i128 = 10_i128.pow(18);
 
 pub(super) fn request(feed: &Feed) -> Option<Request> {
     let path = match feed {
@@ -107,7 +106,7 @@ pub(super) fn instrument<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft:
         return Err(json.expected("an instrument with `symbol`"));
     }
     row.ts_event = time.unwrap_or(ts_recv);
-    row.flags = flags::LAST | if time.is_none() { flags::LOCAL_TIME } else { 0 };
+    row.flags = flags::LAST | local_time(time);
     classify(sort.unwrap_or_default(), &mut row);
     row.settle = settle.map(currency).filter(|_| row.kind != InstrumentKind::Spot);
     row.ts_expiry = row.ts_expiry.or(settled_at).filter(|_| row.kind != InstrumentKind::Perpetual);

@@ -8,6 +8,7 @@ use rustonite_core::datasets::{
 use super::session::split;
 use super::{Best, Bybit, Category, legacy};
 use crate::codec::Codec as _;
+use crate::common::{last, read_pairs};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::{Json, Kind};
@@ -93,8 +94,8 @@ impl Bybit {
         while let Some(key) = json.key()? {
             match key {
                 b"s" => book.symbol = json.text()?,
-                b"b" => read_levels(json, BookSide::Bid, &mut self.levels)?,
-                b"a" => read_levels(json, BookSide::Ask, &mut self.levels)?,
+                b"b" => read_pairs(json, BookSide::Bid, &mut self.levels)?,
+                b"a" => read_pairs(json, BookSide::Ask, &mut self.levels)?,
                 // `seq` orders messages of all depths, with holes; `u` counts without.
                 b"u" => book.seq = Some(json.integer()?),
                 b"ts" => book.sent = json.time_ms_if_any()?,
@@ -345,11 +346,6 @@ fn keep(all: &mut HashMap<String, Best>, symbol: &str, best: Best) {
     }
 }
 
-/// The flag `last`, if an item of an array is the last one.
-pub(super) fn last(json: &mut Json<'_>) -> i32 {
-    if json.at_last_item() { flags::LAST } else { 0 }
-}
-
 /// A trade of the stream or of a REST answer.
 pub(super) fn trade<'a>(json: &mut Json<'a>) -> Result<draft::Trades<'a>> {
     let mut row = draft::Trades::default();
@@ -518,27 +514,6 @@ fn statuses(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
             }
         }
         sink.control(&Control::Status(&format!("{state}: {title}")));
-    }
-    Ok(())
-}
-
-/// Levels as pairs of price and quantity.
-fn read_levels(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        let (mut price, mut size, mut position) = (None, None, 0);
-        json.array()?;
-        while json.item()? {
-            match position {
-                0 => price = Some(json.decimal()?),
-                1 => size = Some(json.decimal()?),
-                _ => json.skip()?,
-            }
-            position += 1;
-        }
-        let price = json.need(price, "a level with a price")?;
-        let size = json.need(size, "a level with a quantity")?;
-        levels.push(Level { side, price, size, count: None });
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Bybit v5: spot, linear and inverse contracts, and options, each a venue of its own. Messages of
 //! the protocol before it are told apart by their topics, for old recordings.
 
+mod host;
 mod legacy;
 mod market;
 mod rest;
@@ -10,6 +11,7 @@ use std::collections::HashMap;
 
 use rustonite_core::Decimal;
 
+pub use self::host::BybitHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
 use crate::error::Result;
 use crate::event::{Level, Sink};
@@ -132,6 +134,10 @@ impl Codec for Bybit {
 
     fn unsubscribe(&self, topics: &[Topic], id: i64) -> Vec<String> {
         session::requests("unsubscribe", topics, id)
+    }
+
+    fn refuses_whole(&self) -> bool {
+        self.category != Category::Option
     }
 
     fn ping(&self, id: i64) -> Option<String> {

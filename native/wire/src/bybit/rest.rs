@@ -3,16 +3,15 @@ use rustonite_core::datasets::{
     ContractKind, InstrumentKind, InstrumentStatus, OptionKind, draft, flags,
 };
 
-use super::market::{last, trade};
+use super::market::trade;
 use super::{Bybit, Category};
 use crate::codec::{Codec as _, Feed, Frame, Request};
+use crate::common::{ONE, last, local_time};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Sink};
 use crate::json::Json;
 use crate::number::scaled;
 
-/// One, in units of 10^-18.
-const ONE: i128 = 10_i128.pow(18);
 /// Options are listed by coin, and nothing lists the coins.
 const OPTION_COINS: &[&str] = &["BTC", "ETH", "SOL", "XRP", "DOGE", "MNT"];
 
@@ -130,7 +129,7 @@ fn instruments(
                     let mut row = instrument(codec.category, json)?;
                     (row.ts_recv, row.venue) = (ts_recv, codec.venue());
                     row.ts_event = time.unwrap_or(ts_recv);
-                    row.flags = flags::LAST | if time.is_none() { flags::LOCAL_TIME } else { 0 };
+                    row.flags = flags::LAST | local_time(time);
                     sink.instrument(&row);
                 }
             }

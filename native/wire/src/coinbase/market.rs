@@ -3,6 +3,7 @@ use rustonite_core::datasets::{Aggressor, BookSide, VolumeWindow, draft, flags};
 
 use super::Coinbase;
 use crate::codec::Codec as _;
+use crate::common::{local_time, price_and_size, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Order, Sink};
 use crate::json::Json;
@@ -220,19 +221,9 @@ pub(super) fn heartbeat(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> 
     Ok(())
 }
 
-/// The flag of a row whose message has no time.
-pub(super) fn local_time(time: Option<i64>) -> i32 {
-    if time.is_none() { flags::LOCAL_TIME } else { 0 }
-}
-
 /// The side of a resting order.
 pub(super) fn book_side(json: &mut Json<'_>) -> Result<BookSide> {
-    let start = *json;
-    match json.raw_text()? {
-        b"buy" => Ok(BookSide::Bid),
-        b"sell" => Ok(BookSide::Ask),
-        _ => Err(start.expected("a side of buy or sell")),
-    }
+    word(json, &[(b"buy", BookSide::Bid), (b"sell", BookSide::Ask)], "a side of buy or sell")
 }
 
 /// The taker of a trade with a resting order.
@@ -281,16 +272,4 @@ fn read_changes(json: &mut Json<'_>, levels: &mut Vec<Level>) -> Result<()> {
         levels.push(Level { side, price, size, count: None });
     }
     Ok(())
-}
-
-/// The next two items of an array.
-pub(super) fn price_and_size(json: &mut Json<'_>) -> Result<(Decimal, Decimal)> {
-    if !json.item()? {
-        return Err(json.expected("a price"));
-    }
-    let price = json.decimal()?;
-    if !json.item()? {
-        return Err(json.expected("a quantity"));
-    }
-    Ok((price, json.decimal()?))
 }

@@ -4,7 +4,8 @@ use rustonite_core::Decimal;
 use rustonite_core::datasets::OrderAction;
 
 use super::Coinbase;
-use super::market::{book_side, local_time};
+use super::market::book_side;
+use crate::common::local_time;
 use crate::error::Result;
 use crate::event::{Control, Order, OrdersUpdate, Sink};
 use crate::json::Json;

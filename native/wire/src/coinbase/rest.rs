@@ -1,8 +1,9 @@
 use rustonite_core::datasets::{BookSide, InstrumentKind, InstrumentStatus, draft, flags};
 
 use super::Coinbase;
-use super::market::{against, book_side, local_time, price_and_size, read_levels};
+use super::market::{against, book_side, read_levels};
 use crate::codec::{Codec as _, Feed, Frame, Request};
+use crate::common::{ONE, last, local_time, price_and_size, rest_of_array};
 use crate::error::Result;
 use crate::event::{BookUpdate, Floats, Order, OrdersUpdate, Sink};
 use crate::json::Json;
@@ -109,9 +110,7 @@ fn read_orders<'a>(json: &mut Json<'a>, side: BookSide, orders: &mut Vec<Order<'
             ..Order::default()
         };
         orders.push(order);
-        while json.item()? {
-            json.skip()?;
-        }
+        rest_of_array(json)?;
     }
     Ok(())
 }
@@ -138,7 +137,7 @@ fn trades(
                 _ => json.skip()?,
             }
         }
-        let last = if json.at_last_item() { flags::LAST } else { 0 };
+        let last = last(json);
         let mut floats = Floats::new(last | flags::STALE);
         let row = draft::Trades {
             ts_event: json.need(time, "a trade with `time`")?,
@@ -183,7 +182,7 @@ fn instrument<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Instrument
         ts_recv,
         venue: "coinbase",
         kind: InstrumentKind::Spot,
-        multiplier: 10_i128.pow(18),
+        multiplier: ONE,
         flags: flags::LAST | flags::LOCAL_TIME,
         ..draft::Instruments::default()
     };

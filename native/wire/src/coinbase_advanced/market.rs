@@ -5,6 +5,7 @@ use rustonite_core::datasets::{
 
 use super::{CoinbaseAdvanced, Scope};
 use crate::coinbase::against;
+use crate::common::{last, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Floats, Level, Sink};
 use crate::json::Json;
@@ -93,12 +94,7 @@ fn read_updates(json: &mut Json<'_>, levels: &mut Vec<Level>) -> Result<Option<i
 }
 
 fn book_side(json: &mut Json<'_>) -> Result<BookSide> {
-    let start = *json;
-    match json.raw_text()? {
-        b"bid" => Ok(BookSide::Bid),
-        b"offer" => Ok(BookSide::Ask),
-        _ => Err(start.expected("a side of bid or offer")),
-    }
+    word(json, &[(b"bid", BookSide::Bid), (b"offer", BookSide::Ask)], "a side of bid or offer")
 }
 
 /// Trades; a picture repeats history.
@@ -196,11 +192,6 @@ fn items<'a>(
         each(json, picture)?;
     }
     Ok(())
-}
-
-/// The flag `last`, unless another row of the same event follows.
-pub(super) fn last(json: &mut Json<'_>) -> i32 {
-    if json.at_last_item() { flags::LAST } else { 0 }
 }
 
 pub(super) fn tickers(json: &mut Json<'_>, scope: Scope<'_>, sink: &mut dyn Sink) -> Result<()> {

@@ -1,9 +1,11 @@
 //! Coinbase Advanced Trade.
 
+mod host;
 mod market;
 mod rest;
 mod session;
 
+pub use self::host::CoinbaseAdvancedHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
 use crate::coinbase::session::Subscriptions;
 use crate::error::Result;

@@ -6,8 +6,9 @@ use super::market::{VENUE, trade};
 use super::{CoinbaseAdvanced, Scope};
 use crate::codec::{Feed, Frame, Request};
 use crate::coinbase::Modes;
+use crate::common::{ONE, local_time, read_named};
 use crate::error::Result;
-use crate::event::{BookUpdate, Floats, Level, Sink};
+use crate::event::{BookUpdate, Floats, Sink};
 use crate::json::{Json, Kind};
 use crate::number::scaled;
 
@@ -95,8 +96,8 @@ fn book(
     body.object()?;
     while let Some(key) = body.key()? {
         match key {
-            b"bids" => read_levels(&mut body, BookSide::Bid, &mut codec.levels)?,
-            b"asks" => read_levels(&mut body, BookSide::Ask, &mut codec.levels)?,
+            b"bids" => read_named(&mut body, ["price", "size"], BookSide::Bid, &mut codec.levels)?,
+            b"asks" => read_named(&mut body, ["price", "size"], BookSide::Ask, &mut codec.levels)?,
             b"time" => time = Some(body.time_text()?),
             _ => body.skip()?,
         }
@@ -106,29 +107,10 @@ fn book(
         ts_event: time.unwrap_or(ts_recv),
         ts_recv,
         is_snapshot: true,
-        flags: if time.is_none() { flags::LOCAL_TIME } else { 0 },
+        flags: local_time(time),
         levels: &codec.levels,
         ..BookUpdate::default()
     });
-    Ok(())
-}
-
-fn read_levels(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        let (mut price, mut size) = (None, None);
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"price" => price = Some(json.decimal()?),
-                b"size" => size = Some(json.decimal()?),
-                _ => json.skip()?,
-            }
-        }
-        let price = json.need(price, "a level with `price`")?;
-        let size = json.need(size, "a level with `size`")?;
-        levels.push(Level { side, price, size, count: None });
-    }
     Ok(())
 }
 
@@ -239,12 +221,12 @@ fn instrument<'a>(
     time: Option<i64>,
     ts_recv: i64,
 ) -> Result<draft::Instruments<'a>> {
-    let local = if time.is_none() { flags::LOCAL_TIME } else { 0 };
+    let local = local_time(time);
     let mut row = draft::Instruments {
         ts_event: time.unwrap_or(ts_recv),
         ts_recv,
         venue: VENUE,
-        multiplier: 10_i128.pow(18),
+        multiplier: ONE,
         flags: flags::LAST | local,
         ..draft::Instruments::default()
     };

@@ -6,6 +6,7 @@ use rustonite_core::datasets::{BookSide, InstrumentStatus, VolumeWindow, draft, 
 use super::VENUE;
 use super::channel::counts_quote;
 use super::market::Best;
+use crate::common::{last, local_time};
 use crate::error::Result;
 use crate::event::{Floats, Sink};
 use crate::json::{Json, Kind};
@@ -308,8 +309,8 @@ pub(super) fn option_marks(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sin
                 _ => json.skip()?,
             }
         }
-        let last = if json.at_last_item() { flags::LAST } else { 0 };
-        let local = if time.is_none() { flags::LOCAL_TIME } else { 0 };
+        let last = last(json);
+        let local = local_time(time);
         row.symbol = json.need(symbol, "a mark price with `instrument_name`")?;
         row.ts_event = time.unwrap_or(ts_recv);
         row.flags = floats.flags | last | local;

@@ -7,6 +7,7 @@ use rustonite_core::datasets::{
 
 use super::channel::counts_quote;
 use super::{Deribit, VENUE};
+use crate::common::{last, rest_of_array, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Floats, Level, Sink};
 use crate::json::{Json, Kind};
@@ -194,7 +195,7 @@ impl Deribit {
                 _ => json.skip()?,
             }
         }
-        let last = if json.at_last_item() { flags::LAST } else { 0 };
+        let last = last(json);
         let mut floats = Floats::new(stale);
         let side = json.need(side, "a trade with `direction`")?;
         let row = draft::Trades {
@@ -246,12 +247,11 @@ impl Deribit {
 }
 
 fn aggressor(json: &mut Json<'_>) -> Result<Aggressor> {
-    let start = *json;
-    match json.raw_text()? {
-        b"buy" => Ok(Aggressor::Buy),
-        b"sell" => Ok(Aggressor::Sell),
-        _ => Err(start.expected("a direction of buy or sell")),
-    }
+    word(
+        json,
+        &[(b"buy", Aggressor::Buy), (b"sell", Aggressor::Sell)],
+        "a direction of buy or sell",
+    )
 }
 
 /// Which party of a trade was liquidated, and the side of its order. Of two the taker's is told.
@@ -276,9 +276,7 @@ fn read_levels(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> 
     while json.item()? {
         json.array()?;
         let mut removed = false;
-        if !json.item()? {
-            return Err(json.expected("a level"));
-        }
+        json.next_item("a level")?;
         if json.kind()? == Kind::Text {
             let start = *json;
             removed = match json.raw_text()? {
@@ -286,18 +284,12 @@ fn read_levels(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> 
                 b"delete" => true,
                 _ => return Err(start.expected("new, change or delete")),
             };
-            if !json.item()? {
-                return Err(json.expected("a price"));
-            }
+            json.next_item("a price")?;
         }
         let price = json.decimal()?;
-        if !json.item()? {
-            return Err(json.expected("an amount"));
-        }
+        json.next_item("an amount")?;
         let size = json.decimal()?;
-        while json.item()? {
-            json.skip()?;
-        }
+        rest_of_array(json)?;
         let size = if removed { Decimal::ZERO } else { size };
         levels.push(Level { side, price, size, count: None });
     }

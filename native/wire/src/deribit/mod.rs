@@ -2,10 +2,12 @@
 
 mod channel;
 mod figures;
+mod host;
 mod market;
 mod rest;
 mod session;
 
+pub use self::host::DeribitHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};
@@ -81,6 +83,10 @@ impl Codec for Deribit {
     }
 
     /// Makes the venue ask now and then whether we are still there.
+    fn lists_granted(&self) -> bool {
+        true
+    }
+
     fn greeting(&self) -> Vec<String> {
         vec![session::SET_HEARTBEAT.to_owned()]
     }

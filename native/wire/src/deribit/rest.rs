@@ -4,6 +4,7 @@ use rustonite_core::datasets::{
 
 use super::{Deribit, VENUE, figures, session};
 use crate::codec::{Feed, Frame, Request};
+use crate::common::{ONE, local_time};
 use crate::error::Result;
 use crate::event::{Control, Floats, Sink};
 use crate::json::{Json, Kind};
@@ -106,12 +107,12 @@ fn instrument(
     ts_recv: i64,
     sink: &mut dyn Sink,
 ) -> Result<()> {
-    let local = if sent.is_none() { flags::LOCAL_TIME } else { 0 };
+    let local = local_time(sent);
     let mut row = draft::Instruments {
         ts_event: sent.unwrap_or(ts_recv),
         ts_recv,
         venue: VENUE,
-        multiplier: 10_i128.pow(18),
+        multiplier: ONE,
         ..draft::Instruments::default()
     };
     let (mut sort, mut lot, mut steps) = (Sort::default(), None, None);

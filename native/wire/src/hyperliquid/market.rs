@@ -3,6 +3,7 @@ use rustonite_core::datasets::{
 };
 
 use super::{Hyperliquid, VENUE};
+use crate::common::{last, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::{Json, Kind};
@@ -96,11 +97,6 @@ impl Hyperliquid {
     }
 }
 
-/// The flag `last`, if an item of an array is the last one.
-fn last(json: &mut Json<'_>) -> i32 {
-    if json.at_last_item() { flags::LAST } else { 0 }
-}
-
 /// A trade of the stream or of a REST answer.
 pub(super) fn trade<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Trades<'a>> {
     let mut row = draft::Trades { ts_recv, venue: VENUE, ..draft::Trades::default() };
@@ -131,12 +127,7 @@ pub(super) fn trade<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Trad
 
 /// The taker bid or asked.
 fn aggressor(json: &mut Json<'_>) -> Result<Aggressor> {
-    let start = *json;
-    match json.raw_text()? {
-        b"B" => Ok(Aggressor::Buy),
-        b"A" => Ok(Aggressor::Sell),
-        _ => Err(start.expected("B or A")),
-    }
+    word(json, &[(b"B", Aggressor::Buy), (b"A", Aggressor::Sell)], "B or A")
 }
 
 /// Bids, then asks.

@@ -1,11 +1,13 @@
 //! Hyperliquid: perpetuals of its own and of others' making, and spot.
 
+mod host;
 mod market;
 mod rest;
 mod session;
 
 use std::collections::HashSet;
 
+pub use self::host::HyperliquidHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};
@@ -97,6 +99,7 @@ impl Codec for Hyperliquid {
 
     fn reset(&mut self) {
         self.repeated.clear();
+        self.tokens.clear();
     }
 }
 

@@ -3,12 +3,11 @@ use rustonite_core::datasets::{ContractKind, InstrumentKind, InstrumentStatus, d
 use super::market::{figures, ticker_row, trade};
 use super::{Hyperliquid, VENUE};
 use crate::codec::{Feed, Frame, Request};
+use crate::common::{ONE, last};
 use crate::error::Result;
 use crate::event::Sink;
 use crate::json::{Json, Kind};
 
-/// One, in units of 10^-18.
-const ONE: i128 = 10_i128.pow(18);
 /// Most significant digits of a price. Whole numbers may have more.
 const PRICE_DIGITS: i32 = 5;
 /// Decimals of prices and sizes together.
@@ -295,7 +294,7 @@ fn tickers(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()>
         if row.symbol.is_empty() {
             row.symbol = json.need(name, "as many instruments as figures")?;
         }
-        row.flags |= if json.at_last_item() { flags::LAST } else { 0 };
+        row.flags |= last(json);
         sink.ticker(&row);
     }
     while json.item()? {

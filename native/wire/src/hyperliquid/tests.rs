@@ -161,6 +161,8 @@ fn perpetuals_of_others_settle_in_tokens_that_spot_names() {
     let rows = answer(&mut codec, &Feed::Instruments, body);
     let part = r#"symbol: "km:US500", kind: Perpetual, contract: Some(Linear), venue_index: Some(120000), family: Some("km"), base: Some("US500"), quote: Some("USDH"), settle: Some("USDH"), multiplier: 1000000000000000000, multiplier_asset: "US500""#;
     assert!(rows[1].contains(part), "{rows:?}");
+    codec.reset();
+    assert_eq!(answer(&mut codec, &Feed::Instruments, body), unknown);
 }
 
 #[test]

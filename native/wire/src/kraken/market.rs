@@ -6,8 +6,9 @@ use rustonite_core::datasets::{
 
 use super::{Kraken, session};
 use crate::codec::{Codec as _, Frame};
+use crate::common::{ONE, last, read_named, word};
 use crate::error::Result;
-use crate::event::{BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink};
+use crate::event::{BookUpdate, Control, Floats, Order, OrdersUpdate, Sink};
 use crate::json::Json;
 
 /// What surrounds an item of `data`.
@@ -23,7 +24,7 @@ pub(super) struct Scope {
 impl Scope {
     /// Flags of a row that is not one of a book.
     pub(super) fn flags(&self, json: &mut Json<'_>) -> i32 {
-        let last = if json.at_last_item() { flags::LAST } else { 0 };
+        let last = last(json);
         if self.is_snapshot { last | flags::STALE } else { last }
     }
 
@@ -114,8 +115,8 @@ impl Kraken {
         while let Some(key) = json.key()? {
             match key {
                 b"symbol" => symbol = Some(json.text()?),
-                b"bids" => read_levels(json, BookSide::Bid, &mut self.levels)?,
-                b"asks" => read_levels(json, BookSide::Ask, &mut self.levels)?,
+                b"bids" => read_named(json, ["price", "qty"], BookSide::Bid, &mut self.levels)?,
+                b"asks" => read_named(json, ["price", "qty"], BookSide::Ask, &mut self.levels)?,
                 b"checksum" => checksum = Some(json.integer()?),
                 b"timestamp" => time = Some(json.time_text()?),
                 _ => json.skip()?,
@@ -331,7 +332,7 @@ pub(super) fn instrument_row(venue: &'static str, ts_recv: i64) -> draft::Instru
         ts_recv,
         venue,
         kind: InstrumentKind::Spot,
-        multiplier: 10_i128.pow(18),
+        multiplier: ONE,
         status: InstrumentStatus::Unknown,
         flags: flags::LAST | flags::LOCAL_TIME,
         ..draft::Instruments::default()
@@ -421,31 +422,7 @@ fn status(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
 }
 
 fn aggressor(json: &mut Json<'_>) -> Result<Aggressor> {
-    let start = *json;
-    match json.raw_text()? {
-        b"buy" => Ok(Aggressor::Buy),
-        b"sell" => Ok(Aggressor::Sell),
-        _ => Err(start.expected("a side of buy or sell")),
-    }
-}
-
-fn read_levels(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        let (mut price, mut size) = (None, None);
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"price" => price = Some(json.decimal()?),
-                b"qty" => size = Some(json.decimal()?),
-                _ => json.skip()?,
-            }
-        }
-        let price = json.need(price, "a level with `price`")?;
-        let size = json.need(size, "a level with `qty`")?;
-        levels.push(Level { side, price, size, count: None });
-    }
-    Ok(())
+    word(json, &[(b"buy", Aggressor::Buy), (b"sell", Aggressor::Sell)], "a side of buy or sell")
 }
 
 /// Orders of one side. Those of a snapshot have no event.
@@ -483,13 +460,15 @@ fn read_orders<'a>(
 }
 
 fn order_action(json: &mut Json<'_>) -> Result<OrderAction> {
-    let start = *json;
-    match json.raw_text()? {
-        b"add" => Ok(OrderAction::Add),
-        b"modify" => Ok(OrderAction::Modify),
-        b"delete" => Ok(OrderAction::Remove),
-        _ => Err(start.expected("an event of add, modify or delete")),
-    }
+    word(
+        json,
+        &[
+            (b"add", OrderAction::Add),
+            (b"modify", OrderAction::Modify),
+            (b"delete", OrderAction::Remove),
+        ],
+        "an event of add, modify or delete",
+    )
 }
 
 /// The same memory for orders of another message: nothing is left in it that borrows.

@@ -1,5 +1,6 @@
 //! Kraken spot: WebSocket v2, and v1 as older recordings have it.
 
+mod host;
 mod market;
 mod rest;
 mod session;
@@ -7,6 +8,7 @@ mod v1;
 
 use std::collections::HashMap;
 
+pub use self::host::KrakenHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
 use crate::error::Result;
 use crate::event::{Level, Order, Sink};

@@ -6,6 +6,7 @@ use rustonite_core::datasets::{Aggressor, BookSide, VolumeWindow, draft, flags};
 use super::Kraken;
 use super::market::{Scope, bar_row, interval, quote};
 use crate::codec::{Codec as _, Frame};
+use crate::common::{price_and_size, rest_of_array};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::{Json, Kind};
@@ -276,10 +277,7 @@ pub(super) fn read_levels(
     json.array()?;
     while json.item()? {
         json.array()?;
-        json.next_item("a price")?;
-        let price = json.decimal()?;
-        json.next_item("a quantity")?;
-        let size = json.decimal()?;
+        let (price, size) = price_and_size(json)?;
         json.next_item("a time")?;
         newest = newest.max(Some(json.time_s()?));
         // A level that is repeated unchanged is marked by `r`.
@@ -309,11 +307,4 @@ fn figures(json: &mut Json<'_>) -> Result<[Option<Decimal>; 3]> {
 
 fn whole(value: Decimal) -> Option<i64> {
     value.to_scale(0).ok().and_then(|count| i64::try_from(count).ok())
-}
-
-fn rest_of_array(json: &mut Json<'_>) -> Result<()> {
-    while json.item()? {
-        json.skip()?;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use rustonite_core::datasets::{
 
 use super::KrakenFutures;
 use crate::codec::Codec as _;
+use crate::common::{read_named, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Floats, Level, Sink};
 use crate::json::Json;
@@ -54,11 +55,13 @@ impl KrakenFutures {
                 b"product_id" => symbol = Some(json.text()?),
                 b"seq" => seq = Some(json.integer()?),
                 b"timestamp" => time = Some(json.time_ms()?),
-                b"bids" => read_levels(json, BookSide::Bid, &mut self.levels)?,
-                b"asks" => read_levels(json, BookSide::Ask, &mut self.levels)?,
+                b"bids" => read_named(json, ["price", "qty"], BookSide::Bid, &mut self.levels)?,
+                b"asks" => read_named(json, ["price", "qty"], BookSide::Ask, &mut self.levels)?,
                 _ => json.skip()?,
             }
         }
+        // Pictures have been seen with levels that hold nothing.
+        self.levels.retain(|level| !level.size.is_zero());
         sink.book(&BookUpdate {
             symbol: json.need(symbol, "a book with `product_id`")?,
             ts_event: json.need(time, "a book with `timestamp`")?,
@@ -326,34 +329,7 @@ fn percent(json: &mut Json<'_>) -> Result<Option<Decimal>> {
 }
 
 fn book_side(json: &mut Json<'_>) -> Result<BookSide> {
-    let start = *json;
-    match json.raw_text()? {
-        b"buy" => Ok(BookSide::Bid),
-        b"sell" => Ok(BookSide::Ask),
-        _ => Err(start.expected("a side of buy or sell")),
-    }
-}
-
-fn read_levels(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        let (mut price, mut size) = (None, None);
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"price" => price = Some(json.decimal()?),
-                b"qty" => size = Some(json.decimal()?),
-                _ => json.skip()?,
-            }
-        }
-        let price = json.need(price, "a level with `price`")?;
-        let size = json.need(size, "a level with `qty`")?;
-        // Pictures have been seen with levels that hold nothing.
-        if !size.is_zero() {
-            levels.push(Level { side, price, size, count: None });
-        }
-    }
-    Ok(())
+    word(json, &[(b"buy", BookSide::Bid), (b"sell", BookSide::Ask)], "a side of buy or sell")
 }
 
 fn read_print<'a>(json: &mut Json<'a>) -> Result<Print<'a>> {

@@ -1,9 +1,11 @@
 //! Kraken Futures: WebSocket v1 and REST v3.
 
+mod host;
 mod market;
 mod rest;
 mod session;
 
+pub use self::host::KrakenFuturesHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};

@@ -6,8 +6,9 @@ use rustonite_core::datasets::{
 use super::KrakenFutures;
 use super::market::{Print, Scope, quote, status};
 use crate::codec::{Codec as _, Feed, Frame, Request};
+use crate::common::{ONE, last, local_time, read_pairs};
 use crate::error::Result;
-use crate::event::{BookUpdate, Control, Floats, Level, Sink};
+use crate::event::{BookUpdate, Control, Floats, Sink};
 use crate::json::Json;
 use crate::number::scaled;
 
@@ -38,7 +39,7 @@ pub(super) fn decode(
     }
     // The time stands behind what it dates.
     let sent = whole.lookup(b"serverTime")?.map(|mut time| time.time_text()).transpose()?;
-    let local = if sent.is_none() { flags::LOCAL_TIME } else { 0 };
+    let local = local_time(sent);
     let answer = Answer { ts_event: sent.unwrap_or(frame.ts_recv), ts_recv: frame.ts_recv, local };
     let mut json = whole;
     let mut is_read = false;
@@ -180,7 +181,7 @@ impl KrakenFutures {
                 _ => json.skip()?,
             }
         }
-        let last = if json.at_last_item() { flags::LAST } else { 0 };
+        let last = last(json);
         row.symbol = json.need(symbol, "a ticker with `symbol`")?;
         row.ts_event = answer.ts_event;
         (row.status, row.status_raw) = status(is_suspended, is_post_only);
@@ -201,7 +202,7 @@ impl KrakenFutures {
                 ts_recv: answer.ts_recv,
                 venue: self.venue(),
                 flags: flags::LAST | answer.local,
-                multiplier: 10_i128.pow(18),
+                multiplier: ONE,
                 status: InstrumentStatus::Unknown,
                 ..draft::Instruments::default()
             };
@@ -290,22 +291,6 @@ fn lowest_margins(json: &mut Json<'_>, row: &mut draft::Instruments<'_>) -> Resu
             }
         }
         is_first = false;
-    }
-    Ok(())
-}
-
-fn read_pairs(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        json.array()?;
-        json.next_item("a price")?;
-        let price = json.decimal()?;
-        json.next_item("a quantity")?;
-        let size = json.decimal()?;
-        while json.item()? {
-            json.skip()?;
-        }
-        levels.push(Level { side, price, size, count: None });
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use rustonite_core::datasets::{
 
 use super::session::Argument;
 use super::{Okx, VENUE, rest};
+use crate::common::{last, local_time, price_and_size, rest_of_array, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::{Json, Kind};
@@ -30,7 +31,7 @@ impl<'a> Scope<'a> {
 
     /// The venue's time or ours, with the flags that say so.
     fn time(&self, json: &mut Json<'_>, venue: Option<i64>) -> (i64, i32) {
-        let local = if venue.is_none() { flags::LOCAL_TIME } else { 0 };
+        let local = local_time(venue);
         (venue.unwrap_or(self.ts_recv), local | last(json))
     }
 }
@@ -48,11 +49,6 @@ type Reader = fn(&mut Okx, &mut Json<'_>, Scope<'_>, &mut dyn Sink) -> Result<()
 /// Whether the messages of a channel are pictures or changes, and must say which.
 pub(super) fn has_action(channel: &str) -> bool {
     matches!(channel, "books" | "books-l2-tbt" | "books50-l2-tbt" | "books-elp")
-}
-
-/// The flag `last`, if an item of data is the last one.
-pub(super) fn last(json: &mut Json<'_>) -> i32 {
-    if json.at_last_item() { flags::LAST } else { 0 }
 }
 
 impl Okx {
@@ -477,12 +473,7 @@ pub(super) fn trade<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Trad
 }
 
 fn aggressor(json: &mut Json<'_>) -> Result<Aggressor> {
-    let start = *json;
-    match json.raw_text()? {
-        b"buy" => Ok(Aggressor::Buy),
-        b"sell" => Ok(Aggressor::Sell),
-        _ => Err(start.expected("buy or sell")),
-    }
+    word(json, &[(b"buy", Aggressor::Buy), (b"sell", Aggressor::Sell)], "buy or sell")
 }
 
 /// What kind of order a trade came from: 0 is an ordinary one, 1 one of the programme for enhanced
@@ -583,19 +574,16 @@ fn hours_between((from, to): (i64, i64)) -> Option<f64> {
 fn read_levels(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> Result<()> {
     json.array()?;
     while json.item()? {
-        let (mut price, mut size, mut count, mut position) = (None, None, None, 0);
         json.array()?;
-        while json.item()? {
-            match position {
-                0 => price = Some(json.decimal()?),
-                1 => size = Some(json.decimal()?),
-                3 => count = json.small_or_null()?,
-                _ => json.skip()?,
+        let (price, size) = price_and_size(json)?;
+        let mut count = None;
+        if json.item()? {
+            json.skip()?;
+            if json.item()? {
+                count = json.small_or_null()?;
+                rest_of_array(json)?;
             }
-            position += 1;
         }
-        let price = json.need(price, "a level with a price")?;
-        let size = json.need(size, "a level with a quantity")?;
         levels.push(Level { side, price, size, count });
     }
     Ok(())

@@ -1,9 +1,11 @@
 //! OKX: spot, swaps, futures and options. They are one venue, as one set of names covers all.
 
+mod host;
 mod market;
 mod rest;
 mod session;
 
+pub use self::host::OkxHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};

@@ -3,17 +3,15 @@ use rustonite_core::datasets::{
     ContractKind, InstrumentKind, InstrumentStatus, OptionKind, draft, flags,
 };
 
-use super::market::{Scope, is_array, last, trade};
+use super::market::{Scope, is_array, trade};
 use super::session::Argument;
 use super::{Okx, VENUE};
 use crate::codec::{Feed, Frame, Request};
+use crate::common::{ONE, last};
 use crate::error::Result;
 use crate::event::{Control, Sink};
 use crate::json::Json;
 use crate::number::scaled;
-
-/// One, in units of 10^-18.
-const ONE: i128 = 10_i128.pow(18);
 
 pub(super) fn request(feed: &Feed) -> Option<Request> {
     let path = match feed {

@@ -292,7 +292,7 @@ fn what_cannot_be_read_names_the_place() {
     assert!(error(&TRADE.replace("\"buy\"", "\"BUY\"")).contains("expected buy or sell"));
     assert!(
         error(&BOOK.replace(r#"["8587.27","256","0","12"]"#, r#"["8587.27"]"#))
-            .ends_with("expected a level with a quantity")
+            .ends_with("expected a quantity")
     );
     assert!(error(&TRADE[..90]).contains("expected"));
 }

@@ -2,13 +2,13 @@ use rustonite_core::Decimal;
 use rustonite_core::datasets::{InstrumentKind, InstrumentStatus, VolumeWindow, draft, flags};
 
 use super::{NONE_KNOWN, none_known};
+use crate::common::ONE;
 use crate::error::Result;
 use crate::event::{Control, Floats, Sink};
 use crate::number::scaled;
 use crate::polled::{Fields, Line, Mark, State};
 
 pub(super) const VENUE: &str = "qq";
-const ONE: i128 = 10_i128.pow(18);
 /// Fields up to the turnover, which all layouts have.
 const FIELDS_LEAST: usize = 38;
 

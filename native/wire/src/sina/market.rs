@@ -1,12 +1,12 @@
 use rustonite_core::datasets::{InstrumentKind, InstrumentStatus, VolumeWindow, draft, flags};
 
 use super::futures;
+use crate::common::ONE;
 use crate::error::Result;
 use crate::event::{Control, Floats, Sink};
 use crate::polled::{Fields, Line, Mark, State, hash};
 
 pub(super) const VENUE: &str = "sina";
-const ONE: i128 = 10_i128.pow(18);
 
 /// One quote. The prefix of the name says how it is laid out; an unknown name has no fields.
 pub(super) fn line(
