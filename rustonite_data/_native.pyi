@@ -11,6 +11,7 @@ __all__ = [
     "LakeRows",
     "MergedReader",
     "NativeRecorder",
+    "NativeReparser",
     "Rows",
     "Schema",
     "TapeReader",
@@ -302,6 +303,20 @@ class NativeRecorder:
     @property
     def running(self) -> bool: ...
     def stop(self) -> None: ...
+
+@final
+class NativeReparser:
+    def __new__(
+        cls, tapes: str | PathLike[str], name: str, anchor_every_s: int
+    ) -> NativeReparser: ...
+    def take(
+        self,
+        rows: Sequence[
+            tuple[int, int, str, str, int | None, str | None, str | None, bytes | None]
+        ],
+    ) -> None: ...
+    def status(self) -> str: ...
+    def finish(self) -> None: ...
 
 def recorder_config(text: str, place: str) -> str: ...
 def catalog(venue: str | None = None) -> str: ...

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NS = 1e9
 _SILENT_S = 60.0
-_COUNTERS = {
+COUNTERS = {
     "frames": "Frames received and sent.",
     "bytes": "Bytes of frames.",
     "rows": "Rows written to tapes.",
@@ -30,13 +30,13 @@ _COUNTERS = {
     "dropped": "Messages that no tape took.",
     "reconnects": "Connections opened again.",
 }
-_GAUGES = {
+GAUGES = {
     "connections": "Open connections.",
     "topics": "Topics subscribed to.",
     "books_live": "Books that are whole.",
     "books_waiting": "Books without a whole picture.",
 }
-_LAG = {
+LAG = {
     "rows_waiting": "Rows on tapes that the lake does not have.",
     "seconds_waiting": "How long the oldest sealed segment waits.",
     "failures": "Commits that failed in a row.",
@@ -47,7 +47,7 @@ def metrics(recorder: Recorder) -> str:
     """All counters in the text format of Prometheus."""
     lines: list[str] = []
     found = recorder.status()
-    for kind, names in (("counter", _COUNTERS), ("gauge", _GAUGES)):
+    for kind, names in (("counter", COUNTERS), ("gauge", GAUGES)):
         for name, about in names.items():
             full = f"rustonite_feed_{name}" + ("_total" if kind == "counter" else "")
             values = [(f'venue="{one.venue}"', getattr(one, name)) for one in found]
@@ -59,7 +59,7 @@ def metrics(recorder: Recorder) -> str:
     lines += _family("rustonite_feed_last_frame_seconds", "gauge", "When a frame came last.", last)
     lags = recorder.lag()
     labels = [f'dataset="{lag.dataset}",tape="{_escaped(lag.path.name)}"' for lag in lags]
-    for name, about in _LAG.items():
+    for name, about in LAG.items():
         pairs = [
             (label, float(getattr(lag, name))) for label, lag in zip(labels, lags, strict=True)
         ]

@@ -162,3 +162,34 @@ class Recorder:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def venues_markdown() -> str:
+    """The page about what is recorded of each venue, made from the catalog.
+
+    Example:
+        >>> venues_markdown().splitlines()[0]
+        '# What is recorded of each venue'
+    """
+    names: list[tuple[str, str]] = json.loads(_native.catalog())
+    lines = [
+        "# What is recorded of each venue",
+        "",
+        "Made from `catalog/venues` by `make docs`. The first channel of a dataset is the usual",
+        "one; others are asked for with `channels`. What `integrity` means is in",
+        "[how books are kept](../internals/books.md).",
+    ]
+    for name, about in names:
+        venue = json.loads(_native.catalog(name))
+        keys = {socket["name"] for socket in venue["socket"] if socket["needs_key"]}
+        lines += ["", f"## {name}", "", f"{about}.", ""]
+        lines += ["| dataset | channel | integrity | picture from |", "|---|---|---|---|"]
+        for channel in venue["channel"]:
+            named = f"`{channel['name']}`" if channel["name"] else ""
+            every = f"REST, every {channel['rest_every_s']} s" if channel["rest_every_s"] else ""
+            asked = ", ".join(filter(None, (named, every)))
+            if channel["needs_key"] or channel["socket"] in keys:
+                asked += " (needs a key: not recorded)"
+            told = f"{channel['integrity']} | {channel['anchor']}"
+            lines.append(f"| `{channel['dataset']}` | {asked} | {told} |")
+    return "\n".join(lines) + "\n"

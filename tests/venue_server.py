@@ -246,7 +246,7 @@ class VenueServer:
         asked = set(request["params"])
         unknown = {name for name in asked if name.split("@")[0].upper() not in self.markets}
         if self.strict and unknown:
-            error = {"code": 2, "msg": f"Invalid request: unknown {sorted(unknown)[0]}"}
+            error = {"code": 2, "msg": f"Invalid request: unknown {min(unknown)}"}
             return {"error": error, "id": request["id"]}
         if request["method"] == "SUBSCRIBE":
             names |= asked
@@ -276,4 +276,4 @@ def _response(status, answer, extra=()):
     body = json.dumps(answer).encode()
     headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body))})
     headers.update(extra)
-    return Response(int(status), HTTPStatus(status).phrase if status != 418 else "Teapot", headers, body)
+    return Response(int(status), HTTPStatus(status).phrase, headers, body)

@@ -56,6 +56,10 @@ class CtrlC:
             signal.set_wakeup_fd(earlier)
             os.close(writing)
 
+    def notice(self) -> None:
+        """Say that a handler of one's own has seen the signal, and that the command will end."""
+        self._noticed.set()
+
     def _press(self, _number: int, _frame: FrameType | None) -> None:
         self.pressed = True
         self._noticed.set()

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from rustonite_data.cli.interrupts import CTRL_C
 from rustonite_data.cli.options import duration, pair
 from rustonite_data.cli.output import (
     complain,
@@ -30,8 +31,9 @@ from rustonite_data.cli.output import (
 from rustonite_data.errors import Invalid, RustoniteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
+    from types import FrameType
 
     from rustonite_data.record import Recorder, VenueStatus
 
@@ -123,7 +125,7 @@ def record(  # noqa: PLR0913 - options of the command line
         )
         reload = (lambda: recorder.reload(_read(path))) if from_file else None
         with recorder, _served(recorder, metrics or config["metrics"]):
-            _run(recorder, show, signals, reload, span and span.total_seconds())
+            _run(recorder, show, signals, reload, None if span is None else span.total_seconds())
         show(recorder, final=True)
     if not recorder_was_whole(recorder):
         raise click.exceptions.Exit(1)
@@ -170,13 +172,15 @@ class _Signals:
         self.ended = threading.Event()
         self.again = threading.Event()
 
-    def end(self, number: int, _frame: object) -> None:
+    def end(self, number: int, _frame: FrameType | None) -> None:
         """Ends in good order; by a second Ctrl-C at once."""
-        if number == signal.SIGINT and self.ended.is_set():
-            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            CTRL_C.notice()
+            if self.ended.is_set():
+                raise KeyboardInterrupt
         self.ended.set()
 
-    def reload(self, *_: object) -> None:
+    def reload(self, _number: int, _frame: FrameType | None) -> None:
         """Reads the configuration again."""
         self.again.set()
 
@@ -185,7 +189,7 @@ class _Signals:
 def _signals() -> Iterator[_Signals]:
     """Takes signals from the start to the very end: what a service manager sends is no failure."""
     signals = _Signals()
-    handlers = {
+    handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {
         signal.SIGTERM: signals.end,
         signal.SIGINT: signals.end,
         signal.SIGHUP: signals.reload,
@@ -199,7 +203,11 @@ def _signals() -> Iterator[_Signals]:
 
 
 def _run(
-    recorder: Recorder, show: Any, signals: _Signals, reload: Any, span: float | None  # noqa: ANN401
+    recorder: Recorder,
+    show: Callable[..., None],
+    signals: _Signals,
+    reload: Callable[[], None] | None,
+    span: float | None,
 ) -> None:
     """Shows what goes on until somebody ends it."""
     until = None if span is None else time.monotonic() + span

@@ -2,14 +2,17 @@
 
 import contextlib
 import subprocess
+import time
 import warnings
 
 import pytest
 from helpers import SMALL, trades, trades_arrow
+from venue_server import VenueServer
 
 from rustonite_data import Tape, _native
 from rustonite_data.errors import Unavailable
 from rustonite_data.lake import Lake
+from rustonite_data.record import Recorder
 
 BLOCK = 12 << 20
 
@@ -120,3 +123,48 @@ def test_a_lake_without_space_for_a_compaction(small, tmp_path):
     (small / "filler").unlink()
     assert lake.compact("trades", now="2050-01-01").rows == 12 * 9000
     assert lake.verify("trades") == []
+
+
+def until(true):
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_recorder_without_space_says_what_it_dropped(small, memory):
+    head = f"[tape]\nsegment_bytes = {1 << 20}"
+    with VenueServer("BTCUSDT") as venue:
+        config = venue.config(head=head, feed='datasets = ["trades"]')
+        recorder = Recorder(config, lake=memory / "lake", tapes=small / "tapes")
+        with recorder:
+            venue.expect("btcusdt@trade")
+            venue.emit("BTCUSDT", 10, ("trade",))
+            until(lambda: recorder.status()[0].rows >= 10)
+            with (small / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+                while filler.write(b"x" * 4096):
+                    pass
+            for _ in range(60):
+                venue.emit("BTCUSDT", 1000, ("trade",))
+                if recorder.status()[0].dropped:
+                    break
+            until(lambda: recorder.status()[0].dropped)
+            assert "No space left" in recorder.status()[0].problems["tapes"]
+            (small / "filler").unlink()
+            until(lambda: "tapes" not in recorder.status()[0].problems)
+            first = venue.markets["BTCUSDT"].trade_id + 1
+            venue.emit("BTCUSDT", 100, ("trade",))
+            lake = recorder.lake
+            until(lambda: lake.sql("select max(trade_id) from trades").pl().item() == first + 99)
+    (dropped,) = [recorder.status()[0].dropped]
+    told = lake.sql("select count, ts_from, ts_to, detail from feed_events where kind = 'dropped'")
+    told = told.pl().rows()
+    assert sum(count for count, *_ in told) == dropped
+    assert all(start < end and "No space left" in why for _, start, end, why in told)
+    assert len(told) < 10
+    found = set(lake.sql("select trade_id from trades").pl()["trade_id"])
+    kept = set(lake.sql("select data from frames where kind = 'text'").pl()["data"])
+    missing = set(venue.ids("BTCUSDT")) - found
+    texts = {text.encode() for _, text in venue.sent["btcusdt@trade"]}
+    assert len(missing) + len(texts - kept) == dropped
+    assert set(range(first, first + 100)) <= found

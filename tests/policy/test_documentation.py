@@ -5,13 +5,14 @@ import importlib
 import inspect
 import pkgutil
 import re
+import tomllib
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 import rustonite_data
-from rustonite_data import _native, schemas
+from rustonite_data import _native, metrics, record, schemas
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parents[1] / "golden" / "schemas.txt"
@@ -73,6 +74,42 @@ def test_the_schema_page_is_current():
     page = ROOT / "docs" / "reference" / "schemas.md"
     assert page.is_file(), "make it with `make docs`"
     assert page.read_text() == schemas.markdown(), "make it anew with `make docs`"
+
+
+def test_the_page_of_venues_is_current():
+    page = ROOT / "docs" / "reference" / "venues.md"
+    assert page.read_text() == record.venues_markdown(), "make it anew with `make docs`"
+
+
+SECTIONS = {
+    "### At the top": "pub struct Config",
+    "### `[tape]`": "pub struct TapeSettings",
+    "### `[[feed]]`": "pub struct FeedConfig",
+}
+
+
+@pytest.mark.parametrize(("section", "struct"), SECTIONS.items())
+def test_every_key_of_a_recorder_is_on_its_page(section, struct):
+    code = (ROOT / "native" / "feed" / "src" / "config.rs").read_text()
+    body = code[code.index(struct) :].partition("\n}")[0]
+    keys = set(re.findall(r"^    pub (\w+):", body, re.MULTILINE)) - {"feeds", "metrics", "tape"}
+    page = (ROOT / "docs" / "using" / "record.md").read_text()
+    table = page[page.index(section) :].partition("\n##")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == keys
+
+
+def test_every_fact_and_metric_is_on_the_page_about_operating():
+    page = (ROOT / "docs" / "operating" / "recorder.md").read_text()
+    vocabularies = tomllib.loads((ROOT / "schemas" / "vocabularies.toml").read_text())
+    (facts,) = [v for v in vocabularies["vocabulary"] if v["name"] == "feed_event"]
+    told = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    names = [value["name"] for value in facts["values"]]
+    assert [name for name in told if not name.startswith("rustonite_")] == names
+    known = {f"rustonite_feed_{name}_total" for name in metrics.COUNTERS}
+    known |= {f"rustonite_feed_{name}" for name in metrics.GAUGES}
+    known |= {f"rustonite_lake_{name}" for name in metrics.LAG}
+    known |= {"rustonite_feed_delay_seconds", "rustonite_feed_last_frame_seconds"}
+    assert {name for name in told if name.startswith("rustonite_")} <= known
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use recordings::{Recorded, collected, cryptofeed, lines};
 use rustonite_book::{Keeper, L2Book, L3Book, Rules, State, Verdict, rules};
-use rustonite_wire::{BookUpdate, Control, Feed, Frame, OrdersUpdate, Sink, open};
+use rustonite_core::Decimal;
+use rustonite_core::datasets::BookSide;
+use rustonite_wire::{BookUpdate, Control, Feed, Frame, Level, OrdersUpdate, Sink, open};
 
 /// What is counted over a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -361,4 +363,54 @@ fn changes_of_okx_without_a_picture_are_left_out() {
     let Some(kept) = run("okx", "books", "", file) else { return };
     assert!(kept.log.iter().all(|entry| entry.2 == Verdict::Waiting), "{:?}", kept.log);
     assert_eq!(kept.log.len(), 3);
+}
+
+/// Books at the end of a recording, as cryptofeed 2.4.1 has them after its own `playback`: levels of
+/// bids and asks, and the sum of price times size.
+type Ends = &'static [(&'static str, [(usize, &'static str); 2])];
+
+const KRAKEN_ENDS: Ends = &[
+    ("ADA/XBT", [(707, "85.27619865753758090"), (840, "850.80919252054422900")]),
+    ("ETH/CHF", [(278, "1083597.7101168051000"), (148, "4165331.3991180229000")]),
+    ("GRT/ETH", [(60, "94.33514539069822300"), (73, "202.22290079903718800")]),
+    ("OCEAN/XBT", [(153, "6.17459120505548070"), (248, "1033228.34636814908875990")]),
+    ("OMG/USD", [(226, "630244.69168873228033"), (298, "5029726.86938961065460")]),
+    ("XBT/CHF", [(500, "2269803.2666315260000"), (315, "19992743.4933378850000")]),
+    ("XMR/USD", [(657, "2894290.7280590892000000"), (426, "28891995.0295153950000000")]),
+];
+
+const BITMEX_ENDS: Ends = &[
+    ("EOSUSDT", [(112, "602657.6620"), (149, "1254735.3055")]),
+    ("MATICUSDT", [(101, "595664.1867"), (68, "658756.5424")]),
+    ("TRXU21", [(94, "166.3413739900"), (49, "29.3882958100")]),
+    ("UNIUSDT", [(136, "8604663.985"), (123, "8257594.275")]),
+    ("XBTUSD", [(5557, "4393047221850.0"), (3795, "4967466091300.0")]),
+    ("XRPU21", [(116, "84.02283789"), (92, "68.56701857")]),
+];
+
+/// Levels of a side and the sum of price times size, exactly.
+fn end(book: &L2Book, side: BookSide) -> (usize, i128) {
+    let value = |level: Level| {
+        let price = level.price.to_scale(10).expect("ten digits");
+        price * level.size.to_scale(8).expect("eight digits")
+    };
+    (book.levels(side).count(), book.levels(side).map(value).sum())
+}
+
+#[test]
+fn cryptofeed_has_the_same_books_in_the_end() {
+    for (file, venue, channel, ends) in [
+        ("kraken_v1/cryptofeed_book1000.txt", "kraken", "book", KRAKEN_ENDS),
+        ("bitmex/cryptofeed_ws.txt", "bitmex", "orderBookL2", BITMEX_ENDS),
+    ] {
+        let Some(kept) = run(venue, channel, "", cryptofeed(file)) else { return };
+        assert!(kept.levels.keys().eq(ends.iter().map(|(symbol, _)| *symbol)), "{file}");
+        for (symbol, sides) in ends {
+            let book = kept.levels[*symbol].book();
+            let found = [BookSide::Bid, BookSide::Ask].map(|side| end(book, side));
+            let value = |text: &str| text.parse::<Decimal>().expect("a number").to_scale(18);
+            let expected = sides.map(|(levels, text)| (levels, value(text).expect("18 digits")));
+            assert_eq!(found, expected, "{symbol}");
+        }
+    }
 }

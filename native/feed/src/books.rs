@@ -13,7 +13,6 @@ use rustonite_core::datasets::{self, BookSide, FeedEvent, LevelAction, OrderActi
 use rustonite_tape::TapeError;
 use rustonite_wire::{BookUpdate, Feed, Level, Order, OrdersUpdate};
 
-use crate::clock::now_ns;
 use crate::events::Fact;
 use crate::instrument::{BOOK_DELTAS, BOOK_ORDERS, DATASETS, Kept, Span, TRADES};
 use crate::recording::{Asked, Recording, cut};
@@ -675,7 +674,7 @@ impl Recording {
         is_planned: bool,
     ) {
         let Some(dataset) = DATASETS.iter().position(|name| *name == dataset) else { return };
-        let now = now_ns();
+        let now = self.now();
         let since = self.break_span(place, dataset, now, self.proof(place, dataset));
         let instrument = &mut self.instruments[place];
         match dataset {

@@ -267,7 +267,7 @@ impl Connection {
             OpCode::Continuation => return None,
         };
         let code = frame.close_code().map(|code| i32::from(u16::from(code)));
-        self.shared.recording.borrow_mut().raw(&mut self.state, kind, code, ts_recv, payload);
+        self.shared.recording.borrow_mut().raw(&mut self.state, kind, code, None, ts_recv, payload);
         match kind {
             FrameKind::Text | FrameKind::Binary => {
                 let mut recording = self.shared.recording.borrow_mut();
@@ -338,6 +338,7 @@ impl Connection {
         self.shared.recording.borrow_mut().raw(
             &mut self.state,
             FrameKind::SentText,
+            None,
             None,
             now_ns(),
             shown.as_bytes(),

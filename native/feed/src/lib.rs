@@ -19,6 +19,7 @@ mod line;
 mod plan;
 mod recorder;
 mod recording;
+mod reparse;
 mod reread;
 mod rest;
 pub mod server;
@@ -33,6 +34,7 @@ pub use self::{
     config::{Config, FeedConfig, TapeSettings},
     error::{FeedError, Result},
     recorder::Recorder,
+    reparse::{Recorded, Reparser},
     reread::Reread,
     stats::VenueStatus,
 };

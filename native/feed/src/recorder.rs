@@ -480,8 +480,9 @@ async fn answer(
 ) -> Option<Answer> {
     let mut backoff = Backoff::default();
     for _ in 0..TRIES_MAX {
-        let shown = request.path.as_bytes();
-        shared.recording.borrow_mut().raw(state, FrameKind::HttpRequest, None, now_ns(), shown);
+        let (kind, sent, path) =
+            (FrameKind::HttpRequest, request.sent(), request.path.split('?').next());
+        shared.recording.borrow_mut().raw(state, kind, None, path, now_ns(), sent.as_bytes());
         let called = client.call(feed, request).await;
         if let Some(answer) = note_answer(shared, state, request, called) {
             return Some(answer);
@@ -503,7 +504,8 @@ fn note_answer(
         Ok(answer) => {
             let status = Some(i32::from(answer.status));
             let kind = FrameKind::HttpResponse;
-            recording.raw(state, kind, status, answer.ts_recv, &answer.body);
+            let path = request.path.split('?').next();
+            recording.raw(state, kind, status, path, answer.ts_recv, &answer.body);
             if (200..300).contains(&answer.status) {
                 recording.stats.problem(&request.path, None);
                 return Some(answer);

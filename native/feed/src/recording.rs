@@ -28,6 +28,8 @@ use crate::writing::Writing;
 
 /// Longest text of a venue that a fact repeats.
 const DETAIL_BYTES_MAX: usize = 400;
+/// When no tape refused anything for so long, they all take rows again.
+const QUIET_NS: i64 = 1_000_000_000;
 /// Sorts of unknown messages that are told apart in an interval.
 const UNKNOWN_MAX: usize = 64;
 
@@ -97,6 +99,15 @@ impl Socketed {
     }
 }
 
+/// Rows and frames that no tape took.
+#[derive(Debug, Default)]
+struct Dropped {
+    since: i64,
+    last: i64,
+    count: u64,
+    why: String,
+}
+
 /// The record of one venue, with all its connections.
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -118,14 +129,16 @@ pub(crate) struct Recording {
     next_interval: i64,
     /// Messages of unknown sorts since the interval began, by name.
     unknown: BTreeMap<String, i64>,
-    /// Rows that could not be kept, since when, and why.
-    dropped: Option<(i64, u64, String)>,
+    /// What could not be kept and was not told so far.
+    dropped: Option<Dropped>,
     /// The same for raw frames.
     dropped_frames: Option<(i64, u64, String)>,
     /// We stop as asked: connections that end are no loss.
     stops: bool,
     /// Whether the venue told all of its instruments.
     listed: bool,
+    /// The time of what is read again; 0 while the clock tells it.
+    time: i64,
 }
 
 impl Recording {
@@ -155,6 +168,7 @@ impl Recording {
             dropped_frames: None,
             stops: false,
             listed: false,
+            time: 0,
         }
     }
 
@@ -163,9 +177,22 @@ impl Recording {
         self.stops = true;
     }
 
+    /// The time: of the clock, or of what is read again.
+    pub(crate) fn now(&self) -> i64 {
+        if self.time == 0 { now_ns() } else { self.time }
+    }
+
+    /// From now on it is this time, until the next is set.
+    pub(crate) fn set_time(&mut self, time: i64) {
+        if self.time == 0 {
+            self.next_interval = next_multiple(time, self.interval_ns);
+        }
+        self.time = time;
+    }
+
     /// The first words: that we record, and whether the run before crashed at a time.
     pub(crate) fn started(&mut self, crashed: Option<i64>) -> Result<(), TapeError> {
-        let now = now_ns();
+        let now = self.now();
         if let Some(since) = crashed {
             let fact = Fact { span: Some((since, Some(now))), ..Fact::of(FeedEvent::Recovered) };
             self.tapes.feed_events(&fact.row(self.venue, now))?;
@@ -197,7 +224,7 @@ impl Recording {
 
     /// A number for a new connection, never used before.
     pub(crate) fn next_connection(&mut self) -> i64 {
-        self.connection = now_ns().max(self.connection + 1);
+        self.connection = self.now().max(self.connection + 1);
         self.connection
     }
 
@@ -256,6 +283,7 @@ impl Recording {
         state: &mut Socketed,
         kind: FrameKind,
         status: Option<i32>,
+        channel: Option<&str>,
         ts_recv: i64,
         data: &[u8],
     ) {
@@ -282,17 +310,17 @@ impl Recording {
             frame_seq: state.frame_seq,
             kind,
             status,
+            channel,
             data,
             ..draft::Frames::default()
         };
         state.frame_seq += 1;
         // A frame that finds no place costs no row of another tape.
-        let kept = self.tapes.frames(&row);
+        let kept = self.tapes.frames(&row).and_then(|()| self.tapes.commit_frames());
         if kept.is_err() {
             self.tapes.rollback();
         }
         self.note_frame(kept);
-        self.commit();
     }
 
     /// Takes note of a raw frame that could not be kept, and of the end of that.
@@ -315,6 +343,7 @@ impl Recording {
                     detail: Some(cut(&why)),
                     ..Fact::of(FeedEvent::Dropped)
                 });
+                self.commit();
             }
         }
     }
@@ -397,43 +426,53 @@ impl Recording {
         self.kept(committed);
     }
 
-    /// Takes note of a tape that refuses, and of its end.
+    /// Takes note of a tape that refuses.
     fn kept(&mut self, done: Result<(), TapeError>) {
-        match done {
-            Err(error) => {
-                Stats::add(&self.stats.dropped, 1);
-                let text = error.to_string();
-                self.stats.problem("tapes", Some(text.clone()));
-                let (_, count, why) = self.dropped.get_or_insert((now_ns(), 0, text.clone()));
-                *count += 1;
-                *why = text;
-            }
-            Ok(()) if self.dropped.is_some() => self.tell_dropped(),
-            Ok(()) => {}
+        if let Err(error) = done {
+            self.note_dropped(&error);
         }
     }
 
-    /// Tapes take rows again: say what is missing.
     #[cold]
-    fn tell_dropped(&mut self) {
-        let Some((since, count, why)) = self.dropped.take() else { return };
-        let now = now_ns();
-        let fact = Fact {
-            span: Some((since, Some(now))),
-            count: i64::try_from(count).ok(),
-            detail: Some(cut(&why)),
-            ..Fact::of(FeedEvent::Dropped)
-        };
-        let told = self.tapes.feed_events(&fact.row(self.venue, now));
-        let told = told.and_then(|()| self.tapes.commit());
-        if told.is_err() {
-            self.tapes.rollback();
-            self.dropped = Some((since, count, why));
+    fn note_dropped(&mut self, error: &TapeError) {
+        Stats::add(&self.stats.dropped, 1);
+        let (now, text) = (self.now(), error.to_string());
+        self.stats.problem("tapes", Some(text.clone()));
+        let dropped = self.dropped.get_or_insert_default();
+        if dropped.count == 0 {
+            dropped.since = now;
+        }
+        dropped.count += 1;
+        (dropped.last, dropped.why) = (now, text);
+    }
+
+    /// Says what is missing: when tapes take rows again, and now and then while they do not. One
+    /// tape may refuse while others do not, so a row that was kept is no sign that it is over.
+    fn tell_dropped(&mut self, is_over: bool) {
+        let Some(dropped) = self.dropped.take() else { return };
+        let now = self.now();
+        if dropped.count > 0 {
+            let fact = Fact {
+                span: Some((dropped.since, Some(now))),
+                count: i64::try_from(dropped.count).ok(),
+                detail: Some(cut(&dropped.why)),
+                ..Fact::of(FeedEvent::Dropped)
+            };
+            let told = self.tapes.feed_events(&fact.row(self.venue, now));
+            if told.and_then(|()| self.tapes.commit()).is_err() {
+                self.tapes.rollback();
+                self.dropped = Some(dropped);
+                return;
+            }
+        }
+        if !is_over {
+            self.dropped = Some(Dropped { count: 0, ..dropped });
             return;
         }
         self.stats.problem("tapes", None);
         // Books whose rows were dropped are no longer what the lake says.
         self.lose_all("rows were dropped");
+        self.commit();
     }
 
     // Facts
@@ -446,7 +485,7 @@ impl Recording {
 
     /// Writes a fact that becomes visible with the rows of its message.
     pub(crate) fn pending_fact(&mut self, fact: &Fact<'_>) {
-        if let Err(error) = self.tapes.feed_events(&fact.row(self.venue, now_ns())) {
+        if let Err(error) = self.tapes.feed_events(&fact.row(self.venue, self.now())) {
             self.kept(Err(error));
         }
     }
@@ -614,7 +653,8 @@ impl Recording {
         let channel = &planned.channel;
         let alone = self.instruments[place].drop_carrier(&channel.name, state.number);
         let instrument = &mut self.instruments[place];
-        if !instrument.is_carried() && std::mem::take(&mut instrument.unknown) {
+        let is_over = !instrument.is_carried() && !self.stops;
+        if is_over && std::mem::take(&mut instrument.unknown) {
             self.stats.problem(symbol, None);
         }
         if alone {
@@ -624,7 +664,7 @@ impl Recording {
 
     /// Time has passed: seals, intervals, pictures of books.
     pub(crate) fn tick(&mut self) {
-        let now = now_ns();
+        let now = self.now();
         let ticked = self.tapes.tick();
         self.kept(ticked);
         if now >= self.next_interval {
@@ -632,6 +672,10 @@ impl Recording {
             self.vouch(now);
             self.tell_unknown();
             self.commit();
+            self.tell_dropped(false);
+        }
+        if self.dropped.as_ref().is_some_and(|dropped| now - dropped.last > QUIET_NS) {
+            self.tell_dropped(true);
         }
         self.anchor_books(now, self.anchor_every_ns);
         self.count_books();
@@ -639,9 +683,10 @@ impl Recording {
 
     /// The last words: what the open interval held, and that we stop.
     pub(crate) fn finish(&mut self) -> Result<(), TapeError> {
-        let now = now_ns();
+        let now = self.now();
         self.vouch(now);
         self.tell_unknown();
+        self.tell_dropped(true);
         self.fact(&Fact::of(FeedEvent::Stop));
         self.tapes.finish()
     }

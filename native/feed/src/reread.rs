@@ -55,7 +55,7 @@ impl Reread {
 
     /// A message of the stream.
     pub fn message(&mut self, ts_recv: i64, data: &[u8]) {
-        self.recording.raw(&mut self.state, FrameKind::Text, None, ts_recv, data);
+        self.recording.raw(&mut self.state, FrameKind::Text, None, None, ts_recv, data);
         self.recording.message(&mut self.state, &mut *self.codec, ts_recv, data);
         self.state.asked.clear();
     }
@@ -63,7 +63,7 @@ impl Reread {
     /// The body of an answer of REST.
     pub fn answer(&mut self, feed: &Feed, ts_recv: i64, data: &[u8]) {
         let (kind, number) = (FrameKind::HttpResponse, self.state.number);
-        self.recording.raw(&mut self.state, kind, Some(200), ts_recv, data);
+        self.recording.raw(&mut self.state, kind, Some(200), None, ts_recv, data);
         self.recording.answer(&mut *self.codec, feed, number, ts_recv, data);
     }
 

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use rustonite_core::ErrorKind;
-use rustonite_feed::{Config, FeedError, Venue, VenueStatus};
+use rustonite_core::datasets::FrameKind;
+use rustonite_feed::{Config, FeedError, Recorded, Reparser, TapeSettings, Venue, VenueStatus};
 
 use crate::error::{caught, invalid, raise};
 use crate::reader::check_process;
@@ -101,5 +103,70 @@ impl NativeRecorder {
     /// Closes connections, seals tapes and waits for the end. Harmless if it was stopped.
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
         self.with(py, |recorder| guarded(|| recorder.stop()))?
+    }
+}
+
+/// A row of `frames` or `feed_events`: time, connection, venue, kind, status, channel, symbol, data.
+type Row<'py> = (
+    i64,
+    i64,
+    String,
+    String,
+    Option<i32>,
+    Option<String>,
+    Option<String>,
+    Option<Bound<'py, PyBytes>>,
+);
+
+fn recorded<'a>(row: &'a Row<'_>) -> PyResult<Recorded<'a>> {
+    let (_, _, _, kind, status, channel, symbol, data) = row;
+    let channel = || channel.as_deref().unwrap_or_default();
+    Ok(match kind.as_str() {
+        "subscribe" => Recorded::Subscribe { channel: channel(), symbol: symbol.as_deref() },
+        "unsubscribe" => Recorded::Unsubscribe { channel: channel(), symbol: symbol.as_deref() },
+        "disconnect" => Recorded::Disconnect,
+        "start" => Recorded::Start,
+        word => Recorded::Frame {
+            kind: FrameKind::parse(word)
+                .ok_or_else(|| invalid(format!("kind: found {word:?}, expected one of frames")))?,
+            status: *status,
+            data: data.as_ref().map_or(&[], |data| data.as_bytes()),
+        },
+    })
+}
+
+/// Makes rows of recorded frames again.
+#[pyclass(frozen, module = "rustonite_data")]
+pub(crate) struct NativeReparser {
+    state: Mutex<Reparser>,
+}
+
+#[pymethods]
+impl NativeReparser {
+    /// Writes to tapes of a name in a folder.
+    #[new]
+    fn new(tapes: PathBuf, name: String, anchor_every_s: u64) -> Self {
+        let reparser = Reparser::new(tapes, name, TapeSettings::default(), anchor_every_s);
+        Self { state: Mutex::new(reparser) }
+    }
+
+    /// Takes what comes next, by time.
+    fn take(&self, rows: Vec<Row<'_>>) -> PyResult<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in &rows {
+            let what = recorded(row)?;
+            guarded(|| state.take(&row.2, row.1, row.0, what))?;
+        }
+        Ok(())
+    }
+
+    /// Counters of each venue, as a JSON list.
+    fn status(&self) -> PyResult<String> {
+        json(&self.state.lock().unwrap_or_else(PoisonError::into_inner).status())
+    }
+
+    /// Seals the tapes.
+    fn finish(&self) -> PyResult<()> {
+        guarded(|| self.state.lock().unwrap_or_else(PoisonError::into_inner).finish())
     }
 }

@@ -35,7 +35,7 @@ mod _native {
     #[pymodule_export]
     use crate::error::error_kinds;
     #[pymodule_export]
-    use crate::feed::{NativeRecorder, catalog, recorder_config};
+    use crate::feed::{NativeRecorder, NativeReparser, catalog, recorder_config};
     #[pymodule_export]
     use crate::lake::{LakeFile, lake_check, lake_last, lake_merge, lake_read, lake_write};
     #[pymodule_export]

@@ -36,6 +36,16 @@ pub struct Request {
     pub headers: Vec<(&'static str, String)>,
 }
 
+impl Request {
+    /// Path and body as they are kept in `frames`; headers may hold secrets, and are not.
+    pub fn sent(&self) -> String {
+        match &self.body {
+            Some(body) => format!("{}\n{body}", self.path),
+            None => self.path.clone(),
+        }
+    }
+}
+
 /// What can be asked of a venue by REST, for market data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Feed {

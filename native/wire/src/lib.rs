@@ -39,3 +39,8 @@ pub use self::{
     host::{Ask, Host, Quote, Trade, Wish, host},
     json::{Json, Kind},
 };
+
+/// The steps of `docs/internals/adding-a-venue.md`, followed.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/internals/adding-a-venue.md")]
+struct AddingAVenue;

@@ -4,15 +4,14 @@ mod recordings;
 
 use std::collections::{HashMap, HashSet};
 
-use recordings::{Counts, bytes, cryptofeed, responses};
+use recordings::{Both, Counts, bytes, cryptofeed, responses};
 use rustonite_core::Decimal;
-use rustonite_core::datasets::{BookSide, draft};
-use rustonite_wire::{BookUpdate, Control, Feed, Frame, OrdersUpdate, Sink, open};
+use rustonite_core::datasets::BookSide;
+use rustonite_wire::{BookUpdate, Control, Feed, Frame, Sink, open};
 
 /// Counts, and follows the number of the connection and the levels of each book.
 #[derive(Default)]
 struct Followed {
-    counts: Counts,
     number: Option<i64>,
     numbers: usize,
     breaks: usize,
@@ -23,23 +22,7 @@ struct Followed {
 }
 
 impl Sink for Followed {
-    fn trade(&mut self, row: &draft::Trades<'_>) {
-        self.counts.trade(row);
-    }
-    fn quote(&mut self, row: &draft::Quotes<'_>) {
-        self.counts.quote(row);
-    }
-    fn ticker(&mut self, row: &draft::Tickers<'_>) {
-        self.counts.ticker(row);
-    }
-    fn bar(&mut self, row: &draft::Bars<'_>) {
-        self.counts.bar(row);
-    }
-    fn orders(&mut self, update: &OrdersUpdate<'_>) {
-        self.counts.orders(update);
-    }
     fn book(&mut self, update: &BookUpdate<'_>) {
-        self.counts.book(update);
         let book = self.levels.entry(update.symbol.to_owned()).or_default();
         for level in update.levels {
             let key = (level.side, level.price);
@@ -51,7 +34,6 @@ impl Sink for Followed {
         }
     }
     fn control(&mut self, control: &Control<'_>) {
-        self.counts.control(control);
         match control {
             Control::Sequence(number) => {
                 let is_next = self.number.is_none_or(|before| *number == before + 1);
@@ -70,17 +52,17 @@ impl Sink for Followed {
 fn the_number_of_the_connection_has_no_break() {
     let Some(messages) = cryptofeed("bitfinex/cryptofeed_ws.txt") else { return };
     let mut codec = open("bitfinex").expect("a venue");
-    let mut found = Followed::default();
+    let mut found = Both::<Counts, Followed>::default();
     for message in &messages {
         let frame = Frame { ts_recv: message.ts_recv, data: &message.data };
         let read = codec.decode(frame, &mut found);
         read.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&message.data)));
     }
-    assert_eq!((found.numbers, found.number, found.breaks), (1670, Some(1670), 0));
-    assert_eq!((found.subscribed, found.heartbeats, found.counts.unknown), (21, 42, 0));
-    let counts = &found.counts;
+    assert_eq!((found.1.numbers, found.1.number, found.1.breaks), (1670, Some(1670), 0));
+    assert_eq!((found.1.subscribed, found.1.heartbeats, found.0.unknown), (21, 42, 0));
+    let counts = &found.0;
     assert_eq!((counts.pictures, counts.changes, counts.levels), (7, 1593, 2926));
-    assert_eq!((counts.trades, counts.tickers, found.unknown_levels), (210, 21, 0));
+    assert_eq!((counts.trades, counts.tickers, found.1.unknown_levels), (210, 21, 0));
 }
 
 /// The crawler put the subscription in place of the channel's number; this puts it back.

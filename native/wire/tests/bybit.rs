@@ -2,14 +2,12 @@
 
 mod recordings;
 
-use recordings::{Counts, bytes, responses};
-use rustonite_core::datasets::draft;
+use recordings::{Both, Counts, bytes, responses};
 use rustonite_wire::{BookUpdate, Control, Feed, Frame, Sink, open};
 
 /// Counts, and whether books count without holes.
 #[derive(Default)]
 struct Found {
-    counts: Counts,
     seq: Option<i64>,
     breaks: usize,
     subscribed: usize,
@@ -18,47 +16,27 @@ struct Found {
 }
 
 impl Sink for Found {
-    fn trade(&mut self, row: &draft::Trades<'_>) {
-        self.counts.trade(row);
-    }
-    fn quote(&mut self, row: &draft::Quotes<'_>) {
-        self.counts.quote(row);
-    }
     fn book(&mut self, update: &BookUpdate<'_>) {
-        self.counts.book(update);
         let next = self.seq.map(|seq| seq + 1);
         self.breaks += usize::from(!update.is_snapshot && update.seq != next);
         self.seq = update.seq;
     }
-    fn ticker(&mut self, row: &draft::Tickers<'_>) {
-        self.counts.ticker(row);
-    }
-    fn liquidation(&mut self, row: &draft::Liquidations<'_>) {
-        self.counts.liquidation(row);
-    }
-    fn bar(&mut self, row: &draft::Bars<'_>) {
-        self.counts.bar(row);
-    }
-    fn instrument(&mut self, row: &draft::Instruments<'_>) {
-        self.counts.instrument(row);
-    }
     fn control(&mut self, control: &Control<'_>) {
-        self.counts.control(control);
         self.subscribed += usize::from(matches!(control, Control::Subscribed(_)));
         self.refused += usize::from(matches!(control, Control::Refused(_)));
         self.more += usize::from(matches!(control, Control::More(_)));
     }
 }
 
-fn replayed<'a>(venue: &str, messages: impl Iterator<Item = &'a str>) -> Found {
+fn replayed<'a>(venue: &str, messages: impl Iterator<Item = &'a str>) -> Both<Counts, Found> {
     let mut codec = open(venue).expect("a venue");
-    let mut found = Found::default();
+    let mut found = Both::<Counts, Found>::default();
     for message in messages {
         let frame = Frame { ts_recv: 0, data: message.as_bytes() };
         let read = codec.decode(frame, &mut found);
         read.unwrap_or_else(|error| panic!("{error}: {message}"));
     }
-    assert_eq!(found.counts.unknown, 0);
+    assert_eq!(found.0.unknown, 0);
     found
 }
 
@@ -71,8 +49,8 @@ fn a_book_of_500_levels_counts_without_holes() {
     let Some(text) = text("bybit/ob500_xrpusdt_20241201_part1.jsonl") else { return };
     let found = replayed("bybit-linear", text.lines());
     let expected = Counts { pictures: 1, changes: 29, levels: 2794, ..Counts::default() };
-    assert_eq!(found.counts, expected);
-    assert_eq!(found.breaks, 0);
+    assert_eq!(found.0, expected);
+    assert_eq!(found.1.breaks, 0);
 }
 
 #[test]
@@ -80,7 +58,7 @@ fn tickers_of_2024() {
     let Some(text) = text("bybit/gct_ws_ticker.jsonl") else { return };
     let found = replayed("bybit-linear", text.lines());
     let expected = Counts { tickers: 8, quotes: 7, ..Counts::default() };
-    assert_eq!(found.counts, expected);
+    assert_eq!(found.0, expected);
 }
 
 #[test]
@@ -96,9 +74,9 @@ fn single_messages() {
     for (file, expected) in files {
         let Some(text) = text(&format!("bybit/nautilus/{file}.json")) else { return };
         let found = replayed("bybit-linear", [text.as_str()].into_iter());
-        assert_eq!(found.counts, expected, "{file}");
-        subscribed += found.subscribed;
-        refused += found.refused;
+        assert_eq!(found.0, expected, "{file}");
+        subscribed += found.1.subscribed;
+        refused += found.1.refused;
     }
     assert_eq!((subscribed, refused), (1, 1));
 }
@@ -122,8 +100,8 @@ fn examples_of_the_documentation() {
         let file = format!("bybit/request_response/Subscriptions__V5__{file}.txt");
         let Some(messages) = responses(&file) else { return };
         let found = replayed(venue, messages.iter().map(String::as_str));
-        assert_eq!(found.counts, expected, "{file}");
-        assert_eq!(found.subscribed, 1, "{file}");
+        assert_eq!(found.0, expected, "{file}");
+        assert_eq!(found.1.subscribed, 1, "{file}");
     }
 }
 
@@ -143,12 +121,12 @@ fn single_answers() {
     ];
     for (venue, feed, file, expected) in files {
         let Some(body) = bytes(&format!("bybit/nautilus/{file}.json")) else { return };
-        let mut found = Found::default();
+        let mut found = Both::<Counts, Found>::default();
         let frame = Frame { ts_recv: 0, data: &body };
         let mut codec = open(venue).expect("a venue");
         codec.decode_answer(&feed, frame, &mut found).expect(file);
-        assert_eq!(found.counts, expected, "{file}");
-        assert_eq!(found.more, 0, "{file}");
+        assert_eq!(found.0, expected, "{file}");
+        assert_eq!(found.1.more, 0, "{file}");
     }
 }
 
@@ -172,5 +150,5 @@ fn single_messages_of_2022() {
         tickers: 4,
         ..Counts::default()
     };
-    assert_eq!(found.counts, expected);
+    assert_eq!(found.0, expected);
 }

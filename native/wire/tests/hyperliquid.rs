@@ -2,43 +2,25 @@
 
 mod recordings;
 
-use recordings::{Counts, bytes, collected, responses};
+use recordings::{Both, Counts, bytes, collected, responses};
 use rustonite_core::datasets::{draft, flags};
-use rustonite_wire::{BookUpdate, Control, Feed, Frame, Sink, open};
+use rustonite_wire::{Control, Feed, Frame, Sink, open};
 
 /// Counts, and how many trades are marked as past.
 #[derive(Default)]
 struct Found {
-    counts: Counts,
     stale: usize,
     subscribed: usize,
 }
 
 impl Sink for Found {
     fn trade(&mut self, row: &draft::Trades<'_>) {
-        self.counts.trade(row);
         self.stale += usize::from(row.flags & flags::STALE != 0);
         // What is marked was 50 seconds old, and the rest is not.
         let age = row.ts_recv - row.ts_event;
         assert_eq!(row.flags & flags::STALE != 0, age > 2_000_000_000, "{age}");
     }
-    fn quote(&mut self, row: &draft::Quotes<'_>) {
-        self.counts.quote(row);
-    }
-    fn book(&mut self, update: &BookUpdate<'_>) {
-        self.counts.book(update);
-    }
-    fn ticker(&mut self, row: &draft::Tickers<'_>) {
-        self.counts.ticker(row);
-    }
-    fn bar(&mut self, row: &draft::Bars<'_>) {
-        self.counts.bar(row);
-    }
-    fn instrument(&mut self, row: &draft::Instruments<'_>) {
-        self.counts.instrument(row);
-    }
     fn control(&mut self, control: &Control<'_>) {
-        self.counts.control(control);
         self.subscribed += usize::from(matches!(control, Control::Subscribed(_)));
     }
 }
@@ -48,13 +30,13 @@ fn books_and_trades_of_2025() {
     let file = "hyperliquid/collector_btc_20250126_part1.txt";
     let Some(messages) = collected(file) else { return };
     let mut codec = open("hyperliquid").expect("a venue");
-    let mut found = Found::default();
+    let mut found = Both::<Counts, Found>::default();
     for message in messages {
         let frame = Frame { ts_recv: message.ts_recv, data: &message.data };
         codec.decode(frame, &mut found).expect(file);
     }
     let expected = Counts { trades: 34, pictures: 30, levels: 1200, ..Counts::default() };
-    assert_eq!((found.counts, found.stale), (expected, 30));
+    assert_eq!((found.0, found.1.stale), (expected, 30));
 }
 
 #[test]
@@ -69,12 +51,12 @@ fn examples_of_the_documentation() {
         let file = format!("hyperliquid/request_response/Subscriptions__{file}.txt");
         let Some(messages) = responses(&file) else { return };
         let mut codec = open("hyperliquid").expect("a venue");
-        let mut found = Found::default();
+        let mut found = Both::<Counts, Found>::default();
         for message in messages {
             let frame = Frame { ts_recv: 0, data: message.as_bytes() };
             codec.decode(frame, &mut found).expect(&file);
         }
-        assert_eq!((found.counts, found.subscribed), (expected, 1), "{file}");
+        assert_eq!((found.0, found.1.subscribed), (expected, 1), "{file}");
     }
 }
 

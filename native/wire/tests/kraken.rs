@@ -2,61 +2,29 @@
 
 mod recordings;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use flate2::Crc;
-use recordings::{Counts, Recorded, bytes, cryptofeed, lines, responses};
-use rustonite_core::Decimal;
-use rustonite_core::datasets::{BookSide, draft};
-use rustonite_wire::{BookUpdate, Control, Feed, Frame, OrdersUpdate, Sink, open};
+use recordings::{Both, Counts, PlainBook, Recorded, bytes, cryptofeed, lines, responses};
+use rustonite_wire::{BookUpdate, Control, Feed, Frame, Sink, open};
 
 /// Levels that the checksum covers on each side.
 const COVERED: usize = 10;
 
-/// A book that is kept by the rules of section 5.4, with the digits as they were sent.
-#[derive(Default)]
-struct Book {
-    bids: BTreeMap<Decimal, Decimal>,
-    asks: BTreeMap<Decimal, Decimal>,
-}
-
-impl Book {
-    fn apply(&mut self, update: &BookUpdate<'_>) {
-        if update.is_snapshot {
-            *self = Self::default();
-        }
-        for level in update.levels {
-            let side = if level.side == BookSide::Bid { &mut self.bids } else { &mut self.asks };
-            // The digits of a price may change with its size.
-            side.remove(&level.price);
-            if !level.size.is_zero() {
-                side.insert(level.price, level.size);
-            }
-        }
-        let depth = update.depth.expect("a depth that was acknowledged");
-        while self.bids.len() > depth {
-            self.bids.pop_first();
-        }
-        while self.asks.len() > depth {
-            self.asks.pop_last();
-        }
+/// CRC-32 over the best levels, with the digits as they were sent.
+fn checksum(book: &PlainBook) -> u32 {
+    let mut crc = Crc::new();
+    let best = book.asks.iter().take(COVERED).chain(book.bids.iter().rev().take(COVERED));
+    for (price, size) in best {
+        crc.update(format!("{}{}", price.mantissa(), size.mantissa()).as_bytes());
     }
-
-    fn checksum(&self) -> u32 {
-        let mut crc = Crc::new();
-        let best = self.asks.iter().take(COVERED).chain(self.bids.iter().rev().take(COVERED));
-        for (price, size) in best {
-            crc.update(format!("{}{}", price.mantissa(), size.mantissa()).as_bytes());
-        }
-        crc.sum()
-    }
+    crc.sum()
 }
 
 /// Counts, and compares checksums.
 #[derive(Default)]
 struct Checked {
-    counts: Counts,
-    books: HashMap<String, Book>,
+    books: HashMap<String, PlainBook>,
     matching: usize,
     differing: usize,
     subscribed: usize,
@@ -64,41 +32,25 @@ struct Checked {
 }
 
 impl Sink for Checked {
-    fn trade(&mut self, row: &draft::Trades<'_>) {
-        self.counts.trade(row);
-    }
-    fn quote(&mut self, row: &draft::Quotes<'_>) {
-        self.counts.quote(row);
-    }
-    fn ticker(&mut self, row: &draft::Tickers<'_>) {
-        self.counts.ticker(row);
-    }
-    fn bar(&mut self, row: &draft::Bars<'_>) {
-        self.counts.bar(row);
-    }
-    fn orders(&mut self, update: &OrdersUpdate<'_>) {
-        self.counts.orders(update);
-    }
     fn book(&mut self, update: &BookUpdate<'_>) {
-        self.counts.book(update);
         let book = self.books.entry(update.symbol.to_owned()).or_default();
+        assert!(update.depth.is_some(), "the acknowledgement names the depth");
         book.apply(update);
-        if let Some(checksum) = update.checksum {
-            let is_equal = checksum == i64::from(book.checksum());
+        if let Some(expected) = update.checksum {
+            let is_equal = expected == i64::from(checksum(book));
             self.matching += usize::from(is_equal);
             self.differing += usize::from(!is_equal);
         }
     }
     fn control(&mut self, control: &Control<'_>) {
-        self.counts.control(control);
         self.subscribed += usize::from(matches!(control, Control::Subscribed(_)));
         self.heartbeats += usize::from(matches!(control, Control::Heartbeat));
     }
 }
 
-fn replay(messages: &[Recorded]) -> Checked {
+fn replay(messages: &[Recorded]) -> Both<Counts, Checked> {
     let mut codec = open("kraken").expect("a venue");
-    let mut checked = Checked::default();
+    let mut checked = Both::<Counts, Checked>::default();
     for message in messages {
         let frame = Frame { ts_recv: message.ts_recv, data: &message.data };
         let read = codec.decode(frame, &mut checked);
@@ -113,32 +65,32 @@ fn books_of_v2_match_their_checksums() {
         return;
     };
     let found = replay(&messages);
-    assert_eq!((found.matching, found.differing), (19, 0));
-    assert_eq!((found.counts.pictures, found.counts.changes), (2, 17));
-    assert_eq!((found.subscribed, found.counts.unknown), (2, 0));
+    assert_eq!((found.1.matching, found.1.differing), (19, 0));
+    assert_eq!((found.0.pictures, found.0.changes), (2, 17));
+    assert_eq!((found.1.subscribed, found.0.unknown), (2, 0));
 }
 
 #[test]
 fn books_of_v1_match_their_checksums() {
     let Some(messages) = cryptofeed("kraken_v1/cryptofeed_book1000.txt") else { return };
     let found = replay(&messages);
-    assert_eq!((found.matching, found.differing), (2540, 0));
-    assert_eq!((found.counts.pictures, found.counts.changes), (7, 2540));
-    assert_eq!((found.subscribed, found.heartbeats, found.counts.unknown), (10, 31, 0));
+    assert_eq!((found.1.matching, found.1.differing), (2540, 0));
+    assert_eq!((found.0.pictures, found.0.changes), (7, 2540));
+    assert_eq!((found.1.subscribed, found.1.heartbeats, found.0.unknown), (10, 31, 0));
 }
 
 #[test]
 fn trades_of_v1() {
     let Some(messages) = cryptofeed("kraken_v1/cryptofeed_trade.txt") else { return };
     let found = replay(&messages);
-    assert_eq!((found.counts.trades, found.subscribed, found.heartbeats), (10, 10, 30));
-    assert_eq!(found.counts.unknown, 0);
+    assert_eq!((found.0.trades, found.1.subscribed, found.1.heartbeats), (10, 10, 30));
+    assert_eq!(found.0.unknown, 0);
 }
 
 #[test]
 fn every_channel_of_v1() {
     let Some(messages) = lines("kraken_v1/gct_ws_handle.json") else { return };
-    let counts = replay(&messages).counts;
+    let counts = replay(&messages).0;
     assert_eq!([counts.trades, counts.quotes, counts.tickers, counts.bars], [2, 2, 1, 1]);
     assert_eq!([counts.pictures, counts.changes], [1, 2]);
     // The private trades at the end.
@@ -173,7 +125,7 @@ fn messages_that_a_crawler_kept() {
 #[test]
 fn every_channel_of_v2() {
     let file = |name: &str| bytes(&format!("kraken/nautilus/{name}.json"));
-    let mut checked = Checked::default();
+    let mut checked = Both::<Counts, Checked>::default();
     let mut codec = open("kraken").expect("a venue");
     let names = [
         "ws_l3_snapshot",
@@ -189,7 +141,7 @@ fn every_channel_of_v2() {
         let Some(data) = file(name) else { return };
         codec.decode(Frame { ts_recv: 0, data: &data }, &mut checked).expect(name);
     }
-    let counts = checked.counts;
+    let counts = checked.0;
     assert_eq!([counts.pictures, counts.changes, counts.orders], [1, 3, 8]);
     assert_eq!([counts.trades, counts.quotes, counts.tickers, counts.unknown], [2, 1, 1, 0]);
 }

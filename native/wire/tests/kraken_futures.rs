@@ -4,37 +4,24 @@ mod recordings;
 
 use std::collections::HashMap;
 
-use recordings::{Counts, bytes, cryptofeed, responses};
-use rustonite_core::datasets::draft;
+use recordings::{Both, Counts, bytes, cryptofeed, responses};
 use rustonite_wire::{BookUpdate, Control, Feed, Frame, Sink, open};
 
 /// Counts, and follows the numbers of each product.
 #[derive(Default)]
 struct Chained {
-    counts: Counts,
     numbers: HashMap<String, i64>,
     breaks: usize,
     subscribed: usize,
 }
 
 impl Sink for Chained {
-    fn trade(&mut self, row: &draft::Trades<'_>) {
-        self.counts.trade(row);
-    }
-    fn quote(&mut self, row: &draft::Quotes<'_>) {
-        self.counts.quote(row);
-    }
-    fn ticker(&mut self, row: &draft::Tickers<'_>) {
-        self.counts.ticker(row);
-    }
     fn book(&mut self, update: &BookUpdate<'_>) {
-        self.counts.book(update);
         let seq = update.seq.expect("a number");
         let before = self.numbers.insert(update.symbol.to_owned(), seq);
         self.breaks += usize::from(!update.is_snapshot && before != Some(seq - 1));
     }
     fn control(&mut self, control: &Control<'_>) {
-        self.counts.control(control);
         self.subscribed += usize::from(matches!(control, Control::Subscribed(_)));
     }
 }
@@ -43,16 +30,16 @@ impl Sink for Chained {
 fn every_product_counts_without_gap() {
     let Some(messages) = cryptofeed("kraken_futures/cryptofeed_ws.txt") else { return };
     let mut codec = open("kraken-futures").expect("a venue");
-    let mut found = Chained::default();
+    let mut found = Both::<Counts, Chained>::default();
     for message in &messages {
         let frame = Frame { ts_recv: message.ts_recv, data: &message.data };
         let read = codec.decode(frame, &mut found);
         read.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&message.data)));
     }
-    let counts = &found.counts;
-    assert_eq!((counts.pictures, counts.changes, found.breaks), (6, 4744, 0));
+    let counts = &found.0;
+    assert_eq!((counts.pictures, counts.changes, found.1.breaks), (6, 4744, 0));
     assert_eq!((counts.trades, counts.tickers, counts.quotes), (602, 62, 0));
-    assert_eq!((found.subscribed, counts.unknown), (30, 0));
+    assert_eq!((found.1.subscribed, counts.unknown), (30, 0));
 }
 
 #[test]
@@ -81,13 +68,13 @@ fn a_ticker_of_2026() {
     let file = "kraken_futures/request_response/Subscriptions__Futures__Ticker.txt";
     let Some(messages) = responses(file) else { return };
     let mut codec = open("kraken-futures").expect("a venue");
-    let mut found = Chained::default();
+    let mut found = Both::<Counts, Chained>::default();
     for message in messages {
         let frame = Frame { ts_recv: 0, data: message.as_bytes() };
         codec.decode(frame, &mut found).expect(file);
     }
-    let counts = &found.counts;
-    assert_eq!((found.subscribed, counts.tickers, counts.quotes, counts.unknown), (1, 1, 1, 0));
+    let counts = &found.0;
+    assert_eq!((found.1.subscribed, counts.tickers, counts.quotes, counts.unknown), (1, 1, 1, 0));
 }
 
 #[test]

@@ -2,18 +2,16 @@
 
 mod recordings;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use recordings::{Counts, Recorded, bytes, cryptofeed, responses};
+use recordings::{Both, Counts, PlainBook, Recorded, bytes, cryptofeed, responses};
 use rustonite_core::Decimal;
-use rustonite_core::datasets::{BookSide, draft};
 use rustonite_wire::{BookUpdate, Control, Feed, Frame, Sink, open};
 
 /// Counts, and what the books say about their own integrity.
 #[derive(Default)]
 struct Found {
-    counts: Counts,
-    books: HashMap<String, Book>,
+    books: HashMap<String, PlainBook>,
     /// Whether the messages are whole and begin with pictures, so that checksums must match.
     whole: bool,
     checksums: usize,
@@ -25,19 +23,12 @@ struct Found {
 }
 
 impl Sink for Found {
-    fn trade(&mut self, row: &draft::Trades<'_>) {
-        self.counts.trade(row);
-    }
-    fn quote(&mut self, row: &draft::Quotes<'_>) {
-        self.counts.quote(row);
-    }
     fn book(&mut self, update: &BookUpdate<'_>) {
-        self.counts.book(update);
         let book = self.books.entry(update.symbol.to_owned()).or_default();
         book.apply(update);
         if let Some(expected) = update.checksum {
             self.checksums += 1;
-            let found = if self.whole { book.checksum() } else { expected };
+            let found = if self.whole { checksum(book) } else { expected };
             assert_eq!(found, expected, "{} at {}", update.symbol, update.ts_event);
         }
         if let (Some(chain), false) = (self.chain, update.is_snapshot) {
@@ -46,68 +37,32 @@ impl Sink for Found {
         }
         self.chain = update.seq;
     }
-    fn top(&mut self, row: &draft::BookSnapshots<'_>) {
-        self.counts.top(row);
-    }
-    fn ticker(&mut self, row: &draft::Tickers<'_>) {
-        self.counts.ticker(row);
-    }
-    fn bar(&mut self, row: &draft::Bars<'_>) {
-        self.counts.bar(row);
-    }
-    fn instrument(&mut self, row: &draft::Instruments<'_>) {
-        self.counts.instrument(row);
-    }
     fn control(&mut self, control: &Control<'_>) {
-        self.counts.control(control);
         self.subscribed += usize::from(matches!(control, Control::Subscribed(_)));
         self.errors += usize::from(matches!(control, Control::Error { .. } | Control::Refused(_)));
     }
 }
 
-/// A book as plain as can be. Its prices and sizes print the digits that the venue sent.
-#[derive(Default)]
-struct Book {
-    bids: BTreeMap<Decimal, Decimal>,
-    asks: BTreeMap<Decimal, Decimal>,
+/// CRC-32 over the 25 best levels, bids and asks in turn.
+fn checksum(book: &PlainBook) -> i64 {
+    let text = |(price, size): (&Decimal, &Decimal)| format!("{price}:{size}");
+    let bids: Vec<_> = book.bids.iter().rev().take(25).map(text).collect();
+    let asks: Vec<_> = book.asks.iter().take(25).map(text).collect();
+    let both = (0..25).flat_map(|rank| [bids.get(rank), asks.get(rank)]).flatten();
+    let mut crc = flate2::Crc::new();
+    crc.update(both.cloned().collect::<Vec<_>>().join(":").as_bytes());
+    i64::from(crc.sum().cast_signed())
 }
 
-impl Book {
-    fn apply(&mut self, update: &BookUpdate<'_>) {
-        if update.is_snapshot {
-            *self = Self::default();
-        }
-        for level in update.levels {
-            let side = if level.side == BookSide::Bid { &mut self.bids } else { &mut self.asks };
-            // A key keeps the digits it came with first.
-            side.remove(&level.price);
-            if !level.size.is_zero() {
-                side.insert(level.price, level.size);
-            }
-        }
-    }
-
-    /// CRC-32 over the 25 best levels, bids and asks in turn.
-    fn checksum(&self) -> i64 {
-        let text = |(price, size): (&Decimal, &Decimal)| format!("{price}:{size}");
-        let bids: Vec<_> = self.bids.iter().rev().take(25).map(text).collect();
-        let asks: Vec<_> = self.asks.iter().take(25).map(text).collect();
-        let both = (0..25).flat_map(|rank| [bids.get(rank), asks.get(rank)]).flatten();
-        let mut crc = flate2::Crc::new();
-        crc.update(both.cloned().collect::<Vec<_>>().join(":").as_bytes());
-        i64::from(crc.sum().cast_signed())
-    }
-}
-
-fn replayed(messages: &[Recorded]) -> Found {
+fn replayed(messages: &[Recorded]) -> Both<Counts, Found> {
     let mut codec = open("okx").expect("a venue");
-    let mut found = Found { whole: true, ..Found::default() };
+    let mut found = Both(Counts::default(), Found { whole: true, ..Found::default() });
     for message in messages {
         let frame = Frame { ts_recv: message.ts_recv, data: &message.data };
         let read = codec.decode(frame, &mut found);
         read.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&message.data)));
     }
-    assert_eq!((found.counts.unknown, found.errors), (0, 0));
+    assert_eq!((found.0.unknown, found.1.errors), (0, 0));
     found
 }
 
@@ -124,8 +79,8 @@ fn books_of_2022_have_checksums() {
         tickers: 27,
         ..Counts::default()
     };
-    assert_eq!(found.counts, expected);
-    assert_eq!((found.checksums, found.subscribed), (197, 18));
+    assert_eq!(found.0, expected);
+    assert_eq!((found.1.checksums, found.1.subscribed), (197, 18));
 }
 
 #[test]
@@ -135,8 +90,8 @@ fn books_of_2026_are_a_chain() {
     let messages: Vec<_> = lines.map(|line| Recorded { ts_recv: 0, data: line.to_vec() }).collect();
     let found = replayed(&messages);
     let expected = Counts { changes: 3, levels: 58, ..Counts::default() };
-    assert_eq!(found.counts, expected);
-    assert_eq!((found.links, found.breaks, found.checksums), (2, 0, 0));
+    assert_eq!(found.0, expected);
+    assert_eq!((found.1.links, found.1.breaks, found.1.checksums), (2, 0, 0));
 }
 
 /// Messages of the stream and answers of REST, each inside an object of the one who kept them.
@@ -145,7 +100,7 @@ fn single_messages_of_2022() {
     let Some(all) = bytes("okx/crawler_messages.jsonl") else { return };
     let text = String::from_utf8(all).expect("text");
     let mut codec = open("okx").expect("a venue");
-    let mut found = Found::default();
+    let mut found = Both::<Counts, Found>::default();
     for line in text.lines() {
         let (head, message) = line.split_once(r#""msg":"#).expect("a message");
         let message = message.strip_suffix('}').expect("an object");
@@ -170,7 +125,7 @@ fn single_messages_of_2022() {
         bars: 4,
         ..Counts::default()
     };
-    assert_eq!(found.counts, expected);
+    assert_eq!(found.0, expected);
 }
 
 #[test]
@@ -178,14 +133,14 @@ fn instruments_of_a_recorded_answer() {
     let Some(all) = bytes("okx/cryptofeed_instruments_spot_swap.txt.gz") else { return };
     let text = String::from_utf8(all).expect("text");
     let mut codec = open("okx").expect("a venue");
-    let mut found = Found::default();
+    let mut found = Both::<Counts, Found>::default();
     for line in text.lines() {
         let (_, body) = line.split_once(": ").expect("a prefix");
         let frame = Frame { ts_recv: 0, data: body.as_bytes() };
         codec.decode_answer(&Feed::Instruments, frame, &mut found).expect(line);
     }
-    assert_eq!(found.counts, Counts { instruments: 679, ..Counts::default() });
-    assert_eq!(found.errors, 0);
+    assert_eq!(found.0, Counts { instruments: 679, ..Counts::default() });
+    assert_eq!(found.1.errors, 0);
 }
 
 #[test]
@@ -195,10 +150,10 @@ fn single_answers_of_2024() {
         let Some(body) = bytes(&format!("okx/nautilus/http_get_instruments_{kind}.json")) else {
             return;
         };
-        let mut found = Found::default();
+        let mut found = Both::<Counts, Found>::default();
         let frame = Frame { ts_recv: 0, data: &body };
         codec.decode_answer(&Feed::Instruments, frame, &mut found).expect(kind);
-        assert_eq!(found.counts, Counts { instruments: expected, ..Counts::default() }, "{kind}");
+        assert_eq!(found.0, Counts { instruments: expected, ..Counts::default() }, "{kind}");
     }
 }
 
@@ -228,6 +183,6 @@ fn examples_of_the_documentation() {
         let recorded = |message: String| Recorded { ts_recv: 0, data: message.into_bytes() };
         let messages: Vec<_> = messages.into_iter().map(recorded).collect();
         let found = replayed(&messages);
-        assert_eq!((found.counts, found.subscribed), (expected, 1), "{file}");
+        assert_eq!((found.0, found.1.subscribed), (expected, 1), "{file}");
     }
 }

@@ -30,28 +30,22 @@ fn every_file_is_read_and_names_what_exists() {
     }
 }
 
-/// The rules by which books are kept are code; the catalog repeats them for people.
-#[test]
-fn the_catalog_says_of_books_what_the_rules_say() {
-    for name in Venue::names() {
-        let venue = Venue::find(name).unwrap();
-        for channel in &venue.channels {
-            if !matches!(channel.dataset.as_str(), "book_deltas" | "book_orders") {
-                continue;
-            }
-            let place = format!("{name}: {}", channel.name);
-            let rules = rustonite_book::rules(name, &channel.name);
-            let rules = rules.unwrap_or_else(|| panic!("{place}: no rules"));
-            assert_eq!(channel.integrity, rules.scheme.name(), "{place}");
-            assert_eq!(channel.anchor, rules.anchor.name(), "{place}");
-        }
-    }
-}
-
 #[test]
 fn an_unknown_venue_has_a_hint() {
     let error = Venue::find("binanse").unwrap_err().to_string();
     assert!(error.contains("did you mean binance"), "{error}");
     let error = Venue::find("xyz").unwrap_err().to_string();
     assert!(error.contains("there are"), "{error}");
+}
+
+/// The steps of `docs/internals/adding-a-venue.md`, followed.
+#[test]
+fn the_catalog_of_the_page_on_adding_a_venue_can_be_read() {
+    let page = include_str!("../../../../docs/internals/adding-a-venue.md");
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let venue = Venue::parse("lemon", text).unwrap();
+    let datasets: Vec<_> = venue.channels.iter().map(|one| one.dataset.as_str()).collect();
+    assert_eq!((venue.venue.as_str(), datasets.len()), ("lemon", 3));
+    assert_eq!(venue.channel_of("book_deltas").unwrap().anchor, "subscription");
 }

@@ -2,10 +2,12 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
 #![allow(clippy::print_stderr, reason = "a skipped test must be seen")]
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
-use rustonite_core::datasets::draft;
+use rustonite_core::Decimal;
+use rustonite_core::datasets::{BookSide, draft};
 use rustonite_wire::{BookUpdate, Control, OrdersUpdate, Sink};
 
 /// Where a recording is; says so and returns `None` if it is not there.
@@ -142,5 +144,82 @@ impl Sink for Counts {
     }
     fn control(&mut self, control: &Control<'_>) {
         self.unknown += usize::from(matches!(control, Control::Unknown(_)));
+    }
+}
+
+/// Gives everything to two.
+#[derive(Debug, Default)]
+pub struct Both<A, B>(pub A, pub B);
+
+impl<A: Sink, B: Sink> Sink for Both<A, B> {
+    fn trade(&mut self, row: &draft::Trades<'_>) {
+        self.0.trade(row);
+        self.1.trade(row);
+    }
+    fn quote(&mut self, row: &draft::Quotes<'_>) {
+        self.0.quote(row);
+        self.1.quote(row);
+    }
+    fn book(&mut self, update: &BookUpdate<'_>) {
+        self.0.book(update);
+        self.1.book(update);
+    }
+    fn orders(&mut self, update: &OrdersUpdate<'_>) {
+        self.0.orders(update);
+        self.1.orders(update);
+    }
+    fn top(&mut self, row: &draft::BookSnapshots<'_>) {
+        self.0.top(row);
+        self.1.top(row);
+    }
+    fn ticker(&mut self, row: &draft::Tickers<'_>) {
+        self.0.ticker(row);
+        self.1.ticker(row);
+    }
+    fn liquidation(&mut self, row: &draft::Liquidations<'_>) {
+        self.0.liquidation(row);
+        self.1.liquidation(row);
+    }
+    fn bar(&mut self, row: &draft::Bars<'_>) {
+        self.0.bar(row);
+        self.1.bar(row);
+    }
+    fn instrument(&mut self, row: &draft::Instruments<'_>) {
+        self.0.instrument(row);
+        self.1.instrument(row);
+    }
+    fn control(&mut self, control: &Control<'_>) {
+        self.0.control(control);
+        self.1.control(control);
+    }
+}
+
+/// A book as plain as can be. Its prices and sizes print the digits that the venue sent.
+#[derive(Debug, Default)]
+pub struct PlainBook {
+    pub bids: BTreeMap<Decimal, Decimal>,
+    pub asks: BTreeMap<Decimal, Decimal>,
+}
+
+impl PlainBook {
+    pub fn apply(&mut self, update: &BookUpdate<'_>) {
+        if update.is_snapshot {
+            *self = Self::default();
+        }
+        for level in update.levels {
+            let side = if level.side == BookSide::Bid { &mut self.bids } else { &mut self.asks };
+            // A key keeps the digits it came with first.
+            side.remove(&level.price);
+            if !level.size.is_zero() {
+                side.insert(level.price, level.size);
+            }
+        }
+        let depth = update.depth.unwrap_or(usize::MAX);
+        while self.bids.len() > depth {
+            self.bids.pop_first();
+        }
+        while self.asks.len() > depth {
+            self.asks.pop_last();
+        }
     }
 }

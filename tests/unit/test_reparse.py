@@ -1,0 +1,105 @@
+"""What is decoded again from frames is what was recorded."""
+
+import json
+import time
+
+import pytest
+from click.testing import CliRunner
+from venue_server import PATIENCE, VenueServer
+
+from rustonite_data import cli
+from rustonite_data.errors import NotFound
+from rustonite_data.lake import Lake
+from rustonite_data.record import Recorder
+from rustonite_data.reparse import reparse
+
+DATASETS = ["trades", "quotes", "book_deltas", "instruments"]
+
+
+def until(true):
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A lake with a lost update, a lost connection and messages that cannot be read."""
+    folder = tmp_path_factory.mktemp("recorded")
+    streams = [f"{name}usdt@{kind}" for name in ("btc", "eth") for kind in ("trade", "depth@100ms")]
+    with VenueServer() as venue, Recorder(venue.config(), lake=folder / "lake") as recorder:
+
+        def books(count=2):
+            until(lambda: recorder.status()[0].books_live == count)
+
+        venue.expect(*streams)
+        venue.emit("BTCUSDT", 2)
+        venue.emit("ETHUSDT", 2)
+        books()
+        venue.emit("BTCUSDT", 50)
+        venue.say('{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT"}}')
+        venue.markets["ETHUSDT"].depth()  # never sent
+        venue.emit("ETHUSDT", 50)
+        until(lambda: recorder.status()[0].resyncs == 1)
+        books()
+        venue.kill()
+        until(lambda: recorder.status()[0].reconnects == 1)
+        venue.expect(*streams)
+        venue.emit("ETHUSDT", 20)
+        venue.emit("BTCUSDT", 20)
+        books()
+        time.sleep(0.3)
+    return Lake(folder / "lake")
+
+
+def rows(lake, dataset):
+    query = f"select * from {dataset} order by all"  # noqa: S608
+    return lake.sql(query).pl()
+
+
+def test_rows_are_those_that_were_recorded(recorded, memory):
+    again = Lake.create(memory / "again")
+    seen = []
+    (found,) = reparse(recorded, again, progress=lambda done, total: seen.append((done, total)))
+    assert (found.venue, found.malformed) == ("binance", 1)
+    assert seen[-1][1] == len(recorded.sql("select 1 from frames").pl())
+    for dataset in DATASETS:
+        was, now = rows(recorded, dataset), rows(again, dataset)
+        assert was.columns == now.columns
+        assert len(was) > 1
+        assert was.equals(now), dataset
+    kinds = "select kind, symbol, dataset, seq_from from feed_events where kind in ({}) order by all"
+    told = kinds.format("'snapshot', 'resync', 'malformed'")
+    assert again.sql(told).rows() == recorded.sql(told).rows()
+    assert "frames" not in again.datasets()
+
+
+def test_from_the_shell(recorded, memory):
+    command = ["reparse", "--lake", str(recorded.storage.root), "--into", str(memory / "again")]
+    result = CliRunner().invoke(cli.main, [*command, "--venue", "binance", "--json"])
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    told = json.loads(result.stdout)
+    assert told["rows"] >= len(rows(recorded, "trades"))
+    assert rows(Lake(memory / "again"), "trades").equals(rows(recorded, "trades"))
+    table = CliRunner().invoke(cli.main, [*command[:-1], str(memory / "third")])
+    assert table.stdout.split()[:2] == ["venue", "frames"]
+    help_text = CliRunner().invoke(cli.main, ["reparse", "--help"]).stdout
+    assert "Example:\n    rustonite reparse" in help_text
+
+
+def test_only_a_part(recorded, memory):
+    trades = rows(recorded, "trades").sort("ts_recv")
+    middle = trades["ts_recv"][len(trades) // 2]
+    again = Lake.create(memory / "again")
+    reparse(recorded, again, start=middle)
+    want = trades.filter(trades["ts_recv"] >= middle)
+    assert rows(again, "trades").sort("ts_recv").equals(want)
+
+
+def test_nothing_to_decode(recorded, memory):
+    empty = Lake.create(memory / "empty")
+    with pytest.raises(NotFound, match="no frames"):
+        reparse(empty, empty)
+    with pytest.raises(NotFound, match="no frames of that choice"):
+        reparse(recorded, empty, venue="okx")
