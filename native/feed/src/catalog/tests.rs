@@ -44,7 +44,7 @@ fn the_catalog_of_the_page_on_adding_a_venue_can_be_read() {
     let page = include_str!("../../../../docs/internals/adding-a-venue.md");
     let (_, rest) = page.split_once("```toml\n").unwrap();
     let (text, _) = rest.split_once("```").unwrap();
-    let venue = Venue::parse("lemon", text).unwrap();
+    let venue = Venue::parse("lemon".to_owned(), text).unwrap();
     let datasets: Vec<_> = venue.channels.iter().map(|one| one.dataset.as_str()).collect();
     assert_eq!((venue.venue.as_str(), datasets.len()), ("lemon", 3));
     assert_eq!(venue.channel_of("book_deltas").unwrap().anchor, "subscription");
