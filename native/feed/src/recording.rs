@@ -315,12 +315,11 @@ impl Recording {
         };
         state.frame_seq += 1;
         // A frame that finds no place costs no row of another tape.
-        let kept = self.tapes.frames(&row);
+        let kept = self.tapes.frames(&row).and_then(|()| self.tapes.commit_frames());
         if kept.is_err() {
             self.tapes.rollback();
         }
         self.note_frame(kept);
-        self.commit();
     }
 
     /// Takes note of a raw frame that could not be kept, and of the end of that.
@@ -334,7 +333,7 @@ impl Recording {
             return;
         }
         let Some((since, count, why)) = self.dropped_frames.take() else { return };
-        self.pending_fact(&Fact {
+        self.fact(&Fact {
             dataset: Some("frames"),
             span: Some((since, Some(now_ns()))),
             count: i64::try_from(count).ok(),
