@@ -503,7 +503,9 @@ impl Connection {
         if hopeful == counted || silent.iter().any(|one| one.again > 0 && one.counts) {
             return Some(format!("{hopeful} of {counted} topics are silent"));
         }
-        silent.into_iter().for_each(|one| self.again(one.planned));
+        for one in silent {
+            self.again(one.planned);
+        }
         None
     }
 

@@ -85,7 +85,9 @@ async fn open(
         };
         match done {
             Ok(running) => {
-                late.into_iter().for_each(|order| drop(running.orders.send(order)));
+                for order in late {
+                    let _ = running.orders.send(order);
+                }
                 return Some(running);
             }
             Err(error) => {
@@ -219,7 +221,9 @@ async fn replace(
         // Later again; the venue's cut is some minutes away.
         return Some(Running { opened: old.opened + TRY_AGAIN, ..old });
     };
-    late.into_iter().for_each(|order| drop(new.orders.send(order)));
+    for order in late {
+        let _ = new.orders.send(order);
+    }
     let fact = Fact { detail: Some(detail), ..Fact::of(FeedEvent::Disconnect) };
     shared.recording.borrow_mut().fact(&fact);
     let _ = old.orders.send(Order::Close);

@@ -312,40 +312,34 @@ impl Recording {
             status,
             channel,
             data,
-            ..draft::Frames::default()
         };
         state.frame_seq += 1;
         // A frame that finds no place costs no row of another tape.
-        let kept = self.tapes.frames(&row);
+        let kept = self.tapes.frames(&row).and_then(|()| self.tapes.commit_frames());
         if kept.is_err() {
             self.tapes.rollback();
         }
         self.note_frame(kept);
-        self.commit();
     }
 
     /// Takes note of a raw frame that could not be kept, and of the end of that.
     fn note_frame(&mut self, done: Result<(), TapeError>) {
-        match done {
-            Err(error) => {
-                Stats::add(&self.stats.dropped, 1);
-                let text = error.to_string();
-                let (_, count, why) =
-                    self.dropped_frames.get_or_insert((now_ns(), 0, String::new()));
-                *count += 1;
-                *why = text;
-            }
-            Ok(()) => {
-                let Some((since, count, why)) = self.dropped_frames.take() else { return };
-                self.pending_fact(&Fact {
-                    dataset: Some("frames"),
-                    span: Some((since, Some(now_ns()))),
-                    count: i64::try_from(count).ok(),
-                    detail: Some(cut(&why)),
-                    ..Fact::of(FeedEvent::Dropped)
-                });
-            }
+        if let Err(error) = done {
+            Stats::add(&self.stats.dropped, 1);
+            let text = error.to_string();
+            let (_, count, why) = self.dropped_frames.get_or_insert((now_ns(), 0, String::new()));
+            *count += 1;
+            *why = text;
+            return;
         }
+        let Some((since, count, why)) = self.dropped_frames.take() else { return };
+        self.fact(&Fact {
+            dataset: Some("frames"),
+            span: Some((since, Some(now_ns()))),
+            count: i64::try_from(count).ok(),
+            detail: Some(cut(&why)),
+            ..Fact::of(FeedEvent::Dropped)
+        });
     }
 
     /// Keeps what a message of the stream says.

@@ -135,6 +135,14 @@ impl Tapes {
         })
     }
 
+    /// Makes pending frames visible, which come before what is made of them.
+    pub(crate) fn commit_frames(&mut self) -> Result<()> {
+        match &mut self.frames.writer {
+            Some(writer) if std::mem::take(&mut self.frames.dirty) => writer.writer().commit(),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the pending rows of all tapes back.
     pub(crate) fn rollback(&mut self) {
         let _ = self.each(|writer, dirty| {

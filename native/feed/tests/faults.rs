@@ -1,4 +1,10 @@
 //! What venues do and clients get wrong, one at a time, against a recorder that runs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::needless_pass_by_value,
+    reason = "a failing test should panic, and one that is left out should say so"
+)]
 
 mod rig;
 
@@ -108,12 +114,12 @@ fn assert_gap_is_framed(record: &Record, symbol: &str) {
     let until = gaps.iter().filter_map(|gap| gap.span?.1).max().expect("an end of the gap");
     let ends_there = |event: &&Event| event.span.unwrap().1 == Some(since);
     let begins_there = |event: &&Event| event.span.unwrap().0 >= until;
-    assert!(clean.iter().any(|event| ends_there(&event)), "{symbol}\n{clean:#?}\n{gaps:#?}");
-    assert!(clean.iter().any(|event| begins_there(&event)), "{symbol}\n{clean:#?}\n{gaps:#?}");
+    assert!(clean.iter().any(ends_there), "{symbol}\n{clean:#?}\n{gaps:#?}");
+    assert!(clean.iter().any(begins_there), "{symbol}\n{clean:#?}\n{gaps:#?}");
     let inside = |event: &&Event| {
         event.span.is_some_and(|(from, to)| from < until && to.unwrap_or(i64::MAX) > since)
     };
-    assert!(!clean.iter().any(|event| inside(&event)), "{symbol}\n{clean:#?}\n{gaps:#?}");
+    assert!(!clean.iter().any(inside), "{symbol}\n{clean:#?}\n{gaps:#?}");
 }
 
 #[test]

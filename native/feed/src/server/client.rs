@@ -14,7 +14,7 @@ use super::Shared;
 use super::hub::{Out, Queue};
 
 /// A connection that is to live for ever.
-const FAR: Duration = Duration::from_secs(365 * 86_400);
+const FAR: Duration = Duration::from_hours(365 * 24);
 
 /// Speaks with a client until the end.
 pub(super) async fn run(shared: Arc<Shared>, mut socket: WebSocket<HttpStream>, path: String) {

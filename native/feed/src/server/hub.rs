@@ -332,26 +332,19 @@ impl Hub {
     }
 
     fn keep_answer(&mut self, path: &str, recorded: &Recorded) {
-        match self.host.call(path, b"") {
-            Some((feed @ Feed::Book(_), _)) => {
-                let frame = Frame { ts_recv: recorded.ts_recv, data: &recorded.data };
-                let Feed::Book(symbol) = &feed else { return };
-                let channel = self.venue.channel_of("book_deltas").map(|one| one.name.clone());
-                let channel = channel.unwrap_or_default();
-                let topic = Topic { channel, symbol: Some(symbol.clone()) };
-                let mut noting = Noting {
-                    hub_topic: &topic,
-                    truths: &mut self.truths,
-                    venue: &self.venue.venue,
-                    is_book: false,
-                };
-                let _ = self.codec.decode_answer(&feed, frame, &mut noting);
-            }
-            _ => {
-                let key = path.split('?').next().unwrap_or(path).to_owned();
-                self.bodies.insert(key, recorded.data.clone());
-            }
-        }
+        let called = self.host.call(path, b"").map(|(feed, _)| feed);
+        let Some(Feed::Book(symbol)) = &called else {
+            let key = path.split('?').next().unwrap_or(path).to_owned();
+            self.bodies.insert(key, recorded.data.clone());
+            return;
+        };
+        let channel = self.venue.channel_of("book_deltas").map(|one| one.name.clone());
+        let channel = channel.unwrap_or_default();
+        let topic = Topic { channel, symbol: Some(symbol.clone()) };
+        let (truths, venue) = (&mut self.truths, &self.venue.venue);
+        let mut noting = Noting { hub_topic: &topic, truths, venue, is_book: false };
+        let frame = Frame { ts_recv: recorded.ts_recv, data: &recorded.data };
+        let _ = self.codec.decode_answer(&Feed::Book(symbol.clone()), frame, &mut noting);
     }
 
     /// Keeps what is true up to date. Whether it is a message of a book.
@@ -474,7 +467,9 @@ impl Hub {
         for (number, topic) in all {
             let history = self.history(&topic, true);
             let Some(client) = self.client(number) else { continue };
-            history.iter().for_each(|text| client.send(&topic, text.as_bytes()));
+            for text in history {
+                client.send(&topic, text.as_bytes());
+            }
         }
     }
 
@@ -609,7 +604,9 @@ impl Hub {
 impl Client {
     fn reply(&mut self, wish: &Wish, refused: &[Topic]) -> Vec<String> {
         let texts = self.host.answer(wish, refused);
-        texts.iter().for_each(|text| self.queue.push(Out::Text(text.clone().into_bytes())));
+        for text in &texts {
+            self.queue.push(Out::Text(text.clone().into_bytes()));
+        }
         texts
     }
 

@@ -78,7 +78,7 @@ impl ServerConfig {
             compression: true,
             lifetime: None,
             heartbeat: Duration::from_secs(15),
-            freeze: Duration::from_secs(600),
+            freeze: Duration::from_mins(10),
         }
     }
 }
@@ -329,7 +329,9 @@ async fn play(shared: Arc<Shared>, mut source: Box<dyn Source>) {
     loop {
         let _ = playing.wait_for(|playing| *playing).await;
         let disturbances = std::mem::take(&mut shared.hub().disturbances);
-        disturbances.iter().for_each(|(symbol, what)| source.disturb(symbol, *what));
+        for (symbol, what) in &disturbances {
+            source.disturb(symbol, *what);
+        }
         let Some(message) = source.next_message() else { break };
         clock.wait_for(message.ts_recv).await;
         // What was paused meanwhile must not slip out.

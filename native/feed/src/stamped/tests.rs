@@ -18,7 +18,7 @@ fn packets_are_stamped_before_they_are_read() {
         assert_eq!(stamp.get(), None);
         let (mut last, mut stamped) = (now_ns() - SECOND_NS, 0);
         for part in 0..100_u8 {
-            venue.write_all(&[part; 70_000]).await.unwrap();
+            venue.write_all(&vec![part; 70_000]).await.unwrap();
             let mut bytes = vec![200; 70_000];
             stream.read_exact(&mut bytes).await.unwrap();
             assert!(bytes.iter().all(|byte| *byte == part));

@@ -1,5 +1,11 @@
 //! A recorder that records from a replay server, and what its tapes say afterwards.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::unused_self,
+    clippy::unnecessary_debug_formatting,
+    reason = "a failing test should panic; it reads as a rig; TOML wants the quotes"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -32,7 +38,7 @@ pub struct Setup {
 impl Setup {
     pub fn new(venue: &'static str, symbols: &[&'static str]) -> Self {
         let mut server = ServerConfig::new(venue);
-        server.heartbeat = Duration::from_secs(60);
+        server.heartbeat = Duration::from_mins(1);
         server.begin_after = symbols.len() * 2;
         let mut market = MarketConfig::new(venue, symbols);
         market.every = Duration::from_millis(2);
