@@ -3,8 +3,8 @@
 //! `feed latency [RATE…]`: from a socket on loopback to rows that are visible on a tape, at constant
 //! rates, timed from the moment at which a message was due. The sender, which also looks for the
 //! rows, is a thread of its own.
-//! `feed record FOLDER`: the recorded messages of Binance USD-M to frames, rows and checked books on
-//! tapes, without sockets. FOLDER has the shared recordings.
+//! `feed record FOLDER`: the recorded messages of Binance USD-M to rows and checked books on tapes, as
+//! `rustonite reparse` makes them. FOLDER has the shared recordings.
 
 use std::error::Error;
 use std::io::{Read as _, Write as _};
@@ -13,10 +13,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rustonite_feed::server::{Recorded, collected};
-use rustonite_feed::{Config, Recorder, Reread};
+use rustonite_core::datasets::FrameKind;
+use rustonite_feed::server::{Recorded as Message, collected};
+use rustonite_feed::{Config, Recorded, Recorder, Reparser, TapeSettings};
 use rustonite_tape::{Polled, Reader, Start};
-use rustonite_wire::Feed;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -68,34 +68,34 @@ fn config(frames: bool, more: &str) -> Result<Config> {
 
 fn record(folder: &Path) -> Result<()> {
     let file = folder.join("binance_usdm/collector_btcusdt_20240808.gz");
-    let messages: Vec<Recorded> = collected(&file, "depth")?.collect();
-    for (frames, name) in [(false, "rows and books"), (true, "frames, rows and books")] {
-        let (mut rates, mut own) = (Vec::new(), Vec::new());
-        for round in 0..ROUNDS {
-            let home = Home::new(&format!("{frames}-{round}"))?;
-            let mut reread = Reread::begin(&config(frames, "")?, home.0.clone())?;
-            // The first messages make the tapes, which is done once.
-            let (first, rest) = messages.split_at(FIRST_MESSAGES);
-            first.iter().for_each(|message| take(&mut reread, message));
-            let (began, burned) = (Instant::now(), cpu()?);
-            rest.iter().for_each(|message| take(&mut reread, message));
-            let (seconds, burned) = (began.elapsed().as_secs_f64(), cpu()? - burned);
-            let status = reread.status();
-            if (status.malformed, status.unknown, status.gaps) != (0, 0, 0) {
-                return Err(format!("something is wrong: {status:?}").into());
-            }
-            rates.push(rest.len() as f64 / seconds / 1e6);
-            own.push(rest.len() as f64 / burned.as_secs_f64() / 1e6);
-            reread.finish()?;
+    let messages: Vec<Message> = collected(&file, "depth")?.collect();
+    let (mut rates, mut own) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let home = Home::new(&format!("record-{round}"))?;
+        let name = "bench".to_owned();
+        let mut reparser = Reparser::new(home.0.clone(), name, TapeSettings::default(), 600);
+        // The first messages make the tapes, which is done once.
+        let (first, rest) = messages.split_at(FIRST_MESSAGES);
+        subscribe(&mut reparser, first[0].ts_recv)?;
+        first.iter().try_for_each(|message| take(&mut reparser, message))?;
+        let (began, burned) = (Instant::now(), cpu()?);
+        rest.iter().try_for_each(|message| take(&mut reparser, message))?;
+        let (seconds, burned) = (began.elapsed().as_secs_f64(), cpu()? - burned);
+        let status = reparser.status().pop().ok_or("no venue")?;
+        if (status.malformed, status.unknown, status.gaps, status.books_live) != (0, 0, 0, 1) {
+            return Err(format!("something is wrong: {status:?}").into());
         }
-        rates.sort_by(f64::total_cmp);
-        own.sort_by(f64::total_cmp);
-        let (median, best, own) = (rates[ROUNDS / 2], rates[ROUNDS - 1], own[ROUNDS / 2]);
-        println!(
-            "Binance USD-M, {name}\tmedian {median:.2}, best {best:.2} million messages/s; by the \
-             time that its thread had a core, median {own:.2}"
-        );
+        rates.push(rest.len() as f64 / seconds / 1e6);
+        own.push(rest.len() as f64 / burned.as_secs_f64() / 1e6);
+        reparser.finish()?;
     }
+    rates.sort_by(f64::total_cmp);
+    own.sort_by(f64::total_cmp);
+    let (median, best, own) = (rates[ROUNDS / 2], rates[ROUNDS - 1], own[ROUNDS / 2]);
+    println!(
+        "Binance USD-M, rows and books\tmedian {median:.2}, best {best:.2} million messages/s; by the \
+         time that its thread had a core, median {own:.2}"
+    );
     Ok(())
 }
 
@@ -105,11 +105,29 @@ fn cpu() -> Result<Duration> {
     Ok(Duration::new(u64::try_from(time.tv_sec)?, u32::try_from(time.tv_nsec)?))
 }
 
-fn take(reread: &mut Reread, message: &Recorded) {
-    match &message.path {
-        Some(_) => reread.answer(&Feed::Book("BTCUSDT".to_owned()), message.ts_recv, &message.data),
-        None => reread.message(message.ts_recv, &message.data),
+const VENUE: &str = "binance-usdm";
+/// Numbers of the connections of the stream and of REST.
+const STREAM: i64 = 1;
+const CALLS: i64 = 2;
+
+fn subscribe(reparser: &mut Reparser, ts_recv: i64) -> Result<()> {
+    for channel in ["trade", "bookTicker", "depth@100ms"] {
+        let what = Recorded::Subscribe { channel, symbol: Some("BTCUSDT") };
+        reparser.take(VENUE, STREAM, ts_recv, what)?;
     }
+    Ok(())
+}
+
+fn take(reparser: &mut Reparser, message: &Message) -> Result<()> {
+    let (ts_recv, data) = (message.ts_recv, &message.data[..]);
+    let frame = |kind, status, data| Recorded::Frame { kind, status, data };
+    if message.path.is_some() {
+        let call = b"/fapi/v1/depth?symbol=BTCUSDT&limit=1000";
+        reparser.take(VENUE, CALLS, ts_recv, frame(FrameKind::HttpRequest, None, call))?;
+        let answer = frame(FrameKind::HttpResponse, Some(200), data);
+        return Ok(reparser.take(VENUE, CALLS, ts_recv, answer)?);
+    }
+    Ok(reparser.take(VENUE, STREAM, ts_recv, frame(FrameKind::Text, None, data))?)
 }
 
 // From the socket to the tape

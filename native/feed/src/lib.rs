@@ -20,7 +20,6 @@ mod plan;
 mod recorder;
 mod recording;
 mod reparse;
-mod reread;
 mod rest;
 pub mod server;
 mod stamped;
@@ -35,6 +34,5 @@ pub use self::{
     error::{FeedError, Result},
     recorder::Recorder,
     reparse::{Recorded, Reparser},
-    reread::Reread,
     stats::VenueStatus,
 };

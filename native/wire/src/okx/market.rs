@@ -5,7 +5,7 @@ use rustonite_core::datasets::{
 
 use super::session::Argument;
 use super::{Okx, VENUE, rest};
-use crate::common::{last, local_time, price_and_size, word};
+use crate::common::{last, local_time, price_and_size, rest_of_array, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::{Json, Kind};
@@ -576,13 +576,13 @@ fn read_levels(json: &mut Json<'_>, side: BookSide, levels: &mut Vec<Level>) -> 
     while json.item()? {
         json.array()?;
         let (price, size) = price_and_size(json)?;
-        let (mut count, mut position) = (None, 2);
-        while json.item()? {
-            match position {
-                3 => count = json.small_or_null()?,
-                _ => json.skip()?,
+        let mut count = None;
+        if json.item()? {
+            json.skip()?;
+            if json.item()? {
+                count = json.small_or_null()?;
+                rest_of_array(json)?;
             }
-            position += 1;
         }
         levels.push(Level { side, price, size, count });
     }
