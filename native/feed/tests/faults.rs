@@ -21,10 +21,11 @@ const BINANCE: [(&str, [&str; 2]); 3] = [
 ];
 
 /// Venues whose pictures come by the stream, or whose messages are all pictures.
-const OTHERS: [(&str, [&str; 2]); 9] = [
+const OTHERS: [(&str, [&str; 2]); 10] = [
     ("bitmex", ["XBTUSD", "ETHUSD"]),
     ("bybit-linear", ["BTCUSDT", "ETHUSDT"]),
     ("bybit-spot", ["BTCUSDT", "ETHUSDT"]),
+    ("coinbase", ["BTC-USD", "ETH-USD"]),
     ("coinbase-advanced", ["BTC-USD", "ETH-USD"]),
     ("deribit", ["BTC-PERPETUAL", "ETH-PERPETUAL"]),
     ("hyperliquid", ["BTC", "ETH"]),
@@ -35,7 +36,7 @@ const OTHERS: [(&str, [&str; 2]); 9] = [
 
 /// Those that number the messages of each book or send checksums.
 fn checked() -> Vec<(&'static str, [&'static str; 2])> {
-    let others = ["bitmex", "coinbase-advanced", "hyperliquid"];
+    let others = ["bitmex", "coinbase", "coinbase-advanced", "hyperliquid"];
     OTHERS.into_iter().filter(|(venue, _)| !others.contains(venue)).collect()
 }
 
@@ -583,9 +584,9 @@ fn connections_that_break_are_opened_again_at_other_venues() {
 
 #[test]
 fn a_topic_is_refused_at_other_venues() {
-    // Coinbase Advanced does not say what it refuses.
+    // Coinbase Advanced does not say what it refuses, and Coinbase closes.
     let venues: Vec<_> =
-        OTHERS.into_iter().filter(|(venue, _)| *venue != "coinbase-advanced").collect();
+        OTHERS.into_iter().filter(|(venue, _)| !venue.starts_with("coinbase")).collect();
     each(&venues, |setup| {
         let [hit, other] = setup.symbols[..] else { panic!() };
         let mut setup = setup.with(Planned::on(hit, Fault::Refuse).times(1_000));
