@@ -10,7 +10,9 @@ mod rig;
 
 use rig::{Event, Record, Rig, Setup};
 use rustonite_core::datasets::BookSide;
-use rustonite_feed::server::{Fault, Pace, Planned, collected, hex};
+use rustonite_feed::server::{
+    Fault, FramesTape, Market, MarketConfig, Pace, Planned, Server, ServerConfig, collected, hex,
+};
 
 const BINANCE: [(&str, [&str; 2]); 3] = [
     ("binance", ["BTCUSDT", "ETHUSDT"]),
@@ -19,10 +21,11 @@ const BINANCE: [(&str, [&str; 2]); 3] = [
 ];
 
 /// Venues whose pictures come by the stream, or whose messages are all pictures.
-const OTHERS: [(&str, [&str; 2]); 9] = [
+const OTHERS: [(&str, [&str; 2]); 10] = [
     ("bitmex", ["XBTUSD", "ETHUSD"]),
     ("bybit-linear", ["BTCUSDT", "ETHUSDT"]),
     ("bybit-spot", ["BTCUSDT", "ETHUSDT"]),
+    ("coinbase", ["BTC-USD", "ETH-USD"]),
     ("coinbase-advanced", ["BTC-USD", "ETH-USD"]),
     ("deribit", ["BTC-PERPETUAL", "ETH-PERPETUAL"]),
     ("hyperliquid", ["BTC", "ETH"]),
@@ -33,7 +36,7 @@ const OTHERS: [(&str, [&str; 2]); 9] = [
 
 /// Those that number the messages of each book or send checksums.
 fn checked() -> Vec<(&'static str, [&'static str; 2])> {
-    let others = ["bitmex", "coinbase-advanced", "hyperliquid"];
+    let others = ["bitmex", "coinbase", "coinbase-advanced", "hyperliquid"];
     OTHERS.into_iter().filter(|(venue, _)| !others.contains(venue)).collect()
 }
 
@@ -581,9 +584,9 @@ fn connections_that_break_are_opened_again_at_other_venues() {
 
 #[test]
 fn a_topic_is_refused_at_other_venues() {
-    // Coinbase Advanced does not say what it refuses.
+    // Coinbase Advanced does not say what it refuses, and Coinbase closes.
     let venues: Vec<_> =
-        OTHERS.into_iter().filter(|(venue, _)| *venue != "coinbase-advanced").collect();
+        OTHERS.into_iter().filter(|(venue, _)| !venue.starts_with("coinbase")).collect();
     each(&venues, |setup| {
         let [hit, other] = setup.symbols[..] else { panic!() };
         let mut setup = setup.with(Planned::on(hit, Fault::Refuse).times(1_000));
@@ -696,4 +699,76 @@ fn recordings_arrive_whole() {
         }
         assert_eq!(record.of("gap", symbol).count(), 0, "{}", record.told());
     }
+}
+
+#[test]
+fn a_tape_of_frames_can_be_served_again() {
+    each(&BINANCE, |setup| {
+        let (venue, symbols) = (setup.venue, setup.symbols.clone());
+        let mut first = whole(setup);
+        let before = first.finish();
+        let folder = first.tapes().join("frames").join(format!("test-{venue}"));
+        let mut setup = Setup::new(venue, &symbols);
+        setup.server.pace = Pace::Full;
+        setup.server.begin_after = 6;
+        let mut again = setup.start_with(FramesTape::open(&folder, None).unwrap());
+        again.until("all was sent", |rig| rig.server.is_at_end());
+        again.settle();
+        let after = again.finish();
+        for symbol in symbols {
+            assert_eq!(after.trade_ids(symbol), before.trade_ids(symbol), "{}", after.told());
+            assert_eq!(after.book(symbol), before.book(symbol), "{}", after.told());
+        }
+    });
+}
+
+/// Faults by HTTP, as someone with another client asks for them.
+#[test]
+fn a_server_is_steered_by_http() {
+    use std::io::{Read as _, Write as _};
+    let mut rig = whole(Setup::new("binance", &["BTCUSDT", "ETHUSDT"]));
+    let ask = |request: &str, body: &str| {
+        let mut socket = std::net::TcpStream::connect(rig.server.address()).unwrap();
+        let length = body.len();
+        let head = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        let text = format!("{head}Content-Length: {length}\r\n\r\n{body}");
+        socket.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let fault = r#"{"fault": "drop", "symbol": "BTCUSDT", "times": 1}"#;
+    assert!(ask("POST /_replay/fault", fault).starts_with("HTTP/1.1 200"));
+    assert!(ask("POST /_replay/fault", r#"{"fault": "dorp"}"#).contains("dorp"));
+    assert!(ask("GET /_replay/status", "").contains(r#""clients":[1]"#));
+    assert!(ask("GET /_replay/book/ETHUSDT", "").contains(r#""levels":[["bid""#));
+    assert!(ask("GET /api/v3/depth?symbol=NONE&limit=5", "").contains("-1121"));
+    rig.until_told("gap", Some("BTCUSDT"));
+    rig.until_whole();
+    let record = rig.finish();
+    rig.assert_true_book(&record, "BTCUSDT");
+}
+
+/// A client that is not ours, and offers compression.
+#[test]
+fn messages_are_compressed_for_those_who_offer_it() {
+    use futures_util::SinkExt as _;
+    use yawc::{Frame, Options, WebSocket};
+    let market = Market::new(MarketConfig::new("binance", &["BTCUSDT"])).unwrap();
+    let server = Server::start(ServerConfig::new("binance"), market).unwrap();
+    let url = format!("ws://{}/ws", server.address()).parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let texts = runtime.block_on(async {
+        let options = Options::default().with_balanced_compression();
+        let mut socket = WebSocket::connect(url).with_options(options).await.unwrap();
+        let ask = r#"{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":"x"}"#;
+        socket.send(Frame::text(ask)).await.unwrap();
+        let mut texts = Vec::new();
+        while texts.len() < 20 {
+            texts.push(socket.next_frame().await.unwrap().as_str().to_owned());
+        }
+        texts
+    });
+    assert_eq!(texts[0], r#"{"result":null,"id":"x"}"#);
+    assert!(texts[1..].iter().all(|text| text.starts_with(r#"{"e":"trade""#)), "{texts:?}");
 }

@@ -8,7 +8,8 @@ use crate::codec::{Feed, Topic};
 use crate::event::{BookUpdate, Level};
 use crate::json::{Json, Kind};
 use crate::{
-    binance, bitmex, bybit, coinbase_advanced, deribit, hyperliquid, kraken, kraken_futures, okx,
+    binance, bitmex, bybit, coinbase, coinbase_advanced, deribit, hyperliquid, kraken,
+    kraken_futures, okx,
 };
 
 /// What a client wants.
@@ -170,6 +171,7 @@ pub fn host(venue: &str) -> Option<Box<dyn Host>> {
         "bybit-linear" => Box::new(bybit::BybitHost::new("bybit-linear")),
         "bybit-spot" => Box::new(bybit::BybitHost::new("bybit-spot")),
         "bitmex" => Box::new(bitmex::BitMexHost::default()),
+        "coinbase" => Box::new(coinbase::CoinbaseHost::default()),
         "coinbase-advanced" => Box::new(coinbase_advanced::CoinbaseAdvancedHost::default()),
         "deribit" => Box::new(deribit::DeribitHost),
         "hyperliquid" => Box::new(hyperliquid::HyperliquidHost),

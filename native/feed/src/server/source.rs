@@ -147,7 +147,9 @@ impl FramesTape {
         let is = |other: FrameKind| kind == other.name();
         let data = bytes_of(batch, columns.data, row)?;
         if is(FrameKind::HttpRequest) {
-            self.calls.insert(connection, String::from_utf8(data).ok()?);
+            // A body is behind the path.
+            let path = String::from_utf8(data).ok()?.lines().next()?.to_owned();
+            self.calls.insert(connection, path);
             return None;
         }
         if is(FrameKind::HttpResponse) {

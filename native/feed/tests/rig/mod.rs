@@ -272,7 +272,7 @@ impl Rig {
 
     /// What can be said at best of a book: BitMEX has nothing to check it by.
     pub fn best_word(&self) -> &'static str {
-        if self.venue == "bitmex" { "unverifiable" } else { "clean" }
+        if ["bitmex", "coinbase"].contains(&self.venue) { "unverifiable" } else { "clean" }
     }
 
     /// Nothing happened to an instrument.

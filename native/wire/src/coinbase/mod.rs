@@ -1,5 +1,6 @@
 //! Coinbase Exchange.
 
+mod host;
 mod market;
 mod orders;
 mod rest;
@@ -7,6 +8,7 @@ pub(crate) mod session;
 
 use std::collections::HashSet;
 
+pub use self::host::CoinbaseHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};
