@@ -99,7 +99,10 @@ impl Socketed {
     }
 }
 
-/// Rows and frames that no tape took.
+const ROWS: usize = 0;
+const FRAMES: usize = 1;
+
+/// Rows or frames that no tape took.
 #[derive(Debug, Default)]
 struct Dropped {
     since: i64,
@@ -129,10 +132,8 @@ pub(crate) struct Recording {
     next_interval: i64,
     /// Messages of unknown sorts since the interval began, by name.
     unknown: BTreeMap<String, i64>,
-    /// What could not be kept and was not told so far.
-    dropped: Option<Dropped>,
-    /// The same for raw frames.
-    dropped_frames: Option<(i64, u64, String)>,
+    /// What could not be kept and was not told so far: rows, and raw frames.
+    dropped: [Option<Dropped>; 2],
     /// We stop as asked: connections that end are no loss.
     stops: bool,
     /// Whether the venue told all of its instruments.
@@ -164,8 +165,7 @@ impl Recording {
             interval_ns,
             next_interval: next_multiple(now_ns(), interval_ns),
             unknown: BTreeMap::new(),
-            dropped: None,
-            dropped_frames: None,
+            dropped: [None, None],
             stops: false,
             listed: false,
             time: 0,
@@ -319,27 +319,10 @@ impl Recording {
         if kept.is_err() {
             self.tapes.rollback();
         }
-        self.note_frame(kept);
-    }
-
-    /// Takes note of a raw frame that could not be kept, and of the end of that.
-    fn note_frame(&mut self, done: Result<(), TapeError>) {
-        if let Err(error) = done {
-            Stats::add(&self.stats.dropped, 1);
-            let text = error.to_string();
-            let (_, count, why) = self.dropped_frames.get_or_insert((now_ns(), 0, String::new()));
-            *count += 1;
-            *why = text;
-            return;
+        if let Err(error) = kept {
+            self.note_dropped(FRAMES, &error);
         }
-        let Some((since, count, why)) = self.dropped_frames.take() else { return };
-        self.fact(&Fact {
-            dataset: Some("frames"),
-            span: Some((since, Some(now_ns()))),
-            count: i64::try_from(count).ok(),
-            detail: Some(cut(&why)),
-            ..Fact::of(FeedEvent::Dropped)
-        });
+        self.commit();
     }
 
     /// Keeps what a message of the stream says.
@@ -423,16 +406,16 @@ impl Recording {
     /// Takes note of a tape that refuses.
     fn kept(&mut self, done: Result<(), TapeError>) {
         if let Err(error) = done {
-            self.note_dropped(&error);
+            self.note_dropped(ROWS, &error);
         }
     }
 
     #[cold]
-    fn note_dropped(&mut self, error: &TapeError) {
+    fn note_dropped(&mut self, what: usize, error: &TapeError) {
         Stats::add(&self.stats.dropped, 1);
         let (now, text) = (self.now(), error.to_string());
         self.stats.problem("tapes", Some(text.clone()));
-        let dropped = self.dropped.get_or_insert_default();
+        let dropped = self.dropped[what].get_or_insert_default();
         if dropped.count == 0 {
             dropped.since = now;
         }
@@ -440,33 +423,46 @@ impl Recording {
         (dropped.last, dropped.why) = (now, text);
     }
 
-    /// Says what is missing: when tapes take rows again, and now and then while they do not. One
-    /// tape may refuse while others do not, so a row that was kept is no sign that it is over.
-    fn tell_dropped(&mut self, is_over: bool) {
-        let Some(dropped) = self.dropped.take() else { return };
-        let now = self.now();
-        if dropped.count > 0 {
-            let fact = Fact {
-                span: Some((dropped.since, Some(now))),
-                count: i64::try_from(dropped.count).ok(),
-                detail: Some(cut(&dropped.why)),
-                ..Fact::of(FeedEvent::Dropped)
-            };
-            let told = self.tapes.feed_events(&fact.row(self.venue, now));
-            if told.and_then(|()| self.tapes.commit()).is_err() {
-                self.tapes.rollback();
-                self.dropped = Some(dropped);
-                return;
+    /// Says what is missing: when tapes take rows again, and now and then while they do not. A tape
+    /// may refuse one row and take the next, so a row that was kept is no sign that it is over.
+    fn tell_dropped(&mut self, is_over: impl Fn(&Dropped) -> bool) {
+        for what in [ROWS, FRAMES] {
+            let Some(dropped) = self.dropped[what].take() else { continue };
+            let over = is_over(&dropped);
+            if !self.told_dropped(what, &dropped) {
+                self.dropped[what] = Some(dropped);
+            } else if !over {
+                self.dropped[what] = Some(Dropped { count: 0, ..dropped });
+            } else if what == ROWS {
+                // Books whose rows were dropped are no longer what the lake says.
+                self.lose_all("rows were dropped");
+                self.commit();
             }
         }
-        if !is_over {
-            self.dropped = Some(Dropped { count: 0, ..dropped });
-            return;
+        if self.dropped.iter().all(Option::is_none) {
+            self.stats.problem("tapes", None);
         }
-        self.stats.problem("tapes", None);
-        // Books whose rows were dropped are no longer what the lake says.
-        self.lose_all("rows were dropped");
-        self.commit();
+    }
+
+    /// Whether the fact is on its tape, or there is nothing to tell.
+    fn told_dropped(&mut self, what: usize, dropped: &Dropped) -> bool {
+        if dropped.count == 0 {
+            return true;
+        }
+        let now = self.now();
+        let fact = Fact {
+            dataset: (what == FRAMES).then_some("frames"),
+            span: Some((dropped.since, Some(now))),
+            count: i64::try_from(dropped.count).ok(),
+            detail: Some(cut(&dropped.why)),
+            ..Fact::of(FeedEvent::Dropped)
+        };
+        let told = self.tapes.feed_events(&fact.row(self.venue, now));
+        let told = told.and_then(|()| self.tapes.commit());
+        if told.is_err() {
+            self.tapes.rollback();
+        }
+        told.is_ok()
     }
 
     // Facts
@@ -666,10 +662,11 @@ impl Recording {
             self.vouch(now);
             self.tell_unknown();
             self.commit();
-            self.tell_dropped(false);
+            self.tell_dropped(|_| false);
         }
-        if self.dropped.as_ref().is_some_and(|dropped| now - dropped.last > QUIET_NS) {
-            self.tell_dropped(true);
+        let is_over = |dropped: &Dropped| now - dropped.last > QUIET_NS;
+        if self.dropped.iter().flatten().any(is_over) {
+            self.tell_dropped(is_over);
         }
         self.anchor_books(now, self.anchor_every_ns);
         self.count_books();
@@ -680,7 +677,7 @@ impl Recording {
         let now = self.now();
         self.vouch(now);
         self.tell_unknown();
-        self.tell_dropped(true);
+        self.tell_dropped(|_| true);
         self.fact(&Fact::of(FeedEvent::Stop));
         self.tapes.finish()
     }
