@@ -462,9 +462,9 @@ class Rustonite(System):
         make = Lake.create if new else Lake
         self.lake = make(self.folder, tapes=MEMORY / self.folder.parent.name)
         self.committer = Committer(self.lake)
-        # A batch is a segment.
-        rows = {"segment_rows": data.BATCH_ROWS}
-        self.tapes = {n: self.lake.tape(n, "bench", **rows) for n in data.SCHEMAS} if new else {}
+        # A batch is a segment, and half of the day may wait.
+        sizes = {"segment_rows": data.BATCH_ROWS, "segments_max": self.rows // data.BATCH_ROWS + 8}
+        self.tapes = {n: self.lake.tape(n, "bench", **sizes) for n in data.SCHEMAS} if new else {}
 
     def prepare(self, _dataset: str, batch: pa.RecordBatch):
         return batch
