@@ -4,6 +4,7 @@
 //! socket to the tape is shared or locked.
 
 mod alive;
+mod book_rows;
 mod books;
 mod catalog;
 mod clock;
