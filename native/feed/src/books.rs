@@ -155,7 +155,7 @@ impl Writing<'_> {
         let judged = Judged::of(&verdict, kept.keeper.crossed());
         let written = match judged.write {
             Write::Nothing => Ok(0),
-            Write::Message => self.recording.write_levels(update, kept.keeper.cut(), 0),
+            Write::Message => self.recording.write_levels(update, kept.keeper.cut(), kept.mark()),
             Write::AfterLoss => self.recording.write_levels(update, &[], flags::GAP),
             Write::Picture => self.recording.write_picture(place, &mut kept, update, 0),
         };
@@ -175,7 +175,7 @@ impl Writing<'_> {
         let judged = Judged::of(&verdict, kept.keeper.crossed());
         let written = match judged.write {
             Write::Nothing => Ok(0),
-            Write::Message => self.recording.write_orders(update, kept.keeper.cut(), 0),
+            Write::Message => self.recording.write_orders(update, kept.keeper.cut(), kept.mark()),
             Write::AfterLoss => self.recording.write_orders(update, &[], flags::GAP),
             Write::Picture => self.recording.write_orders_picture(place, &mut kept, update, 0),
         };
@@ -312,6 +312,11 @@ impl Writing<'_> {
 }
 
 impl<K: AnyKeeper> Kept<K> {
+    /// The flag of rows that come while something in front of them is missing.
+    fn mark(&self) -> i32 {
+        if self.lost_since.is_some() && !self.keeper.is_live() { flags::GAP } else { 0 }
+    }
+
     /// Nothing comes any more.
     fn end(&mut self, since: i64, is_planned: bool) {
         self.keeper.lose();

@@ -9,7 +9,7 @@
 mod rig;
 
 use rig::{Event, Record, Rig, Setup};
-use rustonite_core::datasets::BookSide;
+use rustonite_core::datasets::{BookSide, flags};
 use rustonite_feed::server::{
     Fault, FramesTape, Market, MarketConfig, Pace, Planned, Server, ServerConfig, collected, hex,
 };
@@ -123,6 +123,13 @@ fn assert_gap_is_framed(record: &Record, symbol: &str) {
         event.span.is_some_and(|(from, to)| from < until && to.unwrap_or(i64::MAX) > since)
     };
     assert!(!clean.iter().any(inside), "{symbol}\n{clean:#?}\n{gaps:#?}");
+    let unmarked = record.deltas.iter().filter(|row| {
+        row.symbol == symbol
+            && row.ts_recv > since
+            && row.ts_recv < until
+            && row.flags & flags::GAP == 0
+    });
+    assert_eq!(unmarked.count(), 0, "rows of a broken book without a mark, of {symbol}");
 }
 
 #[test]

@@ -325,6 +325,7 @@ impl Event {
 /// A row of `book_deltas`.
 #[derive(Clone, Debug)]
 pub struct Delta {
+    pub ts_recv: i64,
     pub symbol: String,
     pub action: String,
     pub is_bid: bool,
@@ -349,6 +350,7 @@ impl Record {
         Self {
             events: Self::events(tapes, venue),
             deltas: rows(tapes, "book_deltas", venue, |batch, row| Delta {
+                ts_recv: int(batch, "ts_recv", row).unwrap(),
                 symbol: text(batch, "symbol", row).unwrap(),
                 action: text(batch, "action", row).unwrap(),
                 is_bid: text(batch, "side", row).is_some_and(|side| side == "bid"),
