@@ -121,7 +121,9 @@ class Recorder:
             folder = Path(tempfile.gettempdir()) / "rustonite-tapes"
         self.tapes = Path(folder)
         self.tapes.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._native = _native.NativeRecorder(config, place, self.tapes)
+        self._native = _native.NativeRecorder(
+            config, place, self.tapes, None if self.lake is None else self.lake.storage.root
+        )
         if self._committer is not None:
             self._committer.start()
 

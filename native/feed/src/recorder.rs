@@ -64,7 +64,8 @@ enum Command {
 }
 
 impl Recorder {
-    /// Starts to record. `tapes` is the folder for tapes.
+    /// Starts to record. `tapes` is the folder for tapes. With a lake they keep what it does not
+    /// have; without one only their newest segments stay.
     ///
     /// # Errors
     /// A configuration that cannot be used, or a tape that another process writes.
@@ -239,7 +240,8 @@ impl VenueThread {
         };
         let tape_name = format!("{}-{name}", config.name);
         let (alive, crashed) = Alive::begin(&tapes, &tape_name)?;
-        let place = Place { folder: tapes, name: tape_name, options };
+        let for_lake = config.lake.is_some();
+        let place = Place { folder: tapes, name: tape_name, options, for_lake };
         let mut recording = Recording::new(codec.venue(), Tapes::new(place), stats, config);
         recording.started(crashed)?;
         let client = client(&venue, &feeds, &dialler)?;

@@ -289,7 +289,9 @@ impl Recording {
     ) {
         Stats::add(&self.stats.frames, 1);
         Stats::add(&self.stats.bytes, data.len() as u64);
-        self.stats.ts_last.store(ts_recv, Ordering::Relaxed);
+        if !matches!(kind, FrameKind::SentText | FrameKind::SentBinary | FrameKind::HttpRequest) {
+            self.stats.ts_last.store(ts_recv, Ordering::Relaxed);
+        }
         state.now = Instant::now();
         if !self.frames {
             return;
@@ -655,8 +657,9 @@ impl Recording {
     /// Time has passed: seals, intervals, pictures of books.
     pub(crate) fn tick(&mut self) {
         let now = self.now();
+        // No row is lost for this.
         let ticked = self.tapes.tick();
-        self.kept(ticked);
+        self.stats.problem("sealing", ticked.err().map(|error| error.to_string()));
         if now >= self.next_interval {
             self.next_interval = next_multiple(now, self.interval_ns);
             self.vouch(now);

@@ -146,8 +146,12 @@ impl Again {
             seal_after_ms: Some(settings.tape.seal_after_s.saturating_mul(1000)),
             ..TapeOptions::default()
         };
-        let tapes =
-            Tapes::new(Place { folder: tapes, name: format!("{}-{name}", settings.name), options });
+        let tapes = Tapes::new(Place {
+            folder: tapes,
+            name: format!("{}-{name}", settings.name),
+            options,
+            for_lake: true,
+        });
         let stats = Arc::new(Stats::default());
         let mut recording = Recording::new(answers.venue(), tapes, Arc::clone(&stats), settings);
         recording.set_time(ts_recv);

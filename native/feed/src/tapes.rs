@@ -31,6 +31,8 @@ pub(crate) struct Place {
     /// Name of each tape in the folder of its dataset.
     pub(crate) name: String,
     pub(crate) options: TapeOptions,
+    /// Whether a lake takes the rows, so that none may go before it has them.
+    pub(crate) for_lake: bool,
 }
 
 impl Place {
@@ -44,8 +46,9 @@ impl Place {
 
     fn create(&self, path: &Path, schema: &Arc<Schema>) -> Result<Writer> {
         let writer = Writer::create(path, schema, self.options)?;
-        // From the first row on nothing is dropped that the lake does not have.
-        advance_consumer(path, LAKE, 0)?;
+        if self.for_lake {
+            advance_consumer(path, LAKE, 0)?;
+        }
         Ok(writer)
     }
 }

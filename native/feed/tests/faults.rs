@@ -228,6 +228,21 @@ fn a_connection_on_which_nothing_comes_is_given_up() {
 }
 
 #[test]
+fn what_we_send_is_no_sign_of_life() {
+    let mut setup = Setup::new("bybit-linear", &["BTCUSDT", "ETHUSDT"]);
+    "datasets = [\"trades\", \"book_deltas\"]".clone_into(&mut setup.feed);
+    let rig = whole(setup.silence(0, 0).sockets(|socket| {
+        (socket.ping_s, socket.idle_s) = (1, 0);
+    }));
+    rig.fault(Planned::any(Fault::Freeze));
+    rig.until("the fault has met", |rig| rig.server.faults_waiting() == 0);
+    rig.run_on(300);
+    let frozen = rig.status();
+    rig.until("pings were sent", |rig| rig.status().frames > frozen.frames + 1);
+    assert_eq!(rig.status().ts_last, frozen.ts_last);
+}
+
+#[test]
 fn an_acknowledged_topic_that_stays_silent_is_asked_for_again() {
     each(&BINANCE, |setup| {
         let [hit, other] = setup.symbols[..] else { panic!() };

@@ -67,14 +67,23 @@ impl NativeRecorder {
 
 #[pymethods]
 impl NativeRecorder {
-    /// Starts to record onto tapes in a folder.
+    /// Starts to record onto tapes in a folder, from which a lake takes the rows, if there is one.
     #[new]
-    fn new(py: Python<'_>, text: &str, place: &str, tapes: PathBuf) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        text: &str,
+        place: &str,
+        tapes: PathBuf,
+        lake: Option<String>,
+    ) -> PyResult<Self> {
         if tapes.as_os_str().is_empty() {
             return Err(invalid("tapes: found an empty path, expected a folder"));
         }
         let recorder = py.detach(|| {
-            guarded(|| rustonite_feed::Recorder::start(&Config::parse(place, text)?, &tapes))
+            guarded(|| {
+                let config = Config { lake, ..Config::parse(place, text)? };
+                rustonite_feed::Recorder::start(&config, &tapes)
+            })
         })?;
         Ok(Self { state: Mutex::new(recorder), pid: process_id() })
     }

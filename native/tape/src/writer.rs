@@ -18,7 +18,7 @@ use crate::bell::BellFile;
 use crate::column::{ColumnCursor, Refused, Sink};
 use crate::dictionary::Dictionary;
 use crate::error::{Result, TapeError, While};
-use crate::folder::{self, Lock, Manifest, hex};
+use crate::folder::{self, Cursor, Lock, Manifest, hex};
 use crate::layout::{FORMAT, Identity, Layout, ROWS_MAX};
 use crate::publish;
 use crate::recover::{Kept, Recovered, recover};
@@ -37,7 +37,8 @@ pub struct TapeOptions {
     /// Most segments kept. Beyond it the oldest goes, or, while a consumer needs it, appending
     /// fails.
     pub segments_max: u32,
-    /// Seal a segment this long after its first row, in milliseconds; `None`: only when full.
+    /// Seal a segment this long after its first row, in milliseconds, while less than half of
+    /// `segments_max` are kept; `None`: only when full.
     pub seal_after_ms: Option<u64>,
     /// On disk: make rows durable this often, in milliseconds; `None`: only on close.
     pub fsync_interval_ms: Option<u64>,
@@ -267,7 +268,7 @@ impl Writer {
             return Ok(());
         }
         self.check_storage()?;
-        if self.background.attention.take_old() { self.seal() } else { Ok(()) }
+        if self.background.attention.take_old() { self.seal_old() } else { Ok(()) }
     }
 
     #[cold]
@@ -276,9 +277,16 @@ impl Writer {
         if self.background.attention.take_old() {
             // While there is room, a seal that has to wait is no reason to refuse rows. It is asked
             // for again soon, and `tick` and a full segment report what is in the way.
-            let _ = self.seal();
+            let _ = self.seal_old();
         }
         Ok(())
+    }
+
+    /// Seals what has become old, unless many segments are kept already: they would be small ones,
+    /// and a tape holds `segments_max` of them whatever their size.
+    fn seal_old(&mut self) -> Result<()> {
+        self.remove_consumed()?;
+        if self.kept.len() >= self.options.segments_max as usize / 2 { Ok(()) } else { self.seal() }
     }
 
     fn check_storage(&self) -> Result<()> {
@@ -337,13 +345,7 @@ impl Writer {
 
     /// Removes segments nobody needs, and makes sure that one more stays within the bound.
     fn make_room(&mut self) -> Result<()> {
-        let cursors = folder::consumers(&self.folder)?;
-        let behind = cursors.first();
-        if let Some(cursor) = behind {
-            while self.kept.first().is_some_and(|kept| kept.rows_end <= cursor.row) {
-                self.remove_oldest();
-            }
-        }
+        let behind = self.remove_consumed()?;
         // The open segment and the one to come count, too.
         let kept_max = (self.options.segments_max as usize).saturating_sub(2);
         while self.kept.len() > kept_max {
@@ -351,13 +353,24 @@ impl Writer {
                 return Err(TapeError::ConsumerBehind {
                     path: self.folder.clone(),
                     segments: self.kept.len() + 1,
-                    consumer: cursor.consumer.clone(),
+                    consumer: cursor.consumer,
                     row: cursor.row,
                 });
             }
             self.remove_oldest();
         }
         Ok(())
+    }
+
+    /// Removes segments that all consumers are done with; the cursor of the one furthest behind.
+    fn remove_consumed(&mut self) -> Result<Option<Cursor>> {
+        let behind = folder::consumers(&self.folder)?.into_iter().next();
+        if let Some(cursor) = &behind {
+            while self.kept.first().is_some_and(|kept| kept.rows_end <= cursor.row) {
+                self.remove_oldest();
+            }
+        }
+        Ok(behind)
     }
 
     /// Freeing the pages of a segment takes milliseconds, so another thread does it.

@@ -342,6 +342,27 @@ fn an_old_segment_is_sealed_by_tick() {
 }
 
 #[test]
+fn old_segments_leave_room_for_full_ones() {
+    let home = in_memory();
+    let options = TapeOptions { seal_after_ms: Some(8), segments_max: 8, ..tiny() };
+    let mut writer = create(home.path(), options);
+    advance_consumer(home.path(), "lake", 0).unwrap();
+    let write_slowly = |writer: &mut MixedWriter, rows: std::ops::Range<i64>| {
+        for row in rows {
+            write_numbered(writer, row..row + 1);
+            std::thread::sleep(Duration::from_millis(12));
+            writer.writer().tick().unwrap();
+        }
+    };
+    write_slowly(&mut writer, 0..40);
+    let sealed = writer.writer().segment_number();
+    assert!((1..=5).contains(&sealed), "{sealed} segments for 40 rows");
+    advance_consumer(home.path(), "lake", 40).unwrap();
+    write_slowly(&mut writer, 40..60);
+    assert!(writer.writer().segment_number() > sealed, "age counts again once there is room");
+}
+
+#[test]
 fn sealed_segments_have_checksums_once_the_tape_is_closed() {
     for home in both_backings() {
         write_numbered(&mut create(home.path(), tiny()), 0..200);
