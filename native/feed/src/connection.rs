@@ -23,6 +23,7 @@ use crate::keys;
 use crate::limits::Budget;
 use crate::plan::{LinePlan, Planned};
 use crate::recording::{Asked, Recording, Socketed};
+use crate::requests::Requests;
 use crate::stamped::Stamp;
 
 /// Largest message that is taken.
@@ -100,9 +101,7 @@ pub(crate) struct Connection {
     socket: WebSocket<Box<dyn Stream>>,
     state: Socketed,
     subscriptions: HashMap<Topic, Subscription>,
-    /// Topics of our requests, by number.
-    requests: HashMap<i64, Vec<Topic>>,
-    next_request: i64,
+    requests: Requests,
     send_budget: Budget,
     /// Requests that wait until the venue takes more.
     outbox: VecDeque<String>,
@@ -154,8 +153,7 @@ impl Connection {
             socket,
             state: Socketed::new(number, Some(stamp)),
             subscriptions: HashMap::new(),
-            requests: HashMap::new(),
-            next_request: 1,
+            requests: Requests::default(),
             send_budget,
             outbox: VecDeque::new(),
             last_sent: now,
@@ -308,7 +306,7 @@ impl Connection {
 
     /// What a request asked for and its answer does not list is refused.
     fn refused_by_silence(&mut self, request: i64) {
-        for topic in self.requests.remove(&request).unwrap_or_default() {
+        for topic in self.requests.end(request) {
             let Some(subscription) = self.subscriptions.get_mut(&topic) else { continue };
             if subscription.acknowledged.is_none() {
                 subscription.refused = true;
@@ -366,12 +364,8 @@ impl Connection {
     /// Sends requests for topics, in messages as long as the venue takes.
     fn ask(&mut self, topics: &[Topic]) {
         for part in topics.chunks(self.plan.socket.topics_per_message.max(1)) {
-            let texts = self.codec.subscribe(part, self.next_request);
-            // Where one message becomes several, the numbers count on, and any may be answered.
-            for number in 0..i64::try_from(texts.len()).unwrap_or(0) {
-                self.requests.insert(self.next_request + number, part.to_vec());
-            }
-            self.next_request += i64::try_from(texts.len()).unwrap_or(0).max(1);
+            let texts = self.codec.subscribe(part, self.requests.next());
+            self.requests.asked(part, texts.len());
             self.outbox.extend(texts);
         }
     }
@@ -382,13 +376,14 @@ impl Connection {
         for topic in &topics {
             self.subscriptions.remove(topic);
         }
+        self.requests.forget(&topics);
         self.give_up(&topics);
     }
 
     fn give_up(&mut self, topics: &[Topic]) {
         for part in topics.chunks(self.plan.socket.topics_per_message.max(1)) {
-            let texts = self.codec.unsubscribe(part, self.next_request);
-            self.next_request += i64::try_from(texts.len()).unwrap_or(0).max(1);
+            let texts = self.codec.unsubscribe(part, self.requests.next());
+            self.requests.passed(texts.len());
             self.outbox.extend(texts);
         }
     }
@@ -417,7 +412,7 @@ impl Connection {
             (topic.channel.is_empty() || known.channel == topic.channel)
                 && (topic.symbol.is_none() || known.symbol == topic.symbol)
         };
-        let of_request = request.and_then(|request| self.requests.get(&request));
+        let of_request = request.and_then(|request| self.requests.topics(request));
         match of_request {
             Some(topics) => topics.iter().filter(named).cloned().collect(),
             None if topic.channel.is_empty() && topic.symbol.is_none() => Vec::new(),
@@ -441,7 +436,7 @@ impl Connection {
     /// are asked for again.
     fn refused(&mut self, request: Option<i64>, topic: &Topic, text: &str) {
         let topics = self.topics_of(request, topic);
-        let all = request.and_then(|request| self.requests.remove(&request)).unwrap_or_default();
+        let all = request.map(|request| self.requests.end(request)).unwrap_or_default();
         if let [named] = &topics[..]
             && self.codec.refuses_whole()
         {
@@ -475,8 +470,8 @@ impl Connection {
         let ping = Duration::from_secs(self.plan.socket.ping_s);
         if !ping.is_zero() && self.last_ping.elapsed() >= ping {
             self.last_ping = Instant::now();
-            let id = self.next_request;
-            self.next_request += 1;
+            let id = self.requests.next();
+            self.requests.passed(1);
             if let Some(text) = self.codec.ping(id) {
                 self.send(text).await?;
             } else {

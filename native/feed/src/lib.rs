@@ -21,6 +21,7 @@ mod plan;
 mod recorder;
 mod recording;
 mod reparse;
+mod requests;
 mod rest;
 pub mod server;
 mod stamped;
