@@ -95,6 +95,8 @@ pub struct Rules {
     pub anchor: Anchor,
     /// Whose checksums there are, where there are any.
     pub checksum: Option<Checksum>,
+    /// Whether checksums are of the best levels only, and levels beyond are subscribed.
+    pub sums_top: bool,
     /// Whether we must cut the book to the depth that was subscribed.
     pub cuts: bool,
     /// What it means to remove a level, or to change an order, that the book does not hold.
@@ -113,6 +115,7 @@ impl Rules {
         scheme: Scheme::None,
         anchor: Anchor::Subscription,
         checksum: None,
+        sums_top: false,
         cuts: false,
         unknown: Unknown::Normal,
         scope: Scope::Instrument,
@@ -149,9 +152,15 @@ impl Rules {
     }
 
     /// Whether a span without a break can be called clean, and not merely unverifiable. A checksum
-    /// that the venue never sends proves nothing: see `Keeper::verified`.
+    /// that the venue never sends proves nothing: see `Keeper::verified`. One of the best levels does
+    /// not prove the others.
     pub fn is_verifiable(self) -> bool {
-        self.scheme != Scheme::None || self.anchor == Anchor::Message || self.counted_by_connection
+        let by_itself = match self.scheme {
+            Scheme::None => self.anchor == Anchor::Message,
+            Scheme::Checksum => !self.sums_top,
+            Scheme::Counter | Scheme::Chain | Scheme::Range => true,
+        };
+        by_itself || self.counted_by_connection
     }
 }
 
@@ -182,7 +191,10 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
         }
         "deribit" if named("book") => deribit(channel),
         "hyperliquid" if named("l2Book") => Rules::PICTURES,
-        "kraken" if named("book") || named("level3") => Rules::KRAKEN,
+        "kraken" if named("book") || named("level3") => {
+            let depth = channel.split_once('-').and_then(|(_, depth)| depth.parse().ok());
+            Rules { sums_top: depth.unwrap_or(10) > 10, ..Rules::KRAKEN }
+        }
         "kraken-futures" if named("book") => Rules { unknown: Unknown::Error, ..Rules::COUNTER },
         "okx" if is("books5") => Rules::PICTURES,
         "okx" if channel.starts_with("books") => {

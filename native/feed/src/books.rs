@@ -247,7 +247,7 @@ impl Writing<'_> {
     ) {
         kept.keeper.lose_if_live();
         let connection = self.state.as_ref().map(|state| state.number);
-        let proof = Proof { is_checked: is_checked(&kept.keeper), is_whole: was_whole };
+        let proof = Proof::of_keeper(&kept.keeper, was_whole);
         let since = self.recording.break_span(place, dataset, self.ts_recv, proof);
         kept.lost_since.get_or_insert(since);
         Stats::add(&self.recording.stats.gaps, 1);
@@ -492,22 +492,17 @@ impl Recording {
     pub(crate) fn proof(&self, place: usize, dataset: usize) -> Proof {
         let instrument = &self.instruments[place];
         match dataset {
-            TRADES => Proof { is_checked: instrument.trades_step, is_whole: true },
+            TRADES => {
+                Proof { is_checked: instrument.trades_step, is_whole: true, ..Proof::default() }
+            }
             BOOK_DELTAS => instrument.book.as_ref().map(Proof::of_book).unwrap_or_default(),
             BOOK_ORDERS => instrument.orders.as_ref().map(Proof::of_book).unwrap_or_default(),
-            _ => Proof { is_checked: false, is_whole: true },
+            _ => Proof { is_whole: true, ..Proof::default() },
         }
     }
 
-    fn vouch_for(
-        &mut self,
-        place: usize,
-        dataset: usize,
-        span: &Span,
-        until: i64,
-        Proof { is_checked, is_whole }: Proof,
-    ) {
-        if !is_whole {
+    fn vouch_for(&mut self, place: usize, dataset: usize, span: &Span, until: i64, proof: Proof) {
+        if !proof.is_whole {
             return;
         }
         let instrument = &self.instruments[place];
@@ -519,8 +514,14 @@ impl Recording {
             span: Some((span.from, Some(until))),
             ..Fact::of(kind)
         };
-        let kind = if is_checked { FeedEvent::Clean } else { FeedEvent::Unverifiable };
-        self.pending_fact(&Fact { seq: span.seq, count: Some(span.count), ..fact(kind) });
+        let (kind, detail) = match proof {
+            Proof { is_checked: true, .. } => (FeedEvent::Clean, None),
+            Proof { is_top_checked: true, .. } => {
+                (FeedEvent::Unverifiable, Some("checksums of the best levels agree"))
+            }
+            _ => (FeedEvent::Unverifiable, None),
+        };
+        self.pending_fact(&Fact { seq: span.seq, count: Some(span.count), detail, ..fact(kind) });
         if span.duplicates > 0 {
             self.pending_fact(&Fact { count: Some(span.duplicates), ..fact(FeedEvent::Duplicate) });
         }
@@ -586,23 +587,27 @@ impl Recording {
 pub(crate) struct Proof {
     /// A loss would have been noticed.
     is_checked: bool,
+    /// The best levels agree with the venue's checksums.
+    is_top_checked: bool,
     /// Nothing that is needed is missing.
     is_whole: bool,
 }
 
 impl Proof {
     fn of_book<K: AnyKeeper>(kept: &Kept<K>) -> Self {
-        Self { is_checked: is_checked(&kept.keeper), is_whole: is_whole(kept) }
+        Self::of_keeper(&kept.keeper, is_whole(kept))
+    }
+
+    /// What a keeper checks. A checksum that was never sent proves nothing.
+    fn of_keeper<K: AnyKeeper>(keeper: &K, is_whole: bool) -> Self {
+        let rules = keeper.rules();
+        let by_sum_only = rules.scheme == rustonite_book::Scheme::Checksum;
+        let is_summed = keeper.verified() > 0;
+        let is_checked = rules.is_verifiable() && (!by_sum_only || is_summed);
+        Self { is_checked, is_top_checked: rules.sums_top && is_summed, is_whole }
     }
 }
 
 fn is_whole<K: AnyKeeper>(kept: &Kept<K>) -> bool {
     kept.keeper.is_live() && kept.lost_since.is_none()
-}
-
-/// Whether a loss would have been noticed.
-fn is_checked<K: AnyKeeper>(keeper: &K) -> bool {
-    let rules = keeper.rules();
-    let by_sum_only = rules.scheme == rustonite_book::Scheme::Checksum;
-    rules.is_verifiable() && (!by_sum_only || keeper.verified() > 0)
 }

@@ -62,6 +62,9 @@ fn what_cannot_be_checked_is_not_called_clean() {
     assert!(!verifiable("coinbase", "level2_batch"));
     assert!(!verifiable("bitmex", "orderBookL2"));
     assert!(verifiable("coinbase-advanced", "level2"));
-    assert!(verifiable("kraken", "book"));
+    assert!(verifiable("kraken", "book") && verifiable("kraken", "book-10"));
+    // The checksum is of the best ten levels.
+    assert!(!verifiable("kraken", "book-100") && !verifiable("kraken", "level3-25"));
+    assert!(verifiable("bitfinex", "book:P0:F0:250"));
     assert!(verifiable("binance", "depth"));
 }

@@ -96,6 +96,7 @@ impl Setup {
             symbols: self.symbols.clone(),
             feed: self.feed.clone(),
             segment_bytes: self.segment_bytes,
+            is_shallow: self.market.channel.is_some(),
             recorder: None,
             home,
             server,
@@ -113,6 +114,7 @@ pub struct Rig {
     pub recorder: Option<Recorder>,
     feed: String,
     segment_bytes: u64,
+    is_shallow: bool,
     home: tempfile::TempDir,
 }
 
@@ -270,9 +272,11 @@ impl Rig {
         );
     }
 
-    /// What can be said at best of a book: BitMEX has nothing to check it by.
+    /// What can be said at best of a book: some have nothing to check all of it by.
     pub fn best_word(&self) -> &'static str {
-        if ["bitmex", "coinbase"].contains(&self.venue) { "unverifiable" } else { "clean" }
+        let never = ["bitmex", "coinbase"].contains(&self.venue);
+        let is_partial = self.venue == "kraken" && !self.is_shallow;
+        if never || is_partial { "unverifiable" } else { "clean" }
     }
 
     /// Nothing happened to an instrument.
