@@ -77,6 +77,8 @@ pub(crate) struct Instrument {
     pub(crate) trades: TradeIds,
     /// Whether ids of trades count up by one.
     pub(crate) trades_step: bool,
+    /// When the last trade of the run before came, until this run has one; else 0.
+    pub(crate) trades_until: i64,
     /// The newest trade that the venue told of and we do not have.
     pub(crate) trade_told: Option<i64>,
     /// Number and time of the newest quote, and how many older ones were left out since.
@@ -121,6 +123,7 @@ impl Instrument {
             symbol: symbol.into(),
             trades: TradeIds::default(),
             trades_step: false,
+            trades_until: 0,
             trade_told: None,
             quote: None,
             book: None,

@@ -18,6 +18,7 @@ mod keys;
 mod limits;
 mod line;
 mod plan;
+mod recall;
 mod recorder;
 mod recording;
 mod reparse;

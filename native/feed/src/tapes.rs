@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use rustonite_core::datasets::{self, draft};
 use rustonite_core::{Draft, Row, Schema};
-use rustonite_tape::{Result, TapeError, TapeOptions, TypedWriter, Writer, advance_consumer};
+use rustonite_tape::{
+    Reader, Result, Start, TapeError, TapeOptions, TypedWriter, Writer, advance_consumer,
+};
 
 /// The consumer that keeps segments until the lake has them.
 const LAKE: &str = "lake";
@@ -154,6 +156,15 @@ impl Tapes {
             }
             Ok(())
         });
+    }
+
+    /// What is on the tape of trades, if there is one.
+    pub(crate) fn trades_before(&self) -> Result<Option<Reader>> {
+        let folder = self.place.folder.join("trades").join(&self.place.name);
+        match Reader::open(&folder, Start::First, false) {
+            Err(TapeError::NotATape { .. } | TapeError::Gone { .. }) => Ok(None),
+            opened => opened.map(Some),
+        }
     }
 
     /// Does what is due without a row: seals what has become old.

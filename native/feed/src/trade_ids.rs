@@ -58,6 +58,14 @@ impl TradeIds {
         TradeId::New
     }
 
+    /// What was noted so far is recalled from tapes that may have forgotten older ids: none from
+    /// before the oldest is new.
+    pub(crate) fn recalled(&mut self, oldest: i64) {
+        let Some(newest) = self.newest else { return };
+        let first = newest.saturating_sub(WINDOW) + 1;
+        (first..oldest).for_each(|id| self.mark(id));
+    }
+
     /// Notes an id that is text.
     pub(crate) fn text(&mut self, id: &str) -> TradeId {
         use std::hash::BuildHasher;

@@ -1,6 +1,7 @@
 //! Rows of one message on their way to the tapes.
 
 use std::hash::BuildHasher as _;
+use std::mem;
 use std::sync::atomic::Ordering;
 
 use rustonite_core::datasets::{FeedEvent, draft, flags};
@@ -117,7 +118,10 @@ impl<'a> Writing<'a> {
         let connection = self.connection();
         let symbol = self.recording.instruments[place].symbol.clone();
         let proof = self.recording.proof(place, TRADES);
-        let since = self.recording.break_span(place, TRADES, self.ts_recv, proof);
+        let since = match mem::take(&mut self.recording.instruments[place].trades_until) {
+            0 => self.recording.break_span(place, TRADES, self.ts_recv, proof),
+            until => until,
+        };
         self.recording.pending_fact(&Fact {
             symbol: Some(&symbol),
             dataset: Some(DATASETS[TRADES]),
@@ -174,6 +178,7 @@ impl Sink for Writing<'_> {
             }
             _ => {}
         }
+        self.recording.instruments[place].trades_until = 0;
         let done = self.recording.tapes.trades(&row);
         self.wrote(done);
     }
@@ -227,7 +232,7 @@ impl Sink for Writing<'_> {
         let timeless = draft::Instruments { ts_event: 0, ts_recv: 0, ..*row };
         let hash = foldhash::quality::FixedState::default().hash_one(format!("{timeless:?}"));
         let known = &mut self.recording.instruments[place].definition;
-        if std::mem::replace(known, hash) == hash {
+        if mem::replace(known, hash) == hash {
             return;
         }
         let done = self.recording.tapes.instruments(row);

@@ -228,6 +228,29 @@ fn a_connection_on_which_nothing_comes_is_given_up() {
 }
 
 #[test]
+fn a_recorder_that_starts_again_knows_which_trades_it_missed() {
+    each(&BINANCE, |setup| {
+        let mut rig = whole(setup);
+        for _ in 0..2 {
+            rig.record_again(200);
+            rig.until_whole();
+            rig.run_on(300);
+        }
+        let record = rig.finish();
+        for symbol in rig.symbols.clone() {
+            rig.assert_true_book(&record, symbol);
+            rig.assert_trades(&record, symbol);
+            let of_trades = |event: &&Event| event.dataset.as_deref() == Some("trades");
+            let gaps: Vec<_> = record.of("gap", symbol).filter(of_trades).collect();
+            assert_eq!(gaps.len(), 2, "{}", record.told());
+            let lasted =
+                |gap: &Event| gap.span.is_some_and(|(from, to)| to.unwrap() - from > 200_000_000);
+            assert!(gaps.iter().all(|gap| lasted(gap)), "{gaps:#?}");
+        }
+    });
+}
+
+#[test]
 fn what_we_send_is_no_sign_of_life() {
     let mut setup = Setup::new("bybit-linear", &["BTCUSDT", "ETHUSDT"]);
     "datasets = [\"trades\", \"book_deltas\"]".clone_into(&mut setup.feed);

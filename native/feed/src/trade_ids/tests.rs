@@ -28,6 +28,18 @@ fn a_leap_beyond_the_window_forgets_what_was_marked() {
 }
 
 #[test]
+fn what_came_before_the_first_one_that_is_recalled_was_taken_before() {
+    let mut ids = TradeIds::default();
+    ids.number(1_000);
+    ids.number(1_003);
+    ids.recalled(1_000);
+    assert_eq!(ids.number(998), TradeId::Seen);
+    assert_eq!(ids.number(1_003), TradeId::Seen);
+    assert_eq!(ids.number(1_002), TradeId::New, "was missing");
+    assert_eq!(ids.number(1_005), TradeId::After { first_missing: 1_004, last_missing: 1_004 });
+}
+
+#[test]
 fn texts() {
     let mut ids = TradeIds::default();
     assert_eq!(ids.text("a"), TradeId::New);

@@ -221,6 +221,14 @@ impl Rig {
         });
     }
 
+    /// Stops recording for a while, and records the same again.
+    pub fn record_again(&mut self, pause_ms: u64) {
+        self.recorder.take().unwrap().stop().unwrap();
+        self.run_on(pause_ms);
+        let recorder = Recorder::start(&self.config(&self.symbols), &self.tapes()).unwrap();
+        self.recorder = Some(recorder);
+    }
+
     /// Stops, and reads the tapes.
     pub fn finish(&mut self) -> Record {
         self.settle();
