@@ -356,7 +356,7 @@ impl Connection {
             };
             self.subscriptions.insert(planned.topic.clone(), subscription);
         }
-        self.shared.recording.borrow_mut().subscribing(&self.state, &topics);
+        self.shared.recording.borrow_mut().subscribing(&mut self.state, &topics);
         let wanted: Vec<Topic> = topics.into_iter().map(|planned| planned.topic).collect();
         self.ask(&wanted);
     }

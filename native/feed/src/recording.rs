@@ -14,7 +14,7 @@ use rustonite_tape::TapeError;
 use rustonite_wire::{Codec, Feed, Frame, Request, Topic};
 use tokio::time::Instant;
 
-use crate::clock::{now_ns, seconds_ns};
+use crate::clock::{Steps, now_ns, seconds_ns};
 use crate::config::Config;
 use crate::error::hint;
 use crate::events::Fact;
@@ -88,14 +88,22 @@ impl Socketed {
         }
     }
 
-    /// Notes data of an instrument.
+    /// Notes data of an instrument. Whether it is the first since it was subscribed to.
     #[inline]
-    pub(crate) fn note_data(&mut self, instrument: usize, dataset: usize) {
+    pub(crate) fn note_data(&mut self, instrument: usize, dataset: usize) -> bool {
         if instrument >= self.last.len() {
             self.last.resize(instrument + 1, [None; DATASETS.len()]);
         }
-        self.last[instrument][dataset] = Some(self.now);
         self.has_data = true;
+        self.last[instrument][dataset].replace(self.now).is_none()
+    }
+
+    /// Data of an instrument are asked for, maybe anew.
+    fn expect_data(&mut self, instrument: usize, dataset: &str) {
+        let dataset = DATASETS.iter().position(|name| *name == dataset);
+        if let (Some(last), Some(dataset)) = (self.last.get_mut(instrument), dataset) {
+            last[dataset] = None;
+        }
     }
 }
 
@@ -140,6 +148,7 @@ pub(crate) struct Recording {
     listed: bool,
     /// The time of what is read again; 0 while the clock tells it.
     time: i64,
+    steps: Steps,
 }
 
 impl Recording {
@@ -169,6 +178,7 @@ impl Recording {
             stops: false,
             listed: false,
             time: 0,
+            steps: Steps::new(),
         }
     }
 
@@ -482,12 +492,13 @@ impl Recording {
         }
     }
 
-    pub(crate) fn subscribing(&mut self, state: &Socketed, topics: &[Planned]) {
+    pub(crate) fn subscribing(&mut self, state: &mut Socketed, topics: &[Planned]) {
         self.stats.topics.fetch_add(count(topics), Ordering::Relaxed);
         for planned in topics {
             if let Some(symbol) = &planned.instrument {
                 let place = self.instrument(symbol);
                 self.instruments[place].carry(self.venue, &planned.channel, state.number);
+                state.expect_data(place, &planned.channel.dataset);
             }
             self.topic_fact(FeedEvent::Subscribe, state, &planned.topic, None);
         }
@@ -657,6 +668,9 @@ impl Recording {
     /// Time has passed: seals, intervals, pictures of books.
     pub(crate) fn tick(&mut self) {
         let now = self.now();
+        if self.time == 0 {
+            self.look_at_clock();
+        }
         // No row is lost for this.
         let ticked = self.tapes.tick();
         self.stats.problem("sealing", ticked.err().map(|error| error.to_string()));
@@ -673,6 +687,11 @@ impl Recording {
         }
         self.anchor_books(now, self.anchor_every_ns);
         self.count_books();
+    }
+
+    fn look_at_clock(&mut self) {
+        let Some(step) = self.steps.look() else { return };
+        self.fact(&Fact { value: Some(step), ..Fact::of(FeedEvent::ClockStep) });
     }
 
     /// The last words: what the open interval held, and that we stop.

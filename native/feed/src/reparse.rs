@@ -174,8 +174,8 @@ impl Again {
                 let Some(planned) = self.planned(channel, symbol) else { return };
                 let Some(connection) = self.connection(number) else { return };
                 connection.topics.push(planned.clone());
-                let Some(connection) = self.connections.get(&number) else { return };
-                self.recording.subscribing(&connection.state, &[planned]);
+                let Some(connection) = self.connections.get_mut(&number) else { return };
+                self.recording.subscribing(&mut connection.state, &[planned]);
             }
             Recorded::Unsubscribe { channel, symbol } => {
                 let Some(planned) = self.planned(channel, symbol) else { return };

@@ -64,7 +64,10 @@ impl<'a> Writing<'a> {
     ) -> usize {
         let place = self.recording.instrument(symbol);
         if let Some(state) = &mut self.state {
-            state.note_data(place, dataset);
+            let number = state.number;
+            if state.note_data(place, dataset) {
+                self.first_data(place, dataset, number);
+            }
         }
         if !self.recording.instruments[place].heard {
             self.recording.first_heard(place);
@@ -80,6 +83,18 @@ impl<'a> Writing<'a> {
             self.recording.stats.delay_ns.store(delay, Ordering::Relaxed);
         }
         place
+    }
+
+    #[cold]
+    fn first_data(&mut self, place: usize, dataset: usize, connection: i64) {
+        let symbol = self.recording.instruments[place].symbol.clone();
+        self.recording.pending_fact(&Fact {
+            symbol: Some(&symbol),
+            dataset: Some(DATASETS[dataset]),
+            connection: Some(connection),
+            ts_event: Some(self.ts_recv),
+            ..Fact::of(FeedEvent::FirstData)
+        });
     }
 
     /// Data come again of which there were none since a connection ended.

@@ -72,6 +72,10 @@ fn without_faults_all_is_there() {
             rig.assert_true_book(&record, symbol);
             rig.assert_undisturbed(&record, symbol);
             assert_eq!(record.pictures(symbol), 1);
+            let first: std::collections::BTreeSet<_> =
+                record.of("first_data", symbol).map(|event| event.dataset.clone()).collect();
+            assert_eq!(first.len(), 3, "{}", record.told());
+            assert_eq!(record.of("first_data", symbol).count(), 3, "{}", record.told());
         }
         assert_eq!(record.instruments.len(), 2);
         assert!(!record.quotes.is_empty());
