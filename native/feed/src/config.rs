@@ -89,6 +89,9 @@ pub struct FeedConfig {
     pub copies: usize,
     /// A proxy for this venue.
     pub proxy: Option<Url>,
+    /// Whether venues may compress what they send: less to receive, more work to read it.
+    #[serde(default)]
+    pub compression: bool,
 }
 
 fn usual_name() -> String {

@@ -124,7 +124,7 @@ impl Connection {
             .ok_or_else(|| io::Error::other(format!("no codec for {}", shared.venue)))?;
         let url: Url = plan.socket.url.parse().map_err(io::Error::other)?;
         let started = now_ns();
-        let (socket, stamp) = match handshake(&shared.dialler, url).await {
+        let (socket, stamp) = match handshake(&shared.dialler, url, plan.compression).await {
             Ok(opened) => opened,
             Err(error) => {
                 let detail = error.to_string();
@@ -543,9 +543,16 @@ impl Connection {
     }
 }
 
-async fn handshake(dialler: &Dialler, url: Url) -> io::Result<(WebSocket<Box<dyn Stream>>, Stamp)> {
+async fn handshake(
+    dialler: &Dialler,
+    url: Url,
+    compression: bool,
+) -> io::Result<(WebSocket<Box<dyn Stream>>, Stamp)> {
     let Dialled { stream, stamp } = dialler.dial(&url).await?;
-    let options = Options::default().with_limits(MESSAGE_BYTES_MAX, BUFFER_BYTES_MAX);
+    let mut options = Options::default().with_limits(MESSAGE_BYTES_MAX, BUFFER_BYTES_MAX);
+    if compression {
+        options = options.with_balanced_compression();
+    }
     let agent = concat!("rustonite/", env!("CARGO_PKG_VERSION"));
     let request = yawc::HttpRequest::builder().header("User-Agent", agent);
     let handshake = WebSocket::handshake_with_request(url, stream, options, request);

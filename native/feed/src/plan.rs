@@ -11,6 +11,7 @@ use crate::error::{FeedError, Result};
 pub(crate) struct LinePlan {
     pub(crate) socket: Socket,
     pub(crate) topics: Vec<Planned>,
+    pub(crate) compression: bool,
 }
 
 /// A topic, and what it is for.
@@ -50,11 +51,11 @@ pub(crate) fn lines(feed: &FeedConfig, venue: &Venue) -> Result<Vec<LinePlan>> {
         if let Some(url) = feed.urls.get(&socket.name) {
             socket.url = url.to_string();
         }
-        lines.extend(
-            topics
-                .chunks(socket.topics_max.max(1))
-                .map(|topics| LinePlan { socket: socket.clone(), topics: topics.to_vec() }),
-        );
+        lines.extend(topics.chunks(socket.topics_max.max(1)).map(|topics| LinePlan {
+            socket: socket.clone(),
+            topics: topics.to_vec(),
+            compression: feed.compression,
+        }));
     }
     let known = |channel: &&&Channel| venue.socket(&channel.socket).is_some();
     let mut subscribed = channels.iter().filter(|channel| !channel.socket.is_empty());

@@ -362,7 +362,7 @@ impl VenueThread {
             })
         };
         let topics = plan.topics.iter().filter(|planned| !known(planned)).cloned().collect();
-        LinePlan { socket: plan.socket.clone(), topics }
+        LinePlan { topics, ..plan.clone() }
     }
 
     /// Carries topics, on lines that have room and then on a new one.

@@ -255,6 +255,21 @@ fn a_recorder_that_starts_again_knows_which_trades_it_missed() {
 }
 
 #[test]
+fn compression_is_offered_where_it_is_asked_for() {
+    for (feed, compressed) in [("", false), ("compression = true", true)] {
+        let mut setup = Setup::new("binance", &["BTCUSDT", "ETHUSDT"]);
+        feed.clone_into(&mut setup.feed);
+        let mut rig = whole(setup);
+        assert!(rig.server.clients().iter().all(|client| client.compressed == compressed));
+        let record = rig.finish();
+        for symbol in rig.symbols.clone() {
+            rig.assert_true_book(&record, symbol);
+            rig.assert_trades(&record, symbol);
+        }
+    }
+}
+
+#[test]
 fn what_we_send_is_no_sign_of_life() {
     let mut setup = Setup::new("bybit-linear", &["BTCUSDT", "ETHUSDT"]);
     "datasets = [\"trades\", \"book_deltas\"]".clone_into(&mut setup.feed);

@@ -17,9 +17,14 @@ use super::hub::{Out, Queue};
 const FAR: Duration = Duration::from_hours(365 * 24);
 
 /// Speaks with a client until the end.
-pub(super) async fn run(shared: Arc<Shared>, mut socket: WebSocket<HttpStream>, path: String) {
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    mut socket: WebSocket<HttpStream>,
+    path: String,
+    compressed: bool,
+) {
     let (queue, outbox) = Queue::new();
-    let number = shared.hub().connect(&path, queue.clone());
+    let number = shared.hub().connect(&path, compressed, queue.clone());
     let life = shared.config.lifetime.unwrap_or(FAR);
     let ends = Instant::now() + life;
     let mut client = Client { shared: Arc::clone(&shared), number, queue, outbox, ends };

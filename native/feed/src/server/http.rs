@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, RETRY_AFTER, UPGRADE};
+use hyper::header::{CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -64,10 +64,11 @@ fn upgrade(
     }
     match WebSocket::upgrade_with_options(request, options) {
         Ok((response, upgraded)) => {
+            let compressed = response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS);
             let shared = Arc::clone(shared);
             tokio::task::spawn_local(async move {
                 if let Ok(socket) = upgraded.await {
-                    client::run(shared, socket, path).await;
+                    client::run(shared, socket, path, compressed).await;
                 }
             });
             response.map(|_| Full::default())

@@ -68,6 +68,7 @@ impl Queue {
 struct Client {
     number: u64,
     path: String,
+    compressed: bool,
     host: Box<dyn Host>,
     topics: Vec<Subscribed>,
     queue: Queue,
@@ -156,7 +157,7 @@ impl Hub {
 
     // Connections
 
-    pub(super) fn connect(&mut self, path: &str, queue: Queue) -> u64 {
+    pub(super) fn connect(&mut self, path: &str, compressed: bool, queue: Queue) -> u64 {
         let number = self.next_client;
         self.next_client += 1;
         let Some(mut host) = rustonite_wire::host(self.host.venue()) else { return number };
@@ -165,6 +166,7 @@ impl Hub {
         self.clients.push(Client {
             number,
             path: path.to_owned(),
+            compressed,
             host,
             topics: Vec::new(),
             queue,
@@ -185,6 +187,7 @@ impl Hub {
         let info = |client: &Client| ClientInfo {
             number: client.number,
             path: client.path.clone(),
+            compressed: client.compressed,
             topics: client.topics.iter().map(|known| known.topic.clone()).collect(),
         };
         self.clients.iter().map(info).collect()

@@ -117,6 +117,8 @@ pub struct ClientInfo {
     pub number: u64,
     /// Path and query that it connected to.
     pub path: String,
+    /// Whether what it gets is compressed.
+    pub compressed: bool,
     /// What it subscribed to.
     pub topics: Vec<Topic>,
 }
