@@ -5,16 +5,25 @@ use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
 use rustonite_tape::{Batch, Polled, TapeError};
 
+use crate::catalog::Venue;
 use crate::recording::Recording;
+use crate::trade_ids::TradeKey;
+
+/// The oldest id of each instrument that counts its trades.
+type Oldest = Vec<Option<i64>>;
 
 impl Recording {
     /// Notes the trades that are still on the tape.
-    pub(crate) fn recall_trades(&mut self) -> Result<(), TapeError> {
+    pub(crate) fn recall_trades(&mut self, venue: &Venue) -> Result<(), TapeError> {
         let Some(mut reader) = self.tapes.trades_before()? else { return Ok(()) };
-        let mut oldest = vec![None; self.instruments.len()];
+        let counts = |channel: &crate::catalog::Channel| {
+            channel.dataset == "trades" && channel.integrity == "counter"
+        };
+        let venue_counts = venue.channels.iter().any(counts);
+        let mut oldest = Oldest::new();
         loop {
             match reader.poll(usize::MAX)? {
-                Polled::Rows(batch) => self.recall(&batch, &mut oldest),
+                Polled::Rows(batch) => drop(self.recall(&batch, venue_counts, &mut oldest)),
                 Polled::Gap(_) => {}
                 Polled::Empty => break,
             }
@@ -25,34 +34,36 @@ impl Recording {
         Ok(())
     }
 
-    fn recall(&mut self, batch: &Batch, oldest: &mut Vec<Option<i64>>) {
+    /// `None` if the tape has other columns than ours.
+    fn recall(&mut self, batch: &Batch, venue_counts: bool, oldest: &mut Oldest) -> Option<()> {
         let column = |name: &str| batch.schema().index_of(name);
-        let (Some(symbol), Some(id), Some(uid), Some(ts_recv)) =
-            (column("symbol"), column("trade_id"), column("trade_uid"), column("ts_recv"))
-        else {
-            return;
-        };
-        let (Some(symbols), Some(numbers), Some(times)) =
-            (batch.values::<i32>(symbol), batch.values::<i64>(id), batch.values::<i64>(ts_recv))
-        else {
-            return;
-        };
-        let numbered = batch.validity(id);
-        let texts = batch.array(uid);
-        let texts = texts.as_string::<i32>();
+        let symbol = column("symbol")?;
+        let symbols = batch.values::<i32>(symbol)?;
+        let (received, times) =
+            (batch.values::<i64>(column("ts_recv")?)?, batch.values::<i64>(column("ts_event")?)?);
+        let flags = batch.values::<i32>(column("flags")?)?;
+        let ids = batch.values::<i64>(column("trade_id")?)?;
+        let has_id = batch.validity(column("trade_id")?)?;
+        // Only trades that a venue put together have it, and those do not count up by one.
+        let has_count = batch.validity(column("count")?)?;
+        let uids = batch.array(column("trade_uid")?);
+        let uids = uids.as_string::<i32>();
         for row in 0..batch.len() {
             let Some(symbol) = batch.text(symbol, symbols[row].into()) else { continue };
             let place = self.instrument(symbol);
-            oldest.resize(self.instruments.len(), None);
             let instrument = &mut self.instruments[place];
-            instrument.trades_until = times[row];
-            if numbered.as_ref().is_none_or(|set| set.is_valid(row)) {
-                instrument.trades.number(numbers[row]);
-                let first = oldest[place].get_or_insert(numbers[row]);
-                *first = numbers[row].min(*first);
-            } else if texts.is_valid(row) {
-                instrument.trades.text(texts.value(row));
+            instrument.trades_until = received[row];
+            let id = has_id.is_valid(row).then_some(ids[row]);
+            if let Some(id) = id.filter(|_| venue_counts && has_count.is_null(row)) {
+                instrument.trades.number(id);
+                oldest.resize(self.instruments.len(), None);
+                let first = oldest[place].get_or_insert(id);
+                *first = id.min(*first);
+            } else {
+                let uid = uids.is_valid(row).then(|| uids.value(row));
+                instrument.trades.key(TradeKey::new(times[row], id, uid, flags[row]));
             }
         }
+        Some(())
     }
 }

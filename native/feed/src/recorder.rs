@@ -243,7 +243,7 @@ impl VenueThread {
         let for_lake = config.lake.is_some();
         let place = Place { folder: tapes, name: tape_name, options, for_lake };
         let mut recording = Recording::new(codec.venue(), Tapes::new(place), stats, config);
-        recording.recall_trades()?;
+        recording.recall_trades(&venue)?;
         recording.started(crashed)?;
         let client = client(&venue, &feeds, &dialler)?;
         let first = venue.sockets.first();

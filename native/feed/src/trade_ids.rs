@@ -2,11 +2,14 @@
 //! repeated after a subscription.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::BuildHasher as _;
 
-/// Ids behind the newest for which we know each one.
+use rustonite_core::datasets::flags;
+
+/// Ids behind the newest for which we know each one, where ids count up.
 const WINDOW: i64 = 65_536;
-/// Text ids that are remembered.
-const TEXTS_MAX: usize = 8_192;
+/// Trades that are remembered where they do not.
+const KEYS_MAX: usize = 4_096;
 
 /// The ids of one instrument's trades.
 #[derive(Debug, Default)]
@@ -14,8 +17,31 @@ pub(crate) struct TradeIds {
     newest: Option<i64>,
     /// A bit for each id of the window, at its place modulo the window.
     seen: Vec<u64>,
-    texts: HashSet<u64, foldhash::fast::RandomState>,
+    keys: HashSet<u64, foldhash::fast::RandomState>,
     order: VecDeque<u64>,
+}
+
+/// What tells a trade from others where ids need not count up: they may be hashes, begin anew each day,
+/// or be said again to take a trade back.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct TradeKey<'a> {
+    time: Option<i64>,
+    id: Option<i64>,
+    uid: Option<&'a str>,
+    is_doubtful: bool,
+}
+
+impl<'a> TradeKey<'a> {
+    pub(crate) fn new(
+        ts_event: i64,
+        id: Option<i64>,
+        uid: Option<&'a str>,
+        row_flags: i32,
+    ) -> Self {
+        let is_ours = row_flags & flags::LOCAL_TIME != 0;
+        let time = (!is_ours).then_some(ts_event);
+        Self { time, id, uid, is_doubtful: row_flags & flags::DOUBTFUL != 0 }
+    }
 }
 
 /// What an id says.
@@ -31,8 +57,11 @@ pub(crate) enum TradeId {
 }
 
 impl TradeIds {
-    /// Notes a numeric id.
+    /// Notes an id of those that count up.
     pub(crate) fn number(&mut self, id: i64) -> TradeId {
+        if self.seen.is_empty() {
+            self.newest = None;
+        }
         let Some(newest) = self.newest else {
             self.seen = vec![0; usize::try_from(WINDOW / 64).unwrap_or_default()];
             self.newest = Some(id);
@@ -66,23 +95,26 @@ impl TradeIds {
         (first..oldest).for_each(|id| self.mark(id));
     }
 
-    /// Notes an id that is text.
-    pub(crate) fn text(&mut self, id: &str) -> TradeId {
-        use std::hash::BuildHasher;
-        let hash = self.texts.hasher().hash_one(id);
-        if !self.texts.insert(hash) {
+    /// Notes a trade whose id is like no other's.
+    pub(crate) fn key(&mut self, key: TradeKey<'_>) -> TradeId {
+        if key.id.is_none() && key.uid.is_none() {
+            return TradeId::New;
+        }
+        let hash = self.keys.hasher().hash_one(key);
+        if !self.keys.insert(hash) {
             return TradeId::Seen;
         }
         self.order.push_back(hash);
-        if self.order.len() > TEXTS_MAX
+        if self.order.len() > KEYS_MAX
             && let Some(oldest) = self.order.pop_front()
         {
-            self.texts.remove(&oldest);
+            self.keys.remove(&oldest);
         }
+        self.newest = self.newest.max(key.id);
         TradeId::New
     }
 
-    /// The newest numeric id.
+    /// The largest numeric id.
     pub(crate) fn newest(&self) -> Option<i64> {
         self.newest
     }

@@ -12,7 +12,7 @@ use crate::events::Fact;
 use crate::instrument::{BARS, BOOK_SNAPSHOTS, DATASETS, LIQUIDATIONS, QUOTES, TICKERS, TRADES};
 use crate::recording::{Asked, Recording, Socketed, cut};
 use crate::stats::Stats;
-use crate::trade_ids::TradeId;
+use crate::trade_ids::{TradeId, TradeKey};
 
 /// Older quotes in a row after which their numbers must have started anew.
 const OLD_QUOTES_MAX: u32 = 1_000;
@@ -171,18 +171,16 @@ impl Sink for Writing<'_> {
     fn trade(&mut self, row: &draft::Trades<'_>) {
         let place = self.noted(row.symbol, TRADES, row.trade_id, row.ts_event, row.flags);
         let instrument = &mut self.recording.instruments[place];
-        let id = match (row.trade_id, row.trade_uid) {
-            (Some(id), _) => instrument.trades.number(id),
-            (None, Some(id)) => instrument.trades.text(id),
-            (None, None) => TradeId::New,
+        let id = if let Some(id) = row.trade_id.filter(|_| instrument.trades_step) {
+            instrument.trades.number(id)
+        } else {
+            let key = TradeKey::new(row.ts_event, row.trade_id, row.trade_uid, row.flags);
+            instrument.trades.key(key)
         };
-        let steps = instrument.trades_step;
         let mut row = *row;
         match id {
             TradeId::Seen => return self.duplicate(place, TRADES),
-            TradeId::After { first_missing, last_missing }
-                if steps && row.flags & flags::STALE == 0 =>
-            {
+            TradeId::After { first_missing, last_missing } if row.flags & flags::STALE == 0 => {
                 row.flags |= flags::GAP;
                 // Some of them may have been told of already.
                 let told = instrument.trade_told.map_or(first_missing, |told| told + 1);

@@ -2,7 +2,9 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::{TradeId, TradeIds, WINDOW};
+use rustonite_core::datasets::flags;
+
+use super::{KEYS_MAX, TradeId, TradeIds, TradeKey, WINDOW};
 
 #[test]
 fn holes_are_told_once_and_late_ones_are_taken() {
@@ -40,13 +42,36 @@ fn what_came_before_the_first_one_that_is_recalled_was_taken_before() {
 }
 
 #[test]
-fn texts() {
+fn ids_that_do_not_count_up() {
     let mut ids = TradeIds::default();
-    assert_eq!(ids.text("a"), TradeId::New);
-    assert_eq!(ids.text("b"), TradeId::New);
-    assert_eq!(ids.text("a"), TradeId::Seen);
-    (0..20_000).for_each(|number| assert_eq!(ids.text(&format!("x{number}")), TradeId::New));
-    assert_eq!(ids.text("a"), TradeId::New, "long ago");
+    let mut take =
+        |ts_event, id, uid, row_flags| ids.key(TradeKey::new(ts_event, id, uid, row_flags));
+    assert_eq!(take(1, None, Some("a"), 0), TradeId::New);
+    assert_eq!(take(1, None, Some("b"), 0), TradeId::New);
+    assert_eq!(take(1, None, Some("a"), flags::STALE), TradeId::Seen, "history");
+    for (id, time) in [(588_047, 1), (32, 2), (85_392, 2), (33, 3)] {
+        assert_eq!(take(time, Some(id), None, 0), TradeId::New, "{id}");
+        assert_eq!(take(time, Some(id), None, flags::LAST), TradeId::Seen, "{id}");
+    }
+    assert_eq!(take(9, Some(32), None, 0), TradeId::New, "ids begin anew each day");
+    assert_eq!(take(2, Some(32), None, flags::DOUBTFUL), TradeId::New, "taken back");
+    assert_eq!(take(4, Some(5), None, flags::LOCAL_TIME), TradeId::New);
+    assert_eq!(take(5, Some(5), None, flags::LOCAL_TIME), TradeId::Seen, "the time is ours");
+    for time in (10..).take(KEYS_MAX) {
+        assert_eq!(take(time, Some(1), None, 0), TradeId::New);
+    }
+    assert_eq!(take(1, None, Some("a"), 0), TradeId::New, "long ago");
+    assert_eq!(take(1, None, None, 0), TradeId::New);
+    assert_eq!(take(1, None, None, 0), TradeId::New, "no id at all");
+    assert_eq!(ids.newest(), Some(588_047));
+}
+
+#[test]
+fn ids_may_begin_to_count() {
+    let mut ids = TradeIds::default();
+    ids.key(TradeKey::new(1, Some(1_000_000), None, 0));
+    assert_eq!(ids.number(5), TradeId::New);
+    assert_eq!(ids.number(7), TradeId::After { first_missing: 6, last_missing: 6 });
 }
 
 proptest! {
