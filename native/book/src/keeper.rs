@@ -376,16 +376,21 @@ impl<B: Kept> Keeper<B> {
         if self.rules.anchor != Anchor::Rest {
             return self.picture(message);
         }
-        let waited = self.phase == Phase::Waiting;
         self.lose();
         self.book.reset();
         self.hold(message);
-        if waited { Verdict::Buffered } else { Verdict::Restarted(Renewal::Emptied) }
+        Verdict::Restarted(Renewal::Emptied)
     }
 
     /// A picture by the stream.
     fn picture(&mut self, message: Message<'_, B::Item>) -> Verdict {
-        let renewed = self.phase == Phase::Live && self.rules.begins(message.numbers);
+        let is_live = self.phase == Phase::Live;
+        let renewed = is_live && self.rules.begins(message.numbers);
+        // A second connection begins with a picture, which may be late.
+        let is_older = message.numbers.last.is_some_and(|last| last <= self.at);
+        if is_live && is_older && !renewed && self.rules.is_numbered() {
+            return self.old(message);
+        }
         match self.replace(message) {
             Some(loss) => loss,
             None if renewed => Verdict::Restarted(Renewal::Replaced),

@@ -1,5 +1,7 @@
 //! What a keeper needs of a book, of either sort.
 
+use std::fmt::Debug;
+
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, OrderAction};
 use rustonite_wire::Level;
@@ -24,9 +26,9 @@ pub enum Trouble {
 }
 
 /// A book that can be kept. Implemented here for [`L2Book`] and [`L3Book`].
-pub trait Kept: Default {
+pub trait Kept: Default + Debug {
     /// What a message has many of.
-    type Item: Clone;
+    type Item: Clone + Debug;
 
     /// Empties the book.
     fn reset(&mut self);

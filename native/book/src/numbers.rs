@@ -44,7 +44,8 @@ pub(crate) enum Join {
 }
 
 impl Rules {
-    pub(crate) fn is_numbered(self) -> bool {
+    /// Whether messages of a book have numbers of their own.
+    pub fn is_numbered(self) -> bool {
         matches!(self.scheme, Scheme::Counter | Scheme::Chain | Scheme::Range)
     }
 

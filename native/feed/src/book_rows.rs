@@ -1,6 +1,6 @@
 //! Rows of books: of a message, or of a whole book as it is held.
 
-use rustonite_book::{Keeper, L2Book, L3Book, OrderEvent, OrderId};
+use rustonite_book::{L2Book, L3Book, OrderEvent, OrderId};
 use rustonite_core::datasets::{self, BookSide, LevelAction, OrderAction, draft, flags};
 use rustonite_tape::TapeError;
 use rustonite_wire::{BookUpdate, Level, Order, OrdersUpdate};
@@ -31,7 +31,7 @@ impl Recording {
     pub(crate) fn write_picture(
         &mut self,
         place: usize,
-        kept: &mut Kept<Keeper<L2Book>>,
+        kept: &mut Kept<L2Book>,
         update: &BookUpdate<'_>,
         more_flags: i32,
     ) -> Result<u64, TapeError> {
@@ -43,7 +43,7 @@ impl Recording {
         rows.clear()?;
         kept.keeper.book().iter().try_for_each(|level| rows.level(&level, 0))?;
         let written = rows.finish()?;
-        kept.anchored = update.ts_recv;
+        kept.state.anchored = update.ts_recv;
         Ok(written)
     }
 
@@ -78,16 +78,16 @@ impl Recording {
         }
         update.orders.iter().try_for_each(|order| rows.order(order, 0))?;
         for event in cut_off {
-            let order = Order { action: OrderAction::Remove, size: None, ..borrowed(event) };
+            let order = Order { action: OrderAction::Remove, ..borrowed(event) };
             rows.order(&order, flags::INFERRED)?;
         }
-        Ok(rows.written)
+        rows.finish()
     }
 
     pub(crate) fn write_orders_picture(
         &mut self,
         place: usize,
-        kept: &mut Kept<Keeper<L3Book>>,
+        kept: &mut Kept<L3Book>,
         update: &OrdersUpdate<'_>,
         more_flags: i32,
     ) -> Result<u64, TapeError> {
@@ -112,8 +112,9 @@ impl Recording {
                 rows.order(&order, 0)?;
             }
         }
-        kept.anchored = update.ts_recv;
-        Ok(rows.written)
+        let written = rows.finish()?;
+        kept.state.anchored = update.ts_recv;
+        Ok(written)
     }
 }
 
@@ -171,17 +172,17 @@ impl LevelRows<'_> {
     }
 }
 
-/// The same for books of orders, of which there are fewer rows.
-struct OrderRows<'a> {
+/// The same for books of orders, whose rows hold texts.
+struct OrderRows<'a, 'r> {
     recording: &'a mut Recording,
-    row: draft::BookOrders<'a>,
-    written: u64,
+    row: draft::BookOrders<'r>,
+    pending: Option<draft::BookOrders<'r>>,
 }
 
-impl<'a> OrderRows<'a> {
+impl<'a, 'r> OrderRows<'a, 'r> {
     fn new(
         recording: &'a mut Recording,
-        update: &OrdersUpdate<'a>,
+        update: &OrdersUpdate<'r>,
         row_flags: i32,
         seq: Option<i64>,
     ) -> Self {
@@ -194,16 +195,15 @@ impl<'a> OrderRows<'a> {
             flags: row_flags,
             ..draft::BookOrders::default()
         };
-        Self { recording, row, written: 0 }
+        Self { recording, row, pending: None }
     }
 
     fn clear(&mut self) -> Result<(), TapeError> {
         let flags = self.row.flags | flags::SNAPSHOT;
-        let row = draft::BookOrders { action: OrderAction::Clear, flags, ..self.row };
-        self.push(&row)
+        self.push(draft::BookOrders { action: OrderAction::Clear, flags, ..self.row })
     }
 
-    fn order(&mut self, order: &Order<'_>, more_flags: i32) -> Result<(), TapeError> {
+    fn order(&mut self, order: &Order<'r>, more_flags: i32) -> Result<(), TapeError> {
         let mut inexact = 0;
         let mut float = |value: Option<rustonite_core::Decimal>| {
             let (float, rounded) = value?.to_f64_flagged();
@@ -212,7 +212,7 @@ impl<'a> OrderRows<'a> {
         };
         let (price, size) = (float(order.price), float(order.size));
         let size_filled = float(order.size_filled);
-        let row = draft::BookOrders {
+        self.push(draft::BookOrders {
             action: order.action,
             side: order.side,
             order_id: order.order_id,
@@ -226,14 +226,23 @@ impl<'a> OrderRows<'a> {
             reason: order.reason,
             flags: self.row.flags | inexact | more_flags,
             ..self.row
-        };
-        self.push(&row)
+        })
     }
 
-    fn push(&mut self, row: &draft::BookOrders<'_>) -> Result<(), TapeError> {
+    fn push(&mut self, row: draft::BookOrders<'r>) -> Result<(), TapeError> {
         self.row.position += 1;
-        self.written += 1;
-        self.recording.tapes.book_orders(row)
+        match self.pending.replace(row) {
+            Some(before) => self.recording.tapes.book_orders(&before),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(self) -> Result<u64, TapeError> {
+        if let Some(mut last) = self.pending {
+            last.flags |= flags::LAST;
+            self.recording.tapes.book_orders(&last)?;
+        }
+        Ok(u64::try_from(self.row.position).unwrap_or(0))
     }
 }
 

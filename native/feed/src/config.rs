@@ -13,6 +13,9 @@ use crate::keys;
 /// Datasets that are recorded if nothing else is said, as far as the venue has them.
 const USUAL: &[&str] = &["trades", "quotes", "book_deltas", "instruments"];
 
+/// Datasets of which an instrument has one channel.
+const SINGLE: [&str; 3] = ["trades", "book_deltas", "book_orders"];
+
 /// A recorder's configuration, as `recorder.toml` has it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -149,7 +152,34 @@ impl Config {
             return wrong("proxy", problem);
         }
         let catalog = self.catalog.as_deref();
-        self.feeds.iter().enumerate().try_for_each(|(at, feed)| feed.check(at, places, catalog))
+        self.feeds.iter().enumerate().try_for_each(|(at, feed)| feed.check(at, places, catalog))?;
+        self.check_channels(places)
+    }
+
+    /// A book, or the ids of an instrument's trades, cannot be made of two channels.
+    fn check_channels(&self, places: &Places<'_>) -> Result<()> {
+        let mut known = BTreeMap::new();
+        for (at, feed) in self.feeds.iter().enumerate() {
+            let venue = Venue::find_in(self.catalog.as_deref(), &feed.venue)?;
+            let single = |channel: &&&Channel| SINGLE.contains(&channel.dataset.as_str());
+            let channels = feed.channels(&venue)?;
+            for channel in channels.iter().filter(single).filter(|one| !one.name.is_empty()) {
+                for symbol in &feed.symbols {
+                    let (name, dataset) = (channel.name.clone(), channel.dataset.clone());
+                    let key = (feed.venue.as_str(), symbol.as_str(), dataset);
+                    let other = known.entry(key).or_insert_with(|| name.clone());
+                    if *other != name {
+                        let place = places.of(&[Step::Key("feed"), Step::Item(at)]);
+                        let dataset = &channel.dataset;
+                        let problem = format!(
+                            "found {other} and {name} for {dataset} of {symbol}, expected one of them"
+                        );
+                        return Err(FeedError::config(format!("{place}: feed.channels"), problem));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 

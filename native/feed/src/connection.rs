@@ -346,6 +346,7 @@ impl Connection {
 
     fn subscribe(&mut self, topics: Vec<Planned>) {
         let now = Instant::now();
+        let before = self.subscriptions.len();
         for planned in &topics {
             let subscription = Subscription {
                 planned: planned.clone(),
@@ -356,7 +357,8 @@ impl Connection {
             };
             self.subscriptions.insert(planned.topic.clone(), subscription);
         }
-        self.shared.recording.borrow_mut().subscribing(&mut self.state, &topics);
+        let new = self.subscriptions.len() - before;
+        self.shared.recording.borrow_mut().subscribing(&mut self.state, &topics, new);
         let wanted: Vec<Topic> = topics.into_iter().map(|planned| planned.topic).collect();
         self.ask(&wanted);
     }

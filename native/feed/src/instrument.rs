@@ -1,6 +1,6 @@
 //! What is known of one instrument while it is recorded.
 
-use rustonite_book::{Anchor, Keeper, L2Book, L3Book, Rules};
+use rustonite_book::{Anchor, Keeper, Kept as Book, L2Book, L3Book, Rules, State};
 
 use crate::catalog::Channel;
 use crate::trade_ids::TradeIds;
@@ -75,6 +75,8 @@ struct Bar {
 pub(crate) struct Instrument {
     pub(crate) symbol: Box<str>,
     pub(crate) trades: TradeIds,
+    /// The channel that they come by; empty before the first.
+    trades_channel: String,
     /// Whether ids of trades count up by one.
     pub(crate) trades_step: bool,
     /// When the last trade of the run before came, until this run has one; else 0.
@@ -83,8 +85,8 @@ pub(crate) struct Instrument {
     pub(crate) trade_told: Option<i64>,
     /// Number and time of the newest quote, and how many older ones were left out since.
     pub(crate) quote: Option<(i64, i64, u32)>,
-    pub(crate) book: Option<Kept<Keeper<L2Book>>>,
-    pub(crate) orders: Option<Kept<Keeper<L3Book>>>,
+    pub(crate) book: Option<Kept<L2Book>>,
+    pub(crate) orders: Option<Kept<L3Book>>,
     pub(crate) spans: [Span; DATASETS.len()],
     /// Whether there were ever data.
     pub(crate) had_data: [bool; DATASETS.len()],
@@ -100,21 +102,45 @@ pub(crate) struct Instrument {
     bars: Vec<Bar>,
 }
 
-/// A book, and what its channel is called.
+/// A book, and what is known of it.
 #[derive(Debug)]
-pub(crate) struct Kept<K> {
-    pub(crate) keeper: K,
+pub(crate) struct Kept<B: Book> {
+    pub(crate) keeper: Keeper<B>,
+    pub(crate) state: BookState,
+}
+
+/// What is known of a book of either sort.
+#[derive(Debug, Default)]
+pub(crate) struct BookState {
     pub(crate) channel: String,
-    /// Pictures come by REST.
-    pub(crate) by_rest: bool,
+    /// The connection that it is kept from, where numbers do not tell copies of a message apart.
+    owner: Option<i64>,
+    /// The owner ended while another connection carries the channel, which must send a picture.
+    pub(crate) is_orphan: bool,
     /// A picture was asked for and has not come.
     pub(crate) asked: bool,
     /// Since when it is not whole; `None` while it is.
     pub(crate) lost_since: Option<i64>,
+    /// Since the last picture of the venue a message could not be read, and nothing would show what
+    /// it said.
+    pub(crate) is_doubtful: bool,
+    /// When the venue began a new book last: answers to earlier calls tell nothing about it.
+    pub(crate) restarted: i64,
     /// When a whole picture was written last.
     pub(crate) anchored: i64,
     /// The venue's time of the last update.
     pub(crate) ts_event: i64,
+}
+
+/// Whose a message of a book is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Of the connection that the book is kept from.
+    Ours,
+    /// A copy of what another connection sends.
+    Copy,
+    /// Of a connection that the book is kept from as of now, and that must send a picture.
+    Heir,
 }
 
 impl Instrument {
@@ -122,6 +148,7 @@ impl Instrument {
         Self {
             symbol: symbol.into(),
             trades: TradeIds::default(),
+            trades_channel: String::new(),
             trades_step: false,
             trades_until: 0,
             trade_told: None,
@@ -142,30 +169,75 @@ impl Instrument {
     /// A connection begins to carry a channel of it.
     pub(crate) fn carry(&mut self, venue: &str, channel: &Channel, connection: i64) {
         // What is asked for again is carried once all the same.
-        let known = |one: &Carrier| one.channel == channel.name && one.connection == connection;
-        if !self.carriers.iter().any(known) {
+        if !self.is_carried_by(&channel.name, connection) {
             self.carriers.push(Carrier { channel: channel.name.clone(), connection });
         }
         match channel.dataset.as_str() {
-            "trades" => self.trades_step = channel.integrity == "counter",
-            "book_deltas" if self.book.is_none() => {
-                let rules = rules(venue, channel);
-                self.book = Some(Kept::new(Keeper::new(rules), channel, rules.anchor));
+            "trades" if self.trades_channel != channel.name => self.count_trades_of(channel),
+            "book_deltas" if !is_of(self.book.as_ref(), channel) => {
+                self.book = Some(Kept::new(rules(venue, channel), channel));
             }
-            "book_orders" if self.orders.is_none() => {
-                let rules = rules(venue, channel);
-                self.orders = Some(Kept::new(Keeper::new(rules), channel, rules.anchor));
+            "book_orders" if !is_of(self.orders.as_ref(), channel) => {
+                self.orders = Some(Kept::new(rules(venue, channel), channel));
             }
             _ => {}
         }
     }
 
-    /// A connection carries a channel no longer. Whether no other one does.
-    pub(crate) fn drop_carrier(&mut self, channel: &str, connection: i64) -> bool {
-        let ended = |one: &Carrier| one.channel == channel && one.connection == connection;
+    /// Trades come by another channel than so far, with ids of its own.
+    fn count_trades_of(&mut self, channel: &Channel) {
+        if !self.trades_channel.is_empty() {
+            self.trades = TradeIds::default();
+            self.trade_told = None;
+        }
+        self.trades_channel.clone_from(&channel.name);
+        self.trades_step = channel.integrity == "counter";
+    }
+
+    /// The book that a dataset is made of.
+    pub(crate) fn book_state(&mut self, dataset: usize) -> Option<&mut BookState> {
+        match dataset {
+            BOOK_DELTAS => self.book.as_mut().map(|kept| &mut kept.state),
+            BOOK_ORDERS => self.orders.as_mut().map(|kept| &mut kept.state),
+            _ => None,
+        }
+    }
+
+    /// The rules of the book that a dataset is made of.
+    pub(crate) fn book_rules(&self, dataset: usize) -> Option<Rules> {
+        match dataset {
+            BOOK_DELTAS => self.book.as_ref().map(|kept| *kept.keeper.rules()),
+            BOOK_ORDERS => self.orders.as_ref().map(|kept| *kept.keeper.rules()),
+            _ => None,
+        }
+    }
+
+    /// What a book was is not known any more: it waits for a picture.
+    pub(crate) fn lose_book(&mut self, dataset: usize) {
+        match dataset {
+            BOOK_DELTAS => self.book.iter_mut().for_each(|kept| kept.keeper.lose()),
+            BOOK_ORDERS => self.orders.iter_mut().for_each(|kept| kept.keeper.lose()),
+            _ => {}
+        }
+    }
+
+    /// Whether a connection carries a channel of it.
+    pub(crate) fn is_carried_by(&self, channel: &str, connection: i64) -> bool {
+        self.carriers.iter().any(|one| one.channel == channel && one.connection == connection)
+    }
+
+    /// A connection carries a channel no longer. Whether its data end with that: no other one carries
+    /// it, or a book was kept from this one.
+    pub(crate) fn drop_carrier(&mut self, channel: &Channel, connection: i64) -> bool {
+        let ended = |one: &Carrier| one.channel == channel.name && one.connection == connection;
         let Some(place) = self.carriers.iter().position(ended) else { return false };
         self.carriers.swap_remove(place);
-        !self.carriers.iter().any(|one| one.channel == channel)
+        let others = self.carriers.iter().any(|one| one.channel == channel.name);
+        let dataset = DATASETS.iter().position(|name| **name == *channel.dataset);
+        match dataset.and_then(|dataset| self.book_state(dataset)) {
+            Some(state) if state.channel == channel.name => state.leave(connection, others),
+            _ => !others,
+        }
     }
 
     /// Whether any connection carries it.
@@ -190,16 +262,57 @@ fn rules(venue: &str, channel: &Channel) -> Rules {
     rustonite_book::rules(venue, &channel.name).unwrap_or(Rules::UNCHECKED)
 }
 
-impl<K> Kept<K> {
-    fn new(keeper: K, channel: &Channel, anchor: Anchor) -> Self {
-        Self {
-            keeper,
-            channel: channel.name.clone(),
-            by_rest: anchor == Anchor::Rest,
-            asked: false,
-            lost_since: None,
-            anchored: 0,
-            ts_event: 0,
+fn is_of<B: Book>(kept: Option<&Kept<B>>, channel: &Channel) -> bool {
+    kept.is_some_and(|kept| kept.state.channel == channel.name)
+}
+
+impl<B: Book> Kept<B> {
+    fn new(rules: Rules, channel: &Channel) -> Self {
+        let state = BookState { channel: channel.name.clone(), ..BookState::default() };
+        Self { keeper: Keeper::new(rules), state }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.keeper.state() == State::Live
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_live() && self.state.lost_since.is_none()
+    }
+
+    /// Whose a message is that came over a connection.
+    #[inline]
+    pub(crate) fn whose(&mut self, connection: i64, is_picture: bool) -> Whose {
+        let rules = self.keeper.rules();
+        if rules.is_numbered() || self.state.owner == Some(connection) {
+            return Whose::Ours;
         }
+        self.take_over(rules.anchor, connection, is_picture)
+    }
+
+    #[cold]
+    fn take_over(&mut self, anchor: Anchor, connection: i64, is_picture: bool) -> Whose {
+        // The newest picture wins: old connections end and new ones take over.
+        let wins = is_picture && anchor == Anchor::Subscription;
+        if self.state.owner.is_some() && !wins {
+            return Whose::Copy;
+        }
+        self.state.owner = Some(connection);
+        let was_orphan = std::mem::take(&mut self.state.is_orphan);
+        if was_orphan && anchor == Anchor::Subscription && !is_picture {
+            return Whose::Heir;
+        }
+        Whose::Ours
+    }
+}
+
+impl BookState {
+    /// A connection carries it no longer. Whether its data end with that.
+    fn leave(&mut self, connection: i64, others: bool) -> bool {
+        let was_kept_from_it = self.owner == Some(connection);
+        if was_kept_from_it || !others {
+            (self.owner, self.is_orphan, self.asked) = (None, others, false);
+        }
+        was_kept_from_it || !others
     }
 }

@@ -25,6 +25,7 @@ mod reparse;
 mod requests;
 mod rest;
 pub mod server;
+mod spans;
 mod stamped;
 mod stats;
 mod tapes;

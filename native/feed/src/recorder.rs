@@ -458,6 +458,7 @@ async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>,
         if let Some(keys) = &shared.keys {
             request.headers.extend(codec.borrow().key_headers(keys));
         }
+        let asked_at = now_ns();
         let answer = answer(shared, client, &mut state, feed, &request).await;
         let Some(answer) = answer.filter(|_| parts <= PARTS_MAX) else {
             shared.recording.borrow_mut().call_ended(feed);
@@ -465,7 +466,7 @@ async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>,
         };
         let mut recording = shared.recording.borrow_mut();
         let mut codec = codec.borrow_mut();
-        recording.answer(&mut **codec, feed, number, answer.ts_recv, &answer.body);
+        recording.answer(&mut **codec, feed, number, asked_at, answer.ts_recv, &answer.body);
         requests.extend(recording.more.drain(..));
     }
     if matches!(feed, Feed::Instruments) {

@@ -131,6 +131,8 @@ pub(crate) struct Recording {
     /// Calls that have the next part of the answer that was read last.
     pub(crate) more: Vec<Request>,
     by_symbol: HashMap<Box<str>, usize, RandomState>,
+    /// Books of which the message of the moment has rows.
+    pub(crate) touched: Vec<(usize, usize)>,
     /// The instrument of the last row: the next one is mostly of the same.
     latest: usize,
     frames: bool,
@@ -167,6 +169,7 @@ impl Recording {
             wanted: VecDeque::new(),
             more: Vec::new(),
             by_symbol: HashMap::default(),
+            touched: Vec::new(),
             latest: 0,
             frames: config.frames,
             connection: 0,
@@ -345,7 +348,7 @@ impl Recording {
         ts_recv: i64,
         data: &[u8],
     ) {
-        let mut writing = Writing::new(self, Some(&mut *state), ts_recv);
+        let mut writing = Writing::new(self, Some(&mut *state), 0, ts_recv);
         let read = codec.decode(Frame { ts_recv, data }, &mut writing);
         let outcome = writing.finish();
         self.conclude(state.number, read, outcome, ts_recv);
@@ -357,12 +360,13 @@ impl Recording {
         codec: &mut dyn Codec,
         feed: &Feed,
         connection: i64,
+        asked_at: i64,
         ts_recv: i64,
         data: &[u8],
     ) {
         // What does not help, be it too old or malformed, must be possible to ask for again.
         self.call_ended(feed);
-        let mut writing = Writing::new(self, None, ts_recv);
+        let mut writing = Writing::new(self, None, asked_at, ts_recv);
         let read = codec.decode_answer(feed, Frame { ts_recv, data }, &mut writing);
         let outcome = writing.finish();
         self.conclude(connection, read, outcome, ts_recv);
@@ -379,6 +383,7 @@ impl Recording {
             (Ok(()), outcome) => self.keep_or_take_back(outcome),
             (Err(malformed), _) => {
                 self.tapes.rollback();
+                self.lost_a_message(connection);
                 Stats::add(&self.stats.malformed, 1);
                 let detail = malformed.to_string();
                 self.fact(&Fact {
@@ -427,12 +432,21 @@ impl Recording {
         Stats::add(&self.stats.dropped, 1);
         let (now, text) = (self.now(), error.to_string());
         self.stats.problem("tapes", Some(text.clone()));
+        let is_first = self.dropped[what].is_none();
         let dropped = self.dropped[what].get_or_insert_default();
         if dropped.count == 0 {
             dropped.since = now;
         }
         dropped.count += 1;
         (dropped.last, dropped.why) = (now, text);
+        if is_first && what == ROWS {
+            self.nothing_is_whole();
+        }
+    }
+
+    /// Whether tapes refuse rows these days.
+    pub(crate) fn drops_rows(&self) -> bool {
+        self.dropped[ROWS].is_some()
     }
 
     /// Says what is missing: when tapes take rows again, and now and then while they do not. A tape
@@ -445,10 +459,6 @@ impl Recording {
                 self.dropped[what] = Some(dropped);
             } else if !over {
                 self.dropped[what] = Some(Dropped { count: 0, ..dropped });
-            } else if what == ROWS {
-                // Books whose rows were dropped are no longer what the lake says.
-                self.lose_all("rows were dropped");
-                self.commit();
             }
         }
         if self.dropped.iter().all(Option::is_none) {
@@ -492,8 +502,9 @@ impl Recording {
         }
     }
 
-    pub(crate) fn subscribing(&mut self, state: &mut Socketed, topics: &[Planned]) {
-        self.stats.topics.fetch_add(count(topics), Ordering::Relaxed);
+    /// Topics are asked for, some of them anew.
+    pub(crate) fn subscribing(&mut self, state: &mut Socketed, topics: &[Planned], new: usize) {
+        self.stats.topics.fetch_add(i64::try_from(new).unwrap_or(0), Ordering::Relaxed);
         for planned in topics {
             if let Some(symbol) = &planned.instrument {
                 let place = self.instrument(symbol);
@@ -654,13 +665,13 @@ impl Recording {
         let Some(symbol) = &planned.instrument else { return };
         let place = self.instrument(symbol);
         let channel = &planned.channel;
-        let alone = self.instruments[place].drop_carrier(&channel.name, state.number);
         let instrument = &mut self.instruments[place];
+        let ends = instrument.drop_carrier(channel, state.number);
         let is_over = !instrument.is_carried() && !self.stops;
         if is_over && std::mem::take(&mut instrument.unknown) {
             self.stats.problem(symbol, None);
         }
-        if alone {
+        if ends {
             self.end_data(place, &channel.name, &channel.dataset, why, is_planned);
         }
     }
@@ -685,7 +696,9 @@ impl Recording {
         if self.dropped.iter().flatten().any(is_over) {
             self.tell_dropped(is_over);
         }
-        self.anchor_books(now, self.anchor_every_ns);
+        if !self.drops_rows() {
+            self.anchor_books(now, self.anchor_every_ns);
+        }
         self.count_books();
     }
 

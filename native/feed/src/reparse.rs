@@ -79,6 +79,7 @@ struct Connection {
     topics: Vec<Planned>,
     /// What the REST calls under this number are for.
     feed: Option<Feed>,
+    asked_at: i64,
 }
 
 impl Reparser {
@@ -175,7 +176,7 @@ impl Again {
                 let Some(connection) = self.connection(number) else { return };
                 connection.topics.push(planned.clone());
                 let Some(connection) = self.connections.get_mut(&number) else { return };
-                self.recording.subscribing(&mut connection.state, &[planned]);
+                self.recording.subscribing(&mut connection.state, &[planned], 1);
             }
             Recorded::Unsubscribe { channel, symbol } => {
                 let Some(planned) = self.planned(channel, symbol) else { return };
@@ -219,10 +220,12 @@ impl Again {
             }
             FrameKind::HttpRequest if connection.feed.is_none() => {
                 connection.feed = feed_of(&*self.answers, &String::from_utf8_lossy(data));
+                connection.asked_at = ts_recv;
             }
             FrameKind::HttpResponse if status.is_some_and(|code| (200..300).contains(&code)) => {
                 let Some(feed) = connection.feed.clone() else { return };
-                self.recording.answer(&mut *self.answers, &feed, number, ts_recv, data);
+                let asked_at = connection.asked_at;
+                self.recording.answer(&mut *self.answers, &feed, number, asked_at, ts_recv, data);
                 let is_whole = self.recording.more.drain(..).count() == 0;
                 if is_whole && matches!(feed, Feed::Instruments) {
                     self.recording.listed();
@@ -236,7 +239,7 @@ impl Again {
         if !self.connections.contains_key(&number) {
             let codec = codec(self.recording.venue).ok()?;
             let state = Socketed::new(number, None);
-            let made = Connection { state, codec, topics: Vec::new(), feed: None };
+            let made = Connection { state, codec, topics: Vec::new(), feed: None, asked_at: 0 };
             self.connections.insert(number, made);
         }
         self.connections.get_mut(&number)

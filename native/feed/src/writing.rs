@@ -22,6 +22,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) recording: &'a mut Recording,
     /// The connection, or `None` for an answer of REST.
     pub(crate) state: Option<&'a mut Socketed>,
+    /// When an answer of REST was asked for.
+    pub(crate) asked_at: i64,
     pub(crate) ts_recv: i64,
     pub(crate) rows: u64,
     failure: Option<TapeError>,
@@ -31,9 +33,11 @@ impl<'a> Writing<'a> {
     pub(crate) fn new(
         recording: &'a mut Recording,
         state: Option<&'a mut Socketed>,
+        asked_at: i64,
         ts_recv: i64,
     ) -> Self {
-        Self { recording, state, ts_recv, rows: 0, failure: None }
+        recording.touched.clear();
+        Self { recording, state, asked_at, ts_recv, rows: 0, failure: None }
     }
 
     /// How many rows there were, or the first error of a tape.
@@ -110,12 +114,13 @@ impl<'a> Writing<'a> {
         });
     }
 
-    fn duplicate(&mut self, place: usize, dataset: usize) {
+    pub(crate) fn duplicate(&mut self, place: usize, dataset: usize) {
         Stats::add(&self.recording.stats.duplicates, 1);
         self.recording.instruments[place].spans[dataset].duplicates += 1;
     }
 
-    fn connection(&self) -> Option<i64> {
+    #[inline]
+    pub(crate) fn connection(&self) -> Option<i64> {
         self.state.as_ref().map(|state| state.number)
     }
 
@@ -307,7 +312,8 @@ impl Writing<'_> {
         let Some(state) = &mut self.state else { return };
         let expected = state.next_sequence.replace(number + 1);
         let Some(expected) = expected.filter(|expected| *expected != number) else { return };
-        let connection = Some(state.number);
+        let state_number = state.number;
+        let connection = Some(state_number);
         let why = format!("message {number} came, {expected} was next");
         if number > expected {
             state.asked.push_back(Asked::Reconnect(why.clone()));
@@ -317,6 +323,7 @@ impl Writing<'_> {
         if missing > 0 {
             Stats::add(&self.recording.stats.gaps, 1);
             Stats::add(&self.recording.stats.missing, u64::try_from(missing).unwrap_or(0));
+            self.recording.connection_lost_messages(state_number, &why);
         }
         self.recording.pending_fact(&Fact {
             connection,

@@ -28,6 +28,15 @@ fn what_is_wrong_is_named() {
             "interval_s: found 0",
         ),
         ("name = \"a/b\"\n[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\n", "name: found"),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\nchannels = [\"trade\", \"aggTrade\"]\n",
+            "recorder.toml:1: feed.channels: found trade and aggTrade for trades of A",
+        ),
+        (
+            "[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\n[[feed]]\nvenue = \"binance\"\n\
+             symbols = [\"B\", \"A\"]\nchannels = [\"aggTrade\"]\n",
+            "recorder.toml:4: feed.channels: found trade and aggTrade for trades of A",
+        ),
         ("", "feed: found none"),
         ("[[feed]]\nvenue = \"binance\"\n", "feed.symbols"),
         ("[[feed]]\nvenue = \"bianance\"\nsymbols = [\"A\"]\n", "did you mean binance"),
