@@ -309,7 +309,7 @@ class NativeRecorder:
 @final
 class NativeReparser:
     def __new__(
-        cls, tapes: str | PathLike[str], name: str, anchor_every_s: int
+        cls, tapes: str | PathLike[str], name: str, anchor_every_s: int, lake: str | None
     ) -> NativeReparser: ...
     def take(
         self,

@@ -73,7 +73,7 @@ def reparse(  # noqa: PLR0913 - everything by keyword
         raise Invalid(f"{into.storage.root}: this lake has no folder for tapes; give tapes=…")
     rows = _recorded(lake, venue, start, end)
     committer = Committer(into)
-    native = _native.NativeReparser(into.tapes.folder, name, anchor_every_s)
+    native = _native.NativeReparser(into.tapes.folder, name, anchor_every_s, into.storage.root)
     total = next(rows)
     done = 0
     for part in rows:

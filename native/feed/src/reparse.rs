@@ -12,7 +12,7 @@ use rustonite_tape::TapeOptions;
 use rustonite_wire::{Codec, Feed, Topic};
 
 use crate::catalog::Venue;
-use crate::config::{Config, TapeSettings};
+use crate::config::{Config, MetricsSettings, TapeSettings};
 use crate::error::{FeedError, Result};
 use crate::plan::Planned;
 use crate::recording::{Recording, Socketed};
@@ -52,7 +52,7 @@ pub enum Recorded<'a> {
     },
     /// The same of kind `disconnect`.
     Disconnect,
-    /// The same of kind `start`: whatever was open has ended.
+    /// The same of kind `start`: a recorder of the lake may have crashed before.
     Start,
 }
 
@@ -77,15 +77,24 @@ struct Connection {
     state: Socketed,
     codec: Box<dyn Codec>,
     topics: Vec<Planned>,
+    /// Whether a recorder started, maybe the one that had this connection, and it was silent since.
+    is_suspect: bool,
     /// What the REST calls under this number are for.
     feed: Option<Feed>,
 }
 
 impl Reparser {
-    /// Writes to tapes of a name in a folder.
-    pub fn new(tapes: PathBuf, name: String, tape: TapeSettings, anchor_every_s: u64) -> Self {
+    /// Writes to tapes of a name in a folder. With a `lake` to take their rows they keep them until
+    /// it has; without one only their newest segments stay.
+    pub fn new(
+        tapes: PathBuf,
+        name: String,
+        tape: TapeSettings,
+        anchor_every_s: u64,
+        lake: Option<String>,
+    ) -> Self {
         let settings = Config {
-            lake: None,
+            lake,
             tapes: None,
             name,
             frames: false,
@@ -96,7 +105,7 @@ impl Reparser {
             proxy: None,
             ca_file: None,
             feeds: Vec::new(),
-            metrics: None,
+            metrics: MetricsSettings::default(),
         };
         Self { settings, tapes, venues: BTreeMap::new() }
     }
@@ -150,7 +159,7 @@ impl Again {
             folder: tapes,
             name: format!("{}-{name}", settings.name),
             options,
-            for_lake: true,
+            for_lake: settings.lake.is_some(),
         });
         let stats = Arc::new(Stats::default());
         let mut recording = Recording::new(answers.venue(), tapes, Arc::clone(&stats), settings);
@@ -172,6 +181,7 @@ impl Again {
             }
             Recorded::Subscribe { channel, symbol } => {
                 let Some(planned) = self.planned(channel, symbol) else { return };
+                self.end_suspects(number, &planned.topic);
                 let Some(connection) = self.connection(number) else { return };
                 connection.topics.push(planned.clone());
                 let Some(connection) = self.connections.get_mut(&number) else { return };
@@ -189,9 +199,7 @@ impl Again {
                 }
             }
             Recorded::Start => {
-                for ended in std::mem::take(&mut self.connections).into_values() {
-                    self.recording.connection_ended(&ended.state, &ended.topics, "crashed");
-                }
+                self.connections.values_mut().for_each(|one| one.is_suspect = true);
             }
         }
         // Nobody can be asked for anything any more.
@@ -210,6 +218,7 @@ impl Again {
             return;
         }
         let Some(connection) = self.connections.get_mut(&number) else { return };
+        connection.is_suspect = false;
         self.recording.raw(&mut connection.state, kind, status, None, ts_recv, data);
         match kind {
             FrameKind::Text | FrameKind::Binary => {
@@ -224,6 +233,10 @@ impl Again {
                 let Some(feed) = connection.feed.clone() else { return };
                 self.recording.answer(&mut *self.answers, &feed, number, ts_recv, data);
                 let is_whole = self.recording.more.drain(..).count() == 0;
+                if is_whole {
+                    // Each call has a number of its own.
+                    self.connections.remove(&number);
+                }
                 if is_whole && matches!(feed, Feed::Instruments) {
                     self.recording.listed();
                 }
@@ -232,11 +245,23 @@ impl Again {
         }
     }
 
+    /// Another connection takes over a topic: those whose recorder crashed carry nothing any more.
+    fn end_suspects(&mut self, number: i64, topic: &Topic) {
+        for (_, one) in self.connections.iter_mut().filter(|(other, _)| **other != number) {
+            if one.is_suspect && one.topics.iter().any(|known| known.topic == *topic) {
+                // Its codec stays, should it be of another recorder and quiet only.
+                let topics = std::mem::take(&mut one.topics);
+                self.recording.connection_ended(&one.state, &topics, "crashed");
+            }
+        }
+    }
+
     fn connection(&mut self, number: i64) -> Option<&mut Connection> {
         if !self.connections.contains_key(&number) {
             let codec = codec(self.recording.venue).ok()?;
             let state = Socketed::new(number, None);
-            let made = Connection { state, codec, topics: Vec::new(), feed: None };
+            let made =
+                Connection { state, codec, topics: Vec::new(), is_suspect: false, feed: None };
             self.connections.insert(number, made);
         }
         self.connections.get_mut(&number)

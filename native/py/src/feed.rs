@@ -43,7 +43,20 @@ pub(crate) fn catalog(venue: Option<&str>) -> PyResult<String> {
             .collect();
         return json(&known?);
     };
-    json(&guarded(|| Venue::find(name))?)
+    let mut venue = guarded(|| Venue::find(name))?;
+    let needs_key: Vec<bool> = venue.channels.iter().map(|one| venue.needs_key(one)).collect();
+    for (channel, needs_key) in venue.channels.iter_mut().zip(needs_key) {
+        channel.needs_key = needs_key;
+    }
+    json(&About { logs_in: venue.logs_in(), venue })
+}
+
+/// What Python is told of a venue.
+#[derive(serde::Serialize)]
+struct About {
+    #[serde(flatten)]
+    venue: Venue,
+    logs_in: bool,
 }
 
 /// A recorder, running or stopped.
@@ -152,10 +165,11 @@ pub(crate) struct NativeReparser {
 
 #[pymethods]
 impl NativeReparser {
-    /// Writes to tapes of a name in a folder.
+    /// Writes to tapes of a name in a folder, from which a lake takes the rows, if there is one.
     #[new]
-    fn new(tapes: PathBuf, name: String, anchor_every_s: u64) -> Self {
-        let reparser = Reparser::new(tapes, name, TapeSettings::default(), anchor_every_s);
+    fn new(tapes: PathBuf, name: String, anchor_every_s: u64, lake: Option<String>) -> Self {
+        let tape = TapeSettings::default();
+        let reparser = Reparser::new(tapes, name, tape, anchor_every_s, lake);
         Self { state: Mutex::new(reparser) }
     }
 

@@ -29,6 +29,15 @@ fn what_is_wrong_is_named() {
         ),
         ("name = \"a/b\"\n[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\n", "name: found"),
         ("", "feed: found none"),
+        (
+            "[metrics]\nlisten = \"9108\"\n[[feed]]\nvenue = \"binance\"\n",
+            "2: metrics.listen: found",
+        ),
+        (
+            "[metrics]\nlisten = \"a:65536\"\n[[feed]]\nvenue = \"okx\"\n",
+            "2: metrics.listen: found",
+        ),
+        ("[metrics]\nport = 9108\n", "unknown field `port`"),
         ("[[feed]]\nvenue = \"binance\"\n", "feed.symbols"),
         ("[[feed]]\nvenue = \"bianance\"\nsymbols = [\"A\"]\n", "did you mean binance"),
         ("[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\ncopies = 9\n", "feed.copies: found 9"),
