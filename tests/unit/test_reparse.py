@@ -5,7 +5,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from venue_server import PATIENCE, VenueServer
+from venue_server import VenueServer, until
 
 from rustonite_data import cli
 from rustonite_data.errors import NotFound
@@ -14,13 +14,6 @@ from rustonite_data.record import Recorder
 from rustonite_data.reparse import reparse
 
 DATASETS = ["trades", "quotes", "book_deltas", "instruments"]
-
-
-def until(true):
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
