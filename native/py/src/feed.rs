@@ -183,13 +183,10 @@ impl NativeReparser {
         Ok(())
     }
 
-    /// Counters of each venue, as a JSON list.
-    fn status(&self) -> PyResult<String> {
-        json(&self.state.lock().unwrap_or_else(PoisonError::into_inner).status())
-    }
-
-    /// Seals the tapes.
-    fn finish(&self) -> PyResult<()> {
-        guarded(|| self.state.lock().unwrap_or_else(PoisonError::into_inner).finish())
+    /// Seals the tapes, and tells the counters of each venue, as a JSON list.
+    fn finish(&self) -> PyResult<String> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        guarded(|| state.finish())?;
+        json(&state.status())
     }
 }
