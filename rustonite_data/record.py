@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rustonite_data import _native
-from rustonite_data.errors import Invalid, RustoniteError
+from rustonite_data.errors import Conflict, Invalid, RustoniteError
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
     from types import TracebackType
 
-    from rustonite_data.lake import TapeStatus
+    from rustonite_data.lake import Committer, TapeStatus
+
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class Recorder:
             problem = error
         if self._committer is not None:
             self._committer.stop()
-            self._committer.run_once(seal=True)
+            _move_all(self._committer)
         if problem is not None:
             raise problem
 
@@ -189,12 +191,25 @@ class Recorder:
         self.close()
 
 
+def _move_all(committer: Committer) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            committer.run_once(seal=True)
+        except Conflict:
+            # Another recorder of the lake moved them at the same time, maybe not all.
+            if not left:
+                raise
+        else:
+            return
+
+
 def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
     """What a running recorder does not take over, by its name in the file."""
     fixed = {name: value for name, value in settings.items() if name != "feed"}
     for feed in settings["feed"]:
-        for name, value in (("proxy", feed["proxy"]), ("urls.rest", feed["urls"].get("rest"))):
-            if value is not None:
+        for name in ("proxy", "compression", "urls.rest"):
+            value = feed["urls"].get("rest") if name == "urls.rest" else feed[name]
+            if value:
                 # One of a venue's feeds says it for all of them.
                 fixed.setdefault(f"{name} of {feed['venue']}", value)
     return fixed

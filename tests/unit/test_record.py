@@ -290,9 +290,11 @@ def test_a_reload_names_what_needs_a_restart(venue, start):
     recorder = start("BTCUSDT", head="interval_s = 60")
     assert recorder.reload(venue.config("BTCUSDT", "ETHUSDT")) == []
     head = "interval_s = 30\nlake = 'elsewhere'\n[tape]\nsegments_max = 3"
-    changed = venue.config("BTCUSDT", head=head, feed='proxy = "http://127.0.0.1:1"')
+    feed = 'proxy = "http://127.0.0.1:1"\ncompression = true'
+    changed = venue.config("BTCUSDT", head=head, feed=feed)
     changed = changed.replace(f"http://127.0.0.1:{venue.port}", "http://127.0.0.1:1")
-    fixed = ["interval_s", "lake", "proxy of binance", "tape", "urls.rest of binance"]
+    of_venue = ["compression of binance", "proxy of binance", "urls.rest of binance"]
+    fixed = sorted(["interval_s", "lake", "tape", *of_venue])
     assert sorted(recorder.reload(changed)) == fixed
     # Compared with what runs, not with what was wanted last.
     assert sorted(recorder.reload(changed)) == fixed
@@ -331,6 +333,21 @@ def test_a_failed_venue_does_not_keep_rows_from_the_lake(venue, start, monkeypat
         with pytest.raises(Unavailable, match="no space"):
             recorder.close()
     assert moved == [{"seal": True}]
+
+
+def test_a_close_beside_another_committer(start, monkeypatch):
+    recorder = start("BTCUSDT")
+    moved, run_once = [], Committer.run_once
+
+    def beside(committer, **how):
+        moved.append(how)
+        if len(moved) < 3:
+            raise Conflict("another committer works on these tapes")
+        return run_once(committer, **how)
+
+    monkeypatch.setattr(Committer, "run_once", beside)
+    recorder.close()
+    assert len(moved) == 3
 
 
 def test_a_tape_that_is_found_while_the_lag_is_told(start, monkeypatch):
