@@ -84,17 +84,10 @@ struct Connection {
 }
 
 impl Reparser {
-    /// Writes to tapes of a name in a folder. With a `lake` to take their rows they keep them until
-    /// it has; without one only their newest segments stay.
-    pub fn new(
-        tapes: PathBuf,
-        name: String,
-        tape: TapeSettings,
-        anchor_every_s: u64,
-        lake: Option<String>,
-    ) -> Self {
+    /// Writes to tapes of a name in a folder, of which only the newest segments stay.
+    pub fn new(tapes: PathBuf, name: String, tape: TapeSettings, anchor_every_s: u64) -> Self {
         let settings = Config {
-            lake,
+            lake: None,
             tapes: None,
             name,
             frames: false,
@@ -108,6 +101,13 @@ impl Reparser {
             metrics: MetricsSettings::default(),
         };
         Self { settings, tapes, venues: BTreeMap::new() }
+    }
+
+    /// The same, but tapes keep their rows until a lake has them.
+    #[must_use]
+    pub fn for_lake(mut self, lake: String) -> Self {
+        self.settings.lake = Some(lake);
+        self
     }
 
     /// Takes what comes next, by time.

@@ -169,7 +169,11 @@ impl NativeReparser {
     #[new]
     fn new(tapes: PathBuf, name: String, anchor_every_s: u64, lake: Option<String>) -> Self {
         let tape = TapeSettings::default();
-        let reparser = Reparser::new(tapes, name, tape, anchor_every_s, lake);
+        let reparser = Reparser::new(tapes, name, tape, anchor_every_s);
+        let reparser = match lake {
+            Some(lake) => reparser.for_lake(lake),
+            None => reparser,
+        };
         Self { state: Mutex::new(reparser) }
     }
 

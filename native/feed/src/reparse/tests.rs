@@ -42,7 +42,7 @@ impl Story {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let tape = TapeSettings::default();
-        let reparser = Reparser::new(folder.path().into(), "again".to_owned(), tape, 600, None);
+        let reparser = Reparser::new(folder.path().into(), "again".to_owned(), tape, 600);
         Self { reparser, now: START, _folder: folder }
     }
 
