@@ -12,11 +12,13 @@ from rustonite_data.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from http.server import HTTPServer
 
     from rustonite_data.record import Recorder
 
 _NS = 1e9
 _SILENT_S = 60.0
+_PORT_MAX = 65535
 COUNTERS = {
     "frames": "Frames received and sent.",
     "bytes": "Bytes of frames.",
@@ -88,19 +90,32 @@ def health(recorder: Recorder) -> tuple[bool, str]:
     return not problems, "\n".join(problems) or "ok"
 
 
-@contextmanager
-def serve(recorder: Recorder, listen: str) -> Iterator[int]:
-    """Answer `/metrics` and `/health` at an address; gives the port."""
+def listening(listen: str) -> ThreadingHTTPServer:
+    """Take an address, before there is anything to tell there.
+
+    Raises:
+        Invalid: it is no address.
+        Unavailable: somebody else has it.
+    """
     host, _, port = listen.rpartition(":")
-    if not port.isdigit():
+    if not (port.isdecimal() and int(port) <= _PORT_MAX):
         raise Invalid(f"metrics: found {listen!r}, expected HOST:PORT such as 127.0.0.1:9108")
+    try:
+        return ThreadingHTTPServer((host or "127.0.0.1", int(port)), BaseHTTPRequestHandler)
+    except OSError as error:
+        raise Unavailable(f"metrics: {listen}: {error.strerror}") from error
+
+
+@contextmanager
+def serve(recorder: Recorder, server: HTTPServer) -> Iterator[None]:
+    """Answer `/metrics` and `/health` at an address that was taken."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            fine, text = health(recorder)
             if self.path == "/metrics":
                 self._answer(200, metrics(recorder), "text/plain; version=0.0.4")
             elif self.path == "/health":
+                fine, text = health(recorder)
                 self._answer(200 if fine else 503, text + "\n", "text/plain")
             else:
                 self._answer(404, "there are /metrics and /health\n", "text/plain")
@@ -116,15 +131,11 @@ def serve(recorder: Recorder, listen: str) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    try:
-        server = ThreadingHTTPServer((host or "127.0.0.1", int(port)), Handler)
-    except OSError as error:
-        raise Unavailable(f"metrics: {listen}: {error.strerror}") from error
+    server.RequestHandlerClass = Handler
     thread = threading.Thread(target=server.serve_forever, name="rustonite-metrics", daemon=True)
     thread.start()
     try:
-        yield server.server_address[1]
+        yield
     finally:
         server.shutdown()
-        server.server_close()
         thread.join()

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rustonite_data import _native
-from rustonite_data.errors import Invalid
+from rustonite_data.errors import Conflict, Invalid, RustoniteError
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
     from types import TracebackType
 
-    from rustonite_data.lake import TapeStatus
+    from rustonite_data.lake import Committer, TapeStatus
+
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class Recorder:
             lake: The lake, instead of the one that the configuration names. It is made if it is
                 not there. Without any, rows stay on tapes.
             tapes: The folder of the tapes, instead of the configured one. By default the one of
-                the lake.
+                the lake; without a lake `rustonite-tapes` in the system's folder for temporary
+                files.
             place: What errors call the configuration: its file.
             storage_options: Settings of the lake's object store.
 
@@ -99,6 +102,7 @@ class Recorder:
             Conflict: another recorder of this name writes these tapes.
         """
         settings = json.loads(_native.recorder_config(config, place))
+        self._fixed = _fixed(settings)
         url = lake if lake is not None else settings["lake"]
         folder = tapes if tapes is not None else settings["tapes"]
         self._place = place
@@ -129,9 +133,7 @@ class Recorder:
 
     def status(self) -> list[VenueStatus]:
         """What each venue has done so far."""
-        names = {field.name for field in fields(VenueStatus)}
-        found: list[dict[str, Any]] = json.loads(self._native.status())
-        return [VenueStatus(**{name: one[name] for name in names}) for one in found]
+        return [VenueStatus(**one) for one in json.loads(self._native.status())]
 
     def lag(self) -> list[TapeStatus]:
         """How far the lake is behind each tape."""
@@ -142,22 +144,38 @@ class Recorder:
         """Whether every venue is still being recorded."""
         return self._native.running
 
-    def reload(self, config: str) -> None:
+    def reload(self, config: str) -> list[str]:
         """Take over instruments and channels of another configuration; what stays goes on.
+
+        Returns:
+            Settings that are not as they were at the start, and need a restart.
 
         Raises:
             Invalid: the configuration cannot be used, or has other venues.
         """
         self._native.reload(config, self._place)
+        wanted = _fixed(json.loads(_native.recorder_config(config, self._place)))
+        names = {**self._fixed, **wanted}
+        return [name for name in names if self._fixed.get(name) != wanted.get(name)]
 
     def close(self) -> None:
-        """Close connections, seal the tapes, and move all of it into the lake."""
+        """Close connections, seal the tapes, and move all of it into the lake.
+
+        Ctrl-C meanwhile leaves the rest on the tapes, for the next run to move.
+
+        Raises:
+            RustoniteError: the record of a venue ended with it, or the lake did not take all rows.
+        """
+        problem = None
         try:
             self._native.stop()
-        finally:
-            if self._committer is not None:
-                self._committer.stop()
-                self._committer.run_once(seal=True)
+        except RustoniteError as error:
+            problem = error
+        if self._committer is not None:
+            self._committer.stop()
+            _move_all(self._committer)
+        if problem is not None:
+            raise problem
 
     def __enter__(self) -> Self:
         """Nothing: it runs already."""
@@ -173,6 +191,30 @@ class Recorder:
         self.close()
 
 
+def _move_all(committer: Committer) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            committer.run_once(seal=True)
+        except Conflict:
+            # Another recorder of the lake moved them at the same time, maybe not all.
+            if not left:
+                raise
+        else:
+            return
+
+
+def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
+    """What a running recorder does not take over, by its name in the file."""
+    fixed = {name: value for name, value in settings.items() if name != "feed"}
+    for feed in settings["feed"]:
+        for name in ("proxy", "compression", "urls.rest"):
+            value = feed["urls"].get("rest") if name == "urls.rest" else feed[name]
+            if value:
+                # One of a venue's feeds says it for all of them.
+                fixed.setdefault(f"{name} of {feed['venue']}", value)
+    return fixed
+
+
 def venues_markdown() -> str:
     """The page about what is recorded of each venue, made from the catalog.
 
@@ -186,19 +228,21 @@ def venues_markdown() -> str:
         "",
         "Made from `catalog/venues` by `make docs`. The first channel of a dataset is the usual",
         "one; others are asked for with `channels`. What `integrity` means is in",
-        "[how books are kept](../internals/books.md).",
+        "[how books are kept](../internals/books.md). What needs a key is recorded with",
+        "`RUSTONITE_<VENUE>_KEY` and `RUSTONITE_<VENUE>_SECRET` in the environment, such as",
+        "`RUSTONITE_ALPACA_STOCKS_KEY`, where a recorder can log in.",
     ]
     for name, about in names:
         venue = json.loads(_native.catalog(name))
-        keys = {socket["name"] for socket in venue["socket"] if socket["needs_key"]}
+        keys = "needs a key" if venue["logs_in"] else "needs a key: not recorded"
         lines += ["", f"## {name}", "", f"{about}.", ""]
         lines += ["| dataset | channel | integrity | picture from |", "|---|---|---|---|"]
         for channel in venue["channel"]:
             named = f"`{channel['name']}`" if channel["name"] else ""
             every = f"REST, every {channel['rest_every_s']} s" if channel["rest_every_s"] else ""
             asked = ", ".join(filter(None, (named, every)))
-            if channel["needs_key"] or channel["socket"] in keys:
-                asked += " (needs a key: not recorded)"
+            if channel["needs_key"]:
+                asked += f" ({keys})"
             told = f"{channel['integrity']} | {channel['anchor']}"
             lines.append(f"| `{channel['dataset']}` | {asked} | {told} |")
     return "\n".join(lines) + "\n"

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
-from rustonite_data.errors import Invalid, NotFound, Unavailable
+from rustonite_data.errors import Conflict, Invalid, NotFound, Unavailable
 from rustonite_data.lake import Committer, Lake
 from rustonite_data.lake.params import nanoseconds
+from rustonite_data.lake.windows import MINUTE, WITHIN, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    Row = tuple[int, int, str, str, int | None, str | None, str | None, bytes | None]
+    """Time, connection, venue, kind, status, channel, symbol and data of a frame or a fact."""
 
 _ROWS = 100_000
-_FAR = 9 * 10**18  # 2255
-_FACTS = ("subscribe", "unsubscribe", "disconnect", "start")
+_ANCHOR_S = 600
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def reparse(  # noqa: PLR0913 - everything by keyword
     start: Any = None,  # noqa: ANN401 - any way to write a moment
     end: Any = None,  # noqa: ANN401
     name: str = "reparse",
-    anchor_every_s: int = 600,
+    anchor_every_s: int = _ANCHOR_S,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> list[Reparsed]:
     """Decode the frames of a lake again, into another lake.
@@ -64,29 +68,37 @@ def reparse(  # noqa: PLR0913 - everything by keyword
 
     Raises:
         NotFound: there are no frames.
-        Conflict: another process reparses under this name.
+        Conflict: frames were decoded under this name before, so that rows would be there twice.
         Unavailable: tapes or storage do not take the rows; those before are in the lake.
     """
-    if "frames" not in lake.datasets():
-        raise NotFound(f"{lake.storage.root}: there are no frames to decode again")
     if into.tapes.folder is None:
         raise Invalid(f"{into.storage.root}: this lake has no folder for tapes; give tapes=…")
-    rows = _recorded(lake, venue, start, end)
+    frames = Frames(lake, venue, start, end)
+    decoder = frames.decoder(
+        into.tapes.folder, name, lake=into.storage.root, anchor_every_s=anchor_every_s
+    )
     committer = Committer(into)
-    native = _native.NativeReparser(into.tapes.folder, name, anchor_every_s)
-    total = next(rows)
     done = 0
-    for part in rows:
-        native.take(part)
-        done += len(part)
+    for part in frames.parts():
+        decoder.take(part)
+        done += sum(map(frames.is_frame, part))
         # Tapes keep what the lake does not have: without this they would be full at some time.
         committer.run_once()
         if progress is not None:
-            progress(done, total)
-    native.finish()
-    found: list[dict[str, Any]] = json.loads(native.status())
-    del native  # The tapes have no writer any more.
+            progress(done, frames.count)
+    told = decoder.finish()
+    del decoder  # The tapes have no writer any more.
     committer.run_once(seal=True)
+    return counters(told)
+
+
+def counters(told: str) -> list[Reparsed]:
+    """What became of frames, as a decoder tells at its end.
+
+    Raises:
+        Unavailable: tapes did not take all rows.
+    """
+    found: list[dict[str, Any]] = json.loads(told)
     for one in found:
         if one["dropped"]:
             raise Unavailable(f"{one['venue']}: {one['dropped']} messages were dropped")
@@ -94,57 +106,88 @@ def reparse(  # noqa: PLR0913 - everything by keyword
     return [Reparsed(**{name: one[name] for name in names}) for one in found]
 
 
-def _recorded(
-    lake: Lake,
-    venue: str | None,
-    start: Any,  # noqa: ANN401 - any way to write a moment
-    end: Any,  # noqa: ANN401
-) -> Iterator[Any]:
-    """First how many frames there are, then frames and facts in parts, in order."""
-    conditions = [
-        ("venue = ?", venue),
-        ("ts_recv < make_timestamp_ns(?)", nanoseconds("end", end)),
-        ("ts_recv >= make_timestamp_ns(?)", nanoseconds("start", start)),
-    ]
-    given = [(text, value) for text, value in conditions if value is not None]
-    frames = " and ".join(["true", *(text for text, _ in given)])
-    of_frames = [value for _, value in given]
-    # What was subscribed before the start carries on behind it.
-    given = [(text, value) for text, value in given if ">=" not in text]
-    facts = " and ".join(["venue is not null", *(text for text, _ in given)])
-    of_facts = [value for _, value in given]
-    minutes = lake.sql(
-        "select epoch_ns(ts_recv) // 60000000000 as minute, count(*) as n "  # noqa: S608
-        f"from frames where {frames} group by all order by minute",
-        of_frames,
-    ).rows()
-    if not minutes:
-        raise NotFound(f"{lake.storage.root}: there are no frames of that choice")
-    yield sum(count for _, count in minutes)
-    kinds = ", ".join(f"'{kind}'" for kind in _FACTS)
-    span = "ts_recv >= make_timestamp_ns(?) and ts_recv < make_timestamp_ns(?)"
-    query = f"""
-        select epoch_ns(ts_recv) as ts, connection, venue, kind::varchar, status,
-            null::varchar, null::varchar, data, frame_seq
-        from frames where {frames} and {span}
-        union all
-        select epoch_ns(ts_recv), coalesce(connection, 0), venue, kind::varchar, null,
-            channel::varchar, symbol::varchar, null, -1
-        from feed_events where {facts} and {span} and kind in ({kinds})
-        order by ts, connection, frame_seq
-    """  # noqa: S608 - our own text
-    for first, behind in _windows(minutes):
-        params = [*of_frames, first, behind, *of_facts, first, behind]
-        yield [row[:8] for row in lake.sql(query, params).rows()]
+class Frames:
+    """Frames of a lake that are to be decoded again, and the facts that this needs."""
 
+    def __init__(
+        self,
+        lake: Lake,
+        venues: str | Sequence[str] | None,
+        start: Any,  # noqa: ANN401 - any way to write a moment
+        end: Any,  # noqa: ANN401
+    ) -> None:
+        """Choose them by venue, and by the time when they were received.
 
-def _windows(minutes: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Spans of some minutes that have not too many rows, in nanoseconds."""
-    # Facts about subscriptions come before the first frame, and after the last.
-    first, rows = 0, 0
-    for minute, count in minutes:
-        if rows and rows + count > _ROWS:
-            yield first, minute * 60_000_000_000
-            first, rows = minute * 60_000_000_000, 0
-        rows += count
-    yield first, _FAR
+        Raises:
+            NotFound: there are none.
+        """
+        if "frames" not in lake.datasets():
+            raise NotFound(f"{lake.storage.root}: there are no frames to decode again")
+        self._lake = lake
+        self._where = ["true"]
+        self._params: list[Any] = []
+        if venues is not None:
+            names = [venues] if isinstance(venues, str) else list(venues)
+            self._add(f"venue in ({', '.join('?' * len(names))})", names)
+        if (moment := nanoseconds("end", end)) is not None:
+            self._add("ts_recv < make_timestamp_ns(?)", [moment])
+        # What was subscribed before the start carries on behind it.
+        self._facts = " and ".join(self._where), list(self._params)
+        if (moment := nanoseconds("start", start)) is not None:
+            self._add("ts_recv >= make_timestamp_ns(?)", [moment])
+        self._frames = " and ".join(self._where), list(self._params)
+        self._minutes = self._select(f"{MINUTE} as minute, count(*) as n", "order by minute")
+        if not self._minutes:
+            raise NotFound(f"{lake.storage.root}: there are no frames of that choice")
+        self.count: int = sum(count for _, count in self._minutes)
+
+    def _add(self, condition: str, params: Sequence[Any]) -> None:
+        self._where.append(condition)
+        self._params += params
+
+    def _select(self, what: str, how: str = "") -> list[tuple[Any, ...]]:
+        where, params = self._frames
+        query = f"select {what} from frames where {where} group by all {how}"  # noqa: S608
+        rows: list[tuple[Any, ...]] = self._lake.sql(query, params).rows()
+        return rows
+
+    def decoder(
+        self,
+        tapes: Path,
+        name: str,
+        *,
+        lake: str | None = None,
+        anchor_every_s: int = _ANCHOR_S,
+    ) -> _native.NativeReparser:
+        """What writes their rows to new tapes, from which a lake takes them, if there is one.
+
+        Raises:
+            Conflict: such tapes were made before.
+        """
+        for (venue,) in self._select("venue::varchar"):
+            if made := next(tapes.glob(f"*/{name}-{venue}/"), None):
+                raise Conflict(f"{made}: frames were decoded to it before; give another name")
+        return _native.NativeReparser(tapes, name, anchor_every_s, lake)
+
+    @staticmethod
+    def is_frame(row: Row) -> bool:
+        """Whether it is one, not a fact."""
+        return row[7] is not None
+
+    def parts(self) -> Iterator[list[Row]]:
+        """Frames and facts in order, some at a time."""
+        (frames, of_frames), (facts, of_facts) = self._frames, self._facts
+        query = f"""
+            select epoch_ns(ts_recv) as ts, connection, venue, kind::varchar, status,
+                null::varchar, null::varchar, data, frame_seq
+            from frames where {frames} and {WITHIN}
+            union all
+            select epoch_ns(ts_recv), coalesce(connection, 0), venue, kind::varchar, null,
+                channel::varchar, symbol::varchar, null, -1
+            from feed_events where venue is not null and {facts} and {WITHIN}
+                and kind in ('subscribe', 'unsubscribe', 'disconnect', 'start')
+            order by ts, connection, frame_seq
+        """  # noqa: S608 - our own text
+        for first, behind in windows(self._minutes, _ROWS):
+            params = [*of_frames, first, behind, *of_facts, first, behind]
+            yield [row[:8] for row in self._lake.sql(query, params).rows()]

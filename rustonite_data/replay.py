@@ -17,6 +17,8 @@ import numpy as np
 
 from rustonite_data.errors import Conflict, Invalid, NotFound
 from rustonite_data.lake.params import nanoseconds
+from rustonite_data.lake.windows import MINUTE, WITHIN, windows
+from rustonite_data.reparse import Frames, counters
 from rustonite_data.tape import Tape
 
 if TYPE_CHECKING:
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from rustonite_data.lake import Lake
 
 _ROWS = 500_000
-_MINUTE = 60_000_000_000
-_FAR = 9 * 10**18  # 2255
+_WITHIN_EVENT = ("seq", "position", "trade_id")
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,7 @@ def replay(  # noqa: PLR0913 - everything by keyword
         >>> Tape.reader(folder / "again" / "trades" / "replay").read().pl()["trade_id"].to_list()
         [1, 2, 3]
     """
-    if not speed > 0:
-        raise Invalid(f"speed: found {speed}, expected more than 0")
+    clock = _Clock(speed)
     names = list(dict.fromkeys(datasets))
     choice = _Choice(lake, names, _conditions(start, end, venues, symbols))
     minutes = choice.minutes()
@@ -98,8 +98,7 @@ def replay(  # noqa: PLR0913 - everything by keyword
     total, done = sum(count for _, count in minutes), dict.fromkeys(names, 0)
     with ExitStack() as stack:
         outs = [stack.enter_context(_tape(Path(tapes) / one / name, lake, one)) for one in names]
-        clock = _Clock(speed)
-        for first, behind in _windows(minutes):
+        for first, behind in windows(minutes, _ROWS):
             tables = [choice.rows(one, first, behind) for one in names]
             for at, begin, until in _runs(tables, clock):
                 outs[at].append(tables[at].slice(begin, until - begin))
@@ -107,6 +106,58 @@ def replay(  # noqa: PLR0913 - everything by keyword
             if progress is not None:
                 progress(sum(done.values()), total)
     return Replayed(done, clock.elapsed(), clock.late)
+
+
+def replay_frames(  # noqa: PLR0913 - everything by keyword
+    lake: Lake,
+    tapes: str | os.PathLike[str],
+    *,
+    start: Any = None,  # noqa: ANN401 - any way to write a moment
+    end: Any = None,  # noqa: ANN401
+    venues: str | Sequence[str] | None = None,
+    speed: float = math.inf,
+    name: str = "replay",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Replayed:
+    """Decode the frames of a lake again, at the pace in which they were received.
+
+    Tapes are made as `tapes/<dataset>/<name>-<venue>`, with the first row of each, as a recorder
+    does. The codecs are those of today; see `reparse`.
+
+    Args:
+        lake: Where the frames are; those on its tapes count, too.
+        tapes: Folder for the tapes.
+        start: From this moment on, by `ts_recv`.
+        end: Up to this moment, without it.
+        venues: Only these.
+        speed: 1 for real time, 10 for ten times as fast; as fast as possible if not given.
+        name: Begin of the names of the tapes.
+        progress: Called now and then with frames done and frames in all.
+
+    Raises:
+        Invalid: a speed that is none.
+        NotFound: there are no such frames.
+        Conflict: there is such a tape already.
+        Unavailable: the tapes do not take the rows.
+    """
+    clock = _Clock(speed)
+    frames = Frames(lake, venues, start, end)
+    decoder = frames.decoder(Path(tapes), name)
+    done = 0
+    for part in frames.parts():
+        if math.isinf(speed):
+            decoder.take(part)
+        else:
+            for row in part:
+                # What was subscribed long before the first frame is no reason to wait.
+                if clock.runs or frames.is_frame(row):
+                    clock.wait(row[0])
+                decoder.take([row])
+        done += sum(map(frames.is_frame, part))
+        if progress is not None:
+            progress(done, frames.count)
+    counters(decoder.finish())
+    return Replayed({"frames": done}, clock.elapsed(), clock.late)
 
 
 def _tape(path: Path, lake: Lake, dataset: str) -> Tape:
@@ -155,7 +206,7 @@ class _Choice:
     def minutes(self) -> list[tuple[int, int]]:
         """Minutes, and how many rows each has in all datasets."""
         parts = [
-            f"select epoch_ns(ts_recv) // {_MINUTE} as minute, count(*) as n "  # noqa: S608
+            f"select {MINUTE} as minute, count(*) as n "  # noqa: S608
             f'from "{name}" where {self._where} group by all'
             for name in self._names
         ]
@@ -167,35 +218,32 @@ class _Choice:
         """Rows of a dataset between two moments, in the order in which they were received."""
         schema = self._lake.dataset(name).schema
         columns = [column.name for column in schema.columns]
-        order = ", ".join(["ts_recv", *(f'"{key}"' for key in schema.sort if key != "ts_recv")])
+        # Files keep an event together, but not its rows in order.
+        keys = [*schema.sort, *(key for key in _WITHIN_EVENT if key in columns)]
+        order = ", ".join(dict.fromkeys(f'"{key}"' for key in ["ts_recv", *keys]))
         chosen = ", ".join(f'"{column}"' for column in columns)
         query = (
             f'select {chosen} from "{name}" where {self._where} '  # noqa: S608 - our own text
-            "and ts_recv >= make_timestamp_ns(?) and ts_recv < make_timestamp_ns(?) "
-            f"order by {order}"
+            f"and {WITHIN} order by {order}"
         )
         return self._lake.sql(query, [*self._params, first, behind]).arrow()
-
-
-def _windows(minutes: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Spans of some minutes that have not too many rows, in nanoseconds."""
-    first, rows = minutes[0][0], 0
-    for minute, count in minutes:
-        if rows and rows + count > _ROWS:
-            yield first * _MINUTE, minute * _MINUTE
-            first, rows = minute, 0
-        rows += count
-    yield first * _MINUTE, _FAR
 
 
 class _Clock:
     """When rows are due."""
 
     def __init__(self, speed: float) -> None:
+        if not speed > 0:
+            raise Invalid(f"speed: found {speed}, expected more than 0")
         self.speed = speed
         self.late = 0.0
         self._began = time.monotonic()
         self._first: int | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether anybody waited so far."""
+        return self._first is not None
 
     def elapsed(self) -> float:
         return time.monotonic() - self._began

@@ -28,6 +28,14 @@ QUIET.addHandler(logging.NullHandler())
 QUIET.propagate = False
 
 
+def until(true, what="it came true"):
+    """Wait for something."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, f"not within {PATIENCE} s: {what}"
+        time.sleep(0.01)
+
+
 class Market:
     """One instrument: its counters and its book."""
 
@@ -156,10 +164,7 @@ class VenueServer:
 
     def expect(self, *streams, times=1):
         """Wait until so many connections subscribed to each of these."""
-        until = time.monotonic() + PATIENCE
-        while any(self._count(stream) < times for stream in streams):
-            assert time.monotonic() < until, f"subscribed to {self.subscribed}, not to {streams}"
-            time.sleep(0.01)
+        until(lambda: all(self._count(stream) >= times for stream in streams), streams)
 
     def _count(self, stream):
         return sum(stream in names for names in list(self._streams.values()))

@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,17 @@ import click
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from rustonite_data.cli.interrupts import CTRL_C
-from rustonite_data.cli.options import duration, pair
+from rustonite_data.cli.options import Place, duration, storage_options
 from rustonite_data.cli.output import (
+    PROBLEMS,
     complain,
     count_text,
     hide,
     json_option,
+    one_line,
     print_json_lines,
     size_text,
     without_hidden,
@@ -32,7 +35,9 @@ from rustonite_data.errors import Invalid, RustoniteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import timedelta
+    from http.server import HTTPServer
     from types import FrameType
 
     from rustonite_data.record import Recorder, VenueStatus
@@ -51,22 +56,7 @@ _LOOK_S = 0.25
     metavar="URL",
     help="Folder or URL of the lake, made if it is not there. By default CONFIG's, or ./lake.",
 )
-@click.option(
-    "--tapes",
-    envvar="RUSTONITE_TAPES",
-    show_envvar=True,
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Folder of the tapes: in /dev/shm a crash of the machine loses them, on disk not.",
-)
-@click.option(
-    "--storage-option",
-    "storage_options",
-    multiple=True,
-    type=pair,
-    metavar="KEY=VALUE",
-    help="A setting of the object store; others come from the environment (AWS_…).",
-)
+@storage_options
 @click.option("--datasets", metavar="NAME,…", help="With VENUE: which datasets, joined by commas.")
 @click.option(
     "--metrics",
@@ -84,11 +74,9 @@ _LOOK_S = 0.25
 )
 @json_option
 def record(  # noqa: PLR0913 - options of the command line
+    lake: Place,
     what: tuple[str, ...],
     *,
-    lake_url: str | None,
-    tapes: Path | None,
-    storage_options: tuple[tuple[str, str], ...],
     datasets: str | None,
     metrics: str | None,
     span: timedelta | None,
@@ -111,36 +99,44 @@ def record(  # noqa: PLR0913 - options of the command line
         raise click.UsageError("--datasets goes with VENUE; a file says it itself")
     text = _read(path) if from_file else _simple(what[0], what[1:], datasets)
     place = str(path) if from_file else "command line"
-    config = _checked(text, place)
-    if lake_url is None and not from_file:
-        lake_url = "lake"
-    settings = dict(storage_options)
-    hide(settings.values())
+    listen = _checked(text, place)
+    url = lake.url or (None if from_file else "lake")
     # Imported here, as it brings the engines.
     from rustonite_data.record import Recorder  # noqa: PLC0415
 
-    with _signals() as signals, _shown(every.total_seconds(), as_json=as_json) as show:
+    with (
+        _signals() as signals,
+        _shown(every.total_seconds(), as_json=as_json) as show,
+        _listening(metrics or listen) as server,
+    ):
         recorder = Recorder(
-            text, lake=lake_url, tapes=tapes, place=place, storage_options=settings or None
+            text,
+            lake=url,
+            tapes=lake.tapes,
+            place=place,
+            storage_options=lake.storage_options or None,
         )
-        reload = (lambda: recorder.reload(_read(path))) if from_file else None
-        with recorder, _served(recorder, metrics or config["metrics"]):
-            _run(recorder, show, signals, reload, None if span is None else span.total_seconds())
+        again = path if from_file else None
+        seconds = None if span is None else span.total_seconds()
+        code = 0
+        try:
+            # Metrics are there until the lake has all rows.
+            with _served(recorder, server), recorder:
+                _run(recorder, show, signals, again, seconds)
+        except RustoniteError as error:
+            complain(error)
+            code = PROBLEMS
         show(recorder, final=True)
-    if not recorder_was_whole(recorder):
-        raise click.exceptions.Exit(1)
-
-
-def recorder_was_whole(recorder: Recorder) -> bool:
-    """Whether everything that was received is in the lake."""
-    return not any(lag.error for lag in recorder.lag())
+    if code:
+        raise click.exceptions.Exit(code)
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
-    except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}, expected a recorder's configuration") from None
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "no UTF-8"
+        raise Invalid(f"{path}: {problem}, expected a recorder's configuration") from None
 
 
 def _simple(venue: str, symbols: tuple[str, ...], datasets: str | None) -> str:
@@ -151,18 +147,15 @@ def _simple(venue: str, symbols: tuple[str, ...], datasets: str | None) -> str:
     return "\n".join(lines)
 
 
-def _checked(text: str, place: str) -> dict[str, Any]:
-    """What of a configuration is used here; passwords in it are hidden from now on."""
+def _checked(text: str, place: str) -> str | None:
+    """Where a configuration wants metrics; passwords in it are hidden from now on."""
     from rustonite_data import _native  # noqa: PLC0415 - not needed for --help
 
     config = json.loads(_native.recorder_config(text, place))
     addresses = [config["proxy"], *(feed["proxy"] for feed in config["feed"])]
     hide(filter(None, (urlsplit(address or "").password for address in addresses)))
-    settings = config["metrics"] or {}
-    for key in settings:
-        if key != "listen":
-            raise Invalid(f"{place}: metrics: found key {key!r}, expected listen")
-    return {"metrics": settings.get("listen")}
+    listen: str | None = config["metrics"]["listen"]
+    return listen
 
 
 class _Signals:
@@ -206,7 +199,7 @@ def _run(
     recorder: Recorder,
     show: Callable[..., None],
     signals: _Signals,
-    reload: Callable[[], None] | None,
+    config: Path | None,
     span: float | None,
 ) -> None:
     """Shows what goes on until somebody ends it."""
@@ -215,28 +208,39 @@ def _run(
         show(recorder)
         if signals.ended.wait(_LOOK_S):
             return
-        if signals.again.is_set() and reload is not None:
+        if signals.again.is_set() and config is not None:
             signals.again.clear()
-            _reload(reload)
+            _reload(recorder, config)
 
 
-def _reload(reload: Any) -> None:  # noqa: ANN401 - a function
+def _reload(recorder: Recorder, config: Path) -> None:
     try:
-        reload()
+        text = _read(config)
+        _checked(text, str(config))
+        fixed = recorder.reload(text)
     except RustoniteError as error:
         # What runs goes on as it was.
         complain(error)
-
-
-@contextmanager
-def _served(recorder: Recorder, listen: str | None) -> Iterator[None]:
-    if listen is None:
-        yield
         return
-    from rustonite_data.metrics import serve  # noqa: PLC0415 - rarely needed
+    if fixed:
+        names = ", ".join(fixed)
+        click.echo(f"warning: {config}: changed, but needs a restart: {names}", err=True)
 
-    with serve(recorder, listen):
-        yield
+
+def _listening(listen: str | None) -> AbstractContextManager[HTTPServer | None]:
+    if listen is None:
+        return nullcontext()
+    from rustonite_data.metrics import listening  # noqa: PLC0415 - rarely needed
+
+    return listening(listen)
+
+
+def _served(recorder: Recorder, server: HTTPServer | None) -> AbstractContextManager[None]:
+    if server is None:
+        return nullcontext()
+    from rustonite_data.metrics import serve  # noqa: PLC0415 - as above
+
+    return serve(recorder, server)
 
 
 @contextmanager
@@ -293,25 +297,19 @@ class Rates:
 
 def view(recorder: Recorder, rates: Rates) -> Table:
     """The table that a person watches."""
-    table = Table(box=None, pad_edge=False, title=f"recording to {recorder.tapes}")
-    titles = (
-        "venue",
-        "msg/s",
-        "rows",
-        "delay",
-        "books",
-        "gaps",
-        "reconnects",
-        "to move",
-        "problem",
-    )
+    lags = recorder.lag()
+    title = f"recording to {recorder.tapes}"
+    if recorder.lake is not None:
+        waiting = sum(lag.rows_waiting for lag in lags)
+        title += f"; {count_text(waiting, 'row')} to move into the lake"
+    failing = next((lag.error for lag in lags if lag.error), None)
+    table = Table(box=None, pad_edge=False, title=_text(title), caption=failing and _text(failing))
+    titles = ("venue", "msg/s", "rows", "delay", "books", "gaps", "reconnects", "problem")
     for title in titles:
         table.add_column(title, justify="left" if title in {"venue", "problem"} else "right")
-    waiting = sum(lag.rows_waiting for lag in recorder.lag())
-    failing = next((lag.error for lag in recorder.lag() if lag.error), None)
     for status in recorder.status():
         quiet = status.ts_last and (time.time_ns() - status.ts_last) / _NS
-        problem = next(iter(status.problems.values()), None) or failing or ""
+        problem = next(iter(status.problems.values()), "")
         if not problem and quiet and quiet > 10:  # noqa: PLR2004 - seconds
             problem = f"nothing for {quiet:.0f} s"
         books = f"{status.books_live}"
@@ -320,6 +318,11 @@ def view(recorder: Recorder, rates: Rates) -> Table:
         table.add_row(
             status.venue, f"{rates.of(status):,.0f}", f"{status.rows:,}",
             f"{status.delay_ns / 1e6:,.1f} ms", books, f"{status.gaps:,}",
-            f"{status.reconnects:,}", f"{waiting:,}", problem,
+            f"{status.reconnects:,}", _text(problem),
         )  # fmt: skip
     return table
+
+
+def _text(text: str) -> Text:
+    """A text as it is, without secrets: what venues say is no markup."""
+    return Text(one_line(without_hidden(text)))

@@ -5,21 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rustonite_data.cli.options import Place, moment, pair
-from rustonite_data.cli.output import (
-    count_text,
-    hide,
-    json_option,
-    print_json_lines,
-    progress,
-)
+from rustonite_data.cli.options import lake_options, moment
+from rustonite_data.cli.output import count_text, json_option, print_json_lines, progress
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from rustonite_data.cli.options import Place
 
 
 def _speed(text: str) -> float:
@@ -34,29 +30,14 @@ def _speed(text: str) -> float:
 
 
 @click.command()
-@click.argument("datasets", nargs=-1, required=True, metavar="DATASET…")
+@click.argument("datasets", nargs=-1, metavar="DATASET…")
+@click.option("--from-frames", is_flag=True, help="Decode recorded frames, instead of DATASET….")
 @click.option(
-    "--lake",
-    "lake_url",
-    envvar="RUSTONITE_LAKE",
-    show_envvar=True,
-    metavar="URL",
-    help="Folder or URL of the lake. By default the current folder, if it is one.",
-)
-@click.option(
-    "--tapes",
+    "--into",
     required=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="Folder for the tapes, which are made anew.",
-)
-@click.option(
-    "--storage-option",
-    "storage_options",
-    multiple=True,
-    type=pair,
-    metavar="KEY=VALUE",
-    help="A setting of the object store; others come from the environment (AWS_…).",
 )
 @click.option("--start", type=moment, metavar="TIME", help="From this moment on, by ts_recv.")
 @click.option("--end", type=moment, metavar="TIME", help="Up to this moment.")
@@ -71,13 +52,14 @@ def _speed(text: str) -> float:
     help="1 is real time, 10 is ten times as fast, max is as fast as possible.",
 )
 @click.option("--name", default="replay", show_default=True, help="Name of the tapes.")
+@lake_options
 @json_option
 def replay(  # noqa: PLR0913 - options of the command line
+    place: Place,
     datasets: tuple[str, ...],
     *,
-    lake_url: str | None,
-    tapes: Path,
-    storage_options: tuple[tuple[str, str], ...],
+    from_frames: bool,
+    into: Path,
     start: datetime | None,
     end: datetime | None,
     venues: tuple[str, ...],
@@ -92,27 +74,24 @@ def replay(  # noqa: PLR0913 - options of the command line
 
     \b
     Example:
-      rustonite replay trades quotes --lake lake --tapes again --start 2026-01-02 --speed 10
+      rustonite replay trades quotes --lake lake --into again --start 2026-01-02 --speed 10
+      rustonite replay --from-frames --lake lake --into again --venue binance
     """
-    settings = dict(storage_options)
-    hide(settings.values())
+    if from_frames and (datasets or symbols):
+        raise click.UsageError("--from-frames replays all that a venue sent: no DATASET, --symbol")
+    if not from_frames and not datasets:
+        raise click.UsageError("give DATASET…, or --from-frames")
     # Imported here, as it brings the engines.
     from rustonite_data import replay as work  # noqa: PLC0415
 
-    lake = Place(lake_url, None, settings).open()
+    lake = place.open()
     with progress(f"rows of {lake.storage.root}") as show:
-        done = work.replay(
-            lake,
-            tapes,
-            datasets,
-            start=start,
-            end=end,
-            venues=venues or None,
-            symbols=symbols or None,
-            speed=speed,
-            name=name,
-            progress=show,
-        )
+        how: dict[str, Any] = {"speed": speed, "name": name, "progress": show}
+        how |= {"start": start, "end": end, "venues": venues or None}
+        if from_frames:
+            done = work.replay_frames(lake, into, **how)
+        else:
+            done = work.replay(lake, into, datasets, symbols=symbols or None, **how)
     if as_json:
         print_json_lines([asdict(done)])
         return

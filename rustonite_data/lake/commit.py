@@ -271,14 +271,16 @@ class Committer:
 
     def status(self) -> list[TapeStatus]:
         """How far the lake is behind each tape."""
-        for state in self._status.values():
+        # The thread that commits may find a new tape meanwhile.
+        known = list(self._status.values())
+        for state in known:
             # From the tape alone, so that it is true while the storage is away.
             with contextlib.suppress(RustoniteError):
                 report = _native.describe_tape(state.path)
                 state.rows_waiting = report["next_row"] - report["consumers"].get(CONSUMER, 0)
             if state.waiting_since is not None:
                 state.seconds_waiting = time.monotonic() - state.waiting_since
-        return list(self._status.values())
+        return known
 
     def _state(self, dataset: str, path: Path) -> TapeStatus:
         return self._status.setdefault(path, TapeStatus(dataset, path))
@@ -322,7 +324,7 @@ class Committer:
             return
         except Exception as error:  # noqa: BLE001 - a thread that ends would tell nobody
             _log.exception("a bug in rustonite, please report it")
-            for state in self._status.values():
+            for state in list(self._status.values()):
                 if state.dataset == dataset:
                     self._note_failure(state, Internal(repr(error)))
 

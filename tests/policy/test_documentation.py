@@ -84,6 +84,7 @@ def test_the_page_of_venues_is_current():
 SECTIONS = {
     "### At the top": "pub struct Config",
     "### `[tape]`": "pub struct TapeSettings",
+    "### `[metrics]`": "pub struct MetricsSettings",
     "### `[[feed]]`": "pub struct FeedConfig",
 }
 

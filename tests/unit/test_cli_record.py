@@ -1,14 +1,19 @@
 """`rustonite record`: what it takes, and what it prints for people and scripts."""
 
+import io
 import json
+import socket
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 from venue_server import VenueServer
 
 from rustonite_data import cli
 from rustonite_data.cli.record import Rates, line, view
-from rustonite_data.lake import Lake
+from rustonite_data.errors import Unavailable
+from rustonite_data.lake import Committer, Lake
 from rustonite_data.record import Recorder
 
 
@@ -70,6 +75,39 @@ def test_the_table_that_a_person_watches(venue, memory):
         assert "0 gaps" in line(recorder.status()[0])
 
 
+def test_words_of_a_venue_are_no_markup(venue, memory, monkeypatch):
+    folder = memory / "[bold]lake"
+    with Recorder(venue.config(), lake=folder) as recorder:
+        (status,) = recorder.status()
+        told = replace(status, problems={"x": "no [red]BTC[/nothing]\x1b[2J"})
+        monkeypatch.setattr(recorder, "status", lambda: [told])
+        console = Console(file=io.StringIO(), width=200)
+        console.print(view(recorder, Rates()))
+        shown = console.file.getvalue()
+    assert "no [red]BTC[/nothing]\\x1b[2J" in shown
+    assert str(folder) in shown
+
+
+def test_rows_that_cannot_be_moved_are_told(venue, memory, monkeypatch):
+    def fail(*_, **__):
+        raise Unavailable("the storage is away")
+
+    monkeypatch.setattr(Committer, "run_once", fail)
+    config = memory / "recorder.toml"
+    config.write_text(venue.config("BTCUSDT"))
+    result = call(config, "--lake", memory / "lake", "--for", "0.1s")
+    assert (result.exit_code, "error: the storage is away" in result.stderr) == (1, True)
+
+
+def test_an_address_of_metrics_is_taken_before_anything_starts(memory, monkeypatch):
+    monkeypatch.chdir(memory)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        shown = problem(call("binance", "BTCUSDT", "--metrics", address))
+    assert f"metrics: {address}: " in shown
+    assert list(memory.iterdir()) == []
+
+
 WRONG = [
     (["binanse", "BTCUSDT"], 'command line:2: feed.venue: unknown venue "binanse"; did you mean'),
     (["binance"], "command line:3: feed.symbols: found none for binance"),
@@ -83,11 +121,13 @@ WRONG = [
 def test_what_cannot_be_used_is_named(memory, monkeypatch, arguments, message):
     monkeypatch.chdir(memory)
     assert message in problem(call(*arguments))
+    assert list(memory.iterdir()) == []
 
 
 CONFIGS = [
     ("[[feed]]\nvenue = 'binance'\nsimbols = ['A']", "r.toml:3: unknown field `simbols`"),
-    ("[metrics]\nport = 1\n[[feed]]\nvenue = 'binance'\nsymbols = ['A']", "found key 'port'"),
+    ("[metrics]\nport = 1", "r.toml:2: unknown field `port`"),
+    ("[metrics]\nlisten = '9108'\n[[feed]]\nvenue = 'binance'", "r.toml:2: metrics.listen: "),
     (
         "proxy = 'ftp://me:s3cret-word@h'\n[[feed]]\nvenue = 'binance'\nsymbols = ['A']",
         "r.toml:1: ",

@@ -5,10 +5,12 @@ from urllib.request import urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from venue_server import PATIENCE, VenueServer
+from venue_server import VenueServer, until
 
-from rustonite_data.errors import Conflict, Invalid, NotFound, RustoniteError
-from rustonite_data.metrics import health, metrics, serve
+from rustonite_data import _native
+from rustonite_data.errors import Conflict, Invalid, NotFound, RustoniteError, Unavailable
+from rustonite_data.lake import Committer
+from rustonite_data.metrics import health, listening, metrics, serve
 from rustonite_data.record import Recorder
 
 BTC = ("btcusdt@trade", "btcusdt@bookTicker", "btcusdt@depth@100ms")
@@ -34,14 +36,6 @@ def start(venue, memory):
     yield begin
     for recorder in started:
         recorder.close()
-
-
-def until(true, what="it came true"):
-    """Wait for something."""
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, f"not within {PATIENCE} s: {what}"
-        time.sleep(0.01)
 
 
 def rows(recorder, query):
@@ -292,6 +286,83 @@ def test_a_reload_that_cannot_be_used_changes_nothing(venue, start):
     until(lambda: trade_ids(recorder, "BTCUSDT") == [1])
 
 
+def test_a_reload_names_what_needs_a_restart(venue, start):
+    recorder = start("BTCUSDT", head="interval_s = 60")
+    assert recorder.reload(venue.config("BTCUSDT", "ETHUSDT")) == []
+    head = "interval_s = 30\nlake = 'elsewhere'\n[tape]\nsegments_max = 3"
+    feed = 'proxy = "http://127.0.0.1:1"\ncompression = true'
+    changed = venue.config("BTCUSDT", head=head, feed=feed)
+    changed = changed.replace(f"http://127.0.0.1:{venue.port}", "http://127.0.0.1:1")
+    of_venue = ["compression of binance", "proxy of binance", "urls.rest of binance"]
+    fixed = sorted(["interval_s", "lake", "tape", *of_venue])
+    assert sorted(recorder.reload(changed)) == fixed
+    # Compared with what runs, not with what was wanted last.
+    assert sorted(recorder.reload(changed)) == fixed
+    assert recorder.reload(venue.config("BTCUSDT")) == []
+
+
+def test_an_interrupted_close_does_not_wait_for_the_lake(venue, start, monkeypatch):
+    recorder = start("BTCUSDT")
+    venue.expect(*BTC)
+    moved = []
+
+    class Pressed:
+        def stop(self):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Committer, "run_once", lambda *_, **how: moved.append(how))
+        patch.setattr(recorder, "_native", Pressed())
+        with pytest.raises(KeyboardInterrupt):
+            recorder.close()
+    assert moved == []
+
+
+def test_a_failed_venue_does_not_keep_rows_from_the_lake(venue, start, monkeypatch):
+    recorder = start("BTCUSDT")
+    venue.expect(*BTC)
+    moved = []
+
+    class Failed:
+        def stop(self):
+            raise Unavailable("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Committer, "run_once", lambda *_, **how: moved.append(how))
+        patch.setattr(recorder, "_native", Failed())
+        with pytest.raises(Unavailable, match="no space"):
+            recorder.close()
+    assert moved == [{"seal": True}]
+
+
+def test_a_close_beside_another_committer(start, monkeypatch):
+    recorder = start("BTCUSDT")
+    moved, run_once = [], Committer.run_once
+
+    def beside(committer, **how):
+        moved.append(how)
+        if len(moved) < 3:
+            raise Conflict("another committer works on these tapes")
+        return run_once(committer, **how)
+
+    monkeypatch.setattr(Committer, "run_once", beside)
+    recorder.close()
+    assert len(moved) == 3
+
+
+def test_a_tape_that_is_found_while_the_lag_is_told(start, monkeypatch):
+    recorder = start("BTCUSDT")
+    until(lambda: len(recorder.lag()) >= 2)
+    describe = _native.describe_tape
+
+    def found_meanwhile(path):
+        recorder._committer._state("trades", path / str(time.monotonic_ns()))
+        return describe(path)
+
+    monkeypatch.setattr(_native, "describe_tape", found_meanwhile)
+    assert len(recorder.lag()) >= 2
+
+
 def test_two_of_one_name(venue, start):
     recorder = start("BTCUSDT")
     venue.expect(*BTC)
@@ -312,7 +383,8 @@ def test_metrics_and_health(venue, start):
     begin_books(venue)
     until(books_are_whole(recorder))
     until(lambda: {"trades", "quotes", "frames"} <= {lag.dataset for lag in recorder.lag()})
-    with serve(recorder, "127.0.0.1:0") as port:
+    with listening("127.0.0.1:0") as server, serve(recorder, server):
+        port = server.server_address[1]
         with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             text = answer.read().decode()
         with urlopen(f"http://127.0.0.1:{port}/health") as answer:
@@ -332,9 +404,9 @@ def test_metrics_and_health(venue, start):
     lag = {sample.labels["dataset"] for sample in families["rustonite_lake_rows_waiting"].samples}
     assert {"trades", "quotes", "frames"} <= lag
     assert all(family.documentation for family in families.values())
-    for listen in ("nowhere", "127.0.0.1:x"):
-        with pytest.raises(Invalid, match="HOST:PORT"), serve(recorder, listen):
-            pass
+    for listen in ("nowhere", "127.0.0.1:x", "127.0.0.1:65536"):
+        with pytest.raises(Invalid, match="HOST:PORT"):
+            listening(listen)
     recorder.close()
     assert "rustonite_feed_frames_total" in metrics(recorder)
 

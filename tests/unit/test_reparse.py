@@ -5,22 +5,16 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from venue_server import PATIENCE, VenueServer
+from venue_server import VenueServer, until
 
-from rustonite_data import cli
-from rustonite_data.errors import NotFound
+from rustonite_data import Tape, cli
+from rustonite_data.errors import Conflict, Invalid, NotFound
 from rustonite_data.lake import Lake
 from rustonite_data.record import Recorder
 from rustonite_data.reparse import reparse
+from rustonite_data.replay import replay_frames
 
 DATASETS = ["trades", "quotes", "book_deltas", "instruments"]
-
-
-def until(true):
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +57,8 @@ def test_rows_are_those_that_were_recorded(recorded, memory):
     seen = []
     (found,) = reparse(recorded, again, progress=lambda done, total: seen.append((done, total)))
     assert (found.venue, found.malformed) == ("binance", 1)
-    assert seen[-1][1] == len(recorded.sql("select 1 from frames").pl())
+    count = len(recorded.sql("select 1 from frames").pl())
+    assert seen[-1] == (count, count)
     for dataset in DATASETS:
         was, now = rows(recorded, dataset), rows(again, dataset)
         assert was.columns == now.columns
@@ -84,6 +79,9 @@ def test_from_the_shell(recorded, memory):
     told = json.loads(result.stdout)
     assert told["rows"] >= len(rows(recorded, "trades"))
     assert rows(Lake(memory / "again"), "trades").equals(rows(recorded, "trades"))
+    replay = ["replay", "--from-frames", "--lake", str(recorded.storage.root), "--speed", "max"]
+    result = CliRunner().invoke(cli.main, [*replay, "--into", str(memory / "tapes")])
+    assert result.stdout.startswith(f"{told['frames']} rows of frames in "), result.output
     table = CliRunner().invoke(cli.main, [*command[:-1], str(memory / "third")])
     assert table.stdout.split()[:2] == ["venue", "frames"]
     help_text = CliRunner().invoke(cli.main, ["reparse", "--help"]).stdout
@@ -97,6 +95,47 @@ def test_only_a_part(recorded, memory):
     reparse(recorded, again, start=middle)
     want = trades.filter(trades["ts_recv"] >= middle)
     assert rows(again, "trades").sort("ts_recv").equals(want)
+
+
+def test_frames_are_decoded_once_under_a_name(recorded, memory):
+    again = Lake.create(memory / "again")
+    reparse(recorded, again)
+    count = len(rows(again, "trades"))
+    with pytest.raises(Conflict, match=r"reparse-binance: .*give another name"):
+        reparse(recorded, again)
+    assert len(rows(again, "trades")) == count
+
+
+def on_tapes(folder, dataset):
+    return Tape.reader(folder / dataset / "replay-binance").read().pl()
+
+
+def test_frames_come_back_at_the_pace_of_then(recorded, memory):
+    quick = replay_frames(recorded, memory / "quick")
+    assert quick.rows == {"frames": len(recorded.sql("select 1 from frames").pl())}
+    for dataset in DATASETS:
+        was = rows(recorded, dataset).drop("date")
+        now = on_tapes(memory / "quick", dataset)
+        assert now.sort(was.columns).equals(was.select(now.columns).sort(was.columns)), dataset
+    span = "select epoch_ns(max(ts_recv)) - epoch_ns(min(ts_recv)) from frames"
+    ((took_ns,),) = recorded.sql(span).rows()
+    paced = replay_frames(recorded, memory / "paced", venues=["binance"], speed=2)
+    assert paced.rows == quick.rows
+    assert paced.seconds >= took_ns / 1e9 / 2
+    assert on_tapes(memory / "paced", "trades").equals(on_tapes(memory / "quick", "trades"))
+    with pytest.raises(Conflict, match="give another name"):
+        replay_frames(recorded, memory / "paced")
+    with pytest.raises(Invalid, match="speed: found 0"):
+        replay_frames(recorded, memory / "slow", speed=0)
+
+
+def test_a_pace_begins_with_the_first_frame(recorded, memory, monkeypatch):
+    """Not with what was subscribed before."""
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    ((last,),) = recorded.sql("select epoch_ns(max(ts_recv)) from frames").rows()
+    done = replay_frames(recorded, memory / "again", start=last, end=last + 1, speed=0.0001)
+    assert (done.rows, waits) == ({"frames": 1}, [])
 
 
 def test_nothing_to_decode(recorded, memory):

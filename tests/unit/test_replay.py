@@ -54,6 +54,23 @@ def test_all_rows_in_order(lake, memory):
         assert plain(rows(memory, dataset)).equals(plain(lake.sql(query).arrow()))
 
 
+def test_rows_of_one_event_keep_their_order(memory):
+    lake = Lake.create(memory / "lake")
+    # Two messages, one after the other; files need not keep their rows in order.
+    moments = [START, START, START, START, START + MS, START + MS]
+    seqs, positions = [7, 6, 7, 6, 8, 8], [1, 1, 0, 0, 1, 0]
+    told = table("book_deltas", moments, seq=seqs, position=positions, action=["set"] * 6)
+    told = told.set_column(3, "symbol", pa.array(["BTCUSDT"] * 6).dictionary_encode())
+    lake.append("book_deltas", told)
+    fields = {"price": [1.0] * 4, "size": [1.0] * 4, "side": ["buy"] * 4}
+    lake.append("trades", table("trades", [START] * 4, trade_id=[4, 3, 2, 1], **fields))
+    replay(lake, memory / "again", ["book_deltas", "trades"])
+    book = rows(memory, "book_deltas")
+    found = zip(book["seq"].to_pylist(), book["position"].to_pylist(), strict=True)
+    assert list(found) == [(6, 0), (6, 1), (7, 0), (7, 1), (8, 0), (8, 1)]
+    assert rows(memory, "trades")["trade_id"].to_pylist() == [2, 4, 1, 3]  # by symbol
+
+
 def test_a_reader_sees_the_pace_and_the_order(lake, memory):
     speed, seen = 2.0, []
     worker = threading.Thread(
@@ -107,7 +124,7 @@ def test_what_cannot_be_replayed(lake, memory):
 def test_from_the_shell(lake, memory):
     def call(*arguments):
         command = ["replay", *arguments, "--lake", str(lake.storage.root)]
-        return CliRunner().invoke(cli.main, [*command, "--tapes", str(memory / "again")])
+        return CliRunner().invoke(cli.main, [*command, "--into", str(memory / "again")])
 
     result = call("trades", "quotes", "--speed", "max", "--json")
     assert result.exit_code == 0, result.output
@@ -117,5 +134,8 @@ def test_from_the_shell(lake, memory):
     result = call("trades", "--speed", "slow")
     assert result.exit_code == 2
     assert "expected a number such as 1 or 10, or max" in result.stderr
+    for wrong in ([], ["trades", "--from-frames"], ["--from-frames", "--symbol", "BTCUSDT"]):
+        result = call(*wrong)
+        assert (result.exit_code, "--from-frames" in result.stderr) == (2, True)
     help_text = CliRunner().invoke(cli.main, ["replay", "--help"]).stdout
     assert "Example:\n    rustonite replay trades quotes" in help_text

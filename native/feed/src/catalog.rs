@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FeedError, Result};
+use crate::keys;
 
 macro_rules! venues {
     ($($name:literal),* $(,)?) => {
@@ -215,6 +216,11 @@ impl Venue {
     /// Whether a channel is only for those who have a key.
     pub fn needs_key(&self, channel: &Channel) -> bool {
         channel.needs_key || self.socket(&channel.socket).is_some_and(|socket| socket.needs_key)
+    }
+
+    /// Whether a recorder can log in with keys from the environment.
+    pub fn logs_in(&self) -> bool {
+        keys::are_used(&self.venue)
     }
 
     /// The name under which an instrument is delivered.

@@ -48,8 +48,17 @@ pub struct Config {
     /// What to record.
     #[serde(default, rename = "feed")]
     pub feeds: Vec<FeedConfig>,
-    /// Settings of the metrics endpoint, which is not ours.
-    pub metrics: Option<toml::Table>,
+    /// Settings of the metrics endpoint.
+    #[serde(default)]
+    pub metrics: MetricsSettings,
+}
+
+/// Where a recorder tells its counters.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// `HOST:PORT`.
+    pub listen: Option<String>,
 }
 
 /// Settings of the tapes of a recorder.
@@ -151,6 +160,11 @@ impl Config {
         if let Some(problem) = self.proxy.as_ref().and_then(wrong_proxy) {
             return wrong("proxy", problem);
         }
+        if let Some(listen) = self.metrics.listen.as_deref().filter(|text| !is_address(text)) {
+            let place = places.of(&[Step::Key("metrics"), Step::Key("listen")]);
+            let problem = format!("found {listen:?}, expected HOST:PORT such as 127.0.0.1:9108");
+            return Err(FeedError::config(format!("{place}: metrics.listen"), problem));
+        }
         let catalog = self.catalog.as_deref();
         self.feeds.iter().enumerate().try_for_each(|(at, feed)| feed.check(at, places, catalog))?;
         self.check_channels(places)
@@ -181,6 +195,10 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn is_address(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
 }
 
 /// What of a proxy's address cannot be used. It may hold a password, so it is not shown.
@@ -274,9 +292,8 @@ impl Places<'_> {
 /// Whether we can say who we are, or what is in the way.
 fn can_log_in(channel: &str, venue: &str) -> std::result::Result<(), String> {
     let found = keys::of(venue).map_err(|error| error.to_string())?;
-    let keys = found.ok_or_else(|| keys::wanted(channel, venue))?;
-    let codec = rustonite_wire::open(venue);
-    if codec.is_some_and(|codec| codec.login(&keys).is_some()) {
+    found.ok_or_else(|| keys::wanted(channel, venue))?;
+    if keys::are_used(venue) {
         return Ok(());
     }
     Err(format!("{channel} of {venue} is for accounts only, and a recorder cannot log in there"))

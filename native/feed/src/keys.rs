@@ -41,6 +41,12 @@ pub(crate) fn of(venue: &str) -> Result<Option<Keys>> {
     }
 }
 
+/// Whether a recorder can log in at a venue.
+pub(crate) fn are_used(venue: &str) -> bool {
+    let keys = Keys { key: String::new(), secret: String::new() };
+    rustonite_wire::open(venue).is_some_and(|codec| codec.login(&keys).is_some())
+}
+
 /// What to say to somebody who wants a channel that needs keys.
 pub(crate) fn wanted(channel: &str, venue: &str) -> String {
     let (key, secret) = names(venue);

@@ -34,7 +34,7 @@ mod writing;
 
 pub use self::{
     catalog::{Channel, Rest, Socket, Venue},
-    config::{Config, FeedConfig, TapeSettings},
+    config::{Config, FeedConfig, MetricsSettings, TapeSettings},
     error::{FeedError, Result},
     recorder::Recorder,
     reparse::{Recorded, Reparser},

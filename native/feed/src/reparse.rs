@@ -12,7 +12,7 @@ use rustonite_tape::TapeOptions;
 use rustonite_wire::{Codec, Feed, Topic};
 
 use crate::catalog::Venue;
-use crate::config::{Config, TapeSettings};
+use crate::config::{Config, MetricsSettings, TapeSettings};
 use crate::error::{FeedError, Result};
 use crate::plan::Planned;
 use crate::recording::{Recording, Socketed};
@@ -52,7 +52,7 @@ pub enum Recorded<'a> {
     },
     /// The same of kind `disconnect`.
     Disconnect,
-    /// The same of kind `start`: whatever was open has ended.
+    /// The same of kind `start`: a recorder of the lake may have crashed before.
     Start,
 }
 
@@ -77,13 +77,15 @@ struct Connection {
     state: Socketed,
     codec: Box<dyn Codec>,
     topics: Vec<Planned>,
+    /// Whether a recorder started, maybe the one that had this connection, and it was silent since.
+    is_suspect: bool,
     /// What the REST calls under this number are for.
     feed: Option<Feed>,
     asked_at: i64,
 }
 
 impl Reparser {
-    /// Writes to tapes of a name in a folder.
+    /// Writes to tapes of a name in a folder, of which only the newest segments stay.
     pub fn new(tapes: PathBuf, name: String, tape: TapeSettings, anchor_every_s: u64) -> Self {
         let settings = Config {
             lake: None,
@@ -97,9 +99,16 @@ impl Reparser {
             proxy: None,
             ca_file: None,
             feeds: Vec::new(),
-            metrics: None,
+            metrics: MetricsSettings::default(),
         };
         Self { settings, tapes, venues: BTreeMap::new() }
+    }
+
+    /// The same, but tapes keep their rows until a lake has them.
+    #[must_use]
+    pub fn for_lake(mut self, lake: String) -> Self {
+        self.settings.lake = Some(lake);
+        self
     }
 
     /// Takes what comes next, by time.
@@ -151,7 +160,7 @@ impl Again {
             folder: tapes,
             name: format!("{}-{name}", settings.name),
             options,
-            for_lake: true,
+            for_lake: settings.lake.is_some(),
         });
         let stats = Arc::new(Stats::default());
         let mut recording = Recording::new(answers.venue(), tapes, Arc::clone(&stats), settings);
@@ -173,6 +182,7 @@ impl Again {
             }
             Recorded::Subscribe { channel, symbol } => {
                 let Some(planned) = self.planned(channel, symbol) else { return };
+                self.end_suspects(number, &planned.topic);
                 let Some(connection) = self.connection(number) else { return };
                 connection.topics.push(planned.clone());
                 let Some(connection) = self.connections.get_mut(&number) else { return };
@@ -190,9 +200,7 @@ impl Again {
                 }
             }
             Recorded::Start => {
-                for ended in std::mem::take(&mut self.connections).into_values() {
-                    self.recording.connection_ended(&ended.state, &ended.topics, "crashed");
-                }
+                self.connections.values_mut().for_each(|one| one.is_suspect = true);
             }
         }
         // Nobody can be asked for anything any more.
@@ -211,6 +219,7 @@ impl Again {
             return;
         }
         let Some(connection) = self.connections.get_mut(&number) else { return };
+        connection.is_suspect = false;
         self.recording.raw(&mut connection.state, kind, status, None, ts_recv, data);
         match kind {
             FrameKind::Text | FrameKind::Binary => {
@@ -227,6 +236,10 @@ impl Again {
                 let asked_at = connection.asked_at;
                 self.recording.answer(&mut *self.answers, &feed, number, asked_at, ts_recv, data);
                 let is_whole = self.recording.more.drain(..).count() == 0;
+                if is_whole {
+                    // Each call has a number of its own.
+                    self.connections.remove(&number);
+                }
                 if is_whole && matches!(feed, Feed::Instruments) {
                     self.recording.listed();
                 }
@@ -235,11 +248,29 @@ impl Again {
         }
     }
 
+    /// Another connection takes over a topic: those whose recorder crashed carry nothing any more.
+    fn end_suspects(&mut self, number: i64, topic: &Topic) {
+        for (_, one) in self.connections.iter_mut().filter(|(other, _)| **other != number) {
+            if one.is_suspect && one.topics.iter().any(|known| known.topic == *topic) {
+                // Its codec stays, should it be of another recorder and quiet only.
+                let topics = std::mem::take(&mut one.topics);
+                self.recording.connection_ended(&one.state, &topics, "crashed");
+            }
+        }
+    }
+
     fn connection(&mut self, number: i64) -> Option<&mut Connection> {
         if !self.connections.contains_key(&number) {
             let codec = codec(self.recording.venue).ok()?;
             let state = Socketed::new(number, None);
-            let made = Connection { state, codec, topics: Vec::new(), feed: None, asked_at: 0 };
+            let made = Connection {
+                state,
+                codec,
+                topics: Vec::new(),
+                is_suspect: false,
+                feed: None,
+                asked_at: 0,
+            };
             self.connections.insert(number, made);
         }
         self.connections.get_mut(&number)

@@ -22,7 +22,8 @@ impl Venue {
         let home = tempfile::tempdir().unwrap();
         let settings =
             TapeSettings { segment_bytes: 1 << 20, segments_max: 4, ..TapeSettings::default() };
-        let reparser = Reparser::new(home.path().into(), "test".to_owned(), settings, 600);
+        let reparser = Reparser::new(home.path().into(), "test".to_owned(), settings, 600)
+            .for_lake("lake".to_owned());
         Self { name, reparser, now: 1_700_000_000 * SECOND, home }
     }
 

@@ -43,7 +43,20 @@ pub(crate) fn catalog(venue: Option<&str>) -> PyResult<String> {
             .collect();
         return json(&known?);
     };
-    json(&guarded(|| Venue::find(name))?)
+    let mut venue = guarded(|| Venue::find(name))?;
+    let needs_key: Vec<bool> = venue.channels.iter().map(|one| venue.needs_key(one)).collect();
+    for (channel, needs_key) in venue.channels.iter_mut().zip(needs_key) {
+        channel.needs_key = needs_key;
+    }
+    json(&About { logs_in: venue.logs_in(), venue })
+}
+
+/// What Python is told of a venue.
+#[derive(serde::Serialize)]
+struct About {
+    #[serde(flatten)]
+    venue: Venue,
+    logs_in: bool,
 }
 
 /// A recorder, running or stopped.
@@ -152,10 +165,15 @@ pub(crate) struct NativeReparser {
 
 #[pymethods]
 impl NativeReparser {
-    /// Writes to tapes of a name in a folder.
+    /// Writes to tapes of a name in a folder, from which a lake takes the rows, if there is one.
     #[new]
-    fn new(tapes: PathBuf, name: String, anchor_every_s: u64) -> Self {
-        let reparser = Reparser::new(tapes, name, TapeSettings::default(), anchor_every_s);
+    fn new(tapes: PathBuf, name: String, anchor_every_s: u64, lake: Option<String>) -> Self {
+        let tape = TapeSettings::default();
+        let reparser = Reparser::new(tapes, name, tape, anchor_every_s);
+        let reparser = match lake {
+            Some(lake) => reparser.for_lake(lake),
+            None => reparser,
+        };
         Self { state: Mutex::new(reparser) }
     }
 
@@ -169,13 +187,10 @@ impl NativeReparser {
         Ok(())
     }
 
-    /// Counters of each venue, as a JSON list.
-    fn status(&self) -> PyResult<String> {
-        json(&self.state.lock().unwrap_or_else(PoisonError::into_inner).status())
-    }
-
-    /// Seals the tapes.
-    fn finish(&self) -> PyResult<()> {
-        guarded(|| self.state.lock().unwrap_or_else(PoisonError::into_inner).finish())
+    /// Seals the tapes, and tells the counters of each venue, as a JSON list.
+    fn finish(&self) -> PyResult<String> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        guarded(|| state.finish())?;
+        json(&state.status())
     }
 }

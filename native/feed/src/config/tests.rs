@@ -38,6 +38,15 @@ fn what_is_wrong_is_named() {
             "recorder.toml:4: feed.channels: found trade and aggTrade for trades of A",
         ),
         ("", "feed: found none"),
+        (
+            "[metrics]\nlisten = \"9108\"\n[[feed]]\nvenue = \"binance\"\n",
+            "2: metrics.listen: found",
+        ),
+        (
+            "[metrics]\nlisten = \"a:65536\"\n[[feed]]\nvenue = \"okx\"\n",
+            "2: metrics.listen: found",
+        ),
+        ("[metrics]\nport = 9108\n", "unknown field `port`"),
         ("[[feed]]\nvenue = \"binance\"\n", "feed.symbols"),
         ("[[feed]]\nvenue = \"bianance\"\nsymbols = [\"A\"]\n", "did you mean binance"),
         ("[[feed]]\nvenue = \"binance\"\nsymbols = [\"A\"]\ncopies = 9\n", "feed.copies: found 9"),
