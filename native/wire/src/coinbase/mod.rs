@@ -59,6 +59,10 @@ impl Codec for Coinbase {
         session::requests("unsubscribe", topics)
     }
 
+    fn refuses_whole(&self) -> bool {
+        true
+    }
+
     fn reset(&mut self) {
         self.subscriptions.clear();
         self.ordered.clear();
