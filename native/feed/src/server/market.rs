@@ -2,13 +2,14 @@
 //! makes the same market.
 
 use std::collections::VecDeque;
+use std::task::Poll;
 use std::time::Duration;
 
 use fastrand::Rng;
 use rustonite_book::{Anchor, L2Book, Rules, Scheme, Unknown};
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BookSide};
-use rustonite_wire::{BookUpdate, Feed, Host, Level, Quote, Topic, Trade};
+use rustonite_wire::{Ask, BookUpdate, Feed, Host, Level, Quote, Topic, Trade, Wish};
 
 use super::source::{Disturbance, Recorded, Source};
 use crate::catalog::Venue;
@@ -17,6 +18,8 @@ use crate::error::{FeedError, Result};
 
 const LEVELS_FIRST: i64 = 60;
 const LEVELS_MIN: usize = 20;
+/// Ticks between the sides that someone will fill.
+const GAP_MAX: i64 = 20;
 const SIZE_MAX: i64 = 5_000;
 /// Decimals of a price and of a size.
 const PRICE_SCALE: i32 = -2;
@@ -63,6 +66,8 @@ pub struct Market {
     rng: Rng,
     rules: Rules,
     channel: String,
+    /// All that messages are made of.
+    channels: Vec<String>,
     depth: Option<usize>,
     made: Vec<Made>,
     queue: VecDeque<Recorded>,
@@ -84,7 +89,7 @@ impl Market {
     /// A market of a venue that has a host.
     ///
     /// # Errors
-    /// A venue without one, or without books.
+    /// A venue without one, or without books; no instrument.
     pub fn new(config: MarketConfig) -> Result<Self> {
         let venue = Venue::find(&config.venue)?;
         let host = rustonite_wire::host(&config.venue)
@@ -93,6 +98,9 @@ impl Market {
         let channel = config.channel.clone().or_else(usual);
         let channel = channel.ok_or_else(|| FeedError::config(&config.venue, "it has no books"))?;
         let rules = rustonite_book::rules(&config.venue, &channel).unwrap_or(Rules::UNCHECKED);
+        if config.symbols.is_empty() {
+            return Err(FeedError::config("symbols", "found none, expected one or more"));
+        }
         let mut rng = Rng::with_seed(config.seed);
         let made = config.symbols.iter().map(|symbol| Made::new(symbol, &mut rng)).collect();
         Ok(Self {
@@ -100,6 +108,11 @@ impl Market {
             rng,
             rules,
             depth: depth_of(&channel).filter(|_| rules.cuts),
+            channels: ["trades", "quotes"]
+                .iter()
+                .filter_map(|dataset| Some(venue.channel_of(dataset)?.name.clone()))
+                .chain([channel.clone()])
+                .collect(),
             channel,
             made,
             queue: VecDeque::new(),
@@ -109,9 +122,20 @@ impl Market {
         })
     }
 
-    /// The first messages: whole books.
+    /// The first messages: acknowledgements, which some venues need to name what comes after them,
+    /// and whole books.
     fn begin(&mut self) {
         self.now = now_ns();
+        let symbols = self.made.iter().map(|made| Some(made.symbol.clone()));
+        let topics = symbols.flat_map(|symbol| {
+            let topic =
+                move |channel: &String| Topic { channel: channel.clone(), symbol: symbol.clone() };
+            self.channels.iter().map(topic)
+        });
+        let wish = Wish::Subscribe(Ask { id: None, topics: topics.collect() });
+        for text in self.host.answer(&wish, &[]) {
+            self.say(Some(text), None);
+        }
         for place in 0..self.made.len() {
             self.picture(place);
         }
@@ -139,7 +163,9 @@ impl Market {
         } else {
             self.host.book(&self.topic(symbol), &update)
         };
+        let sum = self.host.checksum(&self.topic(symbol), &update).filter(|_| !by_rest);
         self.say(data, path.filter(|_| by_rest));
+        self.say(sum, None);
     }
 
     fn topic(&self, symbol: &str) -> Topic {
@@ -227,8 +253,10 @@ impl Market {
             levels,
             ..BookUpdate::default()
         };
-        let text = self.host.book(&self.topic(&symbol), &update);
+        let topic = self.topic(&symbol);
+        let (text, sum) = (self.host.book(&topic, &update), self.host.checksum(&topic, &update));
         self.say(text, None);
+        self.say(sum, None);
     }
 
     fn trade(&mut self, place: usize) {
@@ -245,8 +273,9 @@ impl Market {
             size: size(self.rng.i64(1..SIZE_MAX)),
             side,
         };
-        let text = self.host.trades(&[trade], false);
+        let (text, again) = (self.host.trades(&[trade], false), self.host.trade_again(&trade));
         self.say(text, None);
+        self.say(again, None);
     }
 
     fn quote(&mut self, place: usize) {
@@ -320,6 +349,10 @@ impl Made {
         let best = self.best(side);
         let gap = self.best(BookSide::Ask) - self.best(BookSide::Bid);
         match rng.u32(..10) {
+            // Left alone, sides would walk away from each other.
+            _ if gap > GAP_MAX => {
+                self.set(side, best - away * rng.i64(1..gap), rng.i64(1..SIZE_MAX));
+            }
             0..=1 if self.book.len(side) > LEVELS_MIN => {
                 let place = rng.usize(..self.book.len(side));
                 let price = self.book.levels(side).nth(place).map(|level| level.price);
@@ -372,15 +405,19 @@ fn depth_of(channel: &str) -> Option<usize> {
 }
 
 impl Source for Market {
-    fn next_message(&mut self) -> Option<Recorded> {
+    fn poll_message(&mut self) -> Poll<Option<Recorded>> {
         if self.now == 0 {
             self.begin();
         }
-        while self.queue.is_empty() {
-            self.left = self.left.checked_sub(1)?;
+        while self.queue.is_empty() && self.left > 0 {
+            self.left -= 1;
             self.step();
         }
-        self.queue.pop_front()
+        Poll::Ready(self.queue.pop_front())
+    }
+
+    fn is_made(&self) -> bool {
+        true
     }
 
     fn disturb(&mut self, symbol: &str, what: Disturbance) {
@@ -407,3 +444,6 @@ impl Source for Market {
         self.config.symbols.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;
