@@ -169,6 +169,7 @@ def serve(  # noqa: PLR0913 - everything by keyword
     speed: float = 1.0,
     seed: int = 1,
     every: float = 0.001,
+    book: str | None = None,
 ) -> Server:
     """Be a venue on this machine, for clients of any kind.
 
@@ -187,6 +188,8 @@ def serve(  # noqa: PLR0913 - everything by keyword
             `math.inf` for as fast as clients read.
         seed: What the made-up market is made from.
         every: Seconds between its messages.
+        book: Its channel of books in the venue's words, such as `orderbook.50`; by default the one
+            that a recorder asks for. Clients of other ones get no books.
 
     Raises:
         NotFound: an unknown venue, or there are no frames of it.
@@ -210,6 +213,7 @@ def serve(  # noqa: PLR0913 - everything by keyword
         "symbols": list(symbols),
         "seed": seed,
         "every_ns": int(every * 1e9),
+        "book": book,
         "tape": None,
     }
     if frames is None:

@@ -84,6 +84,11 @@ def _fault(text: str) -> tuple[str, dict[str, Any]]:
     help="Time between messages of a made-up market.",
 )
 @click.option(
+    "--book",
+    metavar="CHANNEL",
+    help="The made-up market's channel of books, if not the one that a recorder asks for.",
+)
+@click.option(
     "--fault",
     "faults",
     multiple=True,
@@ -104,6 +109,7 @@ def serve(  # noqa: PLR0913 - options of the command line
     speed: float,
     seed: int,
     every: timedelta,
+    book: str | None,
     faults: tuple[tuple[str, dict[str, Any]], ...],
     span: timedelta | None,
     as_json: bool,
@@ -125,7 +131,7 @@ def serve(  # noqa: PLR0913 - options of the command line
         _ended() as ended,
         begin(
             venue, symbols, frames=frames, start=start, end=end, listen=listen, speed=speed,
-            seed=seed, every=every.total_seconds(),
+            seed=seed, every=every.total_seconds(), book=book,
         ) as server,
     ):  # fmt: skip
         for name, details in faults:

@@ -136,6 +136,7 @@ WRONG = [
     ({"venue": "binance", "symbols": ["A"], "start": "2026-01-01"}, Invalid, "always now"),
     ({"venue": "binance", "symbols": ["A"], "speed": 0}, Invalid, "expected more than 0"),
     ({"venue": "binance", "symbols": ["A"], "listen": "here"}, Invalid, "HOST:PORT"),
+    ({"venue": "binance", "symbols": ["A"], "book": "trade"}, Invalid, "no channel of books"),
     ({"venue": "binance", "frames": "/nowhere"}, NotFound, "/nowhere"),
 ]
 

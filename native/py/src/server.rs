@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     symbols: Vec<String>,
     seed: u64,
     every_ns: u64,
+    /// The channel of books, if not the usual one.
+    book: Option<String>,
     /// A tape of frames.
     tape: Option<PathBuf>,
     /// Whether `take` brings the messages.
@@ -167,7 +169,7 @@ impl NativeServer {
 
 fn market(settings: &Settings) -> MarketConfig {
     let every = Duration::from_nanos(settings.every_ns);
-    let symbols = settings.symbols.clone();
+    let (symbols, channel) = (settings.symbols.clone(), settings.book.clone());
     let usual = MarketConfig::new(&settings.venue, &[]);
-    MarketConfig { symbols, seed: settings.seed, every, ..usual }
+    MarketConfig { symbols, seed: settings.seed, every, channel, ..usual }
 }

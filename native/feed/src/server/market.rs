@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use fastrand::Rng;
-use rustonite_book::{Anchor, L2Book, Rules, Scheme, Unknown};
+use rustonite_book::{Anchor, Checksum, L2Book, Rules, Scheme, Unknown};
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BookSide};
 use rustonite_wire::{Ask, BookUpdate, Feed, Host, Level, Quote, Topic, Trade, Wish};
@@ -97,7 +97,9 @@ impl Market {
         let usual = || venue.channel_of("book_deltas").map(|channel| channel.name.clone());
         let channel = config.channel.clone().or_else(usual);
         let channel = channel.ok_or_else(|| FeedError::config(&config.venue, "it has no books"))?;
-        let rules = rustonite_book::rules(&config.venue, &channel).unwrap_or(Rules::UNCHECKED);
+        let rules = rustonite_book::rules(&config.venue, &channel).ok_or_else(|| {
+            FeedError::config("book", format!("found {channel:?}, which is no channel of books"))
+        })?;
         if config.symbols.is_empty() {
             return Err(FeedError::config("symbols", "found none, expected one or more"));
         }
@@ -107,7 +109,7 @@ impl Market {
             host,
             rng,
             rules,
-            depth: depth_of(&channel).filter(|_| rules.cuts),
+            depth: depth_of(&channel).filter(|_| rules.cuts || tells_depth(&rules)),
             channels: ["trades", "quotes"]
                 .iter()
                 .filter_map(|dataset| Some(venue.channel_of(dataset)?.name.clone()))
@@ -207,7 +209,13 @@ impl Market {
             self.made[place].stir(&mut self.rng);
         }
         let after = top(&self.made[place].book, self.depth);
-        let mut levels = difference(&before, &after, &self.made[place].book);
+        let mut levels = difference(&before, &after);
+        if self.rules.cuts {
+            // Clients know by themselves what fell off the depth.
+            let Made { book, .. } = &self.made[place];
+            let fell = |level: &Level| book.get(level.side, level.price).is_some();
+            levels.retain(|level| !level.size.is_zero() || !fell(level));
+        }
         if self.rules.anchor == Anchor::Message {
             levels.clone_from(&after);
         }
@@ -217,8 +225,18 @@ impl Market {
         self.send(place, &levels, &after);
     }
 
-    /// A message of a book with its numbers.
+    /// A change of a book, in as many messages as the venue needs, with their numbers.
     fn send(&mut self, place: usize, levels: &[Level], after: &[Level]) {
+        let most = self.host.levels_max();
+        let mut rest = levels;
+        while let Some((part, more)) = rest.split_at_checked(most).filter(|_| rest.len() > most) {
+            self.send_next(place, part, None);
+            rest = more;
+        }
+        self.send_next(place, rest, Some(after));
+    }
+
+    fn send_next(&mut self, place: usize, levels: &[Level], after: Option<&[Level]>) {
         let before = self.made[place].seq;
         let (first, last) = match self.rules.scheme {
             Scheme::Range => (before + 1, before + 1 + self.rng.i64(0..5)),
@@ -236,7 +254,7 @@ impl Market {
         &mut self,
         place: usize,
         levels: &[Level],
-        after: &[Level],
+        after: Option<&[Level]>,
         (first, last, before): (i64, i64, i64),
     ) {
         let symbol = self.made[place].symbol.clone();
@@ -248,7 +266,7 @@ impl Market {
             seq_first: Some(first).filter(|_| numbered),
             seq: Some(last).filter(|_| numbered),
             seq_prev: Some(before).filter(|_| numbered && self.rules.scheme == Scheme::Chain),
-            checksum: self.checksum(after),
+            checksum: after.and_then(|after| self.checksum(after)),
             depth: self.depth,
             levels,
             ..BookUpdate::default()
@@ -302,7 +320,7 @@ impl Market {
                 let before = self.made[place].seq;
                 self.made[place].seq = 7;
                 let after = top(&self.made[place].book, self.depth);
-                self.send_numbered(place, &[], &after, (7, 7, before));
+                self.send_numbered(place, &[], Some(&after), (7, 7, before));
             }
             _ if self.rules.restart == rustonite_book::Restart::One => {
                 self.made[place].seq = 1;
@@ -385,11 +403,10 @@ fn top(book: &L2Book, depth: Option<usize>) -> Vec<Level> {
     side(BookSide::Bid).chain(side(BookSide::Ask)).collect()
 }
 
-/// What a client that has `before` must be told to get `after`. Levels that only fell off the depth
-/// are not told.
-fn difference(before: &[Level], after: &[Level], book: &L2Book) -> Vec<Level> {
+/// What a client that has `before` must be told to get `after`.
+fn difference(before: &[Level], after: &[Level]) -> Vec<Level> {
     let same_place = |one: &Level, two: &Level| one.side == two.side && one.price == two.price;
-    let is_gone = |level: &&Level| book.get(level.side, level.price).is_none();
+    let is_gone = |level: &&Level| !after.iter().any(|now| same_place(now, level));
     let gone = before.iter().filter(is_gone).map(|level| Level { size: size(0), ..*level });
     let is_new = |level: &&Level| {
         let known = before.iter().find(|known| same_place(known, level));
@@ -399,9 +416,14 @@ fn difference(before: &[Level], after: &[Level], book: &L2Book) -> Vec<Level> {
     gone.chain(changed).collect()
 }
 
-/// The depth in a channel's name, such as `book-10`.
+/// The depth at the end of a channel's name, such as `book-10`.
 fn depth_of(channel: &str) -> Option<usize> {
-    channel.split(|letter: char| !letter.is_ascii_digit()).find_map(|digits| digits.parse().ok())
+    channel.rsplit(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Whether the venue keeps its subscribers to the depth, and says what comes into it and leaves it.
+fn tells_depth(rules: &Rules) -> bool {
+    rules.checksum == Some(Checksum::Bitfinex)
 }
 
 impl Source for Market {
@@ -426,7 +448,7 @@ impl Source for Market {
         match what {
             Disturbance::KeepAlive if self.rules.restart == rustonite_book::Restart::Lower => {
                 let seq = self.made[place].seq;
-                self.send_numbered(place, &[], &after, (seq, seq, seq));
+                self.send_numbered(place, &[], Some(&after), (seq, seq, seq));
             }
             Disturbance::KeepAlive => self.send(place, &[], &after),
             Disturbance::Restart => self.restart(place),
