@@ -18,7 +18,7 @@ fn from_feed(error: &FeedError) -> PyErr {
 }
 
 /// Runs Rust code so that neither its errors nor its panics cross the border as they are.
-fn guarded<T>(work: impl FnOnce() -> Result<T, FeedError>) -> PyResult<T> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, FeedError>) -> PyResult<T> {
     caught(work)?.map_err(|error| from_feed(&error))
 }
 
