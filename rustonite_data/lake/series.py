@@ -69,6 +69,9 @@ def bars(  # noqa: PLR0913 - everything by keyword
     are counted from the first trade that is chosen; a trade is never split, and belongs to the bar
     that the trades before it have got to. `number` counts bars, those of time from 1970.
 
+    Trades of one moment are in the order of `trade_id`, or else of arrival. Of those that neither
+    tells apart, `native` takes the first to open and the last to close, SQL any.
+
     Args:
         source: The lake.
         interval: A number and a unit: `ms`, `s`, `m`, `h`, `d`, `w` of time (from 1970 in UTC,

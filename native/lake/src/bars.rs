@@ -320,7 +320,7 @@ impl Bar {
 
     fn merge(&mut self, other: &Self) {
         self.times = (self.times.0.min(other.times.0), self.times.1.max(other.times.1));
-        if other.open_at <= self.open_at {
+        if other.open_at < self.open_at {
             (self.open, self.open_at) = (other.open, other.open_at);
         }
         if other.close_at >= self.close_at {
@@ -350,11 +350,12 @@ impl Bar {
     }
 
     fn add_ends(&mut self, prices: &[f64], order: &[i64], ties: Ties<'_>, rows: Range<usize>) {
+        // Of rows that nothing tells apart, the first is the first and the last is the last.
         for row in rows {
             let time = order[row];
             if time <= self.open_at.0 {
                 let at = (time, ties.of(row));
-                if at <= self.open_at {
+                if at < self.open_at {
                     (self.open, self.open_at) = (prices[row], at);
                 }
             }
