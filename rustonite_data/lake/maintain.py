@@ -58,7 +58,10 @@ class Compacted:
 def compact(
     table: Table, *, now_ns: int, progress: Callable[[int, int], None] | None = None
 ) -> Compacted:
-    """Merge small files: those of each hour that is over, then of each day that is over."""
+    """Merge small files: those of each hour that is over, then of each day that is over.
+
+    Files of such a day that are not compressed are, whatever their size and number.
+    """
     table.refresh()
     groups = list(_groups(table, now_ns))
     total = sum(file.rows for group in groups for file in group)
@@ -79,16 +82,14 @@ def _offset(
 
 
 def _groups(table: Table, now_ns: int) -> Iterator[list[DataFile]]:
-    """Files to merge with each other, in order of arrival."""
+    """Files to merge with each other, in order of arrival, or to write anew."""
     partitions: dict[tuple[str | None, ...], list[DataFile]] = defaultdict(list)
     for file in table.files():
-        if file.rows < _SMALL_ROWS:
+        if file.rows < _SMALL_ROWS or file.uncompressed:
             partitions[tuple(file.partition.values())].append(file)
     for files in partitions.values():
         files.sort(key=lambda file: _arrivals(table, file))
-        for group in _ripe(table, files, now_ns):
-            if len(group) > 1:
-                yield group
+        yield from _ripe(table, files, now_ns)
 
 
 def _ripe(table: Table, files: list[DataFile], now_ns: int) -> Iterator[list[DataFile]]:
@@ -99,13 +100,14 @@ def _ripe(table: Table, files: list[DataFile], now_ns: int) -> Iterator[list[Dat
     day = files[0].partition[DATE]
     today = datetime.fromtimestamp((now_ns - _GRACE_NS) / 1e9, UTC).date()
     if day is None or date.fromisoformat(day) < today:
-        yield files
+        if len(files) > 1 or files[0].uncompressed:
+            yield files
         return
     hours: dict[int, list[DataFile]] = defaultdict(list)
     for file in files:
         hours[_arrivals(table, file)[1] // _HOUR_NS].append(file)
     for hour, group in hours.items():
-        if hour < (now_ns - _GRACE_NS) // _HOUR_NS:
+        if len(group) > 1 and hour < (now_ns - _GRACE_NS) // _HOUR_NS:
             yield group
 
 

@@ -415,6 +415,23 @@ def test_compaction_by_hour_and_by_day(lake):
     assert lake.verify("trades") == []
 
 
+def test_what_a_committer_leaves_uncompressed_is_compacted_even_alone(lake, monkeypatch):
+    monkeypatch.setattr("rustonite_data.lake.maintain._SMALL_ROWS", 100)
+    with lake.tape("trades", "one", **SMALL) as tape:
+        for part in range(2):  # the second day has too many rows to be merged with others
+            tape.append(at(NOON + part * 86_400 * 10**9, 50 + 100 * part, first=1000 * part))
+            drain(lake, tape)
+    (before, large) = lake.snapshot("trades").files
+    assert lake.compact("trades", now="2026-03-01T23:00").merges == 0
+    assert lake.compact("trades", now="2026-03-02T23:00").merges == 1
+    assert lake.compact("trades", now=LATER).merges == 1
+    (after, compressed) = lake.snapshot("trades").files
+    assert after.size < before.size
+    assert compressed.size < large.size
+    assert lake.compact("trades", now=LATER).merges == 0
+    assert lake.verify("trades") == []
+
+
 def test_compaction_beside_a_deletion_gives_way(lake, monkeypatch):
     for part in range(3):
         lake.append("trades", at(NOON, 7, first=7 * part))
