@@ -420,11 +420,11 @@ class Lake:
 
     def book_at(self, at: Any, **choice: Any) -> Result:  # noqa: ANN401 - see there
         """The book of a symbol at a moment; see `series.book_at`."""
-        return series.book_at(self.sql, at, **choice)
+        return series.book_at(self, at, **choice)
 
     def books(self, interval: str, **choice: Any) -> Result:  # noqa: ANN401 - see there
         """Books sampled over a range; see `series.books`."""
-        return series.books(self.sql, interval, **choice)
+        return series.books(self, interval, **choice)
 
     def last(self, dataset: str, *, hot: bool = True) -> pa.Table:
         """The newest row of each instrument: a lookup, whatever the size of the lake."""

@@ -36,6 +36,9 @@ class Lake:
         self.snapshot = made.__getitem__
         self.names = list(made)
 
+    def dataset(self, name):
+        return self.snapshot(name).dataset
+
     def sql(self, text, params=None, *, engine="duckdb"):
         return query.run_sql(self.snapshot, self.names, text, params, engine=engine)
 
@@ -441,6 +444,21 @@ def test_quotes_before_the_range_count(tmp_path, engine):
     assert plain(short)[0]["bid_price"] is None
 
 
+@pytest.mark.parametrize("engine", KERNELS)
+def test_columns_of_series(tmp_path, engine):
+    quotes = [{"ts_event": START, "symbol": "BTC", "venue": "binance", "bid_price": 5.0}]
+    lake = lake_of(tmp_path, trades=trades(4, symbols=["BTC"]), quotes=quoted(quotes * 2))
+    for ask, one in (
+        (lambda **asked: series.bars(lake, "1h", engine=engine, **asked), "count"),
+        (lambda **asked: series.asof_quotes(lake, engine=engine, **asked), "bid_price"),
+    ):
+        assert ask(columns=one).columns == [one]
+        assert ask(columns=[one, one]).columns == [one]
+        for wrong in ([], ["nope"], "nope", [5]):
+            with pytest.raises(Invalid, match=r"columns: found .*, expected"):
+                ask(columns=wrong)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_prices_between_bid_and_ask(tmp_path, engine):
     made = [
@@ -589,9 +607,9 @@ def test_book_at_a_moment(tmp_path_factory, engine, made, at, levels, losses):
     changes, at = deltas(made), START + at * SECOND
     lost = [START + moment * SECOND for moment in losses]
     folder = tmp_path_factory.mktemp("book")
-    sql = lake_of(folder, book_deltas=delta_table(changes), feed_events=events(lost)).sql
+    lake = lake_of(folder, book_deltas=delta_table(changes), feed_events=events(lost))
     found = series.book_at(
-        sql, at, symbols=["BTC", "ETH"], levels=levels, events="feed_events", engine=engine
+        lake, at, symbols=["BTC", "ETH"], levels=levels, events="feed_events", engine=engine
     )
     assert book_rows(found) == list(model_rows(changes, [at], levels, lost))
 
@@ -605,9 +623,9 @@ def test_book_at_a_moment(tmp_path_factory, engine, made, at, levels, losses):
 def test_sampled_books(tmp_path_factory, engine, made, first, span, interval, levels):
     changes, start = deltas(made), START + first * SECOND
     end = start + span * SECOND
-    sql = lake_of(tmp_path_factory.mktemp("books"), book_deltas=delta_table(changes)).sql
+    lake = lake_of(tmp_path_factory.mktemp("books"), book_deltas=delta_table(changes))
     found = series.books(
-        sql, interval, start=start, end=end, symbols=["BTC", "ETH"], levels=levels, engine=engine
+        lake, interval, start=start, end=end, symbols=["BTC", "ETH"], levels=levels, engine=engine
     )
     moments = range(start, end, Interval.parse(interval).amount)
     assert book_rows(found) == list(model_rows(changes, moments, levels))
@@ -639,11 +657,11 @@ def test_books_say_where_the_record_has_gaps(tmp_path, engine):
         change(6, side="ask", price=4.0),
         change(8, flags=SNAPSHOT | LAST),
     ]
-    sql = lake_of(
+    lake = lake_of(
         tmp_path, book_deltas=delta_table(made), feed_events=events([START + 9 * SECOND])
-    ).sql
+    )
     asked = {"start": START, "end": START + 11 * SECOND, "symbols": "BTC", "engine": engine}
-    found = plain(series.books(sql, "1s", events="feed_events", **asked))
+    found = plain(series.books(lake, "1s", events="feed_events", **asked))
     states = {}
     for row in found:
         second = (row["ts"] - START) // SECOND
@@ -653,7 +671,7 @@ def test_books_say_where_the_record_has_gaps(tmp_path, engine):
         0: (False, None), 1: (False, None), 2: (True, None), 3: (True, None), 4: (False, 4),
         5: (False, 4), 6: (False, 4), 7: (False, 4), 8: (True, None), 9: (False, 9), 10: (False, 9),
     }  # fmt: skip
-    assert plain(series.book_at(sql, START + 10 * SECOND, symbols="BTC", engine=engine))[0][
+    assert plain(series.book_at(lake, START + 10 * SECOND, symbols="BTC", engine=engine))[0][
         "complete"
     ]
 
@@ -661,11 +679,11 @@ def test_books_say_where_the_record_has_gaps(tmp_path, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_nothing_before_the_lookback_is_read(tmp_path, engine):
     made = [change(0, flags=SNAPSHOT | LAST), change(100, side="ask", price=2.0)]
-    sql = lake_of(tmp_path, book_deltas=delta_table(made)).sql
+    lake = lake_of(tmp_path, book_deltas=delta_table(made))
     at = START + 101 * SECOND
-    whole = plain(series.book_at(sql, at, symbols="BTC", engine=engine))
+    whole = plain(series.book_at(lake, at, symbols="BTC", engine=engine))
     assert [(row["side"], row["complete"]) for row in whole] == [("ask", True), ("bid", True)]
-    part = plain(series.book_at(sql, at, symbols="BTC", lookback="50s", engine=engine))
+    part = plain(series.book_at(lake, at, symbols="BTC", lookback="50s", engine=engine))
     assert [(row["side"], row["complete"]) for row in part] == [("ask", False)]
 
 
@@ -683,9 +701,9 @@ def test_pictures_from_elsewhere(tmp_path, engine):
         change(1, price=5.0, action="remove", size=0.0),
         {**change(1, price=1.0, flags=SNAPSHOT | LAST), "symbol": "ETH"},
     ]
-    sql = lake_of(tmp_path, book_deltas=delta_table(made), book_snapshots=pictures).sql
+    lake = lake_of(tmp_path, book_deltas=delta_table(made), book_snapshots=pictures)
     found = plain(series.book_at(
-        sql, START + 2 * SECOND, symbols=["BTC", "ETH"], snapshots="book_snapshots", engine=engine
+        lake, START + 2 * SECOND, symbols=["BTC", "ETH"], snapshots="book_snapshots", engine=engine
     ))  # fmt: skip
     assert [(r["symbol"], r["side"], r["price"], r["size"], r["complete"]) for r in found] == [
         ("BTC", "ask", 6.0, 3.0, True),
@@ -695,7 +713,7 @@ def test_pictures_from_elsewhere(tmp_path, engine):
 
 
 def test_books_that_make_no_sense(tmp_path):
-    sql = lake_of(tmp_path, book_deltas=delta_table([change(0)])).sql
+    lake = lake_of(tmp_path, book_deltas=delta_table([change(0)]))
     span = {"start": START, "end": START + SECOND, "symbols": "BTC"}
     for wrong in (
         {"interval": "5t", **span},
@@ -705,7 +723,7 @@ def test_books_that_make_no_sense(tmp_path):
         {"interval": "1s", **span, "start": None},
     ):
         with pytest.raises(Invalid):
-            series.books(sql, **wrong)
+            series.books(lake, **wrong)
 
 
 # Calls in SQL text.
