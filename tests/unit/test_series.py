@@ -279,6 +279,20 @@ def test_kernels_need_the_columns_that_they_know(tmp_path):
     assert (bar["open"], bar["close"], bar["volume"]) == (1, 2, 7)
 
 
+@pytest.mark.parametrize("name", ["symbol", "ts_event", "price", "side"])
+def test_kernels_refuse_columns_that_may_be_null(name):
+    fields = [
+        field.with_nullable(field.nullable or field.name == name)
+        for field in pa.schema(schemas.get("trades"))
+    ]
+    own = _native.Schema.from_arrow("own", pa.schema(fields), time="ts_event", sort=["ts_recv"])
+    columns = ["ts_open", "open", "buy_volume"]
+    with pytest.raises(Invalid, match=f"{name}.* may be null, expected .* never null"):
+        _native.lake_bars(
+            (own, [], [], None), columns=columns, time="ts_event", span=None, interval="all"
+        )
+
+
 @pytest.mark.parametrize("engine", KERNELS)
 def test_edges_of_bars_are_exact(tmp_path, engine):
     """The last nanosecond of a minute is in it, although microseconds would round it up."""
