@@ -152,21 +152,17 @@ impl Side {
         let mut all = Vec::new();
         let mut reader = scan.read(evidence);
         while let Some(batch) = reader.next_unless_stopped(task)? {
-            all.push(Arc::new(parts.part(&batch)?));
+            all.push(parts.part(&batch)?);
         }
         for batch in hot {
-            all.push(Arc::new(parts.part(&batch)?));
+            all.push(parts.part(&batch)?);
         }
         let rows = all.iter().map(|part| part.rows).sum();
         u32::try_from(rows).map_err(|_| LakeError::argument("rows", rows, "fewer than 2^32"))?;
-        let part = match all.pop() {
-            Some(one) if all.is_empty() => Arc::into_inner(one).ok_or(LakeError::Bug("parts"))?,
-            Some(last) => {
-                all.push(last);
-                Part::concat(&all)?
-            }
-            None => Part::new(parts.nothing(), 0),
-        };
+        if all.is_empty() {
+            all.push(Part::new(parts.nothing(), 0));
+        }
+        let part = Part::concat(all)?;
         Ok(Self { parts, part, rows, instruments: BTreeMap::new() })
     }
 
