@@ -392,6 +392,8 @@ def test_retention_drops_whole_days(lake):
     day = 86_400 * 10**9
     for number in range(4):
         lake.append("trades", trades_at(NOON + number * day, 5, first=5 * number))
+    assert lake.retain("trades", before="2026-03-03T18:00", dry_run=True) == 10
+    assert len(lake.table("trades")) == 20
     assert lake.retain("trades", before="2026-03-03T18:00") == 10
     assert ids(lake.table("trades")) == list(range(10, 20))
     assert lake.retain("trades", before="2026-03-03T18:00") == 0
@@ -407,8 +409,11 @@ def test_retention_without_dates_never_drops_a_newer_row(lake):
 def test_deletion_by_symbol_and_time(lake):
     lake.append("trades", trades_at(NOON, 50))
     lake.append("trades", trades_at(NOON, 10, first=50))
-    gone = lake.delete("trades", symbols=["S1"], start=NOON + 5 * 10**9, end=NOON + 20 * 10**9)
-    assert gone == 3  # 8 and 15 of the first, 57 of the second
+    before = lake.storage.files("trades")
+    asked = {"symbols": ["S1"], "start": NOON + 5 * 10**9, "end": NOON + 20 * 10**9}
+    assert lake.delete("trades", **asked, dry_run=True) == 3
+    assert lake.storage.files("trades") == before
+    assert lake.delete("trades", **asked) == 3  # 8 and 15 of the first, 57 of the second
     assert ids(lake.table("trades")) == [row for row in range(60) if row not in {8, 15, 57}]
     with pytest.raises(Invalid, match="nothing to delete by"):
         lake.delete("trades")
