@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rustonite_data.errors import Corrupt, RustoniteError, Unavailable
+from rustonite_data.errors import Corrupt, NotFound, RustoniteError, Unavailable
+from rustonite_data.lake import prune
 from rustonite_data.lake.dataset import DATE
 from rustonite_data.lake.storage import Storage, split_options
 
@@ -57,11 +59,14 @@ def with_date(rows: pa.Table, dataset: Dataset) -> pa.Table:
     return rows.append_column(DATE, days)
 
 
-def chosen_rows(hot: pa.Table, choice: Choice, dataset: Dataset) -> pa.Table:
-    """The hot rows that are chosen."""
-    for column, op, value in choice.tests(dataset):
-        hot = hot.filter(_passes(hot.column(column), op, value))
-    return hot
+def chosen(snapshot: Snapshot, choice: Choice) -> tuple[list[DataFile], pa.Table | None]:
+    """The files that may have chosen rows, and the hot rows that are chosen."""
+    dataset = snapshot.dataset
+    hot = hot_table(snapshot)
+    if hot is not None:
+        for column, op, value in choice.tests(dataset):
+            hot = hot.filter(_passes(hot.column(column), op, value))
+    return prune.prune(snapshot.files, choice.predicate(dataset), dataset), hot
 
 
 def _passes(column: pa.ChunkedArray, op: str, value: Any) -> pa.ChunkedArray:  # noqa: ANN401
@@ -112,6 +117,15 @@ def _footer_columns(
         raise Corrupt(f"{root}/{path}: named by the log, but there is no such file") from error
     except pa.ArrowException as error:
         raise Corrupt(f"{root}/{path}: not readable as Parquet: {error}") from error
+
+
+@contextlib.contextmanager
+def live_files() -> Iterator[None]:
+    """A file that the log names and that is not there is damage."""
+    try:
+        yield
+    except NotFound as error:
+        raise Corrupt(f"named by the log: {error}") from error
 
 
 def broken_files(snapshots: Iterable[Snapshot]) -> Iterator[RustoniteError]:
