@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from rustonite_data.errors import Corrupt, NotFound, RustoniteError, Unavailable
 from rustonite_data.lake import prune
 from rustonite_data.lake.dataset import DATE
-from rustonite_data.lake.storage import Storage, split_options
+from rustonite_data.lake.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -165,17 +165,8 @@ def time_text(moment: int) -> str:
 
 def register_storage(cursor: Any, snapshot: Snapshot) -> None:  # noqa: ANN401 - of DuckDB
     """Let DuckDB read an object store: its own reader of them is no part of its package."""
+    from rustonite_data.lake.objects import Objects  # noqa: PLC0415 - only for object stores
+
     protocol = snapshot.root.partition("://")[0]
     if not cursor.filesystem_is_registered(protocol):
-        cursor.register_filesystem(filesystem(snapshot))
-
-
-def filesystem(snapshot: Snapshot) -> Any:  # noqa: ANN401 - of fsspec
-    """The object store of a snapshot as `fsspec` knows them."""
-    from obstore.fsspec import FsspecStore  # noqa: PLC0415 - only for object stores
-
-    settings: list[Any] = [part or None for part in split_options(snapshot.storage_options)]
-    config, client, retry = settings
-    protocol = snapshot.root.partition("://")[0]
-    make: Any = FsspecStore  # its types want each protocol by its name
-    return make(protocol, config=config, client_options=client, retry_config=retry)
+        cursor.register_filesystem(Objects(protocol, snapshot.storage_options))
