@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ T = TypeVar("T")
 
 # How long Ctrl-C waits for an engine to give up.
 _CANCEL_S = 0.9
+_AGAIN_S = 0.05
 
 
 class _Worker:
@@ -56,12 +58,15 @@ def interruptible(call: Callable[[], T], cancel: Callable[[], object]) -> T:
 
     # A forked child has the list, but not the thread.
     worker = _idle.pop() if _idle and _idle[-1].process == os.getpid() else _Worker()
-    worker.submit(work)
     try:
+        worker.submit(work)
         done.wait()
     except BaseException:
+        # Engines stop only what runs, and the call may not have begun.
+        end = time.monotonic() + _CANCEL_S
         cancel()
-        done.wait(_CANCEL_S)
+        while not done.wait(_AGAIN_S) and time.monotonic() < end:
+            cancel()
         raise
     _idle[:] = [worker]
     if errors:

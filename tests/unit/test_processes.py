@@ -8,6 +8,7 @@ import pytest
 from helpers import SMALL, finish, python, trades
 
 from rustonite_data import Tape
+from rustonite_data.lake.interrupt import interruptible
 
 
 @pytest.mark.parametrize("how", ["spin", "yield", "sleep"])
@@ -102,3 +103,24 @@ def test_a_fork_is_told_to_open_its_own(memory):
         print("fine")
     """
     assert finish(python(code, memory / "t")) == "fine\n"
+
+
+def test_a_query_that_had_not_begun_when_it_was_cancelled_is_cancelled_again():
+    state = {"running": False, "cancelled": False, "ended": False}
+
+    def call():
+        time.sleep(0.3)  # a thread that has to wait for its turn
+        state["running"] = True
+        end = time.monotonic() + 20
+        while not state["cancelled"] and time.monotonic() < end:
+            time.sleep(0.01)
+        state["ended"] = state["cancelled"]
+
+    def cancel():  # as engines do: what does not run is not stopped
+        state["cancelled"] = state["running"]
+
+    key = threading.Timer(0.1, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+    key.start()
+    with pytest.raises(KeyboardInterrupt):
+        interruptible(call, cancel)
+    assert state["ended"]
