@@ -16,6 +16,8 @@ T = TypeVar("T")
 # How long Ctrl-C waits for an engine to give up.
 _CANCEL_S = 0.9
 _AGAIN_S = 0.05
+# How often a wait looks for signals.
+_LOOK_S = 0.1
 
 
 class _Worker:
@@ -60,7 +62,9 @@ def interruptible(call: Callable[[], T], cancel: Callable[[], object]) -> T:
     worker = _idle.pop() if _idle and _idle[-1].process == os.getpid() else _Worker()
     try:
         worker.submit(work)
-        done.wait()
+        # Not for ever at once: once Polars is imported, signals do not end a wait.
+        while not done.wait(_LOOK_S):
+            pass
     except BaseException:
         # Engines stop only what runs, and the call may not have begun.
         end = time.monotonic() + _CANCEL_S
