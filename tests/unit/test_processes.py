@@ -105,6 +105,30 @@ def test_a_fork_is_told_to_open_its_own(memory):
     assert finish(python(code, memory / "t")) == "fine\n"
 
 
+def test_a_fork_does_not_wait_for_a_recorder_that_is_not_there(memory):
+    code = """
+        import gc, os, sys, time
+        from rustonite_data.record import Recorder
+        text = '''
+        [[feed]]
+        venue = "binance"
+        symbols = ["BTCUSDT"]
+        urls = { public = "ws://127.0.0.1:1/", rest = "http://127.0.0.1:1/" }
+        '''
+        recorder = Recorder(text, tapes=sys.argv[1])
+        child = os.fork()
+        if child == 0:
+            del recorder
+            gc.collect()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert recorder.running
+        recorder.close()
+        print("fine")
+    """
+    assert finish(python(code, memory / "tapes")) == "fine\n"
+
+
 def test_a_query_that_had_not_begun_when_it_was_cancelled_is_cancelled_again():
     state = {"running": False, "cancelled": False, "ended": False}
 
