@@ -48,10 +48,19 @@ impl Json<'_> {
 
     /// Seconds since 1970 with or without decimals, as nanoseconds.
     pub fn time_s(&mut self) -> Result<i64> {
+        self.time_with_decimals(9, "seconds with at most 9 decimals, before 2262")
+    }
+
+    /// Milliseconds since 1970 with or without decimals, as nanoseconds.
+    pub fn time_ms_decimal(&mut self) -> Result<i64> {
+        self.time_with_decimals(6, "milliseconds with at most 6 decimals, before 2262")
+    }
+
+    fn time_with_decimals(&mut self, decimals: i32, expected: &'static str) -> Result<i64> {
         let start = *self;
-        let nanoseconds = self.decimal()?.to_scale(9).ok();
+        let nanoseconds = self.decimal()?.to_scale(decimals).ok();
         let nanoseconds = nanoseconds.and_then(|count| i64::try_from(count).ok());
-        nanoseconds.ok_or_else(|| start.expected("seconds with at most 9 decimals, before 2262"))
+        start.need(nanoseconds, expected)
     }
 
     /// A time such as `2026-01-02T03:04:05.678Z`, with up to nine decimals and any offset.
@@ -59,6 +68,16 @@ impl Json<'_> {
         let start = *self;
         let text = self.raw_text()?;
         parse_iso(text).ok_or_else(|| start.expected("a time such as 2026-01-02T03:04:05.678Z"))
+    }
+
+    /// The same, or `None` for null and the empty text.
+    pub(crate) fn time_text_if_any(&mut self) -> Result<Option<i64>> {
+        let mut ahead = *self;
+        if ahead.filled()?.is_none() {
+            *self = ahead;
+            return Ok(None);
+        }
+        self.time_text().map(Some)
     }
 }
 

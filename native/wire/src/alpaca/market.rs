@@ -231,8 +231,10 @@ impl Alpaca {
         }
         let mut floats = Floats::new(scope.flags);
         row.ts_event = json.need(time, "a quote with `t`")?;
-        (row.bid_price, row.bid_size) = there(json, bid, &mut floats)?;
-        (row.ask_price, row.ask_size) = there(json, ask, &mut floats)?;
+        json.need(bid[0].and(ask[0]), "a quote with `bp` and `ap`")?;
+        json.need(bid[1].and(ask[1]), "a quote with `bs` and `as`")?;
+        (row.bid_price, row.bid_size) = floats.side(bid[0], bid[1]);
+        (row.ask_price, row.ask_size) = floats.side(ask[0], ask[1]);
         row.conditions = words(&self.words);
         row.flags = floats.flags;
         sink.quote(&row);
@@ -466,18 +468,6 @@ pub(super) fn emit_ticker(
     }
     sink.ticker(row);
     Ok(())
-}
-
-/// Price and size of a side, or neither: an empty side has price 0.
-fn there(
-    json: &Json<'_>,
-    [price, size]: [Option<Decimal>; 2],
-    floats: &mut Floats,
-) -> Result<(Option<f64>, Option<f64>)> {
-    let price = json.need(price, "a quote with `bp` and `ap`")?;
-    let size = json.need(size, "a quote with `bs` and `as`")?;
-    let there = !price.is_zero();
-    Ok((there.then(|| floats.of(price)), there.then(|| floats.of(size))))
 }
 
 fn is_place(name: &str) -> bool {

@@ -1,8 +1,6 @@
-use proptest::prelude::*;
-
 use super::{Alpaca, Market};
-use crate::codec::{Codec, Feed, Frame, Topic};
-use crate::testing::{Shown, answered, shown};
+use crate::codec::{Codec, Feed, Topic};
+use crate::testing::{answered, shown};
 
 fn stocks() -> Alpaca {
     Alpaca::new(Market::Stocks)
@@ -234,25 +232,4 @@ fn assets_are_instruments() {
         r#"Instruments ts_event: 1700000000123456789, venue: "alpaca-stocks", symbol: "BTC/USD", kind: Spot, exchange: Some("CRYPTO"), base: Some("BTC"), quote: Some("USD"), multiplier: 1000000000000000000, multiplier_asset: "BTC", tick_size: Some(500000000000000000), lot_size: Some(10000000000), size_min: Some(100000000000000), status: Delisted, status_raw: Some("inactive"), flags: 33"#,
     ];
     assert_eq!(answered(&mut stocks(), &Feed::Instruments, body).unwrap(), rows);
-}
-
-proptest! {
-    #[test]
-    fn no_bytes_panic(
-        bytes in proptest::collection::vec(any::<u8>(), 0..200),
-        message in proptest::sample::select(&[TRADE, QUOTE, BOOK, BAR, CORRECTION, LISTED][..]),
-        at in any::<proptest::sample::Index>(),
-        byte in any::<u8>(),
-    ) {
-        let mut damaged = message.as_bytes().to_vec();
-        *at.get_mut(&mut damaged) = byte;
-        let cut = at.index(damaged.len());
-        for data in [&bytes[..], &damaged, &damaged[..cut]] {
-            let frame = Frame { ts_recv: 0, data };
-            let _ = crypto().decode(frame, &mut Shown::default());
-            for feed in [Feed::Instruments, Feed::Tickers(Some(String::new()))] {
-                let _ = stocks().decode_answer(&feed, frame, &mut Shown::default());
-            }
-        }
-    }
 }

@@ -1,4 +1,3 @@
-use rustonite_core::Decimal;
 use rustonite_core::datasets::{
     Aggressor, BarKind, BarPrice, BarSource, BookSide, OrderSide, VolumeWindow, draft, flags,
 };
@@ -198,17 +197,10 @@ impl Binance {
         let time = matched.or(sent);
         let local = local_time(time);
         let mut floats = Floats::new(scope.last(json) | local);
-        let bid = json.need(bid, "a quote with `b`")?;
-        let ask = json.need(ask, "a quote with `a`")?;
-        let bid_size = json.need(bid_size, "a quote with `B`")?;
-        let ask_size = json.need(ask_size, "a quote with `A`")?;
-        // A side without orders has price 0.
-        let mut side = |price: Decimal, size: Decimal| {
-            let there = !price.is_zero();
-            (there.then(|| floats.of(price)), there.then(|| floats.of(size)))
-        };
-        let ((bid_price, bid_size), (ask_price, ask_size)) =
-            (side(bid, bid_size), side(ask, ask_size));
+        json.need(bid.and(bid_size), "a quote with `b` and `B`")?;
+        json.need(ask.and(ask_size), "a quote with `a` and `A`")?;
+        let (bid_price, bid_size) = floats.side(bid, bid_size);
+        let (ask_price, ask_size) = floats.side(ask, ask_size);
         let row = draft::Quotes {
             ts_event: time.unwrap_or(scope.ts_recv),
             ts_recv: scope.ts_recv,
@@ -510,6 +502,6 @@ fn bar_end(last: i64) -> Option<i64> {
 }
 
 /// The taker, from whether the buyer was the maker.
-pub(super) fn aggressor(buyer_makes: bool) -> Aggressor {
+fn aggressor(buyer_makes: bool) -> Aggressor {
     if buyer_makes { Aggressor::Sell } else { Aggressor::Buy }
 }

@@ -240,32 +240,6 @@ fn book_side(json: &mut Json<'_>) -> Result<BookSide> {
     word(json, &[(b"Buy", BookSide::Bid), (b"Sell", BookSide::Ask)], "a side of Buy or Sell")
 }
 
-/// A whole book as answered by REST. Its ids are not those of the stream's tables.
-pub(super) fn whole(
-    codec: &mut BitMex,
-    symbol: &str,
-    json: &mut Json<'_>,
-    ts_recv: i64,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let mut time = None;
-    codec.levels.clear();
-    json.array()?;
-    while json.item()? {
-        let row = read_row(json)?;
-        time = time.max(row.time);
-        codec.levels.push(Level {
-            side: json.need(row.side, "a level with `side`")?,
-            price: json.need(row.price, "a level with `price`")?,
-            size: json.need(row.size, "a level with `size`")?,
-            count: None,
-        });
-    }
-    let scope = Scope { ts_recv, table: "", action: Action::Partial, filter: None };
-    hand_out(Some(symbol), time, &codec.levels, scope, sink);
-    Ok(())
-}
-
 /// Columns of a picture of the best levels.
 #[derive(Debug, Default)]
 pub(super) struct Top {

@@ -178,7 +178,7 @@ fn figure<'a>(
             return Ok(row.settle_price.is_some());
         }
         b"fundingTimestamp" => {
-            row.ts_funding_next = optional_time(json)?;
+            row.ts_funding_next = json.time_text_if_any()?;
             return Ok(row.ts_funding_next.is_some());
         }
         b"fundingInterval" => {
@@ -209,19 +209,9 @@ pub(super) fn status(state: &str) -> InstrumentStatus {
     }
 }
 
-/// A time, or `None` for null and the empty text.
-pub(super) fn optional_time(json: &mut Json<'_>) -> Result<Option<i64>> {
-    let mut ahead = *json;
-    if ahead.text_or_null()?.is_none_or(str::is_empty) {
-        *json = ahead;
-        return Ok(None);
-    }
-    json.time_text().map(Some)
-}
-
 /// A length of time, written as what a clock shows then that began with the year 2000.
 pub(super) fn hours(json: &mut Json<'_>) -> Result<Option<f64>> {
-    let end = optional_time(json)?;
+    let end = json.time_text_if_any()?;
     #[allow(clippy::cast_precision_loss, reason = "whole hours")]
     Ok(end.and_then(|end| end.checked_sub(LENGTHS_FROM_NS)).map(|length| length as f64 / HOUR_NS))
 }

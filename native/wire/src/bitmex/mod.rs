@@ -120,7 +120,7 @@ impl Codec for BitMex {
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
-        rest::decode(self, feed, frame, sink)
+        rest::decode(feed, frame, sink)
     }
 
     fn request(&self, feed: &Feed) -> Option<Request> {

@@ -1,7 +1,7 @@
 use rustonite_core::datasets::BookSide;
 
-use super::session::{by_channel, list};
 use crate::codec::Topic;
+use crate::common::{by_channel, list};
 use crate::event::{BookUpdate, Level};
 use crate::host::{
     Ask, Host, Quote, Trade, Wish, side_word, text_at, texts, written, written_time,

@@ -21,10 +21,10 @@ pub(super) struct Top {
     sizes: [Vec<f64>; 2],
 }
 
-/// What messages and answers about books have in common.
-pub(super) struct Head<'a> {
-    pub(super) symbol: &'a str,
-    pub(super) time: i64,
+/// What messages about books have in common.
+struct Head<'a> {
+    symbol: &'a str,
+    time: i64,
     kind: Option<&'a str>,
     change: i64,
     before: Option<i64>,
@@ -57,26 +57,6 @@ impl Deribit {
             is_snapshot,
             seq: Some(head.change),
             seq_prev: head.before.filter(|_| !is_snapshot),
-            levels: &self.levels,
-            ..BookUpdate::default()
-        });
-        Ok(())
-    }
-
-    /// A book as answered by REST.
-    pub(super) fn whole_book(
-        &mut self,
-        json: &mut Json<'_>,
-        ts_recv: i64,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let head = self.read_book(json)?;
-        sink.book(&BookUpdate {
-            symbol: head.symbol,
-            ts_event: head.time,
-            ts_recv,
-            is_snapshot: true,
-            seq: Some(head.change),
             levels: &self.levels,
             ..BookUpdate::default()
         });
@@ -145,13 +125,12 @@ impl Deribit {
         &mut self,
         json: &mut Json<'_>,
         ts_recv: i64,
-        stale: i32,
         sink: &mut dyn Sink,
     ) -> Result<()> {
         let mut liquidation = None;
         json.array()?;
         while json.item()? {
-            let found = self.trade(json, ts_recv, stale, sink)?;
+            let found = self.trade(json, ts_recv, sink)?;
             // Only behind the last trade it is known which liquidation is the last one.
             if let (Some(row), true) = (&liquidation, found.is_some()) {
                 sink.liquidation(row);
@@ -168,7 +147,6 @@ impl Deribit {
         &mut self,
         json: &mut Json<'a>,
         ts_recv: i64,
-        stale: i32,
         sink: &mut dyn Sink,
     ) -> Result<Option<draft::Liquidations<'a>>> {
         let (mut symbol, mut time, mut id) = (None, None, None);
@@ -196,7 +174,7 @@ impl Deribit {
             }
         }
         let last = last(json);
-        let mut floats = Floats::new(stale);
+        let mut floats = Floats::default();
         let side = json.need(side, "a trade with `direction`")?;
         let row = draft::Trades {
             ts_event: json.need(time, "a trade with `timestamp`")?,
@@ -348,16 +326,11 @@ impl Best {
         ts_recv: i64,
         sink: &mut dyn Sink,
     ) -> Option<()> {
-        let [Some(bid), Some(bid_size), Some(ask), Some(ask_size)] = self.values else {
-            return None;
-        };
+        let [bid, bid_size, ask, ask_size] = self.values;
+        bid.and(bid_size).and(ask).and(ask_size)?;
         let mut floats = Floats::new(flags::LAST);
-        let mut side = |price: Decimal, size: Decimal| {
-            let there = !price.is_zero();
-            (there.then(|| floats.of(price)), there.then(|| floats.of(size)))
-        };
-        let ((bid_price, bid_size), (ask_price, ask_size)) =
-            (side(bid, bid_size), side(ask, ask_size));
+        let (bid_price, bid_size) = floats.side(bid, bid_size);
+        let (ask_price, ask_size) = floats.side(ask, ask_size);
         sink.quote(&draft::Quotes {
             ts_event: time,
             ts_recv,

@@ -82,11 +82,11 @@ impl Codec for Deribit {
         session::requests("public/unsubscribe", topics, id, -1)
     }
 
-    /// Makes the venue ask now and then whether we are still there.
     fn lists_granted(&self) -> bool {
         true
     }
 
+    /// Makes the venue ask now and then whether we are still there.
     fn greeting(&self) -> Vec<String> {
         vec![session::SET_HEARTBEAT.to_owned()]
     }
@@ -148,7 +148,7 @@ impl Deribit {
         match Channel::of(name) {
             Channel::Book => self.book(json, ts_recv, sink),
             Channel::Top => self.best_levels(json, ts_recv, sink),
-            Channel::Trades => self.trades(json, ts_recv, 0, sink),
+            Channel::Trades => self.trades(json, ts_recv, sink),
             Channel::Quote => market::quote(json, ts_recv, sink),
             Channel::Chart { symbol, resolution } => {
                 market::chart(json, symbol, resolution, ts_recv, sink)

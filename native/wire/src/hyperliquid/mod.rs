@@ -29,13 +29,6 @@ pub struct Hyperliquid {
     tokens: Vec<(i64, String)>,
 }
 
-impl Hyperliquid {
-    /// A codec for a connection.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
 impl Codec for Hyperliquid {
     fn venue(&self) -> &'static str {
         VENUE

@@ -4,9 +4,9 @@ use rustonite_core::datasets::{
     OrderAction, VolumeWindow, draft, flags,
 };
 
-use super::{Kraken, session};
-use crate::codec::{Codec as _, Frame};
-use crate::common::{ONE, last, read_named, word};
+use super::{Kraken, VENUE, session};
+use crate::codec::Frame;
+use crate::common::{ONE, last, quote, read_named, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Order, OrdersUpdate, Sink};
 use crate::json::Json;
@@ -190,7 +190,7 @@ impl Kraken {
         sink.trade(&draft::Trades {
             ts_event: json.need(time, "a trade with `timestamp`")?,
             ts_recv: scope.ts_recv,
-            venue: self.venue(),
+            venue: VENUE,
             symbol: json.need(symbol, "a trade with `symbol`")?,
             price: floats.of(json.need(price, "a trade with `price`")?),
             size: floats.of(json.need(size, "a trade with `qty`")?),
@@ -205,17 +205,17 @@ impl Kraken {
     /// A ticker holds a quote and figures of the day.
     fn ticker(&self, json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
         let (mut symbol, mut time) = (None, None);
-        let (mut bid, mut bid_size, mut ask, mut ask_size) = (None, None, None, None);
-        let mut row = draft::Tickers { venue: self.venue(), ..draft::Tickers::default() };
+        let mut best = [None; 4];
+        let mut row = draft::Tickers { venue: VENUE, ..draft::Tickers::default() };
         let mut floats = Floats::default();
         json.object()?;
         while let Some(key) = json.key()? {
             match key {
                 b"symbol" => symbol = Some(json.text()?),
-                b"bid" => bid = json.decimal_or_null()?,
-                b"bid_qty" => bid_size = json.decimal_or_null()?,
-                b"ask" => ask = json.decimal_or_null()?,
-                b"ask_qty" => ask_size = json.decimal_or_null()?,
+                b"bid" => best[0] = json.decimal_or_null()?,
+                b"bid_qty" => best[1] = json.decimal_or_null()?,
+                b"ask" => best[2] = json.decimal_or_null()?,
+                b"ask_qty" => best[3] = json.decimal_or_null()?,
                 b"last" => row.last_price = floats.of_some(json.decimal_or_null()?),
                 b"volume" => row.volume = floats.of_some(json.decimal_or_null()?),
                 b"vwap" => row.average_price = floats.of_some(json.decimal_or_null()?),
@@ -231,15 +231,14 @@ impl Kraken {
         (row.ts_event, row.ts_recv) = (ts_event, scope.ts_recv);
         row.volume_window = Some(VolumeWindow::Rolling24h);
         row.flags = floats.flags | common;
-        let best = [bid.zip(bid_size), ask.zip(ask_size)];
-        sink.quote(&quote(self.venue(), row.symbol, ts_event, scope.ts_recv, best, common));
+        sink.quote(&quote(&row, best, common));
         sink.ticker(&row);
         Ok(())
     }
 
     fn bar(&self, json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
         let (mut symbol, mut open, mut minutes, mut prices) = (None, None, None, [None; 4]);
-        let mut row = bar_row(self.venue());
+        let mut row = bar_row();
         let mut floats = Floats::default();
         json.object()?;
         while let Some(key) = json.key()? {
@@ -285,7 +284,7 @@ impl Kraken {
             }
             json.array()?;
             while json.item()? {
-                let mut row = instrument_row(self.venue(), scope.ts_recv);
+                let mut row = instrument_row(scope.ts_recv);
                 if scope.is_snapshot {
                     row.flags |= flags::SNAPSHOT;
                 }
@@ -326,11 +325,11 @@ fn instrument<'a>(json: &mut Json<'a>, row: &mut draft::Instruments<'a>) -> Resu
 }
 
 /// A row of a pair before anything is known of it. Kraken says nowhere when rules change.
-pub(super) fn instrument_row(venue: &'static str, ts_recv: i64) -> draft::Instruments<'static> {
+pub(super) fn instrument_row(ts_recv: i64) -> draft::Instruments<'static> {
     draft::Instruments {
         ts_event: ts_recv,
         ts_recv,
-        venue,
+        venue: VENUE,
         kind: InstrumentKind::Spot,
         multiplier: ONE,
         status: InstrumentStatus::Unknown,
@@ -353,9 +352,9 @@ pub(super) fn instrument_status(word: Option<&str>) -> InstrumentStatus {
     }
 }
 
-pub(super) fn bar_row(venue: &'static str) -> draft::Bars<'static> {
+pub(super) fn bar_row() -> draft::Bars<'static> {
     draft::Bars {
-        venue,
+        venue: VENUE,
         kind: BarKind::Time,
         price_source: BarPrice::Trade,
         source: BarSource::Venue,
@@ -378,34 +377,6 @@ pub(super) fn interval(minutes: i64) -> Option<(&'static str, i64)> {
         _ => return None,
     };
     Some((name, minutes * 60_000_000_000))
-}
-
-/// A best bid and ask, as pairs of price and size. A side without orders is missing or has price 0.
-pub(super) fn quote<'a>(
-    venue: &'static str,
-    symbol: &'a str,
-    ts_event: i64,
-    ts_recv: i64,
-    best: [Option<(Decimal, Decimal)>; 2],
-    flags: i32,
-) -> draft::Quotes<'a> {
-    let mut floats = Floats::new(flags);
-    let [bid, ask] = best.map(|side| {
-        let side = side.filter(|(price, _)| !price.is_zero());
-        side.map(|(price, size)| (floats.of(price), floats.of(size)))
-    });
-    draft::Quotes {
-        ts_event,
-        ts_recv,
-        venue,
-        symbol,
-        bid_price: bid.map(|(price, _)| price),
-        bid_size: bid.map(|(_, size)| size),
-        ask_price: ask.map(|(price, _)| price),
-        ask_size: ask.map(|(_, size)| size),
-        flags: floats.flags,
-        ..draft::Quotes::default()
-    }
 }
 
 fn status(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {

@@ -3,10 +3,10 @@
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BookSide, VolumeWindow, draft, flags};
 
-use super::Kraken;
-use super::market::{Scope, bar_row, interval, quote};
-use crate::codec::{Codec as _, Frame};
-use crate::common::{price_and_size, rest_of_array};
+use super::market::{Scope, bar_row, interval};
+use super::{Kraken, VENUE};
+use crate::codec::Frame;
+use crate::common::{price_and_size, quote, rest_of_array};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::{Json, Kind};
@@ -98,8 +98,7 @@ impl Kraken {
         Ok(())
     }
 
-    /// Trades of v1, and of REST with one more item each.
-    pub(super) fn trades_v1(
+    fn trades_v1(
         &self,
         json: &mut Json<'_>,
         symbol: &str,
@@ -109,10 +108,7 @@ impl Kraken {
         json.array()?;
         while json.item()? {
             json.array()?;
-            json.next_item("a price")?;
-            let price = json.decimal()?;
-            json.next_item("a quantity")?;
-            let size = json.decimal()?;
+            let (price, size) = price_and_size(json)?;
             json.next_item("a time")?;
             let time = json.time_s()?;
             json.next_item("a side")?;
@@ -123,24 +119,20 @@ impl Kraken {
             };
             json.next_item("a kind of order")?;
             json.skip()?;
-            let (mut conditions, mut trade_id) = (None, None);
+            let mut conditions = None;
             if json.item()? {
-                conditions = json.text_or_null()?.filter(|text| !text.is_empty());
-                if json.item()? {
-                    trade_id = Some(json.integer()?);
-                    rest_of_array(json)?;
-                }
+                conditions = json.filled()?;
+                rest_of_array(json)?;
             }
             let mut floats = Floats::new(scope.flags(json));
             sink.trade(&draft::Trades {
                 ts_event: time,
                 ts_recv: scope.ts_recv,
-                venue: self.venue(),
+                venue: VENUE,
                 symbol,
                 price: floats.of(price),
                 size: floats.of(size),
                 side,
-                trade_id,
                 conditions,
                 flags: floats.flags,
                 ..draft::Trades::default()
@@ -168,13 +160,26 @@ impl Kraken {
         json.next_item("a size of the ask")?;
         let ask_size = json.decimal()?;
         rest_of_array(json)?;
-        let best = [Some((bid, bid_size)), Some((ask, ask_size))];
-        sink.quote(&quote(self.venue(), symbol, time, scope.ts_recv, best, flags::LAST));
+        let mut floats = Floats::new(flags::LAST);
+        let (bid_price, bid_size) = floats.side(Some(bid), Some(bid_size));
+        let (ask_price, ask_size) = floats.side(Some(ask), Some(ask_size));
+        sink.quote(&draft::Quotes {
+            ts_event: time,
+            ts_recv: scope.ts_recv,
+            venue: VENUE,
+            symbol,
+            bid_price,
+            bid_size,
+            ask_price,
+            ask_size,
+            flags: floats.flags,
+            ..draft::Quotes::default()
+        });
         Ok(())
     }
 
-    /// A ticker of v1 or REST, whose figures come as pairs of today and the last 24 hours.
-    pub(super) fn ticker_v1(
+    /// A ticker, whose figures come as pairs of today and the last 24 hours.
+    fn ticker_v1(
         &self,
         json: &mut Json<'_>,
         symbol: &str,
@@ -184,13 +189,13 @@ impl Kraken {
         let mut row = draft::Tickers {
             ts_event: scope.ts_recv,
             ts_recv: scope.ts_recv,
-            venue: self.venue(),
+            venue: VENUE,
             symbol,
             volume_window: Some(VolumeWindow::Rolling24h),
             ..draft::Tickers::default()
         };
         let mut floats = Floats::new(flags::LAST | flags::LOCAL_TIME);
-        let mut best = [None; 2];
+        let mut best = [None; 4];
         json.object()?;
         while let Some(key) = json.key()? {
             if !b"abcvptlho".contains(key.first().unwrap_or(&0)) || key.len() != 1 {
@@ -199,8 +204,8 @@ impl Kraken {
             }
             let [first, second, third] = figures(json)?;
             match key {
-                b"b" => best[0] = first.zip(third),
-                b"a" => best[1] = first.zip(third),
+                b"b" => (best[0], best[1]) = (first, third),
+                b"a" => (best[2], best[3]) = (first, third),
                 b"c" => {
                     row.last_price = floats.of_some(first);
                     row.last_size = floats.of_some(second);
@@ -213,9 +218,8 @@ impl Kraken {
                 _ => row.open_price = floats.of_some(second),
             }
         }
-        let local = flags::LAST | flags::LOCAL_TIME;
         row.flags = floats.flags;
-        sink.quote(&quote(self.venue(), symbol, scope.ts_recv, scope.ts_recv, best, local));
+        sink.quote(&quote(&row, best, flags::LAST | flags::LOCAL_TIME));
         sink.ticker(&row);
         Ok(())
     }
@@ -261,14 +265,14 @@ impl Kraken {
             count: Some(count),
             is_final: i8::from(end <= time),
             flags: floats.flags,
-            ..bar_row(self.venue())
+            ..bar_row()
         });
         Ok(())
     }
 }
 
 /// Levels as arrays of price, quantity and time; the newest time.
-pub(super) fn read_levels(
+fn read_levels(
     json: &mut Json<'_>,
     side: BookSide,
     levels: &mut Vec<Level>,
@@ -287,13 +291,9 @@ pub(super) fn read_levels(
     Ok(newest)
 }
 
-/// Up to three numbers of an array; a number alone is the first.
+/// Up to three numbers of an array.
 fn figures(json: &mut Json<'_>) -> Result<[Option<Decimal>; 3]> {
     let mut figures = [None; 3];
-    if json.kind()? != Kind::Array {
-        figures[0] = Some(json.decimal()?);
-        return Ok(figures);
-    }
     json.array()?;
     for figure in &mut figures {
         if !json.item()? {

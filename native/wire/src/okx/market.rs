@@ -1,14 +1,13 @@
-use rustonite_core::Decimal;
 use rustonite_core::datasets::{
     Aggressor, BarKind, BarPrice, BarSource, BookSide, OrderSide, VolumeWindow, draft, flags,
 };
 
 use super::session::Argument;
 use super::{Okx, VENUE, rest};
-use crate::common::{last, local_time, price_and_size, rest_of_array, word};
+use crate::common::{last, local_time, price_and_size, quote, rest_of_array, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
-use crate::json::{Json, Kind};
+use crate::json::Json;
 use crate::time::day_number;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
@@ -90,12 +89,11 @@ impl Okx {
         let (ts_event, mut floats) = (update.ts_event, Floats::new(update.flags | last(json)));
         let mut best = |side: BookSide| {
             let level = self.levels.iter().find(|level| level.side == side);
-            let price = floats.of_some(level.map(|level| level.price));
-            let size = floats.of_some(level.map(|level| level.size));
-            (price, size, level.and_then(|level| level.count))
+            let (price, size) = level.map(|level| (level.price, level.size)).unzip();
+            (floats.side(price, size), level.and_then(|level| level.count))
         };
-        let (bid_price, bid_size, bid_count) = best(BookSide::Bid);
-        let (ask_price, ask_size, ask_count) = best(BookSide::Ask);
+        let ((bid_price, bid_size), bid_count) = best(BookSide::Bid);
+        let ((ask_price, ask_size), ask_count) = best(BookSide::Ask);
         sink.quote(&draft::Quotes {
             ts_event,
             ts_recv: scope.ts_recv,
@@ -166,11 +164,7 @@ impl Okx {
     }
 
     /// An item with levels. They are left in `self.levels`; symbol and kind are still missing.
-    pub(super) fn levels(
-        &mut self,
-        json: &mut Json<'_>,
-        scope: Scope<'_>,
-    ) -> Result<BookUpdate<'static>> {
+    fn levels(&mut self, json: &mut Json<'_>, scope: Scope<'_>) -> Result<BookUpdate<'static>> {
         let mut update = BookUpdate { ts_recv: scope.ts_recv, ..BookUpdate::default() };
         let mut time = None;
         self.levels.clear();
@@ -216,7 +210,7 @@ fn read_ticker(
 ) -> Result<()> {
     let mut row = ticker_row(scope);
     let (mut floats, mut time, mut kind, mut in_currency) = (Floats::default(), None, "", None);
-    let (mut bid, mut ask) = ((None, None), (None, None));
+    let mut best = [None; 4];
     json.object()?;
     while let Some(key) = json.key()? {
         match key {
@@ -230,10 +224,10 @@ fn read_ticker(
             b"low24h" => row.low_price = floats.of_some(json.decimal_or_null()?),
             b"vol24h" => row.volume = floats.of_some(json.decimal_or_null()?),
             b"volCcy24h" => in_currency = json.decimal_or_null()?,
-            b"bidPx" => bid.0 = json.decimal_or_null()?,
-            b"bidSz" => bid.1 = json.decimal_or_null()?,
-            b"askPx" => ask.0 = json.decimal_or_null()?,
-            b"askSz" => ask.1 = json.decimal_or_null()?,
+            b"bidPx" => best[0] = json.decimal_or_null()?,
+            b"bidSz" => best[1] = json.decimal_or_null()?,
+            b"askPx" => best[2] = json.decimal_or_null()?,
+            b"askSz" => best[3] = json.decimal_or_null()?,
             _ => json.skip()?,
         }
     }
@@ -244,7 +238,7 @@ fn read_ticker(
     row.volume_window = Some(VolumeWindow::Rolling24h);
     finish(json, scope, time, &floats, &mut row)?;
     sink.ticker(&row);
-    sink.quote(&ticker_quote(json, &row, bid, ask));
+    sink.quote(&quote(&row, best, row.flags & !flags::INEXACT));
     Ok(())
 }
 
@@ -442,8 +436,8 @@ fn read_bar(_: &mut Okx, json: &mut Json<'_>, scope: Scope<'_>, sink: &mut dyn S
     Ok(())
 }
 
-/// A trade of the stream or of a REST answer, without the flag `last`.
-pub(super) fn trade<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Trades<'a>> {
+/// A trade without the flag `last`.
+fn trade<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Trades<'a>> {
     let mut row = draft::Trades { ts_recv, venue: VENUE, ..draft::Trades::default() };
     let (mut time, mut price, mut size, mut side) = (None, None, None, None);
     let mut floats = Floats::default();
@@ -536,33 +530,6 @@ fn finish(
     (row.ts_event, time_flags) = scope.time(json, time);
     row.flags = floats.flags | time_flags;
     Ok(())
-}
-
-/// The best bid and ask of a ticker. A side without orders is empty or zero.
-fn ticker_quote<'a>(
-    json: &mut Json<'_>,
-    ticker: &draft::Tickers<'a>,
-    bid: (Option<Decimal>, Option<Decimal>),
-    ask: (Option<Decimal>, Option<Decimal>),
-) -> draft::Quotes<'a> {
-    let mut floats = Floats::new(last(json) | (ticker.flags & flags::LOCAL_TIME));
-    let mut side = |(price, size): (Option<Decimal>, Option<Decimal>)| {
-        let both = price.zip(size).filter(|(price, _)| !price.is_zero());
-        both.map(|(price, size)| (floats.of(price), floats.of(size))).unzip()
-    };
-    let ((bid_price, bid_size), (ask_price, ask_size)) = (side(bid), side(ask));
-    draft::Quotes {
-        ts_event: ticker.ts_event,
-        ts_recv: ticker.ts_recv,
-        venue: VENUE,
-        symbol: ticker.symbol,
-        bid_price,
-        bid_size,
-        ask_price,
-        ask_size,
-        flags: floats.flags,
-        ..draft::Quotes::default()
-    }
 }
 
 fn hours_between((from, to): (i64, i64)) -> Option<f64> {
@@ -668,9 +635,4 @@ fn months_later(day: i64, months: i64) -> Option<i64> {
     let month = (1..=12).take_while(is_reached).last()?;
     let later = month - 1 + months;
     day_number(year + later.div_euclid(12), later.rem_euclid(12) + 1, 1)
-}
-
-/// Whether the next value is an array.
-pub(super) fn is_array(json: &mut Json<'_>) -> Result<bool> {
-    Ok(json.kind()? == Kind::Array)
 }

@@ -25,13 +25,6 @@ pub struct Okx {
     channel: String,
 }
 
-impl Okx {
-    /// A codec for a connection, public or business.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
 impl Codec for Okx {
     fn venue(&self) -> &'static str {
         VENUE
@@ -76,11 +69,11 @@ impl Codec for Okx {
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
-        rest::decode(self, feed, frame, sink)
+        rest::decode(feed, frame, sink)
     }
 
     fn request(&self, feed: &Feed) -> Option<Request> {
-        rest::request(feed)
+        rest::requests(feed).into_iter().next()
     }
 
     fn requests(&self, feed: &Feed) -> Vec<Request> {

@@ -83,8 +83,17 @@ impl Message {
         number: usize,
         sink: &mut dyn Sink,
     ) -> Result<(), Malformed> {
-        let text = self.text(number);
-        let frame = Frame { ts_recv: RECEIVED, data: text.as_bytes() };
+        self.read_as(self.text(number).as_bytes(), codec, sink)
+    }
+
+    /// Has a codec read something else in its place.
+    pub fn read_as(
+        self,
+        data: &[u8],
+        codec: &mut dyn Codec,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Malformed> {
+        let frame = Frame { ts_recv: RECEIVED, data };
         match self {
             Self::Hot(_) | Self::Stream(_) => codec.decode(frame, sink),
             Self::Answer(ask, _) => codec.decode_answer(&ask.feed(), frame, sink),
