@@ -25,6 +25,16 @@ pub struct Topic {
     pub symbol: Option<String>,
 }
 
+impl Topic {
+    /// Channel and instrument with something between them, as several venues name topics.
+    pub(crate) fn joined(&self, separator: char) -> String {
+        match &self.symbol {
+            Some(symbol) => format!("{}{separator}{symbol}", self.channel),
+            None => self.channel.clone(),
+        }
+    }
+}
+
 /// A call of the venue's REST interface whose answer a codec reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {

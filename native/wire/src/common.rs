@@ -80,6 +80,58 @@ pub(crate) fn quote<'a>(
     }
 }
 
+/// Columns of a picture of the best levels.
+#[derive(Debug, Default)]
+pub(crate) struct Top {
+    /// Bids, then asks.
+    prices: [Vec<f64>; 2],
+    sizes: [Vec<f64>; 2],
+}
+
+impl Top {
+    /// Begins a side anew.
+    pub(crate) fn clear(&mut self, side: BookSide) {
+        self.prices[side as usize].clear();
+        self.sizes[side as usize].clear();
+    }
+
+    /// Adds the next level of a side.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        side: BookSide,
+        price: Decimal,
+        size: Decimal,
+        floats: &mut Floats,
+    ) {
+        self.prices[side as usize].push(floats.of(price));
+        self.sizes[side as usize].push(floats.of(size));
+    }
+
+    /// Replaces both sides.
+    pub(crate) fn fill(&mut self, levels: &[Level], floats: &mut Floats) {
+        self.clear(BookSide::Bid);
+        self.clear(BookSide::Ask);
+        levels.iter().for_each(|level| self.push(level.side, level.price, level.size, floats));
+    }
+
+    /// Whether it has no levels.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.prices.iter().all(Vec::is_empty)
+    }
+
+    /// A row of these columns.
+    pub(crate) fn row(&self) -> draft::BookSnapshots<'_> {
+        draft::BookSnapshots {
+            bid_price: &self.prices[0],
+            bid_size: &self.sizes[0],
+            ask_price: &self.prices[1],
+            ask_size: &self.sizes[1],
+            ..draft::BookSnapshots::default()
+        }
+    }
+}
+
 /// A text that is one of a few words.
 #[inline]
 pub(crate) fn word<T: Copy>(

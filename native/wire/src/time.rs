@@ -1,6 +1,8 @@
 //! Times of venues as nanoseconds since 1970.
 #![allow(clippy::missing_errors_doc, reason = "all fail if the message has something else")]
 
+use rustonite_core::calendar::day_number;
+
 use crate::error::Result;
 use crate::json::Json;
 
@@ -129,19 +131,6 @@ fn digits(text: &[u8]) -> Option<i64> {
         Some(value? * 10 + i64::from(byte - b'0'))
     };
     text.iter().fold(Some(0), digit)
-}
-
-/// Days from 1970 to a date of the Gregorian calendar (Howard Hinnant's `days_from_civil`).
-pub(crate) fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let year = year - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let shifted = if month > 2 { month - 3 } else { month + 9 };
-    let of_year = (153 * shifted + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
 #[cfg(test)]

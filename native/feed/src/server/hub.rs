@@ -160,7 +160,7 @@ impl Hub {
     pub(super) fn connect(&mut self, path: &str, compressed: bool, queue: Queue) -> u64 {
         let number = self.next_client;
         self.next_client += 1;
-        let Some(mut host) = rustonite_wire::host(self.host.venue()) else { return number };
+        let Some(mut host) = rustonite_wire::host(&self.venue.venue) else { return number };
         let topics = host.open(path);
         host.greeting().into_iter().for_each(|text| queue.push(Out::Text(text.into_bytes())));
         self.clients.push(Client {

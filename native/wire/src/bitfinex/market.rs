@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use rustonite_core::Decimal;
+use rustonite_core::calendar::months_later;
 use rustonite_core::datasets::{
     Aggressor, BarKind, BarPrice, BarSource, BookSide, OrderAction, OrderSide, VolumeWindow, draft,
     flags,
@@ -12,7 +13,6 @@ use crate::common::{last, rest_of_array};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink};
 use crate::json::{self, Json};
-use crate::time::day_number;
 
 /// Numbers of messages are below, times in milliseconds (since 1973) above.
 const TIMES_FROM: i64 = 100_000_000_000;
@@ -91,10 +91,7 @@ impl Interval {
         if self.length_ns > 0 {
             return open.checked_add(self.length_ns);
         }
-        // 400 years have 4,800 months and 146,097 days; no month begins half a month off the mean.
-        let months = (open.div_euclid(DAY_NS) + 15) * 4800 / 146_097 + 1;
-        let day = day_number(1970 + months.div_euclid(12), months.rem_euclid(12) + 1, 1)?;
-        day.checked_mul(DAY_NS)
+        months_later(open.div_euclid(DAY_NS), 1)?.checked_mul(DAY_NS)
     }
 }
 

@@ -131,50 +131,45 @@ impl Coinbase {
         }
         Ok(())
     }
+}
 
-    pub(super) fn ticker(
-        &self,
-        json: &mut Json<'_>,
-        ts_recv: i64,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let (mut symbol, mut time, mut seq) = (None, None, None);
-        let mut best = [None; 4];
-        let mut floats = Floats::new(flags::LAST);
-        let mut row = draft::Tickers { venue: VENUE, ts_recv, ..Default::default() };
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"product_id" => symbol = Some(json.text()?),
-                b"time" => time = Some(json.time_text()?),
-                b"sequence" => seq = json.integer_or_null()?,
-                b"best_bid" => best[0] = json.decimal_or_null()?,
-                b"best_bid_size" => best[1] = json.decimal_or_null()?,
-                b"best_ask" => best[2] = json.decimal_or_null()?,
-                b"best_ask_size" => best[3] = json.decimal_or_null()?,
-                b"price" => row.last_price = floats.of_some(json.decimal_or_null()?),
-                b"last_size" => row.last_size = floats.of_some(json.decimal_or_null()?),
-                b"open_24h" => row.open_price = floats.of_some(json.decimal_or_null()?),
-                b"high_24h" => row.high_price = floats.of_some(json.decimal_or_null()?),
-                b"low_24h" => row.low_price = floats.of_some(json.decimal_or_null()?),
-                b"volume_24h" => row.volume = floats.of_some(json.decimal_or_null()?),
-                _ => json.skip()?,
-            }
+pub(super) fn ticker(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+    let (mut symbol, mut time, mut seq) = (None, None, None);
+    let mut best = [None; 4];
+    let mut floats = Floats::new(flags::LAST);
+    let mut row = draft::Tickers { venue: VENUE, ts_recv, ..Default::default() };
+    json.object()?;
+    while let Some(key) = json.key()? {
+        match key {
+            b"product_id" => symbol = Some(json.text()?),
+            b"time" => time = Some(json.time_text()?),
+            b"sequence" => seq = json.integer_or_null()?,
+            b"best_bid" => best[0] = json.decimal_or_null()?,
+            b"best_bid_size" => best[1] = json.decimal_or_null()?,
+            b"best_ask" => best[2] = json.decimal_or_null()?,
+            b"best_ask_size" => best[3] = json.decimal_or_null()?,
+            b"price" => row.last_price = floats.of_some(json.decimal_or_null()?),
+            b"last_size" => row.last_size = floats.of_some(json.decimal_or_null()?),
+            b"open_24h" => row.open_price = floats.of_some(json.decimal_or_null()?),
+            b"high_24h" => row.high_price = floats.of_some(json.decimal_or_null()?),
+            b"low_24h" => row.low_price = floats.of_some(json.decimal_or_null()?),
+            b"volume_24h" => row.volume = floats.of_some(json.decimal_or_null()?),
+            _ => json.skip()?,
         }
-        row.symbol = json.need(symbol, "a ticker with `product_id`")?;
-        row.ts_event = time.unwrap_or(ts_recv);
-        // The venue sends a ticker with each match, so its time is that of the match.
-        row.ts_last = time;
-        row.volume_window = Some(VolumeWindow::Rolling24h);
-        row.flags = floats.flags | local_time(time);
-        sink.ticker(&row);
-        // Tickers of 2021 have no sizes and make no quote.
-        if best[1].is_some() && best[3].is_some() {
-            let quote = quote(&row, best, row.flags & !flags::INEXACT);
-            sink.quote(&draft::Quotes { seq, ..quote });
-        }
-        Ok(())
     }
+    row.symbol = json.need(symbol, "a ticker with `product_id`")?;
+    row.ts_event = time.unwrap_or(ts_recv);
+    // The venue sends a ticker with each match, so its time is that of the match.
+    row.ts_last = time;
+    row.volume_window = Some(VolumeWindow::Rolling24h);
+    row.flags = floats.flags | local_time(time);
+    sink.ticker(&row);
+    // Tickers of 2021 have no sizes and make no quote.
+    if best[1].is_some() && best[3].is_some() {
+        let quote = quote(&row, best, row.flags & !flags::INEXACT);
+        sink.quote(&draft::Quotes { seq, ..quote });
+    }
+    Ok(())
 }
 
 pub(super) fn heartbeat(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {

@@ -82,7 +82,7 @@ impl Coinbase {
             "received" | "open" | "done" | "change" | "activate" => {
                 self.order(name, json, ts_recv, sink)
             }
-            "ticker" => self.ticker(json, ts_recv, sink),
+            "ticker" => market::ticker(json, ts_recv, sink),
             "heartbeat" => market::heartbeat(json, sink),
             "status" => rest::status(json, ts_recv, sink),
             "subscriptions" => self.subscribed(json, sink),

@@ -14,13 +14,6 @@ use crate::json::{Json, Kind};
 
 const MINUTE_NS: i64 = 60_000_000_000;
 
-/// Columns of a picture of the best levels.
-#[derive(Debug, Default)]
-pub(super) struct Top {
-    prices: [Vec<f64>; 2],
-    sizes: [Vec<f64>; 2],
-}
-
 /// What messages about books have in common.
 struct Head<'a> {
     symbol: &'a str,
@@ -72,24 +65,15 @@ impl Deribit {
     ) -> Result<()> {
         let head = self.read_book(json)?;
         let mut floats = Floats::new(flags::LAST | flags::SNAPSHOT);
-        let Top { prices, sizes } = &mut self.top;
-        prices.iter_mut().chain(&mut *sizes).for_each(Vec::clear);
-        for level in &self.levels {
-            prices[level.side as usize].push(floats.of(level.price));
-            sizes[level.side as usize].push(floats.of(level.size));
-        }
+        self.top.fill(&self.levels, &mut floats);
         sink.top(&draft::BookSnapshots {
             ts_event: head.time,
             ts_recv,
             venue: VENUE,
             symbol: head.symbol,
-            bid_price: &prices[0],
-            bid_size: &sizes[0],
-            ask_price: &prices[1],
-            ask_size: &sizes[1],
             seq: Some(head.change),
             flags: floats.flags,
-            ..draft::BookSnapshots::default()
+            ..self.top.row()
         });
         Ok(())
     }

@@ -9,12 +9,12 @@ mod session;
 
 pub use self::host::DeribitHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
+use crate::common::Top;
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};
 use crate::json::Json;
 
 use self::channel::Channel;
-use self::market::Top;
 
 const VENUE: &str = "deribit";
 
@@ -73,13 +73,13 @@ impl Codec for Deribit {
     }
 
     fn subscribe(&self, topics: &[Topic], id: i64) -> Vec<String> {
-        session::requests("public/subscribe", topics, id, 1)
+        session::requests("public/subscribe", topics, id)
     }
 
     /// The answer to a request says nothing of its kind, so those that end something have a negative
     /// number.
     fn unsubscribe(&self, topics: &[Topic], id: i64) -> Vec<String> {
-        session::requests("public/unsubscribe", topics, id, -1)
+        session::requests("public/unsubscribe", topics, -id)
     }
 
     fn lists_granted(&self) -> bool {

@@ -25,11 +25,11 @@ impl KrakenFutures {
         let ts_recv = frame.ts_recv;
         match feed {
             b"book" => market::change(&mut json, ts_recv, sink)?,
-            b"trade" => self.trade(&mut json, ts_recv, 0, sink)?,
-            b"ticker" => self.ticker(&mut json, ts_recv, sink)?,
-            b"ticker_lite" => self.ticker_lite(&mut json, ts_recv, sink)?,
+            b"trade" => market::trade(&mut json, ts_recv, 0, sink)?,
+            b"ticker" => market::ticker(&mut json, ts_recv, sink)?,
+            b"ticker_lite" => market::ticker_lite(&mut json, ts_recv, sink)?,
             b"book_snapshot" => self.picture(&mut json, ts_recv, sink)?,
-            b"trade_snapshot" => self.history(&mut json, ts_recv, sink)?,
+            b"trade_snapshot" => market::history(&mut json, ts_recv, sink)?,
             b"heartbeat" => {
                 json.need(json.lookup(b"time")?, "a heartbeat with `time`")?;
                 sink.control(&Control::Heartbeat);

@@ -1,3 +1,4 @@
+use rustonite_core::calendar::months_later;
 use rustonite_core::datasets::{
     Aggressor, BarKind, BarPrice, BarSource, BookSide, OrderSide, VolumeWindow, draft, flags,
 };
@@ -8,7 +9,6 @@ use crate::common::{last, local_time, price_and_size, quote, rest_of_array, word
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::Json;
-use crate::time::day_number;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS;
@@ -33,14 +33,6 @@ impl<'a> Scope<'a> {
         let local = local_time(venue);
         (venue.unwrap_or(self.ts_recv), local | last(json))
     }
-}
-
-/// Columns of a picture of the best levels.
-#[derive(Debug, Default)]
-pub(super) struct Top {
-    prices: [Vec<f64>; 2],
-    sizes: [Vec<f64>; 2],
-    counts: [Vec<i32>; 2],
 }
 
 type Reader = fn(&mut Okx, &mut Json<'_>, Scope<'_>, &mut dyn Sink) -> Result<()>;
@@ -136,29 +128,24 @@ impl Okx {
         let update = self.levels(json, scope)?;
         let (ts_event, seq) = (update.ts_event, update.seq);
         let mut floats = Floats::new(update.flags | flags::SNAPSHOT | last(json));
-        let Top { prices, sizes, counts } = &mut self.top;
-        prices.iter_mut().chain(&mut *sizes).for_each(Vec::clear);
-        counts.iter_mut().for_each(Vec::clear);
+        self.top.fill(&self.levels, &mut floats);
+        self.counts.iter_mut().for_each(Vec::clear);
         for level in &self.levels {
-            prices[level.side as usize].push(floats.of(level.price));
-            sizes[level.side as usize].push(floats.of(level.size));
-            counts[level.side as usize].extend(level.count);
+            self.counts[level.side as usize].extend(level.count);
         }
+        let [bid_count, ask_count] = &self.counts;
         // Either all levels have a count or none.
-        let counted = (0..2).all(|side| counts[side].len() == prices[side].len());
+        let counted = bid_count.len() + ask_count.len() == self.levels.len();
         sink.top(&draft::BookSnapshots {
             ts_event,
             ts_recv: scope.ts_recv,
             venue: VENUE,
             symbol: scope.symbol(json)?,
-            bid_price: &prices[0],
-            bid_size: &sizes[0],
-            ask_price: &prices[1],
-            ask_size: &sizes[1],
-            bid_count: counted.then_some(&counts[0]),
-            ask_count: counted.then_some(&counts[1]),
+            bid_count: counted.then_some(bid_count),
+            ask_count: counted.then_some(ask_count),
             seq,
             flags: floats.flags,
+            ..self.top.row()
         });
         Ok(())
     }
@@ -622,17 +609,4 @@ impl Candle {
             }
         }
     }
-}
-
-/// The first day of the month that is so many months behind the one of a day.
-fn months_later(day: i64, months: i64) -> Option<i64> {
-    // A year has at most 366 days, so this is the year or one a few before it.
-    let mut year = 1970 + day.div_euclid(366) - 1;
-    while day_number(year + 1, 1, 1)? <= day {
-        year += 1;
-    }
-    let is_reached = |month: &i64| day_number(year, *month, 1).is_some_and(|first| first <= day);
-    let month = (1..=12).take_while(is_reached).last()?;
-    let later = month - 1 + months;
-    day_number(year + later.div_euclid(12), later.rem_euclid(12) + 1, 1)
 }

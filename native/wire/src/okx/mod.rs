@@ -7,11 +7,12 @@ mod session;
 
 pub use self::host::OkxHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
+use crate::common::Top;
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};
 use crate::json::Json;
 
-use self::market::{Scope, Top};
+use self::market::Scope;
 use self::session::Argument;
 
 const VENUE: &str = "okx";
@@ -21,6 +22,8 @@ const VENUE: &str = "okx";
 pub struct Okx {
     levels: Vec<Level>,
     top: Top,
+    /// Orders of the levels of the picture in `top`.
+    counts: [Vec<i32>; 2],
     /// The channel of an answer with its parameters.
     channel: String,
 }
