@@ -207,17 +207,14 @@ fn answers_for_options_tell_topics_apart() {
 }
 
 #[test]
-fn requests_hold_ten_topics() {
+fn requests() {
     let topic =
         |symbol: &str| Topic { channel: "orderbook.50".into(), symbol: Some(symbol.into()) };
     let text = r#"{"req_id":"4","op":"subscribe","args":["orderbook.50.A","system.status"]}"#;
     let topics = [topic("A"), Topic { channel: "system.status".into(), symbol: None }];
     assert_eq!(linear().subscribe(&topics, 4), [text]);
     assert!(linear().subscribe(&[], 4).is_empty());
-    let messages = linear().unsubscribe(&vec![topic("A"); 25], 8);
-    let counts: Vec<_> = messages.iter().map(|m| m.matches("orderbook").count()).collect();
-    assert_eq!(counts, [10, 10, 5]);
-    assert!(messages[2].starts_with(r#"{"req_id":"10","op":"unsubscribe""#), "{}", messages[2]);
+    assert_eq!(linear().unsubscribe(&topics, 4), [text.replace("subscribe", "unsubscribe")]);
     assert_eq!(linear().ping(3).as_deref(), Some(r#"{"req_id":"3","op":"ping"}"#));
 }
 
