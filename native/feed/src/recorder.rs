@@ -403,9 +403,6 @@ impl VenueThread {
                 };
                 match channel.dataset.as_str() {
                     "instruments" if channel.name.is_empty() => add(Feed::Instruments),
-                    "trades" => {
-                        feed.symbols.iter().for_each(|symbol| add(Feed::Trades(symbol.clone())));
-                    }
                     _ if channel.per_symbol => feed
                         .symbols
                         .chunks(symbols_per_call)

@@ -65,8 +65,6 @@ pub enum Feed {
     Orders(String),
     /// All instruments.
     Instruments,
-    /// The newest trades of an instrument.
-    Trades(String),
     /// Figures that no stream has, of an instrument or of all.
     Tickers(Option<String>),
     /// The venue's time.

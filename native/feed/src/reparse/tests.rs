@@ -15,7 +15,6 @@ fn a_call_tells_what_it_was_for() {
             Feed::Instruments,
             Feed::Book(symbol()),
             Feed::Orders(symbol()),
-            Feed::Trades(symbol()),
             Feed::Tickers(Some(symbol())),
         ];
         for feed in feeds {

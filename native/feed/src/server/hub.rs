@@ -517,9 +517,7 @@ impl Hub {
             return reply(404, b"{}".to_vec());
         };
         let symbol = match &feed {
-            Feed::Book(symbol) | Feed::Orders(symbol) | Feed::Trades(symbol) => {
-                Some(symbol.as_str())
-            }
+            Feed::Book(symbol) | Feed::Orders(symbol) => Some(symbol.as_str()),
             _ => None,
         };
         if !matches!(feed, Feed::Book(_) | Feed::Orders(_)) {

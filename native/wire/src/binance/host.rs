@@ -190,7 +190,6 @@ impl Host for BinanceHost {
         let feed = match path.rsplit('/').next()? {
             "depth" => Feed::Book(symbol()?),
             "exchangeInfo" => Feed::Instruments,
-            "trades" => Feed::Trades(symbol()?),
             "time" => Feed::Time,
             _ => return None,
         };

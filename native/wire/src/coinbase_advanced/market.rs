@@ -155,36 +155,22 @@ fn each_row<'a>(
     name: &[u8],
     each: &mut dyn FnMut(&mut Json<'a>, bool) -> Result<()>,
 ) -> Result<()> {
-    let (mut picture, mut early, mut done) = (None, None, false);
+    let kind = json.lookup(b"type")?;
+    let picture = is_picture(&mut json.need(kind, "an event with `type`")?)?;
+    let mut is_read = false;
     json.object()?;
     while let Some(key) = json.key()? {
-        match (key, picture) {
-            (b"type", _) => picture = Some(is_picture(json)?),
-            (key, Some(picture)) if key == name => {
-                done = true;
-                items(json, picture, each)?;
-            }
-            (key, None) if key == name => early = Some(json.later()?),
-            _ => json.skip()?,
+        if key != name {
+            json.skip()?;
+            continue;
+        }
+        is_read = true;
+        json.array()?;
+        while json.item()? {
+            each(json, picture)?;
         }
     }
-    if done {
-        return Ok(());
-    }
-    let picture = json.need(picture, "an event with `type`")?;
-    items(&mut json.need(early, "an event with the rows of its channel")?, picture, each)
-}
-
-fn items<'a>(
-    json: &mut Json<'a>,
-    picture: bool,
-    each: &mut dyn FnMut(&mut Json<'a>, bool) -> Result<()>,
-) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        each(json, picture)?;
-    }
-    Ok(())
+    json.need(is_read.then_some(()), "an event with the rows of its channel")
 }
 
 pub(super) fn tickers(json: &mut Json<'_>, scope: Scope<'_>, sink: &mut dyn Sink) -> Result<()> {

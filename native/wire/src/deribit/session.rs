@@ -43,7 +43,7 @@ pub(super) fn answer(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
         sink.control(&Control::Refused(Answer { request, code, text, ..Answer::default() }));
         return Ok(());
     }
-    let mut result = json.need(result, "an answer with `result` or `error`")?;
+    let mut result = json.need(result, "a message with `method`, `result` or `error`")?;
     if id.is_some_and(|id| id >= OWN_ID) || result.kind()? != Kind::Array {
         sink.control(&Control::Nothing);
         return Ok(());

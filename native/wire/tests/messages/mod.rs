@@ -47,14 +47,13 @@ pub enum Ask {
     Book,
     Orders,
     Instruments,
-    Trades,
     Tickers,
     Time,
 }
 
 impl Ask {
-    pub const ALL: [Self; 6] =
-        [Self::Book, Self::Orders, Self::Instruments, Self::Trades, Self::Tickers, Self::Time];
+    pub const ALL: [Self; 5] =
+        [Self::Book, Self::Orders, Self::Instruments, Self::Tickers, Self::Time];
 
     pub fn feed(self) -> Feed {
         let symbol = || "X".to_owned();
@@ -62,7 +61,6 @@ impl Ask {
             Self::Book => Feed::Book(symbol()),
             Self::Orders => Feed::Orders(symbol()),
             Self::Instruments => Feed::Instruments,
-            Self::Trades => Feed::Trades(symbol()),
             Self::Tickers => Feed::Tickers(Some(symbol())),
             Self::Time => Feed::Time,
         }
