@@ -20,9 +20,9 @@ const ORDINARY_TRADE: [&str; 3] = ["@", " ", ""];
 const ORDINARY_QUOTE: [&str; 3] = ["R", " ", ""];
 
 impl Alpaca {
-    pub(super) fn message<'a>(
+    pub(super) fn message(
         &mut self,
-        json: &mut Json<'a>,
+        json: &mut Json<'_>,
         ts_recv: i64,
         sink: &mut dyn Sink,
     ) -> Result<()> {
@@ -53,7 +53,7 @@ impl Alpaca {
         }
     }
 
-    fn trade<'a>(&mut self, json: &mut Json<'a>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+    fn trade(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
         let mut row = self.trade_row(ts_recv);
         self.words.clear();
         self.read_trade(json, &mut row)?;
@@ -63,12 +63,7 @@ impl Alpaca {
 
     /// A trade that did not count after all is repeated, with a flag and the word of the REST
     /// interface for it.
-    fn cancelled<'a>(
-        &mut self,
-        json: &mut Json<'a>,
-        ts_recv: i64,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
+    fn cancelled(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
         let mut row = self.trade_row(ts_recv);
         self.words.clear();
         self.words.push_str("canceled");
@@ -121,12 +116,7 @@ impl Alpaca {
     }
 
     /// A trade that another one replaces: the wrong one again with a flag, then the right one.
-    fn correction<'a>(
-        &mut self,
-        json: &mut Json<'a>,
-        ts_recv: i64,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
+    fn correction(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
         let mut row = self.trade_row(ts_recv);
         let (mut time, mut old, mut new) = (None, Print::default(), Print::default());
         self.words_old.clear();
@@ -275,7 +265,7 @@ impl Alpaca {
     }
 
     /// The price band of a stock (limit up, limit down).
-    fn limits<'a>(&mut self, json: &mut Json<'a>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+    fn limits(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
         let mut row = self.ticker_row(ts_recv);
         let mut floats = Floats::new(flags::LAST);
         let mut time = None;
@@ -295,7 +285,7 @@ impl Alpaca {
     }
 
     /// Whether a stock trades. The codes are those of the two tapes, which do not overlap.
-    fn status<'a>(&mut self, json: &mut Json<'a>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+    fn status(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
         let mut row = self.ticker_row(ts_recv);
         let (mut time, mut code, mut text, mut reason) = (None, None, None, None);
         json.object()?;

@@ -36,22 +36,32 @@ impl Codec for Deribit {
 
     fn decode(&mut self, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
         let mut json = Json::new(frame.data);
-        let Some(mut method) = json.lookup(b"method")? else {
-            session::answer(&mut json, sink)?;
-            return json.end();
-        };
-        let (method, mut is_read) = (method.text()?, false);
+        let whole = json;
+        let (mut method, mut early, mut done) = (None, None, false);
         json.object()?;
         while let Some(key) = json.key()? {
-            if key == b"params" {
-                is_read = true;
-                self.notice(method, &mut json, frame.ts_recv, sink)?;
-            } else {
-                json.skip()?;
+            match (key, method) {
+                (b"method", _) => method = Some(json.text()?),
+                (b"params", Some(method)) => {
+                    done = true;
+                    self.notice(method, &mut json, frame.ts_recv, sink)?;
+                }
+                (b"params", None) => early = Some(json.later()?),
+                (b"result" | b"error", None) => {
+                    json = whole;
+                    session::answer(&mut json, sink)?;
+                    return json.end();
+                }
+                _ => json.skip()?,
             }
         }
-        json.need(is_read.then_some(()), "a message with `params`")?;
-        json.end()
+        json.end()?;
+        if done {
+            return Ok(());
+        }
+        let method = json.need(method, "a message with `method`, `result` or `error`")?;
+        let mut params = json.need(early, "a message with `params`")?;
+        self.notice(method, &mut params, frame.ts_recv, sink)
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -107,19 +117,25 @@ impl Deribit {
         ts_recv: i64,
         sink: &mut dyn Sink,
     ) -> Result<()> {
-        let name = params.lookup(b"channel")?;
-        let name = params.need(name, "a subscription with `channel`")?.text()?;
-        let mut is_read = false;
+        let (mut name, mut early, mut done) = (None, None, false);
         params.object()?;
         while let Some(key) = params.key()? {
-            if key == b"data" {
-                is_read = true;
-                self.data(name, params, ts_recv, sink)?;
-            } else {
-                params.skip()?;
+            match (key, name) {
+                (b"channel", _) => name = Some(params.text()?),
+                (b"data", Some(name)) => {
+                    done = true;
+                    self.data(name, params, ts_recv, sink)?;
+                }
+                (b"data", None) => early = Some(params.later()?),
+                _ => params.skip()?,
             }
         }
-        params.need(is_read.then_some(()), "a subscription with `data`")
+        if done {
+            return Ok(());
+        }
+        let name = params.need(name, "a subscription with `channel`")?;
+        let mut data = params.need(early, "a subscription with `data`")?;
+        self.data(name, &mut data, ts_recv, sink)
     }
 
     fn data(
