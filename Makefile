@@ -8,7 +8,7 @@ GROUPS := --group test
 RUST_SOURCES := $(shell find native schemas -name '*.rs' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
 PACKAGES := $(VENV)/.packages
 
-.PHONY: help demo test test-rust test-python sanitize lint bench docs clean
+.PHONY: help demo test test-rust test-python soak sanitize lint bench docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,10 @@ test-rust:
 
 test-python: $(VENV)/.extension
 	$(BIN)/python -m pytest --quiet
+
+soak: $(VENV)/.packages ## An hour of recording at 50,000 messages a second, with everything that goes wrong
+	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
+	$(BIN)/python tests/e2e/soak.py $(SOAK)
 
 sanitize: ## The tape tests under AddressSanitizer; needs a nightly toolchain
 	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --quiet --locked --target-dir target/asan \

@@ -4,6 +4,7 @@ from rustonite_data import decimals, errors, schemas
 from rustonite_data._native import VERSION as __version__  # noqa: N811 - the usual name
 from rustonite_data.errors import RustoniteError
 from rustonite_data.schemas import Column, Schema
+from rustonite_data.serve import serve
 from rustonite_data.tape import Batch, Gap, MergedReader, Reader, Rows, Tape
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "decimals",
     "errors",
     "schemas",
+    "serve",
 ]

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from rustonite_data.lake import Lake
+
 # A busy machine is no bug.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -21,6 +23,12 @@ def folder(request, tmp_path):
     made = Path(tempfile.mkdtemp(dir=MEMORY, prefix="rustonite-test-"))
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """A new lake."""
+    return Lake.create(tmp_path / "lake")
 
 
 @pytest.fixture

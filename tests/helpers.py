@@ -4,10 +4,15 @@ import subprocess
 import sys
 import textwrap
 
+import polars as pl
 import pyarrow as pa
 
 from rustonite_data import Schema, schemas
+from rustonite_data.lake import Committer
 
+# A moment for trades, and one when its day is over.
+NOON = 1_772_366_400_000_000_000
+LATER = "2027-01-01"
 # The smallest tape there is, which rotates quickly.
 SMALL = {"segment_bytes": 1 << 20}
 
@@ -29,12 +34,44 @@ def trades(count, first=0):
     }
 
 
-def trades_arrow(count, first=0):
+def trades_arrow(count, first=0, **changes):
     """The same as a pyarrow batch of exactly the tape's types."""
-    columns = trades(count, first)
+    columns = trades(count, first) | changes
     types = pa.schema(schemas.get("trades"))
     arrays = [pa.array(columns.get(field.name, [None] * count), field.type) for field in types]
     return pa.RecordBatch.from_arrays(arrays, schema=types)
+
+
+def trades_at(base, count, first=0, **changes):
+    """Trades from a moment on, a second apart."""
+    times = [base + row * 10**9 for row in range(count)]
+    arrivals = [time + 5 for time in times]
+    return trades_arrow(count, first, ts_event=times, ts_recv=arrivals, **changes)
+
+
+def ids(rows):
+    """The numbers of trades, in order."""
+    return sorted(pa.table(rows)["trade_id"].to_pylist())
+
+
+def drain(lake, *tapes):
+    """Move all that tapes have into a lake; returns how many rows."""
+    for tape in tapes:
+        tape.seal()
+        tape.sync()
+    return Committer(lake).run_once()
+
+
+def newest(rows):
+    """The number of the one trade that there is of each instrument."""
+    frame = pl.from_arrow(pa.table(rows)) if not isinstance(rows, pl.DataFrame) else rows
+    return {(row["venue"], row["symbol"]): row["trade_id"] for row in frame.iter_rows(named=True)}
+
+
+def slow_newest(lake):
+    """The number of the newest trade of each instrument, by looking at all."""
+    frame = lake.scan("trades").collect().sort("ts_recv", maintain_order=True)
+    return newest(frame.group_by("venue", "symbol", maintain_order=True).last())
 
 
 def plain(rows):

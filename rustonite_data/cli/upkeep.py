@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rustonite_data.lake import Lake
 
 datasets_argument = click.argument("datasets", nargs=-1, metavar="[DATASET]...")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only tell how many rows would go.")
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
@@ -85,6 +86,7 @@ def compact(place: Place, *, datasets: tuple[str, ...], as_json: bool) -> None:
 @click.argument("dataset")
 @click.option("--keep", type=duration, metavar="DURATION", help="Keep this much, such as 90d.")
 @click.option("--before", type=moment, metavar="TIME", help="Drop what is older than this.")
+@dry_run_option
 @yes_option
 @lake_options
 @json_option
@@ -94,6 +96,7 @@ def retain(  # noqa: PLR0913 - one for each option
     dataset: str,
     keep: timedelta | None,
     before: datetime | None,
+    dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -111,15 +114,11 @@ def retain(  # noqa: PLR0913 - one for each option
         raise click.UsageError("give --keep DURATION or --before TIME")
     border = before if before is not None else _ago(keep or timedelta())
     lake = place.open()
-    confirm(f"Drop rows of {dataset} before {border:%Y-%m-%dT%H:%M:%SZ}?", yes=yes)
-    rows = lake.retain(dataset, before=border)
-    _tell(
-        dataset,
-        f"{count_text(rows, 'row')} dropped",
-        as_json=as_json,
-        rows=rows,
-        before=border.isoformat(),
-    )
+    confirm(f"Drop rows of {dataset} before {border:%Y-%m-%dT%H:%M:%SZ}?", yes=yes or dry_run)
+    rows = lake.retain(dataset, before=border, dry_run=dry_run)
+    text = f"{count_text(rows, 'row')} {'would be ' if dry_run else ''}dropped"
+    facts = {"dry_run": dry_run, "rows": rows, "before": border.isoformat()}
+    _tell(dataset, text, as_json=as_json, **facts)
 
 
 def _ago(keep: timedelta) -> datetime:
@@ -135,6 +134,7 @@ def _ago(keep: timedelta) -> datetime:
 @click.option("--venue", "venues", multiple=True, help="Only this venue; may be repeated.")
 @click.option("--start", type=moment, metavar="TIME", help="From this time on.")
 @click.option("--end", type=moment, metavar="TIME", help="Before this time.")
+@dry_run_option
 @yes_option
 @lake_options
 @json_option
@@ -146,6 +146,7 @@ def delete(  # noqa: PLR0913 - one for each option
     venues: tuple[str, ...],
     start: datetime | None,
     end: datetime | None,
+    dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -164,11 +165,13 @@ def delete(  # noqa: PLR0913 - one for each option
     parts = [" or ".join(symbols), " or ".join(venues),
              f"from {start:%Y-%m-%dT%H:%M:%S%z}" if start else "",
              f"before {end:%Y-%m-%dT%H:%M:%S%z}" if end else ""]  # fmt: skip
-    confirm(f"Delete rows of {dataset}: {', '.join(filter(None, parts))}?", yes=yes)
+    confirm(f"Delete rows of {dataset}: {', '.join(filter(None, parts))}?", yes=yes or dry_run)
     rows = lake.delete(
-        dataset, symbols=symbols or None, venues=venues or None, start=start, end=end
-    )
-    _tell(dataset, f"{count_text(rows, 'row')} deleted", as_json=as_json, rows=rows)
+        dataset, symbols=symbols or None, venues=venues or None, start=start, end=end,
+        dry_run=dry_run,
+    )  # fmt: skip
+    text = f"{count_text(rows, 'row')} {'would be ' if dry_run else ''}deleted"
+    _tell(dataset, text, as_json=as_json, dry_run=dry_run, rows=rows)
 
 
 @click.command()
@@ -206,7 +209,7 @@ def restore(
     "--hours",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Keep what the versions of the last hours need. By default two days.",
+    help="Keep what the versions of the last hours need. By default one day.",
 )
 @click.option("--dry-run", is_flag=True, help="Only tell which files would go.")
 @lake_options

@@ -48,11 +48,11 @@ class Choice:
             Invalid: a column that the dataset does not have, or something that is no time.
         """
         choice = cls(
-            _names("symbols", symbols),
-            _names("venues", venues),
+            names_of("symbols", symbols),
+            names_of("venues", venues),
             nanoseconds("start", start),
             nanoseconds("end", end),
-            _names("columns", columns),
+            names_of("columns", columns),
             time,
         )
         choice._check(dataset)
@@ -94,7 +94,8 @@ class Choice:
         return prune.all_of(prune.Test(*test) for test in self.tests(dataset))
 
 
-def _names(what: str, names: str | Sequence[str] | None) -> tuple[str, ...] | None:
+def names_of(what: str, names: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names as a caller gives them: several, or a text that is one."""
     if names is None:
         return None
     found = (names,) if isinstance(names, str) else tuple(names)

@@ -25,6 +25,7 @@ from rustonite_data.errors import (
 from rustonite_data.lake import last
 from rustonite_data.lake.dataset import Dataset
 from rustonite_data.lake.hot import CONSUMER
+from rustonite_data.lake.snapshot import UNCOMPRESSED
 from rustonite_data.lake.stage import fit, staged
 from rustonite_data.lake.table import Change, Table
 from rustonite_data.tape import Tape
@@ -238,8 +239,10 @@ class Committer:
             fit(table, one.schema)
         numbers = {one.tape: one.last_segment for one in pending}
         with staged(self._storage, dataset) as stage:
+            # Compaction will soon read these files and write others: a disk takes them as they are.
+            level, prefix = (0, UNCOMPRESSED) if self._storage.local else (1, "")
             for one in pending:
-                stage.write(table.dataset, one.rows, _name(one), level=_level(self._storage))
+                stage.write(table.dataset, one.rows, prefix + _name(one), level=level)
             version = stage.commit(table, Change(transactions=numbers))
             if version is None:
                 raise Conflict(f"{table.root}: another committer works on these tapes: {numbers}")
@@ -346,11 +349,6 @@ def _ready(segment: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
         raise Corrupt(segment["problem"])
     durable = report["in_memory"] or segment["durable"] == segment["rows"]
     return bool(segment["sealed"] and durable)
-
-
-def _level(storage: Storage) -> int:
-    """Compaction is about to read these files and write others: a disk takes them as they are."""
-    return 0 if storage.local else 1
 
 
 def _name(one: _Pending) -> str:

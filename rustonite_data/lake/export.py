@@ -124,12 +124,19 @@ class _JsonLines(_Writer):
             _plain(name, column).to_pylist()
             for name, column in zip(names, batch.columns, strict=True)
         ]
-        lines = [
-            json.dumps(dict(zip(names, row, strict=True)), allow_nan=False, separators=(",", ":"))
-            for row in zip(*columns, strict=True)
-        ]
+        lines = [_json(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
         if lines:
             self._sink.write(("\n".join(lines) + "\n").encode())
+
+
+def _json(row: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(row, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        for name, value in row.items() if len(row) > 1 else ():
+            _json({name: value})
+        message = "JSON has no such number, expected csv, parquet or arrow"
+        raise Invalid(f"found {row}: {message}") from None
 
 
 FORMATS: dict[str, type[_Writer]] = {

@@ -420,11 +420,11 @@ class Lake:
 
     def book_at(self, at: Any, **choice: Any) -> Result:  # noqa: ANN401 - see there
         """The book of a symbol at a moment; see `series.book_at`."""
-        return series.book_at(self.sql, at, **choice)
+        return series.book_at(self, at, **choice)
 
     def books(self, interval: str, **choice: Any) -> Result:  # noqa: ANN401 - see there
         """Books sampled over a range; see `series.books`."""
-        return series.books(self.sql, interval, **choice)
+        return series.books(self, interval, **choice)
 
     def last(self, dataset: str, *, hot: bool = True) -> pa.Table:
         """The newest row of each instrument: a lookup, whatever the size of the lake."""
@@ -508,12 +508,12 @@ class Lake:
         moment = nanoseconds("now", now) or time.time_ns()
         return maintain.compact(self._own(dataset), now_ns=moment, progress=progress)
 
-    def retain(self, dataset: str, *, before: Any) -> int:  # noqa: ANN401 - any way to write a moment
-        """Drop files whose rows are all older than a moment; returns how many rows went."""
+    def retain(self, dataset: str, *, before: Any, dry_run: bool = False) -> int:  # noqa: ANN401 - any way to write a moment
+        """Drop files whose rows are all older than a moment; returns how many rows go."""
         moment = nanoseconds("before", before)
         if moment is None:
             raise Invalid("before: found None, expected a moment")
-        return maintain.retain(self._own(dataset), moment)
+        return maintain.retain(self._own(dataset), moment, dry_run=dry_run)
 
     def vacuum(
         self,
@@ -540,7 +540,7 @@ class Lake:
         """Bring back the rows of an earlier version; returns the new version."""
         return maintain.restore(self._own(dataset), _version(target))
 
-    def delete(
+    def delete(  # noqa: PLR0913 - everything by keyword
         self,
         dataset: str,
         *,
@@ -548,8 +548,9 @@ class Lake:
         venues: Sequence[str] | None = None,
         start: Any = None,  # noqa: ANN401 - any way to write a moment
         end: Any = None,  # noqa: ANN401
+        dry_run: bool = False,
     ) -> int:
-        """Delete rows that are in files and match all that is given; returns how many.
+        """Delete rows that are in files and match all that is given; returns how many go.
 
         Rows that are only on tapes so far stay. `restore` brings back what was deleted, until
         `vacuum` removes the files.
@@ -562,7 +563,7 @@ class Lake:
         )
         if all(limit is None for limit in (symbols, venues, start, end)):
             raise Invalid(f"{dataset}: nothing to delete by: give symbols, venues, start or end")
-        return maintain.delete(self._own(dataset), choice)
+        return maintain.delete(self._own(dataset), choice, dry_run=dry_run)
 
     def verify(
         self,

@@ -35,7 +35,7 @@ FILE_ROWS = 16 << 20
 """Rows of a file that is large enough."""
 _SMALL_ROWS = FILE_ROWS // 4
 _UNDATED_FILES_MAX = 8
-_DELETIONS_MAX = 20
+_ATTEMPTS_MAX = 20
 _HOUR_NS = 3_600_000_000_000
 # Rows of an hour that has just ended may still be on their way.
 _GRACE_NS = 120_000_000_000
@@ -58,7 +58,10 @@ class Compacted:
 def compact(
     table: Table, *, now_ns: int, progress: Callable[[int, int], None] | None = None
 ) -> Compacted:
-    """Merge small files: those of each hour that is over, then of each day that is over."""
+    """Merge small files: those of each hour that is over, then of each day that is over.
+
+    Files of such a day that are not compressed are, whatever their size and number.
+    """
     table.refresh()
     groups = list(_groups(table, now_ns))
     total = sum(file.rows for group in groups for file in group)
@@ -79,16 +82,14 @@ def _offset(
 
 
 def _groups(table: Table, now_ns: int) -> Iterator[list[DataFile]]:
-    """Files to merge with each other, in order of arrival."""
+    """Files to merge with each other, in order of arrival, or to write anew."""
     partitions: dict[tuple[str | None, ...], list[DataFile]] = defaultdict(list)
     for file in table.files():
-        if file.rows < _SMALL_ROWS:
+        if file.rows < _SMALL_ROWS or file.uncompressed:
             partitions[tuple(file.partition.values())].append(file)
     for files in partitions.values():
         files.sort(key=lambda file: _arrivals(table, file))
-        for group in _ripe(table, files, now_ns):
-            if len(group) > 1:
-                yield group
+        yield from _ripe(table, files, now_ns)
 
 
 def _ripe(table: Table, files: list[DataFile], now_ns: int) -> Iterator[list[DataFile]]:
@@ -99,13 +100,14 @@ def _ripe(table: Table, files: list[DataFile], now_ns: int) -> Iterator[list[Dat
     day = files[0].partition[DATE]
     today = datetime.fromtimestamp((now_ns - _GRACE_NS) / 1e9, UTC).date()
     if day is None or date.fromisoformat(day) < today:
-        yield files
+        if len(files) > 1 or files[0].uncompressed:
+            yield files
         return
     hours: dict[int, list[DataFile]] = defaultdict(list)
     for file in files:
         hours[_arrivals(table, file)[1] // _HOUR_NS].append(file)
     for hour, group in hours.items():
-        if hour < (now_ns - _GRACE_NS) // _HOUR_NS:
+        if len(group) > 1 and hour < (now_ns - _GRACE_NS) // _HOUR_NS:
             yield group
 
 
@@ -145,25 +147,22 @@ def _merge(
         report.bytes_after += sum(file.size for file in stage.files)
 
 
-def retain(table: Table, before_ns: int) -> int:
-    """Drop files whose rows are all older than a moment; returns how many rows went."""
-    old: list[DataFile] = []
-
-    def choose() -> bool:
-        old[:] = [file for file in table.files() if _all_before(table, file, before_ns)]
-        return bool(old)
-
-    table.refresh()
-    if not choose():
-        return 0
-    chosen = list(old)
-    while table.commit(Change(remove=chosen, note="retain")) is None:
+def retain(table: Table, before_ns: int, *, dry_run: bool = False) -> int:
+    """Drop files whose rows are all older than a moment; returns how many rows go."""
+    for _ in range(_ATTEMPTS_MAX):
         table.refresh()
-        if not choose():
-            return 0
-        chosen = list(old)
-    last.remember(table)
-    return sum(file.rows for file in chosen)
+        old = [file for file in table.files() if _all_before(table, file, before_ns)]
+        rows = sum(file.rows for file in old)
+        if not old or dry_run:
+            return rows
+        if table.commit(Change(remove=old, note="retain")) is not None:
+            last.remember(table)
+            return rows
+    raise _overtaken(table)
+
+
+def _overtaken(table: Table) -> Conflict:
+    return Conflict(f"{table.root}: others changed the same files again and again")
 
 
 def _all_before(table: Table, file: DataFile, before_ns: int) -> bool:
@@ -178,42 +177,42 @@ def _all_before(table: Table, file: DataFile, before_ns: int) -> bool:
     return newest is not None and complete and newest < before_ns
 
 
-def delete(table: Table, choice: Choice) -> int:
-    """Delete the committed rows of a choice; returns how many."""
-    for _ in range(_DELETIONS_MAX):
+def delete(table: Table, choice: Choice, *, dry_run: bool = False) -> int:
+    """Delete the committed rows of a choice; returns how many go."""
+    for _ in range(_ATTEMPTS_MAX):
         table.refresh()
         predicate = choice.predicate(table.dataset)
         touched = prune(table.files(), predicate, table.dataset)
         with staged(table.storage, table.name) as stage:
-            changed = _rewrite(table, touched, choice, stage)
-            if not changed:
-                return 0
-            gone = sum(f.rows for f in changed) - sum(file.rows for file in stage.files)
+            changed, gone = _rewrite(table, touched, choice, None if dry_run else stage)
+            if not changed or dry_run:
+                return gone
             if stage.commit(table, Change(remove=changed, note="delete")) is not None:
                 last.remember(table)
                 return gone
-    raise Conflict(f"{table.root}: others changed the files of this deletion again and again")
+    raise _overtaken(table)
 
 
 def _rewrite(
-    table: Table, files: Sequence[DataFile], choice: Choice, stage: Stage
-) -> list[DataFile]:
-    """Writes what stays of each file; returns the files that lose rows."""
+    table: Table, files: Sequence[DataFile], choice: Choice, stage: Stage | None
+) -> tuple[list[DataFile], int]:
+    """Writes what stays of each file; returns the files that lose rows, and how many."""
     condition, params = _condition(choice, table)
     rows = "read_parquet(?, hive_partitioning = false)"
-    changed = []
+    changed, gone = [], 0
     with table.at_hand([file.path for file in files]) as inputs, duckdb.connect() as engine:
         engine.execute("set python_enable_replacements = false")
         for file, path in zip(files, inputs, strict=True):
             count = f"select count(*) from {rows} where {condition}"  # noqa: S608 - names only
             matches = engine.execute(count, [str(path), *params]).fetchall()[0][0]
+            gone += matches
             if matches:
                 changed.append(file)
-            if 0 < matches < file.rows:
+            if 0 < matches < file.rows and stage is not None:
                 keep = f"select * from {rows} where ({condition}) is not true"  # noqa: S608
                 kept = engine.sql(keep, params=[str(path), *params]).to_arrow_reader()
                 stage.write(table.dataset, kept, f"kept-{uuid.uuid4().hex}", level=3)
-    return changed
+    return changed, gone
 
 
 def _condition(choice: Choice, table: Table) -> tuple[str, list[Any]]:

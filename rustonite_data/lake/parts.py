@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rustonite_data.errors import Corrupt, RustoniteError, Unavailable
+from rustonite_data.errors import Corrupt, NotFound, RustoniteError, Unavailable
+from rustonite_data.lake import prune
 from rustonite_data.lake.dataset import DATE
-from rustonite_data.lake.storage import Storage, split_options
+from rustonite_data.lake.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,11 +59,14 @@ def with_date(rows: pa.Table, dataset: Dataset) -> pa.Table:
     return rows.append_column(DATE, days)
 
 
-def chosen_rows(hot: pa.Table, choice: Choice, dataset: Dataset) -> pa.Table:
-    """The hot rows that are chosen."""
-    for column, op, value in choice.tests(dataset):
-        hot = hot.filter(_passes(hot.column(column), op, value))
-    return hot
+def chosen(snapshot: Snapshot, choice: Choice) -> tuple[list[DataFile], pa.Table | None]:
+    """The files that may have chosen rows, and the hot rows that are chosen."""
+    dataset = snapshot.dataset
+    hot = hot_table(snapshot)
+    if hot is not None:
+        for column, op, value in choice.tests(dataset):
+            hot = hot.filter(_passes(hot.column(column), op, value))
+    return prune.prune(snapshot.files, choice.predicate(dataset), dataset), hot
 
 
 def _passes(column: pa.ChunkedArray, op: str, value: Any) -> pa.ChunkedArray:  # noqa: ANN401
@@ -114,6 +119,15 @@ def _footer_columns(
         raise Corrupt(f"{root}/{path}: not readable as Parquet: {error}") from error
 
 
+@contextlib.contextmanager
+def live_files() -> Iterator[None]:
+    """A file that the log names and that is not there is damage."""
+    try:
+        yield
+    except NotFound as error:
+        raise Corrupt(f"named by the log: {error}") from error
+
+
 def broken_files(snapshots: Iterable[Snapshot]) -> Iterator[RustoniteError]:
     """Looks for live files that are missing or cut off, to explain an engine's failure."""
     for snapshot in snapshots:
@@ -151,17 +165,8 @@ def time_text(moment: int) -> str:
 
 def register_storage(cursor: Any, snapshot: Snapshot) -> None:  # noqa: ANN401 - of DuckDB
     """Let DuckDB read an object store: its own reader of them is no part of its package."""
+    from rustonite_data.lake.objects import Objects  # noqa: PLC0415 - only for object stores
+
     protocol = snapshot.root.partition("://")[0]
     if not cursor.filesystem_is_registered(protocol):
-        cursor.register_filesystem(filesystem(snapshot))
-
-
-def filesystem(snapshot: Snapshot) -> Any:  # noqa: ANN401 - of fsspec
-    """The object store of a snapshot as `fsspec` knows them."""
-    from obstore.fsspec import FsspecStore  # noqa: PLC0415 - only for object stores
-
-    settings: list[Any] = [part or None for part in split_options(snapshot.storage_options)]
-    config, client, retry = settings
-    protocol = snapshot.root.partition("://")[0]
-    make: Any = FsspecStore  # its types want each protocol by its name
-    return make(protocol, config=config, client_options=client, retry_config=retry)
+        cursor.register_filesystem(Objects(protocol, snapshot.storage_options))

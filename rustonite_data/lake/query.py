@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rustonite_data import _native
-from rustonite_data.errors import Corrupt, Invalid, NotFound
-from rustonite_data.lake import parts, prune
+from rustonite_data.errors import Invalid
+from rustonite_data.lake import parts
 from rustonite_data.lake.choice import Choice
 from rustonite_data.lake.series_sql import expand
 from rustonite_data.lake.sql_text import datasets_in
@@ -234,7 +234,7 @@ def table(  # noqa: PLR0913 - everything by keyword
 
         return Result(query_polars.rows(snapshot, choice))
     dataset = snapshot.dataset
-    files = prune.prune(snapshot.files, choice.predicate(dataset), dataset)
+    files, hot = parts.chosen(snapshot, choice)
     cold = _native.lake_read(
         dataset.schema,
         [snapshot.location(file) for file in files],
@@ -242,15 +242,12 @@ def table(  # noqa: PLR0913 - everything by keyword
         where=choice.tests(dataset),
         dictionaries=False,
     )
-    try:
+    with parts.live_files():
         found = cold.arrow()
-    except NotFound as error:
-        raise Corrupt(f"named by the log: {error}") from error
     fields = [field.with_nullable(nullable=True) for field in dataset.file_schema()]
     wanted = pa.schema([f for f in fields if choice.columns is None or f.name in choice.columns])
     tables = [found]
-    hot = parts.hot_table(snapshot)
     if hot is not None:
-        tables.append(parts.with_date(parts.chosen_rows(hot, choice, dataset), dataset))
+        tables.append(parts.with_date(hot, dataset))
     rows = pa.concat_tables([table.select(wanted.names).cast(wanted) for table in tables])
     return Result(rows if choice.columns is None else rows.select(list(choice.columns)))

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from rustonite_data.errors import Invalid, RustoniteError, Unavailable
-from rustonite_data.lake import parts, prune
+from rustonite_data.lake import parts
 from rustonite_data.lake.dataset import DATE
 from rustonite_data.lake.storage import without_retries
 
@@ -81,11 +81,8 @@ def collect(plan: pl.LazyFrame) -> pl.DataFrame:
 def scan(snapshot: Snapshot, choice: Choice) -> pl.LazyFrame:
     """The chosen rows as a lazy frame; see `query.scan`."""
     dataset = snapshot.dataset
-    files = prune.prune(snapshot.files, choice.predicate(dataset), dataset)
-    hot = parts.hot_table(snapshot)
-    if hot is not None:
-        # Their words are looked up once here; a filter would come after each is written out.
-        hot = parts.chosen_rows(hot, choice, dataset)
+    # Hot rows are chosen here: a filter of Polars would come after each word is written out.
+    files, hot = parts.chosen(snapshot, choice)
     frame = _lazy(snapshot, files, hot, list(_conditions(choice, dataset)))
     return frame if choice.columns is None else frame.select(choice.columns)
 

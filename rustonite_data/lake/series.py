@@ -15,6 +15,7 @@ import numpy as np
 
 from rustonite_data.errors import Invalid
 from rustonite_data.lake import series_native
+from rustonite_data.lake.choice import names_of
 from rustonite_data.lake.intervals import Interval
 from rustonite_data.lake.params import nanoseconds
 from rustonite_data.lake.series_native import BARS, QUOTED
@@ -23,6 +24,7 @@ from rustonite_data.lake.series_sql import book_pictures, keys_of, quoted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rustonite_data.lake.dataset import Dataset
     from rustonite_data.lake.query import Result
     from rustonite_data.lake.snapshot import Snapshot
 
@@ -31,18 +33,14 @@ _LOOK_BACK_NS = (600_000_000_000, 7_200_000_000_000)
 _SINCE = "since"
 
 
-class RunSql(Protocol):
-    """Runs SQL text with named parameters, as `Lake.sql` does."""
-
-    def __call__(self, text: str, params: dict[str, Any] | None = None, *, engine: str) -> Result:
-        """The rows of the last statement."""
-
-
 class Source(Protocol):
     """What has datasets, as a `Lake` does."""
 
     def sql(self, text: str, params: dict[str, Any] | None = None, *, engine: str) -> Result:
         """The rows of the last statement."""
+
+    def dataset(self, name: str) -> Dataset:
+        """Columns and layout of a dataset."""
 
     def snapshot(self, dataset: str) -> Snapshot:
         """A dataset at this moment."""
@@ -58,7 +56,7 @@ def bars(  # noqa: PLR0913 - everything by keyword
     end: Any = None,  # noqa: ANN401 - any way to write a moment
     empty: str = "skip",
     by: str = "instrument",
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     dataset: str = "trades",
     time: str = "ts_event",
     engine: str = "native",
@@ -68,6 +66,9 @@ def bars(  # noqa: PLR0913 - everything by keyword
     A trade on the edge of two bars of time belongs to the later one. Bars of trades, size or money
     are counted from the first trade that is chosen; a trade is never split, and belongs to the bar
     that the trades before it have got to. `number` counts bars, those of time from 1970.
+
+    Trades of one moment are in the order of `trade_id`, or else of arrival. Of those that neither
+    tells apart, `native` takes the first to open and the last to close, SQL any.
 
     Args:
         source: The lake.
@@ -95,11 +96,11 @@ def bars(  # noqa: PLR0913 - everything by keyword
     chosen = _Filter(symbols, venues, start, end, time)
     keys = keys_of(by)
     names = _names(columns, (*keys, *BARS))
-    if engine == "native" and empty == "skip":
+    of = Interval.parse(interval)
+    if engine == "native" and empty == "skip" and of.kind in series_native.INTERVALS:
         found = series_native.bars(
-            source.snapshot(dataset), Interval.parse(interval), names,
-            chosen=chosen.choice(), time=time, by=by,
-        )  # fmt: skip
+            source.snapshot(dataset), of, names, chosen=chosen.choice(), time=time, by=by
+        )
         if found is not None:
             return found
     engine = _sql_engine(engine)
@@ -122,7 +123,7 @@ def asof_quotes(  # noqa: PLR0913 - everything by keyword
     end: Any = None,  # noqa: ANN401 - any way to write a moment
     lookback: str = "1h",
     by: str = "instrument",
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     dataset: str = "trades",
     quotes: str = "quotes",
     time: str = "ts_event",
@@ -156,18 +157,18 @@ def asof_quotes(  # noqa: PLR0913 - everything by keyword
     since = None if trades.start_ns is None else trades.start_ns - _time_span(lookback)
     before = _Filter(symbols, venues, since, trades.end_ns, time, prefix="quote_")
     keys = keys_of(by)
+    names = _names(columns, (*source.dataset(dataset).columns, *QUOTED))
     if engine == "native":
         # Trades first: a quote that is missed is none that stood at the time of one of them.
         of_trades, of_quotes = source.snapshot(dataset), source.snapshot(quotes)
         found = series_native.asof_quotes(
-            (of_trades, trades.choice()), (of_quotes, before.choice()),
-            _names(columns, (*of_trades.dataset.columns, *QUOTED)), time=time, by=by,
-        )  # fmt: skip
+            (of_trades, trades.choice()), (of_quotes, before.choice()), names, time=time, by=by
+        )
         if found is not None:
             return found
     text = f"""WITH chosen AS (SELECT * FROM {quoted(dataset)}{trades.where()}),
         standing AS (SELECT * FROM {quoted(quotes)}{before.where()})
-        SELECT {_listed(columns)} FROM
+        SELECT {"*" if columns is None else _listed(names)} FROM
         asof_quotes(chosen, standing, time := {quoted(time)}, by := '{by}') AS t
         ORDER BY {", ".join(keys)}, {quoted(time)}, trade_id"""
     params = {**trades.params, **before.params}
@@ -175,7 +176,7 @@ def asof_quotes(  # noqa: PLR0913 - everything by keyword
 
 
 def book_at(  # noqa: PLR0913 - everything by keyword
-    sql: RunSql,
+    source: Source,
     at: Any,  # noqa: ANN401 - any way to write a moment
     *,
     symbols: str | Sequence[str],
@@ -195,7 +196,7 @@ def book_at(  # noqa: PLR0913 - everything by keyword
     that changed, and is not complete.
 
     Args:
-        sql: Runs SQL over the lake.
+        source: The lake.
         at: The moment; changes of this very time are in.
         symbols: These symbols.
         venues: Only these venues.
@@ -210,7 +211,7 @@ def book_at(  # noqa: PLR0913 - everything by keyword
     """
     at_ns = _moment("at", at)
     books_of = _Books(
-        sql, symbols=symbols, venues=venues, lookback=lookback, dataset=dataset,
+        source, symbols=symbols, venues=venues, lookback=lookback, dataset=dataset,
         snapshots=snapshots, events=events, time=time, engine=engine,
     )  # fmt: skip
     call = f"book_at(chosen, $at{books_of.options(levels)})"
@@ -218,7 +219,7 @@ def book_at(  # noqa: PLR0913 - everything by keyword
 
 
 def books(  # noqa: PLR0913 - everything by keyword
-    sql: RunSql,
+    source: Source,
     interval: str,
     *,
     start: Any,  # noqa: ANN401 - any way to write a moment
@@ -239,7 +240,7 @@ def books(  # noqa: PLR0913 - everything by keyword
     """
     start_ns, end_ns = _moment("start", start), _moment("end", end)
     books_of = _Books(
-        sql, symbols=symbols, venues=venues, lookback=lookback, dataset=dataset,
+        source, symbols=symbols, venues=venues, lookback=lookback, dataset=dataset,
         snapshots=snapshots, events=events, time=time, engine=engine,
     )  # fmt: skip
     call = f"books(chosen, $interval, $first_ns, $end_ns{books_of.options(levels)})"
@@ -295,9 +296,10 @@ class _Filter:
         self._chosen = (symbols, venues, time)
         self.params: dict[str, Any] = {}
         self._tests: list[str] = []
-        for column, names in (("symbol", symbols), ("venue", venues)):
+        for column, given in (("symbol", symbols), ("venue", venues)):
+            names = names_of(f"{column}s", given)
             if names is not None:
-                self._among(column, [names] if isinstance(names, str) else list(names), prefix)
+                self._among(column, names, prefix)
         for op, moment, name in ((">=", self.start_ns, "start"), ("<", self.end_ns, "end")):
             if moment is not None:
                 self._tests.append(f"{quoted(time)} {op} ${prefix}{name}")
@@ -335,7 +337,7 @@ class _Books:
 
     def __init__(  # noqa: PLR0913 - what the public functions take
         self,
-        sql: RunSql,
+        source: Source,
         *,
         symbols: str | Sequence[str],
         venues: str | Sequence[str] | None,
@@ -346,7 +348,7 @@ class _Books:
         time: str,
         engine: str,
     ) -> None:
-        self._run, self._engine = sql, engine
+        self._run, self._engine = source.sql, engine
         self._symbols, self._venues = symbols, venues
         self._lookback_ns = _time_span(lookback)
         self._sources = {"chosen": dataset, "pictures": snapshots, "losses": events}
@@ -404,17 +406,18 @@ class _Books:
         return furthest
 
 
-def _names(columns: Sequence[str] | None, known: Sequence[str]) -> list[str]:
-    """Columns that were asked for, or all."""
-    found = list(dict.fromkeys(known if columns is None else columns))
+def _names(columns: str | Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Columns that were asked for, each once, or all."""
+    asked = names_of("columns", columns)
+    found = list(dict.fromkeys(known if asked is None else asked))
     unknown = next((name for name in found if name not in known), None)
     if unknown is not None or not found:
         raise Invalid(f"columns: found {unknown!r}, expected some of {', '.join(known)}")
     return found
 
 
-def _listed(columns: Sequence[str] | None) -> str:
-    return "*" if columns is None else ", ".join(map(quoted, columns))
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(map(quoted, columns))
 
 
 def _sql_engine(engine: str) -> str:

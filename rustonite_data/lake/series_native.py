@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
-from rustonite_data.errors import Corrupt, NotFound
-from rustonite_data.lake import parts, prune
+from rustonite_data.lake import parts
 from rustonite_data.lake.choice import Choice
 from rustonite_data.lake.query import Result
 from rustonite_data.lake.series_sql import keys_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from rustonite_data._native import LakeRows
     from rustonite_data.lake.intervals import Interval
-    from rustonite_data.lake.snapshot import DataFile, Snapshot
+    from rustonite_data.lake.snapshot import Snapshot
 
 BARS = (
     "ts_open", "ts_close", "interval", "open", "high", "low", "close", "volume", "turnover",
     "vwap", "buy_volume", "count", "number",
 )  # fmt: skip
 """The columns of bars besides those that name what they are of."""
+INTERVALS = ("time", "all")
+"""The kinds of intervals that there are bars of."""
 QUOTED = ("ts_quote", "bid_price", "bid_size", "ask_price", "ask_size")
 """What an as-of join adds to trades."""
 
@@ -41,19 +41,19 @@ def bars(  # noqa: PLR0913 - settings by keyword
     time: str,
     by: str,
 ) -> Result | None:
-    """Bars of time, or one of everything; `None` if there is no kernel for what is asked."""
+    """Bars of time, or one of everything; `None` if there is no kernel for these trades."""
     keys = dict.fromkeys(keys_of(by), _TEXT)
-    if interval.kind not in {"time", "all"} or not trades.local:
-        return None
-    if not _fits(trades, {**keys, **_TRADES, time: _TIME}, {"trade_id": "int64"}):
+    if not trades.local or not _fits(
+        trades, {**keys, **_TRADES, time: _TIME}, {"trade_id": "int64"}
+    ):
         return None
     span = (int(interval.amount), interval.origin_ns) if interval.kind == "time" else None
-    given = _given(trades, chosen)
-    return _result(
-        lambda: _native.lake_bars(
+    given, _ = _given(trades, chosen)
+    with parts.live_files():
+        found = _native.lake_bars(
             given, columns=columns, time=time, span=span, interval=interval.text, by=by
         )
-    )
+    return Result(found.arrow())
 
 
 def asof_quotes(
@@ -73,10 +73,12 @@ def asof_quotes(
         return None
     if set(QUOTED) & set(ours.dataset.columns):
         return None
-    if _rows(*trades) + _rows(*quotes) > _JOINED_MAX:
+    (our_rows, our_count), (their_rows, their_count) = _given(*trades), _given(*quotes)
+    if our_count + their_count > _JOINED_MAX:
         return None
-    given = (_given(*trades), _given(*quotes))
-    return _result(lambda: _native.lake_asof(*given, columns=columns, time=time, by=by))
+    with parts.live_files():
+        found = _native.lake_asof(our_rows, their_rows, columns=columns, time=time, by=by)
+    return Result(found.arrow())
 
 
 def _fits(
@@ -98,29 +100,11 @@ def _fits(
     )
 
 
-def _rows(snapshot: Snapshot, chosen: Mapping[str, Any]) -> int:
-    """How many rows there are at most."""
-    files = _files(snapshot, Choice.of(snapshot.dataset, **chosen))
-    return sum(file.rows for file in files) + sum(map(len, snapshot.hot))
-
-
-def _files(snapshot: Snapshot, choice: Choice) -> list[DataFile]:
-    return prune.prune(snapshot.files, choice.predicate(snapshot.dataset), snapshot.dataset)
-
-
-def _given(snapshot: Snapshot, chosen: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Rows as kernels take them: of files that may have some, and of tapes."""
+def _given(snapshot: Snapshot, chosen: Mapping[str, Any]) -> tuple[tuple[Any, ...], int]:
+    """Rows as kernels take them, of files that may have some and of tapes; how many at most."""
     dataset = snapshot.dataset
     choice = Choice.of(dataset, **chosen)
-    hot = parts.hot_table(snapshot)
-    if hot is not None:
-        hot = parts.chosen_rows(hot, choice, dataset)
-    paths = [snapshot.location(file) for file in _files(snapshot, choice)]
-    return dataset.schema, paths, choice.tests(dataset), hot
-
-
-def _result(run: Callable[[], LakeRows]) -> Result:
-    try:
-        return Result(run().arrow())
-    except NotFound as error:
-        raise Corrupt(f"named by the log: {error}") from error
+    files, hot = parts.chosen(snapshot, choice)
+    paths = [snapshot.location(file) for file in files]
+    count = sum(file.rows for file in files) + (0 if hot is None else len(hot))
+    return (dataset.schema, paths, choice.tests(dataset), hot), count

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from rustonite_data._native import Rows
     from rustonite_data.lake.dataset import Dataset
 
+UNCOMPRESSED = "hot-"
+"""How names of files begin that a committer did not compress."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
@@ -30,6 +33,11 @@ class DataFile:
     nulls: Mapping[str, int]
     """Nulls by column. A column that is absent was added after the file was written."""
     modified_ms: int
+
+    @property
+    def uncompressed(self) -> bool:
+        """Whether compaction has still to compress it."""
+        return self.path.rpartition("/")[2].startswith(UNCOMPRESSED)
 
 
 @dataclass(frozen=True)

@@ -101,8 +101,16 @@ class Storage:
                     return False
                 return True
             target = self.folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            return _link_new(target, data)
+            with _part(target) as part:
+                with part.open("xb") as out:
+                    out.write(data)
+                    out.flush()
+                    os.fsync(out.fileno())
+                try:
+                    os.link(part, target)
+                except FileExistsError:
+                    return False
+            return True
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a small file, whole, over the one that may be there."""
@@ -111,10 +119,9 @@ class Storage:
                 obstore.put(self._store, path, data)
                 return
             target = self.folder / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.{os.getpid()}.part")
-            part.write_bytes(data)
-            part.replace(target)
+            with _part(target) as part:
+                part.write_bytes(data)
+                part.replace(target)
 
     def upload(self, source: Path, path: str) -> None:
         """Copy a local file to an object store, in parts if it is large."""
@@ -222,21 +229,15 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def _link_new(target: Path, data: bytes) -> bool:
-    """A whole file under a name that must be free, as one step."""
-    # Other threads may want the same name at the same time.
+@contextlib.contextmanager
+def _part(target: Path) -> Iterator[Path]:
+    """A name of one's own beside a file that is to appear whole; gone afterwards."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-    with part.open("xb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
     try:
-        os.link(part, target)
-    except FileExistsError:
-        return False
+        yield part
     finally:
-        part.unlink()
-    return True
+        part.unlink(missing_ok=True)
 
 
 def _walk(root: Path, folder: Path) -> Iterator[Stored]:

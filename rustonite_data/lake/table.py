@@ -51,7 +51,7 @@ T = TypeVar("T")
 _COMMIT_ID = "rustonite.commit"
 _ATTEMPTS_MAX = 200
 _PAUSE_MAX_S = 0.5
-# Old log entries make every commit slower, and looking for them costs as much as ten commits.
+# Old entries make the log longer to list, and looking for them costs as much as ten commits.
 _CLEAN_EVERY = 100
 _CHECKPOINT_EVERY = "delta.checkpointInterval"
 _DIGITS = 20
@@ -191,7 +191,8 @@ class Table:
         looked = time.monotonic()
         if not self._follow():
             self._guard(self._delta.update_incremental)
-            self._moved()
+            if self._delta.version() != self._version:
+                self._moved()
         self._looked = looked
         return self._version
 

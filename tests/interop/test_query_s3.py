@@ -1,6 +1,7 @@
 """Queries of every engine over files in an object store."""
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from query_lake import DAY_NS, START, snapshot, trades
 from s3 import S3
 
 from rustonite_data.errors import Corrupt, Invalid, Unavailable
-from rustonite_data.lake import query
+from rustonite_data.lake import objects, query
 from rustonite_data.lake.storage import Storage
 
 ENGINES = ["duckdb", "datafusion", "polars"]
@@ -109,3 +110,30 @@ def test_two_stores_do_not_share_credentials(made, s3):
     with pytest.raises(Unavailable):
         sql(other, "SELECT sum(price) AS p FROM trades")
     assert pa.table(query.run_sql(lambda _: made, ["trades"], "FROM trades")).num_rows == 154
+
+
+def test_threads_that_share_a_file_read_what_they_ask_for(s3, tmp_path):
+    """DuckDB reads ahead with several threads on one handle; to seek and to read are two calls."""
+    storage = Storage(s3.url(tmp_path.name), s3.options)
+    (tmp_path / "bytes").write_bytes(bytes(range(256)))
+    storage.upload(tmp_path / "bytes", "bytes")
+    store = objects.Objects("s3", storage.options)
+    turn, found = threading.Barrier(2), {}
+
+    def read(place):
+        turn.wait()
+        file.seek(place)
+        turn.wait()
+        found[place] = file.read(4)
+
+    with store.open(f"{storage.root}/bytes", "rb") as file:
+        in_threads = [threading.Thread(target=read, args=(place,)) for place in (10, 200)]
+        for thread in in_threads:
+            thread.start()
+        for thread in in_threads:
+            thread.join()
+        assert found == {10: bytes(range(10, 14)), 200: bytes(range(200, 204))}
+        file.seek(-6, 2)
+        assert (file.tell(), file.read(), file.read(1)) == (250, bytes(range(250, 256)), b"")
+        file.seek(254)
+        assert file.read(100) == bytes([254, 255])

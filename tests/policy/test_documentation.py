@@ -99,6 +99,15 @@ def test_every_key_of_a_recorder_is_on_its_page(section, struct):
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == keys
 
 
+def test_every_fault_is_on_the_page_about_serving():
+    code = (ROOT / "native" / "feed" / "src" / "server" / "fault.rs").read_text()
+    body = code[code.index("pub enum Fault") :].partition("\n}")[0]
+    variants = re.findall(r"^    ([A-Z]\w+)(?:,| \{)$", body, re.MULTILINE)
+    names = {re.sub(r"(?<!^)(?=[A-Z])", "_", variant).lower() for variant in variants}
+    page = (ROOT / "docs" / "using" / "serve.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == names
+
+
 def test_every_fact_and_metric_is_on_the_page_about_operating():
     page = (ROOT / "docs" / "operating" / "recorder.md").read_text()
     vocabularies = tomllib.loads((ROOT / "schemas" / "vocabularies.toml").read_text())

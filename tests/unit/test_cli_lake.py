@@ -158,6 +158,8 @@ def test_retain(lake, call):
     today = (datetime.now(UTC) - datetime(2026, 1, 1, tzinfo=UTC)).days
     for day in (0, 1, today):
         lake.append("trades", on_day(day))
+    told = output(call("retain", "trades", "--before", "2026-01-02", "--dry-run"))
+    assert told == "trades: 3 rows would be dropped\n"
     told = output(call("retain", "trades", "--before", "2026-01-02"))
     assert told == "trades: 3 rows dropped\n"
     (facts,) = objects(call("retain", "trades", "--keep", "2d", "--json"))
@@ -172,10 +174,12 @@ def test_retain(lake, call):
 def test_delete(lake, call):
     lake.append("trades", on_day(0, count=14))
     assert output(call("delete", "trades", "--symbol", "S0")) == "trades: 2 rows deleted\n"
+    (planned,) = objects(call("delete", "trades", "--symbol", "S1", "--dry-run", "--json"))
+    assert planned == {"dataset": "trades", "dry_run": True, "rows": 2}
     both = call("delete", "trades", "--symbol", "S1", "--symbol", "S2", "--venue", "binance")
     assert output(both) == "trades: 4 rows deleted\n"
     early = call("delete", "trades", "--end", "2026-01-01T00:00:00.000005", "--json")
-    assert objects(early) == [{"dataset": "trades", "rows": 8}]
+    assert objects(early) == [{"dataset": "trades", "dry_run": False, "rows": 8}]
     assert "say which rows" in misuse(call("delete", "trades"))
 
 
@@ -258,6 +262,8 @@ def test_it_asks_on_a_terminal_only(lake, call, monkeypatch):
         assert result.exit_code == 2
         assert "trades" in result.stderr
         assert result.stderr.endswith("error: nothing was changed\n")
+    for command in (("retain", "--before", "2026-02-01"), ("delete", "--venue", "binance")):
+        assert "3 rows would be" in output(call(command[0], "trades", *command[1:], "--dry-run"))
     assert objects(call("ls", "--json"))[0]["rows"] == 3
     assert call("retain", "trades", "--before", "2026-02-01", input="y\n").exit_code == 0
     assert objects(call("ls", "--json"))[0]["rows"] == 0

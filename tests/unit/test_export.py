@@ -189,8 +189,10 @@ def test_what_cannot_be_written_is_named(tmp_path):
     for name in ("x.csv", "x.jsonl"):
         with pytest.raises(errors.Invalid, match="'raw' holds bytes that are no text"):
             export(pa.table({"raw": [b"\xff"]}), tmp_path / name)
-    with pytest.raises(errors.Invalid):
-        export(pa.table({"x": [float("nan")]}), tmp_path / "x.jsonl")
+    for strange in (float("nan"), [1.0, float("inf")]):
+        table = pa.table({"text": ["NaN"], "x": [strange]})
+        with pytest.raises(errors.Invalid, match=r"found {'x': .*}: JSON has no such number"):
+            export(table, tmp_path / "x.jsonl")
     assert list(tmp_path.iterdir()) == []
 
 

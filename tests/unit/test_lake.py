@@ -1,49 +1,27 @@
 """A lake: tables, tapes and both as one; time travel; datasets of one's own; maintenance."""
 
-import json
 import threading
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, QueryBuilder
-from helpers import SMALL, trades, trades_arrow
+from helpers import (
+    LATER,
+    NOON,
+    SMALL,
+    drain,
+    ids,
+    newest,
+    slow_newest,
+    trades,
+    trades_arrow,
+    trades_at,
+)
 
-from rustonite_data import _native, schemas
-from rustonite_data.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
-from rustonite_data.lake import Committer, Lake, last
-from rustonite_data.lake.table import Change, Table
-
-NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()) * 10**9
-LATER = "2027-01-01"
-
-
-def ids(rows):
-    return sorted(pa.table(rows)["trade_id"].to_pylist())
-
-
-def at(base, count, first=0, **changes):
-    """Trades from a moment on, a second apart."""
-    columns = trades(count, first)
-    columns["ts_event"] = [base + row * 10**9 for row in range(count)]
-    columns["ts_recv"] = [time + 5 for time in columns["ts_event"]]
-    columns |= changes
-    types = pa.schema(schemas.get("trades"))
-    arrays = [pa.array(columns.get(field.name, [None] * count), field.type) for field in types]
-    return pa.RecordBatch.from_arrays(arrays, schema=types)
-
-
-@pytest.fixture
-def lake(tmp_path):
-    return Lake.create(tmp_path / "lake")
-
-
-def drain(lake, *tapes):
-    for tape in tapes:
-        tape.seal()
-        tape.sync()
-    return Committer(lake).run_once()
+from rustonite_data.errors import Conflict, Invalid, NotFound, Unavailable
+from rustonite_data.lake import Committer, Lake
+from rustonite_data.lake.table import Table
 
 
 def test_rows_are_there_before_and_after_the_commit_and_only_once(lake):
@@ -71,33 +49,6 @@ def test_a_second_lake_handle_sees_the_same(lake):
         tape.append(trades(3, first=3))
         assert len(other.sql("select * from trades")) == 6
     assert other.datasets() == ["trades"]
-
-
-def test_commits_of_others_are_seen_at_once_however_old(lake, monkeypatch):
-    """A look at the next name in the log is enough, until that entry may have been removed."""
-    lake.append("trades", trades_arrow(10))
-    ours, theirs = Table(lake.storage, "trades"), Table(lake.storage, "trades")
-    seen = ours.version
-    assert (ours.refresh(), ours.transaction("job")) == (seen, None)
-    Lake(lake.storage.root).append("trades", trades_arrow(5), transaction=("job", 7))
-    assert (ours.refresh(), ours.transaction("job")) == (seen + 1, 7)
-    assert sum(file.rows for file in ours.files()) == 15
-
-    for number in range(3):
-        Lake(lake.storage.root).append("trades", trades_arrow(5, first=number))
-    theirs.refresh()
-    theirs.delta.create_checkpoint()
-    log = lake.storage.folder / "trades" / "_delta_log"
-    for version in range(theirs.version):
-        (log / f"{version:020}.json").unlink()
-    # Our own entry is gone, too.
-    assert ours.refresh() == theirs.version
-    Lake(lake.storage.root).append("trades", trades_arrow(5))
-    (log / f"{theirs.version + 1:020}.json").rename(log / "moved")
-    assert ours.refresh() == theirs.version
-    (log / "moved").rename(log / f"{theirs.version + 1:020}.json")
-    monkeypatch.setattr("rustonite_data.lake.table._LOOK_EVERY_S", -1.0)
-    assert ours.refresh() == theirs.version + 1
 
 
 @pytest.mark.parametrize("ask", [
@@ -149,6 +100,14 @@ def test_a_tape_waits_for_the_lake_rather_than_to_lose_rows(lake):
         Committer(lake).run_once()
         tape.append(trades(64, first=rows))
     assert ids(lake.table("trades")) == list(range(rows + 64))
+
+
+def test_a_backlog_of_many_segments_is_drained_at_once(lake):
+    with lake.tape("trades", "one", **SMALL, segment_rows=64) as tape:
+        for part in range(40):
+            tape.append(trades(64, first=64 * part))
+        assert drain(lake, tape) == 40 * 64
+    assert ids(lake.table("trades", hot=False)) == list(range(40 * 64))
 
 
 def test_a_tape_whose_writer_is_gone_is_drained(lake):
@@ -230,21 +189,9 @@ def test_as_of_a_version_and_a_time(lake):
         lake.table("trades", as_of=99)
 
 
-def test_the_log_has_nanoseconds_and_everything_deltalake_needs(lake):
-    lake.append("trades", at(NOON + 123_456_789, 3))
-    table = DeltaTable(f"{lake.storage.root}/trades")
-    adds = pa.table(table.get_add_actions(flatten=True))
-    assert adds["min.ts_event"].cast(pa.int64()).to_pylist() == [NOON + 123_456_789]
-    assert adds["partition.date"].to_pylist() == [datetime(2026, 3, 1, tzinfo=UTC).date()]
-    kinds = {field.name: field.type for field in table.schema().fields}
-    assert str(kinds["ts_event"]) == 'PrimitiveType("timestamp_nanos_ntz")'
-    read = QueryBuilder().register("trades", table).execute("select trade_id, date from trades")
-    assert pa.table(read).num_rows == 3
-
-
 @pytest.mark.parametrize("symbol", ["BTC/USD", "a=b", "100%", "日本", "..", "x y", "a'b\"c"])
 def test_odd_symbols_and_venues(lake, symbol):
-    rows = at(NOON, 4, symbol=[symbol] * 4, venue=[symbol] * 4)
+    rows = trades_at(NOON, 4, symbol=[symbol] * 4, venue=[symbol] * 4)
     lake.append("trades", rows)
     lake.append("trades", rows)
     assert lake.compact("trades", now=LATER).merges == 1
@@ -259,26 +206,16 @@ def test_odd_symbols_and_venues(lake, symbol):
 # The newest row of each instrument
 
 
-def newest(rows):
-    frame = pl.from_arrow(pa.table(rows)) if not isinstance(rows, pl.DataFrame) else rows
-    return {(row["venue"], row["symbol"]): row["trade_id"] for row in frame.iter_rows(named=True)}
-
-
-def slow_newest(lake):
-    frame = lake.scan("trades").collect().sort("ts_recv", maintain_order=True)
-    return newest(frame.group_by("venue", "symbol", maintain_order=True).last())
-
-
 def test_last_agrees_with_a_scan_through_everything_that_happens(lake):
-    assert len(lake.append("trades", at(NOON, 20)) and lake.last("trades")) == 7
+    assert len(lake.append("trades", trades_at(NOON, 20)) and lake.last("trades")) == 7
     assert newest(lake.last("trades")) == slow_newest(lake)
     with lake.tape("trades", "one", **SMALL) as tape:
-        tape.append(at(NOON + 10**12, 5, first=20))
+        tape.append(trades_at(NOON + 10**12, 5, first=20))
         assert newest(lake.last("trades")) == slow_newest(lake)
         assert newest(lake.last("trades", hot=False))["binance", "S6"] == 20 - 7
         drain(lake, tape)
     assert newest(lake.last("trades")) == slow_newest(lake)
-    lake.append("trades", at(NOON - 10**12, 9, first=50))
+    lake.append("trades", trades_at(NOON - 10**12, 9, first=50))
     assert newest(lake.last("trades")) == slow_newest(lake)
     lake.compact("trades", now=LATER)
     assert newest(lake.last("trades")) == slow_newest(lake)
@@ -293,7 +230,7 @@ def test_last_agrees_with_a_scan_through_everything_that_happens(lake):
 
 
 def test_last_is_a_lookup(lake):
-    lake.append("trades", at(NOON, 50))
+    lake.append("trades", trades_at(NOON, 50))
     known = newest(lake.last("trades"))
     for file in lake.snapshot("trades").files:
         (lake.storage.folder / "trades" / file.path).write_bytes(b"nobody may open this")
@@ -388,7 +325,7 @@ def test_layouts_that_are_refused(lake):
 
 def test_a_built_in_dataset_with_a_layout_of_ones_own(lake):
     lake.create_dataset("trades", partition_by=["venue", "symbol", "date"])
-    lake.append("trades", at(NOON, 14))
+    lake.append("trades", trades_at(NOON, 14))
     files = lake.snapshot("trades").files
     assert len(files) == 7
     assert {file.partition["symbol"] for file in files} == {f"S{n}" for n in range(7)}
@@ -401,7 +338,7 @@ def test_a_built_in_dataset_with_a_layout_of_ones_own(lake):
 def test_compaction_by_hour_and_by_day(lake):
     hour = 3600 * 10**9
     for part in range(8):
-        lake.append("trades", at(NOON + part // 2 * hour, 5, first=5 * part))
+        lake.append("trades", trades_at(NOON + part // 2 * hour, 5, first=5 * part))
     half_past_three = datetime(2026, 3, 1, 15, 30, tzinfo=UTC)
     # Three hours are over, the fourth is not.
     report = lake.compact("trades", now=half_past_three)
@@ -415,9 +352,26 @@ def test_compaction_by_hour_and_by_day(lake):
     assert lake.verify("trades") == []
 
 
+def test_what_a_committer_leaves_uncompressed_is_compacted_even_alone(lake, monkeypatch):
+    monkeypatch.setattr("rustonite_data.lake.maintain._SMALL_ROWS", 100)
+    with lake.tape("trades", "one", **SMALL) as tape:
+        for part in range(2):  # the second day has too many rows to be merged with others
+            tape.append(trades_at(NOON + part * 86_400 * 10**9, 50 + 100 * part, first=1000 * part))
+            drain(lake, tape)
+    (before, large) = lake.snapshot("trades").files
+    assert lake.compact("trades", now="2026-03-01T23:00").merges == 0
+    assert lake.compact("trades", now="2026-03-02T23:00").merges == 1
+    assert lake.compact("trades", now=LATER).merges == 1
+    (after, compressed) = lake.snapshot("trades").files
+    assert after.size < before.size
+    assert compressed.size < large.size
+    assert lake.compact("trades", now=LATER).merges == 0
+    assert lake.verify("trades") == []
+
+
 def test_compaction_beside_a_deletion_gives_way(lake, monkeypatch):
     for part in range(3):
-        lake.append("trades", at(NOON, 7, first=7 * part))
+        lake.append("trades", trades_at(NOON, 7, first=7 * part))
     applies = Table._applies
 
     def after_a_deletion(table, change):
@@ -437,7 +391,9 @@ def test_compaction_beside_a_deletion_gives_way(lake, monkeypatch):
 def test_retention_drops_whole_days(lake):
     day = 86_400 * 10**9
     for number in range(4):
-        lake.append("trades", at(NOON + number * day, 5, first=5 * number))
+        lake.append("trades", trades_at(NOON + number * day, 5, first=5 * number))
+    assert lake.retain("trades", before="2026-03-03T18:00", dry_run=True) == 10
+    assert len(lake.table("trades")) == 20
     assert lake.retain("trades", before="2026-03-03T18:00") == 10
     assert ids(lake.table("trades")) == list(range(10, 20))
     assert lake.retain("trades", before="2026-03-03T18:00") == 0
@@ -451,18 +407,21 @@ def test_retention_without_dates_never_drops_a_newer_row(lake):
 
 
 def test_deletion_by_symbol_and_time(lake):
-    lake.append("trades", at(NOON, 50))
-    lake.append("trades", at(NOON, 10, first=50))
-    gone = lake.delete("trades", symbols=["S1"], start=NOON + 5 * 10**9, end=NOON + 20 * 10**9)
-    assert gone == 3  # 8 and 15 of the first, 57 of the second
+    lake.append("trades", trades_at(NOON, 50))
+    lake.append("trades", trades_at(NOON, 10, first=50))
+    before = lake.storage.files("trades")
+    asked = {"symbols": ["S1"], "start": NOON + 5 * 10**9, "end": NOON + 20 * 10**9}
+    assert lake.delete("trades", **asked, dry_run=True) == 3
+    assert lake.storage.files("trades") == before
+    assert lake.delete("trades", **asked) == 3  # 8 and 15 of the first, 57 of the second
     assert ids(lake.table("trades")) == [row for row in range(60) if row not in {8, 15, 57}]
     with pytest.raises(Invalid, match="nothing to delete by"):
         lake.delete("trades")
 
 
 def test_restore_and_vacuum(lake):
-    lake.append("trades", at(NOON, 5))
-    lake.append("trades", at(NOON, 5, first=5))
+    lake.append("trades", trades_at(NOON, 5))
+    lake.append("trades", trades_at(NOON, 5, first=5))
     lake.compact("trades", now=LATER)
     lake.delete("trades", symbols="S1")
     assert lake.restore("trades", 2) == 5
@@ -477,7 +436,7 @@ def test_restore_and_vacuum(lake):
 
 
 def test_vacuum_takes_what_a_killed_writer_left(lake):
-    lake.append("trades", at(NOON, 5))
+    lake.append("trades", trades_at(NOON, 5))
     left = lake.storage.folder / "trades/venue=binance/date=2026-03-01/left.parquet"
     left.write_bytes(b"PAR1")
     with pytest.raises(Invalid, match="hours=0: expected at least 1, or alone=True"):
@@ -489,10 +448,10 @@ def test_vacuum_takes_what_a_killed_writer_left(lake):
 
 
 def test_verify_tells_doubles_gaps_and_silence(lake):
-    rows = at(NOON, 10)
+    rows = trades_at(NOON, 10)
     lake.append("trades", rows)
     lake.append("trades", rows.slice(0, 3))
-    lake.append("trades", at(NOON + 600 * 10**9, 7, first=10))
+    lake.append("trades", trades_at(NOON + 600 * 10**9, 7, first=10))
     kinds = {finding.kind: finding for finding in lake.verify("trades", gap_s=300.0)}
     assert "S0: 1 surplus rows of 1 ids" in kinds["id twice"].detail
     assert "longest 597.000 s" in kinds["silence"].detail
@@ -501,8 +460,8 @@ def test_verify_tells_doubles_gaps_and_silence(lake):
 
 
 def test_history_says_what_was_done(lake):
-    lake.append("trades", at(NOON, 5))
-    lake.append("trades", at(NOON, 5))
+    lake.append("trades", trades_at(NOON, 5))
+    lake.append("trades", trades_at(NOON, 5))
     lake.compact("trades", now=LATER)
     notes = [entry.get("rustonite.note") for entry in lake.history("trades")]
     assert notes == ["compact", "append", "append", None]
@@ -511,389 +470,13 @@ def test_history_says_what_was_done(lake):
 def test_a_clock_that_jumps_back(lake):
     with lake.tape("trades", "one", **SMALL) as tape:
         for part, start in enumerate([NOON, NOON - 10**12, NOON - 5 * 10**11]):
-            tape.append(at(start, 10, first=10 * part))
+            tape.append(trades_at(start, 10, first=10 * part))
             tape.seal()
         drain(lake, tape)
-        tape.append(at(NOON - 2 * 10**12, 10, first=30))
+        tape.append(trades_at(NOON - 2 * 10**12, 10, first=30))
         drain(lake, tape)
     lake.compact("trades", now=LATER)
     assert lake.verify("trades") == []
     found = pl.from_arrow(lake.table("trades").arrow())
     assert found.sort("symbol", "ts_recv", maintain_order=True).equals(found)
     assert newest(lake.last("trades")) == slow_newest(lake)
-
-
-# What is wrong with a lake
-
-
-def test_no_lake_and_other_things(tmp_path):
-    with pytest.raises(NotFound, match="not a lake"):
-        Lake(tmp_path)
-    with pytest.raises(NotFound, match="not a lake"):
-        Lake(tmp_path / "nowhere")
-    (tmp_path / "photo.jpg").touch()
-    with pytest.raises(Invalid, match=r"not a lake, and not empty \(photo.jpg"):
-        Lake.create(tmp_path)
-    with pytest.raises(Invalid, match="ftp"):
-        Lake("ftp://server/lake")
-
-
-def test_a_marker_of_the_future_and_a_broken_one(lake):
-    marker = lake.storage.folder / "lake.json"
-    marker.write_text('{"format": 2, "id": "x"}')
-    with pytest.raises(Invalid, match="format 2 of a newer rustonite, expected 1"):
-        Lake(lake.storage.root)
-    marker.write_text("{")
-    with pytest.raises(Corrupt, match=r"lake\.json: found b'{', expected JSON"):
-        Lake(lake.storage.root)
-
-
-def test_a_dataset_that_is_not_there(lake):
-    lake.append("trades", trades_arrow(1))
-    with pytest.raises(NotFound, match="no dataset 'trade'; there are: trades"):
-        lake.compact("trade")
-    with pytest.raises((NotFound, Invalid), match="trade"):
-        lake.sql("select * from trade")
-
-
-def test_a_foreign_table_is_refused(lake):
-    DeltaTable.create(f"{lake.storage.root}/foreign", pa.schema([("x", pa.int64())]))
-    with pytest.raises(Invalid, match="not one of ours"):
-        lake.table("foreign")
-
-
-def test_a_table_of_a_newer_rustonite_is_refused(lake):
-    lake.append("trades", trades_arrow(1))
-    entry = lake.storage.folder / "trades/_delta_log/00000000000000000000.json"
-    entry.write_text(entry.read_text().replace('\\"format\\": 1', '\\"format\\": 7'))
-    with pytest.raises(Invalid, match="format 7 of a newer rustonite"):
-        Lake(lake.storage.root).table("trades")
-
-
-def damage(lake, how):
-    file = lake.storage.folder / "trades" / lake.snapshot("trades").files[0].path
-    if how == "missing":
-        file.unlink()
-    elif how == "truncated":
-        file.write_bytes(file.read_bytes()[:-100])
-    else:
-        file.write_bytes(b"x" * file.stat().st_size)
-    return file
-
-
-@pytest.mark.parametrize("how", ["missing", "truncated", "garbage"])
-def test_a_damaged_file_is_named_and_can_be_given_up(lake, how):
-    lake.append("trades", at(NOON, 5))
-    lake.append("trades", at(NOON, 5, first=5))
-    file = damage(lake, how)
-    fresh = Lake(lake.storage.root)
-    for read in (
-        lambda: fresh.sql("select * from trades"),
-        lambda: fresh.sql("select * from trades", engine="datafusion"),
-        lambda: fresh.table("trades"),
-        lambda: fresh.compact("trades", now=LATER),
-    ):
-        with pytest.raises(Corrupt, match=file.name):
-            read()
-    findings = fresh.verify("trades")
-    assert [finding.level for finding in findings] == ["error"]
-    assert file.name in findings[0].where
-    planned = fresh.repair("trades")
-    assert [(step.what, step.rows) for step in planned] == [("file taken out of the table", 5)]
-    assert len(fresh.verify("trades")) == 1
-    fresh.repair("trades", dry_run=False)
-    assert fresh.verify("trades") == []
-    assert len(fresh.table("trades")) == 5
-
-
-def test_a_torn_log_entry_is_named_and_set_aside(lake):
-    lake.append("trades", at(NOON, 5))
-    lake.append("trades", at(NOON, 5, first=5))
-    entry = lake.storage.folder / "trades/_delta_log/00000000000000000002.json"
-    entry.write_bytes(entry.read_bytes()[:-40])
-    with pytest.raises(Corrupt, match=r"00000000000000000002\.json: not readable"):
-        Lake(lake.storage.root).table("trades")
-    Lake(lake.storage.root).repair("trades", dry_run=False)
-    assert len(Lake(lake.storage.root).table("trades")) == 5
-
-
-def test_a_corrupt_checkpoint_is_named_and_set_aside(lake):
-    for part in range(22):
-        lake.append("trades", at(NOON, 1, first=part))
-    log = lake.storage.folder / "trades/_delta_log"
-    (checkpoint,) = log.glob("*.checkpoint.parquet")
-    checkpoint.write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(Corrupt, match=r"checkpoint\.parquet"):
-        Lake(lake.storage.root).table("trades")
-    fixed = Lake(lake.storage.root)
-    assert len(fixed.repair("trades")) == 2
-    fixed.repair("trades", dry_run=False)
-    assert ids(fixed.table("trades")) == list(range(22))
-
-
-def test_a_log_that_is_gone(lake):
-    lake.append("trades", at(NOON, 5))
-    for file in (lake.storage.folder / "trades/_delta_log").iterdir():
-        file.unlink()
-    with pytest.raises((NotFound, Corrupt), match="trades"):
-        Lake(lake.storage.root).compact("trades")
-
-
-def test_statistics_that_would_hide_rows_are_found(lake):
-    lake.append("trades", at(NOON, 5))
-    entry = lake.storage.folder / "trades/_delta_log/00000000000000000001.json"
-    lines = [json.loads(line) for line in entry.read_text().splitlines()]
-    for line in lines:
-        if "add" in line:
-            stats = json.loads(line["add"]["stats"])
-            stats["maxValues"]["trade_id"] = 2
-            line["add"]["stats"] = json.dumps(stats)
-    entry.write_text("\n".join(map(json.dumps, lines)))
-    findings = Lake(lake.storage.root).verify("trades")
-    assert [finding.level for finding in findings] == ["error"]
-    assert "trade_id" in findings[0].detail
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (pa.table({"price": [1.0]}), "ts_event"),
-        ([1, 2], "Arrow"),
-    ],
-)
-def test_rows_that_the_dataset_does_not_take(lake, rows, message):
-    lake.append("trades", at(NOON, 1))
-    before = {file.path for file in lake.storage.files("trades")}
-    with pytest.raises((Invalid, TypeError), match=message):
-        lake.append("trades", rows)
-    assert {file.path for file in lake.storage.files("trades")} == before
-
-
-def test_a_wrong_type_names_column_found_and_expected(lake):
-    rows = pa.table(at(NOON, 2))
-    wrong = rows.set_column(rows.schema.get_field_index("price"), "price", pa.array(["x", "y"]))
-    with pytest.raises(Invalid, match=r"price.*found .*[Uu]tf8.*expected .*[Ff]loat64"):
-        lake.append("trades", wrong)
-
-
-def test_a_commit_is_only_made_on_what_was_seen(lake):
-    lake.append("trades", at(NOON, 5))
-    one, two = Table(lake.storage, "trades"), Table(lake.storage, "trades")
-    files = one.files()
-    assert one.commit(Change(remove=files)) == 2
-    two.refresh()
-    assert two.commit(Change(remove=files)) is None
-    assert two.version == 2
-
-
-def test_statistics_cover_all_columns(lake):
-    names = [f"c{number:02}" for number in range(40)]
-    lake.create_dataset("wide", pa.schema([(name, pa.int64()) for name in names]), partition_by=[])
-    lake.append("wide", pa.table({name: [number] for number, name in enumerate(names)}))
-    (file,) = lake.snapshot("wide").files
-    assert file.maximum == {name: number for number, name in enumerate(names)}
-    assert file.nulls == dict.fromkeys(names, 0)
-
-
-def test_a_backlog_of_many_segments_is_drained_at_once(lake):
-    with lake.tape("trades", "one", **SMALL, segment_rows=64) as tape:
-        for part in range(40):
-            tape.append(trades(64, first=64 * part))
-        assert drain(lake, tape) == 40 * 64
-    assert ids(lake.table("trades", hot=False)) == list(range(40 * 64))
-
-
-# A handle that reads the log itself
-
-
-def test_a_handle_stays_at_the_version_that_it_has_seen(lake):
-    lake.append("trades", at(NOON, 5))
-    one, two = Table(lake.storage, "trades"), Table(lake.storage, "trades")
-    lake.append("trades", at(NOON, 5, first=5))
-    assert one.refresh() == 2
-    lake.append("trades", at(NOON, 5, first=10))
-    assert (one.version, sum(file.rows for file in one.files())) == (2, 10)
-    assert (two.version, sum(file.rows for file in two.files())) == (1, 5)
-    assert one.refresh() == two.refresh() == 3
-    assert one.files() == two.files() == Table(lake.storage, "trades").files()
-
-
-def test_a_handle_follows_what_others_commit(lake):
-    lake.append("trades", at(NOON, 5), transaction=("job", 7))
-    table = Table(lake.storage, "trades")
-    assert (table.transaction("job"), table.transaction("other")) == (7, None)
-    lake.append("trades", at(NOON, 5, first=5), transaction=("job", 8))
-    lake.append("trades", at(NOON, 5, first=10), transaction=("other", 1))
-    assert (table.transaction("job"), table.transaction("other")) == (7, None)
-    table.refresh()
-    assert (table.transaction("job"), table.transaction("other")) == (8, 1)
-    lake.add_columns("trades", pa.schema([("note", pa.utf8())]))
-    table.refresh()
-    assert "note" in table.dataset.columns
-
-
-def test_a_handle_that_was_left_behind_by_a_cleaned_log(lake):
-    lake.append("trades", at(NOON, 5))
-    table = Table(lake.storage, "trades")
-    lake.append("trades", at(NOON, 5, first=5), transaction=("job", 1))
-    lake.append("trades", at(NOON, 5, first=10))
-    other = Table(lake.storage, "trades")
-    other.delta.create_checkpoint()
-    for version in range(3):
-        lake.storage.delete(f"trades/_delta_log/{version:020}.json")
-    assert table.refresh() == 3
-    assert table.transaction("job") == 1
-    assert sum(file.rows for file in table.files()) == 15
-
-
-def test_commits_leave_checkpoints(lake):
-    for number in range(41):
-        lake.append("trades", at(NOON, 1, first=number))
-    names = [file.path.rpartition("/")[2] for file in lake.storage.files("trades/_delta_log")]
-    assert [n for n in names if "checkpoint" in n] == [
-        "00000000000000000020.checkpoint.parquet",
-        "00000000000000000040.checkpoint.parquet",
-        "_last_checkpoint",
-    ]
-    assert not [name for name in names if name.endswith((".part", ".tmp"))]
-    assert sum(file.rows for file in Table(lake.storage, "trades").files()) == 41
-
-
-def test_threads_of_one_process_commit_at_the_same_time(lake):
-    lake.append("trades", at(NOON, 1))
-
-    def work(first):
-        own = Lake(lake.storage.root)
-        for number in range(10):
-            own.append("trades", at(NOON, 1, first=first + number))
-
-    threads = [threading.Thread(target=work, args=(first,)) for first in (10, 30, 50, 70)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    wanted = [0, *(first + number for first in (10, 30, 50, 70) for number in range(10))]
-    assert ids(lake.table("trades")) == wanted
-    assert lake.verify("trades") == []
-
-
-@pytest.mark.parametrize("venue", ["a b/c%2F", "é+#?:~!$&'()*,;@", '[]^`{|}"<>', "=..\\"])
-def test_the_log_spells_paths_as_deltalake_does(lake, venue):
-    rows = at(NOON, 2)
-    place = rows.schema.get_field_index("venue")
-    rows = pa.table(rows).set_column(place, "venue", pa.array([venue] * 2))
-    lake.append("trades", rows)
-    table = Table(lake.storage, "trades")
-    (file,) = table.files()
-    assert file.partition["venue"] == venue
-    assert (lake.storage.folder / "trades" / file.path).is_file()
-    assert pa.table(table.delta.get_add_actions())["path"].to_pylist() == [
-        action["path"]
-        for line in lake.storage.read(f"trades/_delta_log/{1:020}.json").splitlines()
-        if (action := json.loads(line).get("add"))
-    ]
-    assert table.commit(Change(remove=[file])) == 2
-    assert DeltaTable(table.root).file_uris() == []
-    assert Table(lake.storage, "trades").files() == ()
-
-
-# A commit whose end nobody hears of
-
-
-def after_the_attempt(monkeypatch, happen):
-    """Let something happen right after a commit has been made."""
-    attempt = Table._attempt
-
-    def made(table, change, mark):
-        monkeypatch.setattr(Table, "_attempt", attempt)
-        attempt(table, change, mark)
-        happen(table)
-
-    monkeypatch.setattr(Table, "_attempt", made)
-
-
-def test_ctrl_c_in_a_commit_leaves_the_files_that_it_names(lake, monkeypatch):
-    lake.append("trades", at(NOON, 5))
-
-    def interrupt(_):
-        raise KeyboardInterrupt
-
-    after_the_attempt(monkeypatch, interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        lake.append("trades", at(NOON, 5, first=5))
-    assert ids(lake.table("trades")) == list(range(10))
-    assert lake.verify("trades") == []
-
-
-def test_storage_that_goes_away_behind_a_commit_takes_nothing_back(lake, monkeypatch):
-    lake.append("trades", at(NOON, 5))
-    refresh = Table.refresh
-
-    def away(_):
-        raise Unavailable("the storage is away")
-
-    after_the_attempt(monkeypatch, lambda _: monkeypatch.setattr(Table, "refresh", away))
-    assert lake.append("trades", at(NOON, 5, first=5)) == 5
-    monkeypatch.setattr(Table, "refresh", refresh)
-    assert ids(lake.table("trades")) == list(range(10))
-    assert lake.verify("trades") == []
-
-
-def test_a_commit_that_lands_late_finds_its_files(lake, monkeypatch):
-    """The request was given up, and the store carries it out all the same, later."""
-    lake.append("trades", at(NOON, 5))
-    attempt, late = Table._attempt, []
-
-    def given_up(table, change, mark):
-        late.append((table, change, mark))
-        raise OSError("timed out")
-
-    monkeypatch.setattr(Table, "_attempt", given_up)
-    with pytest.raises(Unavailable, match="timed out"):
-        lake.append("trades", at(NOON, 5, first=5), transaction=("job", 1))
-    monkeypatch.setattr(Table, "_attempt", attempt)
-    attempt(*late[0])
-    assert lake.append("trades", at(NOON, 5, first=5), transaction=("job", 1)) == 0
-    assert ids(lake.table("trades")) == list(range(10))
-    assert lake.verify("trades") == []
-
-
-def test_the_newest_rows_when_others_commit_between(lake, monkeypatch):
-    """What a committer still holds is only of use if its commit is the newest."""
-    lake.append("trades", at(NOON, 7))
-    with lake.tape("trades", "one", **SMALL) as tape:
-        tape.append(at(NOON + 10**12, 7, first=7))
-        other = Lake(lake.storage.root)
-
-        def meanwhile(table):
-            again = Table(table.storage, "trades")
-            last.remember(again)
-            other.append("trades", at(NOON + 2 * 10**12, 7, first=14))
-            last.remember(again)
-
-        after_the_attempt(monkeypatch, meanwhile)
-        drain(lake, tape)
-    assert newest(lake.last("trades")) == slow_newest(lake)
-
-
-def test_lost_rows_are_counted_once(lake, monkeypatch):
-    with lake.tape("trades", "one", **SMALL, segment_rows=64, segments_max=4) as tape:
-        _native.forget_consumer(tape.path, "lake")
-        for part in range(12):
-            tape.append(trades(64, first=64 * part))
-        tape.seal()
-        tape.sync()
-        committer = Committer(lake)
-
-        def fail(*_):
-            raise Unavailable("the storage is away")
-
-        with monkeypatch.context() as broken:
-            broken.setattr(Table, "_attempt", fail)
-            for _ in range(2):
-                with pytest.raises(Unavailable):
-                    committer.run_once()
-        committer.run_once()
-    status = committer.status()[0]
-    assert status.rows_lost > 0
-    assert status.rows_lost + status.rows_committed == 12 * 64

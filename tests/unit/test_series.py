@@ -36,6 +36,9 @@ class Lake:
         self.snapshot = made.__getitem__
         self.names = list(made)
 
+    def dataset(self, name):
+        return self.snapshot(name).dataset
+
     def sql(self, text, params=None, *, engine="duckdb"):
         return query.run_sql(self.snapshot, self.names, text, params, engine=engine)
 
@@ -276,6 +279,20 @@ def test_kernels_need_the_columns_that_they_know(tmp_path):
     assert (bar["open"], bar["close"], bar["volume"]) == (1, 2, 7)
 
 
+@pytest.mark.parametrize("name", ["symbol", "ts_event", "price", "side"])
+def test_kernels_refuse_columns_that_may_be_null(name):
+    fields = [
+        field.with_nullable(field.nullable or field.name == name)
+        for field in pa.schema(schemas.get("trades"))
+    ]
+    own = _native.Schema.from_arrow("own", pa.schema(fields), time="ts_event", sort=["ts_recv"])
+    columns = ["ts_open", "open", "buy_volume"]
+    with pytest.raises(Invalid, match=f"{name}.* may be null, expected .* never null"):
+        _native.lake_bars(
+            (own, [], [], None), columns=columns, time="ts_event", span=None, interval="all"
+        )
+
+
 @pytest.mark.parametrize("engine", KERNELS)
 def test_edges_of_bars_are_exact(tmp_path, engine):
     """The last nanosecond of a minute is in it, although microseconds would round it up."""
@@ -300,6 +317,16 @@ def test_trades_of_one_moment_are_in_the_order_of_their_ids(tmp_path, engine):
         lake = lake_of(tmp_path / str(ordered[0]), trades=table)
         [bar] = plain(series.bars(lake, "1m", engine=engine))
         assert (bar["open"], bar["close"]) == (ordered[0], ordered[-1])
+
+
+@pytest.mark.parametrize("place", ["tables", "hot"])
+def test_trades_that_nothing_tells_apart_are_in_the_order_of_their_rows(tmp_path, place):
+    prices = [100.0, 101.0, 99.0, 100.5]
+    made = trades(4, step=0, symbols=["BTC"], price=prices, trade_id=[None] * 4)
+    lake = Lake({"trades": snapshot("trades", tmp_path, **{place: [made]})})
+    for by in ("instrument", "symbol"):
+        [bar] = plain(series.bars(lake, "1m", by=by))
+        assert (bar["open"], bar["close"]) == (100.0, 100.5)
 
 
 def test_weeks_start_on_mondays():
@@ -395,7 +422,7 @@ def test_the_quote_of_any_venue(tmp_path, engine):
     asked = {"time": "ts_recv", "columns": ["bid_price"], "engine": engine}
     for by, bids in (("instrument", [None, 2.0, 2.0]), ("symbol", [1.0, 2.0, 2.0])):
         found = series.asof_quotes(lake, by=by, start=START, **asked).arrow()
-        assert found.column("bid_price").to_pylist()[-1] == bids[-1]
+        assert found.column("bid_price").to_pylist() == bids
 
 
 def test_large_joins_are_left_to_duckdb(tmp_path, monkeypatch):
@@ -429,6 +456,21 @@ def test_quotes_before_the_range_count(tmp_path, engine):
     assert row["bid_price"] == 5.0
     short = series.asof_quotes(lake, start=start, lookback="1s", engine=engine)
     assert plain(short)[0]["bid_price"] is None
+
+
+@pytest.mark.parametrize("engine", KERNELS)
+def test_columns_of_series(tmp_path, engine):
+    quotes = [{"ts_event": START, "symbol": "BTC", "venue": "binance", "bid_price": 5.0}]
+    lake = lake_of(tmp_path, trades=trades(4, symbols=["BTC"]), quotes=quoted(quotes * 2))
+    for ask, one in (
+        (lambda **asked: series.bars(lake, "1h", engine=engine, **asked), "count"),
+        (lambda **asked: series.asof_quotes(lake, engine=engine, **asked), "bid_price"),
+    ):
+        assert ask(columns=one).columns == [one]
+        assert ask(columns=[one, one]).columns == [one]
+        for wrong in ([], ["nope"], "nope", [5]):
+            with pytest.raises(Invalid, match=r"columns: found .*, expected"):
+                ask(columns=wrong)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -579,9 +621,9 @@ def test_book_at_a_moment(tmp_path_factory, engine, made, at, levels, losses):
     changes, at = deltas(made), START + at * SECOND
     lost = [START + moment * SECOND for moment in losses]
     folder = tmp_path_factory.mktemp("book")
-    sql = lake_of(folder, book_deltas=delta_table(changes), feed_events=events(lost)).sql
+    lake = lake_of(folder, book_deltas=delta_table(changes), feed_events=events(lost))
     found = series.book_at(
-        sql, at, symbols=["BTC", "ETH"], levels=levels, events="feed_events", engine=engine
+        lake, at, symbols=["BTC", "ETH"], levels=levels, events="feed_events", engine=engine
     )
     assert book_rows(found) == list(model_rows(changes, [at], levels, lost))
 
@@ -595,9 +637,9 @@ def test_book_at_a_moment(tmp_path_factory, engine, made, at, levels, losses):
 def test_sampled_books(tmp_path_factory, engine, made, first, span, interval, levels):
     changes, start = deltas(made), START + first * SECOND
     end = start + span * SECOND
-    sql = lake_of(tmp_path_factory.mktemp("books"), book_deltas=delta_table(changes)).sql
+    lake = lake_of(tmp_path_factory.mktemp("books"), book_deltas=delta_table(changes))
     found = series.books(
-        sql, interval, start=start, end=end, symbols=["BTC", "ETH"], levels=levels, engine=engine
+        lake, interval, start=start, end=end, symbols=["BTC", "ETH"], levels=levels, engine=engine
     )
     moments = range(start, end, Interval.parse(interval).amount)
     assert book_rows(found) == list(model_rows(changes, moments, levels))
@@ -629,11 +671,11 @@ def test_books_say_where_the_record_has_gaps(tmp_path, engine):
         change(6, side="ask", price=4.0),
         change(8, flags=SNAPSHOT | LAST),
     ]
-    sql = lake_of(
+    lake = lake_of(
         tmp_path, book_deltas=delta_table(made), feed_events=events([START + 9 * SECOND])
-    ).sql
+    )
     asked = {"start": START, "end": START + 11 * SECOND, "symbols": "BTC", "engine": engine}
-    found = plain(series.books(sql, "1s", events="feed_events", **asked))
+    found = plain(series.books(lake, "1s", events="feed_events", **asked))
     states = {}
     for row in found:
         second = (row["ts"] - START) // SECOND
@@ -643,7 +685,7 @@ def test_books_say_where_the_record_has_gaps(tmp_path, engine):
         0: (False, None), 1: (False, None), 2: (True, None), 3: (True, None), 4: (False, 4),
         5: (False, 4), 6: (False, 4), 7: (False, 4), 8: (True, None), 9: (False, 9), 10: (False, 9),
     }  # fmt: skip
-    assert plain(series.book_at(sql, START + 10 * SECOND, symbols="BTC", engine=engine))[0][
+    assert plain(series.book_at(lake, START + 10 * SECOND, symbols="BTC", engine=engine))[0][
         "complete"
     ]
 
@@ -651,11 +693,11 @@ def test_books_say_where_the_record_has_gaps(tmp_path, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_nothing_before_the_lookback_is_read(tmp_path, engine):
     made = [change(0, flags=SNAPSHOT | LAST), change(100, side="ask", price=2.0)]
-    sql = lake_of(tmp_path, book_deltas=delta_table(made)).sql
+    lake = lake_of(tmp_path, book_deltas=delta_table(made))
     at = START + 101 * SECOND
-    whole = plain(series.book_at(sql, at, symbols="BTC", engine=engine))
+    whole = plain(series.book_at(lake, at, symbols="BTC", engine=engine))
     assert [(row["side"], row["complete"]) for row in whole] == [("ask", True), ("bid", True)]
-    part = plain(series.book_at(sql, at, symbols="BTC", lookback="50s", engine=engine))
+    part = plain(series.book_at(lake, at, symbols="BTC", lookback="50s", engine=engine))
     assert [(row["side"], row["complete"]) for row in part] == [("ask", False)]
 
 
@@ -673,9 +715,9 @@ def test_pictures_from_elsewhere(tmp_path, engine):
         change(1, price=5.0, action="remove", size=0.0),
         {**change(1, price=1.0, flags=SNAPSHOT | LAST), "symbol": "ETH"},
     ]
-    sql = lake_of(tmp_path, book_deltas=delta_table(made), book_snapshots=pictures).sql
+    lake = lake_of(tmp_path, book_deltas=delta_table(made), book_snapshots=pictures)
     found = plain(series.book_at(
-        sql, START + 2 * SECOND, symbols=["BTC", "ETH"], snapshots="book_snapshots", engine=engine
+        lake, START + 2 * SECOND, symbols=["BTC", "ETH"], snapshots="book_snapshots", engine=engine
     ))  # fmt: skip
     assert [(r["symbol"], r["side"], r["price"], r["size"], r["complete"]) for r in found] == [
         ("BTC", "ask", 6.0, 3.0, True),
@@ -685,7 +727,7 @@ def test_pictures_from_elsewhere(tmp_path, engine):
 
 
 def test_books_that_make_no_sense(tmp_path):
-    sql = lake_of(tmp_path, book_deltas=delta_table([change(0)])).sql
+    lake = lake_of(tmp_path, book_deltas=delta_table([change(0)]))
     span = {"start": START, "end": START + SECOND, "symbols": "BTC"}
     for wrong in (
         {"interval": "5t", **span},
@@ -695,7 +737,7 @@ def test_books_that_make_no_sense(tmp_path):
         {"interval": "1s", **span, "start": None},
     ):
         with pytest.raises(Invalid):
-            series.books(sql, **wrong)
+            series.books(lake, **wrong)
 
 
 # Calls in SQL text.

@@ -390,7 +390,7 @@ impl Recording {
         let Some(place) = found else { return };
         let levels = self.anchor_levels(place, now, every_ns);
         let orders = self.anchor_orders(place, now, every_ns);
-        self.keep_or_take_back(levels.and_then(|levels| Ok(levels + orders?)));
+        let _ = self.keep_or_take_back(levels.and_then(|levels| Ok(levels + orders?)));
     }
 
     fn anchor_levels(&mut self, place: usize, now: i64, every_ns: i64) -> Result<u64, TapeError> {
@@ -443,6 +443,7 @@ impl Recording {
 impl<B: Book> Kept<B> {
     fn is_due(&self, now: i64, every_ns: i64) -> bool {
         let anchored = self.state.anchored;
-        anchored > 0 && now - anchored >= every_ns && self.is_live()
+        // Also if the clock was set back.
+        anchored > 0 && !(0..every_ns).contains(&(now - anchored)) && self.is_live()
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::mem;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -201,7 +202,7 @@ impl Connection {
                     if let Some(why) = self.frame(&frame) {
                         return Ok(why);
                     }
-                    if std::mem::take(&mut self.leaving) {
+                    if mem::take(&mut self.leaving) {
                         let _ = tell.send(Told::Leaving);
                     }
                     if self.state.has_data && !self.got_data {
@@ -402,10 +403,11 @@ impl Connection {
     }
 
     fn again_for(&mut self, channel: &str, symbol: &str) {
-        let matches =
-            |topic: &&Topic| topic.channel == channel && topic.symbol.as_deref() == Some(symbol);
-        let Some(topic) = self.subscriptions.keys().find(matches) else { return };
-        let planned = self.subscriptions[topic].planned.clone();
+        let matches = |planned: &&Planned| {
+            planned.topic.channel == channel && planned.instrument.as_deref() == Some(symbol)
+        };
+        let mut known = self.subscriptions.values().map(|one| &one.planned);
+        let Some(planned) = known.find(matches).cloned() else { return };
         self.again(planned);
     }
 
@@ -433,30 +435,40 @@ impl Connection {
         self.shared.recording.borrow_mut().acknowledged(&self.state, &topics);
     }
 
-    /// A request was refused. If it was for several topics and the venue does not say which of them
-    /// it does not like, they are asked for in halves. If it names one that spoiled the others, those
-    /// are asked for again.
+    /// Something was refused. If the venue does not say which topics of a request it does not like,
+    /// they are asked for in halves. Those that it spoiled are asked for again.
     fn refused(&mut self, request: Option<i64>, topic: &Topic, text: &str) {
-        let topics = self.topics_of(request, topic);
-        let all = request.map(|request| self.requests.end(request)).unwrap_or_default();
-        if let [named] = &topics[..]
-            && self.codec.refuses_whole()
-        {
-            let spoiled: Vec<_> = all.into_iter().filter(|topic| topic != named).collect();
-            self.ask(&spoiled);
-        }
-        if topics.len() > 1 {
-            let (one, two) = topics.split_at(topics.len() / 2);
-            let (one, two) = (one.to_vec(), two.to_vec());
-            self.ask(&one);
+        let mut topics = self.topics_of(request, topic);
+        let asked = match request {
+            Some(request) => self.requests.end(request),
+            None => self.unanswered(),
+        };
+        if topic.symbol.is_none() && topics.len() > 1 {
+            let two = topics.split_off(topics.len() / 2);
+            self.ask(&topics);
             return self.ask(&two);
         }
+        let mut recording = self.shared.recording.borrow_mut();
+        if topics.is_empty() {
+            recording.refused(&self.state, None, text);
+        }
         for topic in &topics {
-            if let Some(subscription) = self.subscriptions.get_mut(topic) {
-                subscription.refused = true;
+            let Some(subscription) = self.subscriptions.get_mut(topic) else { continue };
+            if subscription.acknowledged.is_none() && !mem::replace(&mut subscription.refused, true)
+            {
+                recording.refused(&self.state, Some(topic), text);
             }
         }
-        self.shared.recording.borrow_mut().refused(&self.state, topics.first(), text);
+        drop(recording);
+        if self.codec.refuses_whole() {
+            let spoiled: Vec<_> = asked.into_iter().filter(|one| !topics.contains(one)).collect();
+            self.ask(&spoiled);
+        }
+    }
+
+    fn unanswered(&self) -> Vec<Topic> {
+        let waits = |one: &&Subscription| one.acknowledged.is_none() && !one.refused;
+        self.subscriptions.values().filter(waits).map(|one| one.planned.topic.clone()).collect()
     }
 
     /// Deadlines. Returns why the connection has to end, if it has.

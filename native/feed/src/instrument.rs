@@ -16,6 +16,11 @@ pub(crate) const DATASETS: [&str; 8] = [
     "liquidations",
     "bars",
 ];
+/// The place of a dataset of market data.
+pub(crate) fn dataset_place(name: &str) -> Option<usize> {
+    DATASETS.iter().position(|known| *known == name)
+}
+
 pub(crate) const TRADES: usize = 0;
 pub(crate) const QUOTES: usize = 1;
 pub(crate) const BOOK_DELTAS: usize = 2;
@@ -90,6 +95,8 @@ pub(crate) struct Instrument {
     pub(crate) spans: [Span; DATASETS.len()],
     /// Whether there were ever data.
     pub(crate) had_data: [bool; DATASETS.len()],
+    /// Connections from which data are taken that have nothing to tell copies by.
+    owners: [Option<i64>; DATASETS.len()],
     /// Since when datasets without numbers are missing.
     pub(crate) lost_since: [Option<i64>; DATASETS.len()],
     /// Hash of the definition that was written last; 0 if the venue has not told any.
@@ -157,6 +164,7 @@ impl Instrument {
             orders: None,
             spans: [Span::default(); DATASETS.len()],
             had_data: [false; DATASETS.len()],
+            owners: [None; DATASETS.len()],
             lost_since: [None; DATASETS.len()],
             definition: 0,
             heard: false,
@@ -192,6 +200,19 @@ impl Instrument {
         }
         self.trades_channel.clone_from(&channel.name);
         self.trades_step = channel.integrity == "counter";
+    }
+
+    /// Whether data that nothing tells apart come over another connection than so far.
+    #[inline]
+    pub(crate) fn is_copy(&mut self, dataset: usize, connection: i64) -> bool {
+        *self.owners[dataset].get_or_insert(connection) != connection
+    }
+
+    /// A connection ends, or carries something of it no longer: others may take over.
+    pub(crate) fn disown(&mut self, connection: i64) {
+        for owner in self.owners.iter_mut().filter(|owner| **owner == Some(connection)) {
+            *owner = None;
+        }
     }
 
     /// The book that a dataset is made of.
@@ -232,8 +253,9 @@ impl Instrument {
         let ended = |one: &Carrier| one.channel == channel.name && one.connection == connection;
         let Some(place) = self.carriers.iter().position(ended) else { return false };
         self.carriers.swap_remove(place);
+        self.disown(connection);
         let others = self.carriers.iter().any(|one| one.channel == channel.name);
-        let dataset = DATASETS.iter().position(|name| **name == *channel.dataset);
+        let dataset = dataset_place(&channel.dataset);
         match dataset.and_then(|dataset| self.book_state(dataset)) {
             Some(state) if state.channel == channel.name => state.leave(connection, others),
             _ => !others,

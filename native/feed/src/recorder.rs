@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -70,11 +70,12 @@ impl Recorder {
     /// # Errors
     /// A configuration that cannot be used, or a tape that another process writes.
     pub fn start(config: &Config, tapes: &Path) -> Result<Self> {
-        let mut venues = Vec::new();
+        // Should one venue fail, those before it are stopped.
+        let mut recorder = Self { venues: Vec::new() };
         for (name, feeds) in by_venue(config) {
-            venues.push(start_venue(config, tapes, name, feeds)?);
+            recorder.venues.push(start_venue(config, tapes, name, feeds)?);
         }
-        Ok(Self { venues })
+        Ok(recorder)
     }
 
     /// What each venue is doing.
@@ -168,7 +169,7 @@ fn start_venue(
                 return Ok(());
             }
         };
-        let venue = match VenueThread::new(&config, tapes, &venue_name, feeds, venue_stats) {
+        let venue = match VenueThread::new(&config, &tapes, &venue_name, feeds, venue_stats) {
             Ok(venue) => venue,
             Err(error) => {
                 let _ = tell.send(Err(error));
@@ -176,7 +177,10 @@ fn start_venue(
             }
         };
         let _ = tell.send(Ok(()));
-        LocalSet::new().block_on(&runtime, venue.run(inbox))
+        let ended = LocalSet::new().block_on(&runtime, venue.run(inbox));
+        // Names that are looked up for ever must not hold up the end.
+        runtime.shutdown_background();
+        ended
     });
     let thread = thread.map_err(|source| FeedError::System {
         doing: format!("starting the thread of {name}"),
@@ -197,7 +201,8 @@ struct VenueThread {
     codec: Rc<RefCell<Box<dyn Codec>>>,
     feeds: Vec<FeedConfig>,
     lines: Vec<Line>,
-    calls: Rc<RefCell<usize>>,
+    /// Calls that run.
+    calls: Rc<RefCell<Vec<Feed>>>,
     scheduled: Vec<Scheduled>,
     alive: Alive,
 }
@@ -220,7 +225,7 @@ struct Scheduled {
 impl VenueThread {
     fn new(
         config: &Config,
-        tapes: PathBuf,
+        tapes: &Path,
         name: &str,
         feeds: Vec<FeedConfig>,
         stats: Arc<Stats>,
@@ -239,13 +244,20 @@ impl VenueThread {
             ..TapeOptions::default()
         };
         let tape_name = format!("{}-{name}", config.name);
-        let (alive, crashed) = Alive::begin(&tapes, &tape_name)?;
         let for_lake = config.lake.is_some();
-        let place = Place { folder: tapes, name: tape_name, options, for_lake };
+        let place = Place { folder: tapes.to_owned(), name: tape_name.clone(), options, for_lake };
         let mut recording = Recording::new(codec.venue(), Tapes::new(place), stats, config);
         recording.recall_trades(&venue)?;
-        recording.started(crashed)?;
         let client = client(&venue, &feeds, &dialler)?;
+        let keys = keys::of(name)?;
+        // Nothing may fail any more but the tape itself, or the next run would hear of a crash.
+        let (alive, crashed) = Alive::begin(tapes, &tape_name)?;
+        if let Err(error) = recording.started(crashed) {
+            if crashed.is_none() {
+                alive.end();
+            }
+            return Err(error.into());
+        }
         let first = venue.sockets.first();
         let connects = Budget::new(
             first.map_or(60, |socket| socket.connects),
@@ -256,9 +268,9 @@ impl VenueThread {
             dialler,
             recording: Rc::new(RefCell::new(recording)),
             connects,
-            keys: keys::of(name)?,
+            keys,
         };
-        let calls = Rc::new(RefCell::new(0));
+        let calls = Rc::default();
         let codec = Rc::new(RefCell::new(codec));
         let (lines, scheduled) = (Vec::new(), Vec::new());
         Ok(Self { venue, shared, client, codec, feeds, lines, calls, scheduled, alive })
@@ -274,10 +286,8 @@ impl VenueThread {
                 _ = ticks.tick() => self.tick(),
                 command = commands.recv() => match command {
                     Some(Command::Feeds(feeds)) => {
-                        if let Err(error) = self.take_over(feeds) {
-                            let stats = Arc::clone(&self.shared.recording.borrow().stats);
-                            stats.problem("reload", Some(error.to_string()));
-                        }
+                        let problem = self.take_over(feeds).err().map(|error| error.to_string());
+                        self.shared.recording.borrow().stats.problem("reload", problem);
                     }
                     Some(Command::Stop) | None => return self.stop().await,
                 },
@@ -291,9 +301,14 @@ impl VenueThread {
         let now = Instant::now();
         for scheduled in self.scheduled.iter_mut().filter(|one| one.next <= now) {
             scheduled.next = now + scheduled.every;
-            self.shared.recording.borrow_mut().wanted.push_back(scheduled.feed.clone());
+            let wanted = &mut self.shared.recording.borrow_mut().wanted;
+            // What still waits, for the venue's limits or its return, is not asked for twice.
+            let feed = &scheduled.feed;
+            if !wanted.contains(feed) && !self.calls.borrow().contains(feed) {
+                wanted.push_back(feed.clone());
+            }
         }
-        while *self.calls.borrow() < CALLS_MAX {
+        while self.calls.borrow().len() < CALLS_MAX {
             let Some(feed) = self.shared.recording.borrow_mut().wanted.pop_front() else { break };
             self.call(feed);
         }
@@ -304,10 +319,10 @@ impl VenueThread {
         let Some(client) = self.client.clone() else { return };
         let (shared, calls) = (self.shared.clone(), Rc::clone(&self.calls));
         let codec = Rc::clone(&self.codec);
-        *calls.borrow_mut() += 1;
+        calls.borrow_mut().push(feed.clone());
         tokio::task::spawn_local(async move {
             call(&shared, &client, &codec, &feed).await;
-            *calls.borrow_mut() -= 1;
+            calls.borrow_mut().retain(|running| *running != feed);
         });
     }
 
@@ -405,7 +420,7 @@ impl VenueThread {
                     "instruments" if channel.name.is_empty() => add(Feed::Instruments),
                     _ if channel.per_symbol => feed
                         .symbols
-                        .chunks(symbols_per_call)
+                        .chunks(symbols_per_call.max(1))
                         .for_each(|symbols| add(Feed::Tickers(Some(symbols.join(","))))),
                     _ => add(Feed::Tickers(None)),
                 }
@@ -449,25 +464,29 @@ async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>,
     let mut requests: VecDeque<Request> = codec.borrow().requests(feed).into();
     let number = shared.recording.borrow_mut().next_connection();
     let mut state = Socketed::new(number, None);
-    let mut parts = 0;
+    let (mut parts, mut is_whole) = (0, true);
+    let about = about(feed);
     while let Some(mut request) = requests.pop_front() {
         parts += 1;
         if let Some(keys) = &shared.keys {
             request.headers.extend(codec.borrow().key_headers(keys));
         }
         let asked_at = now_ns();
-        let answer = answer(shared, client, &mut state, feed, &request).await;
+        let answer = answer(shared, client, &mut state, feed, &request, &about).await;
         let Some(answer) = answer.filter(|_| parts <= PARTS_MAX) else {
             shared.recording.borrow_mut().call_ended(feed);
             return;
         };
         let mut recording = shared.recording.borrow_mut();
         let mut codec = codec.borrow_mut();
-        recording.answer(&mut **codec, feed, number, asked_at, answer.ts_recv, &answer.body);
+        let ts_recv = answer.ts_recv;
+        is_whole &= recording.answer(&mut **codec, feed, number, asked_at, ts_recv, &answer.body);
         requests.extend(recording.more.drain(..));
     }
-    if matches!(feed, Feed::Instruments) {
-        shared.recording.borrow_mut().listed();
+    let mut recording = shared.recording.borrow_mut();
+    recording.stats.problem(&about, None);
+    if is_whole && matches!(feed, Feed::Instruments) {
+        recording.listed();
     }
 }
 
@@ -478,6 +497,7 @@ async fn answer(
     state: &mut Socketed,
     feed: &Feed,
     request: &Request,
+    about: &str,
 ) -> Option<Answer> {
     let mut backoff = Backoff::default();
     for _ in 0..TRIES_MAX {
@@ -485,37 +505,56 @@ async fn answer(
             (FrameKind::HttpRequest, request.sent(), request.path.split('?').next());
         shared.recording.borrow_mut().raw(state, kind, None, path, now_ns(), sent.as_bytes());
         let called = client.call(feed, request).await;
-        if let Some(answer) = note_answer(shared, state, request, called) {
-            return Some(answer);
+        match note_answer(shared, state, request, called) {
+            Ok(answer) => return Some(answer),
+            Err(problem) => {
+                shared.recording.borrow().stats.problem(about, Some(problem));
+            }
         }
         tokio::time::sleep(backoff.next()).await;
     }
     None
 }
 
-/// Keeps an answer as it came; gives it back if it is a good one.
+/// Keeps an answer as it came; gives it back if it is a good one, else what is wrong.
 fn note_answer(
     shared: &Shared,
     state: &mut Socketed,
     request: &Request,
     called: std::io::Result<Answer>,
-) -> Option<Answer> {
+) -> std::result::Result<Answer, String> {
     let mut recording = shared.recording.borrow_mut();
-    let problem = match called {
+    match called {
         Ok(answer) => {
             let status = Some(i32::from(answer.status));
             let kind = FrameKind::HttpResponse;
             let path = request.path.split('?').next();
             recording.raw(state, kind, status, path, answer.ts_recv, &answer.body);
             if (200..300).contains(&answer.status) {
-                recording.stats.problem(&request.path, None);
-                return Some(answer);
+                return Ok(answer);
             }
             recording.call_refused(state.number, request, &answer);
-            format!("HTTP status {}", answer.status)
+            Err(format!("HTTP status {}", answer.status))
         }
-        Err(error) => error.to_string(),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A call for people.
+fn about(feed: &Feed) -> String {
+    let (what, symbol) = match feed {
+        Feed::Instruments => ("instruments", None),
+        Feed::Book(symbol) => ("book", Some(symbol)),
+        Feed::Orders(symbol) => ("orders", Some(symbol)),
+        Feed::Tickers(symbols) => ("tickers", symbols.as_ref()),
+        Feed::Time => ("time", None),
     };
-    recording.stats.problem(&request.path, Some(problem));
-    None
+    match symbol.and_then(|symbols| Some((symbols, symbols.split_once(',')?.0))) {
+        Some((symbols, first)) => {
+            format!("REST {what} of {first} and {} more", symbols.matches(',').count())
+        }
+        None => {
+            symbol.map_or_else(|| format!("REST {what}"), |one| format!("REST {what} of {one}"))
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::clock::{Steps, now_ns, seconds_ns};
 use crate::config::Config;
 use crate::error::hint;
 use crate::events::Fact;
-use crate::instrument::{DATASETS, Instrument};
+use crate::instrument::{DATASETS, Instrument, dataset_place};
 use crate::plan::Planned;
 use crate::rest::Answer;
 use crate::stamped::Stamp;
@@ -100,7 +100,7 @@ impl Socketed {
 
     /// Data of an instrument are asked for, maybe anew.
     fn expect_data(&mut self, instrument: usize, dataset: &str) {
-        let dataset = DATASETS.iter().position(|name| *name == dataset);
+        let dataset = dataset_place(dataset);
         if let (Some(last), Some(dataset)) = (self.last.get_mut(instrument), dataset) {
             last[dataset] = None;
         }
@@ -133,6 +133,10 @@ pub(crate) struct Recording {
     by_symbol: HashMap<Box<str>, usize, RandomState>,
     /// Books of which the message of the moment has rows.
     pub(crate) touched: Vec<(usize, usize)>,
+    /// Instruments that it defines, and hashes of that.
+    pub(crate) defined: Vec<(usize, u64)>,
+    /// Whole-market channels, and connections that carry them.
+    markets: Vec<(String, i64)>,
     /// The instrument of the last row: the next one is mostly of the same.
     latest: usize,
     frames: bool,
@@ -170,6 +174,8 @@ impl Recording {
             more: Vec::new(),
             by_symbol: HashMap::default(),
             touched: Vec::new(),
+            defined: Vec::new(),
+            markets: Vec::new(),
             latest: 0,
             frames: config.frames,
             connection: 0,
@@ -264,28 +270,25 @@ impl Recording {
 
     /// When data of a topic came last on a connection.
     pub(crate) fn last_data(&self, state: &Socketed, planned: &Planned) -> Option<Instant> {
-        let dataset = DATASETS.iter().position(|name| **name == planned.channel.dataset)?;
-        match &planned.instrument {
-            Some(symbol) => {
-                let place = *self.by_symbol.get(symbol.as_str())?;
-                state.last.get(place)?[dataset]
-            }
-            None => state.last.iter().filter_map(|last| last[dataset]).max(),
+        let dataset = dataset_place(&planned.channel.dataset)?;
+        if planned.instrument.is_none() {
+            return state.last.iter().filter_map(|last| last[dataset]).max();
         }
+        state.last.get(self.place_of(planned)?)?[dataset]
     }
 
     /// Whether a topic has ever had data.
     pub(crate) fn had_data(&self, planned: &Planned) -> bool {
-        let symbol = planned.topic.symbol.as_deref();
-        let place = symbol.and_then(|symbol| self.by_symbol.get(symbol));
-        let dataset = DATASETS.iter().position(|name| **name == planned.channel.dataset);
-        match (place, dataset) {
-            (Some(&place), Some(dataset)) => self.instruments[place].had_data[dataset],
-            (None, Some(dataset)) if symbol.is_none() => {
-                self.instruments.iter().any(|one| one.had_data[dataset])
-            }
-            _ => false,
+        let Some(dataset) = dataset_place(&planned.channel.dataset) else { return false };
+        if planned.instrument.is_none() {
+            return self.instruments.iter().any(|one| one.had_data[dataset]);
         }
+        self.place_of(planned).is_some_and(|place| self.instruments[place].had_data[dataset])
+    }
+
+    /// The place of a topic's instrument, as its rows name it.
+    fn place_of(&self, planned: &Planned) -> Option<usize> {
+        self.by_symbol.get(planned.instrument.as_deref()?).copied()
     }
 
     // Frames and messages
@@ -354,7 +357,7 @@ impl Recording {
         self.conclude(state.number, read, outcome, ts_recv);
     }
 
-    /// Keeps what an answer of REST says.
+    /// Keeps what an answer of REST says. Whether all of it was kept.
     pub(crate) fn answer(
         &mut self,
         codec: &mut dyn Codec,
@@ -363,13 +366,13 @@ impl Recording {
         asked_at: i64,
         ts_recv: i64,
         data: &[u8],
-    ) {
+    ) -> bool {
         // What does not help, be it too old or malformed, must be possible to ask for again.
         self.call_ended(feed);
         let mut writing = Writing::new(self, None, asked_at, ts_recv);
         let read = codec.decode_answer(feed, Frame { ts_recv, data }, &mut writing);
         let outcome = writing.finish();
-        self.conclude(connection, read, outcome, ts_recv);
+        self.conclude(connection, read, outcome, ts_recv)
     }
 
     fn conclude(
@@ -378,9 +381,17 @@ impl Recording {
         read: rustonite_wire::Result<()>,
         outcome: Result<u64, TapeError>,
         ts_recv: i64,
-    ) {
+    ) -> bool {
         match (read, outcome) {
-            (Ok(()), outcome) => self.keep_or_take_back(outcome),
+            (Ok(()), outcome) => {
+                let kept = self.keep_or_take_back(outcome);
+                for (place, hash) in std::mem::take(&mut self.defined) {
+                    if kept {
+                        self.instruments[place].definition = hash;
+                    }
+                }
+                kept
+            }
             (Err(malformed), _) => {
                 self.tapes.rollback();
                 self.lost_a_message(connection);
@@ -393,31 +404,35 @@ impl Recording {
                     detail: Some(cut(&detail)),
                     ..Fact::of(FeedEvent::Malformed)
                 });
+                false
             }
         }
     }
 
-    /// Rows that were written between messages.
-    pub(crate) fn keep_or_take_back(&mut self, written: Result<u64, TapeError>) {
+    /// Keeps rows that were written. Whether they were kept.
+    pub(crate) fn keep_or_take_back(&mut self, written: Result<u64, TapeError>) -> bool {
         match written {
             Ok(rows) => {
                 Stats::add(&self.stats.rows, rows);
-                self.commit();
+                self.commit()
             }
             Err(error) => {
                 self.tapes.rollback();
                 self.kept(Err(error));
+                false
             }
         }
     }
 
-    /// Makes pending rows visible.
-    fn commit(&mut self) {
+    /// Makes pending rows visible. Whether that went well.
+    fn commit(&mut self) -> bool {
         let committed = self.tapes.commit();
-        if committed.is_err() {
+        let is_kept = committed.is_ok();
+        if !is_kept {
             self.tapes.rollback();
         }
         self.kept(committed);
+        is_kept
     }
 
     /// Takes note of a tape that refuses.
@@ -511,6 +526,10 @@ impl Recording {
                 self.instruments[place].carry(self.venue, &planned.channel, state.number);
                 state.expect_data(place, &planned.channel.dataset);
             }
+            let market = (planned.topic.channel.clone(), state.number);
+            if planned.instrument.is_none() && !self.markets.contains(&market) {
+                self.markets.push(market);
+            }
             self.topic_fact(FeedEvent::Subscribe, state, &planned.topic, None);
         }
         self.commit();
@@ -555,8 +574,7 @@ impl Recording {
 
     /// Whether nothing is to be expected of a topic, as its instrument does not exist.
     pub(crate) fn is_unknown(&self, planned: &Planned) -> bool {
-        let place = planned.instrument.as_deref().and_then(|symbol| self.by_symbol.get(symbol));
-        place.is_some_and(|place| self.instruments[*place].unknown)
+        self.place_of(planned).is_some_and(|place| self.instruments[place].unknown)
     }
 
     /// The first data of an instrument, or of one that was taken for unknown.
@@ -580,6 +598,7 @@ impl Recording {
 
     pub(crate) fn acknowledged(&mut self, state: &Socketed, topics: &[Topic]) {
         for topic in topics {
+            self.stats.problem(&name(topic), None);
             self.topic_fact(FeedEvent::Subscribed, state, topic, None);
         }
         self.commit();
@@ -596,6 +615,18 @@ impl Recording {
             ..Fact::of(FeedEvent::Refused)
         };
         self.fact(&fact);
+    }
+
+    /// The answer to a call says that something in it does not exist.
+    pub(crate) fn call_named_unknown(&mut self, topic: &Topic, text: &str) {
+        let about = topic.symbol.as_deref().unwrap_or(self.venue);
+        self.stats.problem(about, Some(format!("refused: {text}")));
+        self.pending_fact(&Fact {
+            symbol: topic.symbol.as_deref(),
+            channel: Some(topic.channel.as_str()).filter(|channel| !channel.is_empty()),
+            detail: Some(cut(text)),
+            ..Fact::of(FeedEvent::Refused)
+        });
     }
 
     /// A venue answered a call with an error.
@@ -662,7 +693,10 @@ impl Recording {
 
     /// The messages of a topic will not come over a connection any more.
     fn lose_topic(&mut self, state: &Socketed, planned: &Planned, why: &str, is_planned: bool) {
-        let Some(symbol) = &planned.instrument else { return };
+        self.stats.problem(&name(&planned.topic), None);
+        let Some(symbol) = &planned.instrument else {
+            return self.lose_market(state.number, planned, why, is_planned);
+        };
         let place = self.instrument(symbol);
         let channel = &planned.channel;
         let instrument = &mut self.instruments[place];
@@ -673,6 +707,20 @@ impl Recording {
         }
         if ends {
             self.end_data(place, &channel.name, &channel.dataset, why, is_planned);
+        }
+    }
+
+    /// The same of a topic that is of all instruments.
+    fn lose_market(&mut self, connection: i64, planned: &Planned, why: &str, is_planned: bool) {
+        let channel = &planned.topic.channel;
+        self.markets.retain(|(name, carrier)| (name, *carrier) != (channel, connection));
+        let others = self.markets.iter().any(|(name, _)| name == channel);
+        let Some(dataset) = dataset_place(&planned.channel.dataset) else { return };
+        for place in 0..self.instruments.len() {
+            self.instruments[place].disown(connection);
+            if !others && self.instruments[place].had_data[dataset] {
+                self.end_data(place, channel, DATASETS[dataset], why, is_planned);
+            }
         }
     }
 
@@ -705,6 +753,10 @@ impl Recording {
     fn look_at_clock(&mut self) {
         let Some(step) = self.steps.look() else { return };
         self.fact(&Fact { value: Some(step), ..Fact::of(FeedEvent::ClockStep) });
+        // Spans that began by the clock as it was would end before they began, or last too long.
+        let now = self.now();
+        self.vouch(now.min(now - step));
+        self.next_interval = next_multiple(now, self.interval_ns);
     }
 
     /// The last words: what the open interval held, and that we stop.

@@ -82,6 +82,8 @@ struct Connection {
     /// What the REST calls under this number are for.
     feed: Option<Feed>,
     asked_at: i64,
+    /// Whether all parts of the answer were kept so far.
+    is_kept: bool,
 }
 
 impl Reparser {
@@ -234,13 +236,16 @@ impl Again {
             FrameKind::HttpResponse if status.is_some_and(|code| (200..300).contains(&code)) => {
                 let Some(feed) = connection.feed.clone() else { return };
                 let asked_at = connection.asked_at;
-                self.recording.answer(&mut *self.answers, &feed, number, asked_at, ts_recv, data);
-                let is_whole = self.recording.more.drain(..).count() == 0;
-                if is_whole {
-                    // Each call has a number of its own.
-                    self.connections.remove(&number);
+                let codec = &mut *self.answers;
+                connection.is_kept &=
+                    self.recording.answer(codec, &feed, number, asked_at, ts_recv, data);
+                let is_kept = connection.is_kept;
+                if self.recording.more.drain(..).count() > 0 {
+                    return;
                 }
-                if is_whole && matches!(feed, Feed::Instruments) {
+                // Each call has a number of its own.
+                self.connections.remove(&number);
+                if is_kept && matches!(feed, Feed::Instruments) {
                     self.recording.listed();
                 }
             }
@@ -270,6 +275,7 @@ impl Again {
                 is_suspect: false,
                 feed: None,
                 asked_at: 0,
+                is_kept: true,
             };
             self.connections.insert(number, made);
         }

@@ -7,7 +7,9 @@ use rustonite_book::{Anchor, Kept as Book, Scheme};
 use rustonite_core::datasets::FeedEvent;
 
 use crate::events::Fact;
-use crate::instrument::{BOOK_DELTAS, BOOK_ORDERS, BookState, DATASETS, Kept, Span, TRADES};
+use crate::instrument::{
+    BOOK_DELTAS, BOOK_ORDERS, BookState, DATASETS, Kept, Span, TRADES, dataset_place,
+};
 use crate::recording::Recording;
 
 /// What can be said of a span.
@@ -52,6 +54,12 @@ impl Recording {
         now: i64,
     ) {
         state.asked = false;
+        if self.drops_rows() {
+            // A picture is written once tapes take it.
+            state.lost_since.get_or_insert(now);
+            state.anchored = 1;
+            return;
+        }
         state.is_doubtful = false;
         let span = &mut self.instruments[place].spans[dataset];
         *span = Span { from: now, ..Span::default() };
@@ -95,7 +103,7 @@ impl Recording {
         why: &str,
         is_planned: bool,
     ) {
-        let Some(dataset) = DATASETS.iter().position(|name| *name == dataset) else { return };
+        let Some(dataset) = dataset_place(dataset) else { return };
         let now = self.now();
         if self.instruments[place].book_state(dataset).is_some_and(|state| state.channel != channel)
         {

@@ -8,6 +8,9 @@ use rustonite_core::datasets::flags;
 
 /// Ids behind the newest for which we know each one, where ids count up.
 const WINDOW: i64 = 65_536;
+/// Ids from before the window, in a row, after which the venue must have begun to count anew: no
+/// venue repeats so many trades.
+const BEHIND_MAX: u32 = 2_000;
 /// Trades that are remembered where they do not.
 const KEYS_MAX: usize = 4_096;
 
@@ -17,6 +20,8 @@ pub(crate) struct TradeIds {
     newest: Option<i64>,
     /// A bit for each id of the window, at its place modulo the window.
     seen: Vec<u64>,
+    /// Ids from before the window, in a row.
+    behind: u32,
     keys: HashSet<u64, foldhash::fast::RandomState>,
     order: VecDeque<u64>,
 }
@@ -49,6 +54,8 @@ impl<'a> TradeKey<'a> {
 pub(crate) enum TradeId {
     New,
     Seen,
+    /// The venue counts anew.
+    Restarted,
     /// The ids between the newest and this one were not seen.
     After {
         first_missing: i64,
@@ -69,6 +76,7 @@ impl TradeIds {
             return TradeId::New;
         };
         if id > newest {
+            self.behind = 0;
             let skipped = (newest + 1)..id;
             let cleared = skipped.clone().take(usize::try_from(WINDOW).unwrap_or_default());
             cleared.for_each(|skipped| self.clear(skipped));
@@ -80,11 +88,27 @@ impl TradeIds {
             return TradeId::After { first_missing: newest + 1, last_missing: id - 1 };
         }
         // What is older than the window was before we began, or long ago.
-        if id <= newest.saturating_sub(WINDOW) || self.is_marked(id) {
+        if id <= newest.saturating_sub(WINDOW) {
+            return self.behind(id);
+        }
+        self.behind = 0;
+        if self.is_marked(id) {
             return TradeId::Seen;
         }
         self.mark(id);
         TradeId::New
+    }
+
+    #[cold]
+    fn behind(&mut self, id: i64) -> TradeId {
+        self.behind += 1;
+        if self.behind <= BEHIND_MAX {
+            return TradeId::Seen;
+        }
+        (self.behind, self.newest) = (0, Some(id));
+        self.seen.fill(0);
+        self.mark(id);
+        TradeId::Restarted
     }
 
     /// What was noted so far is recalled from tapes that may have forgotten older ids: none from

@@ -11,6 +11,7 @@ use rustonite_wire::{Answer, BookUpdate, Control, OrdersUpdate, Sink, Topic};
 use crate::events::Fact;
 use crate::instrument::{BARS, BOOK_SNAPSHOTS, DATASETS, LIQUIDATIONS, QUOTES, TICKERS, TRADES};
 use crate::recording::{Asked, Recording, Socketed, cut};
+use crate::spans::Proof;
 use crate::stats::Stats;
 use crate::trade_ids::{TradeId, TradeKey};
 
@@ -37,6 +38,7 @@ impl<'a> Writing<'a> {
         ts_recv: i64,
     ) -> Self {
         recording.touched.clear();
+        recording.defined.clear();
         Self { recording, state, asked_at, ts_recv, rows: 0, failure: None }
     }
 
@@ -76,11 +78,15 @@ impl<'a> Writing<'a> {
         if !self.recording.instruments[place].heard {
             self.recording.first_heard(place);
         }
+        let is_dropping = self.recording.drops_rows();
         let instrument = &mut self.recording.instruments[place];
         instrument.had_data[dataset] = true;
-        instrument.spans[dataset].add(self.ts_recv, seq);
-        if let Some(since) = instrument.lost_since[dataset].take() {
-            self.found_again(place, dataset, since);
+        // While rows are refused nothing is whole, whatever comes.
+        if !is_dropping {
+            instrument.spans[dataset].add(self.ts_recv, seq);
+            if let Some(since) = instrument.lost_since[dataset].take() {
+                self.found_again(place, dataset, since);
+            }
         }
         if row_flags & (flags::LOCAL_TIME | flags::STALE) == 0 {
             let delay = self.ts_recv.saturating_sub(ts_event);
@@ -119,6 +125,18 @@ impl<'a> Writing<'a> {
         self.recording.instruments[place].spans[dataset].duplicates += 1;
     }
 
+    /// Whether data without a number are a copy of what another connection brings; then they are
+    /// counted as that.
+    #[inline]
+    fn is_copy(&mut self, place: usize, dataset: usize) -> bool {
+        let Some(connection) = self.connection() else { return false };
+        let is_copy = self.recording.instruments[place].is_copy(dataset, connection);
+        if is_copy {
+            self.duplicate(place, dataset);
+        }
+        is_copy
+    }
+
     #[inline]
     pub(crate) fn connection(&self) -> Option<i64> {
         self.state.as_ref().map(|state| state.number)
@@ -154,6 +172,28 @@ impl<'a> Writing<'a> {
         });
     }
 
+    /// Trades are counted anew. Some were taken for old ones before that was clear.
+    #[cold]
+    fn trades_restarted(&mut self, place: usize) {
+        let connection = self.connection();
+        let symbol = self.recording.instruments[place].symbol.clone();
+        let since = self.recording.break_span(place, TRADES, self.ts_recv, Proof::default());
+        self.recording.instruments[place].trade_told = None;
+        let fact = |kind| Fact {
+            symbol: Some(&symbol),
+            dataset: Some(DATASETS[TRADES]),
+            connection,
+            ..Fact::of(kind)
+        };
+        self.recording.pending_fact(&fact(FeedEvent::Restart));
+        self.recording.pending_fact(&Fact {
+            ts_event: Some(since),
+            span: Some((since, Some(self.ts_recv))),
+            detail: Some("ids began anew, and what came until that was clear was left out"),
+            ..fact(FeedEvent::Gap)
+        });
+    }
+
     /// Whether a quote is older than one that we have, as on a second connection.
     fn is_old_quote(&mut self, place: usize, row: &draft::Quotes<'_>) -> bool {
         let Some(seq) = row.seq else { return false };
@@ -175,6 +215,10 @@ impl<'a> Writing<'a> {
 impl Sink for Writing<'_> {
     fn trade(&mut self, row: &draft::Trades<'_>) {
         let place = self.noted(row.symbol, TRADES, row.trade_id, row.ts_event, row.flags);
+        let is_named = row.trade_id.is_some() || row.trade_uid.is_some();
+        if !is_named && self.is_copy(place, TRADES) {
+            return;
+        }
         let instrument = &mut self.recording.instruments[place];
         let id = if let Some(id) = row.trade_id.filter(|_| instrument.trades_step) {
             instrument.trades.number(id)
@@ -194,6 +238,7 @@ impl Sink for Writing<'_> {
                     self.trades_lost(place, first, last_missing);
                 }
             }
+            TradeId::Restarted => self.trades_restarted(place),
             _ => {}
         }
         self.recording.instruments[place].trades_until = 0;
@@ -203,6 +248,9 @@ impl Sink for Writing<'_> {
 
     fn quote(&mut self, row: &draft::Quotes<'_>) {
         let place = self.noted(row.symbol, QUOTES, row.seq, row.ts_event, row.flags);
+        if row.seq.is_none() && self.is_copy(place, QUOTES) {
+            return;
+        }
         if self.is_old_quote(place, row) {
             return self.duplicate(place, QUOTES);
         }
@@ -219,25 +267,37 @@ impl Sink for Writing<'_> {
     }
 
     fn top(&mut self, row: &draft::BookSnapshots<'_>) {
-        self.noted(row.symbol, BOOK_SNAPSHOTS, row.seq, row.ts_event, row.flags);
+        let place = self.noted(row.symbol, BOOK_SNAPSHOTS, row.seq, row.ts_event, row.flags);
+        if self.is_copy(place, BOOK_SNAPSHOTS) {
+            return;
+        }
         let done = self.recording.tapes.book_snapshots(row);
         self.wrote(done);
     }
 
     fn ticker(&mut self, row: &draft::Tickers<'_>) {
-        self.noted(row.symbol, TICKERS, None, row.ts_event, row.flags);
+        let place = self.noted(row.symbol, TICKERS, None, row.ts_event, row.flags);
+        if self.is_copy(place, TICKERS) {
+            return;
+        }
         let done = self.recording.tapes.tickers(row);
         self.wrote(done);
     }
 
     fn liquidation(&mut self, row: &draft::Liquidations<'_>) {
-        self.noted(row.symbol, LIQUIDATIONS, None, row.ts_event, row.flags);
+        let place = self.noted(row.symbol, LIQUIDATIONS, None, row.ts_event, row.flags);
+        if self.is_copy(place, LIQUIDATIONS) {
+            return;
+        }
         let done = self.recording.tapes.liquidations(row);
         self.wrote(done);
     }
 
     fn bar(&mut self, row: &draft::Bars<'_>) {
         let place = self.noted(row.symbol, BARS, None, row.ts_event, row.flags);
+        if self.is_copy(place, BARS) {
+            return;
+        }
         let mut row = *row;
         row.revision = self.recording.instruments[place].revision(row.interval, row.ts_open);
         let done = self.recording.tapes.bars(&row);
@@ -249,10 +309,10 @@ impl Sink for Writing<'_> {
         // Written when it is new or changed; times do not count.
         let timeless = draft::Instruments { ts_event: 0, ts_recv: 0, ..*row };
         let hash = foldhash::quality::FixedState::default().hash_one(format!("{timeless:?}"));
-        let known = &mut self.recording.instruments[place].definition;
-        if mem::replace(known, hash) == hash {
+        if self.recording.instruments[place].definition == hash {
             return;
         }
+        self.recording.defined.push((place, hash));
         let done = self.recording.tapes.instruments(row);
         self.wrote(done);
     }
@@ -269,6 +329,9 @@ impl Sink for Writing<'_> {
                     (Some(code), text) => format!("{code}: {text}"),
                     (None, text) => text.to_owned(),
                 };
+                if self.state.is_none() {
+                    self.recording.call_named_unknown(&topic, &text);
+                }
                 self.ask(Asked::Refused { request, topic, text });
             }
             Control::Reply(text) => self.ask(Asked::Reply(text.to_owned())),

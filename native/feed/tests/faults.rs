@@ -1,4 +1,4 @@
-//! What venues do and clients get wrong, one at a time, against a recorder that runs.
+//! What venues do and clients get wrong, one at a time, against a recorder that runs: at Binance.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -8,69 +8,15 @@
 
 mod rig;
 
-use rig::{Event, Record, Rig, Setup};
-use rustonite_core::datasets::{BookSide, flags};
-use rustonite_feed::server::{
-    Fault, FramesTape, Market, MarketConfig, Pace, Planned, Server, ServerConfig, collected, hex,
-};
-
-const BINANCE: [(&str, [&str; 2]); 3] = [
-    ("binance", ["BTCUSDT", "ETHUSDT"]),
-    ("binance-usdm", ["BTCUSDT", "ETHUSDT"]),
-    ("binance-coinm", ["BTCUSD_PERP", "ETHUSD_PERP"]),
-];
-
-/// Venues whose pictures come by the stream, or whose messages are all pictures.
-const OTHERS: [(&str, [&str; 2]); 10] = [
-    ("bitmex", ["XBTUSD", "ETHUSD"]),
-    ("bybit-linear", ["BTCUSDT", "ETHUSDT"]),
-    ("bybit-spot", ["BTCUSDT", "ETHUSDT"]),
-    ("coinbase", ["BTC-USD", "ETH-USD"]),
-    ("coinbase-advanced", ["BTC-USD", "ETH-USD"]),
-    ("deribit", ["BTC-PERPETUAL", "ETH-PERPETUAL"]),
-    ("hyperliquid", ["BTC", "ETH"]),
-    ("kraken", ["BTC/USD", "ETH/USD"]),
-    ("kraken-futures", ["PI_XBTUSD", "PI_ETHUSD"]),
-    ("okx", ["BTC-USDT", "ETH-USDT"]),
-];
-
-/// Those that number the messages of each book or send checksums.
-fn checked() -> Vec<(&'static str, [&'static str; 2])> {
-    let others = ["bitmex", "coinbase", "coinbase-advanced", "hyperliquid"];
-    OTHERS.into_iter().filter(|(venue, _)| !others.contains(venue)).collect()
-}
-
-/// Does the same for several venues at once.
-fn each(venues: &[(&'static str, [&'static str; 2])], test: impl Fn(Setup) + Sync) {
-    let failed: Vec<_> = std::thread::scope(|scope| {
-        let run = |(venue, symbols): &(&'static str, [&'static str; 2])| {
-            let (venue, setup) = (*venue, Setup::new(venue, symbols));
-            let test = &test;
-            (venue, scope.spawn(move || test(setup)))
-        };
-        let running: Vec<_> = venues.iter().map(run).collect();
-        let ended = running.into_iter().map(|(venue, one)| (venue, one.join()));
-        ended.filter(|(_, end)| end.is_err()).map(|(venue, _)| venue).collect()
-    });
-    assert!(failed.is_empty(), "failed for {failed:?}");
-}
-
-fn whole(setup: Setup) -> Rig {
-    let rig = setup.start();
-    rig.until_whole();
-    rig.run_on(300);
-    rig
-}
+use rig::{BINANCE, Event, Record, Rig, Setup, each, whole};
+use rustonite_feed::server::{Fault, Planned, hex};
 
 #[test]
 fn without_faults_all_is_there() {
     each(&BINANCE, |setup| {
         let mut rig = whole(setup);
-        rig.run_on(1200);
-        let record = rig.finish();
+        let record = rig.finish_undisturbed();
         for symbol in rig.symbols.clone() {
-            rig.assert_true_book(&record, symbol);
-            rig.assert_undisturbed(&record, symbol);
             assert_eq!(record.pictures(symbol), 1);
             let first: std::collections::BTreeSet<_> =
                 record.of("first_data", symbol).map(|event| event.dataset.clone()).collect();
@@ -92,13 +38,7 @@ fn one_book(fault: &Fault, kinds: &[&str], others: bool) {
         for kind in kinds {
             rig.until_told(kind, Some(hit));
         }
-        rig.until_whole();
-        rig.run_on(1100);
-        let record = rig.finish();
-        for symbol in [hit, other] {
-            rig.assert_true_book(&record, symbol);
-            rig.assert_trades(&record, symbol);
-        }
+        let record = rig.finish_whole();
         if others {
             rig.assert_undisturbed(&record, other);
         }
@@ -106,34 +46,9 @@ fn one_book(fault: &Fault, kinds: &[&str], others: bool) {
             rig.assert_undisturbed(&record, hit);
         }
         if kinds.contains(&"gap") {
-            assert_gap_is_framed(&record, hit);
+            record.assert_gap_is_framed(hit);
         }
     });
-}
-
-/// What was whole before the gap is said to be clean, and the gap has an end, after which it is clean
-/// again.
-fn assert_gap_is_framed(record: &Record, symbol: &str) {
-    let of_book = |event: &&Event| event.dataset.as_deref() == Some("book_deltas");
-    let gaps: Vec<_> = record.of("gap", symbol).filter(of_book).collect();
-    let clean: Vec<_> = record.of("clean", symbol).filter(of_book).collect();
-    let since = gaps[0].span.unwrap().0;
-    let until = gaps.iter().filter_map(|gap| gap.span?.1).max().expect("an end of the gap");
-    let ends_there = |event: &&Event| event.span.unwrap().1 == Some(since);
-    let begins_there = |event: &&Event| event.span.unwrap().0 >= until;
-    assert!(clean.iter().any(ends_there), "{symbol}\n{clean:#?}\n{gaps:#?}");
-    assert!(clean.iter().any(begins_there), "{symbol}\n{clean:#?}\n{gaps:#?}");
-    let inside = |event: &&Event| {
-        event.span.is_some_and(|(from, to)| from < until && to.unwrap_or(i64::MAX) > since)
-    };
-    assert!(!clean.iter().any(inside), "{symbol}\n{clean:#?}\n{gaps:#?}");
-    let unmarked = record.deltas.iter().filter(|row| {
-        row.symbol == symbol
-            && row.ts_recv > since
-            && row.ts_recv < until
-            && row.flags & flags::GAP == 0
-    });
-    assert_eq!(unmarked.count(), 0, "rows of a broken book without a mark, of {symbol}");
 }
 
 #[test]
@@ -186,14 +101,8 @@ fn one_connection(fault: &Fault, kind: &str, detail: &str, change: impl Fn(Setup
             rig.server.clients().iter().any(|client| client.number > old)
         });
         rig.until_told(kind, None);
-        rig.until_whole();
-        rig.run_on(1100);
-        let record = rig.finish();
-        for symbol in rig.symbols.clone() {
-            rig.assert_true_book(&record, symbol);
-            rig.assert_trades(&record, symbol);
-            assert_gap_is_framed(&record, symbol);
-        }
+        let record = rig.finish_whole();
+        rig.symbols.iter().for_each(|symbol| record.assert_gap_is_framed(symbol));
         let told = |event: &Event| {
             event.kind == kind && event.detail.as_deref().unwrap_or_default().contains(detail)
         };
@@ -290,13 +199,7 @@ fn an_acknowledged_topic_that_stays_silent_is_asked_for_again() {
         let [hit, other] = setup.symbols[..] else { panic!() };
         let mut rig = setup.silence(2, 8).with(Planned::on(hit, Fault::Silence).times(3)).start();
         rig.until_told("silence", Some(hit));
-        rig.until_whole();
-        rig.run_on(1100);
-        let record = rig.finish();
-        for symbol in [hit, other] {
-            rig.assert_true_book(&record, symbol);
-            rig.assert_trades(&record, symbol);
-        }
+        let record = rig.finish_whole();
         rig.assert_undisturbed(&record, other);
         assert_eq!(record.count("disconnect"), 1, "{}", record.told());
     });
@@ -333,15 +236,9 @@ fn one_picture(fault: &Fault, kind: Option<(&str, i64)>) {
         rig.fault(Planned::on(hit, Fault::Drop));
         rig.until("the faults have met", |rig| rig.server.faults_waiting() == 0);
         rig.until_told("gap", Some(hit));
-        rig.until_whole();
-        rig.run_on(1100);
-        let record = rig.finish();
-        for symbol in [hit, other] {
-            rig.assert_true_book(&record, symbol);
-            rig.assert_trades(&record, symbol);
-        }
+        let record = rig.finish_whole();
         rig.assert_undisturbed(&record, other);
-        assert_gap_is_framed(&record, hit);
+        record.assert_gap_is_framed(hit);
         if let Some((kind, status)) = kind {
             let told = |event: &Event| event.kind == kind && event.value == Some(status);
             assert!(record.events.iter().any(told), "{}", record.told());
@@ -382,12 +279,7 @@ fn nothing_is_lost(setup: Setup, happen: impl Fn(&Rig)) -> (Rig, Record) {
     let mut rig = whole(setup);
     happen(&rig);
     rig.until_whole();
-    rig.run_on(1200);
-    let record = rig.finish();
-    for symbol in rig.symbols.clone() {
-        rig.assert_true_book(&record, symbol);
-        rig.assert_undisturbed(&record, symbol);
-    }
+    let record = rig.finish_undisturbed();
     (rig, record)
 }
 
@@ -579,263 +471,4 @@ fn what_was_received_is_kept_when_it_stops() {
             assert!(!record.book(symbol).is_empty());
         }
     });
-}
-
-/// Kraken's checksums cover ten levels: what is lost further away shows nowhere.
-fn shallow(mut setup: Setup) -> Setup {
-    for channel in setup.catalog.channels.iter_mut().filter(|one| one.name == "book-100") {
-        "book-10".clone_into(&mut channel.name);
-        setup.market.channel = Some("book-10".to_owned());
-    }
-    setup
-}
-
-#[test]
-fn without_faults_all_is_there_at_other_venues() {
-    each(&OTHERS, |setup| {
-        let mut rig = whole(setup);
-        rig.run_on(1200);
-        let record = rig.finish();
-        for symbol in rig.symbols.clone() {
-            rig.assert_true_book(&record, symbol);
-            rig.assert_undisturbed(&record, symbol);
-        }
-        assert!(!record.quotes.is_empty());
-    });
-}
-
-#[test]
-fn a_dropped_message_costs_one_book_at_other_venues() {
-    each(&checked(), |setup| {
-        let mut rig = whole(shallow(setup));
-        let [hit, other] = rig.symbols[..] else { panic!() };
-        // One alone may be made good by the next, which shows in no checksum.
-        rig.fault(Planned::on(hit, Fault::Drop).times(3));
-        rig.until_told("resync", Some(hit));
-        rig.until_whole();
-        rig.run_on(1100);
-        let record = rig.finish();
-        for symbol in [hit, other] {
-            rig.assert_true_book(&record, symbol);
-            rig.assert_trades(&record, symbol);
-        }
-        rig.assert_undisturbed(&record, other);
-    });
-}
-
-#[test]
-fn connections_that_break_are_opened_again_at_other_venues() {
-    each(&OTHERS, |setup| {
-        let mut rig = whole(setup);
-        let old = rig.server.clients()[0].number;
-        rig.fault(Planned::any(Fault::Cut));
-        rig.until_told("disconnect", None);
-        rig.until("another connection is there", |rig| {
-            rig.server.clients().iter().any(|client| client.number > old)
-        });
-        rig.until_whole();
-        rig.run_on(1100);
-        let record = rig.finish();
-        for symbol in rig.symbols.clone() {
-            rig.assert_true_book(&record, symbol);
-            assert!(record.of(rig.best_word(), symbol).count() > 0, "{}", record.told());
-            let ids = record.trade_ids(symbol);
-            let unique: std::collections::BTreeSet<_> = ids.iter().collect();
-            assert_eq!(ids.len(), unique.len(), "{symbol}: a trade is there twice");
-        }
-    });
-}
-
-#[test]
-fn a_topic_is_refused_at_other_venues() {
-    // Coinbase Advanced does not say what it refuses, and Coinbase closes.
-    let venues: Vec<_> =
-        OTHERS.into_iter().filter(|(venue, _)| !venue.starts_with("coinbase")).collect();
-    each(&venues, |setup| {
-        let [hit, other] = setup.symbols[..] else { panic!() };
-        let mut setup = setup.with(Planned::on(hit, Fault::Refuse).times(1_000));
-        setup.server.begin_after = 3;
-        let mut rig = setup.start();
-        rig.until_told("refused", Some(hit));
-        rig.until("the other book is whole", |rig| rig.status().books_live == 1);
-        rig.run_on(1300);
-        let record = rig.finish();
-        rig.assert_true_book(&record, other);
-        rig.assert_undisturbed(&record, other);
-        assert_eq!(record.of("refused", other).count(), 0, "{}", record.told());
-    });
-}
-
-#[test]
-fn counters_that_begin_anew_are_no_loss() {
-    let venues: Vec<_> = checked()
-        .into_iter()
-        .filter(|(venue, _)| venue.starts_with("bybit") || *venue == "okx")
-        .collect();
-    each(&venues, |setup| {
-        let mut rig = whole(setup);
-        let [hit, other] = rig.symbols[..] else { panic!() };
-        rig.fault(Planned::on(hit, Fault::Restart));
-        rig.until_told("restart", Some(hit));
-        rig.fault(Planned::on(hit, Fault::KeepAlive));
-        rig.run_on(1300);
-        let record = rig.finish();
-        rig.assert_true_book(&record, hit);
-        rig.assert_undisturbed(&record, other);
-        assert_eq!(record.of("gap", hit).count(), 0, "{}", record.told());
-    });
-}
-
-#[test]
-fn a_book_is_cut_where_the_venue_leaves_it_to_us() {
-    each(&[("kraken", ["BTC/USD", "ETH/USD"])], |setup| {
-        let mut rig = whole(shallow(setup));
-        rig.run_on(1500);
-        let record = rig.finish();
-        for symbol in rig.symbols.clone() {
-            assert_eq!(record.book(symbol).len(), 20);
-            rig.assert_true_book(&record, symbol);
-            rig.assert_undisturbed(&record, symbol);
-        }
-    });
-}
-
-#[test]
-fn a_dropped_message_costs_the_connection_where_the_connection_counts() {
-    each(&[("coinbase-advanced", ["BTC-USD", "ETH-USD"])], |setup| {
-        let mut rig = whole(setup);
-        rig.fault(Planned::on(rig.symbols[0], Fault::Drop));
-        rig.until_told("disconnect", None);
-        rig.until_whole();
-        rig.run_on(1100);
-        let record = rig.finish();
-        for symbol in rig.symbols.clone() {
-            rig.assert_true_book(&record, symbol);
-        }
-        let gap = record.events.iter().find(|event| event.kind == "gap" && event.symbol.is_none());
-        assert_eq!(gap.and_then(|gap| gap.missing), Some(1), "{}", record.told());
-    });
-}
-
-/// Recordings are sent as fast as they are taken.
-#[test]
-fn recordings_arrive_whole() {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures");
-    let folder = std::env::var_os("RUSTONITE_FIXTURES").unwrap_or_else(|| beside.into());
-    let folder = std::path::PathBuf::from(folder);
-    let cases = [
-        ("binance", "BTCUSDT", "binance_spot/collector_btcusdt_20240808.gz", 9_757),
-        ("binance-usdm", "BTCUSDT", "binance_usdm/collector_btcusdt_20240808.gz", 21_313),
-        ("binance-coinm", "BTCUSD_PERP", "binance_coinm/collector_btcusd_perp_20240808.gz", 2_286),
-    ];
-    for (venue, symbol, file, trades) in cases {
-        let file = folder.join(file);
-        if !file.exists() {
-            eprintln!("SKIPPED: no recording {}; set RUSTONITE_FIXTURES", file.display());
-            continue;
-        }
-        let book_path = format!("/depth?symbol={symbol}&limit=1000");
-        let mut setup = Setup::new(venue, &[symbol]);
-        setup.segment_bytes = 32 << 20;
-        setup.server.begin_after = 3;
-        setup.server.pace = Pace::Full;
-        let mut rig = setup.start_with(collected(&file, &book_path).unwrap());
-        rig.until("all was sent", |rig| rig.server.is_at_end());
-        rig.settle();
-        rig.until_whole();
-        let record = rig.finish();
-        assert_eq!(record.trade_ids(symbol).len(), trades, "{venue}");
-        rig.assert_trades(&record, symbol);
-        // Levels beyond those of the picture are not known; near the touch all are.
-        let truth = rig.server.true_book(symbol).unwrap();
-        let book = record.book(symbol);
-        for side in [BookSide::Bid, BookSide::Ask] {
-            for level in truth.side(side).take(200) {
-                let place = (side == BookSide::Bid, level.price.to_f64().to_bits());
-                let found = book.get(&place).copied();
-                assert_eq!(
-                    found,
-                    Some(level.size.to_f64()),
-                    "{venue} {level:?}\n{}",
-                    record.told()
-                );
-            }
-        }
-        assert_eq!(record.of("gap", symbol).count(), 0, "{}", record.told());
-    }
-}
-
-#[test]
-fn a_tape_of_frames_can_be_served_again() {
-    each(&BINANCE, |setup| {
-        let (venue, symbols) = (setup.venue, setup.symbols.clone());
-        let mut first = whole(setup);
-        let before = first.finish();
-        let folder = first.tapes().join("frames").join(format!("test-{venue}"));
-        let mut setup = Setup::new(venue, &symbols);
-        setup.server.pace = Pace::Full;
-        setup.server.begin_after = 6;
-        let mut again = setup.start_with(FramesTape::open(&folder, None).unwrap());
-        again.until("all was sent", |rig| rig.server.is_at_end());
-        again.settle();
-        let after = again.finish();
-        for symbol in symbols {
-            assert_eq!(after.trade_ids(symbol), before.trade_ids(symbol), "{}", after.told());
-            assert_eq!(after.book(symbol), before.book(symbol), "{}", after.told());
-        }
-    });
-}
-
-/// Faults by HTTP, as someone with another client asks for them.
-#[test]
-fn a_server_is_steered_by_http() {
-    use std::io::{Read as _, Write as _};
-    let mut rig = whole(Setup::new("binance", &["BTCUSDT", "ETHUSDT"]));
-    let ask = |request: &str, body: &str| {
-        let mut socket = std::net::TcpStream::connect(rig.server.address()).unwrap();
-        let length = body.len();
-        let head = format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
-        let text = format!("{head}Content-Length: {length}\r\n\r\n{body}");
-        socket.write_all(text.as_bytes()).unwrap();
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).unwrap();
-        answer
-    };
-    let fault = r#"{"fault": "drop", "symbol": "BTCUSDT", "times": 1}"#;
-    assert!(ask("POST /_replay/fault", fault).starts_with("HTTP/1.1 200"));
-    assert!(ask("POST /_replay/fault", r#"{"fault": "dorp"}"#).contains("dorp"));
-    assert!(ask("GET /_replay/status", "").contains(r#""clients":[1]"#));
-    assert!(ask("GET /_replay/book/ETHUSDT", "").contains(r#""levels":[["bid""#));
-    assert!(ask("GET /api/v3/depth?symbol=NONE&limit=5", "").contains("-1121"));
-    rig.until_told("gap", Some("BTCUSDT"));
-    rig.until_whole();
-    let record = rig.finish();
-    rig.assert_true_book(&record, "BTCUSDT");
-}
-
-/// A client that is not ours, and offers compression.
-#[test]
-fn messages_are_compressed_for_those_who_offer_it() {
-    use futures_util::SinkExt as _;
-    use yawc::{Frame, Options, WebSocket};
-    let market = Market::new(MarketConfig::new("binance", &["BTCUSDT"])).unwrap();
-    let server = Server::start(ServerConfig::new("binance"), market).unwrap();
-    let url = format!("ws://{}/ws", server.address()).parse().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let texts = runtime.block_on(async {
-        let options = Options::default().with_balanced_compression();
-        let mut socket = WebSocket::connect(url).with_options(options).await.unwrap();
-        let ask = r#"{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":"x"}"#;
-        socket.send(Frame::text(ask)).await.unwrap();
-        let mut texts = Vec::new();
-        while texts.len() < 20 {
-            let frame = socket.next_frame().await.unwrap();
-            if frame.opcode() == yawc::frame::OpCode::Text {
-                texts.push(frame.as_str().to_owned());
-            }
-        }
-        texts
-    });
-    assert_eq!(texts[0], r#"{"result":null,"id":"x"}"#);
-    assert!(texts[1..].iter().all(|text| text.starts_with(r#"{"e":"trade""#)), "{texts:?}");
 }

@@ -341,3 +341,110 @@ fn books_whose_rows_were_dropped_are_written_anew() {
 fn text(text: &str) -> Recorded<'_> {
     Recorded::Frame { kind: FrameKind::Text, status: None, data: text.as_bytes() }
 }
+
+fn binance_trade(id: i64) -> String {
+    format!(
+        r#"{{"stream":"btcusdt@trade","data":{{"e":"trade","E":1700000000000,"s":"BTCUSDT","t":{id},"p":"100.5","q":"0.5","T":1700000000000,"m":false,"M":true}}}}"#
+    )
+}
+
+#[test]
+fn trades_that_were_dropped_are_a_gap_and_not_clean() {
+    let mut venue = Venue::new("binance");
+    venue.subscribe(1, "trade", BTC);
+    let mut id = 0;
+    while venue.status().dropped < 50 {
+        id += 1;
+        assert!(id < 1_000_000, "nothing is ever dropped");
+        venue.now += 1_000_000;
+        venue.reparser.take(venue.name, 1, venue.now, text(&binance_trade(id))).unwrap();
+    }
+    let tape = venue.home.path().join("trades/test-binance");
+    rustonite_tape::advance_consumer(&tape, "lake", u64::MAX / 2).unwrap();
+    venue.wait(120);
+    for _ in 0..3 {
+        id += 1;
+        venue.say(1, &binance_trade(id));
+    }
+    venue.wait(120);
+    venue.say(1, &binance_trade(id + 1));
+    let record = venue.finish();
+    let of_trades = |event: &&rig::Event| event.dataset.as_deref() == Some("trades");
+    let gap = record.of("gap", BTC).filter(of_trades).find_map(|gap| gap.span).expect("a gap");
+    let gap = (gap.0, gap.1.unwrap());
+    assert!(gap.1 - gap.0 > 49_000_000, "{}", record.told());
+    for clean in record.of("clean", BTC).filter(of_trades) {
+        let (from, to) = clean.span.unwrap();
+        assert!(to.unwrap() <= gap.0 || from >= gap.1, "{clean:?} {gap:?}");
+    }
+}
+
+#[test]
+fn copies_of_data_without_numbers_are_kept_once() {
+    let ticker = |price: &str| {
+        format!(
+            r#"{{"stream":"btcusdt@markPrice@1s","data":{{"e":"markPriceUpdate","E":1700000000000,"s":"BTCUSDT","p":"{price}","ap":"{price}","P":"{price}","i":"{price}","r":"0.0001","T":1700000000000}}}}"#
+        )
+    };
+    let mut venue = Venue::new("binance-usdm");
+    venue.subscribe(1, "markPrice@1s", BTC);
+    venue.subscribe(2, "markPrice@1s", BTC);
+    for price in ["1", "2"] {
+        venue.say(1, &ticker(price));
+        venue.say(2, &ticker(price));
+    }
+    venue.ends(1);
+    venue.say(2, &ticker("3"));
+    let status = venue.status();
+    assert_eq!((status.rows, status.duplicates, status.malformed), (3, 2, 0));
+    assert_eq!(venue.finish().count("gap"), 0);
+}
+
+#[test]
+fn the_end_of_a_channel_of_all_instruments_is_a_loss_of_each() {
+    let liquidation = |symbol: &str| {
+        format!(
+            r#"{{"arg":{{"channel":"liquidation-orders","instType":"SWAP"}},"data":[{{"details":[{{"bkLoss":"0","bkPx":"0.007","ccy":"","posSide":"short","side":"buy","sz":"13","ts":"1695463234010"}}],"instFamily":"{symbol}","instId":"{symbol}-SWAP","instType":"SWAP","uly":"{symbol}"}}]}}"#
+        )
+    };
+    let mut venue = Venue::new("okx");
+    let channel = rustonite_feed::Venue::find("okx").unwrap();
+    let channel = channel.channels.iter().find(|one| one.dataset == "liquidations").unwrap();
+    let subscribe = Recorded::Subscribe { channel: &channel.name, symbol: None };
+    venue.take(1, subscribe);
+    venue.say(1, &liquidation("BTC-USDT"));
+    venue.say(1, &liquidation("ETH-USDT"));
+    venue.ends(1);
+    venue.wait(600);
+    venue.take(2, subscribe);
+    venue.say(2, &liquidation("ETH-USDT"));
+    assert_eq!(venue.status().malformed, 0);
+    let record = venue.finish();
+    let gaps = |symbol: &str| -> Vec<bool> {
+        record.of("gap", symbol).map(|gap| gap.span.unwrap().1.is_some()).collect()
+    };
+    assert_eq!(gaps("BTC-USDT-SWAP"), [false], "{}", record.told());
+    assert_eq!(gaps("ETH-USDT-SWAP"), [false, true], "{}", record.told());
+}
+
+#[test]
+fn a_list_that_breaks_off_says_nothing_of_what_it_lacks() {
+    let symbol = |name: &str| {
+        format!(
+            r#"{{"symbol":"{name}","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[{{"filterType":"PRICE_FILTER","tickSize":"0.01000000"}},{{"filterType":"LOT_SIZE","stepSize":"0.00100000"}}]}}"#
+        )
+    };
+    let list = |more: &str| {
+        format!(r#"{{"serverTime":1700000000000,"symbols":[{},{more}]}}"#, symbol("BTCUSDT"))
+    };
+    let mut venue = Venue::new("binance");
+    venue.subscribe(1, "trade", "ETHUSDT");
+    let path = "/api/v3/exchangeInfo";
+    venue.call(path, &list(r#"{"symbol":5}"#), |_| ());
+    assert_eq!(venue.status().malformed, 1);
+    assert_eq!(venue.status().problems.get("ETHUSDT"), None);
+    venue.call(path, &list(&symbol("XRPUSDT")), |_| ());
+    assert!(venue.status().problems["ETHUSDT"].contains("no such instrument"));
+    let instruments = venue.finish().instruments;
+    assert_eq!(instruments, ["BTCUSDT", "XRPUSDT"].map(str::to_owned).into());
+}

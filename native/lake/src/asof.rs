@@ -12,8 +12,11 @@ use rustonite_core::Fixed;
 
 use crate::batch::Part;
 use crate::error::{InKernel, LakeError, Result};
+use crate::layout::ARRIVAL;
 use crate::read::Evidence;
-use crate::series::{ARRIVAL, By, Instruments, Parts, Rows, Ties, named_columns, require, whole};
+use crate::series::{
+    By, Instruments, Parts, Rows, Ties, named_columns, require, require_kind, whole,
+};
 use crate::task::Task;
 
 const ID: &str = "trade_id";
@@ -95,7 +98,7 @@ impl Side {
         evidence: &Arc<Evidence>,
         task: &Task,
     ) -> Result<Self> {
-        require(&rows.layout, ID, Some(Fixed::Int64))?;
+        require_kind(&rows.layout, ID, Some(Fixed::Int64))?;
         let wanted = options.columns.iter().map(String::as_str);
         let wanted = wanted.filter(|name| !QUOTED.contains(name));
         let columns: Vec<_> = [options.time.as_str(), ID].into_iter().chain(wanted).collect();
@@ -119,7 +122,7 @@ impl Side {
             [options.time.as_str(), ARRIVAL].into_iter().chain(wanted).collect();
         // Numbers of several venues do not compare.
         if options.by == By::Instrument {
-            require(&rows.layout, SEQ, Some(Fixed::Int64))?;
+            require_kind(&rows.layout, SEQ, Some(Fixed::Int64))?;
             columns.push(SEQ);
         }
         require(&rows.layout, ARRIVAL, Some(Fixed::TimestampNs))?;
@@ -149,21 +152,17 @@ impl Side {
         let mut all = Vec::new();
         let mut reader = scan.read(evidence);
         while let Some(batch) = reader.next_unless_stopped(task)? {
-            all.push(Arc::new(parts.part(&batch)?));
+            all.push(parts.part(&batch)?);
         }
         for batch in hot {
-            all.push(Arc::new(parts.part(&batch)?));
+            all.push(parts.part(&batch)?);
         }
         let rows = all.iter().map(|part| part.rows).sum();
         u32::try_from(rows).map_err(|_| LakeError::argument("rows", rows, "fewer than 2^32"))?;
-        let part = match all.pop() {
-            Some(one) if all.is_empty() => Arc::into_inner(one).ok_or(LakeError::Bug("parts"))?,
-            Some(last) => {
-                all.push(last);
-                Part::concat(&all)?
-            }
-            None => Part::new(parts.nothing(), 0),
-        };
+        if all.is_empty() {
+            all.push(Part::new(parts.nothing(), 0));
+        }
+        let part = Part::concat(all)?;
         Ok(Self { parts, part, rows, instruments: BTreeMap::new() })
     }
 

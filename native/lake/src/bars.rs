@@ -16,10 +16,10 @@ use rustonite_core::Fixed;
 
 use crate::batch::Part;
 use crate::error::{LakeError, Result};
-use crate::layout::Layout;
+use crate::layout::{ARRIVAL, Layout};
 use crate::read::{Evidence, Jobs};
 use crate::series::{
-    ARRIVAL, By, Instruments, Parts, Rows, SYMBOL, Ties, VENUE, named_columns, require, whole,
+    By, Instruments, Parts, Rows, SYMBOL, Ties, VENUE, named_columns, require, require_kind, whole,
 };
 use crate::task::Task;
 
@@ -109,7 +109,7 @@ struct Collected {
 
 impl Collected {
     fn add(&mut self, batch: &RecordBatch, options: &BarsOptions) -> Result<()> {
-        let buy = match self.parts.at(SIDE).ok().and_then(|at| self.parts.texts.pool_mut(at)) {
+        let buy = match self.parts.find(SIDE).and_then(|at| self.parts.texts.pool_mut(at)) {
             Some(pool) => pool.code(SIDE, "buy")?,
             None => 0,
         };
@@ -127,13 +127,12 @@ fn check(layout: &Layout, options: &BarsOptions) -> Result<()> {
         require(layout, name, None)?;
     }
     for name in options.inputs() {
-        let fixed = match name {
-            PRICE | SIZE => Some(Fixed::Float64),
-            SIDE => None,
-            ID => Some(Fixed::Int64),
-            _ => Some(Fixed::TimestampNs),
-        };
-        require(layout, name, fixed)?;
+        match name {
+            PRICE | SIZE => require(layout, name, Some(Fixed::Float64)),
+            SIDE => require(layout, name, None),
+            ID => require_kind(layout, name, Some(Fixed::Int64)),
+            _ => require(layout, name, Some(Fixed::TimestampNs)),
+        }?;
     }
     Ok(())
 }
@@ -152,7 +151,7 @@ struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     fn of(parts: &Parts, part: &'a Part, options: &BarsOptions, buy: i32) -> Self {
-        let column = |name: &str| parts.at(name).ok().map(|at| &part.columns[at]);
+        let column = |name: &str| parts.find(name).map(|at| &part.columns[at]);
         let floats =
             |name| column(name).map(|array| array.as_primitive::<Float64Type>().values().as_ref());
         let order = match (column(options.order()), column(ARRIVAL), column(ID)) {
@@ -320,7 +319,7 @@ impl Bar {
 
     fn merge(&mut self, other: &Self) {
         self.times = (self.times.0.min(other.times.0), self.times.1.max(other.times.1));
-        if other.open_at <= self.open_at {
+        if other.open_at < self.open_at {
             (self.open, self.open_at) = (other.open, other.open_at);
         }
         if other.close_at >= self.close_at {
@@ -350,11 +349,12 @@ impl Bar {
     }
 
     fn add_ends(&mut self, prices: &[f64], order: &[i64], ties: Ties<'_>, rows: Range<usize>) {
+        // Of rows that nothing tells apart, the first is the first and the last is the last.
         for row in rows {
             let time = order[row];
             if time <= self.open_at.0 {
                 let at = (time, ties.of(row));
-                if at <= self.open_at {
+                if at < self.open_at {
                     (self.open, self.open_at) = (prices[row], at);
                 }
             }

@@ -35,15 +35,17 @@ impl Part {
         self.row_bytes * self.rows
     }
 
-    /// The rows of several parts as one.
-    pub(crate) fn concat(parts: &[Arc<Self>]) -> Result<Self> {
+    /// The rows of several parts as one. Each column is let go of when it is joined.
+    pub(crate) fn concat(parts: Vec<Self>) -> Result<Self> {
         let rows = parts.iter().map(|part| part.rows).sum();
-        let column = |column: usize| {
-            let arrays: Vec<_> = parts.iter().map(|part| part.columns[column].as_ref()).collect();
+        let width = parts.first().map_or(0, |part| part.columns.len());
+        let mut columns: Vec<_> = parts.into_iter().map(|part| part.columns.into_iter()).collect();
+        let joined = (0..width).map(|_| {
+            let arrays: Vec<_> = columns.iter_mut().filter_map(Iterator::next).collect();
+            let arrays: Vec<_> = arrays.iter().map(AsRef::as_ref).collect();
             concat(&arrays).kernel("joining rows")
-        };
-        let columns = parts.first().map_or(0, |part| part.columns.len());
-        Ok(Self::new((0..columns).map(column).collect::<Result<_>>()?, rows))
+        });
+        Ok(Self::new(joined.collect::<Result<_>>()?, rows))
     }
 }
 

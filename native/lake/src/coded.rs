@@ -24,6 +24,7 @@ use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
 use crate::encode::{BOUND_BYTES_MAX, PAGE_ROWS};
+use crate::texts::ranks;
 
 /// Largest dictionary; with a larger one plain texts take less space.
 const DICTIONARY_BYTES_MAX: usize = 1 << 20;
@@ -85,17 +86,6 @@ impl<'a> Places<'a> {
             && bytes <= DICTIONARY_BYTES_MAX
             && self.dictionary.iter().all(|text| text.len() <= BOUND_BYTES_MAX)
     }
-
-    /// Each text's place in the order of all.
-    fn ranks(&self) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.dictionary.len() as u32).collect();
-        order.sort_unstable_by_key(|&place| self.dictionary[place as usize].as_bytes());
-        let mut ranks = vec![0; order.len()];
-        for (rank, &place) in (0..).zip(&order) {
-            ranks[place as usize] = rank;
-        }
-        ranks
-    }
 }
 
 /// Encodes codes of texts; `None` if they are better encoded as other texts are.
@@ -153,7 +143,7 @@ impl<'a> Chunk<'a> {
         let dictionary = &places.dictionary;
         self.dictionary(dictionary)?;
         let data_offset = self.compressed;
-        let ranks = places.ranks();
+        let ranks = ranks(&places.dictionary);
         let mut by_rank = vec![""; dictionary.len()];
         for (&rank, text) in ranks.iter().zip(dictionary) {
             by_rank[rank as usize] = text;

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray};
+use arrow_array::{Array, ArrayRef, StringArray};
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::Result as ParquetResult;
@@ -20,9 +18,10 @@ use rustonite_core::schema::ParquetEncoding;
 
 use crate::batch::{Picked, Piece};
 use crate::coded::{self, CodedChunk};
-use crate::error::{InKernel, LakeError, Result};
+use crate::error::{LakeError, Result};
 use crate::layout::{FileColumn, Layout};
 use crate::task::Task;
+use crate::texts::with_texts;
 
 /// Rows that the encoder looks at together: pages end behind a multiple of them.
 const STEP_ROWS: usize = 1024;
@@ -227,12 +226,4 @@ impl Encode<'_> {
         let array = self.group.column(piece, column)?;
         with_texts(array, self.texts[column].as_ref())
     }
-}
-
-/// Codes with the texts they stand for; other columns as they are.
-pub(crate) fn with_texts(array: ArrayRef, texts: Option<&Arc<StringArray>>) -> Result<ArrayRef> {
-    let Some(texts) = texts else { return Ok(array) };
-    let codes = array.as_primitive::<Int32Type>().clone();
-    let texts = Arc::clone(texts);
-    Ok(Arc::new(DictionaryArray::try_new(codes, texts).kernel("texts of codes")?))
 }

@@ -8,30 +8,26 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::types::{Int64Type, TimestampNanosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array, cast::AsArray};
-use arrow_cast::cast;
-use arrow_schema::{DataType, Schema as ArrowSchema};
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
+use arrow_schema::Schema as ArrowSchema;
 use arrow_select::take::take_record_batch;
 use parquet::arrow::arrow_reader::RowSelection;
 use rustonite_core::{ColumnType, Fixed};
 
 use crate::batch::{Part, Picked};
 use crate::conform::Conformer;
-use crate::encode::with_texts;
 use crate::error::{InKernel, LakeError, Result, Source};
 use crate::ids::Ids;
-use crate::layout::{DATE, FileColumn, Layout};
+use crate::layout::{ARRIVAL, DATE, FileColumn, Layout};
 use crate::metadata::{BATCH_ROWS, Opened};
 use crate::order::Keys;
 use crate::read::Evidence;
+use crate::series::whole;
 use crate::skip::outer_pages;
 use crate::sort::sort;
 use crate::task::Task;
-use crate::texts::Texts;
+use crate::texts::{Texts, plain_texts, with_texts};
 
-/// Name of the column that says when a row reached us.
-const ARRIVAL: &str = "ts_recv";
 /// Rows and parts held that are never too many.
 const HELD_ROWS: usize = 1 << 16;
 /// Rows held, as a multiple of those that are newest, before the others are dropped.
@@ -90,15 +86,8 @@ impl Newness {
     fn narrow(&self, layout: &Layout) -> Layout {
         let columns =
             self.key.iter().chain(self.arrival.iter().filter(|at| !self.key.contains(at)));
-        Layout {
-            columns: columns
-                .map(|&at| FileColumn { nullable: true, ..layout.column(at).clone() })
-                .collect(),
-            partition: Vec::new(),
-            sort: Vec::new(),
-            date_from: None,
-            ..layout.clone()
-        }
+        let column = |&at: &usize| FileColumn { nullable: true, ..layout.column(at).clone() };
+        layout.of(columns.map(column).collect(), None)
     }
 }
 
@@ -176,11 +165,7 @@ impl Newest {
 
 /// Arrivals as whole numbers; a null is older than everything.
 fn arrivals(array: &ArrayRef) -> Vec<i64> {
-    let values = match array.data_type() {
-        DataType::Timestamp(..) => array.as_primitive::<TimestampNanosecondType>().values(),
-        _ => array.as_primitive::<Int64Type>().values(),
-    };
-    let mut values = values.to_vec();
+    let mut values = whole(array).to_vec();
     if let Some(nulls) = array.nulls() {
         values
             .iter_mut()
@@ -403,15 +388,10 @@ impl Found {
             }
             part = Arc::new(sorted.part()?);
         }
+        let dressed = if dictionaries { with_texts } else { plain_texts };
         let texts = self.texts.arrays();
-        let columns = self.layout.columns.iter().zip(&part.columns).zip(&texts);
-        let columns = columns.map(|((column, array), texts)| {
-            let array = with_texts(Arc::clone(array), texts.as_ref())?;
-            if dictionaries || texts.is_none() {
-                return Ok(array);
-            }
-            cast(&array, column.stored().data_type()).kernel("texts of codes")
-        });
+        let columns = part.columns.iter().zip(&texts);
+        let columns = columns.map(|(array, texts)| dressed(Arc::clone(array), texts.as_ref()));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let fields = self.layout.columns.iter();
         let fields: Vec<_> = fields.map(|column| column.handed(dictionaries)).collect();

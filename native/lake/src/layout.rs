@@ -10,6 +10,8 @@ use crate::error::{LakeError, Result};
 
 /// Name of the column that is derived from the dataset's time.
 pub(crate) const DATE: &str = "date";
+/// Name of the column that says when a row reached us.
+pub(crate) const ARRIVAL: &str = "ts_recv";
 
 /// One physical column of a file.
 #[derive(Clone, Debug)]
@@ -178,6 +180,12 @@ impl Layout {
         let mut order = self.partition.clone();
         order.extend(self.sort.iter().filter(|column| !self.partition.contains(column)));
         order
+    }
+
+    /// A layout of some of the columns, without partitions and order.
+    pub(crate) fn of(&self, columns: Vec<FileColumn>, date_from: Option<usize>) -> Self {
+        let schema = Arc::clone(&self.schema);
+        Self { schema, columns, partition: Vec::new(), sort: Vec::new(), date_from }
     }
 
     /// The Arrow schema of the files.

@@ -8,23 +8,20 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampNanosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch, new_empty_array};
 use arrow_buffer::NullBuffer;
-use arrow_cast::cast;
 use arrow_schema::DataType;
 use rustonite_core::{ColumnType, Fixed};
 
 use crate::batch::Part;
 use crate::conform::Conformer;
-use crate::encode::with_texts;
 use crate::error::{InKernel, LakeError, Result};
 use crate::filter::Filter;
 use crate::layout::{DATE, Layout};
 use crate::order::Keys;
 use crate::read::{Scan, ScanOptions};
-use crate::texts::Texts;
+use crate::texts::{Pool, Texts, plain_texts};
 
 pub(crate) const VENUE: &str = "venue";
 pub(crate) const SYMBOL: &str = "symbol";
-pub(crate) const ARRIVAL: &str = "ts_recv";
 
 /// The rows of a dataset that are asked for: of its files those that pass the filters, and rows
 /// that are in no file yet, all of which are wanted.
@@ -85,6 +82,11 @@ impl Parts {
         self.conformer.part(batch, &mut self.texts)
     }
 
+    /// Position of a column, if it is one of those asked for.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.layout.position(name)
+    }
+
     /// Position of a column, which must be one of those asked for.
     pub(crate) fn at(&self, name: &str) -> Result<usize> {
         self.layout.known("column", name)
@@ -113,8 +115,8 @@ impl Parts {
 
     /// A column as it is handed out: texts instead of codes.
     pub(crate) fn plain(&mut self, at: usize, array: ArrayRef) -> Result<ArrayRef> {
-        let Some(pool) = self.texts.pool_mut(at) else { return Ok(array) };
-        cast(&with_texts(array, Some(&pool.array()))?, &DataType::Utf8).kernel("texts of codes")
+        let texts = self.texts.pool_mut(at).map(Pool::array);
+        plain_texts(array, texts.as_ref())
     }
 }
 
@@ -221,17 +223,21 @@ fn narrow<'a>(layout: &Layout, names: impl Iterator<Item = &'a &'a str>) -> Resu
     let date_from = date.and(layout.date_from);
     let date_from = date_from.and_then(|time| chosen.iter().position(|&at| at == time));
     chosen.extend(date);
-    Ok(Layout {
-        columns: chosen.into_iter().map(|at| layout.column(at).clone()).collect(),
-        partition: Vec::new(),
-        sort: Vec::new(),
-        date_from,
-        ..layout.clone()
-    })
+    let columns = chosen.into_iter().map(|at| layout.column(at).clone());
+    Ok(layout.of(columns.collect(), date_from))
 }
 
-/// Refuses a column that is not of a kind, or may be null.
+/// Refuses a column that may be null, or is not of a kind.
 pub(crate) fn require(layout: &Layout, name: &str, fixed: Option<Fixed>) -> Result<()> {
+    if layout.column(layout.known("column", name)?).nullable {
+        let found = format!("{name:?} that may be null");
+        return Err(LakeError::argument("column", found, "one that is never null"));
+    }
+    require_kind(layout, name, fixed)
+}
+
+/// Refuses a column that is not of a kind; texts if `None`.
+pub(crate) fn require_kind(layout: &Layout, name: &str, fixed: Option<Fixed>) -> Result<()> {
     let column = layout.column(layout.known("column", name)?);
     let fits = match fixed {
         Some(fixed) => column.kind == ColumnType::Fixed(fixed),

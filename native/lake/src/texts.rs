@@ -5,9 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
-use arrow_array::{Array, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray};
+use arrow_cast::cast;
+use arrow_schema::DataType;
 
-use crate::error::{LakeError, Result};
+use crate::error::{InKernel, LakeError, Result};
 use crate::layout::Layout;
 
 /// Distinct texts of one column, in order of appearance; a text's position is its code.
@@ -42,13 +46,7 @@ impl Pool {
 
     /// For each code its place in the order of texts, byte by byte.
     pub(crate) fn ranks(&self) -> Vec<u32> {
-        let mut codes: Vec<u32> = (0..).take(self.texts.len()).collect();
-        codes.sort_unstable_by_key(|&code| &self.texts[code as usize]);
-        let mut ranks = vec![0; codes.len()];
-        for (rank, &code) in (0..).zip(&codes) {
-            ranks[code as usize] = rank;
-        }
-        ranks
+        ranks(&self.texts)
     }
 
     /// All texts as an Arrow array, made again only after some were added.
@@ -64,6 +62,17 @@ impl Pool {
         self.array = Some(Arc::clone(&array));
         array
     }
+}
+
+/// For each text its place in the order of all, byte by byte.
+pub(crate) fn ranks<T: AsRef<str>>(texts: &[T]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..).take(texts.len()).collect();
+    order.sort_unstable_by_key(|&at| texts[at as usize].as_ref());
+    let mut ranks = vec![0; order.len()];
+    for (rank, &at) in (0..).zip(&order) {
+        ranks[at as usize] = rank;
+    }
+    ranks
 }
 
 /// The pools of all columns; `None` where rows carry their values themselves.
@@ -88,4 +97,20 @@ impl Texts {
     pub(crate) fn arrays(&mut self) -> Vec<Option<Arc<StringArray>>> {
         self.0.iter_mut().map(|pool| pool.as_mut().map(Pool::array)).collect()
     }
+}
+
+/// Codes with the texts they stand for; other columns as they are.
+pub(crate) fn with_texts(array: ArrayRef, texts: Option<&Arc<StringArray>>) -> Result<ArrayRef> {
+    let Some(texts) = texts else { return Ok(array) };
+    let codes = array.as_primitive::<Int32Type>().clone();
+    let texts = Arc::clone(texts);
+    Ok(Arc::new(DictionaryArray::try_new(codes, texts).kernel("texts of codes")?))
+}
+
+/// Texts instead of codes; other columns as they are.
+pub(crate) fn plain_texts(array: ArrayRef, texts: Option<&Arc<StringArray>>) -> Result<ArrayRef> {
+    if texts.is_none() {
+        return Ok(array);
+    }
+    cast(&with_texts(array, texts)?, &DataType::Utf8).kernel("texts of codes")
 }

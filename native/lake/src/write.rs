@@ -95,7 +95,7 @@ struct Collect<'a> {
     texts: Texts,
     parts: Vec<Arc<Part>>,
     /// Parts that wait to be joined, and their rows.
-    small: Vec<Arc<Part>>,
+    small: Vec<Part>,
     small_rows: usize,
     rows: usize,
     bytes: usize,
@@ -132,7 +132,7 @@ impl<'a> Collect<'a> {
         self.rows += part.rows;
         self.bytes += part.bytes();
         self.small_rows += part.rows;
-        self.small.push(Arc::new(part));
+        self.small.push(part);
         if self.small_rows >= JOINED_ROWS {
             self.join_small()?;
         }
@@ -141,16 +141,10 @@ impl<'a> Collect<'a> {
 
     /// Makes few large parts of many small ones.
     fn join_small(&mut self) -> Result<()> {
-        if self.small.is_empty() {
-            return Ok(());
+        if self.small_rows > 0 {
+            self.parts.push(Arc::new(Part::concat(std::mem::take(&mut self.small))?));
+            self.small_rows = 0;
         }
-        let part = match &self.small[..] {
-            [single] => Arc::clone(single),
-            several => Arc::new(Part::concat(several)?),
-        };
-        self.parts.push(part);
-        self.small.clear();
-        self.small_rows = 0;
         Ok(())
     }
 

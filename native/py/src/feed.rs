@@ -1,7 +1,7 @@
 //! The recorder.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -18,7 +18,7 @@ fn from_feed(error: &FeedError) -> PyErr {
 }
 
 /// Runs Rust code so that neither its errors nor its panics cross the border as they are.
-fn guarded<T>(work: impl FnOnce() -> Result<T, FeedError>) -> PyResult<T> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, FeedError>) -> PyResult<T> {
     caught(work)?.map_err(|error| from_feed(&error))
 }
 
@@ -62,7 +62,7 @@ struct About {
 /// A recorder, running or stopped.
 #[pyclass(frozen, module = "rustonite_data")]
 pub(crate) struct NativeRecorder {
-    state: Mutex<rustonite_feed::Recorder>,
+    state: Arc<Mutex<rustonite_feed::Recorder>>,
     pid: u32,
 }
 
@@ -75,6 +75,15 @@ impl NativeRecorder {
     ) -> PyResult<T> {
         check_process(self.pid, "recorder")?;
         Ok(py.detach(|| work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))))
+    }
+}
+
+impl Drop for NativeRecorder {
+    fn drop(&mut self) {
+        if process_id() != self.pid {
+            // In a fork: the recorder's threads do not exist here, and would be waited for.
+            std::mem::forget(Arc::clone(&self.state));
+        }
     }
 }
 
@@ -98,7 +107,7 @@ impl NativeRecorder {
                 rustonite_feed::Recorder::start(&config, &tapes)
             })
         })?;
-        Ok(Self { state: Mutex::new(recorder), pid: process_id() })
+        Ok(Self { state: Arc::new(Mutex::new(recorder)), pid: process_id() })
     }
 
     /// Counters of each venue, as a JSON list. After the end they are the last ones.

@@ -17,6 +17,7 @@ mod reader;
 mod report;
 mod schema;
 mod series;
+mod server;
 mod values;
 mod writer;
 
@@ -48,6 +49,8 @@ mod _native {
     use crate::schema::{Column, Schema, embedded_schemas};
     #[pymodule_export]
     use crate::series::{lake_asof, lake_bars};
+    #[pymodule_export]
+    use crate::server::NativeServer;
     #[pymodule_export]
     use crate::writer::TapeWriter;
 

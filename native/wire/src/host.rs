@@ -9,7 +9,7 @@ use crate::codec::{Feed, Topic};
 use crate::event::{BookUpdate, Level};
 use crate::json::{Json, Kind};
 use crate::{
-    binance, bitmex, bybit, coinbase, coinbase_advanced, deribit, hyperliquid, kraken,
+    binance, bitfinex, bitmex, bybit, coinbase, coinbase_advanced, deribit, hyperliquid, kraken,
     kraken_futures, okx,
 };
 
@@ -125,7 +125,8 @@ pub trait Host: Send {
         wanted == sent
     }
 
-    /// A recorded or rendered message as it goes over this connection to who subscribed to `topic`.
+    /// A recorded or rendered message as it goes over this connection to who subscribed to `topic`;
+    /// empty if this connection does not get such messages.
     fn wrap(&mut self, _topic: &Topic, message: &[u8]) -> Vec<u8> {
         message.to_vec()
     }
@@ -133,6 +134,16 @@ pub trait Host: Send {
     /// A change of a book, or a picture of it where pictures come by the stream. `None` for a topic
     /// that has none.
     fn book(&self, topic: &Topic, update: &BookUpdate<'_>) -> Option<String>;
+
+    /// The checksum of a book after an update, where it has a message of its own.
+    fn checksum(&self, _topic: &Topic, _update: &BookUpdate<'_>) -> Option<String> {
+        None
+    }
+
+    /// A trade once more, where the venue says each one twice.
+    fn trade_again(&self, _trade: &Trade<'_>) -> Option<String> {
+        None
+    }
 
     /// A message with trades.
     fn trades(&self, trades: &[Trade<'_>], history: bool) -> Option<String>;
@@ -177,6 +188,7 @@ pub fn host(venue: &str) -> Option<Box<dyn Host>> {
         "binance" => Box::new(binance::BinanceHost::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::BinanceHost::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::BinanceHost::new(binance::Market::UsdM)),
+        "bitfinex" => Box::new(bitfinex::BitfinexHost::default()),
         "bybit-inverse" | "bybit-linear" | "bybit-spot" => Box::new(bybit::BybitHost),
         "bitmex" => Box::new(bitmex::BitMexHost::default()),
         "coinbase" => Box::new(coinbase::CoinbaseHost::default()),

@@ -44,7 +44,6 @@ impl Client {
     async fn talk(&mut self, socket: &mut WebSocket<HttpStream>) -> yawc::Result<()> {
         loop {
             tokio::select! {
-                biased;
                 () = self.shared.stopped() => return Ok(()),
                 () = sleep_until(self.ends) => return close(socket, 1000, "lifetime").await,
                 out = self.outbox.recv() => {

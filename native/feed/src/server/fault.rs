@@ -90,6 +90,9 @@ pub struct Planned {
     /// How often.
     #[serde(default = "once")]
     pub times: u32,
+    /// Only once so many messages were sent.
+    #[serde(default)]
+    pub after: u64,
 }
 
 fn once() -> u32 {
@@ -97,14 +100,30 @@ fn once() -> u32 {
 }
 
 impl Planned {
+    /// A fault in JSON. A key that does not belong to it is an error: it would do nothing.
+    pub(super) fn read(json: &[u8]) -> Result<Self, String> {
+        let told = |error: serde_json::Error| error.to_string();
+        let given: serde_json::Map<_, _> = serde_json::from_slice(json).map_err(told)?;
+        let planned: Self = serde_json::from_value(given.clone().into()).map_err(told)?;
+        let known = serde_json::to_value(&planned).map_err(told)?;
+        match given.keys().find(|key| known.get(key).is_none()) {
+            Some(key) => {
+                let known: Vec<_> = known.as_object().into_iter().flatten().collect();
+                let known: Vec<_> = known.iter().map(|(key, _)| key.as_str()).collect();
+                Err(format!("found key {key:?}, expected some of {}", known.join(", ")))
+            }
+            None => Ok(planned),
+        }
+    }
+
     /// Once, for an instrument.
     pub fn on(symbol: &str, fault: Fault) -> Self {
-        Self { fault, symbol: Some(symbol.to_owned()), connection: None, times: 1 }
+        Self { symbol: Some(symbol.to_owned()), ..Self::any(fault) }
     }
 
     /// Once, for whoever is the next.
     pub fn any(fault: Fault) -> Self {
-        Self { fault, symbol: None, connection: None, times: 1 }
+        Self { fault, symbol: None, connection: None, times: 1, after: 0 }
     }
 
     /// The same on one connection.
@@ -119,6 +138,32 @@ impl Planned {
         Self { times, ..self }
     }
 
+    /// Whether this can be done at all; if not, why.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match &self.fault {
+            Fault::Text { hex } | Fault::Binary { hex } if unhex(hex).is_none() => {
+                return Err(format!("hex: found {hex:?}, expected pairs of hexadecimal digits"));
+            }
+            Fault::Close { code }
+                if !(1000..5000).contains(code) || (1004..=1006).contains(code) =>
+            {
+                return Err(format!(
+                    "code: found {code}, expected one that may be sent: 1000 to 4999"
+                ));
+            }
+            Fault::RestStatus { status, .. } if !(400..600).contains(status) => {
+                return Err(format!("status: found {status}, expected 400 to 599"));
+            }
+            _ => {}
+        }
+        let repeats = self.fault.waits() || self.fault == Fault::RepeatTrades;
+        match self.times {
+            0 => Err("times: found 0, expected 1 or more".to_owned()),
+            2.. if !repeats => Err("times: this happens once, when it is due".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn meets(&self, symbol: Option<&str>, connection: Option<u64>) -> bool {
         let fits = self.symbol.is_none() || self.symbol.as_deref() == symbol;
         fits && (self.connection.is_none() || connection.is_none() || self.connection == connection)
@@ -126,6 +171,21 @@ impl Planned {
 }
 
 impl Fault {
+    /// Whether this waits for something that it changes.
+    pub(super) fn waits(&self) -> bool {
+        self.waits_for_book()
+            || self.waits_for_call()
+            || matches!(self, Self::Silence | Self::Refuse)
+    }
+
+    /// Whether this is the market's doing.
+    pub(super) fn disturbs(&self) -> bool {
+        matches!(
+            self,
+            Self::KeepAlive | Self::Restart | Self::DeleteUnknown | Self::SkipTrades { .. }
+        )
+    }
+
     /// Whether this waits for a message of a book.
     pub(super) fn waits_for_book(&self) -> bool {
         matches!(
@@ -142,11 +202,6 @@ impl Fault {
     /// Whether this waits for a call of REST.
     pub(super) fn waits_for_call(&self) -> bool {
         matches!(self, Self::RestLate { .. } | Self::RestStale | Self::RestStatus { .. })
-    }
-
-    /// Whether this waits for a subscription.
-    pub(super) fn waits_for_subscription(&self) -> bool {
-        matches!(self, Self::Silence | Self::Refuse)
     }
 }
 

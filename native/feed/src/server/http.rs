@@ -99,9 +99,7 @@ async fn call(shared: &Arc<Shared>, path: &str, body: &[u8]) -> Response<Full<By
 fn steer(shared: &Arc<Shared>, what: &str, is_post: bool, body: &[u8]) -> Response<Full<Bytes>> {
     match what {
         "fault" if is_post => {
-            let planned =
-                serde_json::from_slice::<Planned>(body).map_err(|error| error.to_string());
-            match planned.and_then(|planned| shared.hub().plan(planned)) {
+            match Planned::read(body).and_then(|planned| shared.hub().plan(planned)) {
                 Ok(()) => json(StatusCode::OK, b"{}".to_vec()),
                 Err(problem) => plain(StatusCode::BAD_REQUEST, problem),
             }

@@ -1,23 +1,18 @@
-//! Who is connected, what they subscribed to, what the true books are, and what goes wrong.
+//! Who is connected, what they subscribed to, and what goes wrong.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rustonite_book::{Anchor, Keeper, L2Book, Rules, State};
-use rustonite_core::Decimal;
-use rustonite_core::datasets::{Aggressor, BookSide, draft};
-use rustonite_wire::{Ask, BookUpdate, Codec, Feed, Frame, Host, Level, Sink, Topic, Trade, Wish};
+use rustonite_wire::{Ask, Codec, Feed, Host, Topic, Wish};
 use tokio::sync::mpsc;
 
 use super::fault::{self, Fault, Planned};
 use super::source::{Disturbance, Recorded};
+use super::truth::{Sort, Truths};
 use super::{ClientInfo, TradesSent, TrueBook};
 use crate::catalog::Venue;
-
-/// Trades that a venue repeats after a subscription.
-const HISTORY: usize = 50;
 
 /// What goes to a client.
 #[derive(Debug)]
@@ -72,8 +67,8 @@ struct Client {
     host: Box<dyn Host>,
     topics: Vec<Subscribed>,
     queue: Queue,
-    /// A message that waits for the next one, to change places with it.
-    held: Option<(Topic, Vec<u8>)>,
+    /// Messages that wait for the next one of their topic, to change places with it.
+    held: Vec<(Topic, Vec<u8>)>,
     data_stopped: bool,
 }
 
@@ -82,41 +77,24 @@ struct Subscribed {
     silent: bool,
 }
 
-/// What is true of an instrument.
-struct Truth {
-    keeper: Option<(Topic, Keeper<L2Book>)>,
-    ts_event: i64,
-    /// Its first picture, for whoever asks for one that is too old.
-    early: Option<(i64, Vec<Level>)>,
-    recent: VecDeque<Told>,
-    sent: TradesSent,
-}
-
-/// A trade that was sent.
-#[derive(Clone, Copy)]
-struct Told {
-    id: i64,
-    ts_event: i64,
-    price: Decimal,
-    size: Decimal,
-    side: Aggressor,
-}
-
 pub(super) struct Hub {
     venue: Venue,
     /// Reads and writes what belongs to no connection.
     host: Box<dyn Host>,
-    codec: Box<dyn Codec>,
-    truths: HashMap<String, Truth>,
+    truths: Truths,
     clients: Vec<Client>,
     next_client: u64,
     faults: Vec<Planned>,
+    /// Faults whose time has not come, and those that have met nobody so far.
+    later: Vec<Planned>,
     /// Bodies of REST answers that are served as they are.
-    bodies: HashMap<String, Vec<u8>>,
+    bodies: BTreeMap<String, Vec<u8>>,
     pub(super) disturbances: Vec<(String, Disturbance)>,
     pub(super) sent: u64,
     pub(super) subscriptions: usize,
     pub(super) symbols: Vec<String>,
+    /// Whether the source makes its messages, and can be disturbed.
+    pub(super) is_made: bool,
     pub(super) ended: bool,
 }
 
@@ -135,18 +113,19 @@ pub(super) enum Reply {
 impl Hub {
     pub(super) fn new(venue: Venue, host: Box<dyn Host>, codec: Box<dyn Codec>) -> Self {
         Self {
+            truths: Truths::new(&venue.venue, codec),
             venue,
             host,
-            codec,
-            truths: HashMap::new(),
             clients: Vec::new(),
             next_client: 1,
             faults: Vec::new(),
-            bodies: HashMap::new(),
+            later: Vec::new(),
+            bodies: BTreeMap::new(),
             disturbances: Vec::new(),
             sent: 0,
             subscriptions: 0,
             symbols: Vec::new(),
+            is_made: false,
             ended: false,
         }
     }
@@ -170,7 +149,7 @@ impl Hub {
             host,
             topics: Vec::new(),
             queue,
-            held: None,
+            held: Vec::new(),
             data_stopped: false,
         });
         if !topics.is_empty() {
@@ -210,6 +189,7 @@ impl Hub {
             Wish::Unsubscribe(ask) => {
                 for topic in &ask.topics {
                     client.topics.retain(|known| !client.host.carries(topic, &known.topic));
+                    client.held.retain(|(held, _)| !client.host.carries(topic, held));
                 }
                 let _ = client.reply(&wish, &[]);
             }
@@ -231,14 +211,10 @@ impl Hub {
         self.subscribe(number, &granted);
     }
 
-    /// Acknowledgements have what the codec needs to know, such as the depth of a book.
     fn learn(&mut self, replies: &[String]) {
-        let topic = Topic::default();
         for reply in replies {
-            let frame = Frame { ts_recv: 0, data: reply.as_bytes() };
-            let (truths, venue) = (&mut self.truths, &self.venue.venue);
-            let mut noting = Noting { hub_topic: &topic, truths, venue, is_book: false };
-            let _ = self.codec.decode(frame, &mut noting);
+            let reply = Recorded { data: reply.clone().into_bytes(), ..Recorded::default() };
+            self.note(&reply);
         }
     }
 
@@ -252,8 +228,8 @@ impl Hub {
             let silenced =
                 self.take(symbol, Some(number), |fault| *fault == Fault::Silence).is_some();
             let repeats = self.repeats_trades(symbol, number);
-            let picture = self.picture_by_stream(topic);
-            let history = self.history(topic, repeats);
+            let picture = self.truths.picture_by_stream(&*self.host, topic);
+            let history = self.truths.history(&*self.host, topic, repeats);
             let Some(client) = self.client(number) else { return };
             let silent = silenced || !client.host.delivers(topic);
             client.topics.retain(|known| known.topic != *topic);
@@ -272,48 +248,6 @@ impl Hub {
         self.take(symbol, Some(number), |fault| *fault == Fault::RepeatTrades).is_some()
     }
 
-    /// The picture that a stream begins with.
-    fn picture_by_stream(&mut self, topic: &Topic) -> Option<String> {
-        let symbol = topic.symbol.as_deref()?;
-        let truth = self.truths.get(symbol)?;
-        let (sent, keeper) = truth.keeper.as_ref()?;
-        let rules = keeper.rules();
-        let is_due = rules.anchor == Anchor::Subscription && keeper.state() == State::Live;
-        if !is_due || !self.host.carries(topic, sent) {
-            return None;
-        }
-        let levels: Vec<_> = keeper.book().iter().collect();
-        let update = BookUpdate {
-            symbol,
-            ts_event: truth.ts_event,
-            is_snapshot: true,
-            seq: keeper.seq(),
-            checksum: rules.checksum.map(|sum| sum.of_levels(keeper.book(), &mut String::new())),
-            levels: &levels,
-            ..BookUpdate::default()
-        };
-        self.host.book(topic, &update)
-    }
-
-    /// Trades that a subscription begins with.
-    fn history(&self, topic: &Topic, repeats: bool) -> Vec<String> {
-        let none = Vec::new;
-        let Some(symbol) = topic.symbol.as_deref() else { return none() };
-        let Some(truth) = self.truths.get(symbol) else { return none() };
-        let trades: Vec<_> = truth.recent.iter().map(|told| told.trade(symbol)).collect();
-        let Some(newest) = trades.last() else { return none() };
-        let one = self.host.trades(&[*newest], false);
-        let sent = one.and_then(|text| self.host.topic_of(text.as_bytes()));
-        if sent.is_none_or(|sent| !self.host.carries(topic, &sent)) {
-            return none();
-        }
-        if self.host.repeats_trades() {
-            return self.host.trades(&trades, true).into_iter().collect();
-        }
-        let each = trades.iter().filter_map(|trade| self.host.trades(&[*trade], false));
-        if repeats { each.collect() } else { none() }
-    }
-
     // Messages
 
     /// A message of the source. Returns what goes where.
@@ -322,9 +256,9 @@ impl Hub {
             self.keep_answer(path, recorded);
             return Vec::new();
         }
+        self.act();
         self.sent += 1;
-        let Some(topic) = self.host.topic_of(&recorded.data) else { return Vec::new() };
-        let is_book = self.note(&topic, recorded);
+        let Some((topic, is_book)) = self.note(recorded) else { return Vec::new() };
         let mut out = Vec::new();
         let mut clients = std::mem::take(&mut self.clients);
         for client in clients.iter_mut().filter(|client| !client.data_stopped) {
@@ -336,31 +270,22 @@ impl Hub {
 
     fn keep_answer(&mut self, path: &str, recorded: &Recorded) {
         let called = self.host.call(path, b"").map(|(feed, _)| feed);
-        let Some(Feed::Book(symbol)) = &called else {
-            let key = path.split('?').next().unwrap_or(path).to_owned();
-            self.bodies.insert(key, recorded.data.clone());
+        let Some(feed @ Feed::Book(symbol)) = &called else {
+            self.bodies.insert(path.to_owned(), recorded.data.clone());
             return;
         };
         let channel = self.venue.channel_of("book_deltas").map(|one| one.name.clone());
-        let channel = channel.unwrap_or_default();
-        let topic = Topic { channel, symbol: Some(symbol.clone()) };
-        let (truths, venue) = (&mut self.truths, &self.venue.venue);
-        let mut noting = Noting { hub_topic: &topic, truths, venue, is_book: false };
-        let frame = Frame { ts_recv: recorded.ts_recv, data: &recorded.data };
-        let _ = self.codec.decode_answer(&Feed::Book(symbol.clone()), frame, &mut noting);
+        let topic = Topic { channel: channel.unwrap_or_default(), symbol: Some(symbol.clone()) };
+        self.truths.note_answer(&*self.host, &topic, feed, recorded);
     }
 
-    /// Keeps what is true up to date. Whether it is a message of a book.
-    fn note(&mut self, topic: &Topic, recorded: &Recorded) -> bool {
-        let frame = Frame { ts_recv: recorded.ts_recv, data: &recorded.data };
-        let mut noting = Noting {
-            hub_topic: topic,
-            truths: &mut self.truths,
-            venue: &self.venue.venue,
-            is_book: false,
-        };
-        let _ = self.codec.decode(frame, &mut noting);
-        noting.is_book
+    /// Keeps what is true up to date. The topic of a message with data, and whether it is of a book.
+    fn note(&mut self, recorded: &Recorded) -> Option<(Topic, bool)> {
+        let topic = self.host.topic_of(&recorded.data);
+        let known = topic.clone().unwrap_or_default();
+        let sort = self.truths.note(&*self.host, &known, recorded);
+        // Answers in a recording are those to other requests.
+        topic.filter(|_| sort != Sort::Answer).map(|topic| (topic, sort == Sort::Book))
     }
 
     fn deliver(
@@ -396,53 +321,60 @@ impl Hub {
 
     // Faults
 
-    /// Plans a fault, or does it at once if it waits for nothing.
+    /// Plans a fault, and does it at once if it waits for nothing.
     pub(super) fn plan(&mut self, planned: Planned) -> Result<(), String> {
+        planned.check()?;
         let fault = &planned.fault;
-        if fault.waits_for_book() || fault.waits_for_call() || fault.waits_for_subscription() {
-            self.faults.push(planned);
-            return Ok(());
+        if fault.disturbs() && !self.is_made {
+            return Err("a recording is sent as it is: only a made-up market can do this".into());
         }
-        match &planned.fault {
-            Fault::KeepAlive => self.disturb(&planned, Disturbance::KeepAlive),
-            Fault::Restart => self.disturb(&planned, Disturbance::Restart),
-            Fault::DeleteUnknown => self.disturb(&planned, Disturbance::DeleteUnknown),
-            Fault::SkipTrades { count } => self.disturb(&planned, Disturbance::SkipTrades(*count)),
-            Fault::RepeatTrades => {
-                self.repeat_trades(&planned);
-                self.faults.push(planned);
-            }
-            Fault::StopData => self.met(&planned).for_each(|client| client.data_stopped = true),
-            Fault::Freeze => self.met(&planned).for_each(|client| {
-                client.data_stopped = true;
-                client.queue.push(Out::Freeze);
-            }),
-            Fault::Close { code } => {
-                let code = *code;
-                self.met(&planned).for_each(|client| client.queue.push(Out::Close(code, "fault")));
-            }
-            Fault::Cut => self.met(&planned).for_each(|client| client.queue.push(Out::Cut)),
-            Fault::Farewell => self.met(&planned).for_each(|client| {
-                if let Some(text) = client.host.farewell() {
-                    client.queue.push(Out::Text(text.into_bytes()));
-                }
-            }),
-            Fault::Text { hex } => {
-                let bytes = fault::unhex(hex).ok_or("`hex` has no hexadecimal digits")?;
-                self.met(&planned).for_each(|client| client.queue.push(Out::Text(bytes.clone())));
-            }
-            Fault::Binary { hex } => {
-                let bytes = fault::unhex(hex).ok_or("`hex` has no hexadecimal digits")?;
-                self.met(&planned).for_each(|client| client.queue.push(Out::Binary(bytes.clone())));
-            }
-            _ => {}
+        if *fault == Fault::Farewell && self.host.farewell().is_none() {
+            return Err(format!("{} does not announce the end", self.venue.venue));
         }
+        self.later.push(planned);
+        self.act();
         Ok(())
+    }
+
+    /// Does what is due. What meets nobody waits for somebody.
+    fn act(&mut self) {
+        for planned in std::mem::take(&mut self.later) {
+            if planned.after > self.sent {
+                self.later.push(planned);
+            } else if planned.fault.waits() {
+                self.faults.push(planned);
+            } else if !self.happens(&planned) {
+                self.later.push(planned);
+            }
+        }
+    }
+
+    /// Does something at once. Whether it met anybody.
+    fn happens(&mut self, planned: &Planned) -> bool {
+        match &planned.fault {
+            Fault::KeepAlive => self.disturb(planned, Disturbance::KeepAlive),
+            Fault::Restart => self.disturb(planned, Disturbance::Restart),
+            Fault::DeleteUnknown => self.disturb(planned, Disturbance::DeleteUnknown),
+            Fault::SkipTrades { count } => self.disturb(planned, Disturbance::SkipTrades(*count)),
+            Fault::RepeatTrades => {
+                self.repeat_trades(planned);
+                self.faults.push(planned.clone());
+            }
+            _ => {
+                let mut met = 0;
+                for client in self.met(planned) {
+                    client.suffer(&planned.fault);
+                    met += 1;
+                }
+                return met > 0;
+            }
+        }
+        true
     }
 
     /// Faults that are planned and met nobody so far.
     pub(super) fn planned(&self) -> usize {
-        self.faults.len()
+        self.faults.len() + self.later.len()
     }
 
     fn met<'a>(&'a mut self, planned: &'a Planned) -> impl Iterator<Item = &'a mut Client> {
@@ -468,7 +400,7 @@ impl Hub {
             all.extend(topics);
         }
         for (number, topic) in all {
-            let history = self.history(&topic, true);
+            let history = self.truths.history(&*self.host, &topic, true);
             let Some(client) = self.client(number) else { continue };
             for text in history {
                 client.send(&topic, text.as_bytes());
@@ -514,92 +446,78 @@ impl Hub {
             after: Duration::ZERO,
         };
         let Some((feed, levels)) = self.host.call(path, body) else {
-            return reply(404, b"{}".to_vec());
+            return self.bodies.get(path).map_or(Reply::UNKNOWN, |body| reply(200, body.clone()));
         };
         let symbol = match &feed {
             Feed::Book(symbol) | Feed::Orders(symbol) => Some(symbol.as_str()),
             _ => None,
         };
-        if !matches!(feed, Feed::Book(_) | Feed::Orders(_)) {
-            if let Some(body) = self.bodies.get(path.split('?').next().unwrap_or(path)) {
-                return reply(200, body.clone());
-            }
-            let symbols: Vec<_> = self.symbols.iter().map(String::as_str).collect();
-            return match feed {
-                Feed::Instruments => match self.host.instruments(&symbols) {
-                    Some(body) => reply(200, body.into_bytes()),
-                    None => reply(404, b"{}".to_vec()),
-                },
-                _ => reply(404, b"{}".to_vec()),
-            };
+        let is_status = |fault: &Fault| matches!(fault, Fault::RestStatus { .. });
+        if let Some(Fault::RestStatus { status, retry_after_s }) =
+            self.take(symbol, None, is_status)
+        {
+            let body = br#"{"code":-1003,"msg":"Too many requests."}"#.to_vec();
+            return Reply::Body { status, retry_after_s, body, after: Duration::ZERO };
         }
-        let symbol = symbol.unwrap_or_default();
+        match (&feed, symbol) {
+            (Feed::Book(_) | Feed::Orders(_), Some(symbol)) => self.call_for_book(symbol, levels),
+            _ => self.kept(&feed, path).map_or(Reply::UNKNOWN, |body| reply(200, body)),
+        }
+    }
+
+    fn call_for_book(&mut self, symbol: &str, levels: usize) -> Reply {
+        let picture =
+            |hub: &Self, stale| hub.truths.picture_by_rest(&*hub.host, symbol, levels, stale);
+        let Some(mut body) = picture(self, false) else {
+            if !self.ended && self.knows(symbol) {
+                return Reply::NotYet;
+            }
+            let (status, body) = self.host.unknown_symbol();
+            let (body, after) = (body.as_bytes().to_vec(), Duration::ZERO);
+            return Reply::Body { status, retry_after_s: None, body, after };
+        };
+        let mut after = Duration::ZERO;
         match self.take(Some(symbol), None, Fault::waits_for_call) {
-            Some(Fault::RestStatus { status, retry_after_s }) => Reply::Body {
-                status,
-                retry_after_s,
-                body: br#"{"code":-1003,"msg":"Too many requests."}"#.to_vec(),
-                after: Duration::ZERO,
-            },
-            Some(Fault::RestLate { ms }) => match self.picture_by_rest(symbol, levels, false) {
-                Some(body) => {
-                    let after = Duration::from_millis(ms);
-                    Reply::Body { status: 200, retry_after_s: None, body, after }
-                }
-                None => Reply::NotYet,
-            },
-            fault => {
-                let stale = fault.is_some();
-                match self.picture_by_rest(symbol, levels, stale) {
-                    Some(body) => reply(200, body),
-                    None if !self.ended && self.knows(symbol) => Reply::NotYet,
-                    None => {
-                        let (status, body) = self.host.unknown_symbol();
-                        reply(status, body.as_bytes().to_vec())
-                    }
-                }
-            }
+            Some(Fault::RestLate { ms }) => after = Duration::from_millis(ms),
+            Some(_) => body = picture(self, true).unwrap_or(body),
+            None => {}
         }
+        Reply::Body { status: 200, retry_after_s: None, body, after }
+    }
+
+    /// What a recording has as the answer to a call. Where it has that call with other parameters
+    /// only, these must not have been about an instrument.
+    fn kept(&self, feed: &Feed, path: &str) -> Option<Vec<u8>> {
+        let bare = |path: &str| path.split('?').next().map(str::to_owned);
+        let same = || self.bodies.iter().find(|(kept, _)| bare(kept) == bare(path));
+        let is_general = matches!(feed, Feed::Instruments | Feed::Time);
+        let kept = self.bodies.get(path).or_else(|| Some(same().filter(|_| is_general)?.1));
+        let symbols: Vec<_> = self.symbols.iter().map(String::as_str).collect();
+        let made = || match feed {
+            Feed::Instruments => self.host.instruments(&symbols).map(String::into_bytes),
+            _ => None,
+        };
+        kept.cloned().or_else(made)
     }
 
     fn knows(&self, symbol: &str) -> bool {
         self.symbols.is_empty() || self.symbols.iter().any(|known| known == symbol)
     }
 
-    fn picture_by_rest(&self, symbol: &str, depth: usize, stale: bool) -> Option<Vec<u8>> {
-        let truth = self.truths.get(symbol)?;
-        let (_, keeper) = truth.keeper.as_ref()?;
-        if keeper.state() != State::Live {
-            return None;
-        }
-        let now = || (keeper.seq(), keeper.book().iter().collect());
-        let (seq, levels): (Option<i64>, Vec<Level>) = match &truth.early {
-            Some((seq, levels)) if stale => (Some(*seq), levels.clone()),
-            _ => now(),
-        };
-        let update = BookUpdate {
-            symbol,
-            ts_event: truth.ts_event,
-            is_snapshot: true,
-            seq,
-            depth: Some(depth),
-            levels: &levels,
-            ..BookUpdate::default()
-        };
-        Some(self.host.picture(&update).into_bytes())
-    }
-
     // What is true
 
     pub(super) fn true_book(&self, symbol: &str) -> Option<TrueBook> {
-        let (_, keeper) = self.truths.get(symbol)?.keeper.as_ref()?;
-        let levels = keeper.book().iter().collect();
-        (keeper.state() == State::Live).then(|| TrueBook { seq: keeper.seq(), levels })
+        self.truths.true_book(symbol)
     }
 
     pub(super) fn trades_sent(&self, symbol: &str) -> TradesSent {
-        self.truths.get(symbol).map(|truth| truth.sent).unwrap_or_default()
+        self.truths.trades_sent(symbol)
     }
+}
+
+impl Reply {
+    const UNKNOWN: Self =
+        Self::Body { status: 404, retry_after_s: None, body: Vec::new(), after: Duration::ZERO };
 }
 
 impl Client {
@@ -613,7 +531,9 @@ impl Client {
 
     fn send(&mut self, topic: &Topic, data: &[u8]) {
         let wrapped = self.host.wrap(topic, data);
-        self.queue.push(Out::Text(wrapped));
+        if !wrapped.is_empty() {
+            self.queue.push(Out::Text(wrapped));
+        }
     }
 
     fn push(&mut self, topic: &Topic, data: &[u8], out: &mut Vec<Delivery>) {
@@ -622,13 +542,41 @@ impl Client {
 
     fn push_later(&mut self, topic: &Topic, data: &[u8], after: Duration, out: &mut Vec<Delivery>) {
         let wrapped = self.host.wrap(topic, data);
-        out.push(Delivery { queue: self.queue.clone(), out: Out::Text(wrapped), after });
+        if !wrapped.is_empty() {
+            out.push(Delivery { queue: self.queue.clone(), out: Out::Text(wrapped), after });
+        }
     }
 
     /// Sends what changes places with a message of the same topic.
     fn let_go(&mut self, topic: &Topic, out: &mut Vec<Delivery>) {
-        if let Some((topic, data)) = self.held.take_if(|(held, _)| held == topic) {
-            self.push(&topic, &data, out);
+        for (held, data) in std::mem::take(&mut self.held) {
+            if held == *topic {
+                self.push(&held, &data, out);
+            } else {
+                self.held.push((held, data));
+            }
+        }
+    }
+
+    /// What meets a connection as a whole.
+    fn suffer(&mut self, fault: &Fault) {
+        let bytes = |hex: &str| fault::unhex(hex).unwrap_or_default();
+        match fault {
+            Fault::StopData => self.data_stopped = true,
+            Fault::Freeze => {
+                self.data_stopped = true;
+                self.queue.push(Out::Freeze);
+            }
+            Fault::Close { code } => self.queue.push(Out::Close(*code, "fault")),
+            Fault::Cut => self.queue.push(Out::Cut),
+            Fault::Farewell => {
+                if let Some(text) = self.host.farewell() {
+                    self.queue.push(Out::Text(text.into_bytes()));
+                }
+            }
+            Fault::Text { hex } => self.queue.push(Out::Text(bytes(hex))),
+            Fault::Binary { hex } => self.queue.push(Out::Binary(bytes(hex))),
+            _ => {}
         }
     }
 
@@ -638,7 +586,7 @@ impl Client {
                 self.push(topic, data, out);
                 self.push(topic, data, out);
             }
-            Fault::Reorder => self.held = Some((topic.clone(), data.to_vec())),
+            Fault::Reorder => self.held.push((topic.clone(), data.to_vec())),
             Fault::Delay { ms } => self.push_later(topic, data, Duration::from_millis(*ms), out),
             Fault::Reorganise => {
                 let other = fault::reorganised(data);
@@ -654,81 +602,5 @@ impl Client {
     }
 }
 
-impl Told {
-    fn trade<'a>(&self, symbol: &'a str) -> Trade<'a> {
-        let Self { id, ts_event, price, size, side } = *self;
-        Trade { symbol, id, ts_event, price, size, side }
-    }
-}
-
-fn truth<'a>(truths: &'a mut HashMap<String, Truth>, symbol: &str) -> &'a mut Truth {
-    if !truths.contains_key(symbol) {
-        let truth = Truth {
-            keeper: None,
-            ts_event: 0,
-            early: None,
-            recent: VecDeque::new(),
-            sent: TradesSent::default(),
-        };
-        truths.insert(symbol.to_owned(), truth);
-    }
-    truths.entry(symbol.to_owned()).or_insert_with(|| unreachable!("inserted above"))
-}
-
-/// Notes what a message of the source says.
-struct Noting<'a> {
-    hub_topic: &'a Topic,
-    truths: &'a mut HashMap<String, Truth>,
-    venue: &'a str,
-    is_book: bool,
-}
-
-impl Sink for Noting<'_> {
-    fn book(&mut self, update: &BookUpdate<'_>) {
-        self.is_book = true;
-        let truth = truth(self.truths, update.symbol);
-        truth.ts_event = update.ts_event;
-        let (_, keeper) = truth.keeper.get_or_insert_with(|| {
-            let channel = &self.hub_topic.channel;
-            let rules = rustonite_book::rules(self.venue, channel).unwrap_or(Rules::UNCHECKED);
-            (self.hub_topic.clone(), Keeper::new(rules))
-        });
-        keeper.update(update);
-        if truth.early.is_none()
-            && let Some(seq) = keeper.seq()
-        {
-            truth.early = Some((seq, keeper.book().iter().collect()));
-        }
-    }
-
-    fn trade(&mut self, row: &draft::Trades<'_>) {
-        let id = row.trade_id.or_else(|| {
-            let digits = row.trade_uid?.rsplit(|letter: char| !letter.is_ascii_digit()).next()?;
-            digits.parse().ok()
-        });
-        let (Some(id), Ok(price), Ok(size)) =
-            (id, Decimal::from_f64(row.price), Decimal::from_f64(row.size))
-        else {
-            return;
-        };
-        let truth = truth(self.truths, row.symbol);
-        truth.sent.add(id);
-        truth.recent.push_back(Told { id, ts_event: row.ts_event, price, size, side: row.side });
-        if truth.recent.len() > HISTORY {
-            truth.recent.pop_front();
-        }
-    }
-}
-
-impl TradesSent {
-    fn add(&mut self, id: i64) {
-        self.first.get_or_insert(id);
-        self.last = Some(id);
-        self.count += 1;
-    }
-}
-
-/// Levels of one side, the best first.
-pub(super) fn side_of(levels: &[Level], side: BookSide) -> impl Iterator<Item = &Level> {
-    levels.iter().filter(move |level| level.side == side)
-}
+#[cfg(test)]
+mod tests;

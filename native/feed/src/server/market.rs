@@ -2,13 +2,14 @@
 //! makes the same market.
 
 use std::collections::VecDeque;
+use std::task::Poll;
 use std::time::Duration;
 
 use fastrand::Rng;
-use rustonite_book::{Anchor, L2Book, Rules, Scheme, Unknown};
+use rustonite_book::{Anchor, Checksum, L2Book, Rules, Scheme, Unknown};
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BookSide};
-use rustonite_wire::{BookUpdate, Feed, Host, Level, Quote, Topic, Trade};
+use rustonite_wire::{Ask, BookUpdate, Feed, Host, Level, Quote, Topic, Trade, Wish};
 
 use super::source::{Disturbance, Recorded, Source};
 use crate::catalog::Venue;
@@ -17,6 +18,8 @@ use crate::error::{FeedError, Result};
 
 const LEVELS_FIRST: i64 = 60;
 const LEVELS_MIN: usize = 20;
+/// Ticks between the sides that someone will fill.
+const GAP_MAX: i64 = 20;
 const SIZE_MAX: i64 = 5_000;
 /// Decimals of a price and of a size.
 const PRICE_SCALE: i32 = -2;
@@ -63,6 +66,8 @@ pub struct Market {
     rng: Rng,
     rules: Rules,
     channel: String,
+    /// All that messages are made of.
+    channels: Vec<String>,
     depth: Option<usize>,
     made: Vec<Made>,
     queue: VecDeque<Recorded>,
@@ -84,7 +89,7 @@ impl Market {
     /// A market of a venue that has a host.
     ///
     /// # Errors
-    /// A venue without one, or without books.
+    /// A venue without one, or without books; no instrument.
     pub fn new(config: MarketConfig) -> Result<Self> {
         let venue = Venue::find(&config.venue)?;
         let host = rustonite_wire::host(&config.venue)
@@ -92,14 +97,24 @@ impl Market {
         let usual = || venue.channel_of("book_deltas").map(|channel| channel.name.clone());
         let channel = config.channel.clone().or_else(usual);
         let channel = channel.ok_or_else(|| FeedError::config(&config.venue, "it has no books"))?;
-        let rules = rustonite_book::rules(&config.venue, &channel).unwrap_or(Rules::UNCHECKED);
+        let rules = rustonite_book::rules(&config.venue, &channel).ok_or_else(|| {
+            FeedError::config("book", format!("found {channel:?}, which is no channel of books"))
+        })?;
+        if config.symbols.is_empty() {
+            return Err(FeedError::config("symbols", "found none, expected one or more"));
+        }
         let mut rng = Rng::with_seed(config.seed);
         let made = config.symbols.iter().map(|symbol| Made::new(symbol, &mut rng)).collect();
         Ok(Self {
             host,
             rng,
             rules,
-            depth: depth_of(&channel).filter(|_| rules.cuts),
+            depth: depth_of(&channel).filter(|_| rules.cuts || tells_depth(&rules)),
+            channels: ["trades", "quotes"]
+                .iter()
+                .filter_map(|dataset| Some(venue.channel_of(dataset)?.name.clone()))
+                .chain([channel.clone()])
+                .collect(),
             channel,
             made,
             queue: VecDeque::new(),
@@ -109,9 +124,20 @@ impl Market {
         })
     }
 
-    /// The first messages: whole books.
+    /// The first messages: acknowledgements, which some venues need to name what comes after them,
+    /// and whole books.
     fn begin(&mut self) {
         self.now = now_ns();
+        let symbols = self.made.iter().map(|made| Some(made.symbol.clone()));
+        let topics = symbols.flat_map(|symbol| {
+            let topic =
+                move |channel: &String| Topic { channel: channel.clone(), symbol: symbol.clone() };
+            self.channels.iter().map(topic)
+        });
+        let wish = Wish::Subscribe(Ask { id: None, topics: topics.collect() });
+        for text in self.host.answer(&wish, &[]) {
+            self.say(Some(text), None);
+        }
         for place in 0..self.made.len() {
             self.picture(place);
         }
@@ -139,7 +165,9 @@ impl Market {
         } else {
             self.host.book(&self.topic(symbol), &update)
         };
+        let sum = self.host.checksum(&self.topic(symbol), &update).filter(|_| !by_rest);
         self.say(data, path.filter(|_| by_rest));
+        self.say(sum, None);
     }
 
     fn topic(&self, symbol: &str) -> Topic {
@@ -181,7 +209,13 @@ impl Market {
             self.made[place].stir(&mut self.rng);
         }
         let after = top(&self.made[place].book, self.depth);
-        let mut levels = difference(&before, &after, &self.made[place].book);
+        let mut levels = difference(&before, &after);
+        if self.rules.cuts {
+            // Clients know by themselves what fell off the depth.
+            let Made { book, .. } = &self.made[place];
+            let fell = |level: &Level| book.get(level.side, level.price).is_some();
+            levels.retain(|level| !level.size.is_zero() || !fell(level));
+        }
         if self.rules.anchor == Anchor::Message {
             levels.clone_from(&after);
         }
@@ -191,8 +225,18 @@ impl Market {
         self.send(place, &levels, &after);
     }
 
-    /// A message of a book with its numbers.
+    /// A change of a book, in as many messages as the venue needs, with their numbers.
     fn send(&mut self, place: usize, levels: &[Level], after: &[Level]) {
+        let most = self.host.levels_max();
+        let mut rest = levels;
+        while let Some((part, more)) = rest.split_at_checked(most).filter(|_| rest.len() > most) {
+            self.send_next(place, part, None);
+            rest = more;
+        }
+        self.send_next(place, rest, Some(after));
+    }
+
+    fn send_next(&mut self, place: usize, levels: &[Level], after: Option<&[Level]>) {
         let before = self.made[place].seq;
         let (first, last) = match self.rules.scheme {
             Scheme::Range => (before + 1, before + 1 + self.rng.i64(0..5)),
@@ -210,7 +254,7 @@ impl Market {
         &mut self,
         place: usize,
         levels: &[Level],
-        after: &[Level],
+        after: Option<&[Level]>,
         (first, last, before): (i64, i64, i64),
     ) {
         let symbol = self.made[place].symbol.clone();
@@ -222,13 +266,15 @@ impl Market {
             seq_first: Some(first).filter(|_| numbered),
             seq: Some(last).filter(|_| numbered),
             seq_prev: Some(before).filter(|_| numbered && self.rules.scheme == Scheme::Chain),
-            checksum: self.checksum(after),
+            checksum: after.and_then(|after| self.checksum(after)),
             depth: self.depth,
             levels,
             ..BookUpdate::default()
         };
-        let text = self.host.book(&self.topic(&symbol), &update);
+        let topic = self.topic(&symbol);
+        let (text, sum) = (self.host.book(&topic, &update), self.host.checksum(&topic, &update));
         self.say(text, None);
+        self.say(sum, None);
     }
 
     fn trade(&mut self, place: usize) {
@@ -245,8 +291,9 @@ impl Market {
             size: size(self.rng.i64(1..SIZE_MAX)),
             side,
         };
-        let text = self.host.trades(&[trade], false);
+        let (text, again) = (self.host.trades(&[trade], false), self.host.trade_again(&trade));
         self.say(text, None);
+        self.say(again, None);
     }
 
     fn quote(&mut self, place: usize) {
@@ -273,7 +320,7 @@ impl Market {
                 let before = self.made[place].seq;
                 self.made[place].seq = 7;
                 let after = top(&self.made[place].book, self.depth);
-                self.send_numbered(place, &[], &after, (7, 7, before));
+                self.send_numbered(place, &[], Some(&after), (7, 7, before));
             }
             _ if self.rules.restart == rustonite_book::Restart::One => {
                 self.made[place].seq = 1;
@@ -320,6 +367,10 @@ impl Made {
         let best = self.best(side);
         let gap = self.best(BookSide::Ask) - self.best(BookSide::Bid);
         match rng.u32(..10) {
+            // Left alone, sides would walk away from each other.
+            _ if gap > GAP_MAX => {
+                self.set(side, best - away * rng.i64(1..gap), rng.i64(1..SIZE_MAX));
+            }
             0..=1 if self.book.len(side) > LEVELS_MIN => {
                 let place = rng.usize(..self.book.len(side));
                 let price = self.book.levels(side).nth(place).map(|level| level.price);
@@ -352,11 +403,10 @@ fn top(book: &L2Book, depth: Option<usize>) -> Vec<Level> {
     side(BookSide::Bid).chain(side(BookSide::Ask)).collect()
 }
 
-/// What a client that has `before` must be told to get `after`. Levels that only fell off the depth
-/// are not told.
-fn difference(before: &[Level], after: &[Level], book: &L2Book) -> Vec<Level> {
+/// What a client that has `before` must be told to get `after`.
+fn difference(before: &[Level], after: &[Level]) -> Vec<Level> {
     let same_place = |one: &Level, two: &Level| one.side == two.side && one.price == two.price;
-    let is_gone = |level: &&Level| book.get(level.side, level.price).is_none();
+    let is_gone = |level: &&Level| !after.iter().any(|now| same_place(now, level));
     let gone = before.iter().filter(is_gone).map(|level| Level { size: size(0), ..*level });
     let is_new = |level: &&Level| {
         let known = before.iter().find(|known| same_place(known, level));
@@ -366,21 +416,30 @@ fn difference(before: &[Level], after: &[Level], book: &L2Book) -> Vec<Level> {
     gone.chain(changed).collect()
 }
 
-/// The depth in a channel's name, such as `book-10`.
+/// The depth at the end of a channel's name, such as `book-10`.
 fn depth_of(channel: &str) -> Option<usize> {
-    channel.split(|letter: char| !letter.is_ascii_digit()).find_map(|digits| digits.parse().ok())
+    channel.rsplit(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Whether the venue keeps its subscribers to the depth, and says what comes into it and leaves it.
+fn tells_depth(rules: &Rules) -> bool {
+    rules.checksum == Some(Checksum::Bitfinex)
 }
 
 impl Source for Market {
-    fn next_message(&mut self) -> Option<Recorded> {
+    fn poll_message(&mut self) -> Poll<Option<Recorded>> {
         if self.now == 0 {
             self.begin();
         }
-        while self.queue.is_empty() {
-            self.left = self.left.checked_sub(1)?;
+        while self.queue.is_empty() && self.left > 0 {
+            self.left -= 1;
             self.step();
         }
-        self.queue.pop_front()
+        Poll::Ready(self.queue.pop_front())
+    }
+
+    fn is_made(&self) -> bool {
+        true
     }
 
     fn disturb(&mut self, symbol: &str, what: Disturbance) {
@@ -389,7 +448,7 @@ impl Source for Market {
         match what {
             Disturbance::KeepAlive if self.rules.restart == rustonite_book::Restart::Lower => {
                 let seq = self.made[place].seq;
-                self.send_numbered(place, &[], &after, (seq, seq, seq));
+                self.send_numbered(place, &[], Some(&after), (seq, seq, seq));
             }
             Disturbance::KeepAlive => self.send(place, &[], &after),
             Disturbance::Restart => self.restart(place),
@@ -407,3 +466,6 @@ impl Source for Market {
         self.config.symbols.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,12 @@ mod http;
 mod hub;
 mod market;
 mod source;
+mod truth;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ use self::hub::Hub;
 pub use self::{
     fault::{Fault, Planned, hex},
     market::{Market, MarketConfig},
-    source::{Disturbance, FramesTape, Recorded, Source, collected},
+    source::{Disturbance, Feeder, FrameRows, FramesTape, Recorded, Source, collected, fed},
 };
 use crate::catalog::Venue;
 use crate::error::{FeedError, Result};
@@ -36,6 +38,9 @@ const QUEUE_MAX: usize = 10_000;
 const SLOW_WAIT: Duration = Duration::from_millis(1);
 /// Messages after which other tasks get their turn at full speed.
 const TURN: u64 = 256;
+
+/// Slower than that is as good as paused.
+const SLOWEST: f64 = 1e-6;
 
 /// How fast messages are sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,7 +100,7 @@ pub struct TrueBook {
 impl TrueBook {
     /// Levels of one side, the best first.
     pub fn side(&self, side: BookSide) -> impl Iterator<Item = &Level> {
-        hub::side_of(&self.levels, side)
+        self.levels.iter().filter(move |level| level.side == side)
     }
 }
 
@@ -153,20 +158,28 @@ impl Server {
     /// Begins to listen. Messages are sent once the first subscriptions are there.
     ///
     /// # Errors
-    /// A venue without a host, or a port that is taken.
+    /// A venue without a host, a pace that is none, or a port that is taken.
     pub fn start(config: ServerConfig, source: impl Source + 'static) -> Result<Self> {
         let venue = Venue::find(&config.venue)?;
         let none = || FeedError::config(&config.venue, "there is no replay server for it");
         let host = rustonite_wire::host(&config.venue).ok_or_else(none)?;
         let codec = rustonite_wire::open(&config.venue).ok_or_else(none)?;
+        if let Pace::Times(times) = config.pace
+            && !(times > 0.0 && times.is_finite())
+        {
+            let problem = format!("found {times}, expected more than 0");
+            return Err(FeedError::config("speed", problem));
+        }
         let mut hub = Hub::new(venue, host, codec);
         hub.symbols = source.symbols();
+        hub.is_made = source.is_made();
         let shared = Arc::new(Shared {
             config,
             hub: Mutex::new(hub),
             playing: watch::Sender::new(true),
             stop: watch::Sender::new(false),
         });
+        let listening = format!("listening at {}", shared.config.listen);
         let (tell, told) = oneshot::channel();
         let for_thread = Arc::clone(&shared);
         let system = |doing: &str| {
@@ -180,7 +193,7 @@ impl Server {
         let address = told
             .blocking_recv()
             .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
-            .map_err(system("listening"))?;
+            .map_err(system(&listening))?;
         Ok(Self { shared, address, thread: Some(thread) })
     }
 
@@ -210,6 +223,16 @@ impl Server {
     /// A fault that cannot be done.
     pub fn fault(&self, planned: Planned) -> Result<()> {
         self.shared.hub().plan(planned).map_err(|problem| FeedError::config("fault", problem))
+    }
+
+    /// The same, of a fault in JSON, as `POST /_replay/fault` takes it.
+    ///
+    /// # Errors
+    /// No fault, or one that cannot be done.
+    pub fn fault_in_json(&self, json: &str) -> Result<()> {
+        let planned = Planned::read(json.as_bytes());
+        let planned = planned.and_then(|planned| self.shared.hub().plan(planned));
+        planned.map_err(|problem| FeedError::config("fault", problem))
     }
 
     /// Faults that have met nobody so far.
@@ -322,22 +345,34 @@ async fn beat(shared: Arc<Shared>) {
 
 /// Sends the messages of the source at its pace.
 async fn play(shared: Arc<Shared>, mut source: Box<dyn Source>) {
+    let first = answers(&shared, &mut *source).await;
     while shared.hub().subscriptions < shared.config.begin_after {
         sleep(SLOW_WAIT).await;
     }
     let mut playing = shared.playing.subscribe();
     let mut clock = Clock::new(shared.config.pace);
     let mut count = 0_u64;
+    let mut next = first;
     loop {
-        let _ = playing.wait_for(|playing| *playing).await;
+        clock.pause(&mut playing).await;
         let disturbances = std::mem::take(&mut shared.hub().disturbances);
         for (symbol, what) in &disturbances {
             source.disturb(symbol, *what);
         }
-        let Some(message) = source.next_message() else { break };
+        let message = match next.take() {
+            Some(message) => message,
+            None => match source.poll_message() {
+                Poll::Ready(Some(message)) => message,
+                Poll::Ready(None) => break,
+                Poll::Pending => {
+                    sleep(SLOW_WAIT).await;
+                    continue;
+                }
+            },
+        };
         clock.wait_for(message.ts_recv).await;
         // What was paused meanwhile must not slip out.
-        let _ = playing.wait_for(|playing| *playing).await;
+        clock.pause(&mut playing).await;
         let deliveries = shared.hub().message(&message);
         deliveries.into_iter().for_each(deliver);
         count += 1;
@@ -349,6 +384,24 @@ async fn play(shared: Arc<Shared>, mut source: Box<dyn Source>) {
         }
     }
     shared.hub().ended = true;
+}
+
+/// Takes the answers of REST that a recording begins with: clients ask for them before they
+/// subscribe. Returns the first message behind them.
+async fn answers(shared: &Shared, source: &mut dyn Source) -> Option<Recorded> {
+    // The time of a made-up market begins with its first message.
+    if source.is_made() {
+        return None;
+    }
+    loop {
+        match source.poll_message() {
+            Poll::Ready(Some(message)) if message.path.is_some() => {
+                shared.hub().message(&message);
+            }
+            Poll::Ready(first) => return first,
+            Poll::Pending => sleep(SLOW_WAIT).await,
+        }
+    }
 }
 
 fn deliver(delivery: hub::Delivery) {
@@ -374,11 +427,23 @@ impl Clock {
         Self { pace, began: None }
     }
 
+    /// Waits as long as nothing is to be sent: that time does not count.
+    async fn pause(&mut self, playing: &mut watch::Receiver<bool>) {
+        if *playing.borrow() {
+            return;
+        }
+        let since = Instant::now();
+        let _ = playing.wait_for(|playing| *playing).await;
+        if let Some((_, began)) = &mut self.began {
+            *began += since.elapsed();
+        }
+    }
+
     async fn wait_for(&mut self, ts_recv: i64) {
         let Pace::Times(times) = self.pace else { return };
         let (first, began) = *self.began.get_or_insert_with(|| (ts_recv, Instant::now()));
         let nanos = u64::try_from(ts_recv.saturating_sub(first)).unwrap_or(0);
-        let after = Duration::from_nanos(nanos).div_f64(times.max(1e-6));
+        let after = Duration::from_nanos(nanos).div_f64(times.max(SLOWEST));
         let due = began + after;
         if due > Instant::now() {
             sleep_until(due).await;

@@ -1,7 +1,10 @@
 //! Where the messages come from that a server sends.
 
+use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::task::Poll;
 
 use arrow_array::cast::AsArray as _;
 use rustonite_core::datasets::FrameKind;
@@ -35,11 +38,16 @@ pub enum Disturbance {
 
 /// Messages in order. Any iterator is one.
 pub trait Source: Send {
-    /// The next message; `None` at the end.
-    fn next_message(&mut self) -> Option<Recorded>;
+    /// The next message; `None` at the end, pending if it is not there so far.
+    fn poll_message(&mut self) -> Poll<Option<Recorded>>;
 
-    /// Does something out of the ordinary, if this source can.
+    /// Does something out of the ordinary, where it is made up.
     fn disturb(&mut self, _symbol: &str, _what: Disturbance) {}
+
+    /// Whether this makes its messages up.
+    fn is_made(&self) -> bool {
+        false
+    }
 
     /// Instruments that this has, where it knows.
     fn symbols(&self) -> Vec<String> {
@@ -48,8 +56,38 @@ pub trait Source: Send {
 }
 
 impl<I: Iterator<Item = Recorded> + Send> Source for I {
-    fn next_message(&mut self) -> Option<Recorded> {
-        self.next()
+    fn poll_message(&mut self) -> Poll<Option<Recorded>> {
+        Poll::Ready(self.next())
+    }
+}
+
+/// Puts messages into a source, from another thread.
+#[derive(Clone, Debug)]
+pub struct Feeder(SyncSender<Recorded>);
+
+impl Feeder {
+    /// Puts a message in, once there is room. False if the server has ended.
+    pub fn put(&self, message: Recorded) -> bool {
+        self.0.send(message).is_ok()
+    }
+}
+
+/// Messages that another thread brings.
+struct Fed(Receiver<Recorded>);
+
+/// A source that is fed until all feeders are dropped. So many messages may wait in it.
+pub fn fed(most: usize) -> (Feeder, impl Source) {
+    let (sender, receiver) = sync_channel(most);
+    (Feeder(sender), Fed(receiver))
+}
+
+impl Source for Fed {
+    fn poll_message(&mut self) -> Poll<Option<Recorded>> {
+        match self.0.try_recv() {
+            Ok(message) => Poll::Ready(Some(message)),
+            Err(TryRecvError::Empty) => Poll::Pending,
+            Err(TryRecvError::Disconnected) => Poll::Ready(None),
+        }
     }
 }
 
@@ -95,8 +133,7 @@ pub struct FramesTape {
     connection: Option<i64>,
     columns: Columns,
     batch: Option<(Batch, usize)>,
-    /// Paths of calls that are not answered so far, by connection.
-    calls: std::collections::HashMap<i64, String>,
+    rows: FrameRows,
 }
 
 #[derive(Clone, Copy)]
@@ -128,13 +165,7 @@ impl FramesTape {
             status: column("status")?,
             data: column("data")?,
         };
-        Ok(Self {
-            reader,
-            connection,
-            columns,
-            batch: None,
-            calls: std::collections::HashMap::new(),
-        })
+        Ok(Self { reader, connection, columns, batch: None, rows: FrameRows::default() })
     }
 
     /// A row, if it was received and is of use to a client.
@@ -143,27 +174,47 @@ impl FramesTape {
         let connection = batch.values::<i64>(columns.connection)?[row];
         let ts_recv = batch.values::<i64>(columns.ts_recv)?[row];
         let kind = batch.values::<i8>(columns.kind)?[row];
-        let kind = batch.text(columns.kind, kind.into())?.to_owned();
-        let is = |other: FrameKind| kind == other.name();
-        let data = bytes_of(batch, columns.data, row)?;
-        if is(FrameKind::HttpRequest) {
-            // A body is behind the path.
-            let path = String::from_utf8(data).ok()?.lines().next()?.to_owned();
-            self.calls.insert(connection, path);
-            return None;
+        let kind = FrameKind::parse(batch.text(columns.kind, kind.into())?)?;
+        let status = batch.values::<i32>(columns.status)?[row];
+        let message = Recorded { ts_recv, data: bytes_of(batch, columns.data, row)?, path: None };
+        let is_answer = kind == FrameKind::HttpResponse || kind == FrameKind::HttpRequest;
+        let wanted = is_answer || self.connection.is_none_or(|wanted| wanted == connection);
+        self.rows.take(connection, kind, status, message).filter(|_| wanted)
+    }
+}
+
+/// Makes messages of rows of `frames`.
+#[derive(Debug, Default)]
+pub struct FrameRows {
+    /// Paths of calls that are not answered so far, by connection.
+    calls: HashMap<i64, String>,
+}
+
+impl FrameRows {
+    /// The message of a row, if it was received and is of use to a client. Rows come in the order in
+    /// which they were recorded.
+    pub fn take(
+        &mut self,
+        connection: i64,
+        kind: FrameKind,
+        status: i32,
+        message: Recorded,
+    ) -> Option<Recorded> {
+        match kind {
+            FrameKind::Text | FrameKind::Binary => Some(message),
+            FrameKind::HttpRequest => {
+                // A body is behind the path.
+                let path = String::from_utf8(message.data).ok()?.lines().next()?.to_owned();
+                self.calls.insert(connection, path);
+                None
+            }
+            FrameKind::HttpResponse => {
+                let path = self.calls.remove(&connection);
+                let is_good = (200..300).contains(&status);
+                path.filter(|_| is_good).map(|path| Recorded { path: Some(path), ..message })
+            }
+            _ => None,
         }
-        if is(FrameKind::HttpResponse) {
-            let status = batch.values::<i32>(columns.status)?[row];
-            let path = self.calls.remove(&connection)?;
-            return (200..300).contains(&status).then_some(Recorded {
-                ts_recv,
-                data,
-                path: Some(path),
-            });
-        }
-        let wanted = self.connection.is_none_or(|wanted| wanted == connection);
-        let is_message = is(FrameKind::Text) || is(FrameKind::Binary);
-        (wanted && is_message).then_some(Recorded { ts_recv, data, path: None })
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use rustonite_core::datasets::flags;
 
-use super::{KEYS_MAX, TradeId, TradeIds, TradeKey, WINDOW};
+use super::{BEHIND_MAX, KEYS_MAX, TradeId, TradeIds, TradeKey, WINDOW};
 
 #[test]
 fn holes_are_told_once_and_late_ones_are_taken() {
@@ -27,6 +27,19 @@ fn a_leap_beyond_the_window_forgets_what_was_marked() {
     // At the place of an id that was marked before.
     assert_eq!(ids.number(far - WINDOW + 1), TradeId::New);
     assert_eq!(ids.number(far - WINDOW), TradeId::Seen, "older than the window");
+}
+
+#[test]
+fn a_venue_may_count_anew() {
+    let mut ids = TradeIds::default();
+    ids.number(10_000_000);
+    for id in 1..=i64::from(BEHIND_MAX) {
+        assert_eq!(ids.number(id), TradeId::Seen);
+    }
+    assert_eq!(ids.number(5_000), TradeId::Restarted);
+    assert_eq!(ids.number(5_001), TradeId::New);
+    assert_eq!(ids.number(5_000), TradeId::Seen);
+    assert_eq!(ids.number(5_003), TradeId::After { first_missing: 5_002, last_missing: 5_002 });
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! A recorder that records from a replay server, and what its tapes say afterwards.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file uses some of it")]
 #![allow(
     clippy::unwrap_used,
     clippy::unused_self,
     clippy::unnecessary_debug_formatting,
     reason = "a failing test should panic; it reads as a rig; TOML wants the quotes"
 )]
+
+mod venues;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use rustonite_core::datasets::{BookSide, flags};
 use rustonite_feed::server::{Market, MarketConfig, Planned, Server, ServerConfig, Source};
 use rustonite_feed::{Config, Recorder, Venue, VenueStatus};
 use rustonite_tape::{Batch, Polled, Reader, Start};
+
+pub use self::venues::{BINANCE, OTHERS, checked, each, whole};
 
 /// Nothing here takes so long, unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(12);
@@ -236,6 +240,29 @@ impl Rig {
         Record::read(&self.tapes(), self.venue)
     }
 
+    /// Lets books become whole and stay so for an interval; then all that was sent is there.
+    pub fn finish_whole(&mut self) -> Record {
+        self.until_whole();
+        self.run_on(1100);
+        let record = self.finish();
+        for symbol in self.symbols.clone() {
+            self.assert_true_book(&record, symbol);
+            self.assert_trades(&record, symbol);
+        }
+        record
+    }
+
+    /// Lets an interval pass; then all that was sent is there, and nothing happened.
+    pub fn finish_undisturbed(&mut self) -> Record {
+        self.run_on(1300);
+        let record = self.finish();
+        for symbol in self.symbols.clone() {
+            self.assert_true_book(&record, symbol);
+            self.assert_undisturbed(&record, symbol);
+        }
+        record
+    }
+
     /// The book of an instrument on the tape is the true one.
     pub fn assert_true_book(&self, record: &Record, symbol: &str) {
         let truth = self.server.true_book(symbol).unwrap();
@@ -444,6 +471,31 @@ impl Record {
 
     pub fn count(&self, kind: &str) -> usize {
         self.events.iter().filter(|event| event.kind == kind).count()
+    }
+
+    /// What was whole before the gap is said to be clean, and the gap has an end, after which it is clean
+    /// again.
+    pub fn assert_gap_is_framed(&self, symbol: &str) {
+        let of_book = |event: &&Event| event.dataset.as_deref() == Some("book_deltas");
+        let gaps: Vec<_> = self.of("gap", symbol).filter(of_book).collect();
+        let clean: Vec<_> = self.of("clean", symbol).filter(of_book).collect();
+        let since = gaps[0].span.unwrap().0;
+        let until = gaps.iter().filter_map(|gap| gap.span?.1).max().expect("an end of the gap");
+        let ends_there = |event: &&Event| event.span.unwrap().1 == Some(since);
+        let begins_there = |event: &&Event| event.span.unwrap().0 >= until;
+        assert!(clean.iter().any(ends_there), "{symbol}\n{clean:#?}\n{gaps:#?}");
+        assert!(clean.iter().any(begins_there), "{symbol}\n{clean:#?}\n{gaps:#?}");
+        let inside = |event: &&Event| {
+            event.span.is_some_and(|(from, to)| from < until && to.unwrap_or(i64::MAX) > since)
+        };
+        assert!(!clean.iter().any(inside), "{symbol}\n{clean:#?}\n{gaps:#?}");
+        let unmarked = self.deltas.iter().filter(|row| {
+            row.symbol == symbol
+                && row.ts_recv > since
+                && row.ts_recv < until
+                && row.flags & flags::GAP == 0
+        });
+        assert_eq!(unmarked.count(), 0, "rows of a broken book without a mark, of {symbol}");
     }
 
     /// What was told, for people.

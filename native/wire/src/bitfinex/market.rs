@@ -15,7 +15,7 @@ use crate::event::{BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink
 use crate::json::{self, Json};
 
 /// Numbers of messages are below, times in milliseconds (since 1973) above.
-const TIMES_FROM: i64 = 100_000_000_000;
+pub(super) const TIMES_FROM: i64 = 100_000_000_000;
 const HOUR_NS: i64 = 3_600_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS;
 

@@ -1,5 +1,6 @@
 //! Bitfinex: WebSocket and REST v2.
 
+mod host;
 mod market;
 mod rest;
 mod session;
@@ -11,6 +12,7 @@ use crate::error::Result;
 use crate::event::{Level, Order, Sink};
 use crate::json::Json;
 
+pub use self::host::BitfinexHost;
 use self::market::Interval;
 
 const VENUE: &str = "bitfinex";

@@ -8,11 +8,11 @@ use crate::event::{Answer, Control, Sink};
 use crate::json::{self, Json};
 
 /// Appends the time to each message.
-const TIMES: i64 = 32_768;
+pub(super) const TIMES: i64 = 32_768;
 /// Appends the number of each message on the connection.
-const SEQUENCE: i64 = 65_536;
+pub(super) const SEQUENCE: i64 = 65_536;
 /// Sends checksums of books.
-const CHECKSUMS: i64 = 131_072;
+pub(super) const CHECKSUMS: i64 = 131_072;
 
 /// The venue asks us to connect again.
 const RECONNECT: i64 = 20_051;

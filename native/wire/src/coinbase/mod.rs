@@ -61,6 +61,10 @@ impl Codec for Coinbase {
         session::requests("unsubscribe", topics)
     }
 
+    fn refuses_whole(&self) -> bool {
+        true
+    }
+
     fn reset(&mut self) {
         self.listed.clear();
         self.ordered.clear();

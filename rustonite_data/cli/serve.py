@@ -1,0 +1,181 @@
+"""`rustonite serve`: a venue on this machine."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rustonite_data.cli.interrupts import CTRL_C
+from rustonite_data.cli.options import duration, moment
+from rustonite_data.cli.output import count_text, json_option, print_json_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+    from types import FrameType
+
+    from rustonite_data.serve import Server
+
+_LOOK_S = 0.25
+
+
+def _speed(text: str) -> float:
+    """A factor or `max`, as the type of an option."""
+    try:
+        found = math.inf if text == "max" else float(text)
+    except ValueError:
+        found = math.nan
+    if not found > 0:
+        raise click.BadParameter(f"found {text!r}, expected a number such as 1 or 10, or max")
+    return found
+
+
+def _fault(text: str) -> tuple[str, dict[str, Any]]:
+    """`NAME` or `NAME:KEY=VALUE,…` as the type of an option."""
+    name, _, rest = text.partition(":")
+    details: dict[str, Any] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise click.BadParameter(f"found {part!r} in {text!r}, expected KEY=VALUE")
+        is_number = value.isdecimal() and key not in {"symbol", "hex"}
+        details[key] = int(value) if is_number else value
+    return name, details
+
+
+@click.command()
+@click.argument("venue")
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL…]")
+@click.option(
+    "--frames",
+    metavar="FOLDER_OR_LAKE",
+    help="Send what `rustonite record` kept, instead of a made-up market for SYMBOLs.",
+)
+@click.option("--start", type=moment, metavar="TIME", help="Frames from this moment on.")
+@click.option("--end", type=moment, metavar="TIME", help="Frames before this moment.")
+@click.option(
+    "--listen",
+    default="127.0.0.1:0",
+    metavar="HOST:PORT",
+    help="Where to listen. By default any free port, for this machine alone.",
+)
+@click.option(
+    "--speed",
+    type=_speed,
+    default="1",
+    show_default=True,
+    metavar="FACTOR",
+    help="1 is the pace of the recording, 10 ten times as fast, max as fast as clients read.",
+)
+@click.option("--seed", default=1, show_default=True, help="What the market is made from.")
+@click.option(
+    "--every",
+    type=duration,
+    default="0.001s",
+    show_default=True,
+    metavar="DURATION",
+    help="Time between messages of a made-up market.",
+)
+@click.option(
+    "--book",
+    metavar="CHANNEL",
+    help="The made-up market's channel of books, if not the one that a recorder asks for.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    type=_fault,
+    metavar="NAME[:KEY=VALUE,…]",
+    help="Something that goes wrong, such as drop:symbol=BTCUSDT,after=1000 or cut:after=5000.",
+)
+@click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@json_option
+def serve(  # noqa: PLR0913 - options of the command line
+    venue: str,
+    symbols: tuple[str, ...],
+    *,
+    frames: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    listen: str,
+    speed: float,
+    seed: int,
+    every: timedelta,
+    book: str | None,
+    faults: tuple[tuple[str, dict[str, Any]], ...],
+    span: timedelta | None,
+    as_json: bool,
+) -> None:
+    """Be a venue on this machine until Ctrl-C: its WebSocket and REST, recorded or made up.
+
+    Messages are sent once somebody subscribes. Clients speak to it as they do to the venue, at
+    the addresses that are printed. More faults can be had while it runs, by HTTP.
+
+    \b
+    Example:
+      rustonite serve binance BTCUSDT ETHUSDT --fault drop:symbol=BTCUSDT,after=1000
+      rustonite serve binance --frames lake --speed 10
+    """
+    # Imported here, as it brings the extension.
+    from rustonite_data import serve as begin  # noqa: PLC0415
+
+    with (
+        _ended() as ended,
+        begin(
+            venue, symbols, frames=frames, start=start, end=end, listen=listen, speed=speed,
+            seed=seed, every=every.total_seconds(), book=book,
+        ) as server,
+    ):  # fmt: skip
+        for name, details in faults:
+            server.fault(name, **details)
+        _tell(venue, server, as_json=as_json)
+        until = math.inf if span is None else time.monotonic() + span.total_seconds()
+        while not ended.wait(min(_LOOK_S, max(0.0, until - time.monotonic()))):
+            status = server.status()
+            if time.monotonic() >= until:
+                break
+        status = server.status()
+    if as_json:
+        print_json_lines([asdict(status)])
+    else:
+        click.echo(f"{venue}: {count_text(status.sent, 'message')} sent", err=True)
+
+
+def _tell(venue: str, server: Server, *, as_json: bool) -> None:
+    """Where clients find it."""
+    urls = server.urls
+    if as_json:
+        print_json_lines([{"venue": venue, "address": server.address, "urls": urls}])
+        return
+    width = max(map(len, urls))
+    for name, url in urls.items():
+        click.echo(f"{name:{width}}  {url}")
+
+
+@contextmanager
+def _ended() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set: this is how a server ends in good order."""
+    event = threading.Event()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            CTRL_C.notice()
+            if event.is_set():
+                raise KeyboardInterrupt
+        event.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [(number, signal.signal(number, end)) for number in numbers]
+    try:
+        yield event
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
