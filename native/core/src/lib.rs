@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no threads.
 
+pub mod calendar;
 pub mod column_type;
 pub mod datasets;
 pub mod decimal;

@@ -418,9 +418,6 @@ impl VenueThread {
                 };
                 match channel.dataset.as_str() {
                     "instruments" if channel.name.is_empty() => add(Feed::Instruments),
-                    "trades" => {
-                        feed.symbols.iter().for_each(|symbol| add(Feed::Trades(symbol.clone())));
-                    }
                     _ if channel.per_symbol => feed
                         .symbols
                         .chunks(symbols_per_call.max(1))
@@ -549,7 +546,6 @@ fn about(feed: &Feed) -> String {
         Feed::Instruments => ("instruments", None),
         Feed::Book(symbol) => ("book", Some(symbol)),
         Feed::Orders(symbol) => ("orders", Some(symbol)),
-        Feed::Trades(symbol) => ("trades", Some(symbol)),
         Feed::Tickers(symbols) => ("tickers", symbols.as_ref()),
         Feed::Time => ("time", None),
     };

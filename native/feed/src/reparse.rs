@@ -302,8 +302,8 @@ fn feed_of(codec: &dyn Codec, sent: &str) -> Option<Feed> {
     if let Some(feed) = whole.into_iter().find(is_of) {
         return Some(feed);
     }
-    let of_one: [fn(String) -> Feed; 4] =
-        [Feed::Book, Feed::Orders, Feed::Trades, |symbol| Feed::Tickers(Some(symbol))];
+    let of_one: [fn(String) -> Feed; 3] =
+        [Feed::Book, Feed::Orders, |symbol| Feed::Tickers(Some(symbol))];
     of_one.into_iter().find_map(|feed| {
         let requests = codec.requests(&feed(ANY.to_owned()));
         let sent_for_any = requests.first()?.sent();

@@ -92,7 +92,6 @@ fn sort(feed: &Feed) -> &'static str {
     match feed {
         Feed::Book(_) | Feed::Orders(_) => "book",
         Feed::Instruments => "instruments",
-        Feed::Trades(_) => "trades",
         Feed::Tickers(_) => "tickers",
         Feed::Time => "time",
     }

@@ -25,6 +25,16 @@ pub struct Topic {
     pub symbol: Option<String>,
 }
 
+impl Topic {
+    /// Channel and instrument with something between them, as several venues name topics.
+    pub(crate) fn joined(&self, separator: char) -> String {
+        match &self.symbol {
+            Some(symbol) => format!("{}{separator}{symbol}", self.channel),
+            None => self.channel.clone(),
+        }
+    }
+}
+
 /// A call of the venue's REST interface whose answer a codec reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -55,8 +65,6 @@ pub enum Feed {
     Orders(String),
     /// All instruments.
     Instruments,
-    /// The newest trades of an instrument.
-    Trades(String),
     /// Figures that no stream has, of an instrument or of all.
     Tickers(Option<String>),
     /// The venue's time.
@@ -179,7 +187,7 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "binance" => Box::new(binance::Binance::new(binance::Market::Spot)),
         "binance-coinm" => Box::new(binance::Binance::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::Binance::new(binance::Market::UsdM)),
-        "bitfinex" => Box::new(bitfinex::Bitfinex::new()),
+        "bitfinex" => Box::new(bitfinex::Bitfinex::default()),
         "bitmex" => Box::new(bitmex::BitMex::default()),
         "bybit-inverse" => Box::new(bybit::Bybit::new(bybit::Category::Inverse)),
         "bybit-linear" => Box::new(bybit::Bybit::new(bybit::Category::Linear)),
@@ -188,10 +196,10 @@ pub fn open(venue: &str) -> Option<Box<dyn Codec>> {
         "coinbase" => Box::new(coinbase::Coinbase::default()),
         "coinbase-advanced" => Box::new(coinbase_advanced::CoinbaseAdvanced::default()),
         "deribit" => Box::new(deribit::Deribit::default()),
-        "hyperliquid" => Box::new(hyperliquid::Hyperliquid::new()),
-        "kraken" => Box::new(kraken::Kraken::new()),
-        "kraken-futures" => Box::new(kraken_futures::KrakenFutures::new()),
-        "okx" => Box::new(okx::Okx::new()),
+        "hyperliquid" => Box::new(hyperliquid::Hyperliquid::default()),
+        "kraken" => Box::new(kraken::Kraken::default()),
+        "kraken-futures" => Box::new(kraken_futures::KrakenFutures::default()),
+        "okx" => Box::new(okx::Okx::default()),
         "qq" => Box::new(qq::Qq::default()),
         "sina" => Box::new(sina::Sina::default()),
         _ => return None,

@@ -212,4 +212,16 @@ impl Floats {
     pub fn of_some(&mut self, value: Option<Decimal>) -> Option<f64> {
         value.map(|value| self.of(value))
     }
+
+    /// Price and size of a side of a quote. Venues say in several ways that a side has no orders:
+    /// something of it is missing, or its price is zero.
+    #[inline]
+    pub fn side(
+        &mut self,
+        price: Option<Decimal>,
+        size: Option<Decimal>,
+    ) -> (Option<f64>, Option<f64>) {
+        let there = price.zip(size).filter(|(price, _)| !price.is_zero());
+        there.map(|(price, size)| (self.of(price), self.of(size))).unzip()
+    }
 }

@@ -2,6 +2,7 @@
 //! clients as the venue does. One `host.rs` per venue.
 
 use rustonite_core::Decimal;
+use rustonite_core::calendar::civil;
 use rustonite_core::datasets::{Aggressor, BookSide};
 
 use crate::codec::{Feed, Topic};
@@ -23,6 +24,18 @@ pub enum Wish {
     Ping(Ask),
     /// Nothing that has an effect here.
     Other,
+}
+
+impl Wish {
+    /// A request by the verb that most venues have for it.
+    pub(crate) fn named(verb: &str, ask: Ask) -> Self {
+        match verb {
+            "subscribe" => Self::Subscribe(ask),
+            "unsubscribe" => Self::Unsubscribe(ask),
+            "ping" => Self::Ping(ask),
+            _ => Self::Other,
+        }
+    }
 }
 
 /// The client's request.
@@ -68,9 +81,6 @@ pub struct Quote<'a> {
 
 /// The venue's side of one connection.
 pub trait Host: Send {
-    /// The venue's name, as in the column `venue`.
-    fn venue(&self) -> &'static str;
-
     /// A client connects with this path and query. Returns the topics that they ask for.
     fn open(&mut self, _path: &str) -> Vec<Topic> {
         Vec::new()
@@ -179,9 +189,7 @@ pub fn host(venue: &str) -> Option<Box<dyn Host>> {
         "binance-coinm" => Box::new(binance::BinanceHost::new(binance::Market::CoinM)),
         "binance-usdm" => Box::new(binance::BinanceHost::new(binance::Market::UsdM)),
         "bitfinex" => Box::new(bitfinex::BitfinexHost::default()),
-        "bybit-inverse" => Box::new(bybit::BybitHost::new("bybit-inverse")),
-        "bybit-linear" => Box::new(bybit::BybitHost::new("bybit-linear")),
-        "bybit-spot" => Box::new(bybit::BybitHost::new("bybit-spot")),
+        "bybit-inverse" | "bybit-linear" | "bybit-spot" => Box::new(bybit::BybitHost),
         "bitmex" => Box::new(bitmex::BitMexHost::default()),
         "coinbase" => Box::new(coinbase::CoinbaseHost::default()),
         "coinbase-advanced" => Box::new(coinbase_advanced::CoinbaseAdvancedHost::default()),
@@ -229,6 +237,15 @@ pub(crate) fn texts(json: &mut Json<'_>) -> Option<Vec<String>> {
     Some(found)
 }
 
+/// A topic of a channel for each instrument, or one for all where none is named.
+pub(crate) fn topics(channel: &str, symbols: Vec<String>) -> Vec<Topic> {
+    let topic = |symbol| Topic { channel: channel.to_owned(), symbol };
+    if symbols.is_empty() {
+        return vec![topic(None)];
+    }
+    symbols.into_iter().map(|symbol| topic(Some(symbol))).collect()
+}
+
 /// A text at a key of an object.
 pub(crate) fn text_at<'a>(json: &Json<'a>, key: &[u8]) -> Option<&'a str> {
     json.lookup(key).ok()??.text().ok()
@@ -245,18 +262,6 @@ pub(crate) fn written_time(nanos: i64) -> String {
 }
 
 const DAY_NS: i64 = 86_400_000_000_000;
-
-/// Year, month and day of a number of days since 1970, counted in years that begin in March.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, day)
-}
 
 #[cfg(test)]
 mod tests {

@@ -213,6 +213,11 @@ impl<'a> Json<'a> {
         if self.took_null()? { Ok(None) } else { self.text().map(Some) }
     }
 
+    /// A text without escapes, or `None` for null and the empty text.
+    pub fn filled(&mut self) -> Result<Option<&'a str>> {
+        Ok(self.text_or_null()?.filter(|text| !text.is_empty()))
+    }
+
     /// A text for people, with its escapes resolved.
     pub fn message(&mut self) -> Result<String> {
         let raw = String::from_utf8_lossy(self.raw_text()?).into_owned();

@@ -29,12 +29,21 @@ impl Json<'_> {
         Ok(self.scaled_or_null()?.filter(|value| *value != 0))
     }
 
+    /// A number that was multiplied by a power of ten, such as a percentage; `None` for null and the
+    /// empty text.
+    pub(crate) fn shifted_or_null(&mut self, digits: i32) -> Result<Option<Decimal>> {
+        let start = *self;
+        let Some(value) = self.decimal_or_null()? else { return Ok(None) };
+        let value = Decimal::new(value.mantissa(), value.exponent() - digits);
+        value.map(Some).map_err(|_| start.expected("a number"))
+    }
+
     /// A percentage as a fraction in units of 10^-18.
     pub fn percent_or_null(&mut self) -> Result<Option<i128>> {
         let start = *self;
-        let Some(value) = self.decimal_or_null()? else { return Ok(None) };
-        let fraction = Decimal::new(value.mantissa(), value.exponent() - 2).ok().and_then(scaled);
-        fraction.map(Some).ok_or_else(|| start.expected("a percentage of at most 16 decimals"))
+        let Some(value) = self.shifted_or_null(2)? else { return Ok(None) };
+        let exact = scaled(value);
+        exact.map(Some).ok_or_else(|| start.expected("a percentage of at most 16 decimals"))
     }
 
     /// A whole number of 32 bits, or `None` for null and the empty text.
@@ -44,6 +53,11 @@ impl Json<'_> {
         let small = i32::try_from(value);
         small.map(Some).map_err(|_| start.expected("a whole number of 32 bits"))
     }
+}
+
+/// So many units of the last of so many decimals, in units of 10^-18.
+pub(crate) fn step(units: i64, decimals: i32) -> Option<i128> {
+    Decimal::new(units.into(), decimals.checked_neg()?).ok().and_then(scaled)
 }
 
 /// A number in units of 10^-18, if it has no digits below.

@@ -9,12 +9,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use encoding_rs::GB18030;
 use rustonite_core::Decimal;
-use rustonite_core::datasets::{draft, flags};
+use rustonite_core::calendar::day_number;
+use rustonite_core::datasets::{BookSide, draft, flags};
 
 use crate::codec::Frame;
+use crate::common::Top;
 use crate::error::{Malformed, Result};
 use crate::event::{Answer, Control, Floats, Sink};
-use crate::time::day_number;
 
 /// More fields than any line has that we know.
 const FIELDS_MAX: usize = 96;
@@ -362,12 +363,10 @@ impl Stamp {
     }
 }
 
-/// Columns of a picture of the best levels.
+/// A picture of the best levels.
 #[derive(Debug, Default)]
 pub(crate) struct Picture {
-    /// Bids, then asks.
-    prices: [Vec<f64>; 2],
-    sizes: [Vec<f64>; 2],
+    top: Top,
     flags: i32,
 }
 
@@ -376,15 +375,13 @@ impl Picture {
     /// follow two fields on.
     pub(crate) fn read(&mut self, fields: &Fields<'_>, sides: [(usize, usize); 2]) -> Result<()> {
         let mut floats = Floats::new(flags::LAST | flags::SNAPSHOT);
-        for (side, (price, size)) in sides.into_iter().enumerate() {
-            self.prices[side].clear();
-            self.sizes[side].clear();
+        for (side, (price, size)) in [BookSide::Bid, BookSide::Ask].into_iter().zip(sides) {
+            self.top.clear(side);
             for level in (0..LEVELS).map(|level| 2 * level) {
                 let price = fields.positive(price + level)?;
                 let size = fields.positive(size + level)?;
                 if let Some((price, size)) = price.zip(size) {
-                    self.prices[side].push(floats.of(price));
-                    self.sizes[side].push(floats.of(size));
+                    self.top.push(side, price, size, &mut floats);
                 }
             }
         }
@@ -393,7 +390,7 @@ impl Picture {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.prices.iter().all(Vec::is_empty)
+        self.top.is_empty()
     }
 
     /// Hands the picture out beside a ticker of the same moment.
@@ -403,12 +400,8 @@ impl Picture {
             ts_recv: ticker.ts_recv,
             venue: ticker.venue,
             symbol: ticker.symbol,
-            bid_price: &self.prices[0],
-            bid_size: &self.sizes[0],
-            ask_price: &self.prices[1],
-            ask_size: &self.sizes[1],
             flags: self.flags | (ticker.flags & flags::INFERRED),
-            ..draft::BookSnapshots::default()
+            ..self.top.row()
         });
     }
 }

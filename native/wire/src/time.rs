@@ -1,6 +1,8 @@
 //! Times of venues as nanoseconds since 1970.
 #![allow(clippy::missing_errors_doc, reason = "all fail if the message has something else")]
 
+use rustonite_core::calendar::day_number;
+
 use crate::error::Result;
 use crate::json::Json;
 
@@ -48,10 +50,19 @@ impl Json<'_> {
 
     /// Seconds since 1970 with or without decimals, as nanoseconds.
     pub fn time_s(&mut self) -> Result<i64> {
+        self.time_with_decimals(9, "seconds with at most 9 decimals, before 2262")
+    }
+
+    /// Milliseconds since 1970 with or without decimals, as nanoseconds.
+    pub fn time_ms_decimal(&mut self) -> Result<i64> {
+        self.time_with_decimals(6, "milliseconds with at most 6 decimals, before 2262")
+    }
+
+    fn time_with_decimals(&mut self, decimals: i32, expected: &'static str) -> Result<i64> {
         let start = *self;
-        let nanoseconds = self.decimal()?.to_scale(9).ok();
+        let nanoseconds = self.decimal()?.to_scale(decimals).ok();
         let nanoseconds = nanoseconds.and_then(|count| i64::try_from(count).ok());
-        nanoseconds.ok_or_else(|| start.expected("seconds with at most 9 decimals, before 2262"))
+        start.need(nanoseconds, expected)
     }
 
     /// A time such as `2026-01-02T03:04:05.678Z`, with up to nine decimals and any offset.
@@ -59,6 +70,16 @@ impl Json<'_> {
         let start = *self;
         let text = self.raw_text()?;
         parse_iso(text).ok_or_else(|| start.expected("a time such as 2026-01-02T03:04:05.678Z"))
+    }
+
+    /// The same, or `None` for null and the empty text.
+    pub(crate) fn time_text_if_any(&mut self) -> Result<Option<i64>> {
+        let mut ahead = *self;
+        if ahead.filled()?.is_none() {
+            *self = ahead;
+            return Ok(None);
+        }
+        self.time_text().map(Some)
     }
 }
 
@@ -110,19 +131,6 @@ fn digits(text: &[u8]) -> Option<i64> {
         Some(value? * 10 + i64::from(byte - b'0'))
     };
     text.iter().fold(Some(0), digit)
-}
-
-/// Days from 1970 to a date of the Gregorian calendar (Howard Hinnant's `days_from_civil`).
-pub(crate) fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let year = year - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let shifted = if month > 2 { month - 3 } else { month + 9 };
-    let of_year = (153 * shifted + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
 #[cfg(test)]

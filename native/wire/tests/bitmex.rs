@@ -102,8 +102,8 @@ fn messages_of_other_days() {
         let message = message.expect("a brace");
         let frame = Frame { ts_recv: 0, data: message.as_bytes() };
         let mut codec = open("bitmex").expect("a venue");
+        // A book by REST, which is nothing that we ask for.
         if message.starts_with('[') {
-            codec.decode_answer(&Feed::Book("A".into()), frame, &mut counts).expect(message);
             continue;
         }
         // Each message is alone: begin its table, which would have had a partial.
@@ -120,9 +120,9 @@ fn messages_of_other_days() {
     let expected = Counts {
         trades: 4,
         quotes: 4,
-        pictures: 2 + 2,
+        pictures: 2,
         changes: 3,
-        levels: 6 + 4 + 3 + 12,
+        levels: 13,
         tops: 4,
         tickers: 2,
         bars: 4,
@@ -170,11 +170,8 @@ fn examples_of_rows_and_answers() {
         let frame = Frame { ts_recv: 0, data: list.as_bytes() };
         codec.decode_answer(&Feed::Instruments, frame, &mut counts).expect(name);
     }
-    let Some(data) = bytes("bitmex/nautilus/http_get_trades.json") else { return };
-    let frame = Frame { ts_recv: 0, data: &data };
-    codec.decode_answer(&Feed::Trades("XBTUSD".into()), frame, &mut counts).expect("trades");
     let expected = Counts {
-        trades: 1 + 3,
+        trades: 1,
         quotes: 1,
         pictures: 1,
         levels: 1,

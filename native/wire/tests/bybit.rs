@@ -109,7 +109,6 @@ fn examples_of_the_documentation() {
 fn single_answers() {
     let instruments = |count| Counts { instruments: count, ..Counts::default() };
     let book = Counts { pictures: 1, levels: 6, ..Counts::default() };
-    let trades = Counts { trades: 1, ..Counts::default() };
     let files = [
         ("bybit-linear", Feed::Instruments, "http_get_instruments_linear", instruments(2)),
         ("bybit-inverse", Feed::Instruments, "http_get_instruments_inverse", instruments(1)),
@@ -117,7 +116,6 @@ fn single_answers() {
         ("bybit-spot", Feed::Instruments, "http_get_instruments_spot", instruments(2)),
         ("bybit-spot", Feed::Instruments, "http_get_instruments_spot_xstocks", instruments(1)),
         ("bybit-linear", Feed::Book("BTCUSDT".to_owned()), "http_get_orderbook", book),
-        ("bybit-linear", Feed::Trades("BTCUSDT".to_owned()), "http_get_trades_recent", trades),
     ];
     for (venue, feed, file, expected) in files {
         let Some(body) = bytes(&format!("bybit/nautilus/{file}.json")) else { return };

@@ -53,8 +53,6 @@ fn examples_of_frames_and_answers() {
         codec.decode(Frame { ts_recv: 0, data: &data }, &mut counts).expect(name);
     }
     for (name, feed) in [
-        ("http_product_book", Feed::Book("BTC-USD".to_owned())),
-        ("http_ticker", Feed::Trades("BTC-USD".to_owned())),
         ("http_product", Feed::Instruments),
         ("http_products_future", Feed::Instruments),
         ("http_products_future", Feed::Tickers(None)),
@@ -63,13 +61,13 @@ fn examples_of_frames_and_answers() {
         let Some(data) = bytes(&path) else { return };
         codec.decode_answer(&feed, Frame { ts_recv: 0, data: &data }, &mut counts).expect(name);
     }
-    // Two trades by stream and three by REST; two pictures, one change; one product and two futures.
+    // One product and two futures by REST.
     let expected = Counts {
-        trades: 5,
+        trades: 2,
         quotes: 1,
-        pictures: 2,
+        pictures: 1,
         changes: 1,
-        levels: 6 + 2 + 10,
+        levels: 6 + 2,
         tickers: 1 + 2,
         instruments: 1 + 2,
         ..Counts::default()

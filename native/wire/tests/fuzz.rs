@@ -124,7 +124,7 @@ fn tokens(message: &[u8]) -> Vec<std::ops::Range<usize>> {
 /// One damage to a message.
 fn damage(random: &mut Random, message: &mut Vec<u8>, others: &[String]) {
     let length = message.len();
-    match random.below(10) {
+    match random.below(11) {
         0 if length > 0 => message[random.below(length)] ^= 1 << random.below(8),
         1 => message.truncate(random.below(length + 1)),
         2 => drop(message.drain(random.span(length))),
@@ -138,6 +138,10 @@ fn damage(random: &mut Random, message: &mut Vec<u8>, others: &[String]) {
         8 => {
             let bytes = random.pick(BYTES);
             insert(random, message, bytes);
+        }
+        9 => {
+            let bytes = random.next().to_le_bytes();
+            insert(random, message, &bytes);
         }
         _ => {
             let other = others[random.below(others.len())].as_bytes();
@@ -272,7 +276,9 @@ fn fuzz(name: &str, seed: u64) {
     let mut random = Random(seed);
     let venue = messages_of(name);
     let probes = venue.map(probes).unwrap_or_default();
-    let own = probes.iter().map(|(message, _)| message.text(0)).collect::<Vec<_>>();
+    let begun = venue.map(|venue| venue.before).unwrap_or_default().iter().copied();
+    let own = begun.map(str::to_owned).chain(probes.iter().map(|(message, _)| message.text(0)));
+    let own = own.collect::<Vec<_>>();
     let all = all_texts();
     let texts = if own.is_empty() { &all } else { &own };
     let mut codec = venue.map_or_else(|| open(name).expect("a venue"), Venue::codec);
@@ -302,6 +308,21 @@ fn damaged_messages_of_all_venues() {
             threads.spawn(move || fuzz(name, seed));
         }
     });
+}
+
+/// A message that was cut off is no message. Lines of text have no end that could be missed.
+#[test]
+fn every_prefix_is_refused() {
+    let in_json = VENUES.iter().filter(|name| !matches!(**name, "qq" | "sina"));
+    for venue in in_json.filter_map(|name| messages_of(name)) {
+        for message in venue.messages {
+            let (text, mut codec) = (message.text(0), venue.codec());
+            for end in 0..text.len() {
+                let read = message.read_as(&text.as_bytes()[..end], &mut *codec, &mut Nobody);
+                assert!(read.is_err(), "{}: read {end} bytes of {text}", venue.name);
+            }
+        }
+    }
 }
 
 #[test]

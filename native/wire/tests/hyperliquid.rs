@@ -60,46 +60,28 @@ fn examples_of_the_documentation() {
     }
 }
 
-fn answered(feed: &Feed, body: &[u8]) -> Counts {
+fn answered(body: &[u8]) -> Counts {
     let mut codec = open("hyperliquid").expect("a venue");
     let mut counts = Counts::default();
-    codec.decode_answer(feed, Frame { ts_recv: 0, data: body }, &mut counts).expect("an answer");
+    let frame = Frame { ts_recv: 0, data: body };
+    codec.decode_answer(&Feed::Instruments, frame, &mut counts).expect("an answer");
     counts
 }
 
 #[test]
 fn single_answers() {
     let instruments = |count| Counts { instruments: count, ..Counts::default() };
-    let (book, trades) = (Feed::Book("BTC".to_owned()), Feed::Trades("BTC".to_owned()));
     let files = [
-        (Feed::Instruments, "http_meta_perp_sample", instruments(3)),
-        (Feed::Instruments, "http_all_perp_metas_non_usdc_collateral", instruments(3)),
-        (Feed::Instruments, "http_spot_meta_non_usdc_collateral", instruments(0)),
-        (book, "http_l2_book_btc", Counts { pictures: 1, levels: 10, ..Counts::default() }),
-        (trades, "http_recent_trades_btc", Counts { trades: 3, ..Counts::default() }),
+        ("nautilus/http_meta_perp_sample.json", 3),
+        ("nautilus/http_all_perp_metas_non_usdc_collateral.json", 3),
+        ("nautilus/http_spot_meta_non_usdc_collateral.json", 0),
+        ("request_response/Spot__ExchangeData__GetExchangeInfo.txt", 1),
     ];
-    for (feed, file, expected) in files {
-        let Some(body) = bytes(&format!("hyperliquid/nautilus/{file}.json")) else { return };
-        assert_eq!(answered(&feed, &body), expected, "{file}");
-    }
-    // These have a line in front that says what was asked.
-    let files = [
-        (Feed::Instruments, "Spot__ExchangeData__GetExchangeInfo", instruments(1)),
-        (
-            Feed::Tickers(None),
-            "Spot__ExchangeData__GetExchangeInfoAndTickers",
-            Counts { tickers: 1, ..Counts::default() },
-        ),
-        (
-            Feed::Tickers(None),
-            "Futures__ExchangeData__GetExchangeInfoAndTickers",
-            Counts { tickers: 3, ..Counts::default() },
-        ),
-    ];
-    for (feed, file, expected) in files {
-        let Some(all) = bytes(&format!("hyperliquid/request_response/{file}.txt")) else { return };
+    for (file, expected) in files {
+        let Some(all) = bytes(&format!("hyperliquid/{file}")) else { return };
+        // Some have a line in front that says what was asked.
         let begin = all.iter().position(|byte| b"{[".contains(byte)).expect("a body");
-        assert_eq!(answered(&feed, &all[begin..]), expected, "{file}");
+        assert_eq!(answered(&all[begin..]), instruments(expected), "{file}");
     }
 }
 
@@ -110,5 +92,5 @@ fn instruments_of_a_recorded_answer() {
     let (_, body) = text.trim_end().split_once(r#""response":"#).expect("an answer");
     let body = body.strip_suffix('}').expect("an object");
     let expected = Counts { instruments: 28, ..Counts::default() };
-    assert_eq!(answered(&Feed::Instruments, body.as_bytes()), expected);
+    assert_eq!(answered(body.as_bytes()), expected);
 }

@@ -30,6 +30,21 @@ fn every_file_is_read_and_names_what_exists() {
     }
 }
 
+/// A dataset stands for the first of its channels, a name for the first that has it.
+#[test]
+fn every_channel_can_be_chosen() {
+    for venue in Venue::names().map(|name| Venue::find(name).unwrap()) {
+        for channel in &venue.channels {
+            let named = Some(channel).filter(|channel| !channel.name.is_empty());
+            let named = named.and_then(|channel| venue.channel(&channel.name));
+            let usual = venue.channel_of(&channel.dataset);
+            let is_chosen =
+                [named, usual].into_iter().flatten().any(|one| std::ptr::eq(one, channel));
+            assert!(is_chosen, "{}: {} {}", venue.venue, channel.dataset, channel.name);
+        }
+    }
+}
+
 #[test]
 fn an_unknown_venue_has_a_hint() {
     let error = Venue::find("binanse").unwrap_err().to_string();

@@ -15,7 +15,6 @@ fn a_call_tells_what_it_was_for() {
             Feed::Instruments,
             Feed::Book(symbol()),
             Feed::Orders(symbol()),
-            Feed::Trades(symbol()),
             Feed::Tickers(Some(symbol())),
         ];
         for feed in feeds {
@@ -24,7 +23,7 @@ fn a_call_tells_what_it_was_for() {
             found += 1;
         }
     }
-    assert!(found > 40, "{found}");
+    assert!(found > 30, "{found}");
 }
 
 const MS: i64 = 1_000_000;

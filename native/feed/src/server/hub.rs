@@ -139,7 +139,7 @@ impl Hub {
     pub(super) fn connect(&mut self, path: &str, compressed: bool, queue: Queue) -> u64 {
         let number = self.next_client;
         self.next_client += 1;
-        let Some(mut host) = rustonite_wire::host(self.host.venue()) else { return number };
+        let Some(mut host) = rustonite_wire::host(&self.venue.venue) else { return number };
         let topics = host.open(path);
         host.greeting().into_iter().for_each(|text| queue.push(Out::Text(text.into_bytes())));
         self.clients.push(Client {
@@ -449,9 +449,7 @@ impl Hub {
             return self.bodies.get(path).map_or(Reply::UNKNOWN, |body| reply(200, body.clone()));
         };
         let symbol = match &feed {
-            Feed::Book(symbol) | Feed::Orders(symbol) | Feed::Trades(symbol) => {
-                Some(symbol.as_str())
-            }
+            Feed::Book(symbol) | Feed::Orders(symbol) => Some(symbol.as_str()),
             _ => None,
         };
         let is_status = |fault: &Fault| matches!(fault, Fault::RestStatus { .. });

@@ -3,7 +3,7 @@ use rustonite_core::datasets::{
     Aggressor, BarKind, BarPrice, BarSource, BookSide, InstrumentStatus, draft, flags,
 };
 
-use super::{Alpaca, Market, session};
+use super::{Alpaca, session};
 use crate::codec::Codec as _;
 use crate::common::read_named;
 use crate::error::Result;
@@ -19,45 +19,25 @@ const ORDINARY_TRADE: [&str; 3] = ["@", " ", ""];
 /// The code of an ordinary quote.
 const ORDINARY_QUOTE: [&str; 3] = ["R", " ", ""];
 
-/// What surrounds a message.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scope<'a> {
-    pub(super) ts_recv: i64,
-    /// The instrument, where the message itself does not name it (REST).
-    pub(super) symbol: Option<&'a str>,
-    /// Flags of all rows. Each message of an array is an event of its own, so each row is the last.
-    pub(super) flags: i32,
-}
-
-impl Scope<'_> {
-    pub(super) fn live(ts_recv: i64) -> Self {
-        Self { ts_recv, symbol: None, flags: flags::LAST }
-    }
-
-    pub(super) fn history(ts_recv: i64) -> Self {
-        Self { ts_recv, symbol: None, flags: flags::LAST | flags::STALE }
-    }
-}
-
 impl Alpaca {
-    pub(super) fn message<'a>(
+    pub(super) fn message(
         &mut self,
-        json: &mut Json<'a>,
-        scope: Scope<'a>,
+        json: &mut Json<'_>,
+        ts_recv: i64,
         sink: &mut dyn Sink,
     ) -> Result<()> {
         let mut kind = json.need(json.lookup(b"T")?, "a message with `T`")?;
         match kind.raw_text()? {
-            b"t" => self.trade(json, scope, sink),
-            b"q" => self.quote(json, scope, sink),
-            b"o" => self.book(json, scope, sink),
-            b"b" => self.bar(json, scope, Candle::MINUTE, sink),
-            b"u" => self.bar(json, scope, Candle::MINUTE_AGAIN, sink),
-            b"d" => self.bar(json, scope, Candle::DAY, sink),
-            b"l" => self.limits(json, scope, sink),
-            b"s" => self.status(json, scope, sink),
-            b"c" => self.correction(json, scope, sink),
-            b"x" => self.cancelled(json, scope, sink),
+            b"t" => self.trade(json, ts_recv, sink),
+            b"q" => self.quote(json, ts_recv, sink),
+            b"o" => self.book(json, ts_recv, sink),
+            b"b" => self.bar(json, ts_recv, Candle::MINUTE, sink),
+            b"u" => self.bar(json, ts_recv, Candle::MINUTE_AGAIN, sink),
+            b"d" => self.bar(json, ts_recv, Candle::DAY, sink),
+            b"l" => self.limits(json, ts_recv, sink),
+            b"s" => self.status(json, ts_recv, sink),
+            b"c" => self.correction(json, ts_recv, sink),
+            b"x" => self.cancelled(json, ts_recv, sink),
             // Imbalances of auctions and news, which no dataset holds.
             b"i" | b"n" => {
                 sink.control(&Control::Nothing);
@@ -73,13 +53,8 @@ impl Alpaca {
         }
     }
 
-    pub(super) fn trade<'a>(
-        &mut self,
-        json: &mut Json<'a>,
-        scope: Scope<'a>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut row = self.trade_row(scope);
+    fn trade(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+        let mut row = self.trade_row(ts_recv);
         self.words.clear();
         self.read_trade(json, &mut row)?;
         self.emit_trade(row, sink);
@@ -88,13 +63,8 @@ impl Alpaca {
 
     /// A trade that did not count after all is repeated, with a flag and the word of the REST
     /// interface for it.
-    fn cancelled<'a>(
-        &mut self,
-        json: &mut Json<'a>,
-        scope: Scope<'a>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut row = self.trade_row(scope);
+    fn cancelled(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+        let mut row = self.trade_row(ts_recv);
         self.words.clear();
         self.words.push_str("canceled");
         self.read_trade(json, &mut row)?;
@@ -103,13 +73,12 @@ impl Alpaca {
         Ok(())
     }
 
-    fn trade_row<'a>(&self, scope: Scope<'a>) -> draft::Trades<'a> {
+    fn trade_row<'a>(&self, ts_recv: i64) -> draft::Trades<'a> {
         draft::Trades {
-            ts_recv: scope.ts_recv,
+            ts_recv,
             venue: self.venue(),
-            symbol: scope.symbol.unwrap_or_default(),
             side: Aggressor::Unknown,
-            flags: scope.flags,
+            flags: flags::LAST,
             ..draft::Trades::default()
         }
     }
@@ -127,7 +96,6 @@ impl Alpaca {
                 b"i" => row.trade_id = json.integer_or_null()?,
                 b"x" => row.exchange = json.text_or_null()?.filter(|name| !name.is_empty()),
                 b"c" => read_conditions(json, &ORDINARY_TRADE, &mut self.words)?,
-                b"u" => row.flags |= self.update(json)?,
                 b"tks" => row.side = taker(json.text()?),
                 _ => json.skip()?,
             }
@@ -147,21 +115,9 @@ impl Alpaca {
         sink.trade(&draft::Trades { conditions: words(&self.words), ..row });
     }
 
-    /// What became of a trade of the past: the word is kept, and a flag unless it still counts.
-    fn update(&mut self, json: &mut Json<'_>) -> Result<i32> {
-        let Some(word) = json.text_or_null()?.filter(|word| !word.is_empty()) else { return Ok(0) };
-        add_word(word, &mut self.words);
-        Ok(if word == "corrected" { 0 } else { flags::DOUBTFUL })
-    }
-
     /// A trade that another one replaces: the wrong one again with a flag, then the right one.
-    fn correction<'a>(
-        &mut self,
-        json: &mut Json<'a>,
-        scope: Scope<'a>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut row = self.trade_row(scope);
+    fn correction(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+        let mut row = self.trade_row(ts_recv);
         let (mut time, mut old, mut new) = (None, Print::default(), Print::default());
         self.words_old.clear();
         self.words_old.push_str("incorrect");
@@ -188,7 +144,7 @@ impl Alpaca {
         if row.symbol.is_empty() {
             return Err(json.expected("a correction with `S`"));
         }
-        let first = (scope.flags & !flags::LAST) | flags::DOUBTFUL;
+        let first = flags::DOUBTFUL;
         let old_row = old.put(json, draft::Trades { flags: first, ..row })?;
         let new_row = new.put(json, row)?;
         sink.trade(&draft::Trades { conditions: words(&self.words_old), ..old_row });
@@ -197,18 +153,8 @@ impl Alpaca {
     }
 
     /// Sizes of stock quotes are kept as sent: round lots until November 2025, shares since.
-    pub(super) fn quote(
-        &mut self,
-        json: &mut Json<'_>,
-        scope: Scope<'_>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut row = draft::Quotes {
-            ts_recv: scope.ts_recv,
-            venue: self.venue(),
-            symbol: scope.symbol.unwrap_or_default(),
-            ..draft::Quotes::default()
-        };
+    fn quote(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+        let mut row = draft::Quotes { ts_recv, venue: self.venue(), ..draft::Quotes::default() };
         let (mut time, mut bid, mut ask) = (None, [None; 2], [None; 2]);
         self.words.clear();
         json.object()?;
@@ -229,10 +175,12 @@ impl Alpaca {
         if row.symbol.is_empty() {
             return Err(json.expected("a quote with `S`"));
         }
-        let mut floats = Floats::new(scope.flags);
+        let mut floats = Floats::new(flags::LAST);
         row.ts_event = json.need(time, "a quote with `t`")?;
-        (row.bid_price, row.bid_size) = there(json, bid, &mut floats)?;
-        (row.ask_price, row.ask_size) = there(json, ask, &mut floats)?;
+        json.need(bid[0].and(ask[0]), "a quote with `bp` and `ap`")?;
+        json.need(bid[1].and(ask[1]), "a quote with `bs` and `as`")?;
+        (row.bid_price, row.bid_size) = floats.side(bid[0], bid[1]);
+        (row.ask_price, row.ask_size) = floats.side(ask[0], ask[1]);
         row.conditions = words(&self.words);
         row.flags = floats.flags;
         sink.quote(&row);
@@ -240,14 +188,8 @@ impl Alpaca {
     }
 
     /// Changes of a book of crypto, or the whole of it if `r` is true.
-    pub(super) fn book(
-        &mut self,
-        json: &mut Json<'_>,
-        scope: Scope<'_>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut symbol = scope.symbol;
-        let (mut time, mut whole) = (None, scope.symbol.is_some());
+    fn book(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+        let (mut symbol, mut time, mut whole) = (None, None, false);
         self.levels.clear();
         json.object()?;
         while let Some(key) = json.key()? {
@@ -263,7 +205,7 @@ impl Alpaca {
         sink.book(&BookUpdate {
             symbol: json.need(symbol, "a book with `S`")?,
             ts_event: json.need(time, "a book with `t`")?,
-            ts_recv: scope.ts_recv,
+            ts_recv,
             is_snapshot: whole,
             levels: &self.levels,
             ..BookUpdate::default()
@@ -275,60 +217,57 @@ impl Alpaca {
     fn bar(
         &mut self,
         json: &mut Json<'_>,
-        scope: Scope<'_>,
+        ts_recv: i64,
         candle: Candle,
         sink: &mut dyn Sink,
     ) -> Result<()> {
-        let mut floats = Floats::new(scope.flags | flags::LOCAL_TIME);
-        let mut symbol = None;
-        let mut figures = Figures::default();
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"S" => symbol = Some(json.text()?),
-                other => figures.read(json, other)?,
-            }
-        }
-        let [Some(open), Some(high), Some(low), Some(close)] = figures.prices else {
-            return Err(json.expected("a bar with `o`, `h`, `l` and `c`"));
-        };
-        let ts_open = json.need(figures.time, "a bar with `t`")?;
-        let ts_close = ts_open.checked_add(candle.length_ns);
-        let row = draft::Bars {
-            ts_event: scope.ts_recv,
-            ts_recv: scope.ts_recv,
+        let mut floats = Floats::new(flags::LAST | flags::LOCAL_TIME);
+        let (mut symbol, mut open_time, mut prices) = (None, None, [None; 4]);
+        let mut row = draft::Bars {
+            ts_event: ts_recv,
+            ts_recv,
             venue: self.venue(),
-            symbol: json.need(symbol, "a bar with `S`")?,
-            ts_open,
-            ts_close: json.need(ts_close, "a bar before 2262")?,
             interval: candle.interval,
             kind: BarKind::Time,
             price_source: BarPrice::Trade,
             source: BarSource::Venue,
-            open: floats.of(open),
-            high: floats.of(high),
-            low: floats.of(low),
-            close: floats.of(close),
-            volume: floats.of_some(figures.volume),
-            vwap: floats.of_some(figures.average).filter(|price| *price != 0.0),
-            count: figures.count,
             revision: candle.revision,
             is_final: i8::from(candle.is_final),
             ..draft::Bars::default()
         };
-        sink.bar(&draft::Bars { flags: floats.flags, ..row });
+        json.object()?;
+        while let Some(key) = json.key()? {
+            match key {
+                b"S" => symbol = Some(json.text()?),
+                b"t" => open_time = Some(json.time_text()?),
+                b"o" => prices[0] = Some(floats.of(json.decimal()?)),
+                b"h" => prices[1] = Some(floats.of(json.decimal()?)),
+                b"l" => prices[2] = Some(floats.of(json.decimal()?)),
+                b"c" => prices[3] = Some(floats.of(json.decimal()?)),
+                b"v" => row.volume = floats.of_some(json.decimal_or_null()?),
+                b"vw" => row.vwap = floats.of_some(json.decimal_or_null()?),
+                b"n" => row.count = json.integer_or_null()?,
+                _ => json.skip()?,
+            }
+        }
+        let [Some(open), Some(high), Some(low), Some(close)] = prices else {
+            return Err(json.expected("a bar with `o`, `h`, `l` and `c`"));
+        };
+        (row.open, row.high, row.low, row.close) = (open, high, low, close);
+        row.symbol = json.need(symbol, "a bar with `S`")?;
+        row.ts_open = json.need(open_time, "a bar with `t`")?;
+        let ts_close = row.ts_open.checked_add(candle.length_ns);
+        row.ts_close = json.need(ts_close, "a bar before 2262")?;
+        row.vwap = row.vwap.filter(|price| *price != 0.0);
+        row.flags = floats.flags;
+        sink.bar(&row);
         Ok(())
     }
 
     /// The price band of a stock (limit up, limit down).
-    fn limits<'a>(
-        &mut self,
-        json: &mut Json<'a>,
-        scope: Scope<'a>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut row = self.ticker_row(scope);
-        let mut floats = Floats::new(scope.flags);
+    fn limits(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+        let mut row = self.ticker_row(ts_recv);
+        let mut floats = Floats::new(flags::LAST);
         let mut time = None;
         json.object()?;
         while let Some(key) = json.key()? {
@@ -346,13 +285,8 @@ impl Alpaca {
     }
 
     /// Whether a stock trades. The codes are those of the two tapes, which do not overlap.
-    fn status<'a>(
-        &mut self,
-        json: &mut Json<'a>,
-        scope: Scope<'a>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut row = self.ticker_row(scope);
+    fn status(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+        let mut row = self.ticker_row(ts_recv);
         let (mut time, mut code, mut text, mut reason) = (None, None, None, None);
         json.object()?;
         while let Some(key) = json.key()? {
@@ -374,22 +308,17 @@ impl Alpaca {
         row.ts_event = json.need(time, "a status with `t`")?;
         row.status = status_of(code);
         row.status_raw = Some(&self.words);
-        row.flags = scope.flags;
+        row.flags = flags::LAST;
         emit_ticker(json, &row, sink)
     }
 
-    pub(super) fn ticker_row<'a>(&self, scope: Scope<'a>) -> draft::Tickers<'a> {
+    fn ticker_row<'a>(&self, ts_recv: i64) -> draft::Tickers<'a> {
         draft::Tickers {
-            ts_event: scope.ts_recv,
-            ts_recv: scope.ts_recv,
+            ts_event: ts_recv,
+            ts_recv,
             venue: self.venue(),
-            symbol: scope.symbol.unwrap_or_default(),
             ..draft::Tickers::default()
         }
-    }
-
-    pub(super) fn is_crypto(&self) -> bool {
-        self.market == Market::Crypto
     }
 }
 
@@ -410,35 +339,6 @@ impl Candle {
     const DAY: Self = Self { interval: "1d", length_ns: DAY_NS, revision: 0, is_final: false };
 }
 
-/// The numbers of a bar.
-#[derive(Debug, Default)]
-pub(super) struct Figures {
-    pub(super) time: Option<i64>,
-    /// Open, high, low and close.
-    pub(super) prices: [Option<Decimal>; 4],
-    pub(super) volume: Option<Decimal>,
-    pub(super) average: Option<Decimal>,
-    pub(super) count: Option<i64>,
-}
-
-impl Figures {
-    /// Reads the value of a key of a bar, or passes over it.
-    pub(super) fn read(&mut self, json: &mut Json<'_>, key: &[u8]) -> Result<()> {
-        match key {
-            b"t" => self.time = Some(json.time_text()?),
-            b"o" => self.prices[0] = Some(json.decimal()?),
-            b"h" => self.prices[1] = Some(json.decimal()?),
-            b"l" => self.prices[2] = Some(json.decimal()?),
-            b"c" => self.prices[3] = Some(json.decimal()?),
-            b"v" => self.volume = json.decimal_or_null()?,
-            b"vw" => self.average = json.decimal_or_null()?,
-            b"n" => self.count = json.integer_or_null()?,
-            _ => json.skip()?,
-        }
-        Ok(())
-    }
-}
-
 /// One of the two trades of a correction.
 #[derive(Clone, Copy, Debug, Default)]
 struct Print {
@@ -456,28 +356,12 @@ impl Print {
     }
 }
 
-pub(super) fn emit_ticker(
-    json: &Json<'_>,
-    row: &draft::Tickers<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+fn emit_ticker(json: &Json<'_>, row: &draft::Tickers<'_>, sink: &mut dyn Sink) -> Result<()> {
     if row.symbol.is_empty() {
         return Err(json.expected("a message with `S`"));
     }
     sink.ticker(row);
     Ok(())
-}
-
-/// Price and size of a side, or neither: an empty side has price 0.
-fn there(
-    json: &Json<'_>,
-    [price, size]: [Option<Decimal>; 2],
-    floats: &mut Floats,
-) -> Result<(Option<f64>, Option<f64>)> {
-    let price = json.need(price, "a quote with `bp` and `ap`")?;
-    let size = json.need(size, "a quote with `bs` and `as`")?;
-    let there = !price.is_zero();
-    Ok((there.then(|| floats.of(price)), there.then(|| floats.of(size))))
 }
 
 fn is_place(name: &str) -> bool {

@@ -11,8 +11,6 @@ use crate::error::Result;
 use crate::event::{Level, Sink};
 use crate::json::Json;
 
-use self::market::Scope;
-
 /// One of the markets, each a venue of its own. The feeds of stocks (`iex`, `sip`, `delayed_sip`)
 /// speak alike and differ only in their address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,14 +57,13 @@ impl Codec for Alpaca {
 
     fn decode(&mut self, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
         let mut json = Json::new(frame.data);
-        let scope = Scope::live(frame.ts_recv);
         if json.is_object()? {
-            self.message(&mut json, scope, sink)?;
+            self.message(&mut json, frame.ts_recv, sink)?;
             return json.end();
         }
         json.array()?;
         while json.item()? {
-            self.message(&mut json, scope, sink)?;
+            self.message(&mut json, frame.ts_recv, sink)?;
         }
         json.end()
     }

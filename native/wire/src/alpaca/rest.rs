@@ -1,13 +1,10 @@
-use rustonite_core::datasets::{
-    ContractKind, InstrumentKind, InstrumentStatus, VolumeWindow, draft, flags,
-};
+use rustonite_core::datasets::{ContractKind, InstrumentKind, InstrumentStatus, draft, flags};
 
-use super::market::{Figures, Scope, emit_ticker};
 use super::{Alpaca, Market};
 use crate::codec::{Codec as _, Feed, Frame, Request};
-use crate::common::{ONE, local_time};
+use crate::common::ONE;
 use crate::error::Result;
-use crate::event::{Answer, Control, Floats, Sink};
+use crate::event::{Answer, Control, Sink};
 use crate::json::{Json, Kind};
 
 /// Orders for stocks: prices below one dollar may have four decimals, others two.
@@ -16,46 +13,24 @@ const STOCK_TICK_STEP_FROM: &[f64] = &[1.0];
 const STOCK_TICK_STEP_SIZE: &[f64] = &[0.01];
 
 pub(super) fn request(market: Market, feed: &Feed) -> Option<Request> {
-    let root = match market {
-        Market::Stocks => "/v2/stocks",
-        Market::Crypto => "/v1beta3/crypto/us",
-    };
     let path = match (feed, market) {
-        (Feed::Instruments, Market::Stocks) => {
-            "/v2/assets?status=active&asset_class=us_equity".to_owned()
-        }
-        (Feed::Instruments, Market::Crypto) => {
-            "/v2/assets?status=active&asset_class=crypto".to_owned()
-        }
-        (Feed::Trades(symbol), _) => {
-            format!("{root}/trades?symbols={}&limit=1000&sort=desc", in_query(symbol))
-        }
-        (Feed::Tickers(Some(symbols)), _) => {
-            format!("{root}/snapshots?symbols={}", in_query(symbols))
-        }
-        (Feed::Book(symbol), Market::Crypto) => {
-            format!("{root}/latest/orderbooks?symbols={}", in_query(symbol))
-        }
-        (Feed::Time, _) => "/v2/clock".to_owned(),
-        (Feed::Book(_) | Feed::Orders(_) | Feed::Tickers(None), _) => return None,
+        (Feed::Instruments, Market::Stocks) => "/v2/assets?status=active&asset_class=us_equity",
+        (Feed::Instruments, Market::Crypto) => "/v2/assets?status=active&asset_class=crypto",
+        (Feed::Time, _) => "/v2/clock",
+        // All else has a stream.
+        _ => return None,
     };
-    Some(Request { path, ..Request::default() })
-}
-
-/// Names of crypto have a slash.
-fn in_query(symbols: &str) -> String {
-    symbols.replace('/', "%2F")
+    Some(Request { path: path.to_owned(), ..Request::default() })
 }
 
 pub(super) fn decode(
-    codec: &mut Alpaca,
+    codec: &Alpaca,
     feed: &Feed,
     frame: Frame<'_>,
     sink: &mut dyn Sink,
 ) -> Result<()> {
     let mut json = Json::new(frame.data);
     match feed {
-        Feed::Time => json.skip()?,
         Feed::Instruments if json.kind()? == Kind::Array => {
             json.array()?;
             while json.item()? {
@@ -65,201 +40,25 @@ pub(super) fn decode(
         Feed::Instruments if json.lookup(b"symbol")?.is_some() => {
             instrument(codec, frame.ts_recv, &mut json, sink)?;
         }
-        _ => body(codec, feed, frame.ts_recv, &mut json, sink)?,
+        Feed::Instruments => refusal(&mut json, sink)?,
+        _ => json.skip()?,
     }
     json.end()
 }
 
-/// What the parts of a body are, by their key.
-#[derive(Clone, Copy, Debug)]
-enum Part {
-    Trades,
-    Quotes,
-    Books,
-    Snapshots,
-    Pricing,
-}
-
-/// Trades, quotes, books or snapshots by symbol, or an error.
-fn body(
-    codec: &mut Alpaca,
-    feed: &Feed,
-    ts_recv: i64,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+fn refusal(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
     let (mut code, mut text) = (None, None);
     json.object()?;
     while let Some(key) = json.key()? {
         match key {
-            b"trades" | b"trade" => by_symbol(codec, Part::Trades, ts_recv, json, sink)?,
-            b"quotes" | b"quote" => by_symbol(codec, Part::Quotes, ts_recv, json, sink)?,
-            b"orderbooks" => by_symbol(codec, Part::Books, ts_recv, json, sink)?,
-            b"snapshots" => by_symbol(codec, Part::Snapshots, ts_recv, json, sink)?,
-            b"pricing" => by_symbol(codec, Part::Pricing, ts_recv, json, sink)?,
-            b"code" if json.kind()? == Kind::Number => code = Some(json.integer()?),
-            b"message" if json.kind()? == Kind::Text => text = Some(json.message()?),
-            // Snapshots of stocks stand there without a key around them.
-            symbol if matches!(feed, Feed::Tickers(_)) && json.is_object()? => {
-                let symbol = plain(json, symbol)?;
-                one(codec, Part::Snapshots, symbol, ts_recv, json, sink)?;
-            }
+            b"code" => code = json.integer_or_null()?,
+            b"message" => text = Some(json.message()?),
             _ => json.skip()?,
         }
     }
-    if code.is_some() || text.is_some() {
-        let text = text.as_deref();
-        sink.control(&Control::Refused(Answer { code, text, ..Answer::default() }));
-    }
+    let text = text.as_deref();
+    sink.control(&Control::Refused(Answer { code, text, ..Answer::default() }));
     Ok(())
-}
-
-fn plain<'a>(json: &Json<'_>, symbol: &'a [u8]) -> Result<&'a str> {
-    let symbol = std::str::from_utf8(symbol).ok();
-    let symbol = symbol.filter(|symbol| !symbol.is_empty() && !symbol.contains('\\'));
-    json.need(symbol, "a plain name of an instrument")
-}
-
-/// For each symbol one thing or a list of them.
-fn by_symbol(
-    codec: &mut Alpaca,
-    part: Part,
-    ts_recv: i64,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    if json.took_null()? {
-        return Ok(());
-    }
-    json.object()?;
-    while let Some(key) = json.key()? {
-        let symbol = plain(json, key)?;
-        if json.took_null()? {
-            continue;
-        }
-        if json.is_object()? {
-            one(codec, part, symbol, ts_recv, json, sink)?;
-            continue;
-        }
-        json.array()?;
-        while json.item()? {
-            one(codec, part, symbol, ts_recv, json, sink)?;
-        }
-    }
-    Ok(())
-}
-
-fn one<'a>(
-    codec: &mut Alpaca,
-    part: Part,
-    symbol: &'a str,
-    ts_recv: i64,
-    json: &mut Json<'a>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let scope = Scope { symbol: Some(symbol), ..Scope::history(ts_recv) };
-    match part {
-        Part::Trades => codec.trade(json, scope, sink),
-        Part::Quotes => codec.quote(json, scope, sink),
-        Part::Books => codec.book(json, scope, sink),
-        Part::Snapshots => snapshot(codec, scope, json, sink),
-        Part::Pricing => pricing(codec, scope, json, sink),
-    }
-}
-
-/// The newest of everything about an instrument: a quote and a ticker.
-fn snapshot(
-    codec: &mut Alpaca,
-    scope: Scope<'_>,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let mut row = codec.ticker_row(scope);
-    let mut floats = Floats::new(scope.flags);
-    json.object()?;
-    while let Some(key) = json.key()? {
-        if json.took_null()? {
-            continue;
-        }
-        match key {
-            b"latestTrade" => last_trade(json, &mut row, &mut floats)?,
-            b"latestQuote" => codec.quote(json, scope, sink)?,
-            b"dailyBar" => {
-                let day = figures(json)?;
-                [row.open_price, row.high_price, row.low_price, _] =
-                    day.prices.map(|price| floats.of_some(price));
-                row.volume = floats.of_some(day.volume);
-                row.average_price = floats.of_some(day.average);
-                row.count = day.count;
-                row.volume_window = Some(if codec.is_crypto() {
-                    VolumeWindow::UtcDay
-                } else {
-                    VolumeWindow::TradingDay
-                });
-            }
-            b"prevDailyBar" => {
-                row.close_prev_price = floats.of_some(figures(json)?.prices[3]);
-            }
-            _ => json.skip()?,
-        }
-    }
-    let local = local_time(row.ts_last);
-    row.ts_event = row.ts_last.unwrap_or(scope.ts_recv);
-    row.flags = floats.flags | local;
-    emit_ticker(json, &row, sink)
-}
-
-fn last_trade(
-    json: &mut Json<'_>,
-    row: &mut draft::Tickers<'_>,
-    floats: &mut Floats,
-) -> Result<()> {
-    json.object()?;
-    while let Some(key) = json.key()? {
-        match key {
-            b"t" => row.ts_last = Some(json.time_text()?),
-            b"p" => row.last_price = floats.of_some(json.decimal_or_null()?),
-            b"s" => row.last_size = floats.of_some(json.decimal_or_null()?),
-            _ => json.skip()?,
-        }
-    }
-    Ok(())
-}
-
-fn figures(json: &mut Json<'_>) -> Result<Figures> {
-    let mut figures = Figures::default();
-    json.object()?;
-    while let Some(key) = json.key()? {
-        figures.read(json, key)?;
-    }
-    Ok(figures)
-}
-
-/// Mark, index, funding and open interest of a perpetual.
-fn pricing(
-    codec: &Alpaca,
-    scope: Scope<'_>,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let mut row = codec.ticker_row(scope);
-    let mut floats = Floats::new(scope.flags);
-    let mut time = None;
-    json.object()?;
-    while let Some(key) = json.key()? {
-        match key {
-            b"t" => time = Some(json.time_text()?),
-            b"ft" => row.ts_funding_next = Some(json.time_text()?),
-            b"oi" => row.open_interest = floats.of_some(json.decimal_or_null()?),
-            b"ip" => row.index_price = floats.of_some(json.decimal_or_null()?),
-            b"mp" => row.mark_price = floats.of_some(json.decimal_or_null()?),
-            b"fr" => row.funding_rate = floats.of_some(json.decimal_or_null()?),
-            _ => json.skip()?,
-        }
-    }
-    row.ts_event = json.need(time, "prices with `t`")?;
-    row.flags = floats.flags;
-    emit_ticker(json, &row, sink)
 }
 
 fn instrument(

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Alpaca;
 use crate::codec::Topic;
+use crate::common::settle;
 use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::{Json, Kind};
@@ -78,17 +79,7 @@ impl Alpaca {
                 listed.insert(Topic { channel: channel.clone().into_owned(), symbol });
             }
         }
-        for topic in self.listed.difference(&listed) {
-            sink.control(&Control::Unsubscribed(answer(topic)));
-        }
-        for topic in &listed {
-            sink.control(&Control::Subscribed(answer(topic)));
-        }
-        self.listed = listed;
+        settle(&mut self.listed, listed, sink);
         Ok(())
     }
-}
-
-fn answer(topic: &Topic) -> Answer<'_> {
-    Answer { channel: Some(&topic.channel), symbol: topic.symbol.as_deref(), ..Answer::default() }
 }

@@ -1,13 +1,12 @@
 use std::fmt::Write as _;
 
-use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BookSide};
 
 use super::Market;
 use super::session::stream;
 use crate::codec::{Feed, Topic};
 use crate::event::{BookUpdate, Level};
-use crate::host::{Ask, Host, Quote, Trade, Wish, as_it_stands};
+use crate::host::{Ask, Host, Quote, Trade, Wish, as_it_stands, written};
 use crate::json::{Json, Kind};
 
 /// Levels that a book of the REST interface has if the client does not say.
@@ -38,14 +37,6 @@ impl BinanceHost {
 }
 
 impl Host for BinanceHost {
-    fn venue(&self) -> &'static str {
-        match self.market {
-            Market::Spot => "binance",
-            Market::UsdM => "binance-usdm",
-            Market::CoinM => "binance-coinm",
-        }
-    }
-
     fn open(&mut self, path: &str) -> Vec<Topic> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         self.half = match self.market {
@@ -161,7 +152,7 @@ impl Host for BinanceHost {
         if self.market != Market::Spot {
             let _ = write!(text, r#""pu":{},"#, update.seq_prev.unwrap_or(first - 1));
         }
-        let (bids, asks) = sides(update.levels, usize::MAX);
+        let [bids, asks] = sides(update.levels, usize::MAX);
         let _ = write!(text, r#""b":[{bids}],"a":[{asks}]}}"#);
         Some(text)
     }
@@ -199,7 +190,6 @@ impl Host for BinanceHost {
         let feed = match path.rsplit('/').next()? {
             "depth" => Feed::Book(symbol()?),
             "exchangeInfo" => Feed::Instruments,
-            "trades" => Feed::Trades(symbol()?),
             "time" => Feed::Time,
             _ => return None,
         };
@@ -212,7 +202,7 @@ impl Host for BinanceHost {
             let time = update.ts_event / 1_000_000;
             let _ = write!(text, r#""E":{time},"T":{time},"#);
         }
-        let (bids, asks) = sides(update.levels, update.depth.unwrap_or(usize::MAX));
+        let [bids, asks] = sides(update.levels, update.depth.unwrap_or(usize::MAX));
         let _ = write!(text, r#""bids":[{bids}],"asks":[{asks}]}}"#);
         text
     }
@@ -287,15 +277,8 @@ fn wrapped(message: &[u8]) -> Option<(&str, &[u8])> {
 }
 
 /// Pairs of price and quantity of both sides, so many of each.
-fn sides(levels: &[Level], most: usize) -> (String, String) {
-    let side = |side: BookSide| {
-        let pairs = levels.iter().filter(|level| level.side == side).take(most);
-        let pairs: Vec<_> = pairs.map(|level| pair(level.price, level.size)).collect();
-        pairs.join(",")
-    };
-    (side(BookSide::Bid), side(BookSide::Ask))
-}
-
-fn pair(price: Decimal, size: Decimal) -> String {
-    format!(r#"["{price}","{size}"]"#)
+fn sides(levels: &[Level], most: usize) -> [String; 2] {
+    [BookSide::Bid, BookSide::Ask].map(|side| {
+        written(levels, side, most, |Level { price, size, .. }| format!(r#"["{price}","{size}"]"#))
+    })
 }

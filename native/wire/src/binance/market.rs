@@ -1,4 +1,3 @@
-use rustonite_core::Decimal;
 use rustonite_core::datasets::{
     Aggressor, BarKind, BarPrice, BarSource, BookSide, OrderSide, VolumeWindow, draft, flags,
 };
@@ -34,13 +33,6 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Columns of a picture of the best levels.
-#[derive(Debug, Default)]
-pub(super) struct Top {
-    prices: [Vec<f64>; 2],
-    sizes: [Vec<f64>; 2],
-}
-
 impl Binance {
     /// An event, or an array of events.
     pub(super) fn events(
@@ -66,8 +58,8 @@ impl Binance {
         match name.raw_text()? {
             b"bookTicker" => self.quote(json, scope, sink),
             b"depthUpdate" => self.depth(json, scope, sink),
-            b"trade" => self.trade(json, scope, sink),
-            b"aggTrade" => self.aggregate(json, scope, sink),
+            b"trade" => self.trade(json, scope, b"t", sink),
+            b"aggTrade" => self.trade(json, scope, b"a", sink),
             b"markPriceUpdate" => self.mark(json, scope, sink),
             b"kline" => self.kline(json, scope, sink),
             b"24hrTicker" | b"24hrMiniTicker" => self.ticker(json, scope, sink),
@@ -101,48 +93,17 @@ impl Binance {
         }
     }
 
-    fn trade(&mut self, json: &mut Json<'_>, scope: Scope<'_>, sink: &mut dyn Sink) -> Result<()> {
-        let (mut symbol, mut time, mut price, mut size) = (None, None, None, None);
-        let (mut id, mut buyer_makes, mut kind) = (None, None, None);
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"s" => symbol = Some(json.text()?),
-                b"T" => time = Some(json.time_ms_or_us()?),
-                b"p" => price = Some(json.decimal()?),
-                b"q" => size = Some(json.decimal()?),
-                b"t" => id = Some(json.integer()?),
-                b"m" => buyer_makes = Some(json.boolean()?),
-                b"X" => kind = json.text_or_null()?.filter(|kind| *kind != "MARKET"),
-                _ => json.skip()?,
-            }
-        }
-        let mut floats = Floats::new(scope.last(json));
-        let row = draft::Trades {
-            ts_event: json.need(time, "a trade with `T`")?,
-            ts_recv: scope.ts_recv,
-            venue: self.venue(),
-            symbol: json.need(symbol, "a trade with `s`")?,
-            price: floats.of(json.need(price, "a trade with `p`")?),
-            size: floats.of(json.need(size, "a trade with `q`")?),
-            side: aggressor(json.need(buyer_makes, "a trade with `m`")?),
-            trade_id: Some(json.need(id, "a trade with `t`")?),
-            conditions: kind,
-            flags: floats.flags,
-            ..draft::Trades::default()
-        };
-        sink.trade(&row);
-        Ok(())
-    }
-
-    fn aggregate(
+    /// A trade, or several of one order in one. `a` is an order in the first and the id in the other.
+    fn trade(
         &mut self,
         json: &mut Json<'_>,
         scope: Scope<'_>,
+        id_key: &[u8],
         sink: &mut dyn Sink,
     ) -> Result<()> {
         let (mut symbol, mut time, mut price, mut size) = (None, None, None, None);
         let (mut id, mut first, mut last, mut buyer_makes) = (None, None, None, None);
+        let mut kind = None;
         json.object()?;
         while let Some(key) = json.key()? {
             match key {
@@ -150,10 +111,11 @@ impl Binance {
                 b"T" => time = Some(json.time_ms_or_us()?),
                 b"p" => price = Some(json.decimal()?),
                 b"q" => size = Some(json.decimal()?),
-                b"a" => id = Some(json.integer()?),
                 b"f" => first = Some(json.integer()?),
                 b"l" => last = Some(json.integer()?),
                 b"m" => buyer_makes = Some(json.boolean()?),
+                b"X" => kind = json.text_or_null()?.filter(|kind| *kind != "MARKET"),
+                _ if key == id_key => id = Some(json.integer()?),
                 _ => json.skip()?,
             }
         }
@@ -162,15 +124,16 @@ impl Binance {
             .zip(last)
             .and_then(|(first, last)| i32::try_from(last.checked_sub(first)?.checked_add(1)?).ok());
         let row = draft::Trades {
-            ts_event: json.need(time, "an aggregated trade with `T`")?,
+            ts_event: json.need(time, "a trade with `T`")?,
             ts_recv: scope.ts_recv,
             venue: self.venue(),
-            symbol: json.need(symbol, "an aggregated trade with `s`")?,
-            price: floats.of(json.need(price, "an aggregated trade with `p`")?),
-            size: floats.of(json.need(size, "an aggregated trade with `q`")?),
-            side: aggressor(json.need(buyer_makes, "an aggregated trade with `m`")?),
-            trade_id: Some(json.need(id, "an aggregated trade with `a`")?),
+            symbol: json.need(symbol, "a trade with `s`")?,
+            price: floats.of(json.need(price, "a trade with `p`")?),
+            size: floats.of(json.need(size, "a trade with `q`")?),
+            side: aggressor(json.need(buyer_makes, "a trade with `m`")?),
+            trade_id: Some(json.need(id, "a trade with its id")?),
             count,
+            conditions: kind,
             flags: floats.flags,
             ..draft::Trades::default()
         };
@@ -198,17 +161,10 @@ impl Binance {
         let time = matched.or(sent);
         let local = local_time(time);
         let mut floats = Floats::new(scope.last(json) | local);
-        let bid = json.need(bid, "a quote with `b`")?;
-        let ask = json.need(ask, "a quote with `a`")?;
-        let bid_size = json.need(bid_size, "a quote with `B`")?;
-        let ask_size = json.need(ask_size, "a quote with `A`")?;
-        // A side without orders has price 0.
-        let mut side = |price: Decimal, size: Decimal| {
-            let there = !price.is_zero();
-            (there.then(|| floats.of(price)), there.then(|| floats.of(size)))
-        };
-        let ((bid_price, bid_size), (ask_price, ask_size)) =
-            (side(bid, bid_size), side(ask, ask_size));
+        json.need(bid.and(bid_size), "a quote with `b` and `B`")?;
+        json.need(ask.and(ask_size), "a quote with `a` and `A`")?;
+        let (bid_price, bid_size) = floats.side(bid, bid_size);
+        let (ask_price, ask_size) = floats.side(ask, ask_size);
         let row = draft::Quotes {
             ts_event: time.unwrap_or(scope.ts_recv),
             ts_recv: scope.ts_recv,
@@ -268,26 +224,15 @@ impl Binance {
 
     fn top(&mut self, update: &BookUpdate<'_>, last: i32, sink: &mut dyn Sink) {
         let mut floats = Floats::new(update.flags | last | flags::SNAPSHOT);
-        let Top { prices, sizes } = &mut self.top;
-        prices.iter_mut().chain(&mut *sizes).for_each(Vec::clear);
-        for level in &self.levels {
-            prices[level.side as usize].push(floats.of(level.price));
-            sizes[level.side as usize].push(floats.of(level.size));
-        }
-        let venue = self.venue();
-        let Top { prices, sizes } = &self.top;
+        self.top.fill(&self.levels, &mut floats);
         sink.top(&draft::BookSnapshots {
             ts_event: update.ts_event,
             ts_recv: update.ts_recv,
-            venue,
+            venue: self.venue(),
             symbol: &self.symbol,
-            bid_price: &prices[0],
-            bid_size: &sizes[0],
-            ask_price: &prices[1],
-            ask_size: &sizes[1],
             seq: update.seq,
             flags: floats.flags,
-            ..draft::BookSnapshots::default()
+            ..self.top.row()
         });
     }
 
@@ -356,11 +301,13 @@ impl Binance {
     ) -> Result<()> {
         let mut row = self.ticker_row(scope);
         let mut floats = Floats::default();
-        let mut symbol = None;
+        let (mut symbol, mut index) = (None, None);
         json.object()?;
         while let Some(key) = json.key()? {
             match key {
-                b"s" | b"i" => symbol = Some(json.text()?),
+                b"s" => symbol = Some(json.text()?),
+                // An index, or over how long an average is.
+                b"i" => index = Some(json.text()?),
                 b"E" => row.ts_event = json.time_ms_or_us()?,
                 b"T" => row.ts_last = Some(json.time_ms_or_us()?).filter(|time| *time > 0),
                 b"p" => row.index_price = floats.of_some(json.decimal_or_null()?),
@@ -368,7 +315,7 @@ impl Binance {
                 _ => json.skip()?,
             }
         }
-        row.symbol = json.need(symbol, "a price with `s` or `i`")?;
+        row.symbol = json.need(symbol.or(index), "a price with `s` or `i`")?;
         row.flags = floats.flags | scope.last(json);
         sink.ticker(&row);
         Ok(())
@@ -510,6 +457,6 @@ fn bar_end(last: i64) -> Option<i64> {
 }
 
 /// The taker, from whether the buyer was the maker.
-pub(super) fn aggressor(buyer_makes: bool) -> Aggressor {
+fn aggressor(buyer_makes: bool) -> Aggressor {
     if buyer_makes { Aggressor::Sell } else { Aggressor::Buy }
 }

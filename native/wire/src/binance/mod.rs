@@ -6,12 +6,13 @@ mod rest;
 mod session;
 
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
+use crate::common::Top;
 use crate::error::Result;
 use crate::event::{Level, Sink};
 use crate::json::Json;
 
 pub use self::host::BinanceHost;
-use self::market::{Scope, Top};
+use self::market::Scope;
 
 /// One of the markets, each a venue of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@ use rustonite_core::datasets::{
     BookSide, ContractKind, InstrumentKind, InstrumentStatus, draft, flags,
 };
 
-use super::market::{Scope, aggressor};
+use super::market::Scope;
 use super::{Binance, Market};
 use crate::codec::{Codec as _, Feed, Frame, Request};
-use crate::common::{ONE, last, local_time, read_pairs};
+use crate::common::{ONE, local_time, read_pairs};
 use crate::error::Result;
 use crate::event::{BookUpdate, Floats, Sink};
 use crate::json::Json;
@@ -20,12 +20,12 @@ pub(super) fn request(market: Market, feed: &Feed) -> Option<Request> {
     let path = match feed {
         Feed::Book(symbol) => format!("{root}/depth?symbol={symbol}&limit={depth}"),
         Feed::Instruments => format!("{root}/exchangeInfo"),
-        Feed::Trades(symbol) => format!("{root}/trades?symbol={symbol}&limit=1000"),
         Feed::Tickers(Some(symbol)) if market != Market::Spot => {
             format!("{root}/openInterest?symbol={symbol}")
         }
         Feed::Time => format!("{root}/time"),
-        Feed::Orders(_) | Feed::Tickers(_) => return None,
+        // All else has a stream.
+        _ => return None,
     };
     Some(Request { path, ..Request::default() })
 }
@@ -40,9 +40,8 @@ pub(super) fn decode(
     match feed {
         Feed::Book(symbol) => depth(codec, symbol, frame.ts_recv, &mut json, sink)?,
         Feed::Instruments => instruments(codec, frame.ts_recv, &mut json, sink)?,
-        Feed::Trades(symbol) => trades(codec, symbol, frame.ts_recv, &mut json, sink)?,
         Feed::Tickers(_) => open_interest(codec, frame.ts_recv, &mut json, sink)?,
-        Feed::Orders(_) | Feed::Time => json.skip()?,
+        _ => json.skip()?,
     }
     json.end()
 }
@@ -78,46 +77,6 @@ fn depth(
         levels: &codec.levels,
         ..BookUpdate::default()
     });
-    Ok(())
-}
-
-fn trades(
-    codec: &Binance,
-    symbol: &str,
-    ts_recv: i64,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        let (mut id, mut price, mut size) = (None, None, None);
-        let (mut time, mut buyer_makes) = (None, None);
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"id" => id = Some(json.integer()?),
-                b"price" => price = Some(json.decimal()?),
-                b"qty" => size = Some(json.decimal()?),
-                b"time" => time = Some(json.time_ms_or_us()?),
-                b"isBuyerMaker" => buyer_makes = Some(json.boolean()?),
-                _ => json.skip()?,
-            }
-        }
-        let last = last(json);
-        let mut floats = Floats::new(last | flags::STALE);
-        sink.trade(&draft::Trades {
-            ts_event: json.need(time, "a trade with `time`")?,
-            ts_recv,
-            venue: codec.venue(),
-            symbol,
-            price: floats.of(json.need(price, "a trade with `price`")?),
-            size: floats.of(json.need(size, "a trade with `qty`")?),
-            side: aggressor(json.need(buyer_makes, "a trade with `isBuyerMaker`")?),
-            trade_id: Some(json.need(id, "a trade with `id`")?),
-            flags: floats.flags,
-            ..draft::Trades::default()
-        });
-    }
     Ok(())
 }
 

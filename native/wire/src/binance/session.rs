@@ -1,4 +1,5 @@
 use crate::codec::Topic;
+use crate::common::list;
 use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::{Json, Kind};
@@ -8,9 +9,8 @@ pub(super) fn requests(method: &str, topics: &[Topic], id: i64) -> Vec<String> {
     if topics.is_empty() {
         return Vec::new();
     }
-    let names: Vec<_> = topics.iter().map(|topic| format!("\"{}\"", stream(topic))).collect();
-    let names = names.join(",");
-    vec![format!(r#"{{"method":"{method}","params":[{names}],"id":{id}}}"#)]
+    let names = list(topics.iter().map(stream));
+    vec![format!(r#"{{"method":"{method}","params":{names},"id":{id}}}"#)]
 }
 
 /// The name of a topic's stream.

@@ -83,6 +83,17 @@ fn a_mark_price_of_a_delivery_contract_has_no_funding() {
     assert_eq!(shown(&mut Binance::new(Market::CoinM), message).unwrap(), [row]);
 }
 
+/// The average of spot says over how long it is by the key that names an index elsewhere.
+#[test]
+fn an_average_price_and_the_price_of_an_index() {
+    let average = r#"{"e":"avgPrice","E":1693907033000,"s":"BTCUSDT","i":"5m","w":"25776.86","T":1693907032213}"#;
+    let row = r#"Tickers ts_event: 1693907033000000000, venue: "binance", symbol: "BTCUSDT", ts_last: Some(1693907032213000000), average_price: Some(25776.86), flags: 1"#;
+    assert_eq!(shown(&mut spot(), average).unwrap(), [row]);
+    let index = r#"{"e":"indexPriceUpdate","E":5,"i":"BTCUSD","p":"11185.8"}"#;
+    let row = r#"Tickers ts_event: 5000000, venue: "binance-coinm", symbol: "BTCUSD", index_price: Some(11185.8), flags: 1"#;
+    assert_eq!(shown(&mut Binance::new(Market::CoinM), index).unwrap(), [row]);
+}
+
 #[test]
 fn only_the_last_row_of_an_array_is_marked_last() {
     let one = |name: &str| {

@@ -76,10 +76,6 @@ impl BitfinexHost {
 }
 
 impl Host for BitfinexHost {
-    fn venue(&self) -> &'static str {
-        super::VENUE
-    }
-
     fn greeting(&mut self) -> Vec<String> {
         let server = "01234567-89ab-cdef-0123-456789abcdef";
         vec![format!(
@@ -205,7 +201,6 @@ impl Host for BitfinexHost {
         let feed = match *path.split('/').collect::<Vec<_>>().as_slice() {
             ["conf", what] if what.starts_with("pub:info:pair") => Feed::Instruments,
             ["book", symbol, "P0"] => Feed::Book(symbol.to_owned()),
-            ["trades", symbol, "hist"] => Feed::Trades(symbol.to_owned()),
             _ => return None,
         };
         Some((feed, most.unwrap_or(LEVELS_USUAL)))

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use rustonite_core::Decimal;
+use rustonite_core::calendar::months_later;
 use rustonite_core::datasets::{
     Aggressor, BarKind, BarPrice, BarSource, BookSide, OrderAction, OrderSide, VolumeWindow, draft,
     flags,
@@ -12,7 +13,6 @@ use crate::common::{last, rest_of_array};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Order, OrdersUpdate, Sink};
 use crate::json::{self, Json};
-use crate::time::day_number;
 
 /// Numbers of messages are below, times in milliseconds (since 1973) above.
 pub(super) const TIMES_FROM: i64 = 100_000_000_000;
@@ -91,10 +91,7 @@ impl Interval {
         if self.length_ns > 0 {
             return open.checked_add(self.length_ns);
         }
-        // 400 years have 4,800 months and 146,097 days; no month begins half a month off the mean.
-        let months = (open.div_euclid(DAY_NS) + 15) * 4800 / 146_097 + 1;
-        let day = day_number(1970 + months.div_euclid(12), months.rem_euclid(12) + 1, 1)?;
-        day.checked_mul(DAY_NS)
+        months_later(open.div_euclid(DAY_NS), 1)?.checked_mul(DAY_NS)
     }
 }
 
@@ -203,7 +200,7 @@ fn figures(
     match channel.kind {
         Kind::Trades => history(&mut payload, &channel.symbol, tail, sink),
         Kind::Ticker => ticker(&mut payload, &channel.symbol, tail, sink),
-        Kind::Derivative => derivative(&mut payload, Some(&channel.symbol), tail, sink),
+        Kind::Derivative => derivative(&mut payload, &channel.symbol, tail, sink),
         Kind::Liquidations => liquidations(&mut payload, tail, sink),
         Kind::Candles(interval) => candles(&mut payload, channel, interval, tail, sink),
         Kind::Book | Kind::Orders | Kind::Other => {
@@ -214,12 +211,7 @@ fn figures(
 }
 
 /// The trades before a subscription.
-pub(super) fn history(
-    json: &mut Json<'_>,
-    symbol: &str,
-    tail: Tail,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+fn history(json: &mut Json<'_>, symbol: &str, tail: Tail, sink: &mut dyn Sink) -> Result<()> {
     json.array()?;
     while json.item()? {
         json.array()?;
@@ -298,25 +290,14 @@ fn ticker(json: &mut Json<'_>, symbol: &str, tail: Tail, sink: &mut dyn Sink) ->
     Ok(())
 }
 
-/// State of a derivative. REST puts the name in front, which the stream leaves to the channel.
-pub(super) fn derivative(
-    json: &mut Json<'_>,
-    symbol: Option<&str>,
-    tail: Tail,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let mut row = draft::Tickers { ts_recv: tail.ts_recv, venue: VENUE, ..Default::default() };
-    let mut floats = Floats::default();
+/// State of a derivative.
+fn derivative(json: &mut Json<'_>, symbol: &str, tail: Tail, sink: &mut dyn Sink) -> Result<()> {
+    let ts_recv = tail.ts_recv;
+    let mut row = draft::Tickers { ts_recv, venue: VENUE, symbol, ..draft::Tickers::default() };
+    let mut floats = Floats::new(flags::LAST);
     json.array()?;
-    json.next_item("the state of a derivative")?;
-    row.symbol = if let Some(symbol) = symbol {
-        symbol
-    } else {
-        let name = json.text()?;
-        json.next_item("the time of a state")?;
-        name
-    };
-    row.ts_event = time_ms_decimal(json)?;
+    json.next_item("the time of a state")?;
+    row.ts_event = json.time_ms_decimal()?;
     let mut place = 0;
     while json.item()? {
         place += 1;
@@ -324,11 +305,7 @@ pub(super) fn derivative(
             2 => &mut row.mid_price,
             3 => &mut row.index_price,
             7 => {
-                let start = *json;
-                let time = json.integer_or_null()?.map(|time| time.checked_mul(1_000_000));
-                row.ts_funding_next = start
-                    .need(time.unwrap_or(Some(0)), "a time before 2262")
-                    .map(|time| Some(time).filter(|time| *time > 0))?;
+                row.ts_funding_next = json.time_ms_if_any()?;
                 continue;
             }
             8 => &mut row.funding_rate_next,
@@ -342,8 +319,7 @@ pub(super) fn derivative(
         };
         *figure = floats.of_some(json.decimal_or_null()?);
     }
-    let is_last = symbol.is_some() || json.at_last_item();
-    row.flags = floats.flags | if is_last { flags::LAST } else { 0 };
+    row.flags = floats.flags;
     sink.ticker(&row);
     Ok(())
 }
@@ -363,7 +339,7 @@ fn liquidation(json: &mut Json<'_>, tail: Tail, sink: &mut dyn Sink) -> Result<(
     while json.item()? {
         match place {
             1 => id = json.integer_or_null()?,
-            2 => time = Some(time_ms_decimal(json)?),
+            2 => time = Some(json.time_ms_decimal()?),
             4 => symbol = Some(json.text()?),
             5 => amount = Some(json.decimal()?),
             8 => {
@@ -468,7 +444,7 @@ fn candle(
 }
 
 /// What all messages of a book say.
-pub(super) fn book_update(symbol: &str, tail: Tail) -> BookUpdate<'_> {
+fn book_update(symbol: &str, tail: Tail) -> BookUpdate<'_> {
     let (ts_event, flags) = tail.time();
     BookUpdate {
         symbol,
@@ -481,7 +457,7 @@ pub(super) fn book_update(symbol: &str, tail: Tail) -> BookUpdate<'_> {
 }
 
 /// What all messages of a book of orders say.
-pub(super) fn orders_update(symbol: &str, tail: Tail) -> OrdersUpdate<'_> {
+fn orders_update(symbol: &str, tail: Tail) -> OrdersUpdate<'_> {
     let (ts_event, flags) = tail.time();
     OrdersUpdate {
         symbol,
@@ -494,7 +470,7 @@ pub(super) fn orders_update(symbol: &str, tail: Tail) -> OrdersUpdate<'_> {
 }
 
 /// A level or an array of all levels; whether it was all.
-pub(super) fn read_levels(json: &mut Json<'_>, levels: &mut Vec<Level>) -> Result<bool> {
+fn read_levels(json: &mut Json<'_>, levels: &mut Vec<Level>) -> Result<bool> {
     levels.clear();
     entries(json, |json, _| {
         let price = json.decimal()?;
@@ -512,7 +488,7 @@ pub(super) fn read_levels(json: &mut Json<'_>, levels: &mut Vec<Level>) -> Resul
 }
 
 /// An order or an array of all orders; whether it was all.
-pub(super) fn read_orders(
+fn read_orders(
     json: &mut Json<'_>,
     ids: &mut HashSet<i64>,
     orders: &mut Vec<Order<'static>>,
@@ -589,14 +565,4 @@ fn side_of(amount: Decimal) -> BookSide {
 fn magnitude(json: &Json<'_>, amount: Decimal) -> Result<Decimal> {
     let size = Decimal::new(amount.mantissa().abs(), amount.exponent());
     size.map_err(|_| json.expected("an amount"))
-}
-
-/// Milliseconds with decimals, which liquidations have been seen with.
-fn time_ms_decimal(json: &mut Json<'_>) -> Result<i64> {
-    let start = *json;
-    let time = json.decimal()?;
-    let nanoseconds = Decimal::new(time.mantissa(), time.exponent() + 6).ok();
-    let nanoseconds = nanoseconds.and_then(|time| time.to_scale(0).ok());
-    let nanoseconds = nanoseconds.and_then(|time| i64::try_from(time).ok());
-    nanoseconds.ok_or_else(|| start.expected("milliseconds with at most 6 decimals, before 2262"))
 }

@@ -53,13 +53,6 @@ pub struct Bitfinex {
     orders: Vec<Order<'static>>,
 }
 
-impl Bitfinex {
-    /// A codec.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
 impl Codec for Bitfinex {
     fn venue(&self) -> &'static str {
         VENUE
@@ -75,7 +68,7 @@ impl Codec for Bitfinex {
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
-        rest::decode(self, feed, frame, sink)
+        rest::decode(feed, frame, sink)
     }
 
     fn request(&self, feed: &Feed) -> Option<Request> {

@@ -1,15 +1,10 @@
-use std::collections::HashSet;
-
 use rustonite_core::datasets::{ContractKind, InstrumentKind, InstrumentStatus, draft, flags};
 
-use super::market::{
-    Tail, book_update, derivative, history, orders_update, read_levels, read_orders,
-};
-use super::{Bitfinex, VENUE};
+use super::VENUE;
 use crate::codec::{Feed, Frame, Request};
-use crate::common::ONE;
+use crate::common::{ONE, rest_of_array};
 use crate::error::Result;
-use crate::event::{BookUpdate, Control, OrdersUpdate, Sink};
+use crate::event::{Control, Sink};
 use crate::json::{Json, Kind};
 
 /// Prices of all instruments are cut to so many significant digits.
@@ -17,57 +12,29 @@ const PRICE_DIGITS: i32 = 5;
 
 pub(super) fn request(feed: &Feed) -> Option<Request> {
     let path = match feed {
-        Feed::Book(symbol) => format!("/v2/book/{symbol}/P0?len=250"),
-        Feed::Orders(symbol) => format!("/v2/book/{symbol}/R0?len=250"),
         Feed::Instruments => "/v2/conf/pub:info:pair,pub:info:pair:futures".to_owned(),
-        Feed::Trades(symbol) => format!("/v2/trades/{symbol}/hist?limit=1000"),
-        Feed::Tickers(symbol) => {
-            format!("/v2/status/deriv?keys={}", symbol.as_deref().unwrap_or("ALL"))
-        }
-        Feed::Time => return None,
+        // All else has a stream, and nothing says the time.
+        _ => return None,
     };
     Some(Request { path, ..Request::default() })
 }
 
-pub(super) fn decode(
-    codec: &mut Bitfinex,
-    feed: &Feed,
-    frame: Frame<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
     let mut json = Json::new(frame.data);
     if is_error(json)? {
-        return error(&mut json, sink);
+        error(&mut json, sink)?;
+        return json.end();
     }
-    let tail = Tail { ts_recv: frame.ts_recv, sequence: None, time: None };
-    match feed {
-        Feed::Book(symbol) => {
-            read_levels(&mut json, &mut codec.levels)?;
-            let update = book_update(symbol, tail);
-            sink.book(&BookUpdate { is_snapshot: true, levels: &codec.levels, ..update });
+    if *feed != Feed::Instruments {
+        json.skip()?;
+        return json.end();
+    }
+    json.array()?;
+    while json.item()? {
+        json.array()?;
+        while json.item()? {
+            instrument(&mut json, frame.ts_recv, sink)?;
         }
-        Feed::Orders(symbol) => {
-            read_orders(&mut json, &mut HashSet::new(), &mut codec.orders)?;
-            let update = orders_update(symbol, tail);
-            sink.orders(&OrdersUpdate { is_snapshot: true, orders: &codec.orders, ..update });
-        }
-        Feed::Trades(symbol) => history(&mut json, symbol, tail, sink)?,
-        Feed::Tickers(_) => {
-            json.array()?;
-            while json.item()? {
-                derivative(&mut json, None, tail, sink)?;
-            }
-        }
-        Feed::Instruments => {
-            json.array()?;
-            while json.item()? {
-                json.array()?;
-                while json.item()? {
-                    instrument(&mut json, frame.ts_recv, sink)?;
-                }
-            }
-        }
-        Feed::Time => json.skip()?,
     }
     json.end()
 }
@@ -87,7 +54,7 @@ fn error(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
     json.next_item("the text of an error")?;
     let text = json.message()?;
     sink.control(&Control::Error { code, text: &text });
-    Ok(())
+    rest_of_array(json)
 }
 
 /// `["BTCUSD",[null,null,null,smallest,largest,null,null,null,initial margin,margin to keep]]`. The
@@ -126,9 +93,7 @@ fn instrument(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<
     }
     json.next_item("the rules of a pair")?;
     rules(json, &mut row)?;
-    while json.item()? {
-        json.skip()?;
-    }
+    rest_of_array(json)?;
     sink.instrument(&row);
     Ok(())
 }

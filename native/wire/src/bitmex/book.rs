@@ -6,7 +6,7 @@ use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, draft, flags};
 
 use super::{Action, BitMex, Scope, VENUE};
-use crate::common::{local_time, word};
+use crate::common::{Top, last, local_time, price_and_size, rest_of_array, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::Json;
@@ -178,15 +178,23 @@ impl BitMex {
                 continue;
             }
             if !self.tops.contains_key(symbol) {
-                self.tops.insert(symbol.to_owned(), Top::default());
+                self.tops.insert(symbol.to_owned(), Picture::default());
             }
-            let Some(top) = self.tops.get_mut(symbol) else { continue };
+            let Some(picture) = self.tops.get_mut(symbol) else { continue };
             // An update may leave out the side that did not change.
             if scope.action != Action::Update {
-                *top = Top::default();
+                *picture = Picture::default();
             }
-            let time = top.read(json)?;
-            top.hand_out(symbol, time, json.at_last_item(), scope.ts_recv, sink);
+            let time = picture.read(json)?;
+            let [bids, asks] = picture.flags;
+            sink.top(&draft::BookSnapshots {
+                ts_event: time.unwrap_or(scope.ts_recv),
+                ts_recv: scope.ts_recv,
+                venue: VENUE,
+                symbol,
+                flags: flags::SNAPSHOT | bids | asks | local_time(time) | last(json),
+                ..picture.top.row()
+            });
         }
         Ok(())
     }
@@ -240,42 +248,15 @@ fn book_side(json: &mut Json<'_>) -> Result<BookSide> {
     word(json, &[(b"Buy", BookSide::Bid), (b"Sell", BookSide::Ask)], "a side of Buy or Sell")
 }
 
-/// A whole book as answered by REST. Its ids are not those of the stream's tables.
-pub(super) fn whole(
-    codec: &mut BitMex,
-    symbol: &str,
-    json: &mut Json<'_>,
-    ts_recv: i64,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let mut time = None;
-    codec.levels.clear();
-    json.array()?;
-    while json.item()? {
-        let row = read_row(json)?;
-        time = time.max(row.time);
-        codec.levels.push(Level {
-            side: json.need(row.side, "a level with `side`")?,
-            price: json.need(row.price, "a level with `price`")?,
-            size: json.need(row.size, "a level with `size`")?,
-            count: None,
-        });
-    }
-    let scope = Scope { ts_recv, table: "", action: Action::Partial, filter: None };
-    hand_out(Some(symbol), time, &codec.levels, scope, sink);
-    Ok(())
-}
-
-/// Columns of a picture of the best levels.
+/// A picture of the best levels.
 #[derive(Debug, Default)]
-pub(super) struct Top {
-    prices: [Vec<f64>; 2],
-    sizes: [Vec<f64>; 2],
+pub(super) struct Picture {
+    top: Top,
     /// Flags of each side.
     flags: [i32; 2],
 }
 
-impl Top {
+impl Picture {
     /// Reads a picture, and gives its time.
     fn read(&mut self, json: &mut Json<'_>) -> Result<Option<i64>> {
         let mut time = None;
@@ -292,51 +273,16 @@ impl Top {
     }
 
     fn read_side(&mut self, side: BookSide, json: &mut Json<'_>) -> Result<()> {
-        let side = side as usize;
         let mut floats = Floats::default();
-        self.prices[side].clear();
-        self.sizes[side].clear();
+        self.top.clear(side);
         json.array()?;
         while json.item()? {
             json.array()?;
-            if !json.item()? {
-                return Err(json.expected("a price"));
-            }
-            let price = floats.of(json.decimal()?);
-            if !json.item()? {
-                return Err(json.expected("a quantity"));
-            }
-            self.prices[side].push(price);
-            self.sizes[side].push(floats.of(json.decimal()?));
-            while json.item()? {
-                json.skip()?;
-            }
+            let (price, size) = price_and_size(json)?;
+            self.top.push(side, price, size, &mut floats);
+            rest_of_array(json)?;
         }
-        self.flags[side] = floats.flags;
+        self.flags[side as usize] = floats.flags;
         Ok(())
-    }
-
-    fn hand_out(
-        &self,
-        symbol: &str,
-        time: Option<i64>,
-        is_last: bool,
-        ts_recv: i64,
-        sink: &mut dyn Sink,
-    ) {
-        let local = local_time(time);
-        let last = if is_last { flags::LAST } else { 0 };
-        sink.top(&draft::BookSnapshots {
-            ts_event: time.unwrap_or(ts_recv),
-            ts_recv,
-            venue: VENUE,
-            symbol,
-            bid_price: &self.prices[0],
-            bid_size: &self.sizes[0],
-            ask_price: &self.prices[1],
-            ask_size: &self.sizes[1],
-            flags: flags::SNAPSHOT | self.flags[0] | self.flags[1] | local | last,
-            ..draft::BookSnapshots::default()
-        });
     }
 }

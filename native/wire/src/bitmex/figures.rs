@@ -39,8 +39,8 @@ impl BitMex {
         Ok(())
     }
 
-    /// Payments of funding.
-    pub(super) fn funding(
+    /// Payments of funding, and prices at which contracts were settled.
+    pub(super) fn payments(
         &mut self,
         json: &mut Json<'_>,
         scope: Scope<'_>,
@@ -59,43 +59,14 @@ impl BitMex {
                         row.funding_rate_settled = floats.of_some(json.decimal_or_null()?);
                     }
                     b"fundingInterval" => row.funding_interval_hours = hours(json)?,
-                    _ => json.skip()?,
-                }
-            }
-            row.symbol = json.need(symbol, "a payment with `symbol`")?;
-            row.ts_event = json.need(time, "a payment with `timestamp`")?;
-            row.flags = floats.flags | last(json) | scope.action.if_partial(flags::STALE);
-            if self.is_started(scope, row.symbol) {
-                sink.ticker(&row);
-            }
-        }
-        Ok(())
-    }
-
-    /// Prices at which contracts were settled.
-    pub(super) fn settlements(
-        &mut self,
-        json: &mut Json<'_>,
-        scope: Scope<'_>,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        json.array()?;
-        while json.item()? {
-            let (mut symbol, mut time, mut floats) = (None, None, Floats::default());
-            let mut row = empty(scope);
-            json.object()?;
-            while let Some(key) = json.key()? {
-                match key {
-                    b"symbol" => symbol = Some(json.text()?),
-                    b"timestamp" => time = Some(json.time_text()?),
                     b"settledPrice" => {
                         row.settle_final_price = floats.of_some(json.decimal_or_null()?);
                     }
                     _ => json.skip()?,
                 }
             }
-            row.symbol = json.need(symbol, "a settlement with `symbol`")?;
-            row.ts_event = json.need(time, "a settlement with `timestamp`")?;
+            row.symbol = json.need(symbol, "a payment with `symbol`")?;
+            row.ts_event = json.need(time, "a payment with `timestamp`")?;
             row.flags = floats.flags | last(json) | scope.action.if_partial(flags::STALE);
             if self.is_started(scope, row.symbol) {
                 sink.ticker(&row);
@@ -178,7 +149,7 @@ fn figure<'a>(
             return Ok(row.settle_price.is_some());
         }
         b"fundingTimestamp" => {
-            row.ts_funding_next = optional_time(json)?;
+            row.ts_funding_next = json.time_text_if_any()?;
             return Ok(row.ts_funding_next.is_some());
         }
         b"fundingInterval" => {
@@ -209,19 +180,9 @@ pub(super) fn status(state: &str) -> InstrumentStatus {
     }
 }
 
-/// A time, or `None` for null and the empty text.
-pub(super) fn optional_time(json: &mut Json<'_>) -> Result<Option<i64>> {
-    let mut ahead = *json;
-    if ahead.text_or_null()?.is_none_or(str::is_empty) {
-        *json = ahead;
-        return Ok(None);
-    }
-    json.time_text().map(Some)
-}
-
 /// A length of time, written as what a clock shows then that began with the year 2000.
 pub(super) fn hours(json: &mut Json<'_>) -> Result<Option<f64>> {
-    let end = optional_time(json)?;
+    let end = json.time_text_if_any()?;
     #[allow(clippy::cast_precision_loss, reason = "whole hours")]
     Ok(end.and_then(|end| end.checked_sub(LENGTHS_FROM_NS)).map(|length| length as f64 / HOUR_NS))
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use rustonite_core::Decimal;
 use rustonite_core::datasets::BookSide;
 
+use super::session::parts;
 use crate::codec::Topic;
 use crate::event::{BookUpdate, Level};
 use crate::host::{Ask, Host, Quote, Trade, Wish, side_word, text_at, texts, written_time};
@@ -17,10 +18,6 @@ pub struct BitMexHost {
 }
 
 impl Host for BitMexHost {
-    fn venue(&self) -> &'static str {
-        "bitmex"
-    }
-
     fn greeting(&mut self) -> Vec<String> {
         let text = "Welcome to the BitMEX Realtime API.";
         vec![format!(
@@ -44,7 +41,7 @@ impl Host for BitMexHost {
             Wish::Other => return Vec::new(),
         };
         let each = |topic: &Topic| {
-            let name = name(topic);
+            let name = topic.joined(':');
             let request = format!(r#"{{"op":"{operation}","args":["{name}"]}}"#);
             if refused.contains(topic) {
                 let text = format!("Unknown or expired symbol: {name}");
@@ -161,26 +158,12 @@ fn id(price: Decimal) -> i128 {
     100_000_000_000 - price.mantissa()
 }
 
-fn name(topic: &Topic) -> String {
-    match &topic.symbol {
-        Some(symbol) => format!("{}:{symbol}", topic.channel),
-        None => topic.channel.clone(),
-    }
-}
-
 fn read(message: &[u8]) -> Option<Wish> {
     let json = Json::new(message);
-    let topic = |name: String| match name.split_once(':') {
-        Some((table, symbol)) => {
-            Topic { channel: table.to_owned(), symbol: Some(symbol.to_owned()) }
-        }
-        None => Topic { channel: name, symbol: None },
+    let topic = |name: &String| {
+        let (table, symbol) = parts(name);
+        Topic { channel: table.to_owned(), symbol: symbol.map(str::to_owned) }
     };
-    let topics = texts(&mut json.lookup(b"args").ok()??)?.into_iter().map(topic).collect();
-    let ask = Ask { id: None, topics };
-    Some(match text_at(&json, b"op")? {
-        "subscribe" => Wish::Subscribe(ask),
-        "unsubscribe" => Wish::Unsubscribe(ask),
-        _ => Wish::Other,
-    })
+    let topics = texts(&mut json.lookup(b"args").ok()??)?.iter().map(topic).collect();
+    Some(Wish::named(text_at(&json, b"op")?, Ask { id: None, topics }))
 }

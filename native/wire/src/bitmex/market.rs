@@ -159,11 +159,7 @@ impl Liquidation {
 }
 
 /// A trade, or a value of an index that stands among the trades.
-pub(super) fn trade<'a>(
-    json: &mut Json<'a>,
-    ts_recv: i64,
-    stale: i32,
-) -> Result<draft::Trades<'a>> {
+fn trade<'a>(json: &mut Json<'a>, ts_recv: i64, stale: i32) -> Result<draft::Trades<'a>> {
     let (mut symbol, mut time, mut id, mut side) = (None, None, None, None);
     let (mut price, mut size, mut kind) = (None, None, None);
     json.object()?;
@@ -201,7 +197,7 @@ pub(super) fn trade<'a>(
 }
 
 /// Hands out a trade. Indices, whose names begin with a point, are no trades.
-pub(super) fn give(row: &draft::Trades<'_>, sink: &mut dyn Sink) {
+fn give(row: &draft::Trades<'_>, sink: &mut dyn Sink) {
     if !row.symbol.starts_with('.') {
         sink.trade(row);
         return;
@@ -245,12 +241,8 @@ fn quote<'a>(json: &mut Json<'a>, scope: Scope<'_>) -> Result<draft::Quotes<'a>>
     }
     let repeated = scope.action.if_partial(flags::SNAPSHOT | flags::STALE);
     let mut floats = Floats::new(repeated | last(json));
-    // A side without orders is null or missing.
-    let mut side = |price: Option<Decimal>, size: Option<Decimal>| {
-        let both = price.zip(size);
-        (both.map(|both| floats.of(both.0)), both.map(|both| floats.of(both.1)))
-    };
-    let ((bid_price, bid_size), (ask_price, ask_size)) = (side(bid, bid_size), side(ask, ask_size));
+    let (bid_price, bid_size) = floats.side(bid, bid_size);
+    let (ask_price, ask_size) = floats.side(ask, ask_size);
     Ok(draft::Quotes {
         ts_event: json.need(time, "a quote with `timestamp`")?,
         ts_recv: scope.ts_recv,

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::event::{Control, Level, Sink};
 use crate::json::{Json, Kind};
 
-use self::book::{Books, Top};
+use self::book::{Books, Picture};
 use self::market::Liquidation;
 use self::started::Started;
 
@@ -31,7 +31,7 @@ pub struct BitMex {
     /// Of each of [`BOOK_TABLES`].
     books: [Books; 2],
     levels: Vec<Level>,
-    tops: HashMap<String, Top, foldhash::fast::RandomState>,
+    tops: HashMap<String, Picture, foldhash::fast::RandomState>,
     /// Liquidation orders that are open, by their id.
     liquidations: HashMap<String, Liquidation>,
 }
@@ -120,7 +120,7 @@ impl Codec for BitMex {
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
-        rest::decode(self, feed, frame, sink)
+        rest::decode(feed, frame, sink)
     }
 
     fn request(&self, feed: &Feed) -> Option<Request> {
@@ -158,8 +158,7 @@ impl BitMex {
             "orderBook10" => self.tops(json, scope, sink),
             "instrument" => self.instruments(json, scope, sink),
             "liquidation" => self.liquidations(json, scope, sink),
-            "funding" => self.funding(json, scope, sink),
-            "settlement" => self.settlements(json, scope, sink),
+            "funding" | "settlement" => self.payments(json, scope, sink),
             "tradeBin1m" | "tradeBin5m" | "tradeBin1h" | "tradeBin1d" => {
                 self.bars(json, scope, sink)
             }

@@ -1,8 +1,7 @@
 use rustonite_core::datasets::{ContractKind, InstrumentKind, OptionKind, draft, flags};
 
-use super::figures::{hours, optional_time, status};
-use super::market::{give, trade};
-use super::{BitMex, VENUE, book};
+use super::VENUE;
+use super::figures::{hours, status};
 use crate::codec::{Feed, Frame, Request};
 use crate::common::{ONE, local_time};
 use crate::error::Result;
@@ -13,39 +12,25 @@ const ROOT: &str = "/api/v1";
 
 pub(super) fn request(feed: &Feed) -> Option<Request> {
     let path = match feed {
-        Feed::Book(symbol) => format!("{ROOT}/orderBook/L2?symbol={symbol}&depth=0"),
         Feed::Instruments => format!("{ROOT}/instrument/active"),
-        Feed::Trades(symbol) => format!("{ROOT}/trade?symbol={symbol}&count=1000&reverse=true"),
         // The root says the time among other things.
         Feed::Time => ROOT.to_owned(),
-        Feed::Orders(_) | Feed::Tickers(_) => return None,
+        // All else has a stream.
+        _ => return None,
     };
     Some(Request { path, ..Request::default() })
 }
 
-pub(super) fn decode(
-    codec: &mut BitMex,
-    feed: &Feed,
-    frame: Frame<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
     let mut json = Json::new(frame.data);
-    match feed {
-        Feed::Book(symbol) => book::whole(codec, symbol, &mut json, frame.ts_recv, sink)?,
-        Feed::Instruments => {
-            json.array()?;
-            while json.item()? {
-                let row = instrument(&mut json, frame.ts_recv)?;
-                sink.instrument(&row);
-            }
-        }
-        Feed::Trades(_) => {
-            json.array()?;
-            while json.item()? {
-                give(&trade(&mut json, frame.ts_recv, flags::STALE)?, sink);
-            }
-        }
-        Feed::Orders(_) | Feed::Tickers(_) | Feed::Time => json.skip()?,
+    if *feed != Feed::Instruments {
+        json.skip()?;
+        return json.end();
+    }
+    json.array()?;
+    while json.item()? {
+        let row = instrument(&mut json, frame.ts_recv)?;
+        sink.instrument(&row);
     }
     json.end()
 }
@@ -74,19 +59,19 @@ pub(super) fn instrument<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft:
     while let Some(key) = json.key()? {
         match key {
             b"symbol" => row.symbol = json.text()?,
-            b"timestamp" => time = optional_time(json)?,
+            b"timestamp" => time = json.time_text_if_any()?,
             b"instrumentID" => row.venue_index = json.integer_or_null()?,
-            b"rootSymbol" => row.family = filled(json)?,
-            b"state" => row.status_raw = filled(json)?,
-            b"typ" => sort = filled(json)?,
-            b"listing" => row.ts_listed = optional_time(json)?,
-            b"expiry" => row.ts_expiry = optional_time(json)?,
-            b"settle" => settled_at = optional_time(json)?,
-            b"underlying" => row.base = filled(json)?,
-            b"quoteCurrency" => row.quote = filled(json)?,
-            b"settlCurrency" => settle = filled(json)?,
-            b"positionCurrency" => position = filled(json)?,
-            b"referenceSymbol" => row.underlying = filled(json)?,
+            b"rootSymbol" => row.family = json.filled()?,
+            b"state" => row.status_raw = json.filled()?,
+            b"typ" => sort = json.filled()?,
+            b"listing" => row.ts_listed = json.time_text_if_any()?,
+            b"expiry" => row.ts_expiry = json.time_text_if_any()?,
+            b"settle" => settled_at = json.time_text_if_any()?,
+            b"underlying" => row.base = json.filled()?,
+            b"quoteCurrency" => row.quote = json.filled()?,
+            b"settlCurrency" => settle = json.filled()?,
+            b"positionCurrency" => position = json.filled()?,
+            b"referenceSymbol" => row.underlying = json.filled()?,
             b"maxOrderQty" => row.size_max = json.limit()?,
             b"maxPrice" => row.price_max = json.limit()?,
             b"minPrice" => row.price_min = json.limit()?,
@@ -114,11 +99,6 @@ pub(super) fn instrument<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft:
     contract.write(settle.unwrap_or_default(), &mut row);
     row.status = status(row.status_raw.unwrap_or_default());
     Ok(row)
-}
-
-/// A text, or `None` for null and the empty one.
-fn filled<'a>(json: &mut Json<'a>) -> Result<Option<&'a str>> {
-    Ok(json.text_or_null()?.filter(|text| !text.is_empty()))
 }
 
 /// The kind of an instrument, from the venue's code in the manner of ISO 10962.

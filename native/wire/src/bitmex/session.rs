@@ -1,5 +1,6 @@
 use super::BitMex;
 use crate::codec::Topic;
+use crate::common::list;
 use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::{Json, Kind};
@@ -9,16 +10,12 @@ pub(super) fn requests(kind: &str, topics: &[Topic]) -> Vec<String> {
     if topics.is_empty() {
         return Vec::new();
     }
-    let name = |topic: &Topic| match &topic.symbol {
-        Some(symbol) => format!("\"{}:{symbol}\"", topic.channel),
-        None => format!("\"{}\"", topic.channel),
-    };
-    let names = topics.iter().map(name).collect::<Vec<_>>().join(",");
-    vec![format!(r#"{{"op":"{kind}","args":[{names}]}}"#)]
+    let names = list(topics.iter().map(|topic| topic.joined(':')));
+    vec![format!(r#"{{"op":"{kind}","args":{names}}}"#)]
 }
 
 /// Table and instrument of a topic's name.
-fn parts(name: &str) -> (&str, Option<&str>) {
+pub(super) fn parts(name: &str) -> (&str, Option<&str>) {
     name.split_once(':').map_or((name, None), |(table, symbol)| (table, Some(symbol)))
 }
 

@@ -10,22 +10,9 @@ use crate::json::Json;
 
 /// The venue's side of one connection.
 #[derive(Debug)]
-pub struct BybitHost {
-    venue: &'static str,
-}
-
-impl BybitHost {
-    /// A host of a category, by the venue's name.
-    pub fn new(venue: &'static str) -> Self {
-        Self { venue }
-    }
-}
+pub struct BybitHost;
 
 impl Host for BybitHost {
-    fn venue(&self) -> &'static str {
-        self.venue
-    }
-
     fn read(&mut self, message: &[u8]) -> Wish {
         read(message).unwrap_or(Wish::Other)
     }
@@ -39,7 +26,7 @@ impl Host for BybitHost {
             Wish::Other => return Vec::new(),
         };
         let text = match (refused.first(), operation) {
-            (Some(topic), _) => format!("error:handler not found,topic:{}", name(topic)),
+            (Some(topic), _) => format!("error:handler not found,topic:{}", topic.joined('.')),
             (None, "ping") => "pong".to_owned(),
             _ => String::new(),
         };
@@ -59,7 +46,7 @@ impl Host for BybitHost {
 
     fn book(&self, topic: &Topic, update: &BookUpdate<'_>) -> Option<String> {
         let (kind, seq) = (if update.is_snapshot { "snapshot" } else { "delta" }, update.seq?);
-        Some(book(&name(topic), kind, update.symbol, update.ts_event, update.levels, seq))
+        Some(book(&topic.joined('.'), kind, update.symbol, update.ts_event, update.levels, seq))
     }
 
     fn trades(&self, trades: &[Trade<'_>], _history: bool) -> Option<String> {
@@ -108,13 +95,6 @@ fn book(
     )
 }
 
-fn name(topic: &Topic) -> String {
-    match &topic.symbol {
-        Some(symbol) => format!("{}.{symbol}", topic.channel),
-        None => topic.channel.clone(),
-    }
-}
-
 fn topic(name: &str) -> Topic {
     let (channel, symbol) = split(name);
     Topic { channel: channel.to_owned(), symbol: symbol.map(str::to_owned) }
@@ -132,10 +112,5 @@ fn read(message: &[u8]) -> Option<Wish> {
             _ => json.skip().ok()?,
         }
     }
-    Some(match operation {
-        "subscribe" => Wish::Subscribe(ask),
-        "unsubscribe" => Wish::Unsubscribe(ask),
-        "ping" => Wish::Ping(ask),
-        _ => Wish::Other,
-    })
+    Some(Wish::named(operation, ask))
 }

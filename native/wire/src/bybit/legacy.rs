@@ -89,16 +89,16 @@ fn contract<'a>(json: &mut Json<'a>, category: Category) -> Result<draft::Ticker
             b"low_price_24h" => row.low_price = floats.of_some(json.decimal_or_null()?),
             b"prev_price_24h" => row.close_prev_price = floats.of_some(json.decimal_or_null()?),
             b"open_interest" => row.open_interest = floats.of_some(json.decimal_or_null()?),
-            b"open_interest_e8" => row.open_interest = floats.of_some(shifted(json, 8)?),
+            b"open_interest_e8" => row.open_interest = floats.of_some(json.shifted_or_null(8)?),
             b"volume_24h" => row.volume = floats.of_some(json.decimal_or_null()?),
-            b"volume_24h_e8" => row.volume = floats.of_some(shifted(json, 8)?),
+            b"volume_24h_e8" => row.volume = floats.of_some(json.shifted_or_null(8)?),
             // It counts the base coin on inverse contracts, which is no money.
             b"turnover_24h_e8" if category != Category::Inverse => {
-                row.turnover = floats.of_some(shifted(json, 8)?);
+                row.turnover = floats.of_some(json.shifted_or_null(8)?);
             }
-            b"funding_rate_e6" => row.funding_rate = floats.of_some(shifted(json, 6)?),
+            b"funding_rate_e6" => row.funding_rate = floats.of_some(json.shifted_or_null(6)?),
             b"predicted_funding_rate_e6" => {
-                row.funding_rate_next = floats.of_some(shifted(json, 6)?);
+                row.funding_rate_next = floats.of_some(json.shifted_or_null(6)?);
             }
             b"next_funding_time" => row.ts_funding_next = Some(json.time_text()?),
             b"funding_rate_interval" => {
@@ -114,12 +114,4 @@ fn contract<'a>(json: &mut Json<'a>, category: Category) -> Result<draft::Ticker
     row.volume_window = of_day.iter().flatten().next().map(|_| VolumeWindow::Rolling24h);
     row.flags = floats.flags;
     Ok(row)
-}
-
-/// A number that was multiplied by a power of ten.
-fn shifted(json: &mut Json<'_>, digits: i32) -> Result<Option<Decimal>> {
-    let start = *json;
-    let Some(value) = json.decimal_or_null()? else { return Ok(None) };
-    let value = Decimal::new(value.mantissa(), value.exponent() - digits);
-    value.map(Some).map_err(|_| start.expected("a number"))
 }

@@ -168,14 +168,12 @@ impl Bybit {
 
     /// A best bid and ask, unless something of them is not known.
     fn quote(&self, of: &draft::Quotes<'_>, best: Best, sink: &mut dyn Sink) {
-        let [Some(bid), Some(bid_size), Some(ask), Some(ask_size)] = best else { return };
+        if best.iter().any(Option::is_none) {
+            return;
+        }
         let mut floats = Floats::new(flags::LAST);
-        let mut side = |price: Decimal, size: Decimal| {
-            let there = !price.is_zero();
-            (there.then(|| floats.of(price)), there.then(|| floats.of(size)))
-        };
-        let ((bid_price, bid_size), (ask_price, ask_size)) =
-            (side(bid, bid_size), side(ask, ask_size));
+        let (bid_price, bid_size) = floats.side(best[0], best[1]);
+        let (ask_price, ask_size) = floats.side(best[2], best[3]);
         sink.quote(&draft::Quotes {
             venue: self.venue(),
             bid_price,
@@ -346,8 +344,7 @@ fn keep(all: &mut HashMap<String, Best>, symbol: &str, best: Best) {
     }
 }
 
-/// A trade of the stream or of a REST answer.
-pub(super) fn trade<'a>(json: &mut Json<'a>) -> Result<draft::Trades<'a>> {
+fn trade<'a>(json: &mut Json<'a>) -> Result<draft::Trades<'a>> {
     let mut row = draft::Trades::default();
     let (mut time, mut price, mut size, mut side) = (None, None, None, None);
     let (mut in_block, mut in_auction) = (false, false);
@@ -356,13 +353,13 @@ pub(super) fn trade<'a>(json: &mut Json<'a>) -> Result<draft::Trades<'a>> {
     while let Some(key) = json.key()? {
         match key {
             b"s" | b"symbol" => row.symbol = json.text()?,
-            b"T" | b"time" | b"trade_time_ms" => time = Some(json.time_ms()?),
+            b"T" | b"trade_time_ms" => time = Some(json.time_ms()?),
             b"p" | b"price" => price = Some(floats.of(json.decimal()?)),
             b"v" | b"size" => size = Some(floats.of(json.decimal()?)),
             b"S" | b"side" => side = Some(buys(json)?),
-            b"i" | b"execId" | b"trade_id" => row.trade_uid = Some(json.text()?),
-            b"BT" | b"isBlockTrade" => in_block = json.boolean()?,
-            b"RPI" | b"isRPITrade" => in_auction = json.boolean()?,
+            b"i" | b"trade_id" => row.trade_uid = Some(json.text()?),
+            b"BT" => in_block = json.boolean()?,
+            b"RPI" => in_auction = json.boolean()?,
             _ => json.skip()?,
         }
     }

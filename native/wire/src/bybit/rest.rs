@@ -3,10 +3,9 @@ use rustonite_core::datasets::{
     ContractKind, InstrumentKind, InstrumentStatus, OptionKind, draft, flags,
 };
 
-use super::market::trade;
 use super::{Bybit, Category};
 use crate::codec::{Codec as _, Feed, Frame, Request};
-use crate::common::{ONE, last, local_time};
+use crate::common::{ONE, local_time};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Sink};
 use crate::json::Json;
@@ -28,13 +27,9 @@ pub(super) fn requests(category: Category, feed: &Feed) -> Vec<Request> {
             vec![format!("/v5/market/{call}?category={word}&symbol={symbol}{limit}")]
         }
         Feed::Instruments => instruments_paths(category),
-        Feed::Trades(symbol) => {
-            let limit = if category == Category::Spot { 60 } else { 1000 };
-            vec![format!("/v5/market/recent-trade?category={word}&symbol={symbol}&limit={limit}")]
-        }
         Feed::Time => vec!["/v5/market/time".to_owned()],
-        // All figures have a stream.
-        Feed::Orders(_) | Feed::Tickers(_) => Vec::new(),
+        // All else has a stream.
+        _ => Vec::new(),
     };
     paths.into_iter().map(|path| Request { path, ..Request::default() }).collect()
 }
@@ -81,8 +76,7 @@ pub(super) fn decode(
     match feed {
         Feed::Book(_) => book(codec, &mut result, frame.ts_recv, sink),
         Feed::Instruments => instruments(codec, &mut result, frame.ts_recv, time, sink),
-        Feed::Trades(_) => trades(codec, &mut result, frame.ts_recv, sink),
-        Feed::Orders(_) | Feed::Tickers(_) | Feed::Time => Ok(()),
+        _ => Ok(()),
     }
 }
 
@@ -97,18 +91,6 @@ fn book(codec: &mut Bybit, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sin
         levels: &codec.levels,
         ..BookUpdate::default()
     });
-    Ok(())
-}
-
-fn trades(codec: &Bybit, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
-    let mut list = json.need(json.lookup(b"list")?, "trades with `list`")?;
-    list.array()?;
-    while list.item()? {
-        let mut row = trade(&mut list)?;
-        (row.ts_recv, row.venue) = (ts_recv, codec.venue());
-        row.flags |= last(&mut list) | flags::STALE;
-        sink.trade(&row);
-    }
     Ok(())
 }
 

@@ -1,27 +1,16 @@
 use crate::codec::Topic;
+use crate::common::list;
 use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::Json;
 
-/// Topics of a request. Spot takes no more; elsewhere one bad topic spoils the whole request, so
-/// small ones are better too.
-const TOPICS_MAX: usize = 10;
-
-/// Requests for topics.
+/// One message for all topics.
 pub(super) fn requests(operation: &str, topics: &[Topic], id: i64) -> Vec<String> {
-    let message = |(id, topics): (i64, &[Topic])| {
-        let names: Vec<_> = topics.iter().map(|topic| format!("\"{}\"", name(topic))).collect();
-        let names = names.join(",");
-        format!(r#"{{"req_id":"{id}","op":"{operation}","args":[{names}]}}"#)
-    };
-    (id..).zip(topics.chunks(TOPICS_MAX)).map(message).collect()
-}
-
-fn name(topic: &Topic) -> String {
-    match &topic.symbol {
-        Some(symbol) => format!("{}.{symbol}", topic.channel),
-        None => topic.channel.clone(),
+    if topics.is_empty() {
+        return Vec::new();
     }
+    let names = list(topics.iter().map(|topic| topic.joined('.')));
+    vec![format!(r#"{{"req_id":"{id}","op":"{operation}","args":{names}}}"#)]
 }
 
 /// The answer to a request.

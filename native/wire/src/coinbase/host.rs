@@ -1,10 +1,10 @@
 use rustonite_core::datasets::BookSide;
 
-use super::session::{by_channel, list};
 use crate::codec::Topic;
+use crate::common::{by_channel, list};
 use crate::event::{BookUpdate, Level};
 use crate::host::{
-    Ask, Host, Quote, Trade, Wish, side_word, text_at, texts, written, written_time,
+    Ask, Host, Quote, Trade, Wish, side_word, text_at, texts, topics, written, written_time,
 };
 use crate::json::{Json, Kind};
 
@@ -16,10 +16,6 @@ pub struct CoinbaseHost {
 }
 
 impl Host for CoinbaseHost {
-    fn venue(&self) -> &'static str {
-        "coinbase"
-    }
-
     fn read(&mut self, message: &[u8]) -> Wish {
         read(message).unwrap_or(Wish::Other)
     }
@@ -135,15 +131,7 @@ fn read(message: &[u8]) -> Option<Wish> {
             (text_at(&channel, b"name")?, own)
         };
         let products = own.unwrap_or_else(|| shared.clone());
-        let topic = |symbol| Topic { channel: name.to_owned(), symbol };
-        if products.is_empty() {
-            ask.topics.push(topic(None));
-        }
-        ask.topics.extend(products.into_iter().map(|symbol| topic(Some(symbol))));
+        ask.topics.extend(topics(name, products));
     }
-    Some(match text_at(&json, b"type")? {
-        "subscribe" => Wish::Subscribe(ask),
-        "unsubscribe" => Wish::Unsubscribe(ask),
-        _ => Wish::Other,
-    })
+    Some(Wish::named(text_at(&json, b"type")?, ask))
 }

@@ -1,9 +1,7 @@
-use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BookSide, VolumeWindow, draft, flags};
 
-use super::Coinbase;
-use crate::codec::Codec as _;
-use crate::common::{local_time, price_and_size, word};
+use super::{Coinbase, VENUE};
+use crate::common::{local_time, price_and_size, quote, read_pairs, rest_of_array, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Order, Sink};
 use crate::json::Json;
@@ -22,8 +20,8 @@ impl Coinbase {
         while let Some(key) = json.key()? {
             match key {
                 b"product_id" => symbol = Some(json.text()?),
-                b"bids" => read_levels(json, BookSide::Bid, &mut self.levels)?,
-                b"asks" => read_levels(json, BookSide::Ask, &mut self.levels)?,
+                b"bids" => read_pairs(json, BookSide::Bid, &mut self.levels)?,
+                b"asks" => read_pairs(json, BookSide::Ask, &mut self.levels)?,
                 b"time" => time = Some(json.time_text()?),
                 _ => json.skip()?,
             }
@@ -109,7 +107,7 @@ impl Coinbase {
         sink.trade(&draft::Trades {
             ts_event: time,
             ts_recv,
-            venue: self.venue(),
+            venue: VENUE,
             symbol,
             price: floats.of(price),
             size: floats.of(size),
@@ -133,74 +131,45 @@ impl Coinbase {
         }
         Ok(())
     }
-
-    pub(super) fn ticker(
-        &self,
-        json: &mut Json<'_>,
-        ts_recv: i64,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let (mut symbol, mut time, mut seq) = (None, None, None);
-        let (mut bid, mut bid_size, mut ask, mut ask_size) = (None, None, None, None);
-        let mut floats = Floats::new(flags::LAST);
-        let mut row = draft::Tickers { venue: self.venue(), ts_recv, ..Default::default() };
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"product_id" => symbol = Some(json.text()?),
-                b"time" => time = Some(json.time_text()?),
-                b"sequence" => seq = json.integer_or_null()?,
-                b"best_bid" => bid = json.decimal_or_null()?,
-                b"best_bid_size" => bid_size = json.decimal_or_null()?,
-                b"best_ask" => ask = json.decimal_or_null()?,
-                b"best_ask_size" => ask_size = json.decimal_or_null()?,
-                b"price" => row.last_price = floats.of_some(json.decimal_or_null()?),
-                b"last_size" => row.last_size = floats.of_some(json.decimal_or_null()?),
-                b"open_24h" => row.open_price = floats.of_some(json.decimal_or_null()?),
-                b"high_24h" => row.high_price = floats.of_some(json.decimal_or_null()?),
-                b"low_24h" => row.low_price = floats.of_some(json.decimal_or_null()?),
-                b"volume_24h" => row.volume = floats.of_some(json.decimal_or_null()?),
-                _ => json.skip()?,
-            }
-        }
-        row.symbol = json.need(symbol, "a ticker with `product_id`")?;
-        row.ts_event = time.unwrap_or(ts_recv);
-        // The venue sends a ticker with each match, so its time is that of the match.
-        row.ts_last = time;
-        row.volume_window = Some(VolumeWindow::Rolling24h);
-        row.flags = floats.flags | local_time(time);
-        sink.ticker(&row);
-        best(&row, seq, (bid, bid_size), (ask, ask_size), sink);
-        Ok(())
-    }
 }
 
-/// A quote out of a ticker, if the ticker has sizes: those of 2021 have none.
-fn best(
-    ticker: &draft::Tickers<'_>,
-    seq: Option<i64>,
-    bid: (Option<Decimal>, Option<Decimal>),
-    ask: (Option<Decimal>, Option<Decimal>),
-    sink: &mut dyn Sink,
-) {
-    let (Some(bid_size), Some(ask_size)) = (bid.1, ask.1) else { return };
-    let mut floats = Floats::new(ticker.flags & !flags::INEXACT);
-    // A side without orders has price 0 or none.
-    let bid = bid.0.filter(|price| !price.is_zero());
-    let ask = ask.0.filter(|price| !price.is_zero());
-    let row = draft::Quotes {
-        ts_event: ticker.ts_event,
-        ts_recv: ticker.ts_recv,
-        venue: ticker.venue,
-        symbol: ticker.symbol,
-        bid_price: floats.of_some(bid),
-        bid_size: bid.map(|_| floats.of(bid_size)),
-        ask_price: floats.of_some(ask),
-        ask_size: ask.map(|_| floats.of(ask_size)),
-        seq,
-        ..draft::Quotes::default()
-    };
-    sink.quote(&draft::Quotes { flags: floats.flags, ..row });
+pub(super) fn ticker(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
+    let (mut symbol, mut time, mut seq) = (None, None, None);
+    let mut best = [None; 4];
+    let mut floats = Floats::new(flags::LAST);
+    let mut row = draft::Tickers { venue: VENUE, ts_recv, ..Default::default() };
+    json.object()?;
+    while let Some(key) = json.key()? {
+        match key {
+            b"product_id" => symbol = Some(json.text()?),
+            b"time" => time = Some(json.time_text()?),
+            b"sequence" => seq = json.integer_or_null()?,
+            b"best_bid" => best[0] = json.decimal_or_null()?,
+            b"best_bid_size" => best[1] = json.decimal_or_null()?,
+            b"best_ask" => best[2] = json.decimal_or_null()?,
+            b"best_ask_size" => best[3] = json.decimal_or_null()?,
+            b"price" => row.last_price = floats.of_some(json.decimal_or_null()?),
+            b"last_size" => row.last_size = floats.of_some(json.decimal_or_null()?),
+            b"open_24h" => row.open_price = floats.of_some(json.decimal_or_null()?),
+            b"high_24h" => row.high_price = floats.of_some(json.decimal_or_null()?),
+            b"low_24h" => row.low_price = floats.of_some(json.decimal_or_null()?),
+            b"volume_24h" => row.volume = floats.of_some(json.decimal_or_null()?),
+            _ => json.skip()?,
+        }
+    }
+    row.symbol = json.need(symbol, "a ticker with `product_id`")?;
+    row.ts_event = time.unwrap_or(ts_recv);
+    // The venue sends a ticker with each match, so its time is that of the match.
+    row.ts_last = time;
+    row.volume_window = Some(VolumeWindow::Rolling24h);
+    row.flags = floats.flags | local_time(time);
+    sink.ticker(&row);
+    // Tickers of 2021 have no sizes and make no quote.
+    if best[1].is_some() && best[3].is_some() {
+        let quote = quote(&row, best, row.flags & !flags::INEXACT);
+        sink.quote(&draft::Quotes { seq, ..quote });
+    }
+    Ok(())
 }
 
 pub(super) fn heartbeat(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -234,41 +203,14 @@ pub(crate) fn against(maker: BookSide) -> Aggressor {
     }
 }
 
-/// Levels of price and quantity; answers of REST count the orders too.
-pub(super) fn read_levels(
-    json: &mut Json<'_>,
-    side: BookSide,
-    levels: &mut Vec<Level>,
-) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        json.array()?;
-        let (price, size) = price_and_size(json)?;
-        let start = *json;
-        let mut count = None;
-        while json.item()? {
-            count = match i32::try_from(json.integer()?) {
-                Ok(count) => Some(count),
-                Err(_) => return Err(start.expected("a count of 32 bits")),
-            };
-        }
-        levels.push(Level { side, price, size, count });
-    }
-    Ok(())
-}
-
 fn read_changes(json: &mut Json<'_>, levels: &mut Vec<Level>) -> Result<()> {
     json.array()?;
     while json.item()? {
         json.array()?;
-        if !json.item()? {
-            return Err(json.expected("a side"));
-        }
+        json.next_item("a side")?;
         let side = book_side(json)?;
         let (price, size) = price_and_size(json)?;
-        while json.item()? {
-            json.skip()?;
-        }
+        rest_of_array(json)?;
         levels.push(Level { side, price, size, count: None });
     }
     Ok(())

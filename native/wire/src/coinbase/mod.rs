@@ -4,9 +4,9 @@ mod host;
 mod market;
 mod orders;
 mod rest;
-pub(crate) mod session;
+mod session;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 pub use self::host::CoinbaseHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
@@ -14,21 +14,23 @@ use crate::error::Result;
 use crate::event::{Control, Level, Sink};
 use crate::json::{Json, Kind};
 
-use self::session::Subscriptions;
 pub(crate) use self::{market::against, rest::Modes};
+
+const VENUE: &str = "coinbase";
 
 /// The codec of one connection.
 #[derive(Debug, Default)]
 pub struct Coinbase {
     levels: Vec<Level>,
-    subscriptions: Subscriptions,
+    /// What the venue said last that we are subscribed to: it always sends the whole list.
+    listed: BTreeSet<Topic>,
     /// Products whose orders are followed one by one: their matches belong to the book as well.
     ordered: HashSet<String>,
 }
 
 impl Codec for Coinbase {
     fn venue(&self) -> &'static str {
-        "coinbase"
+        VENUE
     }
 
     fn decode(&mut self, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -44,7 +46,7 @@ impl Codec for Coinbase {
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
-        rest::decode(self, feed, frame, sink)
+        rest::decode(feed, frame, sink)
     }
 
     fn request(&self, feed: &Feed) -> Option<Request> {
@@ -64,7 +66,7 @@ impl Codec for Coinbase {
     }
 
     fn reset(&mut self) {
-        self.subscriptions.clear();
+        self.listed.clear();
         self.ordered.clear();
     }
 }
@@ -84,7 +86,7 @@ impl Coinbase {
             "received" | "open" | "done" | "change" | "activate" => {
                 self.order(name, json, ts_recv, sink)
             }
-            "ticker" => self.ticker(json, ts_recv, sink),
+            "ticker" => market::ticker(json, ts_recv, sink),
             "heartbeat" => market::heartbeat(json, sink),
             "status" => rest::status(json, ts_recv, sink),
             "subscriptions" => self.subscribed(json, sink),

@@ -5,7 +5,7 @@ use rustonite_core::datasets::OrderAction;
 
 use super::Coinbase;
 use super::market::book_side;
-use crate::common::local_time;
+use crate::common::{local_time, rest_of_array};
 use crate::error::Result;
 use crate::event::{Control, Order, OrdersUpdate, Sink};
 use crate::json::Json;
@@ -99,9 +99,7 @@ impl Coinbase {
             *(if filled { &mut order.size_filled } else { &mut order.size }) = size;
         }
         let time = next(json)?.time_text()?;
-        while json.item()? {
-            json.skip()?;
-        }
+        rest_of_array(json)?;
         self.follow(symbol);
         let orders = if action.is_some() { std::slice::from_ref(&order) } else { &[][..] };
         sink.orders(&OrdersUpdate {
@@ -161,5 +159,5 @@ pub(super) fn hand_out(
 
 /// The next item of an array that must have one.
 fn next<'j, 'a>(json: &'j mut Json<'a>) -> Result<&'j mut Json<'a>> {
-    if json.item()? { Ok(json) } else { Err(json.expected("another item")) }
+    json.next_item("another item").map(|()| json)
 }

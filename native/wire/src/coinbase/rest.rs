@@ -1,72 +1,31 @@
 use rustonite_core::datasets::{BookSide, InstrumentKind, InstrumentStatus, draft, flags};
 
-use super::Coinbase;
-use super::market::{against, book_side, read_levels};
-use crate::codec::{Codec as _, Feed, Frame, Request};
-use crate::common::{ONE, last, local_time, price_and_size, rest_of_array};
+use super::VENUE;
+use crate::codec::{Feed, Frame, Request};
+use crate::common::{ONE, local_time, price_and_size, rest_of_array};
 use crate::error::Result;
-use crate::event::{BookUpdate, Floats, Order, OrdersUpdate, Sink};
+use crate::event::{Order, OrdersUpdate, Sink};
 use crate::json::Json;
 
 pub(super) fn request(feed: &Feed) -> Option<Request> {
     let path = match feed {
-        Feed::Book(symbol) => format!("/products/{symbol}/book?level=2"),
         Feed::Orders(symbol) => format!("/products/{symbol}/book?level=3"),
         Feed::Instruments => "/products".to_owned(),
-        Feed::Trades(symbol) => format!("/products/{symbol}/trades?limit=1000"),
         Feed::Time => "/time".to_owned(),
-        Feed::Tickers(_) => return None,
+        // All else has a stream.
+        _ => return None,
     };
     Some(Request { path, ..Request::default() })
 }
 
-pub(super) fn decode(
-    codec: &mut Coinbase,
-    feed: &Feed,
-    frame: Frame<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
     let mut json = Json::new(frame.data);
     match feed {
-        Feed::Book(symbol) => book(codec, symbol, frame.ts_recv, &mut json, sink)?,
         Feed::Orders(symbol) => orders(symbol, frame.ts_recv, &mut json, sink)?,
         Feed::Instruments => instruments(&mut json, frame.ts_recv, sink)?,
-        Feed::Trades(symbol) => trades(codec, symbol, frame.ts_recv, &mut json, sink)?,
-        Feed::Tickers(_) | Feed::Time => json.skip()?,
+        _ => json.skip()?,
     }
     json.end()
-}
-
-fn book(
-    codec: &mut Coinbase,
-    symbol: &str,
-    ts_recv: i64,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let (mut seq, mut time) = (None, None);
-    codec.levels.clear();
-    json.object()?;
-    while let Some(key) = json.key()? {
-        match key {
-            b"sequence" => seq = Some(json.integer()?),
-            b"time" => time = Some(json.time_text()?),
-            b"bids" => read_levels(json, BookSide::Bid, &mut codec.levels)?,
-            b"asks" => read_levels(json, BookSide::Ask, &mut codec.levels)?,
-            _ => json.skip()?,
-        }
-    }
-    sink.book(&BookUpdate {
-        symbol,
-        ts_event: time.unwrap_or(ts_recv),
-        ts_recv,
-        is_snapshot: true,
-        seq: Some(json.need(seq, "a picture of a book with `sequence`")?),
-        flags: local_time(time),
-        levels: &codec.levels,
-        ..BookUpdate::default()
-    });
-    Ok(())
 }
 
 fn orders(symbol: &str, ts_recv: i64, json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -99,9 +58,7 @@ fn read_orders<'a>(json: &mut Json<'a>, side: BookSide, orders: &mut Vec<Order<'
     while json.item()? {
         json.array()?;
         let (price, size) = price_and_size(json)?;
-        if !json.item()? {
-            return Err(json.expected("the id of an order"));
-        }
+        json.next_item("the id of an order")?;
         let order = Order {
             side: Some(side),
             order_uid: Some(json.text()?),
@@ -111,46 +68,6 @@ fn read_orders<'a>(json: &mut Json<'a>, side: BookSide, orders: &mut Vec<Order<'
         };
         orders.push(order);
         rest_of_array(json)?;
-    }
-    Ok(())
-}
-
-fn trades(
-    codec: &Coinbase,
-    symbol: &str,
-    ts_recv: i64,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        let (mut id, mut price, mut size) = (None, None, None);
-        let (mut time, mut side) = (None, None);
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"trade_id" => id = Some(json.integer()?),
-                b"price" => price = Some(json.decimal()?),
-                b"size" => size = Some(json.decimal()?),
-                b"time" => time = Some(json.time_text()?),
-                b"side" => side = Some(book_side(json)?),
-                _ => json.skip()?,
-            }
-        }
-        let last = last(json);
-        let mut floats = Floats::new(last | flags::STALE);
-        let row = draft::Trades {
-            ts_event: json.need(time, "a trade with `time`")?,
-            ts_recv,
-            venue: codec.venue(),
-            symbol,
-            price: floats.of(json.need(price, "a trade with `price`")?),
-            size: floats.of(json.need(size, "a trade with `size`")?),
-            side: against(json.need(side, "a trade with `side`")?),
-            trade_id: Some(json.need(id, "a trade with `trade_id`")?),
-            ..draft::Trades::default()
-        };
-        sink.trade(&draft::Trades { flags: floats.flags, ..row });
     }
     Ok(())
 }
@@ -180,7 +97,7 @@ fn instrument<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Instrument
     let mut row = draft::Instruments {
         ts_event: ts_recv,
         ts_recv,
-        venue: "coinbase",
+        venue: VENUE,
         kind: InstrumentKind::Spot,
         multiplier: ONE,
         flags: flags::LAST | flags::LOCAL_TIME,

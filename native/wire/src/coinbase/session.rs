@@ -1,7 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::Coinbase;
 use crate::codec::Topic;
+use crate::common::{by_channel, list, settle};
 use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::{Json, Kind};
@@ -32,123 +33,61 @@ pub(super) fn requests(kind: &str, topics: &[Topic]) -> Vec<String> {
     vec![format!(r#"{{"type":"{kind}","channels":[{channels}]}}"#)]
 }
 
-/// Instruments of each channel, in the order of the topics.
-pub(crate) fn by_channel(topics: &[Topic]) -> BTreeMap<&str, Vec<&str>> {
-    let mut channels = BTreeMap::<_, Vec<_>>::new();
-    for topic in topics {
-        let products = channels.entry(topic.channel.as_str()).or_default();
-        products.extend(topic.symbol.as_deref());
-    }
-    channels
-}
-
-/// Texts as a JSON array.
-pub(crate) fn list(texts: &[&str]) -> String {
-    format!("[{}]", texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(","))
-}
-
-/// What the venue said it sends us. Its answers to subscribing and unsubscribing alike list all that
-/// is subscribed then.
-#[derive(Debug, Default)]
-pub(crate) struct Subscriptions {
-    now: Vec<(String, Option<String>)>,
-    next: Vec<(String, Option<String>)>,
-}
-
-impl Subscriptions {
-    pub(crate) fn clear(&mut self) {
-        self.now.clear();
-        self.next.clear();
-    }
-
-    /// Begins the list of an answer. An earlier one may have been damaged in the middle.
-    pub(crate) fn begin(&mut self) {
-        self.next.clear();
-    }
-
-    /// Adds one of the subscriptions that an answer lists.
-    pub(crate) fn add(&mut self, channel: &str, symbol: Option<&str>) {
-        self.next.push((channel.to_owned(), symbol.map(str::to_owned)));
-    }
-
-    /// Ends the list of an answer, and tells what holds now and what does no more.
-    pub(crate) fn settle(&mut self, sink: &mut dyn Sink) {
-        for gone in self.now.iter().filter(|topic| !self.next.contains(topic)) {
-            sink.control(&Control::Unsubscribed(answer(gone)));
-        }
-        for topic in &self.next {
-            sink.control(&Control::Subscribed(answer(topic)));
-        }
-        self.now.clear();
-        std::mem::swap(&mut self.now, &mut self.next);
-    }
-
-    /// Instruments of a channel.
-    fn of<'s>(&'s self, channel: &'s str) -> impl Iterator<Item = &'s String> {
-        let ours = move |(name, _): &&(String, Option<String>)| name == channel;
-        self.now.iter().filter(ours).filter_map(|(_, symbol)| symbol.as_ref())
-    }
-}
-
-fn answer((channel, symbol): &(String, Option<String>)) -> Answer<'_> {
-    Answer { channel: Some(channel), symbol: symbol.as_deref(), ..Answer::default() }
-}
-
 impl Coinbase {
     pub(super) fn subscribed(&mut self, json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
-        self.subscriptions.begin();
+        let mut listed = BTreeSet::new();
         json.object()?;
         while let Some(key) = json.key()? {
             match key {
                 b"channels" => {
                     json.array()?;
                     while json.item()? {
-                        self.channel(json)?;
+                        channel(json, &mut listed)?;
                     }
                 }
                 _ => json.skip()?,
             }
         }
-        self.subscriptions.settle(sink);
-        self.ordered.clear();
-        for channel in ORDER_CHANNELS {
-            self.ordered.extend(self.subscriptions.of(channel).cloned());
-        }
-        Ok(())
-    }
-
-    fn channel(&mut self, json: &mut Json<'_>) -> Result<()> {
-        if json.kind()? == Kind::Text {
-            self.subscriptions.add(json.text()?, None);
-            return Ok(());
-        }
-        let (mut name, mut products) = (None, None);
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"name" => name = Some(json.text()?),
-                b"product_ids" => products = Some(json.later()?),
-                _ => json.skip()?,
-            }
-        }
-        let name = json.need(name, "a channel with `name`")?;
-        let mut any = false;
-        if let Some(mut products) = products.filter(|place| !is_null(*place)) {
-            products.array()?;
-            while products.item()? {
-                any = true;
-                self.subscriptions.add(name, Some(products.text()?));
-            }
-        }
-        if !any {
-            self.subscriptions.add(name, None);
-        }
+        let by_order = |topic: &&Topic| ORDER_CHANNELS.contains(&topic.channel.as_str());
+        let ordered = listed.iter().filter(by_order).filter_map(|topic| topic.symbol.clone());
+        self.ordered = ordered.collect();
+        settle(&mut self.listed, listed, sink);
         Ok(())
     }
 }
 
-fn is_null(mut place: Json<'_>) -> bool {
-    place.took_null().unwrap_or(false)
+/// The topics of a channel that an answer lists.
+fn channel(json: &mut Json<'_>, listed: &mut BTreeSet<Topic>) -> Result<()> {
+    let topic = |channel: &str, symbol: Option<&str>| Topic {
+        channel: channel.to_owned(),
+        symbol: symbol.map(str::to_owned),
+    };
+    if json.kind()? == Kind::Text {
+        listed.insert(topic(json.text()?, None));
+        return Ok(());
+    }
+    let (mut name, mut products) = (None, None);
+    json.object()?;
+    while let Some(key) = json.key()? {
+        match key {
+            b"name" => name = Some(json.text()?),
+            b"product_ids" if json.kind()? == Kind::Array => products = Some(json.later()?),
+            _ => json.skip()?,
+        }
+    }
+    let name = json.need(name, "a channel with `name`")?;
+    let mut any = false;
+    if let Some(mut products) = products {
+        products.array()?;
+        while products.item()? {
+            any = true;
+            listed.insert(topic(name, Some(products.text()?)));
+        }
+    }
+    if !any {
+        listed.insert(topic(name, None));
+    }
+    Ok(())
 }
 
 /// An error. Those about a subscription name the product or channel at the start of the reason.

@@ -1,8 +1,9 @@
 use rustonite_core::datasets::BookSide;
 
 use crate::codec::Topic;
+use crate::common::{by_channel, list};
 use crate::event::{BookUpdate, Level};
-use crate::host::{Ask, Host, Quote, Trade, Wish, side_word, text_at, texts, written_time};
+use crate::host::{Ask, Host, Quote, Trade, Wish, side_word, text_at, texts, topics, written_time};
 use crate::json::Json;
 
 /// What stands in a message until it is known as which it goes over a connection.
@@ -28,28 +29,16 @@ impl CoinbaseAdvancedHost {
 
     /// The list of all subscriptions.
     fn list(&self) -> String {
-        let mut channels: Vec<&str> = Vec::new();
-        for topic in &self.topics {
-            if !channels.contains(&topic.channel.as_str()) {
-                channels.push(&topic.channel);
-            }
-        }
-        let channel = |channel: &&str| {
-            let of_channel = self.topics.iter().filter(|topic| topic.channel == **channel);
-            let names = of_channel.map(|topic| topic.symbol.as_deref().unwrap_or(channel));
-            let names: Vec<_> = names.map(|name| format!("\"{name}\"")).collect();
-            format!(r#""{channel}":[{}]"#, names.join(","))
+        let channel = |(channel, symbols): (&str, Vec<&str>)| {
+            let names = if symbols.is_empty() { vec![channel] } else { symbols };
+            format!(r#""{channel}":{}"#, list(names))
         };
-        let channels: Vec<_> = channels.iter().map(channel).collect();
+        let channels: Vec<_> = by_channel(&self.topics).into_iter().map(channel).collect();
         format!(r#"{{"subscriptions":{{{}}}}}"#, channels.join(","))
     }
 }
 
 impl Host for CoinbaseAdvancedHost {
-    fn venue(&self) -> &'static str {
-        "coinbase-advanced"
-    }
-
     fn read(&mut self, message: &[u8]) -> Wish {
         read(message).unwrap_or(Wish::Other)
     }
@@ -164,15 +153,6 @@ fn read(message: &[u8]) -> Option<Wish> {
     let json = Json::new(message);
     let channel = text_at(&json, b"channel")?;
     let products = json.lookup(b"product_ids").ok()?.and_then(|mut list| texts(&mut list));
-    let topic = |symbol| Topic { channel: channel.to_owned(), symbol };
-    let topics = match products {
-        Some(products) => products.into_iter().map(|one| topic(Some(one))).collect(),
-        None => vec![topic(None)],
-    };
-    let ask = Ask { id: None, topics };
-    Some(match text_at(&json, b"type")? {
-        "subscribe" => Wish::Subscribe(ask),
-        "unsubscribe" => Wish::Unsubscribe(ask),
-        _ => Wish::Other,
-    })
+    let ask = Ask { id: None, topics: topics(channel, products.unwrap_or_default()) };
+    Some(Wish::named(text_at(&json, b"type")?, ask))
 }

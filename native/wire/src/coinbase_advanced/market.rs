@@ -1,11 +1,10 @@
-use rustonite_core::Decimal;
 use rustonite_core::datasets::{
     Aggressor, BarKind, BarPrice, BarSource, BookSide, VolumeWindow, draft, flags,
 };
 
 use super::{CoinbaseAdvanced, Scope};
 use crate::coinbase::against;
-use crate::common::{last, word};
+use crate::common::{last, quote, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Floats, Level, Sink};
 use crate::json::Json;
@@ -104,13 +103,7 @@ pub(super) fn trades(json: &mut Json<'_>, scope: Scope<'_>, sink: &mut dyn Sink)
     })
 }
 
-/// One trade, which REST writes in the same way.
-pub(super) fn trade(
-    json: &mut Json<'_>,
-    ts_recv: i64,
-    stale: i32,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+fn trade(json: &mut Json<'_>, ts_recv: i64, stale: i32, sink: &mut dyn Sink) -> Result<()> {
     let (mut symbol, mut time, mut id) = (None, None, None);
     let (mut side, mut price, mut size) = (None, None, None);
     json.object()?;
@@ -162,36 +155,22 @@ fn each_row<'a>(
     name: &[u8],
     each: &mut dyn FnMut(&mut Json<'a>, bool) -> Result<()>,
 ) -> Result<()> {
-    let (mut picture, mut early, mut done) = (None, None, false);
+    let kind = json.lookup(b"type")?;
+    let picture = is_picture(&mut json.need(kind, "an event with `type`")?)?;
+    let mut is_read = false;
     json.object()?;
     while let Some(key) = json.key()? {
-        match (key, picture) {
-            (b"type", _) => picture = Some(is_picture(json)?),
-            (key, Some(picture)) if key == name => {
-                done = true;
-                items(json, picture, each)?;
-            }
-            (key, None) if key == name => early = Some(json.later()?),
-            _ => json.skip()?,
+        if key != name {
+            json.skip()?;
+            continue;
+        }
+        is_read = true;
+        json.array()?;
+        while json.item()? {
+            each(json, picture)?;
         }
     }
-    if done {
-        return Ok(());
-    }
-    let picture = json.need(picture, "an event with `type`")?;
-    items(&mut json.need(early, "an event with the rows of its channel")?, picture, each)
-}
-
-fn items<'a>(
-    json: &mut Json<'a>,
-    picture: bool,
-    each: &mut dyn FnMut(&mut Json<'a>, bool) -> Result<()>,
-) -> Result<()> {
-    json.array()?;
-    while json.item()? {
-        each(json, picture)?;
-    }
-    Ok(())
+    json.need(is_read.then_some(()), "an event with the rows of its channel")
 }
 
 pub(super) fn tickers(json: &mut Json<'_>, scope: Scope<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -201,8 +180,7 @@ pub(super) fn tickers(json: &mut Json<'_>, scope: Scope<'_>, sink: &mut dyn Sink
 }
 
 fn ticker(json: &mut Json<'_>, scope: Scope<'_>, picture: i32, sink: &mut dyn Sink) -> Result<()> {
-    let (mut symbol, mut bid, mut bid_size) = (None, None, None);
-    let (mut ask, mut ask_size) = (None, None);
+    let (mut symbol, mut best) = (None, [None; 4]);
     let mut floats = Floats::new(picture);
     let mut row = draft::Tickers {
         ts_event: scope.sent,
@@ -219,10 +197,10 @@ fn ticker(json: &mut Json<'_>, scope: Scope<'_>, picture: i32, sink: &mut dyn Si
             b"volume_24_h" => row.volume = floats.of_some(json.decimal_or_null()?),
             b"low_24_h" => row.low_price = floats.of_some(json.decimal_or_null()?),
             b"high_24_h" => row.high_price = floats.of_some(json.decimal_or_null()?),
-            b"best_bid" => bid = json.decimal_or_null()?,
-            b"best_bid_quantity" => bid_size = json.decimal_or_null()?,
-            b"best_ask" => ask = json.decimal_or_null()?,
-            b"best_ask_quantity" => ask_size = json.decimal_or_null()?,
+            b"best_bid" => best[0] = json.decimal_or_null()?,
+            b"best_bid_quantity" => best[1] = json.decimal_or_null()?,
+            b"best_ask" => best[2] = json.decimal_or_null()?,
+            b"best_ask_quantity" => best[3] = json.decimal_or_null()?,
             _ => json.skip()?,
         }
     }
@@ -230,27 +208,11 @@ fn ticker(json: &mut Json<'_>, scope: Scope<'_>, picture: i32, sink: &mut dyn Si
     row.symbol = json.need(symbol, "a ticker with `product_id`")?;
     row.flags = floats.flags | last;
     sink.ticker(&row);
-    let mut floats = Floats::new(picture | last);
-    // The batched tickers have no quotes. A side without orders has price 0 or none.
-    let (Some(bid_size), Some(ask_size)) = (bid_size, ask_size) else { return Ok(()) };
-    let mut side = |price: Option<Decimal>, size: Decimal| {
-        let price = price.filter(|price| !price.is_zero());
-        (floats.of_some(price), price.map(|_| floats.of(size)))
-    };
-    let ((bid_price, bid_size), (ask_price, ask_size)) = (side(bid, bid_size), side(ask, ask_size));
-    sink.quote(&draft::Quotes {
-        ts_event: scope.sent,
-        ts_recv: scope.ts_recv,
-        venue: VENUE,
-        symbol: row.symbol,
-        bid_price,
-        bid_size,
-        ask_price,
-        ask_size,
-        seq: Some(scope.seq),
-        flags: floats.flags,
-        ..draft::Quotes::default()
-    });
+    // The batched tickers have no quotes.
+    if best[1].is_some() && best[3].is_some() {
+        let quote = quote(&row, best, picture | last);
+        sink.quote(&draft::Quotes { seq: Some(scope.seq), ..quote });
+    }
     Ok(())
 }
 

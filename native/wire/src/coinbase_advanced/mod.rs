@@ -5,9 +5,10 @@ mod market;
 mod rest;
 mod session;
 
+use std::collections::BTreeSet;
+
 pub use self::host::CoinbaseAdvancedHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
-use crate::coinbase::session::Subscriptions;
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};
 use crate::json::Json;
@@ -16,7 +17,8 @@ use crate::json::Json;
 #[derive(Debug, Default)]
 pub struct CoinbaseAdvanced {
     levels: Vec<Level>,
-    subscriptions: Subscriptions,
+    /// What the venue said last that we are subscribed to: it always sends the whole list.
+    listed: BTreeSet<Topic>,
 }
 
 /// What surrounds the events of a frame.
@@ -32,7 +34,7 @@ struct Scope<'a> {
 
 impl Codec for CoinbaseAdvanced {
     fn venue(&self) -> &'static str {
-        "coinbase-advanced"
+        market::VENUE
     }
 
     fn decode(&mut self, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -79,7 +81,7 @@ impl Codec for CoinbaseAdvanced {
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
-        rest::decode(self, feed, frame, sink)
+        rest::decode(feed, frame, sink)
     }
 
     fn request(&self, feed: &Feed) -> Option<Request> {
@@ -100,7 +102,7 @@ impl Codec for CoinbaseAdvanced {
     }
 
     fn reset(&mut self) {
-        self.subscriptions.clear();
+        self.listed.clear();
     }
 }
 

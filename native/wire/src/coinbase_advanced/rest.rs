@@ -1,14 +1,14 @@
 use rustonite_core::datasets::{
-    BookSide, ContractKind, InstrumentKind, InstrumentStatus, VolumeWindow, draft, flags,
+    ContractKind, InstrumentKind, InstrumentStatus, VolumeWindow, draft, flags,
 };
 
-use super::market::{VENUE, trade};
-use super::{CoinbaseAdvanced, Scope};
+use super::Scope;
+use super::market::VENUE;
 use crate::codec::{Feed, Frame, Request};
 use crate::coinbase::Modes;
-use crate::common::{ONE, local_time, read_named};
+use crate::common::{ONE, local_time};
 use crate::error::Result;
-use crate::event::{BookUpdate, Floats, Sink};
+use crate::event::{Floats, Sink};
 use crate::json::{Json, Kind};
 use crate::number::scaled;
 
@@ -17,35 +17,27 @@ const ROOT: &str = "/api/v3/brokerage";
 
 pub(super) fn request(feed: &Feed) -> Option<Request> {
     let path = match feed {
-        Feed::Book(symbol) => format!("{ROOT}/market/product_book?product_id={symbol}"),
         Feed::Instruments => format!("{ROOT}/market/products"),
-        Feed::Trades(symbol) => format!("{ROOT}/market/products/{symbol}/ticker?limit=1000"),
         // No stream has funding and open interest.
         Feed::Tickers(Some(symbol)) => format!("{ROOT}/market/products/{symbol}"),
         Feed::Tickers(None) => format!("{ROOT}/market/products?product_type=FUTURE"),
         Feed::Time => format!("{ROOT}/time"),
-        Feed::Orders(_) => return None,
+        // All else has a stream.
+        _ => return None,
     };
     Some(Request { path, ..Request::default() })
 }
 
-pub(super) fn decode(
-    codec: &mut CoinbaseAdvanced,
-    feed: &Feed,
-    frame: Frame<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
     let mut json = Json::new(frame.data);
     match feed {
-        Feed::Book(symbol) => book(codec, symbol, frame.ts_recv, &mut json, sink)?,
         Feed::Instruments => products(&mut json, &mut |json| {
             let row = instrument(json, None, frame.ts_recv)?;
             sink.instrument(&row);
             Ok(())
         })?,
         Feed::Tickers(_) => products(&mut json, &mut |json| figures(json, frame.ts_recv, sink))?,
-        Feed::Trades(_) => trades(&mut json, frame.ts_recv, sink)?,
-        Feed::Orders(_) | Feed::Time => json.skip()?,
+        _ => json.skip()?,
     }
     json.end()
 }
@@ -79,55 +71,6 @@ fn products<'a>(
         each(&mut list)?;
     }
     json.skip()
-}
-
-fn book(
-    codec: &mut CoinbaseAdvanced,
-    symbol: &str,
-    ts_recv: i64,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let body = json.lookup(b"pricebook")?;
-    let mut body = json.need(body, "an answer with `pricebook`")?;
-    json.skip()?;
-    let mut time = None;
-    codec.levels.clear();
-    body.object()?;
-    while let Some(key) = body.key()? {
-        match key {
-            b"bids" => read_named(&mut body, ["price", "size"], BookSide::Bid, &mut codec.levels)?,
-            b"asks" => read_named(&mut body, ["price", "size"], BookSide::Ask, &mut codec.levels)?,
-            b"time" => time = Some(body.time_text()?),
-            _ => body.skip()?,
-        }
-    }
-    sink.book(&BookUpdate {
-        symbol,
-        ts_event: time.unwrap_or(ts_recv),
-        ts_recv,
-        is_snapshot: true,
-        flags: local_time(time),
-        levels: &codec.levels,
-        ..BookUpdate::default()
-    });
-    Ok(())
-}
-
-fn trades(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
-    json.object()?;
-    while let Some(key) = json.key()? {
-        match key {
-            b"trades" => {
-                json.array()?;
-                while json.item()? {
-                    trade(json, ts_recv, flags::STALE, sink)?;
-                }
-            }
-            _ => json.skip()?,
-        }
-    }
-    Ok(())
 }
 
 /// Figures of a product that no stream has.
@@ -200,7 +143,7 @@ fn set(column: &mut Option<f64>, json: &mut Json<'_>, floats: &mut Floats) -> Re
 /// A time that may be null or empty, as text or in seconds.
 fn optional_time(json: &mut Json<'_>) -> Result<Option<i64>> {
     let mut ahead = *json;
-    let Some(text) = filled(&mut ahead)? else {
+    let Some(text) = ahead.filled()? else {
         *json = ahead;
         return Ok(None);
     };
@@ -237,13 +180,13 @@ fn instrument<'a>(
         match key {
             // REST and the stream name the same things differently.
             b"product_id" | b"id" => row.symbol = json.text()?,
-            b"base_currency_id" | b"base_currency" => row.base = filled(json)?,
-            b"quote_currency_id" | b"quote_currency" => row.quote = filled(json)?,
-            b"display_name" => row.name = filled(json)?,
+            b"base_currency_id" | b"base_currency" => row.base = json.filled()?,
+            b"quote_currency_id" | b"quote_currency" => row.quote = json.filled()?,
+            b"display_name" => row.name = json.filled()?,
             b"product_type" => kind = Some(json.text()?),
-            b"product_venue" => row.exchange = filled(json)?.filter(|name| *name != "CBE"),
+            b"product_venue" => row.exchange = json.filled()?.filter(|name| *name != "CBE"),
             // The product whose book this one shares, such as BTC-USD for BTC-USDC.
-            b"alias" => row.family = filled(json)?,
+            b"alias" => row.family = json.filled()?,
             b"price_increment" => tick = json.limit()?,
             b"quote_increment" => row.tick_size = json.limit()?,
             b"base_increment" => row.lot_size = json.limit()?,
@@ -251,7 +194,7 @@ fn instrument<'a>(
             b"base_max_size" => row.size_max = json.limit()?,
             b"quote_min_size" | b"min_market_funds" => row.notional_min = json.limit()?,
             b"quote_max_size" => row.notional_max = json.limit()?,
-            b"status" => row.status_raw = filled(json)?,
+            b"status" => row.status_raw = json.filled()?,
             b"fcm_trading_session_details" if json.kind()? == Kind::Object => {
                 open = session_is_open(json)?;
             }
@@ -285,11 +228,6 @@ fn instrument<'a>(
     Ok(row)
 }
 
-/// A text, or `None` for null and the empty one.
-fn filled<'a>(json: &mut Json<'a>) -> Result<Option<&'a str>> {
-    Ok(json.text_or_null()?.filter(|text| !text.is_empty()))
-}
-
 fn session_is_open(json: &mut Json<'_>) -> Result<Option<bool>> {
     let open = json.lookup(b"is_session_open")?;
     json.skip()?;
@@ -302,11 +240,11 @@ fn derived<'a>(json: &mut Json<'a>, row: &mut draft::Instruments<'a>) -> Result<
     while let Some(key) = json.key()? {
         match key {
             b"contract_size" => row.multiplier = json.scaled()?,
-            b"contract_root_unit" => row.base = row.base.or(filled(json)?),
-            b"contract_code" => row.family = filled(json)?,
+            b"contract_root_unit" => row.base = row.base.or(json.filled()?),
+            b"contract_code" => row.family = json.filled()?,
             b"contract_expiry" => row.ts_expiry = optional_time(json)?,
             b"contract_expiry_type" => {
-                if filled(json)? == Some("PERPETUAL") {
+                if json.filled()? == Some("PERPETUAL") {
                     row.kind = InstrumentKind::Perpetual;
                 }
             }

@@ -1,6 +1,8 @@
+use std::collections::BTreeSet;
+
 use super::CoinbaseAdvanced;
 use crate::codec::Topic;
-use crate::coinbase::session::{by_channel, list};
+use crate::common::{by_channel, list, settle};
 use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::Json;
@@ -20,33 +22,34 @@ pub(super) fn requests(kind: &str, topics: &[Topic]) -> Vec<String> {
 impl CoinbaseAdvanced {
     /// The list of all that is subscribed, which answers each request.
     pub(super) fn subscribed(&mut self, json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
-        self.subscriptions.begin();
+        let mut listed = BTreeSet::new();
         json.object()?;
         while let Some(key) = json.key()? {
             match key {
-                b"subscriptions" => self.channels(json)?,
+                b"subscriptions" => channels(json, &mut listed)?,
                 _ => json.skip()?,
             }
         }
-        self.subscriptions.settle(sink);
+        settle(&mut self.listed, listed, sink);
         Ok(())
     }
+}
 
-    fn channels(&mut self, json: &mut Json<'_>) -> Result<()> {
-        json.object()?;
-        while let Some(name) = json.key()? {
-            let Ok(channel) = std::str::from_utf8(name) else {
-                return Err(json.expected("the name of a channel"));
-            };
-            json.array()?;
-            while json.item()? {
-                // Channels without instruments repeat their name.
-                let symbol = Some(json.text()?).filter(|symbol| *symbol != channel);
-                self.subscriptions.add(channel, symbol);
-            }
+fn channels(json: &mut Json<'_>, listed: &mut BTreeSet<Topic>) -> Result<()> {
+    json.object()?;
+    while let Some(name) = json.key()? {
+        let Ok(channel) = std::str::from_utf8(name) else {
+            return Err(json.expected("the name of a channel"));
+        };
+        json.array()?;
+        while json.item()? {
+            // Channels without instruments repeat their name.
+            let symbol = Some(json.text()?).filter(|symbol| *symbol != channel);
+            let symbol = symbol.map(str::to_owned);
+            listed.insert(Topic { channel: channel.to_owned(), symbol });
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// An error, which names neither channel nor instrument. The text speaks of authentication even if

@@ -1,5 +1,3 @@
-use proptest::prelude::*;
-
 use super::CoinbaseAdvanced;
 use crate::codec::{Codec, Feed, Topic};
 use crate::testing::{RECEIVED, answered, shown};
@@ -177,23 +175,8 @@ fn requests() {
     let path = |feed: Feed| codec.request(&feed).map(|request| request.path);
     let products = "/api/v3/brokerage/market/products";
     assert_eq!(path(Feed::Tickers(None)), Some(format!("{products}?product_type=FUTURE")));
-    assert_eq!(path(Feed::Trades("A-B".into())), Some(format!("{products}/A-B/ticker?limit=1000")));
+    assert_eq!(path(Feed::Tickers(Some("A-B".into()))), Some(format!("{products}/A-B")));
     assert_eq!(path(Feed::Orders("A-B".into())), None);
-}
-
-#[test]
-fn answers_of_rest() {
-    let mut codec = CoinbaseAdvanced::default();
-    let body = r#"{"last":"1","pricebook":{"product_id":"A-B","bids":[{"price":"2.50","size":"3"}],"asks":[{"size":"1","price":"2.60"}],"time":"2026-01-02T03:04:05Z"},"mid_market":"2.55"}"#;
-    let expected = [
-        r#"BookUpdate symbol: "A-B", ts_event: 1767323045000000000, is_snapshot: true, levels: []"#,
-        "bid 3@2.50",
-        "ask 1@2.60",
-    ];
-    assert_eq!(answered(&mut codec, &Feed::Book("A-B".into()), body).unwrap(), expected);
-    let body = r#"{"trades":[{"trade_id":"9","product_id":"A-B","price":"1","size":"2","time":"2026-01-02T03:04:05Z","side":"SELL","bid":""}],"best_bid":"1"}"#;
-    let row = r#"Trades ts_event: 1767323045000000000, venue: "coinbase-advanced", symbol: "A-B", price: 1.0, size: 2.0, side: Buy, trade_id: Some(9), flags: 65"#;
-    assert_eq!(answered(&mut codec, &Feed::Trades("A-B".into()), body).unwrap(), [row]);
 }
 
 const SPOT: &str = r#"{"product_id":"BTC-USDC","price":"68923.67","volume_24h":"11005.5","base_increment":"0.00000001","quote_increment":"0.01","quote_min_size":"1","quote_max_size":"150000000","base_min_size":"0.00000001","base_max_size":"3400","status":"online","cancel_only":false,"limit_only":false,"post_only":false,"trading_disabled":false,"auction_mode":false,"product_type":"SPOT","quote_currency_id":"USDC","base_currency_id":"BTC","fcm_trading_session_details":null,"mid_market_price":"","alias":"BTC-USD","price_increment":"0.01","display_name":"BTC-USDC","product_venue":"CBE","new":false,"is_disabled":false}"#;
@@ -238,28 +221,4 @@ fn the_channel_of_rules() {
     let message = r#"{"channel":"status","client_id":"","timestamp":"2026-01-02T03:04:05Z","sequence_num":2,"events":[{"type":"snapshot","products":[{"product_type":"SPOT","id":"ETH-USDT","base_currency":"ETH","quote_currency":"USDT","base_increment":"0.00000001","quote_increment":"0.01","display_name":"ETH/USDT","status":"online","status_message":"","min_market_funds":"1"}]}]}"#;
     let row = r#"Instruments ts_event: 1767323045000000000, venue: "coinbase-advanced", symbol: "ETH-USDT", kind: Spot, name: Some("ETH/USDT"), base: Some("ETH"), quote: Some("USDT"), multiplier: 1000000000000000000, multiplier_asset: "ETH", tick_size: Some(10000000000000000), lot_size: Some(10000000000), notional_min: Some(1000000000000000000), status: Trading, status_raw: Some("online"), flags: 1"#;
     assert_eq!(rows(message), ["Sequence(2)", row]);
-}
-
-proptest! {
-    #[test]
-    fn nothing_panics(
-        bytes in prop::collection::vec(any::<u8>(), 0..80),
-        which in 0_usize..6,
-        cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
-        keep in any::<prop::sample::Index>(),
-    ) {
-        let mut codec = CoinbaseAdvanced::default();
-        let _ = shown(&mut codec, &String::from_utf8_lossy(&bytes));
-        let message = [BOOK, TRADES, TICKER, CANDLES, SPOT, FUTURE][which];
-        let mut damaged = message.as_bytes().to_vec();
-        for (place, byte) in cuts {
-            let place = place.index(damaged.len());
-            damaged[place] = byte;
-        }
-        let text = String::from_utf8_lossy(&damaged);
-        let _ = shown(&mut codec, &text);
-        let _ = shown(&mut codec, &String::from_utf8_lossy(&damaged[..keep.index(damaged.len())]));
-        let _ = answered(&mut codec, &Feed::Instruments, &text);
-        let _ = answered(&mut codec, &Feed::Tickers(None), &text);
-    }
 }

@@ -83,31 +83,7 @@ pub(super) fn ticker(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> 
     Ok(())
 }
 
-/// Figures as an answer of REST sums them up.
-pub(super) fn summary(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
-    let (mut symbol, mut time, mut day) = (None, None, Day::default());
-    let mut floats = Floats::new(flags::LAST);
-    let mut row = row(ts_recv);
-    json.object()?;
-    while let Some(key) = json.key()? {
-        match key {
-            b"instrument_name" => symbol = Some(json.text()?),
-            b"creation_timestamp" => time = Some(json.time_ms()?),
-            b"last" => row.last_price = floats.of_some(json.decimal_or_null()?),
-            b"mid_price" => row.mid_price = floats.of_some(json.decimal_or_null()?),
-            _ if day.read(key, json)? => {}
-            _ => figure(key, json, &mut row, &mut floats)?,
-        }
-    }
-    row.symbol = json.need(symbol, "a summary with `instrument_name`")?;
-    row.ts_event = json.need(time, "a summary with `creation_timestamp`")?;
-    day.write(&mut row, &mut floats);
-    row.flags = floats.flags;
-    sink.ticker(&row);
-    Ok(())
-}
-
-/// A figure of a ticker or summary, or something that there is no column for.
+/// A figure of a ticker, or something that there is no column for.
 fn figure<'a>(
     key: &[u8],
     json: &mut Json<'a>,
@@ -149,10 +125,7 @@ fn figure<'a>(
 
 /// A percentage as a fraction.
 fn percent(json: &mut Json<'_>, column: &mut Option<f64>, floats: &mut Floats) -> Result<()> {
-    let start = *json;
-    let Some(value) = json.decimal_or_null()? else { return Ok(()) };
-    let fraction = Decimal::new(value.mantissa(), value.exponent() - 2).ok();
-    *column = Some(floats.of(start.need(fraction, "a percentage")?));
+    *column = floats.of_some(json.shifted_or_null(2)?);
     Ok(())
 }
 

@@ -2,6 +2,7 @@ use rustonite_core::datasets::BookSide;
 
 use super::channel::{name, topic};
 use crate::codec::Topic;
+use crate::common::list;
 use crate::event::{BookUpdate, Level};
 use crate::host::{
     Ask, Host, Quote, Trade, Wish, as_it_stands, side_word, text_at, texts, written,
@@ -13,10 +14,6 @@ use crate::json::Json;
 pub struct DeribitHost;
 
 impl Host for DeribitHost {
-    fn venue(&self) -> &'static str {
-        "deribit"
-    }
-
     fn read(&mut self, message: &[u8]) -> Wish {
         read(message).unwrap_or(Wish::Other)
     }
@@ -26,8 +23,7 @@ impl Host for DeribitHost {
         let (ask, result) = match wish {
             Wish::Subscribe(ask) | Wish::Unsubscribe(ask) => {
                 let granted = ask.topics.iter().filter(|topic| !refused.contains(topic));
-                let names: Vec<_> = granted.map(|topic| format!("\"{}\"", name(topic))).collect();
-                (ask, format!("[{}]", names.join(",")))
+                (ask, list(granted.map(name)))
             }
             Wish::Ping(ask) => (ask, r#""ok""#.to_owned()),
             Wish::Other => return Vec::new(),
@@ -112,10 +108,8 @@ fn read(message: &[u8]) -> Option<Wish> {
     if let Some(mut channels) = channels {
         ask.topics = texts(&mut channels)?.iter().map(|name| topic(name)).collect();
     }
-    Some(match text_at(&json, b"method")? {
-        "public/subscribe" | "private/subscribe" => Wish::Subscribe(ask),
-        "public/unsubscribe" | "private/unsubscribe" => Wish::Unsubscribe(ask),
-        "public/test" | "public/set_heartbeat" => Wish::Ping(ask),
-        _ => Wish::Other,
+    Some(match text_at(&json, b"method")?.split_once('/')?.1 {
+        "test" | "set_heartbeat" => Wish::Ping(ask),
+        method => Wish::named(method, ask),
     })
 }

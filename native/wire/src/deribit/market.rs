@@ -14,17 +14,10 @@ use crate::json::{Json, Kind};
 
 const MINUTE_NS: i64 = 60_000_000_000;
 
-/// Columns of a picture of the best levels.
-#[derive(Debug, Default)]
-pub(super) struct Top {
-    prices: [Vec<f64>; 2],
-    sizes: [Vec<f64>; 2],
-}
-
-/// What messages and answers about books have in common.
-pub(super) struct Head<'a> {
-    pub(super) symbol: &'a str,
-    pub(super) time: i64,
+/// What messages about books have in common.
+struct Head<'a> {
+    symbol: &'a str,
+    time: i64,
     kind: Option<&'a str>,
     change: i64,
     before: Option<i64>,
@@ -63,26 +56,6 @@ impl Deribit {
         Ok(())
     }
 
-    /// A book as answered by REST.
-    pub(super) fn whole_book(
-        &mut self,
-        json: &mut Json<'_>,
-        ts_recv: i64,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let head = self.read_book(json)?;
-        sink.book(&BookUpdate {
-            symbol: head.symbol,
-            ts_event: head.time,
-            ts_recv,
-            is_snapshot: true,
-            seq: Some(head.change),
-            levels: &self.levels,
-            ..BookUpdate::default()
-        });
-        Ok(())
-    }
-
     /// The best levels of a book.
     pub(super) fn best_levels(
         &mut self,
@@ -92,24 +65,15 @@ impl Deribit {
     ) -> Result<()> {
         let head = self.read_book(json)?;
         let mut floats = Floats::new(flags::LAST | flags::SNAPSHOT);
-        let Top { prices, sizes } = &mut self.top;
-        prices.iter_mut().chain(&mut *sizes).for_each(Vec::clear);
-        for level in &self.levels {
-            prices[level.side as usize].push(floats.of(level.price));
-            sizes[level.side as usize].push(floats.of(level.size));
-        }
+        self.top.fill(&self.levels, &mut floats);
         sink.top(&draft::BookSnapshots {
             ts_event: head.time,
             ts_recv,
             venue: VENUE,
             symbol: head.symbol,
-            bid_price: &prices[0],
-            bid_size: &sizes[0],
-            ask_price: &prices[1],
-            ask_size: &sizes[1],
             seq: Some(head.change),
             flags: floats.flags,
-            ..draft::BookSnapshots::default()
+            ..self.top.row()
         });
         Ok(())
     }
@@ -145,13 +109,12 @@ impl Deribit {
         &mut self,
         json: &mut Json<'_>,
         ts_recv: i64,
-        stale: i32,
         sink: &mut dyn Sink,
     ) -> Result<()> {
         let mut liquidation = None;
         json.array()?;
         while json.item()? {
-            let found = self.trade(json, ts_recv, stale, sink)?;
+            let found = self.trade(json, ts_recv, sink)?;
             // Only behind the last trade it is known which liquidation is the last one.
             if let (Some(row), true) = (&liquidation, found.is_some()) {
                 sink.liquidation(row);
@@ -168,7 +131,6 @@ impl Deribit {
         &mut self,
         json: &mut Json<'a>,
         ts_recv: i64,
-        stale: i32,
         sink: &mut dyn Sink,
     ) -> Result<Option<draft::Liquidations<'a>>> {
         let (mut symbol, mut time, mut id) = (None, None, None);
@@ -196,7 +158,7 @@ impl Deribit {
             }
         }
         let last = last(json);
-        let mut floats = Floats::new(stale);
+        let mut floats = Floats::default();
         let side = json.need(side, "a trade with `direction`")?;
         let row = draft::Trades {
             ts_event: json.need(time, "a trade with `timestamp`")?,
@@ -348,16 +310,11 @@ impl Best {
         ts_recv: i64,
         sink: &mut dyn Sink,
     ) -> Option<()> {
-        let [Some(bid), Some(bid_size), Some(ask), Some(ask_size)] = self.values else {
-            return None;
-        };
+        let [bid, bid_size, ask, ask_size] = self.values;
+        bid.and(bid_size).and(ask).and(ask_size)?;
         let mut floats = Floats::new(flags::LAST);
-        let mut side = |price: Decimal, size: Decimal| {
-            let there = !price.is_zero();
-            (there.then(|| floats.of(price)), there.then(|| floats.of(size)))
-        };
-        let ((bid_price, bid_size), (ask_price, ask_size)) =
-            (side(bid, bid_size), side(ask, ask_size));
+        let (bid_price, bid_size) = floats.side(bid, bid_size);
+        let (ask_price, ask_size) = floats.side(ask, ask_size);
         sink.quote(&draft::Quotes {
             ts_event: time,
             ts_recv,

@@ -9,12 +9,12 @@ mod session;
 
 pub use self::host::DeribitHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
+use crate::common::Top;
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};
 use crate::json::Json;
 
 use self::channel::Channel;
-use self::market::Top;
 
 const VENUE: &str = "deribit";
 
@@ -73,20 +73,20 @@ impl Codec for Deribit {
     }
 
     fn subscribe(&self, topics: &[Topic], id: i64) -> Vec<String> {
-        session::requests("public/subscribe", topics, id, 1)
+        session::requests("public/subscribe", topics, id)
     }
 
     /// The answer to a request says nothing of its kind, so those that end something have a negative
     /// number.
     fn unsubscribe(&self, topics: &[Topic], id: i64) -> Vec<String> {
-        session::requests("public/unsubscribe", topics, id, -1)
+        session::requests("public/unsubscribe", topics, -id)
     }
 
-    /// Makes the venue ask now and then whether we are still there.
     fn lists_granted(&self) -> bool {
         true
     }
 
+    /// Makes the venue ask now and then whether we are still there.
     fn greeting(&self) -> Vec<String> {
         vec![session::SET_HEARTBEAT.to_owned()]
     }
@@ -148,7 +148,7 @@ impl Deribit {
         match Channel::of(name) {
             Channel::Book => self.book(json, ts_recv, sink),
             Channel::Top => self.best_levels(json, ts_recv, sink),
-            Channel::Trades => self.trades(json, ts_recv, 0, sink),
+            Channel::Trades => self.trades(json, ts_recv, sink),
             Channel::Quote => market::quote(json, ts_recv, sink),
             Channel::Chart { symbol, resolution } => {
                 market::chart(json, symbol, resolution, ts_recv, sink)

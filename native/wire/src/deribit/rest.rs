@@ -13,16 +13,10 @@ const ROOT: &str = "/api/v2/public";
 
 pub(super) fn request(feed: &Feed) -> Option<Request> {
     let path = match feed {
-        Feed::Book(symbol) => format!("{ROOT}/get_order_book?instrument_name={symbol}&depth=10000"),
         Feed::Instruments => format!("{ROOT}/get_instruments?currency=any&expired=false"),
-        Feed::Trades(symbol) => {
-            format!("{ROOT}/get_last_trades_by_instrument?instrument_name={symbol}&count=1000")
-        }
-        Feed::Tickers(Some(symbol)) => {
-            format!("{ROOT}/get_book_summary_by_instrument?instrument_name={symbol}")
-        }
         Feed::Time => format!("{ROOT}/get_time"),
-        Feed::Tickers(None) | Feed::Orders(_) => return None,
+        // All else has a stream.
+        _ => return None,
     };
     Some(Request { path, ..Request::default() })
 }
@@ -51,23 +45,9 @@ pub(super) fn decode(
         return Ok(());
     }
     let mut result = json.need(result, "an answer with `result` or `error`")?;
-    let ts_recv = frame.ts_recv;
     match feed {
-        Feed::Book(_) => codec.whole_book(&mut result, ts_recv, sink),
-        Feed::Instruments => instruments(codec, &mut result, sent, ts_recv, sink),
-        Feed::Trades(_) => {
-            let trades = result.lookup(b"trades")?;
-            let mut trades = result.need(trades, "an answer with `trades`")?;
-            codec.trades(&mut trades, ts_recv, flags::STALE, sink)
-        }
-        Feed::Tickers(_) => {
-            result.array()?;
-            while result.item()? {
-                figures::summary(&mut result, ts_recv, sink)?;
-            }
-            Ok(())
-        }
-        Feed::Orders(_) | Feed::Time => Ok(()),
+        Feed::Instruments => instruments(codec, &mut result, sent, frame.ts_recv, sink),
+        _ => Ok(()),
     }
 }
 

@@ -1,11 +1,10 @@
 use super::channel::{name, topic};
 use crate::codec::Topic;
+use crate::common::list;
 use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::{Json, Kind};
 
-/// Channels that one request may name.
-const CHANNELS_MAX: usize = 500;
 /// Numbers of our own requests, far from those of subscriptions.
 const OWN_ID: i64 = 1_000_000_000_000;
 
@@ -14,17 +13,15 @@ pub(super) const SET_HEARTBEAT: &str = r#"{"jsonrpc":"2.0","id":1000000000000,"m
 /// What a heartbeat that wants an answer must be answered with.
 const TEST: &str = r#"{"jsonrpc":"2.0","id":1000000000001,"method":"public/test","params":{}}"#;
 
-/// Requests for channels, numbered from `id` on.
-pub(super) fn requests(method: &str, topics: &[Topic], id: i64, sign: i64) -> Vec<String> {
-    let request = |(topics, id): (&[Topic], i64)| {
-        let names = topics.iter().map(|topic| format!("\"{}\"", name(topic)));
-        let names = names.collect::<Vec<_>>().join(",");
-        let id = sign * id;
-        format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{"channels":[{names}]}}}}"#
-        )
-    };
-    topics.chunks(CHANNELS_MAX).zip(id..).map(request).collect()
+/// One message for all topics.
+pub(super) fn requests(method: &str, topics: &[Topic], id: i64) -> Vec<String> {
+    if topics.is_empty() {
+        return Vec::new();
+    }
+    let names = list(topics.iter().map(name));
+    vec![format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{"channels":{names}}}}}"#
+    )]
 }
 
 /// The answer to a request.
@@ -46,7 +43,7 @@ pub(super) fn answer(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
         sink.control(&Control::Refused(Answer { request, code, text, ..Answer::default() }));
         return Ok(());
     }
-    let mut result = json.need(result, "an answer with `result` or `error`")?;
+    let mut result = json.need(result, "a message with `method`, `result` or `error`")?;
     if id.is_some_and(|id| id >= OWN_ID) || result.kind()? != Kind::Array {
         sink.control(&Control::Nothing);
         return Ok(());

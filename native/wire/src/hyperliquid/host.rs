@@ -13,10 +13,6 @@ const LEVELS: usize = 20;
 pub struct HyperliquidHost;
 
 impl Host for HyperliquidHost {
-    fn venue(&self) -> &'static str {
-        "hyperliquid"
-    }
-
     fn greeting(&mut self) -> Vec<String> {
         vec!["Websocket connection established.".to_owned()]
     }
@@ -106,5 +102,5 @@ fn read(message: &[u8]) -> Option<Wish> {
     let channel = text_at(&subscription, b"type")?.to_owned();
     let symbol = text_at(&subscription, b"coin").map(str::to_owned);
     let ask = Ask { id: None, topics: vec![Topic { channel, symbol }] };
-    Some(if method == "unsubscribe" { Wish::Unsubscribe(ask) } else { Wish::Subscribe(ask) })
+    Some(Wish::named(method, ask))
 }

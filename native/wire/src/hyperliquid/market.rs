@@ -40,12 +40,7 @@ impl Hyperliquid {
     }
 
     /// The best levels of a book. There are no changes: every message is whole.
-    pub(super) fn book(
-        &mut self,
-        json: &mut Json<'_>,
-        ts_recv: i64,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
+    fn book(&mut self, json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
         let (mut symbol, mut time, mut has_levels) = (None, None, false);
         self.levels.clear();
         json.object()?;
@@ -97,8 +92,7 @@ impl Hyperliquid {
     }
 }
 
-/// A trade of the stream or of a REST answer.
-pub(super) fn trade<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Trades<'a>> {
+fn trade<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Trades<'a>> {
     let mut row = draft::Trades { ts_recv, venue: VENUE, ..draft::Trades::default() };
     let (mut time, mut price, mut size, mut side) = (None, None, None, None);
     let mut floats = Floats::default();
@@ -193,11 +187,13 @@ fn quote(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
     }
     let [bid, ask] = best;
     row.ts_event = json.need(time, "a quote with `time`")?;
-    row.bid_price = floats.of_some(bid.map(|level| level.price));
-    row.bid_size = floats.of_some(bid.map(|level| level.size));
+    let mut side = |level: Option<Level>| {
+        let (price, size) = level.map(|level| (level.price, level.size)).unzip();
+        floats.side(price, size)
+    };
+    (row.bid_price, row.bid_size) = side(bid);
+    (row.ask_price, row.ask_size) = side(ask);
     row.bid_count = bid.and_then(|level| level.count);
-    row.ask_price = floats.of_some(ask.map(|level| level.price));
-    row.ask_size = floats.of_some(ask.map(|level| level.size));
     row.ask_count = ask.and_then(|level| level.count);
     row.flags = floats.flags;
     sink.quote(&row);
@@ -205,7 +201,7 @@ fn quote(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
 }
 
 /// A ticker that the venue sends without a time.
-pub(super) fn ticker_row(ts_recv: i64) -> draft::Tickers<'static> {
+fn ticker_row(ts_recv: i64) -> draft::Tickers<'static> {
     draft::Tickers { ts_event: ts_recv, ts_recv, venue: VENUE, ..draft::Tickers::default() }
 }
 
@@ -234,7 +230,7 @@ fn asset(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
 }
 
 /// The figures of an asset, which may name it.
-pub(super) fn figures<'a>(json: &mut Json<'a>, row: &mut draft::Tickers<'a>) -> Result<()> {
+fn figures<'a>(json: &mut Json<'a>, row: &mut draft::Tickers<'a>) -> Result<()> {
     let mut floats = Floats::new(flags::LOCAL_TIME);
     json.object()?;
     while let Some(key) = json.key()? {

@@ -29,13 +29,6 @@ pub struct Hyperliquid {
     tokens: Vec<(i64, String)>,
 }
 
-impl Hyperliquid {
-    /// A codec for a connection.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
 impl Codec for Hyperliquid {
     fn venue(&self) -> &'static str {
         VENUE
@@ -47,30 +40,23 @@ impl Codec for Hyperliquid {
             return Ok(());
         }
         let mut json = Json::new(frame.data);
-        let (mut channel, mut early, mut has_data) = (None, None, false);
+        let channel = json.need(json.lookup(b"channel")?, "`channel`")?.text()?;
+        let mut is_read = false;
         json.object()?;
         while let Some(key) = json.key()? {
-            match (key, channel) {
-                (b"channel", _) => channel = Some(json.text()?),
-                (b"data", Some(channel)) => {
-                    self.data(&mut json, channel, frame.ts_recv, sink)?;
-                    has_data = true;
-                }
-                (b"data", None) => early = Some(json.later()?),
-                _ => json.skip()?,
+            if key == b"data" {
+                is_read = true;
+                self.data(&mut json, channel, frame.ts_recv, sink)?;
+            } else {
+                json.skip()?;
             }
         }
-        json.end()?;
-        let channel = json.need(channel, "`channel`")?;
-        match early {
-            Some(mut data) => self.data(&mut data, channel, frame.ts_recv, sink),
-            None if has_data => Ok(()),
-            None if channel == "pong" => {
-                sink.control(&Control::Heartbeat);
-                Ok(())
-            }
-            None => Err(json.expected("`data`")),
+        if !is_read && channel == "pong" {
+            is_read = true;
+            sink.control(&Control::Heartbeat);
         }
+        json.need(is_read.then_some(()), "`data`")?;
+        json.end()
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {

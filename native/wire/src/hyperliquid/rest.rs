@@ -1,9 +1,8 @@
 use rustonite_core::datasets::{ContractKind, InstrumentKind, InstrumentStatus, draft, flags};
 
-use super::market::{figures, ticker_row, trade};
 use super::{Hyperliquid, VENUE};
 use crate::codec::{Feed, Frame, Request};
-use crate::common::{ONE, last};
+use crate::common::ONE;
 use crate::error::Result;
 use crate::event::Sink;
 use crate::json::{Json, Kind};
@@ -22,22 +21,17 @@ const BUILDER_INDEX: i64 = 100_000;
 const USDC: (i64, &str) = (0, "USDC");
 
 pub(super) fn requests(feed: &Feed) -> Vec<Request> {
-    let simple = |kind: &str| format!(r#"{{"type":"{kind}"}}"#);
-    let of_coin = |kind: &str, coin: &str| format!(r#"{{"type":"{kind}","coin":"{coin}"}}"#);
-    let bodies = match feed {
-        Feed::Book(coin) => vec![of_coin("l2Book", coin)],
-        Feed::Trades(coin) => vec![of_coin("recentTrades", coin)],
-        // Spot comes first, because it names the tokens that perpetuals settle in.
-        Feed::Instruments => vec![simple("spotMeta"), simple("allPerpMetas")],
-        Feed::Tickers(_) => vec![simple("metaAndAssetCtxs"), simple("spotMetaAndAssetCtxs")],
-        Feed::Orders(_) | Feed::Time => Vec::new(),
-    };
-    let request = |body| Request {
+    // All else has a stream, and nothing says the time.
+    if *feed != Feed::Instruments {
+        return Vec::new();
+    }
+    let request = |kind: &str| Request {
         path: "/info".to_owned(),
-        body: Some(body),
+        body: Some(format!(r#"{{"type":"{kind}"}}"#)),
         headers: vec![("Content-Type", "application/json".to_owned())],
     };
-    bodies.into_iter().map(request).collect()
+    // Spot comes first, because it names the tokens that perpetuals settle in.
+    ["spotMeta", "allPerpMetas"].map(request).to_vec()
 }
 
 pub(super) fn decode(
@@ -48,18 +42,8 @@ pub(super) fn decode(
 ) -> Result<()> {
     let mut json = Json::new(frame.data);
     match feed {
-        Feed::Book(_) => codec.book(&mut json, frame.ts_recv, sink)?,
-        Feed::Trades(_) => {
-            json.array()?;
-            while json.item()? {
-                let mut row = trade(&mut json, frame.ts_recv)?;
-                row.flags |= flags::STALE;
-                sink.trade(&row);
-            }
-        }
         Feed::Instruments => instruments(codec, &mut json, frame.ts_recv, sink)?,
-        Feed::Tickers(_) => tickers(&mut json, frame.ts_recv, sink)?,
-        Feed::Orders(_) | Feed::Time => json.skip()?,
+        _ => json.skip()?,
     }
     json.end()
 }
@@ -263,42 +247,5 @@ fn pair<'a>(
     row.venue_index = SPOT_INDEX.checked_add(index);
     row.kind = InstrumentKind::Spot;
     (row.base, row.quote, row.multiplier_asset) = (Some(base.name), Some(quote.name), base.name);
-    Ok(())
-}
-
-/// What is traded, and as many figures. Those of spot name their pair; those of perpetuals come in
-/// the order of the list.
-fn tickers(json: &mut Json<'_>, ts_recv: i64, sink: &mut dyn Sink) -> Result<()> {
-    json.array()?;
-    if !json.item()? {
-        return Err(json.expected("a list of instruments"));
-    }
-    let mut names = Vec::new();
-    let mut universe = json.need(json.lookup(b"universe")?, "instruments with `universe`")?;
-    json.skip()?;
-    universe.array()?;
-    while universe.item()? {
-        let mut name = universe.need(universe.lookup(b"name")?, "an instrument with `name`")?;
-        names.push(name.text()?);
-        universe.skip()?;
-    }
-    if !json.item()? {
-        return Err(json.expected("figures"));
-    }
-    let mut names = names.into_iter();
-    json.array()?;
-    while json.item()? {
-        let mut row = ticker_row(ts_recv);
-        figures(json, &mut row)?;
-        let name = names.next();
-        if row.symbol.is_empty() {
-            row.symbol = json.need(name, "as many instruments as figures")?;
-        }
-        row.flags |= last(json);
-        sink.ticker(&row);
-    }
-    while json.item()? {
-        json.skip()?;
-    }
     Ok(())
 }

@@ -3,7 +3,8 @@ use rustonite_core::datasets::BookSide;
 use crate::codec::Topic;
 use crate::event::{BookUpdate, Level};
 use crate::host::{
-    Ask, Host, Quote, Trade, Wish, as_it_stands, side_word, text_at, texts, written, written_time,
+    Ask, Host, Quote, Trade, Wish, as_it_stands, side_word, text_at, texts, topics, written,
+    written_time,
 };
 use crate::json::{Json, Kind};
 
@@ -16,10 +17,6 @@ const TIMES: &str =
     r#""time_in":"2026-01-01T00:00:00.000001Z","time_out":"2026-01-01T00:00:00.000002Z""#;
 
 impl Host for KrakenHost {
-    fn venue(&self) -> &'static str {
-        "kraken"
-    }
-
     fn greeting(&mut self) -> Vec<String> {
         let data = r#"{"api_version":"v2","connection_id":18446744073709551557,"system":"online","version":"2.0.10"}"#;
         vec![format!(r#"{{"channel":"status","type":"update","data":[{data}]}}"#)]
@@ -147,19 +144,14 @@ fn read(message: &[u8]) -> Option<Wish> {
         match key {
             b"method" => method = json.text().ok()?,
             b"req_id" => ask.id = as_it_stands(&mut json),
-            b"params" => ask.topics = topics(&mut json)?,
+            b"params" => ask.topics = asked(&mut json)?,
             _ => json.skip().ok()?,
         }
     }
-    Some(match method {
-        "subscribe" => Wish::Subscribe(ask),
-        "unsubscribe" => Wish::Unsubscribe(ask),
-        "ping" => Wish::Ping(ask),
-        _ => Wish::Other,
-    })
+    Some(Wish::named(method, ask))
 }
 
-fn topics(json: &mut Json<'_>) -> Option<Vec<Topic>> {
+fn asked(json: &mut Json<'_>) -> Option<Vec<Topic>> {
     let (mut channel, mut parameter, mut symbols) = (String::new(), None, Vec::new());
     json.object().ok()?;
     while let Some(key) = json.key().ok()? {
@@ -174,9 +166,5 @@ fn topics(json: &mut Json<'_>) -> Option<Vec<Topic>> {
     if let Some(parameter) = parameter {
         channel = format!("{channel}-{parameter}");
     }
-    if symbols.is_empty() {
-        return Some(vec![Topic { channel, symbol: None }]);
-    }
-    let topic = |symbol| Topic { channel: channel.clone(), symbol: Some(symbol) };
-    Some(symbols.into_iter().map(topic).collect())
+    Some(topics(&channel, symbols))
 }

@@ -4,9 +4,9 @@ use rustonite_core::datasets::{
     OrderAction, VolumeWindow, draft, flags,
 };
 
-use super::{Kraken, session};
-use crate::codec::{Codec as _, Frame};
-use crate::common::{ONE, last, read_named, word};
+use super::{Kraken, VENUE, session};
+use crate::codec::Frame;
+use crate::common::{ONE, last, quote, read_named, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Order, OrdersUpdate, Sink};
 use crate::json::Json;
@@ -84,7 +84,7 @@ impl Kraken {
     ) -> Result<()> {
         match channel {
             "book" | "level3" | "trade" | "ticker" | "ohlc" | "status" => {}
-            "instrument" => return self.instruments(json, scope, sink),
+            "instrument" => return instruments(json, scope, sink),
             "heartbeat" => {
                 sink.control(&Control::Heartbeat);
                 return json.skip();
@@ -99,9 +99,9 @@ impl Kraken {
             match channel {
                 "book" => self.book(json, scope, sink)?,
                 "level3" => self.orders(json, scope, sink)?,
-                "trade" => self.trade(json, scope, sink)?,
-                "ticker" => self.ticker(json, scope, sink)?,
-                "ohlc" => self.bar(json, scope, sink)?,
+                "trade" => trade(json, scope, sink)?,
+                "ticker" => ticker(json, scope, sink)?,
+                "ohlc" => bar(json, scope, sink)?,
                 _ => status(json, sink)?,
             }
         }
@@ -170,131 +170,130 @@ impl Kraken {
         self.orders = emptied(orders);
         Ok(())
     }
+}
 
-    fn trade(&self, json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
-        let (mut symbol, mut time, mut price, mut size) = (None, None, None, None);
-        let (mut id, mut side) = (None, None);
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"symbol" => symbol = Some(json.text()?),
-                b"side" => side = Some(aggressor(json)?),
-                b"price" => price = Some(json.decimal()?),
-                b"qty" => size = Some(json.decimal()?),
-                b"trade_id" => id = Some(json.integer()?),
-                b"timestamp" => time = Some(json.time_text()?),
-                _ => json.skip()?,
-            }
+fn trade(json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
+    let (mut symbol, mut time, mut price, mut size) = (None, None, None, None);
+    let (mut id, mut side) = (None, None);
+    json.object()?;
+    while let Some(key) = json.key()? {
+        match key {
+            b"symbol" => symbol = Some(json.text()?),
+            b"side" => side = Some(aggressor(json)?),
+            b"price" => price = Some(json.decimal()?),
+            b"qty" => size = Some(json.decimal()?),
+            b"trade_id" => id = Some(json.integer()?),
+            b"timestamp" => time = Some(json.time_text()?),
+            _ => json.skip()?,
         }
-        let mut floats = Floats::new(scope.flags(json));
-        sink.trade(&draft::Trades {
-            ts_event: json.need(time, "a trade with `timestamp`")?,
-            ts_recv: scope.ts_recv,
-            venue: self.venue(),
-            symbol: json.need(symbol, "a trade with `symbol`")?,
-            price: floats.of(json.need(price, "a trade with `price`")?),
-            size: floats.of(json.need(size, "a trade with `qty`")?),
-            side: json.need(side, "a trade with `side`")?,
-            trade_id: Some(json.need(id, "a trade with `trade_id`")?),
-            flags: floats.flags,
-            ..draft::Trades::default()
-        });
-        Ok(())
     }
+    let mut floats = Floats::new(scope.flags(json));
+    sink.trade(&draft::Trades {
+        ts_event: json.need(time, "a trade with `timestamp`")?,
+        ts_recv: scope.ts_recv,
+        venue: VENUE,
+        symbol: json.need(symbol, "a trade with `symbol`")?,
+        price: floats.of(json.need(price, "a trade with `price`")?),
+        size: floats.of(json.need(size, "a trade with `qty`")?),
+        side: json.need(side, "a trade with `side`")?,
+        trade_id: Some(json.need(id, "a trade with `trade_id`")?),
+        flags: floats.flags,
+        ..draft::Trades::default()
+    });
+    Ok(())
+}
 
-    /// A ticker holds a quote and figures of the day.
-    fn ticker(&self, json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
-        let (mut symbol, mut time) = (None, None);
-        let (mut bid, mut bid_size, mut ask, mut ask_size) = (None, None, None, None);
-        let mut row = draft::Tickers { venue: self.venue(), ..draft::Tickers::default() };
-        let mut floats = Floats::default();
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"symbol" => symbol = Some(json.text()?),
-                b"bid" => bid = json.decimal_or_null()?,
-                b"bid_qty" => bid_size = json.decimal_or_null()?,
-                b"ask" => ask = json.decimal_or_null()?,
-                b"ask_qty" => ask_size = json.decimal_or_null()?,
-                b"last" => row.last_price = floats.of_some(json.decimal_or_null()?),
-                b"volume" => row.volume = floats.of_some(json.decimal_or_null()?),
-                b"vwap" => row.average_price = floats.of_some(json.decimal_or_null()?),
-                b"low" => row.low_price = floats.of_some(json.decimal_or_null()?),
-                b"high" => row.high_price = floats.of_some(json.decimal_or_null()?),
-                b"timestamp" => time = Some(json.time_text()?),
-                _ => json.skip()?,
-            }
+/// A ticker holds a quote and figures of the day.
+fn ticker(json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
+    let (mut symbol, mut time) = (None, None);
+    let mut best = [None; 4];
+    let mut row = draft::Tickers { venue: VENUE, ..draft::Tickers::default() };
+    let mut floats = Floats::default();
+    json.object()?;
+    while let Some(key) = json.key()? {
+        match key {
+            b"symbol" => symbol = Some(json.text()?),
+            b"bid" => best[0] = json.decimal_or_null()?,
+            b"bid_qty" => best[1] = json.decimal_or_null()?,
+            b"ask" => best[2] = json.decimal_or_null()?,
+            b"ask_qty" => best[3] = json.decimal_or_null()?,
+            b"last" => row.last_price = floats.of_some(json.decimal_or_null()?),
+            b"volume" => row.volume = floats.of_some(json.decimal_or_null()?),
+            b"vwap" => row.average_price = floats.of_some(json.decimal_or_null()?),
+            b"low" => row.low_price = floats.of_some(json.decimal_or_null()?),
+            b"high" => row.high_price = floats.of_some(json.decimal_or_null()?),
+            b"timestamp" => time = Some(json.time_text()?),
+            _ => json.skip()?,
         }
-        let (ts_event, local) = scope.time(time);
-        let common = scope.flags(json) | local;
-        row.symbol = json.need(symbol, "a ticker with `symbol`")?;
-        (row.ts_event, row.ts_recv) = (ts_event, scope.ts_recv);
-        row.volume_window = Some(VolumeWindow::Rolling24h);
-        row.flags = floats.flags | common;
-        let best = [bid.zip(bid_size), ask.zip(ask_size)];
-        sink.quote(&quote(self.venue(), row.symbol, ts_event, scope.ts_recv, best, common));
-        sink.ticker(&row);
-        Ok(())
     }
+    let (ts_event, local) = scope.time(time);
+    let common = scope.flags(json) | local;
+    row.symbol = json.need(symbol, "a ticker with `symbol`")?;
+    (row.ts_event, row.ts_recv) = (ts_event, scope.ts_recv);
+    row.volume_window = Some(VolumeWindow::Rolling24h);
+    row.flags = floats.flags | common;
+    sink.quote(&quote(&row, best, common));
+    sink.ticker(&row);
+    Ok(())
+}
 
-    fn bar(&self, json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
-        let (mut symbol, mut open, mut minutes, mut prices) = (None, None, None, [None; 4]);
-        let mut row = bar_row(self.venue());
-        let mut floats = Floats::default();
-        json.object()?;
-        while let Some(key) = json.key()? {
-            match key {
-                b"symbol" => symbol = Some(json.text()?),
-                b"open" => prices[0] = Some(floats.of(json.decimal()?)),
-                b"high" => prices[1] = Some(floats.of(json.decimal()?)),
-                b"low" => prices[2] = Some(floats.of(json.decimal()?)),
-                b"close" => prices[3] = Some(floats.of(json.decimal()?)),
-                b"trades" => row.count = json.integer_or_null()?,
-                b"volume" => row.volume = floats.of_some(json.decimal_or_null()?),
-                b"vwap" => row.vwap = floats.of_some(json.decimal_or_null()?),
-                b"interval_begin" => open = Some(json.time_text()?),
-                b"interval" => minutes = Some(json.integer()?),
-                _ => json.skip()?,
-            }
+fn bar(json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
+    let (mut symbol, mut open, mut minutes, mut prices) = (None, None, None, [None; 4]);
+    let mut row = bar_row();
+    let mut floats = Floats::default();
+    json.object()?;
+    while let Some(key) = json.key()? {
+        match key {
+            b"symbol" => symbol = Some(json.text()?),
+            b"open" => prices[0] = Some(floats.of(json.decimal()?)),
+            b"high" => prices[1] = Some(floats.of(json.decimal()?)),
+            b"low" => prices[2] = Some(floats.of(json.decimal()?)),
+            b"close" => prices[3] = Some(floats.of(json.decimal()?)),
+            b"trades" => row.count = json.integer_or_null()?,
+            b"volume" => row.volume = floats.of_some(json.decimal_or_null()?),
+            b"vwap" => row.vwap = floats.of_some(json.decimal_or_null()?),
+            b"interval_begin" => open = Some(json.time_text()?),
+            b"interval" => minutes = Some(json.integer()?),
+            _ => json.skip()?,
         }
-        let [Some(open_price), Some(high), Some(low), Some(close)] = prices else {
-            return Err(json.expected("a candle with `open`, `high`, `low` and `close`"));
-        };
-        (row.open, row.high, row.low, row.close) = (open_price, high, low, close);
-        row.symbol = json.need(symbol, "a candle with `symbol`")?;
-        row.ts_open = json.need(open, "a candle with `interval_begin`")?;
-        let named = minutes.and_then(interval);
-        let (name, length) = json.need(named, "a candle with an `interval` of Kraken")?;
-        row.interval = name;
-        let end = row.ts_open.checked_add(length);
-        row.ts_close = json.need(end, "an end of a candle before 2262")?;
-        let (ts_event, local) = scope.time(scope.sent);
-        (row.ts_event, row.ts_recv) = (ts_event, scope.ts_recv);
-        row.is_final = i8::from(row.ts_close <= ts_event);
-        row.flags = floats.flags | local | scope.flags(json);
-        sink.bar(&row);
-        Ok(())
     }
+    let [Some(open_price), Some(high), Some(low), Some(close)] = prices else {
+        return Err(json.expected("a candle with `open`, `high`, `low` and `close`"));
+    };
+    (row.open, row.high, row.low, row.close) = (open_price, high, low, close);
+    row.symbol = json.need(symbol, "a candle with `symbol`")?;
+    row.ts_open = json.need(open, "a candle with `interval_begin`")?;
+    let named = minutes.and_then(interval);
+    let (name, length) = json.need(named, "a candle with an `interval` of Kraken")?;
+    row.interval = name;
+    let end = row.ts_open.checked_add(length);
+    row.ts_close = json.need(end, "an end of a candle before 2262")?;
+    let (ts_event, local) = scope.time(scope.sent);
+    (row.ts_event, row.ts_recv) = (ts_event, scope.ts_recv);
+    row.is_final = i8::from(row.ts_close <= ts_event);
+    row.flags = floats.flags | local | scope.flags(json);
+    sink.bar(&row);
+    Ok(())
+}
 
-    fn instruments(&self, json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
-        json.object()?;
-        while let Some(key) = json.key()? {
-            if key != b"pairs" {
-                json.skip()?;
-                continue;
-            }
-            json.array()?;
-            while json.item()? {
-                let mut row = instrument_row(self.venue(), scope.ts_recv);
-                if scope.is_snapshot {
-                    row.flags |= flags::SNAPSHOT;
-                }
-                instrument(json, &mut row)?;
-                sink.instrument(&row);
-            }
+fn instruments(json: &mut Json<'_>, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
+    json.object()?;
+    while let Some(key) = json.key()? {
+        if key != b"pairs" {
+            json.skip()?;
+            continue;
         }
-        Ok(())
+        json.array()?;
+        while json.item()? {
+            let mut row = instrument_row(scope.ts_recv);
+            if scope.is_snapshot {
+                row.flags |= flags::SNAPSHOT;
+            }
+            instrument(json, &mut row)?;
+            sink.instrument(&row);
+        }
     }
+    Ok(())
 }
 
 fn instrument<'a>(json: &mut Json<'a>, row: &mut draft::Instruments<'a>) -> Result<()> {
@@ -326,11 +325,11 @@ fn instrument<'a>(json: &mut Json<'a>, row: &mut draft::Instruments<'a>) -> Resu
 }
 
 /// A row of a pair before anything is known of it. Kraken says nowhere when rules change.
-pub(super) fn instrument_row(venue: &'static str, ts_recv: i64) -> draft::Instruments<'static> {
+pub(super) fn instrument_row(ts_recv: i64) -> draft::Instruments<'static> {
     draft::Instruments {
         ts_event: ts_recv,
         ts_recv,
-        venue,
+        venue: VENUE,
         kind: InstrumentKind::Spot,
         multiplier: ONE,
         status: InstrumentStatus::Unknown,
@@ -353,9 +352,9 @@ pub(super) fn instrument_status(word: Option<&str>) -> InstrumentStatus {
     }
 }
 
-pub(super) fn bar_row(venue: &'static str) -> draft::Bars<'static> {
+pub(super) fn bar_row() -> draft::Bars<'static> {
     draft::Bars {
-        venue,
+        venue: VENUE,
         kind: BarKind::Time,
         price_source: BarPrice::Trade,
         source: BarSource::Venue,
@@ -378,34 +377,6 @@ pub(super) fn interval(minutes: i64) -> Option<(&'static str, i64)> {
         _ => return None,
     };
     Some((name, minutes * 60_000_000_000))
-}
-
-/// A best bid and ask, as pairs of price and size. A side without orders is missing or has price 0.
-pub(super) fn quote<'a>(
-    venue: &'static str,
-    symbol: &'a str,
-    ts_event: i64,
-    ts_recv: i64,
-    best: [Option<(Decimal, Decimal)>; 2],
-    flags: i32,
-) -> draft::Quotes<'a> {
-    let mut floats = Floats::new(flags);
-    let [bid, ask] = best.map(|side| {
-        let side = side.filter(|(price, _)| !price.is_zero());
-        side.map(|(price, size)| (floats.of(price), floats.of(size)))
-    });
-    draft::Quotes {
-        ts_event,
-        ts_recv,
-        venue,
-        symbol,
-        bid_price: bid.map(|(price, _)| price),
-        bid_size: bid.map(|(_, size)| size),
-        ask_price: ask.map(|(price, _)| price),
-        ask_size: ask.map(|(_, size)| size),
-        flags: floats.flags,
-        ..draft::Quotes::default()
-    }
 }
 
 fn status(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {

@@ -14,10 +14,11 @@ use crate::error::Result;
 use crate::event::{Level, Order, Sink};
 use crate::json::Json;
 
+const VENUE: &str = "kraken";
+
 /// The codec of one connection.
 #[derive(Debug, Default)]
 pub struct Kraken {
-    token: Option<String>,
     levels: Vec<Level>,
     /// Empty between messages, so that it borrows from none.
     orders: Vec<Order<'static>>,
@@ -26,21 +27,9 @@ pub struct Kraken {
     order_depths: HashMap<String, usize>,
 }
 
-impl Kraken {
-    /// A codec without an account.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A codec that may ask for `level3`, with a token of the REST call `GetWebSocketsToken`.
-    pub fn with_token(token: String) -> Self {
-        Self { token: Some(token), ..Self::default() }
-    }
-}
-
 impl Codec for Kraken {
     fn venue(&self) -> &'static str {
-        "kraken"
+        VENUE
     }
 
     fn decode(&mut self, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -50,7 +39,7 @@ impl Codec for Kraken {
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
-        rest::decode(self, feed, frame, sink)
+        rest::decode(feed, frame, sink)
     }
 
     fn request(&self, feed: &Feed) -> Option<Request> {
@@ -58,11 +47,11 @@ impl Codec for Kraken {
     }
 
     fn subscribe(&self, topics: &[Topic], id: i64) -> Vec<String> {
-        session::requests("subscribe", topics, self.token.as_deref(), id)
+        session::requests("subscribe", topics, id)
     }
 
     fn unsubscribe(&self, topics: &[Topic], id: i64) -> Vec<String> {
-        session::requests("unsubscribe", topics, self.token.as_deref(), id)
+        session::requests("unsubscribe", topics, id)
     }
 
     fn ping(&self, id: i64) -> Option<String> {

@@ -1,37 +1,21 @@
-use rustonite_core::Decimal;
-use rustonite_core::datasets::BookSide;
-
-use super::Kraken;
-use super::market::{Scope, instrument_row, instrument_status};
-use super::v1::read_levels;
-use crate::codec::{Codec as _, Feed, Frame, Request};
+use super::market::{instrument_row, instrument_status};
+use crate::codec::{Feed, Frame, Request};
 use crate::error::Result;
-use crate::event::{BookUpdate, Control, Sink};
+use crate::event::{Control, Sink};
 use crate::json::Json;
-use crate::number::scaled;
+use crate::number::step;
 
 /// Currencies that REST and v1 name otherwise than v2.
 const RENAMED: [(&str, &str); 2] = [("XBT", "BTC"), ("XDG", "DOGE")];
 
 pub(super) fn request(feed: &Feed) -> Option<Request> {
     let path = match feed {
-        Feed::Book(symbol) => format!("/0/public/Depth?pair={}&count=500", rest_name(symbol)),
         Feed::Instruments => "/0/public/AssetPairs".to_owned(),
-        Feed::Trades(symbol) => format!("/0/public/Trades?pair={}&count=1000", rest_name(symbol)),
-        Feed::Tickers(Some(symbol)) => format!("/0/public/Ticker?pair={}", rest_name(symbol)),
         Feed::Time => "/0/public/Time".to_owned(),
-        Feed::Orders(_) | Feed::Tickers(None) => return None,
+        // All else has a stream.
+        _ => return None,
     };
     Some(Request { path, ..Request::default() })
-}
-
-/// `XBTUSD` of `BTC/USD`: what REST takes as a pair.
-fn rest_name(symbol: &str) -> String {
-    let old = |part: &str| {
-        let renamed = RENAMED.iter().find(|(_, new)| *new == part);
-        renamed.map_or(part, |(old, _)| old).to_owned()
-    };
-    symbol.split('/').map(old).collect()
 }
 
 /// Base and quote of `XBT/USD` as v2 names them.
@@ -43,30 +27,14 @@ fn new_name(part: &str) -> &str {
     RENAMED.iter().find(|(old, _)| *old == part).map_or(part, |(_, new)| *new)
 }
 
-pub(super) fn decode(
-    codec: &mut Kraken,
-    feed: &Feed,
-    frame: Frame<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
     let mut json = Json::new(frame.data);
     let Some(mut result) = result(&mut json, sink)? else { return Ok(()) };
     result.object()?;
     while let Some(key) = result.key()? {
         match feed {
-            Feed::Book(symbol) => depth(codec, symbol, frame.ts_recv, &mut result, sink)?,
-            Feed::Instruments => instrument(codec, key, frame.ts_recv, &mut result, sink)?,
-            // Beside the trades is where the next call would go on.
-            Feed::Trades(_) if key == b"last" => result.skip()?,
-            Feed::Trades(symbol) => {
-                let scope = Scope { ts_recv: frame.ts_recv, sent: None, is_snapshot: true };
-                codec.trades_v1(&mut result, symbol, scope, sink)?;
-            }
-            Feed::Tickers(Some(symbol)) => {
-                let scope = Scope { ts_recv: frame.ts_recv, sent: None, is_snapshot: false };
-                codec.ticker_v1(&mut result, symbol, scope, sink)?;
-            }
-            Feed::Tickers(None) | Feed::Orders(_) | Feed::Time => result.skip()?,
+            Feed::Instruments => instrument(key, frame.ts_recv, &mut result, sink)?,
+            _ => result.skip()?,
         }
     }
     Ok(())
@@ -98,48 +66,8 @@ fn result<'a>(json: &mut Json<'a>, sink: &mut dyn Sink) -> Result<Option<Json<'a
     Err(json.expected("an answer with `result`"))
 }
 
-fn depth(
-    codec: &mut Kraken,
-    symbol: &str,
-    ts_recv: i64,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let mut newest = None;
-    codec.levels.clear();
-    json.object()?;
-    while let Some(key) = json.key()? {
-        let side = match key {
-            b"bids" => BookSide::Bid,
-            b"asks" => BookSide::Ask,
-            _ => {
-                json.skip()?;
-                continue;
-            }
-        };
-        newest = newest.max(read_levels(json, side, &mut codec.levels)?);
-    }
-    let (ts_event, flags) = Scope { ts_recv, sent: None, is_snapshot: true }.time(newest);
-    sink.book(&BookUpdate {
-        symbol,
-        ts_event,
-        ts_recv,
-        is_snapshot: true,
-        flags,
-        levels: &codec.levels,
-        ..BookUpdate::default()
-    });
-    Ok(())
-}
-
-fn instrument(
-    codec: &Kraken,
-    name: &[u8],
-    ts_recv: i64,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    let mut row = instrument_row(codec.venue(), ts_recv);
+fn instrument(name: &[u8], ts_recv: i64, json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
+    let mut row = instrument_row(ts_recv);
     let (mut old_name, mut alternative) = (None, None);
     let (mut price_scale, mut size_scale, mut lots) = (None, None, 1);
     json.object()?;
@@ -185,11 +113,6 @@ fn instrument(
     row.lot_size = size_scale.and_then(|scale| step(lots, scale));
     sink.instrument(&row);
     Ok(())
-}
-
-/// Units of the last of so many decimals.
-fn step(units: i64, decimals: i32) -> Option<i128> {
-    Decimal::new(units.into(), decimals.checked_neg()?).ok().and_then(scaled)
 }
 
 /// The fee at no volume, of a list of volumes and percentages.

@@ -1,5 +1,6 @@
 use super::Kraken;
 use crate::codec::{Frame, Topic};
+use crate::common::{by_channel, list};
 use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::Json;
@@ -9,35 +10,19 @@ const DEPTH_DEFAULT: usize = 10;
 
 /// One message for the symbols of each channel. Parameters of a channel are behind a dash, as v1
 /// wrote them: `book-25`, `level3-100`, `ohlc-5`, `ticker-bbo`.
-pub(super) fn requests(
-    method: &str,
-    topics: &[Topic],
-    token: Option<&str>,
-    id: i64,
-) -> Vec<String> {
-    let mut channels: Vec<&str> = Vec::new();
-    for topic in topics {
-        if !channels.contains(&topic.channel.as_str()) {
-            channels.push(&topic.channel);
-        }
-    }
-    let message = |(channel, id): (&str, i64)| {
-        let of_channel = topics.iter().filter(|topic| topic.channel == channel);
-        let symbols: Vec<_> = of_channel
-            .filter_map(|topic| topic.symbol.as_ref())
-            .map(|symbol| format!("\"{symbol}\""))
-            .collect();
-        let params = params(channel, &symbols, token, method == "subscribe");
+pub(super) fn requests(method: &str, topics: &[Topic], id: i64) -> Vec<String> {
+    let message = |((channel, symbols), id): ((&str, Vec<&str>), i64)| {
+        let params = params(channel, &symbols, method == "subscribe");
         format!(r#"{{"method":"{method}","params":{{{params}}},"req_id":{id}}}"#)
     };
-    channels.into_iter().zip(id..).map(message).collect()
+    by_channel(topics).into_iter().zip(id..).map(message).collect()
 }
 
-fn params(channel: &str, symbols: &[String], token: Option<&str>, is_begin: bool) -> String {
+fn params(channel: &str, symbols: &[&str], is_begin: bool) -> String {
     let (name, parameter) = channel.split_once('-').unwrap_or((channel, ""));
     let mut params = vec![format!(r#""channel":"{name}""#)];
     if !symbols.is_empty() {
-        params.push(format!(r#""symbol":[{}]"#, symbols.join(",")));
+        params.push(format!(r#""symbol":{}"#, list(symbols)));
     }
     match name {
         _ if parameter.is_empty() => {}
@@ -47,9 +32,6 @@ fn params(channel: &str, symbols: &[String], token: Option<&str>, is_begin: bool
     }
     if is_begin {
         params.push(r#""snapshot":true"#.to_owned());
-    }
-    if let Some(token) = token.filter(|_| name == "level3") {
-        params.push(format!(r#""token":"{token}""#));
     }
     params.join(",")
 }

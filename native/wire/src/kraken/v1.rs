@@ -3,10 +3,10 @@
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BookSide, VolumeWindow, draft, flags};
 
-use super::Kraken;
-use super::market::{Scope, bar_row, interval, quote};
-use crate::codec::{Codec as _, Frame};
-use crate::common::{price_and_size, rest_of_array};
+use super::market::{Scope, bar_row, interval};
+use super::{Kraken, VENUE};
+use crate::codec::Frame;
+use crate::common::{price_and_size, quote, rest_of_array};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
 use crate::json::{Json, Kind};
@@ -45,13 +45,13 @@ impl Kraken {
                 let depth = parameter.parse().ok();
                 self.book_v1([Some(payload), second], pair, depth, scope, sink)
             }
-            "trade" => self.trades_v1(&mut payload, pair, scope, sink),
-            "spread" => self.spread_v1(&mut payload, pair, scope, sink),
-            "ticker" => self.ticker_v1(&mut payload, pair, scope, sink),
+            "trade" => trades(&mut payload, pair, scope, sink),
+            "spread" => spread(&mut payload, pair, scope, sink),
+            "ticker" => ticker(&mut payload, pair, scope, sink),
             "ohlc" => {
                 let named = parameter.parse().ok().and_then(interval);
                 let named = json.need(named, "an interval of Kraken behind `ohlc-`")?;
-                self.bar_v1(&mut payload, pair, named, scope, sink)
+                bar(&mut payload, pair, named, scope, sink)
             }
             _ => {
                 sink.control(&Control::Unknown(channel));
@@ -97,178 +97,163 @@ impl Kraken {
         sink.book(&update);
         Ok(())
     }
+}
 
-    /// Trades of v1, and of REST with one more item each.
-    pub(super) fn trades_v1(
-        &self,
-        json: &mut Json<'_>,
-        symbol: &str,
-        scope: Scope,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
+fn trades(json: &mut Json<'_>, symbol: &str, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
+    json.array()?;
+    while json.item()? {
         json.array()?;
-        while json.item()? {
-            json.array()?;
-            json.next_item("a price")?;
-            let price = json.decimal()?;
-            json.next_item("a quantity")?;
-            let size = json.decimal()?;
-            json.next_item("a time")?;
-            let time = json.time_s()?;
-            json.next_item("a side")?;
-            let side = match json.raw_text()? {
-                b"b" => Aggressor::Buy,
-                b"s" => Aggressor::Sell,
-                _ => return Err(json.expected("a side of b or s")),
-            };
-            json.next_item("a kind of order")?;
-            json.skip()?;
-            let (mut conditions, mut trade_id) = (None, None);
-            if json.item()? {
-                conditions = json.text_or_null()?.filter(|text| !text.is_empty());
-                if json.item()? {
-                    trade_id = Some(json.integer()?);
-                    rest_of_array(json)?;
-                }
-            }
-            let mut floats = Floats::new(scope.flags(json));
-            sink.trade(&draft::Trades {
-                ts_event: time,
-                ts_recv: scope.ts_recv,
-                venue: self.venue(),
-                symbol,
-                price: floats.of(price),
-                size: floats.of(size),
-                side,
-                trade_id,
-                conditions,
-                flags: floats.flags,
-                ..draft::Trades::default()
-            });
-        }
-        Ok(())
-    }
-
-    fn spread_v1(
-        &self,
-        json: &mut Json<'_>,
-        symbol: &str,
-        scope: Scope,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        json.array()?;
-        json.next_item("a bid")?;
-        let bid = json.decimal()?;
-        json.next_item("an ask")?;
-        let ask = json.decimal()?;
+        let (price, size) = price_and_size(json)?;
         json.next_item("a time")?;
         let time = json.time_s()?;
-        json.next_item("a size of the bid")?;
-        let bid_size = json.decimal()?;
-        json.next_item("a size of the ask")?;
-        let ask_size = json.decimal()?;
-        rest_of_array(json)?;
-        let best = [Some((bid, bid_size)), Some((ask, ask_size))];
-        sink.quote(&quote(self.venue(), symbol, time, scope.ts_recv, best, flags::LAST));
-        Ok(())
-    }
-
-    /// A ticker of v1 or REST, whose figures come as pairs of today and the last 24 hours.
-    pub(super) fn ticker_v1(
-        &self,
-        json: &mut Json<'_>,
-        symbol: &str,
-        scope: Scope,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut row = draft::Tickers {
-            ts_event: scope.ts_recv,
-            ts_recv: scope.ts_recv,
-            venue: self.venue(),
-            symbol,
-            volume_window: Some(VolumeWindow::Rolling24h),
-            ..draft::Tickers::default()
+        json.next_item("a side")?;
+        let side = match json.raw_text()? {
+            b"b" => Aggressor::Buy,
+            b"s" => Aggressor::Sell,
+            _ => return Err(json.expected("a side of b or s")),
         };
-        let mut floats = Floats::new(flags::LAST | flags::LOCAL_TIME);
-        let mut best = [None; 2];
-        json.object()?;
-        while let Some(key) = json.key()? {
-            if !b"abcvptlho".contains(key.first().unwrap_or(&0)) || key.len() != 1 {
-                json.skip()?;
-                continue;
-            }
-            let [first, second, third] = figures(json)?;
-            match key {
-                b"b" => best[0] = first.zip(third),
-                b"a" => best[1] = first.zip(third),
-                b"c" => {
-                    row.last_price = floats.of_some(first);
-                    row.last_size = floats.of_some(second);
-                }
-                b"v" => row.volume = floats.of_some(second),
-                b"p" => row.average_price = floats.of_some(second),
-                b"t" => row.count = second.and_then(whole),
-                b"l" => row.low_price = floats.of_some(second),
-                b"h" => row.high_price = floats.of_some(second),
-                _ => row.open_price = floats.of_some(second),
-            }
+        json.next_item("a kind of order")?;
+        json.skip()?;
+        let mut conditions = None;
+        if json.item()? {
+            conditions = json.filled()?;
+            rest_of_array(json)?;
         }
-        let local = flags::LAST | flags::LOCAL_TIME;
-        row.flags = floats.flags;
-        sink.quote(&quote(self.venue(), symbol, scope.ts_recv, scope.ts_recv, best, local));
-        sink.ticker(&row);
-        Ok(())
-    }
-
-    /// `[time, end, open, high, low, close, average, volume, trades]`.
-    fn bar_v1(
-        &self,
-        json: &mut Json<'_>,
-        symbol: &str,
-        (interval, length): (&'static str, i64),
-        scope: Scope,
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        let mut floats = Floats::new(flags::LAST);
-        json.array()?;
-        json.next_item("a time")?;
-        let time = json.time_s()?;
-        json.next_item("the end of the candle")?;
-        let end = json.time_s()?;
-        let mut figures = [0.0; 6];
-        for figure in &mut figures {
-            json.next_item("six figures of a candle")?;
-            *figure = floats.of(json.decimal()?);
-        }
-        json.next_item("a number of trades")?;
-        let count = json.integer()?;
-        rest_of_array(json)?;
-        let [open, high, low, close, average, volume] = figures;
-        let start = end.checked_sub(length);
-        sink.bar(&draft::Bars {
+        let mut floats = Floats::new(scope.flags(json));
+        sink.trade(&draft::Trades {
             ts_event: time,
             ts_recv: scope.ts_recv,
+            venue: VENUE,
             symbol,
-            ts_open: json.need(start, "an end of a candle after 1677")?,
-            ts_close: end,
-            interval,
-            open,
-            high,
-            low,
-            close,
-            volume: Some(volume),
-            vwap: Some(average).filter(|_| count > 0),
-            count: Some(count),
-            is_final: i8::from(end <= time),
+            price: floats.of(price),
+            size: floats.of(size),
+            side,
+            conditions,
             flags: floats.flags,
-            ..bar_row(self.venue())
+            ..draft::Trades::default()
         });
-        Ok(())
     }
+    Ok(())
+}
+
+fn spread(json: &mut Json<'_>, symbol: &str, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
+    json.array()?;
+    json.next_item("a bid")?;
+    let bid = json.decimal()?;
+    json.next_item("an ask")?;
+    let ask = json.decimal()?;
+    json.next_item("a time")?;
+    let time = json.time_s()?;
+    json.next_item("a size of the bid")?;
+    let bid_size = json.decimal()?;
+    json.next_item("a size of the ask")?;
+    let ask_size = json.decimal()?;
+    rest_of_array(json)?;
+    let mut floats = Floats::new(flags::LAST);
+    let (bid_price, bid_size) = floats.side(Some(bid), Some(bid_size));
+    let (ask_price, ask_size) = floats.side(Some(ask), Some(ask_size));
+    sink.quote(&draft::Quotes {
+        ts_event: time,
+        ts_recv: scope.ts_recv,
+        venue: VENUE,
+        symbol,
+        bid_price,
+        bid_size,
+        ask_price,
+        ask_size,
+        flags: floats.flags,
+        ..draft::Quotes::default()
+    });
+    Ok(())
+}
+
+/// A ticker, whose figures come as pairs of today and the last 24 hours.
+fn ticker(json: &mut Json<'_>, symbol: &str, scope: Scope, sink: &mut dyn Sink) -> Result<()> {
+    let mut row = draft::Tickers {
+        ts_event: scope.ts_recv,
+        ts_recv: scope.ts_recv,
+        venue: VENUE,
+        symbol,
+        volume_window: Some(VolumeWindow::Rolling24h),
+        ..draft::Tickers::default()
+    };
+    let mut floats = Floats::new(flags::LAST | flags::LOCAL_TIME);
+    let mut best = [None; 4];
+    json.object()?;
+    while let Some(key) = json.key()? {
+        if !b"abcvptlho".contains(key.first().unwrap_or(&0)) || key.len() != 1 {
+            json.skip()?;
+            continue;
+        }
+        let [first, second, third] = figures(json)?;
+        match key {
+            b"b" => (best[0], best[1]) = (first, third),
+            b"a" => (best[2], best[3]) = (first, third),
+            b"c" => {
+                row.last_price = floats.of_some(first);
+                row.last_size = floats.of_some(second);
+            }
+            b"v" => row.volume = floats.of_some(second),
+            b"p" => row.average_price = floats.of_some(second),
+            b"t" => row.count = second.and_then(whole),
+            b"l" => row.low_price = floats.of_some(second),
+            b"h" => row.high_price = floats.of_some(second),
+            _ => row.open_price = floats.of_some(second),
+        }
+    }
+    row.flags = floats.flags;
+    sink.quote(&quote(&row, best, flags::LAST | flags::LOCAL_TIME));
+    sink.ticker(&row);
+    Ok(())
+}
+
+/// `[time, end, open, high, low, close, average, volume, trades]`.
+fn bar(
+    json: &mut Json<'_>,
+    symbol: &str,
+    (interval, length): (&'static str, i64),
+    scope: Scope,
+    sink: &mut dyn Sink,
+) -> Result<()> {
+    let mut floats = Floats::new(flags::LAST);
+    json.array()?;
+    json.next_item("a time")?;
+    let time = json.time_s()?;
+    json.next_item("the end of the candle")?;
+    let end = json.time_s()?;
+    let mut figures = [0.0; 6];
+    for figure in &mut figures {
+        json.next_item("six figures of a candle")?;
+        *figure = floats.of(json.decimal()?);
+    }
+    json.next_item("a number of trades")?;
+    let count = json.integer()?;
+    rest_of_array(json)?;
+    let [open, high, low, close, average, volume] = figures;
+    let start = end.checked_sub(length);
+    sink.bar(&draft::Bars {
+        ts_event: time,
+        ts_recv: scope.ts_recv,
+        symbol,
+        ts_open: json.need(start, "an end of a candle after 1677")?,
+        ts_close: end,
+        interval,
+        open,
+        high,
+        low,
+        close,
+        volume: Some(volume),
+        vwap: Some(average).filter(|_| count > 0),
+        count: Some(count),
+        is_final: i8::from(end <= time),
+        flags: floats.flags,
+        ..bar_row()
+    });
+    Ok(())
 }
 
 /// Levels as arrays of price, quantity and time; the newest time.
-pub(super) fn read_levels(
+fn read_levels(
     json: &mut Json<'_>,
     side: BookSide,
     levels: &mut Vec<Level>,
@@ -287,13 +272,9 @@ pub(super) fn read_levels(
     Ok(newest)
 }
 
-/// Up to three numbers of an array; a number alone is the first.
+/// Up to three numbers of an array.
 fn figures(json: &mut Json<'_>) -> Result<[Option<Decimal>; 3]> {
     let mut figures = [None; 3];
-    if json.kind()? != Kind::Array {
-        figures[0] = Some(json.decimal()?);
-        return Ok(figures);
-    }
     json.array()?;
     for figure in &mut figures {
         if !json.item()? {

@@ -2,7 +2,7 @@ use rustonite_core::datasets::BookSide;
 
 use crate::codec::Topic;
 use crate::event::{BookUpdate, Level};
-use crate::host::{Ask, Host, Quote, Trade, Wish, side_word, text_at, texts, written};
+use crate::host::{Ask, Host, Quote, Trade, Wish, side_word, text_at, texts, topics, written};
 use crate::json::Json;
 
 /// The venue's side of one connection.
@@ -10,10 +10,6 @@ use crate::json::Json;
 pub struct KrakenFuturesHost;
 
 impl Host for KrakenFuturesHost {
-    fn venue(&self) -> &'static str {
-        "kraken-futures"
-    }
-
     fn greeting(&mut self) -> Vec<String> {
         vec![r#"{"event":"info","version":1}"#.to_owned()]
     }
@@ -114,25 +110,15 @@ impl Host for KrakenFuturesHost {
 
 fn read(message: &[u8]) -> Option<Wish> {
     let mut json = Json::new(message);
-    let (mut event, mut channel, mut products) = ("", String::new(), None);
+    let (mut event, mut channel, mut products) = ("", "", Vec::new());
     json.object().ok()?;
     while let Some(key) = json.key().ok()? {
         match key {
             b"event" => event = json.text().ok()?,
-            b"feed" => json.text().ok()?.clone_into(&mut channel),
-            b"product_ids" => products = texts(&mut json),
+            b"feed" => channel = json.text().ok()?,
+            b"product_ids" => products = texts(&mut json)?,
             _ => json.skip().ok()?,
         }
     }
-    let topic = |symbol| Topic { channel: channel.clone(), symbol };
-    let topics = match products {
-        Some(products) => products.into_iter().map(|one| topic(Some(one))).collect(),
-        None => vec![topic(None)],
-    };
-    let ask = Ask { id: None, topics };
-    Some(match event {
-        "subscribe" => Wish::Subscribe(ask),
-        "unsubscribe" => Wish::Unsubscribe(ask),
-        _ => Wish::Other,
-    })
+    Some(Wish::named(event, Ask { id: None, topics: topics(channel, products) }))
 }

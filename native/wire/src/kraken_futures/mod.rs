@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::event::{Control, Level, Sink};
 use crate::json::Json;
 
-use self::market::Scope;
+const VENUE: &str = "kraken-futures";
 
 /// The codec of one connection.
 #[derive(Debug, Default)]
@@ -20,21 +20,16 @@ pub struct KrakenFutures {
 }
 
 impl KrakenFutures {
-    /// A codec.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     fn message(&mut self, feed: &[u8], frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
         let mut json = Json::new(frame.data);
-        let scope = Scope { ts_recv: frame.ts_recv, is_history: false, is_last: true };
+        let ts_recv = frame.ts_recv;
         match feed {
-            b"book" => market::change(&mut json, scope, sink)?,
-            b"trade" => self.trade(&mut json, scope, sink)?,
-            b"ticker" => self.ticker(&mut json, scope, sink)?,
-            b"ticker_lite" => self.ticker_lite(&mut json, scope, sink)?,
-            b"book_snapshot" => self.picture(&mut json, scope, sink)?,
-            b"trade_snapshot" => self.history(&mut json, scope, sink)?,
+            b"book" => market::change(&mut json, ts_recv, sink)?,
+            b"trade" => market::trade(&mut json, ts_recv, 0, sink)?,
+            b"ticker" => market::ticker(&mut json, ts_recv, sink)?,
+            b"ticker_lite" => market::ticker_lite(&mut json, ts_recv, sink)?,
+            b"book_snapshot" => self.picture(&mut json, ts_recv, sink)?,
+            b"trade_snapshot" => market::history(&mut json, ts_recv, sink)?,
             b"heartbeat" => {
                 json.need(json.lookup(b"time")?, "a heartbeat with `time`")?;
                 sink.control(&Control::Heartbeat);
@@ -65,7 +60,7 @@ fn feed(data: &[u8]) -> Result<Option<&[u8]>> {
 
 impl Codec for KrakenFutures {
     fn venue(&self) -> &'static str {
-        "kraken-futures"
+        VENUE
     }
 
     fn decode(&mut self, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -79,7 +74,7 @@ impl Codec for KrakenFutures {
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
-        rest::decode(self, feed, frame, sink)
+        rest::decode(feed, frame, sink)
     }
 
     fn request(&self, feed: &Feed) -> Option<Request> {

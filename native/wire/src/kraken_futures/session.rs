@@ -1,29 +1,19 @@
 use crate::codec::Topic;
+use crate::common::{by_channel, list};
 use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::Json;
 
 /// One message for the products of each feed.
 pub(super) fn requests(event: &str, topics: &[Topic]) -> Vec<String> {
-    let mut feeds: Vec<&str> = Vec::new();
-    for topic in topics {
-        if !feeds.contains(&topic.channel.as_str()) {
-            feeds.push(&topic.channel);
-        }
-    }
-    let message = |feed: &str| {
-        let of_feed = topics.iter().filter(|topic| topic.channel == feed);
-        let products: Vec<_> = of_feed
-            .filter_map(|topic| topic.symbol.as_ref())
-            .map(|symbol| format!("\"{symbol}\""))
-            .collect();
+    let message = |(feed, products): (&str, Vec<&str>)| {
         if products.is_empty() {
             return format!(r#"{{"event":"{event}","feed":"{feed}"}}"#);
         }
-        let products = products.join(",");
-        format!(r#"{{"event":"{event}","feed":"{feed}","product_ids":[{products}]}}"#)
+        let products = list(&products);
+        format!(r#"{{"event":"{event}","feed":"{feed}","product_ids":{products}}}"#)
     };
-    feeds.into_iter().map(message).collect()
+    by_channel(topics).into_iter().map(message).collect()
 }
 
 /// Whether a message is an answer or an event.

@@ -10,10 +10,6 @@ use crate::json::Json;
 pub struct OkxHost;
 
 impl Host for OkxHost {
-    fn venue(&self) -> &'static str {
-        "okx"
-    }
-
     fn read(&mut self, message: &[u8]) -> Wish {
         if message == b"ping" {
             Wish::Ping(Ask::default())
@@ -119,9 +115,5 @@ fn read(message: &[u8]) -> Option<Wish> {
             _ => json.skip().ok()?,
         }
     }
-    Some(match operation {
-        "subscribe" => Wish::Subscribe(ask),
-        "unsubscribe" => Wish::Unsubscribe(ask),
-        _ => Wish::Other,
-    })
+    Some(Wish::named(operation, ask))
 }

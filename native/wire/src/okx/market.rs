@@ -1,15 +1,14 @@
-use rustonite_core::Decimal;
+use rustonite_core::calendar::months_later;
 use rustonite_core::datasets::{
     Aggressor, BarKind, BarPrice, BarSource, BookSide, OrderSide, VolumeWindow, draft, flags,
 };
 
 use super::session::Argument;
 use super::{Okx, VENUE, rest};
-use crate::common::{last, local_time, price_and_size, rest_of_array, word};
+use crate::common::{last, local_time, price_and_size, quote, rest_of_array, word};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Floats, Level, Sink};
-use crate::json::{Json, Kind};
-use crate::time::day_number;
+use crate::json::Json;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 const DAY_NS: i64 = 24 * HOUR_NS;
@@ -34,14 +33,6 @@ impl<'a> Scope<'a> {
         let local = local_time(venue);
         (venue.unwrap_or(self.ts_recv), local | last(json))
     }
-}
-
-/// Columns of a picture of the best levels.
-#[derive(Debug, Default)]
-pub(super) struct Top {
-    prices: [Vec<f64>; 2],
-    sizes: [Vec<f64>; 2],
-    counts: [Vec<i32>; 2],
 }
 
 type Reader = fn(&mut Okx, &mut Json<'_>, Scope<'_>, &mut dyn Sink) -> Result<()>;
@@ -90,12 +81,11 @@ impl Okx {
         let (ts_event, mut floats) = (update.ts_event, Floats::new(update.flags | last(json)));
         let mut best = |side: BookSide| {
             let level = self.levels.iter().find(|level| level.side == side);
-            let price = floats.of_some(level.map(|level| level.price));
-            let size = floats.of_some(level.map(|level| level.size));
-            (price, size, level.and_then(|level| level.count))
+            let (price, size) = level.map(|level| (level.price, level.size)).unzip();
+            (floats.side(price, size), level.and_then(|level| level.count))
         };
-        let (bid_price, bid_size, bid_count) = best(BookSide::Bid);
-        let (ask_price, ask_size, ask_count) = best(BookSide::Ask);
+        let ((bid_price, bid_size), bid_count) = best(BookSide::Bid);
+        let ((ask_price, ask_size), ask_count) = best(BookSide::Ask);
         sink.quote(&draft::Quotes {
             ts_event,
             ts_recv: scope.ts_recv,
@@ -138,39 +128,30 @@ impl Okx {
         let update = self.levels(json, scope)?;
         let (ts_event, seq) = (update.ts_event, update.seq);
         let mut floats = Floats::new(update.flags | flags::SNAPSHOT | last(json));
-        let Top { prices, sizes, counts } = &mut self.top;
-        prices.iter_mut().chain(&mut *sizes).for_each(Vec::clear);
-        counts.iter_mut().for_each(Vec::clear);
+        self.top.fill(&self.levels, &mut floats);
+        self.counts.iter_mut().for_each(Vec::clear);
         for level in &self.levels {
-            prices[level.side as usize].push(floats.of(level.price));
-            sizes[level.side as usize].push(floats.of(level.size));
-            counts[level.side as usize].extend(level.count);
+            self.counts[level.side as usize].extend(level.count);
         }
+        let [bid_count, ask_count] = &self.counts;
         // Either all levels have a count or none.
-        let counted = (0..2).all(|side| counts[side].len() == prices[side].len());
+        let counted = bid_count.len() + ask_count.len() == self.levels.len();
         sink.top(&draft::BookSnapshots {
             ts_event,
             ts_recv: scope.ts_recv,
             venue: VENUE,
             symbol: scope.symbol(json)?,
-            bid_price: &prices[0],
-            bid_size: &sizes[0],
-            ask_price: &prices[1],
-            ask_size: &sizes[1],
-            bid_count: counted.then_some(&counts[0]),
-            ask_count: counted.then_some(&counts[1]),
+            bid_count: counted.then_some(bid_count),
+            ask_count: counted.then_some(ask_count),
             seq,
             flags: floats.flags,
+            ..self.top.row()
         });
         Ok(())
     }
 
     /// An item with levels. They are left in `self.levels`; symbol and kind are still missing.
-    pub(super) fn levels(
-        &mut self,
-        json: &mut Json<'_>,
-        scope: Scope<'_>,
-    ) -> Result<BookUpdate<'static>> {
+    fn levels(&mut self, json: &mut Json<'_>, scope: Scope<'_>) -> Result<BookUpdate<'static>> {
         let mut update = BookUpdate { ts_recv: scope.ts_recv, ..BookUpdate::default() };
         let mut time = None;
         self.levels.clear();
@@ -216,7 +197,7 @@ fn read_ticker(
 ) -> Result<()> {
     let mut row = ticker_row(scope);
     let (mut floats, mut time, mut kind, mut in_currency) = (Floats::default(), None, "", None);
-    let (mut bid, mut ask) = ((None, None), (None, None));
+    let mut best = [None; 4];
     json.object()?;
     while let Some(key) = json.key()? {
         match key {
@@ -230,10 +211,10 @@ fn read_ticker(
             b"low24h" => row.low_price = floats.of_some(json.decimal_or_null()?),
             b"vol24h" => row.volume = floats.of_some(json.decimal_or_null()?),
             b"volCcy24h" => in_currency = json.decimal_or_null()?,
-            b"bidPx" => bid.0 = json.decimal_or_null()?,
-            b"bidSz" => bid.1 = json.decimal_or_null()?,
-            b"askPx" => ask.0 = json.decimal_or_null()?,
-            b"askSz" => ask.1 = json.decimal_or_null()?,
+            b"bidPx" => best[0] = json.decimal_or_null()?,
+            b"bidSz" => best[1] = json.decimal_or_null()?,
+            b"askPx" => best[2] = json.decimal_or_null()?,
+            b"askSz" => best[3] = json.decimal_or_null()?,
             _ => json.skip()?,
         }
     }
@@ -244,7 +225,7 @@ fn read_ticker(
     row.volume_window = Some(VolumeWindow::Rolling24h);
     finish(json, scope, time, &floats, &mut row)?;
     sink.ticker(&row);
-    sink.quote(&ticker_quote(json, &row, bid, ask));
+    sink.quote(&quote(&row, best, row.flags & !flags::INEXACT));
     Ok(())
 }
 
@@ -442,8 +423,8 @@ fn read_bar(_: &mut Okx, json: &mut Json<'_>, scope: Scope<'_>, sink: &mut dyn S
     Ok(())
 }
 
-/// A trade of the stream or of a REST answer, without the flag `last`.
-pub(super) fn trade<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Trades<'a>> {
+/// A trade without the flag `last`.
+fn trade<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft::Trades<'a>> {
     let mut row = draft::Trades { ts_recv, venue: VENUE, ..draft::Trades::default() };
     let (mut time, mut price, mut size, mut side) = (None, None, None, None);
     let mut floats = Floats::default();
@@ -538,33 +519,6 @@ fn finish(
     Ok(())
 }
 
-/// The best bid and ask of a ticker. A side without orders is empty or zero.
-fn ticker_quote<'a>(
-    json: &mut Json<'_>,
-    ticker: &draft::Tickers<'a>,
-    bid: (Option<Decimal>, Option<Decimal>),
-    ask: (Option<Decimal>, Option<Decimal>),
-) -> draft::Quotes<'a> {
-    let mut floats = Floats::new(last(json) | (ticker.flags & flags::LOCAL_TIME));
-    let mut side = |(price, size): (Option<Decimal>, Option<Decimal>)| {
-        let both = price.zip(size).filter(|(price, _)| !price.is_zero());
-        both.map(|(price, size)| (floats.of(price), floats.of(size))).unzip()
-    };
-    let ((bid_price, bid_size), (ask_price, ask_size)) = (side(bid), side(ask));
-    draft::Quotes {
-        ts_event: ticker.ts_event,
-        ts_recv: ticker.ts_recv,
-        venue: VENUE,
-        symbol: ticker.symbol,
-        bid_price,
-        bid_size,
-        ask_price,
-        ask_size,
-        flags: floats.flags,
-        ..draft::Quotes::default()
-    }
-}
-
 fn hours_between((from, to): (i64, i64)) -> Option<f64> {
     let minutes = i32::try_from(to.checked_sub(from)? / 60_000_000_000).ok()?;
     (minutes > 0).then(|| f64::from(minutes) / 60.0)
@@ -655,22 +609,4 @@ impl Candle {
             }
         }
     }
-}
-
-/// The first day of the month that is so many months behind the one of a day.
-fn months_later(day: i64, months: i64) -> Option<i64> {
-    // A year has at most 366 days, so this is the year or one a few before it.
-    let mut year = 1970 + day.div_euclid(366) - 1;
-    while day_number(year + 1, 1, 1)? <= day {
-        year += 1;
-    }
-    let is_reached = |month: &i64| day_number(year, *month, 1).is_some_and(|first| first <= day);
-    let month = (1..=12).take_while(is_reached).last()?;
-    let later = month - 1 + months;
-    day_number(year + later.div_euclid(12), later.rem_euclid(12) + 1, 1)
-}
-
-/// Whether the next value is an array.
-pub(super) fn is_array(json: &mut Json<'_>) -> Result<bool> {
-    Ok(json.kind()? == Kind::Array)
 }

@@ -7,11 +7,12 @@ mod session;
 
 pub use self::host::OkxHost;
 use crate::codec::{Codec, Feed, Frame, Request, Topic};
+use crate::common::Top;
 use crate::error::Result;
 use crate::event::{Control, Level, Sink};
 use crate::json::Json;
 
-use self::market::{Scope, Top};
+use self::market::Scope;
 use self::session::Argument;
 
 const VENUE: &str = "okx";
@@ -21,15 +22,10 @@ const VENUE: &str = "okx";
 pub struct Okx {
     levels: Vec<Level>,
     top: Top,
+    /// Orders of the levels of the picture in `top`.
+    counts: [Vec<i32>; 2],
     /// The channel of an answer with its parameters.
     channel: String,
-}
-
-impl Okx {
-    /// A codec for a connection, public or business.
-    pub fn new() -> Self {
-        Self::default()
-    }
 }
 
 impl Codec for Okx {
@@ -76,11 +72,11 @@ impl Codec for Okx {
     }
 
     fn decode_answer(&mut self, feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
-        rest::decode(self, feed, frame, sink)
+        rest::decode(feed, frame, sink)
     }
 
     fn request(&self, feed: &Feed) -> Option<Request> {
-        rest::request(feed)
+        rest::requests(feed).into_iter().next()
     }
 
     fn requests(&self, feed: &Feed) -> Vec<Request> {

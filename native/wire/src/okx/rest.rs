@@ -3,46 +3,32 @@ use rustonite_core::datasets::{
     ContractKind, InstrumentKind, InstrumentStatus, OptionKind, draft, flags,
 };
 
-use super::market::{Scope, is_array, trade};
-use super::session::Argument;
-use super::{Okx, VENUE};
+use super::VENUE;
 use crate::codec::{Feed, Frame, Request};
-use crate::common::{ONE, last};
+use crate::common::ONE;
 use crate::error::Result;
 use crate::event::{Control, Sink};
-use crate::json::Json;
+use crate::json::{Json, Kind};
 use crate::number::scaled;
 
-pub(super) fn request(feed: &Feed) -> Option<Request> {
-    let path = match feed {
-        Feed::Book(symbol) => format!("/api/v5/market/books?instId={symbol}&sz=400"),
-        Feed::Instruments => return requests(feed).into_iter().next(),
-        Feed::Trades(symbol) => format!("/api/v5/market/trades?instId={symbol}&limit=500"),
-        Feed::Time => "/api/v5/public/time".to_owned(),
-        // All figures have a stream.
-        Feed::Orders(_) | Feed::Tickers(_) => return None,
-    };
-    Some(Request { path, ..Request::default() })
-}
-
 pub(super) fn requests(feed: &Feed) -> Vec<Request> {
-    if *feed != Feed::Instruments {
-        return request(feed).into_iter().collect();
-    }
-    let kinds = ["SPOT", "SWAP", "FUTURES"];
-    let mut paths =
-        kinds.map(|kind| format!("/api/v5/public/instruments?instType={kind}")).to_vec();
-    // Options are listed by underlying only, so these come first.
-    paths.push("/api/v5/public/underlying?instType=OPTION".to_owned());
-    paths.into_iter().map(|path| Request { path, ..Request::default() }).collect()
+    let calls: &[&str] = match feed {
+        // Options are listed by underlying only, so these come first.
+        Feed::Instruments => &[
+            "instruments?instType=SPOT",
+            "instruments?instType=SWAP",
+            "instruments?instType=FUTURES",
+            "underlying?instType=OPTION",
+        ],
+        Feed::Time => &["time"],
+        // All else has a stream.
+        _ => &[],
+    };
+    let path = |call: &&str| format!("/api/v5/public/{call}");
+    calls.iter().map(|call| Request { path: path(call), ..Request::default() }).collect()
 }
 
-pub(super) fn decode(
-    codec: &mut Okx,
-    feed: &Feed,
-    frame: Frame<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
+pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
     let mut json = Json::new(frame.data);
     let (mut code, mut text) = (0, String::new());
     json.object()?;
@@ -53,7 +39,15 @@ pub(super) fn decode(
             b"data" => {
                 json.array()?;
                 while json.item()? {
-                    item(codec, feed, frame.ts_recv, &mut json, sink)?;
+                    match feed {
+                        Feed::Instruments if json.kind()? == Kind::Array => {
+                            underlyings(&mut json, sink)?;
+                        }
+                        Feed::Instruments => {
+                            sink.instrument(&instrument(&mut json, frame.ts_recv)?);
+                        }
+                        _ => json.skip()?,
+                    }
                 }
             }
             _ => json.skip()?,
@@ -63,33 +57,6 @@ pub(super) fn decode(
         sink.control(&Control::Error { code: Some(code), text: &text });
     }
     json.end()
-}
-
-fn item(
-    codec: &mut Okx,
-    feed: &Feed,
-    ts_recv: i64,
-    json: &mut Json<'_>,
-    sink: &mut dyn Sink,
-) -> Result<()> {
-    match feed {
-        Feed::Book(symbol) => {
-            let scope = Scope { ts_recv, argument: Argument::default(), action: None };
-            let mut update = codec.levels(json, scope)?;
-            (update.symbol, update.is_snapshot) = (symbol, true);
-            update.levels = &codec.levels;
-            sink.book(&update);
-        }
-        Feed::Trades(_) => {
-            let mut row = trade(json, ts_recv)?;
-            row.flags |= last(json) | flags::STALE;
-            sink.trade(&row);
-        }
-        Feed::Instruments if is_array(json)? => underlyings(json, sink)?,
-        Feed::Instruments => sink.instrument(&instrument(json, ts_recv)?),
-        Feed::Orders(_) | Feed::Tickers(_) | Feed::Time => json.skip()?,
-    }
-    Ok(())
 }
 
 /// What options are listed by.
@@ -124,11 +91,11 @@ pub(super) fn instrument<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft:
             b"ctMult" => contract.multiplier = json.decimal_or_null()?,
             b"ctValCcy" => contract.asset = json.text()?,
             b"instIdCode" => row.venue_index = json.integer_or_null()?,
-            b"instFamily" => row.family = filled(json)?,
-            b"uly" => row.underlying = filled(json)?,
-            b"baseCcy" => row.base = filled(json)?,
-            b"quoteCcy" => row.quote = filled(json)?,
-            b"settleCcy" => row.settle = filled(json)?,
+            b"instFamily" => row.family = json.filled()?,
+            b"uly" => row.underlying = json.filled()?,
+            b"baseCcy" => row.base = json.filled()?,
+            b"quoteCcy" => row.quote = json.filled()?,
+            b"settleCcy" => row.settle = json.filled()?,
             b"tickSz" => row.tick_size = json.limit()?,
             b"lotSz" => row.lot_size = json.limit()?,
             b"minSz" => row.size_min = json.limit()?,
@@ -139,7 +106,7 @@ pub(super) fn instrument<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft:
             b"optType" => row.option_kind = option_kind(json.text()?),
             b"listTime" => row.ts_listed = json.time_ms_if_any()?,
             b"expTime" => row.ts_expiry = json.time_ms_if_any()?,
-            b"state" => row.status_raw = filled(json)?,
+            b"state" => row.status_raw = json.filled()?,
             _ => json.skip()?,
         }
     }
@@ -161,10 +128,6 @@ pub(super) fn instrument<'a>(json: &mut Json<'a>, ts_recv: i64) -> Result<draft:
         _ => InstrumentStatus::Unknown,
     };
     Ok(row)
-}
-
-fn filled<'a>(json: &mut Json<'a>) -> Result<Option<&'a str>> {
-    Ok(json.text_or_null()?.filter(|text| !text.is_empty()))
 }
 
 fn option_kind(text: &str) -> Option<OptionKind> {

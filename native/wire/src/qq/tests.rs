@@ -1,5 +1,3 @@
-use proptest::prelude::*;
-
 use super::Qq;
 use crate::codec::{Codec, Feed, Frame};
 use crate::testing::{RECEIVED, Shown, answered, shown};
@@ -224,21 +222,4 @@ fn requests() {
     assert_eq!(codec.request(&Feed::Tickers(None)), None);
     assert_eq!(codec.request(&Feed::Instruments), None);
     assert!(codec.subscribe(&[], 1).is_empty());
-}
-
-proptest! {
-    #[test]
-    fn no_bytes_panic(
-        bytes in proptest::collection::vec(any::<u8>(), 0..200),
-        at in any::<proptest::sample::Index>(),
-        byte in any::<u8>(),
-    ) {
-        let mut damaged = share("sh600000", TIME).into_bytes();
-        *at.get_mut(&mut damaged) = byte;
-        let cut = at.index(damaged.len());
-        let mut codec = Qq::default();
-        for data in [&bytes[..], &damaged, &damaged[..cut]] {
-            let _ = codec.decode(Frame { ts_recv: 0, data }, &mut Shown::default());
-        }
-    }
 }

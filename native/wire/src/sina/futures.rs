@@ -1,6 +1,7 @@
 use rustonite_core::datasets::{draft, flags};
 
-use super::market::{VENUE, ticker};
+use super::market::ticker;
+use crate::common;
 use crate::error::Result;
 use crate::event::{Floats, Sink};
 use crate::polled::{Fields, Line, Mark, State};
@@ -132,24 +133,8 @@ fn quote<'a>(
     ticker: &draft::Tickers<'a>,
     [bid, bid_size, ask, ask_size]: [usize; 4],
 ) -> Result<draft::Quotes<'a>> {
-    let mut floats = Floats::new(flags::LAST | (ticker.flags & flags::INFERRED));
-    let mut side = |price: usize, size: usize| {
-        let there = fields.positive(price)?.zip(fields.positive(size)?);
-        let float = there.map(|(price, size)| (floats.of(price), floats.of(size)));
-        Ok::<_, crate::error::Malformed>(float.unzip())
-    };
-    let (bid_price, bid_size) = side(bid, bid_size)?;
-    let (ask_price, ask_size) = side(ask, ask_size)?;
-    Ok(draft::Quotes {
-        ts_event: ticker.ts_event,
-        ts_recv: ticker.ts_recv,
-        venue: VENUE,
-        symbol: ticker.symbol,
-        bid_price,
-        bid_size,
-        ask_price,
-        ask_size,
-        flags: floats.flags,
-        ..draft::Quotes::default()
-    })
+    let best = [bid, bid_size, ask, ask_size].map(|field| fields.positive(field));
+    let [bid, bid_size, ask, ask_size] = best;
+    let flags = flags::LAST | (ticker.flags & flags::INFERRED);
+    Ok(common::quote(ticker, [bid?, bid_size?, ask?, ask_size?], flags))
 }

@@ -1,5 +1,3 @@
-use proptest::prelude::*;
-
 use super::Sina;
 use crate::codec::{Codec, Feed, Frame};
 use crate::testing::{RECEIVED, Shown, answered, shown};
@@ -144,23 +142,4 @@ fn requests() {
     assert_eq!(request.path, "/list=sh600000,nf_RB0");
     assert_eq!(request.headers, [("Referer", "https://finance.sina.com.cn".to_owned())]);
     assert_eq!(codec.request(&Feed::Book("sh600000".into())), None);
-}
-
-proptest! {
-    #[test]
-    fn no_bytes_panic(
-        bytes in proptest::collection::vec(any::<u8>(), 0..200),
-        line in proptest::sample::select(&[SHARE, FINANCIAL, COMMODITY, FOREIGN][..]),
-        at in any::<proptest::sample::Index>(),
-        byte in any::<u8>(),
-        ts_recv in any::<i64>(),
-    ) {
-        let mut damaged = line.as_bytes().to_vec();
-        *at.get_mut(&mut damaged) = byte;
-        let cut = at.index(damaged.len());
-        let mut codec = Sina::default();
-        for data in [&bytes[..], &damaged, &damaged[..cut]] {
-            let _ = codec.decode(Frame { ts_recv, data }, &mut Shown::default());
-        }
-    }
 }

@@ -21,14 +21,6 @@ pub const CRYPTO: Venue = Venue {
         Stream(
             r#"[{"T":"b","S":"BTC/USD","o":12,"h":12.5,"l":11.5,"c":12.25,"v":1000,"n":9,"vw":12.1,"t":"2026-01-02T15:04:00Z"}]"#,
         ),
-        Answer(
-            Ask::Book,
-            r#"{"orderbooks":{"X":{"t":"2026-01-02T15:04:05Z","b":[{"p":9,"s":1}],"a":[]}}}"#,
-        ),
-        Answer(
-            Ask::Tickers,
-            r#"{"pricing":{"X":{"t":"2026-01-02T15:04:05Z","ft":"2026-01-02T16:00:00Z","oi":9.5,"ip":100.5,"mp":100.25,"fr":0.0001}}}"#,
-        ),
     ],
 };
 
@@ -59,14 +51,6 @@ pub const STOCKS: Venue = Venue {
             r#"[{"T":"success","msg":"authenticated"},{"T":"error","code":405,"msg":"symbol \"limit\""}]"#,
         ),
         Stream(r#"[{"T":"subscription","trades":["A","B"],"quotes":["*"],"bars":[]}]"#),
-        Answer(
-            Ask::Trades,
-            r#"{"trades":{"X":[{"t":"2026-01-02T15:04:05Z","x":"D","p":5,"s":2,"c":[" ","I"],"i":9,"z":"A","u":"canceled"}]},"next_page_token":null}"#,
-        ),
-        Answer(
-            Ask::Tickers,
-            r#"{"X":{"latestTrade":{"t":"2026-01-02T15:04:05Z","p":5,"s":2},"latestQuote":{"t":"2026-01-02T15:04:04Z","ap":5.1,"as":1,"bp":4.9,"bs":2},"dailyBar":{"t":"2026-01-02T05:00:00Z","o":3,"h":6,"l":3,"c":5,"v":100}}}"#,
-        ),
         Answer(
             Ask::Instruments,
             r#"[{"class":"us_equity","exchange":"NASDAQ","symbol":"AAA","name":"A \"A\" Inc.","status":"active","tradable":true,"maintenance_margin_requirement":30,"fractionable":false}]"#,

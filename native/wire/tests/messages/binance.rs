@@ -33,10 +33,6 @@ pub const SPOT: Venue = Venue {
             r#"{"lastUpdateId":1027024,"bids":[["4.00000000","431"]],"asks":[["4.00000200","12"]]}"#,
         ),
         Answer(
-            Ask::Trades,
-            r#"[{"id":1,"price":"2.5","qty":"3","time":1700000000001,"isBuyerMaker":true}]"#,
-        ),
-        Answer(
             Ask::Instruments,
             r#"{"serverTime":5,"symbols":[{"symbol":"ETHBTC","status":"TRADING","baseAsset":"ETH","quoteAsset":"BTC","filters":[{"filterType":"PRICE_FILTER","minPrice":"0.00000100","maxPrice":"0","tickSize":"0.00000100"}]}]}"#,
         ),

@@ -39,17 +39,10 @@ pub const BITFINEX: Venue = Venue {
             r#"{"event":"error","msg":"symbol: invalid","code":10300,"channel":"trades","symbol":"tXY"}"#,
         ),
         Stream(r#"{"event":"unsubscribed","status":"OK","chanId":7}"#),
-        Answer(Ask::Book, "[[8744.9,2,0.45603413]]"),
-        Answer(Ask::Orders, "[[34006738527,8744.9,0.25603413]]"),
-        Answer(Ask::Trades, "[[388063448,1567526214876,1.918524,10682]]"),
         Answer(
             Ask::Instruments,
             r#"[[["1INCH:USD",[null,null,null,"4.0","100000.0",null,null,null,null,null,null,null]]],[["BTCF0:USTF0",[null,null,null,"0.00004","100.0",null,null,null,0.01,0.005]]]]"#,
         ),
-        Answer(
-            Ask::Tickers,
-            r#"[["tBTCF0:USTF0",1596124822000,null,0.896,0.771995,null,1396531.6,null,1596153600000,0.0001056,6,null,-0.01381344,null,null,0.7664,null,null,246502.09001551,null,null,null,null,0.3]]"#,
-        ),
-        Answer(Ask::Trades, r#"["error",11010,"ratelimit: error"]"#),
+        Answer(Ask::Instruments, r#"["error",11010,"ratelimit: error"]"#),
     ],
 };

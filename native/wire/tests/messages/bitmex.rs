@@ -59,16 +59,8 @@ pub const BITMEX: Venue = Venue {
         ),
         Stream("pong"),
         Answer(
-            Ask::Trades,
-            r#"[{"timestamp":"2026-01-02T03:04:05.678Z","symbol":"X","side":"Buy","size":1,"price":2.5,"trdMatchID":"d1b9"}]"#,
-        ),
-        Answer(
             Ask::Instruments,
             r#"[{"symbol":"XBTUSD","rootSymbol":"XBT","state":"Open","typ":"FFWCSX","listing":"2016-05-13T12:00:00.000Z","expiry":null,"positionCurrency":"USD","underlying":"XBT","quoteCurrency":"USD","referenceSymbol":".BXBT","maxOrderQty":10000000,"maxPrice":1000000,"lotSize":100,"tickSize":1e-1,"multiplier":-100000000,"settlCurrency":"XBt","underlyingToPositionMultiplier":null,"underlyingToSettleMultiplier":-100000000,"isQuanto":false,"isInverse":true,"initMargin":0.01,"fundingTimestamp":"2026-01-02T04:00:00.000Z","fundingInterval":"2000-01-01T08:00:00.000Z","markPrice":97849.76,"timestamp":"2026-01-02T03:04:05.678Z"}]"#,
-        ),
-        Answer(
-            Ask::Book,
-            r#"[{"symbol":"X","id":1,"side":"Sell","size":100,"price":80.5},{"symbol":"X","id":2,"side":"Buy","size":20,"price":70}]"#,
         ),
     ],
 };

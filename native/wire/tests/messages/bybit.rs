@@ -32,10 +32,6 @@ const BOOK_ANSWER: Message = Answer(
     Ask::Book,
     r#"{"retCode":0,"retMsg":"OK","result":{"s":"X","b":[["1","2"]],"a":[],"ts":9,"u":12,"seq":98,"cts":8},"time":10}"#,
 );
-const TRADES_ANSWER: Message = Answer(
-    Ask::Trades,
-    r#"{"retCode":0,"retMsg":"OK","result":{"category":"spot","list":[{"execId":"77","symbol":"X","price":"5","size":"6","side":"Sell","time":"7","isBlockTrade":true}]},"time":10}"#,
-);
 const ERROR_ANSWER: Message = Answer(
     Ask::Instruments,
     r#"{"retCode":10006,"retMsg":"Too many visits!","result":{},"time":10}"#,
@@ -61,7 +57,6 @@ pub const SPOT: Venue = Venue {
         REFUSED,
         PONG,
         BOOK_ANSWER,
-        TRADES_ANSWER,
         ERROR_ANSWER,
         Answer(
             Ask::Instruments,
@@ -86,7 +81,6 @@ pub const LINEAR: Venue = Venue {
         REFUSED,
         PONG,
         BOOK_ANSWER,
-        TRADES_ANSWER,
         ERROR_ANSWER,
         Answer(
             Ask::Instruments,
@@ -121,7 +115,6 @@ pub const INVERSE: Venue = Venue {
         REFUSED,
         PONG,
         BOOK_ANSWER,
-        TRADES_ANSWER,
         ERROR_ANSWER,
         Answer(
             Ask::Instruments,
@@ -147,7 +140,6 @@ pub const OPTION: Venue = Venue {
         ),
         Stream(r#"{"op":"pong","args":["1791924002967"],"conn_id":"c"}"#),
         BOOK_ANSWER,
-        TRADES_ANSWER,
         ERROR_ANSWER,
         Answer(
             Ask::Instruments,

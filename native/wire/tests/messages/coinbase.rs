@@ -47,16 +47,8 @@ pub const EXCHANGE: Venue = Venue {
             r#"{"type":"error","message":"Failed to subscribe","reason":"FOO-BAR is not a valid product"}"#,
         ),
         Answer(
-            Ask::Book,
-            r#"{"bids":[["2.50","3","2"]],"asks":[["2.60","1",1]],"sequence":13051505638,"auction_mode":false,"auction":null,"time":"2024-01-01T00:00:00Z"}"#,
-        ),
-        Answer(
             Ask::Orders,
             r#"{"bids":[["2.50","3","da86"]],"asks":[["2.60","1","8ab1"]],"sequence":13051505638,"time":"2024-01-01T00:00:00Z"}"#,
-        ),
-        Answer(
-            Ask::Trades,
-            r#"[{"trade_id":74,"side":"sell","size":"0.01","price":"10.00","time":"2014-11-07T22:19:28.578544Z"}]"#,
         ),
         Answer(
             Ask::Instruments,
@@ -95,14 +87,6 @@ pub const ADVANCED: Venue = Venue {
             r#"{"channel":"subscriptions","client_id":"","timestamp":"2026-01-02T03:04:05Z","sequence_num":1,"events":[{"subscriptions":{"heartbeats":["heartbeats"],"level2":["A-B"]}}]}"#,
         ),
         Stream(r#"{"type":"error","message":"authentication failure"}"#),
-        Answer(
-            Ask::Book,
-            r#"{"pricebook":{"product_id":"X","bids":[{"price":"2.50","size":"3"}],"asks":[{"size":"1","price":"2.60"}],"time":"2026-01-02T03:04:05Z"},"mid_market":"2.55"}"#,
-        ),
-        Answer(
-            Ask::Trades,
-            r#"{"trades":[{"trade_id":"9","product_id":"X","price":"1","size":"2","time":"2026-01-02T03:04:05Z","side":"SELL","bid":""}],"best_bid":"1"}"#,
-        ),
         Answer(
             Ask::Instruments,
             r#"{"products":[{"product_id":"BTC-USDC","price":"68923.67","base_increment":"0.00000001","quote_increment":"0.01","quote_min_size":"1","base_min_size":"0.00000001","base_max_size":"3400","status":"online","trading_disabled":false,"product_type":"SPOT","quote_currency_id":"USDC","base_currency_id":"BTC","fcm_trading_session_details":null,"alias":"BTC-USD","price_increment":"0.01","display_name":"BTC-USDC","product_venue":"CBE"}],"num_products":1}"#,

@@ -44,18 +44,6 @@ pub const DERIBIT: Venue = Venue {
             r#"{"jsonrpc":"2.0","id":-5,"error":{"message":"Invalid params","code":-32602,"data":{"reason":"wrong format","param":"channels"}},"testnet":false}"#,
         ),
         Answer(
-            Ask::Book,
-            r#"{"jsonrpc":"2.0","result":{"timestamp":1700000000001,"stats":{},"change_id":7,"bids":[[30718.5,2290.0]],"asks":[[30723.0,3000.0]],"instrument_name":"X","best_bid_price":1},"usIn":1,"usOut":2}"#,
-        ),
-        Answer(
-            Ask::Trades,
-            r#"{"result":{"trades":[{"trade_seq":2,"trade_id":"ETH-8","timestamp":1700000000001,"price":2000.1,"instrument_name":"X","direction":"sell","amount":1}],"has_more":true}}"#,
-        ),
-        Answer(
-            Ask::Tickers,
-            r#"{"result":[{"volume_usd":12498220.0,"volume":422.01,"open_interest":272308070,"mid_price":29730.25,"mark_price":29727.97,"low":29280.5,"last":29724.5,"instrument_name":"BTC-24JUN22","high":29973.0,"creation_timestamp":1700000000001}]}"#,
-        ),
-        Answer(
             Ask::Instruments,
             r#"{"result":[{"price_index":"btc_usd","kind":"future","instrument_name":"BTC-PERPETUAL","max_leverage":50,"maker_commission":0.0,"taker_commission":0.0005,"instrument_type":"reversed","expiration_timestamp":32503708800000,"creation_timestamp":1534167754000,"is_active":true,"tick_size":0.5,"contract_size":10.0,"instrument_id":124972,"min_trade_amount":10.0,"settlement_currency":"BTC","settlement_period":"perpetual","base_currency":"BTC","quote_currency":"USD","tick_size_steps":[{"above_price":0.005,"tick_size":0.0005}]}],"usIn":1,"usOut":1700000000000001}"#,
         ),

@@ -34,21 +34,12 @@ pub const HYPERLIQUID: Venue = Venue {
         Stream(r#"{"channel":"pong"}"#),
         Stream("Websocket connection established."),
         Answer(
-            Ask::Book,
-            r#"{"coin":"X","time":5,"levels":[[{"px":"21.8","sz":"65.9","n":2}],[]]}"#,
-        ),
-        Answer(Ask::Trades, r#"[{"coin":"X","side":"A","px":"2","sz":"3","time":4,"tid":300003}]"#),
-        Answer(
             Ask::Instruments,
             r#"{"universe":[{"szDecimals":5,"name":"BTC","maxLeverage":40,"marginTableId":56},{"szDecimals":1,"name":"MATIC","maxLeverage":20,"isDelisted":true}],"marginTables":[],"collateralToken":0}"#,
         ),
         Answer(
             Ask::Instruments,
             r#"{"universe":[{"tokens":[1,0],"name":"PURR/USDC","index":0,"isCanonical":true},{"tokens":[150,0],"name":"@107","index":107}],"tokens":[{"name":"USDC","szDecimals":8,"weiDecimals":8,"index":0},{"name":"PURR","szDecimals":0,"weiDecimals":5,"index":1},{"name":"HYPE","szDecimals":2,"weiDecimals":8,"index":150}]}"#,
-        ),
-        Answer(
-            Ask::Tickers,
-            r#"[{"universe":[{"name":"BTC","szDecimals":5},{"name":"ETH","szDecimals":4}]},[{"markPx":"1.5"},{"markPx":"2.5"}]]"#,
         ),
     ],
 };

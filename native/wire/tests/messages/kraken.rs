@@ -65,19 +65,7 @@ pub const SPOT: Venue = Venue {
             Ask::Instruments,
             r#"{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT\/USD","base":"XXBT","quote":"ZUSD","cost_decimals":5,"pair_decimals":1,"lot_decimals":8,"lot_multiplier":1,"leverage_buy":[2,5,3],"fees":[[0,0.26],[50000,0.24]],"fees_maker":[[0,-0.02]],"ordermin":"0.0001","costmin":"0.5","status":"online","long_position_limit":80}}}"#,
         ),
-        Answer(
-            Ask::Book,
-            r#"{"error":[],"result":{"XXBTZUSD":{"asks":[["30384.10000","2.059",1688671659]],"bids":[["30297.00000","1.115",1688671636]]}}}"#,
-        ),
-        Answer(
-            Ask::Trades,
-            r#"{"error":[],"result":{"XXBTZUSD":[["105433.6","0.5",1762795433.9717445,"s","l","",10218208]],"last":"1762820035982277754"}}"#,
-        ),
-        Answer(
-            Ask::Tickers,
-            r#"{"error":[],"result":{"XXBTZUSD":{"a":["2","1","1.000"],"b":["1","1","3"],"c":["1.5","0.1"],"v":["1","2"],"o":"7"}}}"#,
-        ),
-        Answer(Ask::Trades, r#"{"error":["EGeneral:Too many requests"]}"#),
+        Answer(Ask::Instruments, r#"{"error":["EGeneral:Too many requests"]}"#),
     ],
 };
 
@@ -113,19 +101,7 @@ pub const FUTURES: Venue = Venue {
             r#"{"result":"success","instruments":[{"symbol":"PI_XBTUSD","type":"futures_inverse","underlying":"rr_xbtusd","tickSize":0.5,"contractSize":1,"tradeable":true,"maxPositionSize":75000000.0,"openingDate":"2018-08-31T00:00:00Z","marginLevels":[{"contracts":0,"initialMargin":0.02,"maintenanceMargin":0.01}],"contractValueTradePrecision":0,"postOnly":false,"base":"BTC","quote":"USD","pair":"BTC:USD"}],"serverTime":"2022-06-04T06:30:03.653Z"}"#,
         ),
         Answer(
-            Ask::Tickers,
-            r#"{"result":"success","tickers":[{"tag":"perpetual","pair":"XBT:USD","symbol":"PI_XBTUSD","markPrice":30209.9,"bid":30210,"bidSize":1,"ask":30211,"askSize":2,"vol24h":15304,"volumeQuote":7305.2,"openInterest":149655,"open24h":28914,"indexPrice":30134.7,"last":30300,"lastTime":"2022-06-17T10:46:35.705Z","lastSize":100,"suspended":false,"fundingRate":1.18588737106e-07,"postOnly":false}],"serverTime":"2022-06-17T11:00:31.335Z"}"#,
-        ),
-        Answer(
-            Ask::Book,
-            r#"{"result":"success","orderBook":{"bids":[[29623.5,1480]],"asks":[[29641,7]]},"serverTime":"2022-06-04T06:30:03.653Z"}"#,
-        ),
-        Answer(
-            Ask::Trades,
-            r#"{"result":"success","history":[{"time":"2024-05-03T13:05:43.974Z","trade_id":100,"price":61081,"size":25,"side":"sell","type":"fill","uid":"d0692c0c"}]}"#,
-        ),
-        Answer(
-            Ask::Trades,
+            Ask::Instruments,
             r#"{"result":"error","error":"apiLimitExceeded","serverTime":"2022-06-04T06:30:03.653Z"}"#,
         ),
     ],

@@ -47,14 +47,13 @@ pub enum Ask {
     Book,
     Orders,
     Instruments,
-    Trades,
     Tickers,
     Time,
 }
 
 impl Ask {
-    pub const ALL: [Self; 6] =
-        [Self::Book, Self::Orders, Self::Instruments, Self::Trades, Self::Tickers, Self::Time];
+    pub const ALL: [Self; 5] =
+        [Self::Book, Self::Orders, Self::Instruments, Self::Tickers, Self::Time];
 
     pub fn feed(self) -> Feed {
         let symbol = || "X".to_owned();
@@ -62,7 +61,6 @@ impl Ask {
             Self::Book => Feed::Book(symbol()),
             Self::Orders => Feed::Orders(symbol()),
             Self::Instruments => Feed::Instruments,
-            Self::Trades => Feed::Trades(symbol()),
             Self::Tickers => Feed::Tickers(Some(symbol())),
             Self::Time => Feed::Time,
         }
@@ -83,8 +81,17 @@ impl Message {
         number: usize,
         sink: &mut dyn Sink,
     ) -> Result<(), Malformed> {
-        let text = self.text(number);
-        let frame = Frame { ts_recv: RECEIVED, data: text.as_bytes() };
+        self.read_as(self.text(number).as_bytes(), codec, sink)
+    }
+
+    /// Has a codec read something else in its place.
+    pub fn read_as(
+        self,
+        data: &[u8],
+        codec: &mut dyn Codec,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Malformed> {
+        let frame = Frame { ts_recv: RECEIVED, data };
         match self {
             Self::Hot(_) | Self::Stream(_) => codec.decode(frame, sink),
             Self::Answer(ask, _) => codec.decode_answer(&ask.feed(), frame, sink),

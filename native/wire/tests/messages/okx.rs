@@ -42,18 +42,10 @@ pub const OKX: Venue = Venue {
         Stream(r#"{"event":"notice","code":"64008","msg":"The connection will soon be closed."}"#),
         Stream("pong"),
         Answer(
-            Ask::Book,
-            r#"{"code":"0","msg":"","data":[{"asks":[["2","3","0","4"]],"bids":[["1","5","0","6"]],"ts":"9"}]}"#,
-        ),
-        Answer(
-            Ask::Trades,
-            r#"{"code":"0","msg":"","data":[{"instId":"X","side":"sell","sz":"1","px":"2","tradeId":"3","ts":"4"}]}"#,
-        ),
-        Answer(
             Ask::Instruments,
             r#"{"code":"0","msg":"","data":[{"alias":"","baseCcy":"","ctMult":"1","ctType":"inverse","ctVal":"100","ctValCcy":"USD","expTime":"","instFamily":"BTC-USD","instId":"BTC-USD-SWAP","instType":"SWAP","lever":"100","listTime":"1538621003000","lotSz":"1","maxLmtSz":"1000","minSz":"1","settleCcy":"BTC","state":"live","stk":"","tickSz":"0.1","uly":"BTC-USD"}]}"#,
         ),
         Answer(Ask::Instruments, r#"{"code":"0","data":[["BTC-USD","ETH-USD"]],"msg":""}"#),
-        Answer(Ask::Book, r#"{"code":"50011","msg":"Too Many Requests","data":[]}"#),
+        Answer(Ask::Instruments, r#"{"code":"50011","msg":"Too Many Requests","data":[]}"#),
     ],
 };
