@@ -36,6 +36,8 @@ CCXT = {
 
 # ccxt hands on the maker's side, which this venue sends; a row has the taker's.
 MAKERS = {"coinbase-advanced"}
+# ccxt begins a new list with each message of this venue: those between two looks are lost to it.
+FORGOTTEN = {"deribit"}
 OPPOSITE = {"buy": "sell", "sell": "buy"}
 
 
@@ -147,6 +149,8 @@ def test_ccxt_sees_what_we_see(venue, memory):
     # What a venue repeats after a subscription is from before our first trade.
     assert len(common) >= TRADES - 1
     assert {key: theirs[key] for key in common} == {key: mine[key] for key in common}
+    if venue in FORGOTTEN:
+        return
     # None is missing from the first to the last.
     places = [place for place, key in enumerate(mine) if key in common]
     assert places == list(range(places[0], places[-1] + 1))
