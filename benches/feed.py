@@ -2,7 +2,8 @@
 
 Ours is `target/release/decode`: bytes to rows and checked books. The JSON readers only parse. The
 feed handler cryptofeed does what we do, and is given its own recordings by its own `playback`. All
-use one thread. Without the shared recordings (`RUSTONITE_FIXTURES`) there is nothing to measure.
+use one thread. `target/release/feed` measures the recorder around it: to tapes, and from the socket
+to visible rows. Without the shared recordings (`RUSTONITE_FIXTURES`) there is nothing to measure.
 """
 
 from __future__ import annotations
@@ -88,17 +89,29 @@ def main() -> None:
         table.add_row(venue, f"{size / count:.0f}", thousands(count, seconds), *cells, theirs)
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
+    console.print(recorder("Frames to rows and books on tapes", "record", FIXTURES))
+    console.print(recorder("Socket to visible rows, by the moment a message was due", "latency"))
+
+
+def recorder(title: str, *arguments: str | Path) -> Table:
+    table = Table(title=title)
+    table.add_column("")
+    table.add_column("rustonite")
+    for line in lines("feed", *arguments):
+        table.add_row(*line)
+    return table
 
 
 def ours() -> dict[str, tuple[int, int, float]]:
-    run = subprocess.run(
-        [ROOT / "target" / "release" / "decode", FIXTURES],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    lines = (line.split("\t") for line in run.stdout.splitlines())
-    return {name: (int(count), int(size), float(time)) for name, count, size, time in lines}
+    found = lines("decode", FIXTURES)
+    return {name: (int(count), int(size), float(time)) for name, count, size, time in found}
+
+
+def lines(program: str, *arguments: str | Path) -> list[list[str]]:
+    """What one of our programs prints: cells between tabs."""
+    command = [ROOT / "target" / "release" / program, *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [line.split("\t") for line in run.stdout.splitlines()]
 
 
 def thousands(count: int, seconds: float) -> str:

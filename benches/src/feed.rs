@@ -32,11 +32,28 @@ const NANOS: u64 = 1_000_000_000;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.split_first() {
+    let done = match arguments.split_first() {
         Some((what, rates)) if what == "latency" => latency(rates),
         Some((what, [folder])) if what == "record" => record(Path::new(folder)),
         _ => Err("usage: feed latency [RATE…] | feed record FOLDER".into()),
-    }
+    };
+    // Whoever reads the lines may have had enough of them.
+    let closed = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    done.or_else(|error| match error.downcast_ref::<std::io::Error>() {
+        Some(one) if closed(one) => Ok(()),
+        _ => Err(error),
+    })
+}
+
+/// A line with its figures, and how much memory the process had at most.
+fn tell(name: &str, figures: &str) -> Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak: f64 =
+        peak.and_then(|peak| peak.split_whitespace().next()).ok_or("no VmHWM")?.parse()?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{name}\t{figures}; peak RSS {:.0} MiB", peak / 1024.0)?;
+    Ok(out.flush()?)
 }
 
 /// A folder in memory, which is gone at the end.
@@ -92,11 +109,11 @@ fn record(folder: &Path) -> Result<()> {
     rates.sort_by(f64::total_cmp);
     own.sort_by(f64::total_cmp);
     let (median, best, own) = (rates[ROUNDS / 2], rates[ROUNDS - 1], own[ROUNDS / 2]);
-    println!(
-        "Binance USD-M, rows and books\tmedian {median:.2}, best {best:.2} million messages/s; by the \
-         time that its thread had a core, median {own:.2}"
+    let figures = format!(
+        "median {median:.2}, best {best:.2} million messages/s; by the time that its thread had a \
+         core, median {own:.2}"
     );
-    Ok(())
+    tell("Binance USD-M, rows and books", &figures)
 }
 
 /// How long this thread had a core.
@@ -142,8 +159,7 @@ fn latency(rates: &[String]) -> Result<()> {
             held = held.max(rate);
         }
     }
-    println!("highest rate held\t{held} messages/s");
-    Ok(())
+    tell("highest rate held", &format!("{held} messages/s"))
 }
 
 fn one_rate(rate: u64) -> Result<bool> {
@@ -164,14 +180,15 @@ fn one_rate(rate: u64) -> Result<bool> {
     let Measured { latencies, late } = measured?;
     let at = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
     let held = late < HELD_WITHIN;
-    println!(
-        "{rate} messages/s\tp50 {:.1} p99 {:.1} p99.9 {:.1} max {:.0} µs, {}",
+    let figures = format!(
+        "p50 {:.1} p99 {:.1} p99.9 {:.1} max {:.0} µs, {}",
         at(0.5),
         at(0.99),
         at(0.999),
         latencies.max() as f64 / 1e3,
         if held { "held" } else { "not held" },
     );
+    tell(&format!("{rate} messages/s"), &figures)?;
     Ok(held)
 }
 

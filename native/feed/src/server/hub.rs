@@ -203,7 +203,11 @@ impl Hub {
             ask.topics.iter().filter(|topic| self.refuses(topic, number)).cloned().collect();
         let Some(client) = self.client(number) else { return };
         let replies = client.reply(wish, &refused);
-        self.learn(&replies);
+        // Collectors keep no acknowledgements. Where there are some, what this client wants is not
+        // what the source sends.
+        if self.sent == 0 {
+            self.learn(&replies);
+        }
         let Some(client) = self.client(number) else { return };
         let whole = client.host.refuses_whole() && !refused.is_empty();
         let granted: Vec<_> =

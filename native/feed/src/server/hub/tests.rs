@@ -1,8 +1,11 @@
 #![allow(clippy::unwrap_used, reason = "a failing test should panic")]
 
+use std::task::Poll;
+
 use rustonite_wire::{host, open};
 
 use super::*;
+use crate::server::{Market, MarketConfig, Source as _};
 
 const DEPTH: &str = "/api/v3/depth?symbol=BTCUSDT&limit=5";
 
@@ -160,6 +163,22 @@ fn channels_of_one_instrument_have_books_of_their_own() {
     say(&mut hub, &book("100ms", "change", ("5", 6), r#"["new",3,1]"#));
     let book = hub.true_book("BTC-PERPETUAL").unwrap();
     assert_eq!((book.seq, book.levels.len()), (Some(6), 3));
+}
+
+#[test]
+fn what_a_client_asks_for_changes_no_truth() {
+    let mut hub = hub("kraken");
+    let config = MarketConfig { messages: Some(100), ..MarketConfig::new("kraken", &["BTC/USD"]) };
+    let mut market = Market::new(config).unwrap();
+    while let Poll::Ready(Some(message)) = market.poll_message() {
+        if hub.sent == 20 {
+            let ask = r#"{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"],"depth":10}}"#;
+            client(&mut hub, "/v2", &[ask]);
+        }
+        hub.message(&message);
+    }
+    // A book that is cut at ten levels fails its checksum.
+    assert!(hub.true_book("BTC/USD").unwrap().levels.len() > 60);
 }
 
 #[test]
