@@ -40,6 +40,8 @@ const CLOSE: Duration = Duration::from_secs(1);
 const CALLS_MAX: usize = 4;
 /// How often a call is tried before it is given up until it is wanted again.
 const TRIES_MAX: u32 = 8;
+/// How often clocks are compared.
+const CLOCK_EVERY: Duration = Duration::from_mins(5);
 /// Parts of one answer; no venue has so many.
 const PARTS_MAX: usize = 1_000;
 
@@ -426,6 +428,10 @@ impl VenueThread {
                 }
             }
         }
+        if !self.codec.borrow().requests(&Feed::Time).is_empty() {
+            let (feed, next) = (Feed::Time, Instant::now());
+            scheduled.push(Scheduled { feed, every: CLOCK_EVERY, next });
+        }
         self.scheduled = scheduled;
         Ok(())
     }
@@ -471,7 +477,6 @@ async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>,
         if let Some(keys) = &shared.keys {
             request.headers.extend(codec.borrow().key_headers(keys));
         }
-        let asked_at = now_ns();
         let answer = answer(shared, client, &mut state, feed, &request, &about).await;
         let Some(answer) = answer.filter(|_| parts <= PARTS_MAX) else {
             shared.recording.borrow_mut().call_ended(feed);
@@ -479,8 +484,8 @@ async fn call(shared: &Shared, client: &Client, codec: &RefCell<Box<dyn Codec>>,
         };
         let mut recording = shared.recording.borrow_mut();
         let mut codec = codec.borrow_mut();
-        let ts_recv = answer.ts_recv;
-        is_whole &= recording.answer(&mut **codec, feed, number, asked_at, ts_recv, &answer.body);
+        let (sent, got) = (answer.ts_sent, answer.ts_recv);
+        is_whole &= recording.answer(&mut **codec, feed, number, sent, got, &answer.body);
         requests.extend(recording.more.drain(..));
     }
     let mut recording = shared.recording.borrow_mut();
@@ -500,7 +505,9 @@ async fn answer(
     about: &str,
 ) -> Option<Answer> {
     let mut backoff = Backoff::default();
-    for _ in 0..TRIES_MAX {
+    // What the venue's clock shows is worth no second try, and no alarm.
+    let is_needed = !matches!(feed, Feed::Time);
+    for _ in 0..if is_needed { TRIES_MAX } else { 1 } {
         let (kind, sent, path) =
             (FrameKind::HttpRequest, request.sent(), request.path.split('?').next());
         shared.recording.borrow_mut().raw(state, kind, None, path, now_ns(), sent.as_bytes());
@@ -508,7 +515,8 @@ async fn answer(
         match note_answer(shared, state, request, called) {
             Ok(answer) => return Some(answer),
             Err(problem) => {
-                shared.recording.borrow().stats.problem(about, Some(problem));
+                let problem = Some(problem).filter(|_| is_needed);
+                shared.recording.borrow().stats.problem(about, problem);
             }
         }
         tokio::time::sleep(backoff.next()).await;

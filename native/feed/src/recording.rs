@@ -201,6 +201,11 @@ impl Recording {
         if self.time == 0 { now_ns() } else { self.time }
     }
 
+    /// Whether this is recorded now, and not read again.
+    pub(crate) fn is_live(&self) -> bool {
+        self.time == 0
+    }
+
     /// From now on it is this time, until the next is set.
     pub(crate) fn set_time(&mut self, time: i64) {
         if self.time == 0 {
@@ -727,7 +732,7 @@ impl Recording {
     /// Time has passed: seals, intervals, pictures of books.
     pub(crate) fn tick(&mut self) {
         let now = self.now();
-        if self.time == 0 {
+        if self.is_live() {
             self.look_at_clock();
         }
         // No row is lost for this.

@@ -29,6 +29,8 @@ const PAUSE_MAX: Duration = Duration::from_hours(72);
 /// An answer, whatever its status.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    /// When the call went out.
+    pub(crate) ts_sent: i64,
     /// When it was there as a whole.
     pub(crate) ts_recv: i64,
     pub(crate) status: u16,
@@ -78,8 +80,9 @@ impl Client {
         let driver = tokio::spawn(connection);
         let answer = async {
             let call = http_request(&url, request)?;
+            let ts_sent = now_ns();
             let response = sender.send_request(call).await.map_err(io::Error::other)?;
-            read_answer(response).await
+            read_answer(ts_sent, response).await
         };
         let answer = answer.await;
         driver.abort();
@@ -119,7 +122,10 @@ fn http_request(url: &Url, request: &Request) -> io::Result<hyper::Request<Full<
     call.body(Full::new(Bytes::from(body))).map_err(io::Error::other)
 }
 
-async fn read_answer(response: Response<hyper::body::Incoming>) -> io::Result<Answer> {
+async fn read_answer(
+    ts_sent: i64,
+    response: Response<hyper::body::Incoming>,
+) -> io::Result<Answer> {
     let status = response.status().as_u16();
     let pause = pause(status, response.headers());
     let packed = response.headers().get(CONTENT_ENCODING).is_some_and(|value| value == "gzip");
@@ -127,7 +133,7 @@ async fn read_answer(response: Response<hyper::body::Incoming>) -> io::Result<An
     let body = body.map_err(io::Error::other)?.to_bytes();
     let ts_recv = now_ns();
     let body = if packed { unpacked(&body)? } else { body };
-    Ok(Answer { ts_recv, status, body, pause })
+    Ok(Answer { ts_sent, ts_recv, status, body, pause })
 }
 
 fn unpacked(packed: &[u8]) -> io::Result<Bytes> {

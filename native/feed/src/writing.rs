@@ -336,6 +336,8 @@ impl Sink for Writing<'_> {
             }
             Control::Reply(text) => self.ask(Asked::Reply(text.to_owned())),
             Control::Sequence(number) => self.sequence(number),
+            // How long an answer took is not known from its frames.
+            Control::Time { at, step } if self.recording.is_live() => self.venue_time(at, step),
             Control::LastTrade { symbol, trade_id } => self.last_trade(symbol, trade_id),
             Control::Lost { symbol, detail } => self.lost(symbol, detail),
             Control::Shutdown(text) => {
@@ -349,7 +351,10 @@ impl Sink for Writing<'_> {
                 Stats::add(&self.recording.stats.unknown, 1);
                 self.recording.note_unknown(name);
             }
-            Control::Unsubscribed(_) | Control::Heartbeat | Control::Nothing => {}
+            Control::Time { .. }
+            | Control::Unsubscribed(_)
+            | Control::Heartbeat
+            | Control::Nothing => {}
         }
     }
 }
@@ -368,6 +373,20 @@ impl Writing<'_> {
             detail: Some(cut(text)),
             ..Fact::of(kind)
         });
+    }
+
+    /// What the venue's clock showed somewhere between question and answer.
+    fn venue_time(&mut self, at: i64, step: i64) {
+        let trip = self.ts_recv.saturating_sub(self.asked_at);
+        let middle = self.asked_at + trip / 2;
+        let detail = format!("within {} µs", i64::midpoint(trip, step) / 1_000);
+        let offset = at.saturating_add(step / 2).saturating_sub(middle);
+        self.recording.pending_fact(&Fact {
+            value: Some(offset),
+            detail: Some(&detail),
+            ..Fact::of(FeedEvent::ClockOffset)
+        });
+        self.recording.pending_fact(&Fact { value: Some(trip), ..Fact::of(FeedEvent::Latency) });
     }
 
     /// The number of a message on its connection.

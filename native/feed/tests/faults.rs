@@ -179,6 +179,26 @@ fn compression_is_offered_where_it_is_asked_for() {
 }
 
 #[test]
+fn the_clock_of_the_venue_is_compared_with_ours() {
+    const AHEAD: i64 = 7_000_000_000;
+    each(&BINANCE, |mut setup| {
+        setup.market.clock_ahead_ns = AHEAD;
+        let mut rig = whole(setup);
+        rig.until_told("clock_offset", None);
+        let record = rig.finish();
+        let value = |kind: &str| record.events.iter().find(|one| one.kind == kind)?.value;
+        let (offset, trip) = (value("clock_offset").unwrap(), value("latency").unwrap());
+        assert!(
+            trip > 0 && (offset - AHEAD).abs() <= i64::midpoint(trip, 1_000_000),
+            "{offset} {trip}"
+        );
+        for symbol in rig.symbols.clone() {
+            rig.assert_true_book(&record, symbol);
+        }
+    });
+}
+
+#[test]
 fn what_we_send_is_no_sign_of_life() {
     let mut setup = Setup::new("bybit-linear", &["BTCUSDT", "ETHUSDT"]);
     "datasets = [\"trades\", \"book_deltas\"]".clone_into(&mut setup.feed);

@@ -41,6 +41,22 @@ pub(crate) fn settle(known: &mut BTreeSet<Topic>, listed: BTreeSet<Topic>, sink:
     *known = listed;
 }
 
+/// Milliseconds as clocks of venues show them.
+pub(crate) const MILLISECOND: i64 = 1_000_000;
+
+/// What the venue's clock shows, in milliseconds: a member of an object.
+pub(crate) fn clock(json: &mut Json<'_>, member: &[u8], sink: &mut dyn Sink) -> Result<()> {
+    json.object()?;
+    while let Some(key) = json.key()? {
+        if key == member {
+            sink.control(&Control::Time { at: json.time_ms()?, step: MILLISECOND });
+        } else {
+            json.skip()?;
+        }
+    }
+    Ok(())
+}
+
 fn answer(topic: &Topic) -> Answer<'_> {
     Answer { channel: Some(&topic.channel), symbol: topic.symbol.as_deref(), ..Answer::default() }
 }

@@ -154,6 +154,13 @@ pub enum Control<'a> {
     More(&'a Request),
     /// The venue will close the connection or its service.
     Shutdown(&'a str),
+    /// What the venue's clock shows.
+    Time {
+        /// Nanoseconds since 1970.
+        at: i64,
+        /// It shows multiples of this.
+        step: i64,
+    },
     /// The venue as a whole changed state.
     Status(&'a str),
     /// The venue reports an error that fits no other word.

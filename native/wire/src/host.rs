@@ -135,6 +135,11 @@ pub trait Host: Send {
     /// that has none.
     fn book(&self, topic: &Topic, update: &BookUpdate<'_>) -> Option<String>;
 
+    /// The answer to a call for the venue's time, in nanoseconds since 1970.
+    fn clock(&self, _now: i64) -> Option<String> {
+        None
+    }
+
     /// The checksum of a book after an update, where it has a message of its own.
     fn checksum(&self, _topic: &Topic, _update: &BookUpdate<'_>) -> Option<String> {
         None

@@ -13,6 +13,7 @@ use super::source::{Disturbance, Recorded};
 use super::truth::{Sort, Truths};
 use super::{ClientInfo, TradesSent, TrueBook};
 use crate::catalog::Venue;
+use crate::clock::now_ns;
 
 /// What goes to a client.
 #[derive(Debug)]
@@ -92,6 +93,8 @@ pub(super) struct Hub {
     pub(super) disturbances: Vec<(String, Disturbance)>,
     pub(super) sent: u64,
     pub(super) subscriptions: usize,
+    /// How far the venue's clock is ahead of ours.
+    pub(super) clock_ahead_ns: i64,
     pub(super) symbols: Vec<String>,
     /// Whether the source makes its messages, and can be disturbed.
     pub(super) is_made: bool,
@@ -124,6 +127,7 @@ impl Hub {
             disturbances: Vec::new(),
             sent: 0,
             subscriptions: 0,
+            clock_ahead_ns: 0,
             symbols: Vec::new(),
             is_made: false,
             ended: false,
@@ -499,6 +503,7 @@ impl Hub {
         let symbols: Vec<_> = self.symbols.iter().map(String::as_str).collect();
         let made = || match feed {
             Feed::Instruments => self.host.instruments(&symbols).map(String::into_bytes),
+            Feed::Time => self.host.clock(now_ns() + self.clock_ahead_ns).map(String::into_bytes),
             _ => None,
         };
         kept.cloned().or_else(made)

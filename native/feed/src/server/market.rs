@@ -462,6 +462,10 @@ impl Source for Market {
         }
     }
 
+    fn clock_ahead_ns(&self) -> i64 {
+        self.config.clock_ahead_ns
+    }
+
     fn symbols(&self) -> Vec<String> {
         self.config.symbols.clone()
     }

@@ -171,7 +171,7 @@ impl Server {
             return Err(FeedError::config("speed", problem));
         }
         let mut hub = Hub::new(venue, host, codec);
-        hub.symbols = source.symbols();
+        (hub.symbols, hub.clock_ahead_ns) = (source.symbols(), source.clock_ahead_ns());
         hub.is_made = source.is_made();
         let shared = Arc::new(Shared {
             config,

@@ -49,6 +49,11 @@ pub trait Source: Send {
         false
     }
 
+    /// How far the venue's clock is ahead of ours, in nanoseconds.
+    fn clock_ahead_ns(&self) -> i64 {
+        0
+    }
+
     /// Instruments that this has, where it knows.
     fn symbols(&self) -> Vec<String> {
         Vec::new()

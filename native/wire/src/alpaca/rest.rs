@@ -16,7 +16,6 @@ pub(super) fn request(market: Market, feed: &Feed) -> Option<Request> {
     let path = match (feed, market) {
         (Feed::Instruments, Market::Stocks) => "/v2/assets?status=active&asset_class=us_equity",
         (Feed::Instruments, Market::Crypto) => "/v2/assets?status=active&asset_class=crypto",
-        (Feed::Time, _) => "/v2/clock",
         // All else has a stream.
         _ => return None,
     };

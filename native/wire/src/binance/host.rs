@@ -207,6 +207,10 @@ impl Host for BinanceHost {
         text
     }
 
+    fn clock(&self, now: i64) -> Option<String> {
+        Some(format!(r#"{{"serverTime":{}}}"#, now / 1_000_000))
+    }
+
     fn instruments(&self, symbols: &[&str]) -> Option<String> {
         let status = if self.market == Market::CoinM { "contractStatus" } else { "status" };
         let one = |symbol: &&str| {

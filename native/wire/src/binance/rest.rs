@@ -5,7 +5,7 @@ use rustonite_core::datasets::{
 use super::market::Scope;
 use super::{Binance, Market};
 use crate::codec::{Codec as _, Feed, Frame, Request};
-use crate::common::{ONE, local_time, read_pairs};
+use crate::common::{ONE, clock, local_time, read_pairs};
 use crate::error::Result;
 use crate::event::{BookUpdate, Floats, Sink};
 use crate::json::Json;
@@ -41,7 +41,8 @@ pub(super) fn decode(
         Feed::Book(symbol) => depth(codec, symbol, frame.ts_recv, &mut json, sink)?,
         Feed::Instruments => instruments(codec, frame.ts_recv, &mut json, sink)?,
         Feed::Tickers(_) => open_interest(codec, frame.ts_recv, &mut json, sink)?,
-        _ => json.skip()?,
+        Feed::Time => clock(&mut json, b"serverTime", sink)?,
+        Feed::Orders(_) => json.skip()?,
     }
     json.end()
 }

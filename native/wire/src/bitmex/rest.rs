@@ -3,7 +3,7 @@ use rustonite_core::datasets::{ContractKind, InstrumentKind, OptionKind, draft, 
 use super::VENUE;
 use super::figures::{hours, status};
 use crate::codec::{Feed, Frame, Request};
-use crate::common::{ONE, local_time};
+use crate::common::{ONE, clock, local_time};
 use crate::error::Result;
 use crate::event::Sink;
 use crate::json::Json;
@@ -23,14 +23,16 @@ pub(super) fn request(feed: &Feed) -> Option<Request> {
 
 pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Result<()> {
     let mut json = Json::new(frame.data);
-    if *feed != Feed::Instruments {
-        json.skip()?;
-        return json.end();
-    }
-    json.array()?;
-    while json.item()? {
-        let row = instrument(&mut json, frame.ts_recv)?;
-        sink.instrument(&row);
+    match feed {
+        Feed::Instruments => {
+            json.array()?;
+            while json.item()? {
+                let row = instrument(&mut json, frame.ts_recv)?;
+                sink.instrument(&row);
+            }
+        }
+        Feed::Time => clock(&mut json, b"timestamp", sink)?,
+        _ => json.skip()?,
     }
     json.end()
 }

@@ -5,7 +5,7 @@ use rustonite_core::datasets::{
 
 use super::{Bybit, Category};
 use crate::codec::{Codec as _, Feed, Frame, Request};
-use crate::common::{ONE, local_time};
+use crate::common::{MILLISECOND, ONE, local_time};
 use crate::error::Result;
 use crate::event::{BookUpdate, Control, Sink};
 use crate::json::Json;
@@ -76,6 +76,11 @@ pub(super) fn decode(
     match feed {
         Feed::Book(_) => book(codec, &mut result, frame.ts_recv, sink),
         Feed::Instruments => instruments(codec, &mut result, frame.ts_recv, time, sink),
+        Feed::Time => {
+            let at = json.need(time, "an answer with `time`")?;
+            sink.control(&Control::Time { at, step: MILLISECOND });
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

@@ -2,9 +2,9 @@ use rustonite_core::datasets::{BookSide, InstrumentKind, InstrumentStatus, draft
 
 use super::VENUE;
 use crate::codec::{Feed, Frame, Request};
-use crate::common::{ONE, local_time, price_and_size, rest_of_array};
+use crate::common::{MILLISECOND, ONE, local_time, price_and_size, rest_of_array};
 use crate::error::Result;
-use crate::event::{Order, OrdersUpdate, Sink};
+use crate::event::{Control, Order, OrdersUpdate, Sink};
 use crate::json::Json;
 
 pub(super) fn request(feed: &Feed) -> Option<Request> {
@@ -23,9 +23,23 @@ pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Resu
     match feed {
         Feed::Orders(symbol) => orders(symbol, frame.ts_recv, &mut json, sink)?,
         Feed::Instruments => instruments(&mut json, frame.ts_recv, sink)?,
+        Feed::Time => time(&mut json, sink)?,
         _ => json.skip()?,
     }
     json.end()
+}
+
+fn time(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
+    json.object()?;
+    while let Some(key) = json.key()? {
+        match key {
+            b"iso" => {
+                sink.control(&Control::Time { at: json.time_text()?, step: MILLISECOND });
+            }
+            _ => json.skip()?,
+        }
+    }
+    Ok(())
 }
 
 fn orders(symbol: &str, ts_recv: i64, json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {

@@ -6,7 +6,7 @@ use super::Scope;
 use super::market::VENUE;
 use crate::codec::{Feed, Frame, Request};
 use crate::coinbase::Modes;
-use crate::common::{ONE, local_time};
+use crate::common::{ONE, clock, local_time};
 use crate::error::Result;
 use crate::event::{Floats, Sink};
 use crate::json::{Json, Kind};
@@ -37,6 +37,7 @@ pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Resu
             Ok(())
         })?,
         Feed::Tickers(_) => products(&mut json, &mut |json| figures(json, frame.ts_recv, sink))?,
+        Feed::Time => clock(&mut json, b"epochMillis", sink)?,
         _ => json.skip()?,
     }
     json.end()

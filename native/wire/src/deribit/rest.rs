@@ -4,7 +4,7 @@ use rustonite_core::datasets::{
 
 use super::{Deribit, VENUE, figures, session};
 use crate::codec::{Feed, Frame, Request};
-use crate::common::{ONE, local_time};
+use crate::common::{MILLISECOND, ONE, local_time};
 use crate::error::Result;
 use crate::event::{Control, Floats, Sink};
 use crate::json::{Json, Kind};
@@ -47,6 +47,12 @@ pub(super) fn decode(
     let mut result = json.need(result, "an answer with `result` or `error`")?;
     match feed {
         Feed::Instruments => instruments(codec, &mut result, sent, frame.ts_recv, sink),
+        Feed::Time => {
+            let exact = sent.map(|at| Control::Time { at, step: 1_000 });
+            let rounded = Control::Time { at: result.time_ms()?, step: MILLISECOND };
+            sink.control(&exact.unwrap_or(rounded));
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

@@ -5,6 +5,9 @@ use crate::event::{Control, Sink};
 use crate::json::Json;
 use crate::number::step;
 
+/// Its clock shows no more.
+const SECOND: i64 = 1_000_000_000;
+
 /// Currencies that REST and v1 name otherwise than v2.
 const RENAMED: [(&str, &str); 2] = [("XBT", "BTC"), ("XDG", "DOGE")];
 
@@ -34,6 +37,9 @@ pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Resu
     while let Some(key) = result.key()? {
         match feed {
             Feed::Instruments => instrument(key, frame.ts_recv, &mut result, sink)?,
+            Feed::Time if key == b"unixtime" => {
+                sink.control(&Control::Time { at: result.time_s()?, step: SECOND });
+            }
             _ => result.skip()?,
         }
     }

@@ -5,7 +5,7 @@ use rustonite_core::datasets::{
 
 use super::VENUE;
 use crate::codec::{Feed, Frame, Request};
-use crate::common::ONE;
+use crate::common::{ONE, clock};
 use crate::error::Result;
 use crate::event::{Control, Sink};
 use crate::json::{Json, Kind};
@@ -46,6 +46,7 @@ pub(super) fn decode(feed: &Feed, frame: Frame<'_>, sink: &mut dyn Sink) -> Resu
                         Feed::Instruments => {
                             sink.instrument(&instrument(&mut json, frame.ts_recv)?);
                         }
+                        Feed::Time => clock(&mut json, b"ts", sink)?,
                         _ => json.skip()?,
                     }
                 }
