@@ -86,6 +86,7 @@ def health(recorder: Recorder) -> tuple[bool, str]:
         if one.ts_last and (now - one.ts_last) / _NS > _SILENT_S:
             problems.append(f"{one.venue}: nothing received for {(now - one.ts_last) / _NS:.0f} s")
         problems += [f"{one.venue}: {about}: {text}" for about, text in one.problems.items()]
+    problems += [f"lake: {recorder.lake_problem}"] if recorder.lake_problem else []
     problems += [f"{lag.path.name}: {lag.error}" for lag in recorder.lag() if lag.error]
     return not problems, "\n".join(problems) or "ok"
 

@@ -7,22 +7,26 @@ the lake, the committer, and what a running recorder says about itself.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
+import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rustonite_data import _native
-from rustonite_data.errors import Conflict, Invalid, RustoniteError
+from rustonite_data.errors import Conflict, Invalid, RustoniteError, Unavailable
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
     from types import TracebackType
 
-    from rustonite_data.lake import Committer, TapeStatus
+    from rustonite_data.lake import Committer, Lake, TapeStatus
 
 _TRIES = 5
+# How often a lake is looked for whose storage was away at the start.
+_AGAIN_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -100,36 +104,67 @@ class Recorder:
             Invalid: the configuration cannot be used; the message names file, line and key.
             NotFound: an unknown venue, dataset or channel; the message has the nearest names.
             Conflict: another recorder of this name writes these tapes.
+            Unavailable: the lake's storage does not answer, and `tapes` does not say where rows
+                may wait for it.
         """
         settings = json.loads(_native.recorder_config(config, place))
         self._fixed = _fixed(settings)
         url = lake if lake is not None else settings["lake"]
         folder = tapes if tapes is not None else settings["tapes"]
         self._place = place
-        self._committer = None
-        self.lake = None
-        if url is not None:
-            # Brings the engines; a recorder without a lake needs none of them.
-            from rustonite_data.lake import Committer, Lake  # noqa: PLC0415
-
-            self.lake = Lake.create(url, tapes=folder, storage_options=storage_options)
-            self._committer = Committer(self.lake)
-            folder = self.lake.tapes.folder
+        self._closed = threading.Event()
+        self._turn = threading.Lock()
+        self._committer: Committer | None = None
+        self.lake: Lake | None = None
+        self.lake_problem: str | None = None
+        """Why the lake could not be opened so far; rows wait on tapes."""
+        self._open = None if url is None else partial(_open, url, folder, storage_options)
+        if self._open is not None:
+            folder = self._open_lake() or folder
+            if folder is None and self.lake_problem is not None:
+                raise Unavailable(self.lake_problem)
             if folder is None:
                 # Tapes elsewhere would never come into the lake.
-                root = self.lake.storage.root
                 raise Invalid(
-                    f"{root}: a lake in an object store has no folder for tapes; say tapes"
+                    f"{url}: a lake in an object store has no folder for tapes; say tapes"
                 )
         if folder is None:
             folder = Path(tempfile.gettempdir()) / "rustonite-tapes"
         self.tapes = Path(folder)
         self.tapes.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._native = _native.NativeRecorder(
-            config, place, self.tapes, None if self.lake is None else self.lake.storage.root
-        )
+        for_lake = None if url is None else os.fspath(url)
+        self._native = _native.NativeRecorder(config, place, self.tapes, for_lake)
         if self._committer is not None:
             self._committer.start()
+        elif self._open is not None:
+            threading.Thread(target=self._wait_for_lake, name="rustonite-lake", daemon=True).start()
+
+    def _open_lake(self) -> Path | None:
+        """Open the lake, unless its storage is away; the folder of its tapes."""
+        # Brings the engines; a recorder without a lake needs none of them.
+        from rustonite_data.lake import Committer  # noqa: PLC0415
+
+        if self._open is None:
+            return None
+        try:
+            self.lake = self._open()
+        except Unavailable as error:
+            self.lake_problem = str(error)
+            return None
+        self.lake_problem = None
+        self._committer = Committer(self.lake)
+        return self.lake.tapes.folder
+
+    def _wait_for_lake(self) -> None:
+        """What comes meanwhile is recorded: storage that is away is no reason to miss it."""
+        while self.lake is None and not self._closed.wait(_AGAIN_S):
+            try:
+                self._open_lake()
+            except RustoniteError as error:
+                self.lake_problem = str(error)
+        with self._turn:
+            if self._committer is not None and not self._closed.is_set():
+                self._committer.start()
 
     def status(self) -> list[VenueStatus]:
         """What each venue has done so far."""
@@ -166,11 +201,15 @@ class Recorder:
         Raises:
             RustoniteError: the record of a venue ended with it, or the lake did not take all rows.
         """
-        problem = None
+        problem: RustoniteError | None = None
+        with self._turn:
+            self._closed.set()
         try:
             self._native.stop()
         except RustoniteError as error:
             problem = error
+        if self._committer is None and self.lake_problem is not None:
+            problem = problem or Unavailable(f"{self.lake_problem}; the rows are on the tapes")
         if self._committer is not None:
             self._committer.stop()
             _move_all(self._committer)
@@ -189,6 +228,16 @@ class Recorder:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _open(
+    url: str | os.PathLike[str],
+    tapes: str | os.PathLike[str] | None,
+    storage_options: Mapping[str, str] | None,
+) -> Lake:
+    from rustonite_data.lake import Lake  # noqa: PLC0415 - see above
+
+    return Lake.create(url, tapes=tapes, storage_options=storage_options)
 
 
 def _move_all(committer: Committer) -> None:

@@ -302,7 +302,7 @@ def view(recorder: Recorder, rates: Rates) -> Table:
     if recorder.lake is not None:
         waiting = sum(lag.rows_waiting for lag in lags)
         title += f"; {count_text(waiting, 'row')} to move into the lake"
-    failing = next((lag.error for lag in lags if lag.error), None)
+    failing = recorder.lake_problem or next((lag.error for lag in lags if lag.error), None)
     table = Table(box=None, pad_edge=False, title=_text(title), caption=failing and _text(failing))
     titles = ("venue", "msg/s", "rows", "delay", "books", "gaps", "reconnects", "problem")
     for title in titles:
