@@ -64,6 +64,7 @@ impl Span {
 #[derive(Debug)]
 struct Carrier {
     channel: String,
+    dataset: Option<usize>,
     connection: i64,
 }
 
@@ -178,7 +179,8 @@ impl Instrument {
     pub(crate) fn carry(&mut self, venue: &str, channel: &Channel, connection: i64) {
         // What is asked for again is carried once all the same.
         if !self.is_carried_by(&channel.name, connection) {
-            self.carriers.push(Carrier { channel: channel.name.clone(), connection });
+            let dataset = dataset_place(&channel.dataset);
+            self.carriers.push(Carrier { channel: channel.name.clone(), dataset, connection });
         }
         match channel.dataset.as_str() {
             "trades" if self.trades_channel != channel.name => self.count_trades_of(channel),
@@ -202,10 +204,16 @@ impl Instrument {
         self.trades_step = channel.integrity == "counter";
     }
 
-    /// Whether data that nothing tells apart come over another connection than so far.
+    /// The connection from which data are taken that nothing tells apart: the first that brought any.
     #[inline]
-    pub(crate) fn is_copy(&mut self, dataset: usize, connection: i64) -> bool {
-        *self.owners[dataset].get_or_insert(connection) != connection
+    pub(crate) fn owner(&mut self, dataset: usize, connection: i64) -> i64 {
+        *self.owners[dataset].get_or_insert(connection)
+    }
+
+    /// Channels that a connection carries.
+    pub(crate) fn channels_of(&self, connection: i64) -> impl Iterator<Item = &str> {
+        let carriers = self.carriers.iter().filter(move |one| one.connection == connection);
+        carriers.map(|one| one.channel.as_str())
     }
 
     /// A connection ends, or carries something of it no longer: others may take over.
@@ -260,6 +268,11 @@ impl Instrument {
             Some(state) if state.channel == channel.name => state.leave(connection, others),
             _ => !others,
         }
+    }
+
+    /// Whether a channel of its own brings a dataset.
+    pub(crate) fn has_channel_for(&self, dataset: usize) -> bool {
+        self.carriers.iter().any(|one| one.dataset == Some(dataset))
     }
 
     /// Whether any connection carries it.

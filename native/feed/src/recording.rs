@@ -273,6 +273,21 @@ impl Recording {
         place
     }
 
+    /// Whether one connection carries all channels of an instrument that another one does.
+    #[cold]
+    pub(crate) fn carries_all(&self, place: usize, one: i64, other: i64) -> bool {
+        let instrument = &self.instruments[place];
+        let markets = |connection: i64| {
+            let carried = self.markets.iter().filter(move |(_, carrier)| *carrier == connection);
+            carried.map(|(channel, _)| channel.as_str())
+        };
+        let carries = |channel: &str| {
+            instrument.is_carried_by(channel, one) || markets(one).any(|known| known == channel)
+        };
+        let mut channels = instrument.channels_of(other).chain(markets(other)).peekable();
+        channels.peek().is_some() && channels.all(carries)
+    }
+
     /// When data of a topic came last on a connection.
     pub(crate) fn last_data(&self, state: &Socketed, planned: &Planned) -> Option<Instant> {
         let dataset = dataset_place(&planned.channel.dataset)?;
@@ -723,7 +738,9 @@ impl Recording {
         let Some(dataset) = dataset_place(&planned.channel.dataset) else { return };
         for place in 0..self.instruments.len() {
             self.instruments[place].disown(connection);
-            if !others && self.instruments[place].had_data[dataset] {
+            let instrument = &self.instruments[place];
+            let had_data = instrument.had_data[dataset] && !instrument.has_channel_for(dataset);
+            if had_data && !others {
                 self.end_data(place, channel, DATASETS[dataset], why, is_planned);
             }
         }

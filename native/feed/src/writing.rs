@@ -130,7 +130,8 @@ impl<'a> Writing<'a> {
     #[inline]
     fn is_copy(&mut self, place: usize, dataset: usize) -> bool {
         let Some(connection) = self.connection() else { return false };
-        let is_copy = self.recording.instruments[place].is_copy(dataset, connection);
+        let owner = self.recording.instruments[place].owner(dataset, connection);
+        let is_copy = owner != connection && self.recording.carries_all(place, owner, connection);
         if is_copy {
             self.duplicate(place, dataset);
         }

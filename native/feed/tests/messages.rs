@@ -401,6 +401,26 @@ fn copies_of_data_without_numbers_are_kept_once() {
 }
 
 #[test]
+fn what_comes_by_another_channel_is_no_copy() {
+    let symbol = "BTC-USDT-SWAP";
+    let mark = r#"{"arg":{"channel":"mark-price","instId":"BTC-USDT-SWAP"},"data":[{"instType":"SWAP","instId":"BTC-USDT-SWAP","markPx":"0.1","ts":"1700000000000"}]}"#;
+    let funding = r#"{"arg":{"channel":"funding-rate","instId":"BTC-USDT-SWAP"},"data":[{"fundingRate":"0.0001","fundingTime":"1703923200000","instId":"BTC-USDT-SWAP","instType":"SWAP","nextFundingRate":"","nextFundingTime":"1703952000000","ts":"1703921475402"}]}"#;
+    let mut venue = Venue::new("okx");
+    venue.subscribe(1, "mark-price", symbol);
+    venue.subscribe(2, "funding-rate", symbol);
+    for _ in 0..2 {
+        venue.say(1, mark);
+        venue.say(2, funding);
+    }
+    let status = venue.status();
+    assert_eq!((status.rows, status.duplicates, status.malformed), (4, 0, 0));
+    // A second connection of the first channel brings copies all the same.
+    venue.subscribe(3, "mark-price", symbol);
+    venue.say(3, mark);
+    assert_eq!((venue.status().rows, venue.status().duplicates), (4, 1));
+}
+
+#[test]
 fn the_end_of_a_channel_of_all_instruments_is_a_loss_of_each() {
     let liquidation = |symbol: &str| {
         format!(
