@@ -23,10 +23,12 @@ impl Default for Limits {
 /// A message without its items.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
+    pub(crate) connection: i64,
     pub(crate) numbers: Numbers,
     pub(crate) checksum: Option<i64>,
     pub(crate) depth: Option<usize>,
-    items: usize,
+    /// How many items it has.
+    pub(crate) items: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -55,14 +57,8 @@ impl<T: Clone> Held<T> {
         self.heads.iter()
     }
 
-    pub(crate) fn push(
-        &mut self,
-        numbers: Numbers,
-        checksum: Option<i64>,
-        depth: Option<usize>,
-        items: &[T],
-    ) {
-        self.heads.push_back(Head { numbers, checksum, depth, items: items.len() });
+    pub(crate) fn push(&mut self, head: Head, items: &[T]) {
+        self.heads.push_back(head);
         self.items.extend(items.iter().cloned());
         self.keep_within_limits();
     }
@@ -76,14 +72,8 @@ impl<T: Clone> Held<T> {
     }
 
     /// Puts a message before those that wait.
-    pub(crate) fn push_front(
-        &mut self,
-        numbers: Numbers,
-        checksum: Option<i64>,
-        depth: Option<usize>,
-        items: &[T],
-    ) {
-        self.heads.push_front(Head { numbers, checksum, depth, items: items.len() });
+    pub(crate) fn push_front(&mut self, head: Head, items: &[T]) {
+        self.heads.push_front(head);
         items.iter().rev().for_each(|item| self.items.push_front(item.clone()));
         self.keep_within_limits();
     }

@@ -141,6 +141,35 @@ fn a_newer_picture_of_a_second_connection_breaks_nothing() {
 }
 
 #[test]
+fn a_second_connection_that_lags_breaks_nothing() {
+    let mut venue = Venue::new("bybit-linear");
+    for connection in [1, 2] {
+        venue.subscribe(connection, "orderbook.50", BTC);
+        venue.say(connection, &bybit("snapshot", "50", 10, "1"));
+    }
+    for connection in [1, 2] {
+        for number in 11..=210 {
+            venue.say(connection, &bybit("delta", "50", number, "2"));
+        }
+    }
+    venue.say(2, &bybit("delta", "50", 211, "3"));
+    assert_eq!((venue.status().gaps, venue.status().resyncs), (0, 0));
+    assert_eq!(sizes(&venue.finish(), BTC).last(), Some(&3.0));
+}
+
+#[test]
+fn a_new_count_is_noticed_once_the_connection_with_the_newest_numbers_ends() {
+    let mut venue = Venue::new("bybit-linear");
+    venue.subscribe(1, "orderbook.50", BTC);
+    venue.say(1, &bybit("snapshot", "50", 1_000, "1"));
+    venue.subscribe(2, "orderbook.50", BTC);
+    venue.say(2, &bybit("snapshot", "50", 5, "1"));
+    venue.ends(1);
+    (6..110).for_each(|number| venue.say(2, &bybit("delta", "50", number, "2")));
+    assert_eq!((venue.status().gaps, venue.status().resyncs), (1, 1));
+}
+
+#[test]
 fn another_depth_is_another_book() {
     let mut venue = Venue::new("bybit-linear");
     venue.subscribe(1, "orderbook.50", BTC);

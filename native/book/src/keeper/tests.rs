@@ -5,7 +5,7 @@ use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, OrderAction};
 use rustonite_wire::{BookUpdate, Level, Order, OrdersUpdate};
 
-use super::{Difference, Keeper, OLD_MAX, Renewal, State, Verdict};
+use super::{Difference, Keeper, Renewal, State, Verdict};
 use crate::{Anchor, Checksum, L2Book, L3Book, Limits, Rules, Scheme, rules};
 
 fn of(venue: &str, channel: &str) -> Rules {
@@ -251,10 +251,61 @@ fn what_waited_before_a_loss_is_given_up() {
 fn a_venue_that_counts_anew_in_silence_is_noticed() {
     let mut keeper: Keeper = Keeper::new(of("kraken-futures", "book"));
     keeper.update(&picture(1_000_000, &[]));
-    for number in 0..i64::from(OLD_MAX) {
+    for number in 0..100 {
         assert_eq!(keeper.update(&counted(number, &[])), Verdict::Old);
     }
     assert_eq!(keeper.update(&counted(200, &[])), gap(1_000_001, 200, None));
+}
+
+#[test]
+fn a_copy_that_lags_is_no_new_count() {
+    let mut keeper: Keeper = Keeper::new(of("kraken-futures", "book"));
+    keeper.hear(1);
+    keeper.update(&picture(0, &[]));
+    for number in 1..=300 {
+        assert_eq!(keeper.update(&counted(number, &[])), Verdict::Applied);
+    }
+    keeper.hear(2);
+    for number in 1..=300 {
+        assert_eq!(keeper.update(&counted(number, &[])), Verdict::Old);
+    }
+    assert_eq!(keeper.update(&counted(301, &[])), Verdict::Applied);
+    // The connection that had the newest numbers goes back, and so does the other one.
+    for number in 0..99 {
+        for connection in [1, 2] {
+            keeper.hear(connection);
+            assert_eq!(keeper.update(&counted(number, &[])), Verdict::Old);
+        }
+    }
+    assert_eq!(keeper.update(&counted(99, &[])), gap(302, 99, None));
+}
+
+#[test]
+fn when_the_connection_with_the_newest_ends_another_shows_a_new_count() {
+    let mut keeper: Keeper = Keeper::new(of("kraken-futures", "book"));
+    keeper.hear(1);
+    keeper.update(&picture(1_000, &[]));
+    keeper.hear(2);
+    keeper.forget(1);
+    for number in 0..100 {
+        assert_eq!(keeper.update(&counted(number, &[])), Verdict::Old);
+    }
+    assert_eq!(keeper.update(&counted(100, &[])), gap(1_001, 100, None));
+}
+
+#[test]
+fn a_copy_that_lags_may_wait_for_a_picture() {
+    let mut keeper: Keeper = Keeper::new(of("binance", "depth"));
+    for connection in [1, 2] {
+        keeper.hear(connection);
+        for number in 1..=300 {
+            let update = ranged(number, number, &[]);
+            assert_eq!(keeper.update(&update), Verdict::Buffered);
+        }
+    }
+    let anchored = Verdict::Anchored { buffered: 200, left_out: 400 };
+    assert_eq!(keeper.update(&picture(100, &[])), anchored);
+    assert_eq!(keeper.update(&ranged(301, 301, &[])), Verdict::Applied);
 }
 
 #[test]
