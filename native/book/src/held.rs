@@ -7,11 +7,11 @@ use crate::numbers::Numbers;
 
 /// How much may wait for a picture. What came first is given up first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Most messages.
-    pub messages: usize,
+    pub(crate) messages: usize,
     /// Most bytes.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Default for Limits {
@@ -36,21 +36,11 @@ pub(crate) struct Held<T> {
     limits: Limits,
     heads: VecDeque<Head>,
     items: VecDeque<T>,
-    /// Messages that were given up.
-    dropped: u64,
 }
 
 impl<T: Clone> Held<T> {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, heads: VecDeque::new(), items: VecDeque::new(), dropped: 0 }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.heads.len()
-    }
-
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
+        Self { limits, heads: VecDeque::new(), items: VecDeque::new() }
     }
 
     pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
@@ -67,7 +57,6 @@ impl<T: Clone> Held<T> {
         while self.heads.len() > self.limits.messages || self.bytes() > self.limits.bytes {
             let Some(head) = self.heads.pop_front() else { break };
             self.items.drain(..head.items);
-            self.dropped += 1;
         }
     }
 

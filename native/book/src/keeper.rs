@@ -221,8 +221,7 @@ impl<B: Kept> Keeper<B> {
         Self::with_limits(rules, Limits::default())
     }
 
-    /// The same with other bounds for what waits.
-    pub fn with_limits(rules: Rules, limits: Limits) -> Self {
+    fn with_limits(rules: Rules, limits: Limits) -> Self {
         Self {
             rules,
             book: B::default(),
@@ -275,16 +274,6 @@ impl<B: Kept> Keeper<B> {
     /// Checksums that were compared and agreed.
     pub fn verified(&self) -> u64 {
         self.verified
-    }
-
-    /// Changes that wait for a picture.
-    pub fn buffered(&self) -> usize {
-        self.held.len()
-    }
-
-    /// Changes that waited for a picture and were given up for want of room.
-    pub fn dropped(&self) -> u64 {
-        self.held.dropped()
     }
 
     /// Updates come over this connection from now on.
