@@ -177,3 +177,17 @@ fn a_channel_that_is_refused_later_is_not_asked_for_in_parts() {
         rig.symbols.iter().for_each(|symbol| assert_eq!(record.pictures(symbol), 1));
     });
 }
+
+#[test]
+fn an_announced_end_is_prepared_for_until_that_works() {
+    each(&[("binance", ["BTCUSDT", "ETHUSDT"])], |setup| {
+        let rig = whole(setup);
+        let old = rig.server.clients()[0].number;
+        rig.fault(Planned { connection: Some(old + 1), ..Planned::any(Fault::Cut) });
+        rig.fault(Planned::any(Fault::Farewell).at(old));
+        rig.until("another one than the one that was cut has taken over", |rig| {
+            let clients = rig.server.clients();
+            clients.len() == 1 && clients[0].number > old + 1
+        });
+    });
+}
