@@ -88,6 +88,19 @@ fn trades_whose_ids_are_hashes_are_all_kept_once() {
     assert_eq!(ids, sent.map(|(tid, _)| tid));
 }
 
+#[test]
+fn keys_that_are_not_taken_are_told_as_that() {
+    let mut venue = Venue::new("alpaca-stocks");
+    venue.subscribe(1, "trades", "AAPL");
+    venue.say(1, r#"[{"T":"error","code":402,"msg":"auth failed"}]"#);
+    venue.say(1, r#"[{"T":"error","code":401,"msg":"not authenticated"}]"#);
+    let record = venue.finish();
+    let told: Vec<_> = record.events.iter().filter(|event| event.kind == "auth_failed").collect();
+    assert_eq!(told.len(), 1, "{}", record.told());
+    assert_eq!((told[0].connection.is_some(), told[0].value), (true, Some(402)));
+    assert_eq!(told[0].detail.as_deref(), Some("auth failed"));
+}
+
 /// A message of Bybit's book with one level of each side.
 fn bybit(kind: &str, depth: &str, number: i64, bid: &str) -> String {
     format!(
