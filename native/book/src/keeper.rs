@@ -2,7 +2,7 @@
 
 use rustonite_core::Decimal;
 use rustonite_core::datasets::BookSide;
-use rustonite_wire::{BookUpdate, Level, OrdersUpdate};
+use rustonite_wire::{BookUpdate, OrdersUpdate};
 
 use crate::held::{Head, Held, Limits};
 use crate::kept::{Kept, Trouble};
@@ -181,19 +181,6 @@ impl Keeper<L2Book> {
             depth: update.depth,
             items: update.levels,
         })
-    }
-
-    /// Where the book differs from a picture of the same moment: levels that are only here (ghosts),
-    /// only there, or have another size. `None` if the book is not live or the moments are not known
-    /// to be the same. Levels worse than the worst one of the picture's side are not compared.
-    pub fn compare(&self, picture: &BookUpdate<'_>) -> Option<Vec<Difference>> {
-        let same_moment = self.rules.is_numbered() && picture.seq == Some(self.at);
-        if self.phase == Phase::Waiting || !same_moment {
-            return None;
-        }
-        let mut other = L2Book::new();
-        other.apply(picture.levels).ok()?;
-        Some(differences(&self.book, &other))
     }
 }
 
@@ -614,44 +601,4 @@ impl From<Trouble> for Verdict {
 
 fn numbers(update: &BookUpdate<'_>) -> Numbers {
     Numbers { first: update.seq_first, last: update.seq, before: update.seq_prev }
-}
-
-/// A level on which a book and a picture of it disagree.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Difference {
-    /// Only the book has it.
-    Ghost(Level),
-    /// Only the picture has it.
-    Missing(Level),
-    /// Both have it with another size.
-    Size {
-        /// The level of the book.
-        book: Level,
-        /// The level of the picture.
-        picture: Level,
-    },
-}
-
-fn differences(book: &L2Book, picture: &L2Book) -> Vec<Difference> {
-    let mut found = Vec::new();
-    for side in [BookSide::Bid, BookSide::Ask] {
-        for level in picture.levels(side) {
-            match book.get(side, level.price) {
-                None => found.push(Difference::Missing(level)),
-                Some(ours) if ours.size != level.size => {
-                    found.push(Difference::Size { book: ours, picture: level });
-                }
-                Some(_) => {}
-            }
-        }
-        let Some(worst) = picture.levels(side).last() else { continue };
-        let covered = |level: &Level| match side {
-            BookSide::Bid => level.price >= worst.price,
-            BookSide::Ask => level.price <= worst.price,
-        };
-        let ours = book.levels(side).take_while(covered);
-        let ghosts = ours.filter(|level| picture.get(side, level.price).is_none());
-        found.extend(ghosts.map(Difference::Ghost));
-    }
-    found
 }

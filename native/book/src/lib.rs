@@ -22,7 +22,7 @@ mod rules;
 pub use self::{
     checksum::Checksum,
     error::BookError,
-    keeper::{Difference, Keeper, Renewal, State, Verdict},
+    keeper::{Keeper, Renewal, State, Verdict},
     kept::{Kept, Trouble},
     l2::{Change, L2Book},
     l3::{L3Book, OrderChange, OrderEvent, OrderLevel, RestingOrder},

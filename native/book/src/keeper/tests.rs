@@ -5,7 +5,7 @@ use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, OrderAction};
 use rustonite_wire::{BookUpdate, Level, Order, OrdersUpdate};
 
-use super::{Difference, Keeper, Renewal, State, Verdict};
+use super::{Keeper, Renewal, State, Verdict};
 use crate::held::Limits;
 use crate::{Anchor, Checksum, L2Book, L3Book, Rules, Scheme, rules};
 
@@ -392,23 +392,6 @@ fn without_its_number_a_message_proves_nothing() {
     assert_eq!(keeper.state(), State::Waiting);
     let picture = BookUpdate { is_snapshot: true, ..BookUpdate::default() };
     assert_eq!(keeper.update(&picture), Verdict::Unnumbered);
-}
-
-#[test]
-fn ghosts_are_found() {
-    let mut keeper: Keeper = Keeper::new(of("binance", "depth"));
-    keeper.update(&picture(5, &[bid(10, 1), bid(9, 1), bid(8, 1), bid(1, 1), ask(11, 1)]));
-    let fresh = [bid(10, 1), bid(9, 2), bid(7, 1), ask(11, 1), ask(12, 5)];
-    let found = keeper.compare(&picture(5, &fresh)).expect("the same moment");
-    let size = Difference::Size { book: bid(9, 1), picture: bid(9, 2) };
-    let expected = [
-        size,
-        Difference::Missing(bid(7, 1)),
-        Difference::Ghost(bid(8, 1)),
-        Difference::Missing(ask(12, 5)),
-    ];
-    assert_eq!(found, expected);
-    assert_eq!(keeper.compare(&picture(6, &fresh)), None);
 }
 
 #[test]
