@@ -166,10 +166,10 @@ fn push_plain(text: &mut String, value: Decimal) {
 /// exponent from 1e21 on and below 1e-6.
 fn push_script(text: &mut String, value: Decimal) {
     let shortest = Decimal::from_f64(value.to_f64()).unwrap_or(value).normalised();
-    let digits = StackDigits::of(shortest.mantissa().unsigned_abs());
-    let digits = digits.as_str();
+    let magnitude = shortest.mantissa().unsigned_abs();
+    let digits = magnitude.checked_ilog10().unwrap_or_default() + 1;
     // Where the point is, counted from the first digit.
-    let point = shortest.exponent() + i32::try_from(digits.len()).unwrap_or_default();
+    let point = shortest.exponent() + digits.cast_signed();
     if shortest.is_zero() || (-5..=21).contains(&point) {
         push_plain(text, shortest);
         return;
@@ -177,35 +177,12 @@ fn push_script(text: &mut String, value: Decimal) {
     if shortest.mantissa() < 0 {
         text.push('-');
     }
-    let (first, rest) = digits.split_at(1);
-    text.push_str(first);
-    if !rest.is_empty() {
-        text.push('.');
-        text.push_str(rest);
+    let first = text.len();
+    push(text, &magnitude);
+    if digits > 1 {
+        text.insert(first + 1, '.');
     }
     text.push_str(if point > 0 { "e+" } else { "e-" });
     push(text, &(point - 1).unsigned_abs());
     text.push(':');
-}
-
-/// Decimal digits of a number, without a heap.
-struct StackDigits {
-    bytes: [u8; 39],
-    start: usize,
-}
-
-impl StackDigits {
-    fn of(mut number: u128) -> Self {
-        let mut digits = Self { bytes: [b'0'; 39], start: 39 };
-        while digits.start > 0 && (number > 0 || digits.start == 39) {
-            digits.start -= 1;
-            digits.bytes[digits.start] = b'0' + u8::try_from(number % 10).unwrap_or_default();
-            number /= 10;
-        }
-        digits
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[self.start..]).unwrap_or_default()
-    }
 }

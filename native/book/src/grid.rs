@@ -66,14 +66,6 @@ impl Grid {
         Self { exponent: 0, unit: 0, quick: Quick::NONE }
     }
 
-    /// Begins with a tick that is known.
-    pub(crate) fn with_tick(tick: Decimal) -> Self {
-        let mut grid = Self::new();
-        let grid_of_tick = (tick.exponent(), tick.mantissa().unsigned_abs());
-        grid.adopt(Refined { grid: grid_of_tick, factor: 1 });
-        grid
-    }
-
     /// Ticks of a price, if it is a multiple of the tick and was written as others were.
     #[inline]
     pub(crate) fn ticks(&self, price: Decimal) -> Option<i128> {

@@ -7,11 +7,11 @@ use crate::numbers::Numbers;
 
 /// How much may wait for a picture. What came first is given up first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Most messages.
-    pub messages: usize,
+    pub(crate) messages: usize,
     /// Most bytes.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Default for Limits {
@@ -23,10 +23,12 @@ impl Default for Limits {
 /// A message without its items.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
+    pub(crate) connection: i64,
     pub(crate) numbers: Numbers,
     pub(crate) checksum: Option<i64>,
     pub(crate) depth: Option<usize>,
-    items: usize,
+    /// How many items it has.
+    pub(crate) items: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -34,35 +36,19 @@ pub(crate) struct Held<T> {
     limits: Limits,
     heads: VecDeque<Head>,
     items: VecDeque<T>,
-    /// Messages that were given up.
-    dropped: u64,
 }
 
 impl<T: Clone> Held<T> {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, heads: VecDeque::new(), items: VecDeque::new(), dropped: 0 }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.heads.len()
-    }
-
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
+        Self { limits, heads: VecDeque::new(), items: VecDeque::new() }
     }
 
     pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
         self.heads.iter()
     }
 
-    pub(crate) fn push(
-        &mut self,
-        numbers: Numbers,
-        checksum: Option<i64>,
-        depth: Option<usize>,
-        items: &[T],
-    ) {
-        self.heads.push_back(Head { numbers, checksum, depth, items: items.len() });
+    pub(crate) fn push(&mut self, head: Head, items: &[T]) {
+        self.heads.push_back(head);
         self.items.extend(items.iter().cloned());
         self.keep_within_limits();
     }
@@ -71,19 +57,12 @@ impl<T: Clone> Held<T> {
         while self.heads.len() > self.limits.messages || self.bytes() > self.limits.bytes {
             let Some(head) = self.heads.pop_front() else { break };
             self.items.drain(..head.items);
-            self.dropped += 1;
         }
     }
 
     /// Puts a message before those that wait.
-    pub(crate) fn push_front(
-        &mut self,
-        numbers: Numbers,
-        checksum: Option<i64>,
-        depth: Option<usize>,
-        items: &[T],
-    ) {
-        self.heads.push_front(Head { numbers, checksum, depth, items: items.len() });
+    pub(crate) fn push_front(&mut self, head: Head, items: &[T]) {
+        self.heads.push_front(head);
         items.iter().rev().for_each(|item| self.items.push_front(item.clone()));
         self.keep_within_limits();
     }

@@ -2,9 +2,9 @@
 
 use rustonite_core::Decimal;
 use rustonite_core::datasets::BookSide;
-use rustonite_wire::{BookUpdate, Level, OrdersUpdate};
+use rustonite_wire::{BookUpdate, OrdersUpdate};
 
-use crate::held::{Held, Limits};
+use crate::held::{Head, Held, Limits};
 use crate::kept::{Kept, Trouble};
 use crate::numbers::{Join, Numbers, Step};
 use crate::rules::{Anchor, Rules};
@@ -13,10 +13,12 @@ use crate::{BookError, L2Book, L3Book, OrderEvent, OrderId};
 #[cfg(test)]
 mod tests;
 
-/// A venue that repeats itself so often has begun to count anew without saying so.
-const OLD_MAX: u32 = 100;
-/// The same while a picture by REST waits for its first change: calls have to wait for their turn.
-const OLD_BEFORE_MAX: u32 = 100_000;
+/// A venue that repeats itself for so long has begun to count anew without saying so.
+const OLD_MAX: u32 = 100_000;
+/// What counts for more: old numbers on the connection that had the newest ones. On another one they
+/// may come from a copy that lags, and before the first change after a picture by REST age is what is
+/// to be expected, as calls have to wait for their turn.
+const OLD_TELLING: u32 = 1_000;
 
 /// What an update did. Every word that is not listed under [`Verdict::is_loss`] leaves the book as
 /// good as it was.
@@ -154,6 +156,10 @@ pub struct Keeper<B: Kept = L2Book> {
     phase: Phase,
     /// Number of what was applied last.
     at: i64,
+    /// The connection that brought it.
+    at_by: Option<i64>,
+    /// The connection of what is applied now.
+    connection: i64,
     held: Held<B::Item>,
     depth: Option<usize>,
     cut: Vec<B::Item>,
@@ -175,19 +181,6 @@ impl Keeper<L2Book> {
             depth: update.depth,
             items: update.levels,
         })
-    }
-
-    /// Where the book differs from a picture of the same moment: levels that are only here (ghosts),
-    /// only there, or have another size. `None` if the book is not live or the moments are not known
-    /// to be the same. Levels worse than the worst one of the picture's side are not compared.
-    pub fn compare(&self, picture: &BookUpdate<'_>) -> Option<Vec<Difference>> {
-        let same_moment = self.rules.is_numbered() && picture.seq == Some(self.at);
-        if self.phase == Phase::Waiting || !same_moment {
-            return None;
-        }
-        let mut other = L2Book::new();
-        other.apply(picture.levels).ok()?;
-        Some(differences(&self.book, &other))
     }
 }
 
@@ -215,13 +208,14 @@ impl<B: Kept> Keeper<B> {
         Self::with_limits(rules, Limits::default())
     }
 
-    /// The same with other bounds for what waits.
-    pub fn with_limits(rules: Rules, limits: Limits) -> Self {
+    fn with_limits(rules: Rules, limits: Limits) -> Self {
         Self {
             rules,
             book: B::default(),
             phase: Phase::Waiting,
             at: 0,
+            at_by: None,
+            connection: 0,
             held: Held::new(limits),
             depth: None,
             cut: Vec::new(),
@@ -269,14 +263,15 @@ impl<B: Kept> Keeper<B> {
         self.verified
     }
 
-    /// Changes that wait for a picture.
-    pub fn buffered(&self) -> usize {
-        self.held.len()
+    /// Updates come over this connection from now on.
+    #[inline]
+    pub fn hear(&mut self, connection: i64) {
+        self.connection = connection;
     }
 
-    /// Changes that waited for a picture and were given up for want of room.
-    pub fn dropped(&self) -> u64 {
-        self.held.dropped()
+    /// A connection ended: another one may show by now that the venue counts anew.
+    pub fn forget(&mut self, connection: i64) {
+        self.at_by = self.at_by.filter(|by| *by != connection);
     }
 
     /// Something was lost: the connection ended, or whoever reads it says so. Waits for a picture;
@@ -438,9 +433,11 @@ impl<B: Kept> Keeper<B> {
     /// Applies what waited for the picture that was just applied.
     fn replay(&mut self) -> Verdict {
         let (mut buffered, mut left_out) = (0, 0);
+        let connection = self.connection;
         let mut items = std::mem::take(&mut self.items);
         let mut loss = None;
         while let Some(head) = self.held.pop(&mut items) {
+            self.connection = head.connection;
             let message = Message {
                 is_picture: false,
                 numbers: head.numbers,
@@ -464,6 +461,7 @@ impl<B: Kept> Keeper<B> {
             }
         }
         self.items = items;
+        self.connection = connection;
         // All of the book will be written, so nothing needs to be said about what fell off it.
         self.cut.clear();
         loss.unwrap_or(Verdict::Anchored { buffered, left_out })
@@ -514,6 +512,7 @@ impl<B: Kept> Keeper<B> {
     #[inline]
     fn put(&mut self, message: Message<'_, B::Item>) -> Result<(), Verdict> {
         self.olds = 0;
+        self.at_by = Some(self.connection);
         self.at = message.numbers.last.unwrap_or(self.at);
         for item in message.items {
             self.book.put(item, self.rules.unknown, message.is_picture).map_err(Verdict::from)?;
@@ -548,10 +547,10 @@ impl<B: Kept> Keeper<B> {
 
     #[cold]
     fn old(&mut self, message: Message<'_, B::Item>) -> Verdict {
-        self.olds += 1;
-        // Before the first change after a picture by REST, age is what is to be expected.
-        let most = if self.phase == Phase::Joining { OLD_BEFORE_MAX } else { OLD_MAX };
-        if self.olds <= most {
+        let had_the_newest = self.at_by.is_none_or(|by| by == self.connection);
+        let is_telling = had_the_newest && self.phase != Phase::Joining;
+        self.olds += if is_telling { OLD_TELLING } else { 1 };
+        if self.olds <= OLD_MAX {
             return Verdict::Old;
         }
         let to = message.numbers.last.unwrap_or(self.at);
@@ -565,7 +564,7 @@ impl<B: Kept> Keeper<B> {
     fn broken(&mut self, message: Message<'_, B::Item>, loss: Verdict) -> Verdict {
         let verdict = self.lost(loss);
         if self.rules.anchor == Anchor::Rest && !message.is_picture {
-            self.held.push_front(message.numbers, message.checksum, message.depth, message.items);
+            self.held.push_front(self.head(message), message.items);
         }
         verdict
     }
@@ -581,7 +580,12 @@ impl<B: Kept> Keeper<B> {
     }
 
     fn hold(&mut self, message: Message<'_, B::Item>) {
-        self.held.push(message.numbers, message.checksum, message.depth, message.items);
+        self.held.push(self.head(message), message.items);
+    }
+
+    fn head(&self, message: Message<'_, B::Item>) -> Head {
+        let Message { numbers, checksum, depth, items, .. } = message;
+        Head { connection: self.connection, numbers, checksum, depth, items: items.len() }
     }
 }
 
@@ -597,44 +601,4 @@ impl From<Trouble> for Verdict {
 
 fn numbers(update: &BookUpdate<'_>) -> Numbers {
     Numbers { first: update.seq_first, last: update.seq, before: update.seq_prev }
-}
-
-/// A level on which a book and a picture of it disagree.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Difference {
-    /// Only the book has it.
-    Ghost(Level),
-    /// Only the picture has it.
-    Missing(Level),
-    /// Both have it with another size.
-    Size {
-        /// The level of the book.
-        book: Level,
-        /// The level of the picture.
-        picture: Level,
-    },
-}
-
-fn differences(book: &L2Book, picture: &L2Book) -> Vec<Difference> {
-    let mut found = Vec::new();
-    for side in [BookSide::Bid, BookSide::Ask] {
-        for level in picture.levels(side) {
-            match book.get(side, level.price) {
-                None => found.push(Difference::Missing(level)),
-                Some(ours) if ours.size != level.size => {
-                    found.push(Difference::Size { book: ours, picture: level });
-                }
-                Some(_) => {}
-            }
-        }
-        let Some(worst) = picture.levels(side).last() else { continue };
-        let covered = |level: &Level| match side {
-            BookSide::Bid => level.price >= worst.price,
-            BookSide::Ask => level.price <= worst.price,
-        };
-        let ours = book.levels(side).take_while(covered);
-        let ghosts = ours.filter(|level| picture.get(side, level.price).is_none());
-        found.extend(ghosts.map(Difference::Ghost));
-    }
-    found
 }

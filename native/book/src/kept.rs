@@ -90,14 +90,9 @@ impl Kept for L3Book {
 
     fn put(&mut self, event: &OrderEvent, unknown: Unknown, picture: bool) -> Result<(), Trouble> {
         let change = self.apply(event).map_err(Trouble::Unfit)?;
-        let id = match &event.id {
-            Some(id) if change == OrderChange::Absent && !picture => id,
-            _ => return Ok(()),
-        };
-        match (unknown, event.action) {
-            (Unknown::Error, _) => Err(Trouble::Order(id.clone())),
-            (Unknown::Insert, OrderAction::Modify) => {
-                self.insert(event).map(|_| ()).map_err(Trouble::Unfit)
+        match &event.id {
+            Some(id) if change == OrderChange::Absent && unknown == Unknown::Error && !picture => {
+                Err(Trouble::Order(id.clone()))
             }
             _ => Ok(()),
         }

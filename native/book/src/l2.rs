@@ -80,11 +80,6 @@ impl L2Book {
         Self { grid: Grid::new(), sides: [Ladder::new(), Ladder::new()] }
     }
 
-    /// An empty book whose prices are multiples of `tick`. A finer price refines it all the same.
-    pub fn with_tick(tick: Decimal) -> Self {
-        Self { grid: Grid::with_tick(tick), ..Self::new() }
-    }
-
     /// Sets a level, or removes it if its size is zero.
     ///
     /// # Errors

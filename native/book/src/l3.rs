@@ -51,15 +51,6 @@ impl From<&Order<'_>> for OrderEvent {
     }
 }
 
-/// Whether a changed order keeps its place in the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Priority {
-    /// It does, if its price stays.
-    Kept,
-    /// It goes to the end.
-    Lost,
-}
-
 /// What an event did to a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderChange {
@@ -189,29 +180,6 @@ impl L3Book {
         Ok(if replaced { OrderChange::Changed } else { OrderChange::Added })
     }
 
-    /// Changes the price or the size of an order. Another price puts it at the end of the queue
-    /// there, in any case.
-    ///
-    /// # Errors
-    /// As [`Self::add`].
-    pub fn modify(
-        &mut self,
-        id: &OrderId,
-        price: Decimal,
-        size: Decimal,
-        priority: Priority,
-    ) -> Result<OrderChange, BookError> {
-        let Some(place) = self.places.get(id).copied() else { return Ok(OrderChange::Absent) };
-        let node = &self.nodes[place as usize];
-        let (side, ts_order) = (node.side, node.ts_order);
-        let same_price = self.price_of(node) == price;
-        if priority == Priority::Kept && same_price {
-            self.resize(place, size)?;
-            return Ok(OrderChange::Changed);
-        }
-        self.add(id.clone(), side, price, size, ts_order)
-    }
-
     /// Takes an order out; whether it was there.
     pub fn remove(&mut self, id: &OrderId) -> bool {
         let Some(place) = self.places.remove(id) else { return false };
@@ -282,7 +250,7 @@ impl L3Book {
     ///
     /// # Errors
     /// As [`Self::apply`].
-    pub fn insert(&mut self, event: &OrderEvent) -> Result<OrderChange, BookError> {
+    fn insert(&mut self, event: &OrderEvent) -> Result<OrderChange, BookError> {
         let id = event.id.clone().ok_or(BookError::Incomplete("id"))?;
         let side = event.side.ok_or(BookError::Incomplete("side"))?;
         let price = event.price.ok_or(BookError::Incomplete("price"))?;
@@ -293,17 +261,6 @@ impl L3Book {
     /// The order with an id.
     pub fn order(&self, id: &OrderId) -> Option<RestingOrder<'_>> {
         self.places.get(id).map(|place| self.resting(*place))
-    }
-
-    /// Quantity that is before an order in its queue.
-    pub fn ahead(&self, id: &OrderId) -> Option<Decimal> {
-        let mut node = &self.nodes[*self.places.get(id)? as usize];
-        let mut total = Decimal::ZERO;
-        while node.previous != NONE {
-            node = &self.nodes[node.previous as usize];
-            total = sum(total, node.size).ok()?;
-        }
-        Some(total)
     }
 
     /// The best level of a side.

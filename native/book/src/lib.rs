@@ -22,11 +22,10 @@ mod rules;
 pub use self::{
     checksum::Checksum,
     error::BookError,
-    held::Limits,
-    keeper::{Difference, Keeper, Renewal, State, Verdict},
+    keeper::{Keeper, Renewal, State, Verdict},
     kept::{Kept, Trouble},
     l2::{Change, L2Book},
-    l3::{L3Book, OrderChange, OrderEvent, OrderLevel, Priority, RestingOrder},
+    l3::{L3Book, OrderChange, OrderEvent, OrderLevel, RestingOrder},
     order_id::{OrderId, Text},
     rules::{Anchor, Restart, Rules, Scheme, Scope, Unknown, rules},
 };

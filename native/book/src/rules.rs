@@ -62,8 +62,6 @@ pub enum Unknown {
     Normal,
     /// Something was lost.
     Error,
-    /// The order is new: the venue has one word for both.
-    Insert,
 }
 
 /// What must be done again to get a picture after a loss.
@@ -172,9 +170,6 @@ pub fn rules(venue: &str, channel: &str) -> Option<Rules> {
         "binance" if named("depth") => Rules::BINANCE,
         "binance-usdm" | "binance-coinm" if named("depth") || named("rpiDepth") => {
             Rules { scheme: Scheme::Chain, ..Rules::BINANCE }
-        }
-        "bitfinex" if channel.starts_with("book:R0") => {
-            Rules { unknown: Unknown::Insert, ..Rules::BITFINEX }
         }
         "bitfinex" if named("book") => Rules::BITFINEX,
         "bitmex" if is("orderBook10") => Rules::PICTURES,

@@ -291,12 +291,12 @@ impl Places<'_> {
 
 /// Whether we can say who we are, or what is in the way.
 fn can_log_in(channel: &str, venue: &str) -> std::result::Result<(), String> {
-    let found = keys::of(venue).map_err(|error| error.to_string())?;
-    found.ok_or_else(|| keys::wanted(channel, venue))?;
-    if keys::are_used(venue) {
-        return Ok(());
+    if !keys::are_used(venue) {
+        let problem = "is for accounts only, and a recorder cannot log in there";
+        return Err(format!("{channel} of {venue} {problem}"));
     }
-    Err(format!("{channel} of {venue} is for accounts only, and a recorder cannot log in there"))
+    let found = keys::of(venue).map_err(|error| error.to_string())?;
+    found.map(drop).ok_or_else(|| keys::wanted(channel, venue))
 }
 
 impl FeedConfig {

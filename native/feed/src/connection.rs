@@ -78,6 +78,7 @@ pub(crate) struct Shared {
 /// A topic whose data are overdue.
 struct Silent {
     planned: Planned,
+    /// How often it was asked for anew since it had data.
     again: u32,
     time: Duration,
     counts: bool,
@@ -106,7 +107,10 @@ pub(crate) struct Connection {
     send_budget: Budget,
     /// Requests that wait until the venue takes more.
     outbox: VecDeque<String>,
-    last_sent: Instant,
+    /// Answers that go before them.
+    replies: VecDeque<String>,
+    /// When a request was sent last; pings and answers are none.
+    last_asked: Instant,
     last_frame: Instant,
     last_ping: Instant,
     got_data: bool,
@@ -157,7 +161,8 @@ impl Connection {
             requests: Requests::default(),
             send_budget,
             outbox: VecDeque::new(),
-            last_sent: now,
+            replies: VecDeque::new(),
+            last_asked: now,
             last_frame: now,
             last_ping: now,
             got_data: false,
@@ -286,7 +291,7 @@ impl Connection {
         let mut answered = None;
         while let Some(asked) = self.state.asked.pop_front() {
             match asked {
-                Asked::Reply(text) => self.outbox.push_front(text),
+                Asked::Reply(text) => self.replies.push_back(text),
                 Asked::Acknowledged { request, topic } => {
                     self.acknowledged(request, &topic);
                     answered = request;
@@ -319,18 +324,21 @@ impl Connection {
 
     /// Sends requests as fast as the venue takes them. Returns when the next one may be sent.
     async fn send_what_may_be(&mut self) -> io::Result<Option<Instant>> {
-        while !self.outbox.is_empty() {
+        while !self.replies.is_empty() || !self.outbox.is_empty() {
             if let Some(later) = self.send_budget.try_spend(1) {
                 return Ok(Some(later));
             }
-            let Some(text) = self.outbox.pop_front() else { break };
-            self.send(text).await?;
+            if let Some(text) = self.replies.pop_front() {
+                self.send(text).await?;
+            } else if let Some(text) = self.outbox.pop_front() {
+                self.last_asked = Instant::now();
+                self.send(text).await?;
+            }
         }
         Ok(None)
     }
 
     async fn send(&mut self, text: String) -> io::Result<()> {
-        self.last_sent = Instant::now();
         // What is secret in a login is not kept.
         let keys = self.shared.keys.as_ref();
         let shown = keys.map_or_else(|| text.clone(), |keys| keys::blanked(&text, keys));
@@ -392,10 +400,9 @@ impl Connection {
     }
 
     /// Ends a subscription and asks for it again.
-    fn again(&mut self, planned: Planned) {
+    fn again(&mut self, planned: Planned, again: u32) {
         let topic = planned.topic.clone();
         self.give_up(std::slice::from_ref(&topic));
-        let again = self.subscriptions.get(&topic).map_or(0, |known| known.again) + 1;
         self.subscribe(vec![planned]);
         if let Some(subscription) = self.subscriptions.get_mut(&topic) {
             subscription.again = again;
@@ -403,12 +410,11 @@ impl Connection {
     }
 
     fn again_for(&mut self, channel: &str, symbol: &str) {
-        let matches = |planned: &&Planned| {
+        let matches = |Subscription { planned, .. }: &&Subscription| {
             planned.topic.channel == channel && planned.instrument.as_deref() == Some(symbol)
         };
-        let mut known = self.subscriptions.values().map(|one| &one.planned);
-        let Some(planned) = known.find(matches).cloned() else { return };
-        self.again(planned);
+        let Some(known) = self.subscriptions.values().find(matches) else { return };
+        self.again(known.planned.clone(), known.again);
     }
 
     fn topics_of(&self, request: Option<i64>, topic: &Topic) -> Vec<Topic> {
@@ -436,14 +442,16 @@ impl Connection {
     }
 
     /// Something was refused. If the venue does not say which topics of a request it does not like,
-    /// they are asked for in halves. Those that it spoiled are asked for again.
+    /// they are asked for in halves; but not if it does not name the request either, as nobody would
+    /// know which half is refused next. Those that it spoiled are asked for again.
     fn refused(&mut self, request: Option<i64>, topic: &Topic, text: &str) {
         let mut topics = self.topics_of(request, topic);
+        let may_halve = request.is_some_and(|request| self.requests.topics(request).is_some());
         let asked = match request {
             Some(request) => self.requests.end(request),
             None => self.unanswered(),
         };
-        if topic.symbol.is_none() && topics.len() > 1 {
+        if may_halve && topic.symbol.is_none() && topics.len() > 1 {
             let two = topics.split_off(topics.len() / 2);
             self.ask(&topics);
             return self.ask(&two);
@@ -460,7 +468,7 @@ impl Connection {
             }
         }
         drop(recording);
-        if self.codec.refuses_whole() {
+        if self.codec.refuses_whole() && !topics.is_empty() {
             let spoiled: Vec<_> = asked.into_iter().filter(|one| !topics.contains(one)).collect();
             self.ask(&spoiled);
         }
@@ -513,7 +521,7 @@ impl Connection {
             return Some(format!("{hopeful} of {counted} topics are silent"));
         }
         for one in silent {
-            self.again(one.planned);
+            self.again(one.planned, one.again + 1);
         }
         None
     }
@@ -534,19 +542,20 @@ impl Connection {
         }
         let last = self.shared.recording.borrow().last_data(&self.state, &subscription.planned);
         // What was asked for in the meantime had to wait for its turn.
-        let asked = || subscription.asked.max(self.last_sent);
+        let asked = || subscription.asked.max(self.last_asked);
         let since = subscription.acknowledged.unwrap_or_else(asked);
         let channel = &subscription.planned.channel;
         let counts = self.counts(subscription);
-        let (since, seconds) = match last {
-            Some(last) if last >= since => (last, channel.silence_s),
+        let again = subscription.again;
+        let (since, seconds, again) = match last {
+            Some(last) if last >= since => (last, channel.silence_s, 0),
             // What never came is asked for ever more seldom.
-            _ if counts => (since, channel.first_data_s),
-            _ => (since, channel.first_data_s << subscription.again.min(AGAIN_SHIFT_MAX)),
+            _ if counts => (since, channel.first_data_s, again),
+            _ => (since, channel.first_data_s << again.min(AGAIN_SHIFT_MAX), again),
         };
         let (time, limit) = (since.elapsed(), Duration::from_secs(seconds));
         let planned = subscription.planned.clone();
-        let silent = Silent { planned, again: subscription.again, time, counts };
+        let silent = Silent { planned, again, time, counts };
         (!limit.is_zero() && time > limit).then_some(silent)
     }
 

@@ -221,6 +221,8 @@ impl Instrument {
         for owner in self.owners.iter_mut().filter(|owner| **owner == Some(connection)) {
             *owner = None;
         }
+        self.book.iter_mut().for_each(|kept| kept.keeper.forget(connection));
+        self.orders.iter_mut().for_each(|kept| kept.keeper.forget(connection));
     }
 
     /// The book that a dataset is made of.
@@ -318,6 +320,7 @@ impl<B: Book> Kept<B> {
     /// Whose a message is that came over a connection.
     #[inline]
     pub(crate) fn whose(&mut self, connection: i64, is_picture: bool) -> Whose {
+        self.keeper.hear(connection);
         let rules = self.keeper.rules();
         if rules.is_numbered() || self.state.owner == Some(connection) {
             return Whose::Ours;

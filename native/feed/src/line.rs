@@ -20,8 +20,6 @@ const HAND_OVER: Duration = Duration::from_mins(1);
 const GOOD_LIFE: Duration = Duration::from_mins(1);
 /// How long a connection may take to close.
 const CLOSE: Duration = Duration::from_secs(5);
-/// When a connection that could not be replaced is tried to be replaced again.
-const TRY_AGAIN: Duration = Duration::from_secs(30);
 const FAR: Duration = Duration::from_hours(365 * 24);
 
 /// A running connection as its line sees it.
@@ -30,6 +28,8 @@ struct Running {
     told: mpsc::UnboundedReceiver<Told>,
     task: tokio::task::JoinHandle<Ended>,
     opened: Instant,
+    /// When another one is to take over.
+    due: Instant,
 }
 
 /// Carries the topics of a plan until it is told to close.
@@ -106,7 +106,10 @@ async fn start(shared: &Shared, plan: &LinePlan) -> std::io::Result<Running> {
     let (orders, inbox) = mpsc::unbounded_channel();
     let (tell, told) = mpsc::unbounded_channel();
     let task = tokio::task::spawn_local(connection.run(inbox, tell));
-    Ok(Running { orders, told, task, opened: Instant::now() })
+    let life = Duration::from_secs(plan.socket.lifetime_s);
+    let life = if life.is_zero() { FAR } else { life.saturating_sub(OVERLAP.min(life / 2)) };
+    let opened = Instant::now();
+    Ok(Running { orders, told, task, opened, due: opened + life })
 }
 
 /// Waits, and keeps the plan up to date; false if told to close.
@@ -152,9 +155,8 @@ async fn carry(
     orders: &mut mpsc::UnboundedReceiver<Order>,
     mut running: Running,
 ) -> Option<Ended> {
+    let mut backoff = Backoff::default();
     loop {
-        let life = Duration::from_secs(plan.socket.lifetime_s);
-        let life = if life.is_zero() { FAR } else { life.saturating_sub(OVERLAP.min(life / 2)) };
         tokio::select! {
             ended = &mut running.task => return Some(ended.unwrap_or_else(|error| Ended {
                 why: error.to_string(),
@@ -172,11 +174,11 @@ async fn carry(
             }
             Some(told) = running.told.recv() => {
                 if told == Told::Leaving {
-                    running = replace(shared, plan, orders, running).await?;
+                    running.due = Instant::now();
                 }
             }
-            () = sleep_until(running.opened + life) => {
-                running = replace(shared, plan, orders, running).await?;
+            () = sleep_until(running.due) => {
+                running = replace(shared, plan, orders, &mut backoff, running).await?;
             }
         }
     }
@@ -187,6 +189,7 @@ async fn replace(
     shared: &Shared,
     plan: &mut LinePlan,
     orders: &mut mpsc::UnboundedReceiver<Order>,
+    backoff: &mut Backoff,
     old: Running,
 ) -> Option<Running> {
     let snapshot = plan.clone();
@@ -219,8 +222,9 @@ async fn replace(
     };
     let Some((new, detail)) = done else {
         // Later again; the venue's cut is some minutes away.
-        return Some(Running { opened: old.opened + TRY_AGAIN, ..old });
+        return Some(Running { due: Instant::now() + backoff.next(), ..old });
     };
+    backoff.reset();
     for order in late {
         let _ = new.orders.send(order);
     }

@@ -9,7 +9,7 @@
 mod rig;
 
 use rig::{OTHERS, Setup, checked, each, whole};
-use rustonite_feed::server::{Fault, Planned};
+use rustonite_feed::server::{Fault, Planned, hex};
 
 /// Kraken's checksums cover ten levels: what is lost further away shows nowhere.
 fn shallow(mut setup: Setup) -> Setup {
@@ -130,5 +130,64 @@ fn a_dropped_message_costs_the_connection_where_the_connection_counts() {
         }
         let gap = record.events.iter().find(|event| event.kind == "gap" && event.symbol.is_none());
         assert_eq!(gap.and_then(|gap| gap.missing), Some(1), "{}", record.told());
+    });
+}
+
+const BYBIT: (&str, [&str; 2]) = ("bybit-linear", ["BTCUSDT", "ETHUSDT"]);
+
+#[test]
+fn pings_of_ours_do_not_hide_that_nothing_comes() {
+    each(&[BYBIT], |mut setup| {
+        let [first, second] = setup.symbols[..] else { panic!() };
+        setup.asked = Some(vec![first]);
+        setup.server.begin_after = 3;
+        let setup = setup.silence(3, 0);
+        let rig = setup.sockets(|socket| (socket.ping_s, socket.idle_s) = (1, 0)).start();
+        rig.until("its book is whole", |rig| rig.status().books_live == 1);
+        rig.fault(Planned::any(Fault::Freeze));
+        rig.until("the fault has met", |rig| rig.server.faults_waiting() == 0);
+        rig.recorder().reload(&rig.config(&[first, second])).unwrap();
+        rig.until_told("silence", Some(second));
+    });
+}
+
+#[test]
+fn a_book_that_was_rebuilt_may_be_silent_once() {
+    each(&[BYBIT], |setup| {
+        let [hit, other] = setup.symbols[..] else { panic!() };
+        let mut rig = whole(setup.silence(2, 8));
+        rig.fault(Planned::on(hit, Fault::Silence));
+        rig.fault(Planned::on(hit, Fault::Drop));
+        rig.until_told("silence", Some(hit));
+        let record = rig.finish_whole();
+        rig.assert_undisturbed(&record, other);
+        assert_eq!(record.count("disconnect"), 1, "{}", record.told());
+    });
+}
+
+#[test]
+fn a_channel_that_is_refused_later_is_not_asked_for_in_parts() {
+    each(&[("coinbase", ["BTC-USD", "ETH-USD"])], |setup| {
+        let rig = whole(setup);
+        let refused = r#"{"type":"error","message":"Failed to subscribe","reason":"level2_batch is not a valid channel"}"#;
+        rig.fault(Planned::any(Fault::Text { hex: hex(refused.as_bytes()) }));
+        rig.until("the fault has met", |rig| rig.server.faults_waiting() == 0);
+        let mut rig = rig;
+        let record = rig.finish_undisturbed();
+        rig.symbols.iter().for_each(|symbol| assert_eq!(record.pictures(symbol), 1));
+    });
+}
+
+#[test]
+fn an_announced_end_is_prepared_for_until_that_works() {
+    each(&[("binance", ["BTCUSDT", "ETHUSDT"])], |setup| {
+        let rig = whole(setup);
+        let old = rig.server.clients()[0].number;
+        rig.fault(Planned { connection: Some(old + 1), ..Planned::any(Fault::Cut) });
+        rig.fault(Planned::any(Fault::Farewell).at(old));
+        rig.until("another one than the one that was cut has taken over", |rig| {
+            let clients = rig.server.clients();
+            clients.len() == 1 && clients[0].number > old + 1
+        });
     });
 }

@@ -88,6 +88,19 @@ fn trades_whose_ids_are_hashes_are_all_kept_once() {
     assert_eq!(ids, sent.map(|(tid, _)| tid));
 }
 
+#[test]
+fn keys_that_are_not_taken_are_told_as_that() {
+    let mut venue = Venue::new("alpaca-stocks");
+    venue.subscribe(1, "trades", "AAPL");
+    venue.say(1, r#"[{"T":"error","code":402,"msg":"auth failed"}]"#);
+    venue.say(1, r#"[{"T":"error","code":401,"msg":"not authenticated"}]"#);
+    let record = venue.finish();
+    let told: Vec<_> = record.events.iter().filter(|event| event.kind == "auth_failed").collect();
+    assert_eq!(told.len(), 1, "{}", record.told());
+    assert_eq!((told[0].connection.is_some(), told[0].value), (true, Some(402)));
+    assert_eq!(told[0].detail.as_deref(), Some("auth failed"));
+}
+
 /// A message of Bybit's book with one level of each side.
 fn bybit(kind: &str, depth: &str, number: i64, bid: &str) -> String {
     format!(
@@ -138,6 +151,35 @@ fn a_newer_picture_of_a_second_connection_breaks_nothing() {
     let clean: Vec<_> = record.of("clean", BTC).collect();
     assert_eq!(clean.len(), 1, "{clean:#?}");
     assert_eq!(clean[0].count, Some(4), "all of the span is vouched for: {clean:#?}");
+}
+
+#[test]
+fn a_second_connection_that_lags_breaks_nothing() {
+    let mut venue = Venue::new("bybit-linear");
+    for connection in [1, 2] {
+        venue.subscribe(connection, "orderbook.50", BTC);
+        venue.say(connection, &bybit("snapshot", "50", 10, "1"));
+    }
+    for connection in [1, 2] {
+        for number in 11..=210 {
+            venue.say(connection, &bybit("delta", "50", number, "2"));
+        }
+    }
+    venue.say(2, &bybit("delta", "50", 211, "3"));
+    assert_eq!((venue.status().gaps, venue.status().resyncs), (0, 0));
+    assert_eq!(sizes(&venue.finish(), BTC).last(), Some(&3.0));
+}
+
+#[test]
+fn a_new_count_is_noticed_once_the_connection_with_the_newest_numbers_ends() {
+    let mut venue = Venue::new("bybit-linear");
+    venue.subscribe(1, "orderbook.50", BTC);
+    venue.say(1, &bybit("snapshot", "50", 1_000, "1"));
+    venue.subscribe(2, "orderbook.50", BTC);
+    venue.say(2, &bybit("snapshot", "50", 5, "1"));
+    venue.ends(1);
+    (6..110).for_each(|number| venue.say(2, &bybit("delta", "50", number, "2")));
+    assert_eq!((venue.status().gaps, venue.status().resyncs), (1, 1));
 }
 
 #[test]

@@ -145,7 +145,7 @@ proptest! {
     /// More ticks than the first ring covers.
     #[test]
     fn ring_grows_and_slides(steps in steps((0..600_i64, Just(-1)))) {
-        run(&mut L2Book::with_tick(decimal("0.1")), &steps)?;
+        run(&mut L2Book::new(), &steps)?;
     }
 
     #[test]

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, OrderAction};
 
-use super::{L3Book, OrderChange, OrderEvent, Priority};
+use super::{L3Book, OrderChange, OrderEvent};
 use crate::OrderId;
 
 fn decimal(text: &str) -> Decimal {
@@ -209,23 +209,32 @@ fn three() -> L3Book {
     book
 }
 
+fn event(action: OrderAction) -> OrderEvent {
+    let (side, id, price, size) = (None, None, None, None);
+    OrderEvent { action, side, id, price, size, size_filled: None, ts_order: None }
+}
+
+fn modify(book: &mut L3Book, price: &str, size: &str) {
+    let (id, price, size) = (Some(number(1)), Some(decimal(price)), Some(decimal(size)));
+    let event = OrderEvent { id, price, size, ..event(OrderAction::Modify) };
+    assert_eq!(book.apply(&event), Ok(OrderChange::Changed));
+}
+
 #[test]
 fn a_smaller_order_keeps_its_place_and_a_larger_one_does_not() {
     let mut book = three();
-    let (price, smaller, larger) = (decimal("10"), decimal("0.5"), decimal("2"));
-    book.modify(&number(1), price, smaller, Priority::Kept).expect("a change");
+    modify(&mut book, "10", "0.5");
     assert_eq!(ids(&book, BookSide::Bid), [1, 2, 3]);
-    book.modify(&number(1), price, larger, Priority::Lost).expect("a change");
+    modify(&mut book, "10", "2");
     assert_eq!(ids(&book, BookSide::Bid), [2, 3, 1]);
-    assert_eq!(book.ahead(&number(1)), Some(decimal("2")));
     assert_eq!(book.best(BookSide::Bid).map(|level| level.size), Some(decimal("4")));
 }
 
 #[test]
 fn another_price_costs_the_place() {
     let mut book = three();
-    book.modify(&number(1), decimal("11"), decimal("1"), Priority::Kept).expect("a change");
-    book.modify(&number(1), decimal("10"), decimal("1"), Priority::Kept).expect("a change");
+    modify(&mut book, "11", "1");
+    modify(&mut book, "10", "1");
     assert_eq!(ids(&book, BookSide::Bid), [2, 3, 1]);
 }
 
@@ -242,15 +251,6 @@ fn a_whole_fill_removes() {
 #[test]
 fn events_that_do_not_rest_change_nothing() {
     let mut book = three();
-    let event = |action| OrderEvent {
-        action,
-        side: None,
-        id: None,
-        price: None,
-        size: None,
-        size_filled: None,
-        ts_order: None,
-    };
     for action in [OrderAction::Received, OrderAction::Activate, OrderAction::HiddenFill] {
         assert_eq!(book.apply(&event(action)), Ok(OrderChange::Nothing));
     }

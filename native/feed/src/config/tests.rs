@@ -72,7 +72,15 @@ fn what_is_wrong_is_named() {
         ),
         (
             "[[feed]]\nvenue = \"kraken\"\nsymbols = [\"BTC/USD\"]\nchannels = [\"level3-100\"]\n",
-            "needs keys",
+            "level3-100 of kraken is for accounts only, and a recorder cannot log in there",
+        ),
+        (
+            "[[feed]]\nvenue = \"coinbase\"\nsymbols = [\"BTC-USD\"]\nchannels = [\"full\"]\n",
+            "full of coinbase is for accounts only, and a recorder cannot log in there",
+        ),
+        (
+            "[[feed]]\nvenue = \"deribit\"\nsymbols = [\"BTC-PERPETUAL\"]\nchannels = [\"book.raw\"]\n",
+            "book.raw of deribit is for accounts only, and a recorder cannot log in there",
         ),
     ];
     for (text, expected) in cases {
