@@ -249,7 +249,10 @@ impl VenueThread {
         let for_lake = config.lake.is_some();
         let place = Place { folder: tapes.to_owned(), name: tape_name.clone(), options, for_lake };
         let mut recording = Recording::new(codec.venue(), Tapes::new(place), stats, config);
-        recording.recall_trades(&venue)?;
+        // A tape that cannot be read is reported by who writes it.
+        if let Err(error) = recording.recall_trades(&venue) {
+            recording.stats.problem("trades of the run before", Some(error.to_string()));
+        }
         let client = client(&venue, &feeds, &dialler)?;
         let keys = keys::of(name)?;
         // Nothing may fail any more but the tape itself, or the next run would hear of a crash.
