@@ -53,12 +53,6 @@ pub(crate) fn wanted(channel: &str, venue: &str) -> String {
     format!("{channel} of {venue} needs keys: set {key} and {secret}")
 }
 
-/// Whether the code of an error says that a venue does not take our keys. What is asked for in spite
-/// of that is refused with other codes.
-pub(crate) fn are_refused(venue: &str, code: Option<i64>) -> bool {
-    venue.starts_with("alpaca") && code == Some(402)
-}
-
 /// A message without what is secret in it.
 pub(crate) fn blanked(message: &str, keys: &Keys) -> String {
     message.replace(&keys.secret, "…").replace(&keys.key, "…")

@@ -10,7 +10,6 @@ use rustonite_wire::{Answer, BookUpdate, Control, OrdersUpdate, Sink, Topic};
 
 use crate::events::Fact;
 use crate::instrument::{BARS, BOOK_SNAPSHOTS, DATASETS, LIQUIDATIONS, QUOTES, TICKERS, TRADES};
-use crate::keys;
 use crate::recording::{Asked, Recording, Socketed, cut};
 use crate::spans::Proof;
 use crate::stats::Stats;
@@ -325,10 +324,7 @@ impl Sink for Writing<'_> {
                 let (request, topic) = asked_about(&answer);
                 self.ask(Asked::Acknowledged { request, topic });
             }
-            Control::Refused(Answer { code, text, .. })
-                if keys::are_refused(self.recording.venue, code) =>
-            {
-                let text = text.unwrap_or_default();
+            Control::KeysRefused { code, text } => {
                 let problem = format!("keys refused: {text}");
                 self.recording.stats.problem(self.recording.venue, Some(problem));
                 self.told(FeedEvent::AuthFailed, code, text);

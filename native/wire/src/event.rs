@@ -130,6 +130,13 @@ pub enum Control<'a> {
     Unsubscribed(Answer<'a>),
     /// A request was refused. What it names may be all there is, or nothing.
     Refused(Answer<'a>),
+    /// The venue does not take our keys.
+    KeysRefused {
+        /// Its code.
+        code: Option<i64>,
+        /// Its text.
+        text: &'a str,
+    },
     /// The connection is alive; says nothing of data.
     Heartbeat,
     /// This must be sent back at once.

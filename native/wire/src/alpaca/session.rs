@@ -7,9 +7,11 @@ use crate::error::Result;
 use crate::event::{Answer, Control, Sink};
 use crate::json::{Json, Kind};
 
+/// Keys that are not taken. What is asked for in spite of that is refused with other codes.
+const WRONG_KEYS: i64 = 402;
 /// Errors that answer a request of ours and leave the connection as it was: bad syntax, not logged
-/// in, wrong keys, logged in already, too many symbols, not in our plan, wrong channel.
-const REFUSALS: [i64; 7] = [400, 401, 402, 403, 405, 409, 410];
+/// in, logged in already, too many symbols, not in our plan, wrong channel.
+const REFUSALS: [i64; 6] = [400, 401, 403, 405, 409, 410];
 
 /// One message with all symbols of each channel.
 pub(super) fn requests(action: &str, topics: &[Topic]) -> Vec<String> {
@@ -52,12 +54,14 @@ pub(super) fn error(json: &mut Json<'_>, sink: &mut dyn Sink) -> Result<()> {
             _ => json.skip()?,
         }
     }
-    if code.is_some_and(|code| REFUSALS.contains(&code)) {
-        let text = Some(text.as_str());
-        sink.control(&Control::Refused(Answer { code, text, ..Answer::default() }));
-    } else {
-        sink.control(&Control::Error { code, text: &text });
-    }
+    let text = text.as_str();
+    sink.control(&match code {
+        Some(WRONG_KEYS) => Control::KeysRefused { code, text },
+        Some(known) if REFUSALS.contains(&known) => {
+            Control::Refused(Answer { code, text: Some(text), ..Answer::default() })
+        }
+        _ => Control::Error { code, text },
+    });
     Ok(())
 }
 
