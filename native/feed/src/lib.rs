@@ -29,6 +29,7 @@ mod spans;
 mod stamped;
 mod stats;
 mod tapes;
+mod topics;
 mod trade_ids;
 mod writing;
 
