@@ -257,6 +257,11 @@ def _recorded(
 ) -> Iterator[list[Any]]:
     """First nothing, if there is something; then frames in parts, in the order of receipt."""
     from rustonite_data.lake.params import nanoseconds  # noqa: PLC0415 - as above
+    from rustonite_data.lake.windows import (  # noqa: PLC0415 - as above
+        MINUTE,
+        WITHIN,
+        windows,
+    )
 
     if "frames" not in lake.datasets():
         raise NotFound(f"{lake.storage.root}: there are no frames")
@@ -269,7 +274,7 @@ def _recorded(
     where = " and ".join(text for text, _ in given)
     values = [value for _, value in given]
     minutes = lake.sql(
-        "select epoch_ns(ts_recv) // 60000000000 as minute, count(*) as n "  # noqa: S608
+        f"select {MINUTE} as minute, count(*) as n "  # noqa: S608
         f"from frames where {where} group by all order by minute",
         values,
     ).rows()
@@ -279,26 +284,14 @@ def _recorded(
     columns = "epoch_ns(ts_recv) as ts, connection, kind::varchar, status, data, frame_seq"
     query = (
         f"select {columns} from frames where {where} "  # noqa: S608 - our own text
-        "and ts_recv >= make_timestamp_ns(?) and ts_recv < make_timestamp_ns(?) and {choice} "
-        "order by ts, connection, frame_seq"
+        f"and {WITHIN} and {{choice}} order by ts, connection, frame_seq"
     )
     # Clients ask for what a recording begins with before they subscribe to anything.
     begun = (minutes[0][0] + 1) * _MINUTE
     spans = [(minutes[0][0] * _MINUTE, begun, _CALLS)]
     choice = f"not ({_CALLS} and epoch_ns(ts_recv) < {begun})"
-    spans += [(first, behind, choice) for first, behind in _windows(minutes)]
+    spans += [(first, behind, choice) for first, behind in windows(minutes, _ROWS)]
     for first, behind, wanted in spans:
         rows = lake.sql(query.format(choice=wanted), [*values, first, behind]).rows()
         for at in range(0, len(rows), _AT_ONCE):
             yield [row[:5] for row in rows[at : at + _AT_ONCE]]
-
-
-def _windows(minutes: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Spans of some minutes that have not too many rows, in nanoseconds."""
-    first, rows = minutes[0][0], 0
-    for minute, count in minutes:
-        if rows and rows + count > _ROWS:
-            yield first * _MINUTE, minute * _MINUTE
-            first, rows = minute, 0
-        rows += count
-    yield first * _MINUTE, (minutes[-1][0] + 1) * _MINUTE

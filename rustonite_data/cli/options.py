@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,17 @@ def moment(text: str) -> datetime:
         message = f"found {text!r}, expected a date or time such as 2026-01-02T03:04"
         raise click.BadParameter(message) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def speed_factor(text: str) -> float:
+    """A factor or `max`, as the type of an option."""
+    try:
+        found = math.inf if text == "max" else float(text)
+    except ValueError:
+        found = math.nan
+    if not found > 0:
+        raise click.BadParameter(f"found {text!r}, expected a number such as 1 or 10, or max")
+    return found
 
 
 def version(text: str) -> int | datetime:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rustonite_data.cli.options import lake_options, moment
+from rustonite_data.cli.options import lake_options, moment, speed_factor
 from rustonite_data.cli.output import count_text, json_option, print_json_lines, progress
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from rustonite_data.cli.options import Place
-
-
-def _speed(text: str) -> float:
-    """A factor or `max`, as the type of an option."""
-    try:
-        found = math.inf if text == "max" else float(text)
-    except ValueError:
-        found = math.nan
-    if not found > 0:
-        raise click.BadParameter(f"found {text!r}, expected a number such as 1 or 10, or max")
-    return found
 
 
 @click.command()
@@ -45,7 +33,7 @@ def _speed(text: str) -> float:
 @click.option("--symbol", "symbols", multiple=True, metavar="NAME", help="Only these symbols.")
 @click.option(
     "--speed",
-    type=_speed,
+    type=speed_factor,
     default="1",
     show_default=True,
     metavar="FACTOR",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rustonite_data.cli.interrupts import CTRL_C
-from rustonite_data.cli.options import duration, moment
+from rustonite_data.cli.options import duration, moment, speed_factor
 from rustonite_data.cli.output import count_text, json_option, print_json_lines
 
 if TYPE_CHECKING:
@@ -24,17 +24,6 @@ if TYPE_CHECKING:
     from rustonite_data.serve import Server
 
 _LOOK_S = 0.25
-
-
-def _speed(text: str) -> float:
-    """A factor or `max`, as the type of an option."""
-    try:
-        found = math.inf if text == "max" else float(text)
-    except ValueError:
-        found = math.nan
-    if not found > 0:
-        raise click.BadParameter(f"found {text!r}, expected a number such as 1 or 10, or max")
-    return found
 
 
 def _fault(text: str) -> tuple[str, dict[str, Any]]:
@@ -68,7 +57,7 @@ def _fault(text: str) -> tuple[str, dict[str, Any]]:
 )
 @click.option(
     "--speed",
-    type=_speed,
+    type=speed_factor,
     default="1",
     show_default=True,
     metavar="FACTOR",
