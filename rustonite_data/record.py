@@ -11,7 +11,6 @@ import os
 import tempfile
 import threading
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -118,8 +117,8 @@ class Recorder:
         self.lake: Lake | None = None
         self.lake_problem: str | None = None
         """Why the lake could not be opened so far; rows wait on tapes."""
-        self._open = None if url is None else partial(_open, url, folder, storage_options)
-        if self._open is not None:
+        self._lake_place = (url, folder, storage_options)
+        if url is not None:
             folder = self._open_lake() or folder
             if folder is None and self.lake_problem is not None:
                 raise Unavailable(self.lake_problem)
@@ -136,18 +135,17 @@ class Recorder:
         self._native = _native.NativeRecorder(config, place, self.tapes, for_lake)
         if self._committer is not None:
             self._committer.start()
-        elif self._open is not None:
+        elif url is not None:
             threading.Thread(target=self._wait_for_lake, name="rustonite-lake", daemon=True).start()
 
     def _open_lake(self) -> Path | None:
         """Open the lake, unless its storage is away; the folder of its tapes."""
         # Brings the engines; a recorder without a lake needs none of them.
-        from rustonite_data.lake import Committer  # noqa: PLC0415
+        from rustonite_data.lake import Committer, Lake  # noqa: PLC0415
 
-        if self._open is None:
-            return None
+        url, tapes, options = self._lake_place
         try:
-            self.lake = self._open()
+            self.lake = Lake.create(url, tapes=tapes, storage_options=options)
         except Unavailable as error:
             self.lake_problem = str(error)
             return None
@@ -228,16 +226,6 @@ class Recorder:
     ) -> None:
         """Close it."""
         self.close()
-
-
-def _open(
-    url: str | os.PathLike[str],
-    tapes: str | os.PathLike[str] | None,
-    storage_options: Mapping[str, str] | None,
-) -> Lake:
-    from rustonite_data.lake import Lake  # noqa: PLC0415 - see above
-
-    return Lake.create(url, tapes=tapes, storage_options=storage_options)
 
 
 def _move_all(committer: Committer) -> None:

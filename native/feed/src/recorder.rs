@@ -28,7 +28,7 @@ use crate::limits::{Backoff, Budget};
 use crate::line;
 use crate::plan::{LinePlan, Planned, lines};
 use crate::recording::{Recording, Socketed};
-use crate::rest::{Answer, Client};
+use crate::rest::{Answer, Client, sort};
 use crate::stats::{Stats, VenueStatus};
 use crate::tapes::{Place, Tapes};
 
@@ -553,12 +553,11 @@ fn note_answer(
 
 /// A call for people.
 fn about(feed: &Feed) -> String {
-    let (what, symbol) = match feed {
-        Feed::Instruments => ("instruments", None),
-        Feed::Book(symbol) => ("book", Some(symbol)),
-        Feed::Orders(symbol) => ("orders", Some(symbol)),
-        Feed::Tickers(symbols) => ("tickers", symbols.as_ref()),
-        Feed::Time => ("time", None),
+    let what = sort(feed);
+    let symbol = match feed {
+        Feed::Book(symbol) | Feed::Orders(symbol) => Some(symbol),
+        Feed::Tickers(symbols) => symbols.as_ref(),
+        Feed::Instruments | Feed::Time => None,
     };
     match symbol.and_then(|symbols| Some((symbols, symbols.split_once(',')?.0))) {
         Some((symbols, first)) => {

@@ -91,7 +91,7 @@ impl Client {
 }
 
 /// The name of a sort of call in the catalog.
-fn sort(feed: &Feed) -> &'static str {
+pub(crate) fn sort(feed: &Feed) -> &'static str {
     match feed {
         Feed::Book(_) | Feed::Orders(_) => "book",
         Feed::Instruments => "instruments",

@@ -74,14 +74,7 @@ fn a_topic_is_refused_at_other_venues() {
         let [hit, other] = setup.symbols[..] else { panic!() };
         let mut setup = setup.with(Planned::on(hit, Fault::Refuse).times(1_000));
         setup.server.begin_after = 2;
-        let mut rig = setup.start();
-        rig.until_told("refused", Some(hit));
-        rig.until("the other book is whole", |rig| rig.status().books_live == 1);
-        rig.run_on(1300);
-        let record = rig.finish();
-        rig.assert_true_book(&record, other);
-        rig.assert_undisturbed(&record, other);
-        assert_eq!(record.of("refused", other).count(), 0, "{}", record.told());
+        setup.start().finish_with_one_refused(hit, other);
     });
 }
 

@@ -225,6 +225,18 @@ impl Rig {
         });
     }
 
+    /// Stops once one instrument was refused and the other has gone on as if nothing was.
+    pub fn finish_with_one_refused(&mut self, hit: &str, other: &str) -> Record {
+        self.until_told("refused", Some(hit));
+        self.until("the other book is whole", |rig| rig.status().books_live == 1);
+        self.run_on(1300);
+        let record = self.finish();
+        self.assert_true_book(&record, other);
+        self.assert_undisturbed(&record, other);
+        assert_eq!(record.of("refused", other).count(), 0, "{}", record.told());
+        record
+    }
+
     /// Stops recording for a while, and records the same again.
     pub fn record_again(&mut self, pause_ms: u64) {
         self.recorder.take().unwrap().stop().unwrap();
