@@ -7,8 +7,10 @@ every 30 seconds. No data files are written: this is about the log alone.
 
 import argparse
 import json
+import re
 import tempfile
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 from rustonite_data import schemas
@@ -32,6 +34,12 @@ def file(name, number):
     return SimpleNamespace(path=path, size=5, partition=partition, rows=2, stats=json.dumps(stats))
 
 
+def memory():
+    """Of this process, without what it maps."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"RssAnon:\s+(\d+)", status)[1]) / 1024
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--commits", type=int, default=5_000)
@@ -45,7 +53,7 @@ def run(storage, commits):
         ("delta.logRetentionDuration", "delta.deletedFileRetentionDuration"), KEPT
     )
     table = Table.create(storage, Dataset.of(schemas.get("trades")), {**SETTINGS, **settings})
-    print("  commits   median ms   p99 ms   open ms   log entries")
+    print("  commits   median ms   p99 ms   open ms   log entries   own MB")
     times, every = [], max(1, commits // 10)
     for number in range(commits):
         start = time.perf_counter()
@@ -62,7 +70,7 @@ def run(storage, commits):
             entries = len(storage.files("trades/_delta_log"))
             median, worst = recent[every // 2], recent[every * 99 // 100]
             figures = f"{median * 1e3:12.1f} {worst * 1e3:8.1f} {opening * 1e3:9.1f}"
-            print(f"{number + 1:9} {figures} {entries:13}", flush=True)
+            print(f"{number + 1:9} {figures} {entries:13} {memory():8.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any, Self
 
 from rustonite_data import _native
@@ -44,6 +44,8 @@ _log = logging.getLogger("rustonite.lake")
 _PAUSE_FIRST_S = 1.0
 _PAUSE_MAX_S = 60.0
 _SEGMENTS_MAX = 16
+# Rows of one commit, after the lake was away for long: they are sorted in memory.
+_BYTES_MAX = 64 << 20
 
 
 @dataclass
@@ -195,8 +197,9 @@ class Committer:
         state = self._state(dataset, path)
         behind = [s for s in report["segments"] if s["number"] > border]
         ready = list(takewhile(lambda s: _ready(s, report), behind))
-        more = len(ready) > _SEGMENTS_MAX
-        del ready[_SEGMENTS_MAX:]
+        fits = _count_at_once(ready)
+        more = len(ready) > fits
+        del ready[fits:]
         state.waiting_since = (state.waiting_since or time.monotonic()) if ready else None
         expected_row = self._advance(path, report, border)
         if not ready:
@@ -349,6 +352,13 @@ def _ready(segment: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
         raise Corrupt(segment["problem"])
     durable = report["in_memory"] or segment["durable"] == segment["rows"]
     return bool(segment["sealed"] and durable)
+
+
+def _count_at_once(segments: Sequence[Mapping[str, Any]]) -> int:
+    """How many of these a commit takes: at least one."""
+    sizes = (segment["bytes"] * segment["rows"] // segment["capacity"] for segment in segments)
+    within = takewhile(lambda total: total <= _BYTES_MAX, accumulate(sizes))
+    return max(1, min(_SEGMENTS_MAX, sum(1 for _ in within)))
 
 
 def _name(one: _Pending) -> str:

@@ -169,6 +169,19 @@ class Storage:
             files = [Stored(m["path"], m["size"], m["last_modified"].timestamp()) for m in found]
             return sorted(files, key=lambda file: file.path)
 
+    def names_behind(self, path: str) -> list[str]:
+        """Names in the folder of a file that come after its own, in no order.
+
+        Raises:
+            NotFound: a local folder is gone.
+        """
+        folder, _, name = path.rpartition("/")
+        with self._clear_errors(folder):
+            if self.folder is not None:
+                return [one for one in os.listdir(self.folder / folder) if one > name]  # noqa: PTH208 - many
+            pages = obstore.list(self._store, f"{folder}/", offset=path)
+            return [meta["path"].rpartition("/")[2] for page in pages for meta in page]
+
     @contextlib.contextmanager
     def _clear_errors(self, path: str) -> Iterator[None]:
         where = f"{self.root}/{path}" if path else self.root

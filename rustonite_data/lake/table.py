@@ -4,9 +4,9 @@ Every commit is a compare-and-swap on the version that this handle has seen: if 
 committed since, it fails, and we look again before we try again. So whatever a commit depends on
 (the transaction number of a tape, the files that a compaction replaces) still holds when it lands.
 
-The entries of the log are written here, and those of others in a local folder are read here:
-`deltalake` goes through all live files to move its handle by one commit, so that is only moved for
-those who ask for files, and for checkpoints.
+The entries of the log are written here, and those of others are read here: `deltalake` goes through
+all live files to move its handle by one commit, and keeps some 100 kB for each such move. So its
+handle is opened anew for those who ask for files and for checkpoints, and never moved.
 """
 
 from __future__ import annotations
@@ -133,8 +133,12 @@ class Table:
                 raise Unavailable(f"{root}: {error}") from error
         return cls(storage, dataset.name)
 
+    def _at(self, version: int | None) -> DeltaTable:
+        options = self.storage.options or None
+        return DeltaTable(self.root, version=version, storage_options=options)
+
     def _load(self, version: int | datetime | None) -> DeltaTable:
-        table = DeltaTable(self.root, storage_options=self.storage.options or None)
+        table = self._at(None)
         if version is not None:
             newest = table.version()
             if isinstance(version, datetime) and version.tzinfo is None:
@@ -190,11 +194,13 @@ class Table:
             return self._version
         looked = time.monotonic()
         if not self._follow():
-            self._guard(self._delta.update_incremental)
-            if self._delta.version() != self._version:
-                self._moved()
+            self._reopen()
         self._looked = looked
         return self._version
+
+    def _reopen(self) -> None:
+        self._delta = self._guard(lambda: self._load(None))
+        self._moved()
 
     def _moved(self) -> None:
         """The `deltalake` handle says how things are."""
@@ -203,15 +209,13 @@ class Table:
         self.dataset = self._read_dataset()
 
     def _follow(self) -> bool:
-        """Read what the log of a local table has to say; false if it takes `deltalake` for that."""
-        if self.storage.folder is None:
-            return False
+        """Read what the log has to say since; false if it takes `deltalake` for that."""
         try:
-            names = os.listdir(self.storage.folder / self.name / "_delta_log")  # noqa: PTH208 - many
-        except OSError:
+            names = self.storage.names_behind(self._log_entry(self._version))
+        except NotFound:
             return False
-        seen = f"{self._version:0{_DIGITS}}"
-        newer = {name[:_DIGITS] for name in names if name[0].isdigit() and name[:_DIGITS] > seen}
+        newer = {name[:_DIGITS] for name in names if name[0].isdigit()}
+        newer.discard(f"{self._version:0{_DIGITS}}")
         if len(newer) > _FOLLOWED_MAX:
             return False
         numbers: dict[str, int] = {}
@@ -235,13 +239,13 @@ class Table:
         An entry appears as one step. It is removed when it is old, so after a while only a listing
         can tell that there is no next one.
         """
-        folder = self.storage.folder
-        if folder is None or time.monotonic() > self._looked + _LOOK_EVERY_S:
+        if time.monotonic() > self._looked + _LOOK_EVERY_S:
             return False
         following, own = (
-            folder / self._log_entry(number) for number in (self._version + 1, self._version)
+            self.storage.stored(self._log_entry(number))
+            for number in (self._version + 1, self._version)
         )
-        return not following.exists() and own.exists()
+        return following is None and own is not None
 
     def transaction(self, application: str) -> int | None:
         """The highest number that an application has committed."""
@@ -433,8 +437,7 @@ class Table:
                 message = "old rows have no value for it, so it must be nullable"
                 raise Invalid(f"{self.root}: column {column.name!r}: {message}")
         self._guard(lambda: self.delta.alter.add_columns([delta_field(c) for c in columns]))
-        self._guard(self._delta.update_incremental)
-        self._moved()
+        self._reopen()
 
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The commits, newest first."""
@@ -444,9 +447,7 @@ class Table:
     def delta(self) -> DeltaTable:
         """The `deltalake` handle, at the version that was seen."""
         if self._delta.version() != self._version:
-            self._guard(self._delta.update_incremental)
-            if self._delta.version() != self._version:
-                self._guard(lambda: self._delta.load_as_version(self._version))
+            self._delta = self._guard(lambda: self._at(self._version))
         return self._delta
 
 

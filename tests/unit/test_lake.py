@@ -110,6 +110,16 @@ def test_a_backlog_of_many_segments_is_drained_at_once(lake):
     assert ids(lake.table("trades", hot=False)) == list(range(40 * 64))
 
 
+def test_a_commit_takes_no_more_than_fits_in_memory(lake, monkeypatch):
+    monkeypatch.setattr("rustonite_data.lake.commit._BYTES_MAX", 1)
+    with lake.tape("trades", "one", **SMALL, segment_rows=64) as tape:
+        for part in range(5):
+            tape.append(trades(64, first=64 * part))
+        assert drain(lake, tape) == 5 * 64
+    assert lake.snapshot("trades").version == 5
+    assert ids(lake.table("trades", hot=False)) == list(range(5 * 64))
+
+
 def test_a_tape_whose_writer_is_gone_is_drained(lake):
     with lake.tape("trades", "one", **SMALL) as tape:
         tape.append(trades(7))
