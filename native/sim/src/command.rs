@@ -1,0 +1,297 @@
+//! What accounts and the venue's operator ask for.
+
+use crate::{AccountId, Amount, AssetId, Fees, InstrumentId};
+
+/// Number of an order, from 1 in the order in which they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(pub u64);
+
+/// Who buys and who sells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Buys.
+    Buy,
+    /// Sells.
+    Sell,
+}
+
+impl Side {
+    /// The other one.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+}
+
+/// How much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// So many lots.
+    Lots(i64),
+    /// As many lots as this much of the quote asset buys or sells; market orders only.
+    Quote(Amount),
+    /// All of the position when it comes to it; triggered orders of perpetuals only.
+    Position,
+}
+
+/// How long an order lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Until it is cancelled.
+    Never,
+    /// What is not filled at once is cancelled.
+    Immediate,
+    /// All of it at once, or nothing.
+    AllOrNothing,
+    /// Until this moment.
+    At(i64),
+}
+
+/// What happens when an account would trade with itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelfTrade {
+    /// It does.
+    Allow,
+    /// The order that came ends.
+    ExpireTaker,
+    /// The order that rested ends.
+    ExpireMaker,
+    /// Both end.
+    ExpireBoth,
+    /// Both shrink by the smaller one.
+    Decrement,
+}
+
+/// Which position of a perpetual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PositionSide {
+    /// The only one, long or short.
+    Net,
+    /// The long one, of an account that holds both.
+    Long,
+    /// The short one.
+    Short,
+}
+
+/// What a trigger looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriggerSource {
+    /// Price of the last trade.
+    Last,
+    /// Mark price; of spot as `Last`.
+    Mark,
+}
+
+/// A trigger that follows the price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trailing {
+    /// How far behind the best price since activation, in millionths of that.
+    pub distance_ppm: i64,
+    /// It begins to follow once this price, in ticks, is reached; at once if `None`.
+    pub activation: Option<i64>,
+}
+
+/// An order that waits for a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// The price in ticks. Of a trailing trigger that is not active so far: ignored.
+    pub price: i64,
+    /// Whether it waits for a rise to `price`, or for a fall.
+    pub rises: bool,
+    /// What it looks at.
+    pub source: TriggerSource,
+    /// Whether `price` follows.
+    pub trailing: Option<Trailing>,
+}
+
+/// An order as an account gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewOrder {
+    /// Who.
+    pub account: AccountId,
+    /// What.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Limit in ticks; `None` for a market order.
+    pub price: Option<i64>,
+    /// How much.
+    pub quantity: Quantity,
+    /// How long. A market order is `Immediate` or `AllOrNothing`.
+    pub expiry: Expiry,
+    /// Refused if it would trade at once.
+    pub post_only: bool,
+    /// Only as much as makes the position smaller, measured again at each fill; perpetuals.
+    pub reduce_only: bool,
+    /// An iceberg: so many lots are seen at a time, and each new part queues anew.
+    pub display: Option<i64>,
+    /// The order comes when this happens.
+    pub trigger: Option<Trigger>,
+    /// When it would meet an order of the same account. The mode of who came counts.
+    pub self_trade: SelfTrade,
+    /// Which position.
+    pub position: PositionSide,
+}
+
+/// Why an order ended without being filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CancelReason {
+    /// Its account asked for it.
+    Asked,
+    /// Its account replaced it.
+    Replaced,
+    /// The rest of an order that was not to wait.
+    Immediate,
+    /// It could not be filled whole at once.
+    AllOrNothing,
+    /// Its time was over.
+    Expired,
+    /// It would have traded with its own account.
+    SelfTrade,
+    /// Nobody was there to trade with a market order.
+    NoLiquidity,
+    /// It would have traded and was not to, once its trigger was hit.
+    PostOnly,
+    /// There was no position to make smaller any more.
+    ReduceOnly,
+    /// The other order of its list came first.
+    OtherOfList,
+    /// There was not enough money once its trigger was hit.
+    Balance,
+    /// Its account was liquidated.
+    Liquidation,
+    /// The venue's operator.
+    Venue,
+}
+
+/// What is done next. Each is done whole or refused, and then nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Adds to a balance, or takes away.
+    Deposit {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        asset: AssetId,
+        /// How much; negative takes.
+        amount: Amount,
+    },
+    /// Sets what an account pays.
+    SetFees {
+        /// Who.
+        account: AccountId,
+        /// Part of what changes hands.
+        fees: Fees,
+        /// Pay in this asset instead, as long as there is enough: its price in units of 10^-18 of
+        /// the quote asset for one whole unit, and the discount in millionths.
+        fee_asset: Option<(AssetId, Amount, u32)>,
+    },
+    /// A new order.
+    Place(NewOrder),
+    /// Two spot orders of which at most one is filled: the first to trade or trigger ends the other.
+    PlaceOco([NewOrder; 2]),
+    /// Orders that come once the first is filled; two of them as [`Command::PlaceOco`].
+    PlaceOto {
+        /// The first one.
+        working: NewOrder,
+        /// The others: one or two.
+        pending: Vec<NewOrder>,
+    },
+    /// Ends an order.
+    Cancel {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        order: OrderId,
+    },
+    /// Ends all orders of an account in an instrument, oldest first.
+    CancelAll {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        instrument: InstrumentId,
+    },
+    /// Ends an order and places another. If `always`, the new one is placed although the old one
+    /// was not there any more.
+    Replace {
+        /// The old one.
+        order: OrderId,
+        /// The new one, of the same account and instrument.
+        new: NewOrder,
+        /// See above.
+        always: bool,
+    },
+    /// Changes an order in place. It keeps its rank only if the price stays and it gets smaller.
+    Amend {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        order: OrderId,
+        /// New limit in ticks; as it was if `None`.
+        price: Option<i64>,
+        /// New whole quantity in lots, what was filled included.
+        quantity: i64,
+    },
+    /// Sets the leverage of an account's positions in a perpetual.
+    SetLeverage {
+        /// Who.
+        account: AccountId,
+        /// Of what.
+        instrument: InstrumentId,
+        /// How many times.
+        leverage: u32,
+    },
+    /// Sets whether each position has margin of its own, or the whole balance stands for it.
+    SetIsolated {
+        /// Who.
+        account: AccountId,
+        /// Of what.
+        instrument: InstrumentId,
+        /// Of its own.
+        isolated: bool,
+    },
+    /// Adds margin to an isolated position, or takes away.
+    MoveMargin {
+        /// Who.
+        account: AccountId,
+        /// Of what.
+        instrument: InstrumentId,
+        /// Which position.
+        position: PositionSide,
+        /// How much; negative takes.
+        amount: Amount,
+    },
+    /// Sets whether an account holds long and short positions side by side.
+    SetHedged {
+        /// Who.
+        account: AccountId,
+        /// Side by side.
+        hedged: bool,
+    },
+    /// The mark price of a perpetual. Positions that have too little margin are liquidated.
+    Mark {
+        /// Of what.
+        instrument: InstrumentId,
+        /// In ticks.
+        price: i64,
+    },
+    /// Longs pay shorts so many millionths of their positions' worth at the mark price.
+    Funding {
+        /// Of what.
+        instrument: InstrumentId,
+        /// Negative if shorts pay.
+        rate_ppm: i64,
+    },
+    /// Time has passed: orders expire.
+    Tick,
+    /// Stops or begins to take orders of an instrument; cancelling stays possible.
+    Halt {
+        /// Of what.
+        instrument: InstrumentId,
+        /// Stops.
+        halted: bool,
+    },
+}

@@ -1,0 +1,26 @@
+//! A matching engine with accounts: what an exchange does with orders.
+//!
+//! No I/O, no clock, no threads: commands and the time come in, events go out. The same commands
+//! give the same events, byte for byte.
+
+pub mod command;
+pub mod event;
+pub mod exchange;
+pub mod instrument;
+pub mod money;
+
+pub use command::{
+    CancelReason, Command, Expiry, NewOrder, OrderId, PositionSide, Quantity, SelfTrade, Side,
+    Trailing, Trigger, TriggerSource,
+};
+pub use event::{Event, Reject};
+pub use exchange::{Exchange, Order};
+pub use instrument::{Fees, Filters, Instrument, Kind};
+pub use money::Amount;
+
+/// Number of an account, from 0 in the order of opening.
+pub type AccountId = u32;
+/// Number of an instrument, from 0 in the order of listing.
+pub type InstrumentId = u32;
+/// Number of an asset, from 0 in the order in which instruments name them.
+pub type AssetId = u32;

@@ -1,0 +1,90 @@
+//! Amounts of an asset: whole units of 10^-18, so that price times quantity is never rounded.
+
+use core::fmt;
+use core::iter::Sum;
+use core::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+
+use rustonite_core::Decimal;
+use rustonite_core::decimal::DecimalError;
+
+/// Decimals of an [`Amount`].
+pub const SCALE: i32 = 18;
+
+/// An amount of some asset; negative for what is owed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(pub i128);
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// The exact amount.
+    ///
+    /// # Errors
+    /// More decimals than [`SCALE`], or beyond what fits.
+    pub fn from_decimal(value: Decimal) -> Result<Self, DecimalError> {
+        value.to_scale(SCALE).map(Self)
+    }
+
+    /// The amount as a decimal without trailing zeros.
+    pub fn to_decimal(self) -> Decimal {
+        Decimal::new(self.0, -SCALE).map_or(Decimal::ZERO, Decimal::normalised)
+    }
+
+    /// So many times as much; `None` beyond what fits.
+    pub fn times(self, count: i64) -> Option<Self> {
+        self.0.checked_mul(i128::from(count)).map(Self)
+    }
+
+    /// Without what is below so many decimals, towards zero.
+    #[must_use]
+    pub fn truncated(self, decimals: u32) -> Self {
+        let step = 10_i128.pow(SCALE.unsigned_abs().saturating_sub(decimals));
+        Self(self.0 - self.0 % step)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_decimal().fmt(f)
+    }
+}
+
+impl Add for Amount {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl Sub for Amount {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+}
+
+impl Neg for Amount {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+impl AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl SubAssign for Amount {
+    fn sub_assign(&mut self, other: Self) {
+        self.0 -= other.0;
+    }
+}
+
+impl Sum for Amount {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::ZERO, Add::add)
+    }
+}
