@@ -1,6 +1,6 @@
 //! Dates of the Gregorian calendar as days since 1970-01-01 (Howard Hinnant's `days_from_civil`).
 
-/// The day of a date; `None` if there is no such month, or no day of that number in any month.
+/// The day of a date; `None` if there is no such one.
 ///
 /// # Example
 /// ```
@@ -16,7 +16,9 @@ pub fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let shifted = if month > 2 { month - 3 } else { month + 9 };
     let of_year = (153 * shifted + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+    let number = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    // Only the last days of a month may belong to the next one.
+    (day <= 28 || civil(number).2 == day).then_some(number)
 }
 
 /// Year, month and day of a day.
@@ -52,6 +54,9 @@ mod tests {
         assert_eq!(civil(day_number(2000, 2, 29).unwrap()), (2000, 2, 29));
         assert_eq!(day_number(2026, 13, 1), None);
         assert_eq!(day_number(2026, 1, 32), None);
+        for (year, month, day) in [(2026, 2, 29), (2024, 2, 30), (1900, 2, 29), (2026, 4, 31)] {
+            assert_eq!(day_number(year, month, day), None, "{year}-{month}-{day}");
+        }
     }
 
     #[test]
