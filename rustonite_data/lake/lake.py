@@ -16,7 +16,7 @@ import pyarrow as pa
 from rustonite_data import _native, schemas
 from rustonite_data._native import Schema
 from rustonite_data.errors import Conflict, Corrupt, Invalid, NotFound
-from rustonite_data.lake import export, imports, ingest, last, maintain, query, series, verify
+from rustonite_data.lake import export, ingest, last, maintain, query, series, verify
 from rustonite_data.lake.choice import Choice
 from rustonite_data.lake.dataset import Dataset
 from rustonite_data.lake.hot import CONSUMER, Tapes
@@ -464,6 +464,8 @@ class Lake:
         name = settings.get("dataset")
         if isinstance(name, str):
             settings["dataset"] = self.dataset(name).schema
+        from rustonite_data.lake import imports  # noqa: PLC0415 - a recorder needs none
+
         identity = imports.content_id(path)
         identity = f"{identity}:{uuid.uuid4().hex}" if again else identity
         with imports.open_source(path, format, **settings) as source:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 from deltalake import CommitProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -197,6 +196,8 @@ def _rewrite(
     table: Table, files: Sequence[DataFile], choice: Choice, stage: Stage | None
 ) -> tuple[list[DataFile], int]:
     """Writes what stays of each file; returns the files that lose rows, and how many."""
+    import duckdb  # noqa: PLC0415 - a recorder needs none
+
     condition, params = _condition(choice, table)
     rows = "read_parquet(?, hive_partitioning = false)"
     changed, gone = [], 0

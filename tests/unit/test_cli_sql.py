@@ -305,6 +305,14 @@ def test_looking_at_tapes_imports_no_engine(memory):
     assert finish(python(code, memory)) == "[]\n"
 
 
+def test_a_recorder_with_a_lake_imports_no_engine():
+    code = """
+        import sys, rustonite_data.lake, rustonite_data.record
+        print(sorted({"datafusion", "duckdb", "pandas", "polars"} & set(sys.modules)))
+    """
+    assert finish(python(code)) == "[]\n"
+
+
 @pytest.mark.parametrize(
     ("engine", "query"),
     [("duckdb", ENDLESS), ("datafusion", OF_DATAFUSION)],
