@@ -13,6 +13,7 @@ use core::fmt::{self, Write as _};
 use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
+mod serde;
 #[cfg(test)]
 mod tests;
 

@@ -1,13 +1,16 @@
 //! What accounts and the venue's operator ask for.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountId, Amount, AssetId, Fees, InstrumentId};
 
 /// Number of an order, from 1 in the order in which they came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub struct OrderId(pub u64);
 
 /// Who buys and who sells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Buys.
     Buy,
@@ -27,7 +30,8 @@ impl Side {
 }
 
 /// How much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Quantity {
     /// So many lots.
     Lots(i64),
@@ -38,7 +42,8 @@ pub enum Quantity {
 }
 
 /// How long an order lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Expiry {
     /// Until it is cancelled.
     Never,
@@ -51,7 +56,8 @@ pub enum Expiry {
 }
 
 /// What happens when an account would trade with itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SelfTrade {
     /// It does.
     Allow,
@@ -66,7 +72,8 @@ pub enum SelfTrade {
 }
 
 /// Which position of a perpetual.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PositionSide {
     /// The only one, long or short.
     Net,
@@ -77,7 +84,8 @@ pub enum PositionSide {
 }
 
 /// What a trigger looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TriggerSource {
     /// Price of the last trade.
     Last,
@@ -86,7 +94,7 @@ pub enum TriggerSource {
 }
 
 /// A trigger that follows the price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Trailing {
     /// How far behind the best price since activation, in millionths of that.
     pub distance_ppm: i64,
@@ -95,7 +103,7 @@ pub struct Trailing {
 }
 
 /// An order that waits for a price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Trigger {
     /// The price in ticks. Of a trailing trigger that is not active so far: ignored.
     pub price: i64,
@@ -108,7 +116,7 @@ pub struct Trigger {
 }
 
 /// An order as an account gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct NewOrder {
     /// Who.
     pub account: AccountId,
@@ -137,7 +145,8 @@ pub struct NewOrder {
 }
 
 /// Why an order ended without being filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// Its account asked for it.
     Asked,
@@ -168,7 +177,8 @@ pub enum CancelReason {
 }
 
 /// What is done next. Each is done whole or refused, and then nothing has changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Adds to a balance, or takes away.
     Deposit {

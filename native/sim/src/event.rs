@@ -1,9 +1,12 @@
 //! What happened, and why something did not.
 
+use serde::Serialize;
+
 use crate::{AccountId, Amount, AssetId, CancelReason, InstrumentId, OrderId, PositionSide, Side};
 
 /// One thing that happened. Those of a command come in the order in which they happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// An order was taken. It rests, waits for its trigger, or trades in the events that follow.
     Placed {
@@ -146,7 +149,8 @@ pub enum Event {
 }
 
 /// Why a command was refused. Nothing has changed then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reject {
     /// No such instrument.
     #[error("instrument {0} is not listed")]

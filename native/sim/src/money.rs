@@ -6,6 +6,8 @@ use core::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
 use rustonite_core::Decimal;
 use rustonite_core::decimal::DecimalError;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Decimals of an [`Amount`].
 pub const SCALE: i32 = 18;
@@ -47,6 +49,19 @@ impl Amount {
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.to_decimal().fmt(f)
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_decimal().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Decimal::deserialize(deserializer)?;
+        Self::from_decimal(value).map_err(D::Error::custom)
     }
 }
 
