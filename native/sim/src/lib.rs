@@ -3,11 +3,20 @@
 //! No I/O, no clock, no threads: commands and the time come in, events go out. The same commands
 //! give the same events, byte for byte.
 
+mod accounts;
+mod book;
 pub mod command;
 pub mod event;
 pub mod exchange;
+mod filters;
 pub mod instrument;
+mod lists;
+mod matching;
 pub mod money;
+mod orders;
+mod perpetual;
+mod placing;
+mod triggers;
 
 pub use command::{
     CancelReason, Command, Expiry, NewOrder, OrderId, PositionSide, Quantity, SelfTrade, Side,
