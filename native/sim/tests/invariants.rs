@@ -1,6 +1,8 @@
 //! What holds whatever anybody does: money is conserved, books are not crossed, what is refused
 //! changes nothing, and the same commands do the same.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Rules of positions, one by one.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod common;
 
 use common::{

@@ -1,6 +1,8 @@
 //! A small exchange for tests: a spot pair, a perpetual, three accounts.
 
 #![allow(dead_code, reason = "each test uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::needless_pass_by_value, reason = "commands are written where they are given")]
 
 use rustonite_sim::{
     AccountId, Amount, AssetId, Command, Event, Exchange, Expiry, Fees, Filters, Instrument,
