@@ -79,6 +79,7 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 	$(BIN)/python benches/commits.py
 	$(BIN)/python benches/lake.py
 	target/release/book $(RUSTONITE_FIXTURES)
+	target/release/exchange
 	$(BIN)/python benches/feed.py
 
 docs: $(VENV)/.extension ## Pages that are made from the code
