@@ -3,10 +3,12 @@
 //! No I/O, no clock, no threads: commands and the time come in, events go out. The same commands
 //! give the same events, byte for byte.
 
+mod chance;
 pub mod command;
 pub mod event;
 pub mod exchange;
 pub mod instrument;
+pub mod latency;
 pub mod money;
 
 pub use command::{
@@ -16,6 +18,7 @@ pub use command::{
 pub use event::{Event, Reject};
 pub use exchange::{Exchange, Order};
 pub use instrument::{Fees, Filters, Instrument, Kind};
+pub use latency::{BadTimes, Delay, Latency, LatencyConfig, Message};
 pub use money::Amount;
 
 /// Number of an account, from 0 in the order of opening.

@@ -1,0 +1,29 @@
+//! Draws from distributions. Whoever draws owns a generator, so that its draws depend on its seed
+//! and on nothing that others do.
+
+use fastrand::Rng;
+
+/// Waiting time of something that happens once per `mean`, on average.
+pub(crate) fn exponential(rng: &mut Rng, mean: f64) -> f64 {
+    -mean * (1.0 - rng.f64()).ln()
+}
+
+/// A draw with mean 0 and deviation 1.
+pub(crate) fn normal(rng: &mut Rng) -> f64 {
+    // Box and Muller's way; the second of the pair is not kept, so that draws stay independent of
+    // how often the generator is asked.
+    let radius = (-2.0 * (1.0 - rng.f64()).ln()).sqrt();
+    radius * (core::f64::consts::TAU * rng.f64()).cos()
+}
+
+/// A count as a float, which every count here is small enough for.
+#[expect(clippy::cast_precision_loss, reason = "statistics need no 53 bits")]
+pub(crate) fn float(count: i64) -> f64 {
+    count as f64
+}
+
+/// The nearest whole number; the largest one there is for what is beyond.
+#[expect(clippy::cast_possible_truncation, reason = "saturates")]
+pub(crate) fn whole(value: f64) -> i64 {
+    value.round() as i64
+}
