@@ -44,7 +44,6 @@ pub(crate) struct OwnFill {
     pub(crate) is_maker: bool,
     pub(crate) fee: Amount,
     pub(crate) fee_asset: AssetId,
-    pub(crate) realised: Amount,
 }
 
 /// Orders and fills of an account, oldest first.
@@ -58,6 +57,10 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    pub(crate) fn named_so(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, record: Record) {
         self.by_client_id.insert(record.tag.client_id.clone(), record.order.id);
         self.orders.insert(record.order.id, record);

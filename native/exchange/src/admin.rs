@@ -92,7 +92,7 @@ pub(crate) fn status(shared: &Shared) -> Value {
     let mut venue = shared.venue();
     let now = venue.hall.floor.shown_ms();
     let hall = &venue.hall;
-    let accounts: Vec<_> = hall.floor.accounts.all.iter().map(|(id, account)| {
+    let accounts = hall.floor.accounts.all.iter().map(|(id, account)| {
         let balances: serde_json::Map<_, _> = (0_u32..)
             .zip(&hall.floor.assets)
             .map(|(asset, name)| (name, hall.floor.exchange.balance(*id, asset)))
@@ -107,16 +107,16 @@ pub(crate) fn status(shared: &Shared) -> Value {
         })
     });
     let accounts: Vec<_> = accounts.collect();
-    let instruments: Vec<_> = hall.floor.instruments.iter().zip(&hall.floor.markets).map(
-        |(listed, market)| {
-            let best = market.best.map(|level| level.map(|(price, _)| listed.price(price).to_string()));
+    let instruments =
+        hall.floor.instruments.iter().zip(&hall.floor.markets).map(|(listed, market)| {
+            let best =
+                market.best.map(|level| level.map(|(price, _)| listed.price(price).to_string()));
             json!({
                 "symbol": listed.listing.symbol, "bid": best[0], "ask": best[1],
                 "trades": market.prints.back().map_or(0, |print| print.trade),
                 "update": market.update, "halted": market.is_halted,
             })
-        },
-    );
+        });
     let instruments: Vec<_> = instruments.collect();
     json!({
         "venue": shared.name, "time": now, "connections": hall.sockets.len(),

@@ -15,7 +15,7 @@ const DAY: i64 = 24 * HOUR;
 const FIRST_MONDAY: i64 = 4 * DAY;
 
 /// How long a candle lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Interval(usize);
 
 /// Names and lengths; a month has no length.

@@ -76,8 +76,12 @@ pub(crate) trait Dialect: Send {
     ///
     /// # Errors
     /// The answer, if it is refused.
-    fn connect(&mut self, hall: &mut Hall, socket: u64, path: &str)
-    -> core::result::Result<(), Reply>;
+    fn connect(
+        &mut self,
+        hall: &mut Hall,
+        socket: u64,
+        path: &str,
+    ) -> core::result::Result<(), Reply>;
 
     /// A client said something.
     fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]);

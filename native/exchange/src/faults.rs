@@ -86,20 +86,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether it happens once it meets something, or at once.
-    pub(crate) fn waits(&self) -> bool {
-        !matches!(
-            self,
-            Self::DropUserStream
-                | Self::ClockAhead { .. }
-                | Self::Maintenance { .. }
-                | Self::Silence
-                | Self::Cut
-                | Self::Close { .. }
-                | Self::Farewell
-        )
-    }
-
     fn meets_calls(&self) -> bool {
         matches!(
             self,
@@ -160,12 +146,17 @@ impl Faults {
     }
 
     /// A fault of anything else.
-    pub(crate) fn of(&mut self, symbol: Option<&str>, is: impl Fn(&Fault) -> bool) -> Option<Fault> {
+    pub(crate) fn of(
+        &mut self,
+        symbol: Option<&str>,
+        is: impl Fn(&Fault) -> bool,
+    ) -> Option<Fault> {
         self.take(symbol, |planned| is(&planned.fault))
     }
 
     fn take(&mut self, symbol: Option<&str>, meets: impl Fn(&Planned) -> bool) -> Option<Fault> {
-        let fits = |planned: &Planned| planned.symbol.as_deref().is_none_or(|one| Some(one) == symbol);
+        let fits =
+            |planned: &Planned| planned.symbol.as_deref().is_none_or(|one| Some(one) == symbol);
         let place = self.waiting.iter().position(|one| fits(one) && meets(one))?;
         let planned = &mut self.waiting[place];
         planned.times = planned.times.saturating_sub(1);

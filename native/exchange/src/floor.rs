@@ -26,6 +26,8 @@ pub(crate) struct Done {
     pub(crate) order: Option<OrderId>,
     pub(crate) events: Vec<Event>,
     pub(crate) at: i64,
+    /// Whose balance the operator changed, of what, and by how much.
+    pub(crate) deposit: Option<(AccountId, AssetId, Amount)>,
 }
 
 /// An instrument with the rules that it was listed with.
@@ -85,6 +87,8 @@ pub(crate) struct Floor {
     /// What nobody was told so far.
     pub(crate) untold: Vec<Done>,
     by_symbol: HashMap<String, InstrumentId>,
+    /// The clients' names of lists.
+    pub(crate) list_names: HashMap<u64, String>,
     next_list: u64,
     forgotten_at: i64,
 }
@@ -153,7 +157,7 @@ impl Floor {
     /// Opens an account.
     pub(crate) fn open(&mut self, name: &str) -> AccountId {
         let id = self.exchange.open();
-        self.accounts.all.insert(id, Account { name: name.to_owned(), ..Account::default() });
+        self.accounts.all.insert(id, Account::named_so(name));
         id
     }
 
@@ -171,11 +175,7 @@ impl Floor {
         self.accounts.all.get(&account)?.orders.get(&order)
     }
 
-    pub(crate) fn record_mut(
-        &mut self,
-        account: AccountId,
-        order: OrderId,
-    ) -> Option<&mut Record> {
+    pub(crate) fn record_mut(&mut self, account: AccountId, order: OrderId) -> Option<&mut Record> {
         self.accounts.all.get_mut(&account)?.orders.get_mut(&order)
     }
 
@@ -188,7 +188,11 @@ impl Floor {
         let at = self.now();
         let mut events = Vec::new();
         let order = self.exchange.apply(at, command, &mut events)?;
-        let done = Done { order, events, at };
+        let deposit = match *command {
+            Command::Deposit { account, asset, amount } => Some((account, asset, amount)),
+            _ => None,
+        };
+        let done = Done { order, events, at, deposit };
         self.keep(&done, tags);
         self.untold.push(done.clone());
         Ok(done)
@@ -250,9 +254,7 @@ impl Floor {
     }
 
     fn keep_fill(&mut self, event: &Event, account: AccountId, at: i64) {
-        let &Event::Fill {
-            order, trade, price, quantity, is_maker, fee, fee_asset, realised, ..
-        } = event
+        let &Event::Fill { order, trade, price, quantity, is_maker, fee, fee_asset, .. } = event
         else {
             return;
         };
@@ -270,7 +272,6 @@ impl Floor {
             is_maker,
             fee,
             fee_asset,
-            realised,
         });
     }
 }

@@ -81,8 +81,7 @@ fn upgrade(shared: &Arc<Shared>, request: &mut HttpRequest<Incoming>) -> Respons
         shared.venue().disconnect(number);
         return response(reply);
     }
-    let options =
-        Options::default().with_no_delay().with_max_payload_read(BODY_BYTES_MAX);
+    let options = Options::default().with_no_delay().with_max_payload_read(BODY_BYTES_MAX);
     match WebSocket::upgrade_with_options(request, options) {
         Ok((response, upgraded)) => {
             let shared = Arc::clone(shared);

@@ -51,7 +51,8 @@ impl Listing {
             .into_iter()
             .find(|quote| symbol.len() > quote.len() && symbol.ends_with(quote))
             .ok_or_else(|| {
-                let problem = format!("found {symbol:?}, expected one that ends with a quote asset");
+                let problem =
+                    format!("found {symbol:?}, expected one that ends with a quote asset");
                 ExchangeError::invalid("symbol", problem)
             })?;
         let base = symbol.trim_end_matches(quote).to_owned();

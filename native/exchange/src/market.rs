@@ -44,10 +44,12 @@ pub(crate) struct Market {
     /// Best bid and ask, price and quantity, as they were told last.
     pub(crate) best: [Option<(i64, i64)>; 2],
     pub(crate) is_halted: bool,
+    /// The last aggregate that streams told.
+    pub(crate) told_aggregate: u64,
 }
 
 impl Market {
-    /// A trade. Returns the aggregate that it closes.
+    /// A trade.
     pub(crate) fn print(&mut self, print: Print, taker: OrderId) {
         push(&mut self.prints, print);
         self.candles.add(&print);

@@ -76,6 +76,21 @@ impl Sockets {
     }
 }
 
+impl Sockets {
+    /// Says something once some time has passed.
+    pub(crate) fn say_later(&mut self, socket: u64, text: String, after: Duration) {
+        if after.is_zero() {
+            return self.say(socket, text);
+        }
+        let Some(queue) = self.queues.get(&socket).cloned() else { return };
+        self.sent += 1;
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(after).await;
+            let _ = queue.send(Out::text(text)).await;
+        });
+    }
+}
+
 /// Speaks with a client until the end.
 pub(crate) async fn run(
     shared: Arc<Shared>,

@@ -30,7 +30,7 @@ impl Side {
 }
 
 /// How much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
     /// So many lots.
@@ -42,7 +42,7 @@ pub enum Quantity {
 }
 
 /// How long an order lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expiry {
     /// Until it is cancelled.
@@ -56,7 +56,7 @@ pub enum Expiry {
 }
 
 /// What happens when an account would trade with itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SelfTrade {
     /// It does.
@@ -84,7 +84,7 @@ pub enum PositionSide {
 }
 
 /// What a trigger looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TriggerSource {
     /// Price of the last trade.
@@ -94,7 +94,7 @@ pub enum TriggerSource {
 }
 
 /// A trigger that follows the price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Trailing {
     /// How far behind the best price since activation, in millionths of that.
     pub distance_ppm: i64,
@@ -103,7 +103,7 @@ pub struct Trailing {
 }
 
 /// An order that waits for a price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Trigger {
     /// The price in ticks. Of a trailing trigger that is not active so far: ignored.
     pub price: i64,
@@ -116,7 +116,7 @@ pub struct Trigger {
 }
 
 /// An order as an account gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct NewOrder {
     /// Who.
     pub account: AccountId,
@@ -177,7 +177,7 @@ pub enum CancelReason {
 }
 
 /// What is done next. Each is done whole or refused, and then nothing has changed.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Adds to a balance, or takes away.

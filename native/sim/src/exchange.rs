@@ -1,12 +1,22 @@
-//! The exchange: accounts, instruments and their books.
+//! The exchange: accounts, instruments and their books, and what is done with each command.
 
+use std::collections::{BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use rustonite_core::Decimal;
+
+use crate::accounts::{Account, BALANCE_MAX, Balance};
+use crate::book::Book;
+use crate::lists::List;
+use crate::orders::{Entry, NONE, Orders, Slot};
+use crate::triggers::{Next, Triggers};
 use crate::{
-    AccountId, Amount, AssetId, Command, Event, Instrument, InstrumentId, NewOrder, OrderId,
-    PositionSide, Reject, Side,
+    AccountId, Amount, AssetId, CancelReason, Command, Event, Fees, Instrument, InstrumentId,
+    NewOrder, OrderId, PositionSide, Reject, Side,
 };
 
 /// An order as it is now. Those that have ended are known until they are forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Order {
     /// Its number.
     pub id: OrderId,
@@ -27,35 +37,154 @@ pub struct Order {
     /// Whether it can still trade.
     pub is_open: bool,
     /// Why it ended, if it did so unfilled.
-    pub cancelled: Option<crate::CancelReason>,
+    pub cancelled: Option<CancelReason>,
+}
+
+/// An instrument and what is going on in it.
+#[derive(Debug, Hash)]
+pub(crate) struct Listed {
+    pub(crate) instrument: Instrument,
+    /// Worth of one lot at a price of one tick.
+    unit: Amount,
+    /// Of the base asset.
+    pub(crate) lot: Amount,
+    pub(crate) book: Book,
+    pub(crate) triggers: Triggers,
+    pub(crate) last: Option<i64>,
+    pub(crate) mark: Option<i64>,
+    pub(crate) trades: u64,
+    pub(crate) halted: bool,
+}
+
+impl Listed {
+    /// What a quantity is worth at a price.
+    pub(crate) fn worth(&self, price: i64, lots: i64) -> Result<Amount, Reject> {
+        let worth = self.unit.times(price).and_then(|one| one.times(lots));
+        worth.filter(|worth| worth.0.abs() <= BALANCE_MAX).ok_or(Reject::Overflow)
+    }
+
+    /// The same of what was checked when it was ordered.
+    pub(crate) fn worth_of(&self, price: i64, lots: i64) -> Amount {
+        self.worth(price, lots).unwrap_or(Amount(BALANCE_MAX))
+    }
+
+    /// Lots that an amount buys at a price.
+    pub(crate) fn affordable(&self, amount: Amount, price: i64) -> i64 {
+        let one = self.worth_of(price, 1);
+        i64::try_from(amount.0 / one.0.max(1)).unwrap_or(i64::MAX)
+    }
+}
+
+/// Some asset.
+#[derive(Debug, Hash)]
+pub(crate) struct Asset {
+    pub(crate) name: String,
+    pub(crate) decimals: u32,
+    /// Fees that were paid, less rebates, and what does not divide.
+    pub(crate) collected: Amount,
+    /// What stood in for liquidated accounts; negative if it was more than there was.
+    pub(crate) insurance: Amount,
+}
+
+/// What a command has changed, told once at its end.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    pub(crate) levels: Vec<(InstrumentId, Side, i64)>,
+    pub(crate) balances: Vec<(AccountId, AssetId)>,
+    pub(crate) positions: Vec<(AccountId, InstrumentId, PositionSide)>,
+    pub(crate) trailed: Vec<OrderId>,
 }
 
 /// All state. Deterministic: it holds no clock and no randomness.
-#[derive(Debug, Default)]
-pub struct Exchange {}
+#[derive(Debug)]
+pub struct Exchange {
+    pub(crate) now: i64,
+    pub(crate) assets: Vec<Asset>,
+    pub(crate) listed: Vec<Listed>,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) orders: Orders,
+    pub(crate) lists: Vec<List>,
+    /// Orders that expire.
+    pub(crate) expiries: BTreeSet<(i64, OrderId)>,
+    /// What happens in the command of the moment.
+    pub(crate) events: Vec<Event>,
+    pub(crate) touched: Touched,
+    /// What is done once the book is at rest.
+    pub(crate) next: VecDeque<Next>,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Exchange {
     /// Without instruments and accounts.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            now: i64::MIN,
+            assets: Vec::new(),
+            listed: Vec::new(),
+            accounts: Vec::new(),
+            orders: Orders::new(),
+            lists: Vec::new(),
+            expiries: BTreeSet::new(),
+            events: Vec::new(),
+            touched: Touched::default(),
+            next: VecDeque::new(),
+        }
     }
 
     /// Names an asset; the number that it has. Amounts of fees are cut at so many decimals.
-    pub fn asset(&mut self, _name: &str, _decimals: u32) -> AssetId {
-        0
+    pub fn asset(&mut self, name: &str, decimals: u32) -> AssetId {
+        let found = self.assets.iter().position(|asset| asset.name == name);
+        let place = found.unwrap_or_else(|| {
+            let (name, zero) = (name.to_owned(), Amount::ZERO);
+            self.assets.push(Asset { name, decimals, collected: zero, insurance: zero });
+            self.assets.len() - 1
+        });
+        AssetId::try_from(place).unwrap_or(AssetId::MAX)
     }
 
     /// Lists an instrument.
     ///
     /// # Errors
-    /// A tick or lot that is not positive, or whose product has more than 18 decimals.
-    pub fn list(&mut self, _instrument: Instrument) -> Result<InstrumentId, Reject> {
-        Err(Reject::Overflow)
+    /// An asset that has no number, a tick or lot that is not positive, or whose product has more
+    /// than 18 decimals.
+    pub fn list(&mut self, instrument: Instrument) -> Result<InstrumentId, Reject> {
+        let known = |asset: AssetId| (asset as usize) < self.assets.len();
+        if !known(instrument.base) || !known(instrument.quote) {
+            return Err(Reject::Contradiction("an asset has no number"));
+        }
+        if instrument.base == instrument.quote {
+            return Err(Reject::Contradiction("an asset is not traded for itself"));
+        }
+        let positive = |value: Decimal| value.mantissa() > 0;
+        if !positive(instrument.tick) || !positive(instrument.lot) {
+            return Err(Reject::Contradiction("tick and lot are more than 0"));
+        }
+        let unit = product(instrument.tick, instrument.lot).ok_or(Reject::Overflow)?;
+        let lot = Amount::from_decimal(instrument.lot).map_err(|_| Reject::Overflow)?;
+        let id = InstrumentId::try_from(self.listed.len()).map_err(|_| Reject::Overflow)?;
+        self.listed.push(Listed {
+            instrument,
+            unit,
+            lot,
+            book: Book::default(),
+            triggers: Triggers::default(),
+            last: None,
+            mark: None,
+            trades: 0,
+            halted: false,
+        });
+        Ok(id)
     }
 
     /// Opens an account.
     pub fn open(&mut self) -> AccountId {
-        0
+        self.accounts.push(Account::new());
+        AccountId::try_from(self.accounts.len() - 1).unwrap_or(AccountId::MAX)
     }
 
     /// Does what is asked for, at a moment in nanoseconds since 1970 that is never before the last
@@ -65,57 +194,316 @@ impl Exchange {
     /// Whatever does not fit; nothing has changed then.
     pub fn apply(
         &mut self,
-        _now: i64,
-        _command: &Command,
-        _events: &mut Vec<Event>,
+        now: i64,
+        command: &Command,
+        events: &mut Vec<Event>,
     ) -> Result<Option<OrderId>, Reject> {
-        Err(Reject::Overflow)
+        std::mem::swap(&mut self.events, events);
+        let before = self.now;
+        self.now = now.max(before);
+        let done = self.dispatch(command);
+        if done.is_err() {
+            self.now = before;
+        }
+        self.tell_touched();
+        std::mem::swap(&mut self.events, events);
+        done
     }
 
+    fn dispatch(&mut self, command: &Command) -> Result<Option<OrderId>, Reject> {
+        match command {
+            Command::Place(order) => self.place(order).map(Some),
+            Command::PlaceOco(orders) => self.place_oco(orders).map(Some),
+            Command::PlaceOto { working, pending } => self.place_oto(working, pending).map(Some),
+            Command::Replace { order, new, always } => self.replace(*order, new, *always).map(Some),
+            other => self.change(other).map(|()| None),
+        }
+    }
+
+    fn change(&mut self, command: &Command) -> Result<(), Reject> {
+        match *command {
+            Command::Deposit { account, asset, amount } => self.deposit(account, asset, amount),
+            Command::SetFees { account, fees, fee_asset } => {
+                self.set_fees(account, fees, fee_asset)
+            }
+            Command::Cancel { account, order } => {
+                let slot = self.open_slot(account, order)?;
+                self.end(slot, Some(CancelReason::Asked));
+                Ok(())
+            }
+            Command::CancelAll { account, instrument } => self.cancel_all(account, instrument),
+            Command::Amend { account, order, price, quantity } => {
+                self.amend(account, order, price, quantity)
+            }
+            Command::SetLeverage { account, instrument, leverage } => {
+                self.set_leverage(account, instrument, leverage)
+            }
+            Command::SetIsolated { account, instrument, isolated } => {
+                self.set_isolated(account, instrument, isolated)
+            }
+            Command::MoveMargin { account, instrument, position, amount } => {
+                self.move_margin(account, instrument, position, amount)
+            }
+            Command::SetHedged { account, hedged } => self.set_hedged(account, hedged),
+            Command::Mark { instrument, price } => self.set_mark(instrument, price),
+            Command::Funding { instrument, rate_ppm } => self.fund(instrument, rate_ppm),
+            Command::Tick => {
+                self.expire();
+                Ok(())
+            }
+            Command::Halt { instrument, halted } => {
+                self.known(instrument)?;
+                self.listed[instrument as usize].halted = halted;
+                self.events.push(Event::Halted { instrument, halted });
+                Ok(())
+            }
+            _ => Err(Reject::Contradiction("this places orders")),
+        }
+    }
+
+    // What commands have in common
+
+    pub(crate) fn known(&self, instrument: InstrumentId) -> Result<&Listed, Reject> {
+        self.listed.get(instrument as usize).ok_or(Reject::UnknownInstrument(instrument))
+    }
+
+    pub(crate) fn account(&self, account: AccountId) -> Result<&Account, Reject> {
+        self.accounts.get(account as usize).ok_or(Reject::UnknownAccount(account))
+    }
+
+    /// The place of an open order of an account.
+    pub(crate) fn open_slot(&self, account: AccountId, id: OrderId) -> Result<Slot, Reject> {
+        self.account(account)?;
+        let slot = self.orders.slot(id).ok_or(Reject::UnknownOrder(id))?;
+        let order = &self.orders.get(slot).order;
+        if order.is_open && order.asked.account == account {
+            return Ok(slot);
+        }
+        Err(Reject::UnknownOrder(id))
+    }
+
+    pub(crate) fn balance_of(&mut self, account: AccountId, asset: AssetId) -> &mut Balance {
+        self.touched.balances.push((account, asset));
+        self.accounts[account as usize].balance_mut(asset)
+    }
+
+    fn tell_touched(&mut self) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.trailed.sort_unstable();
+        touched.trailed.dedup();
+        for &order in &touched.trailed {
+            if let Some(price) = self.trigger_price(order) {
+                self.events.push(Event::Trailed { order, price });
+            }
+        }
+        touched.levels.sort_unstable_by_key(|&(instrument, side, price)| {
+            (instrument, side == Side::Sell, price)
+        });
+        touched.levels.dedup();
+        for &(instrument, side, price) in &touched.levels {
+            let quantity = self.listed[instrument as usize].book.shown(side, price);
+            self.events.push(Event::Level { instrument, side, price, quantity });
+        }
+        touched.balances.sort_unstable();
+        touched.balances.dedup();
+        for &(account, asset) in &touched.balances {
+            let Balance { free, locked } = self.accounts[account as usize].balance(asset);
+            self.events.push(Event::Balance { account, asset, free, locked });
+        }
+        touched
+            .positions
+            .sort_unstable_by_key(|&(account, instrument, side)| (account, instrument, side as u8));
+        touched.positions.dedup();
+        for &(account, instrument, position) in &touched.positions {
+            let (quantity, entry_quote, isolated) = self.position(account, instrument, position);
+            self.events.push(Event::Position {
+                account,
+                instrument,
+                position,
+                quantity,
+                entry_quote,
+                isolated,
+            });
+        }
+        touched.trailed.clear();
+        touched.levels.clear();
+        touched.balances.clear();
+        touched.positions.clear();
+        self.touched = touched;
+    }
+
+    // Money and settings of accounts
+
+    fn deposit(
+        &mut self,
+        account: AccountId,
+        asset: AssetId,
+        amount: Amount,
+    ) -> Result<(), Reject> {
+        let free = self.account(account)?.balance(asset).free;
+        if asset as usize >= self.assets.len() {
+            return Err(Reject::Contradiction("an asset has no number"));
+        }
+        if amount.0.unsigned_abs() > BALANCE_MAX.unsigned_abs() {
+            return Err(Reject::Overflow);
+        }
+        let after = free.0 + amount.0;
+        if after < 0 && amount < Amount::ZERO {
+            return Err(Reject::Balance { asset, needed: -amount, free });
+        }
+        if after > BALANCE_MAX {
+            return Err(Reject::Overflow);
+        }
+        self.balance_of(account, asset).free = Amount(after);
+        Ok(())
+    }
+
+    fn set_fees(
+        &mut self,
+        account: AccountId,
+        fees: Fees,
+        fee_asset: Option<(AssetId, Amount, u32)>,
+    ) -> Result<(), Reject> {
+        self.account(account)?;
+        let sound = |ppm: i32| ppm.abs() < 1_000_000;
+        if !sound(fees.maker_ppm) || !sound(fees.taker_ppm) {
+            return Err(Reject::Contradiction("a fee is less than all"));
+        }
+        if let Some((asset, price, discount)) = fee_asset
+            && (asset as usize >= self.assets.len()
+                || price <= Amount::ZERO
+                || discount > 1_000_000)
+        {
+            return Err(Reject::Contradiction("no such way to pay fees"));
+        }
+        let account = &mut self.accounts[account as usize];
+        (account.fees, account.fee_asset) = (fees, fee_asset);
+        Ok(())
+    }
+
+    // What there is
+
     /// An order; `None` if it never was or is forgotten.
-    pub fn order(&self, _id: OrderId) -> Option<Order> {
-        None
+    pub fn order(&self, id: OrderId) -> Option<Order> {
+        self.orders.slot(id).map(|slot| self.orders.get(slot).order)
     }
 
     /// Open orders of an account, oldest first.
-    pub fn open_orders(&self, _account: AccountId) -> impl Iterator<Item = Order> {
-        core::iter::empty()
+    pub fn open_orders(&self, account: AccountId) -> impl Iterator<Item = Order> {
+        let first = self.accounts.get(account as usize).map_or(NONE, |one| one.orders.first);
+        let entry = |slot: Slot| (slot != NONE).then(|| self.orders.get(slot));
+        std::iter::successors(entry(first), move |last: &&Entry| entry(last.of_account.behind))
+            .map(|entry| entry.order)
+    }
+
+    /// The trigger price of an order that waits, in ticks: of a trailing one it moves.
+    pub fn trigger_price(&self, id: OrderId) -> Option<i64> {
+        let entry = self.orders.get(self.orders.slot(id)?);
+        entry.order.asked.trigger.map(|_| entry.trigger)
     }
 
     /// Forgets orders that ended before a moment.
-    pub fn forget(&mut self, _before: i64) {}
+    pub fn forget(&mut self, before: i64) {
+        self.orders.forget(before);
+    }
+
+    /// Name and decimals of each asset, by its number.
+    pub fn assets(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.assets.iter().map(|asset| (asset.name.as_str(), asset.decimals))
+    }
+
+    /// The instruments, by their numbers.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        self.listed.iter().map(|listed| &listed.instrument)
+    }
 
     /// What an account has of an asset: free and locked.
-    pub fn balance(&self, _account: AccountId, _asset: AssetId) -> (Amount, Amount) {
-        (Amount::ZERO, Amount::ZERO)
+    pub fn balance(&self, account: AccountId, asset: AssetId) -> (Amount, Amount) {
+        let account = self.accounts.get(account as usize);
+        let Balance { free, locked } = account.map(|one| one.balance(asset)).unwrap_or_default();
+        (free, locked)
+    }
+
+    /// Fees that were paid in an asset, less rebates, and what does not divide.
+    pub fn collected(&self, asset: AssetId) -> Amount {
+        self.assets.get(asset as usize).map_or(Amount::ZERO, |asset| asset.collected)
+    }
+
+    /// What stood in for liquidated accounts; negative if it was more than there was.
+    pub fn insurance(&self, asset: AssetId) -> Amount {
+        self.assets.get(asset as usize).map_or(Amount::ZERO, |asset| asset.insurance)
+    }
+
+    /// What an account pays.
+    pub fn fees(&self, account: AccountId) -> Fees {
+        self.accounts.get(account as usize).map(|account| account.fees).unwrap_or_default()
     }
 
     /// A position: quantity in lots, worth at entry, margin of its own.
     pub fn position(
         &self,
-        _account: AccountId,
-        _instrument: InstrumentId,
-        _position: PositionSide,
+        account: AccountId,
+        instrument: InstrumentId,
+        position: PositionSide,
     ) -> (i64, Amount, Amount) {
-        (0, Amount::ZERO, Amount::ZERO)
+        let holding = self.accounts.get(account as usize).map(|one| one.holding(instrument));
+        let position = *holding.unwrap_or_default().position(position);
+        (position.quantity, position.entry_quote, position.margin)
+    }
+
+    /// Leverage, and whether positions have margin of their own.
+    pub fn leverage(&self, account: AccountId, instrument: InstrumentId) -> (u32, bool) {
+        let holding = self.accounts.get(account as usize).map(|one| one.holding(instrument));
+        let holding = holding.unwrap_or_default();
+        (holding.leverage, holding.isolated)
+    }
+
+    /// Whether an account holds long and short positions side by side.
+    pub fn is_hedged(&self, account: AccountId) -> bool {
+        self.accounts.get(account as usize).is_some_and(|account| account.hedged)
     }
 
     /// Levels of a side that can be seen, the best first: price in ticks, quantity in lots.
-    pub fn levels(
-        &self,
-        _instrument: InstrumentId,
-        _side: Side,
-    ) -> impl Iterator<Item = (i64, i64)> {
-        core::iter::empty()
+    pub fn levels(&self, instrument: InstrumentId, side: Side) -> impl Iterator<Item = (i64, i64)> {
+        let listed = self.listed.get(instrument as usize);
+        listed.into_iter().flat_map(move |listed| {
+            listed.book.levels(side).map(|(price, level)| (price, level.shown))
+        })
     }
 
     /// Price of the last trade, in ticks.
-    pub fn last_price(&self, _instrument: InstrumentId) -> Option<i64> {
-        None
+    pub fn last_price(&self, instrument: InstrumentId) -> Option<i64> {
+        self.listed.get(instrument as usize)?.last
     }
 
-    /// Mark price in ticks; of spot the last one.
-    pub fn mark_price(&self, _instrument: InstrumentId) -> Option<i64> {
-        None
+    /// Mark price in ticks; where nobody set one, the last price.
+    pub fn mark_price(&self, instrument: InstrumentId) -> Option<i64> {
+        let listed = self.listed.get(instrument as usize)?;
+        listed.mark.or(listed.last)
     }
+
+    /// Whether an instrument takes no orders at the moment.
+    pub fn is_halted(&self, instrument: InstrumentId) -> bool {
+        self.listed.get(instrument as usize).is_some_and(|listed| listed.halted)
+    }
+
+    /// A number that two exchanges in the same state share.
+    pub fn state_hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.now.hash(&mut hasher);
+        self.assets.hash(&mut hasher);
+        self.listed.hash(&mut hasher);
+        self.accounts.hash(&mut hasher);
+        self.orders.hash(&mut hasher);
+        self.lists.hash(&mut hasher);
+        self.expiries.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// Worth of one lot at a price of one tick, if it has no more decimals than an amount.
+fn product(tick: Decimal, lot: Decimal) -> Option<Amount> {
+    let mantissa = tick.mantissa().checked_mul(lot.mantissa())?;
+    let exponent = tick.exponent().checked_add(lot.exponent())?;
+    Amount::from_decimal(Decimal::new(mantissa, exponent).ok()?).ok()
 }

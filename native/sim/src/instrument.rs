@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Amount, AssetId};
 
 /// What a contract is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Assets change hands at once.
@@ -21,7 +21,7 @@ pub enum Kind {
 }
 
 /// What a venue checks before it takes an order. `None` where it checks nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Filters {
     /// Least and largest price, in ticks.
     pub price: Option<(i64, i64)>,
@@ -40,7 +40,7 @@ pub struct Filters {
 }
 
 /// Fees of an account's tier in millionths of what changes hands; negative is a rebate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Fees {
     /// Of who rested.
     pub maker_ppm: i32,
@@ -49,7 +49,7 @@ pub struct Fees {
 }
 
 /// One instrument. Prices are counted in ticks, quantities in lots.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Instrument {
     /// Its name.
     pub symbol: String,

@@ -3,13 +3,22 @@
 //! No I/O, no clock, no threads: commands and the time come in, events go out. The same commands
 //! give the same events, byte for byte.
 
+mod accounts;
+mod book;
 mod chance;
 pub mod command;
 pub mod event;
 pub mod exchange;
+mod filters;
 pub mod instrument;
 pub mod latency;
+mod lists;
+mod matching;
 pub mod money;
+mod orders;
+mod perpetual;
+mod placing;
+mod triggers;
 
 pub use command::{
     CancelReason, Command, Expiry, NewOrder, OrderId, PositionSide, Quantity, SelfTrade, Side,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rustonite_sim::InstrumentId;
+use rustonite_sim::{Amount, Fees, InstrumentId};
 use serde_json::{Value, json};
 
 use super::place::instrument;
@@ -118,6 +118,7 @@ fn fill_row(floor: &Floor, fill: &OwnFill) -> Value {
     })
 }
 
+#[allow(clippy::unnecessary_wraps)] // All calls have one form.
 pub(crate) fn account(call: &mut Call<'_>) -> Answer {
     let now = call.hall.floor.shown_ms();
     let omits = call.params.get("omitZeroBalances") == Some("true");
@@ -132,26 +133,32 @@ pub(crate) fn account(call: &mut Call<'_>) -> Answer {
             })
         })
         .collect();
+    let fees = floor.exchange.fees(call.account);
     Ok(json!({
-        "makerCommission": 0, "takerCommission": 0, "buyerCommission": 0, "sellerCommission": 0,
-        "commissionRates": rates(),
+        "makerCommission": fees.maker_ppm / 100, "takerCommission": fees.taker_ppm / 100,
+        "buyerCommission": 0, "sellerCommission": 0,
+        "commissionRates": rates(fees),
         "canTrade": true, "canWithdraw": true, "canDeposit": true, "brokered": false,
         "requireSelfTradePrevention": false, "preventSor": false, "updateTime": now,
         "accountType": "SPOT", "balances": balances, "permissions": ["SPOT"], "uid": call.account,
     }))
 }
 
-fn rates() -> Value {
+fn rates(fees: Fees) -> Value {
+    let rate = |ppm: i32| money(Amount(i128::from(ppm) * 10_i128.pow(12))).to_string();
     let zero = "0.00000000";
-    json!({"maker": zero, "taker": zero, "buyer": zero, "seller": zero})
+    json!({
+        "maker": rate(fees.maker_ppm), "taker": rate(fees.taker_ppm), "buyer": zero, "seller": zero,
+    })
 }
 
 pub(crate) fn commission(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
     let symbol = &call.hall.floor.listed(id).listing.symbol;
+    let fees = call.hall.floor.exchange.fees(call.account);
     Ok(json!({
-        "symbol": symbol, "standardCommission": rates(), "specialCommission": rates(),
-        "taxCommission": rates(),
+        "symbol": symbol, "standardCommission": rates(fees),
+        "specialCommission": rates(Fees::default()), "taxCommission": rates(Fees::default()),
         "discount": {
             "enabledForAccount": false, "enabledForSymbol": false, "discountAsset": "BNB",
             "discount": "0.00000000",
@@ -159,6 +166,7 @@ pub(crate) fn commission(call: &mut Call<'_>) -> Answer {
     }))
 }
 
+#[allow(clippy::unnecessary_wraps)] // All calls have one form.
 pub(crate) fn order_limits(call: &mut Call<'_>) -> Answer {
     let now = call.hall.floor.now();
     let [short, long] = call.hall.limits.orders(call.account, now, 0);
@@ -180,11 +188,13 @@ pub(crate) fn open_lists(call: &mut Call<'_>) -> Answer {
     Ok(lists.into_iter().map(|list| trade::list_answer(call, list)).collect())
 }
 
+#[allow(clippy::unnecessary_wraps)] // All calls have one form.
 pub(crate) fn none(_: &mut Call<'_>) -> Answer {
     Ok(json!([]))
 }
 
 /// The assets as wallets name them: clients ask for them when they start.
+#[allow(clippy::unnecessary_wraps)] // All calls have one form.
 pub(crate) fn coins(call: &mut Call<'_>) -> Answer {
     let floor = &call.hall.floor;
     let coin = |(asset, name): (u32, &String)| {

@@ -7,6 +7,7 @@ mod place;
 mod public;
 mod refusal;
 mod routes;
+mod stream_text;
 mod streams;
 mod trade;
 mod user;
@@ -46,7 +47,8 @@ impl Dialect for Spot {
             return Ok(());
         }
         if base == "/stream" || base == "/ws" || base.starts_with("/ws/") {
-            return self.streams.open(hall, socket, path);
+            self.streams.open(hall, socket, path);
+            return Ok(());
         }
         Err(Reply::new(404, String::new()))
     }

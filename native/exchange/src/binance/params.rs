@@ -11,17 +11,73 @@ const PLACES: i32 = 8;
 /// Longest name that a client gives an order.
 const CLIENT_ID_MAX: usize = 36;
 /// Every parameter that some call knows.
-const KNOWN: [&str; 50] = [
-    "symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus", "limit", "fromId",
-    "startTime", "endTime", "interval", "timeZone", "windowSize", "type", "side", "timeInForce",
-    "quantity", "quoteOrderQty", "price", "newClientOrderId", "strategyId", "strategyType",
-    "stopPrice", "trailingDelta", "icebergQty", "newOrderRespType", "selfTradePreventionMode",
-    "pegPriceType", "recvWindow", "timestamp", "signature", "orderId", "origClientOrderId",
-    "cancelRestrictions", "cancelReplaceMode", "cancelNewClientOrderId", "cancelOrigClientOrderId",
-    "cancelOrderId", "orderRateLimitExceededMode", "newQty", "computeCommissionRates",
-    "omitZeroBalances", "listClientOrderId", "limitClientOrderId", "limitIcebergQty",
-    "stopClientOrderId", "stopLimitPrice", "stopIcebergQty", "stopLimitTimeInForce", "orderListId",
+const KNOWN: [&str; 66] = [
+    "symbol",
+    "symbols",
+    "permissions",
+    "showPermissionSets",
+    "symbolStatus",
+    "limit",
+    "fromId",
+    "startTime",
+    "endTime",
+    "interval",
+    "timeZone",
+    "windowSize",
+    "type",
+    "side",
+    "timeInForce",
+    "quantity",
+    "quoteOrderQty",
+    "price",
+    "newClientOrderId",
+    "strategyId",
+    "strategyType",
+    "stopPrice",
+    "trailingDelta",
+    "icebergQty",
+    "newOrderRespType",
+    "selfTradePreventionMode",
+    "pegPriceType",
+    "recvWindow",
+    "timestamp",
+    "signature",
+    "orderId",
+    "origClientOrderId",
+    "cancelRestrictions",
+    "cancelReplaceMode",
+    "cancelNewClientOrderId",
+    "cancelOrigClientOrderId",
+    "cancelOrderId",
+    "orderRateLimitExceededMode",
+    "newQty",
+    "computeCommissionRates",
+    "omitZeroBalances",
+    "listClientOrderId",
+    "limitClientOrderId",
+    "limitIcebergQty",
+    "stopClientOrderId",
+    "stopLimitPrice",
+    "stopIcebergQty",
+    "stopLimitTimeInForce",
+    "orderListId",
     "apiKey",
+    "aboveType",
+    "abovePrice",
+    "aboveStopPrice",
+    "aboveTrailingDelta",
+    "aboveTimeInForce",
+    "aboveIcebergQty",
+    "aboveClientOrderId",
+    "belowType",
+    "belowPrice",
+    "belowStopPrice",
+    "belowTrailingDelta",
+    "belowTimeInForce",
+    "belowIcebergQty",
+    "belowClientOrderId",
+    "subscriptionId",
+    "returnRateLimits",
 ];
 
 /// See the module.
@@ -70,6 +126,28 @@ impl Params {
         pairs.sort();
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.join("&")
+    }
+
+    /// The parameters of the older form of a list in the names of the newer one.
+    pub(crate) fn for_old_oco(&self, sells: bool, stop_kind: &str) -> Self {
+        let (limit, stop) = if sells { ("above", "below") } else { ("below", "above") };
+        let renamed = |name: &str| match name {
+            "price" => format!("{limit}Price"),
+            "limitClientOrderId" => format!("{limit}ClientOrderId"),
+            "limitIcebergQty" => format!("{limit}IcebergQty"),
+            "stopPrice" => format!("{stop}StopPrice"),
+            "stopLimitPrice" => format!("{stop}Price"),
+            "stopLimitTimeInForce" => format!("{stop}TimeInForce"),
+            "stopClientOrderId" => format!("{stop}ClientOrderId"),
+            "stopIcebergQty" => format!("{stop}IcebergQty"),
+            "trailingDelta" => format!("{stop}TrailingDelta"),
+            other => other.to_owned(),
+        };
+        let mut all: Vec<_> =
+            self.0.iter().map(|(name, value)| (renamed(name), value.clone())).collect();
+        all.push((format!("{limit}Type"), "LIMIT_MAKER".to_owned()));
+        all.push((format!("{stop}Type"), stop_kind.to_owned()));
+        Self(all)
     }
 
     /// A parameter, if it was sent and is not empty.
@@ -135,8 +213,9 @@ impl Params {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
         if text.len() > CLIENT_ID_MAX || !text.bytes().all(legal) {
             let range = r"^[a-zA-Z0-9-_]{1,36}$";
-            let text =
-                format!("Illegal characters found in parameter '{name}'; legal range is '{range}'.");
+            let text = format!(
+                "Illegal characters found in parameter '{name}'; legal range is '{range}'."
+            );
             return Err(Refusal::new(-1100, text));
         }
         Ok(Some(text.to_owned()))
@@ -148,7 +227,9 @@ mod tests {
     use super::Params;
 
     fn code(text: &str, read: impl Fn(&Params) -> Result<(), super::Refusal>) -> i32 {
-        Params::of_forms(text, "").and_then(|params| read(&params)).map_or_else(|error| error.code, |()| 0)
+        Params::of_forms(text, "")
+            .and_then(|params| read(&params))
+            .map_or_else(|error| error.code, |()| 0)
     }
 
     #[test]

@@ -116,10 +116,8 @@ pub(crate) fn new_order(
     let side = side(params)?;
     let kind = Kind::read(params.need(names.kind)?)?;
     refuse_unwanted(params, kind, names)?;
-    let price = match kind.has_price {
-        true => Some(ticks(listed, params.need_decimal(names.price)?)?),
-        false => None,
-    };
+    let price =
+        if kind.has_price { Some(ticks(listed, params.need_decimal(names.price)?)?) } else { None };
     let expiry = expiry(params, kind, names)?;
     let order = NewOrder {
         account,
@@ -230,17 +228,15 @@ fn self_trade(params: &Params) -> Result<SelfTrade, Refusal> {
         "EXPIRE_MAKER" => Ok(SelfTrade::ExpireMaker),
         "EXPIRE_BOTH" => Ok(SelfTrade::ExpireBoth),
         "DECREMENT" => Ok(SelfTrade::Decrement),
-        _ => Err(Refusal::new(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.")),
+        _ => Err(Refusal::new(
+            -1130,
+            "Data sent for parameter 'selfTradePreventionMode' is not valid.",
+        )),
     }
 }
 
 /// The client's name for an order, or one that the venue makes.
-fn tag(
-    floor: &Floor,
-    account: AccountId,
-    params: &Params,
-    name: &str,
-) -> Result<Tag, Refusal> {
+fn tag(floor: &Floor, account: AccountId, params: &Params, name: &str) -> Result<Tag, Refusal> {
     let client_id = match params.client_id(name)? {
         Some(client_id) => {
             let known = floor.accounts.all.get(&account);
@@ -275,7 +271,9 @@ impl Detail {
             Some("ACK") => Ok(Self::Ack),
             Some("RESULT") => Ok(Self::Result),
             Some("FULL") => Ok(Self::Full),
-            Some(_) => Err(Refusal::new(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")),
+            Some(_) => {
+                Err(Refusal::new(-1130, "Data sent for parameter 'newOrderRespType' is not valid."))
+            }
             None if order.trigger.is_none() && !order.post_only => Ok(Self::Full),
             None => Ok(Self::Ack),
         }
@@ -283,7 +281,13 @@ impl Detail {
 }
 
 /// What is said of a new order.
-pub(crate) fn placed(floor: &Floor, account: AccountId, id: OrderId, done: &Done, detail: Detail) -> Value {
+pub(crate) fn placed(
+    floor: &Floor,
+    account: AccountId,
+    id: OrderId,
+    done: &Done,
+    detail: Detail,
+) -> Value {
     let Some(record) = floor.record(account, id) else { return Value::Null };
     let time = floor.shown(done.at);
     if detail == Detail::Ack {

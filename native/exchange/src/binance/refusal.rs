@@ -38,7 +38,8 @@ impl Refusal {
     }
 
     pub(crate) fn illegal(name: &str) -> Self {
-        let text = format!("Illegal characters found in parameter '{name}'; legal range is '{NUMBER}'.");
+        let text =
+            format!("Illegal characters found in parameter '{name}'; legal range is '{NUMBER}'.");
         Self::new(-1100, text)
     }
 

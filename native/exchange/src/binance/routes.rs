@@ -46,7 +46,12 @@ pub(crate) struct Route {
     pub(crate) run: fn(&mut Call<'_>) -> Answer,
 }
 
-const fn open(path: &'static str, name: &'static str, weight: u32, run: fn(&mut Call<'_>) -> Answer) -> Route {
+const fn open(
+    path: &'static str,
+    name: &'static str,
+    weight: u32,
+    run: fn(&mut Call<'_>) -> Answer,
+) -> Route {
     Route { method: "GET", path, name, weight, security: Security::Open, sort: Sort::Read, run }
 }
 
@@ -82,20 +87,69 @@ static ROUTES: [Route; 32] = [
     signed("POST", "/api/v3/order/test", "order.test", 1, Sort::Read, trade::test),
     signed("GET", "/api/v3/order", "order.status", 4, Sort::Read, account::order),
     signed("DELETE", "/api/v3/order", "order.cancel", 1, Sort::Cancel, trade::cancel),
-    signed("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, Sort::Amend, trade::replace),
-    signed("PUT", "/api/v3/order/amend/keepPriority", "order.amend.keepPriority", 4, Sort::Amend, trade::amend),
+    signed(
+        "POST",
+        "/api/v3/order/cancelReplace",
+        "order.cancelReplace",
+        1,
+        Sort::Amend,
+        trade::replace,
+    ),
+    signed(
+        "PUT",
+        "/api/v3/order/amend/keepPriority",
+        "order.amend.keepPriority",
+        4,
+        Sort::Amend,
+        trade::amend,
+    ),
     signed("GET", "/api/v3/openOrders", "openOrders.status", 6, Sort::Read, account::open_orders),
-    signed("DELETE", "/api/v3/openOrders", "openOrders.cancelAll", 1, Sort::Cancel, trade::cancel_all),
+    signed(
+        "DELETE",
+        "/api/v3/openOrders",
+        "openOrders.cancelAll",
+        1,
+        Sort::Cancel,
+        trade::cancel_all,
+    ),
     signed("GET", "/api/v3/allOrders", "allOrders", 20, Sort::Read, account::all_orders),
     signed("POST", "/api/v3/orderList/oco", "orderList.place.oco", 1, Sort::Place, trade::oco),
     signed("POST", "/api/v3/order/oco", "orderList.place", 1, Sort::Place, trade::old_oco),
     signed("DELETE", "/api/v3/orderList", "orderList.cancel", 1, Sort::Cancel, trade::cancel_list),
-    signed("GET", "/api/v3/openOrderList", "openOrderLists.status", 6, Sort::Read, account::open_lists),
+    signed(
+        "GET",
+        "/api/v3/openOrderList",
+        "openOrderLists.status",
+        6,
+        Sort::Read,
+        account::open_lists,
+    ),
     signed("GET", "/api/v3/account", "account.status", 20, Sort::Read, account::account),
-    signed("GET", "/api/v3/account/commission", "account.commission", 20, Sort::Read, account::commission),
+    signed(
+        "GET",
+        "/api/v3/account/commission",
+        "account.commission",
+        20,
+        Sort::Read,
+        account::commission,
+    ),
     signed("GET", "/api/v3/myTrades", "myTrades", 20, Sort::Read, account::my_trades),
-    signed("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", 40, Sort::Read, account::order_limits),
-    signed("GET", "/api/v3/myPreventedMatches", "myPreventedMatches", 20, Sort::Read, account::none),
+    signed(
+        "GET",
+        "/api/v3/rateLimit/order",
+        "account.rateLimits.orders",
+        40,
+        Sort::Read,
+        account::order_limits,
+    ),
+    signed(
+        "GET",
+        "/api/v3/myPreventedMatches",
+        "myPreventedMatches",
+        20,
+        Sort::Read,
+        account::none,
+    ),
     signed("GET", "/sapi/v1/capital/config/getall", "", 10, Sort::Read, account::coins),
 ];
 
@@ -144,7 +198,7 @@ pub(crate) fn serve(
         }
     }
     served.answer = who(hall).and_then(|account| {
-        let places = route.sort == Sort::Place || route.run as usize == trade::replace as usize;
+        let places = route.sort == Sort::Place || route.name == "order.cancelReplace";
         if places {
             served.orders = Some(counted(hall, account)?);
         }
@@ -167,7 +221,8 @@ fn admitted(hall: &mut Hall, route: &Route, params: &Params, from: IpAddr) -> Re
         return Err(Refusal { retry_after_s, ..refused(status) });
     }
     let now = hall.floor.now();
-    let weight = if route.path == "/api/v3/depth" { public::depth_weight(params) } else { route.weight };
+    let weight =
+        if route.path == "/api/v3/depth" { public::depth_weight(params) } else { route.weight };
     hall.limits.call(from, now, weight).map_err(|much| too_much(hall, much))
 }
 
@@ -176,7 +231,10 @@ fn refused(status: u16) -> Refusal {
     let (code, text) = match status {
         418 | 429 => (-1003, "Too many requests."),
         403 => (-1002, "You are not authorized to execute this request."),
-        504 => (-1007, "Timeout waiting for response from backend server. Send status unknown; execution status unknown."),
+        504 => (
+            -1007,
+            "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
+        ),
         _ => (-1000, "An unknown error occurred while processing the request."),
     };
     Refusal::with_status(status, code, text)
@@ -184,16 +242,13 @@ fn refused(status: u16) -> Refusal {
 
 fn too_much(hall: &Hall, much: TooMuch) -> Refusal {
     let rest = "Please use WebSocket Streams for live updates to avoid";
-    let (status, text) = match much.banned_until {
-        Some(until) => {
-            let until = hall.floor.shown(until);
-            (418, format!("Way too much request weight used; IP banned until {until}. {rest} bans."))
-        }
-        None => {
-            let most = hall.limits.allowed.weight_1m;
-            let limit = format!("current limit is {most} request weight per 1 MINUTE");
-            (429, format!("Too much request weight used; {limit}. {rest} polling the API."))
-        }
+    let (status, text) = if let Some(until) = much.banned_until {
+        let until = hall.floor.shown(until);
+        (418, format!("Way too much request weight used; IP banned until {until}. {rest} bans."))
+    } else {
+        let most = hall.limits.allowed.weight_1m;
+        let limit = format!("current limit is {most} request weight per 1 MINUTE");
+        (429, format!("Too much request weight used; {limit}. {rest} polling the API."))
     };
     let retry_after_s = Some(much.retry_after_s);
     Refusal { retry_after_s, ..Refusal::with_status(status, -1003, text) }

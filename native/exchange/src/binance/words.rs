@@ -137,12 +137,10 @@ pub(crate) fn queried(floor: &Floor, record: &Record) -> Value {
     let zero = "0.00000000".to_owned();
     let trigger = order.asked.trigger.map(|trigger| price_text(listed, Some(trigger.price)));
     value["stopPrice"] = json!(trigger.unwrap_or_else(|| zero.clone()));
-    value["icebergQty"] =
-        json!(order.asked.display.map_or(zero, |lots| size_text(listed, lots)));
+    value["icebergQty"] = json!(order.asked.display.map_or(zero, |lots| size_text(listed, lots)));
     value["time"] = json!(floor.shown(order.placed_at));
     value["updateTime"] = json!(floor.shown(order.changed_at));
     value["isWorking"] = json!(order.is_working);
-    value["workingTime"] =
-        json!(if order.is_working { floor.shown(order.placed_at) } else { -1 });
+    value["workingTime"] = json!(if order.is_working { floor.shown(order.placed_at) } else { -1 });
     value
 }

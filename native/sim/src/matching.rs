@@ -1,0 +1,374 @@
+//! Orders meet.
+
+use std::collections::VecDeque;
+
+use crate::accounts::{bought, part};
+use crate::exchange::Exchange;
+use crate::orders::{NONE, Slot, Stage};
+use crate::{Amount, AssetId, CancelReason, Event, Kind, NewOrder, Quantity, SelfTrade, Side};
+
+/// What an order would trade if it came now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Foreseen {
+    pub(crate) lots: i64,
+    pub(crate) quote: Amount,
+}
+
+/// A resting order as a foreseen trade meets it.
+struct Met {
+    open: i64,
+    shown: i64,
+    display: Option<i64>,
+    own: bool,
+}
+
+impl Exchange {
+    /// What an order would trade now, without trading. If `without` is an order, as if that was not
+    /// there.
+    pub(crate) fn foresee(&self, order: &NewOrder, without: Option<Slot>) -> Foreseen {
+        let listed = &self.listed[order.instrument as usize];
+        let mut found = Foreseen::default();
+        let mut prevented = 0;
+        for (price, level) in listed.book.levels(order.side.opposite()) {
+            if order.price.is_some_and(|limit| match order.side {
+                Side::Buy => price > limit,
+                Side::Sell => price < limit,
+            }) {
+                break;
+            }
+            let mut queue = self.met(level.queue.first, order, without);
+            while let Some(mut met) = queue.pop_front() {
+                let wanted = match order.quantity {
+                    Quantity::Lots(lots) => lots - found.lots - prevented,
+                    Quantity::Quote(amount) => listed.affordable(amount - found.quote, price),
+                    Quantity::Position => 0,
+                };
+                if wanted <= 0 {
+                    return found;
+                }
+                if met.own {
+                    match order.self_trade {
+                        SelfTrade::ExpireTaker | SelfTrade::ExpireBoth => return found,
+                        SelfTrade::ExpireMaker => continue,
+                        SelfTrade::Decrement => {
+                            prevented += wanted.min(met.open);
+                            continue;
+                        }
+                        SelfTrade::Allow => {}
+                    }
+                }
+                let lots = wanted.min(met.shown);
+                found.lots += lots;
+                found.quote += listed.worth_of(price, lots);
+                met.open -= lots;
+                met.shown -= lots;
+                if met.shown == 0 && met.open > 0 {
+                    met.shown = met.display.unwrap_or(met.open).min(met.open);
+                    queue.push_back(met);
+                } else if met.shown > 0 {
+                    queue.push_front(met);
+                }
+            }
+        }
+        found
+    }
+
+    fn met(&self, first: Slot, order: &NewOrder, without: Option<Slot>) -> VecDeque<Met> {
+        let mut queue = VecDeque::new();
+        let mut slot = first;
+        while slot != NONE {
+            let entry = self.orders.get(slot);
+            let asked = &entry.order.asked;
+            let own = asked.account == order.account;
+            let open = self.fillable(slot, entry.open());
+            let shown = entry.shown.min(open);
+            if open > 0 && Some(slot) != without {
+                queue.push_back(Met { open, shown, display: asked.display, own });
+            }
+            slot = entry.in_level.behind;
+        }
+        queue
+    }
+
+    /// Whether all of an order can be filled now.
+    pub(crate) fn fits_whole(&self, slot: Slot) -> bool {
+        let order = &self.orders.get(slot).order;
+        let found = self.foresee(&order.asked, None);
+        match order.asked.quantity {
+            Quantity::Quote(amount) => {
+                let listed = &self.listed[order.asked.instrument as usize];
+                let next = listed.book.best(order.asked.side.opposite());
+                next.is_some_and(|(price, _)| listed.affordable(amount - found.quote, price) == 0)
+            }
+            Quantity::Lots(_) | Quantity::Position => {
+                found.lots == self.fillable(slot, order.quantity)
+            }
+        }
+    }
+
+    /// Trades an order with the book as far as it goes.
+    pub(crate) fn take(&mut self, slot: Slot) {
+        let asked = self.orders.get(slot).order.asked;
+        let other = asked.side.opposite();
+        loop {
+            let listed = &self.listed[asked.instrument as usize];
+            if self.orders.get(slot).stage == Stage::Ended || !listed.crosses(&asked) {
+                return;
+            }
+            let Some((price, maker)) = listed.book.best(other) else { return };
+            let wanted = self.wanted(slot, price);
+            if wanted <= 0 {
+                let done = self.is_filled(slot);
+                let spent = matches!(asked.quantity, Quantity::Quote(_)) && !done;
+                // Otherwise there is no position to close any more.
+                if !spent {
+                    self.end(slot, (!done).then_some(CancelReason::ReduceOnly));
+                }
+                return;
+            }
+            if self.orders.get(maker).order.asked.account == asked.account
+                && asked.self_trade != SelfTrade::Allow
+            {
+                self.prevent(slot, maker, wanted, asked.self_trade);
+                continue;
+            }
+            let offered = self.fillable(maker, self.orders.get(maker).shown);
+            if offered == 0 {
+                self.end(maker, Some(CancelReason::ReduceOnly));
+                continue;
+            }
+            self.trade(slot, maker, price, wanted.min(offered));
+        }
+    }
+
+    /// Lots that an order still wants at a price.
+    fn wanted(&self, slot: Slot, price: i64) -> i64 {
+        let entry = self.orders.get(slot);
+        let asked = &entry.order.asked;
+        match asked.quantity {
+            Quantity::Quote(amount) => {
+                let listed = &self.listed[asked.instrument as usize];
+                listed.affordable(amount - entry.order.filled_quote, price)
+            }
+            Quantity::Lots(_) | Quantity::Position => self.fillable(slot, entry.open()),
+        }
+    }
+
+    fn is_filled(&self, slot: Slot) -> bool {
+        let entry = self.orders.get(slot);
+        match entry.order.asked.quantity {
+            Quantity::Quote(_) => entry.order.filled > 0,
+            Quantity::Lots(_) | Quantity::Position => entry.open() == 0,
+        }
+    }
+
+    /// Two orders of one account meet.
+    fn prevent(&mut self, taker: Slot, maker: Slot, wanted: i64, mode: SelfTrade) {
+        let reason = Some(CancelReason::SelfTrade);
+        let lots = wanted.min(self.orders.get(maker).open());
+        match mode {
+            SelfTrade::Allow => {}
+            SelfTrade::ExpireTaker => self.end_prevented(taker, reason, lots),
+            SelfTrade::ExpireMaker => self.end_prevented(maker, reason, lots),
+            SelfTrade::ExpireBoth => {
+                self.end_prevented(maker, reason, lots);
+                self.end_prevented(taker, reason, lots);
+            }
+            SelfTrade::Decrement => {
+                for slot in [maker, taker] {
+                    self.decrement(slot, lots);
+                }
+            }
+        }
+    }
+
+    /// An order gets smaller by what it would have traded with its own account.
+    fn decrement(&mut self, slot: Slot, lots: i64) {
+        let entry = self.orders.get(slot);
+        if entry.open() <= lots {
+            self.end_prevented(slot, Some(CancelReason::SelfTrade), lots);
+            return;
+        }
+        let asked = entry.order.asked;
+        self.unhold(slot, lots);
+        let entry = self.orders.get_mut(slot);
+        entry.order.quantity -= lots;
+        if let Quantity::Lots(whole) = asked.quantity {
+            entry.order.asked.quantity = Quantity::Lots(whole - lots);
+        }
+        self.events.push(Event::Amended { order: entry.order.id });
+        if entry.stage == Stage::Resting {
+            self.take_shown(slot, lots);
+        }
+    }
+
+    /// Unlocks what was locked for so many lots.
+    fn unhold(&mut self, slot: Slot, lots: i64) {
+        self.count_ordered(slot, false);
+        let entry = self.orders.get(slot);
+        let asked = entry.order.asked;
+        let listed = &self.listed[asked.instrument as usize];
+        let amount = match (asked.side, asked.price) {
+            _ if listed.instrument.kind != Kind::Spot => Amount::ZERO,
+            (Side::Sell, _) => listed.lot.times(lots).unwrap_or_default(),
+            (Side::Buy, Some(price)) => listed.worth_of(price, lots),
+            (Side::Buy, None) => Amount::ZERO,
+        };
+        let amount = amount.min(entry.held);
+        let asset = self.held_asset(slot);
+        self.orders.get_mut(slot).held -= amount;
+        let balance = self.balance_of(asked.account, asset);
+        balance.locked -= amount;
+        balance.free += amount;
+        self.orders.get_mut(slot).order.filled += lots;
+        self.count_ordered(slot, true);
+        self.orders.get_mut(slot).order.filled -= lots;
+    }
+
+    fn trade(&mut self, taker: Slot, maker: Slot, price: i64, lots: i64) {
+        let (came, rested) = (&self.orders.get(taker).order, &self.orders.get(maker).order);
+        let (taker_id, maker_id) = (came.id, rested.id);
+        let (instrument, side) = (came.asked.instrument, came.asked.side);
+        let listed = &mut self.listed[instrument as usize];
+        listed.trades += 1;
+        listed.last = Some(price);
+        let trade = listed.trades;
+        self.events.push(Event::Trade {
+            instrument,
+            trade,
+            price,
+            quantity: lots,
+            taker_side: side,
+            taker: taker_id,
+            maker: maker_id,
+        });
+        self.fill(maker, trade, price, lots, true);
+        self.fill(taker, trade, price, lots, false);
+        self.take_shown(maker, lots);
+        for slot in [maker, taker] {
+            if let Some(list) = self.orders.get(slot).list {
+                self.after_fill(list, slot);
+            }
+        }
+        if self.orders.get(taker).open() == 0 && self.is_counted(taker) {
+            self.end(taker, None);
+        }
+        self.looked_at_last(instrument);
+    }
+
+    fn is_counted(&self, slot: Slot) -> bool {
+        !matches!(self.orders.get(slot).order.asked.quantity, Quantity::Quote(_))
+    }
+
+    /// So many lots of an order in the book are gone; the next part of an iceberg comes, or its end.
+    fn take_shown(&mut self, slot: Slot, lots: i64) {
+        let entry = self.orders.get(slot);
+        let asked = entry.order.asked;
+        let Some(price) = asked.price else { return };
+        let by = lots.min(entry.shown);
+        let listed = &mut self.listed[asked.instrument as usize];
+        listed.book.shrink(&mut self.orders, slot, asked.side, price, by);
+        self.touched.levels.push((asked.instrument, asked.side, price));
+        let entry = self.orders.get(slot);
+        if entry.open() == 0 {
+            self.end(slot, None);
+        } else if entry.shown == 0 {
+            let next = asked.display.unwrap_or(entry.open()).min(entry.open());
+            listed.book.remove(&mut self.orders, slot, asked.side, price);
+            self.orders.get_mut(slot).shown = next;
+            listed.book.insert(&mut self.orders, slot, asked.side, price);
+        }
+    }
+
+    /// One side of a trade: money, fees, the order.
+    fn fill(&mut self, slot: Slot, trade: u64, price: i64, lots: i64, is_maker: bool) {
+        let asked = self.orders.get(slot).order.asked;
+        let listed = &self.listed[asked.instrument as usize];
+        let cost = listed.worth_of(price, lots);
+        let is_spot = listed.instrument.kind == Kind::Spot;
+        self.count_ordered(slot, false);
+        let entry = self.orders.get_mut(slot);
+        entry.order.filled += lots;
+        entry.order.filled_quote += cost;
+        entry.order.changed_at = self.now;
+        self.count_ordered(slot, true);
+        let (realised, received) = if is_spot {
+            (Amount::ZERO, self.exchange_assets(slot, price, lots, cost))
+        } else {
+            (self.move_position(slot, lots, cost), (self.held_asset(slot), cost))
+        };
+        let (fee_asset, fee) = self.charge(&asked, is_maker, cost, received);
+        let order = self.orders.get(slot).order;
+        let open = if self.is_counted(slot) { self.orders.get(slot).open() } else { 0 };
+        self.events.push(Event::Fill {
+            order: order.id,
+            account: asked.account,
+            trade,
+            price,
+            quantity: lots,
+            filled: order.filled,
+            filled_quote: order.filled_quote,
+            open,
+            is_maker,
+            fee,
+            fee_asset,
+            realised,
+        });
+    }
+
+    /// Base and quote change hands; returns what the order received.
+    fn exchange_assets(
+        &mut self,
+        slot: Slot,
+        price: i64,
+        lots: i64,
+        cost: Amount,
+    ) -> (AssetId, Amount) {
+        let asked = self.orders.get(slot).order.asked;
+        let listed = &self.listed[asked.instrument as usize];
+        let (base, quote) = (listed.instrument.base, listed.instrument.quote);
+        let size = listed.lot.times(lots).unwrap_or_default();
+        let locked = match (asked.side, asked.price) {
+            (Side::Buy, Some(limit)) => listed.worth_of(limit, lots),
+            (Side::Buy, None) => listed.worth_of(price, lots),
+            (Side::Sell, _) => size,
+        };
+        let (given, received, paid, got) = match asked.side {
+            Side::Buy => (quote, base, cost, size),
+            Side::Sell => (base, quote, size, cost),
+        };
+        self.orders.get_mut(slot).held -= locked;
+        let balance = self.balance_of(asked.account, given);
+        balance.locked -= locked;
+        balance.free += locked - paid;
+        self.balance_of(asked.account, received).free += got;
+        (received, got)
+    }
+
+    /// Takes the fee of a fill, or gives a rebate.
+    fn charge(
+        &mut self,
+        asked: &NewOrder,
+        is_maker: bool,
+        cost: Amount,
+        (received, got): (AssetId, Amount),
+    ) -> (AssetId, Amount) {
+        let account = &self.accounts[asked.account as usize];
+        let fees = account.fees;
+        let ppm = i64::from(if is_maker { fees.maker_ppm } else { fees.taker_ppm });
+        let other = account.fee_asset.filter(|_| ppm > 0).and_then(|(asset, price, discount)| {
+            let fee = part(part(cost, ppm), 1_000_000 - i64::from(discount));
+            let fee = bought(fee, price)?.truncated(self.assets[asset as usize].decimals);
+            (account.balance(asset).free >= fee).then_some((asset, fee))
+        });
+        let (asset, fee) = other.unwrap_or_else(|| {
+            let decimals = self.assets[received as usize].decimals;
+            (received, part(got, ppm).truncated(decimals))
+        });
+        if fee != Amount::ZERO {
+            self.balance_of(asked.account, asset).free -= fee;
+            self.assets[asset as usize].collected += fee;
+        }
+        (asset, fee)
+    }
+}

@@ -1,0 +1,473 @@
+//! Positions of perpetuals: margin, leverage, funding, liquidation.
+//!
+//! Money is conserved to the last unit: what accounts have, less the worth of their positions at
+//! entry, changes by deposits, fees and the insurance alone.
+
+use crate::accounts::{Account, BALANCE_MAX, Holding, part};
+use crate::exchange::Exchange;
+use crate::filters::COUNT_MAX;
+use crate::orders::{Slot, Stage};
+use crate::{
+    AccountId, Amount, AssetId, CancelReason, Event, Expiry, InstrumentId, Kind, NewOrder,
+    PositionSide, Quantity, Reject, SelfTrade, Side, TriggerSource,
+};
+
+/// A share of an amount, cut towards zero.
+fn share(amount: Amount, of: i64, whole: i64) -> Amount {
+    let (of, whole) = (i128::from(of), i128::from(whole));
+    Amount(amount.0 / whole * of + amount.0 % whole * of / whole)
+}
+
+/// Whether an order makes a position smaller, whatever else it does.
+fn closes(order: &NewOrder, quantity: i64) -> bool {
+    match order.side {
+        Side::Buy => quantity < 0,
+        Side::Sell => quantity > 0,
+    }
+}
+
+/// Whether an order cannot make a position larger.
+fn only_closes(order: &NewOrder) -> bool {
+    let opens = match order.side {
+        Side::Buy => PositionSide::Long,
+        Side::Sell => PositionSide::Short,
+    };
+    let of_other_side = order.position != PositionSide::Net && order.position != opens;
+    order.reduce_only || order.quantity == Quantity::Position || of_other_side
+}
+
+/// Margin that positions and open orders of an instrument need.
+fn initial_margin(holding: &Holding) -> Amount {
+    let [buys, sells] = holding.ordered;
+    let net = holding.position(PositionSide::Net).entry_quote;
+    let sides = [PositionSide::Long, PositionSide::Short];
+    let sides = sides.map(|side| Amount(holding.position(side).entry_quote.0.abs()));
+    let worst = if sides.iter().all(|worth| *worth == Amount::ZERO) {
+        (net + buys).max(sells - net).max(Amount::ZERO)
+    } else {
+        sides[0] + sides[1] + buys + sells
+    };
+    // The margin of isolated positions has left the balance.
+    let apart =
+        if holding.isolated { Amount(net.0.abs()) + sides[0] + sides[1] } else { Amount::ZERO };
+    Amount((worst - apart).0.max(0) / i128::from(holding.leverage))
+}
+
+impl Exchange {
+    pub(crate) fn check_position(&self, order: &NewOrder) -> Result<(), Reject> {
+        let account = self.account(order.account)?;
+        if account.hedged == (order.position == PositionSide::Net) {
+            return Err(Reject::PositionSide);
+        }
+        if account.hedged && order.reduce_only {
+            return Err(Reject::Contradiction("positions side by side need no reduce-only orders"));
+        }
+        if order.trigger.is_none() && only_closes(order) && self.closable(order) == 0 {
+            return Err(Reject::WouldNotReduce);
+        }
+        Ok(())
+    }
+
+    /// Lots of a position that an order may close.
+    fn closable(&self, order: &NewOrder) -> i64 {
+        let holding = self.accounts[order.account as usize].holding(order.instrument);
+        let quantity = holding.position(order.position).quantity;
+        if closes(order, quantity) { quantity.abs() } else { 0 }
+    }
+
+    /// Of so many lots of an order those that may be filled now.
+    pub(crate) fn fillable(&self, slot: Slot, lots: i64) -> i64 {
+        let asked = &self.orders.get(slot).order.asked;
+        let is_spot = self.listed[asked.instrument as usize].instrument.kind == Kind::Spot;
+        if is_spot || !only_closes(asked) { lots } else { lots.min(self.closable(asked)) }
+    }
+
+    /// Notes what an open order would add to a position, or that it no longer does.
+    pub(crate) fn count_ordered(&mut self, slot: Slot, add: bool) {
+        let entry = self.orders.get(slot);
+        let asked = entry.order.asked;
+        let listed = &self.listed[asked.instrument as usize];
+        if listed.instrument.kind == Kind::Spot {
+            return;
+        }
+        let counted = match asked.price {
+            Some(price) if add && !only_closes(&asked) => listed.worth_of(price, entry.open()),
+            _ => Amount::ZERO,
+        };
+        let before = std::mem::replace(&mut self.orders.get_mut(slot).counted, counted);
+        let holding = self.accounts[asked.account as usize].holding_mut(asked.instrument);
+        holding.ordered[asked.side as usize] += counted - before;
+    }
+
+    // Margin
+
+    /// The worth of a position at the mark price; negative if short.
+    fn worth_at_mark(&self, instrument: InstrumentId, quantity: i64) -> Amount {
+        let price = self.mark_price(instrument).unwrap_or(0);
+        let worth = self.listed[instrument as usize].worth_of(price, quantity.abs());
+        if quantity < 0 { -worth } else { worth }
+    }
+
+    /// Perpetuals of an account that are settled in an asset and share its balance.
+    fn shared<'a>(
+        &'a self,
+        account: &'a Account,
+        quote: AssetId,
+    ) -> impl Iterator<Item = (InstrumentId, &'a Holding)> {
+        account.holdings().filter(move |(id, holding)| {
+            let instrument = &self.listed[*id as usize].instrument;
+            instrument.kind != Kind::Spot && instrument.quote == quote && !holding.isolated
+        })
+    }
+
+    /// What shared positions of an account have gained since entry.
+    fn unrealised(&self, account: &Account, quote: AssetId) -> Amount {
+        let gain = |(id, holding): (InstrumentId, &Holding)| {
+            let of = |quantity, entry| self.worth_at_mark(id, quantity) - entry;
+            holding.positions().map(|(_, one)| of(one.quantity, one.entry_quote)).sum::<Amount>()
+        };
+        self.shared(account, quote).map(gain).sum()
+    }
+
+    fn required(&self, account: &Account, quote: AssetId) -> Amount {
+        let of_quote = |(id, _): &(InstrumentId, &Holding)| {
+            let instrument = &self.listed[*id as usize].instrument;
+            instrument.kind != Kind::Spot && instrument.quote == quote
+        };
+        account.holdings().filter(of_quote).map(|(_, holding)| initial_margin(holding)).sum()
+    }
+
+    /// What an account can still use as margin.
+    pub fn available(&self, account: AccountId, quote: AssetId) -> Amount {
+        let Some(account) = self.accounts.get(account as usize) else { return Amount::ZERO };
+        let lost = self.unrealised(account, quote).min(Amount::ZERO);
+        account.balance(quote).free + lost - self.required(account, quote)
+    }
+
+    pub(crate) fn check_margin(&self, order: &NewOrder) -> Result<(), Reject> {
+        if only_closes(order) {
+            return Ok(());
+        }
+        let listed = &self.listed[order.instrument as usize];
+        let Quantity::Lots(lots) = order.quantity else { return Ok(()) };
+        let notional = match order.price.or(order.trigger.map(|trigger| trigger.price)) {
+            Some(price) if price > 0 => listed.worth(price, lots)?,
+            _ => {
+                let price = self.mark_price(order.instrument).unwrap_or(0);
+                listed.worth(price, lots)?.max(self.foresee(order, None).quote)
+            }
+        };
+        let account = &self.accounts[order.account as usize];
+        let mut holding = account.holding(order.instrument);
+        let before = initial_margin(&holding);
+        holding.ordered[order.side as usize] += notional;
+        let needed = initial_margin(&holding) - before;
+        let asset = listed.instrument.quote;
+        let free = self.available(order.account, asset);
+        if needed > Amount::ZERO && needed > free {
+            return Err(Reject::Balance { asset, needed, free });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn lacks_margin(&self, order: &NewOrder) -> bool {
+        let is_spot = self.listed[order.instrument as usize].instrument.kind == Kind::Spot;
+        !is_spot && self.check_margin(order).is_err()
+    }
+
+    // Fills
+
+    /// A position takes its part of a trade; returns what it gained.
+    pub(crate) fn move_position(&mut self, slot: Slot, lots: i64, cost: Amount) -> Amount {
+        let asked = self.orders.get(slot).order.asked;
+        let quote = self.listed[asked.instrument as usize].instrument.quote;
+        let sign = if asked.side == Side::Buy { 1 } else { -1 };
+        let holding = self.accounts[asked.account as usize].holding_mut(asked.instrument);
+        let (leverage, isolated) = (holding.leverage, holding.isolated);
+        let position = holding.position_mut(asked.position);
+        let held = position.quantity;
+        let closed = if closes(&asked, held) { lots.min(held.abs()) } else { 0 };
+        let mut realised = Amount::ZERO;
+        let mut freed = Amount::ZERO;
+        if closed > 0 {
+            let entry = share(position.entry_quote, closed, held.abs());
+            let paid = Amount(share(cost, closed, lots).0 * i128::from(sign));
+            freed = share(position.margin, closed, held.abs());
+            position.quantity += sign * closed;
+            position.entry_quote -= entry;
+            position.margin -= freed;
+            realised = -paid - entry;
+        }
+        let opened = lots - closed;
+        if opened > 0 {
+            let paid = share(cost, opened, lots);
+            position.quantity += sign * opened;
+            position.entry_quote += Amount(paid.0 * i128::from(sign));
+            if isolated {
+                let margin = Amount(paid.0 / i128::from(leverage));
+                position.margin += margin;
+                freed -= margin;
+            }
+        }
+        self.balance_of(asked.account, quote).free += realised + freed;
+        self.touched.positions.push((asked.account, asked.instrument, asked.position));
+        realised
+    }
+
+    // Settings
+
+    fn perpetual(
+        &self,
+        account: AccountId,
+        instrument: InstrumentId,
+    ) -> Result<(Holding, AssetId, u32), Reject> {
+        let holding = self.account(account)?.holding(instrument);
+        let listed = self.known(instrument)?;
+        match listed.instrument.kind {
+            Kind::Spot => Err(Reject::Contradiction("spot has no positions")),
+            Kind::Perpetual { leverage_max, .. } => {
+                Ok((holding, listed.instrument.quote, leverage_max))
+            }
+        }
+    }
+
+    pub(crate) fn set_leverage(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentId,
+        leverage: u32,
+    ) -> Result<(), Reject> {
+        let (holding, quote, largest) = self.perpetual(account, instrument)?;
+        if !(1..=largest).contains(&leverage) {
+            return Err(Reject::Leverage { found: leverage, largest });
+        }
+        if holding.isolated && !holding.is_flat() && leverage < holding.leverage {
+            return Err(Reject::InUse);
+        }
+        let mut after = holding;
+        after.leverage = leverage;
+        let needed = initial_margin(&after) - initial_margin(&holding);
+        let free = self.available(account, quote);
+        if needed > Amount::ZERO && needed > free {
+            return Err(Reject::Balance { asset: quote, needed, free });
+        }
+        self.accounts[account as usize].holding_mut(instrument).leverage = leverage;
+        Ok(())
+    }
+
+    pub(crate) fn set_isolated(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentId,
+        isolated: bool,
+    ) -> Result<(), Reject> {
+        let (holding, ..) = self.perpetual(account, instrument)?;
+        if holding.isolated != isolated && (!holding.is_flat() || holding.open > 0) {
+            return Err(Reject::InUse);
+        }
+        self.accounts[account as usize].holding_mut(instrument).isolated = isolated;
+        Ok(())
+    }
+
+    pub(crate) fn set_hedged(&mut self, account: AccountId, hedged: bool) -> Result<(), Reject> {
+        let there = self.account(account)?;
+        let in_use = |(id, holding): (InstrumentId, &Holding)| {
+            let is_spot = self.listed[id as usize].instrument.kind == Kind::Spot;
+            !is_spot && (!holding.is_flat() || holding.open > 0)
+        };
+        if there.hedged != hedged && there.holdings().any(in_use) {
+            return Err(Reject::InUse);
+        }
+        self.accounts[account as usize].hedged = hedged;
+        Ok(())
+    }
+
+    pub(crate) fn move_margin(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentId,
+        position: PositionSide,
+        amount: Amount,
+    ) -> Result<(), Reject> {
+        let (holding, quote, _) = self.perpetual(account, instrument)?;
+        if amount.0.unsigned_abs() > BALANCE_MAX.unsigned_abs() {
+            return Err(Reject::Overflow);
+        }
+        let there = *holding.position(position);
+        if !holding.isolated || there.quantity == 0 {
+            return Err(Reject::Contradiction("there is no isolated position"));
+        }
+        if amount > Amount::ZERO {
+            let free = self.available(account, quote);
+            if free < amount {
+                return Err(Reject::Balance { asset: quote, needed: amount, free });
+            }
+        } else {
+            let lost = self.worth_at_mark(instrument, there.quantity) - there.entry_quote;
+            let least = Amount(there.entry_quote.0.abs() / i128::from(holding.leverage));
+            let free = there.margin + lost.min(Amount::ZERO) - least;
+            let needed = -amount;
+            if free < needed {
+                return Err(Reject::Balance { asset: quote, needed, free });
+            }
+        }
+        let holding = self.accounts[account as usize].holding_mut(instrument);
+        holding.position_mut(position).margin += amount;
+        self.balance_of(account, quote).free -= amount;
+        self.touched.positions.push((account, instrument, position));
+        Ok(())
+    }
+
+    // Mark prices
+
+    pub(crate) fn set_mark(&mut self, instrument: InstrumentId, price: i64) -> Result<(), Reject> {
+        let listed = self.known(instrument)?;
+        if listed.instrument.kind == Kind::Spot {
+            return Err(Reject::Contradiction("spot has no mark price"));
+        }
+        if !(1..=COUNT_MAX).contains(&price) {
+            return Err(Reject::Price { price, least: 1, largest: COUNT_MAX });
+        }
+        self.listed[instrument as usize].mark = Some(price);
+        self.see(instrument, TriggerSource::Mark);
+        self.run_triggers();
+        for account in 0..AccountId::try_from(self.accounts.len()).unwrap_or(0) {
+            self.judge(account, instrument);
+        }
+        self.run_triggers();
+        Ok(())
+    }
+
+    /// Liquidates positions of an account that have too little margin.
+    fn judge(&mut self, account: AccountId, instrument: InstrumentId) {
+        let there = &self.accounts[account as usize];
+        let holding = there.holding(instrument);
+        if holding.is_flat() {
+            return;
+        }
+        let quote = self.listed[instrument as usize].instrument.quote;
+        if holding.isolated {
+            for (side, one) in holding.positions() {
+                let worth = self.worth_at_mark(instrument, one.quantity);
+                let equity = one.margin + worth - one.entry_quote;
+                if one.quantity != 0 && equity < self.maintenance(instrument, worth) {
+                    self.liquidate(account, instrument, side);
+                }
+            }
+            return;
+        }
+        let equity = there.balance(quote).free + self.unrealised(there, quote);
+        let needed: Amount = self
+            .shared(there, quote)
+            .flat_map(|(id, holding)| holding.positions().map(move |(_, one)| (id, one.quantity)))
+            .map(|(id, quantity)| self.maintenance(id, self.worth_at_mark(id, quantity)))
+            .sum();
+        if equity >= needed {
+            return;
+        }
+        let positions: Vec<_> = self
+            .shared(there, quote)
+            .flat_map(|(id, holding)| {
+                holding.positions().map(move |(side, one)| (id, side, one.quantity))
+            })
+            .filter(|(.., quantity)| *quantity != 0)
+            .collect();
+        for (id, side, _) in positions {
+            self.liquidate(account, id, side);
+        }
+        let there = &self.accounts[account as usize];
+        let is_flat = self.shared(there, quote).all(|(_, holding)| holding.is_flat());
+        if is_flat {
+            self.make_good(account, quote, Amount::ZERO);
+        }
+    }
+
+    fn maintenance(&self, instrument: InstrumentId, worth: Amount) -> Amount {
+        match self.listed[instrument as usize].instrument.kind {
+            Kind::Spot => Amount::ZERO,
+            Kind::Perpetual { maintenance_ppm, .. } => {
+                part(Amount(worth.0.abs()), i64::from(maintenance_ppm))
+            }
+        }
+    }
+
+    /// Closes a position at what the book gives. What it does not take stays until the next mark.
+    fn liquidate(&mut self, account: AccountId, instrument: InstrumentId, position: PositionSide) {
+        let of = |order: &crate::Order| order.asked.instrument == instrument;
+        let ids: Vec<_> = self.open_orders(account).filter(of).map(|order| order.id).collect();
+        self.events.push(Event::Liquidated { account, instrument, position });
+        for id in ids {
+            if let Ok(slot) = self.open_slot(account, id) {
+                self.end(slot, Some(CancelReason::Liquidation));
+            }
+        }
+        let holding = self.accounts[account as usize].holding(instrument);
+        let quantity = holding.position(position).quantity;
+        let quote = self.listed[instrument as usize].instrument.quote;
+        let before = self.accounts[account as usize].balance(quote).free;
+        let order = NewOrder {
+            account,
+            instrument,
+            side: if quantity > 0 { Side::Sell } else { Side::Buy },
+            price: None,
+            quantity: Quantity::Lots(quantity.abs()),
+            expiry: Expiry::Immediate,
+            post_only: false,
+            reduce_only: true,
+            display: None,
+            trigger: None,
+            self_trade: SelfTrade::ExpireMaker,
+            position,
+        };
+        let Ok(slot) = self.add(&order, Stage::Coming) else { return };
+        self.events.push(Event::Placed { order: self.orders.get(slot).order.id });
+        self.come(slot);
+        // An isolated position loses its own margin and no more.
+        if holding.isolated {
+            self.make_good(account, quote, before);
+        }
+    }
+
+    /// The insurance pays what an account has less than it should.
+    fn make_good(&mut self, account: AccountId, quote: AssetId, least: Amount) {
+        let free = self.accounts[account as usize].balance(quote).free;
+        if free < least {
+            self.assets[quote as usize].insurance -= least - free;
+            self.balance_of(account, quote).free = least;
+        }
+    }
+
+    pub(crate) fn fund(&mut self, instrument: InstrumentId, rate_ppm: i64) -> Result<(), Reject> {
+        let listed = self.known(instrument)?;
+        let quote = listed.instrument.quote;
+        if listed.instrument.kind == Kind::Spot {
+            return Err(Reject::Contradiction("spot has no funding"));
+        }
+        if listed.mark.is_none() {
+            return Err(Reject::Contradiction("there is no mark price"));
+        }
+        if rate_ppm.abs() > 1_000_000 {
+            return Err(Reject::Contradiction("a funding rate is at most everything"));
+        }
+        for account in 0..AccountId::try_from(self.accounts.len()).unwrap_or(0) {
+            let holding = self.accounts[account as usize].holding(instrument);
+            for (side, one) in holding.positions() {
+                let amount = -part(self.worth_at_mark(instrument, one.quantity), rate_ppm);
+                if amount == Amount::ZERO {
+                    continue;
+                }
+                self.events.push(Event::Funded { account, instrument, amount });
+                // What does not divide is the venue's.
+                self.assets[quote as usize].collected -= amount;
+                if holding.isolated {
+                    let there = self.accounts[account as usize].holding_mut(instrument);
+                    there.position_mut(side).margin += amount;
+                    self.touched.positions.push((account, instrument, side));
+                } else {
+                    self.balance_of(account, quote).free += amount;
+                }
+            }
+        }
+        Ok(())
+    }
+}

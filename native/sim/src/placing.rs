@@ -1,0 +1,435 @@
+//! How orders come: checks first, then money is locked, then the book.
+
+use crate::exchange::{Exchange, Listed, Order};
+use crate::filters;
+use crate::orders::{Entry, Links, Slot, Stage};
+use crate::{
+    AccountId, Amount, AssetId, CancelReason, Event, Expiry, InstrumentId, Kind, NewOrder, OrderId,
+    Quantity, Reject, Side,
+};
+
+/// What an order needs before it may come.
+pub(crate) struct Need {
+    pub(crate) asset: AssetId,
+    pub(crate) amount: Amount,
+}
+
+impl Exchange {
+    pub(crate) fn place(&mut self, order: &NewOrder) -> Result<OrderId, Reject> {
+        self.check(order, 1)?;
+        let need = self.need(order, None)?;
+        self.check_money(order, &need)?;
+        let slot = self.add(order, Stage::Coming)?;
+        self.hold(slot, need.amount);
+        let id = self.orders.get(slot).order.id;
+        self.events.push(Event::Placed { order: id });
+        self.start(slot);
+        self.run_triggers();
+        Ok(id)
+    }
+
+    /// Everything that has nothing to do with money.
+    pub(crate) fn check(&self, order: &NewOrder, more: usize) -> Result<(), Reject> {
+        let listed = self.known(order.instrument)?;
+        let account = self.account(order.account)?;
+        if listed.halted {
+            return Err(Reject::Halted);
+        }
+        filters::is_sound(order, listed, self.now)?;
+        filters::check(order, listed)?;
+        let holding = account.holding(order.instrument);
+        filters::check_count(more, order.trigger.is_some(), &holding, listed)?;
+        if listed.instrument.kind != Kind::Spot {
+            self.check_position(order)?;
+        }
+        if let Some(trigger) = &order.trigger
+            && listed.would_trigger(trigger)
+        {
+            return Err(Reject::WouldTrigger);
+        }
+        if order.post_only && order.trigger.is_none() && listed.crosses(order) {
+            return Err(Reject::WouldTrade);
+        }
+        Ok(())
+    }
+
+    /// What has to be there for an order of spot.
+    /// If `without` is an order, as if that was not there.
+    pub(crate) fn need(&self, order: &NewOrder, without: Option<Slot>) -> Result<Need, Reject> {
+        let listed = self.known(order.instrument)?;
+        let (base, quote) = (listed.instrument.base, listed.instrument.quote);
+        if listed.instrument.kind != Kind::Spot {
+            return Ok(Need { asset: quote, amount: Amount::ZERO });
+        }
+        let (asset, amount) = match (order.side, order.quantity) {
+            (Side::Sell, Quantity::Lots(lots)) => {
+                (base, listed.lot.times(lots).ok_or(Reject::Overflow)?)
+            }
+            (Side::Buy, Quantity::Lots(lots)) => match order.price {
+                Some(price) => (quote, listed.worth(price, lots)?),
+                // What it will cost is not known before its trigger is hit.
+                None if order.trigger.is_some() => (quote, Amount::ZERO),
+                None => (quote, self.foresee(order, without).quote),
+            },
+            (Side::Buy, Quantity::Quote(amount)) => (quote, amount),
+            (Side::Sell, Quantity::Quote(_)) => {
+                (base, listed.lot.times(self.foresee(order, without).lots).ok_or(Reject::Overflow)?)
+            }
+            (_, Quantity::Position) => (quote, Amount::ZERO),
+        };
+        Ok(Need { asset, amount })
+    }
+
+    pub(crate) fn check_money(&self, order: &NewOrder, need: &Need) -> Result<(), Reject> {
+        if self.listed[order.instrument as usize].instrument.kind != Kind::Spot {
+            return self.check_margin(order);
+        }
+        let free = self.accounts[order.account as usize].balance(need.asset).free;
+        if free < need.amount {
+            return Err(Reject::Balance { asset: need.asset, needed: need.amount, free });
+        }
+        Ok(())
+    }
+
+    /// Gives an order its number and its place.
+    pub(crate) fn add(&mut self, asked: &NewOrder, stage: Stage) -> Result<Slot, Reject> {
+        let quantity = match asked.quantity {
+            Quantity::Lots(lots) => lots,
+            // Known once it is filled.
+            Quantity::Quote(_) | Quantity::Position => 0,
+        };
+        let order = Order {
+            id: self.orders.next_id(),
+            asked: *asked,
+            placed_at: self.now,
+            changed_at: self.now,
+            quantity,
+            filled: 0,
+            filled_quote: Amount::ZERO,
+            is_working: asked.trigger.is_none(),
+            is_open: true,
+            cancelled: None,
+        };
+        let entry = Entry {
+            order,
+            stage,
+            shown: 0,
+            held: Amount::ZERO,
+            counted: Amount::ZERO,
+            trigger: asked.trigger.map_or(0, |trigger| trigger.price),
+            best: None,
+            in_level: Links::NOWHERE,
+            of_account: Links::NOWHERE,
+            list: None,
+        };
+        let slot = self.orders.add(entry).ok_or(Reject::Overflow)?;
+        let account = &mut self.accounts[asked.account as usize];
+        self.orders.push(&mut account.orders, slot, |entry| &mut entry.of_account);
+        account.holding_mut(asked.instrument).open += 1;
+        if let Expiry::At(at) = asked.expiry {
+            self.expiries.insert((at, order.id));
+        }
+        Ok(slot)
+    }
+
+    /// The asset that is locked for an order.
+    pub(crate) fn held_asset(&self, slot: Slot) -> AssetId {
+        let asked = &self.orders.get(slot).order.asked;
+        let instrument = &self.listed[asked.instrument as usize].instrument;
+        match asked.side {
+            Side::Sell if instrument.kind == Kind::Spot => instrument.base,
+            _ => instrument.quote,
+        }
+    }
+
+    pub(crate) fn hold(&mut self, slot: Slot, amount: Amount) {
+        self.count_ordered(slot, true);
+        if amount == Amount::ZERO {
+            return;
+        }
+        let (asset, account) = (self.held_asset(slot), self.orders.get(slot).order.asked.account);
+        self.orders.get_mut(slot).held += amount;
+        let balance = self.balance_of(account, asset);
+        balance.free -= amount;
+        balance.locked += amount;
+    }
+
+    /// Unlocks all that is still locked for an order.
+    pub(crate) fn release(&mut self, slot: Slot) {
+        let held = std::mem::take(&mut self.orders.get_mut(slot).held);
+        if held == Amount::ZERO {
+            return;
+        }
+        let (asset, account) = (self.held_asset(slot), self.orders.get(slot).order.asked.account);
+        let balance = self.balance_of(account, asset);
+        balance.locked -= held;
+        balance.free += held;
+    }
+
+    /// Sends an order to the book, or lets it wait for its trigger.
+    pub(crate) fn start(&mut self, slot: Slot) {
+        let entry = self.orders.get(slot);
+        let (id, asked) = (entry.order.id, entry.order.asked);
+        let Some(trigger) = asked.trigger else {
+            self.come(slot);
+            return;
+        };
+        self.accounts[asked.account as usize].holding_mut(asked.instrument).waiting += 1;
+        self.orders.get_mut(slot).stage = Stage::Waiting;
+        let listed = &mut self.listed[asked.instrument as usize];
+        let now = listed.looked_at(trigger.source);
+        let entry = self.orders.get_mut(slot);
+        listed.triggers.add(id, &trigger, now, entry);
+    }
+
+    /// What is left after a book has taken what it takes.
+    pub(crate) fn come(&mut self, slot: Slot) {
+        let asked = self.orders.get(slot).order.asked;
+        if asked.post_only && self.listed[asked.instrument as usize].crosses(&asked) {
+            self.end(slot, Some(CancelReason::PostOnly));
+            return;
+        }
+        if asked.expiry == Expiry::AllOrNothing && !self.fits_whole(slot) {
+            self.end(slot, Some(CancelReason::AllOrNothing));
+            return;
+        }
+        self.take(slot);
+        let entry = self.orders.get(slot);
+        if entry.stage == Stage::Ended {
+            return;
+        }
+        let nothing = entry.order.filled == 0;
+        let reason = match (asked.price, asked.expiry) {
+            (None, _) if nothing => CancelReason::NoLiquidity,
+            (None, _) | (Some(_), Expiry::Immediate | Expiry::AllOrNothing) => {
+                CancelReason::Immediate
+            }
+            (Some(price), _) => {
+                self.rest(slot, price);
+                return;
+            }
+        };
+        // A quantity of quote is filled as far as lots go.
+        let whole = matches!(asked.quantity, Quantity::Quote(_)) && !nothing;
+        self.end(slot, (!whole || !self.spent(slot)).then_some(reason));
+    }
+
+    /// Whether what is left of a quantity of quote buys or sells no further lot at the best price.
+    fn spent(&self, slot: Slot) -> bool {
+        let entry = self.orders.get(slot);
+        let (order, asked) = (&entry.order, &entry.order.asked);
+        let listed = &self.listed[asked.instrument as usize];
+        let Quantity::Quote(amount) = asked.quantity else { return false };
+        let price = listed.book.best(asked.side.opposite()).map(|(price, _)| price);
+        price
+            .or(listed.last)
+            .is_some_and(|price| listed.affordable(amount - order.filled_quote, price) == 0)
+    }
+
+    fn rest(&mut self, slot: Slot, price: i64) {
+        let entry = self.orders.get_mut(slot);
+        let asked = entry.order.asked;
+        entry.stage = Stage::Resting;
+        entry.shown = asked.display.map_or(entry.open(), |display| display.min(entry.open()));
+        let listed = &mut self.listed[asked.instrument as usize];
+        listed.book.insert(&mut self.orders, slot, asked.side, price);
+        self.touched.levels.push((asked.instrument, asked.side, price));
+    }
+
+    /// Ends an order: filled if there is no reason.
+    pub(crate) fn end(&mut self, slot: Slot, reason: Option<CancelReason>) {
+        self.end_prevented(slot, reason, 0);
+    }
+
+    pub(crate) fn end_prevented(&mut self, slot: Slot, reason: Option<CancelReason>, lots: i64) {
+        self.leave(slot);
+        self.count_ordered(slot, false);
+        self.release(slot);
+        let entry = self.orders.get_mut(slot);
+        let (id, asked, list) = (entry.order.id, entry.order.asked, entry.list);
+        entry.stage = Stage::Ended;
+        entry.order.is_open = false;
+        entry.order.cancelled = reason;
+        entry.order.changed_at = self.now;
+        if matches!(asked.quantity, Quantity::Quote(_) | Quantity::Position) {
+            entry.order.quantity = entry.order.quantity.max(entry.order.filled);
+        }
+        let account = &mut self.accounts[asked.account as usize];
+        self.orders.unlink(&mut account.orders, slot, |entry| &mut entry.of_account);
+        account.holding_mut(asked.instrument).open -= 1;
+        if let Expiry::At(at) = asked.expiry {
+            self.expiries.remove(&(at, id));
+        }
+        self.orders.ended(self.now, id);
+        if let Some(reason) = reason {
+            self.events.push(Event::Cancelled { order: id, reason, prevented: lots });
+        }
+        if let Some(list) = list {
+            self.after_end(list, slot, reason);
+        }
+    }
+
+    /// Takes an order out of the book, or away from its trigger.
+    pub(crate) fn leave(&mut self, slot: Slot) {
+        let entry = self.orders.get(slot);
+        let (id, asked, stage) = (entry.order.id, entry.order.asked, entry.stage);
+        let listed = &mut self.listed[asked.instrument as usize];
+        match stage {
+            Stage::Resting => {
+                let Some(price) = asked.price else { return };
+                listed.book.remove(&mut self.orders, slot, asked.side, price);
+                self.orders.get_mut(slot).shown = 0;
+                self.touched.levels.push((asked.instrument, asked.side, price));
+            }
+            Stage::Waiting => {
+                if let Some(trigger) = &asked.trigger {
+                    listed.triggers.remove(id, trigger, self.orders.get(slot).trigger);
+                }
+                self.accounts[asked.account as usize].holding_mut(asked.instrument).waiting -= 1;
+            }
+            Stage::Coming | Stage::Pending | Stage::Ended => {}
+        }
+    }
+
+    // Changes and ends that are asked for
+
+    pub(crate) fn cancel_all(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentId,
+    ) -> Result<(), Reject> {
+        self.known(instrument)?;
+        self.account(account)?;
+        let of = |order: &Order| order.asked.instrument == instrument;
+        let ids: Vec<_> = self.open_orders(account).filter(of).map(|order| order.id).collect();
+        for id in ids {
+            // The end of one may have been the end of another.
+            if let Ok(slot) = self.open_slot(account, id) {
+                self.end(slot, Some(CancelReason::Asked));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn replace(
+        &mut self,
+        old: OrderId,
+        new: &NewOrder,
+        always: bool,
+    ) -> Result<OrderId, Reject> {
+        self.known(new.instrument)?;
+        let slot = match self.open_slot(new.account, old) {
+            Ok(slot) if self.orders.get(slot).order.asked.instrument == new.instrument => slot,
+            Ok(_) => return Err(Reject::Contradiction("the new order is of another instrument")),
+            Err(_) if always => return self.place(new),
+            Err(refused) => return Err(refused),
+        };
+        self.check(new, 0)?;
+        self.check_money_without(slot, new)?;
+        self.end(slot, Some(CancelReason::Replaced));
+        // What was checked is not changed by an order less of the same account.
+        self.place(new)
+    }
+
+    /// Whether the money for an order is there once another one has ended.
+    fn check_money_without(&self, slot: Slot, new: &NewOrder) -> Result<(), Reject> {
+        let mut need = self.need(new, Some(slot))?;
+        if self.held_asset(slot) == need.asset {
+            need.amount = Amount((need.amount - self.orders.get(slot).held).0.max(0));
+        }
+        self.check_money(new, &need)
+    }
+
+    pub(crate) fn amend(
+        &mut self,
+        account: AccountId,
+        id: OrderId,
+        price: Option<i64>,
+        quantity: i64,
+    ) -> Result<(), Reject> {
+        let slot = self.open_slot(account, id)?;
+        let entry = self.orders.get(slot);
+        let (old, filled, stage) = (entry.order.asked, entry.order.filled, entry.stage);
+        if entry.list.is_some() {
+            return Err(Reject::Contradiction("an order of a list is not changed"));
+        }
+        let (Some(before), Stage::Resting) = (old.price, stage) else {
+            return Err(Reject::Contradiction("only an order in the book is changed"));
+        };
+        if quantity <= filled {
+            return Err(Reject::Quantity { quantity, least: filled + 1, largest: i64::MAX });
+        }
+        let price = price.unwrap_or(before);
+        let new = NewOrder { price: Some(price), quantity: Quantity::Lots(quantity), ..old };
+        let open = NewOrder { quantity: Quantity::Lots(quantity - filled), ..new };
+        self.check_amended(&new)?;
+        self.check_money_without(slot, &open)?;
+        let need = self.need(&open, None)?;
+        let keeps_rank = price == before && quantity <= self.orders.get(slot).order.quantity;
+        if keeps_rank {
+            self.shrink_to(slot, price, quantity - filled);
+        } else {
+            self.leave(slot);
+        }
+        self.count_ordered(slot, false);
+        self.release(slot);
+        let entry = self.orders.get_mut(slot);
+        (entry.order.asked, entry.order.quantity) = (new, quantity);
+        entry.order.changed_at = self.now;
+        self.hold(slot, need.amount);
+        self.events.push(Event::Amended { order: id });
+        if !keeps_rank {
+            self.orders.get_mut(slot).stage = Stage::Coming;
+            self.come(slot);
+            self.run_triggers();
+        }
+        Ok(())
+    }
+
+    fn check_amended(&self, new: &NewOrder) -> Result<(), Reject> {
+        let listed = self.known(new.instrument)?;
+        if listed.halted {
+            return Err(Reject::Halted);
+        }
+        filters::check(new, listed)?;
+        if new.post_only && listed.crosses(new) {
+            return Err(Reject::WouldTrade);
+        }
+        Ok(())
+    }
+
+    /// An order in the book has so many lots left, fewer than before.
+    fn shrink_to(&mut self, slot: Slot, price: i64, open: i64) {
+        let entry = self.orders.get(slot);
+        let asked = entry.order.asked;
+        let by = (entry.shown - open).max(0);
+        let listed = &mut self.listed[asked.instrument as usize];
+        listed.book.shrink(&mut self.orders, slot, asked.side, price, by);
+        self.touched.levels.push((asked.instrument, asked.side, price));
+    }
+
+    pub(crate) fn expire(&mut self) {
+        while let Some(&(at, id)) = self.expiries.first() {
+            if at > self.now {
+                return;
+            }
+            self.expiries.pop_first();
+            if let Some(slot) = self.orders.slot(id)
+                && self.orders.get(slot).order.is_open
+            {
+                self.end(slot, Some(CancelReason::Expired));
+            }
+        }
+    }
+}
+
+impl Listed {
+    /// Whether an order would trade at once.
+    pub(crate) fn crosses(&self, order: &NewOrder) -> bool {
+        let Some((best, _)) = self.book.best(order.side.opposite()) else { return false };
+        order.price.is_none_or(|price| match order.side {
+            Side::Buy => price >= best,
+            Side::Sell => price <= best,
+        })
+    }
+}

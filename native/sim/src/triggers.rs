@@ -1,0 +1,230 @@
+//! Orders that wait for a price.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::exchange::{Exchange, Listed};
+use crate::orders::{Entry, Stage};
+use crate::{
+    CancelReason, Event, InstrumentId, Kind, OrderId, Quantity, Trailing, Trigger, TriggerSource,
+};
+
+const MILLION: i128 = 1_000_000;
+
+/// What is done once the book is at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Next {
+    /// The trigger of an order was hit.
+    Fired(OrderId),
+    /// The first order of a list is filled.
+    Filled(u32),
+}
+
+/// The triggers of an instrument by what they look at.
+#[derive(Debug, Default, Hash)]
+pub(crate) struct Triggers {
+    sources: [Waiting; 2],
+}
+
+#[derive(Debug, Default, Hash)]
+struct Waiting {
+    rises: BTreeSet<(i64, OrderId)>,
+    falls: BTreeSet<(i64, OrderId)>,
+    /// Those whose price moves, and which way they fire.
+    trailing: BTreeMap<OrderId, (bool, Trailing)>,
+}
+
+impl Waiting {
+    fn fired(&mut self, price: i64, next: &mut VecDeque<Next>) {
+        while let Some((_, id)) = self.rises.pop_first_if(|(at, _)| *at <= price) {
+            next.push_back(Next::Fired(id));
+        }
+        while let Some((_, id)) = self.falls.pop_last_if(|(at, _)| *at >= price) {
+            next.push_back(Next::Fired(id));
+        }
+    }
+}
+
+/// As of the standard library's queues.
+trait PopIf<T> {
+    fn pop_first_if(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T>;
+    fn pop_last_if(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T>;
+}
+
+impl<T: Ord> PopIf<T> for BTreeSet<T> {
+    fn pop_first_if(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T> {
+        self.first().is_some_and(wanted).then(|| self.pop_first())?
+    }
+
+    fn pop_last_if(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T> {
+        self.last().is_some_and(wanted).then(|| self.pop_last())?
+    }
+}
+
+impl Triggers {
+    pub(crate) fn add(
+        &mut self,
+        id: OrderId,
+        trigger: &Trigger,
+        now: Option<i64>,
+        entry: &mut Entry,
+    ) {
+        let waiting = &mut self.sources[trigger.source as usize];
+        if let Some(trailing) = trigger.trailing {
+            waiting.trailing.insert(id, (trigger.rises, trailing));
+            if let Some(price) = now {
+                follow(entry, trigger.rises, trailing, price);
+            }
+            return;
+        }
+        let set = if trigger.rises { &mut waiting.rises } else { &mut waiting.falls };
+        set.insert((trigger.price, id));
+    }
+
+    pub(crate) fn remove(&mut self, id: OrderId, trigger: &Trigger, price: i64) {
+        let waiting = &mut self.sources[trigger.source as usize];
+        if trigger.trailing.is_some() {
+            waiting.trailing.remove(&id);
+        } else if trigger.rises {
+            waiting.rises.remove(&(price, id));
+        } else {
+            waiting.falls.remove(&(price, id));
+        }
+    }
+
+    fn is_empty(&self, source: TriggerSource) -> bool {
+        let waiting = &self.sources[source as usize];
+        waiting.rises.is_empty() && waiting.falls.is_empty() && waiting.trailing.is_empty()
+    }
+}
+
+/// Lets a trailing trigger see a price. Returns whether its own price moved, and whether it fires.
+fn follow(entry: &mut Entry, rises: bool, trailing: Trailing, price: i64) -> (bool, bool) {
+    let begins = trailing.activation.is_none_or(|at| if rises { price <= at } else { price >= at });
+    let better = match entry.best {
+        None => begins,
+        Some(best) => {
+            if rises {
+                price < best
+            } else {
+                price > best
+            }
+        }
+    };
+    if better {
+        let factor = if rises {
+            MILLION + i128::from(trailing.distance_ppm)
+        } else {
+            MILLION - i128::from(trailing.distance_ppm)
+        };
+        entry.best = Some(price);
+        let at = i128::from(price) * factor;
+        // The farther tick: a trigger does not fire before its distance is reached.
+        let at = if rises { (at + MILLION - 1) / MILLION } else { at / MILLION };
+        entry.trigger = i64::try_from(at).unwrap_or(i64::MAX);
+        return (true, false);
+    }
+    let fires = if rises { price >= entry.trigger } else { price <= entry.trigger };
+    (false, entry.best.is_some() && fires)
+}
+
+impl Listed {
+    /// The price that a trigger looks at.
+    pub(crate) fn looked_at(&self, source: TriggerSource) -> Option<i64> {
+        match source {
+            TriggerSource::Last => self.last,
+            TriggerSource::Mark => self.mark.or(self.last),
+        }
+    }
+
+    /// Whether a trigger is hit by the price of the moment.
+    pub(crate) fn would_trigger(&self, trigger: &Trigger) -> bool {
+        if trigger.trailing.is_some() {
+            return false;
+        }
+        self.looked_at(trigger.source).is_some_and(|price| {
+            if trigger.rises { price >= trigger.price } else { price <= trigger.price }
+        })
+    }
+}
+
+impl Exchange {
+    /// There was a trade.
+    pub(crate) fn looked_at_last(&mut self, instrument: InstrumentId) {
+        self.see(instrument, TriggerSource::Last);
+        let listed = &self.listed[instrument as usize];
+        // Where there is no mark price, the last one stands for it.
+        if listed.mark.is_none() || listed.instrument.kind == Kind::Spot {
+            self.see(instrument, TriggerSource::Mark);
+        }
+    }
+
+    pub(crate) fn see(&mut self, instrument: InstrumentId, source: TriggerSource) {
+        let listed = &mut self.listed[instrument as usize];
+        if listed.triggers.is_empty(source) {
+            return;
+        }
+        let Some(price) = listed.looked_at(source) else { return };
+        let waiting = &mut listed.triggers.sources[source as usize];
+        waiting.fired(price, &mut self.next);
+        waiting.trailing.retain(|id, (rises, trailing)| {
+            let Some(slot) = self.orders.slot(*id) else { return false };
+            let (moved, fires) = follow(self.orders.get_mut(slot), *rises, *trailing, price);
+            if moved {
+                self.touched.trailed.push(*id);
+            }
+            if fires {
+                self.next.push_back(Next::Fired(*id));
+            }
+            !fires
+        });
+    }
+
+    /// Sends what has waited to the book, until nothing is left.
+    pub(crate) fn run_triggers(&mut self) {
+        while let Some(next) = self.next.pop_front() {
+            match next {
+                Next::Fired(id) => self.fire(id),
+                Next::Filled(list) => self.start_pending(list),
+            }
+        }
+    }
+
+    fn fire(&mut self, id: OrderId) {
+        let Some(slot) = self.orders.slot(id) else { return };
+        let entry = self.orders.get_mut(slot);
+        if entry.stage != Stage::Waiting {
+            return;
+        }
+        entry.stage = Stage::Coming;
+        entry.order.is_working = true;
+        entry.order.changed_at = self.now;
+        let (asked, list, held) = (entry.order.asked, entry.list, entry.held);
+        self.accounts[asked.account as usize].holding_mut(asked.instrument).waiting -= 1;
+        self.events.push(Event::Triggered { order: id });
+        if let Some(list) = list {
+            self.end_other(list, slot);
+        }
+        if asked.quantity == Quantity::Position {
+            let lots = self.fillable(slot, i64::MAX);
+            self.orders.get_mut(slot).order.quantity = lots;
+            if lots == 0 {
+                self.end(slot, Some(CancelReason::ReduceOnly));
+                return;
+            }
+        }
+        let now = crate::NewOrder { trigger: None, ..asked };
+        let need = self.need(&now, None);
+        let missing = need.as_ref().map(|need| need.amount - held).unwrap_or_default();
+        let free = need
+            .as_ref()
+            .map(|need| self.accounts[asked.account as usize].balance(need.asset).free);
+        if free.is_ok_and(|free| free < missing) || self.lacks_margin(&now) {
+            self.end(slot, Some(CancelReason::Balance));
+            return;
+        }
+        if missing > crate::Amount::ZERO {
+            self.hold(slot, missing);
+        }
+        self.come(slot);
+    }
+}

@@ -1,0 +1,208 @@
+//! Rules of positions, one by one.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod common;
+
+use common::{
+    PERP, USD, amount, buy, done, fees, funded, market, perp, placed, refused, sell, trades,
+};
+use rustonite_sim::{
+    Amount, CancelReason, Command, Event, Exchange, NewOrder, PositionSide, Quantity, Reject, Side,
+    Trigger, TriggerSource,
+};
+
+const NET: PositionSide = PositionSide::Net;
+
+fn leverage(exchange: &mut Exchange, account: u32, leverage: u32) {
+    done(exchange, Command::SetLeverage { account, instrument: PERP, leverage });
+}
+
+fn mark(exchange: &mut Exchange, price: i64) -> Vec<Event> {
+    done(exchange, Command::Mark { instrument: PERP, price })
+}
+
+/// Account 0 sells to account 1.
+fn deal(exchange: &mut Exchange, price: i64, lots: i64) {
+    done(exchange, Command::Place(perp(sell(0, price, lots))));
+    let events = done(exchange, Command::Place(perp(buy(1, price, lots))));
+    assert_eq!(trades(&events), [(price, lots)]);
+}
+
+#[test]
+fn a_position_opens_grows_shrinks_and_turns() {
+    let mut exchange = funded();
+    deal(&mut exchange, 10_000, 10_000);
+    deal(&mut exchange, 20_000, 10_000);
+    assert_eq!(exchange.position(1, PERP, NET), (20_000, amount("3000"), Amount::ZERO));
+    assert_eq!(exchange.position(0, PERP, NET), (-20_000, amount("-3000"), Amount::ZERO));
+    // Sells half of it at 200: entered at 150.
+    done(&mut exchange, Command::Place(perp(buy(2, 20_000, 10_000))));
+    done(&mut exchange, Command::Place(perp(sell(1, 20_000, 10_000))));
+    assert_eq!(exchange.balance(1, USD).0, amount("100500"));
+    // Turns.
+    done(&mut exchange, Command::Place(perp(buy(2, 10_000, 30_000))));
+    let events = done(&mut exchange, Command::Place(perp(sell(1, 10_000, 30_000))));
+    let gained = |event: &Event| match *event {
+        Event::Fill { account: 1, realised, .. } => Some(realised),
+        _ => None,
+    };
+    assert_eq!(events.iter().find_map(gained), Some(amount("-500")));
+    assert_eq!(exchange.position(1, PERP, NET), (-20_000, amount("-2000"), Amount::ZERO));
+    assert_eq!(exchange.balance(1, USD).0, amount("100000"));
+}
+
+#[test]
+fn orders_need_margin_by_leverage_and_those_that_reduce_need_none() {
+    let mut exchange = funded();
+    // 100,000 buys 1,000 at 100.
+    let found = refused(&mut exchange, Command::Place(perp(buy(1, 10_000, 1_000_001))));
+    assert!(matches!(found, Reject::Balance { asset: USD, .. }), "{found}");
+    leverage(&mut exchange, 1, 10);
+    leverage(&mut exchange, 0, 50);
+    done(&mut exchange, Command::Place(perp(sell(0, 10_000, 9_000_000))));
+    done(&mut exchange, Command::Place(perp(buy(1, 10_000, 9_000_000))));
+    assert_eq!(exchange.available(1, USD), amount("10000"));
+    let open = perp(buy(1, 9_900, 2_000_000));
+    assert!(matches!(refused(&mut exchange, Command::Place(open)), Reject::Balance { .. }));
+    done(&mut exchange, Command::Place(perp(sell(1, 10_100, 9_000_000))));
+    let found =
+        refused(&mut exchange, Command::SetLeverage { account: 1, instrument: PERP, leverage: 5 });
+    assert!(matches!(found, Reject::Balance { .. }), "{found}");
+    let found =
+        refused(&mut exchange, Command::SetLeverage { account: 1, instrument: PERP, leverage: 51 });
+    assert_eq!(found, Reject::Leverage { found: 51, largest: 50 });
+}
+
+#[test]
+fn a_reduce_only_order_is_measured_again_at_each_fill() {
+    let mut exchange = funded();
+    let reduce = |order: NewOrder| NewOrder { reduce_only: true, ..perp(order) };
+    let found = refused(&mut exchange, Command::Place(reduce(sell(1, 10_000, 5))));
+    assert_eq!(found, Reject::WouldNotReduce);
+    deal(&mut exchange, 10_000, 10);
+    let resting = placed(&mut exchange, reduce(sell(1, 11_000, 10)));
+    done(&mut exchange, Command::Place(perp(buy(2, 10_000, 6))));
+    done(&mut exchange, Command::Place(perp(sell(1, 10_000, 6))));
+    let events = done(&mut exchange, Command::Place(perp(buy(2, 11_000, 10))));
+    assert_eq!(trades(&events), [(11_000, 4)]);
+    assert_eq!(exchange.order(resting).unwrap().cancelled, Some(CancelReason::ReduceOnly));
+    assert_eq!(exchange.position(1, PERP, NET).0, 0);
+}
+
+#[test]
+fn long_and_short_side_by_side() {
+    let mut exchange = funded();
+    done(&mut exchange, Command::SetHedged { account: 1, hedged: true });
+    let found = refused(&mut exchange, Command::Place(perp(buy(1, 10_000, 5))));
+    assert_eq!(found, Reject::PositionSide);
+    let on = |position, order: NewOrder| NewOrder { position, ..perp(order) };
+    let close = on(PositionSide::Long, sell(1, 10_000, 5));
+    assert_eq!(refused(&mut exchange, Command::Place(close)), Reject::WouldNotReduce);
+    done(&mut exchange, Command::Place(perp(sell(0, 10_000, 5))));
+    done(&mut exchange, Command::Place(on(PositionSide::Long, buy(1, 10_000, 5))));
+    done(&mut exchange, Command::Place(perp(buy(0, 9_000, 7))));
+    done(&mut exchange, Command::Place(on(PositionSide::Short, sell(1, 9_000, 7))));
+    assert_eq!(exchange.position(1, PERP, PositionSide::Long).0, 5);
+    assert_eq!(exchange.position(1, PERP, PositionSide::Short).0, -7);
+    let found = refused(&mut exchange, Command::SetHedged { account: 1, hedged: false });
+    assert_eq!(found, Reject::InUse);
+    // More than there is closes what there is.
+    done(&mut exchange, Command::Place(perp(buy(0, 9_000, 9))));
+    let events = done(&mut exchange, Command::Place(on(PositionSide::Long, sell(1, 9_000, 9))));
+    assert_eq!(trades(&events), [(9_000, 5)]);
+}
+
+#[test]
+fn a_trigger_on_the_mark_price_closes_the_position() {
+    let mut exchange = funded();
+    deal(&mut exchange, 10_000, 10);
+    mark(&mut exchange, 10_000);
+    let trigger =
+        Trigger { price: 9_500, rises: false, source: TriggerSource::Mark, trailing: None };
+    let order = NewOrder {
+        quantity: Quantity::Position,
+        trigger: Some(trigger),
+        ..perp(market(1, Side::Sell, 0))
+    };
+    let order = placed(&mut exchange, order);
+    done(&mut exchange, Command::Place(perp(buy(2, 9_400, 30))));
+    mark(&mut exchange, 9_501);
+    assert!(exchange.order(order).unwrap().is_open);
+    mark(&mut exchange, 9_500);
+    let order = exchange.order(order).unwrap();
+    assert_eq!((order.quantity, order.filled, order.cancelled), (10, 10, None));
+    assert_eq!(exchange.position(1, PERP, NET).0, 0);
+}
+
+#[test]
+fn longs_pay_shorts_and_the_venue_keeps_what_does_not_divide() {
+    let mut exchange = funded();
+    let found = refused(&mut exchange, Command::Funding { instrument: PERP, rate_ppm: 100 });
+    assert!(matches!(found, Reject::Contradiction(_)));
+    deal(&mut exchange, 10_000, 10_000);
+    mark(&mut exchange, 11_000);
+    done(&mut exchange, Command::Funding { instrument: PERP, rate_ppm: 100 });
+    // 0.01 % of 1,100.
+    assert_eq!(exchange.balance(1, USD).0, amount("99999.89"));
+    assert_eq!(exchange.balance(0, USD).0, amount("100000.11"));
+    done(&mut exchange, Command::Funding { instrument: PERP, rate_ppm: -100 });
+    assert_eq!(exchange.balance(1, USD).0, amount("100000"));
+}
+
+#[test]
+fn too_little_margin_is_liquidated_and_the_insurance_pays_what_is_missing() {
+    let mut exchange = funded();
+    leverage(&mut exchange, 1, 50);
+    deal(&mut exchange, 10_000, 900_000);
+    done(&mut exchange, Command::Deposit { account: 1, asset: USD, amount: amount("-98000") });
+    done(&mut exchange, Command::Place(perp(buy(2, 9_700, 900_000))));
+    let events = mark(&mut exchange, 9_900);
+    assert_eq!(trades(&events), [], "2,000 less 900 is more than 1 % of 89,100");
+    let events = mark(&mut exchange, 9_800);
+    let told = Event::Liquidated { account: 1, instrument: PERP, position: NET };
+    assert!(events.contains(&told));
+    assert_eq!(trades(&events), [(9_700, 900_000)]);
+    // It lost 2,700 and had 2,000.
+    assert_eq!(exchange.balance(1, USD).0, Amount::ZERO);
+    assert_eq!(exchange.insurance(USD), amount("-700"));
+}
+
+#[test]
+fn an_isolated_position_loses_its_own_margin_and_no_more() {
+    let mut exchange = funded();
+    fees(&mut exchange, 1, 0, 0);
+    done(&mut exchange, Command::SetIsolated { account: 1, instrument: PERP, isolated: true });
+    leverage(&mut exchange, 1, 20);
+    deal(&mut exchange, 10_000, 100_000);
+    assert_eq!(exchange.position(1, PERP, NET).2, amount("500"));
+    assert_eq!(exchange.balance(1, USD).0, amount("99500"));
+    mark(&mut exchange, 10_000);
+    let move_margin = |text| Command::MoveMargin {
+        account: 1,
+        instrument: PERP,
+        position: NET,
+        amount: amount(text),
+    };
+    done(&mut exchange, move_margin("100"));
+    assert!(matches!(refused(&mut exchange, move_margin("-101")), Reject::Balance { .. }));
+    done(&mut exchange, move_margin("-100"));
+    done(&mut exchange, Command::Place(perp(buy(2, 9_000, 200_000))));
+    mark(&mut exchange, 9_590);
+    assert_eq!(exchange.position(1, PERP, NET).0, 0);
+    assert_eq!(exchange.balance(1, USD).0, amount("99500"));
+    assert_eq!(exchange.insurance(USD), amount("-500"));
+}
+
+#[test]
+fn what_a_thin_book_does_not_take_waits_for_the_next_mark() {
+    let mut exchange = funded();
+    leverage(&mut exchange, 1, 50);
+    deal(&mut exchange, 10_000, 900_000);
+    done(&mut exchange, Command::Deposit { account: 1, asset: USD, amount: amount("-98000") });
+    done(&mut exchange, Command::Place(perp(buy(2, 9_700, 400_000))));
+    assert_eq!(trades(&mark(&mut exchange, 9_800)), [(9_700, 400_000)]);
+    assert_eq!(exchange.position(1, PERP, NET).0, 500_000);
+    done(&mut exchange, Command::Place(perp(buy(2, 9_600, 500_000))));
+    assert_eq!(trades(&mark(&mut exchange, 9_800)), [(9_600, 500_000)]);
+}
