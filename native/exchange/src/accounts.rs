@@ -1,0 +1,113 @@
+//! Accounts, their keys, and the orders that have a client's name.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rustonite_sim::{AccountId, Amount, AssetId, InstrumentId, Order, OrderId};
+
+use crate::keys::Key;
+
+/// Ended orders that an account can ask for.
+const ENDED_MAX: usize = 20_000;
+/// Fills that an account can ask for.
+const FILLS_MAX: usize = 50_000;
+
+/// What a client said about an order beyond what the engine knows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tag {
+    /// The client's name for it.
+    pub(crate) client_id: String,
+    /// The name of the request that cancels it.
+    pub(crate) cancel_id: Option<String>,
+    /// The list that it belongs to.
+    pub(crate) list: Option<u64>,
+    /// Nothing about it is told to the user stream.
+    pub(crate) muted: bool,
+}
+
+/// An order of an account.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) order: Order,
+    pub(crate) tag: Tag,
+}
+
+/// An order's part in a trade.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnFill {
+    pub(crate) instrument: InstrumentId,
+    pub(crate) order: OrderId,
+    pub(crate) trade: u64,
+    pub(crate) at: i64,
+    pub(crate) price: i64,
+    pub(crate) quantity: i64,
+    pub(crate) is_buyer: bool,
+    pub(crate) is_maker: bool,
+    pub(crate) fee: Amount,
+    pub(crate) fee_asset: AssetId,
+}
+
+/// Orders and fills of an account, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) orders: BTreeMap<OrderId, Record>,
+    pub(crate) fills: Vec<OwnFill>,
+    /// The newest order of each name.
+    by_client_id: HashMap<String, OrderId>,
+}
+
+impl Account {
+    pub(crate) fn named_so(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    pub(crate) fn add(&mut self, record: Record) {
+        self.by_client_id.insert(record.tag.client_id.clone(), record.order.id);
+        self.orders.insert(record.order.id, record);
+        if self.orders.len() > ENDED_MAX
+            && let Some(oldest) = self.orders.values().find(|record| !record.order.is_open)
+        {
+            let (id, name) = (oldest.order.id, oldest.tag.client_id.clone());
+            self.orders.remove(&id);
+            if self.by_client_id.get(&name) == Some(&id) {
+                self.by_client_id.remove(&name);
+            }
+        }
+    }
+
+    pub(crate) fn add_fill(&mut self, fill: OwnFill) {
+        if self.fills.len() >= FILLS_MAX {
+            self.fills.drain(..FILLS_MAX / 10);
+        }
+        self.fills.push(fill);
+    }
+
+    pub(crate) fn named(&self, client_id: &str) -> Option<&Record> {
+        self.orders.get(self.by_client_id.get(client_id)?)
+    }
+
+    pub(crate) fn open_orders(&self) -> impl Iterator<Item = &Record> {
+        self.orders.values().filter(|record| record.order.is_open)
+    }
+}
+
+/// All accounts by their number, and who signs for which.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    pub(crate) all: BTreeMap<AccountId, Account>,
+    keys: HashMap<String, (AccountId, Key)>,
+}
+
+impl Accounts {
+    pub(crate) fn add_key(&mut self, account: AccountId, api_key: &str, key: Key) {
+        self.keys.insert(api_key.to_owned(), (account, key));
+    }
+
+    pub(crate) fn key(&self, api_key: &str) -> Option<(AccountId, &Key)> {
+        self.keys.get(api_key).map(|(account, key)| (*account, key))
+    }
+
+    pub(crate) fn by_name(&self, name: &str) -> Option<AccountId> {
+        self.all.iter().find(|(_, account)| account.name == name).map(|(id, _)| *id)
+    }
+}

@@ -1,0 +1,209 @@
+//! What an account asks about itself.
+
+use std::collections::BTreeSet;
+
+use rustonite_sim::{Amount, Fees, InstrumentId};
+use serde_json::{Value, json};
+
+use super::place::instrument;
+use super::refusal::Refusal;
+use super::routes::{Answer, Call};
+use super::{trade, words};
+use crate::accounts::{Account, OwnFill};
+use crate::figures::{fixed, money};
+use crate::floor::Floor;
+
+/// Rows of an answer.
+const ROWS_USUAL: usize = 500;
+const ROWS_MAX: usize = 1_000;
+
+impl Call<'_> {
+    pub(crate) fn own(&self) -> Result<&Account, Refusal> {
+        let text = "Invalid API-key, IP, or permissions for action.";
+        let found = self.hall.floor.accounts.all.get(&self.account);
+        found.ok_or_else(|| Refusal::with_status(401, -2015, text))
+    }
+
+    fn symbol_if_sent(&self) -> Result<Option<InstrumentId>, Refusal> {
+        let sent = self.params.get("symbol");
+        sent.map(|_| instrument(&self.hall.floor, self.params)).transpose()
+    }
+
+    /// Whether a moment is between those of the parameters.
+    fn in_time(&self) -> Result<impl Fn(i64) -> bool + use<>, Refusal> {
+        let since = self.params.integer("startTime")?.unwrap_or(i64::MIN);
+        let until = self.params.integer("endTime")?.unwrap_or(i64::MAX);
+        if since > until {
+            return Err(Refusal::new(-1127, "Start time is greater than end time."));
+        }
+        Ok(move |ms: i64| (since..=until).contains(&ms))
+    }
+}
+
+pub(crate) fn order(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    let record = trade::wanted(call, "orderId", "origClientOrderId")?
+        .filter(|record| record.order.asked.instrument == id)
+        .ok_or_else(Refusal::no_such_order)?;
+    Ok(words::queried(&call.hall.floor, &record))
+}
+
+pub(crate) fn open_orders(call: &mut Call<'_>) -> Answer {
+    let wanted = call.symbol_if_sent()?;
+    let orders = call
+        .own()?
+        .open_orders()
+        .filter(|record| wanted.is_none_or(|id| record.order.asked.instrument == id));
+    Ok(orders.map(|record| words::queried(&call.hall.floor, record)).collect())
+}
+
+pub(crate) fn all_orders(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
+    let in_time = call.in_time()?;
+    let first = call.params.integer("orderId")?;
+    let floor = &call.hall.floor;
+    let orders: Vec<_> = call
+        .own()?
+        .orders
+        .values()
+        .filter(|record| record.order.asked.instrument == id)
+        .filter(|record| in_time(floor.shown(record.order.placed_at)))
+        .filter(|record| first.is_none_or(|first| record.order.id.0.cast_signed() >= first))
+        .collect();
+    Ok(page(&orders, limit, first.is_some())
+        .iter()
+        .map(|record| words::queried(floor, record))
+        .collect())
+}
+
+/// The newest rows, or the first ones from where the client begins.
+fn page<T>(rows: &[T], limit: usize, from_start: bool) -> &[T] {
+    let limit = limit.min(rows.len());
+    if from_start { &rows[..limit] } else { &rows[rows.len() - limit..] }
+}
+
+pub(crate) fn my_trades(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
+    let in_time = call.in_time()?;
+    let (first, order) = (call.params.integer("fromId")?, call.params.integer("orderId")?);
+    let floor = &call.hall.floor;
+    let fits = |fill: &&OwnFill| {
+        fill.instrument == id
+            && in_time(floor.shown(fill.at))
+            && first.is_none_or(|first| fill.trade.cast_signed() >= first)
+            && order.is_none_or(|order| fill.order.0.cast_signed() == order)
+    };
+    let fills: Vec<_> = call.own()?.fills.iter().filter(fits).collect();
+    Ok(page(&fills, limit, first.is_some()).iter().map(|fill| fill_row(floor, fill)).collect())
+}
+
+fn fill_row(floor: &Floor, fill: &OwnFill) -> Value {
+    let listed = floor.listed(fill.instrument);
+    json!({
+        "symbol": listed.listing.symbol,
+        "id": fill.trade,
+        "orderId": fill.order.0,
+        "orderListId": -1,
+        "price": fixed(listed.price(fill.price)).to_string(),
+        "qty": fixed(listed.size(fill.quantity)).to_string(),
+        "quoteQty": money(listed.worth(fill.price, fill.quantity)).to_string(),
+        "commission": money(fill.fee).to_string(),
+        "commissionAsset": floor.asset_name(fill.fee_asset),
+        "time": floor.shown(fill.at),
+        "isBuyer": fill.is_buyer,
+        "isMaker": fill.is_maker,
+        "isBestMatch": true,
+    })
+}
+
+#[allow(clippy::unnecessary_wraps)] // All calls have one form.
+pub(crate) fn account(call: &mut Call<'_>) -> Answer {
+    let now = call.hall.floor.shown_ms();
+    let omits = call.params.get("omitZeroBalances") == Some("true");
+    let floor = &call.hall.floor;
+    let balances: Vec<_> = (0_u32..)
+        .zip(&floor.assets)
+        .map(|(asset, name)| (name, floor.exchange.balance(call.account, asset)))
+        .filter(|(_, (free, locked))| !omits || free.0 != 0 || locked.0 != 0)
+        .map(|(name, (free, locked))| {
+            json!({
+                "asset": name, "free": money(free).to_string(), "locked": money(locked).to_string(),
+            })
+        })
+        .collect();
+    let fees = floor.exchange.fees(call.account);
+    Ok(json!({
+        "makerCommission": fees.maker_ppm / 100, "takerCommission": fees.taker_ppm / 100,
+        "buyerCommission": 0, "sellerCommission": 0,
+        "commissionRates": rates(fees),
+        "canTrade": true, "canWithdraw": true, "canDeposit": true, "brokered": false,
+        "requireSelfTradePrevention": false, "preventSor": false, "updateTime": now,
+        "accountType": "SPOT", "balances": balances, "permissions": ["SPOT"], "uid": call.account,
+    }))
+}
+
+fn rates(fees: Fees) -> Value {
+    let rate = |ppm: i32| money(Amount(i128::from(ppm) * 10_i128.pow(12))).to_string();
+    let zero = "0.00000000";
+    json!({
+        "maker": rate(fees.maker_ppm), "taker": rate(fees.taker_ppm), "buyer": zero, "seller": zero,
+    })
+}
+
+pub(crate) fn commission(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    let symbol = &call.hall.floor.listed(id).listing.symbol;
+    let fees = call.hall.floor.exchange.fees(call.account);
+    Ok(json!({
+        "symbol": symbol, "standardCommission": rates(fees),
+        "specialCommission": rates(Fees::default()), "taxCommission": rates(Fees::default()),
+        "discount": {
+            "enabledForAccount": false, "enabledForSymbol": false, "discountAsset": "BNB",
+            "discount": "0.00000000",
+        },
+    }))
+}
+
+#[allow(clippy::unnecessary_wraps)] // All calls have one form.
+pub(crate) fn order_limits(call: &mut Call<'_>) -> Answer {
+    let now = call.hall.floor.now();
+    let [short, long] = call.hall.limits.orders(call.account, now, 0);
+    let allowed = call.hall.limits.allowed;
+    Ok(json!([
+        {
+            "rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10,
+            "limit": allowed.orders_10s, "count": short,
+        },
+        {
+            "rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1,
+            "limit": allowed.orders_1d, "count": long,
+        },
+    ]))
+}
+
+pub(crate) fn open_lists(call: &mut Call<'_>) -> Answer {
+    let lists: BTreeSet<_> = call.own()?.open_orders().filter_map(|one| one.tag.list).collect();
+    Ok(lists.into_iter().map(|list| trade::list_answer(call, list)).collect())
+}
+
+#[allow(clippy::unnecessary_wraps)] // All calls have one form.
+pub(crate) fn none(_: &mut Call<'_>) -> Answer {
+    Ok(json!([]))
+}
+
+/// The assets as wallets name them: clients ask for them when they start.
+#[allow(clippy::unnecessary_wraps)] // All calls have one form.
+pub(crate) fn coins(call: &mut Call<'_>) -> Answer {
+    let floor = &call.hall.floor;
+    let coin = |(asset, name): (u32, &String)| {
+        let (free, locked) = floor.exchange.balance(call.account, asset);
+        json!({
+            "coin": name, "name": name, "depositAllEnable": true, "withdrawAllEnable": true,
+            "free": free.to_string(), "locked": locked.to_string(), "trading": true,
+            "isLegalMoney": false, "networkList": [],
+        })
+    };
+    Ok((0_u32..).zip(&floor.assets).map(coin).collect())
+}

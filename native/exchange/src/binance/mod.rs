@@ -1,0 +1,101 @@
+//! Binance spot: REST, market streams, and the WebSocket interface with user streams.
+
+mod account;
+mod auth;
+mod params;
+mod place;
+mod public;
+mod refusal;
+mod routes;
+mod stream_text;
+mod streams;
+mod trade;
+mod user;
+mod words;
+mod ws_api;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::dialect::{Dialect, Hall, Reply, Request};
+use crate::faults::Sort;
+use crate::floor::Done;
+
+/// The dialect of Binance spot.
+#[derive(Debug, Default)]
+pub(crate) struct Spot {
+    streams: streams::Streams,
+    sessions: ws_api::Sessions,
+}
+
+impl Dialect for Spot {
+    fn sort(&self, request: &Request) -> Sort {
+        routes::find(&request.method, &request.path).map_or(Sort::Read, |route| route.sort)
+    }
+
+    fn call(&mut self, hall: &mut Hall, request: &Request) -> Reply {
+        routes::answer(hall, request)
+    }
+
+    fn connect(&mut self, hall: &mut Hall, socket: u64, path: &str) -> Result<(), Reply> {
+        if hall.faults.maintenance {
+            return Err(Reply::new(503, String::new()));
+        }
+        let base = path.split('?').next().unwrap_or(path);
+        if base.starts_with("/ws-api/") {
+            self.sessions.open(socket);
+            return Ok(());
+        }
+        if base == "/stream" || base == "/ws" || base.starts_with("/ws/") {
+            self.streams.open(hall, socket, path);
+            return Ok(());
+        }
+        Err(Reply::new(404, String::new()))
+    }
+
+    fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {
+        if self.sessions.has(socket) {
+            self.sessions.receive(hall, socket, text);
+        } else {
+            self.streams.receive(hall, socket, text);
+        }
+    }
+
+    fn disconnect(&mut self, _hall: &mut Hall, socket: u64) {
+        self.sessions.close(socket);
+        self.streams.close(socket);
+    }
+
+    fn publish(&mut self, hall: &mut Hall, done: &Done) {
+        self.streams.publish(hall, done);
+        self.sessions.publish(hall, done);
+    }
+
+    fn beat(&mut self, hall: &mut Hall, beats: u64) {
+        self.streams.beat(hall, beats);
+    }
+
+    fn user_sockets(&self) -> Vec<u64> {
+        self.sessions.with_users()
+    }
+
+    fn market_sockets(&self) -> Vec<u64> {
+        self.streams.sockets()
+    }
+
+    fn farewell(&self) -> Option<String> {
+        rustonite_wire::host("binance").and_then(|mut host| host.farewell())
+    }
+
+    fn urls(&self, address: SocketAddr) -> BTreeMap<String, String> {
+        let url = |name: &str, scheme: &str, path: &str| {
+            (name.to_owned(), format!("{scheme}://{address}{path}"))
+        };
+        BTreeMap::from([
+            url("rest", "http", ""),
+            url("public", "ws", "/stream"),
+            url("ws", "ws", "/ws"),
+            url("ws_api", "ws", "/ws-api/v3"),
+        ])
+    }
+}

@@ -1,0 +1,272 @@
+//! Parameters of a call.
+
+use rustonite_core::Decimal;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::refusal::Refusal;
+
+/// Decimals that a number may have.
+const PLACES: i32 = 8;
+/// Longest name that a client gives an order.
+const CLIENT_ID_MAX: usize = 36;
+/// Every parameter that some call knows.
+const KNOWN: [&str; 66] = [
+    "symbol",
+    "symbols",
+    "permissions",
+    "showPermissionSets",
+    "symbolStatus",
+    "limit",
+    "fromId",
+    "startTime",
+    "endTime",
+    "interval",
+    "timeZone",
+    "windowSize",
+    "type",
+    "side",
+    "timeInForce",
+    "quantity",
+    "quoteOrderQty",
+    "price",
+    "newClientOrderId",
+    "strategyId",
+    "strategyType",
+    "stopPrice",
+    "trailingDelta",
+    "icebergQty",
+    "newOrderRespType",
+    "selfTradePreventionMode",
+    "pegPriceType",
+    "recvWindow",
+    "timestamp",
+    "signature",
+    "orderId",
+    "origClientOrderId",
+    "cancelRestrictions",
+    "cancelReplaceMode",
+    "cancelNewClientOrderId",
+    "cancelOrigClientOrderId",
+    "cancelOrderId",
+    "orderRateLimitExceededMode",
+    "newQty",
+    "computeCommissionRates",
+    "omitZeroBalances",
+    "listClientOrderId",
+    "limitClientOrderId",
+    "limitIcebergQty",
+    "stopClientOrderId",
+    "stopLimitPrice",
+    "stopIcebergQty",
+    "stopLimitTimeInForce",
+    "orderListId",
+    "apiKey",
+    "aboveType",
+    "abovePrice",
+    "aboveStopPrice",
+    "aboveTrailingDelta",
+    "aboveTimeInForce",
+    "aboveIcebergQty",
+    "aboveClientOrderId",
+    "belowType",
+    "belowPrice",
+    "belowStopPrice",
+    "belowTrailingDelta",
+    "belowTimeInForce",
+    "belowIcebergQty",
+    "belowClientOrderId",
+    "subscriptionId",
+    "returnRateLimits",
+];
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Those of a query and a body.
+    pub(crate) fn of_forms(query: &str, body: &str) -> Result<Self, Refusal> {
+        let pairs = |text: &str| form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+        let mut all: Vec<(String, String)> = pairs(query);
+        all.extend::<Vec<_>>(pairs(body));
+        let params = Self(all);
+        params.check()?;
+        Ok(params)
+    }
+
+    /// Those of an object of JSON.
+    pub(crate) fn of_json(object: &serde_json::Map<String, Value>) -> Self {
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Self(object.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        for (place, (name, _)) in self.0.iter().enumerate() {
+            if self.0[..place].iter().any(|(earlier, _)| earlier == name) {
+                return Err(Refusal::new(-1101, "Duplicate values for parameter detected."));
+            }
+        }
+        let read = self.0.iter().filter(|(name, _)| KNOWN.contains(&name.as_str())).count();
+        let sent = self.0.len();
+        if read < sent {
+            let text = "Not all sent parameters were read; read";
+            let text = format!("{text} '{read}' parameter(s) but was sent '{sent}'.");
+            return Err(Refusal::new(-1104, text));
+        }
+        Ok(())
+    }
+
+    /// All but the signature, by name, as the WebSocket interface signs them.
+    pub(crate) fn sorted(&self) -> String {
+        let mut pairs: Vec<_> = self.0.iter().filter(|(name, _)| name != "signature").collect();
+        pairs.sort();
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("&")
+    }
+
+    /// The parameters of the older form of a list in the names of the newer one.
+    pub(crate) fn for_old_oco(&self, sells: bool, stop_kind: &str) -> Self {
+        let (limit, stop) = if sells { ("above", "below") } else { ("below", "above") };
+        let renamed = |name: &str| match name {
+            "price" => format!("{limit}Price"),
+            "limitClientOrderId" => format!("{limit}ClientOrderId"),
+            "limitIcebergQty" => format!("{limit}IcebergQty"),
+            "stopPrice" => format!("{stop}StopPrice"),
+            "stopLimitPrice" => format!("{stop}Price"),
+            "stopLimitTimeInForce" => format!("{stop}TimeInForce"),
+            "stopClientOrderId" => format!("{stop}ClientOrderId"),
+            "stopIcebergQty" => format!("{stop}IcebergQty"),
+            "trailingDelta" => format!("{stop}TrailingDelta"),
+            other => other.to_owned(),
+        };
+        let mut all: Vec<_> =
+            self.0.iter().map(|(name, value)| (renamed(name), value.clone())).collect();
+        all.push((format!("{limit}Type"), "LIMIT_MAKER".to_owned()));
+        all.push((format!("{stop}Type"), stop_kind.to_owned()));
+        Self(all)
+    }
+
+    /// A parameter, if it was sent and is not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    pub(crate) fn need(&self, name: &str) -> Result<&str, Refusal> {
+        if let Some((_, value)) = self.0.iter().find(|(known, _)| known == name)
+            && value.is_empty()
+        {
+            return Err(Refusal::new(-1105, format!("Parameter '{name}' was empty.")));
+        }
+        self.get(name).ok_or_else(|| Refusal::missing(name))
+    }
+
+    /// A whole number.
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            let text = format!(
+                "Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
+            );
+            Refusal::new(-1100, text)
+        })
+    }
+
+    /// A positive number.
+    pub(crate) fn decimal(&self, name: &str) -> Result<Option<Decimal>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let value = Decimal::parse(text.as_bytes()).ok().filter(|_| is_plain);
+        let value = value.ok_or_else(|| Refusal::illegal(name))?;
+        if value.normalised().exponent() < -PLACES {
+            let text = format!("Parameter '{name}' has too much precision.");
+            return Err(Refusal::new(-1111, text));
+        }
+        if value.is_zero() {
+            let word = if name.to_lowercase().contains("price") { "price" } else { "quantity" };
+            return Err(Refusal::new(-1013, format!("Invalid {word}.")));
+        }
+        Ok(Some(value))
+    }
+
+    pub(crate) fn need_decimal(&self, name: &str) -> Result<Decimal, Refusal> {
+        self.need(name)?;
+        self.decimal(name)?.ok_or_else(|| Refusal::missing(name))
+    }
+
+    /// How many; within limits.
+    pub(crate) fn limit(&self, usual: usize, most: usize) -> Result<usize, Refusal> {
+        let Some(limit) = self.integer("limit")? else { return Ok(usual) };
+        match usize::try_from(limit) {
+            Ok(limit) if limit > 0 => Ok(limit.min(most)),
+            _ => Err(Refusal::new(-1130, "Data sent for parameter 'limit' is not valid.")),
+        }
+    }
+
+    /// A name that a client gives an order.
+    pub(crate) fn client_id(&self, name: &str) -> Result<Option<String>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+        if text.len() > CLIENT_ID_MAX || !text.bytes().all(legal) {
+            let range = r"^[a-zA-Z0-9-_]{1,36}$";
+            let text = format!(
+                "Illegal characters found in parameter '{name}'; legal range is '{range}'."
+            );
+            return Err(Refusal::new(-1100, text));
+        }
+        Ok(Some(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Params;
+
+    fn code(text: &str, read: impl Fn(&Params) -> Result<(), super::Refusal>) -> i32 {
+        Params::of_forms(text, "")
+            .and_then(|params| read(&params))
+            .map_or_else(|error| error.code, |()| 0)
+    }
+
+    #[test]
+    fn numbers_are_read_as_the_venue_reads_them() {
+        let price = |params: &Params| params.need_decimal("price").map(|_| ());
+        for (text, expected) in [
+            ("price=1.5", 0),
+            ("price=0.00000001", 0),
+            ("price=1.50000000000", 0),
+            ("price=0.000000001", -1111),
+            ("price=0", -1013),
+            ("price=-1", -1100),
+            ("price=1e5", -1100),
+            ("price=NaN", -1100),
+            ("price=", -1105),
+            ("side=BUY", -1102),
+            ("price=1&price=2", -1101),
+            ("price=1&colour=red", -1104),
+        ] {
+            assert_eq!(code(text, price), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_orders_are_short_and_plain() {
+        let name = |params: &Params| params.client_id("newClientOrderId").map(|_| ());
+        assert_eq!(code("newClientOrderId=a-Z_9", name), 0);
+        assert_eq!(code("newClientOrderId=a%20b", name), -1100);
+        assert_eq!(code(&format!("newClientOrderId={}", "x".repeat(37)), name), -1100);
+    }
+
+    #[test]
+    fn what_the_socket_signs_is_sorted() {
+        let params = Params::of_forms("b=2&signature=x&a=1", "");
+        assert!(params.is_err(), "unknown names");
+        let object = serde_json::json!({"timestamp": 5, "apiKey": "k", "signature": "s"});
+        let params = Params::of_json(object.as_object().unwrap());
+        assert_eq!(params.sorted(), "apiKey=k&timestamp=5");
+    }
+}

@@ -1,0 +1,326 @@
+//! Reading orders, and what is said once they are placed.
+
+use rustonite_core::Decimal;
+use rustonite_core::decimal::DecimalError;
+use rustonite_sim::{
+    AccountId, Amount, Event, Expiry, InstrumentId, NewOrder, OrderId, PositionSide, Quantity,
+    SelfTrade, Side, Trailing, Trigger, TriggerSource,
+};
+use serde_json::{Value, json};
+
+use super::params::Params;
+use super::refusal::Refusal;
+use super::words;
+use crate::accounts::Tag;
+use crate::figures::{fixed, money};
+use crate::floor::{Done, Floor, Listed};
+
+/// How far a trailing trigger may be behind, in hundredths of a percent.
+const TRAILING: std::ops::RangeInclusive<i64> = 10..=2_000;
+const ID_LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const ID_LENGTH: usize = 22;
+
+/// Types of orders by what they are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kind {
+    has_price: bool,
+    post_only: bool,
+    /// A stop, or a take-profit.
+    stop: Option<bool>,
+}
+
+impl Kind {
+    fn read(text: &str) -> Result<Self, Refusal> {
+        let kind = |has_price, post_only, stop| Ok(Self { has_price, post_only, stop });
+        match text {
+            "LIMIT" => kind(true, false, None),
+            "LIMIT_MAKER" => kind(true, true, None),
+            "MARKET" => kind(false, false, None),
+            "STOP_LOSS" => kind(false, false, Some(true)),
+            "STOP_LOSS_LIMIT" => kind(true, false, Some(true)),
+            "TAKE_PROFIT" => kind(false, false, Some(false)),
+            "TAKE_PROFIT_LIMIT" => kind(true, false, Some(false)),
+            _ => Err(Refusal::new(-1116, "Invalid orderType.")),
+        }
+    }
+
+    fn has_time_in_force(self) -> bool {
+        self.has_price && !self.post_only
+    }
+}
+
+/// Names of the parameters of one order; those of lists have names of their own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names {
+    pub(crate) kind: &'static str,
+    pub(crate) price: &'static str,
+    pub(crate) stop: &'static str,
+    pub(crate) trailing: &'static str,
+    pub(crate) time_in_force: &'static str,
+    pub(crate) iceberg: &'static str,
+    pub(crate) client_id: &'static str,
+}
+
+/// Those of an order that stands alone.
+pub(crate) const ALONE: Names = Names {
+    kind: "type",
+    price: "price",
+    stop: "stopPrice",
+    trailing: "trailingDelta",
+    time_in_force: "timeInForce",
+    iceberg: "icebergQty",
+    client_id: "newClientOrderId",
+};
+
+pub(crate) fn instrument(floor: &Floor, params: &Params) -> Result<InstrumentId, Refusal> {
+    let symbol = params.need("symbol")?;
+    if !symbol.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+        let range = "legal range is '^[A-Z0-9-_.]{1,20}$'";
+        let text = format!("Illegal characters found in parameter 'symbol'; {range}.");
+        return Err(Refusal::new(-1100, text));
+    }
+    floor.instrument(symbol).ok_or_else(Refusal::unknown_symbol)
+}
+
+pub(crate) fn side(params: &Params) -> Result<Side, Refusal> {
+    match params.need("side")? {
+        "BUY" => Ok(Side::Buy),
+        "SELL" => Ok(Side::Sell),
+        _ => Err(Refusal::new(-1117, "Invalid side.")),
+    }
+}
+
+/// A price in ticks.
+fn ticks(listed: &Listed, price: Decimal) -> Result<i64, Refusal> {
+    on_grid(price.to_ticks(listed.rules.tick), "PRICE_FILTER")
+}
+
+/// A quantity in lots.
+pub(crate) fn lots(listed: &Listed, quantity: Decimal) -> Result<i64, Refusal> {
+    on_grid(quantity.to_ticks(listed.rules.lot), "LOT_SIZE")
+}
+
+fn on_grid(count: Result<i64, DecimalError>, filter: &str) -> Result<i64, Refusal> {
+    count.map_err(|_| Refusal::filter(filter))
+}
+
+/// An order as the parameters have it.
+pub(crate) fn new_order(
+    floor: &Floor,
+    account: AccountId,
+    params: &Params,
+    names: &Names,
+) -> Result<(NewOrder, Tag), Refusal> {
+    let id = instrument(floor, params)?;
+    let listed = floor.listed(id);
+    let side = side(params)?;
+    let kind = Kind::read(params.need(names.kind)?)?;
+    refuse_unwanted(params, kind, names)?;
+    let price =
+        if kind.has_price { Some(ticks(listed, params.need_decimal(names.price)?)?) } else { None };
+    let expiry = expiry(params, kind, names)?;
+    let order = NewOrder {
+        account,
+        instrument: id,
+        side,
+        price,
+        quantity: quantity(listed, params, kind)?,
+        expiry,
+        post_only: kind.post_only,
+        reduce_only: false,
+        display: display(listed, params, names, expiry)?,
+        trigger: trigger(floor, id, side, params, kind, names)?,
+        self_trade: self_trade(params)?,
+        position: PositionSide::Net,
+    };
+    Ok((order, tag(floor, account, params, names.client_id)?))
+}
+
+fn refuse_unwanted(params: &Params, kind: Kind, names: &Names) -> Result<(), Refusal> {
+    let is_market = !kind.has_price && kind.stop.is_none();
+    for (name, fits) in [
+        (names.price, kind.has_price),
+        (names.stop, kind.stop.is_some()),
+        (names.trailing, kind.stop.is_some()),
+        (names.time_in_force, kind.has_time_in_force()),
+        (names.iceberg, kind.has_price),
+        ("quoteOrderQty", is_market),
+    ] {
+        if !fits && params.get(name).is_some() {
+            return Err(Refusal::not_required(name));
+        }
+    }
+    Ok(())
+}
+
+fn expiry(params: &Params, kind: Kind, names: &Names) -> Result<Expiry, Refusal> {
+    if !kind.has_price {
+        return Ok(Expiry::Immediate);
+    }
+    if !kind.has_time_in_force() {
+        return Ok(Expiry::Never);
+    }
+    match params.need(names.time_in_force)? {
+        "GTC" => Ok(Expiry::Never),
+        "IOC" => Ok(Expiry::Immediate),
+        "FOK" => Ok(Expiry::AllOrNothing),
+        _ => Err(Refusal::new(-1115, "Invalid timeInForce.")),
+    }
+}
+
+fn quantity(listed: &Listed, params: &Params, kind: Kind) -> Result<Quantity, Refusal> {
+    let quote = params.decimal("quoteOrderQty")?;
+    let Some(quote) = quote.filter(|_| !kind.has_price) else {
+        return Ok(Quantity::Lots(lots(listed, params.need_decimal("quantity")?)?));
+    };
+    if params.get("quantity").is_some() {
+        return Err(Refusal::new(-1128, "Combination of optional parameters invalid."));
+    }
+    let amount = Amount::from_decimal(quote).map_err(|_| Refusal::illegal("quoteOrderQty"))?;
+    Ok(Quantity::Quote(amount))
+}
+
+fn display(
+    listed: &Listed,
+    params: &Params,
+    names: &Names,
+    expiry: Expiry,
+) -> Result<Option<i64>, Refusal> {
+    let Some(size) = params.decimal(names.iceberg)? else { return Ok(None) };
+    if expiry != Expiry::Never {
+        let text = "IcebergQty only supported with timeInForce=GTC.";
+        return Err(Refusal::new(-1013, text));
+    }
+    lots(listed, size).map(Some)
+}
+
+fn trigger(
+    floor: &Floor,
+    id: InstrumentId,
+    side: Side,
+    params: &Params,
+    kind: Kind,
+    names: &Names,
+) -> Result<Option<Trigger>, Refusal> {
+    let Some(is_stop) = kind.stop else { return Ok(None) };
+    let price = params.decimal(names.stop)?;
+    let price = price.map(|price| ticks(floor.listed(id), price)).transpose()?;
+    let trailing = match params.integer(names.trailing)? {
+        Some(distance) if TRAILING.contains(&distance) => {
+            Some(Trailing { distance_ppm: distance * 100, activation: price })
+        }
+        Some(_) => return Err(Refusal::filter("TRAILING_DELTA")),
+        None if price.is_none() => return Err(Refusal::missing(names.stop)),
+        None => None,
+    };
+    Ok(Some(Trigger {
+        price: price.or_else(|| floor.exchange.last_price(id)).unwrap_or(0),
+        rises: is_stop == (side == Side::Buy),
+        source: TriggerSource::Last,
+        trailing,
+    }))
+}
+
+fn self_trade(params: &Params) -> Result<SelfTrade, Refusal> {
+    match params.get("selfTradePreventionMode").unwrap_or("EXPIRE_MAKER") {
+        "NONE" => Ok(SelfTrade::Allow),
+        "EXPIRE_TAKER" => Ok(SelfTrade::ExpireTaker),
+        "EXPIRE_MAKER" => Ok(SelfTrade::ExpireMaker),
+        "EXPIRE_BOTH" => Ok(SelfTrade::ExpireBoth),
+        "DECREMENT" => Ok(SelfTrade::Decrement),
+        _ => Err(Refusal::new(
+            -1130,
+            "Data sent for parameter 'selfTradePreventionMode' is not valid.",
+        )),
+    }
+}
+
+/// The client's name for an order, or one that the venue makes.
+fn tag(floor: &Floor, account: AccountId, params: &Params, name: &str) -> Result<Tag, Refusal> {
+    let client_id = match params.client_id(name)? {
+        Some(client_id) => {
+            let known = floor.accounts.all.get(&account);
+            let known = known.and_then(|account| account.named(&client_id));
+            if known.is_some_and(|record| record.order.is_open) {
+                return Err(Refusal::new(-2010, "Duplicate order sent."));
+            }
+            client_id
+        }
+        None => made_up_id(),
+    };
+    Ok(Tag { client_id, ..Tag::default() })
+}
+
+/// A name for what has none.
+pub(crate) fn made_up_id() -> String {
+    let letter = |_| char::from(ID_LETTERS[fastrand::usize(..ID_LETTERS.len())]);
+    (0..ID_LENGTH).map(letter).collect()
+}
+
+/// How much the answer to a new order says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    Ack,
+    Result,
+    Full,
+}
+
+impl Detail {
+    pub(crate) fn read(params: &Params, order: &NewOrder) -> Result<Self, Refusal> {
+        match params.get("newOrderRespType") {
+            Some("ACK") => Ok(Self::Ack),
+            Some("RESULT") => Ok(Self::Result),
+            Some("FULL") => Ok(Self::Full),
+            Some(_) => {
+                Err(Refusal::new(-1130, "Data sent for parameter 'newOrderRespType' is not valid."))
+            }
+            None if order.trigger.is_none() && !order.post_only => Ok(Self::Full),
+            None => Ok(Self::Ack),
+        }
+    }
+}
+
+/// What is said of a new order.
+pub(crate) fn placed(
+    floor: &Floor,
+    account: AccountId,
+    id: OrderId,
+    done: &Done,
+    detail: Detail,
+) -> Value {
+    let Some(record) = floor.record(account, id) else { return Value::Null };
+    let time = floor.shown(done.at);
+    if detail == Detail::Ack {
+        let listed = floor.listed(record.order.asked.instrument);
+        return json!({
+            "symbol": listed.listing.symbol, "orderId": id.0,
+            "orderListId": words::list_id(record),
+            "clientOrderId": record.tag.client_id, "transactTime": time,
+        });
+    }
+    let mut value = words::base(floor, record);
+    value["transactTime"] = json!(time);
+    value["workingTime"] = json!(if record.order.is_working { time } else { -1 });
+    if detail == Detail::Full {
+        value["fills"] = fills(floor, id, done);
+    }
+    value
+}
+
+fn fills(floor: &Floor, id: OrderId, done: &Done) -> Value {
+    let Some(order) = floor.exchange.order(id) else { return json!([]) };
+    let listed = floor.listed(order.asked.instrument);
+    let fill = |event: &Event| match *event {
+        Event::Fill { order, trade, price, quantity, fee, fee_asset, .. } if order == id => {
+            Some(json!({
+                "price": fixed(listed.price(price)).to_string(),
+                "qty": fixed(listed.size(quantity)).to_string(),
+                "commission": money(fee).to_string(),
+                "commissionAsset": floor.asset_name(fee_asset),
+                "tradeId": trade,
+            }))
+        }
+        _ => None,
+    };
+    done.events.iter().filter_map(fill).collect()
+}

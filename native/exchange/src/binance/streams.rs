@@ -1,0 +1,445 @@
+//! Market streams.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use rustonite_core::datasets::{Aggressor, BookSide};
+use rustonite_sim::{Event, InstrumentId, Side};
+use rustonite_wire::{Host, Quote, Topic, Trade};
+use serde_json::{Value, json};
+
+use super::public;
+use super::stream_text;
+use crate::candles::Interval;
+use crate::dialect::Hall;
+use crate::faults::Fault;
+use crate::figures::fixed;
+use crate::floor::Done;
+use crate::market::Changes;
+
+/// Streams of one connection.
+const STREAMS_MAX: usize = 1_024;
+/// Beats of a tenth of a second in a second.
+const SECOND: u64 = 10;
+
+/// What a stream tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Channel {
+    Trade,
+    AggTrade,
+    BookTicker,
+    Depth { slow: bool },
+    Best { levels: usize, slow: bool },
+    Kline(Interval),
+    MiniTicker,
+    Ticker,
+    AvgPrice,
+}
+
+impl Channel {
+    fn named(name: &str) -> Option<Self> {
+        let (base, pace) =
+            name.split_once('@').map_or((name, None), |(base, pace)| (base, Some(pace)));
+        if let Some(interval) = base.strip_prefix("kline_") {
+            return pace.is_none().then(|| Interval::named(interval).map(Self::Kline))?;
+        }
+        if let Some(levels) = base.strip_prefix("depth") {
+            let slow = match pace {
+                None | Some("1000ms") => true,
+                Some("100ms") => false,
+                Some(_) => return None,
+            };
+            return match levels {
+                "" => Some(Self::Depth { slow }),
+                "5" | "10" | "20" => Some(Self::Best { levels: levels.parse().ok()?, slow }),
+                _ => None,
+            };
+        }
+        pace.is_none().then_some(match base {
+            "trade" => Self::Trade,
+            "aggTrade" => Self::AggTrade,
+            "bookTicker" => Self::BookTicker,
+            "miniTicker" => Self::MiniTicker,
+            "ticker" => Self::Ticker,
+            "avgPrice" => Self::AvgPrice,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is told with the beats, at this one.
+    fn is_due(self, beats: u64) -> bool {
+        let slow = beats.is_multiple_of(SECOND);
+        match self {
+            Self::Trade | Self::AggTrade | Self::BookTicker => false,
+            Self::Depth { slow: false } | Self::Best { slow: false, .. } => true,
+            Self::Kline(interval) if interval.name() != "1s" => beats.is_multiple_of(2 * SECOND),
+            _ => slow,
+        }
+    }
+}
+
+/// Which stream: of an instrument, or of all of them.
+type Key = (Option<InstrumentId>, Channel);
+
+struct Client {
+    /// Payloads are wrapped with the name of their stream.
+    combined: bool,
+    /// Names of streams as the client wrote them.
+    streams: BTreeMap<String, Key>,
+}
+
+/// See the module.
+pub(crate) struct Streams {
+    clients: BTreeMap<u64, Client>,
+    /// Who wants a stream, and by which name.
+    wanted: HashMap<Key, Vec<(u64, String)>>,
+    host: Box<dyn Host>,
+}
+
+impl core::fmt::Debug for Streams {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} clients", self.clients.len())
+    }
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        let host = Box::new(rustonite_wire::binance::BinanceHost::new(
+            rustonite_wire::binance::Market::Spot,
+        ));
+        Self { clients: BTreeMap::new(), wanted: HashMap::new(), host }
+    }
+}
+
+impl Streams {
+    pub(crate) fn sockets(&self) -> Vec<u64> {
+        self.clients.keys().copied().collect()
+    }
+
+    // Connections
+
+    pub(crate) fn open(&mut self, hall: &mut Hall, socket: u64, path: &str) {
+        let (base, query) = path.split_once('?').unwrap_or((path, ""));
+        let combined = base == "/stream";
+        let names = if combined {
+            let streams = query.split('&').find_map(|part| part.strip_prefix("streams="));
+            streams.unwrap_or_default()
+        } else {
+            base.strip_prefix("/ws/").unwrap_or_default()
+        };
+        self.clients.insert(socket, Client { combined, streams: BTreeMap::new() });
+        for name in names.split('/').filter(|name| !name.is_empty()) {
+            // A stream that does not exist is never heard of, as at the venue.
+            if let Some(key) = key(hall, name) {
+                self.want(hall, socket, name, key);
+            }
+        }
+    }
+
+    pub(crate) fn close(&mut self, socket: u64) {
+        if self.clients.remove(&socket).is_some() {
+            for wanting in self.wanted.values_mut() {
+                wanting.retain(|(number, _)| *number != socket);
+            }
+            self.wanted.retain(|_, wanting| !wanting.is_empty());
+        }
+    }
+
+    fn want(&mut self, hall: &mut Hall, socket: u64, name: &str, key: Key) {
+        let Some(client) = self.clients.get_mut(&socket) else { return };
+        if let Entry::Vacant(place) = client.streams.entry(name.to_owned()) {
+            place.insert(key);
+            if let (Some(id), Channel::Depth { slow }) = key
+                && !self.wanted.contains_key(&key)
+            {
+                // What nobody wanted until now was not counted in order.
+                hall.floor.market(id).take_changes(slow);
+            }
+            self.wanted.entry(key).or_default().push((socket, name.to_owned()));
+        }
+    }
+
+    fn leave(&mut self, socket: u64, name: &str) {
+        let Some(client) = self.clients.get_mut(&socket) else { return };
+        let Some(key) = client.streams.remove(name) else { return };
+        if let Some(wanting) = self.wanted.get_mut(&key) {
+            wanting.retain(|(number, known)| *number != socket || known != name);
+            if wanting.is_empty() {
+                self.wanted.remove(&key);
+            }
+        }
+    }
+
+    pub(crate) fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {
+        let answer = self.answer(hall, socket, text);
+        hall.sockets.say(socket, answer.to_string());
+    }
+
+    fn answer(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) -> Value {
+        let refused = |code: i32, text: String, id: &Value| json!({"error": {"code": code, "msg": text}, "id": id});
+        let asked: Value = match serde_json::from_slice(text) {
+            Ok(asked) => asked,
+            Err(error) => {
+                return json!({"error": {"code": 3, "msg": format!("Invalid JSON: {error}")}});
+            }
+        };
+        let id = asked["id"].clone();
+        if !is_id(&id) {
+            let text = "Invalid request: request ID must be an unsigned integer";
+            return refused(2, text.to_owned(), &Value::Null);
+        }
+        let Some(method) = asked["method"].as_str() else {
+            return refused(2, "Invalid request: missing field `method`".to_owned(), &id);
+        };
+        let names = asked["params"].as_array().cloned().unwrap_or_default();
+        let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+        match method {
+            "SUBSCRIBE" => self.subscribe(hall, socket, &names, &id),
+            "UNSUBSCRIBE" => {
+                names.iter().for_each(|name| self.leave(socket, name));
+                json!({"result": null, "id": id})
+            }
+            "LIST_SUBSCRIPTIONS" => {
+                let streams = self.clients.get(&socket).map(|client| &client.streams);
+                let names: Vec<_> = streams.into_iter().flat_map(BTreeMap::keys).collect();
+                json!({"result": names, "id": id})
+            }
+            other => {
+                let expected = "expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`";
+                refused(2, format!("Invalid request: unknown variant `{other}`, {expected}"), &id)
+            }
+        }
+    }
+
+    fn subscribe(&mut self, hall: &mut Hall, socket: u64, names: &[&str], id: &Value) -> Value {
+        let refused = |text: &str| json!({"error": {"code": 2, "msg": text}, "id": id});
+        let refuses = |fault: &Fault| *fault == Fault::RefuseStream;
+        if hall.faults.of(None, refuses).is_some() {
+            return refused("Invalid request: invalid stream");
+        }
+        let had = self.clients.get(&socket).map_or(0, |client| client.streams.len());
+        if had + names.len() > STREAMS_MAX {
+            return refused("Invalid request: too many streams");
+        }
+        for name in names {
+            if let Some(key) = key(hall, name) {
+                self.want(hall, socket, name, key);
+            }
+        }
+        json!({"result": null, "id": id})
+    }
+
+    // Messages
+
+    /// Tells what was done, as far as streams tell it at once.
+    pub(crate) fn publish(&mut self, hall: &mut Hall, done: &Done) {
+        let mut moved: Vec<InstrumentId> = Vec::new();
+        for event in &done.events {
+            match *event {
+                Event::Trade { instrument, trade, price, quantity, taker_side, .. } => {
+                    let listed = hall.floor.listed(instrument);
+                    let trade = Trade {
+                        symbol: &listed.listing.symbol,
+                        id: trade.cast_signed(),
+                        ts_event: done.at + hall.floor.clock.ahead,
+                        price: fixed(listed.price(price)),
+                        size: fixed(listed.size(quantity)),
+                        side: if taker_side == Side::Buy {
+                            Aggressor::Buy
+                        } else {
+                            Aggressor::Sell
+                        },
+                    };
+                    if self.is_wanted(instrument, Channel::Trade)
+                        && let Some(text) = self.host.trades(&[trade], false)
+                    {
+                        self.tell(hall, (Some(instrument), Channel::Trade), text);
+                    }
+                    if !moved.contains(&instrument) {
+                        moved.push(instrument);
+                    }
+                }
+                Event::Level { instrument, .. } if !moved.contains(&instrument) => {
+                    moved.push(instrument);
+                }
+                _ => {}
+            }
+        }
+        for id in moved {
+            self.aggregates(hall, id, done.at);
+            self.best(hall, id, done.at);
+        }
+    }
+
+    fn is_wanted(&self, id: InstrumentId, channel: Channel) -> bool {
+        self.wanted.contains_key(&(Some(id), channel))
+    }
+
+    fn aggregates(&mut self, hall: &mut Hall, id: InstrumentId, at: i64) {
+        if !self.is_wanted(id, Channel::AggTrade) {
+            return;
+        }
+        let market = hall.floor.market(id);
+        let told = market.told_aggregate;
+        let newest = market.aggregates.iter().rev();
+        let mut new: Vec<_> =
+            newest.take_while(|one| one.at == at && one.id > told).copied().collect();
+        new.reverse();
+        for one in &new {
+            let text = stream_text::agg_trade(&hall.floor, id, one);
+            self.tell(hall, (Some(id), Channel::AggTrade), text);
+        }
+        if let Some(last) = new.last() {
+            hall.floor.market(id).told_aggregate = last.id;
+        }
+    }
+
+    fn best(&mut self, hall: &mut Hall, id: InstrumentId, at: i64) {
+        let now = [Side::Buy, Side::Sell].map(|side| hall.floor.exchange.levels(id, side).next());
+        let market = hall.floor.market(id);
+        if market.best == now {
+            return;
+        }
+        market.best = now;
+        let update = market.update;
+        if !self.is_wanted(id, Channel::BookTicker) {
+            return;
+        }
+        let listed = hall.floor.listed(id);
+        let level = |side, best: Option<(i64, i64)>| {
+            let (price, lots) = best.unwrap_or((0, 0));
+            public::level(listed, side, price, lots)
+        };
+        let quote = Quote {
+            symbol: &listed.listing.symbol,
+            seq: update,
+            ts_event: at,
+            bid: level(BookSide::Bid, now[0]),
+            ask: level(BookSide::Ask, now[1]),
+        };
+        if let Some(text) = self.host.quote(&quote) {
+            self.tell(hall, (Some(id), Channel::BookTicker), text);
+        }
+    }
+
+    /// Tells what is told from time to time.
+    pub(crate) fn beat(&mut self, hall: &mut Hall, beats: u64) {
+        let due: Vec<Key> =
+            self.wanted.keys().filter(|(_, channel)| channel.is_due(beats)).copied().collect();
+        for (id, channel) in due {
+            let Some(id) = id else {
+                self.all(hall, channel);
+                continue;
+            };
+            match channel {
+                Channel::Depth { slow } => self.depth(hall, id, slow),
+                Channel::Best { levels, .. } => {
+                    let text = public::picture(&hall.floor, id, levels).to_string();
+                    self.tell(hall, (Some(id), channel), text);
+                }
+                _ => {
+                    if let Some(value) = stream_text::periodic(&mut hall.floor, id, channel) {
+                        self.tell(hall, (Some(id), channel), value.to_string());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Statistics of all instruments at once.
+    fn all(&mut self, hall: &mut Hall, channel: Channel) {
+        let ids = 0..u32::try_from(hall.floor.instruments.len()).unwrap_or(0);
+        let rows: Vec<_> =
+            ids.filter_map(|id| stream_text::periodic(&mut hall.floor, id, channel)).collect();
+        if !rows.is_empty() {
+            self.tell(hall, (None, channel), Value::Array(rows).to_string());
+        }
+    }
+
+    fn depth(&mut self, hall: &mut Hall, id: InstrumentId, slow: bool) {
+        let market = hall.floor.market(id);
+        let Changes { before, levels } = market.take_changes(slow);
+        let last = market.update;
+        if levels.is_empty() {
+            return;
+        }
+        let at = hall.floor.now() + hall.floor.clock.ahead;
+        let listed = hall.floor.listed(id);
+        let symbol = listed.listing.symbol.clone();
+        // The best of each side first, as the venue has them.
+        let of_side = |buys: bool| levels.iter().filter(move |((side, _), _)| *side == buys);
+        let level = |side, price, lots: &i64| public::level(listed, side, price, *lots);
+        let bids = of_side(true).rev().map(|((_, price), lots)| level(BookSide::Bid, *price, lots));
+        let asks = of_side(false).map(|((_, price), lots)| level(BookSide::Ask, *price, lots));
+        let levels: Vec<_> = bids.chain(asks).collect();
+        let update = public::update(&symbol, at, (before + 1, last), &levels);
+        let topic = Topic { channel: "depth".to_owned(), symbol: Some(symbol.clone()) };
+        let Some(text) = self.host.book(&topic, &update) else { return };
+        let fault = hall
+            .faults
+            .of(Some(&symbol), |fault| matches!(fault, Fault::DropDepth | Fault::DuplicateDepth));
+        let key = (Some(id), Channel::Depth { slow });
+        match fault {
+            Some(Fault::DropDepth) => {}
+            Some(_) => {
+                self.tell(hall, key, text.clone());
+                self.tell(hall, key, text);
+            }
+            None => self.tell(hall, key, text),
+        }
+    }
+
+    fn tell(&self, hall: &mut Hall, key: Key, text: String) {
+        let Some(wanting) = self.wanted.get(&key) else { return };
+        let plain = Bytes::from(text);
+        let mut wrapped: Option<(&str, Bytes)> = None;
+        for (socket, name) in wanting {
+            let is_combined = self.clients.get(socket).is_some_and(|client| client.combined);
+            if !is_combined {
+                hall.sockets.say(*socket, plain.clone());
+                continue;
+            }
+            let known = wrapped.as_ref().filter(|(known, _)| known == name);
+            let bytes = known.map_or_else(|| wrap(name, &plain), |(_, bytes)| bytes.clone());
+            wrapped = Some((name, bytes.clone()));
+            hall.sockets.say(*socket, bytes);
+        }
+    }
+}
+
+fn wrap(name: &str, event: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(event.len() + name.len() + 24);
+    out.extend_from_slice(br#"{"stream":""#);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(br#"","data":"#);
+    out.extend_from_slice(event);
+    out.push(b'}');
+    Bytes::from(out)
+}
+
+/// A whole number, a text of up to 36 characters, or null.
+pub(crate) fn is_id(id: &Value) -> bool {
+    match id {
+        Value::Null => true,
+        Value::Number(number) => number.as_i64().is_some(),
+        Value::String(text) => text.len() <= 36,
+        _ => false,
+    }
+}
+
+/// The stream of a name; none if there is no such stream.
+fn key(hall: &Hall, name: &str) -> Option<Key> {
+    match name {
+        "!miniTicker@arr" => return Some((None, Channel::MiniTicker)),
+        "!ticker@arr" => return Some((None, Channel::Ticker)),
+        _ => {}
+    }
+    let (symbol, channel) = name.split_once('@')?;
+    // The venue knows symbols of streams in lower case only.
+    if symbol.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
+    let id = hall.floor.instrument(&symbol.to_uppercase())?;
+    Some((Some(id), Channel::named(channel)?))
+}

@@ -1,0 +1,189 @@
+//! What the user stream says.
+
+use rustonite_sim::{AccountId, Amount, Event, OrderId};
+use serde_json::{Value, json};
+
+use super::words;
+use crate::accounts::Record;
+use crate::figures::{fixed, money};
+use crate::floor::{Done, Floor};
+
+const ZERO: &str = "0.00000000";
+
+/// Events of an account in the order in which they happened: orders first, then what it has now.
+pub(crate) fn events(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
+    let reports = done.events.iter().filter_map(|event| report(floor, account, event, done.at));
+    let mut all: Vec<Value> = reports.collect();
+    all.extend(position(floor, account, done));
+    all.extend(lists(floor, account, done));
+    all
+}
+
+/// The order that an event is about.
+fn order_of(event: &Event) -> Option<OrderId> {
+    match *event {
+        Event::Placed { order }
+        | Event::Triggered { order }
+        | Event::Amended { order }
+        | Event::Fill { order, .. }
+        | Event::Cancelled { order, .. } => Some(order),
+        _ => None,
+    }
+}
+
+fn report(floor: &Floor, account: AccountId, event: &Event, at: i64) -> Option<Value> {
+    let record = floor.record(account, order_of(event)?)?;
+    if record.tag.muted {
+        return None;
+    }
+    let mut value = unchanged(floor, record, at);
+    tell(floor, record, event, &mut value);
+    Some(value)
+}
+
+/// A report of an order that was just taken.
+fn unchanged(floor: &Floor, record: &Record, at: i64) -> Value {
+    let Record { order, tag } = record;
+    let asked = &order.asked;
+    let listed = floor.listed(asked.instrument);
+    let shown = floor.shown(at);
+    let trigger = asked.trigger.map(|trigger| words::price_text(listed, Some(trigger.price)));
+    let display = asked.display.map(|lots| words::size_text(listed, lots));
+    let quote = match asked.quantity {
+        rustonite_sim::Quantity::Quote(amount) => money(amount).to_string(),
+        _ => ZERO.to_owned(),
+    };
+    json!({
+        "e": "executionReport", "E": shown, "s": listed.listing.symbol, "c": tag.client_id,
+        "S": words::side(asked.side), "o": words::kind(asked), "f": words::time_in_force(asked),
+        "q": words::size_text(listed, words::quantity(order)),
+        "p": words::price_text(listed, asked.price),
+        "P": trigger.as_deref().unwrap_or(ZERO), "F": display.as_deref().unwrap_or(ZERO),
+        "g": words::list_id(record), "C": "", "x": "NEW", "X": "NEW", "r": "NONE",
+        "i": order.id.0, "l": ZERO, "z": ZERO, "L": ZERO, "n": "0", "N": null, "T": shown,
+        "t": -1, "I": at / 1_000, "w": order.is_working && asked.price.is_some(), "m": false,
+        "M": false, "O": floor.shown(order.placed_at), "Z": ZERO, "Y": ZERO, "Q": quote,
+        "W": shown, "V": words::self_trade(asked.self_trade),
+    })
+}
+
+/// Says what happened to an order.
+fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
+    let order = &record.order;
+    let listed = floor.listed(order.asked.instrument);
+    let size = |lots| fixed(listed.size(lots)).to_string();
+    match *event {
+        Event::Placed { .. } => value["w"] = json!(order.asked.trigger.is_none()),
+        Event::Triggered { .. } => value["w"] = json!(true),
+        Event::Fill {
+            trade,
+            price,
+            quantity,
+            filled,
+            filled_quote,
+            open,
+            is_maker,
+            fee,
+            fee_asset,
+            ..
+        } => {
+            value["x"] = json!("TRADE");
+            value["X"] = json!(if open == 0 { "FILLED" } else { "PARTIALLY_FILLED" });
+            value["l"] = json!(size(quantity));
+            value["z"] = json!(size(filled));
+            value["L"] = json!(words::price_text(listed, Some(price)));
+            value["n"] = json!(money(fee).to_string());
+            value["N"] = json!(floor.asset_name(fee_asset));
+            value["t"] = json!(trade);
+            value["w"] = json!(open > 0);
+            value["m"] = json!(is_maker);
+            value["M"] = json!(true);
+            value["Z"] = json!(money(filled_quote).to_string());
+            value["Y"] = json!(money(listed.worth(price, quantity)).to_string());
+        }
+        Event::Cancelled { reason, .. } => {
+            let status = words::ended(reason);
+            value["x"] = json!(match status {
+                "CANCELED" => "CANCELED",
+                "EXPIRED_IN_MATCH" => "TRADE_PREVENTION",
+                _ => "EXPIRED",
+            });
+            value["X"] = json!(status);
+            if let Some(name) = &record.tag.cancel_id {
+                value["c"] = json!(name);
+                value["C"] = json!(record.tag.client_id);
+            }
+            so_far(record, &size, value);
+            value["w"] = json!(false);
+        }
+        Event::Amended { .. } => {
+            value["x"] = json!("REPLACED");
+            value["X"] = json!(words::status(order));
+            so_far(record, &size, value);
+        }
+        _ => {}
+    }
+}
+
+fn so_far(record: &Record, size: &dyn Fn(i64) -> String, value: &mut Value) {
+    value["z"] = json!(size(record.order.filled));
+    value["Z"] = json!(money(record.order.filled_quote).to_string());
+}
+
+/// What an account has now of what changed.
+fn position(floor: &Floor, account: AccountId, done: &Done) -> Option<Value> {
+    let balance = |event: &Event| match *event {
+        Event::Balance { account: whose, asset, free, locked } if whose == account => Some(json!({
+            "a": floor.asset_name(asset), "f": money(free).to_string(),
+            "l": money(locked).to_string(),
+        })),
+        _ => None,
+    };
+    let balances: Vec<_> = done.events.iter().filter_map(balance).collect();
+    let at = floor.shown(done.at);
+    (!balances.is_empty())
+        .then(|| json!({"e": "outboundAccountPosition", "E": at, "u": at, "B": balances}))
+}
+
+/// A deposit, or a withdrawal.
+pub(crate) fn deposited(floor: &Floor, asset: u32, amount: Amount, at: i64) -> Value {
+    let at = floor.shown(at);
+    json!({
+        "e": "balanceUpdate", "E": at, "a": floor.asset_name(asset),
+        "d": money(amount).to_string(), "T": at,
+    })
+}
+
+/// States of lists that changed.
+fn lists(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
+    let mut seen = Vec::new();
+    for event in &done.events {
+        let record = order_of(event).and_then(|id| floor.record(account, id));
+        if let Some(list) = record.and_then(|record| record.tag.list)
+            && !seen.contains(&list)
+        {
+            seen.push(list);
+        }
+    }
+    seen.into_iter().filter_map(|list| list_status(floor, account, list, done.at)).collect()
+}
+
+fn list_status(floor: &Floor, account: AccountId, list: u64, at: i64) -> Option<Value> {
+    let own = floor.accounts.all.get(&account)?;
+    let records: Vec<_> =
+        own.orders.values().filter(|record| record.tag.list == Some(list)).collect();
+    let first = records.first()?;
+    let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
+    let is_open = records.iter().any(|record| record.order.is_open);
+    let (kind, state) =
+        if is_open { ("EXEC_STARTED", "EXECUTING") } else { ("ALL_DONE", "ALL_DONE") };
+    let orders: Vec<_> = records
+        .iter()
+        .map(|one| json!({"s": symbol, "i": one.order.id.0, "c": one.tag.client_id}))
+        .collect();
+    let at = floor.shown(at);
+    Some(json!({
+        "e": "listStatus", "E": at, "s": symbol, "g": list, "c": "OCO", "l": kind, "L": state,
+        "r": "NONE", "C": floor.list_names.get(&list), "T": at, "O": orders,
+    }))
+}

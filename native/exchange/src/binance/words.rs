@@ -1,0 +1,146 @@
+//! Orders in the venue's words.
+
+use rustonite_sim::{CancelReason, Expiry, NewOrder, Order, Quantity, SelfTrade, Side};
+use serde_json::{Value, json};
+
+use crate::accounts::Record;
+use crate::figures::{fixed, money};
+use crate::floor::{Floor, Listed};
+
+pub(crate) fn side(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "BUY",
+        Side::Sell => "SELL",
+    }
+}
+
+/// A stop follows a loss: it buys into a rise, or sells into a fall.
+pub(crate) fn is_stop(order: &NewOrder) -> Option<bool> {
+    order.trigger.map(|trigger| trigger.rises == (order.side == Side::Buy))
+}
+
+pub(crate) fn kind(order: &NewOrder) -> &'static str {
+    match (is_stop(order), order.price.is_some()) {
+        (None, true) if order.post_only => "LIMIT_MAKER",
+        (None, true) => "LIMIT",
+        (None, false) => "MARKET",
+        (Some(true), true) => "STOP_LOSS_LIMIT",
+        (Some(true), false) => "STOP_LOSS",
+        (Some(false), true) => "TAKE_PROFIT_LIMIT",
+        (Some(false), false) => "TAKE_PROFIT",
+    }
+}
+
+pub(crate) fn time_in_force(order: &NewOrder) -> &'static str {
+    match order.expiry {
+        _ if order.price.is_none() => "GTC",
+        Expiry::Never => "GTC",
+        Expiry::Immediate => "IOC",
+        Expiry::AllOrNothing => "FOK",
+        Expiry::At(_) => "GTD",
+    }
+}
+
+pub(crate) fn self_trade(mode: SelfTrade) -> &'static str {
+    match mode {
+        SelfTrade::Allow => "NONE",
+        SelfTrade::ExpireTaker => "EXPIRE_TAKER",
+        SelfTrade::ExpireMaker => "EXPIRE_MAKER",
+        SelfTrade::ExpireBoth => "EXPIRE_BOTH",
+        SelfTrade::Decrement => "DECREMENT",
+    }
+}
+
+/// What an order is called that has ended, or has not.
+pub(crate) fn status(order: &Order) -> &'static str {
+    match order.cancelled {
+        None if order.is_open && order.filled > 0 => "PARTIALLY_FILLED",
+        None if order.is_open => "NEW",
+        None => "FILLED",
+        Some(reason) => ended(reason),
+    }
+}
+
+pub(crate) fn ended(reason: CancelReason) -> &'static str {
+    match reason {
+        CancelReason::Asked | CancelReason::Replaced | CancelReason::Venue => "CANCELED",
+        CancelReason::SelfTrade => "EXPIRED_IN_MATCH",
+        _ => "EXPIRED",
+    }
+}
+
+/// Whole quantity of an order; of one that is given in the quote asset, once it is known.
+pub(crate) fn quantity(order: &Order) -> i64 {
+    match order.asked.quantity {
+        Quantity::Lots(lots) if order.quantity == 0 => lots,
+        _ => order.quantity,
+    }
+}
+
+pub(crate) fn price_text(listed: &Listed, ticks: Option<i64>) -> String {
+    fixed(listed.price(ticks.unwrap_or(0))).to_string()
+}
+
+pub(crate) fn size_text(listed: &Listed, lots: i64) -> String {
+    fixed(listed.size(lots)).to_string()
+}
+
+fn quote_asked(order: &NewOrder) -> String {
+    match order.quantity {
+        Quantity::Quote(amount) => money(amount).to_string(),
+        _ => "0.00000000".to_owned(),
+    }
+}
+
+/// Number of the list of an order.
+pub(crate) fn list_id(record: &Record) -> i64 {
+    record.tag.list.and_then(|list| i64::try_from(list).ok()).unwrap_or(-1)
+}
+
+/// What all answers about an order say.
+pub(crate) fn base(floor: &Floor, record: &Record) -> Value {
+    let Record { order, tag } = record;
+    let listed = floor.listed(order.asked.instrument);
+    let mut value = json!({
+        "symbol": listed.listing.symbol,
+        "orderId": order.id.0,
+        "orderListId": list_id(record),
+        "clientOrderId": tag.client_id,
+        "price": price_text(listed, order.asked.price),
+        "origQty": size_text(listed, quantity(order)),
+        "executedQty": size_text(listed, order.filled),
+        "origQuoteOrderQty": quote_asked(&order.asked),
+        "cummulativeQuoteQty": money(order.filled_quote).to_string(),
+        "status": status(order),
+        "timeInForce": time_in_force(&order.asked),
+        "type": kind(&order.asked),
+        "side": side(order.asked.side),
+    });
+    if let Some(trigger) = order.asked.trigger {
+        value["stopPrice"] = json!(price_text(listed, Some(trigger.price)));
+        if let Some(trailing) = trigger.trailing {
+            value["trailingDelta"] = json!(trailing.distance_ppm / 100);
+        }
+    }
+    if let Some(lots) = order.asked.display {
+        value["icebergQty"] = json!(size_text(listed, lots));
+    }
+    value["selfTradePreventionMode"] = json!(self_trade(order.asked.self_trade));
+    value
+}
+
+/// An order that somebody asks for.
+pub(crate) fn queried(floor: &Floor, record: &Record) -> Value {
+    let order = &record.order;
+    let mut value = base(floor, record);
+    let listed = floor.listed(order.asked.instrument);
+    let zero = "0.00000000".to_owned();
+    let trigger = order.asked.trigger.map(|trigger| price_text(listed, Some(trigger.price)));
+    value["stopPrice"] = json!(trigger.unwrap_or_else(|| zero.clone()));
+    value["icebergQty"] = json!(order.asked.display.map_or(zero, |lots| size_text(listed, lots)));
+    value["time"] = json!(floor.shown(order.placed_at));
+    value["updateTime"] = json!(floor.shown(order.changed_at));
+    value["isWorking"] = json!(order.is_working);
+    value["workingTime"] = json!(if order.is_working { floor.shown(order.placed_at) } else { -1 });
+    value
+}

@@ -1,0 +1,272 @@
+//! The WebSocket interface: the calls of REST, sessions, and user streams.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use rustonite_sim::AccountId;
+use serde_json::{Map, Value, json};
+
+use super::auth;
+use super::params::Params;
+use super::refusal::Refusal;
+use super::routes::{self, Answer, Route, Security, Served};
+use super::streams::is_id;
+use super::user;
+use crate::dialect::Hall;
+use crate::faults::Fault;
+use crate::floor::Done;
+
+/// Whose calls a connection's are: all are made from here.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// One connection.
+#[derive(Debug, Default)]
+struct Session {
+    /// Who logged on, with which key, and when.
+    logged_on: Option<(AccountId, String, i64)>,
+    connected_at: i64,
+    /// User streams by their number.
+    users: BTreeMap<u64, AccountId>,
+    next_user: u64,
+}
+
+/// All connections to the WebSocket interface.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(BTreeMap<u64, Session>);
+
+impl Sessions {
+    pub(crate) fn open(&mut self, socket: u64) {
+        self.0.insert(socket, Session::default());
+    }
+
+    pub(crate) fn has(&self, socket: u64) -> bool {
+        self.0.contains_key(&socket)
+    }
+
+    pub(crate) fn close(&mut self, socket: u64) {
+        self.0.remove(&socket);
+    }
+
+    pub(crate) fn with_users(&self) -> Vec<u64> {
+        self.0.iter().filter(|(_, one)| !one.users.is_empty()).map(|(number, _)| *number).collect()
+    }
+
+    pub(crate) fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {
+        let Some(session) = self.0.get_mut(&socket) else { return };
+        let (id, served) = match read(text) {
+            Ok((id, method, params)) => {
+                let served = answer(session, hall, &method, &params);
+                (id, served)
+            }
+            Err(refusal) => (Value::Null, refused(hall, refusal)),
+        };
+        if served.is_lost {
+            return;
+        }
+        let text = written(hall, &id, &served);
+        hall.sockets.say_later(socket, text, served.after);
+    }
+
+    /// Tells user streams what was done.
+    pub(crate) fn publish(&self, hall: &mut Hall, done: &Done) {
+        let listeners: Vec<_> = self
+            .0
+            .iter()
+            .flat_map(|(socket, one)| {
+                one.users.iter().map(move |(user, who)| (*socket, *user, *who))
+            })
+            .collect();
+        let mut known: BTreeMap<AccountId, Vec<Value>> = BTreeMap::new();
+        for (_, _, account) in &listeners {
+            known.entry(*account).or_insert_with(|| {
+                let mut events = user::events(&hall.floor, *account, done);
+                if let Some((_, asset, amount)) = done.deposit.filter(|(who, ..)| who == account) {
+                    events.push(user::deposited(&hall.floor, asset, amount, done.at));
+                }
+                events
+            });
+        }
+        for (account, events) in known {
+            let events = twice(hall, events);
+            let of_account = listeners.iter().filter(|(_, _, who)| *who == account);
+            for (socket, user, _) in of_account {
+                for event in &events {
+                    let text = json!({"subscriptionId": user, "event": event}).to_string();
+                    hall.sockets.say(*socket, text);
+                }
+            }
+        }
+    }
+}
+
+/// Repeats a fill if that is to go wrong.
+fn twice(hall: &mut Hall, events: Vec<Value>) -> Vec<Value> {
+    let mut told = Vec::with_capacity(events.len());
+    for event in events {
+        let repeats = event["x"] == "TRADE"
+            && hall.faults.of(event["s"].as_str(), |one| *one == Fault::DuplicateFill).is_some();
+        if repeats {
+            told.push(event.clone());
+        }
+        told.push(event);
+    }
+    told
+}
+
+fn read(text: &[u8]) -> Result<(Value, String, Map<String, Value>), Refusal> {
+    let invalid = || Refusal::new(-1135, "Invalid JSON Request");
+    let mut asked: Value = serde_json::from_slice(text).map_err(|_| invalid())?;
+    let id = asked["id"].take();
+    if !is_id(&id) {
+        return Err(invalid());
+    }
+    let method = asked["method"].as_str().ok_or_else(invalid)?.to_owned();
+    match asked["params"].take() {
+        Value::Null => Ok((id, method, Map::new())),
+        Value::Object(params) => Ok((id, method, params)),
+        _ => Err(invalid()),
+    }
+}
+
+fn refused(hall: &mut Hall, refusal: Refusal) -> Served {
+    let now = hall.floor.now();
+    let weight = hall.limits.used(HERE, now);
+    let after = std::time::Duration::ZERO;
+    Served { answer: Err(refusal), after, is_lost: false, weight, orders: None }
+}
+
+fn answer(
+    session: &mut Session,
+    hall: &mut Hall,
+    method: &str,
+    params: &Map<String, Value>,
+) -> Served {
+    let params = Params::of_json(params);
+    if let Some(route) = routes::named(method) {
+        return routes::serve(hall, route, &params, HERE, |hall| {
+            caller(session, hall, route, &params)
+        });
+    }
+    let answer = of_session(session, hall, method, &params);
+    let mut served = refused(hall, Refusal::new(0, ""));
+    served.answer = answer;
+    served
+}
+
+/// Who makes a call: whoever logged on, or whoever signed it.
+fn caller(
+    session: &Session,
+    hall: &mut Hall,
+    route: &Route,
+    params: &Params,
+) -> Result<AccountId, Refusal> {
+    match route.security {
+        Security::Open => Ok(hall.house),
+        Security::Key => auth::account(&hall.floor, params.get("apiKey")),
+        Security::Signed => match session.logged_on {
+            Some((account, ..)) if params.get("signature").is_none() => {
+                auth::in_time(&mut hall.floor, params)?;
+                Ok(account)
+            }
+            _ => signer(hall, params),
+        },
+    }
+}
+
+fn signer(hall: &mut Hall, params: &Params) -> Result<AccountId, Refusal> {
+    auth::signer(&mut hall.floor, params.get("apiKey"), params, &params.sorted())
+}
+
+fn of_session(session: &mut Session, hall: &mut Hall, method: &str, params: &Params) -> Answer {
+    match method {
+        "session.logon" => {
+            let account = signer(hall, params)?;
+            let name = params.need("apiKey")?;
+            let is_ed25519 = hall.floor.accounts.key(name).is_some_and(|(_, key)| key.is_ed25519());
+            if !is_ed25519 {
+                let text = "Unsupported API-key type: session.logon takes Ed25519 keys only.";
+                return Err(Refusal::new(-4056, text));
+            }
+            session.logged_on = Some((account, name.to_owned(), hall.floor.shown_ms()));
+            Ok(state(session, hall))
+        }
+        "session.status" => Ok(state(session, hall)),
+        "session.logout" => {
+            session.logged_on = None;
+            Ok(state(session, hall))
+        }
+        "userDataStream.subscribe" => match session.logged_on {
+            Some((account, ..)) => Ok(subscribe(session, account)),
+            None => Err(Refusal::with_status(
+                401,
+                -2015,
+                "Invalid API-key, IP, or permissions for action.",
+            )),
+        },
+        "userDataStream.subscribe.signature" => {
+            let account = signer(hall, params)?;
+            Ok(subscribe(session, account))
+        }
+        "userDataStream.unsubscribe" => {
+            match params.integer("subscriptionId")? {
+                Some(number) => drop(session.users.remove(&number.cast_unsigned())),
+                None => session.users.clear(),
+            }
+            Ok(json!({}))
+        }
+        _ => Err(Refusal::new(-1020, "This operation is not supported.")),
+    }
+}
+
+fn subscribe(session: &mut Session, account: AccountId) -> Value {
+    let number = session.next_user;
+    session.next_user += 1;
+    session.users.insert(number, account);
+    json!({"subscriptionId": number})
+}
+
+fn state(session: &mut Session, hall: &mut Hall) -> Value {
+    let now = hall.floor.shown_ms();
+    if session.connected_at == 0 {
+        session.connected_at = now;
+    }
+    let (key, since) = match &session.logged_on {
+        Some((_, key, since)) => (json!(key), json!(since)),
+        None => (Value::Null, Value::Null),
+    };
+    json!({
+        "apiKey": key, "authorizedSince": since, "connectedSince": session.connected_at,
+        "returnRateLimits": true, "serverTime": now, "userDataStream": !session.users.is_empty(),
+    })
+}
+
+fn written(hall: &Hall, id: &Value, served: &Served) -> String {
+    let allowed = hall.limits.allowed;
+    let mut limits = vec![json!({
+        "rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1,
+        "limit": allowed.weight_1m, "count": served.weight,
+    })];
+    if let Some([short, long]) = served.orders {
+        limits.insert(
+            0,
+            json!({
+                "rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10,
+                "limit": allowed.orders_10s, "count": short,
+            }),
+        );
+        limits.insert(
+            1,
+            json!({
+                "rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1,
+                "limit": allowed.orders_1d, "count": long,
+            }),
+        );
+    }
+    match &served.answer {
+        Ok(result) => json!({"id": id, "status": 200, "result": result, "rateLimits": limits}),
+        Err(refusal) => json!({
+            "id": id, "status": refusal.status, "error": refusal.json(), "rateLimits": limits,
+        }),
+    }
+    .to_string()
+}

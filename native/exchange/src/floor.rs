@@ -1,0 +1,277 @@
+//! The owner of the engine: what it did, in the words of accounts and markets.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustonite_core::Decimal;
+use rustonite_sim::{
+    AccountId, Amount, AssetId, Command, Event, Exchange, Instrument, InstrumentId, OrderId,
+    Reject, Side,
+};
+
+use crate::accounts::{Account, Accounts, OwnFill, Record, Tag};
+use crate::candles::Print;
+use crate::error::{ExchangeError, Result};
+use crate::figures::steps;
+use crate::listing::{ASSET_DECIMALS, Listing};
+use crate::market::Market;
+
+/// How long the engine knows orders that have ended.
+const FORGOTTEN_AFTER_NS: i64 = 10_000_000_000;
+
+/// What a command did.
+#[derive(Clone, Debug)]
+pub(crate) struct Done {
+    /// The first order that it placed.
+    pub(crate) order: Option<OrderId>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) at: i64,
+    /// Whose balance the operator changed, of what, and by how much.
+    pub(crate) deposit: Option<(AccountId, AssetId, Amount)>,
+}
+
+/// An instrument with the rules that it was listed with.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) listing: Listing,
+    pub(crate) rules: Instrument,
+}
+
+impl Listed {
+    pub(crate) fn price(&self, ticks: i64) -> Decimal {
+        Decimal::from_ticks(ticks, self.rules.tick).unwrap_or(Decimal::ZERO)
+    }
+
+    pub(crate) fn size(&self, lots: i64) -> Decimal {
+        Decimal::from_ticks(lots, self.rules.lot).unwrap_or(Decimal::ZERO)
+    }
+
+    /// Price times quantity.
+    pub(crate) fn worth(&self, ticks: i64, lots: i64) -> Amount {
+        let tick = steps(1, self.rules.tick).0;
+        let lot = self.rules.lot;
+        let per_tick_lot = Decimal::new(tick * lot.mantissa(), lot.exponent() - 18)
+            .ok()
+            .and_then(|value| Amount::from_decimal(value).ok())
+            .unwrap_or(Amount::ZERO);
+        per_tick_lot.times(ticks).and_then(|worth| worth.times(lots)).unwrap_or(Amount::ZERO)
+    }
+}
+
+/// Time of the exchange: that of the machine, and what clients are told of it.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    last: i64,
+    /// How far the clock that clients see is ahead.
+    pub(crate) ahead: i64,
+}
+
+impl Clock {
+    /// Now, in nanoseconds since 1970, never before the last moment.
+    fn now(&mut self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last = self.last.max(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+        self.last
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Floor {
+    pub(crate) exchange: Exchange,
+    pub(crate) instruments: Vec<Listed>,
+    pub(crate) markets: Vec<Market>,
+    pub(crate) assets: Vec<String>,
+    pub(crate) accounts: Accounts,
+    pub(crate) clock: Clock,
+    /// What nobody was told so far.
+    pub(crate) untold: Vec<Done>,
+    by_symbol: HashMap<String, InstrumentId>,
+    /// The clients' names of lists.
+    pub(crate) list_names: HashMap<u64, String>,
+    next_list: u64,
+    forgotten_at: i64,
+}
+
+impl Floor {
+    pub(crate) fn now(&mut self) -> i64 {
+        self.clock.now()
+    }
+
+    /// What clients take for now, in milliseconds.
+    pub(crate) fn shown_ms(&mut self) -> i64 {
+        let now = self.now();
+        self.shown(now)
+    }
+
+    /// What clients take for a moment, in milliseconds.
+    pub(crate) fn shown(&self, at: i64) -> i64 {
+        (at + self.clock.ahead).div_euclid(1_000_000)
+    }
+
+    pub(crate) fn asset(&mut self, name: &str) -> AssetId {
+        let id = self.exchange.asset(name, ASSET_DECIMALS);
+        if let Some(known) = self.assets.get_mut(id as usize) {
+            name.clone_into(known);
+        } else {
+            self.assets.push(name.to_owned());
+        }
+        id
+    }
+
+    pub(crate) fn asset_named(&self, name: &str) -> Result<AssetId> {
+        let place = self.assets.iter().position(|known| known == name);
+        let id = place.and_then(|place| AssetId::try_from(place).ok());
+        id.ok_or_else(|| ExchangeError::unknown("asset", name))
+    }
+
+    pub(crate) fn asset_name(&self, id: AssetId) -> &str {
+        self.assets.get(id as usize).map_or("", String::as_str)
+    }
+
+    pub(crate) fn list(&mut self, listing: &Listing) -> Result<InstrumentId> {
+        if self.by_symbol.contains_key(&listing.symbol) {
+            return Err(ExchangeError::invalid("symbols", format!("{} twice", listing.symbol)));
+        }
+        let (base, quote) = (self.asset(&listing.base), self.asset(&listing.quote));
+        let rules = listing.instrument(base, quote)?;
+        let id = self.exchange.list(rules.clone())?;
+        self.instruments.push(Listed { listing: listing.clone(), rules });
+        self.markets.push(Market::default());
+        self.by_symbol.insert(listing.symbol.clone(), id);
+        Ok(id)
+    }
+
+    pub(crate) fn instrument(&self, symbol: &str) -> Option<InstrumentId> {
+        self.by_symbol.get(symbol).copied()
+    }
+
+    pub(crate) fn listed(&self, id: InstrumentId) -> &Listed {
+        &self.instruments[id as usize]
+    }
+
+    pub(crate) fn market(&mut self, id: InstrumentId) -> &mut Market {
+        &mut self.markets[id as usize]
+    }
+
+    /// Opens an account.
+    pub(crate) fn open(&mut self, name: &str) -> AccountId {
+        let id = self.exchange.open();
+        self.accounts.all.insert(id, Account::named_so(name));
+        id
+    }
+
+    /// Opens an account whose orders are not kept: one of many other traders.
+    pub(crate) fn open_unnamed(&mut self) -> AccountId {
+        self.exchange.open()
+    }
+
+    pub(crate) fn new_list(&mut self) -> u64 {
+        self.next_list += 1;
+        self.next_list
+    }
+
+    pub(crate) fn record(&self, account: AccountId, order: OrderId) -> Option<&Record> {
+        self.accounts.all.get(&account)?.orders.get(&order)
+    }
+
+    pub(crate) fn record_mut(&mut self, account: AccountId, order: OrderId) -> Option<&mut Record> {
+        self.accounts.all.get_mut(&account)?.orders.get_mut(&order)
+    }
+
+    /// Does what is asked for. Orders that it places get these tags, in order.
+    pub(crate) fn apply(
+        &mut self,
+        command: &Command,
+        tags: Vec<Tag>,
+    ) -> core::result::Result<Done, Reject> {
+        let at = self.now();
+        let mut events = Vec::new();
+        let order = self.exchange.apply(at, command, &mut events)?;
+        let deposit = match *command {
+            Command::Deposit { account, asset, amount } => Some((account, asset, amount)),
+            _ => None,
+        };
+        let done = Done { order, events, at, deposit };
+        self.keep(&done, tags);
+        self.untold.push(done.clone());
+        Ok(done)
+    }
+
+    fn keep(&mut self, done: &Done, tags: Vec<Tag>) {
+        if let Some(OrderId(first)) = done.order {
+            for (id, tag) in (first..).map(OrderId).zip(tags) {
+                self.keep_new(id, tag);
+            }
+        }
+        for event in &done.events {
+            self.note(event, done.at);
+        }
+        if done.at - self.forgotten_at > FORGOTTEN_AFTER_NS {
+            self.exchange.forget(self.forgotten_at);
+            self.forgotten_at = done.at;
+        }
+    }
+
+    fn keep_new(&mut self, id: OrderId, tag: Tag) {
+        let Some(order) = self.exchange.order(id) else { return };
+        if let Some(account) = self.accounts.all.get_mut(&order.asked.account) {
+            account.add(Record { order, tag });
+        }
+    }
+
+    fn note(&mut self, event: &Event, at: i64) {
+        match *event {
+            Event::Trade { instrument, trade, price, quantity, taker_side, taker, .. } => {
+                let quote = self.listed(instrument).worth(price, quantity);
+                let buyer_is_maker = taker_side == Side::Sell;
+                let print = Print { trade, at, price, quantity, quote, buyer_is_maker };
+                self.market(instrument).print(print, taker);
+            }
+            Event::Level { instrument, side, price, quantity } => {
+                self.market(instrument).level(side, price, quantity);
+            }
+            Event::Halted { instrument, halted } => self.market(instrument).is_halted = halted,
+            Event::Fill { order, account, .. } => {
+                self.refresh(order);
+                self.keep_fill(event, account, at);
+            }
+            Event::Placed { order }
+            | Event::Triggered { order }
+            | Event::Trailed { order, .. }
+            | Event::Amended { order }
+            | Event::Cancelled { order, .. } => self.refresh(order),
+            _ => {}
+        }
+    }
+
+    /// Brings what is kept of an order up to date.
+    fn refresh(&mut self, id: OrderId) {
+        let Some(order) = self.exchange.order(id) else { return };
+        if let Some(record) = self.record_mut(order.asked.account, id) {
+            record.order = order;
+        }
+    }
+
+    fn keep_fill(&mut self, event: &Event, account: AccountId, at: i64) {
+        let &Event::Fill { order, trade, price, quantity, is_maker, fee, fee_asset, .. } = event
+        else {
+            return;
+        };
+        let Some(account) = self.accounts.all.get_mut(&account) else { return };
+        let Some(record) = account.orders.get(&order) else { return };
+        let asked = record.order.asked;
+        account.add_fill(OwnFill {
+            instrument: asked.instrument,
+            order,
+            trade,
+            at,
+            price,
+            quantity,
+            is_buyer: asked.side == Side::Buy,
+            is_maker,
+            fee,
+            fee_asset,
+        });
+    }
+}

@@ -1,0 +1,116 @@
+//! What comes in: calls, upgrades to WebSocket, and calls that steer the exchange.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, UPGRADE};
+use hyper::service::service_fn;
+use hyper::{Request as HttpRequest, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+use yawc::{Options, WebSocket};
+
+use crate::dialect::{Reply, Request};
+use crate::{Shared, admin, socket};
+
+/// Largest body of a call, and largest message of a WebSocket.
+const BODY_BYTES_MAX: usize = 1 << 20;
+/// The header that names who calls.
+const API_KEY: &str = "x-mbx-apikey";
+
+/// Serves one TCP connection.
+pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream, from: SocketAddr) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| answer(Arc::clone(&shared), request, from.ip()));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let _ = connection.await;
+}
+
+async fn answer(
+    shared: Arc<Shared>,
+    mut request: HttpRequest<Incoming>,
+    from: IpAddr,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.headers().contains_key(UPGRADE) {
+        return Ok(upgrade(&shared, &mut request));
+    }
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
+        let text = r#"{"code":-1000,"msg":"The request body is too large."}"#;
+        return Ok(response(Reply::new(413, text.to_owned())));
+    };
+    let request = Request {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        api_key: head
+            .headers
+            .get(API_KEY)
+            .map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned()),
+        from,
+    };
+    if let Some(what) = request.path.strip_prefix(admin::STEERING) {
+        return Ok(response(admin::answer(&shared, what, &request)));
+    }
+    Ok(response(call(&shared, &request).await))
+}
+
+async fn call(shared: &Shared, request: &Request) -> Reply {
+    let [there, back] = shared.venue().delays(request);
+    sleep(there).await;
+    let reply = shared.venue().call(request);
+    if reply.is_lost {
+        shared.stopped().await;
+    }
+    sleep(back + reply.after).await;
+    reply
+}
+
+fn upgrade(shared: &Arc<Shared>, request: &mut HttpRequest<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let (number, outbox) = shared.venue().hall.sockets.add();
+    if let Err(reply) = shared.venue().connect(number, &path) {
+        shared.venue().disconnect(number);
+        return response(reply);
+    }
+    let options = Options::default().with_no_delay().with_max_payload_read(BODY_BYTES_MAX);
+    match WebSocket::upgrade_with_options(request, options) {
+        Ok((response, upgraded)) => {
+            let shared = Arc::clone(shared);
+            tokio::task::spawn_local(async move {
+                match upgraded.await {
+                    Ok(line) => socket::run(shared, line, number, outbox).await,
+                    Err(_) => shared.venue().disconnect(number),
+                }
+            });
+            response.map(|_| Full::default())
+        }
+        Err(error) => {
+            shared.venue().disconnect(number);
+            response(Reply::new(400, error.to_string()))
+        }
+    }
+}
+
+fn response(reply: Reply) -> Response<Full<Bytes>> {
+    let is_page = reply.body.starts_with('<');
+    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = if is_page { "text/html" } else { "application/json;charset=UTF-8" };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

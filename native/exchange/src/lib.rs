@@ -1,0 +1,405 @@
+//! A local exchange: venues on loopback ports that speak their own protocols over the matching
+//! engine, with accounts, faults and delays.
+//!
+//! One folder per dialect. A dialect reads calls and writes messages; what they do is in the
+//! engine, and what all dialects share is beside the folders.
+
+mod accounts;
+mod admin;
+mod binance;
+mod candles;
+mod dialect;
+mod error;
+mod faults;
+mod figures;
+mod floor;
+mod http;
+mod keys;
+mod limits;
+mod listing;
+mod market;
+mod socket;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustonite_core::Decimal;
+use rustonite_sim::latency::{Latency, LatencyConfig};
+use rustonite_sim::{AccountId, Amount, AssetId, Command, Exchange, InstrumentId, OrderId};
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::LocalSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use self::dialect::{Dialect, Hall, Venue};
+pub use self::error::{ExchangeError, Result};
+pub use self::faults::{Fault, Planned, Sort};
+pub use self::keys::Key;
+pub use self::limits::Allowance;
+pub use self::listing::Listing;
+
+const BEAT: Duration = Duration::from_millis(100);
+const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
+/// What the venue itself trades with.
+const HOUSE_FUNDS: i128 = 10_i128.pow(18 + 12);
+
+/// One venue.
+#[derive(Clone, Debug)]
+pub struct VenueConfig {
+    /// Its name: `binance`.
+    pub venue: String,
+    /// Where it listens; 0 is any free port.
+    pub port: u16,
+    /// What is traded.
+    pub listings: Vec<Listing>,
+    /// What clients may ask for.
+    pub allowance: Allowance,
+    /// How long messages take; none of that if `None`.
+    pub latency: Option<LatencyConfig>,
+}
+
+impl VenueConfig {
+    /// A venue on a free port, with usual limits and no delays.
+    pub fn new(venue: &str, listings: Vec<Listing>) -> Self {
+        let allowance = Allowance::default();
+        Self { venue: venue.to_owned(), port: 0, listings, allowance, latency: None }
+    }
+}
+
+/// What a local exchange is made of.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address that it listens at; loopback by default.
+    pub host: IpAddr,
+    /// Its venues.
+    pub venues: Vec<VenueConfig>,
+}
+
+impl Config {
+    /// Venues on loopback.
+    pub fn new(venues: Vec<VenueConfig>) -> Self {
+        Self { host: IpAddr::V4(Ipv4Addr::LOCALHOST), venues }
+    }
+}
+
+/// What the tasks of a venue share with those who steer it.
+struct Shared {
+    name: String,
+    venue: Mutex<Venue>,
+    stop: watch::Sender<bool>,
+}
+
+impl Shared {
+    fn venue(&self) -> MutexGuard<'_, Venue> {
+        self.venue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn stopped(&self) {
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+}
+
+/// A running exchange. Dropping it stops it.
+pub struct LocalExchange {
+    venues: Vec<(Arc<Shared>, SocketAddr)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LocalExchange {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// A venue without a dialect, rules that do not fit together, or a port that is taken.
+    pub fn start(config: &Config) -> Result<Self> {
+        let venues = config.venues.iter().map(|one| Ok((open(one)?, one.port)));
+        let venues: Vec<_> = venues.collect::<Result<_>>()?;
+        let (tell, told) = oneshot::channel();
+        let host = config.host;
+        let for_thread: Vec<_> = venues
+            .iter()
+            .map(|(shared, port)| (Arc::clone(shared), SocketAddr::new(host, *port)))
+            .collect();
+        let system = |source| ExchangeError::System {
+            doing: "starting the local exchange".to_owned(),
+            source,
+        };
+        let thread = std::thread::Builder::new()
+            .name("rustonite-venue".to_owned())
+            .spawn(move || serve(for_thread, tell))
+            .map_err(system)?;
+        let addresses = told
+            .blocking_recv()
+            .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
+            .map_err(system)?;
+        let venues = venues.into_iter().map(|(shared, _)| shared).zip(addresses).collect();
+        Ok(Self { venues, thread: Some(thread) })
+    }
+
+    fn shared(&self, venue: &str) -> Result<&Shared> {
+        let found = self.venues.iter().find(|(shared, _)| shared.name == venue);
+        found.map(|(shared, _)| &**shared).ok_or_else(|| ExchangeError::unknown("venue", venue))
+    }
+
+    /// Where a venue listens.
+    ///
+    /// # Errors
+    /// No such venue.
+    pub fn address(&self, venue: &str) -> Result<SocketAddr> {
+        let found = self.venues.iter().find(|(shared, _)| shared.name == venue);
+        found.map(|(_, address)| *address).ok_or_else(|| ExchangeError::unknown("venue", venue))
+    }
+
+    /// Addresses for the `urls` of a recorder's feed, and those that trading clients need.
+    ///
+    /// # Errors
+    /// No such venue.
+    pub fn urls(&self, venue: &str) -> Result<BTreeMap<String, String>> {
+        let address = self.address(venue)?;
+        Ok(self.shared(venue)?.venue().dialect.urls(address))
+    }
+
+    /// Opens an account at all venues.
+    ///
+    /// # Errors
+    /// There is one of that name.
+    pub fn add_account(&self, name: &str) -> Result<()> {
+        for (shared, _) in &self.venues {
+            let mut venue = shared.venue();
+            if venue.hall.floor.accounts.by_name(name).is_some() {
+                return Err(ExchangeError::invalid("account", format!("{name:?} is open")));
+            }
+            venue.hall.floor.open(name);
+        }
+        Ok(())
+    }
+
+    /// Lets an account sign with a key at all venues.
+    ///
+    /// # Errors
+    /// No such account.
+    pub fn add_key(&self, account: &str, api_key: &str, key: &Key) -> Result<()> {
+        for (shared, _) in &self.venues {
+            let mut venue = shared.venue();
+            let id = venue.account(account)?;
+            venue.hall.floor.accounts.add_key(id, api_key, key.clone());
+        }
+        Ok(())
+    }
+
+    /// Adds to a balance at a venue; a negative amount takes.
+    ///
+    /// # Errors
+    /// No such venue, account or asset, or less than what is taken.
+    pub fn deposit(&self, venue: &str, account: &str, asset: &str, amount: Decimal) -> Result<()> {
+        self.shared(venue)?.venue().deposit(account, asset, amount)
+    }
+
+    /// What an account has of an asset: free and locked.
+    ///
+    /// # Errors
+    /// No such venue, account or asset.
+    pub fn balance(&self, venue: &str, account: &str, asset: &str) -> Result<(Decimal, Decimal)> {
+        let venue = self.shared(venue)?.venue();
+        let floor = &venue.hall.floor;
+        let (account, asset) = (venue.account(account)?, floor.asset_named(asset)?);
+        let (free, locked) = floor.exchange.balance(account, asset);
+        Ok((free.to_decimal(), locked.to_decimal()))
+    }
+
+    /// Lets something go wrong at a venue.
+    ///
+    /// # Errors
+    /// No such venue.
+    pub fn fault(&self, venue: &str, planned: Planned) -> Result<()> {
+        self.shared(venue)?.venue().fault(planned);
+        Ok(())
+    }
+
+    /// The same, of a fault in JSON, as `POST /_exchange/fault` takes it.
+    ///
+    /// # Errors
+    /// No such venue, or no fault.
+    pub fn fault_in_json(&self, venue: &str, json: &str) -> Result<()> {
+        admin::fault(self.shared(venue)?, json).map(|_| ())
+    }
+
+    /// What is going on at a venue, in JSON.
+    ///
+    /// # Errors
+    /// No such venue.
+    pub fn status(&self, venue: &str) -> Result<String> {
+        Ok(admin::status(self.shared(venue)?).to_string())
+    }
+
+    /// Opens an account of the flow of other traders, whose orders no client asks for.
+    ///
+    /// # Errors
+    /// No such venue.
+    pub fn open_trader(&self, venue: &str) -> Result<AccountId> {
+        Ok(self.shared(venue)?.venue().hall.floor.open_unnamed())
+    }
+
+    /// Numbers of an instrument and its base and quote assets.
+    ///
+    /// # Errors
+    /// No such venue or instrument.
+    pub fn instrument(
+        &self,
+        venue: &str,
+        symbol: &str,
+    ) -> Result<(InstrumentId, AssetId, AssetId)> {
+        let venue = self.shared(venue)?.venue();
+        let floor = &venue.hall.floor;
+        let id = floor.instrument(symbol);
+        let id = id.ok_or_else(|| ExchangeError::unknown("instrument", symbol))?;
+        let rules = &floor.listed(id).rules;
+        Ok((id, rules.base, rules.quote))
+    }
+
+    /// Does what another trader or the operator of a venue asks for, and tells clients.
+    ///
+    /// # Errors
+    /// No such venue, or whatever the engine refuses.
+    pub fn apply(&self, venue: &str, command: &Command) -> Result<Option<OrderId>> {
+        Ok(self.shared(venue)?.venue().apply(command)?)
+    }
+
+    /// Looks at the engine of a venue and does what `think` says, in one go: from its time on and
+    /// with nothing in between. What is refused is skipped.
+    ///
+    /// # Errors
+    /// No such venue.
+    pub fn drive(
+        &self,
+        venue: &str,
+        think: impl FnOnce(&Exchange, i64) -> Vec<Command>,
+    ) -> Result<()> {
+        let mut venue = self.shared(venue)?.venue();
+        let now = venue.hall.floor.now();
+        for command in think(&venue.hall.floor.exchange, now) {
+            let _ = venue.apply(&command);
+        }
+        Ok(())
+    }
+
+    /// Closes everything.
+    pub fn stop(&mut self) {
+        for (shared, _) in &self.venues {
+            shared.stop.send_replace(true);
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for LocalExchange {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Venue {
+    fn account(&self, name: &str) -> Result<AccountId> {
+        let found = self.hall.floor.accounts.by_name(name);
+        found.ok_or_else(|| ExchangeError::unknown("account", name))
+    }
+
+    fn deposit(&mut self, account: &str, asset: &str, amount: Decimal) -> Result<()> {
+        let (account, asset) = (self.account(account)?, self.hall.floor.asset_named(asset)?);
+        let amount = Amount::from_decimal(amount)
+            .map_err(|error| ExchangeError::invalid("amount", error.to_string()))?;
+        self.apply(&Command::Deposit { account, asset, amount })?;
+        Ok(())
+    }
+}
+
+/// A venue that does not listen so far.
+fn open(config: &VenueConfig) -> Result<Arc<Shared>> {
+    let dialect: Box<dyn Dialect> = match config.venue.as_str() {
+        "binance" => Box::new(binance::Spot::default()),
+        other => return Err(ExchangeError::unknown("venue", other)),
+    };
+    let mut floor = floor::Floor::default();
+    for listing in &config.listings {
+        floor.list(listing)?;
+    }
+    let house = floor.open_unnamed();
+    let hall = Hall {
+        floor,
+        sockets: socket::Sockets::default(),
+        faults: faults::Faults::default(),
+        limits: limits::Limits::new(config.allowance),
+        house,
+        latency: config.latency.as_ref().map(Latency::new),
+    };
+    let mut venue = Venue { hall, dialect };
+    for asset in 0..AssetId::try_from(venue.hall.floor.assets.len()).unwrap_or(0) {
+        venue.apply(&Command::Deposit { account: house, asset, amount: Amount(HOUSE_FUNDS) })?;
+    }
+    Ok(Arc::new(Shared {
+        name: config.venue.clone(),
+        venue: Mutex::new(venue),
+        stop: watch::Sender::new(false),
+    }))
+}
+
+type Bound = std::io::Result<Vec<SocketAddr>>;
+
+/// The thread of an exchange.
+fn serve(venues: Vec<(Arc<Shared>, SocketAddr)>, tell: oneshot::Sender<Bound>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = tell.send(Err(error));
+            return;
+        }
+    };
+    LocalSet::new().block_on(&runtime, async {
+        let Some((last, _)) = venues.last().cloned() else {
+            let _ = tell.send(Ok(Vec::new()));
+            return;
+        };
+        match listen(venues).await {
+            Ok(addresses) => {
+                let _ = tell.send(Ok(addresses));
+                last.stopped().await;
+            }
+            Err(error) => drop(tell.send(Err(error))),
+        }
+    });
+}
+
+async fn listen(venues: Vec<(Arc<Shared>, SocketAddr)>) -> Bound {
+    let mut addresses = Vec::new();
+    for (shared, address) in venues {
+        let listener = TcpListener::bind(address).await?;
+        addresses.push(listener.local_addr()?);
+        tokio::task::spawn_local(accept(Arc::clone(&shared), listener));
+        tokio::task::spawn_local(beat(shared));
+    }
+    Ok(addresses)
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                tokio::task::spawn_local(http::run(Arc::clone(&shared), stream, from));
+            }
+            Err(_) => sleep(ACCEPT_AGAIN).await,
+        }
+    }
+}
+
+async fn beat(shared: Arc<Shared>) {
+    let mut beats = interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for count in 0_u64.. {
+        beats.tick().await;
+        shared.venue().beat(count);
+    }
+}

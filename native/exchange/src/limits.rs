@@ -1,0 +1,164 @@
+//! How much clients may ask for.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use rustonite_sim::AccountId;
+
+const SECOND: i64 = 1_000_000_000;
+const MINUTE: i64 = 60 * SECOND;
+const TEN_SECONDS: i64 = 10 * SECOND;
+const DAY: i64 = 86_400 * SECOND;
+/// Refused calls within a minute after which an address is banned,
+const WARNINGS: u32 = 20;
+/// for so long.
+const BAN: i64 = 2 * MINUTE;
+
+/// What a venue allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Weight of calls per minute and address.
+    pub weight_1m: u32,
+    /// New orders per ten seconds and account.
+    pub orders_10s: u32,
+    /// New orders per day and account.
+    pub orders_1d: u32,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { weight_1m: 6_000, orders_10s: 100, orders_1d: 200_000 }
+    }
+}
+
+/// A count that begins anew with each window of time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    window: i64,
+    count: u32,
+}
+
+impl Count {
+    fn add(&mut self, now: i64, length: i64, more: u32) -> u32 {
+        let window = now.div_euclid(length);
+        if window != self.window {
+            *self = Self { window, count: 0 };
+        }
+        self.count = self.count.saturating_add(more);
+        self.count
+    }
+}
+
+#[derive(Debug, Default)]
+struct Caller {
+    weight: Count,
+    warnings: Count,
+    banned_until: i64,
+}
+
+/// Why a call comes too early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMuch {
+    pub(crate) banned_until: Option<i64>,
+    pub(crate) retry_after_s: u64,
+}
+
+/// What was used so far.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) allowed: Allowance,
+    callers: HashMap<IpAddr, Caller>,
+    orders: HashMap<AccountId, [Count; 2]>,
+}
+
+impl Limits {
+    pub(crate) fn new(allowed: Allowance) -> Self {
+        Self { allowed, ..Self::default() }
+    }
+
+    /// A call of a weight. Returns the weight used in this minute.
+    pub(crate) fn call(
+        &mut self,
+        from: IpAddr,
+        now: i64,
+        weight: u32,
+    ) -> core::result::Result<u32, TooMuch> {
+        let caller = self.callers.entry(from).or_default();
+        let seconds = |until: i64| u64::try_from((until - now) / SECOND + 1).unwrap_or(1);
+        if caller.banned_until > now {
+            let until = caller.banned_until;
+            return Err(TooMuch { banned_until: Some(until), retry_after_s: seconds(until) });
+        }
+        let used = caller.weight.add(now, MINUTE, weight);
+        if used <= self.allowed.weight_1m {
+            return Ok(used);
+        }
+        if caller.warnings.add(now, MINUTE, 1) > WARNINGS {
+            caller.banned_until = now + BAN;
+            let until = caller.banned_until;
+            return Err(TooMuch { banned_until: Some(until), retry_after_s: seconds(until) });
+        }
+        let next_minute = (now.div_euclid(MINUTE) + 1) * MINUTE;
+        Err(TooMuch { banned_until: None, retry_after_s: seconds(next_minute) })
+    }
+
+    /// Weight that an address used in this minute.
+    pub(crate) fn used(&mut self, from: IpAddr, now: i64) -> u32 {
+        self.callers.entry(from).or_default().weight.add(now, MINUTE, 0)
+    }
+
+    /// New orders of an account in ten seconds and a day, with these.
+    pub(crate) fn orders(&mut self, account: AccountId, now: i64, more: u32) -> [u32; 2] {
+        let [short, long] = self.orders.entry(account).or_default();
+        [short.add(now, TEN_SECONDS, more), long.add(now, DAY, more)]
+    }
+
+    /// The window in which so many more orders would be too many.
+    pub(crate) fn orders_refused(
+        &mut self,
+        account: AccountId,
+        now: i64,
+        more: u32,
+    ) -> Option<(u32, &'static str)> {
+        let [short, long] = self.orders(account, now, 0);
+        let Allowance { orders_10s, orders_1d, .. } = self.allowed;
+        if short.saturating_add(more) > orders_10s {
+            return Some((orders_10s, "10 SECONDS"));
+        }
+        (long.saturating_add(more) > orders_1d).then_some((orders_1d, "1 DAY"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Allowance, Limits, MINUTE, SECOND, WARNINGS};
+    use std::net::{IpAddr, Ipv4Addr};
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn too_much_weight_is_refused_until_the_next_minute_and_then_banned() {
+        let allowed = Allowance { weight_1m: 10, ..Allowance::default() };
+        let mut limits = Limits::new(allowed);
+        assert_eq!(limits.call(HERE, 0, 10).unwrap(), 10);
+        let late = 59 * SECOND;
+        for _ in 0..WARNINGS {
+            assert_eq!(limits.call(HERE, late, 1).unwrap_err().banned_until, None);
+        }
+        let banned = limits.call(HERE, late, 1).unwrap_err();
+        assert_eq!(banned.banned_until, Some(late + 2 * MINUTE));
+        assert!(limits.call(HERE, 2 * MINUTE, 1).is_err());
+        assert_eq!(limits.call(HERE, 3 * MINUTE, 1).unwrap(), 1);
+    }
+
+    #[test]
+    fn orders_are_counted_in_both_windows() {
+        let allowed = Allowance { orders_10s: 2, orders_1d: 3, ..Allowance::default() };
+        let mut limits = Limits::new(allowed);
+        assert_eq!(limits.orders(0, 0, 2), [2, 2]);
+        assert_eq!(limits.orders_refused(0, 0, 1), Some((2, "10 SECONDS")));
+        assert_eq!(limits.orders_refused(1, 0, 1), None);
+        assert_eq!(limits.orders(0, 10 * SECOND, 1), [1, 3]);
+        assert_eq!(limits.orders_refused(0, 10 * SECOND, 1), Some((3, "1 DAY")));
+    }
+}

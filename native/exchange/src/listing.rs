@@ -1,0 +1,119 @@
+//! Instruments as users list them.
+
+use rustonite_core::Decimal;
+use rustonite_sim::{Amount, AssetId, Filters, Instrument, Kind};
+
+use crate::error::{ExchangeError, Result};
+
+/// Assets that symbols end with, the longer ones first.
+const QUOTES: [&str; 8] = ["FDUSD", "USDT", "USDC", "BTC", "ETH", "BNB", "EUR", "USD"];
+/// Decimals that an asset is counted in.
+pub(crate) const ASSET_DECIMALS: u32 = 8;
+
+/// One instrument of a venue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The venue's spelling.
+    pub symbol: String,
+    /// Asset that is bought and sold.
+    pub base: String,
+    /// Asset that is paid.
+    pub quote: String,
+    /// Smallest step of prices.
+    pub tick: Decimal,
+    /// Smallest step of quantities.
+    pub lot: Decimal,
+    /// Least and largest price.
+    pub price: (Decimal, Decimal),
+    /// Least and largest quantity.
+    pub quantity: (Decimal, Decimal),
+    /// Largest quantity of a market order.
+    pub market_quantity_max: Decimal,
+    /// Least price times quantity.
+    pub notional_min: Decimal,
+    /// How far below and above the last price a limit may be: factors in millionths.
+    pub band_ppm: Option<(i64, i64)>,
+    /// Orders of an account that may be open.
+    pub orders_max: usize,
+    /// Of these, so many that wait for their trigger.
+    pub triggers_max: usize,
+    /// Leverage and maintenance margin in millionths, if it is a perpetual.
+    pub perpetual: Option<(u32, u32)>,
+}
+
+impl Listing {
+    /// A spot pair with usual rules.
+    ///
+    /// # Errors
+    /// A symbol that ends with no known quote asset.
+    pub fn spot(symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
+        let quote = QUOTES
+            .into_iter()
+            .find(|quote| symbol.len() > quote.len() && symbol.ends_with(quote))
+            .ok_or_else(|| {
+                let problem =
+                    format!("found {symbol:?}, expected one that ends with a quote asset");
+                ExchangeError::invalid("symbol", problem)
+            })?;
+        let base = symbol.trim_end_matches(quote).to_owned();
+        let whole = |units: i128| Decimal::from_scale(units, 0).unwrap_or(Decimal::ZERO);
+        Ok(Self {
+            symbol: symbol.to_owned(),
+            base,
+            quote: quote.to_owned(),
+            tick,
+            lot,
+            price: (tick, whole(1_000_000)),
+            quantity: (lot, whole(9_000)),
+            market_quantity_max: whole(1_000),
+            notional_min: whole(5),
+            band_ppm: Some((200_000, 5_000_000)),
+            orders_max: 200,
+            triggers_max: 5,
+            perpetual: None,
+        })
+    }
+
+    /// A perpetual with usual rules.
+    ///
+    /// # Errors
+    /// As [`Listing::spot`].
+    pub fn perpetual(symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
+        let spot = Self::spot(symbol, tick, lot)?;
+        Ok(Self { perpetual: Some((125, 4_000)), band_ppm: Some((950_000, 1_050_000)), ..spot })
+    }
+
+    /// Price filters in ticks, quantities in lots; steps that do not divide a limit are cut off.
+    pub(crate) fn instrument(&self, base: AssetId, quote: AssetId) -> Result<Instrument> {
+        let ticks = |value: Decimal| count(&self.symbol, value, self.tick);
+        let lots = |value: Decimal| count(&self.symbol, value, self.lot);
+        let notional = Amount::from_decimal(self.notional_min)
+            .map_err(|error| ExchangeError::invalid(&self.symbol, error.to_string()))?;
+        Ok(Instrument {
+            symbol: self.symbol.clone(),
+            kind: match self.perpetual {
+                None => Kind::Spot,
+                Some((leverage_max, maintenance_ppm)) => {
+                    Kind::Perpetual { leverage_max, maintenance_ppm }
+                }
+            },
+            base,
+            quote,
+            tick: self.tick,
+            lot: self.lot,
+            filters: Filters {
+                price: Some((ticks(self.price.0)?, ticks(self.price.1)?)),
+                quantity: Some((lots(self.quantity.0)?, lots(self.quantity.1)?)),
+                market_quantity_max: Some(lots(self.market_quantity_max)?),
+                notional_min: Some(notional),
+                band_ppm: self.band_ppm,
+                orders_max: Some(self.orders_max),
+                triggers_max: Some(self.triggers_max),
+            },
+        })
+    }
+}
+
+fn count(symbol: &str, value: Decimal, step: Decimal) -> Result<i64> {
+    value.to_ticks(step).map_err(|error| ExchangeError::invalid(symbol, error.to_string()))
+}
