@@ -1,4 +1,5 @@
-"""Rustonite's execution half: trader, strategies, orders and the local exchange.
+"""Rustonite's execution half. So far: the local exchange, a venue to trade on without risk."""
 
-Nothing is here yet; `docs/` and the README's status table say what exists.
-"""
+from rustonite_exec.exchange import Account, LocalExchange
+
+__all__ = ["Account", "LocalExchange"]

@@ -18,7 +18,7 @@ from rustonite_data.cli.interrupts import CTRL_C, INTERRUPTED
 from rustonite_data.cli.output import CANNOT_LOOK, complain
 from rustonite_data.errors import RustoniteError
 
-_COMMANDS = ("lake", "record", "reparse", "replay", "serve", "sql", "tape")
+_COMMANDS = ("exchange", "lake", "record", "reparse", "replay", "serve", "sql", "tape")
 
 
 class Commands(click.Group):

@@ -8,6 +8,7 @@ mod accounts;
 mod admin;
 mod binance;
 mod candles;
+mod crowd;
 mod dialect;
 mod error;
 mod faults;
@@ -34,6 +35,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+pub use self::crowd::Crowd;
 use self::dialect::{Dialect, Hall, Venue};
 pub use self::error::{ExchangeError, Result};
 pub use self::faults::{Fault, Planned, Sort};
@@ -100,12 +102,25 @@ impl Shared {
     async fn stopped(&self) {
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
+
+    /// Looks at the engine and does what `think` says, with nothing in between. What is refused is
+    /// skipped. Returns what `think` says besides.
+    fn drive(&self, think: impl FnOnce(&Exchange, i64) -> (Option<Command>, i64)) -> i64 {
+        let mut venue = self.venue();
+        let now = venue.hall.floor.now();
+        let (command, besides) = think(&venue.hall.floor.exchange, now);
+        if let Some(command) = command {
+            let _ = venue.apply(&command);
+        }
+        besides
+    }
 }
 
 /// A running exchange. Dropping it stops it.
 pub struct LocalExchange {
     venues: Vec<(Arc<Shared>, SocketAddr)>,
     thread: Option<JoinHandle<()>>,
+    crowds: Vec<crowd::Running>,
 }
 
 impl LocalExchange {
@@ -135,12 +150,12 @@ impl LocalExchange {
             .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
             .map_err(system)?;
         let venues = venues.into_iter().map(|(shared, _)| shared).zip(addresses).collect();
-        Ok(Self { venues, thread: Some(thread) })
+        Ok(Self { venues, thread: Some(thread), crowds: Vec::new() })
     }
 
-    fn shared(&self, venue: &str) -> Result<&Shared> {
+    fn shared(&self, venue: &str) -> Result<&Arc<Shared>> {
         let found = self.venues.iter().find(|(shared, _)| shared.name == venue);
-        found.map(|(shared, _)| &**shared).ok_or_else(|| ExchangeError::unknown("venue", venue))
+        found.map(|(shared, _)| shared).ok_or_else(|| ExchangeError::unknown("venue", venue))
     }
 
     /// Where a venue listens.
@@ -267,26 +282,19 @@ impl LocalExchange {
         Ok(self.shared(venue)?.venue().apply(command)?)
     }
 
-    /// Looks at the engine of a venue and does what `think` says, in one go: from its time on and
-    /// with nothing in between. What is refused is skipped.
+    /// Lets others trade all that a venue has listed, until the exchange stops.
     ///
     /// # Errors
-    /// No such venue.
-    pub fn drive(
-        &self,
-        venue: &str,
-        think: impl FnOnce(&Exchange, i64) -> Vec<Command>,
-    ) -> Result<()> {
-        let mut venue = self.shared(venue)?.venue();
-        let now = venue.hall.floor.now();
-        for command in think(&venue.hall.floor.exchange, now) {
-            let _ = venue.apply(&command);
-        }
+    /// No such venue, or a price that is not on the tick.
+    pub fn open_to(&mut self, venue: &str, crowd: &Crowd) -> Result<()> {
+        let running = crowd::start(self.shared(venue)?, crowd)?;
+        self.crowds.push(running);
         Ok(())
     }
 
     /// Closes everything.
     pub fn stop(&mut self) {
+        self.crowds.clear();
         for (shared, _) in &self.venues {
             shared.stop.send_replace(true);
         }

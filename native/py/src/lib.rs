@@ -9,6 +9,7 @@ mod capsule;
 mod columns;
 mod decimal;
 mod error;
+mod exchange;
 mod feed;
 mod job;
 mod lake;
@@ -36,6 +37,8 @@ mod _native {
     use crate::decimal::{decimal_parts, decimal_text, decimal_ticks, decimal_to_float};
     #[pymodule_export]
     use crate::error::error_kinds;
+    #[pymodule_export]
+    use crate::exchange::NativeExchange;
     #[pymodule_export]
     use crate::feed::{NativeRecorder, NativeReparser, catalog, recorder_config};
     #[pymodule_export]

@@ -1,0 +1,136 @@
+//! The local exchange.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use rustonite_core::Decimal;
+use rustonite_exchange::{Config, Crowd, ExchangeError, Key, Listing, LocalExchange, VenueConfig};
+
+use crate::error::{caught, invalid, raise};
+use crate::reader::{check_process, process_id};
+
+/// Symbol, tick, lot, price at the start.
+type Listed = (String, String, String, String);
+
+/// What is served, and how.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Settings {
+    venue: String,
+    /// 0 is any free one.
+    port: u16,
+    listings: Vec<Listed>,
+    seed: u64,
+    /// Of other traders; none of them if it is none.
+    events_per_second: Option<f64>,
+}
+
+/// A local exchange, running or stopped.
+#[pyclass(frozen, module = "rustonite_data")]
+pub(crate) struct NativeExchange {
+    exchange: Mutex<LocalExchange>,
+    pid: u32,
+}
+
+fn refuse(error: ExchangeError) -> PyErr {
+    raise(error.kind(), error.to_string())
+}
+
+fn number(what: &str, text: &str) -> PyResult<Decimal> {
+    Decimal::parse(text.as_bytes()).map_err(|error| invalid(format!("{what}: {error}")))
+}
+
+impl NativeExchange {
+    fn exchange(&self) -> PyResult<MutexGuard<'_, LocalExchange>> {
+        check_process(self.pid, "local exchange")?;
+        Ok(self.exchange.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[pymethods]
+impl NativeExchange {
+    /// Begins to listen.
+    #[new]
+    fn new(py: Python<'_>, settings: Settings) -> PyResult<Self> {
+        let mut listings = Vec::new();
+        let mut prices = Vec::new();
+        for (symbol, tick, lot, price) in &settings.listings {
+            let (tick, lot) = (number("tick", tick)?, number("lot", lot)?);
+            listings.push(Listing::spot(symbol, tick, lot).map_err(refuse)?);
+            prices.push((symbol.clone(), number("price", price)?));
+        }
+        let venue =
+            VenueConfig { port: settings.port, ..VenueConfig::new(&settings.venue, listings) };
+        let crowd = settings.events_per_second.map(|events_per_second| Crowd {
+            seed: settings.seed,
+            events_per_second,
+            prices,
+        });
+        let begin = || {
+            let mut exchange = LocalExchange::start(&Config::new(vec![venue]))?;
+            if let Some(crowd) = &crowd {
+                exchange.open_to(&settings.venue, crowd)?;
+            }
+            Ok(exchange)
+        };
+        let exchange = py.detach(|| caught(begin))?.map_err(refuse)?;
+        Ok(Self { exchange: Mutex::new(exchange), pid: process_id() })
+    }
+
+    /// Host and port of a venue.
+    fn address(&self, venue: &str) -> PyResult<String> {
+        Ok(self.exchange()?.address(venue).map_err(refuse)?.to_string())
+    }
+
+    /// Addresses of a venue by what they are for.
+    fn urls(&self, venue: &str) -> PyResult<BTreeMap<String, String>> {
+        self.exchange()?.urls(venue).map_err(refuse)
+    }
+
+    /// Opens an account at each venue.
+    fn add_account(&self, name: &str) -> PyResult<()> {
+        self.exchange()?.add_account(name).map_err(refuse)
+    }
+
+    /// Lets an account in by a key and its secret.
+    fn add_key(&self, account: &str, api_key: &str, secret: &str) -> PyResult<()> {
+        self.exchange()?.add_key(account, api_key, &Key::hmac(secret)).map_err(refuse)
+    }
+
+    /// The same by the public half of an Ed25519 pair.
+    fn add_ed25519_key(&self, account: &str, api_key: &str, public: &str) -> PyResult<()> {
+        let key = Key::ed25519(public).map_err(refuse)?;
+        self.exchange()?.add_key(account, api_key, &key).map_err(refuse)
+    }
+
+    /// Adds to a balance.
+    fn deposit(&self, venue: &str, account: &str, asset: &str, amount: &str) -> PyResult<()> {
+        let amount = number("amount", amount)?;
+        self.exchange()?.deposit(venue, account, asset, amount).map_err(refuse)
+    }
+
+    /// Free and locked.
+    fn balance(&self, venue: &str, account: &str, asset: &str) -> PyResult<(String, String)> {
+        let balance = self.exchange()?.balance(venue, account, asset);
+        let (free, locked) = balance.map_err(refuse)?;
+        Ok((free.to_string(), locked.to_string()))
+    }
+
+    /// Lets something go wrong.
+    fn fault(&self, venue: &str, json: &str) -> PyResult<()> {
+        self.exchange()?.fault_in_json(venue, json).map_err(refuse)
+    }
+
+    /// What a venue has done so far, in JSON.
+    fn status(&self, venue: &str) -> PyResult<String> {
+        self.exchange()?.status(venue).map_err(refuse)
+    }
+
+    /// Closes everything.
+    fn stop(&self, py: Python<'_>) -> PyResult<()> {
+        let mut exchange = self.exchange()?;
+        let exchange = &mut *exchange;
+        py.detach(|| caught(|| exchange.stop()))
+    }
+}

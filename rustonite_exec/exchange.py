@@ -1,0 +1,177 @@
+"""A venue on this machine that one can trade on: no account, no internet, no risk.
+
+It speaks the venue's own REST and WebSocket interface, so clients of other people trade on it once
+they have its addresses. Others trade there, too: a crowd and makers, drawn from a seed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
+
+from rustonite_data import _native
+from rustonite_data.errors import Invalid, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+_EVENTS_PER_SECOND = 200.0
+_PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150"}
+_OTHER_PRICE = "100"
+_TICK, _LOT = "0.01", "0.00001"
+_BALANCES: Mapping[str, Decimal | int | str] = {"USDT": 100_000, "BTC": 1, "ETH": 10}
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account, and what a client signs in with."""
+
+    name: str
+    key: str
+    secret: str = field(repr=False)
+
+
+class LocalExchange:
+    """A venue that runs until it is closed.
+
+    Example:
+        >>> with LocalExchange(["BTCUSDT"]) as exchange:
+        ...     account = exchange.account("me", {"USDT": 1000})
+        ...     exchange.balance(account, "USDT")
+        (Decimal('1000'), Decimal('0'))
+    """
+
+    def __init__(  # noqa: PLR0913 - everything by keyword
+        self,
+        symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT"),
+        *,
+        venue: str = "binance",
+        seed: int = 1,
+        speed: float = 1.0,
+        others: bool = True,
+        prices: Mapping[str, Decimal | int | str] | None = None,
+        port: int = 0,
+    ) -> None:
+        """Begin to listen, on this machine alone.
+
+        Args:
+            symbols: What is traded, in the venue's spelling.
+            venue: The venue that it speaks like, as in the column `venue`.
+            seed: What the other traders are drawn from.
+            speed: How busy they are: 1 is some 200 orders and cancellations a second and symbol.
+            others: Whether there are any.
+            prices: Prices at the start, by symbol; others have a usual one.
+            port: Where to listen; any free port by default.
+
+        Raises:
+            Invalid: a symbol or a price that cannot be, or no symbol.
+            NotFound: the venue is not spoken here.
+            Unavailable: the port is taken.
+        """
+        if not symbols:
+            raise Invalid("symbols: found none, expected one or more")
+        if not speed > 0:
+            raise Invalid(f"speed: found {speed}, expected more than 0")
+        given = dict(prices or {})
+        if unknown := sorted(given.keys() - set(symbols)):
+            raise Invalid(f"prices: {', '.join(unknown)} is not among the symbols")
+        listings = [(one, _TICK, _LOT, str(given.get(one, _usual_price(one)))) for one in symbols]
+        self.venue = venue
+        self._native = _native.NativeExchange(
+            {
+                "venue": venue,
+                "port": port,
+                "listings": listings,
+                "seed": seed,
+                "events_per_second": _EVENTS_PER_SECOND * speed if others else None,
+            }
+        )
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return self._native.address(self.venue)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Addresses: `rest` and the sockets, as a recorder's configuration and clients want them."""
+        return self._native.urls(self.venue)
+
+    def account(
+        self, name: str = "demo", balances: Mapping[str, Decimal | int | str] | None = None
+    ) -> Account:
+        """Open an account with a key of its own.
+
+        Args:
+            name: Of the account.
+            balances: What it has, by asset; by default some of the usual ones that are traded.
+
+        Raises:
+            Invalid: there is such an account.
+            NotFound: an asset that nothing is traded in.
+        """
+        account = Account(name, secrets.token_hex(32), secrets.token_hex(32))
+        self._native.add_account(name)
+        self._native.add_key(name, account.key, account.secret)
+        for asset, amount in (_BALANCES if balances is None else balances).items():
+            # Of the usual ones some may not be traded.
+            with contextlib.suppress(*([NotFound] if balances is None else [])):
+                self.deposit(account, asset, amount)
+        return account
+
+    def deposit(self, account: Account, asset: str, amount: Decimal | int | str) -> None:
+        """Add to a balance; a negative amount takes.
+
+        Raises:
+            NotFound: an asset that nothing is traded in.
+            VenueRejected: there is less than what is taken.
+        """
+        self._native.deposit(self.venue, account.name, asset, str(amount))
+
+    def balance(self, account: Account, asset: str) -> tuple[Decimal, Decimal]:
+        """What can be used, and what open orders keep.
+
+        Raises:
+            NotFound: an asset that nothing is traded in.
+        """
+        free, locked = self._native.balance(self.venue, account.name, asset)
+        return Decimal(free), Decimal(locked)
+
+    def fault(self, name: str, **details: Any) -> None:  # noqa: ANN401 - numbers and texts
+        """Let something go wrong; the page about the local exchange has all of them.
+
+        Raises:
+            Invalid: there is no such fault, or it wants other details.
+        """
+        self._native.fault(self.venue, json.dumps({"fault": name, **details}))
+
+    def status(self) -> dict[str, Any]:
+        """What it has done so far."""
+        status: dict[str, Any] = json.loads(self._native.status(self.venue))
+        return status
+
+    def close(self) -> None:
+        """Close all connections, and listen no more."""
+        self._native.stop()
+
+    def __enter__(self) -> Self:
+        """Nothing: it runs already."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+
+def _usual_price(symbol: str) -> str:
+    return next((price for base, price in _PRICES.items() if symbol.startswith(base)), _OTHER_PRICE)

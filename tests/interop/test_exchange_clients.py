@@ -1,0 +1,185 @@
+"""Other people's clients trade on the local exchange as they trade on the venue."""
+
+import asyncio
+import re
+import time
+import warnings
+from decimal import Decimal
+
+import ccxt
+import ccxt.pro
+import pytest
+
+from rustonite_exec import LocalExchange
+
+with warnings.catch_warnings():
+    # It uses what its WebSocket library has given up.
+    warnings.simplefilter("ignore")
+    import binance
+    from binance.exceptions import BinanceAPIException
+
+# Libraries leave sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("default")
+
+PATIENCE = 30
+SYMBOL, UNIFIED = "BTCUSDT", "BTC/USDT"
+
+
+@pytest.fixture
+def exchange():
+    with LocalExchange([SYMBOL, "ETHUSDT"], prices={SYMBOL: 60_000}) as exchange:
+        begun(exchange)
+        yield exchange
+
+
+@pytest.fixture
+def quiet():
+    with LocalExchange([SYMBOL], others=False) as exchange:
+        yield exchange
+
+
+def begun(exchange):
+    """Wait until others trade."""
+    end = time.monotonic() + PATIENCE
+    while not all(one["trades"] and one["bid"] for one in exchange.status()["instruments"]):
+        assert time.monotonic() < end, exchange.status()
+        time.sleep(0.02)
+
+
+def moved(urls, address):
+    """All addresses, with the host replaced."""
+    if isinstance(urls, dict):
+        return {key: moved(value, address) for key, value in urls.items()}
+    if isinstance(urls, str):
+        return re.sub(r"^(ws|http)s?://[^/]+", rf"\1://{address}", urls)
+    return urls
+
+
+def of_ccxt(exchange, account, kind=ccxt):
+    client = kind.binance(
+        {"apiKey": account.key, "secret": account.secret, "enableRateLimit": False}
+    )
+    client.urls["api"] = moved(client.urls["api"], exchange.address)
+    client.options |= {"fetchCurrencies": False, "fetchMargins": False}
+    client.options["fetchMarkets"] = {"types": ["spot"]}
+    return client
+
+
+def of_python_binance(exchange, account):
+    client = binance.Client(account.key, account.secret, ping=False)
+    client.API_URL = f"http://{exchange.address}/api"
+    return client
+
+
+def test_ccxt_reads_the_market(exchange):
+    client = of_ccxt(exchange, exchange.account())
+    market = client.load_markets()[UNIFIED]
+    assert (market["precision"]["price"], market["precision"]["amount"]) == (0.01, 1e-5)
+    book = client.fetch_order_book(UNIFIED, 20)
+    assert len(book["bids"]) == len(book["asks"]) == 20
+    assert book["bids"][0][0] < book["asks"][0][0]
+    trades = client.fetch_trades(UNIFIED)
+    numbers = [int(trade["id"]) for trade in trades]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    (*_, bar) = client.fetch_ohlcv(UNIFIED, "1m")
+    assert bar[3] <= bar[4] <= bar[2]
+    assert book["bids"][-1][0] * 0.9 < client.fetch_ticker(UNIFIED)["last"]
+
+
+def test_ccxt_trades(exchange):
+    account = exchange.account("trader", {"USDT": 10_000})
+    client = of_ccxt(exchange, account)
+    client.load_markets()
+    resting = client.create_order(UNIFIED, "limit", "buy", 0.01, 50_000)
+    assert resting["status"] == "open"
+    assert exchange.balance(account, "USDT") == (Decimal(9_500), Decimal(500))
+    changed = client.edit_order(resting["id"], UNIFIED, "limit", "buy", 0.01, 51_000)
+    assert [one["id"] for one in client.fetch_open_orders(UNIFIED)] == [changed["id"]]
+    assert client.fetch_balance()["used"]["USDT"] == 510
+    assert client.cancel_order(changed["id"], UNIFIED)["status"] == "canceled"
+    assert client.fetch_open_orders(UNIFIED) == []
+    bought = client.create_order(UNIFIED, "market", "buy", 0.01)
+    assert (bought["status"], bought["filled"]) == ("closed", 0.01)
+    trades = client.fetch_my_trades(UNIFIED)
+    assert sum(trade["amount"] for trade in trades) == pytest.approx(0.01)
+    paid = sum(trade["cost"] for trade in trades)
+    assert client.fetch_balance()["total"]["USDT"] == pytest.approx(10_000 - paid)
+    with pytest.raises(ccxt.InsufficientFunds):
+        client.create_order(UNIFIED, "limit", "buy", 10, 60_000)
+    with pytest.raises(ccxt.OrderNotFound):
+        client.cancel_order(resting["id"], UNIFIED)
+    with pytest.raises(ccxt.BadSymbol):
+        client.create_order("NO/SUCH", "limit", "buy", 1, 1)
+
+
+def test_ccxt_watches_its_own_orders(quiet):
+    account = quiet.account()
+
+    async def run():
+        client = of_ccxt(quiet, account, ccxt.pro)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await client.load_markets()
+                watching = asyncio.create_task(client.watch_orders(UNIFIED))
+                while not quiet.status()["connections"]:  # noqa: ASYNC110 - nothing tells
+                    await asyncio.sleep(0.05)
+                await asyncio.sleep(0.3)
+                placed = await client.create_order(UNIFIED, "limit", "buy", 0.01, 50_000)
+                told = await watching
+                return placed, told
+        finally:
+            await client.close()
+
+    placed, told = asyncio.run(run())
+    assert [(one["id"], one["status"]) for one in told] == [(placed["id"], "open")]
+
+
+def test_python_binance_trades(exchange):
+    client = of_python_binance(exchange, exchange.account("other", {"USDT": 10_000, "BTC": 1}))
+    assert abs(client.get_server_time()["serverTime"] - time.time() * 1000) < 5_000
+    (filters,) = [
+        {one["filterType"]: one for one in symbol["filters"]}
+        for symbol in client.get_exchange_info()["symbols"]
+        if symbol["symbol"] == SYMBOL
+    ]
+    assert filters["PRICE_FILTER"]["tickSize"] == "0.01000000"
+    order = client.order_limit_sell(symbol=SYMBOL, quantity="0.01", price="70000.00")
+    assert client.get_order(symbol=SYMBOL, orderId=order["orderId"])["status"] == "NEW"
+    assert client.cancel_order(symbol=SYMBOL, orderId=order["orderId"])["status"] == "CANCELED"
+    sold = client.order_market_sell(symbol=SYMBOL, quantity="0.01")
+    assert sold["status"] == "FILLED"
+    assert sum(Decimal(fill["qty"]) for fill in sold["fills"]) == Decimal("0.01")
+    assert Decimal(client.get_asset_balance("BTC")["free"]) == Decimal("0.99")
+
+
+@pytest.mark.parametrize(
+    ("order", "code"),
+    [
+        ({"quantity": "0.01", "price": "50000.001"}, -1013),
+        ({"quantity": "0.000001", "price": "50000"}, -1013),
+        ({"quantity": "0.00001", "price": "50000"}, -1013),
+        ({"quantity": "100", "price": "50000"}, -2010),
+        ({"quantity": "x", "price": "50000"}, -1100),
+        ({"symbol": "NOSUCH", "quantity": "1", "price": "1"}, -1121),
+    ],
+)
+def test_refusals_are_those_of_the_venue(quiet, order, code):
+    client = of_python_binance(quiet, quiet.account())
+    with pytest.raises(BinanceAPIException) as refused:
+        client.order_limit_buy(**{"symbol": SYMBOL, **order})
+    assert refused.value.code == code
+    assert quiet.status()["accounts"][-1]["open_orders"] == 0
+
+
+def test_a_wrong_secret_and_a_late_call(quiet):
+    account = quiet.account()
+    wrong = binance.Client(account.key, "not the secret", ping=False)
+    wrong.API_URL = f"http://{quiet.address}/api"
+    with pytest.raises(BinanceAPIException) as refused:
+        wrong.get_account()
+    assert refused.value.code == -1022
+    late = of_python_binance(quiet, account)
+    late.timestamp_offset = -60_000
+    with pytest.raises(BinanceAPIException) as refused:
+        late.get_account()
+    assert refused.value.code == -1021
