@@ -243,6 +243,14 @@ impl LocalExchange {
         Ok(self.shared(venue)?.venue().hall.floor.open_unnamed())
     }
 
+    /// Number of an account, for commands.
+    ///
+    /// # Errors
+    /// No such venue or account.
+    pub fn account(&self, venue: &str, name: &str) -> Result<AccountId> {
+        self.shared(venue)?.venue().account(name)
+    }
+
     /// Numbers of an instrument and its base and quote assets.
     ///
     /// # Errors

@@ -328,3 +328,59 @@ fn an_order_is_replaced_and_made_smaller() {
         assert_eq!(signed(&exchange, "ann", "POST", path, &poor).await.status, 409);
     });
 }
+
+#[test]
+fn of_two_orders_of_a_list_one_ends_the_other() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let query = "symbol=BTCUSDT&side=SELL&quantity=0.1&price=51000&stopPrice=45000\
+                     &stopLimitPrice=44000&stopLimitTimeInForce=GTC&listClientOrderId=pair";
+        let placed = signed(&exchange, "ann", "POST", "/api/v3/order/oco", query).await;
+        assert_eq!(placed.status, 200, "{}", placed.body);
+        assert_eq!(placed.body["listOrderStatus"], "EXECUTING");
+        let open = signed(&exchange, "ann", "GET", "/api/v3/openOrders", "").await.body;
+        let kinds: Vec<_> = open.as_array().unwrap().iter().map(|one| &one["type"]).collect();
+        assert_eq!(kinds, ["LIMIT_MAKER", "STOP_LOSS_LIMIT"]);
+        limit(&exchange, "bob", "BUY", "51000", "taker").await;
+        let query = "symbol=BTCUSDT";
+        let all = signed(&exchange, "ann", "GET", "/api/v3/allOrders", query).await.body;
+        let states: Vec<_> = all.as_array().unwrap().iter().map(|one| &one["status"]).collect();
+        assert_eq!(states, ["FILLED", "FILLED", "EXPIRED"]);
+    });
+}
+
+#[test]
+fn a_candle_is_told_to_have_ended_once() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let mut line = Line::open(&exchange, "/ws/btcusdt@kline_1s").await;
+        let mut ended = Vec::new();
+        while ended.len() < 2 {
+            let candle = line.hear().await.unwrap()["k"].take();
+            if candle["x"] == true {
+                ended.push(candle["t"].as_i64().unwrap());
+            }
+        }
+        assert_eq!(ended[1] - ended[0], 1_000);
+    });
+}
+
+#[test]
+fn fees_are_taken_and_told() {
+    run(async {
+        let exchange = exchange();
+        let fees = rustonite_sim::Fees { maker_ppm: 1_000, taker_ppm: 2_000 };
+        let account = exchange.account(VENUE, "ann").unwrap();
+        let command = rustonite_sim::Command::SetFees { account, fees, fee_asset: None };
+        exchange.apply(VENUE, &command).unwrap();
+        limit(&exchange, "bob", "SELL", "50000", "a").await;
+        let bought = limit(&exchange, "ann", "BUY", "50000", "b").await.body;
+        let fill = &bought["fills"][0];
+        assert_eq!(fill["commission"], "0.00020000", "{bought}");
+        assert_eq!(fill["commissionAsset"], "BTC");
+        let account = signed(&exchange, "ann", "GET", "/api/v3/account", "").await.body;
+        assert_eq!(account["commissionRates"]["taker"], "0.00200000");
+    });
+}
