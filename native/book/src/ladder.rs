@@ -14,7 +14,7 @@ const SLOTS_MIN: usize = 64;
 
 /// Levels of one side by rank.
 #[derive(Clone, Debug)]
-pub(crate) struct Ladder<T> {
+pub struct Ladder<T> {
     /// First rank of the span that the ring covers.
     base: i128,
     slots: Vec<T>,
@@ -26,8 +26,15 @@ pub(crate) struct Ladder<T> {
     far: Far<T>,
 }
 
+impl<T: Copy + Default> Default for Ladder<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T: Copy + Default> Ladder<T> {
-    pub(crate) fn new() -> Self {
+    /// Without levels.
+    pub fn new() -> Self {
         Self {
             base: 0,
             slots: vec![T::default(); SLOTS_MIN],
@@ -38,30 +45,40 @@ impl<T: Copy + Default> Ladder<T> {
         }
     }
 
+    /// How many levels there are.
     #[inline]
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.near + self.far.len()
+    }
+
+    /// Whether there is no level.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Rank of the best level.
     #[inline]
-    pub(crate) fn best_rank(&self) -> Option<i128> {
+    pub fn best_rank(&self) -> Option<i128> {
         (self.near > 0).then_some(self.best)
     }
 
     /// The best level.
-    pub(crate) fn best(&self) -> Option<(i128, &T)> {
+    pub fn best(&self) -> Option<(i128, &T)> {
         self.best_rank().map(|rank| (rank, &self.slots[self.ring(rank)]))
     }
 
-    pub(crate) fn get(&self, rank: i128) -> Option<&T> {
+    /// The level of a rank.
+    #[inline]
+    pub fn get(&self, rank: i128) -> Option<&T> {
         match self.slot(rank) {
             Some(slot) => self.marks.contains(slot).then(|| &self.slots[slot]),
             None => self.far.get(rank),
         }
     }
 
-    pub(crate) fn get_mut(&mut self, rank: i128) -> Option<&mut T> {
+    /// The level of a rank, to be changed.
+    #[inline]
+    pub fn get_mut(&mut self, rank: i128) -> Option<&mut T> {
         match self.slot(rank) {
             Some(slot) => self.marks.contains(slot).then(|| &mut self.slots[slot]),
             None => self.far.get_mut(rank),
@@ -70,7 +87,7 @@ impl<T: Copy + Default> Ladder<T> {
 
     /// Puts a level in and returns the one that it replaces.
     #[inline]
-    pub(crate) fn insert(&mut self, rank: i128, value: T) -> Option<T> {
+    pub fn insert(&mut self, rank: i128, value: T) -> Option<T> {
         if self.near == 0 {
             self.base = rank - self.margin();
             self.best = rank;
@@ -91,7 +108,7 @@ impl<T: Copy + Default> Ladder<T> {
 
     /// Takes a level out.
     #[inline]
-    pub(crate) fn remove(&mut self, rank: i128) -> Option<T> {
+    pub fn remove(&mut self, rank: i128) -> Option<T> {
         let Some(slot) = self.slot(rank) else {
             return self.far.remove(rank);
         };
@@ -108,7 +125,7 @@ impl<T: Copy + Default> Ladder<T> {
     }
 
     /// Takes the worst level out.
-    pub(crate) fn pop_worst(&mut self) -> Option<(i128, T)> {
+    pub fn pop_worst(&mut self) -> Option<(i128, T)> {
         if let Some(last) = self.far.pop_last() {
             return Some(last);
         }
@@ -117,14 +134,15 @@ impl<T: Copy + Default> Ladder<T> {
         Some((self.rank(slot), self.slots[slot]))
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Takes all levels out.
+    pub fn clear(&mut self) {
         self.marks.clear_all();
         self.near = 0;
         self.far.clear();
     }
 
     /// All levels, best first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (i128, &T)> {
+    pub fn iter(&self) -> impl Iterator<Item = (i128, &T)> {
         let mut from = self.ring(self.base);
         let near = (0..self.near).map_while(move |_| {
             let slot = self.marks.first_from(from)?;

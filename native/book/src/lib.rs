@@ -26,6 +26,7 @@ pub use self::{
     kept::{Kept, Trouble},
     l2::{Change, L2Book},
     l3::{L3Book, OrderChange, OrderEvent, OrderLevel, RestingOrder},
+    ladder::Ladder,
     order_id::{OrderId, Text},
     rules::{Anchor, Restart, Rules, Scheme, Scope, Unknown, rules},
 };

@@ -18,6 +18,7 @@ mod report;
 mod schema;
 mod series;
 mod server;
+mod sim;
 mod values;
 mod writer;
 
@@ -51,6 +52,8 @@ mod _native {
     use crate::series::{lake_asof, lake_bars};
     #[pymodule_export]
     use crate::server::NativeServer;
+    #[pymodule_export]
+    use crate::sim::NativeMatching;
     #[pymodule_export]
     use crate::writer::TapeWriter;
 

@@ -16,6 +16,11 @@ pub(crate) fn normal(rng: &mut Rng) -> f64 {
     radius * (core::f64::consts::TAU * rng.f64()).cos()
 }
 
+/// At least 1; larger than x with a chance of x to the power of `-tail`; never above `largest`.
+pub(crate) fn power_law(rng: &mut Rng, tail: f64, largest: f64) -> f64 {
+    (1.0 - rng.f64()).powf(-1.0 / tail).min(largest)
+}
+
 /// A count as a float, which every count here is small enough for.
 #[expect(clippy::cast_precision_loss, reason = "statistics need no 53 bits")]
 pub(crate) fn float(count: i64) -> f64 {

@@ -89,7 +89,8 @@ pub(crate) struct Asset {
 /// What a command has changed, told once at its end.
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
-    pub(crate) levels: Vec<(InstrumentId, Side, i64)>,
+    /// And what could be seen of it before. The first one of several counts.
+    pub(crate) levels: Vec<(InstrumentId, Side, i64, i64)>,
     pub(crate) balances: Vec<(AccountId, AssetId)>,
     pub(crate) positions: Vec<(AccountId, InstrumentId, PositionSide)>,
     pub(crate) trailed: Vec<OrderId>,
@@ -287,6 +288,12 @@ impl Exchange {
         self.accounts[account as usize].balance_mut(asset)
     }
 
+    /// A level is about to change.
+    pub(crate) fn touch(&mut self, order: &NewOrder, price: i64) {
+        let before = self.listed[order.instrument as usize].book.shown(order.side, price);
+        self.touched.levels.push((order.instrument, order.side, price, before));
+    }
+
     fn tell_touched(&mut self) {
         let mut touched = std::mem::take(&mut self.touched);
         touched.trailed.sort_unstable();
@@ -296,13 +303,15 @@ impl Exchange {
                 self.events.push(Event::Trailed { order, price });
             }
         }
-        touched.levels.sort_unstable_by_key(|&(instrument, side, price)| {
-            (instrument, side == Side::Sell, price)
-        });
-        touched.levels.dedup();
-        for &(instrument, side, price) in &touched.levels {
+        touched
+            .levels
+            .sort_by_key(|&(instrument, side, price, _)| (instrument, side == Side::Sell, price));
+        touched.levels.dedup_by_key(|&mut (instrument, side, price, _)| (instrument, side, price));
+        for &(instrument, side, price, before) in &touched.levels {
             let quantity = self.listed[instrument as usize].book.shown(side, price);
-            self.events.push(Event::Level { instrument, side, price, quantity });
+            if quantity != before {
+                self.events.push(Event::Level { instrument, side, price, quantity });
+            }
         }
         touched.balances.sort_unstable();
         touched.balances.dedup();

@@ -10,6 +10,7 @@ pub mod command;
 pub mod event;
 pub mod exchange;
 mod filters;
+pub mod flow;
 pub mod instrument;
 pub mod latency;
 mod lists;
@@ -18,6 +19,8 @@ pub mod money;
 mod orders;
 mod perpetual;
 mod placing;
+pub mod queue;
+pub mod replay;
 mod triggers;
 
 pub use command::{
@@ -26,9 +29,15 @@ pub use command::{
 };
 pub use event::{Event, Reject};
 pub use exchange::{Exchange, Order};
+pub use flow::{Flow, FlowConfig, FlowError, Market};
 pub use instrument::{Fees, Filters, Instrument, Kind};
 pub use latency::{BadTimes, Delay, Latency, LatencyConfig, Message};
 pub use money::Amount;
+pub use queue::{Place, QueueModel};
+pub use replay::{
+    Desk, FeedClock, OwnId, OwnOrder, Penetration, Recorded, Replay, ReplayConfig, Report,
+    Strategy, Told, What,
+};
 
 /// Number of an account, from 0 in the order of opening.
 pub type AccountId = u32;

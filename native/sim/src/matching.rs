@@ -266,9 +266,9 @@ impl Exchange {
         let asked = entry.order.asked;
         let Some(price) = asked.price else { return };
         let by = lots.min(entry.shown);
+        self.touch(&asked, price);
         let listed = &mut self.listed[asked.instrument as usize];
         listed.book.shrink(&mut self.orders, slot, asked.side, price, by);
-        self.touched.levels.push((asked.instrument, asked.side, price));
         let entry = self.orders.get(slot);
         if entry.open() == 0 {
             self.end(slot, None);

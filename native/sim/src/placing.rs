@@ -231,9 +231,9 @@ impl Exchange {
         let asked = entry.order.asked;
         entry.stage = Stage::Resting;
         entry.shown = asked.display.map_or(entry.open(), |display| display.min(entry.open()));
+        self.touch(&asked, price);
         let listed = &mut self.listed[asked.instrument as usize];
         listed.book.insert(&mut self.orders, slot, asked.side, price);
-        self.touched.levels.push((asked.instrument, asked.side, price));
     }
 
     /// Ends an order: filled if there is no reason.
@@ -273,16 +273,17 @@ impl Exchange {
     pub(crate) fn leave(&mut self, slot: Slot) {
         let entry = self.orders.get(slot);
         let (id, asked, stage) = (entry.order.id, entry.order.asked, entry.stage);
-        let listed = &mut self.listed[asked.instrument as usize];
         match stage {
             Stage::Resting => {
                 let Some(price) = asked.price else { return };
+                self.touch(&asked, price);
+                let listed = &mut self.listed[asked.instrument as usize];
                 listed.book.remove(&mut self.orders, slot, asked.side, price);
                 self.orders.get_mut(slot).shown = 0;
-                self.touched.levels.push((asked.instrument, asked.side, price));
             }
             Stage::Waiting => {
                 if let Some(trigger) = &asked.trigger {
+                    let listed = &mut self.listed[asked.instrument as usize];
                     listed.triggers.remove(id, trigger, self.orders.get(slot).trigger);
                 }
                 self.accounts[asked.account as usize].holding_mut(asked.instrument).waiting -= 1;
@@ -403,9 +404,9 @@ impl Exchange {
         let entry = self.orders.get(slot);
         let asked = entry.order.asked;
         let by = (entry.shown - open).max(0);
+        self.touch(&asked, price);
         let listed = &mut self.listed[asked.instrument as usize];
         listed.book.shrink(&mut self.orders, slot, asked.side, price, by);
-        self.touched.levels.push((asked.instrument, asked.side, price));
     }
 
     pub(crate) fn expire(&mut self) {

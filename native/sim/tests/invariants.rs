@@ -186,11 +186,12 @@ impl Judge {
                 Event::Placed { order } => self.orders = self.orders.max(order.0),
                 Event::Level { instrument, side, price, quantity } => {
                     let key = (instrument, side == Side::Buy, price);
-                    if quantity == 0 {
-                        self.shown.remove(&key);
+                    let before = if quantity == 0 {
+                        self.shown.remove(&key)
                     } else {
-                        self.shown.insert(key, quantity);
-                    }
+                        self.shown.insert(key, quantity)
+                    };
+                    assert_ne!(before.unwrap_or(0), quantity, "nothing has changed");
                 }
                 Event::Fill { order, quantity, filled, open, .. } => {
                     assert!(quantity > 0 && open >= 0);

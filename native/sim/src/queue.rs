@@ -1,0 +1,76 @@
+//! Where an order stands in the queue of its price, as far as a recording lets one guess.
+//!
+//! What trades leaves the front of a queue. What is cancelled may have stood ahead or behind, and a
+//! book of levels does not say which: that is where the models differ.
+
+#[cfg(test)]
+mod tests;
+
+use crate::chance::float;
+
+/// Who is thought to have left when a level shrinks without a trade.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum QueueModel {
+    /// Always somebody behind, as long as there is anybody.
+    RiskAverse,
+    /// Somebody ahead with a chance in proportion to what stands there to this power; likewise
+    /// behind. 1 takes evenly, more favours the longer part.
+    Power(f64),
+    /// The same with the logarithm instead of a power: a short part counts for more.
+    Log,
+    /// Known: the recording tells of single orders. Of levels it is as careful as `RiskAverse`.
+    Fifo,
+}
+
+impl QueueModel {
+    /// Part of a cancelled quantity that stood ahead.
+    fn ahead_part(self, ahead: f64, behind: f64) -> f64 {
+        let weigh = |lots: f64| match self {
+            Self::RiskAverse | Self::Fifo => 0.0,
+            Self::Power(power) => lots.powf(power),
+            Self::Log => lots.ln_1p(),
+        };
+        let (ahead, behind) = (weigh(ahead), weigh(behind));
+        let both = ahead + behind;
+        if both > 0.0 { ahead / both } else { 0.0 }
+    }
+}
+
+/// A place in a queue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// Lots of others that come first. Not whole, because models share.
+    ahead: f64,
+}
+
+impl Place {
+    /// Behind so many lots.
+    pub fn behind(lots: i64) -> Self {
+        Self { ahead: float(lots.max(0)) }
+    }
+
+    /// Lots of others that come first, at the most.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "there are never more than lots of a level"
+    )]
+    pub fn ahead(&self) -> i64 {
+        self.ahead.ceil() as i64
+    }
+
+    /// So many lots left the front.
+    pub fn advance(&mut self, lots: i64) {
+        self.ahead = (self.ahead - float(lots)).max(0.0);
+    }
+
+    /// There are so many lots now, and there were so many when all trades since are counted.
+    pub fn resize(&mut self, model: QueueModel, before: i64, now: i64) {
+        let cancelled = float(before - now);
+        if cancelled > 0.0 {
+            let behind = (float(before) - self.ahead).max(0.0);
+            self.ahead -= cancelled * model.ahead_part(self.ahead, behind);
+        }
+        // More than all that is left cannot be ahead.
+        self.ahead = self.ahead.clamp(0.0, float(now.max(0)));
+    }
+}

@@ -1,0 +1,358 @@
+//! Own orders against a recorded market.
+//!
+//! A [`Replay`] is given recorded events in the order of the venue's clock. Three clocks run: the
+//! venue matches at the recorded times, the strategy sees each event when its feed delivers it, and
+//! what it asks for and hears back takes its time on the line. Own orders rest in the recorded book
+//! at an estimated place of the queue; what they take is missing there until the book changes. They
+//! do not meet each other, and nobody reacts to them.
+
+use std::collections::VecDeque;
+
+use crate::{Amount, CancelReason, Expiry, Fees, Latency, Message, QueueModel, Reject, Side};
+
+use venue::Venue;
+
+mod book;
+mod orders;
+#[cfg(test)]
+mod tests;
+mod venue;
+
+/// One recorded event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// By the venue's clock, in nanoseconds.
+    pub at: i64,
+    /// When it was received, by ours. Used only with [`FeedClock::Recorded`].
+    pub received: i64,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened at the venue. A recording has either levels and trades, or single orders; a trade
+/// comes before the change of the level that it caused, as far as the venue says both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A level is so large now.
+    Level {
+        /// Side of the book.
+        side: Side,
+        /// In ticks.
+        price: i64,
+        /// In lots; 0 if it is gone.
+        quantity: i64,
+    },
+    /// Somebody took.
+    Trade {
+        /// Side of who came.
+        taker: Side,
+        /// In ticks.
+        price: i64,
+        /// In lots.
+        quantity: i64,
+    },
+    /// The book begins anew: levels or orders follow, and those that do not are gone.
+    SnapshotBegins,
+    /// All of them have followed.
+    SnapshotEnds,
+    /// An order came to rest.
+    Added {
+        /// Its number at the venue.
+        order: u64,
+        /// Side of the book.
+        side: Side,
+        /// In ticks.
+        price: i64,
+        /// In lots.
+        quantity: i64,
+    },
+    /// An order became smaller without a trade. One that grows leaves and is added again.
+    Reduced {
+        /// Which.
+        order: u64,
+        /// What is left, in lots; 0 if it is gone.
+        quantity: i64,
+    },
+    /// A part of an order was traded.
+    Executed {
+        /// Which.
+        order: u64,
+        /// So many lots.
+        quantity: i64,
+    },
+}
+
+/// How much an order gets when others trade at a worse price than its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Penetration {
+    /// All that it asks for: the market went through it.
+    Whole,
+    /// Not more than was traded.
+    Traded,
+}
+
+/// Which clock says when the strategy sees an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedClock {
+    /// The venue's, and the delay of the feed.
+    Modelled,
+    /// Ours, as it was recorded.
+    Recorded,
+}
+
+/// How a replay treats own orders.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReplayConfig {
+    /// Who leaves the queue.
+    pub queue: QueueModel,
+    /// What a trade beyond the own price gives.
+    pub penetration: Penetration,
+    /// When the strategy sees what.
+    pub feed: FeedClock,
+    /// What trading costs.
+    pub fees: Fees,
+    /// Worth of one lot at a price of one tick.
+    pub unit: Amount,
+}
+
+/// Number of an own order, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnId(pub u64);
+
+/// An order of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnOrder {
+    /// Buy or sell.
+    pub side: Side,
+    /// Limit in ticks; `None` for a market order, which never rests.
+    pub price: Option<i64>,
+    /// In lots.
+    pub quantity: i64,
+    /// How long.
+    pub expiry: Expiry,
+    /// Refused if it would trade at once.
+    pub post_only: bool,
+}
+
+/// What the venue says about an own order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Which.
+    pub order: OwnId,
+    /// When it happened, by the venue's clock.
+    pub at: i64,
+    /// What happened.
+    pub told: Told,
+}
+
+/// What happened to an own order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It rests.
+    Rests {
+        /// Open lots.
+        open: i64,
+        /// Lots of others that come first, as is thought.
+        ahead: i64,
+    },
+    /// A part of it was filled, or all.
+    Filled {
+        /// In ticks.
+        price: i64,
+        /// In lots.
+        quantity: i64,
+        /// What is still open, in lots.
+        open: i64,
+        /// Whether it had rested.
+        is_maker: bool,
+        /// What it cost; negative is a rebate.
+        fee: Amount,
+    },
+    /// It has ended with something open.
+    Ended {
+        /// Why.
+        reason: CancelReason,
+        /// What was open, in lots.
+        open: i64,
+    },
+    /// It, or what was asked about it, was refused.
+    Refused(Reject),
+}
+
+/// What somebody does who trades a replay.
+pub trait Strategy {
+    /// A recorded event has been received.
+    fn seen(&mut self, event: &Recorded, desk: &mut Desk);
+
+    /// The venue has said something about an own order.
+    fn told(&mut self, report: &Report, desk: &mut Desk);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    Place(OwnOrder),
+    Amend { price: i64, quantity: i64 },
+    Cancel,
+}
+
+/// Where a strategy gives orders. They leave at once, and arrive later.
+#[derive(Debug)]
+pub struct Desk {
+    now: i64,
+    orders: u64,
+    latency: Latency,
+    sent: VecDeque<(i64, OwnId, Request)>,
+}
+
+impl Desk {
+    /// Our clock.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Sends an order.
+    pub fn place(&mut self, order: OwnOrder) -> OwnId {
+        self.orders += 1;
+        let id = OwnId(self.orders);
+        self.send(Message::Place, id, Request::Place(order));
+        id
+    }
+
+    /// Asks for another price and whole quantity, what was filled included. The place in the queue
+    /// stays only if the price stays and the order gets smaller.
+    pub fn amend(&mut self, order: OwnId, price: i64, quantity: i64) {
+        self.send(Message::Amend, order, Request::Amend { price, quantity });
+    }
+
+    /// Asks for the end of an order.
+    pub fn cancel(&mut self, order: OwnId) {
+        self.send(Message::Cancel, order, Request::Cancel);
+    }
+
+    fn send(&mut self, message: Message, order: OwnId, request: Request) {
+        let arrives = self.latency.arrival(message, self.now);
+        self.sent.push_back((arrives, order, request));
+    }
+}
+
+/// A recorded market with own orders in it.
+#[derive(Debug)]
+pub struct Replay {
+    feed: FeedClock,
+    venue: Venue,
+    desk: Desk,
+    /// What the strategy has not received so far, by the time at which it does.
+    coming: VecDeque<(i64, Recorded)>,
+    answers: VecDeque<(i64, Report)>,
+    /// Reports of the event at hand.
+    reports: Vec<Report>,
+    /// When the last event was received that has been received.
+    received: i64,
+}
+
+/// What happens next.
+enum Step {
+    Request,
+    Answer,
+    Event,
+}
+
+impl Replay {
+    /// Before the first event.
+    pub fn new(config: &ReplayConfig, latency: Latency) -> Self {
+        Self {
+            feed: config.feed,
+            venue: Venue::new(config),
+            desk: Desk { now: i64::MIN, orders: 0, latency, sent: VecDeque::new() },
+            coming: VecDeque::new(),
+            answers: VecDeque::new(),
+            reports: Vec::new(),
+            received: i64::MIN,
+        }
+    }
+
+    /// Goes on to the next recorded event, which is not earlier than the last one, and lets it
+    /// happen. The strategy hears of all that reaches it before.
+    #[inline]
+    pub fn event(&mut self, event: &Recorded, strategy: &mut impl Strategy) {
+        self.run_until(event.at, strategy);
+        self.venue.event(event, &mut self.reports);
+        self.answer();
+        let arrives = match self.feed {
+            FeedClock::Modelled => self.desk.latency.arrival(Message::Feed, event.at),
+            FeedClock::Recorded => event.received.max(self.received),
+        };
+        self.received = arrives;
+        self.coming.push_back((arrives, *event));
+    }
+
+    /// Lets everything happen that is still on its way and comes before a moment.
+    pub fn run_until(&mut self, end: i64, strategy: &mut impl Strategy) {
+        while let Some((at, step)) = self.next_step()
+            && at < end
+        {
+            match step {
+                Step::Request => self.deliver(),
+                Step::Answer => self.hear(strategy),
+                Step::Event => self.see(strategy),
+            }
+        }
+    }
+
+    /// Open own orders: number, open lots, lots of others that come first. For a look from outside;
+    /// the strategy knows only what it was told.
+    pub fn open_orders(&self) -> impl Iterator<Item = (OwnId, i64, i64)> {
+        self.venue.open_orders()
+    }
+
+    /// The earliest of what is on its way. At one moment the venue acts first, then it is heard.
+    #[inline]
+    fn next_step(&self) -> Option<(i64, Step)> {
+        let at = |front: Option<i64>| front.unwrap_or(i64::MAX);
+        let request = at(self.desk.sent.front().map(|sent| sent.0));
+        let answer = at(self.answers.front().map(|answer| answer.0));
+        let event = at(self.coming.front().map(|coming| coming.0));
+        let first = request.min(answer).min(event);
+        let step = match first {
+            i64::MAX => return None,
+            _ if first == request => Step::Request,
+            _ if first == answer => Step::Answer,
+            _ => Step::Event,
+        };
+        Some((first, step))
+    }
+
+    fn deliver(&mut self) {
+        let Some((at, order, request)) = self.desk.sent.pop_front() else { return };
+        match request {
+            Request::Place(new) => self.venue.place(at, order, new, &mut self.reports),
+            Request::Amend { price, quantity } => {
+                self.venue.amend(at, order, price, quantity, &mut self.reports);
+            }
+            Request::Cancel => self.venue.cancel(at, order, &mut self.reports),
+        }
+        self.answer();
+    }
+
+    /// Sends the reports of what just happened.
+    #[inline]
+    fn answer(&mut self) {
+        for report in self.reports.drain(..) {
+            let arrives = self.desk.latency.arrival(Message::Response, report.at);
+            self.answers.push_back((arrives, report));
+        }
+    }
+
+    fn hear(&mut self, strategy: &mut impl Strategy) {
+        let Some((at, report)) = self.answers.pop_front() else { return };
+        self.desk.now = at;
+        strategy.told(&report, &mut self.desk);
+    }
+
+    #[inline]
+    fn see(&mut self, strategy: &mut impl Strategy) {
+        let Some((at, event)) = self.coming.pop_front() else { return };
+        self.desk.now = at;
+        strategy.seen(&event, &mut self.desk);
+    }
+}
