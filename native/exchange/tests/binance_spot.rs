@@ -384,3 +384,18 @@ fn fees_are_taken_and_told() {
         assert_eq!(account["commissionRates"]["taker"], "0.00200000");
     });
 }
+
+#[test]
+fn a_user_stream_ends_when_the_client_leaves_it() {
+    run(async {
+        let exchange = exchange();
+        let mut line = Line::open(&exchange, "/ws-api/v3").await;
+        line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+        let leave = json!({"id": 5, "method": "userDataStream.unsubscribe"});
+        line.say(leave.to_string()).await;
+        assert_eq!(line.hear().await.unwrap()["status"], 200);
+        assert_eq!(line.event().await["e"], "eventStreamTerminated");
+        limit(&exchange, "ann", "BUY", "40000", "unheard").await;
+        assert!(line.is_silent().await);
+    });
+}

@@ -1,5 +1,5 @@
 //! A local exchange with a few accounts, and plain clients of it.
-#![allow(dead_code, unreachable_pub, missing_docs)] // Each test file uses a part.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // Each test file uses a part.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
