@@ -23,7 +23,7 @@ mod socket;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ use rustonite_core::Decimal;
 use rustonite_sim::latency::{Latency, LatencyConfig};
 use rustonite_sim::{AccountId, Amount, AssetId, Command, Exchange, InstrumentId, OrderId};
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -131,7 +131,8 @@ impl LocalExchange {
     pub fn start(config: &Config) -> Result<Self> {
         let venues = config.venues.iter().map(|one| Ok((open(one)?, one.port)));
         let venues: Vec<_> = venues.collect::<Result<_>>()?;
-        let (tell, told) = oneshot::channel();
+        // Not the channel of the runtime: callers may be on one of their own.
+        let (tell, told) = mpsc::sync_channel(1);
         let host = config.host;
         let for_thread: Vec<_> = venues
             .iter()
@@ -143,10 +144,10 @@ impl LocalExchange {
         };
         let thread = std::thread::Builder::new()
             .name("rustonite-venue".to_owned())
-            .spawn(move || serve(for_thread, tell))
+            .spawn(move || serve(for_thread, &tell))
             .map_err(system)?;
         let addresses = told
-            .blocking_recv()
+            .recv()
             .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
             .map_err(system)?;
         let venues = venues.into_iter().map(|(shared, _)| shared).zip(addresses).collect();
@@ -257,6 +258,14 @@ impl LocalExchange {
         Ok(self.shared(venue)?.venue().hall.floor.open_unnamed())
     }
 
+    /// Number of an account, for commands.
+    ///
+    /// # Errors
+    /// No such venue or account.
+    pub fn account(&self, venue: &str, name: &str) -> Result<AccountId> {
+        self.shared(venue)?.venue().account(name)
+    }
+
     /// Numbers of an instrument and its base and quote assets.
     ///
     /// # Errors
@@ -358,7 +367,7 @@ fn open(config: &VenueConfig) -> Result<Arc<Shared>> {
 type Bound = std::io::Result<Vec<SocketAddr>>;
 
 /// The thread of an exchange.
-fn serve(venues: Vec<(Arc<Shared>, SocketAddr)>, tell: oneshot::Sender<Bound>) {
+fn serve(venues: Vec<(Arc<Shared>, SocketAddr)>, tell: &mpsc::SyncSender<Bound>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::public;
 use super::streams::Channel;
-use crate::candles::Interval;
+use crate::candles::{Candle, Interval};
 use crate::figures::{fixed, money};
 use crate::floor::Floor;
 use crate::market::Aggregate;
@@ -25,7 +25,6 @@ pub(crate) fn agg_trade(floor: &Floor, id: InstrumentId, one: &Aggregate) -> Str
 /// What is told from time to time; nothing before the first trade.
 pub(crate) fn periodic(floor: &mut Floor, id: InstrumentId, channel: Channel) -> Option<Value> {
     match channel {
-        Channel::Kline(interval) => kline(floor, id, interval),
         Channel::MiniTicker => ticker(floor, id, true),
         Channel::Ticker => ticker(floor, id, false),
         Channel::AvgPrice => avg_price(floor, id),
@@ -33,25 +32,30 @@ pub(crate) fn periodic(floor: &mut Floor, id: InstrumentId, channel: Channel) ->
     }
 }
 
-fn kline(floor: &mut Floor, id: InstrumentId, interval: Interval) -> Option<Value> {
-    let now = floor.now();
-    let candle = *floor.market(id).candles.of(interval, now).back()?;
+/// A candle, whether it goes on or has ended.
+pub(crate) fn kline(
+    floor: &Floor,
+    id: InstrumentId,
+    interval: Interval,
+    candle: &Candle,
+    now: i64,
+) -> Value {
     let listed = floor.listed(id);
     let price = |ticks| fixed(listed.price(ticks)).to_string();
     let number = |trade: u64| if trade == 0 { -1 } else { trade.cast_signed() };
     let symbol = &listed.listing.symbol;
-    Some(json!({
+    json!({
         "e": "kline", "E": floor.shown(now), "s": symbol,
         "k": {
             "t": candle.start / 1_000_000, "T": candle.end / 1_000_000 - 1, "s": symbol,
             "i": interval.name(), "f": number(candle.trades.0), "L": number(candle.trades.1),
             "o": price(candle.open), "c": price(candle.close), "h": price(candle.high),
             "l": price(candle.low), "v": fixed(listed.size(candle.quantity)).to_string(),
-            "n": candle.count, "x": false, "q": money(candle.quote).to_string(),
+            "n": candle.count, "x": candle.end <= now, "q": money(candle.quote).to_string(),
             "V": fixed(listed.size(candle.taker_bought)).to_string(),
             "Q": money(candle.taker_bought_quote).to_string(), "B": "0",
         },
-    }))
+    })
 }
 
 fn ticker(floor: &mut Floor, id: InstrumentId, is_short: bool) -> Option<Value> {

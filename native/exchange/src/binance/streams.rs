@@ -94,6 +94,8 @@ pub(crate) struct Streams {
     clients: BTreeMap<u64, Client>,
     /// Who wants a stream, and by which name.
     wanted: HashMap<Key, Vec<(u64, String)>>,
+    /// Start of the candle that was told last.
+    candles_told: HashMap<Key, i64>,
     host: Box<dyn Host>,
 }
 
@@ -108,7 +110,12 @@ impl Default for Streams {
         let host = Box::new(rustonite_wire::binance::BinanceHost::new(
             rustonite_wire::binance::Market::Spot,
         ));
-        Self { clients: BTreeMap::new(), wanted: HashMap::new(), host }
+        Self {
+            clients: BTreeMap::new(),
+            wanted: HashMap::new(),
+            candles_told: HashMap::new(),
+            host,
+        }
     }
 }
 
@@ -143,6 +150,7 @@ impl Streams {
                 wanting.retain(|(number, _)| *number != socket);
             }
             self.wanted.retain(|_, wanting| !wanting.is_empty());
+            self.candles_told.retain(|key, _| self.wanted.contains_key(key));
         }
     }
 
@@ -166,6 +174,7 @@ impl Streams {
         if let Some(wanting) = self.wanted.get_mut(&key) {
             wanting.retain(|(number, known)| *number != socket || known != name);
             if wanting.is_empty() {
+                self.candles_told.remove(&key);
                 self.wanted.remove(&key);
             }
         }
@@ -338,12 +347,31 @@ impl Streams {
                     let text = public::picture(&hall.floor, id, levels).to_string();
                     self.tell(hall, (Some(id), channel), text);
                 }
+                Channel::Kline(interval) => self.klines(hall, id, interval),
                 _ => {
                     if let Some(value) = stream_text::periodic(&mut hall.floor, id, channel) {
                         self.tell(hall, (Some(id), channel), value.to_string());
                     }
                 }
             }
+        }
+    }
+
+    /// The candle of now, and before it those that have ended since the last time.
+    fn klines(&mut self, hall: &mut Hall, id: InstrumentId, interval: Interval) {
+        let key = (Some(id), Channel::Kline(interval));
+        let now = hall.floor.now();
+        let told = self.candles_told.get(&key).copied();
+        let candles = hall.floor.market(id).candles.of(interval, now);
+        let Some(last) = candles.back().map(|candle| candle.start) else { return };
+        let since = told.unwrap_or(last);
+        let mut due: Vec<_> =
+            candles.iter().rev().take_while(|candle| candle.start >= since).copied().collect();
+        due.reverse();
+        self.candles_told.insert(key, last);
+        for candle in &due {
+            let text = stream_text::kline(&hall.floor, id, interval, candle, now).to_string();
+            self.tell(hall, key, text);
         }
     }
 

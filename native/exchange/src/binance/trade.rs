@@ -202,10 +202,11 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
     let name = call.params.client_id("cancelNewClientOrderId")?;
     let old = wanted(call, "cancelOrderId", "cancelOrigClientOrderId")?
         .filter(|record| record.order.asked.instrument == id);
-    // Read before anything is done, so that what cannot be read changes nothing.
-    let kind = call.params.get("type").unwrap_or_default();
-    if kind.is_empty() {
-        return Err(Refusal::missing("type"));
+    // Read before anything is done, so that what cannot be read changes nothing. The name of the old
+    // order is free again only once that has ended.
+    match new_order(&call.hall.floor, call.account, call.params, &ALONE) {
+        Err(refusal) if refusal.code != -2010 => return Err(refusal),
+        _ => {}
     }
     let ended = match old {
         Some(old) => cancel_one(call, &old, name),

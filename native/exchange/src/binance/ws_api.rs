@@ -28,6 +28,8 @@ struct Session {
     /// User streams by their number.
     users: BTreeMap<u64, AccountId>,
     next_user: u64,
+    /// Of these, the client wants to hear no more.
+    ending: Vec<u64>,
 }
 
 /// All connections to the WebSocket interface.
@@ -65,6 +67,18 @@ impl Sessions {
         }
         let text = written(hall, &id, &served);
         hall.sockets.say_later(socket, text, served.after);
+        let ended = std::mem::take(&mut session.ending);
+        Self::end_users(session, hall, socket, &ended);
+    }
+
+    /// Tells a connection that its user streams are over.
+    fn end_users(session: &mut Session, hall: &mut Hall, socket: u64, ended: &[u64]) {
+        let at = hall.floor.shown_ms();
+        for user in ended.iter().filter(|user| session.users.remove(user).is_some()) {
+            let event = json!({"e": "eventStreamTerminated", "E": at});
+            let text = json!({"subscriptionId": user, "event": event}).to_string();
+            hall.sockets.say(socket, text);
+        }
     }
 
     /// Tells user streams what was done.
@@ -209,8 +223,8 @@ fn of_session(session: &mut Session, hall: &mut Hall, method: &str, params: &Par
         }
         "userDataStream.unsubscribe" => {
             match params.integer("subscriptionId")? {
-                Some(number) => drop(session.users.remove(&number.cast_unsigned())),
-                None => session.users.clear(),
+                Some(number) => session.ending.push(number.cast_unsigned()),
+                None => session.ending.extend(session.users.keys()),
             }
             Ok(json!({}))
         }
