@@ -99,25 +99,33 @@ class LocalExchange:
 
     @property
     def urls(self) -> dict[str, str]:
-        """Addresses: `rest` and the sockets, as a recorder's configuration and clients want them."""
+        """Addresses: `rest` and the sockets, by the names that a recorder's `urls` have."""
         return self._native.urls(self.venue)
 
     def account(
-        self, name: str = "demo", balances: Mapping[str, Decimal | int | str] | None = None
+        self,
+        name: str = "demo",
+        balances: Mapping[str, Decimal | int | str] | None = None,
+        *,
+        maker: Decimal | str = "0.001",
+        taker: Decimal | str = "0.001",
     ) -> Account:
         """Open an account with a key of its own.
 
         Args:
             name: Of the account.
             balances: What it has, by asset; by default some of the usual ones that are traded.
+            maker: Fee of orders that rested, as a part of what is received; negative is a rebate.
+            taker: The same of orders that came.
 
         Raises:
-            Invalid: there is such an account.
+            Invalid: there is such an account, or a fee has more than six decimals.
             NotFound: an asset that nothing is traded in.
         """
         account = Account(name, secrets.token_hex(32), secrets.token_hex(32))
         self._native.add_account(name)
         self._native.add_key(name, account.key, account.secret)
+        self._native.set_fees(self.venue, name, str(maker), str(taker))
         for asset, amount in (_BALANCES if balances is None else balances).items():
             # Of the usual ones some may not be traded.
             with contextlib.suppress(*([NotFound] if balances is None else [])):

@@ -117,7 +117,7 @@ def serve(  # noqa: PLR0913 - options of the command line
     from rustonite_data import serve as begin  # noqa: PLC0415
 
     with (
-        ended() as end,
+        ended() as stop,
         begin(
             venue, symbols, frames=frames, start=start, end=end, listen=listen, speed=speed,
             seed=seed, every=every.total_seconds(), book=book,
@@ -127,7 +127,7 @@ def serve(  # noqa: PLR0913 - options of the command line
             server.fault(name, **details)
         _tell(venue, server, as_json=as_json)
         until = math.inf if span is None else time.monotonic() + span.total_seconds()
-        while not end.wait(min(_LOOK_S, max(0.0, until - time.monotonic()))):
+        while not stop.wait(min(_LOOK_S, max(0.0, until - time.monotonic()))):
             status = server.status()
             if time.monotonic() >= until:
                 break

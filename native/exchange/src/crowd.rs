@@ -17,7 +17,7 @@ const TRADERS: usize = 20;
 /// The longest sleep, so that the end is noticed.
 const NAP: Duration = Duration::from_millis(5);
 /// As the product of two amounts.
-const TEN_OF_QUOTE: i128 = 10_i128.pow(37);
+const HUNDRED_OF_QUOTE: i128 = 10_i128.pow(38);
 const FUNDING_EVERY: i64 = 8 * 3_600 * 1_000_000_000;
 
 /// What other traders do.
@@ -79,7 +79,6 @@ fn config(shared: &Shared, crowd: &Crowd) -> Result<FlowConfig> {
             price,
             // A hundredth of a per cent, and no less than makers can quote.
             spread: (price / 100_000).max(1),
-            // So that no filter refuses them.
             size: lots_for(price, &listing).unwrap_or(1),
             listing,
             volatility: 3e-5,
@@ -96,11 +95,11 @@ fn config(shared: &Shared, crowd: &Crowd) -> Result<FlowConfig> {
     })
 }
 
-/// Lots for some ten units of quote at a price.
+/// Lots for some hundred units of quote at a price.
 fn lots_for(ticks: i64, listing: &Instrument) -> Option<i64> {
     let price = Decimal::from_ticks(ticks, listing.tick).and_then(Amount::from_decimal).ok()?;
     let one = price.0.checked_mul(Amount::from_decimal(listing.lot).ok()?.0)?;
-    i64::try_from(TEN_OF_QUOTE.checked_div(one)? + 1).ok()
+    i64::try_from(HUNDRED_OF_QUOTE.checked_div(one)? + 1).ok()
 }
 
 fn run(shared: &Shared, mut flow: Flow, stop: &AtomicBool) {

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use rustonite_core::Decimal;
 use rustonite_sim::latency::{Latency, LatencyConfig};
-use rustonite_sim::{AccountId, Amount, AssetId, Command, Exchange, InstrumentId, OrderId};
+use rustonite_sim::{AccountId, Amount, AssetId, Command, Exchange, Fees, InstrumentId, OrderId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -189,6 +189,29 @@ impl LocalExchange {
             }
             venue.hall.floor.open(name);
         }
+        Ok(())
+    }
+
+    /// Sets what an account pays at a venue, as parts of what changes hands; negative is a rebate.
+    ///
+    /// # Errors
+    /// No such venue or account, or parts that have more than six decimals or are not below 1.
+    pub fn set_fees(
+        &self,
+        venue: &str,
+        account: &str,
+        maker: Decimal,
+        taker: Decimal,
+    ) -> Result<()> {
+        let ppm = |part: Decimal| {
+            let ppm = part.to_scale(6).map_err(|error| error.to_string());
+            ppm.and_then(|ppm| i32::try_from(ppm).map_err(|error| error.to_string()))
+                .map_err(|problem| ExchangeError::invalid("fees", problem))
+        };
+        let fees = Fees { maker_ppm: ppm(maker)?, taker_ppm: ppm(taker)? };
+        let mut venue = self.shared(venue)?.venue();
+        let account = venue.account(account)?;
+        venue.apply(&Command::SetFees { account, fees, fee_asset: None })?;
         Ok(())
     }
 

@@ -104,6 +104,12 @@ impl NativeExchange {
         self.exchange()?.add_key(account, api_key, &key).map_err(refuse)
     }
 
+    /// Sets what an account pays.
+    fn set_fees(&self, venue: &str, account: &str, maker: &str, taker: &str) -> PyResult<()> {
+        let (maker, taker) = (number("maker", maker)?, number("taker", taker)?);
+        self.exchange()?.set_fees(venue, account, maker, taker).map_err(refuse)
+    }
+
     /// Adds to a balance.
     fn deposit(&self, venue: &str, account: &str, asset: &str, amount: &str) -> PyResult<()> {
         let amount = number("amount", amount)?;
