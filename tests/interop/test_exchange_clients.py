@@ -12,6 +12,7 @@ import ccxt
 import ccxt.pro
 import pytest
 
+from rustonite_data.record import Recorder
 from rustonite_exec import LocalExchange
 
 with warnings.catch_warnings():
@@ -195,3 +196,42 @@ def test_a_wrong_secret_and_a_late_call(quiet):
     with pytest.raises(BinanceAPIException) as refused:
         late.get_account()
     assert refused.value.code == -1021
+
+
+def depth(exchange):
+    """Number of the last change, and each side's prices and sizes."""
+    with urlopen(f"{exchange.urls['rest']}/api/v3/depth?symbol={SYMBOL}&limit=1000") as answer:  # noqa: S310
+        book = json.load(answer)
+    levels = lambda side: {float(price): float(size) for price, size in book[side]}  # noqa: E731
+    return book["lastUpdateId"], {"bid": levels("bids"), "ask": levels("asks")}
+
+
+def test_a_recorder_has_the_trades_and_books_of_the_exchange(memory):
+    # Few changes, so that a message of the stream often ends where a picture by REST does.
+    with LocalExchange([SYMBOL], speed=0.2) as exchange:
+        urls = ", ".join(f'{name} = "{exchange.urls[name]}"' for name in ("public", "rest"))
+        text = f'[[feed]]\nvenue = "binance"\nsymbols = ["{SYMBOL}"]\nurls = {{ {urls} }}\n'
+        with Recorder(text, lake=memory / "lake") as recorder:
+            end = time.monotonic() + PATIENCE
+            while recorder.status()[0].books_live == 0:
+                assert time.monotonic() < end, recorder.status()
+                time.sleep(0.05)
+            pictures = {}
+            for _ in range(80):
+                number, book = depth(exchange)
+                pictures[number] = book
+                time.sleep(0.04)
+        trades = exchange.status()["instruments"][0]["trades"]
+    lake = recorder.lake
+    (found,) = lake.sql("select count(*), min(trade_id), max(trade_id) from trades").rows()
+    assert found[0] == found[2] - found[1] + 1
+    assert found[2] <= trades
+    query = "select seq, epoch_ns(max(ts_recv)) from book_deltas where seq is not null group by 1"
+    received = dict(lake.sql(query).rows())
+    checked = sorted(pictures.keys() & received.keys())
+    assert len(checked) > 3, "no picture was taken between two messages"
+    for number in checked:
+        rows = lake.book_at(received[number] + 1, symbols=SYMBOL, time="ts_recv").pl().to_dicts()
+        for side, levels in pictures[number].items():
+            held = {row["price"]: row["size"] for row in rows if row["side"] == side}
+            assert held == levels, f"{number} {side}"
