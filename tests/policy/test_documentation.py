@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import rustonite_data
+import rustonite_exec
 from rustonite_data import _native, metrics, record, schemas
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +21,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 MODULES = [
     "rustonite_data",
     *(m.name for m in pkgutil.walk_packages(rustonite_data.__path__, "rustonite_data.")),
+    "rustonite_exec",
+    *(m.name for m in pkgutil.walk_packages(rustonite_exec.__path__, "rustonite_exec.")),
 ]
 MODULES = [name for name in MODULES if not name.endswith("__main__")]
 START = 1_767_312_000_000_000_000  # 2026-01-02

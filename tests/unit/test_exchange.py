@@ -1,0 +1,89 @@
+"""The local exchange from Python and from the command line."""
+
+import json
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from rustonite_data.errors import Invalid, NotFound, VenueRejected
+from rustonite_exec import LocalExchange
+
+RUSTONITE = Path(sys.executable).with_name("rustonite")
+PATIENCE = 30
+
+
+@pytest.mark.parametrize(
+    ("symbols", "settings", "error", "message"),
+    [
+        ([], {}, Invalid, "symbols: found none"),
+        (["BTCUSDT"], {"speed": 0}, Invalid, "speed: found 0"),
+        (["BTCUSDT"], {"venue": "nowhere"}, NotFound, "nowhere"),
+        (["NOTHING"], {}, Invalid, "NOTHING.*ends with a quote asset"),
+        (["BTCUSDT"], {"prices": {"ETHUSDT": 1}}, Invalid, "ETHUSDT is not among the symbols"),
+        (["BTCUSDT"], {"prices": {"BTCUSDT": "1.001"}}, Invalid, "BTCUSDT.*1.001"),
+        (["BTCUSDT"], {"prices": {"BTCUSDT": "x"}}, Invalid, "price"),
+    ],
+)
+def test_settings_that_cannot_be(symbols, settings, error, message):
+    with pytest.raises(error, match=message):
+        LocalExchange(symbols, **settings)
+
+
+def test_accounts_and_their_money():
+    with LocalExchange(["BTCUSDT"], others=False) as exchange:
+        account = exchange.account()
+        assert exchange.balance(account, "USDT") == (Decimal(100_000), Decimal(0))
+        assert account.secret not in repr(account)
+        assert account.secret not in json.dumps(exchange.status())
+        exchange.deposit(account, "BTC", "0.5")
+        assert exchange.balance(account, "BTC")[0] == Decimal("1.5")
+        with pytest.raises(VenueRejected, match="needs 2, "):
+            exchange.deposit(account, "BTC", -2)
+        with pytest.raises(NotFound, match="DOGE"):
+            exchange.deposit(account, "DOGE", 1)
+        with pytest.raises(NotFound, match="DOGE"):
+            exchange.account("second", {"DOGE": 1})
+        with pytest.raises(Invalid, match="demo"):
+            exchange.account()
+        with pytest.raises(Invalid, match="fees"):
+            exchange.account("third", taker="0.0000001")
+        with pytest.raises(Invalid, match="no_such"):
+            exchange.fault("no_such")
+
+
+def test_the_command_says_where_it_is_and_what_others_did():
+    process = subprocess.run(
+        [RUSTONITE, "exchange", "--symbols", "BTCUSDT", "--for", "1s", "--json"],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+        text=True,
+    )
+    told, status = map(json.loads, process.stdout.splitlines())
+    assert told["urls"]["rest"].endswith(told["address"])
+    assert status["instruments"][0]["trades"] > 0
+
+
+def test_ctrl_c_ends_it_in_good_order():
+    command = [RUSTONITE, "exchange", "--symbols", "BTCUSDT"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        while not process.stdout.readline().startswith("secret"):
+            pass
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_port_that_is_taken_is_named():
+    with LocalExchange(["BTCUSDT"], others=False) as exchange:
+        port = exchange.address.rpartition(":")[2]
+        command = [RUSTONITE, "exchange", "--port", port]
+        process = subprocess.run(
+            command, capture_output=True, timeout=PATIENCE, text=True, check=False
+        )
+    assert process.returncode != 0
+    assert "Traceback" not in process.stderr
+    assert "in use" in process.stderr
