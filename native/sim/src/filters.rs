@@ -2,7 +2,7 @@
 
 use crate::accounts::Holding;
 use crate::exchange::Listed;
-use crate::{Amount, Expiry, Kind, NewOrder, PositionSide, Quantity, Reject};
+use crate::{Amount, Expiry, Kind, NewOrder, PositionSide, Quantity, Reject, SelfTrade};
 
 /// No price and no quantity is larger, so that products and sums fit.
 pub(crate) const COUNT_MAX: i64 = 1 << 40;
@@ -26,6 +26,10 @@ pub(crate) fn is_sound(order: &NewOrder, listed: &Listed, now: i64) -> Result<()
         }
         Quantity::Quote(_) if order.trigger.is_some() || !spot => {
             return no("a quantity of quote is for market orders of spot without trigger");
+        }
+        // Nobody could say how much of it is left.
+        Quantity::Quote(_) if order.self_trade == SelfTrade::Decrement => {
+            return no("a quantity of quote does not shrink by lots");
         }
         Quantity::Position if spot || order.trigger.is_none() || order.price.is_some() => {
             return no("a whole position is closed by a triggered market order of a perpetual");

@@ -265,6 +265,11 @@ fn nobody_trades_with_himself_unless_he_wants_to() {
     assert_eq!(met(SelfTrade::ExpireMaker), (vec![(100, 5)], 1, [0, 1]));
     assert_eq!(met(SelfTrade::ExpireBoth), (vec![], 2, [0, 0]));
     assert_eq!(met(SelfTrade::Decrement), (vec![(100, 2)], 1, [0, 0]));
+    let quantity = Quantity::Quote(amount("10"));
+    let order = NewOrder { quantity, ..market(0, Side::Buy, 0) };
+    let order = NewOrder { self_trade: SelfTrade::Decrement, ..order };
+    let found = refused(&mut funded(), Command::Place(order));
+    assert!(matches!(found, Reject::Contradiction(_)), "{found}");
 }
 
 #[test]
