@@ -1,5 +1,6 @@
 """What tests share."""
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -100,3 +101,12 @@ def finish(process, timeout=60):
     out, err = process.communicate(timeout=timeout)
     assert process.returncode == 0, err
     return out
+
+
+def moved(urls, address):
+    """All addresses of a client of ccxt, with the host replaced."""
+    if isinstance(urls, dict):
+        return {key: moved(value, address) for key, value in urls.items()}
+    if isinstance(urls, str):
+        return re.sub(r"^(ws|http)s?://[^/]+", rf"\1://{address}", urls)
+    return urls

@@ -9,8 +9,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use lobster::{OrderBook, OrderType};
 use rustonite_sim::{
-    Amount, Command, Event, Exchange, Expiry, Filters, Instrument, Kind, NewOrder, OrderId,
-    PositionSide, Quantity, SelfTrade, Side,
+    Amount, Command, Event, Exchange, Filters, Instrument, Kind, NewOrder, OrderId, Quantity, Side,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -64,20 +63,11 @@ fn flow(rng: &mut fastrand::Rng) -> Vec<Command> {
                 placed += 1;
                 let away = 1 + rng.i64(0..8) * rng.i64(0..8);
                 let sign = if side == Side::Buy { -1 } else { 1 };
-                let price = (kind < 9).then_some(touch + sign * away);
-                Command::Place(NewOrder {
-                    account: owner(placed),
-                    instrument: 0,
-                    side,
-                    price,
-                    quantity: Quantity::Lots(rng.i64(1..100)),
-                    expiry: if price.is_some() { Expiry::Never } else { Expiry::Immediate },
-                    post_only: false,
-                    reduce_only: false,
-                    display: None,
-                    trigger: None,
-                    self_trade: SelfTrade::Allow,
-                    position: PositionSide::Net,
+                let (account, lots) = (owner(placed), rng.i64(1..100));
+                Command::Place(if kind < 9 {
+                    NewOrder::limit(account, 0, side, touch + sign * away, lots)
+                } else {
+                    NewOrder::market(account, 0, side, lots)
                 })
             }
         }

@@ -110,27 +110,27 @@ fn measure(name: &str, events: &[Recorded]) {
 
 /// Changes near a touch that wanders, and trades at it.
 fn generated() -> Vec<Recorded> {
-    let mut random = Random(88_172_645_463_325_252);
+    let mut random = fastrand::Rng::with_seed(1);
     let (mut at, mut middle) = (0, 600_000);
     let mut events = Vec::with_capacity(EVENTS);
     while events.len() < EVENTS {
-        at += random.below(200_000);
-        if random.below(50) == 0 {
-            let up = random.below(2) == 0;
+        at += random.i64(0..200_000);
+        if random.i64(0..50) == 0 {
+            let up = random.i64(0..2) == 0;
             middle += if up { 1 } else { -1 };
             // The level that was crossed goes.
             let side = if up { Side::Sell } else { Side::Buy };
             events.push(recorded_at(at, What::Level { side, price: middle, quantity: 0 }));
         }
-        let side = if random.below(2) == 0 { Side::Buy } else { Side::Sell };
+        let side = if random.i64(0..2) == 0 { Side::Buy } else { Side::Sell };
         let sign = if side == Side::Buy { -1 } else { 1 };
-        let what = if random.below(10) == 0 {
-            let quantity = 1 + random.below(200);
+        let what = if random.i64(0..10) == 0 {
+            let quantity = 1 + random.i64(0..200);
             What::Trade { taker: side.opposite(), price: middle + sign, quantity }
         } else {
             // Most changes are near the touch: a product of two draws leans to small numbers.
-            let distance = 1 + random.below(500) * random.below(500) / 500;
-            let quantity = if random.below(8) == 0 { 0 } else { 1 + random.below(1000) };
+            let distance = 1 + random.i64(0..500) * random.i64(0..500) / 500;
+            let quantity = if random.i64(0..8) == 0 { 0 } else { 1 + random.i64(0..1000) };
             What::Level { side, price: middle + sign * distance, quantity }
         };
         events.push(recorded_at(at, what));
@@ -140,19 +140,6 @@ fn generated() -> Vec<Recorded> {
 
 fn recorded_at(at: i64, what: What) -> Recorded {
     Recorded { at, received: at, what }
-}
-
-/// Small numbers that look random, the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: i64) -> i64 {
-        // xorshift64
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        i64::try_from(self.0 % end.unsigned_abs()).unwrap_or(0)
-    }
 }
 
 /// Events of a recording whose prices have one decimal and whose sizes three.

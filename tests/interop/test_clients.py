@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import ccxt.pro
 import pytest
+from helpers import moved
 from pybit import unified_trading
 
 from rustonite_data import Tape, serve
@@ -39,15 +40,6 @@ MAKERS = {"coinbase-advanced"}
 # ccxt begins a new list with each message of this venue: those between two looks are lost to it.
 FORGOTTEN = {"deribit"}
 OPPOSITE = {"buy": "sell", "sell": "buy"}
-
-
-def moved(urls, address):
-    """All addresses, with the host replaced."""
-    if isinstance(urls, dict):
-        return {key: moved(value, address) for key, value in urls.items()}
-    if isinstance(urls, str):
-        return re.sub(r"^(ws|http)s?://[^/]+", rf"\1://{address}", urls)
-    return urls
 
 
 def exchange(name, symbol, unified, special, address):

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import time
 import warnings
 from decimal import Decimal
@@ -11,6 +10,7 @@ from urllib.request import urlopen
 import ccxt
 import ccxt.pro
 import pytest
+from helpers import moved
 
 from rustonite_data.record import Recorder
 from rustonite_exec import LocalExchange
@@ -54,15 +54,6 @@ def begun(exchange):
             return
         assert time.monotonic() < end, book
         time.sleep(0.05)
-
-
-def moved(urls, address):
-    """All addresses, with the host replaced."""
-    if isinstance(urls, dict):
-        return {key: moved(value, address) for key, value in urls.items()}
-    if isinstance(urls, str):
-        return re.sub(r"^(ws|http)s?://[^/]+", rf"\1://{address}", urls)
-    return urls
 
 
 def of_ccxt(exchange, account, kind=ccxt):

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use hyper::HeaderMap;
 use rustonite_sim::latency::{Latency, Message};
 use rustonite_sim::{AccountId, Command, OrderId, Reject};
 
@@ -20,7 +21,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) body: String,
-    pub(crate) api_key: Option<String>,
+    pub(crate) headers: HeaderMap,
     pub(crate) from: IpAddr,
 }
 
@@ -71,6 +72,9 @@ pub(crate) trait Dialect: Send {
 
     /// Answers a call.
     fn call(&mut self, hall: &mut Hall, request: &Request) -> Reply;
+
+    /// Answers a call whose body is larger than any venue takes.
+    fn too_large(&self) -> Reply;
 
     /// A client opened a connection with this path and query.
     ///

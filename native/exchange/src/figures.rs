@@ -17,12 +17,6 @@ pub(crate) fn money(amount: Amount) -> Decimal {
     Decimal::from_scale(amount.0 / BELOW, PLACES.cast_signed()).unwrap_or(Decimal::ZERO)
 }
 
-/// So many ticks or lots as an amount.
-pub(crate) fn steps(count: i64, step: Decimal) -> Amount {
-    let value = Decimal::from_ticks(count, step).unwrap_or(Decimal::ZERO);
-    Amount::from_decimal(value).unwrap_or(Amount::ZERO)
-}
-
 /// One amount by another, rounded towards zero; zero if there is nothing to divide by.
 pub(crate) fn ratio(above: Amount, below: Amount) -> Amount {
     const UNIT: i128 = 10_i128.pow(18);
@@ -39,7 +33,7 @@ pub(crate) fn ratio(above: Amount, below: Amount) -> Amount {
 
 #[cfg(test)]
 mod tests {
-    use super::{fixed, ratio, steps};
+    use super::{fixed, ratio};
     use rustonite_core::Decimal;
 
     fn decimal(text: &str) -> Decimal {
@@ -58,6 +52,5 @@ mod tests {
         let amount = |text| rustonite_sim::Amount::from_decimal(decimal(text)).unwrap();
         assert_eq!(ratio(amount("100"), amount("3")).to_string(), "33.333333333333333333");
         assert_eq!(ratio(amount("0.00007"), amount("0.7")).to_string(), "0.0001");
-        assert_eq!(steps(150, decimal("0.01")).to_string(), "1.5");
     }
 }

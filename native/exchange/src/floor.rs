@@ -12,7 +12,6 @@ use rustonite_sim::{
 use crate::accounts::{Account, Accounts, OwnFill, Record, Tag};
 use crate::candles::Print;
 use crate::error::{ExchangeError, Result};
-use crate::figures::steps;
 use crate::listing::{ASSET_DECIMALS, Listing};
 use crate::market::Market;
 
@@ -44,17 +43,6 @@ impl Listed {
 
     pub(crate) fn size(&self, lots: i64) -> Decimal {
         Decimal::from_ticks(lots, self.rules.lot).unwrap_or(Decimal::ZERO)
-    }
-
-    /// Price times quantity.
-    pub(crate) fn worth(&self, ticks: i64, lots: i64) -> Amount {
-        let tick = steps(1, self.rules.tick).0;
-        let lot = self.rules.lot;
-        let per_tick_lot = Decimal::new(tick * lot.mantissa(), lot.exponent() - 18)
-            .ok()
-            .and_then(|value| Amount::from_decimal(value).ok())
-            .unwrap_or(Amount::ZERO);
-        per_tick_lot.times(ticks).and_then(|worth| worth.times(lots)).unwrap_or(Amount::ZERO)
     }
 }
 
@@ -223,7 +211,7 @@ impl Floor {
     fn note(&mut self, event: &Event, at: i64) {
         match *event {
             Event::Trade { instrument, trade, price, quantity, taker_side, taker, .. } => {
-                let quote = self.listed(instrument).worth(price, quantity);
+                let quote = self.exchange.worth(instrument, price, quantity);
                 let buyer_is_maker = taker_side == Side::Sell;
                 let print = Print { trade, at, price, quantity, quote, buyer_is_maker };
                 self.market(instrument).print(print, taker);

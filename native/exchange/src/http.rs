@@ -20,8 +20,6 @@ use crate::{Shared, admin, socket};
 
 /// Largest body of a call, and largest message of a WebSocket.
 const BODY_BYTES_MAX: usize = 1 << 20;
-/// The header that names who calls.
-const API_KEY: &str = "x-mbx-apikey";
 
 /// Serves one TCP connection.
 pub(crate) async fn run(shared: Arc<Shared>, stream: TcpStream, from: SocketAddr) {
@@ -43,18 +41,14 @@ async fn answer(
     }
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
-        let text = r#"{"code":-1000,"msg":"The request body is too large."}"#;
-        return Ok(response(Reply::new(413, text.to_owned())));
+        return Ok(response(shared.venue().dialect.too_large()));
     };
     let request = Request {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-        api_key: head
-            .headers
-            .get(API_KEY)
-            .map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned()),
+        headers: head.headers,
         from,
     };
     if let Some(what) = request.path.strip_prefix(admin::STEERING) {

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use rustonite_core::Decimal;
 use rustonite_sim::latency::{Latency, LatencyConfig};
-use rustonite_sim::{AccountId, Amount, AssetId, Command, Exchange, Fees, InstrumentId, OrderId};
+use rustonite_sim::{AccountId, Amount, AssetId, Command, Exchange, Fees, OrderId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -273,37 +273,12 @@ impl LocalExchange {
         Ok(admin::status(self.shared(venue)?).to_string())
     }
 
-    /// Opens an account of the flow of other traders, whose orders no client asks for.
-    ///
-    /// # Errors
-    /// No such venue.
-    pub fn open_trader(&self, venue: &str) -> Result<AccountId> {
-        Ok(self.shared(venue)?.venue().hall.floor.open_unnamed())
-    }
-
     /// Number of an account, for commands.
     ///
     /// # Errors
     /// No such venue or account.
     pub fn account(&self, venue: &str, name: &str) -> Result<AccountId> {
         self.shared(venue)?.venue().account(name)
-    }
-
-    /// Numbers of an instrument and its base and quote assets.
-    ///
-    /// # Errors
-    /// No such venue or instrument.
-    pub fn instrument(
-        &self,
-        venue: &str,
-        symbol: &str,
-    ) -> Result<(InstrumentId, AssetId, AssetId)> {
-        let venue = self.shared(venue)?.venue();
-        let floor = &venue.hall.floor;
-        let id = floor.instrument(symbol);
-        let id = id.ok_or_else(|| ExchangeError::unknown("instrument", symbol))?;
-        let rules = &floor.listed(id).rules;
-        Ok((id, rules.base, rules.quote))
     }
 
     /// Does what another trader or the operator of a venue asks for, and tells clients.

@@ -144,6 +144,38 @@ pub struct NewOrder {
     pub position: PositionSide,
 }
 
+impl NewOrder {
+    /// A limit order that waits until it is cancelled.
+    pub fn limit(
+        account: AccountId,
+        instrument: InstrumentId,
+        side: Side,
+        price: i64,
+        lots: i64,
+    ) -> Self {
+        Self {
+            account,
+            instrument,
+            side,
+            price: Some(price),
+            quantity: Quantity::Lots(lots),
+            expiry: Expiry::Never,
+            post_only: false,
+            reduce_only: false,
+            display: None,
+            trigger: None,
+            self_trade: SelfTrade::Allow,
+            position: PositionSide::Net,
+        }
+    }
+
+    /// A market order.
+    pub fn market(account: AccountId, instrument: InstrumentId, side: Side, lots: i64) -> Self {
+        let order = Self::limit(account, instrument, side, 0, lots);
+        Self { price: None, expiry: Expiry::Immediate, ..order }
+    }
+}
+
 /// Why an order ended without being filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]

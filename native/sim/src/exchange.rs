@@ -480,6 +480,12 @@ impl Exchange {
         })
     }
 
+    /// What so many lots are worth at a price in ticks; zero beyond what can be counted.
+    pub fn worth(&self, instrument: InstrumentId, price: i64, lots: i64) -> Amount {
+        let listed = self.listed.get(instrument as usize);
+        listed.and_then(|listed| listed.worth(price, lots).ok()).unwrap_or_default()
+    }
+
     /// Price of the last trade, in ticks.
     pub fn last_price(&self, instrument: InstrumentId) -> Option<i64> {
         self.listed.get(instrument as usize)?.last

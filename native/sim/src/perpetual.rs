@@ -8,8 +8,8 @@ use crate::exchange::Exchange;
 use crate::filters::COUNT_MAX;
 use crate::orders::{Slot, Stage};
 use crate::{
-    AccountId, Amount, AssetId, CancelReason, Event, Expiry, InstrumentId, Kind, NewOrder,
-    PositionSide, Quantity, Reject, SelfTrade, Side, TriggerSource,
+    AccountId, Amount, AssetId, CancelReason, Event, InstrumentId, Kind, NewOrder, PositionSide,
+    Quantity, Reject, SelfTrade, Side, TriggerSource,
 };
 
 /// A share of an amount, cut towards zero.
@@ -405,19 +405,12 @@ impl Exchange {
         let quantity = holding.position(position).quantity;
         let quote = self.listed[instrument as usize].instrument.quote;
         let before = self.accounts[account as usize].balance(quote).free;
+        let side = if quantity > 0 { Side::Sell } else { Side::Buy };
         let order = NewOrder {
-            account,
-            instrument,
-            side: if quantity > 0 { Side::Sell } else { Side::Buy },
-            price: None,
-            quantity: Quantity::Lots(quantity.abs()),
-            expiry: Expiry::Immediate,
-            post_only: false,
             reduce_only: true,
-            display: None,
-            trigger: None,
             self_trade: SelfTrade::ExpireMaker,
             position,
+            ..NewOrder::market(account, instrument, side, quantity.abs())
         };
         let Ok(slot) = self.add(&order, Stage::Coming) else { return };
         self.events.push(Event::Placed { order: self.orders.get(slot).order.id });

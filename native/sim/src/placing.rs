@@ -16,9 +16,7 @@ pub(crate) struct Need {
 
 impl Exchange {
     pub(crate) fn place(&mut self, order: &NewOrder) -> Result<OrderId, Reject> {
-        self.check(order, 1)?;
-        let need = self.need(order, None)?;
-        self.check_money(order, &need)?;
+        let need = self.checked(order)?;
         let slot = self.add(order, Stage::Coming)?;
         self.hold(slot, need.amount);
         let id = self.orders.get(slot).order.id;
@@ -26,6 +24,21 @@ impl Exchange {
         self.start(slot);
         self.run_triggers();
         Ok(id)
+    }
+
+    /// Whether an order would be taken now, without placing it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn would_take(&self, order: &NewOrder) -> Result<(), Reject> {
+        self.checked(order).map(drop)
+    }
+
+    fn checked(&self, order: &NewOrder) -> Result<Need, Reject> {
+        self.check(order, 1)?;
+        let need = self.need(order, None)?;
+        self.check_money(order, &need)?;
+        Ok(need)
     }
 
     /// Everything that has nothing to do with money.

@@ -108,7 +108,7 @@ fn fill_row(floor: &Floor, fill: &OwnFill) -> Value {
         "orderListId": -1,
         "price": fixed(listed.price(fill.price)).to_string(),
         "qty": fixed(listed.size(fill.quantity)).to_string(),
-        "quoteQty": money(listed.worth(fill.price, fill.quantity)).to_string(),
+        "quoteQty": money(floor.exchange.worth(fill.instrument, fill.price, fill.quantity)).to_string(),
         "commission": money(fill.fee).to_string(),
         "commissionAsset": floor.asset_name(fill.fee_asset),
         "time": floor.shown(fill.at),

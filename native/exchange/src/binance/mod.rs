@@ -17,6 +17,7 @@ mod ws_api;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use self::refusal::Refusal;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
@@ -35,6 +36,10 @@ impl Dialect for Spot {
 
     fn call(&mut self, hall: &mut Hall, request: &Request) -> Reply {
         routes::answer(hall, request)
+    }
+
+    fn too_large(&self) -> Reply {
+        Refusal::with_status(413, -1000, "The request body is too large.").reply()
     }
 
     fn connect(&mut self, hall: &mut Hall, socket: u64, path: &str) -> Result<(), Reply> {

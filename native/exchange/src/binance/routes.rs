@@ -13,6 +13,9 @@ use crate::dialect::{Hall, Reply, Request};
 use crate::faults::{Fault, Sort};
 use crate::limits::TooMuch;
 
+/// The header that names who calls.
+const API_KEY: &str = "x-mbx-apikey";
+
 /// Who may make a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Security {
@@ -286,7 +289,8 @@ pub(crate) fn answer(hall: &mut Hall, request: &Request) -> Reply {
         Err(refusal) => return refusal.reply(),
     };
     let who = |hall: &mut Hall| {
-        let key = request.api_key.as_deref();
+        let key = request.headers.get(API_KEY).map(|key| String::from_utf8_lossy(key.as_bytes()));
+        let key = key.as_deref();
         match route.security {
             Security::Open => Ok(hall.house),
             Security::Key => auth::account(&hall.floor, key),

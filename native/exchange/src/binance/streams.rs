@@ -246,24 +246,9 @@ impl Streams {
         let mut moved: Vec<InstrumentId> = Vec::new();
         for event in &done.events {
             match *event {
-                Event::Trade { instrument, trade, price, quantity, taker_side, .. } => {
-                    let listed = hall.floor.listed(instrument);
-                    let trade = Trade {
-                        symbol: &listed.listing.symbol,
-                        id: trade.cast_signed(),
-                        ts_event: done.at + hall.floor.clock.ahead,
-                        price: fixed(listed.price(price)),
-                        size: fixed(listed.size(quantity)),
-                        side: if taker_side == Side::Buy {
-                            Aggressor::Buy
-                        } else {
-                            Aggressor::Sell
-                        },
-                    };
-                    if self.is_wanted(instrument, Channel::Trade)
-                        && let Some(text) = self.host.trades(&[trade], false)
-                    {
-                        self.tell(hall, (Some(instrument), Channel::Trade), text);
+                Event::Trade { instrument, .. } => {
+                    if self.is_wanted(instrument, Channel::Trade) {
+                        self.trade(hall, event, done.at);
                     }
                     if !moved.contains(&instrument) {
                         moved.push(instrument);
@@ -278,6 +263,24 @@ impl Streams {
         for id in moved {
             self.aggregates(hall, id, done.at);
             self.best(hall, id, done.at);
+        }
+    }
+
+    fn trade(&mut self, hall: &mut Hall, event: &Event, at: i64) {
+        let &Event::Trade { instrument, trade, price, quantity, taker_side, .. } = event else {
+            return;
+        };
+        let listed = hall.floor.listed(instrument);
+        let trade = Trade {
+            symbol: &listed.listing.symbol,
+            id: trade.cast_signed(),
+            ts_event: at + hall.floor.clock.ahead,
+            price: fixed(listed.price(price)),
+            size: fixed(listed.size(quantity)),
+            side: if taker_side == Side::Buy { Aggressor::Buy } else { Aggressor::Sell },
+        };
+        if let Some(text) = self.host.trades(&[trade], false) {
+            self.tell(hall, (Some(instrument), Channel::Trade), text);
         }
     }
 
@@ -334,6 +337,7 @@ impl Streams {
 
     /// Tells what is told from time to time.
     pub(crate) fn beat(&mut self, hall: &mut Hall, beats: u64) {
+        self.drop_unwanted(hall);
         let due: Vec<Key> =
             self.wanted.keys().filter(|(_, channel)| channel.is_due(beats)).copied().collect();
         for (id, channel) in due {
@@ -352,6 +356,17 @@ impl Streams {
                     if let Some(value) = stream_text::periodic(&mut hall.floor, id, channel) {
                         self.tell(hall, (Some(id), channel), value.to_string());
                     }
+                }
+            }
+        }
+    }
+
+    /// Changes of books that nobody hears of would be kept for ever.
+    fn drop_unwanted(&self, hall: &mut Hall) {
+        for (id, market) in (0..).zip(&mut hall.floor.markets) {
+            for slow in [false, true] {
+                if !self.is_wanted(id, Channel::Depth { slow }) {
+                    market.take_changes(slow);
                 }
             }
         }

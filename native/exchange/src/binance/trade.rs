@@ -50,30 +50,13 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     Ok(placed(&call.hall.floor, call.account, id, &done, detail))
 }
 
-/// All checks of an order that the account's money and the book have no say in.
+/// All checks of an order, without the order.
 pub(crate) fn test(call: &mut Call<'_>) -> Answer {
     let (order, _) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
     Detail::read(call.params, &order)?;
-    let rules = &call.hall.floor.listed(order.instrument).rules.filters;
-    let outside = |value: i64, range: Option<(i64, i64)>| {
-        range.is_some_and(|(least, largest)| !(least..=largest).contains(&value))
-    };
-    if order.price.is_some_and(|price| outside(price, rules.price)) {
-        return Err(Refusal::filter("PRICE_FILTER"));
-    }
-    let Quantity::Lots(lots) = order.quantity else { return Ok(json!({})) };
-    if outside(lots, rules.quantity) {
-        return Err(Refusal::filter("LOT_SIZE"));
-    }
-    if order.price.is_none() && rules.market_quantity_max.is_some_and(|most| lots > most) {
-        return Err(Refusal::filter("MARKET_LOT_SIZE"));
-    }
-    let worth =
-        order.price.map(|price| call.hall.floor.listed(order.instrument).worth(price, lots));
-    match (worth, rules.notional_min) {
-        (Some(worth), Some(least)) if worth < least => Err(Refusal::filter("NOTIONAL")),
-        _ => Ok(json!({})),
-    }
+    let taken = call.hall.floor.exchange.would_take(&order);
+    taken.map_err(|reject| Refusal::of_order(&reject, order.price.is_none()))?;
+    Ok(json!({}))
 }
 
 /// The order that the parameters name, by its number or the client's name.
@@ -337,9 +320,7 @@ pub(crate) fn list_answer(call: &Call<'_>, list: u64) -> Value {
         own.orders.values().filter(|record| record.tag.list == Some(list)).collect();
     let Some(first) = records.first() else { return Value::Null };
     let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
-    let is_open = records.iter().any(|record| record.order.is_open);
-    let (kind, state) =
-        if is_open { ("EXEC_STARTED", "EXECUTING") } else { ("ALL_DONE", "ALL_DONE") };
+    let (kind, state) = words::list_state(&records);
     let orders: Vec<_> = records
         .iter()
         .map(|one| {

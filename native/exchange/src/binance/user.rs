@@ -99,7 +99,10 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
             value["m"] = json!(is_maker);
             value["M"] = json!(true);
             value["Z"] = json!(money(filled_quote).to_string());
-            value["Y"] = json!(money(listed.worth(price, quantity)).to_string());
+            value["Y"] = json!(
+                money(floor.exchange.worth(record.order.asked.instrument, price, quantity))
+                    .to_string()
+            );
         }
         Event::Cancelled { reason, .. } => {
             let status = words::ended(reason);
@@ -174,9 +177,7 @@ fn list_status(floor: &Floor, account: AccountId, list: u64, at: i64) -> Option<
         own.orders.values().filter(|record| record.tag.list == Some(list)).collect();
     let first = records.first()?;
     let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
-    let is_open = records.iter().any(|record| record.order.is_open);
-    let (kind, state) =
-        if is_open { ("EXEC_STARTED", "EXECUTING") } else { ("ALL_DONE", "ALL_DONE") };
+    let (kind, state) = words::list_state(&records);
     let orders: Vec<_> = records
         .iter()
         .map(|one| json!({"s": symbol, "i": one.order.id.0, "c": one.tag.client_id}))

@@ -144,3 +144,12 @@ pub(crate) fn queried(floor: &Floor, record: &Record) -> Value {
     value["workingTime"] = json!(if order.is_working { floor.shown(order.placed_at) } else { -1 });
     value
 }
+
+/// How far a list of orders is.
+pub(crate) fn list_state(records: &[&Record]) -> (&'static str, &'static str) {
+    if records.iter().any(|record| record.order.is_open) {
+        ("EXEC_STARTED", "EXECUTING")
+    } else {
+        ("ALL_DONE", "ALL_DONE")
+    }
+}

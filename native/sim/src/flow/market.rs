@@ -7,8 +7,8 @@ use super::purse::Purse;
 use super::{FlowConfig, Market, SECOND};
 use crate::chance::{exponential, float, power_law, whole};
 use crate::{
-    AccountId, Command, Exchange, Expiry, InstrumentId, Kind, NewOrder, Order, PositionSide,
-    Quantity, SelfTrade, Side,
+    AccountId, Command, Exchange, Expiry, InstrumentId, Kind, NewOrder, Order, Quantity, SelfTrade,
+    Side,
 };
 
 /// Of what happens in calm: makers renew quotes,
@@ -366,20 +366,8 @@ impl Trader {
         lots: i64,
         expiry: Expiry,
     ) -> NewOrder {
-        NewOrder {
-            account,
-            instrument: self.market.instrument,
-            side,
-            price,
-            quantity: Quantity::Lots(lots),
-            expiry,
-            post_only: false,
-            reduce_only: false,
-            display: None,
-            trigger: None,
-            self_trade: SelfTrade::ExpireMaker,
-            position: PositionSide::Net,
-        }
+        let order = NewOrder::limit(account, self.market.instrument, side, 0, lots);
+        NewOrder { price, expiry, self_trade: SelfTrade::ExpireMaker, ..order }
     }
 
     /// Looks up what an account has open here.

@@ -178,20 +178,7 @@ fn an_order_of_a_user_does_not_stop_it() {
         taken.expect("the exchange takes it");
     };
     apply(Command::Deposit { account: user, asset: 1, amount });
-    apply(Command::Place(crate::NewOrder {
-        account: user,
-        instrument: 0,
-        side: Side::Buy,
-        price: None,
-        quantity: crate::Quantity::Lots(900_000_000),
-        expiry: crate::Expiry::Immediate,
-        post_only: false,
-        reduce_only: false,
-        display: None,
-        trigger: None,
-        self_trade: crate::SelfTrade::Allow,
-        position: crate::PositionSide::Net,
-    }));
+    apply(Command::Place(crate::NewOrder::market(user, 0, Side::Buy, 900_000_000)));
     assert_eq!(venue.touch().1, None, "nothing is offered any more");
     let before = venue.commands;
     while venue.touch().1.is_none() {

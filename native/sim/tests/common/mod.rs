@@ -5,8 +5,8 @@
 #![allow(clippy::needless_pass_by_value, reason = "commands are written where they are given")]
 
 use rustonite_sim::{
-    AccountId, Amount, AssetId, Command, Event, Exchange, Expiry, Fees, Filters, Instrument,
-    InstrumentId, Kind, NewOrder, OrderId, PositionSide, Quantity, Reject, SelfTrade, Side,
+    AccountId, Amount, AssetId, Command, Event, Exchange, Fees, Filters, Instrument, InstrumentId,
+    Kind, NewOrder, OrderId, Reject, Side,
 };
 
 pub(crate) const BTC: AssetId = 0;
@@ -57,20 +57,7 @@ pub(crate) fn funded() -> Exchange {
 }
 
 pub(crate) fn order(account: AccountId, side: Side, price: i64, lots: i64) -> NewOrder {
-    NewOrder {
-        account,
-        instrument: SPOT,
-        side,
-        price: Some(price),
-        quantity: Quantity::Lots(lots),
-        expiry: Expiry::Never,
-        post_only: false,
-        reduce_only: false,
-        display: None,
-        trigger: None,
-        self_trade: SelfTrade::Allow,
-        position: PositionSide::Net,
-    }
+    NewOrder::limit(account, SPOT, side, price, lots)
 }
 
 pub(crate) fn buy(account: AccountId, price: i64, lots: i64) -> NewOrder {
@@ -82,7 +69,7 @@ pub(crate) fn sell(account: AccountId, price: i64, lots: i64) -> NewOrder {
 }
 
 pub(crate) fn market(account: AccountId, side: Side, lots: i64) -> NewOrder {
-    NewOrder { price: None, expiry: Expiry::Immediate, ..order(account, side, 0, lots) }
+    NewOrder::market(account, SPOT, side, lots)
 }
 
 pub(crate) fn perp(order: NewOrder) -> NewOrder {
