@@ -28,6 +28,16 @@ PATIENCE = 30
 SYMBOL, UNIFIED = "BTCUSDT", "BTC/USDT"
 
 
+@pytest.fixture(autouse=True)
+def _loop():
+    """python-binance makes an event loop for its thread if there is none, and never closes it."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
 @pytest.fixture
 def exchange():
     with LocalExchange([SYMBOL, "ETHUSDT"], prices={SYMBOL: 60_000}) as exchange:
