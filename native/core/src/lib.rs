@@ -2,14 +2,18 @@
 //!
 //! No I/O, no clock, no threads.
 
+pub mod amount;
 pub mod calendar;
 pub mod column_type;
 pub mod datasets;
 pub mod decimal;
 pub mod error;
+pub mod ids;
+pub mod instrument;
 pub mod row;
 pub mod schema;
 
+pub use amount::Amount;
 pub use column_type::{ColumnType, Fixed, Key};
 pub use decimal::Decimal;
 pub use error::ErrorKind;

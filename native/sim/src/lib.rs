@@ -15,7 +15,6 @@ pub mod instrument;
 pub mod latency;
 mod lists;
 mod matching;
-pub mod money;
 mod orders;
 mod perpetual;
 mod placing;
@@ -32,12 +31,12 @@ pub use exchange::{Exchange, Order};
 pub use flow::{Flow, FlowConfig, FlowError, Market};
 pub use instrument::{Fees, Filters, Instrument, Kind};
 pub use latency::{BadTimes, Delay, Latency, LatencyConfig, Message};
-pub use money::Amount;
 pub use queue::{Place, QueueModel};
 pub use replay::{
     Desk, FeedClock, OwnId, OwnOrder, Penetration, Recorded, Replay, ReplayConfig, Report,
     Strategy, Told, What,
 };
+pub use rustonite_core::Amount;
 
 /// Number of an account, from 0 in the order of opening.
 pub type AccountId = u32;

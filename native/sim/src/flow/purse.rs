@@ -1,6 +1,7 @@
 //! What the accounts of a flow need, and the deposits that see to it.
 
-use crate::money::SCALE;
+use rustonite_core::amount::SCALE;
+
 use crate::{AccountId, Amount, AssetId, Command, Exchange, Instrument, Kind, Side};
 
 /// A deposit pays for so many of the usual orders.

@@ -1,13 +1,14 @@
-//! Amounts of an asset: whole units of 10^-18, so that price times quantity is never rounded.
+//! Money, prices and quantities of trading: whole units of 10^-18, exact and quick to add.
 
 use core::fmt;
 use core::iter::Sum;
 use core::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
-use rustonite_core::Decimal;
-use rustonite_core::decimal::DecimalError;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Decimal;
+use crate::decimal::DecimalError;
 
 /// Decimals of an [`Amount`].
 pub const SCALE: i32 = 18;

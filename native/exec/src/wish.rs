@@ -1,0 +1,76 @@
+//! What a strategy wants.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{
+    OffsetUnit, OrderKind, OrderSide, PositionSide, Stp, Tif, TriggerDirection, TriggerSource,
+};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
+
+/// Our number of an order, from 1 and never reused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(pub i64);
+
+/// A price that starts an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Trigger {
+    /// The price; of a trailing trigger the one in force, or zero until it follows.
+    pub price: Amount,
+    /// What is watched.
+    pub source: TriggerSource,
+    /// Which way it must move.
+    pub direction: TriggerDirection,
+    /// Whether and how the price follows.
+    pub trail: Option<Trail>,
+}
+
+/// How a trigger or a peg follows the market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Trail {
+    /// Distance kept.
+    pub offset: Amount,
+    /// Unit of `offset`.
+    pub unit: OffsetUnit,
+    /// It begins to follow from this price; at once if `None`.
+    pub activation: Option<Amount>,
+}
+
+/// An order as a strategy, an algorithm or a person wants it. Sizes are in the venue's own unit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Wish {
+    /// For which account.
+    pub account: AccountId,
+    /// By whom; `None` for a person.
+    pub strategy: Option<StrategyId>,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: OrderSide,
+    /// How the price is formed.
+    pub kind: OrderKind,
+    /// How long it stays; `None` for kinds without.
+    pub tif: Option<Tif>,
+    /// Limit, for kinds that have one.
+    pub price: Option<Amount>,
+    /// Worst price accepted for a market order, or cap of a peg.
+    pub price_protect: Option<Amount>,
+    /// How much; zero if `size_quote` rules.
+    pub size: Amount,
+    /// How much in money, instead of `size`.
+    pub size_quote: Option<Amount>,
+    /// Shown part of an iceberg.
+    pub size_display: Option<Amount>,
+    /// Smallest fill accepted.
+    pub size_min: Option<Amount>,
+    /// The price that starts it, for kinds that have one.
+    pub trigger: Option<Trigger>,
+    /// Bits of [`rustonite_core::datasets::order_flags`].
+    pub flags: i32,
+    /// Which position, in hedge mode.
+    pub position_side: Option<PositionSide>,
+    /// Self-trade prevention; the venue's default if `None`.
+    pub stp: Option<Stp>,
+    /// Last moment of a `gtd` order.
+    pub ts_expire: Option<i64>,
+    /// The strategy's own labels, joined by commas.
+    pub tags: Option<Box<str>>,
+}
