@@ -39,6 +39,19 @@ impl Amount {
         self.0.checked_mul(i128::from(count)).map(Self)
     }
 
+    /// How many times another amount is in this one, cut off after [`SCALE`] decimals; `None` for a
+    /// division by zero or beyond what fits.
+    pub fn ratio(self, other: Self) -> Option<Self> {
+        let mut quotient = self.0.checked_div(other.0)?;
+        let mut rest = self.0.checked_rem(other.0)?;
+        for _ in 0..SCALE {
+            rest = rest.checked_mul(10)?;
+            quotient = quotient.checked_mul(10)?.checked_add(rest / other.0)?;
+            rest %= other.0;
+        }
+        Some(Self(quotient))
+    }
+
     /// Without what is below so many decimals, towards zero.
     #[must_use]
     pub fn truncated(self, decimals: u32) -> Self {
@@ -102,5 +115,24 @@ impl SubAssign for Amount {
 impl Sum for Amount {
     fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
         amounts.fold(Self::ZERO, Add::add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Amount;
+    use crate::Decimal;
+
+    fn amount(text: &str) -> Amount {
+        Amount::from_decimal(text.parse::<Decimal>().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_ratio_has_all_its_decimals() {
+        assert_eq!(amount("5000").ratio(amount("0.2")), Some(amount("25000")));
+        assert_eq!(amount("1").ratio(amount("3")), Some(amount("0.333333333333333333")));
+        assert_eq!(amount("-2").ratio(amount("3")), Some(amount("-0.666666666666666666")));
+        assert_eq!(amount("2").ratio(Amount::ZERO), None);
+        assert_eq!(Amount(i128::MAX).ratio(amount("0.1")), None);
     }
 }

@@ -1,0 +1,43 @@
+//! Parameters of a call, and the text that is signed.
+
+use std::fmt::Write as _;
+
+/// Parameters, and whether each is a number or a word in JSON.
+#[derive(Debug, Default)]
+pub(super) struct Params(Vec<(&'static str, String)>);
+
+impl Params {
+    pub(super) fn new(pairs: Vec<(&'static str, String)>) -> Self {
+        Self(pairs)
+    }
+
+    pub(super) fn add(&mut self, name: &'static str, value: impl Into<String>) {
+        self.0.push((name, value.into()));
+    }
+
+    /// Sorts them by name, and returns the text that is signed.
+    pub(super) fn sorted_text(&mut self) -> String {
+        self.0.sort_unstable_by_key(|(name, _)| *name);
+        let mut text = String::with_capacity(256);
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "&" };
+            let _ = write!(text, "{separator}{name}={value}");
+        }
+        text
+    }
+
+    /// A whole call. Values are names, ids and numbers: nothing that JSON would escape.
+    pub(super) fn call(&self, id: u64, method: &str) -> String {
+        let mut text = String::with_capacity(384);
+        let _ = write!(text, r#"{{"id":{id},"method":"{method}","params":{{"#);
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "," };
+            let is_number =
+                matches!(*name, "timestamp" | "startTime" | "limit" | "orderId" | "recvWindow");
+            let quote = if is_number { "" } else { "\"" };
+            let _ = write!(text, r#"{separator}"{name}":{quote}{value}{quote}"#);
+        }
+        text.push_str("}}");
+        text
+    }
+}

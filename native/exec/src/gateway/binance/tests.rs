@@ -1,0 +1,377 @@
+use std::sync::Arc;
+
+use rustonite_core::datasets::{
+    InstrumentKind, InstrumentStatus, OrderEvent, OrderKind, OrderSide, OrderState, Tif,
+    TriggerDirection, TriggerSource, order_flags,
+};
+use rustonite_core::ids::InstrumentId;
+use rustonite_core::instrument::Instrument;
+use rustonite_core::{Amount, Decimal};
+use serde_json::Value;
+
+use super::BinanceSpot;
+use crate::directory::Directory;
+use crate::gateway::{Answer, Gateway as _, Heard, Question, Signer};
+use crate::report::{Fill, RefusalKind, Report, What};
+use crate::request::{Outcome, Request};
+use crate::wish::{OrderId, Trigger, Wish};
+
+const NOW: i64 = 1_767_323_045_678_000_000;
+const BTC: InstrumentId = InstrumentId(0);
+
+fn amount(text: &str) -> Amount {
+    Amount::from_decimal(text.parse::<Decimal>().unwrap()).unwrap()
+}
+
+fn gateway() -> BinanceSpot {
+    let mut directory = Directory::default();
+    let venue = directory.add_venue("binance");
+    directory.list(Instrument {
+        venue: "binance".into(),
+        symbol: "BTCUSDT".into(),
+        kind: InstrumentKind::Spot,
+        contract: None,
+        base: "BTC".into(),
+        quote: "USDT".into(),
+        settle: "USDT".into(),
+        tick: amount("0.01"),
+        lot: amount("0.00001"),
+        multiplier: amount("1"),
+        price: (None, None),
+        size: (None, None),
+        market_size_max: None,
+        notional: (None, None),
+        status: InstrumentStatus::Trading,
+    });
+    let account = directory.add_account("main");
+    let signer = Signer::new("secret").unwrap();
+    BinanceSpot::new(Arc::new(directory), venue, account, "key".to_owned(), signer)
+}
+
+fn wish() -> Wish {
+    Wish {
+        account: rustonite_core::ids::AccountId(0),
+        strategy: None,
+        instrument: BTC,
+        side: OrderSide::Buy,
+        kind: OrderKind::Limit,
+        tif: Some(Tif::Gtc),
+        price: Some(amount("30000")),
+        price_protect: None,
+        size: amount("0.5"),
+        size_quote: None,
+        size_display: None,
+        size_min: None,
+        trigger: None,
+        flags: 0,
+        position_side: None,
+        stp: None,
+        ts_expire: None,
+        tags: None,
+    }
+}
+
+fn submit(wish: Wish) -> Request {
+    Request::Submit { order: OrderId(1), client_id: "r-1".into(), wish }
+}
+
+fn replace(size_filled: &str) -> Request {
+    Request::Replace {
+        order: OrderId(1),
+        instrument: BTC,
+        account: rustonite_core::ids::AccountId(0),
+        client_id: "r-2".into(),
+        client_id_prev: "r-1".into(),
+        venue_order_id: None,
+        wish: Wish { size: amount("0.6"), price: Some(amount("30001")), ..wish() },
+        size_filled: amount(size_filled),
+    }
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn read(gateway: &mut BinanceSpot, text: &str) -> Vec<Heard> {
+    let mut heard = Vec::new();
+    gateway.read(text.as_bytes(), NOW + 5, &mut heard).unwrap();
+    heard
+}
+
+fn only(heard: Vec<Heard>) -> Report {
+    match <[Heard; 1]>::try_from(heard) {
+        Ok([Heard::Report(report)]) => report,
+        other => panic!("expected one report, found {other:?}"),
+    }
+}
+
+/// An execution report in the fields that are read.
+fn execution(changes: &str) -> String {
+    let mut event = json(
+        r#"{"e":"executionReport","E":1767323045700,"s":"BTCUSDT","c":"r-1","C":"","S":"BUY",
+        "o":"LIMIT","f":"GTC","q":"0.50000000","p":"30000.00000000","x":"NEW","X":"NEW","r":"NONE",
+        "i":77,"l":"0.00000000","z":"0.00000000","L":"0.00000000","n":"0","N":null,
+        "T":1767323045699,"t":-1,"w":true,"m":false}"#,
+    );
+    let changes = json(changes);
+    for (name, value) in changes.as_object().unwrap() {
+        event[name] = value.clone();
+    }
+    format!(r#"{{"subscriptionId":0,"event":{event}}}"#)
+}
+
+#[test]
+fn an_order_is_signed_over_its_sorted_parameters() {
+    let mut gateway = gateway();
+    let call = json(&gateway.write(&submit(wish()), NOW).unwrap());
+    assert_eq!(call["method"], "order.place");
+    let params = &call["params"];
+    let signed = "apiKey=key&newClientOrderId=r-1&newOrderRespType=ACK&price=30000&quantity=0.5\
+                  &side=BUY&symbol=BTCUSDT&timeInForce=GTC&timestamp=1767323045678&type=LIMIT";
+    assert_eq!(params["signature"], Signer::new("secret").unwrap().sign(signed));
+    assert_eq!(params["timestamp"], json("1767323045678"));
+    assert_eq!(params["quantity"], "0.5");
+}
+
+#[test]
+fn each_kind_has_its_word() {
+    let up = TriggerDirection::Up;
+    let trigger = |direction| {
+        Some(Trigger {
+            price: amount("31000"),
+            source: TriggerSource::Last,
+            direction,
+            trail: None,
+        })
+    };
+    let market = Wish { kind: OrderKind::Market, price: None, tif: None, ..wish() };
+    let stop = Wish { kind: OrderKind::StopMarket, trigger: trigger(up), ..market.clone() };
+    let cases = [
+        (market.clone(), "MARKET"),
+        (Wish { flags: order_flags::POST_ONLY, ..wish() }, "LIMIT_MAKER"),
+        (stop.clone(), "STOP_LOSS"),
+        (
+            Wish {
+                kind: OrderKind::LimitIfTouched,
+                trigger: trigger(TriggerDirection::Down),
+                ..wish()
+            },
+            "TAKE_PROFIT_LIMIT",
+        ),
+    ];
+    for (wish, word) in cases {
+        let call = json(&gateway().write(&submit(wish), NOW).unwrap());
+        assert_eq!(call["params"]["type"], word);
+    }
+    let wrong_way = Wish { side: OrderSide::Sell, ..stop };
+    let refused = [
+        wrong_way,
+        Wish { flags: order_flags::HIDDEN, ..wish() },
+        Wish { tif: Some(Tif::Gtd), ..wish() },
+        Wish { kind: OrderKind::PeggedMid, ..wish() },
+        Wish { size_quote: Some(amount("100")), ..wish() },
+    ];
+    for wish in refused {
+        let refusal = gateway().write(&submit(wish), NOW).unwrap_err();
+        assert_eq!(refusal.reason, RefusalKind::Rules);
+    }
+}
+
+#[test]
+fn an_acknowledgement_has_the_venues_number() {
+    let mut gateway = gateway();
+    gateway.write(&submit(wish()), NOW).unwrap();
+    let answer = r#"{"id":1,"status":200,"result":{"symbol":"BTCUSDT","orderId":77,"orderListId":-1,
+        "clientOrderId":"r-1","transactTime":1767323045699},"rateLimits":[]}"#;
+    let report = only(read(&mut gateway, answer));
+    assert_eq!(report.what, What::Accepted);
+    assert_eq!(report.venue_order_id.as_deref(), Some("77"));
+    assert_eq!(report.ts_event, 1_767_323_045_699_000_000);
+    // The answer to nothing that was asked says nothing.
+    assert_eq!(read(&mut gateway, answer), []);
+}
+
+#[test]
+fn an_error_is_told_by_what_it_leaves_open() {
+    let reject = |status: u16, code: i64, text: &str| {
+        let mut gateway = gateway();
+        gateway.write(&submit(wish()), NOW).unwrap();
+        let answer =
+            format!(r#"{{"id":1,"status":{status},"error":{{"code":{code},"msg":"{text}"}}}}"#);
+        only(read(&mut gateway, &answer)).what
+    };
+    let kinds = [
+        (
+            400,
+            -2010,
+            "Account has insufficient balance for requested action.",
+            RefusalKind::Balance,
+        ),
+        (400, -2010, "Duplicate order sent.", RefusalKind::DuplicateId),
+        (400, -2010, "Order would immediately match and take.", RefusalKind::WouldTake),
+        (400, -1013, "Filter failure: LOT_SIZE", RefusalKind::Rules),
+        (400, -1013, "Market is closed.", RefusalKind::Unavailable),
+        (
+            400,
+            -1021,
+            "Timestamp for this request is outside of the recvWindow.",
+            RefusalKind::Authentication,
+        ),
+        (429, -1003, "Too many requests", RefusalKind::RateLimited),
+    ];
+    for (status, code, text, kind) in kinds {
+        let What::Rejected(refusal) = reject(status, code, text) else { panic!("{text}") };
+        assert_eq!((refusal.reason, &*refusal.venue_code), (kind, &*code.to_string()));
+        assert_eq!(&*refusal.detail, text);
+    }
+    for (status, code) in [(400, -1007), (500, -1000), (503, 0), (400, -1006)] {
+        let What::Ended { request, outcome, .. } = reject(status, code, "?") else {
+            panic!("{status} {code} is no certain answer")
+        };
+        assert_eq!((request, outcome), (OrderEvent::Submitted, Outcome::Unknown));
+    }
+}
+
+#[test]
+fn a_fill_of_the_stream_is_whole() {
+    let mut gateway = gateway();
+    let text = execution(
+        r#"{"x":"TRADE","X":"PARTIALLY_FILLED","l":"0.2","z":"0.2","L":"29999.5","n":"0.0002",
+        "N":"BTC","t":12,"m":true}"#,
+    );
+    let report = only(read(&mut gateway, &text));
+    let What::Fill(Fill { fill_id, price, size, fee, .. }) = report.what else { panic!() };
+    assert_eq!((&*fill_id, price, size), ("12", amount("29999.5"), amount("0.2")));
+    let btc = gateway.directory.asset("BTC").unwrap();
+    assert_eq!(fee, Some((amount("0.0002"), btc)));
+}
+
+#[test]
+fn a_cancel_is_told_by_the_orders_own_id() {
+    let mut gateway = gateway();
+    let text =
+        execution(r#"{"x":"CANCELED","X":"CANCELED","c":"of-the-cancel","C":"r-1","z":"0.1"}"#);
+    let report = only(read(&mut gateway, &text));
+    assert_eq!(&*report.client_id, "r-1");
+    assert!(
+        matches!(report.what, What::Cancelled { size_filled: Some(filled), .. } if filled == amount("0.1"))
+    );
+}
+
+const CHANGED: &str = r#"{"id":1,"status":200,"result":{"cancelResult":"SUCCESS",
+    "newOrderResult":"SUCCESS","cancelResponse":{"orderId":77,"origClientOrderId":"r-1",
+    "executedQty":"0.15","status":"CANCELED"},"newOrderResponse":{"orderId":78,
+    "clientOrderId":"r-2","transactTime":1767323045701}}}"#;
+
+#[test]
+fn a_change_counts_what_was_filled_on_the_way() {
+    let mut gateway = gateway();
+    read(
+        &mut gateway,
+        &execution(r#"{"x":"TRADE","X":"PARTIALLY_FILLED","l":"0.1","z":"0.1","L":"1","t":1}"#),
+    );
+    let call = json(&gateway.write(&replace("0.1"), NOW).unwrap());
+    assert_eq!(call["method"], "order.cancelReplace");
+    assert_eq!(call["params"]["quantity"], "0.5");
+    assert_eq!(call["params"]["cancelOrigClientOrderId"], "r-1");
+    let report = only(read(&mut gateway, CHANGED));
+    // 0.05 more were filled before the old order ended: 0.65 in all.
+    let expected = What::Replaced { price: Some(amount("30001")), size: amount("0.65") };
+    assert_eq!(report.what, expected);
+    assert_eq!((&*report.client_id, report.client_id_prev.as_deref()), ("r-2", Some("r-1")));
+}
+
+#[test]
+fn a_change_that_the_stream_tells_first_is_told_once() {
+    let mut gateway = gateway();
+    gateway.write(&replace("0"), NOW).unwrap();
+    let cancelled = execution(r#"{"x":"CANCELED","X":"CANCELED","c":"?","C":"r-1","z":"0.15"}"#);
+    assert_eq!(read(&mut gateway, &cancelled), []);
+    let report = only(read(&mut gateway, &execution(r#"{"c":"r-2","i":78}"#)));
+    let expected = What::Replaced { price: Some(amount("30001")), size: amount("0.75") };
+    assert_eq!(report.what, expected);
+    assert_eq!(read(&mut gateway, CHANGED), []);
+}
+
+#[test]
+fn a_change_may_take_the_old_order_and_bring_no_new_one() {
+    let half = r#"{"id":1,"status":409,"error":{"code":-2021,"msg":"Order cancel-replace partially failed.",
+        "data":{"cancelResult":"SUCCESS","newOrderResult":"FAILURE","newOrderResponse":{"code":-2010,
+        "msg":"Account has insufficient balance for requested action."}}}}"#;
+    let mut gateway = gateway();
+    gateway.write(&replace("0"), NOW).unwrap();
+    let report = only(read(&mut gateway, half));
+    assert_eq!(&*report.client_id, "r-1");
+    let What::Cancelled { refusal: Some(refusal), .. } = report.what else { panic!() };
+    assert_eq!(refusal.reason, RefusalKind::Balance);
+
+    let whole = r#"{"id":1,"status":400,"error":{"code":-2022,"msg":"Order cancel-replace failed.",
+        "data":{"cancelResult":"FAILURE","newOrderResult":"NOT_ATTEMPTED","newOrderResponse":null}}}"#;
+    let mut gateway = self::gateway();
+    gateway.write(&replace("0"), NOW).unwrap();
+    assert!(matches!(only(read(&mut gateway, whole)).what, What::ReplaceRejected(_)));
+}
+
+#[test]
+fn what_was_in_flight_when_the_connection_went_is_unknown() {
+    let mut gateway = gateway();
+    gateway.write(&submit(wish()), NOW).unwrap();
+    gateway.ask(Question::Balances, NOW);
+    let mut heard = Vec::new();
+    gateway.lost(NOW + 1, &mut heard);
+    let [Heard::Report(report), Heard::Answer(Question::Balances, Answer::Failed(_))] = &heard[..]
+    else {
+        panic!("{heard:?}")
+    };
+    assert!(matches!(report.what, What::Ended { outcome: Outcome::Unknown, .. }));
+    heard.clear();
+    gateway.lost(NOW + 2, &mut heard);
+    assert_eq!(heard, []);
+}
+
+#[test]
+fn questions_are_answered_whole_or_not() {
+    let mut gateway = gateway();
+    gateway.ask(Question::OpenOrders, NOW);
+    let orders = r#"{"id":1,"status":200,"result":[{"symbol":"BTCUSDT","orderId":77,
+        "clientOrderId":"r-1","price":"30000.00","origQty":"0.5","executedQty":"0.2",
+        "cummulativeQuoteQty":"5000","status":"PARTIALLY_FILLED","side":"BUY",
+        "updateTime":1767323045000}]}"#;
+    let heard = read(&mut gateway, orders);
+    let [Heard::Answer(Question::OpenOrders, Answer::Reports(reports))] = &heard[..] else {
+        panic!()
+    };
+    let What::Picture(picture) = &reports[0].what else { panic!() };
+    assert_eq!(picture.state, OrderState::PartiallyFilled);
+    assert_eq!(picture.price_average, Some(amount("25000")));
+
+    gateway.ask(Question::Balances, NOW);
+    let failed = r#"{"id":2,"status":503,"error":{"code":0,"msg":"?"}}"#;
+    assert!(matches!(&read(&mut gateway, failed)[..], [Heard::Answer(_, Answer::Failed(_))]));
+}
+
+#[test]
+fn a_query_may_not_find_an_order() {
+    let mut gateway = gateway();
+    let query = Request::Query {
+        order: OrderId(1),
+        instrument: BTC,
+        account: rustonite_core::ids::AccountId(0),
+        client_id: "r-1".into(),
+        venue_order_id: None,
+    };
+    gateway.write(&query, NOW).unwrap();
+    let answer = r#"{"id":1,"status":400,"error":{"code":-2013,"msg":"Order does not exist."}}"#;
+    assert_eq!(only(read(&mut gateway, answer)).what, What::NotFound);
+}
+
+#[test]
+fn nonsense_is_an_error_that_shows_its_beginning() {
+    let mut heard = Vec::new();
+    let error = gateway().read(b"<html>bad gateway", NOW, &mut heard).unwrap_err();
+    assert!(error.to_string().contains("<html>bad gateway"), "{error}");
+    let unknown = execution(r#"{"s":"ETHUSDT"}"#);
+    let error = gateway().read(unknown.as_bytes(), NOW, &mut heard).unwrap_err();
+    assert!(error.to_string().contains("\"ETHUSDT\" is not known"), "{error}");
+    assert_eq!(heard, []);
+}
