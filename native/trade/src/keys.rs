@@ -56,7 +56,8 @@ fn from_file(file: &Path) -> Result<Found, FeedError> {
     let system = |error: std::io::Error| wrong(error.to_string());
     let mode = std::fs::metadata(file).map_err(system)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        let problem = format!("others can read it (mode {mode:o}), expected 600: chmod 600 {place}");
+        let problem =
+            format!("others can read it (mode {mode:o}), expected 600: chmod 600 {place}");
         return Err(wrong(problem));
     }
     let text = std::fs::read_to_string(file).map_err(system)?;

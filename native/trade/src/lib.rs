@@ -4,11 +4,19 @@
 //! journal, and writes the bytes. Connections live on a thread of their own and carry texts only.
 
 mod config;
+mod keys;
 mod line;
 mod market;
+mod rows;
+pub mod strategies;
+mod strategy;
 
 pub use self::config::{
     AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
 };
 pub use self::line::{Arrived, Line, Lines};
 pub use self::market::{Followed, Market, Rows, Tick};
+pub use self::rows::{Quotes, Trades};
+pub use self::strategy::{
+    Broker, Denied, Failed, FillNews, OrderNews, OrderView, Strategy, Told, limit, on_lot, on_tick,
+};

@@ -1,8 +1,8 @@
 //! Market data as strategies see it: columns of a tape, in place.
 
-use rustonite_core::Row as _;
 use rustonite_core::datasets::draft;
-use rustonite_core::{Draft, ids::InstrumentId};
+use rustonite_core::ids::InstrumentId;
+use rustonite_core::{Draft, Row as _};
 use rustonite_tape::Batch;
 
 /// Columns of one dataset by their numbers in it.
