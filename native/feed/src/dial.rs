@@ -92,6 +92,16 @@ impl Dialler {
         Ok(Dialled { stream: Box::new(tls), stamp })
     }
 
+    /// A connection to the host of a URL, encrypted if its scheme says so, and when its last packet
+    /// came.
+    ///
+    /// # Errors
+    /// There is no connection.
+    pub async fn connect(&self, url: &Url) -> io::Result<(Box<dyn Stream>, Stamp)> {
+        let Dialled { stream, stamp } = self.dial(url).await?;
+        Ok((stream, stamp))
+    }
+
     /// A WebSocket, and when its last packet came.
     ///
     /// # Errors

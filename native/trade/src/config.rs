@@ -1,5 +1,6 @@
 //! What a trader trades, where, and who decides.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rustonite_feed::{FeedError, read_toml};
@@ -69,10 +70,10 @@ pub struct AccountConfig {
     pub venue: String,
     /// Instruments that may be traded.
     pub symbols: Vec<String>,
-    /// Endpoint of the trading interface.
-    pub url: Url,
-    /// Root of the REST interface, for the rules of instruments.
-    pub rest: Option<String>,
+    /// Addresses by the names of endpoints, as a local exchange tells them; with `live` those of the
+    /// venue need not be named.
+    #[serde(default)]
+    pub urls: BTreeMap<String, Url>,
     /// Says that real money is meant. Without it only this machine is talked to.
     #[serde(default)]
     pub live: bool,
@@ -196,11 +197,19 @@ impl Config {
             if account.symbols.is_empty() {
                 return wrong(key("symbols"), "found none, expected one or more".to_owned());
             }
-            if !account.live && !is_here(&account.url) {
-                let host = account.url.host_str().unwrap_or_default();
+            if account.live {
+                continue;
+            }
+            if account.urls.is_empty() {
+                let problem = "found none, expected those of a local exchange, or `live = true` \
+                               for the venue itself";
+                return wrong(key("urls"), problem.to_owned());
+            }
+            if let Some((name, url)) = account.urls.iter().find(|(_, url)| !is_here(url)) {
+                let host = url.host_str().unwrap_or_default();
                 let problem =
                     format!("{host} is not this machine; real venues need `live = true` beside it");
-                return wrong(key("url"), problem);
+                return wrong(key(&format!("urls.{name}")), problem);
             }
         }
         Ok(())
@@ -230,7 +239,7 @@ mod tests {
         name = "main"
         venue = "binance"
         symbols = ["BTCUSDT"]
-        url = "ws://127.0.0.1:8000/ws-api/v3"
+        urls = { rest = "http://127.0.0.1:8000", ws_api = "ws://127.0.0.1:8000/ws-api/v3" }
         [strategy]
         run = "market-maker"
     "#;
@@ -257,9 +266,9 @@ mod tests {
 
     #[test]
     fn another_machine_is_real_money_and_must_be_said() {
-        let text = GOOD.replace("127.0.0.1:8000", "ws-api.example.com");
+        let text = GOOD.replace("127.0.0.1:8000/ws-api", "ws-api.example.com/ws-api");
         let error = error(&text);
-        assert!(error.contains("account.main.url"), "{error}");
+        assert!(error.contains("account.main.urls.ws_api: ws-api.example.com is not"), "{error}");
         assert!(error.contains("`live = true`"), "{error}");
         let text = text.replace("name = \"main\"", "name = \"main\"\nlive = true");
         assert!(Config::parse("trader.toml", &text).is_ok());

@@ -3,6 +3,7 @@
 //! One hot thread polls tapes, asks the strategy, passes what it wants through risk and the
 //! journal, and writes the bytes. Connections live on a thread of their own and carry texts only.
 
+mod call;
 mod config;
 mod keys;
 mod line;
@@ -14,7 +15,7 @@ mod strategy;
 pub use self::config::{
     AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
 };
-pub use self::line::{Arrived, Line, Lines};
+pub use self::line::{Arrived, Lines, Network};
 pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Quotes, Trades};
 pub use self::strategy::{

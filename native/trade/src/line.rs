@@ -1,17 +1,22 @@
 //! Connections to venues, on a thread of their own: texts go out, texts come in.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc;
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_util::SinkExt as _;
-use rustonite_feed::{Dialler, Stream, now_ns};
+use rustonite_exec::gateway::{Call, CallError, Outgoing};
+use rustonite_feed::{Dialler, FeedError, Stream, now_ns};
 use tokio::sync::mpsc as channel;
 use tokio::time::{interval, sleep, timeout};
 use url::Url;
 use yawc::frame::OpCode;
 use yawc::{Frame, WebSocket};
+
+use crate::call::Caller;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -22,28 +27,85 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 const SILENCE_MAX: Duration = Duration::from_secs(40);
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a connection brings.
+/// What comes from a venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrived {
-    /// It is open.
-    Open,
-    /// A message, and when its last packet came.
-    Text(Vec<u8>, i64),
-    /// It is not open any more, or could not be opened. It will be tried again.
-    Closed(String),
+    /// A line is open.
+    Open(usize),
+    /// A message on a line, and when its last packet came.
+    Text(usize, Vec<u8>, i64),
+    /// A line is not open any more, or could not be opened. It will be tried again.
+    Closed(usize, String),
+    /// The answer to a call, and when it was whole.
+    Answer(u64, Result<(u16, Bytes), CallError>, i64),
 }
 
-/// One connection that is opened again whenever it ends.
-#[derive(Debug)]
-pub struct Line {
-    out: channel::UnboundedSender<String>,
+/// The ways to one account's venue. Dropping it closes them.
+pub struct Lines {
+    tasks: channel::UnboundedSender<Task>,
+    dialler: Dialler,
+    urls: BTreeMap<String, Url>,
+    calls: channel::UnboundedSender<Call>,
+    out: BTreeMap<usize, channel::UnboundedSender<String>>,
+    bring: Bring,
     arrived: mpsc::Receiver<Arrived>,
 }
 
-impl Line {
-    /// Sends a text. What is sent while the line is down goes nowhere.
-    pub fn send(&self, text: String) {
-        let _ = self.out.send(text);
+/// Hands over what arrives, and wakes whoever waits for it.
+#[derive(Clone)]
+pub(crate) struct Bring {
+    arrived: mpsc::Sender<Arrived>,
+    wake: Thread,
+}
+
+impl Bring {
+    pub(crate) fn tell(&self, what: Arrived) {
+        let _ = self.arrived.send(what);
+        self.wake.unpark();
+    }
+}
+
+impl Lines {
+    /// Does what a gateway wants done.
+    ///
+    /// # Errors
+    /// An endpoint that has no address.
+    pub fn send(&mut self, what: Outgoing) -> Result<(), FeedError> {
+        match what {
+            Outgoing::Text { line, text } => {
+                // What is sent while a line is down goes nowhere, and the gateway knows.
+                if let Some(out) = self.out.get(&line) {
+                    let _ = out.send(text);
+                }
+            }
+            Outgoing::Call(call) => {
+                let _ = self.calls.send(call);
+            }
+            Outgoing::Open { line, endpoint, path } => {
+                let root = self.urls.get(endpoint).ok_or_else(|| FeedError::Config {
+                    place: format!("urls.{endpoint}"),
+                    problem: "it is not there".to_owned(),
+                })?;
+                let url = format!("{root}{path}").parse().map_err(|error: url::ParseError| {
+                    FeedError::Config {
+                        place: format!("urls.{endpoint}"),
+                        problem: error.to_string(),
+                    }
+                })?;
+                let (out, to_send) = channel::unbounded_channel();
+                // The end of its channel closes a line that was there before.
+                self.out.insert(line, out);
+                let asked = Asked {
+                    line,
+                    url,
+                    dialler: self.dialler.clone(),
+                    out: to_send,
+                    bring: self.bring.clone(),
+                };
+                let _ = self.tasks.send(Task::Line(asked));
+            }
+        }
+        Ok(())
     }
 
     /// The next thing that arrived, if there is one.
@@ -52,76 +114,76 @@ impl Line {
     }
 }
 
-/// The thread of all connections. Dropping it closes them.
-#[derive(Debug)]
-pub struct Lines {
-    open: channel::UnboundedSender<Asked>,
-    thread: Option<JoinHandle<()>>,
-}
-
 struct Asked {
+    line: usize,
     url: Url,
     dialler: Dialler,
     out: channel::UnboundedReceiver<String>,
     bring: Bring,
 }
 
-/// Hands over what arrives, and wakes whoever waits for it.
-struct Bring {
-    arrived: mpsc::Sender<Arrived>,
-    wake: Thread,
+enum Task {
+    Line(Asked),
+    Calls(Caller),
 }
 
-impl Bring {
-    fn tell(&self, what: Arrived) {
-        let _ = self.arrived.send(what);
-        self.wake.unpark();
-    }
+/// The thread of all connections. Dropping it says goodbye to them.
+#[derive(Debug)]
+pub struct Network {
+    tasks: channel::UnboundedSender<Task>,
+    thread: Option<JoinHandle<()>>,
 }
 
-impl Lines {
+impl Network {
     /// Starts the thread.
     ///
     /// # Errors
     /// The system gives no thread or no runtime.
     pub fn start() -> io::Result<Self> {
-        let (open, asked) = channel::unbounded_channel();
+        let (tasks, asked) = channel::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("rustonite-lines".to_owned())
             .spawn(move || runtime.block_on(serve(asked)))?;
-        Ok(Self { open, thread: Some(thread) })
+        Ok(Self { tasks, thread: Some(thread) })
     }
 
-    /// Opens a line. The thread that calls this is the one that is woken when something arrives.
-    pub fn open(&self, url: Url, dialler: Dialler) -> Line {
-        let (out, to_send) = channel::unbounded_channel();
+    /// Ways to a venue. The thread that calls this is the one that is woken when something arrives.
+    pub fn lines(&self, dialler: Dialler, urls: BTreeMap<String, Url>) -> Lines {
         let (tell, arrived) = mpsc::channel();
         let bring = Bring { arrived: tell, wake: std::thread::current() };
-        let _ = self.open.send(Asked { url, dialler, out: to_send, bring });
-        Line { out, arrived }
+        let (calls, to_make) = channel::unbounded_channel();
+        if let Some(root) = urls.get("rest") {
+            let caller = Caller::new(root.clone(), dialler.clone(), to_make, bring.clone());
+            let _ = self.tasks.send(Task::Calls(caller));
+        }
+        let tasks = self.tasks.clone();
+        Lines { tasks, dialler, urls, calls, out: BTreeMap::new(), bring, arrived }
     }
 }
 
-impl Drop for Lines {
+impl Drop for Network {
     fn drop(&mut self) {
         // The end of the channel is the sign to close.
-        self.open = channel::unbounded_channel().0;
+        self.tasks = channel::unbounded_channel().0;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-async fn serve(mut asked: channel::UnboundedReceiver<Asked>) {
+async fn serve(mut asked: channel::UnboundedReceiver<Task>) {
     let local = tokio::task::LocalSet::new();
     local
         .run_until(async {
             let mut tasks = Vec::new();
             while let Some(one) = asked.recv().await {
-                tasks.push(tokio::task::spawn_local(carry(one)));
+                tasks.push(match one {
+                    Task::Line(asked) => tokio::task::spawn_local(carry(asked)),
+                    Task::Calls(caller) => tokio::task::spawn_local(caller.run()),
+                });
             }
-            // Lines whose owners are gone say goodbye; others have nobody to tell.
+            // Those whose owners are gone say goodbye; others have nobody to tell.
             for task in tasks {
                 let _ = timeout(CLOSE_PATIENCE, task).await;
             }
@@ -137,7 +199,7 @@ async fn carry(mut asked: Asked) {
         let why = match asked.dialler.web_socket(asked.url.clone(), false).await {
             Ok((socket, stamp)) => {
                 while asked.out.try_recv().is_ok() {}
-                asked.bring.tell(Arrived::Open);
+                asked.bring.tell(Arrived::Open(asked.line));
                 match pump(socket, stamp, &mut asked).await {
                     Some(why) => why,
                     None => return,
@@ -145,7 +207,7 @@ async fn carry(mut asked: Asked) {
             }
             Err(error) => error.to_string(),
         };
-        asked.bring.tell(Arrived::Closed(why));
+        asked.bring.tell(Arrived::Closed(asked.line, why));
         pause = if began.elapsed() > GOOD_LIFE { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
         let spread = pause.mul_f64(0.5 + fastrand::f64());
         tokio::select! {
@@ -187,7 +249,8 @@ async fn pump(
                     match frame.opcode() {
                         OpCode::Text | OpCode::Binary => {
                             let at = stamp.get().unwrap_or_else(now_ns);
-                            asked.bring.tell(Arrived::Text(frame.payload().to_vec(), at));
+                            let text = frame.payload().to_vec();
+                            asked.bring.tell(Arrived::Text(asked.line, text, at));
                         }
                         OpCode::Close => return Some("the venue closed it".to_owned()),
                         _ => {}

@@ -79,27 +79,22 @@ pub trait Broker {
     ///
     /// # Errors
     /// Risk denies it.
-    fn submit(&mut self, wish: Wish) -> Result<OrderId, Denied>;
+    fn submit(&self, wish: Wish) -> Result<OrderId, Denied>;
 
     /// Changes limit and whole size of an order.
     ///
     /// # Errors
     /// Risk denies it, or there is no such order to change.
-    fn replace(
-        &mut self,
-        order: OrderId,
-        price: Option<Amount>,
-        size: Amount,
-    ) -> Result<(), Denied>;
+    fn replace(&self, order: OrderId, price: Option<Amount>, size: Amount) -> Result<(), Denied>;
 
     /// Cancels an order.
     ///
     /// # Errors
     /// There is no such order to cancel.
-    fn cancel(&mut self, order: OrderId) -> Result<(), Denied>;
+    fn cancel(&self, order: OrderId) -> Result<(), Denied>;
 
     /// Cancels all open orders of an instrument, or all.
-    fn cancel_all(&mut self, instrument: Option<InstrumentId>);
+    fn cancel_all(&self, instrument: Option<InstrumentId>);
 
     /// An order of this run, or one that was open when it began.
     fn order(&self, order: OrderId) -> Option<OrderView>;
@@ -123,7 +118,7 @@ pub trait Broker {
     fn account(&self, instrument: InstrumentId) -> Option<AccountId>;
 
     /// Calls the strategy's `on_timer` once after so many nanoseconds.
-    fn wake_after(&mut self, nanoseconds: i64);
+    fn wake_after(&self, nanoseconds: i64);
 }
 
 /// A strategy. Calls come one after another, from one thread.
@@ -132,47 +127,47 @@ pub trait Strategy {
     ///
     /// # Errors
     /// It cannot go on; so for all calls.
-    fn on_start(&mut self, _broker: &mut dyn Broker) -> Told {
+    fn on_start(&mut self, _broker: &dyn Broker) -> Told {
         Ok(())
     }
 
     /// Best bids and asks.
-    fn on_quotes(&mut self, _broker: &mut dyn Broker, _rows: &Quotes<'_>) -> Told {
+    fn on_quotes(&mut self, _broker: &dyn Broker, _rows: &Quotes<'_>) -> Told {
         Ok(())
     }
 
     /// Trades.
-    fn on_trades(&mut self, _broker: &mut dyn Broker, _rows: &Trades<'_>) -> Told {
+    fn on_trades(&mut self, _broker: &dyn Broker, _rows: &Trades<'_>) -> Told {
         Ok(())
     }
 
     /// Rows of another dataset that is followed: `book_deltas`, `bars`, `tickers`.
-    fn on_rows(&mut self, _broker: &mut dyn Broker, _dataset: &str, _rows: &Batch) -> Told {
+    fn on_rows(&mut self, _broker: &dyn Broker, _dataset: &str, _rows: &Batch) -> Told {
         Ok(())
     }
 
     /// Rows of a tape are lost for this strategy.
-    fn on_gap(&mut self, _broker: &mut dyn Broker, _dataset: &str, _gap: Gap) -> Told {
+    fn on_gap(&mut self, _broker: &dyn Broker, _dataset: &str, _gap: Gap) -> Told {
         Ok(())
     }
 
     /// The time that was asked for has come.
-    fn on_timer(&mut self, _broker: &mut dyn Broker) -> Told {
+    fn on_timer(&mut self, _broker: &dyn Broker) -> Told {
         Ok(())
     }
 
     /// Something happened to an order of ours.
-    fn on_order(&mut self, _broker: &mut dyn Broker, _news: &OrderNews) -> Told {
+    fn on_order(&mut self, _broker: &dyn Broker, _news: &OrderNews) -> Told {
         Ok(())
     }
 
     /// An order of ours was executed, in part or whole.
-    fn on_fill(&mut self, _broker: &mut dyn Broker, _news: &FillNews) -> Told {
+    fn on_fill(&mut self, _broker: &dyn Broker, _news: &FillNews) -> Told {
         Ok(())
     }
 
     /// Trading ends. What is still open is cancelled or kept by the trader's setting.
-    fn on_stop(&mut self, _broker: &mut dyn Broker) -> Told {
+    fn on_stop(&mut self, _broker: &dyn Broker) -> Told {
         Ok(())
     }
 }

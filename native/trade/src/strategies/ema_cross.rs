@@ -75,7 +75,7 @@ impl EmaCross {
     }
 
     /// Buys or sells what is missing to the position that it wants.
-    fn act(&self, broker: &mut dyn Broker, instrument: InstrumentId, last: f64) -> Told {
+    fn act(&self, broker: &dyn Broker, instrument: InstrumentId, last: f64) -> Told {
         if self.slow.count < self.settings.slow || !broker.open_orders(instrument).is_empty() {
             return Ok(());
         }
@@ -101,7 +101,7 @@ impl EmaCross {
 }
 
 impl Strategy for EmaCross {
-    fn on_start(&mut self, broker: &mut dyn Broker) -> Told {
+    fn on_start(&mut self, broker: &dyn Broker) -> Told {
         let (venue, symbol) = (&self.settings.venue, &self.settings.symbol);
         let found = broker.find(venue, symbol);
         let instrument =
@@ -111,7 +111,7 @@ impl Strategy for EmaCross {
         Ok(())
     }
 
-    fn on_trades(&mut self, broker: &mut dyn Broker, rows: &Trades<'_>) -> Told {
+    fn on_trades(&mut self, broker: &dyn Broker, rows: &Trades<'_>) -> Told {
         let Some(mine) = self.instrument else { return Ok(()) };
         let mut last = None;
         for (price, instrument) in rows.price.iter().zip(rows.instrument) {

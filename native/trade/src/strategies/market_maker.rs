@@ -52,7 +52,7 @@ impl MarketMaker {
         Self { settings, instrument: None, began_with: Amount::ZERO }
     }
 
-    fn quote(&self, broker: &mut dyn Broker, instrument: InstrumentId, middle: f64) -> Told {
+    fn quote(&self, broker: &dyn Broker, instrument: InstrumentId, middle: f64) -> Told {
         let held = (broker.position(instrument) - self.began_with).to_decimal().to_f64();
         let lean = (held / self.settings.position_max).clamp(-1.0, 1.0);
         let half = self.settings.distance_bps / 1e4;
@@ -75,7 +75,7 @@ impl MarketMaker {
     /// One order of a side at a price, wherever it was before.
     fn keep_at(
         &self,
-        broker: &mut dyn Broker,
+        broker: &dyn Broker,
         instrument: InstrumentId,
         side: OrderSide,
         price: f64,
@@ -111,7 +111,7 @@ fn denied(result: Result<(), Denied>) -> Told {
 }
 
 impl Strategy for MarketMaker {
-    fn on_start(&mut self, broker: &mut dyn Broker) -> Told {
+    fn on_start(&mut self, broker: &dyn Broker) -> Told {
         let (venue, symbol) = (&self.settings.venue, &self.settings.symbol);
         let found = broker.find(venue, symbol);
         let instrument =
@@ -121,7 +121,7 @@ impl Strategy for MarketMaker {
         Ok(())
     }
 
-    fn on_quotes(&mut self, broker: &mut dyn Broker, rows: &Quotes<'_>) -> Told {
+    fn on_quotes(&mut self, broker: &dyn Broker, rows: &Quotes<'_>) -> Told {
         let Some(mine) = self.instrument else { return Ok(()) };
         // Only the newest row counts.
         let Some(at) = rows.instrument.iter().rposition(|one| *one == Some(mine)) else {
@@ -135,7 +135,7 @@ impl Strategy for MarketMaker {
         }
     }
 
-    fn on_stop(&mut self, broker: &mut dyn Broker) -> Told {
+    fn on_stop(&mut self, broker: &dyn Broker) -> Told {
         broker.cancel_all(self.instrument);
         Ok(())
     }

@@ -216,7 +216,7 @@ enum Fault {
 
 impl Gateway for BinanceSpot {
     fn start(&mut self, _now: i64) -> Vec<Outgoing> {
-        vec![Outgoing::Open { line: LINE, endpoint: "trading", path: String::new() }]
+        vec![Outgoing::Open { line: LINE, endpoint: "ws_api", path: String::new() }]
     }
 
     fn opened(&mut self, _line: usize, now: i64) -> Vec<Outgoing> {
