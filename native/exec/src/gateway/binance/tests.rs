@@ -289,6 +289,17 @@ fn a_change_counts_what_was_filled_on_the_way() {
 }
 
 #[test]
+fn the_end_of_an_order_that_was_replaced_is_no_news() {
+    let mut gateway = gateway();
+    gateway.write(&replace("0"), NOW).unwrap();
+    only(read(&mut gateway, CHANGED));
+    let cancelled = execution(r#"{"x":"CANCELED","X":"CANCELED","c":"?","C":"r-1","z":"0.15"}"#);
+    assert_eq!(read(&mut gateway, &cancelled), []);
+    let new_one = execution(r#"{"x":"CANCELED","X":"CANCELED","c":"?","C":"r-2"}"#);
+    assert!(matches!(only(read(&mut gateway, &new_one)).what, What::Cancelled { .. }));
+}
+
+#[test]
 fn a_change_that_the_stream_tells_first_is_told_once() {
     let mut gateway = gateway();
     gateway.write(&replace("0"), NOW).unwrap();
