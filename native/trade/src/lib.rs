@@ -5,6 +5,7 @@
 
 mod call;
 mod config;
+pub mod control;
 mod keys;
 mod line;
 mod market;
