@@ -1,10 +1,10 @@
 //! Who decides: what a strategy is told, and what it can do.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderEvent, OrderKind, OrderSide, OrderState, Tif};
-use rustonite_core::ids::{AccountId, InstrumentId};
+use rustonite_core::datasets::{Liquidity, OrderEvent, OrderKind, OrderSide, OrderState, Tif};
+use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 use rustonite_core::instrument::Instrument;
-use rustonite_exec::{Fill, OrderId, Wish};
+use rustonite_exec::{Directory, OrderId, Wish};
 use rustonite_tape::{Batch, Gap};
 
 use crate::rows::{Quotes, Trades};
@@ -64,8 +64,16 @@ pub struct OrderNews {
 pub struct FillNews {
     /// The order after it.
     pub order: OrderView,
-    /// What was executed.
-    pub fill: Fill,
+    /// The venue's id of it; empty where it is worked out from cumulative figures.
+    pub fill_id: Box<str>,
+    /// Price.
+    pub price: Amount,
+    /// Size.
+    pub size: Amount,
+    /// Fee paid and its asset; negative if received, `None` while unknown.
+    pub fee: Option<(Amount, AssetId)>,
+    /// Whether we gave or took.
+    pub liquidity: Liquidity,
     /// Our position in the instrument after it.
     pub position: Amount,
 }
@@ -108,11 +116,16 @@ pub trait Broker {
     /// What can be used of an asset; `None` while it is not known.
     fn available(&self, asset: &str) -> Option<Amount>;
 
-    /// An instrument by venue and symbol.
-    fn find(&self, venue: &str, symbol: &str) -> Option<InstrumentId>;
+    /// An instrument by its symbol, and by its venue unless only one has it.
+    fn find(&self, venue: Option<&str>, symbol: &str) -> Option<InstrumentId>;
+
+    /// Names and rules of all that is traded.
+    fn directory(&self) -> &Directory;
 
     /// The rules of an instrument.
-    fn instrument(&self, instrument: InstrumentId) -> Option<&Instrument>;
+    fn instrument(&self, instrument: InstrumentId) -> Option<&Instrument> {
+        self.directory().listed(instrument)
+    }
 
     /// The account that trades an instrument for this strategy.
     fn account(&self, instrument: InstrumentId) -> Option<AccountId>;

@@ -103,7 +103,7 @@ impl EmaCross {
 impl Strategy for EmaCross {
     fn on_start(&mut self, broker: &dyn Broker) -> Told {
         let (venue, symbol) = (&self.settings.venue, &self.settings.symbol);
-        let found = broker.find(venue, symbol);
+        let found = broker.find(Some(venue), symbol);
         let instrument =
             found.ok_or_else(|| Failed(format!("{symbol} of {venue} is not traded")))?;
         self.instrument = Some(instrument);

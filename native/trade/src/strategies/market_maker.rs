@@ -113,7 +113,7 @@ fn denied(result: Result<(), Denied>) -> Told {
 impl Strategy for MarketMaker {
     fn on_start(&mut self, broker: &dyn Broker) -> Told {
         let (venue, symbol) = (&self.settings.venue, &self.settings.symbol);
-        let found = broker.find(venue, symbol);
+        let found = broker.find(Some(venue), symbol);
         let instrument =
             found.ok_or_else(|| Failed(format!("{symbol} of {venue} is not traded")))?;
         self.instrument = Some(instrument);
