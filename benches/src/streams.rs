@@ -12,6 +12,10 @@ use std::time::{Duration, Instant};
 use rustonite_core::Decimal;
 use rustonite_exchange::{Config, Crowd, Listing, LocalExchange, VenueConfig};
 
+/// As in the extension.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"];
