@@ -52,6 +52,29 @@ impl Amount {
         Some(Self(quotient))
     }
 
+    /// This many times another amount, cut off after [`SCALE`] decimals; `None` beyond what fits.
+    ///
+    /// Split in whole units and the rest, so that no product on the way needs more than 128 bits.
+    pub fn product(self, other: Self) -> Option<Self> {
+        const UNIT: u128 = 10_u128.pow(SCALE.unsigned_abs());
+        let (left, right) = (self.0.unsigned_abs(), other.0.unsigned_abs());
+        let (whole, rest) = (left / UNIT, left % UNIT);
+        let (other_whole, other_rest) = (right / UNIT, right % UNIT);
+        // Both rests are below 10^18, so their product is below 10^36.
+        let magnitude = whole
+            .checked_mul(right)?
+            .checked_add(rest.checked_mul(other_whole)?)?
+            .checked_add(rest * other_rest / UNIT)?;
+        let magnitude = i128::try_from(magnitude).ok()?;
+        Some(Self(if (self.0 < 0) == (other.0 < 0) { magnitude } else { -magnitude }))
+    }
+
+    /// Without its sign.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
     /// Without what is below so many decimals, towards zero.
     #[must_use]
     pub fn truncated(self, decimals: u32) -> Self {
@@ -134,5 +157,19 @@ mod tests {
         assert_eq!(amount("-2").ratio(amount("3")), Some(amount("-0.666666666666666666")));
         assert_eq!(amount("2").ratio(Amount::ZERO), None);
         assert_eq!(Amount(i128::MAX).ratio(amount("0.1")), None);
+    }
+
+    #[test]
+    fn a_product_is_exact_or_cut_off_at_its_last_decimal() {
+        assert_eq!(amount("0.00001").product(amount("60000.12")), Some(amount("0.6000012")));
+        assert_eq!(amount("-1234567.89").product(amount("0.5")), Some(amount("-617283.945")));
+        assert_eq!(amount("-3").product(amount("-1.5")), Some(amount("4.5")));
+        assert_eq!(Amount(1).product(amount("0.9")), Some(Amount::ZERO));
+        assert_eq!(Amount(-1).product(amount("0.9")), Some(Amount::ZERO));
+        assert_eq!(
+            amount("10000000000").product(amount("9999999999")),
+            Some(amount("99999999990000000000"))
+        );
+        assert_eq!(amount("10000000000").product(amount("100000000000")), None);
     }
 }

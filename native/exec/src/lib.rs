@@ -3,13 +3,41 @@
 //! No sockets, no clock, no threads: wishes, reports and the time come in; requests and rows of the
 //! journal go out. The same inputs give the same outputs, byte for byte.
 
+mod apply;
+mod balances;
+mod booking;
+mod change;
+mod client_ids;
 pub mod directory;
+mod error;
+mod filling;
+mod fills;
 pub mod gateway;
+mod holds;
+mod journal;
+mod ledger;
+mod order;
+mod orders;
+mod positions;
 pub mod report;
+mod reports;
 pub mod request;
+mod rows;
+mod scribe;
+mod settling;
+pub mod table;
 pub mod wish;
 
+pub use self::apply::Values;
+pub use self::balances::{Balances, Owned};
+pub use self::change::{Anomaly, AnomalyCode, Applied, Ask, Booked, Change};
+pub use self::client_ids::{BadPrefix, ClientIdForm, ClientIds};
 pub use self::directory::Directory;
+pub use self::error::ExecError;
+pub use self::journal::{Durability, Journal, JournalError, JournalRow, Nowhere, Tapes};
+pub use self::ledger::{AccountRules, ChangeIds, External, Figures, Ledger, Moment};
+pub use self::order::{Facts, Flight, Leg, Link, Order};
+pub use self::positions::{Contract, Position, PositionKey, Positions};
 pub use self::report::{Correction, Fill, OrderPicture, Refusal, RefusalKind, Report, What};
 pub use self::request::{Outcome, Request};
 pub use self::wish::{OrderId, Trail, Trigger, Wish};

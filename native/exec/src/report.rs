@@ -127,6 +127,24 @@ pub enum RefusalKind {
     Authentication,
 }
 
+impl RefusalKind {
+    /// The word of rows and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Other => "refused",
+            Self::TooLate => "too_late",
+            Self::UnknownOrder => "unknown_order",
+            Self::DuplicateId => "duplicate_id",
+            Self::Balance => "balance",
+            Self::Rules => "rules",
+            Self::WouldTake => "would_take",
+            Self::RateLimited => "rate_limited",
+            Self::Unavailable => "unavailable",
+            Self::Authentication => "authentication",
+        }
+    }
+}
+
 /// An execution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fill {

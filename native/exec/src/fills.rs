@@ -1,0 +1,126 @@
+//! Executions that were counted, so that none is counted twice.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::FixedState;
+use rustonite_core::Amount;
+use rustonite_core::datasets::OrderSide;
+use rustonite_core::ids::{AccountId, InstrumentId};
+
+use crate::report::Correction;
+use crate::wish::OrderId;
+
+/// Executions remembered; older ones are forgotten first.
+const KEPT_MAX: usize = 200_000;
+
+type Ids<V> = HashMap<Box<str>, V, FixedState>;
+
+/// An execution that was counted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Counted {
+    /// Of which order; `None` for a booking without one.
+    pub(crate) order: Option<OrderId>,
+    /// Under which of its ids.
+    pub(crate) leg: usize,
+    /// Our side.
+    pub(crate) side: OrderSide,
+    /// Price.
+    pub(crate) price: Amount,
+    /// Size; zero once it was taken back or replaced by a correction.
+    pub(crate) size: Amount,
+    /// Whether its fee is known.
+    pub(crate) has_fee: bool,
+}
+
+/// Where an execution happened.
+type Place = (AccountId, InstrumentId);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Trade {
+    place: Place,
+    number: i64,
+    side: OrderSide,
+    order: OrderId,
+}
+
+/// All executions that were counted not too long ago.
+#[derive(Debug, Default)]
+pub(crate) struct Fills {
+    counted: HashMap<Place, Ids<Counted>, FixedState>,
+    /// The same execution under the public trade's number.
+    trades: HashMap<Trade, Box<str>, FixedState>,
+    /// Changes of executions that have not come so far.
+    early: HashMap<Place, Ids<Correction>, FixedState>,
+    order: VecDeque<(Place, Box<str>, Option<Trade>)>,
+}
+
+impl Fills {
+    /// The id under which an execution was counted: its own or, if another source gave it another
+    /// one, that of the same public trade, side and order.
+    pub(crate) fn find(
+        &self,
+        place: Place,
+        fill_id: &str,
+        trade: Option<(i64, OrderSide, OrderId)>,
+    ) -> Option<&str> {
+        if let Some((id, _)) = self.counted.get(&place).and_then(|ids| ids.get_key_value(fill_id)) {
+            return Some(id);
+        }
+        let (number, side, order) = trade?;
+        self.trades.get(&Trade { place, number, side, order }).map(|id| &**id)
+    }
+
+    pub(crate) fn get(&self, place: Place, fill_id: &str) -> Option<&Counted> {
+        self.counted.get(&place)?.get(fill_id)
+    }
+
+    pub(crate) fn get_mut(&mut self, place: Place, fill_id: &str) -> Option<&mut Counted> {
+        self.counted.get_mut(&place)?.get_mut(fill_id)
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        place: Place,
+        fill_id: &str,
+        trade_id: Option<i64>,
+        counted: Counted,
+    ) {
+        let trade = trade_id.zip(counted.order).map(|(number, order)| Trade {
+            place,
+            number,
+            side: counted.side,
+            order,
+        });
+        if let Some(trade) = trade {
+            self.trades.insert(trade, fill_id.into());
+        }
+        self.counted.entry(place).or_default().insert(fill_id.into(), counted);
+        self.order.push_back((place, fill_id.into(), trade));
+        if self.order.len() > KEPT_MAX {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((place, fill_id, trade)) = self.order.pop_front() else { return };
+        if let Some(ids) = self.counted.get_mut(&place) {
+            ids.remove(&fill_id);
+        }
+        if let Some(trade) = trade {
+            self.trades.remove(&trade);
+        }
+    }
+
+    /// Keeps a change of an execution that has not come so far.
+    pub(crate) fn keep_early(&mut self, place: Place, correction: &Correction) {
+        let early = self.early.entry(place).or_default();
+        if early.len() < KEPT_MAX {
+            early.insert(correction.fill_id_prev.clone(), correction.clone());
+        }
+    }
+
+    /// The change that came before its execution.
+    pub(crate) fn take_early(&mut self, place: Place, fill_id: &str) -> Option<Correction> {
+        self.early.get_mut(&place)?.remove(fill_id)
+    }
+}

@@ -1,0 +1,196 @@
+//! The journal: every row of orders, fills, positions, balances and risk decisions, in tapes.
+//!
+//! Rows are committed one by one in the order of their `seq`, so that a crash of the process leaves
+//! a prefix of them over all tapes. An order's request is handed out only after its row was taken.
+
+use std::path::{Path, PathBuf};
+
+use rustonite_core::ErrorKind;
+use rustonite_core::datasets::{self, draft};
+use rustonite_tape::{TapeError, TapeOptions, TypedWriter, Writer};
+
+/// Names of the tapes, one folder each.
+pub(crate) const TAPES: [&str; 5] = ["orders", "fills", "positions", "balances", "risk_events"];
+
+/// A row of one of the tapes.
+#[derive(Clone, Copy, Debug)]
+pub enum JournalRow<'a> {
+    /// What happened to an order.
+    Order(&'a draft::Orders<'a>),
+    /// A booking.
+    Fill(&'a draft::Fills<'a>),
+    /// A position after it.
+    Position(&'a draft::Positions<'a>),
+    /// A balance after it.
+    Balance(&'a draft::Balances<'a>),
+    /// A decision of the risk layer.
+    Risk(&'a draft::RiskEvents<'a>),
+}
+
+/// Where rows go.
+pub trait Journal {
+    /// Takes a row; once this returns, a crash of the process does not lose it.
+    ///
+    /// # Errors
+    /// It was not taken.
+    fn write(&mut self, row: JournalRow<'_>) -> Result<(), JournalError>;
+
+    /// Called after the row of an intent, before its request is handed out.
+    ///
+    /// # Errors
+    /// The row is not as safe as the policy wants it.
+    fn intent_written(&mut self) -> Result<(), JournalError>;
+}
+
+/// A row that was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("writing the journal: {0}")]
+pub struct JournalError(#[from] pub TapeError);
+
+impl JournalError {
+    /// What the caller can do.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind()
+    }
+}
+
+/// What an intent waits for before its request leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// Nothing: a crash of the process loses nothing, a crash of the machine what the interval of
+    /// the tapes allows.
+    #[default]
+    Interval,
+    /// An fsync of every tape: a crash of the machine loses no intent.
+    Intents,
+}
+
+/// The journal on tapes.
+#[derive(Debug)]
+pub struct Tapes {
+    folder: PathBuf,
+    orders: TypedWriter<datasets::Orders<'static>>,
+    fills: TypedWriter<datasets::Fills<'static>>,
+    positions: TypedWriter<datasets::Positions<'static>>,
+    balances: TypedWriter<datasets::Balances<'static>>,
+    risk_events: TypedWriter<datasets::RiskEvents<'static>>,
+    durability: Durability,
+}
+
+impl Tapes {
+    /// Opens the journal in a folder, or makes it.
+    ///
+    /// # Errors
+    /// Another process has it open; a tape is damaged; no space or permission.
+    pub fn open(
+        folder: &Path,
+        options: TapeOptions,
+        durability: Durability,
+    ) -> Result<Self, JournalError> {
+        Ok(Self {
+            folder: folder.to_owned(),
+            orders: open(folder, options)?,
+            fills: open(folder, options)?,
+            positions: open(folder, options)?,
+            balances: open(folder, options)?,
+            risk_events: open(folder, options)?,
+            durability,
+        })
+    }
+
+    /// The folder of the tapes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Waits until all rows are on stable storage.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub fn sync(&mut self) -> Result<(), JournalError> {
+        self.writers().into_iter().try_for_each(Writer::sync)?;
+        Ok(())
+    }
+
+    /// Does what is due without a new row; see [`Writer::tick`].
+    ///
+    /// # Errors
+    /// A segment cannot be sealed, or an fsync failed.
+    pub fn tick(&mut self) -> Result<(), JournalError> {
+        self.writers().into_iter().try_for_each(Writer::tick)?;
+        Ok(())
+    }
+
+    /// In the order in which a change is written, so that what survives a crash of the machine is
+    /// explained by what was synced before.
+    fn writers(&mut self) -> [&mut Writer; 5] {
+        [
+            self.fills.writer(),
+            self.orders.writer(),
+            self.positions.writer(),
+            self.balances.writer(),
+            self.risk_events.writer(),
+        ]
+    }
+}
+
+fn open<R: rustonite_core::Row>(
+    folder: &Path,
+    options: TapeOptions,
+) -> Result<TypedWriter<R>, TapeError> {
+    let folder = folder.join(R::schema().dataset());
+    let writer = if folder.join("tape.toml").exists() {
+        Writer::open(&folder)?
+    } else {
+        Writer::create(&folder, R::schema(), options)?
+    };
+    writer.typed()
+}
+
+/// Appends a row and commits it, or leaves the tape as it was.
+macro_rules! append {
+    ($writer:expr, $row:expr) => {{
+        let taken = $writer.push_draft($row).and_then(|()| $writer.commit());
+        if taken.is_err() {
+            $writer.writer().rollback();
+        }
+        taken
+    }};
+}
+
+impl Journal for Tapes {
+    #[inline]
+    fn write(&mut self, row: JournalRow<'_>) -> Result<(), JournalError> {
+        match row {
+            JournalRow::Order(row) => append!(self.orders, row)?,
+            JournalRow::Fill(row) => append!(self.fills, row)?,
+            JournalRow::Position(row) => append!(self.positions, row)?,
+            JournalRow::Balance(row) => append!(self.balances, row)?,
+            JournalRow::Risk(row) => append!(self.risk_events, row)?,
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn intent_written(&mut self) -> Result<(), JournalError> {
+        match self.durability {
+            Durability::Interval => Ok(()),
+            Durability::Intents => self.sync(),
+        }
+    }
+}
+
+/// No journal, for simulations that need none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl Journal for Nowhere {
+    fn write(&mut self, _: JournalRow<'_>) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn intent_written(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+}

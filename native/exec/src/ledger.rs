@@ -1,0 +1,525 @@
+//! The ledger: orders, fills, positions and balances of a trader, with their journal.
+//!
+//! What is asked for comes in as wishes and goes out as requests, each only after its intent is in
+//! the journal. What venues say comes in as reports (`reports.rs`).
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use rustonite_core::Amount;
+use rustonite_core::datasets::{EventSource, OrderEvent, draft};
+use rustonite_core::ids::AccountId;
+
+use crate::apply::{About, Told, Values};
+use crate::balances::Balances;
+use crate::client_ids::{ClientIds, LEGS_MAX};
+use crate::directory::Directory;
+use crate::error::{ExecError, Result};
+use crate::fills::Fills;
+use crate::holds::Holds;
+use crate::journal::Journal;
+use crate::order::{Flight, Leg, Link, Order};
+use crate::orders::Orders;
+use crate::positions::Positions;
+use crate::request::Request;
+use crate::rows::{OrderNote, about_reason};
+use crate::scribe::Scribe;
+use crate::wish::{OrderId, Wish};
+
+/// Numbers left out at a restart, more than orders can be lost by a crash of the machine.
+const NUMBERS_SKIPPED: i64 = 1 << 20;
+
+/// How an account is traded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRules {
+    /// Makes its client ids.
+    pub client_ids: ClientIds,
+    /// What becomes of the client id when an order is changed.
+    pub changes: ChangeIds,
+    /// What cumulative figures of its venue count.
+    pub figures: Figures,
+    /// What is done with orders that others placed.
+    pub external: External,
+}
+
+/// What becomes of the client id when an order is changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChangeIds {
+    /// The change has an id of its own: FIX, and wherever a change is a cancel and a new order.
+    #[default]
+    New,
+    /// It stays: the venue changes in place.
+    Same,
+}
+
+/// What cumulative figures of a venue count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Figures {
+    /// The whole order.
+    #[default]
+    Order,
+    /// What happened under one client id.
+    Leg,
+}
+
+/// What is done with orders that others placed on an account of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum External {
+    /// They are watched, because their fills move our positions, and not touched.
+    #[default]
+    Watched,
+    /// They are managed like our own.
+    Adopted,
+}
+
+/// When something is asked for, and what was seen before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// Our clock.
+    pub now: i64,
+    /// Row of the market tape that the decision had seen.
+    pub market_seq: Option<i64>,
+}
+
+impl From<i64> for Moment {
+    fn from(now: i64) -> Self {
+        Self { now, market_seq: None }
+    }
+}
+
+/// Orders, fills, positions and balances of a trader.
+#[derive(Debug)]
+pub struct Ledger<J> {
+    pub(crate) accounts: Vec<Option<AccountRules>>,
+    pub(crate) orders: Orders,
+    pub(crate) fills: Fills,
+    pub(crate) positions: Positions,
+    pub(crate) balances: Balances,
+    pub(crate) holds: Holds,
+    pub(crate) scribe: Scribe<J>,
+}
+
+impl<J: Journal> Ledger<J> {
+    /// A ledger without a past.
+    pub fn new(directory: Arc<Directory>, journal: J) -> Self {
+        Self {
+            accounts: Vec::new(),
+            orders: Orders::default(),
+            fills: Fills::default(),
+            positions: Positions::default(),
+            balances: Balances::default(),
+            holds: Holds::default(),
+            scribe: Scribe::new(directory, journal),
+        }
+    }
+
+    /// Sets how an account is traded.
+    pub fn open_account(&mut self, account: AccountId, rules: AccountRules) {
+        let place = account.index();
+        if place >= self.accounts.len() {
+            self.accounts.resize(place + 1, None);
+        }
+        self.accounts[place] = Some(rules);
+    }
+
+    /// Takes a directory with more in it.
+    pub fn set_directory(&mut self, directory: Arc<Directory>) {
+        self.scribe.directory = directory;
+    }
+
+    // What is asked for
+
+    /// A new order: its intent is journalled, then its request is handed out.
+    ///
+    /// # Errors
+    /// The journal took no row, and nothing may leave; account or instrument are not known.
+    pub fn submit(
+        &mut self,
+        at: impl Into<Moment>,
+        wish: Wish,
+        link: Link,
+    ) -> Result<(OrderId, Request)> {
+        let mut order = self.make(wish, link)?;
+        let (id, wish) = (order.id, order.wish.clone());
+        let client_id = order.legs[0].client_id.clone();
+        self.write_intent(&mut order, at.into(), OrderEvent::Submitted, 0, None)?;
+        self.keep(order);
+        Ok((id, Request::Submit { order: id, client_id, wish }))
+    }
+
+    /// A new order that is kept here until it is released.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`].
+    pub fn hold(&mut self, at: impl Into<Moment>, wish: Wish, link: Link) -> Result<OrderId> {
+        let mut order = self.make(wish, link)?;
+        let id = order.id;
+        self.write_own(&mut order, at.into(), OrderEvent::Held, None)?;
+        self.keep(order);
+        Ok(id)
+    }
+
+    /// Lets a held order go: the two rows of its release and its submit, then its request.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`]; the order is not held.
+    pub fn release(&mut self, at: impl Into<Moment>, id: OrderId) -> Result<Request> {
+        let at = at.into();
+        let mut order = self.find(id, OrderEvent::Released)?.clone();
+        self.write_own(&mut order, at, OrderEvent::Released, None)?;
+        self.write_intent(&mut order, at, OrderEvent::Submitted, 0, None)?;
+        let (client_id, wish) = (order.legs[0].client_id.clone(), order.wish.clone());
+        self.keep(order);
+        Ok(Request::Submit { order: id, client_id, wish })
+    }
+
+    /// Writes down an order that the risk layer refused.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`].
+    pub fn deny(
+        &mut self,
+        at: impl Into<Moment>,
+        wish: Wish,
+        link: Link,
+        code: &str,
+    ) -> Result<OrderId> {
+        let mut order = self.make(wish, link)?;
+        let id = order.id;
+        let at = at.into();
+        self.write_own(&mut order, at, OrderEvent::Denied, Some(code))?;
+        self.keep(order);
+        self.orders.note_end(id, at.now);
+        Ok(id)
+    }
+
+    /// Ends an order that was never sent: cancelled by us, or denied when it was to be released.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`]; the venue has the order.
+    pub fn withdraw(
+        &mut self,
+        at: impl Into<Moment>,
+        id: OrderId,
+        event: OrderEvent,
+        code: Option<&str>,
+    ) -> Result<()> {
+        let at = at.into();
+        let mut order = self.find(id, event)?.clone();
+        let own = matches!(event, OrderEvent::Cancelled | OrderEvent::Expired | OrderEvent::Denied);
+        if crate::table::is_at_venue(order.state) || !own {
+            return Err(ExecError::NotPossible { order: id, state: order.state, event });
+        }
+        self.write_own(&mut order, at, event, code)?;
+        self.keep(order);
+        self.orders.note_end(id, at.now);
+        Ok(())
+    }
+
+    /// A change of an order that works; several may be in flight.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`]; the order cannot be changed now.
+    pub fn replace(
+        &mut self,
+        at: impl Into<Moment>,
+        id: OrderId,
+        values: Values,
+    ) -> Result<Request> {
+        let order = self.find(id, OrderEvent::ReplaceAsked)?;
+        if !order.is_managed() {
+            return Err(ExecError::NotManaged(id));
+        }
+        let prev = order.changes.last().map_or(order.leg, |change| change.leg);
+        let leg = match self.rules(order.wish.account)?.changes {
+            ChangeIds::Same => prev,
+            ChangeIds::New => self.add_leg(id, prev)?,
+        };
+        let Some(mut order) = self.orders.get(id).cloned() else {
+            return Err(ExecError::UnknownOrder(id));
+        };
+        let written =
+            self.write_intent(&mut order, at.into(), OrderEvent::ReplaceAsked, leg, Some(values));
+        if let Err(error) = written {
+            if leg != prev {
+                self.orders.drop_leg(id);
+            }
+            return Err(error);
+        }
+        let mut wish = order.wish.clone();
+        (wish.price, wish.size) = (values.price, values.size);
+        if let (Some(trigger), Some(price)) = (&mut wish.trigger, values.price_trigger) {
+            trigger.price = price;
+        }
+        let request = Request::Replace {
+            order: id,
+            instrument: wish.instrument,
+            account: wish.account,
+            client_id: order.legs[leg].client_id.clone(),
+            client_id_prev: order.legs[prev].client_id.clone(),
+            venue_order_id: order.legs[prev].venue_order_id.clone(),
+            wish,
+            size_filled: order.size_filled,
+        };
+        self.keep(order);
+        Ok(request)
+    }
+
+    /// A cancel. It is handed out even if the journal takes no row: an order less can be found by a
+    /// query, and stopping must stay possible.
+    ///
+    /// # Errors
+    /// The order cannot be cancelled.
+    pub fn cancel(&mut self, at: impl Into<Moment>, id: OrderId) -> Result<Request> {
+        let order = self.find(id, OrderEvent::CancelAsked)?;
+        if !order.is_managed() {
+            return Err(ExecError::NotManaged(id));
+        }
+        let mut order = order.clone();
+        let (leg, at) = (order.leg, at.into());
+        let written = self.write_intent(&mut order, at, OrderEvent::CancelAsked, leg, None);
+        if written.is_err() {
+            let told = own(OrderEvent::CancelAsked, at.now, leg, None);
+            order.apply(&told);
+        }
+        let request = Request::Cancel {
+            order: id,
+            instrument: order.wish.instrument,
+            account: order.wish.account,
+            client_id: order.client_id().into(),
+            venue_order_id: order.venue_order_id().map(Into::into),
+        };
+        self.keep(order);
+        Ok(request)
+    }
+
+    /// A question about an order. Under the newest client id, because a change whose outcome is not
+    /// known has one of its own.
+    ///
+    /// # Errors
+    /// No such order.
+    pub fn query(&self, id: OrderId) -> Result<Request> {
+        let order = self.orders.get(id).ok_or(ExecError::UnknownOrder(id))?;
+        let leg = order.changes.last().map_or(order.leg, |change| change.leg);
+        let leg = &order.legs[leg];
+        Ok(Request::Query {
+            order: id,
+            instrument: order.wish.instrument,
+            account: order.wish.account,
+            client_id: leg.client_id.clone(),
+            venue_order_id: leg.venue_order_id.clone(),
+        })
+    }
+
+    /// Writes down a decision of the risk layer; the row's `seq` is set here.
+    ///
+    /// # Errors
+    /// The journal took no row.
+    pub fn risk_event(&mut self, row: &draft::RiskEvents<'_>) -> Result<()> {
+        self.scribe.risk(row)
+    }
+
+    // What is known
+
+    /// An order.
+    pub fn order(&self, id: OrderId) -> Option<&Order> {
+        self.orders.get(id)
+    }
+
+    /// All orders that are remembered, in no order.
+    pub fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.orders.iter()
+    }
+
+    /// Orders that have not ended, by number.
+    pub fn open_orders(&self) -> Vec<&Order> {
+        let mut orders = self.orders.sorted();
+        orders.retain(|order| !order.is_final());
+        orders
+    }
+
+    /// Orders of a group, by number.
+    pub fn group(&self, group: i64) -> Vec<&Order> {
+        let mut orders = self.orders.sorted();
+        orders.retain(|order| order.link.group == Some(group));
+        orders
+    }
+
+    /// The number that the next order will have.
+    pub fn next_id(&self) -> OrderId {
+        self.orders.next_id()
+    }
+
+    /// All positions.
+    pub fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
+    /// All balances.
+    pub fn balances(&self) -> &Balances {
+        &self.balances
+    }
+
+    /// Names and numbers.
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.scribe.directory
+    }
+
+    /// How an account is traded.
+    ///
+    /// # Errors
+    /// It was not opened.
+    pub fn rules(&self, account: AccountId) -> Result<&AccountRules> {
+        let rules = self.accounts.get(account.index()).and_then(Option::as_ref);
+        rules.ok_or(ExecError::UnknownAccount(account))
+    }
+
+    /// Why no order leaves any more, if so.
+    pub fn halted(&self) -> Option<&str> {
+        self.scribe.halted()
+    }
+
+    /// Number of the journal's last row.
+    pub fn seq(&self) -> i64 {
+        self.scribe.seq()
+    }
+
+    /// The journal.
+    pub fn journal_mut(&mut self) -> &mut J {
+        self.scribe.journal_mut()
+    }
+
+    /// Forgets orders that ended before a moment and of which nothing was heard since; returns how
+    /// many. Their fills are still not counted twice, and a late report of one makes it known again.
+    pub fn forget(&mut self, before: i64) -> usize {
+        self.orders.forget(before)
+    }
+
+    /// A number that two ledgers in the same state share.
+    pub fn state_hash(&self) -> u64 {
+        let parts = (self.orders.sorted(), &self.positions, &self.balances);
+        FixedState::with_seed(0).hash_one(parts)
+    }
+
+    // Inside
+
+    pub(crate) fn skip_numbers(&mut self) {
+        self.orders.skip_numbers(NUMBERS_SKIPPED);
+    }
+
+    fn make(&self, wish: Wish, link: Link) -> Result<Order> {
+        let id = self.orders.next_id();
+        if self.directory().listed(wish.instrument).is_none() {
+            return Err(ExecError::UnknownInstrument(wish.instrument));
+        }
+        let client_id = self.rules(wish.account)?.client_ids.make(id, 0);
+        Ok(Order::new(id, wish, link, client_id.ok_or(ExecError::NoClientId(id))?))
+    }
+
+    fn find(&self, id: OrderId, event: OrderEvent) -> Result<&Order> {
+        let order = self.orders.get(id).ok_or(ExecError::UnknownOrder(id))?;
+        if order.allows(event) {
+            Ok(order)
+        } else {
+            Err(ExecError::NotPossible { order: id, state: order.state, event })
+        }
+    }
+
+    /// The id of another change.
+    fn add_leg(&mut self, id: OrderId, prev: usize) -> Result<usize> {
+        let order = self.orders.get(id).ok_or(ExecError::UnknownOrder(id))?;
+        let leg = order.legs.len();
+        let made = self.rules(order.wish.account)?.client_ids.make(id, leg);
+        let client_id = made.filter(|_| leg < LEGS_MAX).ok_or(ExecError::NoClientId(id))?;
+        let order = self.orders.get_mut(id).ok_or(ExecError::UnknownOrder(id))?;
+        order.legs.push(Leg { client_id, prev: Some(prev), ..Leg::default() });
+        self.orders.name(id, leg);
+        Ok(leg)
+    }
+
+    /// Applies an act of ours and writes its row.
+    fn write_own(
+        &mut self,
+        order: &mut Order,
+        at: Moment,
+        event: OrderEvent,
+        code: Option<&str>,
+    ) -> Result<()> {
+        self.write(order, at, &own(event, at.now, order.leg, None), code)
+    }
+
+    /// Applies an intent, writes its row and makes that as safe as the policy wants it.
+    #[inline]
+    fn write_intent(
+        &mut self,
+        order: &mut Order,
+        at: Moment,
+        event: OrderEvent,
+        leg: usize,
+        values: Option<Values>,
+    ) -> Result<()> {
+        self.write(order, at, &own(event, at.now, leg, values), None)?;
+        self.scribe.intent_written()
+    }
+
+    #[inline]
+    fn write(
+        &mut self,
+        order: &mut Order,
+        at: Moment,
+        told: &Told,
+        code: Option<&str>,
+    ) -> Result<()> {
+        order.apply(told);
+        order.ts_seen = at.now;
+        let note = OrderNote {
+            event: told.event,
+            source: EventSource::Own,
+            ts_event: at.now,
+            ts_recv: at.now,
+            leg: told.leg,
+            reason: code.or(about_reason(told.about)),
+            venue_code: None,
+            detail: None,
+            market_seq: at.market_seq,
+        };
+        self.scribe.order(order, note)
+    }
+
+    /// Puts an order in its place.
+    pub(crate) fn keep(&mut self, order: Order) {
+        self.holds.update(&mut self.balances, &self.scribe.directory, &order);
+        if self.orders.get(order.id).is_some() {
+            self.orders.put(order);
+        } else {
+            self.orders.add(order);
+        }
+    }
+
+    /// What may still be bought and sold of an instrument by open orders, at worst.
+    pub fn size_open(&self, of: impl Fn(&Order) -> bool) -> (Amount, Amount) {
+        let mut open = (Amount::ZERO, Amount::ZERO);
+        for order in self.orders.iter().filter(|order| of(order)) {
+            match order.wish.side {
+                rustonite_core::datasets::OrderSide::Buy => open.0 += order.size_at_risk(),
+                rustonite_core::datasets::OrderSide::Sell => open.1 += order.size_at_risk(),
+            }
+        }
+        open
+    }
+
+    /// Orders with a request that has no answer.
+    pub(crate) fn in_flight(order: &Order) -> impl Iterator<Item = (About, usize)> + '_ {
+        let asked = |flight: Flight| flight == Flight::Asked;
+        let submit = asked(order.facts.submit).then_some((About::Submit, 0));
+        let cancel = asked(order.facts.cancel).then_some((About::Cancel, order.leg));
+        let changes = order.changes.iter().filter(move |change| asked(change.flight));
+        submit.into_iter().chain(cancel).chain(changes.map(|change| (About::Replace, change.leg)))
+    }
+}
+
+/// An act of ours.
+fn own(event: OrderEvent, now: i64, leg: usize, values: Option<Values>) -> Told {
+    Told { event, source: EventSource::Own, ts_event: now, leg, values, about: About::Nothing }
+}

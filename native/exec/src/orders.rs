@@ -1,0 +1,186 @@
+//! All orders that are remembered, and the names that venues use for them.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::FixedState;
+use rustonite_core::ids::{AccountId, InstrumentId};
+
+use crate::order::Order;
+use crate::wish::OrderId;
+
+/// A leg of an order.
+pub(crate) type Place = (OrderId, usize);
+
+type Names = HashMap<Box<str>, Place, FixedState>;
+
+/// Orders by number, and by the names that venues use.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    by_id: HashMap<OrderId, Order, FixedState>,
+    client_ids: HashMap<AccountId, Names, FixedState>,
+    venue_ids: HashMap<(AccountId, InstrumentId), Names, FixedState>,
+    /// Orders that ended, with the moment, oldest first.
+    ended: VecDeque<(i64, OrderId)>,
+    next: i64,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self {
+            by_id: HashMap::default(),
+            client_ids: HashMap::default(),
+            venue_ids: HashMap::default(),
+            ended: VecDeque::new(),
+            next: 1,
+        }
+    }
+}
+
+impl Orders {
+    pub(crate) fn get(&self, id: OrderId) -> Option<&Order> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// All, by number.
+    pub(crate) fn sorted(&self) -> Vec<&Order> {
+        let mut orders: Vec<_> = self.by_id.values().collect();
+        orders.sort_unstable_by_key(|order| order.id);
+        orders
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Order> {
+        self.by_id.values()
+    }
+
+    /// The number of the next order.
+    pub(crate) fn next_id(&self) -> OrderId {
+        OrderId(self.next)
+    }
+
+    /// Numbers up to this one are taken.
+    pub(crate) fn take_number(&mut self, id: OrderId) {
+        self.next = self.next.max(id.0.saturating_add(1));
+    }
+
+    pub(crate) fn skip_numbers(&mut self, count: i64) {
+        self.next = self.next.saturating_add(count);
+    }
+
+    /// Remembers an order and its names.
+    pub(crate) fn add(&mut self, order: Order) -> &mut Order {
+        self.take_number(order.id);
+        for leg in 0..order.legs.len() {
+            self.name_leg(&order, leg);
+        }
+        let id = order.id;
+        self.by_id.entry(id).insert_entry(order).into_mut()
+    }
+
+    /// Takes an order out, to be put back.
+    pub(crate) fn take(&mut self, id: OrderId) -> Option<Order> {
+        self.by_id.remove(&id)
+    }
+
+    /// Takes a new state of an order that is remembered; its names are as they were.
+    pub(crate) fn put(&mut self, order: Order) {
+        self.by_id.insert(order.id, order);
+    }
+
+    /// Makes the names of a leg findable.
+    pub(crate) fn name(&mut self, id: OrderId, leg: usize) {
+        let Some(order) = self.by_id.remove(&id) else { return };
+        self.name_leg(&order, leg);
+        self.by_id.insert(id, order);
+    }
+
+    fn name_leg(&mut self, order: &Order, number: usize) {
+        let leg = &order.legs[number];
+        let (account, place) = (order.wish.account, (order.id, number));
+        if !leg.client_id.is_empty() {
+            self.client_ids.entry(account).or_default().insert(leg.client_id.clone(), place);
+        }
+        if let Some(venue_id) = &leg.venue_order_id {
+            self.add_venue_id(account, order.wish.instrument, venue_id, place);
+        }
+    }
+
+    pub(crate) fn add_venue_id(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentId,
+        venue_id: &str,
+        place: Place,
+    ) {
+        let names = self.venue_ids.entry((account, instrument)).or_default();
+        names.insert(venue_id.into(), place);
+    }
+
+    pub(crate) fn by_client_id(&self, account: AccountId, client_id: &str) -> Option<Place> {
+        self.client_ids.get(&account)?.get(client_id).copied()
+    }
+
+    pub(crate) fn by_venue_id(
+        &self,
+        account: AccountId,
+        instrument: InstrumentId,
+        venue_id: &str,
+    ) -> Option<Place> {
+        self.venue_ids.get(&(account, instrument))?.get(venue_id).copied()
+    }
+
+    /// Forgets the last leg of an order, whose request was never handed out.
+    pub(crate) fn drop_leg(&mut self, id: OrderId) {
+        let Some(order) = self.by_id.get_mut(&id) else { return };
+        let Some(leg) = order.legs.pop() else { return };
+        if let Some(names) = self.client_ids.get_mut(&order.wish.account) {
+            names.remove(&leg.client_id);
+        }
+    }
+
+    /// Notes that an order ended.
+    pub(crate) fn note_end(&mut self, id: OrderId, now: i64) {
+        self.ended.push_back((now, id));
+    }
+
+    /// Forgets orders that ended before a moment and of which nothing was heard since.
+    pub(crate) fn forget(&mut self, before: i64) -> usize {
+        let mut forgotten = 0;
+        while let Some((at, id)) = self.ended.front().copied() {
+            if at >= before {
+                break;
+            }
+            self.ended.pop_front();
+            let Some(order) = self.by_id.get(&id).filter(|order| order.is_final()) else {
+                continue;
+            };
+            if order.ts_seen >= before {
+                self.ended.push_back((order.ts_seen, id));
+                continue;
+            }
+            self.remove(id);
+            forgotten += 1;
+        }
+        forgotten
+    }
+
+    fn remove(&mut self, id: OrderId) {
+        let Some(order) = self.by_id.remove(&id) else { return };
+        let names = self.client_ids.get_mut(&order.wish.account);
+        if let Some(names) = names {
+            for leg in &order.legs {
+                names.remove(&leg.client_id);
+            }
+        }
+        let place = (order.wish.account, order.wish.instrument);
+        if let Some(names) = self.venue_ids.get_mut(&place) {
+            let ids = order.legs.iter().filter_map(|leg| leg.venue_order_id.as_ref());
+            for venue_id in ids {
+                names.remove(venue_id);
+            }
+        }
+    }
+}
