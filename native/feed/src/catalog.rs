@@ -53,6 +53,9 @@ pub struct Venue {
     pub delivered_as: BTreeMap<String, String>,
     /// Its REST interface.
     pub rest: Option<Rest>,
+    /// Where orders go, by the names of endpoints that its gateway uses.
+    #[serde(default)]
+    pub trading: BTreeMap<String, String>,
     /// Its WebSocket endpoints.
     #[serde(default, rename = "socket")]
     pub sockets: Vec<Socket>,

@@ -8,7 +8,7 @@ const STEP_NS: i64 = 10_000_000;
 
 /// Nanoseconds since 1970 by the clock of this machine.
 #[inline]
-pub(crate) fn now_ns() -> i64 {
+pub fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -210,6 +211,14 @@ fn wrong_proxy(url: &Url) -> Option<String> {
     }
     let found = if known { "an address without a host" } else { "another kind of address" };
     Some(format!("found {found}, {EXPECTED}"))
+}
+
+/// Reads the TOML text of a file that is named `place`.
+///
+/// # Errors
+/// Whatever does not belong there, with its line and the key that was meant.
+pub fn read_toml<T: DeserializeOwned>(place: &str, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| unreadable(place, text, &error))
 }
 
 /// An error of the TOML reader, with the names that an unknown key may have meant.

@@ -15,22 +15,17 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 use yawc::frame::OpCode;
-use yawc::{Frame, Options, WebSocket};
+use yawc::{Frame, WebSocket};
 
 use crate::clock::now_ns;
-use crate::dial::{Dialled, Dialler, Stream};
+use crate::dial::{Dialler, Stream};
 use crate::events::Fact;
 use crate::keys;
 use crate::limits::Budget;
 use crate::plan::{LinePlan, Planned};
 use crate::recording::{Asked, Recording, Socketed};
 use crate::requests::Requests;
-use crate::stamped::Stamp;
 
-/// Largest message that is taken.
-const MESSAGE_BYTES_MAX: usize = 64 << 20;
-const BUFFER_BYTES_MAX: usize = 96 << 20;
-const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(15);
 /// How often deadlines are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A connection that lived so long works, with or without data.
@@ -129,7 +124,7 @@ impl Connection {
             .ok_or_else(|| io::Error::other(format!("no codec for {}", shared.venue)))?;
         let url: Url = plan.socket.url.parse().map_err(io::Error::other)?;
         let started = now_ns();
-        let (socket, stamp) = match handshake(&shared.dialler, url, plan.compression).await {
+        let (socket, stamp) = match shared.dialler.web_socket(url, plan.compression).await {
             Ok(opened) => opened,
             Err(error) => {
                 let detail = error.to_string();
@@ -563,24 +558,5 @@ impl Connection {
         let close = Frame::close(yawc::close::CloseCode::Normal, b"");
         let _ = tokio::time::timeout(SECOND, self.socket.send(close)).await;
         Ok("closed by us".to_owned())
-    }
-}
-
-async fn handshake(
-    dialler: &Dialler,
-    url: Url,
-    compression: bool,
-) -> io::Result<(WebSocket<Box<dyn Stream>>, Stamp)> {
-    let Dialled { stream, stamp } = dialler.dial(&url).await?;
-    let mut options = Options::default().with_limits(MESSAGE_BYTES_MAX, BUFFER_BYTES_MAX);
-    if compression {
-        options = options.with_balanced_compression();
-    }
-    let agent = concat!("rustonite/", env!("CARGO_PKG_VERSION"));
-    let request = yawc::HttpRequest::builder().header("User-Agent", agent);
-    let handshake = WebSocket::handshake_with_request(url, stream, options, request);
-    match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
-        Ok(done) => done.map(|socket| (socket, stamp)).map_err(io::Error::other),
-        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer to the handshake")),
     }
 }

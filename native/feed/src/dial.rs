@@ -19,15 +19,20 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower_service::Service as _;
 use url::Url;
+use yawc::{Options, WebSocket};
 
 use crate::error::{FeedError, Result};
 use crate::stamped::{Stamp, Stamped};
 
 /// How long each step of opening a connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(15);
+/// Largest message of a WebSocket that is taken.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+const BUFFER_BYTES_MAX: usize = 96 << 20;
 
 /// A stream of bytes to a venue.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
@@ -39,14 +44,17 @@ pub(crate) struct Dialled {
 
 /// Opens connections the same way for streams and REST.
 #[derive(Clone)]
-pub(crate) struct Dialler {
+pub struct Dialler {
     tls: TlsConnector,
     proxy: Option<Url>,
 }
 
 impl Dialler {
     /// `ca_file` has certificates to trust besides those of the system.
-    pub(crate) fn new(proxy: Option<Url>, ca_file: Option<&Path>) -> Result<Self> {
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn new(proxy: Option<Url>, ca_file: Option<&Path>) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if let Some(path) = ca_file {
@@ -82,6 +90,39 @@ impl Dialler {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let tls = timed("TLS handshake", self.tls.connect(name, tcp)).await?;
         Ok(Dialled { stream: Box::new(tls), stamp })
+    }
+
+    /// A connection to the host of a URL, encrypted if its scheme says so, and when its last packet
+    /// came.
+    ///
+    /// # Errors
+    /// There is no connection.
+    pub async fn connect(&self, url: &Url) -> io::Result<(Box<dyn Stream>, Stamp)> {
+        let Dialled { stream, stamp } = self.dial(url).await?;
+        Ok((stream, stamp))
+    }
+
+    /// A WebSocket, and when its last packet came.
+    ///
+    /// # Errors
+    /// There is no connection, or the other side speaks no WebSocket.
+    pub async fn web_socket(
+        &self,
+        url: Url,
+        compression: bool,
+    ) -> io::Result<(WebSocket<Box<dyn Stream>>, Stamp)> {
+        let Dialled { stream, stamp } = self.dial(&url).await?;
+        let mut options = Options::default().with_limits(MESSAGE_BYTES_MAX, BUFFER_BYTES_MAX);
+        if compression {
+            options = options.with_balanced_compression();
+        }
+        let agent = concat!("rustonite/", env!("CARGO_PKG_VERSION"));
+        let request = yawc::HttpRequest::builder().header("User-Agent", agent);
+        let handshake = WebSocket::handshake_with_request(url, stream, options, request);
+        match tokio::time::timeout(HANDSHAKE_PATIENCE, handshake).await {
+            Ok(done) => done.map(|socket| (socket, stamp)).map_err(io::Error::other),
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer to the handshake")),
+        }
     }
 
     async fn tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {

@@ -24,6 +24,7 @@ mod recording;
 mod reparse;
 mod requests;
 mod rest;
+mod rules;
 pub mod server;
 mod spans;
 mod stamped;
@@ -35,9 +36,13 @@ mod writing;
 
 pub use self::{
     catalog::{Channel, Rest, Socket, Venue},
-    config::{Config, FeedConfig, MetricsSettings, TapeSettings},
+    clock::now_ns,
+    config::{Config, FeedConfig, MetricsSettings, TapeSettings, read_toml},
+    dial::{Dialler, Stream},
     error::{FeedError, Result},
     recorder::Recorder,
     reparse::{Recorded, Reparser},
+    rules::instruments,
+    stamped::Stamp,
     stats::VenueStatus,
 };

@@ -14,10 +14,11 @@ use tokio::net::TcpStream;
 
 /// When the packet that was read last came, in nanoseconds since 1970; 0 if the kernel does not say.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stamp(Arc<AtomicI64>);
+pub struct Stamp(Arc<AtomicI64>);
 
 impl Stamp {
-    pub(crate) fn get(&self) -> Option<i64> {
+    /// That moment.
+    pub fn get(&self) -> Option<i64> {
         Some(self.0.load(Ordering::Relaxed)).filter(|time| *time > 0)
     }
 }

@@ -27,21 +27,30 @@ impl MergedReader {
     /// # Errors
     /// A tape without such a timestamp column.
     pub fn new(readers: Vec<Reader>, column: &str, hold: Duration) -> Result<Self> {
-        let find = |reader: &Reader| {
-            let schema = reader.schema();
-            let position = schema.index_of(column);
-            let timestamp = |at: &usize| {
-                let column = &schema.columns()[*at];
-                column.kind == ColumnType::Fixed(Fixed::TimestampNs) && !column.nullable
-            };
-            position.filter(timestamp).ok_or_else(|| {
-                let found = format!("dataset {:?} without it", schema.dataset());
-                TapeError::value(column, None, found, "a timestamp[ns] column that is never null")
-            })
+        let (columns, heads) = (Vec::new(), Vec::new());
+        let mut merged = Self { readers: Vec::new(), columns, heads, hold };
+        readers.into_iter().try_for_each(|reader| merged.add(reader, column))?;
+        Ok(merged)
+    }
+
+    /// Merges one more reader. Rows of it that are older than what was given already come late.
+    ///
+    /// # Errors
+    /// A tape without such a timestamp column.
+    pub fn add(&mut self, reader: Reader, column: &str) -> Result<()> {
+        let schema = reader.schema();
+        let timestamp = |at: &usize| {
+            let column = &schema.columns()[*at];
+            column.kind == ColumnType::Fixed(Fixed::TimestampNs) && !column.nullable
         };
-        let columns = readers.iter().map(find).collect::<Result<Vec<_>>>()?;
-        let heads = readers.iter().map(|_| None).collect();
-        Ok(Self { readers, columns, heads, hold })
+        let position = schema.index_of(column).filter(timestamp).ok_or_else(|| {
+            let found = format!("dataset {:?} without it", schema.dataset());
+            TapeError::value(column, None, found, "a timestamp[ns] column that is never null")
+        })?;
+        self.readers.push(reader);
+        self.columns.push(position);
+        self.heads.push(None);
+        Ok(())
     }
 
     /// The readers, in the order of their numbers.

@@ -1,8 +1,8 @@
 //! What venues want to hear and what they say: one folder each, without sockets or clocks.
 //!
-//! A gateway writes the texts of one connection and reads what comes on it. It remembers which
-//! requests are in flight, so that each ends: by a report, or by the word that its outcome is not
-//! known.
+//! A gateway writes what goes to one account's venue and reads what comes from there. It remembers
+//! which requests are in flight, so that each ends: by a report, or by the word that its outcome is
+//! not known.
 
 pub mod binance;
 mod sign;
@@ -14,34 +14,121 @@ pub use self::sign::{Signer, SignerError};
 use crate::report::{Refusal, Report};
 use crate::request::Request;
 
-/// A venue's trading protocol on one connection.
+/// A venue's trading protocol for one account.
+///
+/// Lines are WebSocket connections, numbered as the gateway opens them; calls are of REST. What is
+/// sent on a line that is down is lost: the gateway hears of that by [`Gateway::closed`].
 pub trait Gateway: Send {
-    /// What a new connection is told first.
-    fn hello(&mut self, now: i64) -> Vec<String>;
+    /// What is done first: usually lines are opened.
+    fn start(&mut self, now: i64) -> Vec<Outgoing>;
 
-    /// The text of a request.
+    /// A line is open, for the first time or again.
+    fn opened(&mut self, line: usize, now: i64) -> Vec<Outgoing>;
+
+    /// A line is closed, and with it the answers to what was asked on it. It is opened again by
+    /// itself, at the same path.
+    fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>);
+
+    /// A request.
     ///
     /// # Errors
     /// The venue has no such thing, and nothing is in flight.
-    fn write(&mut self, request: &Request, now: i64) -> Result<String, Refusal>;
+    fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal>;
 
-    /// The text of a question.
-    fn ask(&mut self, question: Question, now: i64) -> String;
+    /// A question.
+    fn ask(&mut self, question: Question, now: i64) -> Outgoing;
 
-    /// Reads a message.
+    /// A message on a line.
     ///
     /// # Errors
     /// It cannot be understood; what was in flight still is.
-    fn read(&mut self, text: &[u8], ts_recv: i64, heard: &mut Vec<Heard>)
-    -> Result<(), Unreadable>;
+    fn read(
+        &mut self,
+        line: usize,
+        text: &[u8],
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable>;
 
-    /// Ends what has been in flight since before a moment: its outcome is not known.
-    fn overdue(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>);
+    /// The answer to a call, or why there is none.
+    ///
+    /// # Errors
+    /// It cannot be understood; its request then counts as unknown.
+    fn answered(
+        &mut self,
+        id: u64,
+        answer: Result<HttpAnswer<'_>, &CallError>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable>;
 
-    /// The connection is gone, and with it the answers to all that was in flight.
-    fn lost(&mut self, now: i64, heard: &mut Vec<Heard>) {
-        self.overdue(i64::MAX, now, heard);
+    /// Time has passed. What has been in flight since before `sent_before` ends: its outcome is not
+    /// known. Returns what has to be sent from time to time.
+    fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing>;
+}
+
+/// Something to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A line is to be opened at the venue's endpoint of this name, with this path and query behind
+    /// its address. A line that is open is closed first.
+    Open {
+        /// Which.
+        line: usize,
+        /// Name of the endpoint in the account's configuration.
+        endpoint: &'static str,
+        /// Path and query to add; may be empty.
+        path: String,
+    },
+    /// A message on a line.
+    Text {
+        /// Which.
+        line: usize,
+        /// The message.
+        text: String,
+    },
+    /// A call of REST.
+    Call(Call),
+}
+
+/// A call of REST. Its headers may hold secrets and are not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The answer is brought back under this number.
+    pub id: u64,
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: &'static str,
+    /// Path and query, from the root of the venue's REST interface.
+    pub path: String,
+    /// Headers besides the usual ones.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body; empty if there is none.
+    pub body: String,
+}
+
+impl core::fmt::Debug for Call {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let path = self.path.split('?').next().unwrap_or_default();
+        write!(f, "{} {path}", self.method)
     }
+}
+
+/// An answer to a call.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpAnswer<'a> {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError {
+    /// Not a byte of it left.
+    pub not_sent: bool,
+    /// Text for people.
+    pub detail: String,
 }
 
 /// What can be asked of a venue.

@@ -7,8 +7,8 @@ use super::purse::Purse;
 use super::{FlowConfig, Market, SECOND};
 use crate::chance::{exponential, float, power_law, whole};
 use crate::{
-    AccountId, Command, Exchange, Expiry, InstrumentId, Kind, NewOrder, Order, Quantity, SelfTrade,
-    Side,
+    AccountId, Command, Exchange, Expiry, InstrumentId, Kind, NewOrder, OrderId, Quantity,
+    SelfTrade, Side,
 };
 
 /// Of what happens in calm: makers renew quotes,
@@ -48,6 +48,15 @@ const FUNDING_LIMIT_PPM: i64 = 7500;
 /// Best bid and ask, as far as there are any.
 type Touch = (Option<i64>, Option<i64>);
 
+/// What counts of an order that an account has open.
+#[derive(Clone, Copy, Debug)]
+struct Mine {
+    id: OrderId,
+    side: Side,
+    /// Zero if it has no limit.
+    price: i64,
+}
+
 /// Everybody who trades a market, but for users of the exchange.
 #[derive(Clone, Debug)]
 pub(super) struct Trader {
@@ -71,7 +80,7 @@ pub(super) struct Trader {
     funding_at: i64,
     /// Mean distance between market and index, as part of the price.
     premium: f64,
-    own: Vec<Order>,
+    own: Vec<Mine>,
 }
 
 impl Trader {
@@ -229,11 +238,11 @@ impl Trader {
         let account = self.makers[number];
         self.load_own(exchange, account, Some(side));
         // Best first, as the wanted ones.
-        self.own.sort_by_key(|order| rank(side, order.asked.price.unwrap_or(0)));
+        self.own.sort_by_key(|order| rank(side, order.price));
         let wanted = |level| behind(self.wanted(reference, side, number, level), side, touch);
         let worst = (0..self.own.len().min(MAKER_LEVELS))
             .map(|level| {
-                let off = (self.own[level].asked.price.unwrap_or(0) - wanted(level)).abs();
+                let off = (self.own[level].price - wanted(level)).abs();
                 (off / (self.tolerance(level) + 1), level)
             })
             .max_by_key(|(off, level)| (*off, MAKER_LEVELS - level));
@@ -293,10 +302,10 @@ impl Trader {
     }
 
     /// Of two orders, mostly the one that is nearer to the touch: there minds change often.
-    fn unloved(&mut self, touch: Touch) -> Option<Order> {
-        let distance = |order: Order| {
-            let best = if order.asked.side == Side::Buy { touch.0 } else { touch.1 };
-            (best.unwrap_or(0) - order.asked.price.unwrap_or(0)).abs()
+    fn unloved(&mut self, touch: Touch) -> Option<Mine> {
+        let distance = |order: Mine| {
+            let best = if order.side == Side::Buy { touch.0 } else { touch.1 };
+            (best.unwrap_or(0) - order.price).abs()
         };
         let (a, b) = (*self.rng.choice(&self.own)?, *self.rng.choice(&self.own)?);
         let nearer = if distance(a) <= distance(b) { (a, b) } else { (b, a) };
@@ -374,8 +383,13 @@ impl Trader {
     fn load_own(&mut self, exchange: &Exchange, account: AccountId, side: Option<Side>) {
         let instrument = self.market.instrument;
         self.own.clear();
-        self.own.extend(exchange.open_orders(account).filter(|order| {
+        let ours = exchange.open_orders(account).filter(|order| {
             order.asked.instrument == instrument && side.is_none_or(|side| order.asked.side == side)
+        });
+        self.own.extend(ours.map(|order| Mine {
+            id: order.id,
+            side: order.asked.side,
+            price: order.asked.price.unwrap_or(0),
         }));
     }
 

@@ -1,6 +1,6 @@
 //! What was asked and not answered so far.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent};
@@ -67,6 +67,8 @@ pub(super) struct Flights {
     asked: BTreeMap<u64, (i64, Asked)>,
     /// By the client id of the new order.
     changes: HashMap<Box<str>, Change>,
+    /// Orders that were replaced and whose end the stream has not told so far.
+    replaced: HashSet<Box<str>>,
     /// What each open order has filled under its present client id.
     legs: HashMap<Box<str>, Amount>,
 }
@@ -94,6 +96,19 @@ impl Flights {
 
     pub(super) fn end_change(&mut self, new_id: &str) -> Option<Change> {
         self.changes.remove(new_id)
+    }
+
+    /// An order was replaced; its own end is no news any more.
+    pub(super) fn replaced(&mut self, change: &Change) {
+        if !change.old_cancelled {
+            self.replaced.insert(change.old.client_id.clone());
+        }
+        self.legs.remove(&change.old.client_id);
+    }
+
+    /// Whether an end is that of an order that was replaced.
+    pub(super) fn was_replaced(&mut self, client_id: &str) -> bool {
+        self.replaced.remove(client_id)
     }
 
     /// The change that takes an order away.

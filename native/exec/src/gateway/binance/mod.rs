@@ -17,12 +17,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use self::flight::{Asked, Flights};
-use super::{Answer, Gateway, Heard, Question, Signer, Unreadable};
+use super::{
+    Answer, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable,
+};
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
 use crate::request::{Outcome, Request};
 
 const VENUE: &str = "binance";
+const LINE: usize = 0;
 
 /// One account of Binance spot.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl BinanceSpot {
         Self { directory, venue, account, api_key, signer, flights, is_logged_on: false }
     }
 
-    fn answered(
+    fn answered_on_line(
         &mut self,
         envelope: &Envelope<'_>,
         ts_recv: i64,
@@ -212,26 +215,37 @@ enum Fault {
 }
 
 impl Gateway for BinanceSpot {
-    fn hello(&mut self, now: i64) -> Vec<String> {
+    fn start(&mut self, _now: i64) -> Vec<Outgoing> {
+        vec![Outgoing::Open { line: LINE, endpoint: "ws_api", path: String::new() }]
+    }
+
+    fn opened(&mut self, _line: usize, now: i64) -> Vec<Outgoing> {
         self.is_logged_on = false;
-        if self.signer.is_ed25519() {
+        let texts = if self.signer.is_ed25519() {
             let log_on = self.signed("session.logon", Asked::LogOn, Vec::new(), now);
-            let subscribe = self.open("userDataStream.subscribe", Asked::Subscribe, now);
-            return vec![log_on, subscribe];
-        }
-        vec![self.signed("userDataStream.subscribe.signature", Asked::Subscribe, Vec::new(), now)]
+            vec![log_on, self.open("userDataStream.subscribe", Asked::Subscribe, now)]
+        } else {
+            let method = "userDataStream.subscribe.signature";
+            vec![self.signed(method, Asked::Subscribe, Vec::new(), now)]
+        };
+        texts.into_iter().map(said).collect()
     }
 
-    fn write(&mut self, request: &Request, now: i64) -> Result<String, Refusal> {
-        self.request(request, now)
+    fn closed(&mut self, _line: usize, now: i64, heard: &mut Vec<Heard>) {
+        self.tick(i64::MAX, now, heard);
     }
 
-    fn ask(&mut self, question: Question, now: i64) -> String {
-        self.question(question, now)
+    fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+        self.request(request, now).map(said)
+    }
+
+    fn ask(&mut self, question: Question, now: i64) -> Outgoing {
+        said(self.question(question, now))
     }
 
     fn read(
         &mut self,
+        _line: usize,
         text: &[u8],
         ts_recv: i64,
         heard: &mut Vec<Heard>,
@@ -241,31 +255,48 @@ impl Gateway for BinanceSpot {
             serde_json::from_slice(text).map_err(|error| unreadable(error.to_string()))?;
         let done = match envelope.event {
             Some(event) => self.event(event.get(), ts_recv, heard),
-            None => self.answered(&envelope, ts_recv, heard),
+            None => self.answered_on_line(&envelope, ts_recv, heard),
         };
         done.map_err(|error| unreadable(error.to_string()))
     }
 
-    fn overdue(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) {
+    fn answered(
+        &mut self,
+        _id: u64,
+        _answer: Result<HttpAnswer<'_>, &CallError>,
+        _ts_recv: i64,
+        _heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
+    fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
         for asked in self.flights.take_before(sent_before) {
-            match asked {
-                Asked::Order(order, request) => {
-                    self.flights.end_change(&order.client_id);
-                    let detail = "no answer came".into();
-                    let what = What::Ended { request, outcome: Outcome::Unknown, detail };
-                    heard.push(Heard::Report(order.report(now, EventSource::Own, what)));
-                }
-                Asked::Question(question) => {
-                    let refusal = Refusal { detail: "no answer came".into(), ..Refusal::default() };
-                    heard.push(Heard::Answer(question, Answer::Failed(refusal)));
-                }
-                Asked::LogOn | Asked::Subscribe => {
-                    let refusal =
-                        Refusal { detail: "no answer to the log-on".into(), ..Refusal::default() };
-                    heard.push(Heard::Closed(refusal));
-                }
-                Asked::Query(_) => {}
+            heard.extend(self.unanswered(asked, now));
+        }
+        Vec::new()
+    }
+}
+
+/// A message on the only line.
+fn said(text: String) -> Outgoing {
+    Outgoing::Text { line: LINE, text }
+}
+
+impl BinanceSpot {
+    /// What it means that something was not answered.
+    fn unanswered(&mut self, asked: Asked, now: i64) -> Option<Heard> {
+        let refusal = || Refusal { detail: "no answer came".into(), ..Refusal::default() };
+        match asked {
+            Asked::Order(order, request) => {
+                self.flights.end_change(&order.client_id);
+                let detail = "no answer came".into();
+                let what = What::Ended { request, outcome: Outcome::Unknown, detail };
+                Some(Heard::Report(order.report(now, EventSource::Own, what)))
             }
+            Asked::Question(question) => Some(Heard::Answer(question, Answer::Failed(refusal()))),
+            Asked::LogOn | Asked::Subscribe => Some(Heard::Closed(refusal())),
+            Asked::Query(_) => None,
         }
     }
 }

@@ -217,6 +217,7 @@ impl BinanceSpot {
     ) -> Parsed {
         let changed: Changed<'_> = serde_json::from_str(result)?;
         let Some(change) = self.flights.end_change(&new.client_id) else { return Ok(()) };
+        self.flights.replaced(&change);
         let leg_filled = Some(amount(&changed.cancel_response.executed_qty)?);
         let mut report = replaced(&change, new, leg_filled, ts_recv, EventSource::Reply);
         report.venue_order_id = Some(changed.new_order_response.order_id.to_string().into());
@@ -362,6 +363,7 @@ impl BinanceSpot {
         Ok(Some(match &*one.sort {
             "NEW" => match self.flights.end_change(&named.client_id) {
                 Some(change) => {
+                    self.flights.replaced(&change);
                     let mut report = replaced(&change, named, None, ts_recv, EventSource::Stream);
                     report.venue_order_id = Some(one.order_id.to_string().into());
                     report.ts_event = ns(one.time);
@@ -382,6 +384,7 @@ impl BinanceSpot {
                 }
                 What::Fill(self.fill(one)?)
             }
+            "CANCELED" if self.flights.was_replaced(&named.client_id) => return Ok(None),
             "CANCELED" => {
                 if let Some(change) = self.flights.change_of(&named.client_id) {
                     change.old_cancelled = true;

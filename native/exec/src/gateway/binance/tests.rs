@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::BinanceSpot;
 use crate::directory::Directory;
-use crate::gateway::{Answer, Gateway as _, Heard, Question, Signer};
-use crate::report::{Fill, RefusalKind, Report, What};
+use crate::gateway::{Answer, Gateway as _, Heard, Outgoing, Question, Signer};
+use crate::report::{Fill, Refusal, RefusalKind, Report, What};
 use crate::request::{Outcome, Request};
 use crate::wish::{OrderId, Trigger, Wish};
 
@@ -92,9 +92,16 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
+fn sent(written: Result<Outgoing, Refusal>) -> Value {
+    match written {
+        Ok(Outgoing::Text { line: 0, text }) => json(&text),
+        other => panic!("expected a message, found {other:?}"),
+    }
+}
+
 fn read(gateway: &mut BinanceSpot, text: &str) -> Vec<Heard> {
     let mut heard = Vec::new();
-    gateway.read(text.as_bytes(), NOW + 5, &mut heard).unwrap();
+    gateway.read(0, text.as_bytes(), NOW + 5, &mut heard).unwrap();
     heard
 }
 
@@ -123,7 +130,7 @@ fn execution(changes: &str) -> String {
 #[test]
 fn an_order_is_signed_over_its_sorted_parameters() {
     let mut gateway = gateway();
-    let call = json(&gateway.write(&submit(wish()), NOW).unwrap());
+    let call = sent(gateway.write(&submit(wish()), NOW));
     assert_eq!(call["method"], "order.place");
     let params = &call["params"];
     let signed = "apiKey=key&newClientOrderId=r-1&newOrderRespType=ACK&price=30000&quantity=0.5\
@@ -160,7 +167,7 @@ fn each_kind_has_its_word() {
         ),
     ];
     for (wish, word) in cases {
-        let call = json(&gateway().write(&submit(wish), NOW).unwrap());
+        let call = sent(gateway().write(&submit(wish), NOW));
         assert_eq!(call["params"]["type"], word);
     }
     let wrong_way = Wish { side: OrderSide::Sell, ..stop };
@@ -270,7 +277,7 @@ fn a_change_counts_what_was_filled_on_the_way() {
         &mut gateway,
         &execution(r#"{"x":"TRADE","X":"PARTIALLY_FILLED","l":"0.1","z":"0.1","L":"1","t":1}"#),
     );
-    let call = json(&gateway.write(&replace("0.1"), NOW).unwrap());
+    let call = sent(gateway.write(&replace("0.1"), NOW));
     assert_eq!(call["method"], "order.cancelReplace");
     assert_eq!(call["params"]["quantity"], "0.5");
     assert_eq!(call["params"]["cancelOrigClientOrderId"], "r-1");
@@ -279,6 +286,17 @@ fn a_change_counts_what_was_filled_on_the_way() {
     let expected = What::Replaced { price: Some(amount("30001")), size: amount("0.65") };
     assert_eq!(report.what, expected);
     assert_eq!((&*report.client_id, report.client_id_prev.as_deref()), ("r-2", Some("r-1")));
+}
+
+#[test]
+fn the_end_of_an_order_that_was_replaced_is_no_news() {
+    let mut gateway = gateway();
+    gateway.write(&replace("0"), NOW).unwrap();
+    only(read(&mut gateway, CHANGED));
+    let cancelled = execution(r#"{"x":"CANCELED","X":"CANCELED","c":"?","C":"r-1","z":"0.15"}"#);
+    assert_eq!(read(&mut gateway, &cancelled), []);
+    let new_one = execution(r#"{"x":"CANCELED","X":"CANCELED","c":"?","C":"r-2"}"#);
+    assert!(matches!(only(read(&mut gateway, &new_one)).what, What::Cancelled { .. }));
 }
 
 #[test]
@@ -318,14 +336,14 @@ fn what_was_in_flight_when_the_connection_went_is_unknown() {
     gateway.write(&submit(wish()), NOW).unwrap();
     gateway.ask(Question::Balances, NOW);
     let mut heard = Vec::new();
-    gateway.lost(NOW + 1, &mut heard);
+    gateway.closed(0, NOW + 1, &mut heard);
     let [Heard::Report(report), Heard::Answer(Question::Balances, Answer::Failed(_))] = &heard[..]
     else {
         panic!("{heard:?}")
     };
     assert!(matches!(report.what, What::Ended { outcome: Outcome::Unknown, .. }));
     heard.clear();
-    gateway.lost(NOW + 2, &mut heard);
+    gateway.closed(0, NOW + 2, &mut heard);
     assert_eq!(heard, []);
 }
 
@@ -368,10 +386,10 @@ fn a_query_may_not_find_an_order() {
 #[test]
 fn nonsense_is_an_error_that_shows_its_beginning() {
     let mut heard = Vec::new();
-    let error = gateway().read(b"<html>bad gateway", NOW, &mut heard).unwrap_err();
+    let error = gateway().read(0, b"<html>bad gateway", NOW, &mut heard).unwrap_err();
     assert!(error.to_string().contains("<html>bad gateway"), "{error}");
     let unknown = execution(r#"{"s":"ETHUSDT"}"#);
-    let error = gateway().read(unknown.as_bytes(), NOW, &mut heard).unwrap_err();
+    let error = gateway().read(0, unknown.as_bytes(), NOW, &mut heard).unwrap_err();
     assert!(error.to_string().contains("\"ETHUSDT\" is not known"), "{error}");
     assert_eq!(heard, []);
 }

@@ -1,0 +1,103 @@
+//! Rules of instruments, asked of the venue now: what trading needs before the first order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::draft;
+use rustonite_core::instrument::Instrument;
+use rustonite_wire::{Control, Feed, Frame, Request, Sink};
+use url::Url;
+
+use crate::catalog::Venue;
+use crate::dial::Dialler;
+use crate::error::{FeedError, Result};
+use crate::rest::Client;
+
+/// Parts that an answer may have.
+const PARTS_MAX: usize = 1_000;
+
+/// Asks a venue for the rules of all its instruments, by symbol. `rest` is another root than that of
+/// the catalog.
+///
+/// # Errors
+/// An unknown venue; no answer, or one that cannot be read. Nothing is left out in silence.
+pub fn instruments(
+    venue: &str,
+    rest: Option<&str>,
+    dialler: Dialler,
+) -> Result<BTreeMap<String, Instrument>> {
+    let known = Venue::find(venue)?;
+    let limits = known.rest.ok_or_else(|| FeedError::config(venue, "it has no REST interface"))?;
+    let root = rest.unwrap_or(&limits.url).parse::<Url>();
+    let root =
+        root.map_err(|error| FeedError::config(format!("rest of {venue}"), error.to_string()))?;
+    let client = Client::new(dialler, root, limits);
+    let system =
+        |source| FeedError::System { doing: format!("asking {venue} for its instruments"), source };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+    let mut found = Found { venue: venue.into(), ..Found::default() };
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, ask(venue, &client, &mut found)).map_err(system)?;
+    Ok(found.instruments)
+}
+
+async fn ask(venue: &str, client: &Client, found: &mut Found) -> std::io::Result<()> {
+    let mut codec = rustonite_wire::open(venue).ok_or_else(|| std::io::Error::other("no codec"))?;
+    found.more.extend(codec.requests(&Feed::Instruments));
+    for _ in 0..PARTS_MAX {
+        let Some(request) = found.more.pop_front() else { return Ok(()) };
+        let answer = client.call(&Feed::Instruments, &request).await?;
+        if answer.status != 200 {
+            return Err(std::io::Error::other(format!(
+                "{} was answered with {}",
+                request.path, answer.status
+            )));
+        }
+        let frame = Frame { ts_recv: answer.ts_recv, data: &answer.body };
+        codec.decode_answer(&Feed::Instruments, frame, found).map_err(std::io::Error::other)?;
+    }
+    Err(std::io::Error::other(format!("more than {PARTS_MAX} parts")))
+}
+
+/// Takes definitions.
+#[derive(Default)]
+struct Found {
+    venue: Box<str>,
+    instruments: BTreeMap<String, Instrument>,
+    more: VecDeque<Request>,
+}
+
+impl Sink for Found {
+    fn instrument(&mut self, row: &draft::Instruments<'_>) {
+        // What has no steps cannot be traded.
+        let (Some(tick), Some(lot)) = (row.tick_size, row.lot_size) else { return };
+        let amount = |value: Option<i128>| value.map(Amount);
+        let text = |value: Option<&str>| Box::from(value.unwrap_or_default());
+        let quote = text(row.quote);
+        let instrument = Instrument {
+            venue: self.venue.clone(),
+            symbol: row.symbol.into(),
+            kind: row.kind,
+            contract: row.contract,
+            base: text(row.base),
+            settle: row.settle.map_or_else(|| quote.clone(), Box::from),
+            quote,
+            tick: Amount(tick),
+            lot: Amount(lot),
+            multiplier: Amount(row.multiplier),
+            price: (amount(row.price_min), amount(row.price_max)),
+            size: (amount(row.size_min), amount(row.size_max)),
+            market_size_max: amount(row.market_size_max),
+            notional: (amount(row.notional_min), amount(row.notional_max)),
+            status: row.status,
+        };
+        self.instruments.insert(row.symbol.to_owned(), instrument);
+    }
+
+    fn control(&mut self, control: &Control<'_>) {
+        if let Control::More(request) = *control {
+            self.more.push_back(request.clone());
+        }
+    }
+}

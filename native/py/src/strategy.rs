@@ -1,0 +1,332 @@
+//! Strategies written in Python, and what they can do.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use rustonite_core::datasets::{
+    OrderKind, OrderSide, Tif, TriggerDirection, TriggerSource, order_flags,
+};
+use rustonite_core::ids::InstrumentId;
+use rustonite_core::{Amount, Decimal, ErrorKind};
+use rustonite_exec::{OrderId, Trigger, Wish};
+use rustonite_tape::Batch as TapeBatch;
+use rustonite_trade::{
+    Broker, Denied, Failed, FillNews, OrderNews, OrderView, Quotes, Strategy, Told, Trades, on_lot,
+    on_tick,
+};
+
+use crate::batch::{Batch, Shared};
+use crate::error::{invalid, raise};
+use crate::reader::Gap;
+
+/// What a strategy can do.
+#[pyclass(frozen, module = "rustonite_data")]
+pub(crate) struct NativeBroker {
+    broker: Arc<dyn Broker + Send + Sync>,
+}
+
+/// An order as Python words it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Asked {
+    venue: Option<String>,
+    symbol: String,
+    side: String,
+    kind: String,
+    tif: Option<String>,
+    size: String,
+    price: Option<String>,
+    price_protect: Option<String>,
+    trigger: Option<String>,
+    size_display: Option<String>,
+    post_only: bool,
+    reduce_only: bool,
+    tags: Option<String>,
+}
+
+fn amount(name: &str, text: &str) -> PyResult<Amount> {
+    let value = Decimal::parse(text.as_bytes()).and_then(Amount::from_decimal);
+    value.map_err(|error| invalid(format!("{name}: {error}")))
+}
+
+fn optional(name: &str, text: Option<&String>) -> PyResult<Option<Amount>> {
+    text.map(|text| amount(name, text)).transpose()
+}
+
+fn word<T>(name: &str, text: &str, parse: impl Fn(&str) -> Option<T>) -> PyResult<T> {
+    let expected = "a word of that column of `orders`";
+    parse(text).ok_or_else(|| invalid(format!("{name}: found {text:?}, expected {expected}")))
+}
+
+fn denied(denied: &Denied) -> PyErr {
+    raise(ErrorKind::RiskRejected, denied.to_string())
+}
+
+/// Which way a trigger of a kind waits.
+fn direction(kind: OrderKind, side: OrderSide) -> TriggerDirection {
+    let is_stop = !matches!(kind, OrderKind::MarketIfTouched | OrderKind::LimitIfTouched);
+    if (side == OrderSide::Buy) == is_stop { TriggerDirection::Up } else { TriggerDirection::Down }
+}
+
+impl NativeBroker {
+    fn find(&self, venue: Option<&str>, symbol: &str) -> PyResult<InstrumentId> {
+        self.broker.find(venue, symbol).ok_or_else(|| {
+            let at = venue.map_or_else(String::new, |venue| format!(" of {venue}"));
+            raise(ErrorKind::NotFound, format!("{symbol}{at} is not traded here, or at several venues"))
+        })
+    }
+
+    fn wish(&self, asked: &Asked) -> PyResult<Wish> {
+        let instrument = self.find(asked.venue.as_deref(), &asked.symbol)?;
+        let account = self.broker.account(instrument).ok_or_else(|| {
+            raise(ErrorKind::NotFound, format!("no account trades {}", asked.symbol))
+        })?;
+        let side = word("side", &asked.side, OrderSide::parse)?;
+        let kind = word("kind", &asked.kind, OrderKind::parse)?;
+        let flag = |is_set: bool, bit: i32| if is_set { bit } else { 0 };
+        let trigger = optional("trigger", asked.trigger.as_ref())?.map(|price| Trigger {
+            price,
+            source: TriggerSource::Last,
+            direction: direction(kind, side),
+            trail: None,
+        });
+        Ok(Wish {
+            account,
+            strategy: None,
+            instrument,
+            side,
+            kind,
+            tif: asked.tif.as_deref().map(|tif| word("tif", tif, Tif::parse)).transpose()?,
+            price: optional("price", asked.price.as_ref())?,
+            price_protect: optional("price_protect", asked.price_protect.as_ref())?,
+            size: amount("size", &asked.size)?,
+            size_quote: None,
+            size_display: optional("size_display", asked.size_display.as_ref())?,
+            size_min: None,
+            trigger,
+            flags: flag(asked.post_only, order_flags::POST_ONLY)
+                | flag(asked.reduce_only, order_flags::REDUCE_ONLY),
+            position_side: None,
+            stp: None,
+            ts_expire: None,
+            tags: asked.tags.as_deref().map(Box::from),
+        })
+    }
+
+    fn view<'py>(&self, py: Python<'py>, order: &OrderView) -> PyResult<Bound<'py, PyDict>> {
+        view(py, &*self.broker, order)
+    }
+}
+
+fn view<'py>(
+    py: Python<'py>,
+    broker: &dyn Broker,
+    order: &OrderView,
+) -> PyResult<Bound<'py, PyDict>> {
+    let listed = broker.instrument(order.instrument);
+    let dict = PyDict::new(py);
+    dict.set_item("id", order.order.0)?;
+    dict.set_item("state", order.state.name())?;
+    dict.set_item("venue", listed.map(|one| &*one.venue))?;
+    dict.set_item("symbol", listed.map(|one| &*one.symbol))?;
+    dict.set_item("side", order.side.name())?;
+    dict.set_item("price", order.price.map(|price| price.to_string()))?;
+    dict.set_item("size", order.size.to_string())?;
+    dict.set_item("size_filled", order.size_filled.to_string())?;
+    dict.set_item("is_pending", order.is_pending)?;
+    Ok(dict)
+}
+
+#[pymethods]
+impl NativeBroker {
+    fn now(&self) -> i64 {
+        self.broker.now()
+    }
+
+    fn submit(&self, py: Python<'_>, asked: Asked) -> PyResult<i64> {
+        let wish = self.wish(&asked)?;
+        let placed = py.detach(|| self.broker.submit(wish));
+        placed.map(|order| order.0).map_err(|error| denied(&error))
+    }
+
+    fn replace(&self, py: Python<'_>, order: i64, price: Option<String>, size: &str) -> PyResult<()> {
+        let (price, size) = (optional("price", price.as_ref())?, amount("size", size)?);
+        let done = py.detach(|| self.broker.replace(OrderId(order), price, size));
+        done.map_err(|error| denied(&error))
+    }
+
+    fn cancel(&self, py: Python<'_>, order: i64) -> PyResult<()> {
+        py.detach(|| self.broker.cancel(OrderId(order))).map_err(|error| denied(&error))
+    }
+
+    fn cancel_all(
+        &self,
+        py: Python<'_>,
+        venue: Option<&str>,
+        symbol: Option<&str>,
+    ) -> PyResult<()> {
+        let instrument = symbol.map(|symbol| self.find(venue, symbol)).transpose()?;
+        py.detach(|| self.broker.cancel_all(instrument));
+        Ok(())
+    }
+
+    fn order<'py>(&self, py: Python<'py>, order: i64) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.broker.order(OrderId(order)).map(|order| self.view(py, &order)).transpose()
+    }
+
+    fn open_orders<'py>(
+        &self,
+        py: Python<'py>,
+        venue: Option<&str>,
+        symbol: &str,
+    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let instrument = self.find(venue, symbol)?;
+        self.broker.open_orders(instrument).iter().map(|order| self.view(py, order)).collect()
+    }
+
+    fn position(&self, venue: Option<&str>, symbol: &str) -> PyResult<String> {
+        Ok(self.broker.position(self.find(venue, symbol)?).to_string())
+    }
+
+    fn available(&self, asset: &str) -> Option<String> {
+        self.broker.available(asset).map(|amount| amount.to_string())
+    }
+
+    fn on_tick(
+        &self,
+        venue: Option<&str>,
+        symbol: &str,
+        side: &str,
+        price: f64,
+    ) -> PyResult<Option<String>> {
+        let side = word("side", side, OrderSide::parse)?;
+        let listed = self.broker.instrument(self.find(venue, symbol)?);
+        let price = listed.and_then(|listed| on_tick(listed, side, price));
+        Ok(price.map(|price| price.to_string()))
+    }
+
+    fn on_lot(&self, venue: Option<&str>, symbol: &str, size: f64) -> PyResult<Option<String>> {
+        let listed = self.broker.instrument(self.find(venue, symbol)?);
+        Ok(listed.and_then(|listed| on_lot(listed, size)).map(|size| size.to_string()))
+    }
+
+    fn wake_after(&self, nanoseconds: i64) {
+        self.broker.wake_after(nanoseconds);
+    }
+}
+
+/// A strategy in Python. Its methods are called one after another from the trader's thread.
+pub(crate) struct PyStrategy {
+    strategy: Py<PyAny>,
+    broker: Arc<dyn Broker + Send + Sync>,
+    /// What batches of a dataset share, by its schema's name.
+    shared: Vec<(String, Arc<Shared>)>,
+    /// The exception that ended it.
+    raised: Option<PyErr>,
+}
+
+impl PyStrategy {
+    /// With the broker that its attribute `broker` is to wrap.
+    pub(crate) fn new(strategy: Py<PyAny>, broker: Arc<dyn Broker + Send + Sync>) -> Self {
+        Self { strategy, broker, shared: Vec::new(), raised: None }
+    }
+
+    /// The exception that ended it, once.
+    pub(crate) fn take_raised(&mut self) -> Option<PyErr> {
+        self.raised.take()
+    }
+
+    fn call(
+        &mut self,
+        work: impl FnOnce(Python<'_>, &Bound<'_, PyAny>) -> PyResult<()>,
+    ) -> Told {
+        Python::attach(|py| match work(py, self.strategy.bind(py)) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let shown = error.to_string();
+                self.raised = Some(error);
+                Err(Failed(shown))
+            }
+        })
+    }
+
+    fn batch(&mut self, rows: &TapeBatch) -> Batch {
+        let name = rows.schema().dataset();
+        let known = self.shared.iter().find(|(dataset, _)| dataset == name);
+        let shared = match known {
+            Some((_, shared)) => Arc::clone(shared),
+            None => {
+                let shared = Shared::new(rows.schema());
+                self.shared.push((name.to_owned(), Arc::clone(&shared)));
+                shared
+            }
+        };
+        Batch { batch: rows.clone(), shared }
+    }
+}
+
+impl Strategy for PyStrategy {
+    fn on_start(&mut self, _broker: &dyn Broker) -> Told {
+        let broker = NativeBroker { broker: Arc::clone(&self.broker) };
+        self.call(|py, strategy| {
+            let wrap = py.import("rustonite_exec.strategy")?.getattr("Broker")?;
+            strategy.setattr("broker", wrap.call1((broker,))?)?;
+            strategy.call_method0("on_start").map(drop)
+        })
+    }
+
+    fn on_quotes(&mut self, _broker: &dyn Broker, rows: &Quotes<'_>) -> Told {
+        let batch = self.batch(rows.batch);
+        self.call(|_, strategy| strategy.call_method1("on_quotes", (batch,)).map(drop))
+    }
+
+    fn on_trades(&mut self, _broker: &dyn Broker, rows: &Trades<'_>) -> Told {
+        let batch = self.batch(rows.batch);
+        self.call(|_, strategy| strategy.call_method1("on_trades", (batch,)).map(drop))
+    }
+
+    fn on_rows(&mut self, _broker: &dyn Broker, dataset: &str, rows: &TapeBatch) -> Told {
+        let batch = self.batch(rows);
+        self.call(|_, strategy| strategy.call_method1("on_rows", (dataset, batch)).map(drop))
+    }
+
+    fn on_gap(&mut self, _broker: &dyn Broker, dataset: &str, gap: rustonite_tape::Gap) -> Told {
+        let gap = Gap::of(gap);
+        self.call(|_, strategy| strategy.call_method1("on_gap", (dataset, gap)).map(drop))
+    }
+
+    fn on_timer(&mut self, _broker: &dyn Broker) -> Told {
+        self.call(|_, strategy| strategy.call_method0("on_timer").map(drop))
+    }
+
+    fn on_order(&mut self, broker: &dyn Broker, news: &OrderNews) -> Told {
+        self.call(|py, strategy| {
+            let order = view(py, broker, &news.order)?;
+            let told = (news.event.name(), order, news.reason.as_deref());
+            let wrap = py.import("rustonite_exec.strategy")?.getattr("order_news")?;
+            strategy.call_method1("on_order", (wrap.call1(told)?,)).map(drop)
+        })
+    }
+
+    fn on_fill(&mut self, broker: &dyn Broker, news: &FillNews) -> Told {
+        self.call(|py, strategy| {
+            let told = PyDict::new(py);
+            told.set_item("order", view(py, broker, &news.order)?)?;
+            told.set_item("fill_id", &*news.fill_id)?;
+            told.set_item("price", news.price.to_string())?;
+            told.set_item("size", news.size.to_string())?;
+            told.set_item("fee", news.fee.map(|(fee, _)| fee.to_string()))?;
+            let asset = news.fee.map(|(_, asset)| broker.directory().asset_name(asset));
+            told.set_item("fee_asset", asset)?;
+            told.set_item("liquidity", news.liquidity.name())?;
+            told.set_item("position", news.position.to_string())?;
+            let wrap = py.import("rustonite_exec.strategy")?.getattr("fill_news")?;
+            strategy.call_method1("on_fill", (wrap.call1((told,))?,)).map(drop)
+        })
+    }
+
+    fn on_stop(&mut self, _broker: &dyn Broker) -> Told {
+        self.call(|_, strategy| strategy.call_method0("on_stop").map(drop))
+    }
+}

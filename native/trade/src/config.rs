@@ -1,0 +1,284 @@
+//! What a trader trades, where, and who decides.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rustonite_feed::{FeedError, read_toml};
+use serde::Deserialize;
+use url::Url;
+
+/// The configuration of a trader, as `trader.toml` has it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of this trader, unique among those that trade an account.
+    #[serde(default = "usual_name")]
+    pub name: String,
+    /// Folder of the journal.
+    #[serde(default = "usual_journal")]
+    pub journal: PathBuf,
+    /// What the journal outlives.
+    #[serde(default)]
+    pub sync: Sync,
+    /// File with the limits.
+    pub limits: PathBuf,
+    /// What becomes of open orders at the end.
+    #[serde(default)]
+    pub on_stop: OnStop,
+    /// What becomes of trading if the strategy fails.
+    #[serde(default)]
+    pub on_error: OnStop,
+    /// How the trader waits for news.
+    #[serde(default)]
+    pub wait: Waiting,
+    /// Longest time that the strategy may take for one call, in milliseconds.
+    #[serde(default = "usual_patience_ms")]
+    pub patience_ms: u64,
+    /// Longest time that an answer of a venue may take until it counts as unknown, in milliseconds.
+    #[serde(default = "usual_answer_ms")]
+    pub answer_ms: u64,
+    /// Where prices come from.
+    #[serde(rename = "market")]
+    pub markets: Vec<MarketConfig>,
+    /// Where orders go.
+    #[serde(rename = "account")]
+    pub accounts: Vec<AccountConfig>,
+    /// Who decides.
+    pub strategy: StrategyConfig,
+}
+
+/// Tapes of a recorder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketConfig {
+    /// Whose market data it is.
+    pub venue: String,
+    /// The tapes' folder of the recorder.
+    pub tapes: PathBuf,
+    /// Which datasets are followed.
+    #[serde(default = "usual_datasets")]
+    pub datasets: Vec<String>,
+}
+
+/// An account at a venue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// Our name of it.
+    pub name: String,
+    /// The market.
+    pub venue: String,
+    /// Instruments that may be traded.
+    pub symbols: Vec<String>,
+    /// Addresses by the names of endpoints, as a local exchange tells them; with `live` those of the
+    /// venue need not be named.
+    #[serde(default)]
+    pub urls: BTreeMap<String, Url>,
+    /// Says that real money is meant. Without it only this machine is talked to.
+    #[serde(default)]
+    pub live: bool,
+    /// File with the key and the secret, for its owner alone; by default they are in the environment
+    /// as `RUSTONITE_<NAME>_KEY` and `RUSTONITE_<NAME>_SECRET`.
+    pub keys: Option<PathBuf>,
+}
+
+/// A strategy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyConfig {
+    /// Our name of it.
+    #[serde(default = "usual_strategy")]
+    pub name: String,
+    /// `module:Class` in Python, or `ema-cross` or `market-maker` of those that are built in.
+    pub run: String,
+    /// Its own settings.
+    #[serde(default)]
+    pub settings: toml::Table,
+}
+
+/// What a journal outlives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sync {
+    /// The end of the process.
+    #[default]
+    Process,
+    /// The end of the machine, but for the last moments.
+    Interval,
+    /// The end of the machine.
+    Every,
+}
+
+/// What becomes of open orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStop {
+    /// They are cancelled.
+    #[default]
+    Cancel,
+    /// They stay.
+    Keep,
+}
+
+/// How a trader waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// It sleeps and is woken: a core for all.
+    #[default]
+    Sleep,
+    /// It burns a core: the lowest latency.
+    Spin,
+}
+
+fn usual_name() -> String {
+    "trader".to_owned()
+}
+
+fn usual_strategy() -> String {
+    "strategy".to_owned()
+}
+
+fn usual_journal() -> PathBuf {
+    PathBuf::from("journal")
+}
+
+fn usual_patience_ms() -> u64 {
+    1_000
+}
+
+fn usual_answer_ms() -> u64 {
+    5_000
+}
+
+fn usual_datasets() -> Vec<String> {
+    ["quotes", "trades"].map(str::to_owned).to_vec()
+}
+
+/// Datasets that a trader can follow.
+const DATASETS: [&str; 5] = ["quotes", "trades", "book_deltas", "bars", "tickers"];
+
+impl Config {
+    /// Reads a configuration. `place` is the file's name; paths in it start from its folder.
+    ///
+    /// # Errors
+    /// Whatever cannot be used, with its place.
+    pub fn parse(place: &str, text: &str) -> Result<Self, FeedError> {
+        let mut config: Self = read_toml(place, text)?;
+        config.check(place)?;
+        let folder = Path::new(place).parent().unwrap_or(Path::new(""));
+        config.journal = folder.join(&config.journal);
+        config.limits = folder.join(&config.limits);
+        for market in &mut config.markets {
+            market.tapes = folder.join(&market.tapes);
+        }
+        for account in &mut config.accounts {
+            account.keys = account.keys.take().map(|keys| folder.join(keys));
+        }
+        Ok(config)
+    }
+
+    fn check(&self, place: &str) -> Result<(), FeedError> {
+        let wrong = |key: String, problem: String| {
+            Err(FeedError::Config { place: format!("{place}: {key}"), problem })
+        };
+        if self.accounts.is_empty() {
+            return wrong("account".to_owned(), "found none, expected one or more".to_owned());
+        }
+        for market in &self.markets {
+            let odd = market.datasets.iter().find(|name| !DATASETS.contains(&name.as_str()));
+            if let Some(odd) = odd {
+                let problem = format!("found {odd:?}, expected some of {}", DATASETS.join(", "));
+                return wrong(format!("market.{}.datasets", market.venue), problem);
+            }
+        }
+        for account in &self.accounts {
+            let key = |name: &str| format!("account.{}.{name}", account.name);
+            if account.symbols.is_empty() {
+                return wrong(key("symbols"), "found none, expected one or more".to_owned());
+            }
+            if account.live {
+                continue;
+            }
+            if account.urls.is_empty() {
+                let problem = "found none, expected those of a local exchange, or `live = true` \
+                               for the venue itself";
+                return wrong(key("urls"), problem.to_owned());
+            }
+            if let Some((name, url)) = account.urls.iter().find(|(_, url)| !is_here(url)) {
+                let host = url.host_str().unwrap_or_default();
+                let problem =
+                    format!("{host} is not this machine; real venues need `live = true` beside it");
+                return wrong(key(&format!("urls.{name}")), problem);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an address is on this machine.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, OnStop};
+
+    const GOOD: &str = r#"
+        limits = "limits.toml"
+        [[market]]
+        venue = "binance"
+        tapes = "data/tapes"
+        [[account]]
+        name = "main"
+        venue = "binance"
+        symbols = ["BTCUSDT"]
+        urls = { rest = "http://127.0.0.1:8000", ws_api = "ws://127.0.0.1:8000/ws-api/v3" }
+        [strategy]
+        run = "market-maker"
+    "#;
+
+    fn error(text: &str) -> String {
+        Config::parse("etc/trader.toml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn paths_start_from_the_file() {
+        let config = Config::parse("etc/trader.toml", GOOD).unwrap();
+        assert_eq!(config.journal.to_str(), Some("etc/journal"));
+        assert_eq!(config.markets[0].tapes.to_str(), Some("etc/data/tapes"));
+        assert_eq!(config.on_stop, OnStop::Cancel);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_named_with_its_line_and_the_one_that_is_meant() {
+        let text = GOOD.replace("limits =", "limit =");
+        let error = error(&text);
+        assert!(error.starts_with("etc/trader.toml:2"), "{error}");
+        assert!(error.contains("did you mean limits?"), "{error}");
+    }
+
+    #[test]
+    fn another_machine_is_real_money_and_must_be_said() {
+        let text = GOOD.replace("127.0.0.1:8000/ws-api", "ws-api.example.com/ws-api");
+        let error = error(&text);
+        assert!(error.contains("account.main.urls.ws_api: ws-api.example.com is not"), "{error}");
+        assert!(error.contains("`live = true`"), "{error}");
+        let text = text.replace("name = \"main\"", "name = \"main\"\nlive = true");
+        assert!(Config::parse("trader.toml", &text).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_named() {
+        let text = GOOD.replace("tapes =", "datasets = [\"frames\"]\ntapes =");
+        assert!(error(&text).contains("found \"frames\", expected some of quotes"));
+        let text = GOOD.replace("[\"BTCUSDT\"]", "[]");
+        assert!(error(&text).contains("account.main.symbols: found none"));
+    }
+}

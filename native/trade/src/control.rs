@@ -1,0 +1,203 @@
+//! The operator's way to a running trader: a socket in the journal's folder, a line of JSON to ask
+//! and a line to answer.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+
+/// Name of the socket in the journal's folder.
+pub const SOCKET: &str = "control";
+/// How long a caller may take for its line.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the trader may take for its answer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+const LINE_BYTES_MAX: u64 = 64 << 10;
+
+/// A question of an operator.
+#[derive(Debug)]
+pub struct Asked {
+    /// The line.
+    pub line: String,
+    answer: mpsc::Sender<String>,
+}
+
+impl Asked {
+    /// Answers it.
+    pub fn answer(self, line: String) {
+        // Whoever asked may be gone.
+        let _ = self.answer.send(line);
+    }
+}
+
+/// Takes questions until it is dropped.
+#[derive(Debug)]
+pub struct Control {
+    path: PathBuf,
+    asked: mpsc::Receiver<Asked>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    /// Listens in a folder that belongs to this trader alone: a socket that is there already is one
+    /// that a crash left behind. The calling thread is woken by questions.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn listen(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(SOCKET);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let (tell, asked) = mpsc::channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (until, wake) = (Arc::clone(&stop), std::thread::current());
+        let thread = std::thread::Builder::new()
+            .name("rustonite-control".to_owned())
+            .spawn(move || serve(&listener, &tell, &wake, &until))?;
+        Ok(Self { path, asked, stop, thread: Some(thread) })
+    }
+
+    /// The next question, if there is one.
+    pub fn poll(&self) -> Option<Asked> {
+        self.asked.try_recv().ok()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // Wakes the thread from its wait for callers.
+        drop(UnixStream::connect(&self.path));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn serve(listener: &UnixListener, tell: &mpsc::Sender<Asked>, wake: &Thread, stop: &AtomicBool) {
+    for caller in listener.incoming() {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        // One caller at a time; one that hangs up is no trouble of ours.
+        if let Ok(caller) = caller {
+            drop(talk(&caller, tell, wake, stop));
+        }
+    }
+}
+
+fn talk(
+    caller: &UnixStream,
+    tell: &mpsc::Sender<Asked>,
+    wake: &Thread,
+    stop: &AtomicBool,
+) -> io::Result<()> {
+    caller.set_read_timeout(Some(PATIENCE))?;
+    caller.set_write_timeout(Some(PATIENCE))?;
+    let mut line = String::new();
+    BufReader::new(io::Read::take(caller, LINE_BYTES_MAX)).read_line(&mut line)?;
+    let (answer, answered) = mpsc::channel();
+    let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+    tell.send(Asked { line, answer }).map_err(|_| gone())?;
+    wake.unpark();
+    let mut left = ANSWER_PATIENCE;
+    let step = Duration::from_millis(50);
+    let text = loop {
+        match answered.recv_timeout(step) {
+            Ok(text) => break text,
+            Err(mpsc::RecvTimeoutError::Timeout)
+                if !left.is_zero() && !stop.load(Ordering::Relaxed) =>
+            {
+                left = left.saturating_sub(step);
+            }
+            Err(_) => return Err(gone()),
+        }
+    };
+    let mut caller = caller;
+    caller.write_all(text.as_bytes())?;
+    caller.write_all(b"\n")
+}
+
+/// Asks a running trader; `None` if there is none.
+///
+/// # Errors
+/// It does not answer.
+pub fn ask(folder: &Path, line: &str) -> io::Result<Option<String>> {
+    let mut socket = match UnixStream::connect(folder.join(SOCKET)) {
+        Ok(socket) => socket,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    socket.set_read_timeout(Some(ANSWER_PATIENCE + PATIENCE))?;
+    socket.write_all(line.as_bytes())?;
+    socket.write_all(b"\n")?;
+    let mut answer = String::new();
+    BufReader::new(&socket).read_line(&mut answer)?;
+    if answer.is_empty() {
+        return Err(io::Error::other("the trader hung up without an answer"));
+    }
+    Ok(Some(answer.trim_end().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use super::{Control, SOCKET, ask};
+
+    #[test]
+    fn a_question_is_answered_by_whoever_trades() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(ask(folder.path(), "anybody?").unwrap(), None);
+        let control = Control::listen(folder.path()).unwrap();
+        let mode = std::fs::metadata(folder.path().join(SOCKET)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let path = folder.path().to_owned();
+        let caller = std::thread::spawn(move || ask(&path, "{\"do\":\"status\"}").unwrap());
+        let asked = loop {
+            match control.poll() {
+                Some(asked) => break asked,
+                None => std::thread::park_timeout(Duration::from_millis(20)),
+            }
+        };
+        assert_eq!(asked.line, "{\"do\":\"status\"}\n");
+        asked.answer("{}".to_owned());
+        assert_eq!(caller.join().unwrap().as_deref(), Some("{}"));
+        drop(control);
+        assert_eq!(ask(folder.path(), "anybody?").unwrap(), None);
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(std::os::unix::net::UnixListener::bind(folder.path().join(SOCKET)).unwrap());
+        let control = Control::listen(folder.path()).unwrap();
+        // A caller that says nothing and hangs up.
+        drop(UnixStream::connect(folder.path().join(SOCKET)).unwrap());
+        let mut half = UnixStream::connect(folder.path().join(SOCKET)).unwrap();
+        half.write_all(b"{").unwrap();
+        drop(half);
+        drop(control);
+    }
+}

@@ -1,0 +1,102 @@
+//! Keys of accounts: from the environment, or from a file that only its owner can read.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use rustonite_exec::gateway::Signer;
+use rustonite_feed::FeedError;
+
+use crate::config::AccountConfig;
+
+/// Who an account is. Nothing of it is shown.
+pub(crate) struct Keys {
+    pub(crate) key: String,
+    pub(crate) signer: Signer,
+}
+
+/// The keys of an account.
+///
+/// # Errors
+/// They are missing, or others can read them. The secret is in no error.
+pub(crate) fn of(account: &AccountConfig) -> Result<Keys, FeedError> {
+    let (place, key, secret) = match &account.keys {
+        Some(file) => from_file(file)?,
+        None => from_environment(&account.name)?,
+    };
+    let signer = Signer::new(&secret)
+        .map_err(|error| FeedError::Config { place, problem: format!("secret: {error}") })?;
+    Ok(Keys { key, signer })
+}
+
+type Found = (String, String, String);
+
+fn from_environment(account: &str) -> Result<Found, FeedError> {
+    let name = account.to_uppercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+    let read = |part: &str| {
+        let variable = format!("RUSTONITE_{name}_{part}");
+        let value = std::env::var(&variable).ok().filter(|value| !value.is_empty());
+        value.ok_or_else(|| FeedError::Config {
+            place: format!("account {account}"),
+            problem: format!("{variable} is not set, and there is no `keys = FILE` beside it"),
+        })
+    };
+    Ok((format!("account {account}"), read("KEY")?, read("SECRET")?))
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pair {
+    key: String,
+    secret: String,
+}
+
+fn from_file(file: &Path) -> Result<Found, FeedError> {
+    let place = file.display().to_string();
+    let wrong = |problem: String| FeedError::Config { place: place.clone(), problem };
+    let system = |error: std::io::Error| wrong(error.to_string());
+    let mode = std::fs::metadata(file).map_err(system)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let problem =
+            format!("others can read it (mode {mode:o}), expected 600: chmod 600 {place}");
+        return Err(wrong(problem));
+    }
+    let text = std::fs::read_to_string(file).map_err(system)?;
+    // The reader's own message would show the line with the secret.
+    let pair: Pair = toml::from_str(&text)
+        .map_err(|_| wrong("expected the lines `key = \"…\"` and `secret = \"…\"`".to_owned()))?;
+    Ok((place, pair.key, pair.secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+
+    use super::from_file;
+
+    fn written(text: &str, mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.toml");
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        (folder, file)
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_not_used() {
+        let (_folder, file) = written("key = \"a\"\nsecret = \"hush\"\n", 0o640);
+        let error = from_file(&file).unwrap_err().to_string();
+        assert!(error.contains("mode 640") && !error.contains("hush"), "{error}");
+        let (_folder, file) = written("key = \"a\"\nsecret = \"hush\"\n", 0o600);
+        let (_, key, secret) = from_file(&file).unwrap();
+        assert_eq!((&*key, &*secret), ("a", "hush"));
+    }
+
+    #[test]
+    fn an_error_shows_no_secret() {
+        let (_folder, file) = written("key = \"a\"\nsecret = hush\n", 0o600);
+        let error = from_file(&file).unwrap_err().to_string();
+        assert!(!error.contains("hush"), "{error}");
+        assert!(from_file(Path::new("/nowhere/keys.toml")).is_err());
+    }
+}

@@ -1,0 +1,24 @@
+//! The trader: tapes in, orders out.
+//!
+//! One hot thread polls tapes, asks the strategy, passes what it wants through risk and the
+//! journal, and writes the bytes. Connections live on a thread of their own and carry texts only.
+
+mod call;
+mod config;
+pub mod control;
+mod keys;
+mod line;
+mod market;
+mod rows;
+pub mod strategies;
+mod strategy;
+
+pub use self::config::{
+    AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
+};
+pub use self::line::{Arrived, Lines, Network};
+pub use self::market::{Followed, Market, Rows, Tick};
+pub use self::rows::{Quotes, Trades};
+pub use self::strategy::{
+    Broker, Denied, Failed, FillNews, OrderNews, OrderView, Strategy, Told, limit, on_lot, on_tick,
+};

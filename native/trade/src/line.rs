@@ -1,0 +1,271 @@
+//! Connections to venues, on a thread of their own: texts go out, texts come in.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::mpsc;
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::SinkExt as _;
+use rustonite_exec::gateway::{Call, CallError, Outgoing};
+use rustonite_feed::{Dialler, FeedError, Stream, now_ns};
+use tokio::sync::mpsc as channel;
+use tokio::time::{interval, sleep, timeout};
+use url::Url;
+use yawc::frame::OpCode;
+use yawc::{Frame, WebSocket};
+
+use crate::call::Caller;
+
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// A connection that lived so long was a good one.
+const GOOD_LIFE: Duration = Duration::from_mins(1);
+const PING_EVERY: Duration = Duration::from_secs(15);
+/// Without a word from the venue, not even the answer to a ping, the line is dead.
+const SILENCE_MAX: Duration = Duration::from_secs(40);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What comes from a venue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrived {
+    /// A line is open.
+    Open(usize),
+    /// A message on a line, and when its last packet came.
+    Text(usize, Vec<u8>, i64),
+    /// A line is not open any more, or could not be opened. It will be tried again.
+    Closed(usize, String),
+    /// The answer to a call, and when it was whole.
+    Answer(u64, Result<(u16, Bytes), CallError>, i64),
+}
+
+/// The ways to one account's venue. Dropping it closes them.
+pub struct Lines {
+    tasks: channel::UnboundedSender<Task>,
+    dialler: Dialler,
+    urls: BTreeMap<String, Url>,
+    calls: channel::UnboundedSender<Call>,
+    out: BTreeMap<usize, channel::UnboundedSender<String>>,
+    bring: Bring,
+    arrived: mpsc::Receiver<Arrived>,
+}
+
+/// Hands over what arrives, and wakes whoever waits for it.
+#[derive(Clone)]
+pub(crate) struct Bring {
+    arrived: mpsc::Sender<Arrived>,
+    wake: Thread,
+}
+
+impl Bring {
+    pub(crate) fn tell(&self, what: Arrived) {
+        let _ = self.arrived.send(what);
+        self.wake.unpark();
+    }
+}
+
+impl Lines {
+    /// Does what a gateway wants done.
+    ///
+    /// # Errors
+    /// An endpoint that has no address.
+    pub fn send(&mut self, what: Outgoing) -> Result<(), FeedError> {
+        match what {
+            Outgoing::Text { line, text } => {
+                // What is sent while a line is down goes nowhere, and the gateway knows.
+                if let Some(out) = self.out.get(&line) {
+                    let _ = out.send(text);
+                }
+            }
+            Outgoing::Call(call) => {
+                let _ = self.calls.send(call);
+            }
+            Outgoing::Open { line, endpoint, path } => {
+                let root = self.urls.get(endpoint).ok_or_else(|| FeedError::Config {
+                    place: format!("urls.{endpoint}"),
+                    problem: "it is not there".to_owned(),
+                })?;
+                let url = format!("{root}{path}").parse().map_err(|error: url::ParseError| {
+                    FeedError::Config {
+                        place: format!("urls.{endpoint}"),
+                        problem: error.to_string(),
+                    }
+                })?;
+                let (out, to_send) = channel::unbounded_channel();
+                // The end of its channel closes a line that was there before.
+                self.out.insert(line, out);
+                let asked = Asked {
+                    line,
+                    url,
+                    dialler: self.dialler.clone(),
+                    out: to_send,
+                    bring: self.bring.clone(),
+                };
+                let _ = self.tasks.send(Task::Line(asked));
+            }
+        }
+        Ok(())
+    }
+
+    /// The next thing that arrived, if there is one.
+    pub fn poll(&self) -> Option<Arrived> {
+        self.arrived.try_recv().ok()
+    }
+}
+
+struct Asked {
+    line: usize,
+    url: Url,
+    dialler: Dialler,
+    out: channel::UnboundedReceiver<String>,
+    bring: Bring,
+}
+
+enum Task {
+    Line(Asked),
+    Calls(Caller),
+}
+
+/// The thread of all connections. Dropping it says goodbye to them.
+#[derive(Debug)]
+pub struct Network {
+    tasks: channel::UnboundedSender<Task>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Network {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system gives no thread or no runtime.
+    pub fn start() -> io::Result<Self> {
+        let (tasks, asked) = channel::unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new()
+            .name("rustonite-lines".to_owned())
+            .spawn(move || runtime.block_on(serve(asked)))?;
+        Ok(Self { tasks, thread: Some(thread) })
+    }
+
+    /// Ways to a venue. The thread that calls this is the one that is woken when something arrives.
+    pub fn lines(&self, dialler: Dialler, urls: BTreeMap<String, Url>) -> Lines {
+        let (tell, arrived) = mpsc::channel();
+        let bring = Bring { arrived: tell, wake: std::thread::current() };
+        let (calls, to_make) = channel::unbounded_channel();
+        if let Some(root) = urls.get("rest") {
+            let caller = Caller::new(root.clone(), dialler.clone(), to_make, bring.clone());
+            let _ = self.tasks.send(Task::Calls(caller));
+        }
+        let tasks = self.tasks.clone();
+        Lines { tasks, dialler, urls, calls, out: BTreeMap::new(), bring, arrived }
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // The end of the channel is the sign to close.
+        self.tasks = channel::unbounded_channel().0;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(mut asked: channel::UnboundedReceiver<Task>) {
+    let local = tokio::task::LocalSet::new();
+    local
+        .run_until(async {
+            let mut tasks = Vec::new();
+            while let Some(one) = asked.recv().await {
+                tasks.push(match one {
+                    Task::Line(asked) => tokio::task::spawn_local(carry(asked)),
+                    Task::Calls(caller) => tokio::task::spawn_local(caller.run()),
+                });
+            }
+            // Those whose owners are gone say goodbye; others have nobody to tell.
+            for task in tasks {
+                let _ = timeout(CLOSE_PATIENCE, task).await;
+            }
+        })
+        .await;
+}
+
+/// Keeps one connection open until nobody sends on it any more.
+async fn carry(mut asked: Asked) {
+    let mut pause = PAUSE_MIN;
+    loop {
+        let began = Instant::now();
+        let why = match asked.dialler.web_socket(asked.url.clone(), false).await {
+            Ok((socket, stamp)) => {
+                while asked.out.try_recv().is_ok() {}
+                asked.bring.tell(Arrived::Open(asked.line));
+                match pump(socket, stamp, &mut asked).await {
+                    Some(why) => why,
+                    None => return,
+                }
+            }
+            Err(error) => error.to_string(),
+        };
+        asked.bring.tell(Arrived::Closed(asked.line, why));
+        pause = if began.elapsed() > GOOD_LIFE { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
+        let spread = pause.mul_f64(0.5 + fastrand::f64());
+        tokio::select! {
+            () = sleep(spread) => {}
+            () = abandoned(&mut asked.out) => return,
+        }
+    }
+}
+
+/// Comes back once nobody can send any more.
+async fn abandoned(out: &mut channel::UnboundedReceiver<String>) {
+    while out.recv().await.is_some() {}
+}
+
+/// Carries texts until the connection ends; `None` if nobody sends on it any more.
+async fn pump(
+    mut socket: WebSocket<Box<dyn Stream>>,
+    stamp: rustonite_feed::Stamp,
+    asked: &mut Asked,
+) -> Option<String> {
+    let mut last_word = Instant::now();
+    let mut pings = interval(PING_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            text = asked.out.recv() => {
+                let Some(text) = text else {
+                    let close = Frame::close(yawc::close::CloseCode::Normal, b"");
+                    let _ = timeout(CLOSE_PATIENCE, socket.send(close)).await;
+                    return None;
+                };
+                if let Err(error) = socket.send(Frame::text(text)).await {
+                    return Some(error.to_string());
+                }
+            }
+            frame = socket.next_frame() => match frame {
+                Ok(frame) => {
+                    last_word = Instant::now();
+                    match frame.opcode() {
+                        OpCode::Text | OpCode::Binary => {
+                            let at = stamp.get().unwrap_or_else(now_ns);
+                            let text = frame.payload().to_vec();
+                            asked.bring.tell(Arrived::Text(asked.line, text, at));
+                        }
+                        OpCode::Close => return Some("the venue closed it".to_owned()),
+                        _ => {}
+                    }
+                }
+                Err(error) => return Some(error.to_string()),
+            },
+            _ = pings.tick() => {
+                if last_word.elapsed() > SILENCE_MAX {
+                    return Some("nothing was heard any more".to_owned());
+                }
+                if let Err(error) = socket.send(Frame::ping(Vec::new())).await {
+                    return Some(error.to_string());
+                }
+            }
+        }
+    }
+}

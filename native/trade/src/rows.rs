@@ -1,0 +1,78 @@
+//! Market data as strategies see it: columns of a tape, in place.
+
+use rustonite_core::datasets::draft;
+use rustonite_core::ids::InstrumentId;
+use rustonite_core::{Draft, Row as _};
+use rustonite_tape::Batch;
+
+/// Columns of one dataset by their numbers in it.
+macro_rules! view {
+    ($(#[doc = $about:literal])+ $view:ident of $row:ident {
+        $($(#[doc = $field_about:literal])+ $field:ident: $kind:ty,)*
+    }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug)]
+        pub struct $view<'a> {
+            /// The instrument of each row; `None` for what nothing here trades.
+            pub instrument: &'a [Option<InstrumentId>],
+            $($(#[doc = $field_about])+ pub $field: &'a [$kind],)*
+            /// The rows with all their columns.
+            pub batch: &'a Batch,
+        }
+
+        impl<'a> $view<'a> {
+            pub(crate) fn new(batch: &'a Batch, instrument: &'a [Option<InstrumentId>]) -> Self {
+                let schema = <draft::$row<'_> as Draft>::Row::schema();
+                $(
+                    let column = schema.index_of(stringify!($field)).unwrap_or(usize::MAX);
+                    let $field = batch.values::<$kind>(column).unwrap_or_default();
+                )*
+                Self { instrument, $($field,)* batch }
+            }
+
+            /// How many rows.
+            pub fn len(&self) -> usize {
+                self.instrument.len()
+            }
+
+            /// Whether there are none.
+            pub fn is_empty(&self) -> bool {
+                self.instrument.is_empty()
+            }
+        }
+    };
+}
+
+view! {
+    /// Best bids and asks.
+    Quotes of Quotes {
+        /// The venue's clock.
+        ts_event: i64,
+        /// Ours.
+        ts_recv: i64,
+        /// Best bid.
+        bid_price: f64,
+        /// Its size.
+        bid_size: f64,
+        /// Best ask.
+        ask_price: f64,
+        /// Its size.
+        ask_size: f64,
+    }
+}
+
+view! {
+    /// Trades.
+    Trades of Trades {
+        /// The venue's clock.
+        ts_event: i64,
+        /// Ours.
+        ts_recv: i64,
+        /// Price.
+        price: f64,
+        /// Size.
+        size: f64,
+        /// Code of the side that took.
+        side: i8,
+    }
+}

@@ -1,0 +1,142 @@
+//! Quotes both sides of one instrument around the middle of its book, and leans against what it
+//! holds.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{OrderSide, order_flags};
+use rustonite_core::ids::InstrumentId;
+use serde::Deserialize;
+
+use crate::rows::Quotes;
+use crate::strategy::{Broker, Denied, Failed, OrderView, Strategy, Told, limit, on_lot, on_tick};
+
+/// How it quotes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketMakerSettings {
+    /// The market.
+    pub venue: String,
+    /// The instrument.
+    pub symbol: String,
+    /// Size of each quote, in units of the instrument.
+    pub size: f64,
+    /// Distance of each quote from the middle, in hundredths of a per cent.
+    #[serde(default = "usual_distance")]
+    pub distance_bps: f64,
+    /// A quote that is off by less is left alone, in hundredths of a per cent.
+    #[serde(default = "usual_tolerance")]
+    pub tolerance_bps: f64,
+    /// Position beyond which it quotes one side only.
+    pub position_max: f64,
+}
+
+fn usual_distance() -> f64 {
+    2.0
+}
+
+fn usual_tolerance() -> f64 {
+    0.5
+}
+
+/// The market maker.
+#[derive(Debug)]
+pub struct MarketMaker {
+    settings: MarketMakerSettings,
+    instrument: Option<InstrumentId>,
+    /// Position when it began: what it leans against is what it made itself.
+    began_with: Amount,
+}
+
+impl MarketMaker {
+    /// With its settings.
+    pub fn new(settings: MarketMakerSettings) -> Self {
+        Self { settings, instrument: None, began_with: Amount::ZERO }
+    }
+
+    fn quote(&self, broker: &dyn Broker, instrument: InstrumentId, middle: f64) -> Told {
+        let held = (broker.position(instrument) - self.began_with).to_decimal().to_f64();
+        let lean = (held / self.settings.position_max).clamp(-1.0, 1.0);
+        let half = self.settings.distance_bps / 1e4;
+        let open = broker.open_orders(instrument);
+        for side in [OrderSide::Buy, OrderSide::Sell] {
+            let sign = if side == OrderSide::Buy { -1.0 } else { 1.0 };
+            let is_full = lean * sign <= -1.0;
+            let mine: Vec<_> = open.iter().filter(|order| order.side == side).collect();
+            if is_full {
+                mine.iter().for_each(|order| drop(broker.cancel(order.order)));
+                continue;
+            }
+            // The middle moves away from what is held by up to one distance.
+            let price = middle * (1.0 + sign * half - lean * half);
+            self.keep_at(broker, instrument, side, price, &mine)?;
+        }
+        Ok(())
+    }
+
+    /// One order of a side at a price, wherever it was before.
+    fn keep_at(
+        &self,
+        broker: &dyn Broker,
+        instrument: InstrumentId,
+        side: OrderSide,
+        price: f64,
+        mine: &[&OrderView],
+    ) -> Told {
+        let rules = broker.instrument(instrument).ok_or_else(|| Failed("no rules".to_owned()))?;
+        let (Some(target), Some(size)) =
+            (on_tick(rules, side, price), on_lot(rules, self.settings.size))
+        else {
+            return Ok(());
+        };
+        let Some(order) = mine.first() else {
+            let Some(mut wish) = limit(broker, instrument, side, target, size) else {
+                return Ok(());
+            };
+            wish.flags = order_flags::POST_ONLY;
+            return denied(broker.submit(wish).map(drop));
+        };
+        let at = order.price.unwrap_or_default().to_decimal().to_f64();
+        let is_near = (at / price - 1.0).abs() < self.settings.tolerance_bps / 1e4;
+        if order.is_pending || is_near {
+            return Ok(());
+        }
+        denied(broker.cancel(order.order))
+    }
+}
+
+/// A denial is the risk layer's word and no failure: the next quote is another try.
+#[allow(clippy::unnecessary_wraps, reason = "ends calls that return the same")]
+fn denied(result: Result<(), Denied>) -> Told {
+    drop(result);
+    Ok(())
+}
+
+impl Strategy for MarketMaker {
+    fn on_start(&mut self, broker: &dyn Broker) -> Told {
+        let (venue, symbol) = (&self.settings.venue, &self.settings.symbol);
+        let found = broker.find(Some(venue), symbol);
+        let instrument =
+            found.ok_or_else(|| Failed(format!("{symbol} of {venue} is not traded")))?;
+        self.instrument = Some(instrument);
+        self.began_with = broker.position(instrument);
+        Ok(())
+    }
+
+    fn on_quotes(&mut self, broker: &dyn Broker, rows: &Quotes<'_>) -> Told {
+        let Some(mine) = self.instrument else { return Ok(()) };
+        // Only the newest row counts.
+        let Some(at) = rows.instrument.iter().rposition(|one| *one == Some(mine)) else {
+            return Ok(());
+        };
+        let (bid, ask) = (rows.bid_price[at], rows.ask_price[at]);
+        if bid > 0.0 && ask > bid {
+            self.quote(broker, mine, f64::midpoint(bid, ask))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn on_stop(&mut self, broker: &dyn Broker) -> Told {
+        broker.cancel_all(self.instrument);
+        Ok(())
+    }
+}

@@ -1,0 +1,298 @@
+//! Who decides: what a strategy is told, and what it can do.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{Liquidity, OrderEvent, OrderKind, OrderSide, OrderState, Tif};
+use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
+use rustonite_core::instrument::Instrument;
+use rustonite_exec::{Directory, OrderId, Wish};
+use rustonite_tape::{Batch, Gap};
+
+use crate::rows::{Quotes, Trades};
+
+/// Why something that a strategy wants is not done. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {detail}")]
+pub struct Denied {
+    /// The stable code, as `risk_events` has it.
+    pub code: &'static str,
+    /// Which limit, and which value met it.
+    pub detail: String,
+}
+
+/// Why a strategy cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(pub String);
+
+/// What a strategy returns.
+pub type Told = Result<(), Failed>;
+
+/// An order as a strategy sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderView {
+    /// Our number.
+    pub order: OrderId,
+    /// Its state.
+    pub state: OrderState,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: OrderSide,
+    /// Limit in force.
+    pub price: Option<Amount>,
+    /// Whole size in force.
+    pub size: Amount,
+    /// Filled so far.
+    pub size_filled: Amount,
+    /// Whether a request about it is in flight.
+    pub is_pending: bool,
+}
+
+/// Something that happened to an order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderNews {
+    /// What.
+    pub event: OrderEvent,
+    /// The order after it.
+    pub order: OrderView,
+    /// Our code or the venue's word, where there is one.
+    pub reason: Option<String>,
+}
+
+/// An execution of one of our orders.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FillNews {
+    /// The order after it.
+    pub order: OrderView,
+    /// The venue's id of it; empty where it is worked out from cumulative figures.
+    pub fill_id: Box<str>,
+    /// Price.
+    pub price: Amount,
+    /// Size.
+    pub size: Amount,
+    /// Fee paid and its asset; negative if received, `None` while unknown.
+    pub fee: Option<(Amount, AssetId)>,
+    /// Whether we gave or took.
+    pub liquidity: Liquidity,
+    /// Our position in the instrument after it.
+    pub position: Amount,
+}
+
+/// What a strategy can do. Each wish passes risk and the journal before a byte leaves.
+pub trait Broker {
+    /// The time, in nanoseconds since 1970.
+    fn now(&self) -> i64;
+
+    /// Places an order.
+    ///
+    /// # Errors
+    /// Risk denies it.
+    fn submit(&self, wish: Wish) -> Result<OrderId, Denied>;
+
+    /// Changes limit and whole size of an order.
+    ///
+    /// # Errors
+    /// Risk denies it, or there is no such order to change.
+    fn replace(&self, order: OrderId, price: Option<Amount>, size: Amount) -> Result<(), Denied>;
+
+    /// Cancels an order.
+    ///
+    /// # Errors
+    /// There is no such order to cancel.
+    fn cancel(&self, order: OrderId) -> Result<(), Denied>;
+
+    /// Cancels all open orders of an instrument, or all.
+    fn cancel_all(&self, instrument: Option<InstrumentId>);
+
+    /// An order of this run, or one that was open when it began.
+    fn order(&self, order: OrderId) -> Option<OrderView>;
+
+    /// Orders that are open, in the order of their numbers.
+    fn open_orders(&self, instrument: InstrumentId) -> Vec<OrderView>;
+
+    /// Our position; positive if long.
+    fn position(&self, instrument: InstrumentId) -> Amount;
+
+    /// What can be used of an asset; `None` while it is not known.
+    fn available(&self, asset: &str) -> Option<Amount>;
+
+    /// An instrument by its symbol, and by its venue unless only one has it.
+    fn find(&self, venue: Option<&str>, symbol: &str) -> Option<InstrumentId>;
+
+    /// Names and rules of all that is traded.
+    fn directory(&self) -> &Directory;
+
+    /// The rules of an instrument.
+    fn instrument(&self, instrument: InstrumentId) -> Option<&Instrument> {
+        self.directory().listed(instrument)
+    }
+
+    /// The account that trades an instrument for this strategy.
+    fn account(&self, instrument: InstrumentId) -> Option<AccountId>;
+
+    /// Calls the strategy's `on_timer` once after so many nanoseconds.
+    fn wake_after(&self, nanoseconds: i64);
+}
+
+/// A strategy. Calls come one after another, from one thread.
+pub trait Strategy {
+    /// Orders are allowed from now on.
+    ///
+    /// # Errors
+    /// It cannot go on; so for all calls.
+    fn on_start(&mut self, _broker: &dyn Broker) -> Told {
+        Ok(())
+    }
+
+    /// Best bids and asks.
+    fn on_quotes(&mut self, _broker: &dyn Broker, _rows: &Quotes<'_>) -> Told {
+        Ok(())
+    }
+
+    /// Trades.
+    fn on_trades(&mut self, _broker: &dyn Broker, _rows: &Trades<'_>) -> Told {
+        Ok(())
+    }
+
+    /// Rows of another dataset that is followed: `book_deltas`, `bars`, `tickers`.
+    fn on_rows(&mut self, _broker: &dyn Broker, _dataset: &str, _rows: &Batch) -> Told {
+        Ok(())
+    }
+
+    /// Rows of a tape are lost for this strategy.
+    fn on_gap(&mut self, _broker: &dyn Broker, _dataset: &str, _gap: Gap) -> Told {
+        Ok(())
+    }
+
+    /// The time that was asked for has come.
+    fn on_timer(&mut self, _broker: &dyn Broker) -> Told {
+        Ok(())
+    }
+
+    /// Something happened to an order of ours.
+    fn on_order(&mut self, _broker: &dyn Broker, _news: &OrderNews) -> Told {
+        Ok(())
+    }
+
+    /// An order of ours was executed, in part or whole.
+    fn on_fill(&mut self, _broker: &dyn Broker, _news: &FillNews) -> Told {
+        Ok(())
+    }
+
+    /// Trading ends. What is still open is cancelled or kept by the trader's setting.
+    fn on_stop(&mut self, _broker: &dyn Broker) -> Told {
+        Ok(())
+    }
+}
+
+/// The nearest price on the tick that is no worse for us than `price`: below for a buy, above for a
+/// sell. `None` for what is no price.
+pub fn on_tick(instrument: &Instrument, side: OrderSide, price: f64) -> Option<Amount> {
+    let up = side == OrderSide::Sell;
+    multiple(price, instrument.tick, up)
+}
+
+/// The largest size on the lot that is not above `size`.
+pub fn on_lot(instrument: &Instrument, size: f64) -> Option<Amount> {
+    multiple(size, instrument.lot, false)
+}
+
+fn multiple(value: f64, step: Amount, up: bool) -> Option<Amount> {
+    let count = value / step.to_decimal().to_f64();
+    // A value that is on a step but for the last bit of the float is on it.
+    let near = count.round();
+    let is_on = (count - near).abs() < 1e-6;
+    let whole = if is_on {
+        near
+    } else if up {
+        count.ceil()
+    } else {
+        count.floor()
+    };
+    #[allow(clippy::cast_possible_truncation, reason = "checked to be in range")]
+    let whole = (whole.is_finite() && whole.abs() < 9e15).then_some(whole as i64)?;
+    step.times(whole).filter(|amount| amount.0 > 0)
+}
+
+/// A limit order that waits.
+pub fn limit(
+    broker: &dyn Broker,
+    instrument: InstrumentId,
+    side: OrderSide,
+    price: Amount,
+    size: Amount,
+) -> Option<Wish> {
+    Some(Wish {
+        account: broker.account(instrument)?,
+        strategy: None,
+        instrument,
+        side,
+        kind: OrderKind::Limit,
+        tif: Some(Tif::Gtc),
+        price: Some(price),
+        price_protect: None,
+        size,
+        size_quote: None,
+        size_display: None,
+        size_min: None,
+        trigger: None,
+        flags: 0,
+        position_side: None,
+        stp: None,
+        ts_expire: None,
+        tags: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rustonite_core::datasets::{InstrumentKind, InstrumentStatus, OrderSide};
+    use rustonite_core::instrument::Instrument;
+    use rustonite_core::{Amount, Decimal};
+
+    use super::{on_lot, on_tick};
+
+    fn amount(text: &str) -> Amount {
+        Amount::from_decimal(text.parse::<Decimal>().unwrap()).unwrap()
+    }
+
+    fn instrument() -> Instrument {
+        Instrument {
+            venue: "binance".into(),
+            symbol: "BTCUSDT".into(),
+            kind: InstrumentKind::Spot,
+            contract: None,
+            base: "BTC".into(),
+            quote: "USDT".into(),
+            settle: "USDT".into(),
+            tick: amount("0.01"),
+            lot: amount("0.00001"),
+            multiplier: amount("1"),
+            price: (None, None),
+            size: (None, None),
+            market_size_max: None,
+            notional: (None, None),
+            status: InstrumentStatus::Trading,
+        }
+    }
+
+    #[test]
+    fn a_price_goes_to_the_side_that_costs_nothing() {
+        let one = instrument();
+        assert_eq!(on_tick(&one, OrderSide::Buy, 60_000.019), Some(amount("60000.01")));
+        assert_eq!(on_tick(&one, OrderSide::Sell, 60_000.011), Some(amount("60000.02")));
+        // 0.07 is no multiple of 0.01 as floats go.
+        assert_eq!(on_tick(&one, OrderSide::Buy, 0.07), Some(amount("0.07")));
+        assert_eq!(on_tick(&one, OrderSide::Sell, 1.1), Some(amount("1.1")));
+        assert_eq!(on_lot(&one, 0.123_456_7), Some(amount("0.12345")));
+    }
+
+    #[test]
+    fn what_is_no_price_gives_none() {
+        let one = instrument();
+        for value in [f64::NAN, f64::INFINITY, 0.0, -1.0, 1e300] {
+            assert_eq!(on_tick(&one, OrderSide::Sell, value), None, "{value}");
+        }
+        assert_eq!(on_lot(&one, 0.000_001), None);
+    }
+}

@@ -1,0 +1,320 @@
+"""A strategy: what it is told, and what it can do.
+
+The same object trades live, on the local exchange and on a replayed tape. Calls come one after
+another, from one thread. Market data comes as Arrow rows in place, in batches as large as what came
+since the last call; `on_quote` and `on_trade` get single rows for those who like that better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from rustonite_data.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from rustonite_data._native import Batch, Gap, NativeBroker
+
+Side = Literal["buy", "sell"]
+Number = Decimal | int | str
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order as it is after the last thing that happened to it."""
+
+    id: int
+    state: str
+    venue: str
+    symbol: str
+    side: Side
+    price: Decimal | None
+    size: Decimal
+    size_filled: Decimal
+    is_pending: bool
+    """Whether a request about it is in flight."""
+
+
+@dataclass(frozen=True)
+class OrderNews:
+    """Something that happened to an order."""
+
+    event: str
+    order: Order
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class FillNews:
+    """An execution of an order."""
+
+    order: Order
+    fill_id: str
+    price: Decimal
+    size: Decimal
+    fee: Decimal | None
+    fee_asset: str | None
+    liquidity: str
+    position: Decimal
+    """Our position in the instrument after it."""
+
+
+@dataclass(frozen=True)
+class Quote:
+    """Best bid and ask; 0 where a side is empty."""
+
+    venue: str
+    symbol: str
+    ts_event: int
+    ts_recv: int
+    bid_price: float
+    bid_size: float
+    ask_price: float
+    ask_size: float
+
+
+@dataclass(frozen=True)
+class Trade:
+    """A trade in the market."""
+
+    venue: str
+    symbol: str
+    ts_event: int
+    ts_recv: int
+    price: float
+    size: float
+    side: str
+
+
+class Broker:
+    """What a strategy can do. Each wish passes risk and the journal before a byte leaves.
+
+    Numbers of orders are exact: give decimals, whole numbers or texts, not floats. `on_tick` and
+    `on_lot` make exact numbers of floats.
+    """
+
+    def __init__(self, native: NativeBroker) -> None:
+        """Wrap the trader's own broker."""
+        self._native = native
+
+    def now(self) -> int:
+        """The time in nanoseconds since 1970."""
+        return self._native.now()
+
+    def submit(  # noqa: PLR0913 - an order has many sides
+        self,
+        symbol: str,
+        side: Side,
+        size: Number,
+        price: Number | None = None,
+        *,
+        venue: str | None = None,
+        kind: str | None = None,
+        tif: str | None = None,
+        post_only: bool = False,
+        reduce_only: bool = False,
+        price_protect: Number | None = None,
+        trigger: Number | None = None,
+        size_display: Number | None = None,
+        tags: str | None = None,
+    ) -> int:
+        """Place an order and return its number.
+
+        Args:
+            symbol: What, in the venue's spelling.
+            side: `buy` or `sell`.
+            size: How much, in units of the instrument.
+            price: Limit; without one it is a market order.
+            venue: Where, if the trader trades at several.
+            kind: A word of the column `kind` of `orders`; `limit` with a price, else `market`.
+            tif: How long; `gtc` for limit orders.
+            post_only: Refused if it would trade at once.
+            reduce_only: Only makes a position smaller.
+            price_protect: Worst price of a market order.
+            trigger: Price that starts a stop or a take-profit.
+            size_display: Shown part of an iceberg.
+            tags: Labels of your own, joined by commas.
+
+        Raises:
+            RiskRejected: a limit stands against it; nothing was sent.
+            Invalid: a word or a number that cannot be.
+            NotFound: an instrument that is not traded here.
+        """
+        return self._native.submit(
+            {
+                "venue": venue,
+                "symbol": symbol,
+                "side": side,
+                "kind": kind or ("market" if price is None else "limit"),
+                "tif": tif or (None if price is None else "gtc"),
+                "size": _text("size", size),
+                "price": _text("price", price),
+                "price_protect": _text("price_protect", price_protect),
+                "trigger": _text("trigger", trigger),
+                "size_display": _text("size_display", size_display),
+                "post_only": post_only,
+                "reduce_only": reduce_only,
+                "tags": tags,
+            }
+        )
+
+    def replace(self, order: int, size: Number, price: Number | None = None) -> None:
+        """Change the whole size of an order, and its limit unless that stays.
+
+        Raises:
+            RiskRejected: a limit stands against it, or the order cannot be changed now.
+        """
+        self._native.replace(order, _text("price", price), str(_text("size", size)))
+
+    def cancel(self, order: int) -> None:
+        """Cancel an order.
+
+        Raises:
+            RiskRejected: there is no such order to cancel.
+        """
+        self._native.cancel(order)
+
+    def cancel_all(self, symbol: str | None = None, *, venue: str | None = None) -> None:
+        """Cancel all open orders of an instrument, or all there are."""
+        self._native.cancel_all(venue, symbol)
+
+    def order(self, order: int) -> Order | None:
+        """An order by its number."""
+        found = self._native.order(order)
+        return None if found is None else order_of(found)
+
+    def open_orders(self, symbol: str, *, venue: str | None = None) -> list[Order]:
+        """Orders that are open, in the order of their numbers."""
+        return [order_of(one) for one in self._native.open_orders(venue, symbol)]
+
+    def position(self, symbol: str, *, venue: str | None = None) -> Decimal:
+        """Our position; positive if long."""
+        return Decimal(self._native.position(venue, symbol))
+
+    def available(self, asset: str) -> Decimal | None:
+        """What a new order may use of an asset; `None` while it is not known."""
+        found = self._native.available(asset)
+        return None if found is None else Decimal(found)
+
+    def on_tick(
+        self, symbol: str, side: Side, price: float, *, venue: str | None = None
+    ) -> Decimal | None:
+        """The nearest price that may be given and is no worse for us; `None` for no price."""
+        found = self._native.on_tick(venue, symbol, side, price)
+        return None if found is None else Decimal(found)
+
+    def on_lot(self, symbol: str, size: float, *, venue: str | None = None) -> Decimal | None:
+        """The largest size that may be given and is not above `size`; `None` if that is none."""
+        found = self._native.on_lot(venue, symbol, size)
+        return None if found is None else Decimal(found)
+
+    def wake_after(self, time: timedelta) -> None:
+        """Have `on_timer` called once after some time."""
+        self._native.wake_after(round(time.total_seconds() * 1e9))
+
+
+def _text(name: str, value: Number | None) -> str | None:
+    if isinstance(value, float):
+        raise Invalid(
+            f"{name}: found the float {value}, expected an exact number (Decimal, int or text)"
+        )
+    return None if value is None else str(value)
+
+
+class Strategy:
+    """Base of strategies. Override what you need; an exception that leaves a call ends trading.
+
+    Example:
+        >>> class Buyer(Strategy):
+        ...     def on_start(self) -> None:
+        ...         self.broker.submit("BTCUSDT", "buy", "0.01", "50000")
+    """
+
+    broker: Broker
+    """What it can do; there before `on_start`."""
+
+    settings: Mapping[str, Any]
+    """The table `strategy.settings` of the configuration."""
+
+    def on_start(self) -> None:
+        """Orders are allowed from now on."""
+
+    def on_quotes(self, rows: Batch) -> None:
+        """Best bids and asks, in place. By default each row goes to `on_quote`."""
+        if type(self).on_quote is not Strategy.on_quote:
+            for row in rows.to_pylist(_QUOTE):
+                self.on_quote(Quote(**{name: row[name] or 0.0 for name in _QUOTE}))
+
+    def on_quote(self, quote: Quote) -> None:
+        """One best bid and ask."""
+
+    def on_trades(self, rows: Batch) -> None:
+        """Trades, in place. By default each row goes to `on_trade`."""
+        if type(self).on_trade is not Strategy.on_trade:
+            for row in rows.to_pylist(_TRADE):
+                self.on_trade(Trade(**row))
+
+    def on_trade(self, trade: Trade) -> None:
+        """One trade."""
+
+    def on_rows(self, dataset: str, rows: Batch) -> None:
+        """Rows of another dataset that is followed: `book_deltas`, `bars`, `tickers`."""
+
+    def on_gap(self, dataset: str, gap: Gap) -> None:
+        """Rows of a tape are lost for this strategy."""
+
+    def on_timer(self) -> None:
+        """The time that was asked for has come."""
+
+    def on_order(self, news: OrderNews) -> None:
+        """Something happened to an order."""
+
+    def on_fill(self, news: FillNews) -> None:
+        """An order was executed, in part or whole."""
+
+    def on_stop(self) -> None:
+        """Trading ends."""
+
+
+_QUOTE = list(Quote.__dataclass_fields__)
+_TRADE = list(Trade.__dataclass_fields__)
+
+
+def order_of(found: Mapping[str, Any]) -> Order:
+    """An order of what the native side tells."""
+    price = found["price"]
+    return Order(
+        id=found["id"],
+        state=found["state"],
+        venue=found["venue"],
+        symbol=found["symbol"],
+        side=found["side"],
+        price=None if price is None else Decimal(price),
+        size=Decimal(found["size"]),
+        size_filled=Decimal(found["size_filled"]),
+        is_pending=found["is_pending"],
+    )
+
+
+def order_news(event: str, found: Mapping[str, Any], reason: str | None) -> OrderNews:
+    """News of an order of what the native side tells."""
+    return OrderNews(event, order_of(found), reason)
+
+
+def fill_news(found: Mapping[str, Any]) -> FillNews:
+    """A fill of what the native side tells."""
+    fee = found["fee"]
+    return FillNews(
+        order=order_of(found["order"]),
+        fill_id=found["fill_id"],
+        price=Decimal(found["price"]),
+        size=Decimal(found["size"]),
+        fee=None if fee is None else Decimal(fee),
+        fee_asset=found["fee_asset"],
+        liquidity=found["liquidity"],
+        position=Decimal(found["position"]),
+    )
