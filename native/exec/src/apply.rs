@@ -73,11 +73,15 @@ impl Order {
     pub fn apply(&mut self, told: &Told) -> Verdict {
         let before = self.state;
         let cell = table::look(before, told.event);
-        if cell == Cell::Ignored || (self.is_of_old_leg(told) && cell != Cell::Ignored) {
-            return Verdict::Ignored;
+        match cell {
+            Cell::Ignored => return Verdict::Ignored,
+            _ if self.is_of_old_leg(told) => return Verdict::Ignored,
+            // What is odd and counts for nothing must not be remembered either.
+            Cell::Anomaly(Next::Stays) => return Verdict::Anomaly,
+            _ => {}
         }
         let facts = self.facts;
-        let mark = (self.leg, self.changes.len(), self.wish.size, self.wish.price);
+        let mark = self.mark();
         let contradicts = self.take_facts(told);
         self.state = match cell {
             _ if contradicts => self.after(Next::Doubt),
@@ -85,15 +89,20 @@ impl Order {
             Cell::Ignored => before,
         };
         self.flag_overfill();
-        let mark_after = (self.leg, self.changes.len(), self.wish.size, self.wish.price);
         match cell {
             Cell::Anomaly(_) => Verdict::Anomaly,
             _ if contradicts => Verdict::Anomaly,
-            _ if before == self.state && facts == self.facts && mark == mark_after => {
+            _ if before == self.state && facts == self.facts && mark == self.mark() => {
                 Verdict::Ignored
             }
             _ => Verdict::Changed,
         }
+    }
+
+    /// What an event can change besides state and facts.
+    fn mark(&self) -> (usize, usize, usize, Amount, Option<Amount>) {
+        let lost = self.changes.iter().filter(|change| change.flight == Flight::Unknown);
+        (self.leg, self.changes.len(), lost.count(), self.wish.size, self.wish.price)
     }
 
     /// The end of an order whose change has already put another in its place.

@@ -76,7 +76,7 @@ impl<J: Journal> Ledger<J> {
         let event = filled_event(&subject.order);
         let was_over = change.anomalies.iter().any(|one| one.code == AnomalyCode::Overfilled);
         // The sum is new whatever the state is: its row is written in any case.
-        subject.renamed = true;
+        subject.is_due = true;
         let told = told_by(subject, report, event);
         self.tell(subject, report, &told, Words::default(), change);
         let order = &subject.order;
@@ -235,9 +235,9 @@ impl<J: Journal> Ledger<J> {
             self.book_correction(None, report, correction, change);
             return;
         };
-        let mut subject = Subject { order, leg, renamed: false };
+        let mut subject = Subject { order, leg, renamed: None, is_due: false };
         self.correct_order(&mut subject, report, correction, change);
-        self.put_back(subject.order, report.ts_recv, change);
+        self.put_back(subject, report.ts_recv, change);
     }
 
     fn correct_order(
@@ -249,7 +249,7 @@ impl<J: Journal> Ledger<J> {
     ) {
         let order = (&mut subject.order, subject.leg);
         self.book_correction(Some(order), report, correction, change);
-        subject.renamed = true;
+        subject.is_due = true;
         let told: Told = told_by(subject, report, OrderEvent::Corrected);
         self.tell(subject, report, &told, Words::default(), change);
         change.ask(Ask::Order(subject.order.id));
@@ -359,7 +359,7 @@ fn booked(
 }
 
 /// A booking as a report tells it, of an order if there is one.
-fn booking_of<'a>(
+pub(crate) fn booking_of<'a>(
     report: &'a Report,
     fill: &'a Fill,
     order: Option<(&Order, usize)>,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, OrderEvent, draft};
-use rustonite_core::ids::AccountId;
+use rustonite_core::datasets::{EventSource, OrderEvent, OrderState, draft};
+use rustonite_core::ids::{AccountId, VenueId};
 
 use crate::apply::{About, Told, Values};
 use crate::balances::Balances;
@@ -33,6 +33,8 @@ const NUMBERS_SKIPPED: i64 = 1 << 20;
 /// How an account is traded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountRules {
+    /// Its market.
+    pub venue: VenueId,
     /// Makes its client ids.
     pub client_ids: ClientIds,
     /// What becomes of the client id when an order is changed.
@@ -160,14 +162,21 @@ impl<J: Journal> Ledger<J> {
         Ok(id)
     }
 
-    /// Lets a held order go: the two rows of its release and its submit, then its request.
+    /// Lets a held order go: the two rows of its release and its submit, then its request. If the
+    /// process ended between the two, the order is released and can be let go once more.
     ///
     /// # Errors
     /// As [`Ledger::submit`]; the order is not held.
     pub fn release(&mut self, at: impl Into<Moment>, id: OrderId) -> Result<Request> {
         let at = at.into();
-        let mut order = self.find(id, OrderEvent::Released)?.clone();
-        self.write_own(&mut order, at, OrderEvent::Released, None)?;
+        let order = self.orders.get(id).ok_or(ExecError::UnknownOrder(id))?;
+        let mut order = if order.state == OrderState::Released {
+            order.clone()
+        } else {
+            let mut order = self.find(id, OrderEvent::Released)?.clone();
+            self.write_own(&mut order, at, OrderEvent::Released, None)?;
+            order
+        };
         self.write_intent(&mut order, at, OrderEvent::Submitted, 0, None)?;
         let (client_id, wish) = (order.legs[0].client_id.clone(), order.wish.clone());
         self.keep(order);

@@ -6,6 +6,7 @@
 mod apply;
 mod balances;
 mod booking;
+mod cells;
 mod change;
 mod client_ids;
 pub mod directory;
@@ -22,9 +23,11 @@ mod positions;
 pub mod report;
 mod reports;
 pub mod request;
+mod restore;
 mod rows;
 mod scribe;
 mod settling;
+mod starting;
 pub mod table;
 pub mod wish;
 
@@ -40,4 +43,5 @@ pub use self::order::{Facts, Flight, Leg, Link, Order};
 pub use self::positions::{Contract, Position, PositionKey, Positions};
 pub use self::report::{Correction, Fill, OrderPicture, Refusal, RefusalKind, Report, What};
 pub use self::request::{Outcome, Request};
+pub use self::restore::Restored;
 pub use self::wish::{OrderId, Trail, Trigger, Wish};

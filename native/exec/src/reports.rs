@@ -10,15 +10,17 @@ use crate::ledger::{External, Ledger};
 use crate::order::{Leg, Link, Order};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
-use crate::rows::{OrderNote, about_reason};
+use crate::rows::{OrderNote, about_reason, snapshot_note};
 use crate::wish::{OrderId, Wish};
 
 /// An order taken out of the ledger, and the leg that a report names.
 pub(crate) struct Subject {
     pub(crate) order: Order,
     pub(crate) leg: usize,
-    /// The report gave it a name that is new.
-    pub(crate) renamed: bool,
+    /// The leg that the report gave a name that no row has.
+    pub(crate) renamed: Option<usize>,
+    /// The next row is written even if its event changes nothing.
+    pub(crate) is_due: bool,
 }
 
 /// What a row says besides the event.
@@ -56,7 +58,7 @@ impl<J: Journal> Ledger<J> {
         match self.subject(report, &mut change) {
             Some(mut subject) => {
                 self.report_on(&mut subject, report, &mut change);
-                self.put_back(subject.order, report.ts_recv, &mut change);
+                self.put_back(subject, report.ts_recv, &mut change);
             }
             None => self.report_on_nobody(report, &mut change),
         }
@@ -64,11 +66,16 @@ impl<J: Journal> Ledger<J> {
     }
 
     /// Puts an order back that a report has changed.
-    pub(crate) fn put_back(&mut self, mut order: Order, now: i64, change: &mut Change) {
+    pub(crate) fn put_back(&mut self, subject: Subject, now: i64, change: &mut Change) {
+        let Subject { mut order, renamed, .. } = subject;
         change.order = Some(order.id);
+        if let Some(leg) = renamed {
+            let note = snapshot_note(order.state, leg, now);
+            let _ = self.scribe.order(&order, note);
+        }
         order.ts_seen = order.ts_seen.max(now);
-        let was_open =
-            change.events.first().is_some_and(|first| !crate::table::is_final(first.before));
+        let first = change.events.first();
+        let was_open = first.is_some_and(|first| !crate::table::is_final(first.before));
         if was_open && order.is_final() {
             self.orders.note_end(order.id, now);
         }
@@ -79,7 +86,7 @@ impl<J: Journal> Ledger<J> {
     // Whose it is
 
     /// Takes out the order that a report is about, with the names that the report gives it.
-    fn subject(&mut self, report: &Report, change: &mut Change) -> Option<Subject> {
+    pub(crate) fn subject(&mut self, report: &Report, change: &mut Change) -> Option<Subject> {
         let (account, instrument) = (report.account, report.instrument);
         let venue_id = report.venue_order_id.as_deref();
         let by_client_id = self.place_of(report);
@@ -94,15 +101,15 @@ impl<J: Journal> Ledger<J> {
         }
         let (id, leg) = by_client_id.or(by_venue_id)?;
         let mut order = self.orders.take(id)?;
-        let mut renamed = false;
+        let mut renamed = None;
         if let Some(venue_id) = venue_id.filter(|_| by_venue_id.is_none())
             && order.legs[leg].venue_order_id.as_deref() != Some(venue_id)
         {
             order.legs[leg].venue_order_id = Some(venue_id.into());
             self.orders.add_venue_id(account, instrument, venue_id, (id, leg));
-            renamed = true;
+            renamed = Some(leg);
         }
-        Some(Subject { order, leg, renamed })
+        Some(Subject { order, leg, renamed, is_due: false })
     }
 
     /// The leg that the client ids of a report name; a new one of a known order is added to it.
@@ -292,10 +299,11 @@ impl<J: Journal> Ledger<J> {
         let order = &mut subject.order;
         let before = order.state;
         let verdict = order.apply(told);
-        if verdict == Verdict::Ignored && !subject.renamed {
+        if verdict == Verdict::Ignored && !subject.is_due {
             return verdict;
         }
-        subject.renamed = false;
+        subject.is_due = false;
+        subject.renamed = subject.renamed.filter(|leg| *leg != told.leg);
         if verdict == Verdict::Anomaly {
             let detail = format!("{} while {}", told.event.name(), before.name());
             change.odd(AnomalyCode::UnexpectedEvent, detail);
@@ -375,7 +383,7 @@ impl<J: Journal> Ledger<J> {
         };
         let mut subject = self.found(report, found, change);
         self.report_on(&mut subject, report, change);
-        self.put_back(subject.order, report.ts_recv, change);
+        self.put_back(subject, report.ts_recv, change);
     }
 
     /// Makes known an order that the venue has and we have not: placed by others, or forgotten.
@@ -420,7 +428,7 @@ impl<J: Journal> Ledger<J> {
         change.ask(Ask::Order(id));
         self.orders.add(order.clone());
         self.orders.take(id);
-        let mut subject = Subject { order, leg: 0, renamed: true };
+        let mut subject = Subject { order, leg: 0, renamed: None, is_due: true };
         let told = told_by(&subject, report, OrderEvent::Accepted);
         self.tell(&mut subject, report, &told, Words::reason(code.name()), change);
         subject

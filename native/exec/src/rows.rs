@@ -2,8 +2,8 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    BalanceCause, EventSource, FillKind, Liquidity, OrderEvent, OrderSide, PositionCause,
-    PositionSide, StateSource, draft,
+    BalanceCause, EventSource, FillKind, Liquidity, OrderEvent, OrderSide, OrderState,
+    PositionCause, PositionSide, StateSource, draft,
 };
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId};
 
@@ -38,6 +38,9 @@ const ABOUTS: [(About, &str); 6] = [
     (About::Done, "done"),
 ];
 
+/// Reason of a row that repeats what is known, for readers without the rows before it.
+pub(crate) const SNAPSHOT: &str = "snapshot";
+
 pub(crate) fn about_reason(about: About) -> Option<&'static str> {
     ABOUTS.iter().find(|(known, _)| *known == about).map(|(_, reason)| *reason)
 }
@@ -45,6 +48,36 @@ pub(crate) fn about_reason(about: About) -> Option<&'static str> {
 pub(crate) fn reason_about(reason: Option<&str>) -> About {
     let found = ABOUTS.iter().find(|(_, known)| Some(*known) == reason);
     found.map_or(About::Nothing, |(about, _)| *about)
+}
+
+/// A row that repeats what is known of an order.
+pub(crate) fn snapshot_note(state: OrderState, leg: usize, now: i64) -> OrderNote<'static> {
+    OrderNote {
+        event: event_of(state),
+        source: EventSource::Own,
+        ts_event: now,
+        ts_recv: now,
+        leg,
+        reason: Some(SNAPSHOT),
+        venue_code: None,
+        detail: None,
+        market_seq: None,
+    }
+}
+
+/// The event after which an order is in a state.
+fn event_of(state: OrderState) -> OrderEvent {
+    match state {
+        OrderState::Held => OrderEvent::Held,
+        OrderState::Released => OrderEvent::Released,
+        OrderState::PendingSubmit => OrderEvent::Submitted,
+        OrderState::Triggered => OrderEvent::Triggered,
+        OrderState::PendingReplace => OrderEvent::ReplaceAsked,
+        OrderState::PendingCancel => OrderEvent::CancelAsked,
+        OrderState::PartiallyFilled => OrderEvent::PartialFill,
+        OrderState::Unknown => OrderEvent::OutcomeUnknown,
+        _ => OrderEvent::Accepted,
+    }
 }
 
 /// The whole order as it is after an event.

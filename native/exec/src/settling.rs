@@ -165,7 +165,7 @@ impl<J: Journal> Ledger<J> {
     /// The venue works an order that was thought refused.
     fn reopen(&mut self, subject: &mut Subject, report: &Report, change: &mut Change) {
         subject.order.be_doubted();
-        subject.renamed = true;
+        subject.is_due = true;
         let told = told_by_query(subject, report, OrderEvent::Accepted);
         self.tell(subject, report, &told, Words::default(), change);
         change.odd(AnomalyCode::UnexpectedEvent, "the venue works an order that was refused");

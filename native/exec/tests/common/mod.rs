@@ -14,7 +14,7 @@ use rustonite_core::{Amount, Decimal};
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
     Fill, Journal, Ledger, Link, Nowhere, OrderId, OrderPicture, Outcome, Refusal, RefusalKind,
-    Report, Request, Tapes, Values, What, Wish,
+    Report, Request, Restored, Tapes, Values, What, Wish,
 };
 use rustonite_tape::TapeOptions;
 
@@ -65,6 +65,7 @@ pub(crate) fn directory() -> Arc<Directory> {
 
 pub(crate) fn rules() -> AccountRules {
     AccountRules {
+        venue: rustonite_core::ids::VenueId(0),
         client_ids: ClientIds::new(ClientIdForm::Letters, "test01").unwrap(),
         changes: ChangeIds::New,
         figures: Figures::Order,
@@ -82,15 +83,28 @@ pub(crate) fn ledger() -> Ledger<Nowhere> {
     open_with(Nowhere, rules())
 }
 
-pub(crate) fn tapes(folder: &Path) -> Tapes {
-    let options = TapeOptions {
-        segment_bytes: 4 << 20,
+pub(crate) fn tape_options() -> TapeOptions {
+    TapeOptions {
+        segment_bytes: 1 << 20,
         seal_after_ms: None,
         fsync_interval_ms: None,
         segments_max: 1_000,
         ..TapeOptions::default()
-    };
-    Tapes::open(folder, options, Durability::Interval).unwrap()
+    }
+}
+
+pub(crate) fn tapes(folder: &Path) -> Tapes {
+    Tapes::open(folder, tape_options(), Durability::Interval).unwrap()
+}
+
+/// A ledger as a restart finds it.
+pub(crate) fn reopened(folder: &Path) -> (Ledger<Tapes>, Restored) {
+    let journal = (folder, tape_options(), Durability::Interval);
+    Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap()
+}
+
+pub(crate) fn on_disk() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
 /// A buy of 10 at 100.
@@ -216,4 +230,35 @@ pub(crate) fn client_id_of(request: &Request) -> Box<str> {
         | Request::Cancel { client_id, .. }
         | Request::Query { client_id, .. } => client_id.clone(),
     }
+}
+
+/// Where two ledgers differ, for people.
+pub(crate) fn differences<A: Journal, B: Journal>(one: &Ledger<A>, other: &Ledger<B>) -> String {
+    let mut text = String::new();
+    let orders = one.orders().map(|order| (Some(order), other.order(order.id)));
+    for (one, other) in orders.filter(|(one, other)| parts(*one) != parts(*other)) {
+        text.push_str(&format!("\n{}\n{}", parts(one), parts(other)));
+    }
+    for (key, position) in one.positions().iter() {
+        let other = other.positions().get(key);
+        if *position != other {
+            text.push_str(&format!("\n{key:?}: {position:?}\n{other:?}"));
+        }
+    }
+    for (account, asset, owned) in one.balances().iter() {
+        let other = other.balances().get(account, asset);
+        if owned != other {
+            text.push_str(&format!("\n{asset:?}: {owned:?}\n{other:?}"));
+        }
+    }
+    text
+}
+
+/// What a restart gives back of an order.
+fn parts(order: Option<&rustonite_exec::Order>) -> String {
+    order.map_or("none".to_owned(), |one| {
+        let state = (&one.id, &one.state, &one.facts, &one.legs, one.leg, &one.changes);
+        let rest = (&one.size_filled, &one.price_average, &one.size_prevented, &one.link);
+        format!("{state:?} {rest:?} {:?}", one.wish)
+    })
 }

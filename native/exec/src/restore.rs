@@ -1,0 +1,460 @@
+//! A restart: the journal read back, row by row in the order of `seq`, into the state that the
+//! process before had.
+//!
+//! A fill row is written before the order row that counts it, so a fill at the end of the journal
+//! without its order row is counted by the same code as when it came. Positions and balances follow
+//! from the fills; their rows are needed only where older segments were removed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustonite_core::Schema;
+use rustonite_core::datasets::{
+    Contingency, EventSource, FillKind, Liquidity, OffsetUnit, OrderEvent, OrderKind, OrderSide,
+    OrderState, PositionSide, StateSource, Stp, Tif, TriggerDirection, TriggerSource,
+};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
+use rustonite_tape::{TapeError, TapeOptions};
+
+use crate::apply::{Told, Values};
+use crate::cells::{Cells, Rows, columns};
+use crate::change::Change;
+use crate::directory::Directory;
+use crate::filling::booking_of;
+use crate::journal::{Durability, JournalError, TAPES, Tapes};
+use crate::ledger::{AccountRules, Ledger};
+use crate::order::{Leg, Link, Order};
+use crate::positions::{Position, PositionKey};
+use crate::report::{Correction, Fill, Report, What};
+use crate::rows::{Booking, SNAPSHOT, reason_about};
+use crate::wish::{OrderId, Trail, Trigger, Wish};
+
+/// What a restart found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that are missing in the middle, as a crash of the machine can leave it: first and last
+    /// number. Only a reconciliation can tell what was in them.
+    pub gaps: Vec<(i64, i64)>,
+    /// Accounts, strategies and instruments of rows that are not listed; the rows were left out.
+    pub unlisted: BTreeSet<String>,
+    /// Orders whose rows count more fills than there are.
+    pub fills_missing: BTreeSet<OrderId>,
+}
+
+impl Ledger<Tapes> {
+    /// Opens the journal in a folder and goes on where it ends.
+    ///
+    /// Requests that were in flight are still so: [`Ledger::lose_requests`] is the next step.
+    ///
+    /// # Errors
+    /// The journal is open elsewhere or damaged.
+    pub fn open(
+        directory: Arc<Directory>,
+        accounts: impl IntoIterator<Item = (AccountId, AccountRules)>,
+        journal: (&std::path::Path, TapeOptions, Durability),
+    ) -> Result<(Self, Restored), JournalError> {
+        let (folder, options, durability) = journal;
+        let tapes = Tapes::open(folder, options, durability)?;
+        let mut ledger = Self::new(directory, tapes);
+        for (account, rules) in accounts {
+            ledger.open_account(account, rules);
+        }
+        let restored = ledger.restore(folder)?;
+        Ok((ledger, restored))
+    }
+
+    fn restore(&mut self, folder: &std::path::Path) -> Result<Restored, JournalError> {
+        let tapes = TAPES.map(|name| Rows::open(&folder.join(name)));
+        let mut tapes = tapes.into_iter().collect::<Result<Vec<_>, TapeError>>()?;
+        let columns = Columns::of(&tapes);
+        let mut restored = Restored::default();
+        let removed = tapes.iter().filter(|rows| rows.removed).filter_map(Rows::seq);
+        let complete_from = removed.max().unwrap_or(1);
+        self.scribe.mute(true);
+        while let Some((seq, tape)) = first(&tapes) {
+            if seq > self.scribe.seq() + 1 && seq > complete_from {
+                let from = (self.scribe.seq() + 1).max(complete_from);
+                restored.gaps.push((from, seq - 1));
+            }
+            self.scribe.start_after(seq);
+            restored.rows += 1;
+            if let Some(cells) = tapes[tape].cells() {
+                self.restore_row(tape, cells, &columns, &mut restored);
+            }
+            tapes[tape].advance()?;
+        }
+        self.scribe.mute(false);
+        self.skip_numbers();
+        Ok(restored)
+    }
+
+    fn restore_row(
+        &mut self,
+        tape: usize,
+        cells: Cells<'_>,
+        columns: &Columns,
+        restored: &mut Restored,
+    ) {
+        let found = match TAPES[tape] {
+            "orders" => self.restore_order(cells, &columns.orders, restored),
+            "fills" => self.restore_fill(cells, &columns.fills),
+            "positions" => self.restore_position(cells, &columns.positions),
+            "balances" => self.restore_balance(cells, &columns.balances),
+            _ => Ok(()),
+        };
+        if let Err(Unlisted(name)) = found {
+            restored.unlisted.insert(name);
+        }
+    }
+
+    fn restore_order(
+        &mut self,
+        cells: Cells<'_>,
+        columns: &OrderColumns,
+        restored: &mut Restored,
+    ) -> Result<(), Unlisted> {
+        let wish = self.wish(cells, columns)?;
+        let id = OrderId(cells.int(columns.order_id).unwrap_or(0));
+        let event = cells.word(columns.event, OrderEvent::parse).unwrap_or_default();
+        let (mut order, is_new) = match self.orders.take(id) {
+            Some(order) => (order, false),
+            None => (base(id, wish.clone(), cells, columns, event), true),
+        };
+        let leg = named_leg(&mut order, cells, columns);
+        let was_final = order.is_final();
+        let about = reason_about(cells.text(columns.reason));
+        let ts_event = cells.int(columns.ts_event).unwrap_or(0);
+        if is_new || cells.text(columns.reason) != Some(SNAPSHOT) {
+            let source = cells.word(columns.source, EventSource::parse).unwrap_or_default();
+            let values = change_values(cells, columns, event, &wish);
+            order.apply(&Told { event, source, ts_event, leg, values, about });
+        }
+        let size_filled = cells.amount(columns.size_filled).unwrap_or_default();
+        if is_new {
+            order.size_filled = size_filled;
+            order.legs[leg].size_filled = size_filled;
+            order.price_average = cells.amount(columns.price_average);
+        } else if size_filled > order.size_filled {
+            order.size_announced = size_filled;
+            restored.fills_missing.insert(id);
+        } else {
+            restored.fills_missing.remove(&id);
+        }
+        let state = cells.word(columns.state, OrderState::parse).unwrap_or_default();
+        agree(&mut order, wish, state, cells.amount(columns.size_asked).is_none());
+        order.size_prevented = cells.amount(columns.size_prevented);
+        order.ts_seen = cells.int(columns.ts_recv).unwrap_or(0);
+        if order.is_final() && (is_new || !was_final) {
+            self.orders.note_end(id, order.ts_seen);
+        }
+        self.holds.update(&mut self.balances, &self.scribe.directory, &order);
+        self.orders.add(order);
+        Ok(())
+    }
+
+    fn wish(&self, cells: Cells<'_>, columns: &OrderColumns) -> Result<Wish, Unlisted> {
+        let (account, instrument) =
+            self.place(cells, [columns.account, columns.venue, columns.symbol])?;
+        let trail = cells.amount(columns.trail_offset).map(|offset| Trail {
+            offset,
+            unit: cells.word(columns.trail_unit, OffsetUnit::parse).unwrap_or_default(),
+            activation: cells.amount(columns.price_activation),
+        });
+        let trigger = cells.amount(columns.price_trigger).map(|price| Trigger {
+            price,
+            source: cells.word(columns.trigger_source, TriggerSource::parse).unwrap_or_default(),
+            direction: cells
+                .word(columns.trigger_direction, TriggerDirection::parse)
+                .unwrap_or_default(),
+            trail,
+        });
+        Ok(Wish {
+            account,
+            strategy: self.strategy(cells, columns.strategy)?,
+            instrument,
+            side: cells.word(columns.side, OrderSide::parse).unwrap_or_default(),
+            kind: cells.word(columns.kind, OrderKind::parse).unwrap_or(OrderKind::Unknown),
+            tif: cells.word(columns.tif, Tif::parse),
+            price: cells.amount(columns.price),
+            price_protect: cells.amount(columns.price_protect),
+            size: cells.amount(columns.size).unwrap_or_default(),
+            size_quote: cells.amount(columns.size_quote),
+            size_display: cells.amount(columns.size_display),
+            size_min: cells.amount(columns.size_min),
+            trigger,
+            flags: cells.flags(columns.order_flags),
+            position_side: cells.word(columns.position_side, PositionSide::parse),
+            stp: cells.word(columns.stp, Stp::parse),
+            ts_expire: cells.int(columns.ts_expire),
+            tags: cells.text(columns.tags).map(Into::into),
+        })
+    }
+
+    /// Counts a fill again, as when it came.
+    fn restore_fill(&mut self, cells: Cells<'_>, columns: &FillColumns) -> Result<(), Unlisted> {
+        let (account, instrument) =
+            self.place(cells, [columns.account, columns.venue, columns.symbol])?;
+        let strategy = self.strategy(cells, columns.strategy)?;
+        let fill = self.fill_of(cells, columns);
+        let prev = cells.text(columns.fill_id_prev);
+        let report = Report {
+            ts_event: cells.int(columns.ts_event).unwrap_or(0),
+            ts_recv: cells.int(columns.ts_recv).unwrap_or(0),
+            source: cells.word(columns.source, EventSource::parse).unwrap_or_default(),
+            account,
+            instrument,
+            client_id: cells.text(columns.client_id).unwrap_or_default().into(),
+            client_id_prev: None,
+            venue_order_id: cells.text(columns.venue_order_id).map(Into::into),
+            what: What::NotFound,
+        };
+        let mut change = Change::default();
+        match (fill.kind, prev) {
+            (FillKind::Bust | FillKind::Correction, Some(prev)) => {
+                let corrects = fill.kind == FillKind::Correction;
+                let correction = Correction {
+                    fill_id: fill.fill_id.clone(),
+                    fill_id_prev: prev.into(),
+                    becomes: corrects.then_some((fill.price, fill.size)),
+                };
+                self.correct(&report, &correction, &mut change);
+            }
+            (FillKind::Fee, Some(prev)) => {
+                if let Some(counted) = self.fills.get_mut((account, instrument), prev) {
+                    counted.has_fee = true;
+                }
+                let fee = Booking { strategy, ..booking_of(&report, &fill, None) };
+                self.count_fill(None, &fee, false, &mut change);
+            }
+            _ => self.count_again(&report, &fill, strategy, &mut change),
+        }
+        Ok(())
+    }
+
+    fn count_again(
+        &mut self,
+        report: &Report,
+        fill: &Fill,
+        strategy: Option<StrategyId>,
+        change: &mut Change,
+    ) {
+        if let Some(mut subject) = self.subject(report, change) {
+            self.fill(&mut subject, report, fill, change);
+            self.put_back(subject, report.ts_recv, change);
+        } else {
+            let booking = Booking { strategy, ..booking_of(report, fill, None) };
+            self.count_fill(None, &booking, false, change);
+        }
+    }
+
+    fn fill_of(&self, cells: Cells<'_>, columns: &FillColumns) -> Fill {
+        let fee_asset = cells.text(columns.fee_asset);
+        let fee_asset = fee_asset.and_then(|name| self.directory().asset(name));
+        Fill {
+            fill_id: cells.text(columns.fill_id).unwrap_or_default().into(),
+            trade_id: cells.int(columns.trade_id),
+            kind: cells.word(columns.kind, FillKind::parse).unwrap_or_default(),
+            side: cells.word(columns.side, OrderSide::parse).unwrap_or_default(),
+            price: cells.amount(columns.price).unwrap_or_default(),
+            size: cells.amount(columns.size).unwrap_or_default(),
+            size_filled: None,
+            fee: cells.amount(columns.fee).zip(fee_asset),
+            liquidity: cells
+                .word(columns.liquidity, Liquidity::parse)
+                .unwrap_or(Liquidity::Unknown),
+            position_side: cells.word(columns.position_side, PositionSide::parse),
+        }
+    }
+
+    fn restore_position(
+        &mut self,
+        cells: Cells<'_>,
+        columns: &PositionColumns,
+    ) -> Result<(), Unlisted> {
+        if cells.word(columns.source, StateSource::parse) != Some(StateSource::Own) {
+            return Ok(());
+        }
+        let (account, instrument) =
+            self.place(cells, [columns.account, columns.venue, columns.symbol])?;
+        let key = PositionKey {
+            account,
+            strategy: self.strategy(cells, columns.strategy)?,
+            instrument,
+            side: cells.word(columns.position_side, PositionSide::parse).unwrap_or_default(),
+        };
+        let position = Position {
+            size: cells.amount(columns.size).unwrap_or_default(),
+            price_entry: cells.amount(columns.price_entry),
+            pnl_realised: cells.amount(columns.pnl_realised).unwrap_or_default(),
+            fees: cells.amount(columns.fees).unwrap_or_default(),
+            funding: cells.amount(columns.funding).unwrap_or_default(),
+        };
+        self.positions.set(key, position);
+        Ok(())
+    }
+
+    fn restore_balance(
+        &mut self,
+        cells: Cells<'_>,
+        columns: &BalanceColumns,
+    ) -> Result<(), Unlisted> {
+        if cells.word(columns.source, StateSource::parse) != Some(StateSource::Own) {
+            return Ok(());
+        }
+        let account = self.account(cells, columns.account)?;
+        let name = cells.text(columns.asset).unwrap_or_default();
+        let asset =
+            self.directory().asset(name).ok_or_else(|| Unlisted(format!("asset {name}")))?;
+        self.balances.entry(account, asset).total = cells.amount(columns.total).unwrap_or_default();
+        Ok(())
+    }
+
+    // Names
+
+    fn account(&self, cells: Cells<'_>, column: usize) -> Result<AccountId, Unlisted> {
+        let name = cells.text(column).unwrap_or_default();
+        self.directory().account(name).ok_or_else(|| Unlisted(format!("account {name}")))
+    }
+
+    fn place(
+        &self,
+        cells: Cells<'_>,
+        [account, venue, symbol]: [usize; 3],
+    ) -> Result<(AccountId, InstrumentId), Unlisted> {
+        let account = self.account(cells, account)?;
+        let venue = cells.text(venue).unwrap_or_default();
+        let symbol = cells.text(symbol).unwrap_or_default();
+        let directory = self.directory();
+        let instrument =
+            directory.venue(venue).and_then(|venue| directory.instrument(venue, symbol));
+        let instrument =
+            instrument.ok_or_else(|| Unlisted(format!("instrument {venue} {symbol}")))?;
+        Ok((account, instrument))
+    }
+
+    fn strategy(&self, cells: Cells<'_>, column: usize) -> Result<Option<StrategyId>, Unlisted> {
+        let Some(name) = cells.text(column) else { return Ok(None) };
+        let found = self.directory().strategy(name);
+        found.map(Some).ok_or_else(|| Unlisted(format!("strategy {name}")))
+    }
+}
+
+/// A name that the directory does not have.
+struct Unlisted(String);
+
+/// The tape with the lowest number.
+fn first(tapes: &[Rows]) -> Option<(i64, usize)> {
+    let heads = tapes.iter().enumerate();
+    heads.filter_map(|(tape, rows)| Some((rows.seq()?, tape))).min()
+}
+
+/// The order of the first row that there is of it: its submit, unless older rows were removed.
+fn base(
+    id: OrderId,
+    wish: Wish,
+    cells: Cells<'_>,
+    columns: &OrderColumns,
+    event: OrderEvent,
+) -> Order {
+    let link = Link {
+        parent: cells.int(columns.parent_id).map(OrderId),
+        group: cells.int(columns.group_id),
+        contingency: cells.word(columns.contingency, Contingency::parse),
+        algo: cells.text(columns.algo).map(Into::into),
+    };
+    let client_id = cells.text(columns.client_id).unwrap_or_default();
+    let first = cells.text(columns.client_id_prev).unwrap_or(client_id);
+    let mut order = Order::new(id, wish, link, first.into());
+    if !matches!(event, OrderEvent::Submitted | OrderEvent::Held | OrderEvent::Denied) {
+        order.be_found();
+    }
+    if first != client_id && event != OrderEvent::ReplaceAsked {
+        order.legs.push(Leg { client_id: client_id.into(), prev: Some(0), ..Leg::default() });
+        order.leg = 1;
+    }
+    order
+}
+
+/// The leg that a row names, with its venue id.
+fn named_leg(order: &mut Order, cells: Cells<'_>, columns: &OrderColumns) -> usize {
+    let client_id = cells.text(columns.client_id).unwrap_or_default();
+    let leg = order.leg_of(client_id).unwrap_or_else(|| {
+        let prev = cells.text(columns.client_id_prev).and_then(|id| order.leg_of(id));
+        order.legs.push(Leg { client_id: client_id.into(), prev, ..Leg::default() });
+        order.legs.len() - 1
+    });
+    order.legs[leg].venue_order_id = cells.text(columns.venue_order_id).map(Into::into);
+    leg
+}
+
+fn change_values(
+    cells: Cells<'_>,
+    columns: &OrderColumns,
+    event: OrderEvent,
+    wish: &Wish,
+) -> Option<Values> {
+    match event {
+        OrderEvent::ReplaceAsked => Some(Values {
+            price: cells.amount(columns.price_asked),
+            size: cells.amount(columns.size_asked)?,
+            price_trigger: cells.amount(columns.price_trigger_asked),
+        }),
+        OrderEvent::Replaced => Some(Values {
+            price: wish.price,
+            size: wish.size,
+            price_trigger: wish.trigger.map(|trigger| trigger.price),
+        }),
+        _ => None,
+    }
+}
+
+/// What a row says of the whole order counts, whatever the events made of it.
+fn agree(order: &mut Order, wish: Wish, state: OrderState, no_change_in_flight: bool) {
+    order.wish = wish;
+    if no_change_in_flight {
+        order.changes.clear();
+    }
+    if order.state == state {
+        return;
+    }
+    if state == OrderState::Unknown {
+        order.be_doubted();
+    }
+    order.state = state;
+}
+
+columns!(OrderColumns: ts_event ts_recv account strategy venue symbol order_id client_id
+    client_id_prev venue_order_id parent_id group_id contingency algo event source state side kind
+    tif price price_asked price_protect size size_asked size_quote size_filled size_prevented
+    price_average size_display size_min price_trigger price_trigger_asked trigger_source
+    trigger_direction trail_offset trail_unit price_activation order_flags position_side stp
+    ts_expire reason tags);
+columns!(FillColumns: ts_event ts_recv account strategy venue symbol client_id venue_order_id
+    fill_id fill_id_prev trade_id kind source side price size fee fee_asset liquidity position_side);
+columns!(PositionColumns: account strategy venue symbol source position_side size price_entry
+    pnl_realised fees funding);
+columns!(BalanceColumns: account asset source total);
+
+struct Columns {
+    orders: OrderColumns,
+    fills: FillColumns,
+    positions: PositionColumns,
+    balances: BalanceColumns,
+}
+
+impl Columns {
+    fn of(tapes: &[Rows]) -> Self {
+        let schema = |name: &str| -> &Schema {
+            let tape = TAPES.iter().position(|tape| *tape == name).unwrap_or(0);
+            tapes[tape].schema()
+        };
+        Self {
+            orders: OrderColumns::of(schema("orders")),
+            fills: FillColumns::of(schema("fills")),
+            positions: PositionColumns::of(schema("positions")),
+            balances: BalanceColumns::of(schema("balances")),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The first steps of a process that goes on with a journal, and rows that sum it up.
+
+use std::sync::Arc;
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{
+    BalanceCause, EventSource, OrderEvent, OrderState, PositionCause, StateSource,
+};
+use rustonite_core::ids::{AccountId, AssetId};
+
+use crate::apply::{About, Told};
+use crate::change::{Applied, Ask, Change};
+use crate::error::Result;
+use crate::journal::Journal;
+use crate::ledger::Ledger;
+use crate::order::Order;
+use crate::positions::{Position, PositionKey};
+use crate::rows::{BalanceOf, OrderNote, StateNote, about_reason, snapshot_note};
+use crate::wish::OrderId;
+
+impl<J: Journal> Ledger<J> {
+    /// After a restart: what was in flight has lost its answers. Its outcome is not known, and each
+    /// order is to be asked for.
+    pub fn lose_requests(&mut self, now: i64) -> Change {
+        let mut change = Change::default();
+        let ids: Vec<OrderId> = self.orders.sorted().into_iter().map(|order| order.id).collect();
+        for id in ids {
+            let Some(mut order) = self.orders.take(id) else { continue };
+            let in_flight: Vec<_> = Self::in_flight(&order).collect();
+            for (about, leg) in in_flight {
+                self.lose_request(&mut order, about, leg, now, &mut change);
+            }
+            if order.state == OrderState::Unknown {
+                change.ask(Ask::Order(id));
+            }
+            self.orders.put(order);
+        }
+        change
+    }
+
+    fn lose_request(
+        &mut self,
+        order: &mut Order,
+        about: About,
+        leg: usize,
+        now: i64,
+        change: &mut Change,
+    ) {
+        let (event, source) = (OrderEvent::OutcomeUnknown, EventSource::Own);
+        let before = order.state;
+        order.apply(&Told { event, source, ts_event: now, leg, values: None, about });
+        change.events.push(Applied { event, before, after: order.state });
+        let note = OrderNote {
+            event,
+            source,
+            ts_event: now,
+            ts_recv: now,
+            leg,
+            reason: about_reason(about),
+            venue_code: None,
+            detail: Some("the process was restarted"),
+            market_seq: None,
+        };
+        // A row that is not taken halts trading; the outcome is not known all the same.
+        let _ = self.scribe.order(order, note);
+    }
+
+    /// Writes rows of all that is open: orders, positions and balances. Segments before them are
+    /// needed no more for a restart.
+    ///
+    /// # Errors
+    /// The journal took no row.
+    pub fn snapshot(&mut self, now: i64) -> Result<()> {
+        for order in self.orders.sorted().into_iter().filter(|order| !order.is_final()) {
+            let leg = order.changes.last().map_or(order.leg, |change| change.leg);
+            let note = snapshot_note(order.state, leg, now);
+            self.scribe.order(order, note)?;
+        }
+        let note = own_note(now, None);
+        let directory = Arc::clone(self.directory());
+        for (key, position) in self.positions.iter() {
+            if *position != Position::default() {
+                self.scribe.position(key, position, PositionCause::Snapshot, note)?;
+            }
+        }
+        for (account, asset, owned) in self.balances.iter() {
+            let rules = self.accounts.get(account.index()).and_then(Option::as_ref);
+            let venue = rules.map_or("", |rules| directory.venue_name(rules.venue));
+            let of = BalanceOf { account, venue, asset, owned, change: None };
+            self.scribe.balance(of, BalanceCause::Snapshot, note)?;
+        }
+        Ok(())
+    }
+
+    /// Sets a balance of our own count to a figure that is known to be true.
+    ///
+    /// # Errors
+    /// The journal took no row.
+    pub fn set_balance(
+        &mut self,
+        now: i64,
+        (account, asset): (AccountId, AssetId),
+        total: Amount,
+        cause: BalanceCause,
+    ) -> Result<()> {
+        let owned = self.balances.entry(account, asset);
+        let change = total - owned.total;
+        owned.total = total;
+        let owned = *owned;
+        let directory = Arc::clone(self.directory());
+        let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
+        let of = BalanceOf { account, venue, asset, owned, change: Some(change) };
+        self.scribe.balance(of, cause, own_note(now, None))
+    }
+
+    /// Sets a position of our own count to a figure that is known to be true.
+    ///
+    /// # Errors
+    /// The journal took no row.
+    pub fn set_position(
+        &mut self,
+        now: i64,
+        key: PositionKey,
+        position: Position,
+        cause: PositionCause,
+    ) -> Result<()> {
+        self.positions.set(key, position);
+        self.scribe.position(&key, &position, cause, own_note(now, None))
+    }
+}
+
+fn own_note(now: i64, detail: Option<&str>) -> StateNote<'_> {
+    let source = StateSource::Own;
+    StateNote { ts_event: now, ts_recv: now, source, fill_id: None, detail }
+}

@@ -1,0 +1,348 @@
+//! What the journal gives back: after every row, after a kill, after a full disk.
+#![allow(clippy::unwrap_used, reason = "a failing test should panic")]
+
+mod common;
+#[path = "common/script.rs"]
+mod script;
+
+use std::path::Path;
+
+use common::*;
+use rustonite_core::datasets::OrderState;
+use rustonite_exec::{
+    ExecError, Journal, JournalError, JournalRow, Ledger, Link, OrderId, Tapes, What,
+};
+use rustonite_tape::TapeError;
+use script::{Author, Step};
+
+/// Takes so many rows and silently loses the others: what a crash of the process leaves.
+struct Cut {
+    rows: i64,
+    tapes: Tapes,
+}
+
+impl Journal for Cut {
+    fn write(&mut self, row: JournalRow<'_>) -> Result<(), JournalError> {
+        self.rows -= 1;
+        if self.rows < 0 { Ok(()) } else { self.tapes.write(row) }
+    }
+
+    fn intent_written(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+/// The state after each step: number of the last row, and hash.
+fn states(script: &[Step]) -> Vec<(i64, u64)> {
+    let mut ledger = common::ledger();
+    let mut states = vec![(0, ledger.state_hash())];
+    for step in script {
+        step.take(&mut ledger);
+        states.push((ledger.seq(), ledger.state_hash()));
+    }
+    states
+}
+
+/// Checks a restart that found so many rows of a script: the state after a step, or one from which
+/// the report that was being written leads to the state after it.
+fn check_restart(folder: &Path, script: &[Step], states: &[(i64, u64)], rows: i64) {
+    let (mut restored, found) = reopened(folder);
+    assert_eq!((restored.seq(), &found.gaps[..]), (rows, &[][..]));
+    let step = states.partition_point(|(seq, _)| *seq <= rows) - 1;
+    let (seq, hash) = states[step];
+    if seq < rows {
+        script[step].take(&mut restored);
+        assert_eq!(
+            restored.state_hash(),
+            states[step + 1].1,
+            "{rows} rows, torn {:?}",
+            script[step]
+        );
+    } else {
+        assert_eq!(restored.state_hash(), hash, "{rows} rows, after {:?}", script[..step].last());
+    }
+}
+
+fn cut_at(rows: i64, script: &[Step]) -> tempfile::TempDir {
+    let folder = on_disk();
+    let mut ledger = open_with(Cut { rows, tapes: tapes(folder.path()) }, rules());
+    script.iter().for_each(|step| step.take(&mut ledger));
+    folder
+}
+
+#[test]
+fn a_restart_after_every_row_leads_to_the_live_state() {
+    let mut author = Author::new(3);
+    let script: Vec<_> = (0..60).map(|_| author.step()).collect();
+    let states = states(&script);
+    let rows = states.last().unwrap().0;
+    assert!(rows > 60, "{rows}");
+    for rows in 0..=rows {
+        let folder = cut_at(rows, &script);
+        check_restart(folder.path(), &script, &states, rows);
+    }
+}
+
+#[test]
+fn long_lives_are_given_back() {
+    for seed in 10..40 {
+        let folder = on_disk();
+        let mut author = Author::new(seed);
+        let mut ledger = open_with(tapes(folder.path()), rules());
+        (0..3_000).for_each(|_| author.step().take(&mut ledger));
+        drop(ledger);
+        let (restored, _) = reopened(folder.path());
+        assert_eq!(differences(&author.ledger, &restored), "", "seed {seed}");
+        assert_eq!(restored.state_hash(), author.ledger.state_hash());
+    }
+}
+
+/// Takes rows until the disk is full.
+struct Full {
+    rows_left: usize,
+    taken: Vec<&'static str>,
+    synced: usize,
+}
+
+impl Journal for Full {
+    fn write(&mut self, row: JournalRow<'_>) -> Result<(), JournalError> {
+        if self.rows_left == 0 {
+            let path = "/journal".into();
+            return Err(TapeError::StorageFailed { path, cause: "no space".to_owned() }.into());
+        }
+        self.rows_left -= 1;
+        self.taken.push(match row {
+            JournalRow::Order(row) => row.event.name(),
+            JournalRow::Fill(_) => "fill",
+            JournalRow::Position(_) => "position",
+            JournalRow::Balance(_) => "balance",
+            JournalRow::Risk(_) => "risk",
+        });
+        Ok(())
+    }
+
+    fn intent_written(&mut self) -> Result<(), JournalError> {
+        self.synced += 1;
+        Ok(())
+    }
+}
+
+fn full_after(rows_left: usize) -> Ledger<Full> {
+    open_with(Full { rows_left, taken: Vec::new(), synced: 0 }, rules())
+}
+
+#[test]
+fn no_request_is_handed_out_before_its_row() {
+    let mut ledger = full_after(usize::MAX);
+    let id = working(&mut ledger);
+    ledger.replace(NOW, id, values("101", "10")).unwrap();
+    ledger.cancel(NOW, id).unwrap();
+    let journal = ledger.journal_mut();
+    assert_eq!(journal.taken, ["submitted", "accepted", "replace_asked", "cancel_asked"]);
+    assert_eq!(journal.synced, 3);
+}
+
+#[test]
+fn a_full_disk_halts_trading_before_the_next_order() {
+    let mut ledger = full_after(4);
+    let (id, other) = (working(&mut ledger), working(&mut ledger));
+    let before = ledger.state_hash();
+    let refused = ledger.submit(NOW, wish(), Link::default()).unwrap_err();
+    assert!(matches!(&refused, ExecError::Halted(why) if why.contains("no space")), "{refused}");
+    let refused = ledger.replace(NOW, id, values("101", "10")).unwrap_err();
+    assert!(matches!(refused, ExecError::Halted(_)));
+    assert!(ledger.halted().unwrap().contains("no space"));
+    assert_eq!(ledger.state_hash(), before);
+    // There may be space again: what is not in the journal any more stays out of it.
+    ledger.journal_mut().rows_left = 100;
+    assert!(ledger.submit(NOW, wish(), Link::default()).is_err());
+    // What the venue says counts all the same, and stopping stays possible.
+    ledger.report(&of(&ledger, id, filled_by("1", "10")));
+    assert_eq!(state(&ledger, id), OrderState::Filled);
+    ledger.cancel(NOW, other).unwrap();
+    assert_eq!(state(&ledger, other), OrderState::PendingCancel);
+    assert_eq!(ledger.journal_mut().taken.len(), 4);
+}
+
+#[test]
+fn a_change_that_was_not_journalled_leaves_no_id_behind() {
+    let mut ledger = full_after(2);
+    let id = working(&mut ledger);
+    let before = ledger.order(id).unwrap().clone();
+    ledger.replace(NOW, id, values("101", "10")).unwrap_err();
+    let after = ledger.order(id).unwrap();
+    assert_eq!((after.legs.len(), after.state), (before.legs.len(), before.state));
+}
+
+#[test]
+fn fills_are_not_counted_twice_after_a_restart() {
+    let folder = on_disk();
+    let mut ledger = open_with(tapes(folder.path()), rules());
+    let id = working(&mut ledger);
+    let report = of(&ledger, id, filled_by("1", "10"));
+    ledger.report(&report);
+    drop(ledger);
+    let (mut ledger, _) = reopened(folder.path());
+    assert_eq!(ledger.forget(i64::MAX), 1);
+    assert!(ledger.report(&report).is_empty());
+    let again = rustonite_exec::Fill { trade_id: Some(1), ..fill("other", "10", "100") };
+    assert_eq!(filled_or_none(&ledger, id), None);
+    let change = ledger.report(&rest(of_id(&report, What::Fill(again))));
+    assert!(change.fills.is_empty(), "{change:?}");
+}
+
+fn filled_or_none<J: Journal>(ledger: &Ledger<J>, id: OrderId) -> Option<()> {
+    ledger.order(id).map(|_| ())
+}
+
+fn of_id(report: &rustonite_exec::Report, what: What) -> rustonite_exec::Report {
+    rustonite_exec::Report { what, ..report.clone() }
+}
+
+#[test]
+fn numbers_go_on_far_behind_the_last_one() {
+    let folder = on_disk();
+    let mut ledger = open_with(tapes(folder.path()), rules());
+    let id = submitted(&mut ledger);
+    drop(ledger);
+    let (mut ledger, _) = reopened(folder.path());
+    // A crash of the machine may have taken rows of orders that were sent.
+    assert!(submitted(&mut ledger).0 > id.0 + 1_000_000);
+}
+
+#[test]
+fn what_was_in_flight_is_unknown_after_a_restart_and_asked_for() {
+    let folder = on_disk();
+    let mut ledger = open_with(tapes(folder.path()), rules());
+    let fresh = submitted(&mut ledger);
+    let resting = working(&mut ledger);
+    let changing = working(&mut ledger);
+    let request = ledger.replace(NOW, changing, values("101", "10")).unwrap();
+    let ending = working(&mut ledger);
+    ledger.cancel(NOW, ending).unwrap();
+    drop(ledger);
+    let (mut ledger, _) = reopened(folder.path());
+    assert_eq!(state(&ledger, changing), OrderState::PendingReplace);
+    let change = ledger.lose_requests(NOW + 9);
+    let asked = [fresh, changing, ending].map(rustonite_exec::Ask::Order);
+    assert_eq!(change.asks, asked);
+    assert_eq!(state(&ledger, resting), OrderState::Accepted);
+    let unknown = [fresh, changing, ending].map(|id| state(&ledger, id));
+    assert_eq!(unknown, [OrderState::Unknown; 3]);
+    // The query goes by the newest id, and settles the change if that one is not there.
+    assert_eq!(client_id_of(&ledger.query(changing).unwrap()), client_id_of(&request));
+    let change = ledger.report(&rest(by_id(&client_id_of(&request), What::NotFound)));
+    assert_eq!(change.asks, [rustonite_exec::Ask::Order(changing)]);
+    assert_eq!(state(&ledger, changing), OrderState::Accepted);
+    let live = ledger.state_hash();
+    drop(ledger);
+    assert_eq!(reopened(folder.path()).0.state_hash(), live);
+}
+
+#[test]
+fn rows_lost_in_the_middle_are_told() {
+    struct Holes(Tapes);
+    impl Journal for Holes {
+        fn write(&mut self, row: JournalRow<'_>) -> Result<(), JournalError> {
+            // A crash of the machine: the tape of fills was synced last.
+            if matches!(row, JournalRow::Fill(_)) { Ok(()) } else { self.0.write(row) }
+        }
+        fn intent_written(&mut self) -> Result<(), JournalError> {
+            Ok(())
+        }
+    }
+    let folder = on_disk();
+    let mut ledger = open_with(Holes(tapes(folder.path())), rules());
+    let id = working(&mut ledger);
+    ledger.report(&of(&ledger, id, filled_by("1", "4")));
+    drop(ledger);
+    let (ledger, found) = reopened(folder.path());
+    assert_eq!(found.gaps, [(3, 3)]);
+    assert_eq!(found.fills_missing.into_iter().collect::<Vec<_>>(), [id]);
+    // Not made up: the query will bring it.
+    assert_eq!(filled(&ledger, id), rustonite_core::Amount::ZERO);
+}
+
+#[test]
+fn rows_of_what_is_not_listed_are_left_out_and_named() {
+    let folder = on_disk();
+    let mut ledger = open_with(tapes(folder.path()), rules());
+    working(&mut ledger);
+    drop(ledger);
+    let mut directory = rustonite_exec::Directory::default();
+    directory.add_account("main");
+    let journal = (folder.path(), tape_options(), rustonite_exec::Durability::Interval);
+    let (ledger, found) = Ledger::open(directory.into(), [(ACCOUNT, rules())], journal).unwrap();
+    let unlisted: Vec<_> = found.unlisted.into_iter().collect();
+    assert_eq!(unlisted, ["instrument binance BTCUSDT"]);
+    assert_eq!(ledger.orders().count(), 0);
+}
+
+#[test]
+fn a_journal_has_one_writer() {
+    let folder = on_disk();
+    let _ledger = open_with(tapes(folder.path()), rules());
+    let second = Tapes::open(folder.path(), tape_options(), rustonite_exec::Durability::Interval);
+    let error = second.unwrap_err();
+    assert_eq!(error.kind(), rustonite_core::ErrorKind::Conflict, "{error}");
+}
+
+#[test]
+fn a_snapshot_stands_for_all_rows_before_it() {
+    let folder = on_disk();
+    // So few rows are kept that most of the history is gone.
+    let options =
+        rustonite_tape::TapeOptions { segment_rows: Some(64), segments_max: 3, ..tape_options() };
+    let durability = rustonite_exec::Durability::Interval;
+    let mut author = Author::new(77);
+    let tapes = Tapes::open(folder.path(), options, durability).unwrap();
+    let mut ledger = open_with(tapes, rules());
+    for step in 0..2_000 {
+        author.step().take(&mut ledger);
+        if step % 20 == 0 {
+            ledger.forget(i64::MAX);
+            ledger.snapshot(NOW).unwrap();
+        }
+    }
+    let live = Summary::of(&ledger);
+    drop(ledger);
+    let journal = (folder.path(), options, durability);
+    let (ledger, found) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
+    assert!(found.rows < 1_000, "{found:?}");
+    assert_eq!(found.gaps, []);
+    assert_eq!(Summary::of(&ledger), live);
+}
+
+/// What counts of a ledger, without the past.
+#[derive(Debug, PartialEq)]
+struct Summary {
+    orders: Vec<(OrderId, OrderState, rustonite_core::Amount, rustonite_core::Amount)>,
+    positions: Vec<(rustonite_exec::PositionKey, rustonite_exec::Position)>,
+    balances: Vec<(rustonite_core::ids::AssetId, rustonite_core::Amount)>,
+}
+
+impl Summary {
+    fn of<J: Journal>(ledger: &Ledger<J>) -> Self {
+        let open = ledger.open_orders();
+        let order = |order: &&rustonite_exec::Order| {
+            (order.id, order.state, order.wish.size, order.size_filled)
+        };
+        let held = |(_, position): &(&_, &rustonite_exec::Position)| {
+            position.size != rustonite_core::Amount::ZERO
+        };
+        Self {
+            orders: open.iter().map(order).collect(),
+            positions: ledger
+                .positions()
+                .iter()
+                .filter(held)
+                .map(|(key, one)| (*key, *one))
+                .collect(),
+            balances: ledger
+                .balances()
+                .iter()
+                .map(|(_, asset, owned)| (asset, owned.total))
+                .collect(),
+        }
+    }
+}
