@@ -3,6 +3,7 @@
 
 mod account;
 mod incoming;
+mod risk_rows;
 mod risks;
 
 use std::collections::VecDeque;
@@ -52,6 +53,7 @@ pub struct Desk<J> {
     strategy: StrategyId,
     /// What was seen last of the market: its row, and when we got it.
     seen: (Option<i64>, i64),
+    points_per_unit: Vec<f64>,
     trips: Vec<Trip>,
     news: VecDeque<News>,
 }
@@ -60,12 +62,14 @@ impl<J: Journal> Desk<J> {
     /// A desk whose accounts are still to be opened. Open orders and positions of the ledger count
     /// for risk from the start.
     pub fn new(ledger: Ledger<J>, risk: Risk, strategy: StrategyId) -> Self {
+        let points_per_unit = risks::points_per_unit(&risk);
         let mut desk = Self {
             ledger,
             risk,
             accounts: Vec::new(),
             strategy,
             seen: (None, 0),
+            points_per_unit,
             trips: Vec::new(),
             news: VecDeque::new(),
         };

@@ -6,6 +6,7 @@
 mod call;
 mod config;
 pub mod control;
+mod desk;
 mod keys;
 mod line;
 mod market;
@@ -16,6 +17,7 @@ mod strategy;
 pub use self::config::{
     AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
 };
+pub use self::desk::{Desk, News, Outbox};
 pub use self::line::{Arrived, Lines, Network};
 pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Quotes, Trades};

@@ -3,7 +3,7 @@
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::gateway::{Answer, Gateway, Outgoing, Question};
-use rustonite_exec::{Refusal, RefusalKind, Report, Request, What};
+use rustonite_exec::{OrderId, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 
 use super::Outbox;
@@ -15,6 +15,8 @@ pub(super) enum Stage {
     Down,
     /// The venue was asked for everything, and this is not answered so far.
     Asking { left: Vec<Question>, answers: Vec<(Question, Answer)> },
+    /// The venue was asked for these orders one by one, because it did not name them.
+    Settling(Vec<OrderId>),
     /// What we know is what the venue knows.
     Trading,
 }
@@ -60,7 +62,8 @@ impl Account {
     pub(super) fn ask_all(&mut self, now: i64) -> Result<(), FeedError> {
         let from = self.fills_from;
         let fills = self.instruments.iter().map(|one| Question::Fills(*one, from));
-        let questions: Vec<_> = [Question::OpenOrders, Question::Balances].into_iter().chain(fills).collect();
+        let questions: Vec<_> =
+            [Question::OpenOrders, Question::Balances].into_iter().chain(fills).collect();
         let texts = questions.iter().map(|question| self.gateway.ask(*question, now)).collect();
         self.stage = Stage::Asking { left: questions, answers: Vec::new() };
         self.again_at = None;

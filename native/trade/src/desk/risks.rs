@@ -4,10 +4,10 @@ use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{PositionSide, RiskRequest, RiskScope};
-use rustonite_core::ids::{AccountId, InstrumentId};
+use rustonite_core::datasets::{PositionSide, RiskRequest};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_exec::{Booked, Journal, Order, OrderId, Wish};
-use rustonite_risk::{Code, Denial, Execution, Intent, Pass, Quote, Target};
+use rustonite_risk::{Code, Execution, Intent, Pass, Quote, Risk, Target};
 
 use super::{Desk, News};
 use crate::strategy::Denied;
@@ -49,7 +49,7 @@ impl<J: Journal> Desk<J> {
         let by_money = wish.size_quote;
         let whole = match by_money {
             Some(quote) => {
-                let reference = wish.price_protect.or(wish.price).ok_or(Code::ReferenceMissing)?;
+                let reference = wish.price_protect.or(wish.price).ok_or(Code::PriceMissing)?;
                 rules.size_of_quote(quote, rules.price(reference)?).ok_or(Code::TooManyDecimals)?
             }
             None => rules.size(wish.size)?,
@@ -88,25 +88,46 @@ impl<J: Journal> Desk<J> {
     /// New best prices, read from a row of a tape.
     #[inline]
     pub fn quote(&mut self, instrument: InstrumentId, bid: f64, ask: f64, ts: i64, row: i64) {
-        let Some(rules) = self.risk.rules(instrument) else { return };
         let quote = Quote {
-            bid: rules.price_of_float(bid).unwrap_or(0),
-            ask: rules.price_of_float(ask).unwrap_or(0),
+            bid: self.points(instrument, bid),
+            ask: self.points(instrument, ask),
             ts,
             seq: row,
         };
         self.seen = (Some(row), ts);
         self.risk.quote(instrument, &quote, &mut self.trips);
-        self.tell_trips();
+        if !self.trips.is_empty() {
+            self.tell_trips();
+        }
     }
 
     /// A trade in the market.
     pub fn trade(&mut self, instrument: InstrumentId, price: f64, ts: i64, row: i64) {
-        let Some(rules) = self.risk.rules(instrument) else { return };
-        let Some(price) = rules.price_of_float(price) else { return };
+        let price = self.points(instrument, price);
         self.seen = (Some(row), ts);
         self.risk.trade(instrument, price, ts, row, &mut self.trips);
-        self.tell_trips();
+        if !self.trips.is_empty() {
+            self.tell_trips();
+        }
+    }
+
+    /// A price of the market in points; 0 for none.
+    #[inline]
+    fn points(&self, instrument: InstrumentId, price: f64) -> i64 {
+        let per_unit = self.points_per_unit.get(instrument.index()).copied().unwrap_or(0.0);
+        let points = (price * per_unit).round();
+        #[allow(clippy::cast_possible_truncation, reason = "saturates, and is compared only")]
+        if points > 0.0 { points as i64 } else { 0 }
+    }
+
+    /// The market data of a venue is there, or is not any more.
+    pub fn feed_connected(&mut self, venue: VenueId, is_up: bool, now: i64) {
+        self.risk.feed_connected(venue, is_up, now);
+    }
+
+    /// Rows of an instrument were lost, or it has caught up.
+    pub fn gap(&mut self, instrument: InstrumentId, is_gapped: bool) {
+        self.risk.gap(instrument, is_gapped);
     }
 
     /// Counts what a ledger of an earlier run has.
@@ -118,7 +139,8 @@ impl<J: Journal> Desk<J> {
                 self.risk.adopt(&intent);
             }
         }
-        let positions: Vec<_> = self.ledger.positions().iter().map(|(key, one)| (*key, one.size)).collect();
+        let positions: Vec<_> =
+            self.ledger.positions().iter().map(|(key, one)| (*key, one.size)).collect();
         for (key, size) in positions {
             if let Some(strategy) = key.strategy {
                 self.set_position(key.account, Some(strategy), key.instrument, key.side, size);
@@ -129,7 +151,7 @@ impl<J: Journal> Desk<J> {
     fn set_position(
         &mut self,
         account: AccountId,
-        strategy: Option<rustonite_core::ids::StrategyId>,
+        strategy: Option<StrategyId>,
         instrument: InstrumentId,
         side: PositionSide,
         size: Amount,
@@ -144,7 +166,9 @@ impl<J: Journal> Desk<J> {
     pub(super) fn count_order(&mut self, order: OrderId) {
         let Some(order) = self.ledger.order(order) else { return };
         let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
-        let (Ok(at_risk), Ok(left)) = (rules.size(order.size_at_risk()), rules.size(order.size_left())) else {
+        let (Ok(at_risk), Ok(left)) =
+            (rules.size(order.size_at_risk()), rules.size(order.size_left()))
+        else {
             return;
         };
         let price = order.wish.price.and_then(|price| rules.price(price).ok());
@@ -212,7 +236,8 @@ impl<J: Journal> Desk<J> {
             }
         };
         let open = self.ledger.open_orders();
-        let under: Vec<_> = open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
+        let under: Vec<_> =
+            open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
         under.into_iter().for_each(|order| drop(self.cancel(order, now)));
     }
 }
@@ -221,7 +246,12 @@ fn denied_by(code: Code) -> Denied {
     Denied { code: code.name(), detail: code.about().to_owned() }
 }
 
-/// How far a denial reaches, in the words of the journal.
-pub(super) fn scope(denial: &Denial) -> RiskScope {
-    denial.scope
+/// Points for one unit of price, by instrument.
+pub(super) fn points_per_unit(risk: &Risk) -> Vec<f64> {
+    let instruments = 0..u32::try_from(risk.directory().instruments.len()).unwrap_or(u32::MAX);
+    let one = |at| {
+        risk.rules(InstrumentId(at))
+            .map_or(0.0, |rules| 1.0 / rules.price_amount(1).to_decimal().to_f64())
+    };
+    instruments.map(one).collect()
 }
