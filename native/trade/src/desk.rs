@@ -54,6 +54,8 @@ pub struct Desk<J> {
     /// What was seen last of the market: its row, and when we got it.
     seen: (Option<i64>, i64),
     points_per_unit: Vec<f64>,
+    /// Middle of the last quote of each instrument; 0 for none.
+    references: Vec<f64>,
     trips: Vec<Trip>,
     news: VecDeque<News>,
 }
@@ -69,6 +71,7 @@ impl<J: Journal> Desk<J> {
             accounts: Vec::new(),
             strategy,
             seen: (None, 0),
+            references: vec![0.0; points_per_unit.len()],
             points_per_unit,
             trips: Vec::new(),
             news: VecDeque::new(),
@@ -114,6 +117,18 @@ impl<J: Journal> Desk<J> {
         &self.risk
     }
 
+    /// Whose orders these are.
+    pub fn strategy(&self) -> StrategyId {
+        self.strategy
+    }
+
+    /// Goes through the accounts.
+    pub fn each_account(&self, mut with: impl FnMut(AccountId)) {
+        (0..self.accounts.len())
+            .filter_map(|at| u16::try_from(at).ok())
+            .for_each(|at| with(AccountId(at)));
+    }
+
     /// Places an order.
     ///
     /// # Errors
@@ -126,12 +141,15 @@ impl<J: Journal> Desk<J> {
         let (intent, pass) = match passed {
             Ok(passed) => passed,
             Err(denied) => {
-                self.ledger.deny(at, wish, Link::default(), denied.code).map_err(halted)?;
+                self.ledger
+                    .deny(at, wish, Link::default(), denied.code)
+                    .map_err(|error| halted(&error))?;
                 self.tell_order(order, OrderEvent::Denied, Some(denied.to_string()));
                 return Err(denied);
             }
         };
-        let (order, request) = self.ledger.submit(at, wish, Link::default()).map_err(halted)?;
+        let (order, request) =
+            self.ledger.submit(at, wish, Link::default()).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::Submitted, None);
         self.send(&intent, pass, &request, now);
         Ok(order)
@@ -154,7 +172,8 @@ impl<J: Journal> Desk<J> {
         (wish.price, wish.size) = (price, size);
         let (intent, pass) = self.checked(RiskRequest::Replace, order, &wish, filled, now)?;
         let values = Values { price, size, price_trigger: wish.trigger.map(|one| one.price) };
-        let request = self.ledger.replace(self.moment(now), order, values).map_err(halted)?;
+        let request =
+            self.ledger.replace(self.moment(now), order, values).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::ReplaceAsked, None);
         self.send(&intent, pass, &request, now);
         Ok(())
@@ -168,7 +187,8 @@ impl<J: Journal> Desk<J> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
         let (filled, wish) = (known.size_filled, known.wish.clone());
         let (intent, pass) = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
-        let request = self.ledger.cancel(self.moment(now), order).map_err(halted)?;
+        let request =
+            self.ledger.cancel(self.moment(now), order).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::CancelAsked, None);
         self.send(&intent, pass, &request, now);
         Ok(())
@@ -240,8 +260,8 @@ fn unknown(order: OrderId) -> Denied {
 }
 
 /// What the ledger refuses to ask for.
-fn halted(error: ExecError) -> Denied {
-    let code = match &error {
+fn halted(error: &ExecError) -> Denied {
+    let code = match error {
         ExecError::Halted(_) => "journal",
         ExecError::NotPossible { .. } => "not_possible",
         ExecError::NotManaged(_) => "not_managed",

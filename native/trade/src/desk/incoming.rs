@@ -1,7 +1,7 @@
 //! What comes from venues, and what it changes.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{BalanceCause, OrderEvent, PositionSide};
+use rustonite_core::datasets::{BalanceCause, OrderEvent};
 use rustonite_core::ids::AccountId;
 use rustonite_exec::gateway::{Answer, Balance, Heard, HttpAnswer, Question};
 use rustonite_exec::{Ask, Booked, Change, Fill, Journal, OrderId, Report, What};
@@ -346,8 +346,8 @@ fn reason(what: &What) -> Option<String> {
     let refusal = match what {
         What::Rejected(refusal)
         | What::ReplaceRejected(refusal)
-        | What::CancelRejected(refusal) => refusal,
-        What::Cancelled { refusal: Some(refusal), .. }
+        | What::CancelRejected(refusal)
+        | What::Cancelled { refusal: Some(refusal), .. }
         | What::Expired { refusal: Some(refusal), .. } => refusal,
         What::Ended { detail, .. } => return Some(detail.to_string()),
         _ => return None,

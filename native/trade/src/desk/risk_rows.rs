@@ -1,6 +1,6 @@
 //! Decisions of the risk layer as rows of the journal.
 
-use rustonite_core::datasets::{RiskActor, RiskVerdict, draft};
+use rustonite_core::datasets::{RiskActor, RiskScope, RiskVerdict, draft};
 use rustonite_exec::Journal;
 use rustonite_risk::{Denial, Intent, Target, Trip};
 
@@ -42,6 +42,21 @@ impl<J: Journal> Desk<J> {
 
     pub(super) fn write_reset(&mut self, trip: &Trip, now: i64) {
         self.write_switch(trip, RiskVerdict::Reset, RiskActor::Operator, now);
+    }
+
+    pub(super) fn write_limits(&mut self, now: i64) {
+        let row = draft::RiskEvents {
+            ts_event: now,
+            ts_recv: now,
+            verdict: RiskVerdict::LimitsChange,
+            code: "limits",
+            scope: RiskScope::All,
+            trading_state: self.risk.state(Target::All),
+            limits_version: Some(self.risk.limits().version),
+            actor: Some(RiskActor::Operator),
+            ..draft::RiskEvents::default()
+        };
+        drop(self.ledger.risk_event(&row));
     }
 
     fn write_switch(&mut self, trip: &Trip, verdict: RiskVerdict, actor: RiskActor, now: i64) {

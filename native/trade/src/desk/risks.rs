@@ -3,11 +3,11 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use rustonite_core::Amount;
 use rustonite_core::datasets::{PositionSide, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
+use rustonite_core::{Amount, Decimal};
 use rustonite_exec::{Booked, Journal, Order, OrderId, Wish};
-use rustonite_risk::{Code, Execution, Intent, Pass, Quote, Risk, Target};
+use rustonite_risk::{Code, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target};
 
 use super::{Desk, News};
 use crate::strategy::Denied;
@@ -95,6 +95,7 @@ impl<J: Journal> Desk<J> {
             seq: row,
         };
         self.seen = (Some(row), ts);
+        self.keep_reference(instrument, bid, ask);
         self.risk.quote(instrument, &quote, &mut self.trips);
         if !self.trips.is_empty() {
             self.tell_trips();
@@ -109,6 +110,21 @@ impl<J: Journal> Desk<J> {
         if !self.trips.is_empty() {
             self.tell_trips();
         }
+    }
+
+    fn keep_reference(&mut self, instrument: InstrumentId, bid: f64, ask: f64) {
+        if bid > 0.0
+            && ask > 0.0
+            && let Some(place) = self.references.get_mut(instrument.index())
+        {
+            *place = f64::midpoint(bid, ask);
+        }
+    }
+
+    /// The middle of the last quote of an instrument.
+    pub fn reference(&self, instrument: InstrumentId) -> Option<Amount> {
+        let middle = self.references.get(instrument.index()).filter(|middle| **middle > 0.0)?;
+        Decimal::from_f64(*middle).and_then(Amount::from_decimal).ok()
     }
 
     /// A price of the market in points; 0 for none.
@@ -207,11 +223,37 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    /// Throws the kill switch of a target and cancels what is open under it.
-    pub fn kill(&mut self, target: Target, now: i64) {
+    /// Profit of a scope: of the day and in all.
+    pub fn profit(&mut self, target: Target, day: Amount, total: Amount, now: i64) {
+        self.risk.profit(target, day, total, now, &mut self.trips);
+        self.tell_trips();
+    }
+
+    /// What an account is worth.
+    pub fn equity(&mut self, account: AccountId, equity: Amount) {
+        self.risk.equity(account, equity);
+    }
+
+    /// Replaces the limits.
+    ///
+    /// # Errors
+    /// They do not fit; those in force stay.
+    pub fn set_limits(&mut self, limits: Limits, now: i64) -> Result<(), LimitsError> {
+        self.risk.set_limits(limits)?;
+        self.write_limits(now);
+        Ok(())
+    }
+
+    /// Throws the kill switch of a target and leaves its orders where they are.
+    pub fn latch(&mut self, target: Target, now: i64) {
         let trip = self.risk.kill(target, now);
         self.write_trip(&trip);
         self.news.push_back(News::Trip(trip));
+    }
+
+    /// Throws the kill switch of a target and cancels what is open under it.
+    pub fn kill(&mut self, target: Target, now: i64) {
+        self.latch(target, now);
         self.cancel_under(target, now);
     }
 
