@@ -345,7 +345,7 @@ fn start_balances_are_taken_and_then_compared() {
     let mismatch = Mismatch::Balance(usdt, amount("1000"), amount("990"));
     for mode in [Mode::Report, Mode::Adjust, Mode::Refuse] {
         let plan = reconcile(&ledger, ACCOUNT, &venue, &with(mode));
-        assert_eq!(plan.mismatches, [mismatch.clone()]);
+        assert_eq!(plan.mismatches[..], [mismatch.clone()][..]);
         assert_eq!(plan.is_refused, mode == Mode::Refuse);
         assert_eq!(plan.balances.len(), usize::from(mode == Mode::Adjust));
     }
