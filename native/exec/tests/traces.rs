@@ -257,15 +257,12 @@ impl Venue {
             self.say(sim_id, lost(OrderEvent::ReplaceAsked));
         }
         let amend = sim::Command::Amend { account: OURS, order: sim_id, price, quantity: count };
-        match self.apply(&amend) {
-            Ok(events) => {
-                self.say(sim_id, What::Replaced { price: price.map(ticks), size: lots(count) });
-                self.tell(&events);
-            }
-            Err(_) => {
-                self.say(sim_id, What::ReplaceRejected(refusal(RefusalKind::Other)));
-                self.orders.get_mut(&sim_id).unwrap().client_id = before;
-            }
+        if let Ok(events) = self.apply(&amend) {
+            self.say(sim_id, What::Replaced { price: price.map(ticks), size: lots(count) });
+            self.tell(&events);
+        } else {
+            self.say(sim_id, What::ReplaceRejected(refusal(RefusalKind::Other)));
+            self.orders.get_mut(&sim_id).unwrap().client_id = before;
         }
     }
 
