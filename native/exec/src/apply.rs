@@ -221,7 +221,9 @@ impl Order {
             return;
         }
         self.leg = told.leg;
-        self.ts_changed = told.ts_event;
+        // The venue's own word is still to come, with an earlier time.
+        let inferred = told.source == EventSource::Inferred;
+        self.ts_changed = if inferred { i64::MIN } else { told.ts_event };
         self.wish.price = values.price.or(self.wish.price);
         self.wish.size = values.size;
         if let (Some(trigger), Some(price)) = (&mut self.wish.trigger, price_trigger) {

@@ -49,6 +49,7 @@ impl<J: Journal> Ledger<J> {
             return;
         }
         self.infer_change_done(subject, report, None, change);
+        self.make_room(subject, report, fill, change);
         let order = &mut subject.order;
         let late = order.is_final() && !order.is_full();
         if late {
@@ -69,6 +70,30 @@ impl<J: Journal> Ledger<J> {
         if let Some(early) = self.fills.take_early(place(report), &fill.fill_id) {
             self.correct_order(subject, report, &early, change);
         }
+    }
+
+    /// A fill that comes after all takes the place of one that was worked out in its stead.
+    fn make_room(
+        &mut self,
+        subject: &mut Subject,
+        report: &Report,
+        fill: &Fill,
+        change: &mut Change,
+    ) {
+        let order = &subject.order;
+        let sum = order.size_filled + fill.size;
+        if sum <= order.size_announced.max(order.wish.size) && !order.is_final() {
+            return;
+        }
+        let Some((prev, counted)) = self.fills.inferred(place(report), order.id) else { return };
+        let left = counted.size - fill.size;
+        let becomes = (left > Amount::ZERO).then_some((counted.price, left));
+        let correction = Correction {
+            fill_id: format!("{prev}/{}", fill.fill_id).into(),
+            fill_id_prev: prev.into(),
+            becomes,
+        };
+        self.book_correction(Some((&mut subject.order, subject.leg)), report, &correction, change);
     }
 
     /// The event of a fill that was counted.

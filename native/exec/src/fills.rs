@@ -10,6 +10,8 @@ use rustonite_core::ids::{AccountId, InstrumentId};
 use crate::report::Correction;
 use crate::wish::OrderId;
 
+/// How the ids of executions begin that were worked out from the venue's figures.
+pub(crate) const INFERRED_PREFIX: &str = "inferred:";
 /// Executions remembered; older ones are forgotten first.
 const KEPT_MAX: usize = 200_000;
 
@@ -109,6 +111,17 @@ impl Fills {
         if let Some(trade) = trade {
             self.trades.remove(&trade);
         }
+    }
+
+    /// An execution of an order that was worked out from the venue's figures: its id and size.
+    pub(crate) fn inferred(&self, place: Place, order: OrderId) -> Option<(&str, &Counted)> {
+        let of_order = |(id, counted): &(&str, &Counted)| {
+            counted.order == Some(order)
+                && counted.size > Amount::ZERO
+                && id.starts_with(INFERRED_PREFIX)
+        };
+        let counted = self.counted.get(&place)?.iter().map(|(id, counted)| (&**id, counted));
+        counted.filter(of_order).min_by_key(|(id, _)| *id)
     }
 
     /// Keeps a change of an execution that has not come so far.

@@ -20,6 +20,7 @@ mod ledger;
 mod order;
 mod orders;
 mod positions;
+pub mod reconcile;
 pub mod report;
 mod reports;
 pub mod request;

@@ -49,7 +49,7 @@ impl Contract {
     }
 
     /// The price at which a size is worth so much.
-    fn price(self, size: Amount, worth: Amount) -> Option<Amount> {
+    pub(crate) fn price(self, size: Amount, worth: Amount) -> Option<Amount> {
         let units = size.product(self.multiplier)?;
         if self.inverse { units.ratio(-worth) } else { worth.ratio(units) }
     }

@@ -6,8 +6,8 @@ use rustonite_core::datasets::{EventSource, OrderEvent, OrderState};
 use crate::apply::{About, Told, Values};
 use crate::change::{AnomalyCode, Ask, Change};
 use crate::journal::Journal;
-use crate::ledger::{Figures, Ledger};
-use crate::order::Flight;
+use crate::ledger::Ledger;
+use crate::order::{Flight, Order};
 use crate::report::{OrderPicture, Report};
 use crate::reports::{Subject, Words, told_by};
 
@@ -27,7 +27,7 @@ impl<J: Journal> Ledger<J> {
         }
         let values = Values {
             price: picture.price.or(subject.order.wish.price),
-            size: self.whole_size(subject, picture.size),
+            size: self.whole_size(&subject.order, subject.leg, picture.size),
             price_trigger: None,
         };
         self.infer_change_done(subject, report, Some(values), change);
@@ -59,13 +59,8 @@ impl<J: Journal> Ledger<J> {
     }
 
     /// The whole size of an order of which a venue shows one leg.
-    fn whole_size(&self, subject: &Subject, size: Amount) -> Amount {
-        let order = &subject.order;
-        let figures = self.rules(order.wish.account).map(|rules| rules.figures);
-        match figures.unwrap_or_default() {
-            Figures::Order => size,
-            Figures::Leg => size + order.size_filled - order.legs[subject.leg].size_filled,
-        }
+    pub(crate) fn whole_size(&self, order: &Order, leg: usize, size: Amount) -> Amount {
+        size + order.size_filled - self.size_counted(order, leg)
     }
 
     fn picture_filled(&mut self, subject: &mut Subject, report: &Report, change: &mut Change) {

@@ -247,6 +247,10 @@ fn edge_10_out_of_order_reports() {
     ledger.report(&by_id(&client_id_of(&request), filled_by("3", "1")));
     let order = ledger.order(id).unwrap();
     assert_eq!((order.state, order.wish.price), (OrderState::PartiallyFilled, Some(amount("102"))));
+    // The venue's own word of it, older than that fill: its values count.
+    let done = What::Replaced { price: Some(amount("102")), size: amount("9") };
+    ledger.report(&Report { ts_event: NOW, ..by_id(&client_id_of(&request), done) });
+    assert_eq!(ledger.order(id).unwrap().wish.size, amount("9"));
 }
 
 #[test]

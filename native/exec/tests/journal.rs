@@ -64,7 +64,7 @@ fn check_restart(folder: &Path, script: &[Step], states: &[(i64, u64)], rows: i6
 }
 
 fn cut_at(rows: i64, script: &[Step]) -> tempfile::TempDir {
-    let folder = on_disk();
+    let folder = in_memory();
     let mut ledger = open_with(Cut { rows, tapes: tapes(folder.path()) }, rules());
     script.iter().for_each(|step| step.take(&mut ledger));
     folder
@@ -86,7 +86,7 @@ fn a_restart_after_every_row_leads_to_the_live_state() {
 #[test]
 fn long_lives_are_given_back() {
     for seed in 10..40 {
-        let folder = on_disk();
+        let folder = in_memory();
         let mut author = Author::new(seed);
         let mut ledger = open_with(tapes(folder.path()), rules());
         (0..3_000).for_each(|_| author.step().take(&mut ledger));
@@ -176,7 +176,7 @@ fn a_change_that_was_not_journalled_leaves_no_id_behind() {
 
 #[test]
 fn fills_are_not_counted_twice_after_a_restart() {
-    let folder = on_disk();
+    let folder = in_memory();
     let mut ledger = open_with(tapes(folder.path()), rules());
     let id = working(&mut ledger);
     let report = of(&ledger, id, filled_by("1", "10"));
@@ -201,7 +201,7 @@ fn of_id(report: &rustonite_exec::Report, what: What) -> rustonite_exec::Report 
 
 #[test]
 fn numbers_go_on_far_behind_the_last_one() {
-    let folder = on_disk();
+    let folder = in_memory();
     let mut ledger = open_with(tapes(folder.path()), rules());
     let id = submitted(&mut ledger);
     drop(ledger);
@@ -212,7 +212,7 @@ fn numbers_go_on_far_behind_the_last_one() {
 
 #[test]
 fn what_was_in_flight_is_unknown_after_a_restart_and_asked_for() {
-    let folder = on_disk();
+    let folder = in_memory();
     let mut ledger = open_with(tapes(folder.path()), rules());
     let fresh = submitted(&mut ledger);
     let resting = working(&mut ledger);
@@ -251,7 +251,7 @@ fn rows_lost_in_the_middle_are_told() {
             Ok(())
         }
     }
-    let folder = on_disk();
+    let folder = in_memory();
     let mut ledger = open_with(Holes(tapes(folder.path())), rules());
     let id = working(&mut ledger);
     ledger.report(&of(&ledger, id, filled_by("1", "4")));
@@ -265,7 +265,7 @@ fn rows_lost_in_the_middle_are_told() {
 
 #[test]
 fn rows_of_what_is_not_listed_are_left_out_and_named() {
-    let folder = on_disk();
+    let folder = in_memory();
     let mut ledger = open_with(tapes(folder.path()), rules());
     working(&mut ledger);
     drop(ledger);
@@ -280,7 +280,7 @@ fn rows_of_what_is_not_listed_are_left_out_and_named() {
 
 #[test]
 fn a_journal_has_one_writer() {
-    let folder = on_disk();
+    let folder = in_memory();
     let _ledger = open_with(tapes(folder.path()), rules());
     let second = Tapes::open(folder.path(), tape_options(), rustonite_exec::Durability::Interval);
     let error = second.unwrap_err();
@@ -289,7 +289,7 @@ fn a_journal_has_one_writer() {
 
 #[test]
 fn a_snapshot_stands_for_all_rows_before_it() {
-    let folder = on_disk();
+    let folder = in_memory();
     // So few rows are kept that most of the history is gone.
     let options =
         rustonite_tape::TapeOptions { segment_rows: Some(64), segments_max: 3, ..tape_options() };

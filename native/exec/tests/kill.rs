@@ -60,7 +60,7 @@ fn a_kill_loses_no_row_and_the_state_comes_back() {
     let mut dice = Dice(u64::from(std::process::id()) | 1);
     let mut torn = 0;
     for round in 0..ROUNDS {
-        let folder = on_disk();
+        let folder = if round % 2 == 0 { on_disk() } else { in_memory() };
         let seed = dice.roll(1 << 40);
         let told = trade_and_kill(folder.path(), seed, &mut dice);
         let (mut restored, found) = reopened(folder.path());

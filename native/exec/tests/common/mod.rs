@@ -103,6 +103,10 @@ pub(crate) fn reopened(folder: &Path) -> (Ledger<Tapes>, Restored) {
     Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap()
 }
 
+pub(crate) fn in_memory() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("rustonite-test-").tempdir_in("/dev/shm").unwrap()
+}
+
 pub(crate) fn on_disk() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }

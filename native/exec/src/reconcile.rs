@@ -1,0 +1,248 @@
+//! Our books against the venue's: what to apply, what to ask, what to set right.
+//!
+//! Pure: the same books and answers give the same plan, byte for byte, in whatever order the answers
+//! list things. A question that failed is not known, never "none". Absence from a list ends no order:
+//! only a targeted query does. Nothing is set right while a request or a report may be on its way.
+
+mod holdings;
+mod orders;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::PositionSide;
+use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
+
+use crate::change::Ask;
+use crate::journal::Journal;
+use crate::ledger::Ledger;
+use crate::order::Order;
+use crate::report::Report;
+use crate::wish::OrderId;
+
+/// What is done about differences that no report explains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// They are told.
+    Report,
+    /// Our books are set to the venue's.
+    #[default]
+    Adjust,
+    /// No order leaves.
+    Refuse,
+}
+
+/// How books are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What is done about differences.
+    pub mode: Mode,
+    /// Orders and instruments of which something was heard this long before the questions were
+    /// asked, or since, are left for the next time.
+    pub quiet_ns: i64,
+    /// Most questions of one plan; the others come with the next one.
+    pub asks_max: usize,
+    /// Only these instruments; all if `None`.
+    pub instruments: Option<BTreeSet<InstrumentId>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { mode: Mode::default(), quiet_ns: 1_000_000_000, asks_max: 20, instruments: None }
+    }
+}
+
+/// What a venue answered for one account. `None`: not asked, or the question failed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VenueBooks {
+    /// When the questions were asked, by our clock.
+    pub asked_at: i64,
+    /// Pictures of all open orders.
+    pub open_orders: Option<Vec<Report>>,
+    /// Pictures of orders that may have ended.
+    pub recent_orders: Option<Vec<Report>>,
+    /// Executions of an instrument, all since a moment.
+    pub fills: BTreeMap<InstrumentId, (i64, Vec<Report>)>,
+    /// All positions; of derivatives only.
+    pub positions: Option<Vec<VenuePosition>>,
+    /// All balances.
+    pub balances: Option<Vec<VenueBalance>>,
+}
+
+/// A position as a venue shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VenuePosition {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Which one, in hedge mode.
+    pub side: PositionSide,
+    /// Signed.
+    pub size: Amount,
+    /// Average entry, where the venue says.
+    pub price_entry: Option<Amount>,
+    /// When it last changed, by the venue's clock.
+    pub ts_event: i64,
+}
+
+/// A balance as a venue shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VenueBalance {
+    /// Of what.
+    pub asset: AssetId,
+    /// All of it.
+    pub total: Amount,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Reports to take, in this order.
+    pub reports: Vec<Report>,
+    /// Balances to set.
+    pub balances: Vec<VenueBalance>,
+    /// Questions to ask.
+    pub asks: Vec<Ask>,
+    /// Questions beyond the bound, left for the next plan.
+    pub asks_left: usize,
+    /// What differs.
+    pub mismatches: Vec<Mismatch>,
+    /// Parts of the venue's books that are not known.
+    pub not_known: Vec<Part>,
+    /// Orders in motion, which were left for the next plan.
+    pub in_motion: Vec<OrderId>,
+    /// The mode forbids orders while there are such differences.
+    pub is_refused: bool,
+}
+
+impl Plan {
+    /// Whether orders may leave: all is known, nothing is left to be asked, nothing is refused.
+    pub fn is_settled(&self) -> bool {
+        !self.is_refused && self.not_known.is_empty() && self.asks.is_empty() && self.asks_left == 0
+    }
+}
+
+/// Part of a venue's books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Open orders.
+    OpenOrders,
+    /// Positions.
+    Positions,
+    /// Balances.
+    Balances,
+}
+
+/// A difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// An order is in another state or filled to another size; its picture settles it.
+    Order(OrderId),
+    /// An order is open here and not in the venue's list; a query settles it.
+    OrderMissing(OrderId),
+    /// An order of the venue's list is not known here.
+    OrderUnknown(Box<str>),
+    /// Two orders of the venue have one client id; neither is taken.
+    DuplicateClientId(Box<str>),
+    /// The venue counts more filled of an order than all its executions.
+    FillsMissing(OrderId, Amount),
+    /// An execution has other figures than when it was counted; ours are kept.
+    FillDiffers(Box<str>),
+    /// A position: ours and the venue's.
+    Position(InstrumentId, PositionSide, Amount, Amount),
+    /// The entry of a position of equal size is apart by more than one in ten thousand.
+    Entry(InstrumentId, PositionSide),
+    /// A balance: ours and the venue's.
+    Balance(AssetId, Amount, Amount),
+}
+
+/// Compares the books of an account.
+pub fn reconcile<J: Journal>(
+    ledger: &Ledger<J>,
+    account: AccountId,
+    venue: &VenueBooks,
+    settings: &Settings,
+) -> Plan {
+    let mut comparing = Comparing {
+        ledger,
+        account,
+        venue,
+        settings,
+        plan: Plan::default(),
+        asks: BTreeSet::new(),
+        pending: BTreeMap::new(),
+        pending_of: BTreeMap::new(),
+        restless: BTreeSet::new(),
+    };
+    comparing.find_motion();
+    comparing.compare_fills();
+    comparing.compare_orders();
+    comparing.find_missing_orders();
+    comparing.compare_positions();
+    comparing.compare_balances();
+    comparing.finish()
+}
+
+impl<J: Journal> Ledger<J> {
+    /// Does what a plan says; its questions are the caller's to ask.
+    pub fn apply_plan(&mut self, now: i64, account: AccountId, plan: &Plan) -> crate::Change {
+        let mut change = crate::Change::default();
+        for report in &plan.reports {
+            change.extend(self.report(report));
+        }
+        for balance in &plan.balances {
+            let cause = rustonite_core::datasets::BalanceCause::Reconciliation;
+            // A row that is not taken halts trading; the figure is true all the same.
+            let _ = self.set_balance(now, (account, balance.asset), balance.total, cause);
+        }
+        change
+    }
+}
+
+struct Comparing<'a, J> {
+    ledger: &'a Ledger<J>,
+    account: AccountId,
+    venue: &'a VenueBooks,
+    settings: &'a Settings,
+    plan: Plan,
+    asks: BTreeSet<Ask>,
+    /// Executions that will be counted: signed, per position.
+    pending: BTreeMap<(InstrumentId, PositionSide), Amount>,
+    /// The same, per order.
+    pending_of: BTreeMap<OrderId, Amount>,
+    /// Instruments where something may be on its way.
+    restless: BTreeSet<InstrumentId>,
+}
+
+impl<J: Journal> Comparing<'_, J> {
+    fn concerns(&self, instrument: InstrumentId) -> bool {
+        self.settings.instruments.as_ref().is_none_or(|only| only.contains(&instrument))
+    }
+
+    /// Orders whose request has no answer, or of which something was heard just now.
+    fn find_motion(&mut self) {
+        let quiet_since = self.venue.asked_at.saturating_sub(self.settings.quiet_ns);
+        let moving = |order: &&Order| {
+            order.wish.account == self.account
+                && (Ledger::<J>::in_flight(order).next().is_some() || order.ts_seen > quiet_since)
+        };
+        let mut moving: Vec<&Order> = self.ledger.orders().filter(moving).collect();
+        moving.sort_unstable_by_key(|order| order.id);
+        self.plan.in_motion = moving.iter().map(|order| order.id).collect();
+        self.restless = moving.iter().map(|order| order.wish.instrument).collect();
+        let unsure = |order: &&Order| {
+            let unsettled = order.state == rustonite_core::datasets::OrderState::Unknown;
+            order.wish.account == self.account && unsettled
+        };
+        let unsure: Vec<_> = self.ledger.orders().filter(unsure).collect();
+        self.restless.extend(unsure.iter().map(|order| order.wish.instrument));
+        self.asks.extend(unsure.iter().map(|order| Ask::Order(order.id)));
+    }
+
+    fn finish(mut self) -> Plan {
+        let asks = self.asks.len();
+        self.plan.asks = self.asks.into_iter().take(self.settings.asks_max).collect();
+        self.plan.asks_left = asks - self.plan.asks.len();
+        self.plan
+    }
+}

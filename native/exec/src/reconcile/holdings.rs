@@ -1,0 +1,190 @@
+//! Positions and balances.
+
+use std::collections::BTreeMap;
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide, PositionSide};
+use rustonite_core::ids::InstrumentId;
+
+use super::{Comparing, Mismatch, Mode, Part, VenueBalance, VenuePosition};
+use crate::change::Ask;
+use crate::journal::Journal;
+use crate::order::Order;
+use crate::positions::{Contract, Position, PositionKey};
+use crate::report::{Fill, Report, What};
+
+impl<J: Journal> Comparing<'_, J> {
+    // Positions
+
+    pub(super) fn compare_positions(&mut self) {
+        let Some(positions) = &self.venue.positions else {
+            let trades_some = |order: &Order| self.is_derivative(order.wish.instrument);
+            let held = self.ledger.positions().iter().any(|(key, position)| {
+                position.size != Amount::ZERO && self.is_derivative(key.instrument)
+            });
+            if held || self.ledger.orders().any(trades_some) {
+                self.plan.not_known.push(Part::Positions);
+            }
+            return;
+        };
+        let mut theirs: BTreeMap<_, _> = positions
+            .iter()
+            .filter(|one| self.concerns(one.instrument))
+            .map(|one| ((one.instrument, one.side), *one))
+            .collect();
+        for (key, position) in self.ledger.positions().iter() {
+            let ours = key.account == self.account && key.strategy.is_none();
+            let listed =
+                ours && self.is_derivative(key.instrument) && self.concerns(key.instrument);
+            if listed && position.size != Amount::ZERO {
+                theirs.entry((key.instrument, key.side)).or_insert(VenuePosition {
+                    instrument: key.instrument,
+                    side: key.side,
+                    size: Amount::ZERO,
+                    price_entry: None,
+                    ts_event: self.venue.asked_at,
+                });
+            }
+        }
+        theirs.into_values().for_each(|position| self.compare_position(&position));
+    }
+
+    fn is_derivative(&self, instrument: InstrumentId) -> bool {
+        let listed = self.ledger.directory().listed(instrument);
+        listed.is_some_and(|listed| listed.contract.is_some())
+    }
+
+    fn compare_position(&mut self, theirs: &VenuePosition) {
+        let (instrument, side) = (theirs.instrument, theirs.side);
+        let key = PositionKey { account: self.account, strategy: None, instrument, side };
+        let ours = self.ledger.positions().get(&key);
+        let pending = self.pending.get(&(instrument, side)).copied().unwrap_or_default();
+        let size = ours.size + pending;
+        if size == theirs.size {
+            if pending == Amount::ZERO && entries_differ(&ours, theirs) {
+                self.plan.mismatches.push(Mismatch::Entry(instrument, side));
+            }
+            return;
+        }
+        self.plan.mismatches.push(Mismatch::Position(instrument, side, size, theirs.size));
+        if self.restless.contains(&instrument) {
+            // A fill may be on its way: it is looked at again.
+            self.asks.insert(Ask::Positions(self.account));
+            return;
+        }
+        if !self.venue.fills.contains_key(&instrument) {
+            self.asks.insert(Ask::Fills(self.account, instrument));
+            return;
+        }
+        match self.settings.mode {
+            Mode::Report => {}
+            Mode::Refuse => self.plan.is_refused = true,
+            Mode::Adjust if pending != Amount::ZERO => {
+                // First what is explained; the rest is measured after that.
+                self.asks.insert(Ask::Positions(self.account));
+            }
+            Mode::Adjust => self.open_difference(&ours, theirs),
+        }
+    }
+
+    /// Books what was held before the venue's history begins.
+    fn open_difference(&mut self, ours: &Position, theirs: &VenuePosition) {
+        let difference = theirs.size - ours.size;
+        let contract = self.ledger.directory().listed(theirs.instrument).map(Contract::of);
+        let price = contract.and_then(|contract| opening_price(contract, ours, theirs));
+        let side = if difference > Amount::ZERO { OrderSide::Buy } else { OrderSide::Sell };
+        let fill_id = format!("opening:{}:{}:{}", theirs.ts_event, ours.size, theirs.size);
+        let position_side = (theirs.side != PositionSide::Net).then_some(theirs.side);
+        let fill = Fill {
+            fill_id: fill_id.into(),
+            trade_id: None,
+            kind: FillKind::Opening,
+            side,
+            price: price.unwrap_or_default(),
+            size: difference.abs(),
+            size_filled: None,
+            fee: None,
+            liquidity: Liquidity::Unknown,
+            position_side,
+        };
+        self.plan.reports.push(Report {
+            ts_event: theirs.ts_event,
+            ts_recv: self.venue.asked_at,
+            source: EventSource::Reconciliation,
+            account: self.account,
+            instrument: theirs.instrument,
+            client_id: "".into(),
+            client_id_prev: None,
+            venue_order_id: None,
+            what: What::Fill(fill),
+        });
+    }
+
+    // Balances
+
+    pub(super) fn compare_balances(&mut self) {
+        let Some(balances) = &self.venue.balances else {
+            self.plan.not_known.push(Part::Balances);
+            return;
+        };
+        let mut theirs: BTreeMap<_, _> =
+            balances.iter().map(|balance| (balance.asset, balance.total)).collect();
+        let known: BTreeMap<_, _> = (self.ledger.balances().iter())
+            .filter(|(account, ..)| *account == self.account)
+            .map(|(_, asset, owned)| (asset, owned.total))
+            .collect();
+        for asset in known.keys() {
+            theirs.entry(*asset).or_insert(Amount::ZERO);
+        }
+        for (asset, total) in theirs {
+            let ours = known.get(&asset).copied();
+            if ours.unwrap_or_default() == total {
+                continue;
+            }
+            if ours.is_some() {
+                let ours = ours.unwrap_or_default();
+                self.plan.mismatches.push(Mismatch::Balance(asset, ours, total));
+            }
+            self.settle_balance(VenueBalance { asset, total }, ours.is_none());
+        }
+    }
+
+    fn settle_balance(&mut self, balance: VenueBalance, is_first: bool) {
+        let moving = !self.restless.is_empty() || !self.plan.reports.is_empty();
+        if moving && !is_first {
+            self.asks.insert(Ask::Balances(self.account));
+            return;
+        }
+        match self.settings.mode {
+            Mode::Adjust => self.plan.balances.push(balance),
+            // What we never counted is not a difference.
+            _ if is_first => self.plan.balances.push(balance),
+            Mode::Report => {}
+            Mode::Refuse => self.plan.is_refused = true,
+        }
+    }
+}
+
+/// The price of an opening that makes the entry the venue's where it can.
+fn opening_price(contract: Contract, ours: &Position, theirs: &VenuePosition) -> Option<Amount> {
+    let entry = theirs.price_entry.or(ours.price_entry)?;
+    let Some(held) = ours.price_entry else { return Some(entry) };
+    let same_way = ours.size.0.signum() == theirs.size.0.signum();
+    let grows = theirs.size.abs() > ours.size.abs();
+    if !same_way {
+        return Some(if theirs.size == Amount::ZERO { held } else { entry });
+    }
+    if !grows {
+        // Made smaller at its own entry: no profit is made up.
+        return Some(held);
+    }
+    let paid = contract.worth(theirs.size, entry)? - contract.worth(ours.size, held)?;
+    contract.price(theirs.size - ours.size, paid).filter(|price| *price > Amount::ZERO)
+}
+
+/// Entries apart by more than one in ten thousand.
+fn entries_differ(ours: &Position, theirs: &VenuePosition) -> bool {
+    let (Some(one), Some(other)) = (ours.price_entry, theirs.price_entry) else { return false };
+    let apart = (one - other).abs();
+    apart.times(10_000).is_none_or(|apart| apart > other.abs())
+}

@@ -1,0 +1,260 @@
+//! Executions and orders.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity};
+use rustonite_core::ids::InstrumentId;
+
+use super::{Comparing, Mismatch, Mode, Part};
+use crate::booking::signed;
+use crate::change::Ask;
+use crate::fills::INFERRED_PREFIX;
+use crate::journal::Journal;
+use crate::order::Order;
+use crate::report::{Fill, OrderPicture, Report, What};
+use crate::table;
+use crate::wish::OrderId;
+
+impl<J: Journal> Comparing<'_, J> {
+    // Executions
+
+    pub(super) fn compare_fills(&mut self) {
+        let venue = self.venue;
+        for (instrument, (_, reports)) in &venue.fills {
+            if !self.concerns(*instrument) {
+                continue;
+            }
+            let mut reports: Vec<_> = reports.iter().collect();
+            reports.sort_by_key(|report| (report.ts_event, fill_id(report)));
+            for report in reports {
+                let What::Fill(fill) = &report.what else { continue };
+                self.compare_fill(*instrument, report, fill);
+            }
+        }
+    }
+
+    fn compare_fill(&mut self, instrument: InstrumentId, report: &Report, fill: &Fill) {
+        let place = (self.account, instrument);
+        let order = self.order_of(report);
+        let trade = order.and_then(|order| Some((fill.trade_id?, fill.side, order.id)));
+        if let Some(known) = self.ledger.fills.find(place, &fill.fill_id, trade) {
+            let differs = self.ledger.fills.get(place, known).is_some_and(|counted| {
+                let same = (counted.side, counted.price, counted.size);
+                // One that was taken back or corrected since has no size any more.
+                counted.size != Amount::ZERO && same != (fill.side, fill.price, fill.size)
+            });
+            if differs {
+                self.plan.mismatches.push(Mismatch::FillDiffers(fill.fill_id.clone()));
+            }
+            return;
+        }
+        let side = fill.position_side.or(order.and_then(|one| one.wish.position_side));
+        let id = order.map(|order| order.id);
+        let key = (instrument, side.unwrap_or_default());
+        *self.pending.entry(key).or_default() += signed(fill.side, fill.size);
+        if let Some(id) = id {
+            *self.pending_of.entry(id).or_default() += fill.size;
+        }
+        self.plan.reports.push(as_reconciled(report));
+    }
+
+    fn order_of(&self, report: &Report) -> Option<&Order> {
+        let by_client = self.ledger.orders.by_client_id(self.account, &report.client_id);
+        let by_venue = report.venue_order_id.as_deref();
+        let by_venue = by_venue
+            .and_then(|id| self.ledger.orders.by_venue_id(self.account, report.instrument, id));
+        self.ledger.order(by_client.or(by_venue)?.0)
+    }
+
+    /// What of an order will have been filled once the executions are counted.
+    fn filled_then(&self, order: &Order) -> Amount {
+        order.size_filled + self.pending_of.get(&order.id).copied().unwrap_or_default()
+    }
+
+    // Orders
+
+    fn pictures(&self) -> Vec<(&Report, &OrderPicture)> {
+        let lists = [&self.venue.open_orders, &self.venue.recent_orders];
+        let reports = lists.into_iter().flatten().flatten();
+        let pictures = reports.filter(|report| self.concerns(report.instrument));
+        let mut pictures: Vec<_> = pictures
+            .filter_map(|report| match &report.what {
+                What::Picture(picture) => Some((report, picture)),
+                _ => None,
+            })
+            .collect();
+        pictures.sort_by(|(one, _), (other, _)| {
+            let key = |report: &Report| {
+                (report.client_id.clone(), report.venue_order_id.clone(), report.ts_event)
+            };
+            key(one).cmp(&key(other))
+        });
+        // Both lists may show one order; the newer picture counts.
+        pictures.reverse();
+        pictures.dedup_by(|(one, _), (other, _)| {
+            one.client_id == other.client_id && one.venue_order_id == other.venue_order_id
+        });
+        pictures.reverse();
+        pictures
+    }
+
+    pub(super) fn compare_orders(&mut self) {
+        let pictures: Vec<(Report, OrderPicture)> =
+            self.pictures().into_iter().map(|(one, two)| (one.clone(), two.clone())).collect();
+        let mut names = BTreeMap::new();
+        for (report, picture) in &pictures {
+            let open = !table::is_final(picture.state);
+            if open && !report.client_id.is_empty() {
+                *names.entry(report.client_id.clone()).or_insert(0) += 1;
+            }
+        }
+        for (report, picture) in &pictures {
+            if names.get(&report.client_id).is_some_and(|count| *count > 1) {
+                let mismatch = Mismatch::DuplicateClientId(report.client_id.clone());
+                if !self.plan.mismatches.contains(&mismatch) {
+                    self.plan.mismatches.push(mismatch);
+                }
+                continue;
+            }
+            self.compare_order(report, picture);
+        }
+    }
+
+    fn compare_order(&mut self, report: &Report, picture: &OrderPicture) {
+        let Some(order) = self.order_of(report) else {
+            if !table::is_final(picture.state) {
+                let name = report.venue_order_id.as_ref().unwrap_or(&report.client_id);
+                self.plan.mismatches.push(Mismatch::OrderUnknown(name.clone()));
+                self.plan.reports.push(as_reconciled(report));
+            }
+            return;
+        };
+        let id = order.id;
+        if self.plan.in_motion.contains(&id) {
+            return;
+        }
+        let counted = self.counted(order, report);
+        let missing = picture.size_filled - counted;
+        let state = if missing > Amount::ZERO { None } else { Some(picture.state) };
+        let leg = order.leg_of(&report.client_id).unwrap_or(order.leg);
+        let size = self.ledger.whole_size(order, leg, picture.size);
+        let same_values = (order.wish.price, order.wish.size) == (picture.price, size);
+        let differs = state.is_some_and(|state| state != order.state) || missing != Amount::ZERO;
+        let is_open = !table::is_final(picture.state);
+        let (since, instrument) = (order.ts_seen, order.wish.instrument);
+        self.asks.remove(&Ask::Order(id));
+        if differs || (is_open && !same_values) {
+            self.plan.mismatches.push(Mismatch::Order(id));
+            self.plan.reports.push(as_reconciled(report));
+        }
+        if missing > Amount::ZERO {
+            self.settle_missing(id, instrument, since, report, picture, missing);
+        }
+    }
+
+    /// What is counted of the figure that a picture shows: of one leg, where the venue counts so.
+    fn counted(&self, order: &Order, report: &Report) -> Amount {
+        let leg = order.leg_of(&report.client_id).unwrap_or(order.leg);
+        let earlier = order.size_filled - self.ledger.size_counted(order, leg);
+        self.filled_then(order) - earlier
+    }
+
+    /// The venue counts more than its executions: they are asked for, and if all of them are here
+    /// and it is still so, what is missing is booked at the price that makes the average right.
+    fn settle_missing(
+        &mut self,
+        id: OrderId,
+        instrument: InstrumentId,
+        since: i64,
+        report: &Report,
+        picture: &OrderPicture,
+        missing: Amount,
+    ) {
+        self.plan.mismatches.push(Mismatch::FillsMissing(id, missing));
+        let answered = self.venue.fills.get(&instrument).is_some_and(|(from, _)| *from <= since);
+        if !answered {
+            self.restless.insert(instrument);
+            self.asks.insert(Ask::Fills(self.account, instrument));
+            return;
+        }
+        match self.settings.mode {
+            Mode::Report => {}
+            Mode::Refuse => self.plan.is_refused = true,
+            Mode::Adjust => {
+                let Some(order) = self.ledger.order(id) else { return };
+                let price = price_of_rest(order, picture, missing);
+                let price = price.or(picture.price).or(order.wish.price).unwrap_or_default();
+                let fill = Fill {
+                    fill_id: inferred_id(report, picture),
+                    trade_id: None,
+                    kind: FillKind::Adjustment,
+                    side: picture.side,
+                    price,
+                    size: missing,
+                    size_filled: None,
+                    fee: None,
+                    liquidity: Liquidity::Unknown,
+                    position_side: order.wish.position_side,
+                };
+                let key = (instrument, order.wish.position_side.unwrap_or_default());
+                *self.pending.entry(key).or_default() += signed(fill.side, missing);
+                let source = EventSource::Inferred;
+                // Before the picture, which then finds nothing missing.
+                let at = self.plan.reports.len() - 1;
+                let inferred = Report { source, what: What::Fill(fill), ..report.clone() };
+                self.plan.reports.insert(at, inferred);
+            }
+        }
+    }
+
+    /// Orders that are open here and that the venue's list does not have.
+    pub(super) fn find_missing_orders(&mut self) {
+        if self.venue.open_orders.is_none() {
+            self.plan.not_known.push(Part::OpenOrders);
+            return;
+        }
+        let mut shown = BTreeSet::new();
+        for (report, _) in self.pictures() {
+            shown.extend(self.order_of(report).map(|order| order.id));
+        }
+        let ledger = self.ledger;
+        for order in ledger.open_orders() {
+            let here = order.wish.account == self.account
+                && table::is_at_venue(order.state)
+                && self.concerns(order.wish.instrument);
+            if !here || shown.contains(&order.id) || self.plan.in_motion.contains(&order.id) {
+                continue;
+            }
+            self.plan.mismatches.push(Mismatch::OrderMissing(order.id));
+            self.asks.insert(Ask::Order(order.id));
+            // It may have been filled.
+            self.restless.insert(order.wish.instrument);
+        }
+    }
+}
+
+fn fill_id(report: &Report) -> &str {
+    if let What::Fill(fill) = &report.what { &fill.fill_id } else { "" }
+}
+
+fn as_reconciled(report: &Report) -> Report {
+    Report { source: EventSource::Reconciliation, ..report.clone() }
+}
+
+/// An id that a second run makes again: of what is always the same in the picture.
+fn inferred_id(report: &Report, picture: &OrderPicture) -> Box<str> {
+    let name = report.venue_order_id.as_ref().unwrap_or(&report.client_id);
+    format!("{INFERRED_PREFIX}{name}:{}", picture.size_filled).into()
+}
+
+/// The price of what is missing, so that the average is the venue's.
+fn price_of_rest(order: &Order, picture: &OrderPicture, missing: Amount) -> Option<Amount> {
+    let all = picture.price_average?.product(picture.size_filled)?;
+    let counted = picture.size_filled - missing;
+    let counted = match order.price_average {
+        Some(price) => price.product(counted)?,
+        None => Amount::ZERO,
+    };
+    (all - counted).ratio(missing).filter(|price| *price > Amount::ZERO)
+}

@@ -1,0 +1,532 @@
+//! Our books against the venue's: at a start, and while trading.
+#![allow(clippy::unwrap_used, reason = "a failing test should panic")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::*;
+use rustonite_core::Amount;
+use rustonite_core::datasets::{
+    EventSource, FillKind, OrderEvent, OrderSide, OrderState, PositionSide,
+};
+use rustonite_core::ids::InstrumentId;
+use rustonite_exec::reconcile::{
+    Mismatch, Mode, Part, Plan, Settings, VenueBalance, VenueBooks, VenuePosition, reconcile,
+};
+use rustonite_exec::{
+    AccountRules, Ask, External, Figures, Fill, Journal, Ledger, Link, Nowhere, OrderId,
+    OrderPicture, Position, PositionKey, Report, What, Wish,
+};
+
+const LATER: i64 = NOW + 60_000_000_000;
+
+/// A venue that answers everything, and has nothing.
+fn nothing() -> VenueBooks {
+    VenueBooks {
+        asked_at: LATER,
+        open_orders: Some(Vec::new()),
+        recent_orders: Some(Vec::new()),
+        fills: [SPOT, LINEAR].map(|instrument| (instrument, (0, Vec::new()))).into(),
+        positions: Some(Vec::new()),
+        balances: Some(Vec::new()),
+    }
+}
+
+/// What is owned, as we count it.
+fn our_balances<J: Journal>(ledger: &Ledger<J>) -> Vec<VenueBalance> {
+    let balances = ledger.balances().iter();
+    balances.map(|(_, asset, owned)| VenueBalance { asset, total: owned.total }).collect()
+}
+
+fn with(mode: Mode) -> Settings {
+    Settings { mode, ..Settings::default() }
+}
+
+fn plan<J: Journal>(ledger: &Ledger<J>, venue: &VenueBooks) -> Plan {
+    let plan = reconcile(ledger, ACCOUNT, venue, &Settings::default());
+    // Same inputs, same bytes.
+    let again = reconcile(ledger, ACCOUNT, &shuffled(venue), &Settings::default());
+    assert_eq!(format!("{plan:?}"), format!("{again:?}"));
+    plan
+}
+
+/// The same answers in another order.
+fn shuffled(venue: &VenueBooks) -> VenueBooks {
+    let mut venue = venue.clone();
+    venue.open_orders.iter_mut().for_each(|orders| orders.reverse());
+    venue.recent_orders.iter_mut().for_each(|orders| orders.reverse());
+    venue.fills.values_mut().for_each(|(_, fills)| fills.reverse());
+    venue.positions.iter_mut().for_each(|positions| positions.reverse());
+    venue.balances.iter_mut().for_each(|balances| balances.reverse());
+    venue
+}
+
+/// Plans and does until nothing more is to be done.
+fn settle<J: Journal>(ledger: &mut Ledger<J>, venue: &VenueBooks) -> Plan {
+    for _ in 0..4 {
+        let plan = plan(ledger, venue);
+        if plan.reports.is_empty() && plan.balances.is_empty() {
+            return plan;
+        }
+        ledger.apply_plan(LATER, ACCOUNT, &plan);
+    }
+    panic!("it comes to no end");
+}
+
+fn shown<J: Journal>(ledger: &Ledger<J>, id: OrderId, picture: OrderPicture) -> Report {
+    rest(of(ledger, id, What::Picture(picture)))
+}
+
+/// An execution as a query shows it: by the venue's id alone.
+fn executed<J: Journal>(ledger: &Ledger<J>, id: OrderId, fill: Fill) -> Report {
+    Report { client_id: "".into(), ..rest(of(ledger, id, What::Fill(fill))) }
+}
+
+fn linear(side: OrderSide, size: &str) -> Wish {
+    Wish { instrument: LINEAR, side, size: amount(size), ..wish() }
+}
+
+/// A position of the perpetual, by one fill.
+fn hold<J: Journal>(ledger: &mut Ledger<J>, side: OrderSide, size: &str) {
+    let (id, _) = ledger.submit(NOW, linear(side, size), Link::default()).unwrap();
+    let fill = What::Fill(Fill { side, ..fill(&format!("h{}", id.0), size, "100") });
+    let report = Report { instrument: LINEAR, ..of(ledger, id, fill) };
+    ledger.report(&report);
+    // Its profit is not what these tests are about.
+    ledger.report(&Report { instrument: LINEAR, ..of(ledger, id, What::Accepted) });
+}
+
+fn key(side: PositionSide) -> PositionKey {
+    PositionKey { account: ACCOUNT, strategy: None, instrument: LINEAR, side }
+}
+
+fn held<J: Journal>(ledger: &Ledger<J>) -> Position {
+    ledger.positions().get(&key(PositionSide::Net))
+}
+
+fn theirs(size: &str, entry: &str) -> VenuePosition {
+    VenuePosition {
+        instrument: LINEAR,
+        side: PositionSide::Net,
+        size: amount(size),
+        price_entry: Some(amount(entry)),
+        ts_event: NOW,
+    }
+}
+
+// At a start
+
+#[test]
+fn start_01_books_that_agree_need_nothing() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    hold(&mut ledger, OrderSide::Buy, "2");
+    let mut venue = nothing();
+    venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::Accepted, "0"))]);
+    venue.positions = Some(vec![theirs("2", "100")]);
+    let plan = plan(&ledger, &venue);
+    assert_eq!(plan, Plan::default());
+    assert!(plan.is_settled());
+}
+
+#[test]
+fn start_02_an_order_in_another_state() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let mut venue = nothing();
+    venue.recent_orders = Some(vec![shown(&ledger, id, picture(OrderState::Cancelled, "0"))]);
+    assert_eq!(plan(&ledger, &venue).mismatches, [Mismatch::Order(id)]);
+    assert!(settle(&mut ledger, &venue).is_settled());
+    assert_eq!(state(&ledger, id), OrderState::Cancelled);
+}
+
+#[test]
+fn start_03_missed_fills() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let mut venue = nothing();
+    venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::PartiallyFilled, "7"))]);
+    let fills = ["1", "2"].map(|fill_id| executed(&ledger, id, fill(fill_id, "3.5", "100")));
+    venue.fills.insert(SPOT, (0, fills.to_vec()));
+    let first = plan(&ledger, &venue);
+    assert!(first.reports.iter().all(|one| one.source == EventSource::Reconciliation));
+    let change = ledger.apply_plan(LATER, ACCOUNT, &first);
+    assert_eq!((change.fills.len(), &change.anomalies[..]), (2, &[][..]));
+    assert_eq!(
+        (state(&ledger, id), filled(&ledger, id)),
+        (OrderState::PartiallyFilled, amount("7"))
+    );
+}
+
+#[test]
+fn start_04_filled_while_we_were_away() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let mut venue = nothing();
+    venue.recent_orders = Some(vec![shown(&ledger, id, picture(OrderState::Filled, "10"))]);
+    venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "10", "99"))]));
+    settle(&mut ledger, &venue);
+    assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Filled, amount("10")));
+    assert_eq!(ledger.order(id).unwrap().price_average, Some(amount("99")));
+}
+
+#[test]
+fn start_05_partly_filled_then_cancelled_while_we_were_away() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let mut venue = nothing();
+    venue.recent_orders = Some(vec![shown(&ledger, id, picture(OrderState::Cancelled, "4"))]);
+    venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "4", "100"))]));
+    settle(&mut ledger, &venue);
+    assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Cancelled, amount("4")));
+}
+
+#[test]
+fn start_06_orders_of_others_are_adopted_or_watched() {
+    let open = What::Picture(picture(OrderState::PartiallyFilled, "2"));
+    let order = Report { venue_order_id: Some("w1".into()), ..rest(by_id("web", open)) };
+    let fill = Report { what: filled_by("5", "2"), ..order.clone() };
+    for external in [External::Watched, External::Adopted] {
+        let mut ledger = open_with(Nowhere, AccountRules { external, ..rules() });
+        let mut venue = nothing();
+        venue.open_orders = Some(vec![order.clone()]);
+        venue.fills.insert(SPOT, (0, vec![fill.clone()]));
+        let first = plan(&ledger, &venue);
+        assert_eq!(first.mismatches, [Mismatch::OrderUnknown("w1".into())]);
+        settle(&mut ledger, &venue);
+        let orders: Vec<_> = ledger.open_orders();
+        let [order] = &orders[..] else { panic!("{orders:?}") };
+        assert_eq!((order.size_filled, order.size_left()), (amount("2"), amount("8")));
+        assert_eq!(order.is_managed(), external == External::Adopted);
+    }
+}
+
+#[test]
+fn start_07_instruments_that_do_not_concern_us() {
+    let ledger = ledger();
+    let mut venue = nothing();
+    let open = What::Picture(picture(OrderState::Accepted, "0"));
+    venue.open_orders =
+        Some(vec![Report { venue_order_id: Some("w1".into()), ..by_id("web", open) }]);
+    venue.positions = Some(vec![theirs("5", "100")]);
+    let only: std::collections::BTreeSet<InstrumentId> = [INVERSE].into();
+    let settings = Settings { instruments: Some(only), ..Settings::default() };
+    assert_eq!(reconcile(&ledger, ACCOUNT, &venue, &settings), Plan::default());
+}
+
+#[test]
+fn start_08_two_orders_with_one_client_id() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let one = shown(&ledger, id, picture(OrderState::PartiallyFilled, "1"));
+    let other = Report { venue_order_id: Some("x2".into()), ..one.clone() };
+    let mut venue = nothing();
+    let client_id = one.client_id.clone();
+    venue.open_orders = Some(vec![one, other]);
+    let plan = plan(&ledger, &venue);
+    assert!(plan.mismatches.contains(&Mismatch::DuplicateClientId(client_id)));
+    assert_eq!(plan.reports, []);
+}
+
+#[test]
+fn start_09_a_fill_with_other_figures_is_told_and_ours_kept() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    ledger.report(&of(&ledger, id, filled_by("1", "4")));
+    let mut venue = nothing();
+    venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::PartiallyFilled, "4"))]);
+    venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "4", "101"))]));
+    venue.balances = Some(our_balances(&ledger));
+    let plan = plan(&ledger, &venue);
+    assert_eq!(plan.mismatches, [Mismatch::FillDiffers("1".into())]);
+    assert_eq!(plan.reports, []);
+}
+
+#[test]
+fn start_10_a_larger_position_than_its_history() {
+    // The history is too short: what was held before is opened at what makes the entry the venue's.
+    let mut ledger = ledger();
+    hold(&mut ledger, OrderSide::Buy, "2");
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("5", "112")]);
+    let first = plan(&ledger, &venue);
+    let [Report { what: What::Fill(opening), .. }] = &first.reports[..] else {
+        panic!("{first:?}")
+    };
+    assert_eq!(
+        (opening.kind, opening.size, opening.price),
+        (FillKind::Opening, amount("3"), amount("120"))
+    );
+    ledger.apply_plan(LATER, ACCOUNT, &first);
+    assert_eq!((held(&ledger).size, held(&ledger).price_entry), (amount("5"), Some(amount("112"))));
+    // Planned twice, done once.
+    let change = ledger.apply_plan(LATER, ACCOUNT, &first);
+    assert!(change.is_empty(), "{change:?}");
+    assert!(settle(&mut ledger, &venue).is_settled());
+    // No money moved by it: balances are the venue's to tell.
+    let usdt = ledger.directory().asset("USDT").unwrap();
+    assert_eq!(ledger.balances().get(ACCOUNT, usdt).total, Amount::ZERO);
+}
+
+#[test]
+fn start_11_a_short_position_and_one_that_is_gone() {
+    let mut ledger = ledger();
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("-3", "90")]);
+    settle(&mut ledger, &venue);
+    assert_eq!((held(&ledger).size, held(&ledger).price_entry), (amount("-3"), Some(amount("90"))));
+    // An empty answer is an answer: flat.
+    venue.positions = Some(Vec::new());
+    venue.asked_at = LATER + 60_000_000_000;
+    settle(&mut ledger, &venue);
+    assert_eq!(held(&ledger).size, Amount::ZERO);
+    assert_eq!(held(&ledger).pnl_realised, Amount::ZERO);
+}
+
+#[test]
+fn start_12_a_smaller_position() {
+    let mut ledger = ledger();
+    hold(&mut ledger, OrderSide::Buy, "5");
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("2", "100")]);
+    settle(&mut ledger, &venue);
+    let position = held(&ledger);
+    assert_eq!((position.size, position.price_entry), (amount("2"), Some(amount("100"))));
+    // No profit is made up.
+    assert_eq!(position.pnl_realised, Amount::ZERO);
+}
+
+#[test]
+fn start_13_a_position_on_the_other_side() {
+    let mut ledger = ledger();
+    hold(&mut ledger, OrderSide::Buy, "5");
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("-2", "105")]);
+    settle(&mut ledger, &venue);
+    assert_eq!(
+        (held(&ledger).size, held(&ledger).price_entry),
+        (amount("-2"), Some(amount("105")))
+    );
+}
+
+#[test]
+fn start_hedge_mode_has_two_positions() {
+    let mut ledger = ledger();
+    let side = |side, size: &str, entry: &str| VenuePosition { side, ..theirs(size, entry) };
+    let mut venue = nothing();
+    let (long, short) = (PositionSide::Long, PositionSide::Short);
+    venue.positions = Some(vec![side(long, "3", "100"), side(short, "-2", "110")]);
+    settle(&mut ledger, &venue);
+    let sizes =
+        [long, short, PositionSide::Net].map(|side| ledger.positions().get(&key(side)).size);
+    assert_eq!(sizes, [amount("3"), amount("-2"), Amount::ZERO]);
+    // One of them only is gone.
+    venue.positions = Some(vec![side(long, "3", "100")]);
+    venue.asked_at = LATER + 60_000_000_000;
+    settle(&mut ledger, &venue);
+    let sizes = [long, short].map(|side| ledger.positions().get(&key(side)).size);
+    assert_eq!(sizes, [amount("3"), Amount::ZERO]);
+}
+
+#[test]
+fn start_balances_are_taken_and_then_compared() {
+    let mut ledger = ledger();
+    let usdt = ledger.directory().asset("USDT").unwrap();
+    let balance = |total: &str| vec![VenueBalance { asset: usdt, total: amount(total) }];
+    let mut venue = nothing();
+    venue.balances = Some(balance("1000"));
+    // What was never counted is no difference, whatever the mode.
+    let first = reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Refuse));
+    assert!(first.is_settled() && first.mismatches.is_empty());
+    ledger.apply_plan(LATER, ACCOUNT, &first);
+    assert_eq!(ledger.balances().get(ACCOUNT, usdt).total, amount("1000"));
+    venue.balances = Some(balance("990"));
+    let mismatch = Mismatch::Balance(usdt, amount("1000"), amount("990"));
+    for mode in [Mode::Report, Mode::Adjust, Mode::Refuse] {
+        let plan = reconcile(&ledger, ACCOUNT, &venue, &with(mode));
+        assert_eq!(plan.mismatches[..], [mismatch.clone()][..]);
+        assert_eq!(plan.is_refused, mode == Mode::Refuse);
+        assert_eq!(plan.balances.len(), usize::from(mode == Mode::Adjust));
+    }
+}
+
+#[test]
+fn start_modes_report_and_refuse_set_nothing_right() {
+    let mut ledger = ledger();
+    hold(&mut ledger, OrderSide::Buy, "2");
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("5", "112")]);
+    let report = reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Report));
+    assert!(report.is_settled() && report.reports.is_empty());
+    let difference = Mismatch::Position(LINEAR, PositionSide::Net, amount("2"), amount("5"));
+    assert_eq!(report.mismatches, [difference]);
+    let refuse = reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Refuse));
+    assert!(!refuse.is_settled() && refuse.is_refused && refuse.reports.is_empty());
+}
+
+#[test]
+fn start_a_failed_question_is_not_known_and_never_flat() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    hold(&mut ledger, OrderSide::Buy, "2");
+    let venue = VenueBooks { asked_at: LATER, ..VenueBooks::default() };
+    let plan = plan(&ledger, &venue);
+    assert_eq!(plan.not_known, [Part::OpenOrders, Part::Positions, Part::Balances]);
+    assert!(plan.reports.is_empty() && plan.balances.is_empty() && !plan.is_settled());
+    ledger.apply_plan(LATER, ACCOUNT, &plan);
+    assert_eq!((state(&ledger, id), held(&ledger).size), (OrderState::Accepted, amount("2")));
+}
+
+#[test]
+fn start_the_venue_counts_more_than_its_executions() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    ledger.report(&of(&ledger, id, filled_by("1", "4")));
+    let mut venue = nothing();
+    let average = Some(amount("94"));
+    let filled_up = OrderPicture { price_average: average, ..picture(OrderState::Filled, "10") };
+    venue.recent_orders = Some(vec![shown(&ledger, id, filled_up)]);
+    // Not all executions are here: they are asked for, and nothing is made up.
+    venue.fills.clear();
+    venue.balances = Some(our_balances(&ledger));
+    let first = plan(&ledger, &venue);
+    assert_eq!(first.asks, [Ask::Fills(ACCOUNT, SPOT)]);
+    assert!(first.reports.iter().all(|one| !matches!(one.what, What::Fill(_))));
+    // All are here, and it still is so.
+    venue.fills = BTreeMap::from([(SPOT, (0, vec![executed(&ledger, id, fill("1", "4", "100"))]))]);
+    assert!(settle(&mut ledger, &venue).is_settled());
+    let order = ledger.order(id).unwrap();
+    assert_eq!((order.state, order.size_filled), (OrderState::Filled, amount("10")));
+    assert_eq!(order.price_average, average);
+    // The execution comes after all: it takes the place of what was worked out.
+    ledger.report(&executed(&ledger, id, fill("2", "6", "91")));
+    let order = ledger.order(id).unwrap();
+    assert_eq!((order.state, order.size_filled), (OrderState::Filled, amount("10")));
+    assert_eq!(order.price_average, Some(amount("94.6")));
+    let key = PositionKey { instrument: SPOT, ..key(PositionSide::Net) };
+    assert_eq!(ledger.positions().get(&key).size, amount("10"));
+}
+
+#[test]
+fn start_figures_of_one_leg_are_compared_with_that_leg() {
+    let mut ledger = open_with(Nowhere, AccountRules { figures: Figures::Leg, ..rules() });
+    let id = working(&mut ledger);
+    ledger.report(&of(&ledger, id, filled_by("1", "4")));
+    let request = ledger.replace(NOW, id, values("100", "10")).unwrap();
+    let done = What::Replaced { price: Some(amount("100")), size: amount("10") };
+    ledger.report(&by_id(&client_id_of(&request), done));
+    let leg = OrderPicture { size: amount("6"), ..picture(OrderState::PartiallyFilled, "1") };
+    let report = rest(by_id(&client_id_of(&request), What::Picture(leg)));
+    let mut venue = nothing();
+    venue.open_orders = Some(vec![report.clone()]);
+    let fill = Report { what: filled_by("2", "1"), ..report };
+    venue.fills.insert(SPOT, (0, vec![fill]));
+    settle(&mut ledger, &venue);
+    let order = ledger.order(id).unwrap();
+    assert_eq!((order.size_filled, order.wish.size), (amount("5"), amount("10")));
+}
+
+// While trading
+
+#[test]
+fn running_1_a_request_without_an_answer_is_left_alone() {
+    let mut ledger = ledger();
+    let id = submitted(&mut ledger);
+    let plan = plan(&ledger, &nothing());
+    assert_eq!((&plan.in_motion[..], &plan.asks[..]), (&[id][..], &[][..]));
+    assert_eq!(plan.mismatches, []);
+}
+
+#[test]
+fn running_2_an_unknown_outcome_is_asked_for() {
+    let mut ledger = ledger();
+    let id = submitted(&mut ledger);
+    ledger.report(&by_id(ledger.order(id).unwrap().client_id(), lost(OrderEvent::Submitted)));
+    let mut venue = nothing();
+    let first = plan(&ledger, &venue);
+    assert_eq!(first.asks, [Ask::Order(id)]);
+    assert!(!first.is_settled());
+    // The list shows it: that settles it without a question.
+    venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::Accepted, "0"))]);
+    settle(&mut ledger, &venue);
+    assert_eq!(state(&ledger, id), OrderState::Accepted);
+}
+
+#[test]
+fn running_3_an_order_that_the_list_does_not_have_is_asked_for_and_not_ended() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let plan = plan(&ledger, &nothing());
+    assert_eq!(plan.mismatches, [Mismatch::OrderMissing(id)]);
+    assert_eq!((&plan.asks[..], &plan.reports[..]), (&[Ask::Order(id)][..], &[][..]));
+    ledger.apply_plan(LATER, ACCOUNT, &plan);
+    assert_eq!(state(&ledger, id), OrderState::Accepted);
+}
+
+#[test]
+fn running_4_what_was_heard_of_since_the_question_is_not_compared() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let filling = Report { ts_recv: LATER - 1, ..of(&ledger, id, filled_by("1", "4")) };
+    ledger.report(&filling);
+    let mut venue = nothing();
+    venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::Accepted, "0"))]);
+    let plan = plan(&ledger, &venue);
+    assert_eq!((&plan.in_motion[..], &plan.reports[..]), (&[id][..], &[][..]));
+}
+
+#[test]
+fn running_5_a_position_is_not_set_right_while_a_fill_may_be_on_its_way() {
+    let mut ledger = ledger();
+    let (id, _) = ledger.submit(NOW, linear(OrderSide::Buy, "3"), Link::default()).unwrap();
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("3", "100")]);
+    let first = plan(&ledger, &venue);
+    assert_eq!(first.asks, [Ask::Positions(ACCOUNT)]);
+    assert_eq!(first.reports, []);
+    // The fill comes, and all agrees.
+    let report = Report { instrument: LINEAR, ..of(&ledger, id, filled_by("1", "3")) };
+    ledger.report(&report);
+    assert_eq!(plan(&ledger, &venue).mismatches, []);
+}
+
+#[test]
+fn running_6_a_position_that_a_missed_fill_explains_is_not_set_twice() {
+    let mut ledger = ledger();
+    let (id, _) = ledger.submit(NOW, linear(OrderSide::Buy, "3"), Link::default()).unwrap();
+    ledger.report(&Report { instrument: LINEAR, ..of(&ledger, id, What::Accepted) });
+    let order = Report {
+        instrument: LINEAR,
+        ..shown(&ledger, id, OrderPicture { size: amount("3"), ..picture(OrderState::Filled, "3") })
+    };
+    let fill = Report { instrument: LINEAR, ..executed(&ledger, id, fill("1", "3", "100")) };
+    let mut venue = nothing();
+    venue.recent_orders = Some(vec![order]);
+    venue.fills.insert(LINEAR, (0, vec![fill]));
+    venue.positions = Some(vec![theirs("3", "100")]);
+    assert!(settle(&mut ledger, &venue).is_settled());
+    assert_eq!((held(&ledger).size, state(&ledger, id)), (amount("3"), OrderState::Filled));
+}
+
+#[test]
+fn running_7_questions_are_bounded_and_the_others_come_later() {
+    let mut ledger = ledger();
+    let ids: Vec<_> = (0..30).map(|_| working(&mut ledger)).collect();
+    let settings = Settings { asks_max: 8, ..Settings::default() };
+    let plan = reconcile(&ledger, ACCOUNT, &nothing(), &settings);
+    assert_eq!((plan.asks.len(), plan.asks_left), (8, 22));
+    assert_eq!(plan.asks[0], Ask::Order(ids[0]));
+    assert!(!plan.is_settled());
+}
+
+#[test]
+fn running_an_entry_that_is_apart_is_told() {
+    let mut ledger = ledger();
+    hold(&mut ledger, OrderSide::Buy, "2");
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("2", "100.005")]);
+    assert_eq!(plan(&ledger, &venue).mismatches, []);
+    venue.positions = Some(vec![theirs("2", "100.02")]);
+    assert_eq!(plan(&ledger, &venue).mismatches, [Mismatch::Entry(LINEAR, PositionSide::Net)]);
+}
