@@ -35,7 +35,7 @@ provoke! {
         let mut world = World::new("");
         let plain = world.plain();
         let mut nothing = World::new("").risk.limits().clone();
-        nothing.all = Default::default();
+        nothing.all = rustonite_risk::Section::default();
         let risk = Risk::new(directory(), nothing, &Latches::default()).unwrap();
         let denial = risk.check(&plain, START).unwrap_err();
         assert_eq!((denial.code, denial.key), (Code::LimitsMissing, Some(Key::OrderSizeMax)));

@@ -1,7 +1,11 @@
 //! A small world to ask risk about: two venues, three accounts, five instruments, and everything
 //! known and up.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of it, and a failing test should panic"
+)]
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
