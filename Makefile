@@ -81,6 +81,7 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 	target/release/book $(RUSTONITE_FIXTURES)
 	target/release/exchange
 	target/release/streams
+	target/release/risk
 	RUSTONITE_FIXTURES=$(RUSTONITE_FIXTURES) target/release/replay_queue
 	$(BIN)/python benches/feed.py
 

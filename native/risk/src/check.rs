@@ -27,6 +27,7 @@ mod flow;
 mod kinds;
 mod known;
 mod market;
+mod sure;
 mod validity;
 
 pub(crate) use flow::look;
@@ -141,6 +142,16 @@ impl Risk {
     /// The first check that denies it, in the order of [`Code`].
     #[inline]
     pub fn check(&self, intent: &Intent, now: i64) -> Result<Pass, Denial> {
+        if self.is_surely_fine(intent, now) {
+            let traded = self.instruments.get(intent.instrument.index());
+            let seen = traded.and_then(|traded| traded.market.seen());
+            return Ok(Pass::new(intent, seen, 0));
+        }
+        self.check_slowly(intent, now)
+    }
+
+    #[inline(never)]
+    fn check_slowly(&self, intent: &Intent, now: i64) -> Result<Pass, Denial> {
         let mut first = First::default();
         let _ = self.judge(intent, now, &mut first);
         match first.denial {

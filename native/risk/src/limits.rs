@@ -52,14 +52,15 @@ impl Section {
         self.0[key.index()] = Some(setting);
     }
 
-    /// A copy in which nothing is limited.
+    /// The same, with every key that it does not name left open on purpose.
     #[must_use]
-    pub fn open(mut self, scope: RiskScope) -> Self {
+    pub fn or_open(mut self, scope: RiskScope) -> Self {
         for key in Key::ALL.iter().filter(|key| key.is_legal_in(scope)) {
-            self.set(
-                *key,
-                if key.sense() == Sense::Switch { Setting::Switch(false) } else { Setting::Open },
-            );
+            let open = match key.sense() {
+                Sense::Switch => Setting::Switch(false),
+                Sense::Most | Sense::Least => Setting::Open,
+            };
+            self.0[key.index()].get_or_insert(open);
         }
         self
     }

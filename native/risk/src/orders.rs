@@ -94,6 +94,8 @@ pub(crate) struct Orders {
     free: Vec<u32>,
     by_number: HashMap<i64, u32, FixedState>,
     most: usize,
+    /// No order has a larger number.
+    largest: i64,
 }
 
 impl Orders {
@@ -107,6 +109,7 @@ impl Orders {
                 FixedState::default(),
             ),
             most,
+            largest: i64::MIN,
         }
     }
 
@@ -122,6 +125,12 @@ impl Orders {
     #[inline]
     pub(crate) fn get(&self, number: i64) -> Option<&Open> {
         self.places.get(*self.by_number.get(&number)? as usize)
+    }
+
+    /// Whether an order is open; quick for numbers that count up.
+    #[inline]
+    pub(crate) fn has(&self, number: i64) -> bool {
+        number <= self.largest && self.by_number.contains_key(&number)
     }
 
     pub(crate) fn get_mut(&mut self, number: i64) -> Option<&mut Open> {
@@ -145,6 +154,7 @@ impl Orders {
         own.head = at;
         own.count += 1;
         self.by_number.insert(order.number, at);
+        self.largest = self.largest.max(order.number);
         rests(own, order.side, order.price_worst);
     }
 

@@ -30,6 +30,7 @@ pub(crate) struct Traded {
     pub(crate) total: Cell,
     pub(crate) own: Own,
     pub(crate) worth: Worth,
+    pub(crate) quick: Quick,
     pub(crate) venue: VenueId,
     /// Its place among the instruments of its venue.
     pub(crate) in_venue: usize,
@@ -61,6 +62,26 @@ pub(crate) struct Worth {
     pub(crate) size_cap: i64,
 }
 
+/// What the quick way needs of an instrument, ready to compare; nothing goes that way by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Quick {
+    /// Nothing of the instrument itself is in the way.
+    pub(crate) is_on: bool,
+    /// A size point in coarse money and in the coarse settle asset, rounded up.
+    pub(crate) size_worth: i64,
+    pub(crate) margin_worth: i64,
+    pub(crate) size_most: i64,
+    /// Largest position whose worth can be computed so.
+    pub(crate) held_most: i64,
+    pub(crate) position_most: i64,
+    pub(crate) price_most: i64,
+    pub(crate) product: u64,
+    pub(crate) product_quote: u64,
+    pub(crate) product_least: u64,
+    pub(crate) product_most: u64,
+    pub(crate) base: u64,
+}
+
 /// A market's connections.
 #[derive(Clone, Debug)]
 pub(crate) struct VenueState {
@@ -79,6 +100,8 @@ pub(crate) struct AccountState {
     pub(crate) venue: VenueId,
     pub(crate) hedging: bool,
     pub(crate) equity: Option<i128>,
+    /// Rounded down, and nothing while it is not told.
+    pub(crate) equity_coarse: i64,
     /// Where its cells and purses start.
     pub(crate) cells_from: usize,
 }
@@ -227,6 +250,7 @@ impl Risk {
             let wants = [Key::DailyLossMax, Key::DrawdownMax];
             let wants = wants.iter().any(|key| section.hard(*key).is_some());
             seat.profit.is_missing = wants && !seat.profit.is_told;
+            seat.measure();
         };
         seat(&mut self.all, &sections.all);
         for (venue, section) in self.venues.iter_mut().zip(&sections.venues) {
@@ -253,6 +277,7 @@ impl Risk {
         traded.pause_ns = least(&chain, Key::VolatilityPauseMs);
         traded.stale_trip_ns = most(&chain, Key::StaleTripMs);
         self.periods[at].set_length(least(&chain, Key::PeriodMs));
+        self.instruments[at].prepare();
     }
 
     /// The place of a strategy's cells of an instrument.

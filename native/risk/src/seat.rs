@@ -53,9 +53,35 @@ pub(crate) struct Profit {
     pub(crate) is_missing: bool,
 }
 
+/// Bits that coarse money leaves out: its unit is 2^30 of 10^-18.
+pub(crate) const COARSE_BITS: u32 = 30;
+
+/// Money without what it has below the coarse unit, rounded down.
+pub(crate) fn coarse(amount: i128) -> i64 {
+    let most = if amount < 0 { i64::MIN } else { i64::MAX };
+    i64::try_from(amount >> COARSE_BITS).unwrap_or(most)
+}
+
+/// As above, rounded up.
+pub(crate) fn coarse_up(amount: i128) -> i64 {
+    coarse(amount).saturating_add(1)
+}
+
+/// What a scope leaves for another order, in coarse money.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Room {
+    /// From when on no counter is in the way; never if `i64::MAX`.
+    pub(crate) ready_from: i64,
+    pub(crate) buy: i64,
+    pub(crate) sell: i64,
+    pub(crate) position: i64,
+    pub(crate) gross: i64,
+}
+
 /// The counters of a scope beside its limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Seat {
+    pub(crate) room: Room,
     /// Sum of what each position could be worth at worst.
     pub(crate) gross: i128,
     /// Long less short if every open buy filled.
@@ -79,6 +105,7 @@ pub(crate) struct Seat {
 impl Seat {
     pub(crate) fn new() -> Self {
         Self {
+            room: Room::default(),
             gross: 0,
             high: 0,
             low: 0,
@@ -103,6 +130,7 @@ impl Seat {
             self.times = self.times.resized(times_kept);
         }
         self.limits = limits;
+        self.measure();
     }
 
     /// Whether a window is full.
@@ -139,5 +167,46 @@ impl Seat {
         self.gross = self.gross.saturating_add(share.gross);
         self.high = self.high.saturating_add(share.high);
         self.low = self.low.saturating_add(share.low);
+        self.measure_money();
+    }
+
+    /// Brings `room` to the present sums.
+    fn measure_money(&mut self) {
+        let gross = self.limits.gross.saturating_sub(self.gross);
+        self.room.buy = coarse(gross.min(self.limits.net.saturating_sub(self.high)));
+        self.room.sell = coarse(gross.min(self.limits.net.saturating_add(self.low)));
+        self.room.position = coarse(self.limits.position);
+        self.room.gross = coarse_up(self.gross);
+    }
+
+    /// Brings `room` to the present counters. To be called after each change of them.
+    pub(crate) fn measure(&mut self) {
+        self.measure_money();
+        let limits = &self.limits;
+        let is_blocked = self.state != TradingState::Active
+            || self.open_orders >= limits.open_orders
+            || self.sent_today >= limits.per_day
+            || self.has_cancelled_too_often()
+            || self.profit.is_missing;
+        self.room.ready_from = if is_blocked {
+            i64::MAX
+        } else {
+            let windows = [limits.orders.one, limits.orders.ten];
+            windows.iter().fold(self.paused_until, |from, window| from.max(self.free_from(*window)))
+        };
+    }
+
+    /// Whether there were more cancels for each fill of the day than allowed.
+    pub(crate) fn has_cancelled_too_often(&self) -> bool {
+        let most = self.fills_today.max(1).saturating_mul(self.limits.cancel_ratio);
+        self.cancels_today.saturating_mul(100) > most
+    }
+
+    /// From when on a window has place for one more.
+    fn free_from(&self, window: Window) -> i64 {
+        if window.count == 0 {
+            return i64::MAX;
+        }
+        self.times.ago(window.count).saturating_add(window.span_ns)
     }
 }

@@ -13,6 +13,7 @@ use crate::key::Key;
 use crate::latch::Trip;
 use crate::orders::{Open, rests as rest_at};
 use crate::risk::Risk;
+use crate::seat::Seat;
 
 /// A day, for counters that start anew at midnight UTC.
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -225,8 +226,12 @@ impl Risk {
         &mut self,
         account: AccountId,
         strategy: StrategyId,
-        mut change: impl FnMut(&mut crate::seat::Seat),
+        mut change: impl FnMut(&mut Seat),
     ) {
+        let mut change = |seat: &mut Seat| {
+            change(seat);
+            seat.measure();
+        };
         change(&mut self.all);
         if let Some(account) = self.accounts.get_mut(account.index()) {
             change(&mut account.seat);
@@ -358,10 +363,19 @@ impl Risk {
             return;
         }
         self.day_end = (now.div_euclid(DAY_NS) + 1).saturating_mul(DAY_NS);
-        self.all.start_day();
-        self.venues.iter_mut().for_each(|venue| venue.seat.start_day());
-        self.accounts.iter_mut().for_each(|account| account.seat.start_day());
-        self.strategies.iter_mut().for_each(crate::seat::Seat::start_day);
+        self.each_of_all(Seat::start_day);
+        self.measure_all();
+    }
+
+    fn each_of_all(&mut self, change: impl Fn(&mut Seat)) {
+        change(&mut self.all);
+        self.venues.iter_mut().for_each(|venue| change(&mut venue.seat));
+        self.accounts.iter_mut().for_each(|account| change(&mut account.seat));
+        self.strategies.iter_mut().for_each(change);
+    }
+
+    pub(crate) fn measure_all(&mut self) {
+        self.each_of_all(Seat::measure);
     }
 
     /// What an account or another scope holds of an instrument at present, orders not counted.

@@ -11,7 +11,7 @@ use crate::exposure::{Cell, PPM};
 use crate::market::Market;
 use crate::merged::OrderLimits;
 use crate::orders::Own;
-use crate::risk::{AccountState, Risk, StartError, Traded, VenueState, Worth};
+use crate::risk::{AccountState, Quick, Risk, StartError, Traded, VenueState, Worth};
 use crate::rules::{Class, Rules, ten_to};
 use crate::seat::Seat;
 
@@ -58,6 +58,7 @@ fn traded<'a>(
         total: Cell::default(),
         own: Own::default(),
         worth: Worth::default(),
+        quick: Quick::default(),
         venue: VenueId(u16::try_from(venue).unwrap_or(u16::MAX)),
         in_venue,
         base: asset(&instrument.base)?,
@@ -85,7 +86,14 @@ pub(crate) fn accounts(
         };
         let (venue, hedging) = (account.venue, account.hedging);
         let seat = Seat::new();
-        accounts.push(AccountState { seat, venue, hedging, equity: None, cells_from: cells });
+        accounts.push(AccountState {
+            seat,
+            venue,
+            hedging,
+            equity: None,
+            equity_coarse: 0,
+            cells_from: cells,
+        });
         cells += count;
     }
     Ok(accounts)

@@ -103,6 +103,7 @@ impl Risk {
     pub fn status(&mut self, instrument: InstrumentId, status: InstrumentStatus) {
         if let Some(traded) = self.instruments.get_mut(instrument.index()) {
             traded.status = status;
+            traded.prepare();
         }
     }
 
@@ -110,6 +111,7 @@ impl Risk {
     pub fn gap(&mut self, instrument: InstrumentId, is_gapped: bool) {
         if let Some(traded) = self.instruments.get_mut(instrument.index()) {
             traded.market.is_gapped = is_gapped;
+            traded.prepare();
         }
     }
 
@@ -147,6 +149,7 @@ impl Risk {
     pub fn equity(&mut self, account: AccountId, equity: Amount) {
         if let Some(account) = self.accounts.get_mut(account.index()) {
             account.equity = Some(clamped(equity.0));
+            account.equity_coarse = crate::seat::coarse(clamped(equity.0)).max(0);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::key::Key;
 use crate::latch::{Latch, LatchError, Latches, Trip};
 use crate::limits::Section;
 use crate::merged::Sections;
-use crate::risk::Risk;
+use crate::risk::{Risk, Traded};
 
 impl Risk {
     /// Throws the kill switch of a target: only cancels are let through until [`Risk::reset`].
@@ -83,6 +83,7 @@ impl Risk {
         profit.peak = if profit.is_told { profit.peak.max(total.0) } else { total.0 };
         (profit.is_told, profit.is_missing) = (true, false);
         (profit.day, profit.total) = (day.0, total.0);
+        seat.measure();
         self.judge_profit(target, now, trips);
     }
 
@@ -121,6 +122,7 @@ impl Risk {
                 let pause = i64::try_from(pause).unwrap_or(i64::MAX);
                 seat.paused_until = now.saturating_add(pause);
                 seat.losses = 0;
+                seat.measure();
             }
         }
     }
@@ -208,6 +210,8 @@ impl Risk {
                 *state = trip.state.max(*state);
             }
         }
+        self.measure_all();
+        self.instruments.iter_mut().for_each(Traded::prepare);
     }
 
     /// The hard limit of a scope that counts for itself.

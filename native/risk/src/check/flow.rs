@@ -9,7 +9,6 @@ use crate::key::Key;
 use crate::limits::Section;
 use crate::merged::{SECOND_NS, switches};
 use crate::risk::Risk;
-use crate::seat::Seat;
 use crate::seen::mixed;
 
 impl Risk {
@@ -22,12 +21,9 @@ impl Risk {
         }
         let today = ask.now < self.day_end;
         for (at, seat) in ask.seats().into_iter().enumerate() {
-            let per = ratio(seat);
-            if today
-                && seat.cancels_today.saturating_mul(100)
-                    > per.saturating_mul(seat.limits.cancel_ratio)
-            {
-                let value = crate::rules::divided_up((seat.cancels_today * 100).into(), per.into());
+            if today && seat.has_cancelled_too_often() {
+                let (cancels, fills) = (seat.cancels_today * 100, seat.fills_today.max(1));
+                let value = crate::rules::divided_up(cancels.into(), fills.into());
                 self.meet_seat(ask, judge, Code::CancelRatio, Key::CancelRatioMax, value, at)?;
             }
         }
@@ -151,12 +147,6 @@ impl Risk {
     ) -> Flow {
         self.meet_scopes(ask, judge, code, key, value, &SEATS[at..=at])
     }
-}
-
-/// Fills that cancels are compared with.
-#[inline]
-fn ratio(seat: &Seat) -> i64 {
-    seat.fills_today.max(1)
 }
 
 fn count(things: usize) -> i128 {

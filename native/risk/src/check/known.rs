@@ -39,7 +39,7 @@ impl Risk {
         let is_change = intent.request == RiskRequest::Replace;
         if is_change {
             self.order_is_known(ask, judge)?;
-        } else if self.orders.get(intent.order).is_some() {
+        } else if self.orders.has(intent.order) {
             ask.deny(judge, Code::OrderNumberUsed, RiskScope::Order, None)?;
         }
         let keeps_id = is_change && intent.client_id == 0;
