@@ -5,9 +5,18 @@
 //! not known.
 
 pub mod binance;
+pub mod binance_usdm;
+pub mod capability;
+mod chain;
+mod desk;
+mod flight;
+mod parse;
 mod sign;
+#[cfg(test)]
+mod testing;
 
 use rustonite_core::Amount;
+use rustonite_core::datasets::PositionSide;
 use rustonite_core::ids::{AssetId, InstrumentId};
 
 pub use self::sign::{Signer, SignerError};
@@ -41,7 +50,7 @@ pub trait Gateway: Send {
     /// A message on a line.
     ///
     /// # Errors
-    /// It cannot be understood; what was in flight still is.
+    /// It cannot be understood. If it answers something that was in flight, that ends as unknown.
     fn read(
         &mut self,
         line: usize,
@@ -140,6 +149,8 @@ pub enum Question {
     Fills(InstrumentId, i64),
     /// What is owned.
     Balances,
+    /// What is held of derivatives, or of shares.
+    Positions,
 }
 
 /// What a venue said.
@@ -149,6 +160,10 @@ pub enum Heard {
     Report(Report),
     /// About one asset.
     Balance(Balance),
+    /// About one position.
+    Position(Position),
+    /// Something to send at once: the next page of an answer, or what a session needs.
+    Send(Outgoing),
     /// An answer to a question.
     Answer(Question, Answer),
     /// The connection is logged on and hears of our orders.
@@ -164,6 +179,8 @@ pub enum Answer {
     Reports(Vec<Report>),
     /// Whole.
     Balances(Vec<Balance>),
+    /// Whole: what is not there is flat.
+    Positions(Vec<Position>),
     /// There is none, which says nothing about what was asked for.
     Failed(Refusal),
 }
@@ -179,6 +196,21 @@ pub struct Balance {
     pub available: Amount,
     /// Held for open orders.
     pub locked: Amount,
+}
+
+/// What is held of an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// When, by the venue's clock.
+    pub ts_event: i64,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Which, in hedge mode.
+    pub side: PositionSide,
+    /// How much: negative if short.
+    pub size: Amount,
+    /// Average price of entry, where the venue says.
+    pub price_entry: Option<Amount>,
 }
 
 /// A message that cannot be understood.
