@@ -200,6 +200,9 @@ impl Capabilities {
         if is_post_only && !matches!(tif, Some(Tif::Gtc | Tif::Gtx | Tif::Gtd | Tif::Day)) {
             return Err(self.refuse("an order that ends at once cannot be post-only"));
         }
+        if flags & order_flags::OUTSIDE_HOURS != 0 && tif != Some(Tif::Day) {
+            return Err(self.refuse("only orders for a day also work outside of its hours"));
+        }
         self.check_prices(wish)?;
         Ok(Terms { rule, tif, is_post_only, flags })
     }

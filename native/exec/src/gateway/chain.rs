@@ -3,24 +3,25 @@
 use std::collections::{HashMap, HashSet};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::EventSource;
+use rustonite_core::datasets::{EventSource, OrderState};
 
-use super::flight::Named;
-use crate::report::{Report, What};
+use super::Heard;
+use super::flight::{Named, Query};
+use crate::report::{Refusal, RefusalKind, Report, What};
 
 /// An order that is being replaced by a new one.
 #[derive(Debug)]
 pub(super) struct Change {
     pub(super) old: Named,
     pub(super) price: Option<Amount>,
-    /// Of the whole chain, when the change was asked for.
-    pub(super) size_filled: Amount,
-    /// Of the old order alone, then.
-    pub(super) leg_filled: Amount,
-    /// The same, now.
-    pub(super) leg_filled_now: Amount,
+    /// Filled of the whole chain, when the change was asked for.
+    size_filled: Amount,
+    /// What the forerunners of the old order have filled.
+    before: Amount,
+    /// What the old order has filled so far.
+    leg_filled: Amount,
     /// Size of the new order.
-    pub(super) rest: Amount,
+    rest: Amount,
     /// The stream has said that the old one is gone.
     pub(super) old_cancelled: bool,
 }
@@ -32,22 +33,14 @@ impl Change {
         size_filled: Amount,
         rest: Amount,
     ) -> Self {
-        let nothing = Amount::ZERO;
-        Self {
-            old,
-            price,
-            size_filled,
-            leg_filled: nothing,
-            leg_filled_now: nothing,
-            rest,
-            old_cancelled: false,
-        }
+        let (before, leg_filled) = (Amount::ZERO, Amount::ZERO);
+        Self { old, price, size_filled, before, leg_filled, rest, old_cancelled: false }
     }
 
-    /// What the whole chain had filled when the old order ended.
-    fn filled(&self, leg_filled: Option<Amount>) -> Amount {
-        let meanwhile = leg_filled.unwrap_or(self.leg_filled_now) - self.leg_filled;
-        self.size_filled + meanwhile
+    /// The stream has said that the old order is gone, and what it had filled.
+    pub(super) fn old_is_gone(&mut self, filled: Amount) {
+        self.old_cancelled = true;
+        self.leg_filled = self.leg_filled.max(filled);
     }
 }
 
@@ -77,9 +70,20 @@ impl Chains {
     }
 
     pub(super) fn begin(&mut self, new_id: &str, mut change: Change) {
-        change.leg_filled = self.leg_filled(&change.old.client_id);
-        change.leg_filled_now = change.leg_filled;
+        let leg = self.legs.get(&change.old.client_id).copied().unwrap_or_default();
+        // Of an order from before this process the forerunners have filled the rest.
+        let others = (change.size_filled - leg.filled).max(Amount::ZERO);
+        let is_known = self.legs.contains_key(&change.old.client_id);
+        change.before = leg.before.unwrap_or(if is_known { others } else { Amount::ZERO });
+        change.leg_filled = leg.filled.max(change.size_filled - change.before);
         self.changes.insert(new_id.into(), change);
+    }
+
+    /// The venue has told the size of the new order of a change. False if the change is settled.
+    pub(super) fn size_is(&mut self, new_id: &str, rest: Option<Amount>) -> bool {
+        let Some(change) = self.changes.get_mut(new_id) else { return false };
+        change.rest = rest.unwrap_or(change.rest);
+        true
     }
 
     /// A change is settled: it was not done.
@@ -97,7 +101,7 @@ impl Chains {
     ) -> Option<Report> {
         let change = self.changes.remove(&new.client_id)?;
         self.replaced(&change);
-        let before = change.filled(leg_filled);
+        let before = change.before + leg_filled.unwrap_or_default().max(change.leg_filled);
         let leg = Leg { before: Some(before), filled: Amount::ZERO };
         self.legs.insert(new.client_id.clone(), leg);
         let what = What::Replaced { price: change.price, size: before + change.rest };
@@ -134,14 +138,11 @@ impl Chains {
 
     /// What an order has filled under its present client id.
     pub(super) fn filled(&mut self, client_id: &str, filled: Amount) {
-        self.legs.entry(client_id.into()).or_default().filled = filled;
+        let leg = self.legs.entry(client_id.into()).or_default();
+        leg.filled = leg.filled.max(filled);
         if let Some(change) = self.change_of(client_id) {
-            change.leg_filled_now = filled;
+            change.leg_filled = change.leg_filled.max(filled);
         }
-    }
-
-    pub(super) fn leg_filled(&self, client_id: &str) -> Amount {
-        self.legs.get(client_id).map(|leg| leg.filled).unwrap_or_default()
     }
 
     /// What the forerunners of an order have filled, if that is known.
@@ -156,5 +157,109 @@ impl Chains {
 
     pub(super) fn forget(&mut self, client_id: &str) {
         self.legs.remove(client_id);
+    }
+
+    /// A picture of an order with what its forerunners have filled, where that is known.
+    pub(super) fn pictured(&mut self, mut report: Report) -> Report {
+        let What::Picture(picture) = &mut report.what else { return report };
+        if matches!(picture.state, OrderState::Accepted | OrderState::PartiallyFilled) {
+            self.filled(&report.client_id, picture.size_filled);
+        }
+        if let Some(before) = self.before(&report.client_id) {
+            picture.size += before;
+            picture.size_filled += before;
+            if before != Amount::ZERO {
+                // The venue's average is that of the last order alone.
+                picture.price_average = None;
+            }
+        }
+        report
+    }
+}
+
+/// Queries about orders that a change may have replaced.
+impl Chains {
+    /// The first query: about the new order, if there may be one.
+    pub(super) fn query(&self, order: Named) -> Query {
+        let Some((new_id, change)) = self.around(&order.client_id) else {
+            return Query::new(order);
+        };
+        let new = Named { client_id: new_id, client_id_prev: None, venue_order_id: None, ..order };
+        Query { old: Some(change.old.clone()), ..Query::new(new) }
+    }
+
+    /// A query has found an order. Returns what to ask next.
+    pub(super) fn found(
+        &mut self,
+        query: &mut Query,
+        picture: Report,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Option<Query> {
+        if let Some(old) = query.old.take() {
+            return Some(Query { found: Some(picture), ..Query::new(old) });
+        }
+        match query.found.take() {
+            Some(new) => self.was_done(new, Some(&picture), ts_recv, heard),
+            None => self.was_not_done(picture, ts_recv, heard),
+        }
+        None
+    }
+
+    /// A query has found nothing. Returns what to ask next.
+    pub(super) fn missing(
+        &mut self,
+        mut query: Query,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Option<Query> {
+        if let Some(old) = query.old.take() {
+            return Some(Query::new(old));
+        }
+        match query.found.take() {
+            Some(new) => self.was_done(new, None, ts_recv, heard),
+            None => heard.push(query.order.heard(ts_recv, EventSource::Rest, What::NotFound)),
+        }
+        None
+    }
+
+    fn was_done(
+        &mut self,
+        new: Report,
+        old: Option<&Report>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
+        let leg_filled = old.and_then(|old| match &old.what {
+            What::Picture(picture) => Some(picture.size_filled),
+            _ => None,
+        });
+        let named = Named {
+            account: new.account,
+            instrument: new.instrument,
+            client_id: new.client_id.clone(),
+            client_id_prev: None,
+            venue_order_id: new.venue_order_id.clone(),
+        };
+        let done = self.done(&named, leg_filled, ts_recv, EventSource::Rest);
+        heard.extend(done.map(Heard::Report));
+        heard.push(Heard::Report(self.pictured(new)));
+    }
+
+    /// The order that was asked about is there, and no other in its place.
+    fn was_not_done(&mut self, picture: Report, ts_recv: i64, heard: &mut Vec<Heard>) {
+        let around = self.around(&picture.client_id).map(|(new_id, _)| new_id);
+        let is_open = matches!(&picture.what, What::Picture(picture)
+            if matches!(picture.state, OrderState::Accepted | OrderState::PartiallyFilled));
+        if let Some(change) = around.and_then(|new_id| self.end(&new_id))
+            && is_open
+        {
+            let detail = "the venue has no such new order".into();
+            let refusal =
+                Refusal { reason: RefusalKind::UnknownOrder, detail, ..Refusal::default() };
+            let what = What::ReplaceRejected(refusal);
+            heard.push(change.old.heard(ts_recv, EventSource::Rest, what));
+        }
+        heard.push(Heard::Report(self.pictured(picture)));
     }
 }

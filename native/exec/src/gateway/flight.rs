@@ -6,7 +6,7 @@ use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId};
 
 use super::parse::Fault;
-use super::{Answer, CallError, Heard, Question};
+use super::{Answer, Balance, CallError, Heard, Question};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 
@@ -59,6 +59,7 @@ pub(super) struct Pages {
     /// Where the next one begins, in the venue's words.
     pub(super) cursor: String,
     pub(super) reports: Vec<Report>,
+    pub(super) balances: Vec<Balance>,
 }
 
 /// A question about one order.

@@ -4,6 +4,7 @@
 //! which requests are in flight, so that each ends: by a report, or by the word that its outcome is
 //! not known.
 
+pub mod alpaca;
 pub mod binance;
 pub mod binance_usdm;
 pub mod capability;
@@ -76,8 +77,8 @@ pub trait Gateway: Send {
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing>;
 }
 
-/// Something to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something to send. It may hold secrets, which are not shown.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Outgoing {
     /// A line is to be opened at the venue's endpoint of this name, with this path and query behind
     /// its address. A line that is open is closed first.
@@ -98,6 +99,16 @@ pub enum Outgoing {
     },
     /// A call of REST.
     Call(Call),
+}
+
+impl core::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Open { line, endpoint, .. } => write!(f, "open line {line} to {endpoint}"),
+            Self::Text { line, text } => write!(f, "{} bytes on line {line}", text.len()),
+            Self::Call(call) => call.fmt(f),
+        }
+    }
 }
 
 /// A call of REST. Its headers may hold secrets and are not shown.

@@ -1,7 +1,9 @@
 //! Numbers and names as venues write them.
 
+use rustonite_core::calendar::civil;
 use rustonite_core::datasets::OrderSide;
 use rustonite_core::{Amount, Decimal};
+use rustonite_wire::Json;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -64,6 +66,24 @@ pub(super) fn side(word: &str) -> Parsed<OrderSide> {
     }
 }
 
+/// A moment such as `2026-01-02T03:04:05.678Z`, as a text of JSON.
+pub(super) fn moment(text: &RawValue) -> Parsed<i64> {
+    let moment = Json::new(text.get().as_bytes()).time_text();
+    moment.map_err(|error| Fault::Other(error.to_string()))
+}
+
+/// The same the other way round, with so many decimals of a second.
+pub(super) fn iso(ns: i64, decimals: usize) -> String {
+    const SECOND: i64 = 1_000_000_000;
+    const DAY: i64 = 86_400 * SECOND;
+    let (year, month, day) = civil(ns.div_euclid(DAY));
+    let (second, rest) = (ns.rem_euclid(DAY) / SECOND, ns.rem_euclid(SECOND));
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let rest = format!("{rest:09}");
+    let rest = &rest[..decimals.min(9)];
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{rest}Z")
+}
+
 /// A number of JSON, or a text with one, as it stands there.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(transparent)]
@@ -76,5 +96,32 @@ impl Lexeme<'_> {
 
     pub(super) fn amount(&self) -> Parsed<Amount> {
         amount(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{amount, iso, moment, some_amount};
+
+    #[test]
+    fn moments_are_read_and_written() {
+        let ns = 1_767_323_045_678_000_001;
+        assert_eq!(iso(ns, 3), "2026-01-02T03:04:05.678Z");
+        assert_eq!(iso(ns, 9), "2026-01-02T03:04:05.678000001Z");
+        let raw = |text: &str| serde_json::value::RawValue::from_string(text.to_owned()).unwrap();
+        assert_eq!(moment(&raw("\"2026-01-02T03:04:05.678000001Z\"")).unwrap(), ns);
+        assert_eq!(moment(&raw("\"2026-01-01T22:04:05.678-05:00\"")).unwrap(), ns - 1);
+        moment(&raw("\"today\"")).unwrap_err();
+        moment(&raw("null")).unwrap_err();
+    }
+
+    #[test]
+    fn amounts_that_do_not_add_up_are_none() {
+        amount("1e19").unwrap();
+        amount("1e20").unwrap_err();
+        amount("-1e20").unwrap_err();
+        amount("").unwrap_err();
+        assert_eq!(some_amount("").unwrap(), None);
+        assert_eq!(some_amount("0.000").unwrap(), None);
     }
 }

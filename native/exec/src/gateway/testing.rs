@@ -83,9 +83,9 @@ pub(super) fn market() -> Wish {
     Wish { kind: OrderKind::Market, price: None, tif: None, ..wish() }
 }
 
-pub(super) fn trigger(price: &str, direction: TriggerDirection) -> Option<Trigger> {
+pub(super) fn trigger(price: &str, direction: TriggerDirection) -> Trigger {
     let source = TriggerSource::Last;
-    Some(Trigger { price: amount(price), source, direction, trail: None })
+    Trigger { price: amount(price), source, direction, trail: None }
 }
 
 pub(super) fn submit(wish: Wish) -> Request {

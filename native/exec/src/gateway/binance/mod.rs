@@ -78,7 +78,10 @@ impl BinanceSpot {
 
     fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
         match asked {
-            Asked::Query(query) if error.is_not_found() => self.missing(*query, ts_recv, heard),
+            Asked::Query(query) if error.is_not_found() => {
+                let next = self.chains.missing(*query, ts_recv, heard);
+                heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
+            }
             Asked::Order(order, OrderEvent::ReplaceAsked, _) if !error.outcome_unknown => {
                 self.change_refused(&order, error, ts_recv, heard);
             }
@@ -107,7 +110,8 @@ impl BinanceSpot {
             Asked::Query(query) => {
                 let order = serde_json::from_str(result)?;
                 let picture = self.picture(&order, ts_recv, EventSource::Rest)?;
-                self.found(query, picture, ts_recv, heard);
+                let next = self.chains.found(query, picture, ts_recv, heard);
+                heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
             }
             Asked::Order(order, OrderEvent::Submitted, _) => {
                 let placed: reports::Placed = serde_json::from_str(result)?;
@@ -142,13 +146,14 @@ impl BinanceSpot {
         let answer = match question {
             Question::OpenOrders => {
                 let orders: Vec<reports::OrderText<'_>> = serde_json::from_str(result)?;
-                // Orders in what nothing here trades are left out.
-                let listed = orders.iter().filter(|order| self.is_listed(&order.symbol));
-                let pictures = listed.map(|order| {
-                    let picture = self.picture(order, ts_recv, EventSource::Reconciliation)?;
-                    Ok(self.whole(picture))
-                });
-                Answer::Reports(pictures.collect::<Parsed<_>>()?)
+                for order in &orders {
+                    // Orders in what nothing here trades are left out.
+                    if self.is_listed(&order.symbol) {
+                        let picture = self.picture(order, ts_recv, EventSource::Reconciliation)?;
+                        pages.reports.push(self.chains.pictured(picture));
+                    }
+                }
+                Answer::Reports(pages.reports)
             }
             Question::Fills(instrument, _) => {
                 let trades: Vec<reports::MyTrade<'_>> = serde_json::from_str(result)?;

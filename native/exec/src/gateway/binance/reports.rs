@@ -323,8 +323,7 @@ impl BinanceSpot {
             "CANCELED" if self.chains.was_replaced(&named.client_id) => return Ok(None),
             "CANCELED" => {
                 if let Some(change) = self.chains.change_of(&named.client_id) {
-                    change.old_cancelled = true;
-                    change.leg_filled_now = filled;
+                    change.old_is_gone(filled);
                     return Ok(None);
                 }
                 let size_filled = self.chains.whole(&named.client_id, filled);

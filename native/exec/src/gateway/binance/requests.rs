@@ -96,7 +96,7 @@ impl BinanceSpot {
                 Ok(self.session.signed(LINE, "order.cancel", asked, pairs, now))
             }
             Request::Query { instrument, client_id, .. } => {
-                let query = self.query(self.session.desk.named(*instrument, client_id));
+                let query = self.chains.query(self.session.desk.named(*instrument, client_id));
                 Ok(self.ask_about(query, now))
             }
         }

@@ -51,7 +51,7 @@ fn an_order_is_signed_over_its_sorted_parameters() {
 
 #[test]
 fn each_kind_has_its_word() {
-    let trigger = |direction| trigger("31000", direction);
+    let trigger = |direction| Some(trigger("31000", direction));
     let up = TriggerDirection::Up;
     let market = Wish { kind: OrderKind::Market, price: None, tif: None, ..wish() };
     let stop = Wish { kind: OrderKind::StopMarket, trigger: trigger(up), ..market.clone() };
@@ -203,6 +203,25 @@ fn the_end_of_an_order_that_was_replaced_is_no_news() {
 }
 
 #[test]
+fn an_order_from_before_this_process_counts_once() {
+    // It is the second of its chain: 0.1 of all were filled before it, and 0.2 by it.
+    let mut gateway = gateway();
+    gateway.ask(Question::OpenOrders, NOW);
+    let open = r#"{"id":1,"status":200,"result":[{"symbol":"BTCUSDT","orderId":77,
+        "clientOrderId":"r-1","price":"30000.00","origQty":"0.4","executedQty":"0.2",
+        "cummulativeQuoteQty":"5000","status":"PARTIALLY_FILLED","side":"BUY",
+        "updateTime":1767323045000}]}"#;
+    read(&mut gateway, open);
+    gateway.write(&replace("0.3"), NOW).unwrap();
+    let cancelled = execution(r#"{"x":"CANCELED","X":"CANCELED","c":"?","C":"r-1","z":"0.25"}"#);
+    read(&mut gateway, &cancelled);
+    let report = only(read(&mut gateway, &execution(r#"{"c":"r-2","i":78}"#)));
+    // 0.35 were filled when the new one of 0.3 began.
+    let expected = What::Replaced { price: Some(amount("30001")), size: amount("0.65") };
+    assert_eq!(report.what, expected);
+}
+
+#[test]
 fn a_change_that_the_stream_tells_first_is_told_once() {
     let mut gateway = gateway();
     gateway.write(&replace("0"), NOW).unwrap();
@@ -320,8 +339,8 @@ fn a_query_after_a_change_without_an_answer_looks_at_both_orders() {
     assert_eq!(asked["params"]["origClientOrderId"], "r-1");
     let heard = read(&mut done, &order(4, "r-1", "0.5", "0.15", "CANCELED"));
     let [Heard::Report(replaced), Heard::Report(picture)] = &heard[..] else { panic!("{heard:?}") };
-    // 0.1 were filled when the change was asked for, all of it by the old order in its 0.15.
-    let size = amount("0.75");
+    // 0.05 more were filled before the old order ended.
+    let size = amount("0.65");
     assert_eq!(replaced.what, What::Replaced { price: Some(amount("30001")), size });
     assert_eq!((&*replaced.client_id, replaced.client_id_prev.as_deref()), ("r-2", Some("r-1")));
     assert!(matches!(&picture.what, What::Picture(picture) if picture.size == size));

@@ -73,7 +73,7 @@ fn update(changes: &str) -> String {
 
 fn stop(kind: OrderKind, price: Option<&str>) -> Wish {
     let price = price.map(amount);
-    let trigger = trigger("31000", TriggerDirection::Up);
+    let trigger = Some(trigger("31000", TriggerDirection::Up));
     Wish { kind, price, trigger, tif: None, ..wish() }
 }
 
