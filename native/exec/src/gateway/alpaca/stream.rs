@@ -106,7 +106,7 @@ impl Alpaca {
         Ok(())
     }
 
-    fn report(&mut self, one: &Update<'_>, named: Named, ts_recv: i64) -> Parsed<Option<Report>> {
+    fn report(&mut self, one: &Update<'_>, named: &Named, ts_recv: i64) -> Parsed<Option<Report>> {
         let source = EventSource::Stream;
         let filled = one.order.filled()?;
         let client_id = named.client_id.clone();
