@@ -92,6 +92,8 @@ pub struct Capabilities {
     pub kinds: &'static [KindRule],
     /// Its words for how long orders stay.
     pub tifs: &'static [(Tif, &'static str)],
+    /// Times in force of post-only orders.
+    pub post_only: &'static [Tif],
     /// Its words for self-trade prevention.
     pub stps: &'static [(Stp, &'static str)],
     /// Its words for what triggers watch.
@@ -197,8 +199,11 @@ impl Capabilities {
             return Err(none("position", side.name()));
         }
         let is_post_only = tif == Some(Tif::Gtx) || flags & order_flags::POST_ONLY != 0;
-        if is_post_only && !matches!(tif, Some(Tif::Gtc | Tif::Gtx | Tif::Gtd | Tif::Day)) {
-            return Err(self.refuse("an order that ends at once cannot be post-only"));
+        if is_post_only && tif.is_none_or(|tif| !self.post_only.contains(&tif)) {
+            return Err(self.refuse("an order that ends so cannot be post-only"));
+        }
+        if wish.price_protect.is_some() && !matches!(wish.tif, None | Some(Tif::Ioc)) {
+            return Err(self.refuse("an order with a worst price ends at once"));
         }
         if flags & order_flags::OUTSIDE_HOURS != 0 && tif != Some(Tif::Day) {
             return Err(self.refuse("only orders for a day also work outside of its hours"));
@@ -267,6 +272,19 @@ fn flag_names(flags: i32) -> String {
     let names = FLAGS.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, name)| *name);
     names.collect::<Vec<_>>().join(", ")
 }
+
+/// Kinds that we hold until their condition is met where a venue has not got them.
+pub const HELD_KINDS: [OrderKind; 6] = [
+    OrderKind::StopMarket,
+    OrderKind::StopLimit,
+    OrderKind::MarketIfTouched,
+    OrderKind::LimitIfTouched,
+    OrderKind::TrailingStopMarket,
+    OrderKind::TrailingStopLimit,
+];
+
+/// Times in force that we keep where a venue does not.
+pub const HELD_TIFS: [Tif; 1] = [Tif::Gtd];
 
 /// Flags that ask something of a venue.
 pub const FLAGS: [(i32, &str); 15] = [

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, OrderState};
+use rustonite_core::datasets::{EventSource, OrderEvent, OrderState};
 
 use super::Heard;
-use super::flight::{Named, Query};
+use super::flight::{Asked, Named, Query};
 use crate::report::{Refusal, RefusalKind, Report, What};
 
 /// An order that is being replaced by a new one.
@@ -24,6 +24,8 @@ pub(super) struct Change {
     rest: Amount,
     /// The stream has said that the old one is gone.
     pub(super) old_cancelled: bool,
+    /// Its request ended and nobody knows how.
+    is_lost: bool,
 }
 
 impl Change {
@@ -34,7 +36,8 @@ impl Change {
         rest: Amount,
     ) -> Self {
         let (before, leg_filled) = (Amount::ZERO, Amount::ZERO);
-        Self { old, price, size_filled, before, leg_filled, rest, old_cancelled: false }
+        let (old_cancelled, is_lost) = (false, false);
+        Self { old, price, size_filled, before, leg_filled, rest, old_cancelled, is_lost }
     }
 
     /// The stream has said that the old order is gone, and what it had filled.
@@ -110,6 +113,15 @@ impl Chains {
         Some(report)
     }
 
+    /// What was asked ended and nobody knows how. A change stays: the stream or a query may tell.
+    pub(super) fn lost(&mut self, asked: &Asked) {
+        if let Asked::Order(order, OrderEvent::ReplaceAsked, _) = asked
+            && let Some(change) = self.changes.get_mut(&order.client_id)
+        {
+            change.is_lost = true;
+        }
+    }
+
     /// The change that an order is part of, as the new one or as the old one: the new client id.
     pub(super) fn around(&self, client_id: &str) -> Option<(Box<str>, &Change)> {
         let fits =
@@ -181,7 +193,8 @@ impl Chains {
 impl Chains {
     /// The first query: about the new order, if there may be one.
     pub(super) fn query(&self, order: Named) -> Query {
-        let Some((new_id, change)) = self.around(&order.client_id) else {
+        let around = self.around(&order.client_id).filter(|(_, change)| change.is_lost);
+        let Some((new_id, change)) = around else {
             return Query::new(order);
         };
         let new = Named { client_id: new_id, client_id_prev: None, venue_order_id: None, ..order };
@@ -199,9 +212,10 @@ impl Chains {
         if let Some(old) = query.old.take() {
             return Some(Query { found: Some(picture), ..Query::new(old) });
         }
-        match query.found.take() {
-            Some(new) => self.was_done(new, Some(&picture), ts_recv, heard),
-            None => self.was_not_done(picture, ts_recv, heard),
+        match (query.found.take(), &query.not_found) {
+            (Some(new), _) => self.was_done(new, Some(&picture), ts_recv, heard),
+            (None, Some(new_id)) => self.was_not_done(new_id, picture, ts_recv, heard),
+            (None, None) => heard.push(Heard::Report(self.pictured(picture))),
         }
         None
     }
@@ -214,7 +228,7 @@ impl Chains {
         heard: &mut Vec<Heard>,
     ) -> Option<Query> {
         if let Some(old) = query.old.take() {
-            return Some(Query::new(old));
+            return Some(Query { not_found: Some(query.order.client_id), ..Query::new(old) });
         }
         match query.found.take() {
             Some(new) => self.was_done(new, None, ts_recv, heard),
@@ -246,12 +260,17 @@ impl Chains {
         heard.push(Heard::Report(self.pictured(new)));
     }
 
-    /// The order that was asked about is there, and no other in its place.
-    fn was_not_done(&mut self, picture: Report, ts_recv: i64, heard: &mut Vec<Heard>) {
-        let around = self.around(&picture.client_id).map(|(new_id, _)| new_id);
+    /// The old order is there, and no other in its place.
+    fn was_not_done(
+        &mut self,
+        new_id: &str,
+        picture: Report,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
         let is_open = matches!(&picture.what, What::Picture(picture)
             if matches!(picture.state, OrderState::Accepted | OrderState::PartiallyFilled));
-        if let Some(change) = around.and_then(|new_id| self.end(&new_id))
+        if let Some(change) = self.end(new_id)
             && is_open
         {
             let detail = "the venue has no such new order".into();

@@ -70,13 +70,15 @@ pub(super) struct Query {
     pub(super) place: usize,
     /// The order that the first one was to replace: asked for after it.
     pub(super) old: Option<Named>,
-    /// The first one, if it was there.
+    /// The first one, if it was there,
     pub(super) found: Option<Report>,
+    /// and its client id if it was not.
+    pub(super) not_found: Option<Box<str>>,
 }
 
 impl Query {
     pub(super) fn new(order: Named) -> Self {
-        Self { order, place: 0, old: None, found: None }
+        Self { order, place: 0, old: None, found: None, not_found: None }
     }
 }
 

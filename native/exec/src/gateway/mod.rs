@@ -12,15 +12,23 @@ mod chain;
 mod desk;
 mod flight;
 mod parse;
+#[cfg(test)]
+mod product_tests;
+#[cfg(test)]
+mod property_tests;
 mod sign;
+mod support;
 #[cfg(test)]
 mod testing;
+mod venues;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::PositionSide;
 use rustonite_core::ids::{AssetId, InstrumentId};
 
 pub use self::sign::{Signer, SignerError};
+pub use self::support::order_support_markdown;
+pub use self::venues::{Keys, capabilities, connect};
 use crate::report::{Refusal, Report};
 use crate::request::Request;
 

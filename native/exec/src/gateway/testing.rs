@@ -10,7 +10,7 @@ use rustonite_core::instrument::Instrument;
 use rustonite_core::{Amount, Decimal};
 use serde_json::Value;
 
-use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing};
+use super::{Call, CallError, Gateway, Heard, HttpAnswer, Keys, Outgoing, connect};
 use crate::directory::Directory;
 use crate::report::{Refusal, Report};
 use crate::request::Request;
@@ -204,3 +204,53 @@ pub(super) fn changed(event: &str, changes: &str) -> Value {
     }
     event
 }
+
+/// A gateway by its venue.
+pub(super) fn gateway_of(venue: &str) -> Box<dyn Gateway> {
+    use InstrumentKind::{Perpetual, Spot, Stock};
+    let (symbol, kind, base, quote) = match venue {
+        "binance" => ("BTCUSDT", Spot, "BTC", "USDT"),
+        "binance-usdm" => ("BTCUSDT", Perpetual, "BTC", "USDT"),
+        "alpaca-stocks" => ("AAPL", Stock, "AAPL", "USD"),
+        "alpaca-crypto" => ("BTC/USD", Spot, "BTC", "USD"),
+        other => panic!("no instrument for {other}"),
+    };
+    let (directory, _, account) = directory(venue, symbol, kind, base, quote);
+    let word = |text: &str| text.to_owned();
+    let keys = Keys { key: word("key"), secret: word("c2VjcmV0"), passphrase: word("pass") };
+    connect(venue, directory, account, &keys).unwrap().unwrap()
+}
+
+/// Messages of streams: the venue, the line and the text.
+pub(super) const SAMPLES: &[(&str, usize, &str)] = &[
+    (
+        "binance",
+        0,
+        r#"{"subscriptionId":0,"event":{"e":"executionReport","E":1767323045700,"s":"BTCUSDT",
+        "c":"r-1","C":"","S":"BUY","o":"LIMIT","f":"GTC","q":"0.5","p":"30000","x":"TRADE",
+        "X":"FILLED","r":"NONE","i":77,"l":"0.5","z":"0.5","L":"29999","n":"0.1","N":"USDT",
+        "T":1767323045699,"t":12,"w":true,"m":false}}"#,
+    ),
+    (
+        "binance-usdm",
+        1,
+        r#"{"e":"ORDER_TRADE_UPDATE","E":1767323045700,"T":1767323045699,"o":{"s":"BTCUSDT",
+        "c":"r-1","S":"BUY","o":"LIMIT","f":"GTC","q":"0.5","p":"30000","ap":"0","sp":"0",
+        "x":"TRADE","X":"FILLED","i":77,"l":"0.5","z":"0.5","L":"1","T":1767323045699,"t":3,
+        "m":false,"ps":"BOTH"}}"#,
+    ),
+    (
+        "binance-usdm",
+        1,
+        r#"{"e":"ACCOUNT_UPDATE","E":1,"T":1767323045699,"a":{"m":"ORDER","P":[{"s":"BTCUSDT",
+        "pa":"-10","ep":"6563.86","ps":"SHORT"}]}}"#,
+    ),
+    (
+        "alpaca-crypto",
+        0,
+        r#"{"stream":"trade_updates","data":{"event":"fill","execution_id":"e1","price":"1",
+        "qty":"0.5","timestamp":"2026-01-02T03:04:05.699Z","order":{"id":"aaaa-77",
+        "client_order_id":"r-1","symbol":"BTC/USD","side":"buy","status":"filled","qty":"0.5",
+        "filled_qty":"0.5","limit_price":"30000"}}}"#,
+    ),
+];

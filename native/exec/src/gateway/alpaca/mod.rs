@@ -133,9 +133,9 @@ impl Alpaca {
                 heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
             }
             asked => {
-                if let Asked::Order(order, OrderEvent::ReplaceAsked, _) = &asked
-                    && !error.outcome_unknown
-                {
+                if error.outcome_unknown {
+                    self.chains.lost(&asked);
+                } else if let Asked::Order(order, OrderEvent::ReplaceAsked, _) = &asked {
                     self.chains.end(&order.client_id);
                     self.held.remove(&order.client_id);
                 }
@@ -156,6 +156,7 @@ impl Gateway for Alpaca {
 
     fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
         let lost = self.flights.take_of_line(line);
+        lost.iter().for_each(|asked| self.chains.lost(asked));
         heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
     }
 
@@ -189,6 +190,7 @@ impl Gateway for Alpaca {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
+                self.chains.lost(&asked);
                 heard.extend(asked.not_answered(error, ts_recv));
                 return Ok(());
             }
@@ -201,6 +203,7 @@ impl Gateway for Alpaca {
         }
         let done = self.done(&mut asked, body, ts_recv, heard);
         done.map_err(|fault| {
+            self.chains.lost(&asked);
             heard.extend(asked.unread(&fault, ts_recv));
             Unreadable::new(VENUE, fault.to_string(), answer.body)
         })
@@ -208,6 +211,7 @@ impl Gateway for Alpaca {
 
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
         let lost = self.flights.take_before(sent_before);
+        lost.iter().for_each(|asked| self.chains.lost(asked));
         heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
         Vec::new()
     }

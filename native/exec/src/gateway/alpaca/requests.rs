@@ -55,6 +55,7 @@ pub(in crate::gateway) const STOCKS: Capabilities = Capabilities {
         rule(OrderKind::TrailingStopMarket, "trailing_stop", STAYING),
     ],
     tifs: &TIFS,
+    post_only: &[],
     stps: &[],
     sources: &[(TriggerSource::Last, "")],
     trails: &[OffsetUnit::Price, OffsetUnit::Bps],
@@ -208,9 +209,6 @@ impl Alpaca {
         };
         if wish.price_protect.is_some() {
             // No worse than a price and at once is what a limit order without patience is.
-            if !matches!(wish.tif, None | Some(Tif::Ioc)) {
-                return Err(venue.refuse("an order with a worst price ends at once"));
-            }
             set("type", json!("limit"));
             set("time_in_force", json!("ioc"));
         } else {

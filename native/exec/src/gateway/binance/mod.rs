@@ -65,6 +65,7 @@ impl BinanceSpot {
                 let done = self.done(&mut asked, result, ts_recv, heard);
                 if let Err(fault) = &done {
                     // A change stays: the stream or a query may still tell what became of it.
+                    self.chains.lost(&asked);
                     heard.extend(asked.unread(fault, ts_recv));
                 }
                 done
@@ -85,7 +86,12 @@ impl BinanceSpot {
             Asked::Order(order, OrderEvent::ReplaceAsked, _) if !error.outcome_unknown => {
                 self.change_refused(&order, error, ts_recv, heard);
             }
-            asked => heard.extend(error.ends(asked, ts_recv)),
+            asked => {
+                if error.outcome_unknown {
+                    self.chains.lost(&asked);
+                }
+                heard.extend(error.ends(asked, ts_recv));
+            }
         }
     }
 
@@ -232,6 +238,7 @@ impl Gateway for BinanceSpot {
 
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
         for asked in self.session.flights.take_before(sent_before) {
+            self.chains.lost(&asked);
             heard.extend(asked.unanswered(now));
         }
         Vec::new()

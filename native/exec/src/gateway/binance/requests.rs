@@ -49,6 +49,7 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
         rule(OrderKind::LimitIfTouched, "TAKE_PROFIT_LIMIT", STAYING),
     ],
     tifs: &TIFS,
+    post_only: &[Tif::Gtc, Tif::Gtx],
     stps: &STPS,
     sources: &[(TriggerSource::Last, "")],
     trails: &[],

@@ -50,7 +50,9 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
         rule(OrderKind::TrailingStopMarket, "TRAILING_STOP_MARKET", &[Tif::Gtc], REDUCE),
     ],
     tifs: &TIFS,
-    stps: &STPS,
+    post_only: &[Tif::Gtc, Tif::Gtx],
+    // Orders of one account do not shrink each other here, nor move between accounts.
+    stps: STPS.split_at(4).0,
     sources: &[(TriggerSource::Last, "CONTRACT_PRICE"), (TriggerSource::Mark, "MARK_PRICE")],
     trails: &[OffsetUnit::Bps],
     has_activation: true,
@@ -169,9 +171,6 @@ fn placing(wish: &Wish, terms: &Terms) -> Result<Pairs, Refusal> {
         pairs.extend(tif.map(|tif| ("timeInForce", word(&TIFS, &tif).to_owned())));
     }
     if let Some(moment) = wish.ts_expire.filter(|_| terms.tif == Some(Tif::Gtd)) {
-        if terms.is_post_only {
-            return Err(CAPABILITIES.refuse("a post-only order has no last moment"));
-        }
         pairs.push(("goodTillDate", ms(moment).to_string()));
     }
     add_position(&mut pairs, wish, terms)?;
