@@ -9,9 +9,10 @@ mod risks;
 use std::collections::VecDeque;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderEvent, RiskRequest};
+use rustonite_core::datasets::{InstrumentKind, OrderEvent, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Gateway, Outgoing};
+use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     ExecError, Journal, Ledger, Link, Moment, Order, OrderId, PositionKey, Request, Values, Wish,
 };
@@ -20,6 +21,9 @@ use rustonite_risk::{Intent, Pass, Risk, Trip};
 
 use self::account::Account;
 use crate::strategy::{Denied, FillNews, OrderNews, OrderView};
+
+/// How often books are compared if nobody says.
+const COMPARE_EVERY_NS: i64 = 60_000_000_000;
 
 /// Takes what a gateway wants sent.
 pub trait Outbox: Send {
@@ -56,6 +60,7 @@ pub struct Desk<J> {
     points_per_unit: Vec<f64>,
     /// Middle of the last quote of each instrument; 0 for none.
     references: Vec<f64>,
+    compare_every_ns: i64,
     trips: Vec<Trip>,
     news: VecDeque<News>,
 }
@@ -71,6 +76,7 @@ impl<J: Journal> Desk<J> {
             accounts: Vec::new(),
             strategy,
             seen: (None, 0),
+            compare_every_ns: COMPARE_EVERY_NS,
             references: vec![0.0; points_per_unit.len()],
             points_per_unit,
             trips: Vec::new(),
@@ -78,6 +84,11 @@ impl<J: Journal> Desk<J> {
         };
         desk.count_all();
         desk
+    }
+
+    /// Sets how often books are compared with the venues'.
+    pub fn compare_every(&mut self, nanoseconds: i64) {
+        self.compare_every_ns = nanoseconds;
     }
 
     /// Opens an account, whose number is the next one.
@@ -89,9 +100,16 @@ impl<J: Journal> Desk<J> {
         gateway: Box<dyn Gateway>,
         outbox: Box<dyn Outbox>,
         instruments: Vec<InstrumentId>,
+        settings: Settings,
         now: i64,
     ) -> Result<(), FeedError> {
-        let mut account = Account::new(gateway, outbox, instruments);
+        let holds = |id: &InstrumentId| {
+            let listed = self.ledger.directory().listed(*id);
+            listed.is_some_and(|listed| listed.kind != InstrumentKind::Spot)
+        };
+        let has_positions = instruments.iter().any(holds);
+        let traded = (instruments, has_positions);
+        let mut account = Account::new(gateway, outbox, traded, settings);
         account.start(now)?;
         self.accounts.push(account);
         Ok(())

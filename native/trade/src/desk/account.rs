@@ -2,33 +2,45 @@
 
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
-use rustonite_exec::gateway::{Answer, Gateway, Outgoing, Question};
-use rustonite_exec::{OrderId, Refusal, RefusalKind, Report, Request, What};
+use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question};
+use rustonite_exec::reconcile::{Settings, VenueBalance, VenueBooks, VenuePosition};
+use rustonite_exec::{Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 
 use super::Outbox;
 
 /// How far an account is on the way to trading.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// There is no connection that hears of our orders.
     Down,
-    /// The venue was asked for everything, and this is not answered so far.
-    Asking { left: Vec<Question>, answers: Vec<(Question, Answer)> },
-    /// The venue was asked for these orders one by one, because it did not name them.
-    Settling(Vec<OrderId>),
+    /// There is one, and our books are compared with the venue's.
+    Comparing,
     /// What we know is what the venue knows.
     Trading,
+}
+
+/// Questions about everything that an account is.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub(super) left: Vec<Question>,
+    pub(super) books: VenueBooks,
+    /// Why an answer failed.
+    pub(super) failed: Option<Box<str>>,
 }
 
 /// One account. Nothing but [`super::Desk`] has it.
 pub(super) struct Account {
     pub(super) gateway: Box<dyn Gateway>,
     outbox: Box<dyn Outbox>,
-    pub(super) instruments: Vec<InstrumentId>,
+    instruments: Vec<InstrumentId>,
+    /// Whether it holds positions besides balances.
+    has_positions: bool,
+    pub(super) settings: Settings,
     pub(super) stage: Stage,
-    /// When the venue is asked again, if an answer failed.
-    pub(super) again_at: Option<i64>,
+    pub(super) asking: Option<Asking>,
+    /// When the venue is asked for everything again.
+    pub(super) again_at: i64,
     /// Fills before this moment are known.
     pub(super) fills_from: i64,
 }
@@ -37,10 +49,20 @@ impl Account {
     pub(super) fn new(
         gateway: Box<dyn Gateway>,
         outbox: Box<dyn Outbox>,
-        instruments: Vec<InstrumentId>,
+        (instruments, has_positions): (Vec<InstrumentId>, bool),
+        settings: Settings,
     ) -> Self {
-        let stage = Stage::Down;
-        Self { gateway, outbox, instruments, stage, again_at: None, fills_from: 0 }
+        Self {
+            gateway,
+            outbox,
+            instruments,
+            has_positions,
+            settings,
+            stage: Stage::Down,
+            asking: None,
+            again_at: i64::MAX,
+            fills_from: 0,
+        }
     }
 
     pub(super) fn start(&mut self, now: i64) -> Result<(), FeedError> {
@@ -61,12 +83,13 @@ impl Account {
     /// Asks the venue for everything that an account is.
     pub(super) fn ask_all(&mut self, now: i64) -> Result<(), FeedError> {
         let from = self.fills_from;
-        let fills = self.instruments.iter().map(|one| Question::Fills(*one, from));
-        let questions: Vec<_> =
-            [Question::OpenOrders, Question::Balances].into_iter().chain(fills).collect();
-        let texts = questions.iter().map(|question| self.gateway.ask(*question, now)).collect();
-        self.stage = Stage::Asking { left: questions, answers: Vec::new() };
-        self.again_at = None;
+        let mut left = vec![Question::OpenOrders, Question::Balances];
+        left.extend(self.has_positions.then_some(Question::Positions));
+        left.extend(self.instruments.iter().map(|one| Question::Fills(*one, from)));
+        let texts = left.iter().map(|question| self.gateway.ask(*question, now)).collect();
+        let books = VenueBooks { asked_at: now, ..VenueBooks::default() };
+        self.asking = Some(Asking { left, books, failed: None });
+        self.again_at = i64::MAX;
         self.send_all(texts)
     }
 
@@ -74,9 +97,41 @@ impl Account {
         let outgoing = self.gateway.ask(question, now);
         self.outbox.send(outgoing)
     }
+}
 
-    pub(super) fn is_trading(&self) -> bool {
-        matches!(self.stage, Stage::Trading)
+impl Asking {
+    /// Takes an answer to one of its questions; false if it is to none of them.
+    pub(super) fn take(&mut self, question: Question, answer: &Answer) -> bool {
+        let Some(at) = self.left.iter().position(|asked| *asked == question) else { return false };
+        self.left.swap_remove(at);
+        match (question, answer) {
+            (Question::OpenOrders, Answer::Reports(reports)) => {
+                self.books.open_orders = Some(reports.clone());
+            }
+            (Question::Fills(instrument, from), Answer::Reports(reports)) => {
+                self.books.fills.insert(instrument, (from, reports.clone()));
+            }
+            (_, Answer::Balances(balances)) => {
+                let total = |one: &Balance| VenueBalance {
+                    asset: one.asset,
+                    total: one.available + one.locked,
+                };
+                self.books.balances = Some(balances.iter().map(total).collect());
+            }
+            (_, Answer::Positions(positions)) => {
+                let held = positions.iter().map(|one| VenuePosition {
+                    instrument: one.instrument,
+                    side: one.side,
+                    size: one.size,
+                    price_entry: one.price_entry,
+                    ts_event: one.ts_event,
+                });
+                self.books.positions = Some(held.collect());
+            }
+            (_, Answer::Failed(refusal)) => self.failed = Some(refusal.detail.clone()),
+            (_, Answer::Reports(_)) => {}
+        }
+        true
     }
 }
 

@@ -1,19 +1,21 @@
 //! What comes from venues, and what it changes.
 
-use rustonite_core::Amount;
 use rustonite_core::datasets::{BalanceCause, OrderEvent};
 use rustonite_core::ids::AccountId;
 use rustonite_exec::gateway::{Answer, Balance, Heard, HttpAnswer, Question};
+use rustonite_exec::reconcile::{Plan, reconcile};
 use rustonite_exec::{Ask, Booked, Change, Fill, Journal, OrderId, Report, What};
 use rustonite_feed::FeedError;
 
-use super::account::Stage;
+use super::account::{Asking, Stage};
 use super::{Desk, News};
 use crate::line::Arrived;
 use crate::strategy::{FillNews, OrderNews};
 
 /// How long until a venue is asked again that did not answer.
 const ASK_AGAIN_NS: i64 = 2_000_000_000;
+/// How long until books are compared again that did not agree.
+const SETTLE_NS: i64 = 300_000_000;
 /// Fills are asked for from so long before the last one that is known, because clocks differ.
 const FILLS_OVERLAP_NS: i64 = 60_000_000_000;
 
@@ -56,7 +58,7 @@ impl<J: Journal> Desk<J> {
             let one = &mut self.accounts[at];
             let texts = one.gateway.tick(now.saturating_sub(answer_ns), now, &mut heard);
             let mut sent = one.send_all(texts);
-            if one.again_at.is_some_and(|again| again <= now) {
+            if one.again_at <= now {
                 sent = sent.and_then(|()| one.ask_all(now));
             }
             self.note(account, sent);
@@ -71,8 +73,15 @@ impl<J: Journal> Desk<J> {
             match one {
                 Heard::Report(report) => self.take(&report),
                 Heard::Balance(balance) => self.take_balance(account, &balance),
+                // Our own count follows from the fills; it is compared when the venue is asked.
+                Heard::Position(_) => {}
+                Heard::Send(what) => {
+                    let Some(one) = self.accounts.get_mut(account.index()) else { continue };
+                    let sent = one.send_all(vec![what]);
+                    self.note(account, sent);
+                }
                 Heard::Answer(question, answer) => self.answered(account, question, answer, now),
-                Heard::Ready => self.ask_all(account, now),
+                Heard::Ready => self.begin(account, now),
                 Heard::Closed(refusal) => self.down(account, now, &refusal.detail),
             }
         }
@@ -88,8 +97,8 @@ impl<J: Journal> Desk<J> {
     /// An account hears nothing of its orders any more.
     fn down(&mut self, account: AccountId, now: i64, why: &str) {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
-        let was_trading = one.is_trading();
-        one.stage = Stage::Down;
+        let was_trading = one.stage == Stage::Trading;
+        (one.stage, one.asking, one.again_at) = (Stage::Down, None, i64::MAX);
         self.connected(account, false, now);
         let name = self.ledger.directory().account_name(account);
         self.news.push_back(News::Notice(format!("account {name}: {why}")));
@@ -132,11 +141,6 @@ impl<J: Journal> Desk<J> {
             self.news.push_back(News::Notice(text));
         }
         change.asks.iter().for_each(|ask| self.ask(account, *ask, now));
-        if let Some((order, What::Picture(_) | What::NotFound)) =
-            change.order.zip(of.map(|one| &one.what))
-        {
-            self.settled(account, order, now);
-        }
     }
 
     /// Refusals in a row throw a switch.
@@ -199,7 +203,8 @@ impl<J: Journal> Desk<J> {
                 Question::Fills(instrument, from)
             }
             Ask::OpenOrders(_) => Question::OpenOrders,
-            Ask::Balances(_) | Ask::Positions(_) => Question::Balances,
+            Ask::Balances(_) => Question::Balances,
+            Ask::Positions(_) => Question::Positions,
         };
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
         let sent = one.ask(question, now);
@@ -220,100 +225,86 @@ impl<J: Journal> Desk<J> {
 
     // From the connection to trading
 
-    fn ask_all(&mut self, account: AccountId, now: i64) {
+    /// The venue hears us: our books are compared before any order leaves.
+    fn begin(&mut self, account: AccountId, now: i64) {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        one.stage = Stage::Comparing;
         let sent = one.ask_all(now);
         self.note(account, sent);
     }
 
     fn answered(&mut self, account: AccountId, question: Question, answer: Answer, now: i64) {
+        if let Answer::Balances(balances) = &answer {
+            balances.iter().for_each(|balance| self.take_balance(account, balance));
+        }
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
-        if let Stage::Asking { left, answers } = &mut one.stage
-            && let Some(at) = left.iter().position(|asked| *asked == question)
-        {
-            left.swap_remove(at);
-            answers.push((question, answer));
-            if left.is_empty() {
-                let answers = std::mem::take(answers);
-                self.reconcile(account, answers, now);
+        let is_taken = one.asking.as_mut().is_some_and(|asking| asking.take(question, &answer));
+        if is_taken {
+            if let Some(asking) = one.asking.take_if(|asking| asking.left.is_empty()) {
+                self.compare(account, &asking, now);
             }
             return;
         }
-        self.take_answer(account, answer, now);
-    }
-
-    /// The venue told us all; what is not known now is asked for order by order.
-    fn reconcile(&mut self, account: AccountId, answers: Vec<(Question, Answer)>, now: i64) {
-        let failed = answers.iter().find_map(|(_, answer)| match answer {
-            Answer::Failed(refusal) => Some(refusal.detail.clone()),
-            _ => None,
-        });
-        if let Some(why) = failed {
-            // What was not answered is not known, and says nothing.
-            let one = &mut self.accounts[account.index()];
-            one.again_at = Some(now.saturating_add(ASK_AGAIN_NS));
-            self.news.push_back(News::Notice(format!("the venue did not tell: {why}")));
-            return;
-        }
-        let mut seen = Vec::new();
-        for (question, answer) in answers {
-            if let (Question::OpenOrders, Answer::Reports(reports)) = (question, &answer) {
-                seen.extend(reports.iter().map(|report| report.client_id.clone()));
-            }
-            self.take_answer(account, answer, now);
-        }
-        let missing: Vec<_> = self
-            .ledger
-            .open_orders()
-            .into_iter()
-            .filter(|order| order.wish.account == account)
-            .filter(|order| !order.legs.iter().any(|leg| seen.contains(&leg.client_id)))
-            .map(|order| order.id)
-            .collect();
-        self.accounts[account.index()].stage = Stage::Settling(missing.clone());
-        missing.iter().for_each(|order| self.query(*order, now));
-        self.go_on(account, now);
-    }
-
-    fn take_answer(&mut self, account: AccountId, answer: Answer, now: i64) {
         match answer {
-            Answer::Reports(reports) => {
-                for report in &reports {
-                    self.take(report);
-                    if matches!(report.what, What::Fill(_))
-                        && let Some(one) = self.accounts.get_mut(account.index())
-                    {
-                        let from = report.ts_event.saturating_sub(FILLS_OVERLAP_NS);
-                        one.fills_from = one.fills_from.max(from);
-                    }
-                }
-            }
-            Answer::Balances(balances) => {
-                for balance in &balances {
-                    self.take_balance(account, balance);
-                    self.keep_balance(account, balance, now);
-                }
-            }
+            Answer::Reports(reports) => reports.iter().for_each(|report| self.take(report)),
             Answer::Failed(refusal) => self.news.push_back(News::Notice(refusal.detail.into())),
+            Answer::Balances(_) | Answer::Positions(_) => {}
         }
     }
 
-    /// An order whose outcome was not known is settled.
-    fn settled(&mut self, account: AccountId, order: OrderId, now: i64) {
-        let Some(one) = self.accounts.get_mut(account.index()) else { return };
-        if let Stage::Settling(left) = &mut one.stage {
-            left.retain(|one| *one != order);
-            self.go_on(account, now);
+    /// Compares our books with the venue's, and does what the plan says.
+    fn compare(&mut self, account: AccountId, asking: &Asking, now: i64) {
+        let settings = self.accounts[account.index()].settings.clone();
+        let plan = reconcile(&self.ledger, account, &asking.books, &settings);
+        for report in &plan.reports {
+            self.take(report);
         }
-    }
-
-    fn go_on(&mut self, account: AccountId, now: i64) {
+        for balance in &plan.balances {
+            let key = (account, balance.asset);
+            // A journal that takes no row halts trading by itself.
+            let set =
+                self.ledger.set_balance(now, key, balance.total, BalanceCause::Reconciliation);
+            drop(set);
+        }
+        plan.asks.iter().for_each(|ask| self.ask(account, *ask, now));
+        let was_trading = self.accounts[account.index()].stage == Stage::Trading;
+        if was_trading || plan.is_refused {
+            self.tell_mismatches(&plan);
+        }
+        if let Some(why) = &asking.failed {
+            self.news.push_back(News::Notice(format!("the venue did not tell: {why}")));
+        }
+        let newest = asking.books.fills.values().flat_map(|(_, reports)| reports);
+        let newest = newest.map(|report| report.ts_event).max();
         let one = &mut self.accounts[account.index()];
-        if matches!(&one.stage, Stage::Settling(left) if left.is_empty()) {
-            one.stage = Stage::Trading;
-            self.connected(account, true, now);
-            self.news.push_back(News::Trading(account, true));
+        if let Some(newest) = newest.filter(|_| plan.is_settled()) {
+            one.fills_from = one.fills_from.max(newest.saturating_sub(FILLS_OVERLAP_NS));
         }
+        let is_good = asking.failed.is_none() && plan.is_settled();
+        let pause = match (is_good, asking.failed.is_some() || plan.is_refused) {
+            (true, _) => self.compare_every_ns,
+            (false, true) => ASK_AGAIN_NS,
+            (false, false) => SETTLE_NS,
+        };
+        one.again_at = now.saturating_add(pause);
+        match (was_trading, is_good) {
+            (false, true) => self.go(account, true, now),
+            (true, false) if plan.is_refused => self.go(account, false, now),
+            _ => {}
+        }
+    }
+
+    fn tell_mismatches(&mut self, plan: &Plan) {
+        for mismatch in &plan.mismatches {
+            self.news.push_back(News::Notice(format!("differs from the venue: {mismatch:?}")));
+        }
+    }
+
+    /// Orders may leave from now on, or may not.
+    fn go(&mut self, account: AccountId, may: bool, now: i64) {
+        self.accounts[account.index()].stage = if may { Stage::Trading } else { Stage::Comparing };
+        self.connected(account, may, now);
+        self.news.push_back(News::Trading(account, may));
     }
 
     // Balances
@@ -322,23 +313,6 @@ impl<J: Journal> Desk<J> {
     fn take_balance(&mut self, account: AccountId, balance: &Balance) {
         let total = balance.available + balance.locked;
         self.risk.balance(account, balance.asset, total);
-    }
-
-    /// Our own count begins with what the venue says, and is set to it where they differ.
-    fn keep_balance(&mut self, account: AccountId, balance: &Balance, now: i64) {
-        let total = balance.available + balance.locked;
-        let key = (account, balance.asset);
-        let ours = self.ledger.balances().get(account, balance.asset).total;
-        if ours == total {
-            return;
-        }
-        let cause = if ours == Amount::ZERO {
-            BalanceCause::Snapshot
-        } else {
-            BalanceCause::Reconciliation
-        };
-        // A journal that takes no row halts trading by itself.
-        drop(self.ledger.set_balance(now, key, total, cause));
     }
 }
 

@@ -5,11 +5,12 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use rustonite_core::datasets::{OrderKind, Tif, order_flags};
+use rustonite_core::datasets::order_flags;
 use rustonite_core::hint::hint;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
-use rustonite_exec::gateway::Gateway;
-use rustonite_exec::gateway::binance::BinanceSpot;
+use rustonite_exec::gateway::capability::Replace;
+use rustonite_exec::gateway::{Gateway, capabilities, connect};
+use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
     Ledger, Restored,
@@ -68,13 +69,22 @@ impl Trader {
         // What was in flight then is asked for once the venue is there.
         drop(ledger.lose_requests(now));
         let mut desk = Desk::new(ledger, risk, strategy);
+        let every = i64::try_from(config.reconcile_s.max(1)).unwrap_or(i64::MAX);
+        desk.compare_every(every.saturating_mul(1_000_000_000));
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let mut arrivals = Vec::new();
+        let settings = Settings { mode: config.reconcile, ..Settings::default() };
         for (at, account) in config.accounts.iter().enumerate() {
             let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
             let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
             let mine = ids_of(&directory, account);
-            desk.open(gateway(&directory, account, id)?, Box::new(lines), mine, now)?;
+            desk.open(
+                gateway(&directory, account, id)?,
+                Box::new(lines),
+                mine,
+                settings.clone(),
+                now,
+            )?;
             arrivals.push(arrived);
         }
         let market = Market::open(Arc::clone(&directory), followed(&config), Start::Now)?;
@@ -194,18 +204,24 @@ fn gateway(
     account: &AccountConfig,
     id: AccountId,
 ) -> Result<Box<dyn Gateway>, TradeError> {
+    let place = || format!("account.{}", account.name);
     let keys = keys::of(account)?;
-    let venue = directory.venue(&account.venue).unwrap_or_default();
-    match account.venue.as_str() {
-        "binance" => {
-            let directory = Arc::clone(directory);
-            Ok(Box::new(BinanceSpot::new(directory, venue, id, keys.key, keys.signer)))
-        }
-        other => {
-            let place = format!("account.{}.venue", account.name);
-            Err(wrong(place, format!("{other} cannot be traded so far, only binance can")))
-        }
-    }
+    let made = connect(&account.venue, Arc::clone(directory), id, &keys);
+    let made = made.map_err(|error| wrong(place(), format!("secret: {error}")))?;
+    made.ok_or_else(|| {
+        let can = capabilities().into_iter().map(|one| one.venue).collect::<Vec<_>>().join(", ");
+        let problem =
+            format!("{} cannot be traded so far; those that can are {can}", account.venue);
+        wrong(format!("{}.venue", place()), problem)
+    })
+}
+
+/// What becomes of client ids at a venue.
+fn changes_of(venue: &str) -> (ChangeIds, Figures) {
+    let known = capabilities().into_iter().find(|one| one.venue == venue);
+    let in_place =
+        known.is_some_and(|one| one.kinds.iter().all(|kind| kind.replace == Replace::InPlace));
+    if in_place { (ChangeIds::Same, Figures::Order) } else { (ChangeIds::New, Figures::Leg) }
 }
 
 fn account_rules(
@@ -217,11 +233,12 @@ fn account_rules(
         let client_ids =
             ClientIds::new(ClientIdForm::Letters, &prefix(&config.name, &account.name))
                 .map_err(|error| wrong(format!("account.{}", account.name), error.to_string()))?;
+        let (changes, figures) = changes_of(&account.venue);
         let rules = AccountRules {
             venue: directory.venue(&account.venue).unwrap_or_default(),
             client_ids,
-            changes: ChangeIds::New,
-            figures: Figures::Leg,
+            changes,
+            figures,
             external: External::Watched,
         };
         Ok((id, rules))
@@ -282,9 +299,7 @@ fn risk_directory(
     rustonite_risk::Directory {
         currency: currency.into(),
         assets: assets.map(Into::into).collect(),
-        venues: venues
-            .map(|name| RiskVenue { name: name.into(), can: capabilities(name) })
-            .collect(),
+        venues: venues.map(|name| RiskVenue { name: name.into(), can: allowed(name) }).collect(),
         accounts: accounts.collect(),
         strategies: vec![config.strategy.name.as_str().into()],
         instruments: directory.instruments().map(|(_, listed)| listed.clone()).collect(),
@@ -293,21 +308,14 @@ fn risk_directory(
     }
 }
 
-fn capabilities(venue: &str) -> Capabilities {
-    use OrderKind as Kind;
-    match venue {
-        "binance" => Capabilities::of(
-            &[
-                Kind::Market,
-                Kind::Limit,
-                Kind::StopMarket,
-                Kind::StopLimit,
-                Kind::MarketIfTouched,
-                Kind::LimitIfTouched,
-            ],
-            &[Tif::Gtc, Tif::Ioc, Tif::Fok],
-            order_flags::POST_ONLY | order_flags::KEEP_PRIORITY,
-        ),
-        _ => Capabilities::default(),
-    }
+/// What risk lets pass to a venue: what its gateway can write.
+fn allowed(venue: &str) -> Capabilities {
+    let Some(known) = capabilities().into_iter().find(|one| one.venue == venue) else {
+        return Capabilities::default();
+    };
+    let kinds: Vec<_> = known.kinds.iter().map(|one| one.kind).collect();
+    let tifs: Vec<_> = known.kinds.iter().flat_map(|one| one.tifs).copied().collect();
+    let post_only = if known.post_only.is_empty() { 0 } else { order_flags::POST_ONLY };
+    let flags = known.kinds.iter().fold(post_only, |all, one| all | one.flags);
+    Capabilities::of(&kinds, &tifs, flags)
 }
