@@ -92,7 +92,12 @@ def _shown(*, as_json: bool) -> Iterator[Callable[[dict[str, Any], list[str]], N
     """A live table where a person watches, lines otherwise."""
     console = Console(stderr=True)
     if as_json or not console.is_terminal:
-        yield lambda _status, notices: [click.echo(one, err=True) for one in notices] and None
+
+        def tell(_status: dict[str, Any], notices: list[str]) -> None:
+            for one in notices:
+                click.echo(one, err=True)
+
+        yield tell
         return
     looked = 0.0
     with Live(console=console, auto_refresh=False, transient=True) as live:
