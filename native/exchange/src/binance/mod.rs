@@ -17,6 +17,8 @@ mod ws_api;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use hyper::HeaderMap;
+
 use self::refusal::Refusal;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
@@ -42,7 +44,13 @@ impl Dialect for Spot {
         Refusal::with_status(413, -1000, "The request body is too large.").reply()
     }
 
-    fn connect(&mut self, hall: &mut Hall, socket: u64, path: &str) -> Result<(), Reply> {
+    fn connect(
+        &mut self,
+        hall: &mut Hall,
+        socket: u64,
+        path: &str,
+        _headers: &HeaderMap,
+    ) -> Result<(), Reply> {
         if hall.faults.maintenance {
             return Err(Reply::new(503, String::new()));
         }

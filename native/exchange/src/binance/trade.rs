@@ -1,8 +1,6 @@
 //! Calls that place, change and end orders.
 
-use rustonite_sim::{
-    Command, Expiry, InstrumentId, NewOrder, Order, OrderId, Quantity, SelfTrade, Side,
-};
+use rustonite_sim::{Command, InstrumentId, NewOrder, OrderId};
 use serde_json::{Value, json};
 
 use super::params::Params;
@@ -11,7 +9,6 @@ use super::refusal::Refusal;
 use super::routes::{Answer, Call};
 use super::words;
 use crate::accounts::{Record, Tag};
-use crate::dialect::Hall;
 use crate::faults::Fault;
 use crate::figures::money;
 
@@ -106,7 +103,7 @@ fn cancel_one(call: &mut Call<'_>, record: &Record, name: Option<String>) -> Ans
     let symbol = call.params.get("symbol");
     let races = |fault: &Fault| *fault == Fault::FillBeforeCancel;
     if record.order.is_open && call.hall.faults.of(symbol, races).is_some() {
-        fill_by_house(call.hall, &record.order);
+        call.hall.fill_by_house(&record.order);
     }
     if let Some(record) = call.hall.floor.record_mut(account, order) {
         record.tag.cancel_id = Some(name.unwrap_or_else(made_up_id));
@@ -124,27 +121,6 @@ fn cancelled(call: &Call<'_>, order: OrderId, at: i64) -> Value {
     value["clientOrderId"] = json!(record.tag.cancel_id);
     value["transactTime"] = json!(floor.shown(at));
     value
-}
-
-/// The venue trades against everything up to an order, and the order itself.
-fn fill_by_house(hall: &mut Hall, order: &Order) {
-    let Some(price) = order.asked.price.filter(|_| order.is_working) else { return };
-    let side = order.asked.side;
-    let reaches = |level: i64| if side == Side::Buy { level >= price } else { level <= price };
-    let levels = hall.floor.exchange.levels(order.asked.instrument, side);
-    let seen: i64 = levels.filter(|(level, _)| reaches(*level)).map(|(_, lots)| lots).sum();
-    let against = NewOrder {
-        account: hall.house,
-        side: side.opposite(),
-        quantity: Quantity::Lots(seen.max(order.quantity - order.filled)),
-        expiry: Expiry::Immediate,
-        post_only: false,
-        display: None,
-        trigger: None,
-        self_trade: SelfTrade::Allow,
-        ..order.asked
-    };
-    let _ = hall.apply(&Command::Place(against), Vec::new());
 }
 
 pub(crate) fn cancel_all(call: &mut Call<'_>) -> Answer {
