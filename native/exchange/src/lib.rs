@@ -6,6 +6,7 @@
 
 mod accounts;
 mod admin;
+mod alpaca;
 mod binance;
 mod candles;
 mod crowd;
@@ -51,7 +52,7 @@ const HOUSE_FUNDS: i128 = 10_i128.pow(18 + 12);
 /// One venue.
 #[derive(Clone, Debug)]
 pub struct VenueConfig {
-    /// Its name: `binance`.
+    /// Its name: `binance` or `alpaca`.
     pub venue: String,
     /// Where it listens; 0 is any free port.
     pub port: u16,
@@ -66,7 +67,7 @@ pub struct VenueConfig {
 impl VenueConfig {
     /// A venue on a free port, with usual limits and no delays.
     pub fn new(venue: &str, listings: Vec<Listing>) -> Self {
-        let allowance = Allowance::default();
+        let allowance = Allowance::of(venue);
         Self { venue: venue.to_owned(), port: 0, listings, allowance, latency: None }
     }
 }
@@ -335,6 +336,7 @@ impl Venue {
 /// A venue that does not listen so far.
 fn open(config: &VenueConfig) -> Result<Arc<Shared>> {
     let dialect: Box<dyn Dialect> = match config.venue.as_str() {
+        "alpaca" => Box::new(alpaca::Broker::default()),
         "binance" => Box::new(binance::Spot::default()),
         other => return Err(ExchangeError::unknown("venue", other)),
     };
