@@ -171,9 +171,10 @@ fn answer(client: &mut Client, hall: &Hall, asked: &Asked) -> Value {
 
 fn order_of(event: &Event) -> Option<OrderId> {
     match *event {
-        Event::Placed { order } | Event::Fill { order, .. } | Event::Cancelled { order, .. } => {
-            Some(order)
-        }
+        Event::Placed { order }
+        | Event::Triggered { order }
+        | Event::Fill { order, .. }
+        | Event::Cancelled { order, .. } => Some(order),
         _ => None,
     }
 }
@@ -193,15 +194,19 @@ fn update(
         return None;
     }
     let told = |name: &str, state| told(floor, desk, record, name, state, done.at);
+    let is_leg = desk.orders.get(id).is_some_and(|facts| facts.parent.is_some());
+    let begun = |name| State { at: done.at, ..State::begun(record, name) };
     let updates = match *event {
         Event::Placed { .. } => {
-            let is_leg = desk.orders.get(id).is_some_and(|facts| facts.parent.is_some());
-            let names = if is_leg { &["new"][..] } else { &["pending_new", "new"][..] };
-            let begun = |name: &&'static str| {
-                told(name, State { at: done.at, ..State::begun(record, name) })
+            let names: &[_] = match is_leg {
+                false => &["pending_new", "new"],
+                true if desk.orders.is_held(floor, record) => &[],
+                true => &["new"],
             };
-            names.iter().map(begun).collect()
+            names.iter().map(|name| told(name, begun(name))).collect()
         }
+        // What was held until now.
+        Event::Triggered { .. } if is_leg => vec![told("new", begun("new"))],
         Event::Fill { .. } => vec![fill(floor, desk, record, done, event, held)?],
         Event::Cancelled { reason, .. } => {
             let is_expired = desk.orders.get(id).is_some_and(|facts| facts.is_expired);
