@@ -180,6 +180,7 @@ impl Venue {
         let _ = self.hall.apply(&Command::Tick, Vec::new());
         self.publish();
         self.dialect.beat(&mut self.hall, beats);
+        self.publish();
     }
 
     /// Plans a fault, or lets it happen.

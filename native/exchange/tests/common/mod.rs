@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // Each test file uses a part.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt as _, Full};
@@ -16,6 +17,7 @@ use yawc::frame::OpCode;
 use yawc::{Frame, TcpWebSocket, WebSocket};
 
 pub const VENUE: &str = "binance";
+pub const FUTURES: &str = "binance-usdm";
 const SECRET: &str = "a secret of nobody";
 
 pub fn decimal(text: &str) -> Decimal {
@@ -44,6 +46,24 @@ pub fn exchange_with(allowance: Allowance) -> LocalExchange {
 
 pub fn exchange() -> LocalExchange {
     exchange_with(Allowance::default())
+}
+
+/// The same of perpetuals, with money alone, and a third account.
+pub fn futures() -> LocalExchange {
+    let listing = |symbol| Listing::perpetual(symbol, decimal("0.10"), decimal("0.001")).unwrap();
+    let venue = VenueConfig::new(FUTURES, vec![listing("BTCUSDT"), listing("ETHUSDT")]);
+    let exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
+    for name in ["ann", "bob", "cat"] {
+        exchange.add_account(name).unwrap();
+        exchange.add_key(name, name, &Key::hmac(SECRET)).unwrap();
+        exchange.deposit(FUTURES, name, "USDT", decimal("100000")).unwrap();
+    }
+    exchange
+}
+
+/// Where the one venue of an exchange listens.
+fn address(exchange: &LocalExchange) -> SocketAddr {
+    [VENUE, FUTURES].into_iter().find_map(|venue| exchange.address(venue).ok()).unwrap()
 }
 
 pub fn run<T>(test: impl Future<Output = T>) -> T {
@@ -75,7 +95,7 @@ pub async fn call(
     key: Option<&str>,
     body: Vec<u8>,
 ) -> Answer {
-    let stream = TcpStream::connect(exchange.address(VENUE).unwrap()).await.unwrap();
+    let stream = TcpStream::connect(address(exchange)).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -145,7 +165,7 @@ pub struct Line(TcpWebSocket);
 
 impl Line {
     pub async fn open(exchange: &LocalExchange, path: &str) -> Self {
-        let url = format!("ws://{}{path}", exchange.address(VENUE).unwrap());
+        let url = format!("ws://{}{path}", address(exchange));
         Self(WebSocket::connect(url.parse().unwrap()).await.unwrap())
     }
 
