@@ -7,7 +7,8 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use rustonite_sim::latency::{Latency, Message};
 use rustonite_sim::{
-    AccountId, Command, Expiry, NewOrder, Order, OrderId, Quantity, Reject, SelfTrade, Side,
+    AccountId, Command, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, Reject,
+    SelfTrade, Side,
 };
 
 use crate::accounts::Tag;
@@ -79,6 +80,8 @@ impl Hall {
             quantity: Quantity::Lots(seen.max(order.quantity - order.filled)),
             expiry: Expiry::Immediate,
             post_only: false,
+            reduce_only: false,
+            position: PositionSide::Net,
             display: None,
             trigger: None,
             self_trade: SelfTrade::Allow,
@@ -209,6 +212,7 @@ impl Venue {
         let _ = self.hall.apply(&Command::Tick, Vec::new());
         self.publish();
         self.dialect.beat(&mut self.hall, beats);
+        self.publish();
     }
 
     /// Plans a fault, or lets it happen.

@@ -8,6 +8,7 @@ mod accounts;
 mod admin;
 mod alpaca;
 mod binance;
+mod binance_usdm;
 mod candles;
 mod crowd;
 mod dialect;
@@ -42,7 +43,7 @@ pub use self::error::{ExchangeError, Result};
 pub use self::faults::{Fault, Planned, Sort};
 pub use self::keys::Key;
 pub use self::limits::Allowance;
-pub use self::listing::Listing;
+pub use self::listing::{Listing, Perpetual};
 
 const BEAT: Duration = Duration::from_millis(100);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
@@ -52,7 +53,7 @@ const HOUSE_FUNDS: i128 = 10_i128.pow(18 + 12);
 /// One venue.
 #[derive(Clone, Debug)]
 pub struct VenueConfig {
-    /// Its name: `binance` or `alpaca`.
+    /// Its name: `binance`, `binance-usdm`, `alpaca`.
     pub venue: String,
     /// Where it listens; 0 is any free port.
     pub port: u16,
@@ -67,7 +68,11 @@ pub struct VenueConfig {
 impl VenueConfig {
     /// A venue on a free port, with usual limits and no delays.
     pub fn new(venue: &str, listings: Vec<Listing>) -> Self {
-        let allowance = Allowance::of(venue);
+        let allowance = match venue {
+            "alpaca" => alpaca::ALLOWANCE,
+            "binance-usdm" => binance_usdm::ALLOWANCE,
+            _ => Allowance::default(),
+        };
         Self { venue: venue.to_owned(), port: 0, listings, allowance, latency: None }
     }
 }
@@ -338,6 +343,7 @@ fn open(config: &VenueConfig) -> Result<Arc<Shared>> {
     let dialect: Box<dyn Dialect> = match config.venue.as_str() {
         "alpaca" => Box::new(alpaca::Broker::default()),
         "binance" => Box::new(binance::Spot::default()),
+        "binance-usdm" => Box::new(binance_usdm::UsdM::default()),
         other => return Err(ExchangeError::unknown("venue", other)),
     };
     let mut floor = floor::Floor::default();

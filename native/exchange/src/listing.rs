@@ -10,6 +10,25 @@ const QUOTES: [&str; 8] = ["FDUSD", "USDT", "USDC", "BTC", "ETH", "BNB", "EUR", 
 /// Decimals that an asset is counted in.
 pub(crate) const ASSET_DECIMALS: u32 = 8;
 
+/// What a perpetual has besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Perpetual {
+    /// Largest leverage.
+    pub leverage_max: u32,
+    /// Leverage of accounts that never set one.
+    pub leverage_usual: u32,
+    /// Margin below which positions are liquidated, in millionths of their worth.
+    pub maintenance_ppm: u32,
+    /// What longs pay shorts at each funding, in millionths.
+    pub funding_ppm: i64,
+}
+
+impl Default for Perpetual {
+    fn default() -> Self {
+        Self { leverage_max: 125, leverage_usual: 20, maintenance_ppm: 4_000, funding_ppm: 100 }
+    }
+}
+
 /// One instrument of a venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
@@ -39,8 +58,8 @@ pub struct Listing {
     pub triggers_max: usize,
     /// Nobody pays a fee for it.
     pub is_free: bool,
-    /// Leverage and maintenance margin in millionths, if it is a perpetual.
-    pub perpetual: Option<(u32, u32)>,
+    /// Of a perpetual only.
+    pub perpetual: Option<Perpetual>,
 }
 
 impl Listing {
@@ -114,7 +133,8 @@ impl Listing {
     /// As [`Listing::spot`].
     pub fn perpetual(symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
         let spot = Self::spot(symbol, tick, lot)?;
-        Ok(Self { perpetual: Some((125, 4_000)), band_ppm: Some((950_000, 1_050_000)), ..spot })
+        let perpetual = Some(Perpetual::default());
+        Ok(Self { perpetual, band_ppm: Some((950_000, 1_050_000)), triggers_max: 10, ..spot })
     }
 
     /// Price filters in ticks, quantities in lots; steps that do not divide a limit are cut off.
@@ -127,7 +147,7 @@ impl Listing {
             symbol: self.symbol.clone(),
             kind: match self.perpetual {
                 None => Kind::Spot,
-                Some((leverage_max, maintenance_ppm)) => {
+                Some(Perpetual { leverage_max, maintenance_ppm, .. }) => {
                     Kind::Perpetual { leverage_max, maintenance_ppm }
                 }
             },

@@ -407,11 +407,6 @@ impl Streams {
         for socket in late {
             self.answer(hall, socket, Err((404, "auth timeout")));
         }
-        for market in &mut hall.floor.markets {
-            // Changes of books are told at once; nobody waits for these.
-            market.take_changes(false);
-            market.take_changes(true);
-        }
         let minute = now.div_euclid(data::MINUTE);
         if minute != self.told {
             self.told = minute;

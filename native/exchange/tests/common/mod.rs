@@ -25,6 +25,7 @@ use yawc::frame::OpCode;
 use yawc::{Frame, TcpWebSocket, WebSocket};
 
 pub const VENUE: &str = "binance";
+pub const FUTURES: &str = "binance-usdm";
 pub const SECRET: &str = "a secret of nobody";
 
 pub fn decimal(text: &str) -> Decimal {
@@ -53,6 +54,24 @@ pub fn exchange_with(allowance: Allowance) -> LocalExchange {
 
 pub fn exchange() -> LocalExchange {
     exchange_with(Allowance::default())
+}
+
+/// The same of perpetuals, with money alone, and a third account.
+pub fn futures() -> LocalExchange {
+    let listing = |symbol| Listing::perpetual(symbol, decimal("0.10"), decimal("0.001")).unwrap();
+    let venue = VenueConfig::new(FUTURES, vec![listing("BTCUSDT"), listing("ETHUSDT")]);
+    let exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
+    for name in ["ann", "bob", "cat"] {
+        exchange.add_account(name).unwrap();
+        exchange.add_key(name, name, &Key::hmac(SECRET)).unwrap();
+        exchange.deposit(FUTURES, name, "USDT", decimal("100000")).unwrap();
+    }
+    exchange
+}
+
+/// Where the one venue of an exchange listens.
+fn address(exchange: &LocalExchange) -> SocketAddr {
+    [VENUE, FUTURES].into_iter().find_map(|venue| exchange.address(venue).ok()).unwrap()
 }
 
 pub fn run<T>(test: impl Future<Output = T>) -> T {
@@ -116,7 +135,7 @@ pub async fn call(
     body: Vec<u8>,
 ) -> Answer {
     let headers: Vec<_> = key.map(|key| ("X-MBX-APIKEY", key)).into_iter().collect();
-    http(exchange.address(VENUE).unwrap(), method, path, &headers, body).await
+    http(address(exchange), method, path, &headers, body).await
 }
 
 pub async fn get(exchange: &LocalExchange, path: &str) -> Answer {
@@ -167,7 +186,7 @@ pub struct Line(TcpWebSocket);
 
 impl Line {
     pub async fn open(exchange: &LocalExchange, path: &str) -> Self {
-        let url = format!("ws://{}{path}", exchange.address(VENUE).unwrap());
+        let url = format!("ws://{}{path}", address(exchange));
         Self(WebSocket::connect(url.parse().unwrap()).await.unwrap())
     }
 
