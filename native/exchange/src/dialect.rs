@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use hyper::HeaderMap;
 use rustonite_sim::latency::{Latency, Message};
-use rustonite_sim::{AccountId, Command, OrderId, Reject};
+use rustonite_sim::{
+    AccountId, Command, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, Reject,
+    SelfTrade, Side,
+};
 
 use crate::accounts::Tag;
 use crate::faults::{Fault, Faults, Planned, Sort};
@@ -62,6 +65,29 @@ impl Hall {
         tags: Vec<Tag>,
     ) -> core::result::Result<Done, Reject> {
         self.floor.apply(command, tags)
+    }
+
+    /// The venue trades against everything up to an order, and the order itself.
+    pub(crate) fn fill_by_house(&mut self, order: &Order) {
+        let Some(price) = order.asked.price.filter(|_| order.is_working) else { return };
+        let side = order.asked.side;
+        let reaches = |level: i64| if side == Side::Buy { level >= price } else { level <= price };
+        let levels = self.floor.exchange.levels(order.asked.instrument, side);
+        let seen: i64 = levels.filter(|(level, _)| reaches(*level)).map(|(_, lots)| lots).sum();
+        let against = NewOrder {
+            account: self.house,
+            side: side.opposite(),
+            quantity: Quantity::Lots(seen.max(order.quantity - order.filled)),
+            expiry: Expiry::Immediate,
+            post_only: false,
+            reduce_only: false,
+            display: None,
+            trigger: None,
+            self_trade: SelfTrade::Allow,
+            position: PositionSide::Net,
+            ..order.asked
+        };
+        let _ = self.apply(&Command::Place(against), Vec::new());
     }
 }
 

@@ -61,6 +61,17 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// What a venue of that name lists, with usual rules.
+    ///
+    /// # Errors
+    /// As [`Listing::spot`].
+    pub fn of(venue: &str, symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
+        match venue {
+            "binance-usdm" => Self::perpetual(symbol, tick, lot),
+            _ => Self::spot(symbol, tick, lot),
+        }
+    }
+
     /// A spot pair with usual rules.
     ///
     /// # Errors

@@ -1,9 +1,6 @@
 //! What calls about orders have in common.
 
-use rustonite_sim::{
-    AccountId, Command, Expiry, InstrumentId, NewOrder, Order, OrderId, PositionSide, Quantity,
-    SelfTrade, Side,
-};
+use rustonite_sim::{AccountId, Command, InstrumentId, OrderId, SelfTrade, Side};
 
 use super::calls::Call;
 use super::params::Params;
@@ -125,34 +122,11 @@ pub(crate) fn end(hall: &mut Hall, record: &Record, name: String) -> Result<i64,
     let symbol = hall.floor.listed(asked.instrument).listing.symbol.clone();
     let races = |fault: &Fault| *fault == Fault::FillBeforeCancel;
     if record.order.is_open && hall.faults.of(Some(&symbol), races).is_some() {
-        fill_by_house(hall, &record.order);
+        hall.fill_by_house(&record.order);
     }
     if let Some(record) = hall.floor.record_mut(account, order) {
         record.tag.cancel_id = Some(name);
     }
     let done = hall.apply(&Command::Cancel { account, order }, Vec::new());
     done.map(|done| done.at).map_err(|_| Refusal::not_cancelled())
-}
-
-/// The venue trades against everything up to an order, and the order itself.
-fn fill_by_house(hall: &mut Hall, order: &Order) {
-    let Some(price) = order.asked.price.filter(|_| order.is_working) else { return };
-    let side = order.asked.side;
-    let reaches = |level: i64| if side == Side::Buy { level >= price } else { level <= price };
-    let levels = hall.floor.exchange.levels(order.asked.instrument, side);
-    let seen: i64 = levels.filter(|(level, _)| reaches(*level)).map(|(_, lots)| lots).sum();
-    let against = NewOrder {
-        account: hall.house,
-        side: side.opposite(),
-        quantity: Quantity::Lots(seen.max(order.quantity - order.filled)),
-        expiry: Expiry::Immediate,
-        post_only: false,
-        reduce_only: false,
-        position: PositionSide::Net,
-        display: None,
-        trigger: None,
-        self_trade: SelfTrade::Allow,
-        ..order.asked
-    };
-    let _ = hall.apply(&Command::Place(against), Vec::new());
 }
