@@ -23,8 +23,20 @@ if TYPE_CHECKING:
 _EVENTS_PER_SECOND = 200.0
 _PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150"}
 _OTHER_PRICE = "100"
-_TICK, _LOT = "0.01", "0.00001"
-_BALANCES: Mapping[str, Decimal | int | str] = {"USDT": 100_000, "BTC": 1, "ETH": 10}
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What a venue has if nobody says otherwise."""
+
+    tick: str
+    lot: str
+    fees: tuple[str, str]
+    balances: Mapping[str, Decimal | int | str]
+
+
+_SPOT = _Usual("0.01", "0.00001", ("0.001", "0.001"), {"USDT": 100_000, "BTC": 1, "ETH": 10})
+_USUAL = {"binance-usdm": _Usual("0.01", "0.001", ("0.0002", "0.0005"), {"USDT": 100_000})}
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class LocalExchange:
 
     def __init__(  # noqa: PLR0913 - everything by keyword
         self,
-        symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT"),
+        symbols: Sequence[str] | str = ("BTCUSDT", "ETHUSDT"),
         *,
         venue: str = "binance",
         seed: int = 1,
@@ -60,8 +72,9 @@ class LocalExchange:
         """Begin to listen, on this machine alone.
 
         Args:
-            symbols: What is traded, in the venue's spelling.
-            venue: The venue that it speaks like, as in the column `venue`.
+            symbols: What is traded, in the venue's spelling: one or several.
+            venue: The venue that it speaks like, as in the column `venue`: `binance`, or
+                `binance-usdm` with perpetuals.
             seed: What the other traders are drawn from.
             speed: How busy they are: 1 is some 200 orders and cancellations a second and symbol.
             others: Whether there are any.
@@ -73,6 +86,7 @@ class LocalExchange:
             NotFound: the venue is not spoken here.
             Unavailable: the port is taken.
         """
+        symbols = [symbols] if isinstance(symbols, str) else symbols
         if not symbols:
             raise Invalid("symbols: found none, expected one or more")
         if not speed > 0:
@@ -80,8 +94,11 @@ class LocalExchange:
         given = dict(prices or {})
         if unknown := sorted(given.keys() - set(symbols)):
             raise Invalid(f"prices: {', '.join(unknown)} is not among the symbols")
-        listings = [(one, _TICK, _LOT, str(given.get(one, _usual_price(one)))) for one in symbols]
         self.venue = venue
+        self._usual = usual = _USUAL.get(venue, _SPOT)
+        listings = [
+            (one, usual.tick, usual.lot, str(given.get(one, _usual_price(one)))) for one in symbols
+        ]
         self._native = _native.NativeExchange(
             {
                 "venue": venue,
@@ -107,15 +124,16 @@ class LocalExchange:
         name: str = "demo",
         balances: Mapping[str, Decimal | int | str] | None = None,
         *,
-        maker: Decimal | str = "0.001",
-        taker: Decimal | str = "0.001",
+        maker: Decimal | str | None = None,
+        taker: Decimal | str | None = None,
     ) -> Account:
         """Open an account with a key of its own.
 
         Args:
             name: Of the account.
             balances: What it has, by asset; by default some of the usual ones that are traded.
-            maker: Fee of orders that rested, as a part of what is received; negative is a rebate.
+            maker: Fee of orders that rested, as a part of what is received, or of a perpetual's
+                worth; negative is a rebate. The venue's usual one by default.
             taker: The same of orders that came.
 
         Raises:
@@ -125,8 +143,12 @@ class LocalExchange:
         account = Account(name, secrets.token_hex(32), secrets.token_hex(32))
         self._native.add_account(name)
         self._native.add_key(name, account.key, account.secret)
-        self._native.set_fees(self.venue, name, str(maker), str(taker))
-        for asset, amount in (_BALANCES if balances is None else balances).items():
+        fees = [
+            usual if fee is None else str(fee)
+            for fee, usual in zip((maker, taker), self._usual.fees, strict=True)
+        ]
+        self._native.set_fees(self.venue, name, *fees)
+        for asset, amount in (self._usual.balances if balances is None else balances).items():
             # Of the usual ones some may not be traded.
             with contextlib.suppress(*([NotFound] if balances is None else [])):
                 self.deposit(account, asset, amount)

@@ -25,7 +25,12 @@ _SYMBOLS = "BTCUSDT,ETHUSDT"
 @click.option(
     "--symbols", default=_SYMBOLS, show_default=True, metavar="SYMBOL,…", help="What is traded."
 )
-@click.option("--venue", default="binance", show_default=True, help="Whose language it speaks.")
+@click.option(
+    "--venue",
+    default="binance",
+    show_default=True,
+    help="Whose language it speaks: binance, or binance-usdm with perpetuals.",
+)
 @click.option("--seed", default=1, show_default=True, help="What other traders are drawn from.")
 @click.option(
     "--speed",

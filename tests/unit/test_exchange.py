@@ -26,6 +26,7 @@ PATIENCE = 30
         (["BTCUSDT"], {"prices": {"ETHUSDT": 1}}, Invalid, "ETHUSDT is not among the symbols"),
         (["BTCUSDT"], {"prices": {"BTCUSDT": "1.001"}}, Invalid, "BTCUSDT.*1.001"),
         (["BTCUSDT"], {"prices": {"BTCUSDT": "x"}}, Invalid, "price"),
+        ("NOTHING", {"venue": "binance-usdm"}, Invalid, "NOTHING.*ends with a quote asset"),
     ],
 )
 def test_settings_that_cannot_be(symbols, settings, error, message):
@@ -55,9 +56,19 @@ def test_accounts_and_their_money():
             exchange.fault("no_such")
 
 
-def test_the_command_says_where_it_is_and_what_others_did():
+def test_perpetuals_are_traded_with_money_alone():
+    with LocalExchange("BTCUSDT", venue="binance-usdm", others=False) as exchange:
+        account = exchange.account()
+        assert exchange.balance(account, "USDT") == (Decimal(100_000), Decimal(0))
+        assert exchange.balance(account, "BTC") == (Decimal(0), Decimal(0))
+        assert set(exchange.urls) == {"rest", "public", "market", "private", "ws_api"}
+        exchange.account("rebate", {}, maker="-0.0001")
+
+
+@pytest.mark.parametrize("venue", ["binance", "binance-usdm"])
+def test_the_command_says_where_it_is_and_what_others_did(venue):
     process = subprocess.run(
-        [RUSTONITE, "exchange", "--symbols", "BTCUSDT", "--for", "1s", "--json"],
+        [RUSTONITE, "exchange", "--symbols", "BTCUSDT", "--venue", venue, "--for", "1s", "--json"],
         capture_output=True,
         timeout=PATIENCE,
         check=True,

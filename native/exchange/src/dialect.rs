@@ -81,10 +81,10 @@ impl Hall {
             expiry: Expiry::Immediate,
             post_only: false,
             reduce_only: false,
-            position: PositionSide::Net,
             display: None,
             trigger: None,
             self_trade: SelfTrade::Allow,
+            position: PositionSide::Net,
             ..order.asked
         };
         let _ = self.apply(&Command::Place(against), Vec::new());

@@ -68,11 +68,7 @@ pub struct VenueConfig {
 impl VenueConfig {
     /// A venue on a free port, with usual limits and no delays.
     pub fn new(venue: &str, listings: Vec<Listing>) -> Self {
-        let allowance = match venue {
-            "alpaca" => alpaca::ALLOWANCE,
-            "binance-usdm" => binance_usdm::ALLOWANCE,
-            _ => Allowance::default(),
-        };
+        let allowance = Allowance::of(venue);
         Self { venue: venue.to_owned(), port: 0, listings, allowance, latency: None }
     }
 }

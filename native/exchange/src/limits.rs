@@ -33,6 +33,24 @@ impl Default for Allowance {
     }
 }
 
+impl Allowance {
+    /// What a venue allows on its usual plan.
+    pub fn of(venue: &str) -> Self {
+        match venue {
+            "alpaca" => Self {
+                weight_1m: 200,
+                orders_10s: u32::MAX,
+                orders_1m: u32::MAX,
+                orders_1d: u32::MAX,
+            },
+            "binance-usdm" => {
+                Self { weight_1m: 2_400, orders_10s: 300, orders_1m: 1_200, orders_1d: u32::MAX }
+            }
+            _ => Self::default(),
+        }
+    }
+}
+
 /// A count that begins anew with each window of time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {

@@ -63,6 +63,18 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// What a venue of that name lists, with usual rules.
+    ///
+    /// # Errors
+    /// As [`Listing::spot`], or [`Listing::asset`].
+    pub fn of(venue: &str, symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
+        match venue {
+            "alpaca" => Self::asset(symbol, tick, lot),
+            "binance-usdm" => Self::perpetual(symbol, tick, lot),
+            _ => Self::spot(symbol, tick, lot),
+        }
+    }
+
     /// A spot pair with usual rules.
     ///
     /// # Errors

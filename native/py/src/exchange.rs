@@ -57,7 +57,7 @@ impl NativeExchange {
         let mut prices = Vec::new();
         for (symbol, tick, lot, price) in &settings.listings {
             let (tick, lot) = (number("tick", tick)?, number("lot", lot)?);
-            listings.push(Listing::spot(symbol, tick, lot).map_err(refuse)?);
+            listings.push(Listing::of(&settings.venue, symbol, tick, lot).map_err(refuse)?);
             prices.push((symbol.clone(), number("price", price)?));
         }
         let venue =

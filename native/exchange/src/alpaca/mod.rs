@@ -34,11 +34,6 @@ use self::streams::Feed;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
-use crate::limits::Allowance;
-
-/// What an account may ask for on the usual plan.
-pub(crate) const ALLOWANCE: Allowance =
-    Allowance { weight_1m: 200, orders_10s: u32::MAX, orders_1m: u32::MAX, orders_1d: u32::MAX };
 
 /// Beats between two looks at what accounts are worth.
 const LOOK_EVERY: u64 = 100;

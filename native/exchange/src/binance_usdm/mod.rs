@@ -42,11 +42,6 @@ use crate::binance::shared::ws_api::Sessions;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
-use crate::limits::Allowance;
-
-/// What the venue allows.
-pub(crate) const ALLOWANCE: Allowance =
-    Allowance { weight_1m: 2_400, orders_10s: 300, orders_1m: 1_200, orders_1d: u32::MAX };
 
 /// What this market keeps besides the hall.
 #[derive(Debug, Default)]
