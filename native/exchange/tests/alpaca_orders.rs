@@ -108,7 +108,7 @@ fn an_order_is_replaced_again_and_again() {
             (&third, json!({"qty": "0.5"}), 422, "order parameters are not changed"),
             (&third, json!({"stop_price": "1"}), 422, "limit orders must not have stop_price"),
             (&third, json!({"limit_price": "1.001"}), 422, "invalid limit_price 1.001"),
-            (&third, json!({"qty": "90"}), 403, "insufficient buying power"),
+            (&third, json!({"qty": "90"}), 403, "insufficient balance for USD"),
             (&third, json!({"time_in_force": "day"}), 422, "invalid crypto time_in_force"),
             (
                 &third,

@@ -170,6 +170,18 @@ fn who_leaves_hears_no_more() {
     });
 }
 
+#[test]
+fn everything_is_what_the_feed_has() {
+    run(async {
+        let exchange = exchange();
+        let mut line = subscribed(&exchange, "stocks", json!({"trades": ["*"]})).await;
+        place(&exchange, "ann", coins("buy", "0.1", "40000")).await;
+        place(&exchange, "bob", coins("sell", "0.1", "40000")).await;
+        first_trade(&exchange).await;
+        assert_eq!(line.hear().await.unwrap()[0]["S"], "AAPL");
+    });
+}
+
 fn of<'a>(map: &'a Packed, name: &str) -> &'a Packed {
     let fields = map.as_map().unwrap();
     &fields.iter().find(|(known, _)| known.as_str() == Some(name)).unwrap().1

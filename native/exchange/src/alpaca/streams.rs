@@ -100,7 +100,8 @@ struct Client {
 
 impl Client {
     fn wants(&self, channel: Channel, symbol: &str) -> bool {
-        let wanted = self.wanted.get(&channel);
+        let is_here = self.feed.is_crypto() == symbol.contains('/');
+        let wanted = self.wanted.get(&channel).filter(|_| is_here);
         wanted.is_some_and(|names| names.contains(symbol) || names.contains(EVERYTHING))
     }
 }

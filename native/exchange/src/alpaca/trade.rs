@@ -152,7 +152,9 @@ fn refused(floor: &Floor, order: &NewOrder, reject: &Reject) -> Refusal {
     let symbol = &listed.listing.symbol;
     match *reject {
         Reject::Halted => Refusal::invalid(format!("asset \"{symbol}\" is not tradable")),
-        Reject::Balance { asset, needed, free } if floor.asset_name(asset) == CASH => {
+        Reject::Balance { asset, needed, free }
+            if floor.asset_name(asset) == CASH && !words::is_crypto(listed) =>
+        {
             Refusal::forbidden("insufficient buying power")
                 .with_number("buying_power", free.to_decimal())
                 .with_number("cost_basis", needed.to_decimal())
