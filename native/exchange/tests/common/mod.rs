@@ -1,6 +1,8 @@
 //! A local exchange with a few accounts, and plain clients of it.
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // Each test file uses a part.
 
+pub mod usdm;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
