@@ -62,6 +62,7 @@ fn what_is_wrong_is_refused_with_the_venues_code_and_changes_nothing() {
             (order("quantity=0.1&price=49000&closePosition=true"), -4136, "Target strategy"),
             (order("quantity=0.1&price=49000&newOrderRespType=SOME"), -1136, "Invalid newOrder"),
             (order("quantity=0.1&price=50100").replace("GTC", "GTX"), -5022, "Due to the order"),
+            (order("quantity=2&price=50100").replace("GTC", "FOK"), -5021, "Due to the order"),
             (order("quantity=0.1&price=49000").replace("GTC", "GTD"), -1102, "Mandatory"),
             (order(&expiring).replace("GTC", "GTD"), -1130, "Data sent for parameter 'goodTill"),
             (
@@ -226,9 +227,13 @@ fn what_cannot_be_filled_at_once_expires() {
         let order = |rest: &str| {
             format!("symbol=BTCUSDT&side=BUY&quantity=0.2&newOrderRespType=RESULT&{rest}")
         };
+        let whole = order("type=LIMIT&timeInForce=FOK&price=50000");
+        assert_eq!(signed(&exchange, "ann", "POST", ORDER, &whole).await.code(), -5021);
+        let fits = whole.replace("0.2", "0.05");
+        let fits = signed(&exchange, "ann", "POST", ORDER, &fits).await.body;
+        assert_eq!(fits["status"], "FILLED", "{fits}");
         for (rest, status, filled) in [
-            ("type=LIMIT&timeInForce=FOK&price=50000", "EXPIRED", "0.000"),
-            ("type=LIMIT&timeInForce=IOC&price=50000", "EXPIRED", "0.100"),
+            ("type=LIMIT&timeInForce=IOC&price=50000", "EXPIRED", "0.050"),
             ("type=MARKET", "EXPIRED", "0.000"),
         ] {
             let answer = signed(&exchange, "ann", "POST", ORDER, &order(rest)).await.body;
