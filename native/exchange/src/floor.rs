@@ -152,22 +152,22 @@ impl Floor {
 
     /// Opens an account.
     pub(crate) fn open(&mut self, name: &str) -> AccountId {
-        let id = self.exchange.open();
-        let now = self.now();
-        for (instrument, listed) in (0..).zip(&self.instruments) {
-            if let Some(Perpetual { leverage_usual, .. }) = listed.listing.perpetual {
-                let leverage = leverage_usual;
-                let command = Command::SetLeverage { account: id, instrument, leverage };
-                let _ = self.exchange.apply(now, &command, &mut Vec::new());
-            }
-        }
+        let id = self.open_unnamed();
         self.accounts.all.insert(id, Account::named_so(name));
         id
     }
 
     /// Opens an account whose orders are not kept: one of many other traders.
     pub(crate) fn open_unnamed(&mut self) -> AccountId {
-        self.exchange.open()
+        let account = self.exchange.open();
+        let now = self.now();
+        for (instrument, listed) in (0..).zip(&self.instruments) {
+            if let Some(Perpetual { leverage_usual: leverage, .. }) = listed.listing.perpetual {
+                let command = Command::SetLeverage { account, instrument, leverage };
+                let _ = self.exchange.apply(now, &command, &mut Vec::new());
+            }
+        }
+        account
     }
 
     pub(crate) fn new_list(&mut self) -> u64 {

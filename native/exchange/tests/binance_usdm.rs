@@ -1,61 +1,12 @@
-//! Binance USD-M futures as a plain client sees it: calls, positions, streams and refusals.
+//! Binance USD-M futures as a plain client sees it: calls, orders and positions.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 
-use common::{FUTURES, Line, call, decimal, futures, get, now_ms, run, sign, signed};
-use rustonite_exchange::LocalExchange;
+use common::usdm::{ORDER, ask, deal, limit, position, user};
+use common::{FUTURES, decimal, futures, get, now_ms, run, signed};
 use serde_json::{Value, json};
-
-const ORDER: &str = "/fapi/v1/order";
-
-/// A limit order over so much.
-async fn limit(exchange: &LocalExchange, who: &str, side: &str, size: &str, price: &str) -> Value {
-    let query = format!(
-        "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity={size}&price={price}"
-    );
-    let answer = signed(exchange, who, "POST", ORDER, &query).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.body
-}
-
-/// One sells to the other.
-async fn deal(exchange: &LocalExchange, seller: &str, buyer: &str, size: &str, price: &str) {
-    limit(exchange, seller, "SELL", size, price).await;
-    limit(exchange, buyer, "BUY", size, price).await;
-}
-
-async fn ask(exchange: &LocalExchange, who: &str, path: &str, query: &str) -> Value {
-    let answer = signed(exchange, who, "GET", path, query).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.body
-}
-
-async fn position(exchange: &LocalExchange, who: &str) -> Value {
-    let rows = ask(exchange, who, "/fapi/v2/positionRisk", "symbol=BTCUSDT").await;
-    rows[0].clone()
-}
-
-async fn user(exchange: &LocalExchange, who: &str) -> Line {
-    let key = call(exchange, "POST", "/fapi/v1/listenKey", Some(who), Vec::new()).await.body;
-    let key = key["listenKey"].as_str().unwrap().to_owned();
-    Line::open(exchange, &format!("/private/ws?listenKey={key}")).await
-}
-
-/// Books, money and orders: what a refusal must not change.
-async fn state(exchange: &LocalExchange) -> [Value; 4] {
-    let depth = get(exchange, "/fapi/v1/depth?symbol=BTCUSDT").await.body;
-    let account = ask(exchange, "ann", "/fapi/v3/account", "").await;
-    let open = ask(exchange, "ann", "/fapi/v1/openOrders", "").await;
-    let algo = ask(exchange, "ann", "/fapi/v1/openAlgoOrders", "").await;
-    [
-        json!([depth["lastUpdateId"], depth["bids"], depth["asks"]]),
-        json!([account["totalWalletBalance"], account["positions"]]),
-        open,
-        algo,
-    ]
-}
 
 #[test]
 fn an_order_rests_is_changed_and_is_cancelled() {
@@ -135,192 +86,6 @@ fn a_partial_fill_is_told_and_the_rest_waits() {
             (&ended["status"], &ended["executedQty"]),
             (&json!("CANCELED"), &json!("0.040"))
         );
-    });
-}
-
-#[test]
-fn what_is_wrong_is_refused_with_the_venues_code_and_changes_nothing() {
-    run(async {
-        let exchange = futures();
-        deal(&exchange, "bob", "ann", "0.1", "50000").await;
-        limit(&exchange, "bob", "SELL", "1", "50100").await;
-        let taken = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=49000\
-                     &newClientOrderId=taken";
-        assert_eq!(signed(&exchange, "ann", "POST", ORDER, taken).await.status, 200);
-        let before = state(&exchange).await;
-        let order =
-            |rest: &str| format!("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&{rest}");
-        let market = |rest: &str| format!("symbol=BTCUSDT&side=BUY&type=MARKET&{rest}");
-        let expiring = format!("quantity=0.1&price=49000&goodTillDate={}", now_ms() + 60_000);
-        for (query, code, text) in [
-            (order("quantity=0.1&price=49000.001"), -1111, "Precision is over the maximum"),
-            (order("quantity=0.1&price=49000.05"), -4014, "Price not increased by tick size."),
-            (order("quantity=0.0001&price=49000"), -1111, "Precision is over the maximum"),
-            (order("quantity=0&price=49000"), -4003, "Quantity less than or equal to zero."),
-            (order("quantity=0.1&price=0"), -4001, "Price less than 0."),
-            (order("quantity=0.1&price=-4"), -1100, "Illegal characters"),
-            (order("quantity=x&price=49000"), -1100, "Illegal characters"),
-            (order("quantity=0.1"), -1102, "Mandatory parameter 'price'"),
-            (order("price=49000"), -1102, "Mandatory parameter 'quantity'"),
-            (order("quantity=0.1&price=49000&colour=red"), -1104, "Not all sent parameters"),
-            (order("quantity=10000&price=49000"), -4005, "Quantity greater than max quantity."),
-            (order("quantity=100&price=49000"), -2019, "Margin is insufficient."),
-            (order("quantity=0.1&price=60000"), -4016, "Limit price can't be higher"),
-            (order("quantity=0.1&price=30000"), -4024, "Limit price can't be lower"),
-            (order("quantity=0.1&price=2000000"), -4002, "Price greater than max price."),
-            (order("quantity=0.1&price=49000&newClientOrderId=taken"), -4116, "ClientOrderId is"),
-            (order("quantity=0.1&price=49000&newClientOrderId=a%20b"), -4015, "Client order id"),
-            (order("quantity=0.1&price=49000&positionSide=LONG"), -4061, "Order's position side"),
-            (order("quantity=0.1&price=49000&positionSide=UP"), -4060, "Invalid position side."),
-            (order("quantity=0.1&price=49000&reduceOnly=maybe"), -4062, "Invalid or improper"),
-            (order("quantity=0.1&price=49000&reduceOnly=true"), -2022, "ReduceOnly Order is"),
-            (order("quantity=0.1&price=49000&closePosition=true"), -4136, "Target strategy"),
-            (order("quantity=0.1&price=49000&newOrderRespType=SOME"), -1136, "Invalid newOrder"),
-            (order("quantity=0.1&price=50100").replace("GTC", "GTX"), -5022, "Due to the order"),
-            (order("quantity=0.1&price=49000").replace("GTC", "GTD"), -1102, "Mandatory"),
-            (order(&expiring).replace("GTC", "GTD"), -1130, "Data sent for parameter 'goodTill"),
-            (
-                order("quantity=0.1&price=49000").replace("GTC", "GTZ"),
-                -1115,
-                "Invalid timeInForce.",
-            ),
-            (market("quantity=0.1&price=49000"), -1106, "Parameter 'price' sent"),
-            (market("quantity=0.1&timeInForce=GTC"), -1106, "Parameter 'timeInForce' sent"),
-            (market("quantity=0.1").replace("BTC", "NO"), -1121, "Invalid symbol."),
-            (market("quantity=0.1").replace("BUY", "UP"), -1117, "Invalid side."),
-            (market("quantity=0.1").replace("MARKET", "BEST"), -1116, "Invalid orderType."),
-            (market("stopPrice=1").replace("MARKET", "STOP_MARKET"), -4120, "Order type not"),
-            (market("quantity=0.1").replace("MARKET", "TRAILING_STOP_MARKET"), -4120, "Order type"),
-        ] {
-            let answer = signed(&exchange, "ann", "POST", ORDER, &query).await;
-            assert_eq!((answer.status, answer.code()), (400, code), "{query} {}", answer.body);
-            assert!(answer.text().starts_with(text), "{query} {}", answer.body);
-        }
-        assert_eq!(state(&exchange).await, before);
-    });
-}
-
-#[test]
-fn a_small_order_is_taken_only_if_it_reduces() {
-    run(async {
-        let exchange = futures();
-        deal(&exchange, "bob", "ann", "0.1", "2000").await;
-        limit(&exchange, "bob", "BUY", "0.1", "2000").await;
-        let query = "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=IOC&quantity=0.002&price=2000";
-        let answer = signed(&exchange, "ann", "POST", ORDER, query).await;
-        assert_eq!(answer.code(), -4164, "{}", answer.body);
-        let query = format!("{query}&reduceOnly=true&newOrderRespType=RESULT");
-        let sold = signed(&exchange, "ann", "POST", ORDER, &query).await.body;
-        assert_eq!((&sold["status"], &sold["reduceOnly"]), (&json!("FILLED"), &json!(true)));
-    });
-}
-
-#[test]
-fn calls_that_change_or_name_what_is_not_there_are_refused() {
-    run(async {
-        let exchange = futures();
-        limit(&exchange, "bob", "SELL", "0.1", "50000").await;
-        let mine = limit(&exchange, "ann", "BUY", "0.1", "49000").await;
-        let before = state(&exchange).await;
-        let amend = format!("symbol=BTCUSDT&orderId={}&side=BUY", mine["orderId"]);
-        let isolated = "symbol=BTCUSDT&amount=1&type=1";
-        for (method, path, query, code) in [
-            ("PUT", ORDER, amend.clone(), -1102),
-            ("PUT", ORDER, format!("{amend}&quantity=0.1"), -1102),
-            ("PUT", ORDER, format!("{amend}&quantity=0.1&price=49000"), -5027),
-            ("PUT", ORDER, format!("{amend}&quantity=0.1&price=49000.05"), -4014),
-            ("PUT", ORDER, format!("{amend}&quantity=0.1&price=9000000"), -4002),
-            ("PUT", ORDER, "symbol=BTCUSDT&orderId=99&side=BUY&quantity=1&price=1".into(), -2013),
-            ("DELETE", ORDER, "symbol=BTCUSDT&orderId=99".into(), -2011),
-            ("DELETE", ORDER, "symbol=BTCUSDT".into(), -1102),
-            ("GET", ORDER, "symbol=BTCUSDT&orderId=99".into(), -2013),
-            ("GET", "/fapi/v1/openOrder", "symbol=BTCUSDT&orderId=99".into(), -2013),
-            ("POST", "/fapi/v1/leverage", "symbol=BTCUSDT&leverage=126".into(), -4028),
-            ("POST", "/fapi/v1/leverage", "symbol=BTCUSDT&leverage=0".into(), -4028),
-            ("POST", "/fapi/v1/leverage", "symbol=BTCUSDT".into(), -1102),
-            ("POST", "/fapi/v1/marginType", "symbol=BTCUSDT&marginType=CROSSED".into(), -4046),
-            ("POST", "/fapi/v1/marginType", "symbol=BTCUSDT&marginType=ISOLATED".into(), -4047),
-            ("POST", "/fapi/v1/marginType", "symbol=BTCUSDT&marginType=BOTH".into(), -1130),
-            ("POST", "/fapi/v1/positionSide/dual", "dualSidePosition=false".into(), -4059),
-            ("POST", "/fapi/v1/positionSide/dual", "dualSidePosition=true".into(), -4067),
-            ("POST", "/fapi/v1/positionMargin", isolated.into(), -4049),
-            ("POST", "/fapi/v1/positionMargin", "symbol=BTCUSDT&amount=0&type=1".into(), -4055),
-            ("POST", "/fapi/v1/countdownCancelAll", "symbol=BTCUSDT".into(), -1102),
-            ("DELETE", "/fapi/v1/algoOrder", "algoId=7".into(), -2011),
-            ("GET", "/fapi/v1/algoOrder", "clientAlgoId=none".into(), -2013),
-            ("GET", "/fapi/v1/allAlgoOrders", String::new(), -1102),
-        ] {
-            let answer = signed(&exchange, "ann", method, path, &query).await;
-            let told = (answer.status, answer.code());
-            assert_eq!(told, (400, code), "{method} {path} {query} {}", answer.body);
-        }
-        let depth = get(&exchange, "/fapi/v1/depth?symbol=BTCUSDT&limit=7").await;
-        assert_eq!(depth.code(), -4021);
-        assert_eq!(
-            get(&exchange, "/fapi/v1/klines?symbol=BTCUSDT&interval=7m").await.code(),
-            -1120
-        );
-        assert_eq!(get(&exchange, "/fapi/v9/nothing").await.status, 404);
-        let key = call(&exchange, "PUT", "/fapi/v1/listenKey", Some("ann"), Vec::new()).await;
-        assert_eq!(key.code(), -1125);
-        assert_eq!(state(&exchange).await, before);
-    });
-}
-
-#[test]
-fn who_does_not_sign_well_is_refused() {
-    run(async {
-        let exchange = futures();
-        let order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=45000";
-        let good = format!("{order}&timestamp={}", now_ms());
-        let old = format!("{order}&timestamp={}", now_ms() - 6_000);
-        for (query, key, signature, status, code) in [
-            (&good, Some("ann"), sign("something else"), 400, -1022),
-            (&old, Some("ann"), sign(&old), 400, -1021),
-            (&good, Some("eve"), sign(&good), 401, -2015),
-            (&good, None, sign(&good), 401, -2014),
-        ] {
-            let path = format!("{ORDER}?{query}&signature={signature}");
-            let answer = call(&exchange, "POST", &path, key, Vec::new()).await;
-            assert_eq!((answer.status, answer.code()), (status, code), "{}", answer.body);
-        }
-        assert_eq!(ask(&exchange, "ann", "/fapi/v1/openOrders", "").await, json!([]));
-        let answer = call(&exchange, "POST", ORDER, Some("ann"), vec![b'a'; (1 << 20) + 1]).await;
-        assert_eq!(answer.status, 413);
-    });
-}
-
-#[test]
-fn answers_tell_what_was_used_of_the_limits() {
-    run(async {
-        let exchange = futures();
-        let query = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=45000";
-        let placed = signed(&exchange, "ann", "POST", ORDER, query).await;
-        assert_eq!(placed.headers["x-mbx-order-count-10s"], "1");
-        assert_eq!(placed.headers["x-mbx-order-count-1m"], "1");
-        let info = get(&exchange, "/fapi/v1/exchangeInfo").await;
-        assert!(!info.headers.contains_key("x-mbx-order-count-1m"));
-        let limits: Vec<_> =
-            info.body["rateLimits"].as_array().unwrap().iter().map(|one| &one["limit"]).collect();
-        assert_eq!(limits, [2_400, 1_200, 300]);
-        let order = json!({
-            "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
-            "quantity": "0.001", "price": "45000",
-        });
-        let batch = json!([order, order, order, order, order]).to_string();
-        let batch: String = url::form_urlencoded::byte_serialize(batch.as_bytes()).collect();
-        let mut last = 200;
-        for _ in 0..60 {
-            let query = format!("batchOrders={batch}");
-            let answer = signed(&exchange, "ann", "POST", "/fapi/v1/batchOrders", &query).await;
-            last = answer.status;
-            if last != 200 {
-                assert_eq!(answer.code(), -1015);
-                break;
-            }
-        }
-        // A window may have ended meanwhile, but not twelve of them.
-        assert_eq!(last, 429);
     });
 }
 
@@ -488,5 +253,73 @@ fn both_sides_are_held_in_hedge_mode() {
         assert_eq!(signed(&exchange, "ann", "POST", ORDER, &close).await.status, 200);
         let rows = ask(&exchange, "ann", "/fapi/v3/positionRisk", "").await;
         assert_eq!(rows.as_array().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn an_order_is_good_till_a_date() {
+    run(async {
+        let exchange = futures();
+        let till = now_ms() + 700_000;
+        let query = format!(
+            "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTD&quantity=0.1&price=45000&goodTillDate={till}"
+        );
+        let placed = signed(&exchange, "ann", "POST", ORDER, &query).await.body;
+        assert_eq!(placed["timeInForce"], "GTD", "{placed}");
+        assert_eq!(placed["goodTillDate"], json!(till / 1_000 * 1_000), "whole seconds count");
+    });
+}
+
+#[test]
+fn all_that_can_be_read_is_answered() {
+    run(async {
+        let exchange = futures();
+        deal(&exchange, "bob", "ann", "0.1", "50000").await;
+        let one = "symbol=BTCUSDT";
+        for (path, query, name, expected) in [
+            ("ping", "", "", Value::Null),
+            ("klines", "symbol=BTCUSDT&interval=1m", "/0/4", json!("50000.00")),
+            ("trades", one, "/0/qty", json!("0.100")),
+            ("aggTrades", one, "/0/p", json!("50000.00")),
+            ("ticker/price", one, "/price", json!("50000.00")),
+            ("ticker/bookTicker", one, "/bidPrice", json!("0.00")),
+            ("ticker/24hr", one, "/volume", json!("0.100")),
+            ("ticker/24hr", "", "/1/count", json!(0)),
+            ("premiumIndex", "", "/0/symbol", json!("BTCUSDT")),
+            ("fundingRate", one, "", json!([])),
+            ("openInterest", one, "/openInterest", json!("0.100")),
+            ("exchangeInfo", "", "/symbols/0/contractType", json!("PERPETUAL")),
+        ] {
+            let answer = get(&exchange, &format!("/fapi/v1/{path}?{query}")).await;
+            assert_eq!(answer.status, 200, "{path} {}", answer.body);
+            if !expected.is_null() {
+                assert_eq!(answer.body.pointer(name), Some(&expected), "{path} {}", answer.body);
+            }
+        }
+        for (path, query, name, expected) in [
+            ("v1/allOrders", one, "/0/status", json!("FILLED")),
+            ("v1/multiAssetsMargin", "", "/multiAssetsMargin", json!(false)),
+            ("v1/commissionRate", one, "/takerCommissionRate", json!("0")),
+            ("v1/accountConfig", "", "/dualSidePosition", json!(false)),
+            ("v1/rateLimit/order", "", "/0/count", json!(1)),
+            ("v1/forceOrders", "", "", json!([])),
+            ("v2/balance", "", "/0/balance", json!("100000.00000000")),
+            ("v3/balance", "", "/0/asset", json!("USDT")),
+            ("v3/positionRisk", "", "/0/markPrice", json!("50000.00")),
+        ] {
+            let body = ask(&exchange, "ann", &format!("/fapi/{path}"), query).await;
+            assert_eq!(body.pointer(name), Some(&expected), "{path} {body}");
+        }
+        let info = get(&exchange, "/fapi/v1/exchangeInfo").await.body;
+        let filters: Vec<_> = info["symbols"][0]["filters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["filterType"].as_str().unwrap())
+            .collect();
+        assert_eq!(filters[..3], ["PRICE_FILTER", "LOT_SIZE", "MARKET_LOT_SIZE"]);
+        assert_eq!(filters[3..5], ["MAX_NUM_ORDERS", "MAX_NUM_ALGO_ORDERS"]);
+        assert_eq!(filters[5..], ["MIN_NOTIONAL", "PERCENT_PRICE"]);
+        assert_eq!(info["symbols"][0]["filters"][6]["multiplierUp"], "1.0500");
     });
 }

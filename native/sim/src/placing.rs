@@ -34,6 +34,12 @@ impl Exchange {
         self.checked(order).map(drop)
     }
 
+    /// Lots that an order would trade if it came now.
+    pub fn would_trade(&self, order: &NewOrder) -> i64 {
+        let is_listed = (order.instrument as usize) < self.listed.len();
+        if is_listed { self.foresee(order, None).lots } else { 0 }
+    }
+
     fn checked(&self, order: &NewOrder) -> Result<Need, Reject> {
         self.check(order, 1)?;
         let need = self.need(order, None)?;

@@ -5,8 +5,8 @@ use rustonite_wire::binance::Market;
 use serde_json::{Value, json};
 
 use super::public;
+use super::shared::channels::{Channel, Voice};
 use super::shared::market;
-use super::shared::streams::{Channel, Voice};
 use crate::floor::Floor;
 use crate::market::{Aggregate, Pace};
 

@@ -73,15 +73,15 @@ fn perpetuals(floor: &Floor) -> impl Iterator<Item = InstrumentId> + use<> {
     0..InstrumentId::try_from(floor.instruments.len()).unwrap_or(0)
 }
 
-/// The mark price follows the index where nobody sets it.
+/// The mark price follows the index where nobody sets it. One that stays is set again, so that
+/// positions are looked at.
 fn mark(hall: &mut Hall) {
     for id in perpetuals(&hall.floor) {
-        if hall.floor.market(id).is_marked {
-            continue;
-        }
-        if let Some(price) = index_price(&hall.floor, id) {
+        let is_marked = hall.floor.market(id).is_marked;
+        let price = if is_marked { mark_price } else { index_price };
+        if let Some(price) = price(&hall.floor, id) {
             let _ = hall.apply(&Command::Mark { instrument: id, price }, Vec::new());
-            hall.floor.market(id).is_marked = false;
+            hall.floor.market(id).is_marked = is_marked;
         }
     }
 }

@@ -6,7 +6,8 @@ use rustonite_sim::{Event, InstrumentId, OrderId};
 use serde_json::{Value, json};
 
 use super::words;
-use crate::binance::shared::streams::{Channel, Streams};
+use crate::binance::shared::channels::Channel;
+use crate::binance::shared::streams::Streams;
 use crate::binance::shared::words::{side, size_text};
 use crate::dialect::Hall;
 use crate::floor::{Done, Floor};

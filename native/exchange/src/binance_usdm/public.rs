@@ -8,6 +8,7 @@ use super::clockwork::{index_price, mark_price, next_funding};
 use super::ledger::Funding;
 use super::place::kinds;
 use super::positions::margin_assets;
+use super::stream_text::number;
 use super::{Call, State};
 use crate::binance::shared;
 use crate::binance::shared::calls::Answer;
@@ -131,7 +132,7 @@ pub(crate) fn depth(call: &mut Call<'_>) -> Answer {
     let now = call.hall.floor.shown_ms();
     let floor = &call.hall.floor;
     Ok(json!({
-        "lastUpdateId": floor.markets[id as usize].update, "E": now, "T": now,
+        "lastUpdateId": number(floor.markets[id as usize].update), "E": now, "T": now,
         "bids": side_pairs(floor, id, Side::Buy, limit),
         "asks": side_pairs(floor, id, Side::Sell, limit),
     }))
@@ -161,7 +162,7 @@ pub(crate) fn ticker_book(call: &mut Call<'_>) -> Answer {
         json!({
             "symbol": floor.listed(id).listing.symbol, "bidPrice": bid.0, "bidQty": bid.1,
             "askPrice": ask.0, "askQty": ask.1, "time": now,
-            "lastUpdateId": floor.markets[id as usize].update,
+            "lastUpdateId": number(floor.markets[id as usize].update),
         })
     })
 }

@@ -6,14 +6,24 @@ use serde_json::{Value, json};
 
 use super::clockwork::{index_price, mark_price, next_funding};
 use super::public::{funding_ppm, rate};
+use crate::binance::shared::channels::{Channel, Voice};
 use crate::binance::shared::market::{self, side_pairs};
-use crate::binance::shared::streams::{Channel, Voice};
 use crate::binance::shared::words::price_text;
 use crate::floor::Floor;
 use crate::market::{Aggregate, Pace};
 
 const PACES: [(&str, Pace); 4] =
     [("", Pace::Quarter), ("250ms", Pace::Quarter), ("500ms", Pace::Half), ("100ms", Pace::Tenth)];
+
+/// Changes of a book are numbered in steps: the venue counts those of all instruments together, so a
+/// change never has the number that follows on the last one.
+const STEP: i64 = 16;
+const FIRST_BEHIND: i64 = 5;
+
+/// What clients take for the number of a change of a book.
+pub(crate) fn number(update: i64) -> i64 {
+    update * STEP
+}
 
 /// How USD-M futures speak.
 pub(crate) struct UsdMVoice;
@@ -52,6 +62,14 @@ impl Voice for UsdMVoice {
         !path.starts_with("/private")
     }
 
+    fn number(&self, update: i64) -> i64 {
+        number(update)
+    }
+
+    fn number_behind(&self, update: i64) -> i64 {
+        number(update) + FIRST_BEHIND
+    }
+
     fn agg_trade(&self, floor: &Floor, id: InstrumentId, one: &Aggregate) -> String {
         let mut value = market::aggregate_row(floor, id, one);
         value["e"] = json!("aggTrade");
@@ -66,7 +84,7 @@ impl Voice for UsdMVoice {
         let update = floor.markets[id as usize].update;
         json!({
             "e": "depthUpdate", "E": now, "T": now, "s": floor.listed(id).listing.symbol,
-            "U": update, "u": update, "pu": update - 1,
+            "U": number(update), "u": number(update), "pu": number(update - 1),
             "b": side_pairs(floor, id, Side::Buy, levels),
             "a": side_pairs(floor, id, Side::Sell, levels),
         })

@@ -1,6 +1,8 @@
 //! Calls that place, change and end orders.
 
-use rustonite_sim::{AccountId, Command, InstrumentId, OrderId};
+use rustonite_sim::{
+    AccountId, Command, Exchange, Expiry, InstrumentId, NewOrder, OrderId, Quantity,
+};
 use serde_json::{Value, json};
 
 use super::place::{lots, need_number, new_order, ticks, wants_result};
@@ -18,6 +20,7 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     let (order, mut tag) = new_order(&call.hall.floor, call.account, call.params, false)?;
     let symbol = call.params.get("symbol");
     tag.muted = call.hall.faults.of(symbol, |fault| *fault == Fault::Mute).is_some();
+    refuse_unfillable(&call.hall.floor.exchange, &order)?;
     let done = call.hall.apply(&Command::Place(order), vec![tag]);
     let done = done.map_err(|reject| of_order(&reject))?;
     let floor = &call.hall.floor;
@@ -26,11 +29,22 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     Ok(record.map(|record| say(floor, record)).unwrap_or_default())
 }
 
+/// An order of all or nothing is not taken if it does not fit.
+fn refuse_unfillable(exchange: &Exchange, order: &NewOrder) -> Result<(), Refusal> {
+    let Quantity::Lots(lots) = order.quantity else { return Ok(()) };
+    exchange.would_take(order).map_err(|reject| of_order(&reject))?;
+    if order.expiry != Expiry::AllOrNothing || exchange.would_trade(order) >= lots {
+        return Ok(());
+    }
+    let text = "Due to the order could not be filled immediately, the FOK order has been rejected.";
+    Err(Refusal::new(-5021, text))
+}
+
 /// All checks of an order, without the order.
 pub(crate) fn test(call: &mut Call<'_>) -> Answer {
     wants_result(call.params)?;
     let (order, _) = new_order(&call.hall.floor, call.account, call.params, false)?;
-    call.hall.floor.exchange.would_take(&order).map_err(|reject| of_order(&reject))?;
+    refuse_unfillable(&call.hall.floor.exchange, &order)?;
     Ok(json!({}))
 }
 

@@ -9,6 +9,8 @@
 
 pub mod alpaca;
 
+pub mod usdm;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

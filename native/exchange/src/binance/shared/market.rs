@@ -208,18 +208,19 @@ pub(crate) fn day(floor: &mut Floor, id: InstrumentId) -> Option<Day> {
     })
 }
 
-/// A change of a book as the wire has it.
+/// A change of a book as the wire has it. Its numbers: the one before, its first and its last.
 pub(crate) fn update<'a>(
     symbol: &'a str,
     at: i64,
-    range: (i64, i64),
+    [before, first, last]: [i64; 3],
     levels: &'a [Level],
 ) -> BookUpdate<'a> {
     BookUpdate {
         symbol,
         ts_event: at,
-        seq_first: Some(range.0),
-        seq: Some(range.1),
+        seq_prev: Some(before),
+        seq_first: Some(first),
+        seq: Some(last),
         levels,
         ..BookUpdate::default()
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod auth;
 pub(crate) mod calls;
+pub(crate) mod channels;
 pub(crate) mod market;
 pub(crate) mod orders;
 pub(crate) mod params;

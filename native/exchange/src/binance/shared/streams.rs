@@ -6,100 +6,20 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use rustonite_core::datasets::{Aggressor, BookSide};
 use rustonite_sim::{Event, InstrumentId, Side};
-use rustonite_wire::binance::{BinanceHost, Market};
+use rustonite_wire::binance::BinanceHost;
 use rustonite_wire::{Host, Quote, Topic, Trade};
 use serde_json::{Value, json};
 
+use super::channels::{Channel, Voice};
 use super::{market, words};
 use crate::candles::Interval;
 use crate::dialect::Hall;
 use crate::faults::Fault;
-use crate::floor::{Done, Floor};
-use crate::market::{Aggregate, Changes, Pace};
+use crate::floor::Done;
+use crate::market::{Changes, Pace};
 
 /// Streams of one connection.
 const STREAMS_MAX: usize = 1_024;
-/// Beats of a tenth of a second in a second.
-const SECOND: u64 = 10;
-
-/// What a stream tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Channel {
-    Trade,
-    AggTrade,
-    BookTicker,
-    Depth(Pace),
-    Best { levels: usize, pace: Pace },
-    Kline(Interval),
-    MiniTicker,
-    Ticker,
-    AvgPrice,
-    MarkPrice { slow: bool },
-    ForceOrder,
-}
-
-impl Channel {
-    /// A channel that all markets have. Books come at one of these paces; that of the empty name is
-    /// the usual one.
-    pub(crate) fn named(name: &str, paces: &[(&str, Pace)]) -> Option<Self> {
-        let (base, pace) = name.split_once('@').unwrap_or((name, ""));
-        if let Some(interval) = base.strip_prefix("kline_") {
-            return pace.is_empty().then(|| Interval::named(interval).map(Self::Kline))?;
-        }
-        if let Some(levels) = base.strip_prefix("depth") {
-            let (_, pace) = paces.iter().find(|(known, _)| *known == pace)?;
-            return match levels {
-                "" => Some(Self::Depth(*pace)),
-                "5" | "10" | "20" => Some(Self::Best { levels: levels.parse().ok()?, pace: *pace }),
-                _ => None,
-            };
-        }
-        pace.is_empty().then_some(match base {
-            "trade" => Self::Trade,
-            "aggTrade" => Self::AggTrade,
-            "bookTicker" => Self::BookTicker,
-            "miniTicker" => Self::MiniTicker,
-            "ticker" => Self::Ticker,
-            _ => return None,
-        })
-    }
-
-    /// Whether it is told with the beats, at this one.
-    fn is_due(self, beats: u64) -> bool {
-        let second = Pace::Second.is_due(beats);
-        match self {
-            Self::Trade | Self::AggTrade | Self::BookTicker | Self::ForceOrder => false,
-            Self::Depth(pace) | Self::Best { pace, .. } => pace.is_due(beats),
-            Self::Kline(interval) if interval.name() != "1s" => beats.is_multiple_of(2 * SECOND),
-            Self::MarkPrice { slow: true } => beats.is_multiple_of(3 * SECOND),
-            _ => second,
-        }
-    }
-}
-
-/// What a market says in its streams, where others say something else.
-pub(crate) trait Voice: Send {
-    fn market(&self) -> Market;
-
-    /// The channel of a name behind the symbol.
-    fn channel(&self, name: &str) -> Option<Channel>;
-
-    /// The channel of a stream of all instruments.
-    fn of_all(&self, name: &str) -> Option<Channel>;
-
-    /// Whether a connection to a path hears of the market at all.
-    fn hears(&self, _path: &str) -> bool {
-        true
-    }
-
-    fn agg_trade(&self, floor: &Floor, id: InstrumentId, one: &Aggregate) -> String;
-
-    fn best_levels(&self, floor: &mut Floor, id: InstrumentId, levels: usize) -> String;
-
-    /// What is told from time to time; nothing before there is something to tell.
-    fn periodic(&self, floor: &mut Floor, id: InstrumentId, channel: Channel) -> Option<Value>;
-}
-
 /// Which stream: of an instrument, or of all of them.
 pub(crate) type Key = (Option<InstrumentId>, Channel);
 
@@ -348,7 +268,7 @@ impl Streams {
         };
         let quote = Quote {
             symbol: &listed.listing.symbol,
-            seq: update,
+            seq: self.voice.number(update),
             ts_event: at,
             bid: level(BookSide::Bid, now[0]),
             ask: level(BookSide::Ask, now[1]),
@@ -427,7 +347,9 @@ impl Streams {
         let bids = of_side(true).rev().map(|((_, price), lots)| level(BookSide::Bid, *price, lots));
         let asks = of_side(false).map(|((_, price), lots)| level(BookSide::Ask, *price, lots));
         let levels: Vec<_> = bids.chain(asks).collect();
-        let update = market::update(&symbol, at, (before + 1, last), &levels);
+        let number = |update| self.voice.number(update);
+        let range = [number(before), self.voice.number_behind(before), number(last)];
+        let update = market::update(&symbol, at, range, &levels);
         let topic = Topic { channel: "depth".to_owned(), symbol: Some(symbol.clone()) };
         let Some(text) = self.host.book(&topic, &update) else { return };
         let fault = hall
