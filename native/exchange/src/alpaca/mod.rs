@@ -13,6 +13,8 @@ mod refusal;
 mod routes;
 mod rows;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod times;
 mod trade;
 mod updates;

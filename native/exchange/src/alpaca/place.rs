@@ -161,21 +161,17 @@ pub(crate) fn trigger(side: Side, price: i64, trailing: Option<Trailing>) -> Tri
     Trigger { price, rises: side == Side::Buy, source: TriggerSource::Last, trailing }
 }
 
-/// How far behind, in millionths. Dollars count as parts of the price of the moment.
-pub(crate) fn trailing(floor: &Floor, id: InstrumentId, trail: Trail) -> Result<Trailing, Refusal> {
-    let ppm = match trail {
-        Trail::Percent(percent) => percent.to_scale(PPM_OF_PERCENT).ok(),
-        Trail::Price(price) => {
-            let distance = Amount::from_decimal(price).unwrap_or_default();
-            let part = crate::figures::ratio(distance, holdings::price(floor, id));
-            Some(part.0 / 10_i128.pow(12))
-        }
+/// How far behind the best price an order follows.
+pub(crate) fn trailing(listed: &Listed, trail: Trail) -> Result<Trailing, Refusal> {
+    let (ppm, ticks) = match trail {
+        Trail::Percent(percent) => (percent.to_scale(PPM_OF_PERCENT).ok(), Some(0)),
+        Trail::Price(price) => (Some(0), Some(ticks(listed, "trail_price", price)?)),
     };
-    let ppm = ppm.and_then(|ppm| i64::try_from(ppm).ok());
-    let ppm = ppm.filter(|ppm| (1..1_000_000).contains(ppm));
-    let distance_ppm =
-        ppm.ok_or_else(|| Refusal::invalid("trail must be less than the price of the asset"))?;
-    Ok(Trailing { distance_ppm, activation: None })
+    let ppm = ppm.and_then(|ppm| i64::try_from(ppm).ok()).filter(|ppm| *ppm < 1_000_000);
+    let (Some(distance_ppm), Some(distance_ticks)) = (ppm, ticks) else {
+        return Err(Refusal::invalid("trail_percent must be less than 100"));
+    };
+    Ok(Trailing { distance_ppm, distance_ticks, activation: None })
 }
 
 impl<'a> Parts<'a> {
@@ -327,7 +323,7 @@ impl<'a> Parts<'a> {
         trail: Option<Trail>,
         quantity: Quantity,
     ) -> Result<NewOrder, Refusal> {
-        let trailing = trail.map(|trail| trailing(self.floor, self.id, trail)).transpose()?;
+        let trailing = trail.map(|trail| trailing(self.listed(), trail)).transpose()?;
         let triggered = stop.or(trailing.map(|_| 0));
         Ok(NewOrder {
             account: self.account,
@@ -496,6 +492,7 @@ fn check_cost(floor: &Floor, draft: &Draft) -> Result<(), Refusal> {
     {
         return Err(Refusal::forbidden("notional amount must be >= 1.00"));
     }
+    check_stop(floor, order)?;
     let counts = is_crypto(listed) && listed.listing.quote == holdings::CASH;
     if !counts || order.side == Side::Sell {
         return Ok(());
@@ -506,6 +503,23 @@ fn check_cost(floor: &Floor, draft: &Draft) -> Result<(), Refusal> {
         return Err(Refusal::forbidden(text));
     }
     Ok(())
+}
+
+/// The engine asks for the money of a stop only once that is hit; the venue at once.
+fn check_stop(floor: &Floor, order: &NewOrder) -> Result<(), Refusal> {
+    let (Some(trigger), None, Side::Buy) = (order.trigger, order.price, order.side) else {
+        return Ok(());
+    };
+    let Quantity::Lots(lots) = order.quantity else { return Ok(()) };
+    let quote = floor.listed(order.instrument).rules.quote;
+    let (free, _) = floor.exchange.balance(order.account, quote);
+    let needed = floor.exchange.worth(order.instrument, trigger.price, lots);
+    if needed <= free {
+        return Ok(());
+    }
+    Err(Refusal::forbidden("insufficient buying power")
+        .with_number("buying_power", free.to_decimal())
+        .with_number("cost_basis", needed.to_decimal()))
 }
 
 /// What an order is worth: at its limit, or else at the price of the moment.

@@ -332,7 +332,7 @@ fn changed(
             Some(Trail::Price(_)) => Trail::Price(trail),
             _ => Trail::Percent(trail),
         };
-        let trailing = place::trailing(floor, old.instrument, trail)?;
+        let trailing = place::trailing(listed, trail)?;
         new.trigger = Some(place::trigger(old.side, 0, Some(trailing)));
         facts.trail = Some(trail);
     }
