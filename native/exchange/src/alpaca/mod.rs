@@ -2,10 +2,13 @@
 
 mod account;
 mod auth;
+mod closing;
 mod data;
 mod fields;
+mod history;
 mod holdings;
 mod ids;
+mod lists;
 mod orders;
 mod place;
 mod quotes;
