@@ -399,6 +399,25 @@ fn an_account_that_suspends_trading_is_taken_at_its_word() {
 }
 
 #[test]
+fn updates_come_in_message_pack_if_asked_for() {
+    run(async {
+        let exchange = exchange();
+        let url = &exchange.urls(VENUE).unwrap()["updates"];
+        let header = [("Content-Type", "application/msgpack")];
+        let mut line = Line::with_headers(url, &header).await;
+        let listen = json!({"action": "listen", "data": {"streams": ["trade_updates"]}});
+        for message in [json!({"action": "auth", "key": "ann", "secret": SECRET}), listen] {
+            line.say_binary(rmp_serde::to_vec_named(&message).unwrap()).await;
+            line.hear_binary().await.unwrap();
+        }
+        place(&exchange, "ann", shares("buy", "1", "150")).await;
+        let update: Value = rmp_serde::from_slice(&line.hear_binary().await.unwrap()).unwrap();
+        assert_eq!(update["data"]["event"], "pending_new");
+        assert_eq!(update["data"]["order"]["limit_price"], "150");
+    });
+}
+
+#[test]
 fn a_stream_is_for_who_shows_the_secret() {
     run(async {
         let exchange = exchange();

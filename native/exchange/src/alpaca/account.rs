@@ -25,8 +25,6 @@ const MINUTES: usize = 24 * 60;
 const MINUTE: i64 = 60_000_000_000;
 /// Days of a calendar that has no end.
 const CALENDAR_DAYS: i64 = 365;
-/// When accounts were opened, as they say: nobody has an older one.
-const SINCE: &str = "2024-01-01T00:00:00Z";
 
 /// What an account may set: names and values.
 #[derive(Clone, Debug)]
@@ -108,7 +106,7 @@ pub(crate) fn account(call: &mut Call<'_>) -> Answer {
         "non_marginable_buying_power": buying_power, "options_buying_power": "0",
         "cash": cents(cash), "accrued_fees": "0", "portfolio_value": equity,
         "trading_blocked": false, "transfers_blocked": false, "account_blocked": false,
-        "created_at": SINCE, "trade_suspended_by_user": suspended, "multiplier": "1",
+        "created_at": times::utc(call.desk.since), "trade_suspended_by_user": suspended, "multiplier": "1",
         "shorting_enabled": false, "equity": equity, "last_equity": equity,
         "long_market_value": cents(positions), "short_market_value": "0",
         "position_market_value": cents(positions), "initial_margin": "0",

@@ -46,6 +46,8 @@ const LOOK_EVERY: u64 = 100;
 /// What the venue knows besides engine and accounts.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
+    /// When the venue opened.
+    since: i64,
     orders: Orders,
     holdings: Holdings,
     settings: HashMap<AccountId, Settings>,
@@ -141,6 +143,9 @@ impl Dialect for Broker {
     }
 
     fn beat(&mut self, hall: &mut Hall, beats: u64) {
+        if self.desk.since == 0 {
+            self.desk.since = hall.floor.now();
+        }
         self.expire(hall);
         self.streams.beat(hall);
         if beats.is_multiple_of(LOOK_EVERY) {
