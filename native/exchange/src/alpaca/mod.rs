@@ -75,13 +75,13 @@ impl Broker {
     /// Ends orders for a day that the engine lets wait for ever.
     fn expire(&mut self, hall: &mut Hall) {
         let now = hall.floor.now();
-        for order in self.desk.orders.due(now) {
-            let Some(facts) = self.desk.orders.get_mut(order) else { continue };
-            facts.expires_at = None;
+        for order in self.desk.orders.take_due(now) {
             let Some(found) = hall.floor.exchange.order(order).filter(|one| one.is_open) else {
                 continue;
             };
-            facts.is_expired = true;
+            if let Some(facts) = self.desk.orders.get_mut(order) {
+                facts.is_expired = true;
+            }
             let account = found.asked.account;
             let _ = hall.apply(&Command::Cancel { account, order }, Vec::new());
         }

@@ -8,7 +8,7 @@ use rustonite_sim::{CancelReason, OrderId};
 use crate::accounts::Record;
 use crate::floor::Floor;
 
-/// Orders that are kept before those are dropped that nobody can ask for any more.
+/// Orders of which facts are kept at least.
 const KEPT: usize = 50_000;
 
 /// Types of orders.
@@ -108,32 +108,60 @@ pub(crate) struct Facts {
 }
 
 /// Facts by the number of their order.
-#[derive(Debug, Default)]
-pub(crate) struct Orders(BTreeMap<OrderId, Facts>);
+#[derive(Debug)]
+pub(crate) struct Orders {
+    facts: BTreeMap<OrderId, Facts>,
+    /// How many there may be before those are dropped that nobody can ask for any more.
+    most: usize,
+    /// No order ends by itself before this moment.
+    quiet_until: i64,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self { facts: BTreeMap::new(), most: KEPT, quiet_until: i64::MAX }
+    }
+}
 
 impl Orders {
     pub(crate) fn get(&self, id: OrderId) -> Option<&Facts> {
-        self.0.get(&id)
+        self.facts.get(&id)
     }
 
     pub(crate) fn get_mut(&mut self, id: OrderId) -> Option<&mut Facts> {
-        self.0.get_mut(&id)
+        self.facts.get_mut(&id)
     }
 
     pub(crate) fn add(&mut self, floor: &Floor, id: OrderId, facts: Facts) {
-        self.0.insert(id, facts);
-        if self.0.len() > KEPT {
+        self.quiet_until = self.quiet_until.min(facts.expires_at.unwrap_or(i64::MAX));
+        self.facts.insert(id, facts);
+        if self.facts.len() > self.most {
             let known = |id: &OrderId| {
                 floor.accounts.all.values().any(|account| account.orders.contains_key(id))
             };
-            self.0.retain(|id, _| known(id));
+            self.facts.retain(|id, _| known(id));
+            self.most = KEPT.max(2 * self.facts.len());
         }
     }
 
-    /// Orders whose time is over, without those that the engine ends.
-    pub(crate) fn due(&self, now: i64) -> Vec<OrderId> {
-        let is_due = |facts: &Facts| facts.expires_at.is_some_and(|at| at <= now);
-        self.0.iter().filter(|(_, facts)| is_due(facts)).map(|(id, _)| *id).collect()
+    /// Takes the orders whose time is over, without those that the engine ends.
+    pub(crate) fn take_due(&mut self, now: i64) -> Vec<OrderId> {
+        if now < self.quiet_until {
+            return Vec::new();
+        }
+        self.quiet_until = i64::MAX;
+        let mut due = Vec::new();
+        for (id, facts) in &mut self.facts {
+            match facts.expires_at {
+                Some(at) if at <= now => {
+                    facts.expires_at = None;
+                    due.push(*id);
+                }
+                Some(at) => self.quiet_until = self.quiet_until.min(at),
+                None => {}
+            }
+        }
+        due
     }
 
     /// Whether an order waits for another one of its list.

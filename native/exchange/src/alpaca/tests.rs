@@ -135,7 +135,9 @@ fn an_order_for_a_day_ends_with_the_session() {
     venue.broker.beat(&mut venue.hall, 1);
     venue.tell();
     assert_eq!(heard(&mut line), Vec::<Value>::new(), "it is not time");
-    venue.broker.desk.orders.get_mut(id).unwrap().expires_at = Some(1);
+    let mut facts = venue.broker.desk.orders.get(id).unwrap().clone();
+    facts.expires_at = Some(1);
+    venue.broker.desk.orders.add(&venue.hall.floor, id, facts);
     venue.broker.beat(&mut venue.hall, 2);
     venue.tell();
     let told = heard(&mut line);

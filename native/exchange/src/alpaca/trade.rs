@@ -1,6 +1,6 @@
 //! Calls that place, change and end orders, and those that read them.
 
-use rustonite_sim::{Command, Expiry, NewOrder, OrderId, Quantity, Reject, SelfTrade, Side};
+use rustonite_sim::{Command, Expiry, NewOrder, Order, OrderId, Quantity, Reject, SelfTrade, Side};
 use serde_json::{Value, json};
 
 use super::fields::Fields;
@@ -70,7 +70,7 @@ pub(crate) fn place_draft(call: &mut Call<'_>, draft: Draft) -> Answer {
     if call.desk.settings(call.account).suspends() {
         return Err(Refusal::forbidden("new orders are rejected by user request"));
     }
-    check_wash(call.own()?, &draft.order, draft.facts.class, None)?;
+    check_wash(&call.hall.floor, &draft.order, draft.facts.class, None)?;
     let symbol = call.hall.floor.listed(draft.order.instrument).listing.symbol.clone();
     let mutes = |fault: &Fault| *fault == Fault::Mute;
     let muted = call.hall.faults.of(Some(&symbol), mutes).is_some();
@@ -110,7 +110,7 @@ fn keep(call: &mut Call<'_>, first: OrderId, draft: Draft) {
 
 /// Orders of one account are not to trade with each other, but for those of a list.
 fn check_wash(
-    own: &Account,
+    floor: &Floor,
     new: &NewOrder,
     class: Class,
     without: Option<OrderId>,
@@ -118,28 +118,32 @@ fn check_wash(
     if class != Class::Simple {
         return Ok(());
     }
-    let meets = |record: &&Record| {
-        let asked = &record.order.asked;
-        let counts = asked.instrument == new.instrument
-            && asked.side != new.side
-            && record.tag.list.is_none()
-            && Some(record.order.id) != without;
-        let crosses = match (new.price, asked.price) {
-            (Some(new_price), Some(price)) => match new.side {
-                Side::Buy => new_price >= price,
-                Side::Sell => new_price <= price,
-            },
-            _ => true,
-        };
-        counts && crosses
+    let is_simple = |order: &Order| {
+        let record = floor.record(new.account, order.id);
+        record.is_some_and(|record| record.tag.list.is_none())
     };
-    let Some(other) = own.open_orders().find(meets) else { return Ok(()) };
-    let limits = other.order.asked.price.is_some() && other.order.asked.trigger.is_none();
+    let mut open = floor.exchange.open_orders(new.account);
+    let meets = |order: &Order| meets(new, order) && Some(order.id) != without && is_simple(order);
+    let Some(other) = open.find(meets) else { return Ok(()) };
+    let limits = other.asked.price.is_some() && other.asked.trigger.is_none();
     let kind = if limits { "limit" } else { "market/stop" };
     let text = "potential wash trade detected. use complex orders";
     Err(Refusal::forbidden(text)
-        .with("existing_order_id", words::order_id(other.order.id).to_string())
+        .with("existing_order_id", words::order_id(other.id).to_string())
         .with("reject_reason", format!("opposite side {kind} order exists")))
+}
+
+/// Whether two orders might trade with each other.
+fn meets(new: &NewOrder, order: &Order) -> bool {
+    let asked = &order.asked;
+    let crosses = match (new.price, asked.price) {
+        (Some(new_price), Some(price)) => match new.side {
+            Side::Buy => new_price >= price,
+            Side::Sell => new_price <= price,
+        },
+        _ => true,
+    };
+    asked.instrument == new.instrument && asked.side != new.side && crosses
 }
 
 /// What the engine said of a new order.
@@ -286,7 +290,7 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
         return Err(Refusal::invalid("unable to replace order in current state"));
     }
     let (order, facts) = changed(call, &record, facts, &fields)?;
-    check_wash(call.own()?, &order, facts.class, Some(id))?;
+    check_wash(&call.hall.floor, &order, facts.class, Some(id))?;
     let client_id = place::client_id(&call.hall.floor, call.account, &fields)?;
     let tag = Tag { client_id, muted: record.tag.muted, ..Tag::default() };
     let command = Command::Replace { order: id, new: order, always: false };
