@@ -278,6 +278,53 @@ fn a_bracket_holds_its_legs_until_it_is_filled_and_one_ends_the_other() {
 }
 
 #[test]
+fn a_bracket_stays_one_when_its_orders_are_replaced() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let bracket = with(
+            shares("buy", "2", "199"),
+            json!({"order_class": "bracket", "take_profit": {"limit_price": "210"},
+                "stop_loss": {"stop_price": 190}}),
+        );
+        let placed = place(&exchange, "ann", bracket).await;
+        let change = |of: &Value, body: Value| {
+            let (exchange, path) = (&exchange, path_of(of));
+            async move {
+                let answer = ask(exchange, "ann", "PATCH", &path, body).await;
+                assert_eq!(answer.status, 200, "{}", answer.body);
+                answer.body
+            }
+        };
+        let profit = change(&placed["legs"][0], json!({"limit_price": "212"})).await;
+        let first = change(&placed, json!({"limit_price": "198"})).await;
+        let legs = first["legs"].as_array().unwrap();
+        assert_eq!((legs.len(), &legs[0]["id"]), (2, &profit["id"]));
+        let mut line = updates(&exchange, "ann").await;
+        place(&exchange, "bob", shares("sell", "2", "198")).await;
+        let told = events(&mut line, 2).await;
+        assert_eq!(told, pairs(&[("fill", "filled"), ("new", "new")]));
+        let stop = change(&placed["legs"][1], json!({"stop_price": "195"})).await;
+        assert_eq!(events(&mut line, 1).await, pairs(&[("replaced", "replaced")]));
+        assert_eq!(order(&exchange, "ann", &stop).await["status"], "held");
+        place(&exchange, "bob", shares("buy", "2", "194")).await;
+        place(&exchange, "bob", shares("buy", "1", "194.5")).await;
+        let order_of = json!({"symbol": "AAPL", "side": "sell", "type": "market", "qty": "1",
+            "time_in_force": "day"});
+        exchange.add_account("carl").unwrap();
+        exchange.add_key("carl", "carl", &rustonite_exchange::Key::hmac(SECRET)).unwrap();
+        exchange.deposit(VENUE, "carl", "AAPL", common::decimal("1")).unwrap();
+        place(&exchange, "carl", order_of).await;
+        let told = events(&mut line, 3).await;
+        let mut names: Vec<_> = told.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["canceled", "fill", "new"]);
+        assert_eq!(order(&exchange, "ann", &stop).await["status"], "filled");
+        assert_eq!(order(&exchange, "ann", &profit).await["status"], "canceled");
+    });
+}
+
+#[test]
 fn of_two_orders_one_ends_the_other_and_of_one_comes_another() {
     run(async {
         let exchange = exchange();
@@ -291,11 +338,14 @@ fn of_two_orders_one_ends_the_other_and_of_one_comes_another() {
             (&json!("210"), &json!("stop"))
         );
         let leg = path_of(&placed["legs"][0]);
-        let refused = ask(&exchange, "ann", "PATCH", &leg, json!({"stop_price": "180"}));
-        assert_eq!(refused.await.text(), "unable to replace order in current state");
+        let fewer = ask(&exchange, "ann", "PATCH", &leg, json!({"qty": "1"})).await;
+        assert_eq!((fewer.status, fewer.code()), (422, 42_210_000));
+        let moved = ask(&exchange, "ann", "PATCH", &leg, json!({"stop_price": "180"})).await;
+        assert_eq!((moved.status, &moved.body["stop_price"]), (200, &json!("180")));
         let ended = ask(&exchange, "ann", "DELETE", &path_of(&placed), Value::Null).await;
         assert_eq!(ended.status, 204);
-        assert_eq!(statuses(&exchange, "ann").await, ["filled", "canceled", "canceled"]);
+        let all = ["filled", "canceled", "replaced", "canceled"];
+        assert_eq!(statuses(&exchange, "ann").await, all);
         let chain = with(
             shares("buy", "1", "199"),
             json!({"order_class": "oto", "stop_loss": {"stop_price": "150"}}),

@@ -268,6 +268,14 @@ pub enum Command {
         /// See above.
         always: bool,
     },
+    /// Ends an order of a list of which nothing is filled, and puts another with other prices in its
+    /// place; the other orders of the list stay.
+    ReplaceLeg {
+        /// The old one.
+        order: OrderId,
+        /// The new one, of the same account, instrument, side and quantity.
+        new: NewOrder,
+    },
     /// Changes an order in place. It keeps its rank only if the price stays and it gets smaller.
     Amend {
         /// Whose.

@@ -226,6 +226,7 @@ impl Exchange {
             Command::PlaceOco(orders) => self.place_oco(orders).map(Some),
             Command::PlaceOto { working, pending } => self.place_oto(working, pending).map(Some),
             Command::Replace { order, new, always } => self.replace(*order, new, *always).map(Some),
+            Command::ReplaceLeg { order, new } => self.replace_leg(*order, new).map(Some),
             other => self.change(other).map(|()| None),
         }
     }

@@ -261,11 +261,19 @@ impl Exchange {
     }
 
     pub(crate) fn end_prevented(&mut self, slot: Slot, reason: Option<CancelReason>, lots: i64) {
+        self.finish(slot, reason, lots);
+        self.release(slot);
+        if let Some(list) = self.orders.get(slot).list {
+            self.after_end(list, slot, reason);
+        }
+    }
+
+    /// The end of an order as such: its money and its list stay as they are.
+    pub(crate) fn finish(&mut self, slot: Slot, reason: Option<CancelReason>, lots: i64) {
         self.leave(slot);
         self.count_ordered(slot, false);
-        self.release(slot);
         let entry = self.orders.get_mut(slot);
-        let (id, asked, list) = (entry.order.id, entry.order.asked, entry.list);
+        let (id, asked) = (entry.order.id, entry.order.asked);
         entry.stage = Stage::Ended;
         entry.order.is_open = false;
         entry.order.cancelled = reason;
@@ -282,9 +290,6 @@ impl Exchange {
         self.orders.ended(self.now, id);
         if let Some(reason) = reason {
             self.events.push(Event::Cancelled { order: id, reason, prevented: lots });
-        }
-        if let Some(list) = list {
-            self.after_end(list, slot, reason);
         }
     }
 

@@ -406,6 +406,39 @@ fn orders_that_follow_another_come_once_it_is_filled() {
 }
 
 #[test]
+fn an_order_of_a_list_gets_other_prices_and_its_list_stays() {
+    let mut exchange = funded();
+    trade_at(&mut exchange, 100);
+    let replace = |order, new| Command::ReplaceLeg { order: OrderId(order), new };
+    let pending = vec![sell(0, 130, 5), stop(market(0, Side::Sell, 5), 80, false)];
+    done(&mut exchange, Command::PlaceOto { working: buy(0, 90, 5), pending });
+    // The first one, at another price; then one that waits for it.
+    let events = done(&mut exchange, replace(3, buy(0, 95, 5)));
+    assert_eq!(cancelled(&events), [(3, CancelReason::Replaced)]);
+    assert_eq!(exchange.balance(0, USD).1, amount("0.00475"));
+    let events = done(&mut exchange, replace(4, sell(0, 140, 5)));
+    assert_eq!(cancelled(&events), [(4, CancelReason::Replaced)]);
+    assert_eq!(levels(&exchange, SPOT, Side::Sell), []);
+    done(&mut exchange, Command::Place(sell(1, 95, 5)));
+    assert_eq!(levels(&exchange, SPOT, Side::Sell), [(140, 5)]);
+    // A stop that waits, and then the limit: one still ends the other.
+    done(&mut exchange, replace(5, stop(market(0, Side::Sell, 5), 85, false)));
+    done(&mut exchange, replace(7, sell(0, 120, 5)));
+    assert_eq!(exchange.balance(0, BTC).1, amount("0.005"));
+    let wrong = "of an order of a list only prices are changed, before it is filled";
+    for new in [sell(0, 120, 4), buy(0, 120, 5), stop(sell(0, 85, 5), 80, false)] {
+        assert_eq!(refused(&mut exchange, replace(10, new)), Reject::Contradiction(wrong));
+    }
+    let alone = placed(&mut exchange, buy(0, 50, 5));
+    let found = refused(&mut exchange, replace(alone.0, buy(0, 51, 5)));
+    assert_eq!(found, Reject::Contradiction("the order is of no list"));
+    let events = done(&mut exchange, Command::Place(buy(1, 120, 5)));
+    assert_eq!(trades(&events), [(120, 5)]);
+    assert_eq!(cancelled(&events), [(9, CancelReason::OtherOfList)]);
+    assert_eq!(exchange.balance(0, BTC).1, Amount::ZERO);
+}
+
+#[test]
 fn orders_expire_when_time_has_passed() {
     let mut exchange = funded();
     done(&mut exchange, Command::Place(NewOrder { expiry: Expiry::At(50), ..buy(0, 100, 5) }));

@@ -144,6 +144,22 @@ impl Orders {
         }
     }
 
+    /// One order stands for another, also in its list.
+    pub(crate) fn replace(&mut self, floor: &Floor, old: OrderId, new: OrderId, facts: Facts) {
+        if let Some(old) = self.facts.get_mut(&old) {
+            (old.replaced_by, old.expires_at) = (Some(new), None);
+        }
+        if let Some(parent) = facts.parent.and_then(|parent| self.facts.get_mut(&parent)) {
+            parent.legs.iter_mut().filter(|leg| **leg == old).for_each(|leg| *leg = new);
+        }
+        for leg in &facts.legs {
+            if let Some(leg) = self.facts.get_mut(leg) {
+                leg.parent = Some(new);
+            }
+        }
+        self.add(floor, new, Facts { replaces: Some(old), ..facts });
+    }
+
     /// Takes the orders whose time is over, without those that the engine ends.
     pub(crate) fn take_due(&mut self, now: i64) -> Vec<OrderId> {
         if now < self.quiet_until {

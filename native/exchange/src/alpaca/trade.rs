@@ -286,21 +286,22 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
     let Some(facts) = call.desk.orders.get(id).cloned() else {
         return Err(Refusal::no_such_order(call.name));
     };
-    if record.tag.list.is_some() || facts.notional.is_some() {
+    if facts.notional.is_some() {
         return Err(Refusal::invalid("unable to replace order in current state"));
     }
     let (order, facts) = changed(call, &record, facts, &fields)?;
     check_wash(&call.hall.floor, &order, facts.class, Some(id))?;
     let client_id = place::client_id(&call.hall.floor, call.account, &fields)?;
-    let tag = Tag { client_id, muted: record.tag.muted, ..Tag::default() };
-    let command = Command::Replace { order: id, new: order, always: false };
+    let Tag { list, muted, .. } = record.tag;
+    let tag = Tag { client_id, list, muted, ..Tag::default() };
+    let command = match list {
+        Some(_) => Command::ReplaceLeg { order: id, new: order },
+        None => Command::Replace { order: id, new: order, always: false },
+    };
     let done = call.hall.apply(&command, vec![tag]);
     let done = done.map_err(|reject| refused(&call.hall.floor, &order, &reject))?;
     let new = done.order.unwrap_or(OrderId(0));
-    if let Some(old) = call.desk.orders.get_mut(id) {
-        (old.replaced_by, old.expires_at) = (Some(new), None);
-    }
-    call.desk.orders.add(&call.hall.floor, new, Facts { replaces: Some(id), ..facts });
+    call.desk.orders.replace(&call.hall.floor, id, new, facts);
     Ok(call.begun(new))
 }
 
