@@ -220,6 +220,12 @@ fn anything(rng: &mut fastrand::Rng, orders: &[String]) -> (&'static str, String
     if order["type"] == "market" && rng.bool() {
         (order["qty"], order["notional"]) = (Value::Null, json!(rng.i64(1..200_000)));
     }
+    if order["type"] == "limit" && order["symbol"] == "AAPL" && rng.bool() {
+        let sign = if order["side"] == "buy" { 1 } else { -1 };
+        order["order_class"] = json!("bracket");
+        order["take_profit"] = json!({"limit_price": price + sign * rng.i64(1..200)});
+        order["stop_loss"] = json!({"stop_price": price - sign * rng.i64(1..200)});
+    }
     ("POST", "/v2/orders".to_owned(), order)
 }
 
@@ -254,7 +260,9 @@ fn streams_and_positions_agree_with_the_engine_whatever_happens() {
             let (status, body) = venue.try_call(["ann", "bob"][who], method, &path, &body);
             assert!([200, 204, 207, 403, 404, 422].contains(&status), "{seed}: {body}");
             if status == 200 {
-                placed[who].push(body["id"].as_str().unwrap().to_owned());
+                let legs = body["legs"].as_array().cloned().unwrap_or_default();
+                let new = legs.iter().chain([&body]);
+                placed[who].extend(new.map(|one| one["id"].as_str().unwrap().to_owned()));
             }
         }
         let told = states(&heard(&mut line));
