@@ -80,7 +80,7 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 	$(BIN)/python benches/lake.py
 	target/release/book $(RUSTONITE_FIXTURES)
 	target/release/exchange
-	RUSTONITE_FIXTURES=$(RUSTONITE_FIXTURES) target/release/replay_queue
+	target/release/replay_queue $(RUSTONITE_FIXTURES)
 	$(BIN)/python benches/feed.py
 
 docs: $(VENV)/.extension ## Pages that are made from the code

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _EVENTS_PER_SECOND = 200.0
-_PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150"}
+_PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150", "AAPL": "200"}
 _OTHER_PRICE = "100"
 
 
@@ -29,14 +29,21 @@ _OTHER_PRICE = "100"
 class _Usual:
     """What a venue has if nobody says otherwise."""
 
+    symbols: tuple[str, ...]
     tick: str
     lot: str
     fees: tuple[str, str]
     balances: Mapping[str, Decimal | int | str]
 
 
-_SPOT = _Usual("0.01", "0.00001", ("0.001", "0.001"), {"USDT": 100_000, "BTC": 1, "ETH": 10})
-_USUAL = {"binance-usdm": _Usual("0.01", "0.001", ("0.0002", "0.0005"), {"USDT": 100_000})}
+_PAIRS = ("BTCUSDT", "ETHUSDT")
+_SPOT = _Usual(
+    _PAIRS, "0.01", "0.00001", ("0.001", "0.001"), {"USDT": 100_000, "BTC": 1, "ETH": 10}
+)
+_USUAL = {
+    "alpaca": _Usual(("AAPL", "BTC/USD"), "0.01", "0.0001", ("0.0015", "0.0025"), {"USD": 100_000}),
+    "binance-usdm": _Usual(_PAIRS, "0.01", "0.001", ("0.0002", "0.0005"), {"USDT": 100_000}),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class LocalExchange:
 
     def __init__(  # noqa: PLR0913 - everything by keyword
         self,
-        symbols: Sequence[str] | str = ("BTCUSDT", "ETHUSDT"),
+        symbols: Sequence[str] | str | None = None,
         *,
         venue: str = "binance",
         seed: int = 1,
@@ -72,9 +79,10 @@ class LocalExchange:
         """Begin to listen, on this machine alone.
 
         Args:
-            symbols: What is traded, in the venue's spelling: one or several.
-            venue: The venue that it speaks like, as in the column `venue`: `binance`, or
-                `binance-usdm` with perpetuals.
+            symbols: What is traded, in the venue's spelling: one or several; two usual ones by
+                default.
+            venue: The venue that it speaks like: `binance`, `binance-usdm` with perpetuals, or
+                `alpaca` with stocks and pairs such as `BTC/USD`.
             seed: What the other traders are drawn from.
             speed: How busy they are: 1 is some 200 orders and cancellations a second and symbol.
             others: Whether there are any.
@@ -86,6 +94,8 @@ class LocalExchange:
             NotFound: the venue is not spoken here.
             Unavailable: the port is taken.
         """
+        self._usual = usual = _USUAL.get(venue, _SPOT)
+        symbols = usual.symbols if symbols is None else symbols
         symbols = [symbols] if isinstance(symbols, str) else symbols
         if not symbols:
             raise Invalid("symbols: found none, expected one or more")
@@ -95,7 +105,6 @@ class LocalExchange:
         if unknown := sorted(given.keys() - set(symbols)):
             raise Invalid(f"prices: {', '.join(unknown)} is not among the symbols")
         self.venue = venue
-        self._usual = usual = _USUAL.get(venue, _SPOT)
         listings = [
             (one, usual.tick, usual.lot, str(given.get(one, _usual_price(one)))) for one in symbols
         ]
@@ -133,7 +142,7 @@ class LocalExchange:
             name: Of the account.
             balances: What it has, by asset; by default some of the usual ones that are traded.
             maker: Fee of orders that rested, as a part of what is received, or of a perpetual's
-                worth; negative is a rebate. The venue's usual one by default.
+                worth; negative is a rebate. The venue's usual one by default. Stocks are free.
             taker: The same of orders that came.
 
         Raises:

@@ -27,6 +27,7 @@ PATIENCE = 30
         (["BTCUSDT"], {"prices": {"BTCUSDT": "1.001"}}, Invalid, "BTCUSDT.*1.001"),
         (["BTCUSDT"], {"prices": {"BTCUSDT": "x"}}, Invalid, "price"),
         ("NOTHING", {"venue": "binance-usdm"}, Invalid, "NOTHING.*ends with a quote asset"),
+        ("/USD", {"venue": "alpaca"}, Invalid, "/USD.*BTC/USD"),
     ],
 )
 def test_settings_that_cannot_be(symbols, settings, error, message):
@@ -73,10 +74,20 @@ def test_perpetuals_are_traded_with_money_alone():
         spot.set_mark("BTCUSDT", 1)
 
 
-@pytest.mark.parametrize("venue", ["binance", "binance-usdm"])
+def test_stocks_and_coins_are_traded_for_dollars():
+    with LocalExchange(venue="alpaca", others=False) as exchange:
+        account = exchange.account()
+        assert exchange.balance(account, "USD") == (Decimal(100_000), Decimal(0))
+        assert exchange.balance(account, "AAPL") == (Decimal(0), Decimal(0))
+        assert set(exchange.urls) == {"rest", "crypto", "stocks", "updates"}
+        symbols = [one["symbol"] for one in exchange.status()["instruments"]]
+        assert symbols == ["AAPL", "BTC/USD"]
+
+
+@pytest.mark.parametrize("venue", ["binance", "binance-usdm", "alpaca"])
 def test_the_command_says_where_it_is_and_what_others_did(venue):
     process = subprocess.run(
-        [RUSTONITE, "exchange", "--symbols", "BTCUSDT", "--venue", venue, "--for", "1s", "--json"],
+        [RUSTONITE, "exchange", "--venue", venue, "--for", "1s", "--json"],
         capture_output=True,
         timeout=PATIENCE,
         check=True,

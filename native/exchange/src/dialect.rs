@@ -102,7 +102,7 @@ pub(crate) trait Dialect: Send {
     /// Answers a call whose body is larger than any venue takes.
     fn too_large(&self) -> Reply;
 
-    /// A client opened a connection with this path and query.
+    /// A client opened a connection with this path and query, and these headers.
     ///
     /// # Errors
     /// The answer, if it is refused.
@@ -111,6 +111,7 @@ pub(crate) trait Dialect: Send {
         hall: &mut Hall,
         socket: u64,
         path: &str,
+        headers: &HeaderMap,
     ) -> core::result::Result<(), Reply>;
 
     /// A client said something.
@@ -166,12 +167,17 @@ impl Venue {
         reply
     }
 
-    pub(crate) fn connect(&mut self, socket: u64, path: &str) -> core::result::Result<(), Reply> {
+    pub(crate) fn connect(
+        &mut self,
+        socket: u64,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> core::result::Result<(), Reply> {
         let refuses = |fault: &Fault| matches!(fault, Fault::RefuseConnection { .. });
         if let Some(Fault::RefuseConnection { status }) = self.hall.faults.of(None, refuses) {
             return Err(Reply::new(status, String::new()));
         }
-        self.dialect.connect(&mut self.hall, socket, path)
+        self.dialect.connect(&mut self.hall, socket, path, headers)
     }
 
     pub(crate) fn receive(&mut self, socket: u64, text: &[u8]) {

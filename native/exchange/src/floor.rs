@@ -129,6 +129,9 @@ impl Floor {
         let (base, quote) = (self.asset(&listing.base), self.asset(&listing.quote));
         let rules = listing.instrument(base, quote)?;
         let id = self.exchange.list(rules.clone())?;
+        if listing.is_free {
+            self.exchange.waive_fees(id);
+        }
         self.instruments.push(Listed { listing: listing.clone(), rules });
         self.markets.push(Market::default());
         self.by_symbol.insert(listing.symbol.clone(), id);

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod admin;
+mod alpaca;
 mod binance;
 mod binance_usdm;
 mod candles;
@@ -52,7 +53,7 @@ const HOUSE_FUNDS: i128 = 10_i128.pow(18 + 12);
 /// One venue.
 #[derive(Clone, Debug)]
 pub struct VenueConfig {
-    /// Its name: `binance`, `binance-usdm`.
+    /// Its name: `binance`, `binance-usdm`, `alpaca`.
     pub venue: String,
     /// Where it listens; 0 is any free port.
     pub port: u16,
@@ -355,6 +356,7 @@ impl Venue {
 /// A venue that does not listen so far.
 fn open(config: &VenueConfig) -> Result<Arc<Shared>> {
     let dialect: Box<dyn Dialect> = match config.venue.as_str() {
+        "alpaca" => Box::new(alpaca::Broker::default()),
         "binance" => Box::new(binance::Spot::default()),
         "binance-usdm" => Box::new(binance_usdm::UsdM::default()),
         other => return Err(ExchangeError::unknown("venue", other)),

@@ -17,7 +17,7 @@ const BAN: i64 = 2 * MINUTE;
 /// What a venue allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Weight of calls per minute and address.
+    /// Weight of calls per minute and address, or account.
     pub weight_1m: u32,
     /// New orders per ten seconds and account.
     pub orders_10s: u32,
@@ -37,6 +37,12 @@ impl Allowance {
     /// What a venue allows on its usual plan.
     pub fn of(venue: &str) -> Self {
         match venue {
+            "alpaca" => Self {
+                weight_1m: 200,
+                orders_10s: u32::MAX,
+                orders_1m: u32::MAX,
+                orders_1d: u32::MAX,
+            },
             "binance-usdm" => {
                 Self { weight_1m: 2_400, orders_10s: 300, orders_1m: 1_200, orders_1d: u32::MAX }
             }
@@ -83,6 +89,7 @@ pub(crate) struct Limits {
     pub(crate) allowed: Allowance,
     callers: HashMap<IpAddr, Caller>,
     orders: HashMap<AccountId, [Count; 3]>,
+    accounts: HashMap<AccountId, Count>,
 }
 
 impl Limits {
@@ -114,6 +121,13 @@ impl Limits {
         }
         let next_minute = (now.div_euclid(MINUTE) + 1) * MINUTE;
         Err(TooMuch { banned_until: None, retry_after_s: seconds(next_minute) })
+    }
+
+    /// A call of an account, where accounts are counted and not addresses. Returns the calls of
+    /// this minute, this one included, and when the next minute begins.
+    pub(crate) fn call_of(&mut self, account: AccountId, now: i64) -> (u32, i64) {
+        let used = self.accounts.entry(account).or_default().add(now, MINUTE, 1);
+        (used, (now.div_euclid(MINUTE) + 1) * MINUTE)
     }
 
     /// Weight that an address used in this minute.
@@ -162,6 +176,15 @@ mod tests {
         assert_eq!(banned.banned_until, Some(late + 2 * MINUTE));
         assert!(limits.call(HERE, 2 * MINUTE, 1).is_err());
         assert_eq!(limits.call(HERE, 3 * MINUTE, 1).unwrap(), 1);
+    }
+
+    #[test]
+    fn accounts_are_counted_apart() {
+        let mut limits = Limits::new(Allowance::default());
+        assert_eq!(limits.call_of(1, 0), (1, MINUTE));
+        assert_eq!(limits.call_of(1, MINUTE - 1), (2, MINUTE));
+        assert_eq!(limits.call_of(2, 5), (1, MINUTE));
+        assert_eq!(limits.call_of(1, MINUTE), (1, 2 * MINUTE));
     }
 
     #[test]

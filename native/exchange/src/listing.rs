@@ -56,6 +56,8 @@ pub struct Listing {
     pub orders_max: usize,
     /// Of these, so many that wait for their trigger.
     pub triggers_max: usize,
+    /// Nobody pays a fee for it.
+    pub is_free: bool,
     /// Of a perpetual only.
     pub perpetual: Option<Perpetual>,
 }
@@ -64,9 +66,10 @@ impl Listing {
     /// What a venue of that name lists, with usual rules.
     ///
     /// # Errors
-    /// As [`Listing::spot`].
+    /// As [`Listing::spot`], or [`Listing::asset`].
     pub fn of(venue: &str, symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
         match venue {
+            "alpaca" => Self::asset(symbol, tick, lot),
             "binance-usdm" => Self::perpetual(symbol, tick, lot),
             _ => Self::spot(symbol, tick, lot),
         }
@@ -100,6 +103,38 @@ impl Listing {
             band_ppm: Some((200_000, 5_000_000)),
             orders_max: 200,
             triggers_max: 5,
+            is_free: false,
+            perpetual: None,
+        })
+    }
+
+    /// An asset of a broker: a pair such as `BTC/USD`, or a stock, which is paid in dollars and free
+    /// of fees.
+    ///
+    /// # Errors
+    /// A pair without one of its assets.
+    pub fn asset(symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
+        let pair = symbol.split_once('/');
+        let (base, quote) = pair.unwrap_or((symbol, "USD"));
+        if base.is_empty() || quote.is_empty() || base == quote {
+            let problem = format!("found {symbol:?}, expected one such as \"AAPL\" or \"BTC/USD\"");
+            return Err(ExchangeError::invalid("symbol", problem));
+        }
+        let whole = |units: i128| Decimal::from_scale(units, 0).unwrap_or(Decimal::ZERO);
+        Ok(Self {
+            symbol: symbol.to_owned(),
+            base: base.to_owned(),
+            quote: quote.to_owned(),
+            tick,
+            lot,
+            price: (tick, whole(1_000_000)),
+            quantity: (lot, whole(1_000_000)),
+            market_quantity_max: whole(1_000_000),
+            notional_min: Decimal::ZERO,
+            band_ppm: None,
+            orders_max: 500,
+            triggers_max: 500,
+            is_free: pair.is_none(),
             perpetual: None,
         })
     }

@@ -75,6 +75,16 @@ fn fees_are_of_what_is_received_and_rebates_come_from_the_venue() {
 }
 
 #[test]
+fn an_instrument_may_be_free_for_everybody() {
+    let mut exchange = funded();
+    exchange.waive_fees(SPOT);
+    fees(&mut exchange, 0, -100, 0);
+    fees(&mut exchange, 1, 0, 1_000);
+    trade_at(&mut exchange, 10_000);
+    assert_eq!([BTC, USD].map(|asset| exchange.collected(asset)), [Amount::ZERO; 2]);
+}
+
+#[test]
 fn fees_in_a_third_asset_as_long_as_there_is_some() {
     let mut exchange = funded();
     let fees = Fees { maker_ppm: 0, taker_ppm: 1_000 };
@@ -315,6 +325,7 @@ fn a_trailing_stop_follows_the_best_price() {
     assert_eq!(exchange.trigger_price(order), Some(9_900));
     trade_at(&mut exchange, 11_000);
     assert_eq!(exchange.trigger_price(order), Some(10_890));
+    assert_eq!(exchange.trail_peak(order), Some(11_000));
     trade_at(&mut exchange, 10_900);
     assert!(exchange.order(order).unwrap().is_open);
     done(&mut exchange, Command::Place(buy(1, 10_000, 5)));

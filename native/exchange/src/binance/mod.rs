@@ -14,6 +14,8 @@ mod words;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use hyper::HeaderMap;
+
 use self::routes::INTERFACE;
 use self::shared::refusal::Refusal;
 use self::shared::streams::Streams;
@@ -49,7 +51,13 @@ impl Dialect for Spot {
         Refusal::with_status(413, -1000, "The request body is too large.").reply()
     }
 
-    fn connect(&mut self, hall: &mut Hall, socket: u64, path: &str) -> Result<(), Reply> {
+    fn connect(
+        &mut self,
+        hall: &mut Hall,
+        socket: u64,
+        path: &str,
+        _headers: &HeaderMap,
+    ) -> Result<(), Reply> {
         if hall.faults.maintenance {
             return Err(Reply::new(503, String::new()));
         }

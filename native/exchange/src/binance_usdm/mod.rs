@@ -26,6 +26,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use hyper::HeaderMap;
 use rustonite_sim::{AccountId, InstrumentId};
 
 use self::clockwork::Clockwork;
@@ -87,7 +88,13 @@ impl Dialect for UsdM {
         Refusal::with_status(413, -1000, "The request body is too large.").reply()
     }
 
-    fn connect(&mut self, hall: &mut Hall, socket: u64, path: &str) -> Result<(), Reply> {
+    fn connect(
+        &mut self,
+        hall: &mut Hall,
+        socket: u64,
+        path: &str,
+        _headers: &HeaderMap,
+    ) -> Result<(), Reply> {
         if hall.faults.maintenance {
             return Err(Reply::new(503, String::new()));
         }

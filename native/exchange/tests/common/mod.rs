@@ -1,5 +1,13 @@
 //! A local exchange with a few accounts, and plain clients of it.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // Each test file uses a part.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value
+)] // Each test file uses a part.
+
+pub mod alpaca;
 
 pub mod usdm;
 
@@ -20,7 +28,7 @@ use yawc::{Frame, TcpWebSocket, WebSocket};
 
 pub const VENUE: &str = "binance";
 pub const FUTURES: &str = "binance-usdm";
-const SECRET: &str = "a secret of nobody";
+pub const SECRET: &str = "a secret of nobody";
 
 pub fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -85,25 +93,26 @@ impl Answer {
     }
 
     pub fn text(&self) -> &str {
-        self.body["msg"].as_str().unwrap_or("")
+        let text = self.body.get("msg").or(self.body.get("message"));
+        text.and_then(Value::as_str).unwrap_or("")
     }
 }
 
 /// One call of HTTP.
-pub async fn call(
-    exchange: &LocalExchange,
+pub async fn http(
+    address: SocketAddr,
     method: &str,
     path: &str,
-    key: Option<&str>,
+    headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> Answer {
-    let stream = TcpStream::connect(address(exchange)).await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let mut request = hyper::Request::builder().method(method).uri(path).header("host", "local");
-    if let Some(key) = key {
-        request = request.header("X-MBX-APIKEY", key);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
     let request = request.body(Full::new(Bytes::from(body))).unwrap();
     let response = sender.send_request(request).await.unwrap();
@@ -117,6 +126,18 @@ pub async fn call(
         headers: headers.collect(),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
     }
+}
+
+/// A call of somebody with a key, or of nobody.
+pub async fn call(
+    exchange: &LocalExchange,
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: Vec<u8>,
+) -> Answer {
+    let headers: Vec<_> = key.map(|key| ("X-MBX-APIKEY", key)).into_iter().collect();
+    http(address(exchange), method, path, &headers, body).await
 }
 
 pub async fn get(exchange: &LocalExchange, path: &str) -> Answer {
@@ -169,6 +190,32 @@ impl Line {
     pub async fn open(exchange: &LocalExchange, path: &str) -> Self {
         let url = format!("ws://{}{path}", address(exchange));
         Self(WebSocket::connect(url.parse().unwrap()).await.unwrap())
+    }
+
+    /// A connection to an address, with headers.
+    pub async fn with_headers(url: &str, headers: &[(&str, &str)]) -> Self {
+        let mut request = yawc::HttpRequestBuilder::new();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Self(WebSocket::connect(url.parse().unwrap()).with_request(request).await.unwrap())
+    }
+
+    pub async fn say_binary(&mut self, bytes: Vec<u8>) {
+        use futures_util::SinkExt as _;
+        self.0.send(Frame::binary(bytes)).await.unwrap();
+    }
+
+    /// The next message that is no text; none at the end.
+    pub async fn hear_binary(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let frame = self.0.next_frame().await.ok()?;
+            match frame.opcode() {
+                OpCode::Binary => return Some(frame.payload().to_vec()),
+                OpCode::Close => return None,
+                _ => {}
+            }
+        }
     }
 
     pub async fn say(&mut self, text: String) {
