@@ -313,6 +313,9 @@ def test_a_wrong_secret_and_a_late_call(quiet):
     assert refused.value.code == -1021
 
 
+DATASETS = ["trades", "quotes", "book_deltas", "book_snapshots", "tickers", "bars", "instruments"]
+
+
 def depth(exchange):
     """Number of the last change, and each side's prices and sizes."""
     book = call(exchange, f"depth?symbol={SYMBOL}&limit=1000")
@@ -326,7 +329,7 @@ def test_a_recorder_has_the_trades_books_and_marks_of_the_exchange(memory):
         names = ("public", "market", "rest")
         urls = ", ".join(f'{name} = "{exchange.urls[name]}"' for name in names)
         text = f'[[feed]]\nvenue = "{VENUE}"\nsymbols = ["{SYMBOL}"]\nurls = {{ {urls} }}\n'
-        text += 'datasets = ["trades", "quotes", "book_deltas", "tickers", "instruments"]\n'
+        text += f"datasets = {json.dumps(DATASETS)}\n"
         with Recorder(text, lake=memory / "lake") as recorder:
             end = time.monotonic() + PATIENCE
             while recorder.status()[0].books_live == 0:
@@ -337,7 +340,9 @@ def test_a_recorder_has_the_trades_books_and_marks_of_the_exchange(memory):
                 number, book = depth(exchange)
                 pictures[number] = book
                 time.sleep(0.04)
+            (status,) = recorder.status()
         trades = exchange.status()["instruments"][0]["trades"]
+    assert (status.malformed, status.unknown, status.gaps) == (0, 0, 0)
     lake = recorder.lake
     (found,) = lake.sql(
         "select count(*), min(trade_id), max(trade_id) from trades where trade_id is not null"
@@ -347,6 +352,9 @@ def test_a_recorder_has_the_trades_books_and_marks_of_the_exchange(memory):
     (marks,) = lake.sql("select count(*), min(mark_price) from tickers").rows()
     assert marks[0] > 0
     assert marks[1] > 0
+    for dataset in DATASETS:
+        (found,) = lake.sql(f"select count(*) from {dataset}").rows()
+        assert found[0] > 0, dataset
     query = "select seq, epoch_ns(max(ts_recv)) from book_deltas where seq is not null group by 1"
     received = dict(lake.sql(query).rows())
     checked = sorted(pictures.keys() & received.keys())
