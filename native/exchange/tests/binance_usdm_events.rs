@@ -335,3 +335,22 @@ fn positions_end_at_the_price_that_was_told() {
         }
     });
 }
+
+#[test]
+fn what_the_book_does_not_take_of_a_liquidation_expires() {
+    run(async {
+        let exchange = futures();
+        deal(&exchange, "bob", "ann", "1", "50000").await;
+        exchange.deposit(FUTURES, "ann", "USDT", decimal("-97000")).unwrap();
+        limit(&exchange, "bob", "BUY", "0.4", "47600").await;
+        let mut line = user(&exchange, "ann").await;
+        mark(&exchange, 471_800);
+        let expected = pairs(&[
+            ("ORDER_TRADE_UPDATE", "NEW"),
+            ("ACCOUNT_UPDATE", "ORDER"),
+            ("ORDER_TRADE_UPDATE", "PARTIALLY_FILLED"),
+            ("ORDER_TRADE_UPDATE", "EXPIRED"),
+        ]);
+        assert_eq!(all_told(&mut line, 4).await, expected);
+    });
+}
