@@ -200,6 +200,8 @@ fn stops_wait_for_their_price_and_trails_follow_it() {
         place(&exchange, "carl", carl("buy", "1", "220")).await;
         let followed = order(&exchange, "ann", &trail).await;
         assert_eq!((&followed["hwm"], &followed["stop_price"]), (&json!("220"), &json!("198")));
+        let followed = order(&exchange, "ann", &dollars).await;
+        assert_eq!((&followed["hwm"], &followed["stop_price"]), (&json!("220"), &json!("170")));
         place(&exchange, "carl", carl("buy", "1", "197")).await;
         place(&exchange, "carl", carl("buy", "4", "188")).await;
         place(&exchange, "bob", carl("sell", "1", "197")).await;
@@ -209,6 +211,35 @@ fn stops_wait_for_their_price_and_trails_follow_it() {
         assert_eq!((&waits["status"], &waits["filled_qty"]), (&json!("new"), &json!("0")));
         let asks = read(&exchange, "ann", "/v2/stocks/quotes/latest?symbols=AAPL").await;
         assert_eq!(asks["quotes"]["AAPL"]["ap"], json!(189));
+    });
+}
+
+#[test]
+fn a_stop_that_cannot_be_paid_is_refused_or_rejected_once_it_is_hit() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let stop = |qty: &str| {
+            json!({"symbol": "AAPL", "side": "buy", "type": "stop", "qty": qty,
+                "stop_price": "210", "time_in_force": "day"})
+        };
+        let refused = ask(&exchange, "ann", "POST", "/v2/orders", stop("900")).await;
+        assert_eq!((refused.status, refused.text()), (403, "insufficient buying power"));
+        let placed = place(&exchange, "ann", stop("400")).await;
+        assert!(placed["expires_at"].is_string(), "{placed}");
+        place(&exchange, "ann", coins("buy", "1", "50000")).await;
+        let mut line = updates(&exchange, "ann").await;
+        place(&exchange, "bob", shares("sell", "1", "210")).await;
+        exchange.add_account("carl").unwrap();
+        exchange.add_key("carl", "carl", &rustonite_exchange::Key::hmac(SECRET)).unwrap();
+        exchange.deposit(VENUE, "carl", "USD", common::decimal("1000")).unwrap();
+        place(&exchange, "bob", shares("sell", "50", "211")).await;
+        exchange.deposit(VENUE, "ann", "USD", common::decimal("-49000")).unwrap();
+        place(&exchange, "carl", shares("buy", "1", "210")).await;
+        let told = events(&mut line, 1).await;
+        assert_eq!(told, pairs(&[("rejected", "rejected")]));
+        let seen = order(&exchange, "ann", &placed).await;
+        assert!(seen["failed_at"].is_string() && seen["canceled_at"].is_null(), "{seen}");
     });
 }
 

@@ -148,7 +148,7 @@ fn prices_quantities_and_money_that_do_not_fit() {
             stock(json!({"type": "trailing_stop", "limit_price": null, "trail_percent": 120})),
             422,
             42_210_000,
-            "trail must be less",
+            "trail_percent must be less than 100",
         ),
     ]));
 }

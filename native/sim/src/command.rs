@@ -98,6 +98,8 @@ pub enum TriggerSource {
 pub struct Trailing {
     /// How far behind the best price since activation, in millionths of that.
     pub distance_ppm: i64,
+    /// So many ticks farther than that.
+    pub distance_ticks: i64,
     /// It begins to follow once this price, in ticks, is reached; at once if `None`.
     pub activation: Option<i64>,
 }

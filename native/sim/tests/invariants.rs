@@ -46,6 +46,7 @@ fn new_order((_, a, b, c, d): Seeds) -> NewOrder {
         source: if d % 5 == 0 { TriggerSource::Mark } else { TriggerSource::Last },
         trailing: (d % 13 == 2).then(|| Trailing {
             distance_ppm: 200 + i64::from(d % 1000),
+            distance_ticks: i64::from(d % 3),
             activation: (d % 3 == 0).then_some(PRICE + i64::from(d % 21) - 10),
         }),
     });

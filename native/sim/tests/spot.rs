@@ -318,7 +318,7 @@ fn one_stop_sets_off_the_next() {
 fn a_trailing_stop_follows_the_best_price() {
     let mut exchange = funded();
     trade_at(&mut exchange, 10_000);
-    let trailing = Some(Trailing { distance_ppm: 10_000, activation: None });
+    let trailing = Some(Trailing { distance_ppm: 10_000, distance_ticks: 0, activation: None });
     let trigger = Trigger { price: 0, rises: false, source: TriggerSource::Last, trailing };
     let order = NewOrder { trigger: Some(trigger), ..market(2, Side::Sell, 1) };
     let order = placed(&mut exchange, order);
@@ -333,6 +333,31 @@ fn a_trailing_stop_follows_the_best_price() {
     let events = done(&mut exchange, Command::Place(buy(1, 10_890, 1)));
     assert_eq!(trades(&events), [(10_890, 1), (10_000, 1)]);
     assert_eq!(exchange.order(order).unwrap().filled, 1);
+}
+
+#[test]
+fn a_trail_may_be_so_many_ticks() {
+    let mut exchange = funded();
+    trade_at(&mut exchange, 10_000);
+    let trail = |distance_ppm, distance_ticks, rises| {
+        let trailing = Some(Trailing { distance_ppm, distance_ticks, activation: None });
+        Trigger { price: 0, rises, source: TriggerSource::Last, trailing }
+    };
+    let sells = |trigger| NewOrder { trigger: Some(trigger), ..market(2, Side::Sell, 1) };
+    let order = placed(&mut exchange, sells(trail(0, 500, false)));
+    assert_eq!(exchange.trigger_price(order), Some(9_500));
+    trade_at(&mut exchange, 12_000);
+    assert_eq!(exchange.trigger_price(order), Some(11_500));
+    let buys = NewOrder { trigger: Some(trail(10_000, 5, true)), ..market(2, Side::Buy, 1) };
+    let other = placed(&mut exchange, buys);
+    assert_eq!(exchange.trigger_price(other), Some(12_125));
+    for wrong in [trail(0, 0, false), trail(0, -1, false), trail(1_000_000, 0, false)] {
+        let why = "a trailing distance is from 1 to 999999 millionths, or ticks";
+        assert_eq!(
+            refused(&mut exchange, Command::Place(sells(wrong))),
+            Reject::Contradiction(why)
+        );
+    }
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 mod account;
 mod auth;
+mod closing;
 mod data;
 mod fields;
+mod history;
 mod holdings;
 mod ids;
+mod lists;
 mod orders;
 mod place;
 mod quotes;
@@ -13,6 +16,8 @@ mod refusal;
 mod routes;
 mod rows;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod times;
 mod trade;
 mod updates;

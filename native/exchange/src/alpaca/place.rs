@@ -32,17 +32,17 @@ pub(crate) struct Draft {
 
 /// What an order is made of before it is one.
 #[derive(Clone, Copy)]
-struct Parts<'a> {
-    floor: &'a Floor,
-    fields: &'a Fields,
-    now: i64,
-    account: AccountId,
-    id: InstrumentId,
-    side: Side,
-    kind: Kind,
-    class: Class,
-    time_in_force: &'static str,
-    extended_hours: bool,
+pub(crate) struct Parts<'a> {
+    pub(crate) floor: &'a Floor,
+    pub(crate) fields: &'a Fields,
+    pub(crate) now: i64,
+    pub(crate) account: AccountId,
+    pub(crate) id: InstrumentId,
+    pub(crate) side: Side,
+    pub(crate) kind: Kind,
+    pub(crate) class: Class,
+    pub(crate) time_in_force: &'static str,
+    pub(crate) extended_hours: bool,
 }
 
 /// An order of a body.
@@ -161,21 +161,17 @@ pub(crate) fn trigger(side: Side, price: i64, trailing: Option<Trailing>) -> Tri
     Trigger { price, rises: side == Side::Buy, source: TriggerSource::Last, trailing }
 }
 
-/// How far behind, in millionths. Dollars count as parts of the price of the moment.
-pub(crate) fn trailing(floor: &Floor, id: InstrumentId, trail: Trail) -> Result<Trailing, Refusal> {
-    let ppm = match trail {
-        Trail::Percent(percent) => percent.to_scale(PPM_OF_PERCENT).ok(),
-        Trail::Price(price) => {
-            let distance = Amount::from_decimal(price).unwrap_or_default();
-            let part = crate::figures::ratio(distance, holdings::price(floor, id));
-            Some(part.0 / 10_i128.pow(12))
-        }
+/// How far behind the best price an order follows.
+pub(crate) fn trailing(listed: &Listed, trail: Trail) -> Result<Trailing, Refusal> {
+    let (ppm, ticks) = match trail {
+        Trail::Percent(percent) => (percent.to_scale(PPM_OF_PERCENT).ok(), Some(0)),
+        Trail::Price(price) => (Some(0), Some(ticks(listed, "trail_price", price)?)),
     };
-    let ppm = ppm.and_then(|ppm| i64::try_from(ppm).ok());
-    let ppm = ppm.filter(|ppm| (1..1_000_000).contains(ppm));
-    let distance_ppm =
-        ppm.ok_or_else(|| Refusal::invalid("trail must be less than the price of the asset"))?;
-    Ok(Trailing { distance_ppm, activation: None })
+    let ppm = ppm.and_then(|ppm| i64::try_from(ppm).ok()).filter(|ppm| *ppm < 1_000_000);
+    let (Some(distance_ppm), Some(distance_ticks)) = (ppm, ticks) else {
+        return Err(Refusal::invalid("trail_percent must be less than 100"));
+    };
+    Ok(Trailing { distance_ppm, distance_ticks, activation: None })
 }
 
 impl<'a> Parts<'a> {
@@ -212,7 +208,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    fn listed(&self) -> &'a Listed {
+    pub(crate) fn listed(&self) -> &'a Listed {
         self.floor.listed(self.id)
     }
 
@@ -294,7 +290,7 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
-    fn ticks_of(&self, fields: &Fields, name: &str) -> Result<Option<i64>, Refusal> {
+    pub(crate) fn ticks_of(&self, fields: &Fields, name: &str) -> Result<Option<i64>, Refusal> {
         let price = fields.decimal(name)?;
         price.map(|price| ticks(self.listed(), name, price)).transpose()
     }
@@ -319,7 +315,7 @@ impl<'a> Parts<'a> {
         times::next_close(self.now, self.extended_hours)
     }
 
-    fn order(
+    pub(crate) fn order(
         &self,
         kind: Kind,
         limit: Option<i64>,
@@ -327,7 +323,7 @@ impl<'a> Parts<'a> {
         trail: Option<Trail>,
         quantity: Quantity,
     ) -> Result<NewOrder, Refusal> {
-        let trailing = trail.map(|trail| trailing(self.floor, self.id, trail)).transpose()?;
+        let trailing = trail.map(|trail| trailing(self.listed(), trail)).transpose()?;
         let triggered = stop.or(trailing.map(|_| 0));
         Ok(NewOrder {
             account: self.account,
@@ -346,7 +342,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    fn facts(&self, kind: Kind, trail: Option<Trail>) -> Facts {
+    pub(crate) fn facts(&self, kind: Kind, trail: Option<Trail>) -> Facts {
         let waits_unseen = matches!(kind, Kind::Stop | Kind::TrailingStop);
         Facts {
             kind,
@@ -362,114 +358,6 @@ impl<'a> Parts<'a> {
             expires_at: (waits_unseen && self.time_in_force == "day").then(|| self.close()),
             is_expired: false,
         }
-    }
-
-    // Lists
-
-    fn within(&self, name: &str, needed: bool) -> Result<Option<Fields>, Refusal> {
-        let within = self.fields.within(name)?;
-        if within.is_none() && needed {
-            let class = self.class.name();
-            return Err(Refusal::malformed(format!("{class} orders require {name}")));
-        }
-        Ok(within)
-    }
-
-    fn take_profit(&self, needed: bool) -> Result<Option<i64>, Refusal> {
-        let Some(within) = self.within("take_profit", needed)? else { return Ok(None) };
-        let price = self.ticks_of(&within, "limit_price")?;
-        price.map(Some).ok_or_else(|| Refusal::malformed("take_profit.limit_price is required"))
-    }
-
-    /// Stop price and limit.
-    fn stop_loss(&self, needed: bool) -> Result<Option<(i64, Option<i64>)>, Refusal> {
-        let Some(within) = self.within("stop_loss", needed)? else { return Ok(None) };
-        let stop = self.ticks_of(&within, "stop_price")?;
-        let stop = stop.ok_or_else(|| Refusal::malformed("stop_loss.stop_price is required"))?;
-        Ok(Some((stop, self.ticks_of(&within, "limit_price")?)))
-    }
-
-    fn stop_leg(
-        &self,
-        (stop, limit): (i64, Option<i64>),
-        quantity: Quantity,
-    ) -> Result<(NewOrder, Facts), Refusal> {
-        let kind = if limit.is_some() { Kind::StopLimit } else { Kind::Stop };
-        let order = self.order(kind, limit, Some(stop), None, quantity)?;
-        Ok((order, self.facts(kind, None)))
-    }
-
-    /// A limit to take a profit, and a stop; at most one of them is filled.
-    fn make_pair(&self, draft: &mut Draft) -> Result<(), Refusal> {
-        if self.kind != Kind::Limit {
-            return Err(Refusal::malformed("oco orders must be limit orders"));
-        }
-        let profit = self.take_profit(true)?.or(draft.order.price);
-        let loss = self.stop_loss(true)?.unwrap_or_default();
-        self.check_exits(None, Some(loss.0), profit, self.side)?;
-        draft.order.price = profit;
-        draft.legs.push(self.stop_leg(loss, draft.order.quantity)?);
-        Ok(())
-    }
-
-    /// Orders that close what the first one opens.
-    fn add_exits(&self, draft: &mut Draft) -> Result<(), Refusal> {
-        if !matches!(self.kind, Kind::Market | Kind::Limit) {
-            let class = self.class.name();
-            return Err(Refusal::malformed(format!("{class} orders must be market or limit")));
-        }
-        if !matches!(self.time_in_force, "day" | "gtc") {
-            return Err(Refusal::invalid("complex orders must be DAY or GTC orders"));
-        }
-        let needed = self.class == Class::Bracket;
-        let (profit, loss) = (self.take_profit(needed)?, self.stop_loss(needed)?);
-        if self.class == Class::Oto && profit.is_some() == loss.is_some() {
-            let text = "oto orders require either take_profit or stop_loss";
-            return Err(Refusal::malformed(text));
-        }
-        let exit = Self { side: self.side.opposite(), ..*self };
-        let base = draft.order.price.or_else(|| self.best(self.side.opposite()));
-        exit.check_exits(profit, loss.map(|(stop, _)| stop), base, exit.side)?;
-        let quantity = draft.order.quantity;
-        if let Some(price) = profit {
-            let order = exit.order(Kind::Limit, Some(price), None, None, quantity)?;
-            draft.legs.push((order, exit.facts(Kind::Limit, None)));
-        }
-        if let Some(loss) = loss {
-            draft.legs.push(exit.stop_leg(loss, quantity)?);
-        }
-        Ok(())
-    }
-
-    fn best(&self, side: Side) -> Option<i64> {
-        self.floor.exchange.levels(self.id, side).next().map(|(price, _)| price)
-    }
-
-    /// A profit is on one side of the price at which the first order trades, a loss on the other.
-    fn check_exits(
-        &self,
-        profit: Option<i64>,
-        loss: Option<i64>,
-        base: Option<i64>,
-        exit: Side,
-    ) -> Result<(), Refusal> {
-        let Some(base) = base else { return Ok(()) };
-        let sells = exit == Side::Sell;
-        let above = |price: i64| price > base;
-        let below = |price: i64| price < base;
-        let base = self.listed().price(base);
-        let refuse = |name: &str, above: bool| {
-            let bound = if above { ">= base_price + 0.01" } else { "<= base_price - 0.01" };
-            let text = format!("{name} must be {bound}");
-            Err(Refusal::invalid(text).with_number("base_price", base))
-        };
-        if profit.is_some_and(|price| !if sells { above(price) } else { below(price) }) {
-            return refuse("take_profit.limit_price", sells);
-        }
-        if loss.is_some_and(|price| !if sells { below(price) } else { above(price) }) {
-            return refuse("stop_loss.stop_price", !sells);
-        }
-        Ok(())
     }
 }
 
@@ -496,6 +384,7 @@ fn check_cost(floor: &Floor, draft: &Draft) -> Result<(), Refusal> {
     {
         return Err(Refusal::forbidden("notional amount must be >= 1.00"));
     }
+    check_stop(floor, order)?;
     let counts = is_crypto(listed) && listed.listing.quote == holdings::CASH;
     if !counts || order.side == Side::Sell {
         return Ok(());
@@ -506,6 +395,23 @@ fn check_cost(floor: &Floor, draft: &Draft) -> Result<(), Refusal> {
         return Err(Refusal::forbidden(text));
     }
     Ok(())
+}
+
+/// The engine asks for the money of a stop only once that is hit; the venue at once.
+fn check_stop(floor: &Floor, order: &NewOrder) -> Result<(), Refusal> {
+    let (Some(trigger), None, Side::Buy) = (order.trigger, order.price, order.side) else {
+        return Ok(());
+    };
+    let Quantity::Lots(lots) = order.quantity else { return Ok(()) };
+    let quote = floor.listed(order.instrument).rules.quote;
+    let (free, _) = floor.exchange.balance(order.account, quote);
+    let needed = floor.exchange.worth(order.instrument, trigger.price, lots);
+    if needed <= free {
+        return Ok(());
+    }
+    Err(Refusal::forbidden("insufficient buying power")
+        .with_number("buying_power", free.to_decimal())
+        .with_number("cost_basis", needed.to_decimal()))
 }
 
 /// What an order is worth: at its limit, or else at the price of the moment.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Desk;
 use super::fields::Fields;
 use super::refusal::Refusal;
-use super::{account, auth, data, trade};
+use super::{account, auth, closing, data, history, trade};
 use crate::dialect::{Hall, Reply, Request};
 use crate::faults::{Fault, Sort};
 
@@ -68,16 +68,16 @@ static ROUTES: [Route; 39] = [
     read("/v2/account/activities", account::activities),
     read("/v2/account/activities/", account::activities),
     change("POST", "/v2/orders", Sort::Place, trade::place),
-    read("/v2/orders", trade::orders),
+    read("/v2/orders", history::orders),
     change("DELETE", "/v2/orders", Sort::Cancel, trade::cancel_all),
-    read("/v2/orders:by_client_order_id", trade::order_by_client_id),
-    read("/v2/orders/", trade::order),
+    read("/v2/orders:by_client_order_id", history::order_by_client_id),
+    read("/v2/orders/", history::order),
     change("PATCH", "/v2/orders/", Sort::Amend, trade::replace),
     change("DELETE", "/v2/orders/", Sort::Cancel, trade::cancel),
     read("/v2/positions", account::positions),
-    change("DELETE", "/v2/positions", Sort::Place, trade::close_all),
+    change("DELETE", "/v2/positions", Sort::Place, closing::close_all),
     read("/v2/positions/", account::position),
-    change("DELETE", "/v2/positions/", Sort::Place, trade::close),
+    change("DELETE", "/v2/positions/", Sort::Place, closing::close),
     read("/v2/assets", account::assets),
     read("/v2/assets/", account::asset),
     read("/v2/clock", account::clock),

@@ -415,8 +415,14 @@ impl Streams {
         }
     }
 
+    /// As if all had come long ago.
+    #[cfg(test)]
+    pub(crate) fn forget_when(&mut self) {
+        self.clients.values_mut().for_each(|client| client.since = 0);
+    }
+
     /// The bars of the minute that has ended, and those of the day so far.
-    fn bars(&self, hall: &mut Hall, now: i64) {
+    pub(crate) fn bars(&self, hall: &mut Hall, now: i64) {
         let minute = now.div_euclid(data::MINUTE) * data::MINUTE;
         for id in 0..u32::try_from(hall.floor.instruments.len()).unwrap_or(0) {
             for (channel, kind, interval, end) in [

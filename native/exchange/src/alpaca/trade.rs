@@ -1,8 +1,6 @@
 //! Calls that place, change and end orders, and those that read them.
 
-use rustonite_sim::{
-    Command, Expiry, InstrumentId, NewOrder, OrderId, Quantity, Reject, SelfTrade, Side,
-};
+use rustonite_sim::{Command, Expiry, NewOrder, OrderId, Quantity, Reject, SelfTrade, Side};
 use serde_json::{Value, json};
 
 use super::fields::Fields;
@@ -18,8 +16,6 @@ use crate::accounts::{Account, Record, Tag};
 use crate::faults::Fault;
 use crate::floor::Floor;
 
-const ORDERS_USUAL: usize = 50;
-const ORDERS_MAX: usize = 500;
 /// What an order is called in the answer to who placed it: all that follows is told by the stream.
 const TAKEN: &str = "pending_new";
 
@@ -35,7 +31,7 @@ impl Call<'_> {
     }
 
     /// The order that the path names.
-    fn named(&self) -> Result<Record, Refusal> {
+    pub(crate) fn named(&self) -> Result<Record, Refusal> {
         if self.name.parse::<uuid::Uuid>().is_err() {
             return Err(Refusal::malformed("order_id must be a valid uuid"));
         }
@@ -44,7 +40,7 @@ impl Call<'_> {
         found.ok_or_else(|| Refusal::no_such_order(self.name))
     }
 
-    fn now(&self, record: &Record, nested: bool) -> Value {
+    pub(crate) fn now(&self, record: &Record, nested: bool) -> Value {
         let (orders, floor) = (&self.desk.orders, &self.hall.floor);
         let state = State::now(orders, floor, record);
         if nested {
@@ -70,7 +66,7 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     place_draft(call, draft)
 }
 
-fn place_draft(call: &mut Call<'_>, draft: Draft) -> Answer {
+pub(crate) fn place_draft(call: &mut Call<'_>, draft: Draft) -> Answer {
     if call.desk.settings(call.account).suspends() {
         return Err(Refusal::forbidden("new orders are rejected by user request"));
     }
@@ -332,7 +328,7 @@ fn changed(
             Some(Trail::Price(_)) => Trail::Price(trail),
             _ => Trail::Percent(trail),
         };
-        let trailing = place::trailing(floor, old.instrument, trail)?;
+        let trailing = place::trailing(listed, trail)?;
         new.trigger = Some(place::trigger(old.side, 0, Some(trailing)));
         facts.trail = Some(trail);
     }
@@ -365,158 +361,4 @@ fn check_changes(kind: Kind, fields: &Fields) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-// Reading
-
-pub(crate) fn order(call: &mut Call<'_>) -> Answer {
-    let record = call.named()?;
-    let nested = call.query.flag("nested")?;
-    Ok(call.now(&record, nested))
-}
-
-pub(crate) fn order_by_client_id(call: &mut Call<'_>) -> Answer {
-    let name = call.query.word("client_order_id").unwrap_or_default();
-    let found = call.own()?.named(name).cloned();
-    let record = found.ok_or_else(|| Refusal::no_such_order(name))?;
-    Ok(call.now(&record, false))
-}
-
-/// Which orders a list has.
-struct Filter {
-    open: Option<bool>,
-    since: i64,
-    until: i64,
-    side: Option<Side>,
-    instruments: Vec<InstrumentId>,
-    nested: bool,
-}
-
-impl Filter {
-    fn read(call: &Call<'_>) -> Result<Self, Refusal> {
-        let query = &call.query;
-        let open = match query.word("status").unwrap_or("open") {
-            "open" => Some(true),
-            "closed" => Some(false),
-            "all" => None,
-            _ => return Err(Refusal::malformed("status must be open, closed or all")),
-        };
-        let floor = &call.hall.floor;
-        let symbols = query.list("symbols");
-        let instruments: Vec<_> =
-            symbols.iter().filter_map(|name| words::instrument(floor, name)).collect();
-        Ok(Self {
-            open,
-            since: query.time("after")?.unwrap_or(i64::MIN),
-            until: query.time("until")?.unwrap_or(i64::MAX),
-            side: place::side(query)?,
-            // An unknown symbol finds nothing.
-            instruments: if symbols.is_empty() || !instruments.is_empty() {
-                instruments
-            } else {
-                vec![InstrumentId::MAX]
-            },
-            nested: query.flag("nested")?,
-        })
-    }
-
-    fn fits(&self, call: &Call<'_>, record: &Record) -> bool {
-        let order = &record.order;
-        let at = order.placed_at + call.hall.floor.clock.ahead;
-        let facts = call.desk.orders.get(order.id);
-        self.open.is_none_or(|open| order.is_open == open)
-            && at > self.since
-            && at < self.until
-            && self.side.is_none_or(|side| order.asked.side == side)
-            && (self.instruments.is_empty() || self.instruments.contains(&order.asked.instrument))
-            && !(self.nested && facts.is_some_and(|facts| facts.parent.is_some()))
-    }
-}
-
-pub(crate) fn orders(call: &mut Call<'_>) -> Answer {
-    let filter = Filter::read(call)?;
-    let limit = call.query.count("limit", ORDERS_USUAL, ORDERS_MAX)?;
-    let own = call.own()?;
-    let mut found: Vec<_> =
-        own.orders.values().filter(|record| filter.fits(call, record)).collect();
-    match call.query.word("direction").unwrap_or("desc") {
-        "asc" => {}
-        "desc" => found.reverse(),
-        _ => return Err(Refusal::malformed("direction must be asc or desc")),
-    }
-    Ok(found.into_iter().take(limit).map(|record| call.now(record, filter.nested)).collect())
-}
-
-// Closing positions
-
-/// Sells a position, or a part of it.
-pub(crate) fn close(call: &mut Call<'_>) -> Answer {
-    let id = words::instrument(&call.hall.floor, call.name);
-    let held = words::held(&call.hall.floor, call.account);
-    let found = held.into_iter().find(|(of, ..)| Some(*of) == id);
-    let (id, free, locked) = found.ok_or_else(|| Refusal::missing("position does not exist"))?;
-    let (qty, percentage) = (call.query.decimal("qty")?, call.query.decimal("percentage")?);
-    let listed = call.hall.floor.listed(id);
-    let lots = match (qty, percentage) {
-        (Some(_), Some(_)) => {
-            return Err(Refusal::malformed("only one of qty or percentage is accepted"));
-        }
-        (Some(qty), None) => place::lots(listed, qty)?,
-        (None, percentage) => {
-            let ppm = percentage.map_or(Ok(1_000_000), |percent| percent.to_scale(4));
-            let ppm = ppm.ok().filter(|ppm| (1..=1_000_000).contains(ppm));
-            let ppm = ppm.ok_or_else(|| Refusal::malformed("percentage must be from 0 to 100"))?;
-            let lot = rustonite_sim::Amount::from_decimal(listed.listing.lot).unwrap_or_default();
-            let all = (free + locked).0 / lot.0.max(1);
-            i64::try_from(all * ppm / 1_000_000).unwrap_or(i64::MAX)
-        }
-    };
-    sell(call, id, lots)
-}
-
-fn sell(call: &mut Call<'_>, id: InstrumentId, lots: i64) -> Answer {
-    let is_crypto = words::is_crypto(call.hall.floor.listed(id));
-    let facts = Facts {
-        kind: Kind::Market,
-        time_in_force: if is_crypto { "gtc" } else { "day" },
-        class: Class::Simple,
-        extended_hours: false,
-        notional: None,
-        trail: None,
-        parent: None,
-        legs: Vec::new(),
-        replaces: None,
-        replaced_by: None,
-        expires_at: None,
-        is_expired: false,
-    };
-    let order = NewOrder {
-        self_trade: SelfTrade::ExpireTaker,
-        ..NewOrder::market(call.account, id, Side::Sell, lots)
-    };
-    let client_id = place::made_up_id();
-    place_draft(call, Draft { order, facts, client_id, legs: Vec::new() })
-}
-
-pub(crate) fn close_all(call: &mut Call<'_>) -> Answer {
-    if call.query.flag("cancel_orders")? {
-        cancel_each(call)?;
-    }
-    let mut rows = Vec::new();
-    for (id, free, locked) in words::held(&call.hall.floor, call.account) {
-        let listed = call.hall.floor.listed(id);
-        let symbol = listed.listing.symbol.replace('/', "");
-        let lot = rustonite_sim::Amount::from_decimal(listed.listing.lot).unwrap_or_default();
-        let lots = i64::try_from((free + locked).0 / lot.0.max(1)).unwrap_or(i64::MAX);
-        if lots == 0 {
-            continue;
-        }
-        let (status, body) = match sell(call, id, lots) {
-            Ok(order) => (200, order),
-            Err(refusal) => (refusal.status, refusal.json()),
-        };
-        rows.push(json!({"symbol": symbol, "status": status, "body": body}));
-    }
-    call.status = 207;
-    Ok(Value::Array(rows))
 }

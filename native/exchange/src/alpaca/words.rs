@@ -1,7 +1,7 @@
 //! Orders and assets in the venue's words.
 
 use rustonite_core::Decimal;
-use rustonite_sim::{Amount, InstrumentId, OrderId, Side};
+use rustonite_sim::{Amount, Expiry, InstrumentId, OrderId, Side};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -113,6 +113,15 @@ pub(crate) fn order(orders: &Orders, floor: &Floor, record: &Record, state: Stat
     }
     let peak = floor.exchange.trail_peak(order.id).map(|ticks| text(listed.price(ticks)));
     value["hwm"] = json!(peak);
+    // Nobody sells what he does not have.
+    value["position_intent"] = json!(match order.asked.side {
+        Side::Buy => "buy_to_open",
+        Side::Sell => "sell_to_close",
+    });
+    value["expires_at"] = json!(match order.asked.expiry {
+        Expiry::At(at) => Some(moment(at)),
+        _ => facts.expires_at.map(moment),
+    });
     value["subtag"] = Value::Null;
     value["source"] = json!("access_key");
     value

@@ -192,7 +192,7 @@ fn trigger(
     let price = price.map(|price| ticks(floor.listed(id), price)).transpose()?;
     let trailing = match params.integer(names.trailing)? {
         Some(distance) if TRAILING.contains(&distance) => {
-            Some(Trailing { distance_ppm: distance * 100, activation: price })
+            Some(Trailing { distance_ppm: distance * 100, distance_ticks: 0, activation: price })
         }
         Some(_) => return Err(filter("TRAILING_DELTA")),
         None if price.is_none() => return Err(Refusal::missing(names.stop)),
