@@ -172,6 +172,16 @@ class LocalExchange:
         """
         self._native.deposit(self.venue, account.name, asset, str(amount))
 
+    def set_mark(self, symbol: str, price: Decimal | int | str) -> None:
+        """Value positions in a perpetual at this price, until others or you set another one.
+
+        Raises:
+            NotFound: a symbol that is not traded.
+            Invalid: a price off the tick.
+            VenueRejected: there are no positions in it.
+        """
+        self._native.set_mark(self.venue, symbol, str(price))
+
     def balance(self, account: Account, asset: str) -> tuple[Decimal, Decimal]:
         """What can be used, and what open orders keep.
 

@@ -241,7 +241,6 @@ def test_python_binance_hears_its_own_orders(quiet):
     async def run():
         client = binance.AsyncClient(account.key, account.secret)
         client.FUTURES_URL = f"http://{quiet.address}/fapi"
-        client.ws_future._url = quiet.urls["ws_api"]
         sockets = binance.BinanceSocketManager(client)
         sockets.FSTREAM_URL = f"ws://{quiet.address}/"
         order = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
@@ -249,8 +248,7 @@ def test_python_binance_hears_its_own_orders(quiet):
         try:
             async with asyncio.timeout(PATIENCE), sockets.futures_user_socket() as socket:
                 await asyncio.sleep(0.5)
-                placed = [await client.futures_create_order(**order)]
-                placed.append(await client.ws_futures_create_order(**order))
+                placed = [await client.futures_create_order(**order) for _ in range(2)]
                 told = [await socket.recv() for _ in placed]
                 # It waits ten seconds for a last word before it leaves.
                 asyncio.get_running_loop().call_later(0.2, quiet.fault, "drop_user_stream")
@@ -261,6 +259,23 @@ def test_python_binance_hears_its_own_orders(quiet):
     placed, told = asyncio.run(run())
     assert [one["o"]["i"] for one in told] == [one["orderId"] for one in placed]
     assert {(one["e"], one["o"]["X"]) for one in told} == {("ORDER_TRADE_UPDATE", "NEW")}
+
+
+def test_ccxt_sees_how_a_position_ends(quiet):
+    client, other = (
+        of_ccxt(quiet, quiet.account(name, {"USDT": 1_000}, maker=0, taker=0)) for name in "ab"
+    )
+    client.load_markets()
+    other.create_order(UNIFIED, "limit", "sell", 0.1, 60_000)
+    client.create_order(UNIFIED, "limit", "buy", 0.1, 60_000)
+    other.create_order(UNIFIED, "limit", "buy", 0.1, 58_000)
+    quiet.set_mark(SYMBOL, 50_240)
+    (held,) = client.fetch_positions([UNIFIED])
+    assert held["unrealizedPnl"] == -976
+    quiet.set_mark(SYMBOL, 50_200)
+    assert client.fetch_positions([UNIFIED]) == []
+    assert client.fetch_balance()["USDT"]["total"] == 800
+    assert client.fetch_my_liquidations(UNIFIED)[0]["side"] == "sell"
 
 
 @pytest.mark.parametrize(
@@ -298,6 +313,9 @@ def test_a_wrong_secret_and_a_late_call(quiet):
     assert refused.value.code == -1021
 
 
+DATASETS = ["trades", "quotes", "book_deltas", "book_snapshots", "tickers", "bars", "instruments"]
+
+
 def depth(exchange):
     """Number of the last change, and each side's prices and sizes."""
     book = call(exchange, f"depth?symbol={SYMBOL}&limit=1000")
@@ -311,7 +329,7 @@ def test_a_recorder_has_the_trades_books_and_marks_of_the_exchange(memory):
         names = ("public", "market", "rest")
         urls = ", ".join(f'{name} = "{exchange.urls[name]}"' for name in names)
         text = f'[[feed]]\nvenue = "{VENUE}"\nsymbols = ["{SYMBOL}"]\nurls = {{ {urls} }}\n'
-        text += 'datasets = ["trades", "quotes", "book_deltas", "tickers", "instruments"]\n'
+        text += f"datasets = {json.dumps(DATASETS)}\n"
         with Recorder(text, lake=memory / "lake") as recorder:
             end = time.monotonic() + PATIENCE
             while recorder.status()[0].books_live == 0:
@@ -322,7 +340,9 @@ def test_a_recorder_has_the_trades_books_and_marks_of_the_exchange(memory):
                 number, book = depth(exchange)
                 pictures[number] = book
                 time.sleep(0.04)
+            (status,) = recorder.status()
         trades = exchange.status()["instruments"][0]["trades"]
+    assert (status.malformed, status.unknown, status.gaps) == (0, 0, 0)
     lake = recorder.lake
     (found,) = lake.sql(
         "select count(*), min(trade_id), max(trade_id) from trades where trade_id is not null"
@@ -332,6 +352,8 @@ def test_a_recorder_has_the_trades_books_and_marks_of_the_exchange(memory):
     (marks,) = lake.sql("select count(*), min(mark_price) from tickers").rows()
     assert marks[0] > 0
     assert marks[1] > 0
+    for dataset in DATASETS:
+        assert lake.scan(dataset).collect().height > 0, dataset
     query = "select seq, epoch_ns(max(ts_recv)) from book_deltas where seq is not null group by 1"
     received = dict(lake.sql(query).rows())
     checked = sorted(pictures.keys() & received.keys())

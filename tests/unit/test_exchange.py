@@ -64,6 +64,14 @@ def test_perpetuals_are_traded_with_money_alone():
         assert exchange.balance(account, "BTC") == (Decimal(0), Decimal(0))
         assert set(exchange.urls) == {"rest", "public", "market", "private", "ws_api"}
         exchange.account("rebate", {}, maker="-0.0001")
+        exchange.set_mark("BTCUSDT", "60000.5")
+        with pytest.raises(Invalid, match=r"price: 60000\.001"):
+            exchange.set_mark("BTCUSDT", "60000.001")
+        with pytest.raises(NotFound, match="DOGEUSDT"):
+            exchange.set_mark("DOGEUSDT", 1)
+    refused = pytest.raises(VenueRejected, match="no mark price")
+    with LocalExchange("BTCUSDT", others=False) as spot, refused:
+        spot.set_mark("BTCUSDT", 1)
 
 
 def test_stocks_and_coins_are_traded_for_dollars():

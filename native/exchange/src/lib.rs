@@ -238,6 +238,14 @@ impl LocalExchange {
         self.shared(venue)?.venue().deposit(account, asset, amount)
     }
 
+    /// Sets what a venue's positions in a perpetual are valued at, from now on.
+    ///
+    /// # Errors
+    /// No such venue or instrument, an instrument without positions, or a price off its tick.
+    pub fn set_mark(&self, venue: &str, symbol: &str, price: Decimal) -> Result<()> {
+        self.shared(venue)?.venue().set_mark(symbol, price)
+    }
+
     /// What an account has of an asset: free and locked.
     ///
     /// # Errors
@@ -323,6 +331,17 @@ impl Venue {
     fn account(&self, name: &str) -> Result<AccountId> {
         let found = self.hall.floor.accounts.by_name(name);
         found.ok_or_else(|| ExchangeError::unknown("account", name))
+    }
+
+    fn set_mark(&mut self, symbol: &str, price: Decimal) -> Result<()> {
+        let floor = &self.hall.floor;
+        let instrument =
+            floor.instrument(symbol).ok_or_else(|| ExchangeError::unknown("instrument", symbol))?;
+        let price = price
+            .to_ticks(floor.listed(instrument).rules.tick)
+            .map_err(|error| ExchangeError::invalid("price", error.to_string()))?;
+        self.apply(&Command::Mark { instrument, price })?;
+        Ok(())
     }
 
     fn deposit(&mut self, account: &str, asset: &str, amount: Decimal) -> Result<()> {

@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::usdm::{ALGO, ORDER, all_told, ask, deal, limit, mark, pairs, position, told, user};
-use common::{FUTURES, Line, decimal, futures, get, run, signed};
+use common::{FUTURES, Line, call, decimal, futures, get, run, signed};
 use rustonite_sim::{Command, Side};
 use serde_json::json;
 
@@ -155,9 +155,12 @@ fn a_liquidation_is_warned_of_done_and_seen_by_all() {
         let mut line = user(&exchange, "ann").await;
         let mut all = Line::open(&exchange, "/market/ws/btcusdt@forceOrder").await;
         mark(&exchange, 472_100);
-        let call = line.hear().await.unwrap();
-        assert_eq!((&call["e"], &call["p"][0]["mp"]), (&json!("MARGIN_CALL"), &json!("47210.00")));
-        assert_eq!(call["cw"], "3000.00000000");
+        let warning = line.hear().await.unwrap();
+        assert_eq!(
+            (&warning["e"], &warning["p"][0]["mp"]),
+            (&json!("MARGIN_CALL"), &json!("47210.00"))
+        );
+        assert_eq!(warning["cw"], "3000.00000000");
         mark(&exchange, 471_800);
         let expected = pairs(&[
             ("ORDER_TRADE_UPDATE", "NEW"),
@@ -237,7 +240,9 @@ fn the_mark_price_follows_the_book_until_somebody_sets_it() {
         price("49050.00").await;
         limit(&exchange, "bob", "SELL", "0.1", "49050").await;
         price("49025.00").await;
-        mark(&exchange, 500_000);
+        let body = br#"{"symbol":"BTCUSDT","price":"50000"}"#.to_vec();
+        let set = call(&exchange, "POST", "/_exchange/mark", None, body).await;
+        assert_eq!(set.status, 200, "{}", set.body);
         limit(&exchange, "bob", "BUY", "0.1", "49010").await;
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         let premium = price("50000.00").await;
@@ -328,5 +333,24 @@ fn positions_end_at_the_price_that_was_told() {
             mark(&exchange, above);
             assert_eq!(position(&exchange, "bob").await["positionAmt"], "0.000", "{isolated}");
         }
+    });
+}
+
+#[test]
+fn what_the_book_does_not_take_of_a_liquidation_expires() {
+    run(async {
+        let exchange = futures();
+        deal(&exchange, "bob", "ann", "1", "50000").await;
+        exchange.deposit(FUTURES, "ann", "USDT", decimal("-97000")).unwrap();
+        limit(&exchange, "bob", "BUY", "0.4", "47600").await;
+        let mut line = user(&exchange, "ann").await;
+        mark(&exchange, 471_800);
+        let expected = pairs(&[
+            ("ORDER_TRADE_UPDATE", "NEW"),
+            ("ACCOUNT_UPDATE", "ORDER"),
+            ("ORDER_TRADE_UPDATE", "PARTIALLY_FILLED"),
+            ("ORDER_TRADE_UPDATE", "EXPIRED"),
+        ]);
+        assert_eq!(all_told(&mut line, 4).await, expected);
     });
 }

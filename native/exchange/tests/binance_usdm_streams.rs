@@ -254,6 +254,26 @@ fn the_socket_has_the_calls_of_trading() {
 }
 
 #[test]
+fn a_lost_change_of_a_book_breaks_the_chain() {
+    run(async {
+        let exchange = futures();
+        let mut line = Line::open(&exchange, "/public/ws/btcusdt@depth@100ms").await;
+        limit(&exchange, "ann", "BUY", "0.1", "50000").await;
+        let first = line.hear().await.unwrap();
+        limit(&exchange, "ann", "BUY", "0.1", "50001").await;
+        let second = line.hear().await.unwrap();
+        assert_eq!(second["pu"], first["u"]);
+        exchange.fault_in_json(FUTURES, r#"{"fault":"drop_depth"}"#).unwrap();
+        limit(&exchange, "ann", "BUY", "0.1", "50002").await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        limit(&exchange, "ann", "BUY", "0.1", "50003").await;
+        let third = line.hear().await.unwrap();
+        assert!(third["pu"].as_i64() > second["u"].as_i64(), "{third}");
+        assert_eq!(third["b"][0][0], "50003.00");
+    });
+}
+
+#[test]
 fn faults_meet_this_market_too() {
     run(async {
         let exchange = futures();

@@ -116,6 +116,12 @@ impl NativeExchange {
         self.exchange()?.deposit(venue, account, asset, amount).map_err(refuse)
     }
 
+    /// Sets what positions in a perpetual are valued at.
+    fn set_mark(&self, venue: &str, symbol: &str, price: &str) -> PyResult<()> {
+        let price = number("price", price)?;
+        self.exchange()?.set_mark(venue, symbol, price).map_err(refuse)
+    }
+
     /// Free and locked.
     fn balance(&self, venue: &str, account: &str, asset: &str) -> PyResult<(String, String)> {
         let balance = self.exchange()?.balance(venue, account, asset);

@@ -38,6 +38,7 @@ pub(crate) fn configured(call: &mut Call<'_>, what: &Value) {
 /// now, and then everything from the first fill on.
 fn events(floor: &Floor, ledger: &Ledger, account: AccountId, done: &Done) -> Vec<Value> {
     let (mut before, mut short, mut after) = (Vec::new(), Vec::new(), Vec::new());
+    let mut is_filled = false;
     for event in &done.events {
         let Some(record) = order_of(event).and_then(|id| floor.record(account, id)) else {
             continue;
@@ -47,11 +48,8 @@ fn events(floor: &Floor, ledger: &Ledger, account: AccountId, done: &Done) -> Ve
         }
         short.extend(lite(floor, record, event, done.at));
         let told = told(floor, record, event, done.at);
-        if short.is_empty() && !matches!(event, Event::Fill { .. }) {
-            before.extend(told);
-        } else {
-            after.extend(told);
-        }
+        is_filled |= matches!(event, Event::Fill { .. });
+        if is_filled { after.extend(told) } else { before.extend(told) }
     }
     before.extend(short);
     before.extend(update(floor, ledger, account, done));
