@@ -276,6 +276,30 @@ fn history_is_read_page_by_page() {
 }
 
 #[test]
+fn data_of_one_stock_is_found_at_its_own_path() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        for rest in ["trades", "quotes", "bars?timeframe=1Day"] {
+            let one = read(&exchange, "ann", &format!("/v2/stocks/AAPL/{rest}")).await;
+            let kind = rest.split('?').next().unwrap();
+            let (mark, rest) = if rest.contains('?') { ("&", rest) } else { ("?", rest) };
+            let path = format!("/v2/stocks/{rest}{mark}symbols=AAPL");
+            let several = read(&exchange, "ann", &path).await;
+            assert_eq!((&one["symbol"], &one[kind]), (&json!("AAPL"), &several[kind]["AAPL"]));
+            assert!(!one[kind].as_array().unwrap().is_empty(), "{one}");
+        }
+        let last = read(&exchange, "ann", "/v2/stocks/AAPL/trades/latest").await;
+        assert_eq!((&last["symbol"], &last["trade"]["p"]), (&json!("AAPL"), &json!(200)));
+        let snapshot = read(&exchange, "ann", "/v2/stocks/AAPL/snapshot").await;
+        assert_eq!(snapshot["latestTrade"], last["trade"]);
+        for path in ["/v2/stocks/AAPL", "/v2/stocks/AAPL/nothing"] {
+            assert_eq!(ask(&exchange, "ann", "GET", path, Value::Null).await.status, 404, "{path}");
+        }
+    });
+}
+
+#[test]
 fn the_venue_tells_its_assets_clock_and_calendar() {
     run(async {
         let exchange = exchange();

@@ -36,6 +36,10 @@ impl Fields {
         }
     }
 
+    pub(crate) fn set(&mut self, name: &str, text: &str) {
+        self.0.insert(name.to_owned(), Value::String(text.to_owned()));
+    }
+
     fn given(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null() && *value != "")
     }

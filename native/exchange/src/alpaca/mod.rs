@@ -1,6 +1,7 @@
 //! Alpaca: trading, its stream, and market data of stocks and crypto.
 
 mod account;
+mod alone;
 mod auth;
 mod closing;
 mod data;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Desk;
 use super::fields::Fields;
 use super::refusal::Refusal;
-use super::{account, auth, closing, data, history, trade};
+use super::{account, alone, auth, closing, data, history, trade};
 use crate::dialect::{Hall, Reply, Request};
 use crate::faults::{Fault, Sort};
 
@@ -33,6 +33,9 @@ pub(crate) struct Call<'a> {
 /// A body; none if it is null.
 pub(crate) type Answer = Result<Value, Refusal>;
 
+/// What answers a call.
+pub(crate) type Run = fn(&mut Call<'_>) -> Answer;
+
 /// A call that the venue knows.
 pub(crate) struct Route {
     method: &'static str,
@@ -40,27 +43,22 @@ pub(crate) struct Route {
     path: &'static str,
     is_open: bool,
     pub(crate) sort: Sort,
-    run: fn(&mut Call<'_>) -> Answer,
+    run: Run,
 }
 
-const fn read(path: &'static str, run: fn(&mut Call<'_>) -> Answer) -> Route {
+const fn read(path: &'static str, run: Run) -> Route {
     Route { method: "GET", path, is_open: false, sort: Sort::Read, run }
 }
 
-const fn open(path: &'static str, run: fn(&mut Call<'_>) -> Answer) -> Route {
+const fn open(path: &'static str, run: Run) -> Route {
     Route { is_open: true, ..read(path, run) }
 }
 
-const fn change(
-    method: &'static str,
-    path: &'static str,
-    sort: Sort,
-    run: fn(&mut Call<'_>) -> Answer,
-) -> Route {
+const fn change(method: &'static str, path: &'static str, sort: Sort, run: Run) -> Route {
     Route { method, sort, ..read(path, run) }
 }
 
-static ROUTES: [Route; 39] = [
+static ROUTES: [Route; 40] = [
     read("/v2/account", account::account),
     read("/v2/account/configurations", account::settings),
     change("PATCH", "/v2/account/configurations", Sort::Read, account::change_settings),
@@ -99,6 +97,7 @@ static ROUTES: [Route; 39] = [
     read("/v2/stocks/quotes/latest", data::latest_quotes),
     read("/v2/stocks/snapshots", data::stock_snapshots),
     read("/v2/stocks/meta/exchanges", data::exchanges),
+    read("/v2/stocks/", alone::stock),
     read("/v2/corporate_actions/announcements", account::none),
 ];
 
