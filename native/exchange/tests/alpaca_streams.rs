@@ -243,7 +243,7 @@ fn history_is_read_page_by_page() {
             let rows = page["trades"][BTC].as_array().unwrap().clone();
             prices.extend(rows.iter().map(|row| row["p"].as_i64().unwrap()));
             let Some(next) = page["next_page_token"].as_str() else { break };
-            token = next.to_owned();
+            token = next.replace('=', "%3D");
         }
         assert_eq!(prices, [40000, 40010, 40005]);
         let path = format!("{base}/bars?symbols=BTC/USD&timeframe=1Day");

@@ -4,6 +4,7 @@ use rustonite_core::Decimal;
 use rustonite_sim::{Amount, InstrumentId, Side};
 use serde_json::{Map, Value, json};
 
+use super::pages::pages;
 use super::quotes::Quote;
 use super::refusal::Refusal;
 use super::routes::{Answer, Call};
@@ -14,8 +15,6 @@ use crate::figures::ratio;
 use crate::floor::{Floor, Listed};
 
 pub(crate) const MINUTE: i64 = 60_000_000_000;
-const ROWS_USUAL: usize = 1_000;
-const ROWS_MAX: usize = 10_000;
 /// Levels of a side of a book.
 const DEPTH: usize = 1_000;
 const PLACES: u32 = 9;
@@ -107,7 +106,7 @@ pub(crate) fn whole_book(floor: &mut Floor, id: InstrumentId) -> Row {
 // Calls
 
 /// Instruments that a call names; those of the other class are not there.
-fn named(call: &Call<'_>) -> Result<Vec<(String, InstrumentId)>, Refusal> {
+pub(crate) fn named(call: &Call<'_>) -> Result<Vec<(String, InstrumentId)>, Refusal> {
     let crypto = call.is_open;
     let names = call.query.list("symbols");
     if names.is_empty() {
@@ -128,48 +127,6 @@ fn named(call: &Call<'_>) -> Result<Vec<(String, InstrumentId)>, Refusal> {
     let found =
         names.into_iter().filter_map(|name| Some((name.to_owned(), floor.instrument(name)?)));
     Ok(found.filter(|(_, id)| is_crypto(floor.listed(*id)) == crypto).collect())
-}
-
-/// Rows of one instrument with their times, oldest first.
-type Rows = Vec<(i64, Row)>;
-
-/// Rows of all named instruments between two moments, page by page.
-fn pages(
-    call: &mut Call<'_>,
-    key: &str,
-    rows: impl Fn(&mut Call<'_>, InstrumentId) -> Rows,
-) -> Answer {
-    let named = named(call)?;
-    let since = call.query.time("start")?.unwrap_or(i64::MIN);
-    let until = call.query.time("end")?.unwrap_or(i64::MAX);
-    if since > until {
-        return Err(Refusal::plain(400, "end should not be before start"));
-    }
-    let limit = call.query.count("limit", ROWS_USUAL, ROWS_MAX);
-    let limit = limit.map_err(|_| Refusal::plain(400, "invalid limit"))?;
-    let first: usize = match call.query.word("page_token") {
-        None => 0,
-        Some(token) => token.parse().map_err(|_| Refusal::plain(400, "invalid page_token"))?,
-    };
-    let descending = call.query.word("sort") == Some("desc");
-    let mut all: Vec<(String, Row)> = Vec::new();
-    for (symbol, id) in named {
-        let mut of_one = rows(call, id);
-        of_one.retain(|(at, _)| (since..=until).contains(at));
-        if descending {
-            of_one.reverse();
-        }
-        all.extend(of_one.into_iter().map(|(_, row)| (symbol.clone(), row)));
-    }
-    let more = (all.len() > first + limit).then(|| (first + limit).to_string());
-    let mut found: Map<String, Value> = Map::new();
-    for (symbol, row) in all.into_iter().skip(first).take(limit) {
-        let rows = found.entry(symbol).or_insert_with(|| json!([]));
-        if let Value::Array(rows) = rows {
-            rows.push(row.json());
-        }
-    }
-    Ok(json!({key: found, "next_page_token": more}))
 }
 
 fn traded(floor: &Floor, id: InstrumentId, print: &Print) -> (i64, Row) {

@@ -11,6 +11,7 @@ mod holdings;
 mod ids;
 mod lists;
 mod orders;
+mod pages;
 mod place;
 mod quotes;
 mod refusal;

@@ -68,17 +68,18 @@ impl Venue {
         let mut headers = HeaderMap::new();
         headers.insert("apca-api-key-id", who.parse().unwrap());
         headers.insert("apca-api-secret-key", "secret".parse().unwrap());
-        let request = Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: String::new(),
-            body: body.to_string(),
-            headers,
-            from: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        };
+        let request = request(method, path, "", body.to_string(), headers);
         let Reply { status, body, .. } = self.broker.call(&mut self.hall, &request);
         self.tell();
         (status, serde_json::from_str(&body).unwrap_or_default())
+    }
+
+    /// What anybody may ask for.
+    fn read(&mut self, path: &str, query: &str) -> Value {
+        let request = request("GET", path, query, String::new(), HeaderMap::new());
+        let reply = self.broker.call(&mut self.hall, &request);
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        serde_json::from_str(&reply.body).unwrap()
     }
 
     fn call(&mut self, who: &str, method: &str, path: &str, body: &Value) -> Value {
@@ -104,6 +105,17 @@ impl Venue {
         }
         while heard.try_recv().is_ok() {}
         heard
+    }
+}
+
+fn request(method: &str, path: &str, query: &str, body: String, headers: HeaderMap) -> Request {
+    Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        body,
+        headers,
+        from: IpAddr::V4(Ipv4Addr::LOCALHOST),
     }
 }
 
@@ -175,6 +187,45 @@ fn bars_are_told_once_their_minute_is_over() {
     venue.broker.streams.bars(&mut venue.hall, minute + 2 * data::MINUTE);
     let told = heard(&mut line);
     assert_eq!((told.len(), &told[0][0]["T"]), (1, &json!("d")), "nothing was traded");
+}
+
+#[test]
+fn pages_have_no_gap_although_old_rows_are_dropped() {
+    let mut venue = Venue::open();
+    for number in 0..7 {
+        for (who, side) in [("ann", "buy"), ("bob", "sell")] {
+            let order = json!({
+                "side": side, "type": "limit", "limit_price": 50_000 + number,
+                "time_in_force": "gtc",
+            });
+            venue.order(who, "BTC/USD", &order);
+        }
+    }
+    let prints = &mut venue.hall.floor.markets[1].prints;
+    // Several of one moment, across the end of a page.
+    let moment = prints[2].at;
+    prints.iter_mut().skip(2).take(3).for_each(|print| print.at = moment);
+    for sort in ["asc", "desc"] {
+        let (mut numbers, mut token) = (Vec::new(), String::new());
+        let kept = venue.hall.floor.markets[1].prints.clone();
+        loop {
+            let query = format!("symbols=BTC/USD&limit=2&sort={sort}&page_token={token}");
+            let page = venue.read("/v1beta3/crypto/us/trades", &query);
+            let rows = page["trades"]["BTC/USD"].as_array().unwrap().iter();
+            numbers.extend(rows.map(|row| row["i"].as_u64().unwrap()));
+            let Some(next) = page["next_page_token"].as_str() else { break };
+            token = next.replace('=', "%3D");
+            if sort == "asc" {
+                venue.hall.floor.markets[1].prints.pop_front();
+            }
+        }
+        venue.hall.floor.markets[1].prints = kept;
+        let mut expected: Vec<_> = (1..=7).collect();
+        if sort == "desc" {
+            expected.reverse();
+        }
+        assert_eq!(numbers, expected);
+    }
 }
 
 #[test]
