@@ -240,8 +240,8 @@ def test_alpaca_py_hears_of_its_orders(quiet):
 
     stream.subscribe_trade_updates(hear)
     with Listening(stream):
-        until(lambda: quiet.status()["connections"])
-        time.sleep(0.3)
+        # It is let in, and it listens.
+        until(lambda: quiet.status()["messages_sent"] == 2)
         placed = client.submit_order(limit(COIN, OrderSide.BUY, 0.1, 50_000))
         other.submit_order(limit(COIN, OrderSide.SELL, 0.04, 50_000))
         changed = client.replace_order_by_id(placed.id, ReplaceOrderRequest(limit_price=51_000))
@@ -322,26 +322,40 @@ def test_ccxt_trades(exchange):
         client.create_order(COIN, "limit", "buy", 0.1, 40_000, {"timeInForce": "FOK"})
 
 
-def test_ccxt_watches_the_market_and_its_orders(exchange):
-    account = exchange.account("trader", {"USD": 10_000})
+def watched(client, watch):
+    """What a client of `ccxt.pro` comes to."""
 
     async def run():
-        client = of_ccxt(exchange, account, ccxt.pro)
-        client.urls["api"]["ws"]["crypto"] = exchange.urls["crypto"]
         try:
             async with asyncio.timeout(PATIENCE):
                 await client.load_markets()
-                book = await client.watch_order_book(COIN)
-                assert book["bids"][0][0] < book["asks"][0][0]
-                watching = asyncio.create_task(client.watch_orders(COIN))
-                await asyncio.sleep(0.5)
-                placed = await client.create_order(COIN, "limit", "buy", 0.01, 50_000)
-                told = await watching
-                return placed, told
+                return await watch(client)
         finally:
             await client.close()
 
-    placed, told = asyncio.run(run())
+    return asyncio.run(run())
+
+
+def test_ccxt_watches_the_market(exchange):
+    client = of_ccxt(exchange, exchange.account(), ccxt.pro)
+    client.urls["api"]["ws"]["crypto"] = exchange.urls["crypto"]
+    book = watched(client, lambda client: client.watch_order_book(COIN))
+    assert book["bids"][0][0] < book["asks"][0][0]
+    client = of_ccxt(exchange, exchange.account("other"), ccxt.pro)
+    client.urls["api"]["ws"]["crypto"] = exchange.urls["crypto"]
+    trades = watched(client, lambda client: client.watch_trades(COIN))
+    assert trades[0]["side"] in {"buy", "sell"}
+
+
+def test_ccxt_watches_its_orders(quiet):
+    async def trade(client):
+        watching = asyncio.create_task(client.watch_orders(COIN))
+        while quiet.status()["messages_sent"] < 2:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.05)
+        placed = await client.create_order(COIN, "limit", "buy", 0.01, 50_000)
+        return placed, await watching
+
+    placed, told = watched(of_ccxt(quiet, quiet.account(), ccxt.pro), trade)
     assert [(one["id"], one["status"]) for one in told] == [(placed["id"], "open")]
 
 
