@@ -80,6 +80,7 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 	$(BIN)/python benches/lake.py
 	target/release/book $(RUSTONITE_FIXTURES)
 	target/release/exchange
+	target/release/orders
 	target/release/streams
 	RUSTONITE_FIXTURES=$(RUSTONITE_FIXTURES) target/release/replay_queue
 	$(BIN)/python benches/feed.py

@@ -518,9 +518,10 @@ impl<J: Journal> Ledger<J> {
         open
     }
 
-    /// Orders with a request that has no answer.
+    /// Requests of an order that have no answer and still matter.
     pub(crate) fn in_flight(order: &Order) -> impl Iterator<Item = (About, usize)> + '_ {
-        let asked = |flight: Flight| flight == Flight::Asked;
+        let is_open = !order.is_final();
+        let asked = move |flight: Flight| is_open && flight == Flight::Asked;
         let submit = asked(order.facts.submit).then_some((About::Submit, 0));
         let cancel = asked(order.facts.cancel).then_some((About::Cancel, order.leg));
         let changes = order.changes.iter().filter(move |change| asked(change.flight));

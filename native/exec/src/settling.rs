@@ -31,6 +31,11 @@ impl<J: Journal> Ledger<J> {
             price_trigger: None,
         };
         self.infer_change_done(subject, report, Some(values), change);
+        let order = &subject.order;
+        if order.is_final() && order.state != picture.state && order.wish.size != values.size {
+            // It ended otherwise than thought, with another size: a change was missed.
+            self.compare_settings(subject, report, values, change);
+        }
         let missing = picture.size_filled > self.size_counted(&subject.order, subject.leg);
         match picture.state {
             OrderState::Cancelled => {

@@ -1,4 +1,5 @@
-//! The first steps of a process that goes on with a journal, and rows that sum it up.
+//! The first steps of a process that goes on with a journal, and rows of whole books: ours to sum the
+//! journal up, the venue's to be compared with ours by a query.
 
 use std::sync::Arc;
 
@@ -9,12 +10,14 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, AssetId};
 
 use crate::apply::{About, Told};
+use crate::balances::Owned;
 use crate::change::{Applied, Ask, Change};
 use crate::error::Result;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::order::Order;
 use crate::positions::{Position, PositionKey};
+use crate::reconcile::VenuePosition;
 use crate::rows::{BalanceOf, OrderNote, StateNote, about_reason, snapshot_note};
 use crate::wish::OrderId;
 
@@ -92,6 +95,43 @@ impl<J: Journal> Ledger<J> {
         Ok(())
     }
 
+    /// Writes down what a venue says is owned.
+    ///
+    /// # Errors
+    /// The journal took no row.
+    pub fn note_balance(
+        &mut self,
+        now: i64,
+        account: AccountId,
+        theirs: &crate::gateway::Balance,
+    ) -> Result<()> {
+        let (total, locked) = (theirs.available + theirs.locked, theirs.locked);
+        let directory = Arc::clone(self.directory());
+        let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
+        let (asset, owned) = (theirs.asset, Owned { total, locked });
+        let of = BalanceOf { account, venue, asset, owned, change: None };
+        let note = venue_note(theirs.ts_event, now);
+        self.scribe.balance(of, BalanceCause::Update, note)
+    }
+
+    /// Writes down what a venue says of a position.
+    ///
+    /// # Errors
+    /// The journal took no row.
+    pub fn note_position(
+        &mut self,
+        now: i64,
+        account: AccountId,
+        theirs: &VenuePosition,
+    ) -> Result<()> {
+        let (instrument, side) = (theirs.instrument, theirs.side);
+        let key = PositionKey { account, strategy: None, instrument, side };
+        let (size, price_entry) = (theirs.size, theirs.price_entry);
+        let position = Position { size, price_entry, ..Position::default() };
+        let note = venue_note(theirs.ts_event, now);
+        self.scribe.position(&key, &position, PositionCause::Update, note)
+    }
+
     /// Sets a balance of our own count to a figure that is known to be true.
     ///
     /// # Errors
@@ -132,4 +172,8 @@ impl<J: Journal> Ledger<J> {
 fn own_note(now: i64, detail: Option<&str>) -> StateNote<'_> {
     let source = StateSource::Own;
     StateNote { ts_event: now, ts_recv: now, source, fill_id: None, detail }
+}
+
+fn venue_note(ts_event: i64, ts_recv: i64) -> StateNote<'static> {
+    StateNote { ts_event, ts_recv, source: StateSource::Venue, fill_id: None, detail: None }
 }

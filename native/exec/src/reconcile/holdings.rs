@@ -63,6 +63,9 @@ impl<J: Journal> Comparing<'_, J> {
         if size == theirs.size {
             if pending == Amount::ZERO && entries_differ(&ours, theirs) {
                 self.plan.mismatches.push(Mismatch::Entry(instrument, side));
+                if self.settings.mode == Mode::Adjust && !self.restless.contains(&instrument) {
+                    self.plan.entries.push(*theirs);
+                }
             }
             return;
         }
