@@ -82,12 +82,14 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 	target/release/exchange
 	target/release/orders
 	target/release/streams
-	RUSTONITE_FIXTURES=$(RUSTONITE_FIXTURES) target/release/replay_queue
+	target/release/risk
+	target/release/replay_queue $(RUSTONITE_FIXTURES)
 	$(BIN)/python benches/feed.py
 
 docs: $(VENV)/.extension ## Pages that are made from the code
 	$(BIN)/python -c 'from rustonite_data.schemas import markdown; print(markdown(), end="")' > docs/reference/schemas.md
 	$(BIN)/python -c 'from rustonite_data.record import venues_markdown; print(venues_markdown(), end="")' > docs/reference/venues.md
+	cargo run -q -p rustonite-exec --example order_support > docs/reference/order-support.md
 
 clean: ## Remove what was built
 	rm -rf $(VENV) target

@@ -8,6 +8,7 @@ pub mod column_type;
 pub mod datasets;
 pub mod decimal;
 pub mod error;
+pub mod hint;
 pub mod ids;
 pub mod instrument;
 pub mod row;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rustonite_core::hint::hint;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::catalog::{Channel, Venue};
-use crate::error::{FeedError, Result, hint};
+use crate::error::{FeedError, Result};
 use crate::keys;
 
 /// Datasets that are recorded if nothing else is said, as far as the venue has them.

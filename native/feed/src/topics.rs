@@ -7,13 +7,13 @@ use rustonite_core::datasets::FeedEvent;
 use rustonite_wire::{Request, Topic};
 use tokio::time::Instant;
 
-use crate::error::hint;
 use crate::events::Fact;
 use crate::instrument::{DATASETS, Instrument, dataset_place};
 use crate::plan::Planned;
 use crate::recording::{Recording, Socketed, cut};
 use crate::rest::Answer;
 use crate::stats::Stats;
+use rustonite_core::hint::hint;
 
 impl Recording {
     /// Whether one connection carries all channels of an instrument that another one does.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rustonite_exec::reconcile::Mode;
 use rustonite_feed::{FeedError, read_toml};
 use serde::Deserialize;
 use url::Url;
@@ -28,6 +29,12 @@ pub struct Config {
     /// What becomes of trading if the strategy fails.
     #[serde(default)]
     pub on_error: OnStop,
+    /// What is done about differences of our books and the venue's.
+    #[serde(default)]
+    pub reconcile: Mode,
+    /// How often they are compared, in seconds.
+    #[serde(default = "usual_reconcile_s")]
+    pub reconcile_s: u64,
     /// How the trader waits for news.
     #[serde(default)]
     pub wait: Waiting,
@@ -145,6 +152,10 @@ fn usual_journal() -> PathBuf {
 
 fn usual_patience_ms() -> u64 {
     1_000
+}
+
+fn usual_reconcile_s() -> u64 {
+    60
 }
 
 fn usual_answer_ms() -> u64 {

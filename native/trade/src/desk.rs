@@ -2,25 +2,28 @@
 //! journal, and everything that comes in goes through here.
 
 mod account;
+mod incoming;
+mod risk_rows;
 mod risks;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderEvent, RiskRequest};
+use rustonite_core::datasets::{InstrumentKind, OrderEvent, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
-use rustonite_exec::gateway::{Gateway, Heard, HttpAnswer, Outgoing};
+use rustonite_exec::gateway::{Gateway, Outgoing};
+use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    Ask, Change, Directory, Journal, Ledger, Link, Moment, OrderId, Report, Request, Values, What,
-    Wish,
+    ExecError, Journal, Ledger, Link, Moment, Order, OrderId, PositionKey, Request, Values, Wish,
 };
 use rustonite_feed::FeedError;
-use rustonite_risk::{Denial, Pass, Risk, Trip};
+use rustonite_risk::{Intent, Pass, Risk, Trip};
 
 use self::account::Account;
-use crate::line::Arrived;
 use crate::strategy::{Denied, FillNews, OrderNews, OrderView};
+
+/// How often books are compared if nobody says.
+const COMPARE_EVERY_NS: i64 = 60_000_000_000;
 
 /// Takes what a gateway wants sent.
 pub trait Outbox: Send {
@@ -52,16 +55,40 @@ pub struct Desk<J> {
     risk: Risk,
     accounts: Vec<Account>,
     strategy: StrategyId,
-    /// What was seen last of the market: row, and when we got it.
+    /// What was seen last of the market: its row, and when we got it.
     seen: (Option<i64>, i64),
+    points_per_unit: Vec<f64>,
+    /// Middle of the last quote of each instrument; 0 for none.
+    references: Vec<f64>,
+    compare_every_ns: i64,
+    trips: Vec<Trip>,
     news: VecDeque<News>,
 }
 
 impl<J: Journal> Desk<J> {
-    /// A desk whose accounts are still to be opened.
+    /// A desk whose accounts are still to be opened. Open orders and positions of the ledger count
+    /// for risk from the start.
     pub fn new(ledger: Ledger<J>, risk: Risk, strategy: StrategyId) -> Self {
-        let (accounts, news) = (Vec::new(), VecDeque::new());
-        Self { ledger, risk, accounts, strategy, seen: (None, 0), news }
+        let points_per_unit = risks::points_per_unit(&risk);
+        let mut desk = Self {
+            ledger,
+            risk,
+            accounts: Vec::new(),
+            strategy,
+            seen: (None, 0),
+            compare_every_ns: COMPARE_EVERY_NS,
+            references: vec![0.0; points_per_unit.len()],
+            points_per_unit,
+            trips: Vec::new(),
+            news: VecDeque::new(),
+        };
+        desk.count_all();
+        desk
+    }
+
+    /// Sets how often books are compared with the venues'.
+    pub fn compare_every(&mut self, nanoseconds: i64) {
+        self.compare_every_ns = nanoseconds;
     }
 
     /// Opens an account, whose number is the next one.
@@ -73,9 +100,16 @@ impl<J: Journal> Desk<J> {
         gateway: Box<dyn Gateway>,
         outbox: Box<dyn Outbox>,
         instruments: Vec<InstrumentId>,
+        settings: Settings,
         now: i64,
     ) -> Result<(), FeedError> {
-        let mut account = Account::new(gateway, outbox, instruments);
+        let holds = |id: &InstrumentId| {
+            let listed = self.ledger.directory().listed(*id);
+            listed.is_some_and(|listed| listed.kind != InstrumentKind::Spot)
+        };
+        let has_positions = instruments.iter().any(holds);
+        let traded = (instruments, has_positions);
+        let mut account = Account::new(gateway, outbox, traded, settings);
         account.start(now)?;
         self.accounts.push(account);
         Ok(())
@@ -91,9 +125,26 @@ impl<J: Journal> Desk<J> {
         &self.ledger
     }
 
+    /// Same, for housekeeping.
+    pub fn ledger_mut(&mut self) -> &mut Ledger<J> {
+        &mut self.ledger
+    }
+
     /// The risk layer.
     pub fn risk(&self) -> &Risk {
         &self.risk
+    }
+
+    /// Whose orders these are.
+    pub fn strategy(&self) -> StrategyId {
+        self.strategy
+    }
+
+    /// Goes through the accounts.
+    pub fn each_account(&self, mut with: impl FnMut(AccountId)) {
+        (0..self.accounts.len())
+            .filter_map(|at| u16::try_from(at).ok())
+            .for_each(|at| with(AccountId(at)));
     }
 
     /// Places an order.
@@ -104,19 +155,21 @@ impl<J: Journal> Desk<J> {
         wish.strategy.get_or_insert(self.strategy);
         let at = self.moment(now);
         let order = self.ledger.next_id();
-        let pass = match self.checked(RiskRequest::Submit, order, &wish, Amount::ZERO, now) {
-            Ok(pass) => pass,
+        let passed = self.checked(RiskRequest::Submit, order, &wish, Amount::ZERO, now);
+        let (intent, pass) = match passed {
+            Ok(passed) => passed,
             Err(denied) => {
-                let written = self.ledger.deny(at, wish, Link::default(), denied.code);
-                written.map_err(|error| halted(&error))?;
+                self.ledger
+                    .deny(at, wish, Link::default(), denied.code)
+                    .map_err(|error| halted(&error))?;
                 self.tell_order(order, OrderEvent::Denied, Some(denied.to_string()));
                 return Err(denied);
             }
         };
-        let asked = self.ledger.submit(at, wish, Link::default());
-        let (order, request) = asked.map_err(|error| halted(&error))?;
-        self.send(pass, &request, now);
+        let (order, request) =
+            self.ledger.submit(at, wish, Link::default()).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::Submitted, None);
+        self.send(&intent, pass, &request, now);
         Ok(order)
     }
 
@@ -135,12 +188,12 @@ impl<J: Journal> Desk<J> {
         let (filled, mut wish) = (known.size_filled, known.wish.clone());
         let price = price.or(wish.price);
         (wish.price, wish.size) = (price, size);
-        let pass = self.checked(RiskRequest::Replace, order, &wish, filled, now)?;
+        let (intent, pass) = self.checked(RiskRequest::Replace, order, &wish, filled, now)?;
         let values = Values { price, size, price_trigger: wish.trigger.map(|one| one.price) };
-        let asked = self.ledger.replace(self.moment(now), order, values);
-        let request = asked.map_err(|error| halted(&error))?;
-        self.send(pass, &request, now);
+        let request =
+            self.ledger.replace(self.moment(now), order, values).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::ReplaceAsked, None);
+        self.send(&intent, pass, &request, now);
         Ok(())
     }
 
@@ -151,32 +204,86 @@ impl<J: Journal> Desk<J> {
     pub fn cancel(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
         let (filled, wish) = (known.size_filled, known.wish.clone());
-        let pass = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
-        let asked = self.ledger.cancel(self.moment(now), order);
-        let request = asked.map_err(|error| halted(&error))?;
-        self.send(pass, &request, now);
+        let (intent, pass) = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
+        let request =
+            self.ledger.cancel(self.moment(now), order).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::CancelAsked, None);
+        self.send(&intent, pass, &request, now);
         Ok(())
     }
 
-    /// Cancels all open orders of an instrument, or all.
+    /// Cancels all open orders of an instrument, or all. One that cannot be cancelled at the moment
+    /// has a cancel in flight, or has ended.
     pub fn cancel_all(&mut self, instrument: Option<InstrumentId>, now: i64) {
-        let mine = |wish: &Wish| instrument.is_none_or(|one| one == wish.instrument);
+        let mine = |order: &&&Order| instrument.is_none_or(|one| one == order.wish.instrument);
         let open = self.ledger.open_orders();
-        let open: Vec<_> = open.iter().filter(|one| mine(&one.wish)).map(|one| one.id).collect();
-        // One that cannot be cancelled at the moment has a cancel in flight, or ended.
+        let open: Vec<_> = open.iter().filter(mine).map(|order| order.id).collect();
         open.into_iter().for_each(|order| drop(self.cancel(order, now)));
     }
 
-    /// Passes a request to the gateway. There is no other way there: a pass is made by a check alone
-    /// and is used up here.
-    fn send(&mut self, pass: Pass, request: &Request, now: i64) {
-        let account = pass.account();
-        self.risk.sent(pass, now);
-        let Some(account) = self.accounts.get_mut(account.index()) else { return };
-        if let Err(what) = account.send(request, now) {
-            let report = account.report_of(request, now, what);
+    /// Passes a request to its gateway. There is no other way there: only a check makes a pass, and
+    /// it is used up here.
+    fn send(&mut self, intent: &Intent, pass: Pass, request: &Request, now: i64) {
+        let counted = self.risk.sent(intent, &pass, now);
+        drop(pass);
+        let refused = match (counted, self.accounts.get_mut(intent.account.index())) {
+            (Ok(()), Some(account)) => account.send(request, now).err(),
+            (Err(denial), _) => Some(account::refusal(denial.to_string())),
+            (_, None) => Some(account::refusal("the account is not open".to_owned())),
+        };
+        if let Some(refusal) = refused {
+            let report = account::refused(request, refusal, now);
             self.take(&report);
         }
     }
+
+    fn moment(&self, now: i64) -> Moment {
+        Moment { now, market_seq: self.seen.0 }
+    }
+
+    /// An order as strategies see it.
+    pub fn view(&self, order: &Order) -> OrderView {
+        use rustonite_core::datasets::OrderState as State;
+        let waits = [State::PendingSubmit, State::PendingReplace, State::PendingCancel];
+        let is_pending = waits.contains(&order.state) || order.state == State::Unknown;
+        OrderView {
+            order: order.id,
+            state: order.state,
+            instrument: order.wish.instrument,
+            side: order.wish.side,
+            price: order.wish.price,
+            size: order.wish.size,
+            size_filled: order.size_filled,
+            is_pending,
+        }
+    }
+
+    /// The position of all accounts in an instrument, both sides of hedge mode added.
+    pub fn position(&self, instrument: InstrumentId) -> Amount {
+        let whole = |key: &PositionKey| key.strategy.is_none() && key.instrument == instrument;
+        let positions = self.ledger.positions().iter();
+        positions.filter(|(key, _)| whole(key)).map(|(_, position)| position.size).sum()
+    }
+
+    fn tell_order(&mut self, order: OrderId, event: OrderEvent, reason: Option<String>) {
+        if let Some(order) = self.ledger.order(order) {
+            let order = self.view(order);
+            self.news.push_back(News::Order(OrderNews { event, order, reason }));
+        }
+    }
+}
+
+fn unknown(order: OrderId) -> Denied {
+    Denied { code: "order_unknown", detail: format!("order {}", order.0) }
+}
+
+/// What the ledger refuses to ask for.
+fn halted(error: &ExecError) -> Denied {
+    let code = match error {
+        ExecError::Halted(_) => "journal",
+        ExecError::NotPossible { .. } => "not_possible",
+        ExecError::NotManaged(_) => "not_managed",
+        _ => "unknown",
+    };
+    Denied { code, detail: error.to_string() }
 }

@@ -3,32 +3,24 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use rustonite_exec::gateway::Signer;
+use rustonite_exec::gateway::Keys;
 use rustonite_feed::FeedError;
 
 use crate::config::AccountConfig;
-
-/// Who an account is. Nothing of it is shown.
-pub(crate) struct Keys {
-    pub(crate) key: String,
-    pub(crate) signer: Signer,
-}
 
 /// The keys of an account.
 ///
 /// # Errors
 /// They are missing, or others can read them. The secret is in no error.
 pub(crate) fn of(account: &AccountConfig) -> Result<Keys, FeedError> {
-    let (place, key, secret) = match &account.keys {
+    let (key, secret) = match &account.keys {
         Some(file) => from_file(file)?,
         None => from_environment(&account.name)?,
     };
-    let signer = Signer::new(&secret)
-        .map_err(|error| FeedError::Config { place, problem: format!("secret: {error}") })?;
-    Ok(Keys { key, signer })
+    Ok(Keys { key, secret, passphrase: String::new() })
 }
 
-type Found = (String, String, String);
+type Found = (String, String);
 
 fn from_environment(account: &str) -> Result<Found, FeedError> {
     let name = account.to_uppercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
@@ -40,7 +32,7 @@ fn from_environment(account: &str) -> Result<Found, FeedError> {
             problem: format!("{variable} is not set, and there is no `keys = FILE` beside it"),
         })
     };
-    Ok((format!("account {account}"), read("KEY")?, read("SECRET")?))
+    Ok((read("KEY")?, read("SECRET")?))
 }
 
 #[derive(serde::Deserialize)]
@@ -64,7 +56,7 @@ fn from_file(file: &Path) -> Result<Found, FeedError> {
     // The reader's own message would show the line with the secret.
     let pair: Pair = toml::from_str(&text)
         .map_err(|_| wrong("expected the lines `key = \"…\"` and `secret = \"…\"`".to_owned()))?;
-    Ok((place, pair.key, pair.secret))
+    Ok((pair.key, pair.secret))
 }
 
 #[cfg(test)]
@@ -88,7 +80,7 @@ mod tests {
         let error = from_file(&file).unwrap_err().to_string();
         assert!(error.contains("mode 640") && !error.contains("hush"), "{error}");
         let (_folder, file) = written("key = \"a\"\nsecret = \"hush\"\n", 0o600);
-        let (_, key, secret) = from_file(&file).unwrap();
+        let (key, secret) = from_file(&file).unwrap();
         assert_eq!((&*key, &*secret), ("a", "hush"));
     }
 

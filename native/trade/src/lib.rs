@@ -6,19 +6,24 @@
 mod call;
 mod config;
 pub mod control;
+mod desk;
 mod keys;
 mod line;
 mod market;
 mod rows;
+pub mod state;
 pub mod strategies;
 mod strategy;
+mod trader;
 
 pub use self::config::{
     AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
 };
-pub use self::line::{Arrived, Lines, Network};
+pub use self::desk::{Desk, News, Outbox};
+pub use self::line::{Arrivals, Arrived, Lines, Network};
 pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Quotes, Trades};
 pub use self::strategy::{
     Broker, Denied, Failed, FillNews, OrderNews, OrderView, Strategy, Told, limit, on_lot, on_tick,
 };
+pub use self::trader::{Handle, TradeError, Trader, kill_without_trader};

@@ -17,6 +17,7 @@ use yawc::frame::OpCode;
 use yawc::{Frame, WebSocket};
 
 use crate::call::Caller;
+use crate::desk::Outbox;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -48,7 +49,17 @@ pub struct Lines {
     calls: channel::UnboundedSender<Call>,
     out: BTreeMap<usize, channel::UnboundedSender<String>>,
     bring: Bring,
-    arrived: mpsc::Receiver<Arrived>,
+}
+
+/// What comes from one account's venue.
+#[derive(Debug)]
+pub struct Arrivals(mpsc::Receiver<Arrived>);
+
+impl Arrivals {
+    /// The next thing that arrived, if there is one.
+    pub fn poll(&self) -> Option<Arrived> {
+        self.0.try_recv().ok()
+    }
 }
 
 /// Hands over what arrives, and wakes whoever waits for it.
@@ -65,12 +76,8 @@ impl Bring {
     }
 }
 
-impl Lines {
-    /// Does what a gateway wants done.
-    ///
-    /// # Errors
-    /// An endpoint that has no address.
-    pub fn send(&mut self, what: Outgoing) -> Result<(), FeedError> {
+impl Outbox for Lines {
+    fn send(&mut self, what: Outgoing) -> Result<(), FeedError> {
         match what {
             Outgoing::Text { line, text } => {
                 // What is sent while a line is down goes nowhere, and the gateway knows.
@@ -106,11 +113,6 @@ impl Lines {
             }
         }
         Ok(())
-    }
-
-    /// The next thing that arrived, if there is one.
-    pub fn poll(&self) -> Option<Arrived> {
-        self.arrived.try_recv().ok()
     }
 }
 
@@ -149,7 +151,7 @@ impl Network {
     }
 
     /// Ways to a venue. The thread that calls this is the one that is woken when something arrives.
-    pub fn lines(&self, dialler: Dialler, urls: BTreeMap<String, Url>) -> Lines {
+    pub fn lines(&self, dialler: Dialler, urls: BTreeMap<String, Url>) -> (Lines, Arrivals) {
         let (tell, arrived) = mpsc::channel();
         let bring = Bring { arrived: tell, wake: std::thread::current() };
         let (calls, to_make) = channel::unbounded_channel();
@@ -158,7 +160,8 @@ impl Network {
             let _ = self.tasks.send(Task::Calls(caller));
         }
         let tasks = self.tasks.clone();
-        Lines { tasks, dialler, urls, calls, out: BTreeMap::new(), bring, arrived }
+        let lines = Lines { tasks, dialler, urls, calls, out: BTreeMap::new(), bring };
+        (lines, Arrivals(arrived))
     }
 }
 

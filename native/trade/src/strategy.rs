@@ -135,11 +135,9 @@ pub trait Broker {
 }
 
 /// A strategy. Calls come one after another, from one thread.
+#[allow(clippy::missing_errors_doc, reason = "each says that the strategy cannot go on")]
 pub trait Strategy {
     /// Orders are allowed from now on.
-    ///
-    /// # Errors
-    /// It cannot go on; so for all calls.
     fn on_start(&mut self, _broker: &dyn Broker) -> Told {
         Ok(())
     }

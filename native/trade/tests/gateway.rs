@@ -1,4 +1,5 @@
 //! A gateway and its lines, on a venue that matches orders.
+#![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use rustonite_exec::gateway::{
 };
 use rustonite_exec::{Directory, OrderId, Report, Request, What, Wish};
 use rustonite_feed::{Dialler, instruments, now_ns};
-use rustonite_trade::{Arrived, Lines, Network};
+use rustonite_trade::{Arrivals, Arrived, Lines, Network, Outbox as _};
 use url::Url;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,6 +33,7 @@ struct Desk {
     exchange: LocalExchange,
     gateway: BinanceSpot,
     lines: Lines,
+    arrivals: Arrivals,
     heard: Vec<Heard>,
     instrument: InstrumentId,
     _network: Network,
@@ -65,9 +67,10 @@ impl Desk {
         let gateway =
             BinanceSpot::new(Arc::new(directory), venue, account, "key".to_owned(), signer);
         let network = Network::start().unwrap();
-        let lines = network.lines(dialler, urls);
+        let (lines, arrivals) = network.lines(dialler, urls);
         let heard = Vec::new();
-        let mut desk = Self { exchange, gateway, lines, heard, instrument, _network: network };
+        let mut desk =
+            Self { exchange, gateway, lines, arrivals, heard, instrument, _network: network };
         let start = desk.gateway.start(now_ns());
         start.into_iter().for_each(|what| desk.lines.send(what).unwrap());
         desk.until(|heard| *heard == Heard::Ready);
@@ -87,7 +90,7 @@ impl Desk {
     }
 
     fn work(&mut self) {
-        let Some(arrived) = self.lines.poll() else {
+        let Some(arrived) = self.arrivals.poll() else {
             return std::thread::park_timeout(Duration::from_millis(5));
         };
         match arrived {
@@ -269,7 +272,7 @@ fn a_call_is_answered_or_known_not_to_have_left() {
     let desk = Desk::open();
     let network = Network::start().unwrap();
     let call = |urls: BTreeMap<String, Url>| {
-        let mut lines = network.lines(Dialler::new(None, None).unwrap(), urls);
+        let (mut lines, arrivals) = network.lines(Dialler::new(None, None).unwrap(), urls);
         let call = Call {
             id: 7,
             method: "GET",
@@ -280,7 +283,7 @@ fn a_call_is_answered_or_known_not_to_have_left() {
         lines.send(Outgoing::Call(call)).unwrap();
         let began = Instant::now();
         loop {
-            match lines.poll() {
+            match arrivals.poll() {
                 Some(arrived) => return arrived,
                 None => std::thread::park_timeout(Duration::from_millis(5)),
             }

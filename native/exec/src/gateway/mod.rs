@@ -4,13 +4,31 @@
 //! which requests are in flight, so that each ends: by a report, or by the word that its outcome is
 //! not known.
 
+pub mod alpaca;
 pub mod binance;
+pub mod binance_usdm;
+pub mod capability;
+mod chain;
+mod desk;
+mod flight;
+mod parse;
+#[cfg(test)]
+mod product_tests;
+#[cfg(test)]
+mod property_tests;
 mod sign;
+mod support;
+#[cfg(test)]
+mod testing;
+mod venues;
 
 use rustonite_core::Amount;
+use rustonite_core::datasets::PositionSide;
 use rustonite_core::ids::{AssetId, InstrumentId};
 
 pub use self::sign::{Signer, SignerError};
+pub use self::support::order_support_markdown;
+pub use self::venues::{Keys, capabilities, connect};
 use crate::report::{Refusal, Report};
 use crate::request::Request;
 
@@ -41,7 +59,7 @@ pub trait Gateway: Send {
     /// A message on a line.
     ///
     /// # Errors
-    /// It cannot be understood; what was in flight still is.
+    /// It cannot be understood. If it answers something that was in flight, that ends as unknown.
     fn read(
         &mut self,
         line: usize,
@@ -67,8 +85,8 @@ pub trait Gateway: Send {
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing>;
 }
 
-/// Something to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something to send. It may hold secrets, which are not shown.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Outgoing {
     /// A line is to be opened at the venue's endpoint of this name, with this path and query behind
     /// its address. A line that is open is closed first.
@@ -89,6 +107,16 @@ pub enum Outgoing {
     },
     /// A call of REST.
     Call(Call),
+}
+
+impl core::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Open { line, endpoint, .. } => write!(f, "open line {line} to {endpoint}"),
+            Self::Text { line, text } => write!(f, "{} bytes on line {line}", text.len()),
+            Self::Call(call) => call.fmt(f),
+        }
+    }
 }
 
 /// A call of REST. Its headers may hold secrets and are not shown.
@@ -140,6 +168,8 @@ pub enum Question {
     Fills(InstrumentId, i64),
     /// What is owned.
     Balances,
+    /// What is held of derivatives, or of shares.
+    Positions,
 }
 
 /// What a venue said.
@@ -149,6 +179,10 @@ pub enum Heard {
     Report(Report),
     /// About one asset.
     Balance(Balance),
+    /// About one position.
+    Position(Position),
+    /// Something to send at once: the next page of an answer, or what a session needs.
+    Send(Outgoing),
     /// An answer to a question.
     Answer(Question, Answer),
     /// The connection is logged on and hears of our orders.
@@ -164,6 +198,8 @@ pub enum Answer {
     Reports(Vec<Report>),
     /// Whole.
     Balances(Vec<Balance>),
+    /// Whole: what is not there is flat.
+    Positions(Vec<Position>),
     /// There is none, which says nothing about what was asked for.
     Failed(Refusal),
 }
@@ -179,6 +215,21 @@ pub struct Balance {
     pub available: Amount,
     /// Held for open orders.
     pub locked: Amount,
+}
+
+/// What is held of an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// When, by the venue's clock.
+    pub ts_event: i64,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Which, in hedge mode.
+    pub side: PositionSide,
+    /// How much: negative if short.
+    pub size: Amount,
+    /// Average price of entry, where the venue says.
+    pub price_entry: Option<Amount>,
 }
 
 /// A message that cannot be understood.

@@ -5,3 +5,9 @@ mod market_maker;
 
 pub use self::ema_cross::{EmaCross, EmaCrossSettings};
 pub use self::market_maker::{MarketMaker, MarketMakerSettings};
+
+/// Does nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl crate::strategy::Strategy for Silent {}

@@ -2,23 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::gateway::flight::VenueError;
 use crate::report::{Refusal, RefusalKind};
-
-/// An error, and what it leaves open.
-#[derive(Clone, Debug)]
-pub(super) struct VenueError {
-    pub(super) refusal: Refusal,
-    /// The request may have been done.
-    pub(super) outcome_unknown: bool,
-    /// Of a change: the old order is gone although the new one did not come.
-    pub(super) cancelled: bool,
-}
-
-impl VenueError {
-    pub(super) fn is_not_found(&self) -> bool {
-        self.refusal.reason == RefusalKind::UnknownOrder
-    }
-}
 
 #[derive(Default, Deserialize)]
 struct Text {
@@ -44,7 +29,7 @@ struct Half {
     msg: Option<String>,
 }
 
-pub(super) fn refusal(status: u16, error: Option<&str>) -> VenueError {
+pub(in crate::gateway) fn refusal(status: u16, error: Option<&str>) -> VenueError {
     let text: Text = error.and_then(|error| serde_json::from_str(error).ok()).unwrap_or_default();
     let halves = text.data.as_ref();
     let cancelled = halves.is_some_and(|data| data.cancel_result.as_deref() == Some("SUCCESS"));
@@ -60,20 +45,33 @@ pub(super) fn refusal(status: u16, error: Option<&str>) -> VenueError {
 }
 
 /// Whether the venue itself does not say what became of a request. An answer without a code of its
-/// own, such as a gateway's 5xx page, says nothing either.
+/// own, such as a gateway's 5xx page, says nothing either; but who is not let in has done nothing.
 fn is_unknown(status: u16, code: i64) -> bool {
-    matches!(code, -1006 | -1007) || (status >= 500 && code != -1008 && code != -1016) || code == 0
+    match (status, code) {
+        (401 | 403 | 418 | 429, _) | (_, -1008 | -1016) => false,
+        (_, -1006 | -1007 | 0) => true,
+        _ => status >= 500,
+    }
 }
 
 fn kind(status: u16, code: i64, words: &str) -> RefusalKind {
     match (status, code) {
         (429 | 418, _) | (_, -1003 | -1015 | -1008) => RefusalKind::RateLimited,
-        (_, -1016) => RefusalKind::Unavailable,
-        (401 | 403, _) | (_, -1002 | -1021 | -1022 | -2014 | -2015) => RefusalKind::Authentication,
+        (_, -1016 | -4141) => RefusalKind::Unavailable,
+        (401 | 403, _) | (_, -1002 | -1021 | -1022 | -1125 | -2014 | -2015) => {
+            RefusalKind::Authentication
+        }
         (_, -2011 | -2013) => RefusalKind::UnknownOrder,
         (_, -2010) => of_order(words),
+        (_, -2018 | -2019) => RefusalKind::Balance,
+        (_, -4116) => RefusalKind::DuplicateId,
+        (_, -5022) => RefusalKind::WouldTake,
         (_, -1013) if words.contains("Market is closed") => RefusalKind::Unavailable,
-        (_, -1199..=-1100 | -1013) => RefusalKind::Rules,
+        // On spot two of these codes stand for changes that failed.
+        (_, -2021 | -2022) if words.contains("cancel-replace") => RefusalKind::Other,
+        (_, -1199..=-1100 | -1013 | -2025..=-2021 | -4999..=-4000 | -5099..=-5000) => {
+            RefusalKind::Rules
+        }
         _ => RefusalKind::Other,
     }
 }

@@ -1,28 +1,32 @@
 //! Binance spot, over its WebSocket interface: requests, their answers and the user stream on one
 //! connection.
 
-mod errors;
-mod flight;
-mod params;
+pub(super) mod errors;
+pub(super) mod params;
+mod replacing;
 mod reports;
-mod requests;
+pub(super) mod requests;
+pub(super) mod session;
 #[cfg(test)]
 mod tests;
+pub(super) mod words;
 
 use std::sync::Arc;
 
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::{AccountId, VenueId};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use self::flight::{Asked, Flights};
+use self::session::{Envelope, Session};
+use super::chain::Chains;
+use super::desk::Desk;
+use super::flight::{Asked, Pages, Step, VenueError};
+use super::parse::{Parsed, amount, ns};
 use super::{
     Answer, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable,
 };
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
-use crate::request::{Outcome, Request};
+use crate::request::Request;
 
 const VENUE: &str = "binance";
 const LINE: usize = 0;
@@ -30,26 +34,8 @@ const LINE: usize = 0;
 /// One account of Binance spot.
 #[derive(Debug)]
 pub struct BinanceSpot {
-    directory: Arc<Directory>,
-    venue: VenueId,
-    account: AccountId,
-    api_key: String,
-    signer: Signer,
-    flights: Flights,
-    is_logged_on: bool,
-}
-
-/// What a connection brings: an answer, or an event of the user stream.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    id: Option<u64>,
-    status: Option<u16>,
-    #[serde(borrow)]
-    result: Option<&'a RawValue>,
-    #[serde(borrow)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    event: Option<&'a RawValue>,
+    session: Session,
+    chains: Chains,
 }
 
 impl BinanceSpot {
@@ -61,8 +47,8 @@ impl BinanceSpot {
         api_key: String,
         signer: Signer,
     ) -> Self {
-        let flights = Flights::default();
-        Self { directory, venue, account, api_key, signer, flights, is_logged_on: false }
+        let session = Session::new(Desk { directory, venue, account }, api_key, signer);
+        Self { session, chains: Chains::default() }
     }
 
     fn answered_on_line(
@@ -71,147 +57,130 @@ impl BinanceSpot {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Parsed {
-        let Some(asked) = envelope.id.and_then(|id| self.flights.take(id)) else {
+        let Some(mut asked) = envelope.id.and_then(|id| self.session.flights.take(id)) else {
             return Ok(());
         };
-        let status = envelope.status.unwrap_or_default();
-        if status == 200 {
-            let result = envelope.result.map_or("null", RawValue::get);
-            return self.done(asked, result, ts_recv, heard);
-        }
-        let refusal = errors::refusal(status, envelope.error.map(RawValue::get));
-        self.refused(asked, &refusal, ts_recv, heard);
-        Ok(())
-    }
-
-    fn refused(
-        &mut self,
-        asked: Asked,
-        error: &errors::VenueError,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) {
-        let refusal = error.refusal.clone();
-        let (order, request) = match asked {
-            Asked::LogOn | Asked::Subscribe => return heard.push(Heard::Closed(refusal)),
-            Asked::Question(question) => {
-                return heard.push(Heard::Answer(question, Answer::Failed(refusal)));
-            }
-            Asked::Query(order) => {
-                if error.is_not_found() {
-                    heard.push(Heard::Report(order.report(
-                        ts_recv,
-                        EventSource::Rest,
-                        What::NotFound,
-                    )));
+        match envelope.answer() {
+            Ok(result) => {
+                let done = self.done(&mut asked, result, ts_recv, heard);
+                if let Err(fault) = &done {
+                    // A change stays: the stream or a query may still tell what became of it.
+                    self.chains.lost(&asked);
+                    heard.extend(asked.unread(fault, ts_recv));
                 }
-                return;
+                done
             }
-            Asked::Order(order, request) => (order, request),
-        };
-        let report = |what| Heard::Report(order.report(ts_recv, EventSource::Reply, what));
-        if error.outcome_unknown {
-            let detail = refusal.detail;
-            heard.push(report(What::Ended { request, outcome: Outcome::Unknown, detail }));
-            return;
-        }
-        match request {
-            OrderEvent::Submitted => heard.push(report(What::Rejected(refusal))),
-            OrderEvent::CancelAsked => heard.push(report(What::CancelRejected(refusal))),
-            _ => self.replacement_refused(&order.client_id, error, ts_recv, heard, &report),
+            Err(error) => {
+                self.refused(asked, &error, ts_recv, heard);
+                Ok(())
+            }
         }
     }
 
-    /// A change may fail in two ways: nothing happened, or the old order is gone and no new one came.
-    fn replacement_refused(
+    fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
+        match asked {
+            Asked::Query(query) if error.is_not_found() => {
+                let next = self.chains.missing(*query, ts_recv, heard);
+                heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
+            }
+            Asked::Order(order, OrderEvent::ReplaceAsked, _) if !error.outcome_unknown => {
+                self.change_refused(&order, error, ts_recv, heard);
+            }
+            asked => {
+                if error.outcome_unknown {
+                    self.chains.lost(&asked);
+                }
+                heard.extend(error.ends(asked, ts_recv));
+            }
+        }
+    }
+
+    fn done(
         &mut self,
-        client_id: &str,
-        error: &errors::VenueError,
+        asked: &mut Asked,
+        result: &str,
         ts_recv: i64,
         heard: &mut Vec<Heard>,
-        report: &dyn Fn(What) -> Heard,
-    ) {
-        let Some(change) = self.flights.end_change(client_id) else { return };
-        if !(error.cancelled || change.old_cancelled) {
-            return heard.push(report(What::ReplaceRejected(error.refusal.clone())));
-        }
-        let what = What::Cancelled {
-            size_filled: None,
-            size_prevented: None,
-            refusal: Some(error.refusal.clone()),
-        };
-        heard.push(Heard::Report(change.old.report(ts_recv, EventSource::Reply, what)));
-    }
-
-    fn done(&mut self, asked: Asked, result: &str, ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
+    ) -> Parsed {
         match asked {
-            Asked::LogOn => {}
-            Asked::Subscribe => {
-                self.is_logged_on = self.signer.is_ed25519();
+            Asked::Session(Step::Subscribe) => {
+                self.session.logged_on();
                 heard.push(Heard::Ready);
             }
-            Asked::Question(question) => {
-                let answer = self.answer(question, result, ts_recv)?;
-                heard.push(Heard::Answer(question, answer));
+            Asked::Session(_) => {}
+            Asked::Question(question, pages) => {
+                let (question, pages) = (*question, std::mem::take(pages));
+                let answer = self.answer(question, pages, result, ts_recv)?;
+                heard.push(answer);
             }
-            Asked::Query(_) => {
+            Asked::Query(query) => {
                 let order = serde_json::from_str(result)?;
-                heard.push(Heard::Report(self.picture(&order, ts_recv, EventSource::Rest)?));
+                let picture = self.picture(&order, ts_recv, EventSource::Rest)?;
+                let next = self.chains.found(query, picture, ts_recv, heard);
+                heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
             }
-            Asked::Order(order, OrderEvent::Submitted) => {
+            Asked::Order(order, OrderEvent::Submitted, _) => {
                 let placed: reports::Placed = serde_json::from_str(result)?;
                 let mut report = order.report(ts_recv, EventSource::Reply, What::Accepted);
                 report.venue_order_id = Some(placed.order_id.to_string().into());
-                report.ts_event = reports::ns(placed.transact_time);
+                report.ts_event = ns(placed.transact_time);
                 heard.push(Heard::Report(report));
             }
-            Asked::Order(order, OrderEvent::CancelAsked) => {
+            Asked::Order(order, OrderEvent::CancelAsked, _) => {
                 let ended: reports::Ended<'_> = serde_json::from_str(result)?;
+                let filled = amount(&ended.executed_qty)?;
                 let what = What::Cancelled {
-                    size_filled: Some(reports::amount(&ended.executed_qty)?),
+                    size_filled: self.chains.whole(&order.client_id, filled),
                     size_prevented: None,
                     refusal: None,
                 };
-                heard.push(Heard::Report(order.report(ts_recv, EventSource::Reply, what)));
+                heard.push(order.heard(ts_recv, EventSource::Reply, what));
             }
-            Asked::Order(order, _) => self.changed(&order, result, ts_recv, heard)?,
+            Asked::Order(order, ..) => self.changed(order, result, ts_recv, heard)?,
         }
         Ok(())
     }
 
-    fn answer(&self, question: Question, result: &str, ts_recv: i64) -> Parsed<Answer> {
-        Ok(match question {
+    /// What was asked for, or the question for the next page of it.
+    fn answer(
+        &mut self,
+        question: Question,
+        mut pages: Pages,
+        result: &str,
+        ts_recv: i64,
+    ) -> Parsed<Heard> {
+        let answer = match question {
             Question::OpenOrders => {
                 let orders: Vec<reports::OrderText<'_>> = serde_json::from_str(result)?;
-                let pictures = orders
-                    .iter()
-                    .map(|order| self.picture(order, ts_recv, EventSource::Reconciliation));
-                Answer::Reports(pictures.collect::<Parsed<_>>()?)
+                for order in &orders {
+                    // Orders in what nothing here trades are left out.
+                    if self.is_listed(&order.symbol) {
+                        let picture = self.picture(order, ts_recv, EventSource::Reconciliation)?;
+                        pages.reports.push(self.chains.pictured(picture));
+                    }
+                }
+                Answer::Reports(pages.reports)
             }
             Question::Fills(instrument, _) => {
                 let trades: Vec<reports::MyTrade<'_>> = serde_json::from_str(result)?;
-                let fills = trades.iter().map(|trade| self.my_trade(instrument, trade, ts_recv));
-                Answer::Reports(fills.collect::<Parsed<_>>()?)
+                for trade in &trades {
+                    pages.reports.push(self.my_trade(instrument, trade, ts_recv)?);
+                }
+                if let Some(last) = trades.last().filter(|_| trades.len() == requests::FILLS_MAX) {
+                    pages.cursor = last.next_id().to_string();
+                    pages.count += 1;
+                    return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+                }
+                Answer::Reports(pages.reports)
             }
             Question::Balances => {
                 let account: reports::AccountText<'_> = serde_json::from_str(result)?;
                 Answer::Balances(self.balances(&account.balances, account.update_time)?)
             }
-        })
+            Question::Positions => Answer::Positions(Vec::new()),
+        };
+        Ok(Heard::Answer(question, answer))
     }
-}
-
-type Parsed<T = ()> = Result<T, Fault>;
-
-/// Why a message cannot be understood.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    #[error(transparent)]
-    Number(#[from] rustonite_core::decimal::DecimalError),
-    #[error("{0}")]
-    Other(String),
 }
 
 impl Gateway for BinanceSpot {
@@ -220,15 +189,12 @@ impl Gateway for BinanceSpot {
     }
 
     fn opened(&mut self, _line: usize, now: i64) -> Vec<Outgoing> {
-        self.is_logged_on = false;
-        let texts = if self.signer.is_ed25519() {
-            let log_on = self.signed("session.logon", Asked::LogOn, Vec::new(), now);
-            vec![log_on, self.open("userDataStream.subscribe", Asked::Subscribe, now)]
-        } else {
-            let method = "userDataStream.subscribe.signature";
-            vec![self.signed(method, Asked::Subscribe, Vec::new(), now)]
-        };
-        texts.into_iter().map(said).collect()
+        let asked = Asked::Session(Step::Subscribe);
+        if let Some(log_on) = self.session.log_on(LINE, now) {
+            return vec![log_on, self.session.open(LINE, "userDataStream.subscribe", asked, now)];
+        }
+        let method = "userDataStream.subscribe.signature";
+        vec![self.session.signed(LINE, method, asked, Vec::new(), now)]
     }
 
     fn closed(&mut self, _line: usize, now: i64, heard: &mut Vec<Heard>) {
@@ -236,11 +202,11 @@ impl Gateway for BinanceSpot {
     }
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
-        self.request(request, now).map(said)
+        self.request(request, now)
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        said(self.question(question, now))
+        self.question(question, Pages::default(), now)
     }
 
     fn read(
@@ -271,32 +237,10 @@ impl Gateway for BinanceSpot {
     }
 
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        for asked in self.flights.take_before(sent_before) {
-            heard.extend(self.unanswered(asked, now));
+        for asked in self.session.flights.take_before(sent_before) {
+            self.chains.lost(&asked);
+            heard.extend(asked.unanswered(now));
         }
         Vec::new()
-    }
-}
-
-/// A message on the only line.
-fn said(text: String) -> Outgoing {
-    Outgoing::Text { line: LINE, text }
-}
-
-impl BinanceSpot {
-    /// What it means that something was not answered.
-    fn unanswered(&mut self, asked: Asked, now: i64) -> Option<Heard> {
-        let refusal = || Refusal { detail: "no answer came".into(), ..Refusal::default() };
-        match asked {
-            Asked::Order(order, request) => {
-                self.flights.end_change(&order.client_id);
-                let detail = "no answer came".into();
-                let what = What::Ended { request, outcome: Outcome::Unknown, detail };
-                Some(Heard::Report(order.report(now, EventSource::Own, what)))
-            }
-            Asked::Question(question) => Some(Heard::Answer(question, Answer::Failed(refusal()))),
-            Asked::LogOn | Asked::Subscribe => Some(Heard::Closed(refusal())),
-            Asked::Query(_) => None,
-        }
     }
 }

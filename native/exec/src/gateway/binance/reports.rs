@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide, OrderState};
+use rustonite_core::Amount;
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide};
 use rustonite_core::ids::{AssetId, InstrumentId};
-use rustonite_core::{Amount, Decimal};
 use serde::Deserialize;
 
-use super::flight::{Change, Named};
-use super::{BinanceSpot, Fault, Parsed};
+use super::BinanceSpot;
+use super::words::state;
+use crate::gateway::flight::Named;
+use crate::gateway::parse::{Parsed, amount, ns, side, some_amount};
 use crate::gateway::{Balance, Heard};
 use crate::report::{Fill, OrderPicture, Refusal, RefusalKind, Report, What};
-
-const NS_PER_MS: i64 = 1_000_000;
 
 type Text<'a> = Cow<'a, str>;
 
@@ -33,10 +33,10 @@ pub(super) struct Ended<'a> {
 /// A change that was done.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Changed<'a> {
+pub(super) struct Changed<'a> {
     #[serde(borrow)]
-    cancel_response: Ended<'a>,
-    new_order_response: Placed,
+    pub(super) cancel_response: Ended<'a>,
+    pub(super) new_order_response: Placed,
 }
 
 /// An order as queries show it.
@@ -44,7 +44,7 @@ struct Changed<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct OrderText<'a> {
     #[serde(borrow)]
-    symbol: Text<'a>,
+    pub(super) symbol: Text<'a>,
     order_id: i64,
     #[serde(borrow)]
     client_order_id: Text<'a>,
@@ -127,6 +127,8 @@ struct Execution<'a> {
     side: Text<'a>,
     #[serde(borrow, rename = "x")]
     sort: Text<'a>,
+    #[serde(borrow, rename = "X")]
+    status: Text<'a>,
     #[serde(borrow, rename = "r")]
     reason: Text<'a>,
     #[serde(rename = "i")]
@@ -159,73 +161,14 @@ struct Execution<'a> {
     triggered: Option<i64>,
 }
 
-/// Milliseconds as the venue counts.
-pub(super) fn ns(ms: i64) -> i64 {
-    ms.saturating_mul(NS_PER_MS)
-}
-
-pub(super) fn amount(text: &str) -> Parsed<Amount> {
-    Ok(Amount::from_decimal(Decimal::parse(text.as_bytes())?)?)
-}
-
-/// The state that a word stands for.
-fn state(word: &str, size_filled: Amount) -> Parsed<OrderState> {
-    Ok(match word {
-        "NEW" | "PENDING_NEW" if size_filled == Amount::ZERO => OrderState::Accepted,
-        "NEW" | "PENDING_NEW" | "PARTIALLY_FILLED" => OrderState::PartiallyFilled,
-        "PENDING_CANCEL" => OrderState::Accepted,
-        "FILLED" => OrderState::Filled,
-        "CANCELED" => OrderState::Cancelled,
-        "REJECTED" => OrderState::Rejected,
-        "EXPIRED" | "EXPIRED_IN_MATCH" => OrderState::Expired,
-        other => return Err(Fault::Other(format!("order status {other:?} is not known"))),
-    })
-}
-
-fn side(word: &str) -> OrderSide {
-    if word == "BUY" { OrderSide::Buy } else { OrderSide::Sell }
-}
-
-/// An empty or zero price is none.
-fn price(text: &str) -> Parsed<Option<Amount>> {
-    Ok(Some(amount(text)?).filter(|price| *price != Amount::ZERO))
-}
-
-/// What a change became: the new order, and what of the old one was filled in the meantime.
-fn replaced(
-    change: &Change,
-    new: &Named,
-    leg_filled: Option<Amount>,
-    ts_recv: i64,
-    source: EventSource,
-) -> Report {
-    let meanwhile = leg_filled.unwrap_or(change.leg_filled_now) - change.leg_filled;
-    let size = change.size_filled + meanwhile + change.rest;
-    let mut report = new.report(ts_recv, source, What::Replaced { price: change.price, size });
-    report.client_id_prev = Some(change.old.client_id.clone());
-    report
+impl MyTrade<'_> {
+    /// Where the next page begins.
+    pub(super) fn next_id(&self) -> i64 {
+        self.id.saturating_add(1)
+    }
 }
 
 impl BinanceSpot {
-    /// The venue's answer to a change, unless the stream was faster.
-    pub(super) fn changed(
-        &mut self,
-        new: &Named,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        let changed: Changed<'_> = serde_json::from_str(result)?;
-        let Some(change) = self.flights.end_change(&new.client_id) else { return Ok(()) };
-        self.flights.replaced(&change);
-        let leg_filled = Some(amount(&changed.cancel_response.executed_qty)?);
-        let mut report = replaced(&change, new, leg_filled, ts_recv, EventSource::Reply);
-        report.venue_order_id = Some(changed.new_order_response.order_id.to_string().into());
-        report.ts_event = ns(changed.new_order_response.transact_time);
-        heard.push(Heard::Report(report));
-        Ok(())
-    }
-
     /// An order as a query shows it.
     pub(super) fn picture(
         &self,
@@ -233,18 +176,14 @@ impl BinanceSpot {
         ts_recv: i64,
         source: EventSource,
     ) -> Parsed<Report> {
-        let named = Named {
-            account: self.account,
-            instrument: self.instrument(&order.symbol)?,
-            client_id: order.client_order_id.as_ref().into(),
-            client_id_prev: None,
-        };
+        let desk = &self.session.desk;
+        let named = desk.named(desk.instrument(&order.symbol)?, &order.client_order_id);
         let size_filled = amount(&order.executed_qty)?;
         let money = amount(&order.cummulative_quote_qty)?;
         let picture = OrderPicture {
             state: state(&order.status, size_filled)?,
-            side: side(&order.side),
-            price: price(&order.price)?,
+            side: side(&order.side)?,
+            price: some_amount(&order.price)?,
             size: amount(&order.orig_qty)?,
             size_filled,
             price_average: money.ratio(size_filled),
@@ -269,27 +208,29 @@ impl BinanceSpot {
             price: amount(&trade.price)?,
             size: amount(&trade.qty)?,
             size_filled: None,
-            fee: Some((amount(&trade.commission)?, self.asset(&trade.commission_asset)?)),
+            fee: self.fee(Some(&trade.commission), Some(&trade.commission_asset))?,
             liquidity: if trade.is_maker { Liquidity::Maker } else { Liquidity::Taker },
             position_side: None,
         };
         // The venue names the order by its own number only.
-        let named =
-            Named { account: self.account, instrument, client_id: "".into(), client_id_prev: None };
+        let named = self.session.desk.named(instrument, "");
         let mut report = named.report(ts_recv, EventSource::Reconciliation, What::Fill(fill));
         report.venue_order_id = Some(trade.order_id.to_string().into());
         report.ts_event = ns(trade.time);
         Ok(report)
     }
 
-    fn instrument(&self, symbol: &str) -> Parsed<InstrumentId> {
-        let found = self.directory.instrument(self.venue, symbol);
-        found.ok_or_else(|| Fault::Other(format!("symbol {symbol:?} is not known")))
+    pub(super) fn is_listed(&self, symbol: &str) -> bool {
+        self.session.desk.instrument(symbol).is_ok()
     }
 
-    fn asset(&self, name: &str) -> Parsed<AssetId> {
-        let found = self.directory.asset(name);
-        found.ok_or_else(|| Fault::Other(format!("asset {name:?} is not known")))
+    /// A fee. In an asset that nothing here trades it stays unknown: the fill counts all the same.
+    fn fee(&self, fee: Option<&str>, asset: Option<&str>) -> Parsed<Option<(Amount, AssetId)>> {
+        let asset = asset.and_then(|name| self.session.desk.directory.asset(name));
+        match (fee, asset) {
+            (Some(fee), Some(asset)) => Ok(Some((amount(fee)?, asset))),
+            _ => Ok(None),
+        }
     }
 
     /// What a user stream says.
@@ -314,8 +255,9 @@ impl BinanceSpot {
 
     /// What is owned. Assets that nothing here trades are left out.
     pub(super) fn balances(&self, balances: &[BalanceText<'_>], at: i64) -> Parsed<Vec<Balance>> {
-        let known =
-            balances.iter().filter_map(|one| Some((self.directory.asset(&one.asset)?, one)));
+        let known = balances
+            .iter()
+            .filter_map(|one| Some((self.session.desk.directory.asset(&one.asset)?, one)));
         let balance = |(asset, one): (AssetId, &BalanceText<'_>)| {
             let (available, locked) = (amount(&one.free)?, amount(&one.locked)?);
             Ok(Balance { ts_event: ns(at), asset, available, locked })
@@ -324,7 +266,8 @@ impl BinanceSpot {
     }
 
     fn execution(&mut self, one: &Execution<'_>, ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
-        let instrument = self.instrument(&one.symbol)?;
+        let desk = &self.session.desk;
+        let instrument = desk.instrument(&one.symbol)?;
         // A cancel may carry an id of its own; the order's is the other one then.
         let ended = one.sort != "NEW" && one.sort != "TRADE" && one.sort != "REPLACED";
         let client_id = if ended && !one.client_id_prev.is_empty() {
@@ -332,15 +275,10 @@ impl BinanceSpot {
         } else {
             &one.client_id
         };
-        let named = Named {
-            account: self.account,
-            instrument,
-            client_id: client_id.as_ref().into(),
-            client_id_prev: None,
-        };
+        let mut named = desk.named(instrument, client_id);
+        named.venue_order_id = Some(one.order_id.to_string().into());
         let Some(what) = self.what(one, &named, ts_recv, heard)? else { return Ok(()) };
         let mut report = named.report(ts_recv, EventSource::Stream, what);
-        report.venue_order_id = Some(one.order_id.to_string().into());
         report.ts_event = ns(one.time);
         heard.push(Heard::Report(report));
         Ok(())
@@ -361,63 +299,57 @@ impl BinanceSpot {
         };
         let prevented = one.prevented.as_deref().map(amount).transpose()?;
         Ok(Some(match &*one.sort {
-            "NEW" => match self.flights.end_change(&named.client_id) {
-                Some(change) => {
-                    self.flights.replaced(&change);
-                    let mut report = replaced(&change, named, None, ts_recv, EventSource::Stream);
-                    report.venue_order_id = Some(one.order_id.to_string().into());
-                    report.ts_event = ns(one.time);
-                    heard.push(Heard::Report(report));
-                    return Ok(None);
+            "NEW" => {
+                let done = self.chains.done(named, None, ts_recv, EventSource::Stream);
+                match done {
+                    Some(report) => {
+                        heard.push(Heard::Report(Report { ts_event: ns(one.time), ..report }));
+                        return Ok(None);
+                    }
+                    None if one.triggered.is_some() => What::Triggered,
+                    None => What::Accepted,
                 }
-                None if one.triggered.is_some() => What::Triggered,
-                None => What::Accepted,
-            },
-            "REPLACED" => What::Replaced { price: price(&one.price)?, size: amount(&one.size)? },
+            }
+            "REPLACED" => {
+                What::Replaced { price: some_amount(&one.price)?, size: amount(&one.size)? }
+            }
             "TRADE" => {
-                self.flights.filled(&named.client_id, filled);
-                if let Some(change) = self.flights.change_of(&named.client_id) {
-                    change.leg_filled_now = filled;
-                }
+                self.chains.filled(&named.client_id, filled);
                 if filled == amount(&one.size)? {
-                    self.flights.forget(&named.client_id);
+                    self.chains.forget(&named.client_id);
                 }
                 What::Fill(self.fill(one)?)
             }
-            "CANCELED" if self.flights.was_replaced(&named.client_id) => return Ok(None),
+            "CANCELED" if self.chains.was_replaced(&named.client_id) => return Ok(None),
             "CANCELED" => {
-                if let Some(change) = self.flights.change_of(&named.client_id) {
-                    change.old_cancelled = true;
-                    change.leg_filled_now = filled;
+                if let Some(change) = self.chains.change_of(&named.client_id) {
+                    change.old_is_gone(filled);
                     return Ok(None);
                 }
-                self.flights.forget(&named.client_id);
-                What::Cancelled {
-                    size_filled: Some(filled),
-                    size_prevented: prevented,
-                    refusal: None,
-                }
+                let size_filled = self.chains.whole(&named.client_id, filled);
+                self.chains.forget(&named.client_id);
+                What::Cancelled { size_filled, size_prevented: prevented, refusal: None }
             }
             "REJECTED" => What::Rejected(refusal()),
+            // Of two orders that met, one may go on.
+            "TRADE_PREVENTION" if !one.status.starts_with("EXPIRED") => return Ok(None),
             "EXPIRED" | "TRADE_PREVENTION" => {
-                self.flights.forget(&named.client_id);
+                let size_filled = self.chains.whole(&named.client_id, filled);
+                self.chains.forget(&named.client_id);
                 let refusal = Some(refusal());
-                What::Expired { size_filled: Some(filled), size_prevented: prevented, refusal }
+                What::Expired { size_filled, size_prevented: prevented, refusal }
             }
             _ => return Ok(None),
         }))
     }
 
     fn fill(&self, one: &Execution<'_>) -> Parsed<Fill> {
-        let fee = match (&one.fee, &one.fee_asset) {
-            (Some(fee), Some(asset)) => Some((amount(fee)?, self.asset(asset)?)),
-            _ => None,
-        };
+        let fee = self.fee(one.fee.as_deref(), one.fee_asset.as_deref())?;
         Ok(Fill {
             fill_id: one.trade_id.to_string().into(),
             trade_id: Some(one.trade_id),
             kind: FillKind::Trade,
-            side: side(&one.side),
+            side: side(&one.side)?,
             price: amount(&one.last_price)?,
             size: amount(&one.last_size)?,
             size_filled: None,

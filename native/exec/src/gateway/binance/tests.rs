@@ -1,129 +1,38 @@
-use std::sync::Arc;
-
 use rustonite_core::datasets::{
-    InstrumentKind, InstrumentStatus, OrderEvent, OrderKind, OrderSide, OrderState, Tif,
-    TriggerDirection, TriggerSource, order_flags,
+    InstrumentKind, OrderEvent, OrderKind, OrderSide, OrderState, Tif, TriggerDirection,
+    order_flags,
 };
-use rustonite_core::ids::InstrumentId;
-use rustonite_core::instrument::Instrument;
-use rustonite_core::{Amount, Decimal};
-use serde_json::Value;
 
 use super::BinanceSpot;
-use crate::directory::Directory;
-use crate::gateway::{Answer, Gateway as _, Heard, Outgoing, Question, Signer};
-use crate::report::{Fill, Refusal, RefusalKind, Report, What};
-use crate::request::{Outcome, Request};
-use crate::wish::{OrderId, Trigger, Wish};
-
-const NOW: i64 = 1_767_323_045_678_000_000;
-const BTC: InstrumentId = InstrumentId(0);
-
-fn amount(text: &str) -> Amount {
-    Amount::from_decimal(text.parse::<Decimal>().unwrap()).unwrap()
-}
+use crate::gateway::testing::{
+    FIRST, NOW, amount, changed, json, next, only, query, replace, sent, submit, text, trigger,
+    wish,
+};
+use crate::gateway::{Answer, Gateway as _, Heard, Question, Signer, testing};
+use crate::report::{Fill, RefusalKind, What};
+use crate::request::Outcome;
+use crate::wish::Wish;
 
 fn gateway() -> BinanceSpot {
-    let mut directory = Directory::default();
-    let venue = directory.add_venue("binance");
-    directory.list(Instrument {
-        venue: "binance".into(),
-        symbol: "BTCUSDT".into(),
-        kind: InstrumentKind::Spot,
-        contract: None,
-        base: "BTC".into(),
-        quote: "USDT".into(),
-        settle: "USDT".into(),
-        tick: amount("0.01"),
-        lot: amount("0.00001"),
-        multiplier: amount("1"),
-        price: (None, None),
-        size: (None, None),
-        market_size_max: None,
-        notional: (None, None),
-        status: InstrumentStatus::Trading,
-    });
-    let account = directory.add_account("main");
+    let (directory, venue, account) =
+        testing::directory("binance", "BTCUSDT", InstrumentKind::Spot, "BTC", "USDT");
     let signer = Signer::new("secret").unwrap();
-    BinanceSpot::new(Arc::new(directory), venue, account, "key".to_owned(), signer)
-}
-
-fn wish() -> Wish {
-    Wish {
-        account: rustonite_core::ids::AccountId(0),
-        strategy: None,
-        instrument: BTC,
-        side: OrderSide::Buy,
-        kind: OrderKind::Limit,
-        tif: Some(Tif::Gtc),
-        price: Some(amount("30000")),
-        price_protect: None,
-        size: amount("0.5"),
-        size_quote: None,
-        size_display: None,
-        size_min: None,
-        trigger: None,
-        flags: 0,
-        position_side: None,
-        stp: None,
-        ts_expire: None,
-        tags: None,
-    }
-}
-
-fn submit(wish: Wish) -> Request {
-    Request::Submit { order: OrderId(1), client_id: "r-1".into(), wish }
-}
-
-fn replace(size_filled: &str) -> Request {
-    Request::Replace {
-        order: OrderId(1),
-        instrument: BTC,
-        account: rustonite_core::ids::AccountId(0),
-        client_id: "r-2".into(),
-        client_id_prev: "r-1".into(),
-        venue_order_id: None,
-        wish: Wish { size: amount("0.6"), price: Some(amount("30001")), ..wish() },
-        size_filled: amount(size_filled),
-    }
-}
-
-fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap()
-}
-
-fn sent(written: Result<Outgoing, Refusal>) -> Value {
-    match written {
-        Ok(Outgoing::Text { line: 0, text }) => json(&text),
-        other => panic!("expected a message, found {other:?}"),
-    }
+    BinanceSpot::new(directory, venue, account, "key".to_owned(), signer)
 }
 
 fn read(gateway: &mut BinanceSpot, text: &str) -> Vec<Heard> {
-    let mut heard = Vec::new();
-    gateway.read(0, text.as_bytes(), NOW + 5, &mut heard).unwrap();
-    heard
-}
-
-fn only(heard: Vec<Heard>) -> Report {
-    match <[Heard; 1]>::try_from(heard) {
-        Ok([Heard::Report(report)]) => report,
-        other => panic!("expected one report, found {other:?}"),
-    }
+    testing::read(gateway, 0, text)
 }
 
 /// An execution report in the fields that are read.
 fn execution(changes: &str) -> String {
-    let mut event = json(
+    let event = changed(
         r#"{"e":"executionReport","E":1767323045700,"s":"BTCUSDT","c":"r-1","C":"","S":"BUY",
         "o":"LIMIT","f":"GTC","q":"0.50000000","p":"30000.00000000","x":"NEW","X":"NEW","r":"NONE",
         "i":77,"l":"0.00000000","z":"0.00000000","L":"0.00000000","n":"0","N":null,
         "T":1767323045699,"t":-1,"w":true,"m":false}"#,
+        changes,
     );
-    let changes = json(changes);
-    for (name, value) in changes.as_object().unwrap() {
-        event[name] = value.clone();
-    }
     format!(r#"{{"subscriptionId":0,"event":{event}}}"#)
 }
 
@@ -142,15 +51,8 @@ fn an_order_is_signed_over_its_sorted_parameters() {
 
 #[test]
 fn each_kind_has_its_word() {
+    let trigger = |direction| Some(trigger("31000", direction));
     let up = TriggerDirection::Up;
-    let trigger = |direction| {
-        Some(Trigger {
-            price: amount("31000"),
-            source: TriggerSource::Last,
-            direction,
-            trail: None,
-        })
-    };
     let market = Wish { kind: OrderKind::Market, price: None, tif: None, ..wish() };
     let stop = Wish { kind: OrderKind::StopMarket, trigger: trigger(up), ..market.clone() };
     let cases = [
@@ -249,13 +151,14 @@ fn a_fill_of_the_stream_is_whole() {
     let report = only(read(&mut gateway, &text));
     let What::Fill(Fill { fill_id, price, size, fee, .. }) = report.what else { panic!() };
     assert_eq!((&*fill_id, price, size), ("12", amount("29999.5"), amount("0.2")));
-    let btc = gateway.directory.asset("BTC").unwrap();
+    let btc = gateway.session.desk.directory.asset("BTC").unwrap();
     assert_eq!(fee, Some((amount("0.0002"), btc)));
 }
 
 #[test]
 fn a_cancel_is_told_by_the_orders_own_id() {
     let mut gateway = gateway();
+    gateway.write(&submit(wish()), NOW).unwrap();
     let text =
         execution(r#"{"x":"CANCELED","X":"CANCELED","c":"of-the-cancel","C":"r-1","z":"0.1"}"#);
     let report = only(read(&mut gateway, &text));
@@ -297,6 +200,25 @@ fn the_end_of_an_order_that_was_replaced_is_no_news() {
     assert_eq!(read(&mut gateway, &cancelled), []);
     let new_one = execution(r#"{"x":"CANCELED","X":"CANCELED","c":"?","C":"r-2"}"#);
     assert!(matches!(only(read(&mut gateway, &new_one)).what, What::Cancelled { .. }));
+}
+
+#[test]
+fn an_order_from_before_this_process_counts_once() {
+    // It is the second of its chain: 0.1 of all were filled before it, and 0.2 by it.
+    let mut gateway = gateway();
+    gateway.ask(Question::OpenOrders, NOW);
+    let open = r#"{"id":1,"status":200,"result":[{"symbol":"BTCUSDT","orderId":77,
+        "clientOrderId":"r-1","price":"30000.00","origQty":"0.4","executedQty":"0.2",
+        "cummulativeQuoteQty":"5000","status":"PARTIALLY_FILLED","side":"BUY",
+        "updateTime":1767323045000}]}"#;
+    read(&mut gateway, open);
+    gateway.write(&replace("0.3"), NOW).unwrap();
+    let cancelled = execution(r#"{"x":"CANCELED","X":"CANCELED","c":"?","C":"r-1","z":"0.25"}"#);
+    read(&mut gateway, &cancelled);
+    let report = only(read(&mut gateway, &execution(r#"{"c":"r-2","i":78}"#)));
+    // 0.35 were filled when the new one of 0.3 began.
+    let expected = What::Replaced { price: Some(amount("30001")), size: amount("0.65") };
+    assert_eq!(report.what, expected);
 }
 
 #[test]
@@ -371,14 +293,7 @@ fn questions_are_answered_whole_or_not() {
 #[test]
 fn a_query_may_not_find_an_order() {
     let mut gateway = gateway();
-    let query = Request::Query {
-        order: OrderId(1),
-        instrument: BTC,
-        account: rustonite_core::ids::AccountId(0),
-        client_id: "r-1".into(),
-        venue_order_id: None,
-    };
-    gateway.write(&query, NOW).unwrap();
+    gateway.write(&query(), NOW).unwrap();
     let answer = r#"{"id":1,"status":400,"error":{"code":-2013,"msg":"Order does not exist."}}"#;
     assert_eq!(only(read(&mut gateway, answer)).what, What::NotFound);
 }
@@ -392,4 +307,142 @@ fn nonsense_is_an_error_that_shows_its_beginning() {
     let error = gateway().read(0, unknown.as_bytes(), NOW, &mut heard).unwrap_err();
     assert!(error.to_string().contains("\"ETHUSDT\" is not known"), "{error}");
     assert_eq!(heard, []);
+}
+
+#[test]
+fn a_query_after_a_change_without_an_answer_looks_at_both_orders() {
+    let order = |id: u64, client_id: &str, size: &str, filled: &str, status: &str| {
+        format!(
+            r#"{{"id":{id},"status":200,"result":{{"symbol":"BTCUSDT","orderId":{id},
+            "clientOrderId":"{client_id}","price":"30001","origQty":"{size}",
+            "executedQty":"{filled}","cummulativeQuoteQty":"0","status":"{status}","side":"BUY",
+            "updateTime":1767323045000}}}}"#
+        )
+    };
+    let absent = |id: u64| {
+        format!(
+            r#"{{"id":{id},"status":400,"error":{{"code":-2013,"msg":"Order does not exist."}}}}"#
+        )
+    };
+    let begin = || {
+        let mut gateway = gateway();
+        gateway.write(&submit(wish()), NOW).unwrap();
+        gateway.write(&replace("0.1"), NOW).unwrap();
+        gateway.closed(0, NOW + 1, &mut Vec::new());
+        let asked = sent(gateway.write(&query(), NOW + 2));
+        assert_eq!(asked["params"]["origClientOrderId"], "r-2");
+        gateway
+    };
+
+    let mut done = begin();
+    let asked = text(next(read(&mut done, &order(3, "r-2", "0.5", "0", "NEW"))));
+    assert_eq!(asked["params"]["origClientOrderId"], "r-1");
+    let heard = read(&mut done, &order(4, "r-1", "0.5", "0.15", "CANCELED"));
+    let [Heard::Report(replaced), Heard::Report(picture)] = &heard[..] else { panic!("{heard:?}") };
+    // 0.05 more were filled before the old order ended.
+    let size = amount("0.65");
+    assert_eq!(replaced.what, What::Replaced { price: Some(amount("30001")), size });
+    assert_eq!((&*replaced.client_id, replaced.client_id_prev.as_deref()), ("r-2", Some("r-1")));
+    assert!(matches!(&picture.what, What::Picture(picture) if picture.size == size));
+
+    let mut not_done = begin();
+    let asked = text(next(read(&mut not_done, &absent(3))));
+    assert_eq!(asked["params"]["origClientOrderId"], "r-1");
+    let heard = read(&mut not_done, &order(4, "r-1", "0.5", "0.15", "PARTIALLY_FILLED"));
+    let [Heard::Report(refused), Heard::Report(picture)] = &heard[..] else { panic!("{heard:?}") };
+    assert!(matches!(refused.what, What::ReplaceRejected(_)));
+    assert_eq!(&*picture.client_id, "r-1");
+
+    let mut neither = begin();
+    read(&mut neither, &absent(3));
+    let report = only(read(&mut neither, &absent(4)));
+    assert_eq!((&*report.client_id, report.what), ("r-1", What::NotFound));
+}
+
+#[test]
+fn a_change_without_an_answer_may_be_told_by_the_stream() {
+    let mut gateway = gateway();
+    gateway.write(&replace("0"), NOW).unwrap();
+    let mut heard = Vec::new();
+    gateway.tick(NOW + 1, NOW + 2, &mut heard);
+    assert!(matches!(only(heard).what, What::Ended { outcome: Outcome::Unknown, .. }));
+    let cancelled = execution(r#"{"x":"CANCELED","X":"CANCELED","c":"?","C":"r-1"}"#);
+    assert_eq!(read(&mut gateway, &cancelled), []);
+    let report = only(read(&mut gateway, &execution(r#"{"c":"r-2","i":78}"#)));
+    assert!(matches!(report.what, What::Replaced { .. }));
+}
+
+#[test]
+fn a_fill_counts_whatever_its_fee_is_in() {
+    let mut gateway = gateway();
+    let text =
+        execution(r#"{"x":"TRADE","l":"0.2","z":"0.2","L":"1","n":"0.0002","N":"BNB","t":12}"#);
+    assert!(matches!(only(read(&mut gateway, &text)).what, What::Fill(Fill { fee: None, .. })));
+}
+
+#[test]
+fn fills_are_asked_for_until_there_are_no_more() {
+    let mut gateway = gateway();
+    let question = Question::Fills(FIRST, NOW);
+    let first = text(gateway.ask(question, NOW));
+    assert_eq!(first["params"]["startTime"], json("1767323045678"));
+    let trades = |count: i64| {
+        let trade = |id| {
+            format!(
+                r#"{{"id":{id},"orderId":77,"price":"1","qty":"1","commission":"0",
+                "commissionAsset":"BTC","time":1767323045699,"isBuyer":true,"isMaker":true}}"#
+            )
+        };
+        (0..count).map(trade).collect::<Vec<_>>().join(",")
+    };
+    let page =
+        |id: u64, count| format!(r#"{{"id":{id},"status":200,"result":[{}]}}"#, trades(count));
+    let second = text(next(read(&mut gateway, &page(1, 1000))));
+    assert_eq!(second["params"]["fromId"], json("1000"));
+    assert!(second["params"].get("startTime").is_none());
+    let heard = read(&mut gateway, &page(2, 1));
+    let [Heard::Answer(_, Answer::Reports(reports))] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!(reports.len(), 1001);
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_ends_its_request() {
+    let mut gateway = gateway();
+    gateway.write(&submit(wish()), NOW).unwrap();
+    let mut heard = Vec::new();
+    let answer = br#"{"id":1,"status":200,"result":{"orderId":"?"}}"#;
+    gateway.read(0, answer, NOW, &mut heard).unwrap_err();
+    assert!(matches!(only(heard).what, What::Ended { outcome: Outcome::Unknown, .. }));
+}
+
+#[test]
+fn open_orders_in_what_nobody_trades_here_are_left_out() {
+    let mut gateway = gateway();
+    gateway.ask(Question::OpenOrders, NOW);
+    let orders = r#"{"id":1,"status":200,"result":[{"symbol":"ETHUSDT","orderId":77,
+        "clientOrderId":"r-1","price":"30000.00","origQty":"0.5","executedQty":"0.2",
+        "cummulativeQuoteQty":"5000","status":"PARTIALLY_FILLED","side":"BUY",
+        "updateTime":1767323045000}]}"#;
+    let nothing = Answer::Reports(Vec::new());
+    assert_eq!(read(&mut gateway, orders), [Heard::Answer(Question::OpenOrders, nothing)]);
+}
+
+#[test]
+fn who_is_not_let_in_has_done_nothing() {
+    for (status, kind) in [(429, RefusalKind::RateLimited), (403, RefusalKind::Authentication)] {
+        let mut gateway = gateway();
+        gateway.write(&submit(wish()), NOW).unwrap();
+        let report = only(read(&mut gateway, &format!(r#"{{"id":1,"status":{status}}}"#)));
+        assert!(matches!(report.what, What::Rejected(refusal) if refusal.reason == kind));
+    }
+}
+
+#[test]
+fn of_two_orders_of_ours_that_meet_one_may_go_on() {
+    let mut gateway = gateway();
+    let shrunk = execution(r#"{"x":"TRADE_PREVENTION","X":"PARTIALLY_FILLED","A":"0.1"}"#);
+    assert_eq!(read(&mut gateway, &shrunk), []);
+    let ended = execution(r#"{"x":"TRADE_PREVENTION","X":"EXPIRED_IN_MATCH","A":"0.5"}"#);
+    let report = only(read(&mut gateway, &ended));
+    assert!(matches!(report.what, What::Expired { size_prevented: Some(_), .. }));
 }

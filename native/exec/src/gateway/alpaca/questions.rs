@@ -1,0 +1,254 @@
+//! Questions, and their answers page by page.
+
+use std::borrow::Cow;
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{EventSource, FillKind, InstrumentKind, Liquidity, PositionSide};
+use rustonite_core::ids::InstrumentId;
+use rustonite_core::instrument::Instrument;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Alpaca;
+use super::orders::OrderText;
+use crate::gateway::flight::{Asked, Pages};
+use crate::gateway::parse::{Lexeme, Parsed, iso, moment, side};
+use crate::gateway::{Answer, Balance, Heard, Outgoing, Position, Question};
+use crate::report::{Fill, Report, What};
+
+type Text<'a> = Cow<'a, str>;
+
+const ORDERS_MAX: usize = 500;
+const FILLS_MAX: usize = 100;
+
+#[derive(Deserialize)]
+struct AccountText<'a> {
+    #[serde(borrow)]
+    currency: Text<'a>,
+    #[serde(borrow)]
+    cash: Lexeme<'a>,
+    #[serde(borrow)]
+    buying_power: Lexeme<'a>,
+}
+
+#[derive(Deserialize)]
+struct PositionText<'a> {
+    #[serde(borrow)]
+    symbol: Text<'a>,
+    #[serde(borrow)]
+    qty: Lexeme<'a>,
+    #[serde(borrow, default)]
+    qty_available: Option<Lexeme<'a>>,
+    #[serde(borrow, default)]
+    avg_entry_price: Option<Lexeme<'a>>,
+    #[serde(borrow, default)]
+    side: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Activity<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    transaction_time: &'a RawValue,
+    #[serde(borrow)]
+    price: Lexeme<'a>,
+    #[serde(borrow)]
+    qty: Lexeme<'a>,
+    #[serde(borrow)]
+    side: Text<'a>,
+    #[serde(borrow)]
+    symbol: Text<'a>,
+    #[serde(borrow)]
+    order_id: Text<'a>,
+}
+
+impl Alpaca {
+    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+        let path = match question {
+            Question::OpenOrders => {
+                let after = parameter("after", &pages.cursor);
+                format!("/v2/orders?status=open&direction=asc&limit={ORDERS_MAX}{after}")
+            }
+            Question::Balances if pages.count == 0 => "/v2/account".to_owned(),
+            Question::Balances | Question::Positions => "/v2/positions".to_owned(),
+            Question::Fills(_, from) => {
+                // What is wanted is behind this moment.
+                let after = iso(from.saturating_sub(1), 9);
+                let token = parameter("page_token", &pages.cursor);
+                format!(
+                    "/v2/account/activities/FILL?direction=asc&page_size={FILLS_MAX}&after={after}{token}"
+                )
+            }
+        };
+        self.call("GET", path, String::new(), Asked::Question(question, pages), now)
+    }
+
+    /// What was asked for, or the question for the next page of it.
+    pub(super) fn answer(
+        &mut self,
+        question: Question,
+        mut pages: Pages,
+        body: &str,
+        ts_recv: i64,
+    ) -> Parsed<Heard> {
+        let is_last = match question {
+            Question::OpenOrders => self.open_orders(&mut pages, body, ts_recv)?,
+            Question::Fills(instrument, _) => self.fills(instrument, &mut pages, body, ts_recv)?,
+            Question::Balances if pages.count == 0 => {
+                pages.balances = self.cash(body, ts_recv)?;
+                false
+            }
+            Question::Balances => {
+                pages.balances.extend(self.coins(body, ts_recv)?);
+                true
+            }
+            Question::Positions => {
+                let answer = Answer::Positions(self.positions(body, ts_recv)?);
+                return Ok(Heard::Answer(question, answer));
+            }
+        };
+        if !is_last {
+            pages.count += 1;
+            return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+        }
+        let answer = if question == Question::Balances {
+            Answer::Balances(pages.balances)
+        } else {
+            Answer::Reports(pages.reports)
+        };
+        Ok(Heard::Answer(question, answer))
+    }
+
+    /// Orders in what nothing here trades are left out. True if there are no more.
+    fn open_orders(&mut self, pages: &mut Pages, body: &str, ts_recv: i64) -> Parsed<bool> {
+        let orders: Vec<OrderText<'_>> = serde_json::from_str(body)?;
+        for order in &orders {
+            if self.instrument(&order.symbol).is_err() {
+                continue;
+            }
+            self.note(order)?;
+            let picture = self.picture(order, ts_recv, EventSource::Reconciliation)?;
+            pages.reports.push(self.chains.pictured(picture));
+        }
+        let last = orders.last().filter(|_| orders.len() >= ORDERS_MAX);
+        let Some(at) = last.and_then(|order| order.submitted_at) else { return Ok(true) };
+        pages.cursor = iso(moment(at)?, 9);
+        Ok(false)
+    }
+
+    fn fills(
+        &self,
+        instrument: InstrumentId,
+        pages: &mut Pages,
+        body: &str,
+        ts_recv: i64,
+    ) -> Parsed<bool> {
+        let fills: Vec<Activity<'_>> = serde_json::from_str(body)?;
+        for fill in &fills {
+            if self.instrument(&fill.symbol).ok() == Some(instrument) {
+                pages.reports.push(self.activity(instrument, fill, ts_recv)?);
+            }
+        }
+        let last = fills.last().filter(|_| fills.len() >= FILLS_MAX);
+        let token = last.map(|fill| fill.id.to_string()).filter(|token| *token != pages.cursor);
+        let is_last = token.is_none();
+        pages.cursor = token.unwrap_or_default();
+        Ok(is_last)
+    }
+
+    fn activity(
+        &self,
+        instrument: InstrumentId,
+        one: &Activity<'_>,
+        ts_recv: i64,
+    ) -> Parsed<Report> {
+        // The stream knows a fill by the part behind the moment.
+        let fill_id = one.id.rsplit("::").next().unwrap_or_default();
+        let fill = Fill {
+            fill_id: fill_id.into(),
+            trade_id: None,
+            kind: FillKind::Trade,
+            side: side(one.side.trim_end_matches("_short"))?,
+            price: one.price.amount()?,
+            size: one.qty.amount()?,
+            size_filled: None,
+            fee: None,
+            liquidity: Liquidity::Unknown,
+            position_side: None,
+        };
+        // The venue names the order by its own number only.
+        let mut report = self.desk.named(instrument, "").report(
+            ts_recv,
+            EventSource::Reconciliation,
+            What::Fill(fill),
+        );
+        report.venue_order_id = Some(one.order_id.as_ref().into());
+        report.ts_event = moment(one.transaction_time)?;
+        Ok(report)
+    }
+
+    /// Money that is owned; what can be borrowed is not counted.
+    fn cash(&self, body: &str, ts_recv: i64) -> Parsed<Vec<Balance>> {
+        let account: AccountText<'_> = serde_json::from_str(body)?;
+        let Some(asset) = self.desk.directory.asset(&account.currency) else {
+            return Ok(Vec::new());
+        };
+        let cash = account.cash.amount()?;
+        let available = cash.min(account.buying_power.amount()?);
+        let locked = cash - available;
+        Ok(vec![Balance { ts_event: ts_recv, asset, available, locked }])
+    }
+
+    /// Coins, which the venue shows as positions.
+    fn coins(&self, body: &str, ts_recv: i64) -> Parsed<Vec<Balance>> {
+        let mut balances = Vec::new();
+        for row in &rows(body)? {
+            let Some((listed, false)) = self.listed(row) else { continue };
+            let asset = self.desk.asset(&listed.base)?;
+            let all = row.qty.amount()?;
+            let available = row.qty_available.as_ref().map_or(Ok(all), Lexeme::amount)?;
+            let locked = all - available;
+            balances.push(Balance { ts_event: ts_recv, asset, available, locked });
+        }
+        Ok(balances)
+    }
+
+    fn positions(&self, body: &str, ts_recv: i64) -> Parsed<Vec<Position>> {
+        let mut positions = Vec::new();
+        for row in &rows(body)? {
+            let Some((_, true)) = self.listed(row) else { continue };
+            let instrument = self.instrument(&row.symbol)?;
+            let size = row.qty.amount()?;
+            let is_short = row.side == "short" && size > Amount::ZERO;
+            positions.push(Position {
+                ts_event: ts_recv,
+                instrument,
+                side: PositionSide::Net,
+                size: if is_short { -size } else { size },
+                price_entry: row.avg_entry_price.as_ref().map(Lexeme::amount).transpose()?,
+            });
+        }
+        Ok(positions)
+    }
+
+    /// What a row is about, and whether that is a stock.
+    fn listed(&self, row: &PositionText<'_>) -> Option<(&Instrument, bool)> {
+        let instrument = self.instrument(&row.symbol).ok()?;
+        let listed = self.desk.listed(instrument)?;
+        Some((listed, listed.kind == InstrumentKind::Stock))
+    }
+}
+
+fn rows(body: &str) -> Parsed<Vec<PositionText<'_>>> {
+    Ok(serde_json::from_str(body)?)
+}
+
+/// A parameter of a path, if there is a value.
+fn parameter(name: &str, value: &str) -> String {
+    if value.is_empty() {
+        return String::new();
+    }
+    let value = value.replace('+', "%2B").replace('&', "%26").replace('#', "%23");
+    format!("&{name}={value}")
+}

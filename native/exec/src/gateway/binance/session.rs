@@ -1,0 +1,136 @@
+//! What spot and futures share: signed calls over the WebSocket interface and of REST.
+
+use rustonite_core::ids::InstrumentId;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::errors;
+use super::params::{Pairs, Params};
+use crate::gateway::desk::Desk;
+use crate::gateway::flight::{Asked, Flights, Step, VenueError, Way};
+use crate::gateway::parse::ms;
+use crate::gateway::{Call, Outgoing, Signer};
+
+/// Who asks, and what is not answered so far.
+#[derive(Debug)]
+pub(in crate::gateway) struct Session {
+    pub(in crate::gateway) desk: Desk,
+    pub(in crate::gateway) flights: Flights,
+    api_key: String,
+    signer: Signer,
+    is_logged_on: bool,
+}
+
+/// What a connection brings: an answer, or an event of the user stream.
+#[derive(Deserialize)]
+pub(in crate::gateway) struct Envelope<'a> {
+    pub(in crate::gateway) id: Option<u64>,
+    pub(in crate::gateway) status: Option<u16>,
+    #[serde(borrow)]
+    pub(in crate::gateway) result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(in crate::gateway) error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(in crate::gateway) event: Option<&'a RawValue>,
+}
+
+impl<'a> Envelope<'a> {
+    /// What was answered, or why nothing was.
+    pub(in crate::gateway) fn answer(&self) -> Result<&'a str, VenueError> {
+        let status = self.status.unwrap_or_default();
+        if status == 200 {
+            return Ok(self.result.map_or("null", RawValue::get));
+        }
+        Err(errors::refusal(status, self.error.map(RawValue::get)))
+    }
+}
+
+impl Session {
+    pub(in crate::gateway) fn new(desk: Desk, api_key: String, signer: Signer) -> Self {
+        Self { desk, flights: Flights::default(), api_key, signer, is_logged_on: false }
+    }
+
+    /// A call on a line, with a signature or with what a session needs instead.
+    pub(in crate::gateway) fn signed(
+        &mut self,
+        line: usize,
+        method: &str,
+        asked: Asked,
+        pairs: Pairs,
+        now: i64,
+    ) -> Outgoing {
+        let mut params = Params::new(pairs);
+        params.add("timestamp", ms(now).to_string());
+        if !self.is_logged_on {
+            params.add("apiKey", self.api_key.clone());
+            let signature = self.signer.sign(&params.sorted_text());
+            params.add("signature", signature);
+        }
+        let id = self.flights.add(asked, Way::Line(line), now);
+        Outgoing::Text { line, text: params.call(id, method) }
+    }
+
+    /// A call on a line without parameters.
+    pub(in crate::gateway) fn open(
+        &mut self,
+        line: usize,
+        method: &str,
+        asked: Asked,
+        now: i64,
+    ) -> Outgoing {
+        let id = self.flights.add(asked, Way::Line(line), now);
+        Outgoing::Text { line, text: Params::default().call(id, method) }
+    }
+
+    /// A signed call of REST.
+    pub(in crate::gateway) fn rest(
+        &mut self,
+        method: &'static str,
+        path: &str,
+        asked: Asked,
+        pairs: Pairs,
+        now: i64,
+    ) -> Outgoing {
+        let mut params = Params::new(pairs);
+        params.add("timestamp", ms(now).to_string());
+        let text = params.sorted_text();
+        // Of all characters of base64 these three mean something else in a query.
+        let signature = self.signer.sign(&text);
+        let signature = signature.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        self.call(method, format!("{path}?{text}&signature={signature}"), asked, now)
+    }
+
+    /// A call of REST that only says who calls.
+    pub(in crate::gateway) fn call(
+        &mut self,
+        method: &'static str,
+        path: String,
+        asked: Asked,
+        now: i64,
+    ) -> Outgoing {
+        Outgoing::Call(Call {
+            id: self.flights.add(asked, Way::Call, now),
+            method,
+            path,
+            headers: vec![("X-MBX-APIKEY", self.api_key.clone())],
+            body: String::new(),
+        })
+    }
+
+    /// Says who is there, if the keys are of the kind that can.
+    pub(in crate::gateway) fn log_on(&mut self, line: usize, now: i64) -> Option<Outgoing> {
+        self.is_logged_on = false;
+        let is_possible = self.signer.is_ed25519();
+        let asked = Asked::Session(Step::LogOn);
+        is_possible.then(|| self.signed(line, "session.logon", asked, Vec::new(), now))
+    }
+
+    pub(in crate::gateway) fn logged_on(&mut self) {
+        self.is_logged_on = self.signer.is_ed25519();
+    }
+
+    /// The parameters that name an order.
+    pub(in crate::gateway) fn one(&self, instrument: InstrumentId, client_id: &str) -> Pairs {
+        vec![("symbol", self.desk.symbol(instrument)), ("origClientOrderId", client_id.to_owned())]
+    }
+}

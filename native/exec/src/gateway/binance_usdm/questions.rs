@@ -1,0 +1,171 @@
+//! Questions, and their answers page by page.
+
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity};
+use rustonite_core::ids::InstrumentId;
+use serde::Deserialize;
+
+use super::BinanceUsdM;
+use super::account::{BalanceText, PositionText};
+use super::orders::{AlgoText, OrderText};
+use super::stream::{fee, position_side};
+use crate::gateway::flight::{Asked, Pages};
+use crate::gateway::parse::{Parsed, amount, ms, ns, side};
+use crate::gateway::{Answer, Heard, Outgoing, Question};
+use crate::report::{Fill, Report, What};
+
+/// Rows of a page.
+const FILLS_MAX: usize = 1000;
+/// Executions can be asked for by time for so long at once.
+const SPAN_MS: i64 = 7 * 24 * 3600 * 1000 - 1;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MyTrade {
+    id: i64,
+    order_id: i64,
+    side: String,
+    price: String,
+    qty: String,
+    commission: String,
+    commission_asset: String,
+    time: i64,
+    #[serde(default)]
+    position_side: String,
+    maker: bool,
+}
+
+impl BinanceUsdM {
+    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+        let (path, pairs) = match question {
+            Question::OpenOrders if pages.count == 0 => ("/fapi/v1/openOrders", Vec::new()),
+            Question::OpenOrders => ("/fapi/v1/openAlgoOrders", Vec::new()),
+            Question::Balances => ("/fapi/v3/balance", Vec::new()),
+            Question::Positions => ("/fapi/v3/positionRisk", Vec::new()),
+            Question::Fills(instrument, from) => {
+                let mut pairs = vec![("limit", FILLS_MAX.to_string())];
+                pairs.push(("symbol", self.session.desk.symbol(instrument)));
+                if pages.cursor.is_empty() {
+                    let start = span_start(from, pages.count);
+                    pairs.push(("startTime", start.to_string()));
+                    pairs.push(("endTime", start.saturating_add(SPAN_MS).to_string()));
+                } else {
+                    pairs.push(("fromId", pages.cursor.clone()));
+                }
+                ("/fapi/v1/userTrades", pairs)
+            }
+        };
+        self.session.rest("GET", path, Asked::Question(question, pages), pairs, now)
+    }
+
+    /// What was asked for, or the question for the next page of it.
+    pub(super) fn answer(
+        &mut self,
+        question: Question,
+        mut pages: Pages,
+        result: &str,
+        ts_recv: i64,
+    ) -> Parsed<Heard> {
+        let answer = match question {
+            Question::OpenOrders if pages.count == 0 => {
+                pages.reports = self.open_orders(result, ts_recv)?;
+                pages.count = 1;
+                return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+            }
+            Question::OpenOrders => {
+                pages.reports.extend(self.waiting_orders(result, ts_recv)?);
+                Answer::Reports(pages.reports)
+            }
+            Question::Balances => {
+                let rows: Vec<BalanceText> = serde_json::from_str(result)?;
+                Answer::Balances(self.balances(&rows)?)
+            }
+            Question::Positions => {
+                let rows: Vec<PositionText> = serde_json::from_str(result)?;
+                Answer::Positions(self.positions(&rows)?)
+            }
+            Question::Fills(instrument, from) => {
+                return self.fills(question, instrument, from, pages, result, ts_recv);
+            }
+        };
+        Ok(Heard::Answer(question, answer))
+    }
+
+    /// Orders in what nothing here trades are left out.
+    fn open_orders(&self, result: &str, ts_recv: i64) -> Parsed<Vec<Report>> {
+        let desk = &self.session.desk;
+        let orders: Vec<OrderText> = serde_json::from_str(result)?;
+        let known = orders.iter().filter_map(|one| Some((desk.instrument(&one.symbol).ok()?, one)));
+        let picture = |(instrument, one): (InstrumentId, &OrderText)| {
+            let named = desk.named(instrument, one.client_id());
+            one.picture(&named, ts_recv, EventSource::Reconciliation)
+        };
+        known.map(picture).collect()
+    }
+
+    fn waiting_orders(&mut self, result: &str, ts_recv: i64) -> Parsed<Vec<Report>> {
+        let orders: Vec<AlgoText> = serde_json::from_str(result)?;
+        let mut reports = Vec::new();
+        for one in &orders {
+            let desk = &self.session.desk;
+            let Ok(instrument) = desk.instrument(&one.symbol) else { continue };
+            let named = desk.named(instrument, one.client_id());
+            reports.push(one.picture(&named, ts_recv, EventSource::Reconciliation)?);
+            self.waiting.insert(one.client_id().into());
+        }
+        Ok(reports)
+    }
+
+    /// By time until there are some, and then by their numbers until there are no more.
+    fn fills(
+        &mut self,
+        question: Question,
+        instrument: InstrumentId,
+        from: i64,
+        mut pages: Pages,
+        result: &str,
+        ts_recv: i64,
+    ) -> Parsed<Heard> {
+        let trades: Vec<MyTrade> = serde_json::from_str(result)?;
+        for trade in &trades {
+            pages.reports.push(self.my_trade(instrument, trade, ts_recv)?);
+        }
+        let span_end = span_start(from, pages.count).saturating_add(SPAN_MS);
+        let reaches_now = !pages.cursor.is_empty() || span_end >= ms(ts_recv);
+        if trades.len() < FILLS_MAX && reaches_now {
+            return Ok(Heard::Answer(question, Answer::Reports(pages.reports)));
+        }
+        pages.count += 1;
+        if let Some(last) = trades.last() {
+            pages.cursor = last.id.saturating_add(1).to_string();
+        }
+        Ok(Heard::Send(self.question(question, pages, ts_recv)))
+    }
+
+    fn my_trade(&self, instrument: InstrumentId, one: &MyTrade, ts_recv: i64) -> Parsed<Report> {
+        let fill = Fill {
+            fill_id: one.id.to_string().into(),
+            trade_id: Some(one.id),
+            kind: FillKind::Trade,
+            side: side(&one.side)?,
+            price: amount(&one.price)?,
+            size: amount(&one.qty)?,
+            size_filled: None,
+            fee: fee(&self.session.desk, Some(&one.commission), Some(&one.commission_asset))?,
+            liquidity: if one.maker { Liquidity::Maker } else { Liquidity::Taker },
+            position_side: position_side(&one.position_side),
+        };
+        // The venue names the order by its own number only.
+        let client_id = self.renumbered.get(&one.order_id).cloned().unwrap_or_default();
+        let named = self.session.desk.named(instrument, &client_id);
+        let mut report = named.report(ts_recv, EventSource::Reconciliation, What::Fill(fill));
+        report.venue_order_id = Some(one.order_id.to_string().into());
+        report.ts_event = ns(one.time);
+        Ok(report)
+    }
+}
+
+/// When the span of a page begins.
+fn span_start(from: i64, page: usize) -> i64 {
+    let pages = i64::try_from(page).unwrap_or(i64::MAX);
+    ms(from).saturating_add(pages.saturating_mul(SPAN_MS + 1))
+}

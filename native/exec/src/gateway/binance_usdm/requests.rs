@@ -1,0 +1,218 @@
+//! What is sent about orders.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{
+    OffsetUnit, OrderEvent, OrderKind, OrderSide, PositionSide, Tif, TriggerSource, order_flags,
+};
+
+use super::orders::{ALGOS, ORDERS};
+use super::{BinanceUsdM, TRADING, VENUE};
+use crate::gateway::Outgoing;
+use crate::gateway::binance::params::Pairs;
+use crate::gateway::binance::requests::check_direction;
+use crate::gateway::binance::words::{self, STPS};
+use crate::gateway::capability::{
+    Capabilities, KindRule, Part, Replace, Terms, closes, has_trigger, word,
+};
+use crate::gateway::flight::{Asked, Named, Query};
+use crate::gateway::parse::ms;
+use crate::report::Refusal;
+use crate::request::Request;
+use crate::wish::{Trail, Wish};
+
+const TIFS: [(Tif, &str); 5] =
+    [(Tif::Gtc, "GTC"), (Tif::Ioc, "IOC"), (Tif::Fok, "FOK"), (Tif::Gtd, "GTD"), (Tif::Gtx, "GTX")];
+const STAYING: &[Tif] = &[Tif::Gtc, Tif::Ioc, Tif::Fok, Tif::Gtd, Tif::Gtx];
+const REDUCE: i32 = order_flags::REDUCE_ONLY;
+const LIMITED: i32 = REDUCE | order_flags::POST_ONLY;
+const CLOSING: i32 = REDUCE | order_flags::CLOSE_POSITION;
+
+const fn rule(kind: OrderKind, word: &'static str, tifs: &'static [Tif], flags: i32) -> KindRule {
+    KindRule { kind, word, tifs, flags, parts: &[], replace: Replace::Never }
+}
+
+/// What the venue can do with orders.
+pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
+    venue: VENUE,
+    kinds: &[
+        KindRule {
+            parts: &[Part::PriceProtect],
+            ..rule(OrderKind::Market, "MARKET", &[Tif::Ioc], REDUCE)
+        },
+        KindRule {
+            replace: Replace::InPlace,
+            ..rule(OrderKind::Limit, "LIMIT", STAYING, LIMITED | order_flags::KEEP_PRIORITY)
+        },
+        rule(OrderKind::StopMarket, "STOP_MARKET", &[Tif::Gtc], CLOSING),
+        rule(OrderKind::StopLimit, "STOP", STAYING, LIMITED),
+        rule(OrderKind::MarketIfTouched, "TAKE_PROFIT_MARKET", &[Tif::Gtc], CLOSING),
+        rule(OrderKind::LimitIfTouched, "TAKE_PROFIT", STAYING, LIMITED),
+        rule(OrderKind::TrailingStopMarket, "TRAILING_STOP_MARKET", &[Tif::Gtc], REDUCE),
+    ],
+    tifs: &TIFS,
+    post_only: &[Tif::Gtc, Tif::Gtx],
+    // Orders of one account do not shrink each other here, nor move between accounts.
+    stps: STPS.split_at(4).0,
+    sources: &[(TriggerSource::Last, "CONTRACT_PRICE"), (TriggerSource::Mark, "MARK_PRICE")],
+    trails: &[OffsetUnit::Bps],
+    has_activation: true,
+    positions: &[PositionSide::Net, PositionSide::Long, PositionSide::Short],
+};
+
+impl BinanceUsdM {
+    pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+        match request {
+            Request::Submit { client_id, wish, .. } => self.submit(client_id, wish, now),
+            Request::Replace { .. } => self.replace(request, now),
+            Request::Cancel { instrument, client_id, .. } => {
+                let order = self.session.desk.named(*instrument, client_id);
+                let place = self.likely_place(client_id);
+                Ok(self.cancel(order, place, now))
+            }
+            Request::Query { instrument, client_id, .. } => {
+                let order = self.session.desk.named(*instrument, client_id);
+                let place = self.likely_place(client_id);
+                Ok(self.ask_about(Query { place, ..Query::new(order) }, now))
+            }
+        }
+    }
+
+    /// Where an order is looked for first.
+    fn likely_place(&self, client_id: &str) -> usize {
+        if self.waiting.contains(client_id) { ALGOS } else { ORDERS }
+    }
+
+    fn submit(&mut self, client_id: &str, wish: &Wish, now: i64) -> Result<Outgoing, Refusal> {
+        let terms = CAPABILITIES.terms(wish)?;
+        check_direction(&CAPABILITIES, wish)?;
+        let mut pairs = placing(wish, &terms)?;
+        pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
+        let order = self.session.desk.named(wish.instrument, client_id);
+        if !has_trigger(wish.kind) {
+            pairs.push(("newClientOrderId", client_id.to_owned()));
+            pairs.push(("newOrderRespType", "ACK".to_owned()));
+            let asked = Asked::Order(order, OrderEvent::Submitted, ORDERS);
+            return Ok(self.session.signed(TRADING, "order.place", asked, pairs, now));
+        }
+        add_trigger(&mut pairs, wish);
+        pairs.push(("clientAlgoId", client_id.to_owned()));
+        pairs.push(("algoType", "CONDITIONAL".to_owned()));
+        self.waiting.insert(client_id.into());
+        let asked = Asked::Order(order, OrderEvent::Submitted, ALGOS);
+        Ok(self.session.signed(TRADING, "algoOrder.place", asked, pairs, now))
+    }
+
+    /// The order keeps its ids.
+    fn replace(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+        let Request::Replace { instrument, client_id_prev, wish, size_filled, .. } = request else {
+            return Err(CAPABILITIES.refuse("not a change"));
+        };
+        let terms = CAPABILITIES.terms(wish)?;
+        let price = wish.price.filter(|_| terms.rule.replace == Replace::InPlace);
+        let Some(price) = price else {
+            return Err(CAPABILITIES.refuse("only limit orders can be changed"));
+        };
+        if wish.size - *size_filled <= Amount::ZERO {
+            return Err(CAPABILITIES.refuse("nothing is left of the new size"));
+        }
+        let mut pairs = self.session.one(*instrument, client_id_prev);
+        pairs.push(("side", words::side(wish.side)));
+        pairs.push(("quantity", wish.size.to_string()));
+        pairs.push(("price", price.to_string()));
+        let order = self.session.desk.named(*instrument, client_id_prev);
+        let asked = Asked::Order(order, OrderEvent::ReplaceAsked, ORDERS);
+        Ok(self.session.signed(TRADING, "order.modify", asked, pairs, now))
+    }
+
+    pub(super) fn cancel(&mut self, order: Named, place: usize, now: i64) -> Outgoing {
+        let (method, pairs) = match place % 2 {
+            ORDERS => ("order.cancel", self.session.one(order.instrument, &order.client_id)),
+            _ => ("algoOrder.cancel", vec![("clientAlgoId", order.client_id.to_string())]),
+        };
+        let asked = Asked::Order(order, OrderEvent::CancelAsked, place);
+        self.session.signed(TRADING, method, asked, pairs, now)
+    }
+
+    pub(super) fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
+        let order = &query.order;
+        let place = query.place % 2;
+        let client_id = order.client_id.to_string();
+        let pairs = match &order.venue_order_id {
+            Some(number) => {
+                vec![
+                    ("symbol", self.session.desk.symbol(order.instrument)),
+                    ("orderId", number.to_string()),
+                ]
+            }
+            None if place == ORDERS => self.session.one(order.instrument, &client_id),
+            None => vec![("clientAlgoId", client_id)],
+        };
+        let asked = Asked::Query(Box::new(query));
+        if place == ORDERS {
+            return self.session.signed(TRADING, "order.status", asked, pairs, now);
+        }
+        self.session.rest("GET", "/fapi/v1/algoOrder", asked, pairs, now)
+    }
+}
+
+/// The parameters of a new order but its symbol, its ids and its trigger.
+fn placing(wish: &Wish, terms: &Terms) -> Result<Pairs, Refusal> {
+    // No worse than a price and at once is what a limit order without patience is.
+    let kind = if wish.price_protect.is_some() { "LIMIT" } else { terms.rule.word };
+    let mut pairs = vec![("side", words::side(wish.side)), ("type", kind.to_owned())];
+    if closes(wish) {
+        pairs.push(("closePosition", "true".to_owned()));
+    } else {
+        pairs.push(("quantity", wish.size.to_string()));
+    }
+    if let Some(price) = wish.price.or(wish.price_protect) {
+        pairs.push(("price", price.to_string()));
+        let tif = if terms.is_post_only { Some(Tif::Gtx) } else { terms.tif };
+        pairs.extend(tif.map(|tif| ("timeInForce", word(&TIFS, &tif).to_owned())));
+    }
+    if let Some(moment) = wish.ts_expire.filter(|_| terms.tif == Some(Tif::Gtd)) {
+        pairs.push(("goodTillDate", ms(moment).to_string()));
+    }
+    add_position(&mut pairs, wish, terms)?;
+    if let Some(stp) = wish.stp {
+        pairs.push(("selfTradePreventionMode", word(&STPS, &stp).to_owned()));
+    }
+    Ok(pairs)
+}
+
+/// Which position the order is for, and whether it may only shrink it.
+fn add_position(pairs: &mut Pairs, wish: &Wish, terms: &Terms) -> Result<(), Refusal> {
+    let reduces = terms.has(order_flags::REDUCE_ONLY);
+    let opening = match wish.position_side {
+        None | Some(PositionSide::Net) => {
+            if reduces && !closes(wish) {
+                pairs.push(("reduceOnly", "true".to_owned()));
+            }
+            return Ok(());
+        }
+        Some(PositionSide::Long) => OrderSide::Buy,
+        Some(PositionSide::Short) => OrderSide::Sell,
+    };
+    // In hedge mode the other side cannot but reduce, and the venue takes no word for it.
+    if reduces && wish.side == opening {
+        return Err(CAPABILITIES.refuse("an order that opens a position cannot only reduce it"));
+    }
+    let word = if opening == OrderSide::Buy { "LONG" } else { "SHORT" };
+    pairs.push(("positionSide", word.to_owned()));
+    Ok(())
+}
+
+fn add_trigger(pairs: &mut Pairs, wish: &Wish) {
+    let Some(trigger) = &wish.trigger else { return };
+    let source = word(CAPABILITIES.sources, &trigger.source);
+    pairs.push(("workingType", source.to_owned()));
+    match &trigger.trail {
+        None => pairs.push(("triggerPrice", trigger.price.to_string())),
+        Some(Trail { offset, activation, .. }) => {
+            // In percent.
+            let rate = offset.ratio(Amount(100 * 10_i128.pow(18))).unwrap_or_default();
+            pairs.push(("callbackRate", rate.to_string()));
+            pairs.extend(activation.map(|price| ("activatePrice", price.to_string())));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The page about what venues can do with orders.
+
+use rustonite_core::datasets::{
+    ORDER_KIND, OrderKind, STP, Stp, TIF, TRIGGER_SOURCE, Tif, TriggerSource,
+};
+
+use super::capability::{Capabilities, FLAGS, HELD_KINDS, HELD_TIFS, KindRule, Part, Replace};
+use super::venues::capabilities;
+
+const HEAD: &str = "# What venues can do with orders
+
+Made from the tables that gateways write orders by: `make docs`.
+
+- **native**: the venue has it.
+- **by us**: the venue has not, and the order is held by us until its condition is met.
+- `-`: denied with reason `rules` before anything is sent.
+
+Words behind `native` say for which kinds of orders, if not for all that could have it.
+";
+
+type Venues = Vec<&'static Capabilities>;
+
+/// The page, as Markdown.
+pub fn order_support_markdown() -> String {
+    let venues = capabilities();
+    let mut page = HEAD.to_owned();
+    let mut add = |title: &str, rows: Vec<(&str, Vec<String>)>| {
+        page += &format!("\n## {title}\n\n{}", table(title, &venues, &rows));
+    };
+    let kinds = words(ORDER_KIND.values, OrderKind::parse, OrderKind::Unknown);
+    add("Kinds", rows(&venues, &kinds, OrderKind::name, |venue, kind| kind_cell(venue, *kind)));
+    let tifs: Vec<_> = words(TIF.values, Tif::parse, None::<Tif>);
+    add("Times in force", rows(&venues, &tifs, Tif::name, |venue, tif| tif_cell(venue, *tif)));
+    add(
+        "Flags",
+        rows(
+            &venues,
+            &FLAGS,
+            |flag| flag.1,
+            |venue, (flag, _)| of_kinds(venue, |rule| rule.flags & flag != 0),
+        ),
+    );
+    add(
+        "Parts",
+        rows(&venues, &Part::ALL, Part::name, |venue, part| {
+            of_kinds(venue, |rule| rule.parts.contains(part))
+        }),
+    );
+    let sources: Vec<_> = words(TRIGGER_SOURCE.values, TriggerSource::parse, None::<TriggerSource>);
+    add(
+        "What triggers watch",
+        rows(&venues, &sources, TriggerSource::name, |venue, source| {
+            native(venue.sources.iter().any(|(one, _)| one == source))
+        }),
+    );
+    let stps: Vec<_> = words(STP.values, Stp::parse, None::<Stp>);
+    add(
+        "Self-trade prevention",
+        rows(&venues, &stps, Stp::name, |venue, stp| {
+            native(venue.stps.iter().any(|(one, _)| one == stp))
+        }),
+    );
+    add("Changes", rows(&venues, &kinds, OrderKind::name, |venue, kind| change_cell(venue, *kind)));
+    page
+}
+
+/// All values of a vocabulary but one.
+fn words<T: PartialEq>(
+    values: &[(&str, &str)],
+    parse: fn(&str) -> Option<T>,
+    without: impl Into<Option<T>>,
+) -> Vec<T> {
+    let without = without.into();
+    let all = values.iter().filter_map(|(word, _)| parse(word));
+    all.filter(|value| Some(value) != without.as_ref()).collect()
+}
+
+fn rows<T: Copy>(
+    venues: &Venues,
+    of: &[T],
+    name: impl Fn(T) -> &'static str,
+    cell: impl Fn(&Capabilities, &T) -> String,
+) -> Vec<(&'static str, Vec<String>)> {
+    let row = |one: &T| (name(*one), venues.iter().map(|venue| cell(venue, one)).collect());
+    of.iter().map(row).collect()
+}
+
+fn table(title: &str, venues: &Venues, rows: &[(&str, Vec<String>)]) -> String {
+    let names: Vec<_> = venues.iter().map(|venue| venue.venue).collect();
+    let first = title.to_ascii_lowercase();
+    let mut text =
+        format!("| {first} | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for (name, cells) in rows {
+        text += &format!("| `{name}` | {} |\n", cells.join(" | "));
+    }
+    text
+}
+
+fn native(is_native: bool) -> String {
+    if is_native { "native" } else { "-" }.to_owned()
+}
+
+fn kind_cell(venue: &Capabilities, kind: OrderKind) -> String {
+    match venue.kind(kind) {
+        Some(_) => "native".to_owned(),
+        None if HELD_KINDS.contains(&kind) => "by us".to_owned(),
+        None => "-".to_owned(),
+    }
+}
+
+fn tif_cell(venue: &Capabilities, tif: Tif) -> String {
+    let cell = of_kinds(venue, |rule| rule.tifs.contains(&tif));
+    if cell == "-" && HELD_TIFS.contains(&tif) { "by us".to_owned() } else { cell }
+}
+
+/// Native for some kinds, which are named unless they are all.
+fn of_kinds(venue: &Capabilities, has: impl Fn(&KindRule) -> bool) -> String {
+    let names: Vec<_> =
+        venue.kinds.iter().filter(|rule| has(rule)).map(|rule| rule.kind.name()).collect();
+    match names.len() {
+        0 => "-".to_owned(),
+        count if count == venue.kinds.len() => "native".to_owned(),
+        _ => format!("native: {}", names.join(", ")),
+    }
+}
+
+fn change_cell(venue: &Capabilities, kind: OrderKind) -> String {
+    let word = match venue.kind(kind).map(|rule| rule.replace) {
+        Some(Replace::InPlace) => "in place",
+        Some(Replace::NewOrder) => "end and new order",
+        Some(Replace::Never) | None => "-",
+    };
+    word.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::order_support_markdown;
+
+    #[test]
+    fn the_page_of_order_support_is_current() {
+        let page =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/order-support.md");
+        let page = std::fs::read_to_string(page).unwrap_or_default();
+        assert!(page == order_support_markdown(), "make it anew with `make docs`");
+    }
+}

@@ -1,0 +1,63 @@
+//! All venues.
+
+use std::sync::Arc;
+
+use rustonite_core::ids::AccountId;
+
+use super::alpaca::{self, Alpaca};
+use super::binance::{self, BinanceSpot};
+use super::binance_usdm::{self, BinanceUsdM};
+use super::capability::Capabilities;
+use super::{Gateway, Signer, SignerError};
+use crate::directory::Directory;
+
+/// Who an account is at its venue. Nothing of it is shown.
+#[derive(Clone, Default)]
+pub struct Keys {
+    /// The key.
+    pub key: String,
+    /// Its secret.
+    pub secret: String,
+    /// A word that some venues want besides; may be empty.
+    pub passphrase: String,
+}
+
+impl core::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+/// What each venue can do with orders.
+pub fn capabilities() -> Vec<&'static Capabilities> {
+    vec![
+        &binance::requests::CAPABILITIES,
+        &binance_usdm::requests::CAPABILITIES,
+        &alpaca::requests::STOCKS,
+        &alpaca::requests::COINS,
+    ]
+}
+
+/// The gateway of an account by the name of its venue; `None` if there is none for such a venue.
+///
+/// # Errors
+/// A secret that cannot be used.
+pub fn connect(
+    venue: &str,
+    directory: Arc<Directory>,
+    account: AccountId,
+    keys: &Keys,
+) -> Result<Option<Box<dyn Gateway>>, SignerError> {
+    let Some(id) = directory.venue(venue) else { return Ok(None) };
+    let Keys { key, secret, .. } = keys.clone();
+    Ok(Some(match venue {
+        "binance" => Box::new(BinanceSpot::new(directory, id, account, key, Signer::new(&secret)?)),
+        "binance-usdm" => {
+            Box::new(BinanceUsdM::new(directory, id, account, key, Signer::new(&secret)?))
+        }
+        "alpaca-stocks" | "alpaca-crypto" => {
+            Box::new(Alpaca::new(directory, id, account, key, secret))
+        }
+        _ => return Ok(None),
+    }))
+}

@@ -1,0 +1,298 @@
+//! The quick way for the usual order: a plain limit order that is far enough from every limit.
+//!
+//! It says yes only if no check would say anything, which is why its sums may be coarse: they round
+//! to the strict side, and what is near a limit takes the long way. A property test holds it to that.
+
+use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, RiskRequest, order_flags};
+
+use super::kinds::RESTS_ONLY;
+use super::look;
+use crate::exposure::{Cell, PPM, Purse};
+use crate::intent::Intent;
+use crate::key::Key;
+use crate::market::Market;
+use crate::merged::{OrderLimits, switches};
+use crate::risk::{AccountState, Quick, Risk, Traded, VenueState};
+use crate::rules::{Class, Rules};
+use crate::seat::{COARSE_BITS, Seat};
+
+/// Flags that ask for nothing but to rest.
+const USUAL_FLAGS: i32 = RESTS_ONLY;
+
+/// What the quick way looks at.
+struct Sight<'a> {
+    intent: &'a Intent,
+    price: i64,
+    is_buy: bool,
+    traded: &'a Traded,
+    rules: &'a Rules,
+    account: &'a AccountState,
+    strategy: &'a Seat,
+    venue: &'a VenueState,
+    desk: &'a OrderLimits,
+    cell: &'a Cell,
+    strategy_cell: &'a Cell,
+}
+
+impl Risk {
+    /// Whether no check would say anything; if not sure, no.
+    #[inline]
+    pub(super) fn is_surely_fine(&self, intent: &Intent, now: i64) -> bool {
+        let Some(sight) = self.sight(intent) else { return false };
+        self.is_new(intent, now)
+            && sight.is_ready(&self.all, now)
+            && sight.is_valid()
+            && sight.market_is_fine(now)
+            && sight.is_modest()
+            && sight.has_room(&self.all)
+            && self.is_funded(&sight)
+            && self.is_unlike_others(&sight, now)
+    }
+
+    #[inline]
+    fn sight<'a>(&'a self, intent: &'a Intent) -> Option<Sight<'a>> {
+        let is_usual = intent.kind == OrderKind::Limit
+            && !matches!(intent.request, RiskRequest::Replace | RiskRequest::Cancel)
+            && intent.flags & !USUAL_FLAGS == 0
+            && intent.parent.is_none()
+            && intent.price_protect.is_none()
+            && intent.trigger.is_none()
+            && intent.size_display.is_none()
+            && intent.size_min.is_none()
+            && intent.ts_expire.is_none()
+            && matches!(intent.position_side, None | Some(PositionSide::Net))
+            && intent.size_filled == 0
+            && !intent.by_money;
+        if !is_usual {
+            return None;
+        }
+        let place = self.strategy_place(intent.strategy);
+        let traded = self.instruments.get(intent.instrument.index())?;
+        let account = self.accounts.get(intent.account.index())?;
+        if account.venue != traded.venue || account.hedging {
+            return None;
+        }
+        let cell = self.account_cells.get(account.cell(traded))?;
+        let strategy_cell =
+            self.strategy_cells.get(self.strategy_cell(place, intent.instrument))?;
+        Some(Sight {
+            intent,
+            price: intent.price?,
+            is_buy: intent.side == OrderSide::Buy,
+            traded,
+            rules: traded.rules.as_ref()?,
+            account,
+            strategy: self.strategies.get(place)?,
+            venue: self.venues.get(traded.venue.index())?,
+            desk: self.desks.get(intent.account.index() * self.strategies.len() + place)?,
+            cell: &cell[0],
+            strategy_cell: &strategy_cell[0],
+        })
+    }
+
+    #[inline]
+    fn is_new(&self, intent: &Intent, now: i64) -> bool {
+        now >= self.now
+            && self.orders_killed == 0
+            && !self.orders.is_full()
+            && !self.orders.has(intent.order)
+            && !self.client_ids.has(intent.client_id)
+    }
+
+    #[inline]
+    fn is_funded(&self, sight: &Sight<'_>) -> bool {
+        let (asset, needed) = sight.needed();
+        let is_checked = sight.has_switch(switches::UNFUNDED);
+        let purse = self.purses.get(self.purse(sight.intent.account, asset));
+        let has = |purse: &Purse| purse.is_told && needed <= purse.free();
+        !is_checked || (sight.cell.margin_ppm > 0 && purse.is_some_and(has))
+    }
+
+    #[inline]
+    fn is_unlike_others(&self, sight: &Sight<'_>, now: i64) -> bool {
+        let window = sight.traded.limits.duplicate_ns.max(sight.desk.duplicate_ns);
+        window == 0 || now.saturating_sub(self.likes.last(look(sight.intent))) >= window
+    }
+}
+
+impl Sight<'_> {
+    #[inline]
+    fn least<T: Ord>(&self, limit: impl Fn(&OrderLimits) -> T) -> T {
+        limit(&self.traded.limits).min(limit(self.desk))
+    }
+
+    #[inline]
+    fn has_switch(&self, switch: u32) -> bool {
+        (self.traded.limits.switches | self.desk.switches) & switch != 0
+    }
+
+    #[inline]
+    fn seats(&self) -> [&Seat; 3] {
+        [&self.venue.seat, &self.account.seat, self.strategy]
+    }
+
+    #[inline]
+    fn quick(&self) -> &Quick {
+        &self.traded.quick
+    }
+
+    /// Nothing is switched off, and every counter has place for one more.
+    #[inline]
+    fn is_ready(&self, all: &Seat, now: i64) -> bool {
+        let traded = self.traded;
+        let is_on = traded.quick.is_on && self.venue.is_connected && self.venue.is_feed_up;
+        let from = self
+            .seats()
+            .into_iter()
+            .fold(all.room.ready_from, |from, seat| from.max(seat.room.ready_from));
+        is_on
+            && now >= from
+            && (traded.limits.keys | self.desk.keys) == Key::EVERY
+            && traded.own.count < traded.limits.open_orders
+    }
+
+    #[inline]
+    fn is_valid(&self) -> bool {
+        let (intent, rules, quick) = (self.intent, self.rules, self.quick());
+        let can = self.venue.can;
+        can.has_kind(OrderKind::Limit)
+            && intent
+                .tif
+                .is_some_and(|tif| can.has_tif(tif) && tif != rustonite_core::datasets::Tif::Gtd)
+            && can.has_flags(intent.flags)
+            && self.price >= rules.price_min
+            && self.price <= rules.price_max.min(quick.price_most)
+            && intent.size >= rules.size_min
+            && intent.size <= quick.size_most
+            && rules.tick.divides(self.price)
+            && rules.lot.divides(intent.size)
+    }
+
+    #[inline]
+    fn market_is_fine(&self, now: i64) -> bool {
+        let market = &self.traded.market;
+        // A price within these bounds keeps every product here within 128 bits.
+        let has_spread =
+            market.bid > 0 && market.bid < market.ask && market.ask <= self.quick().price_most;
+        has_spread
+            && now >= market.paused_until
+            && now.saturating_sub(market.ts) <= self.least(|limits| limits.stale_ns)
+            && now.saturating_sub(self.intent.ts_cause) <= self.least(|limits| limits.latency_ns)
+            && self.is_near_fair(market)
+            && self.is_within_collars(market)
+    }
+
+    #[inline]
+    fn is_near_fair(&self, market: &Market) -> bool {
+        let limit = self.least(|limits| limits.divergence);
+        let (fair2, reference2) = (i128::from(market.fair()) * 2, i128::from(market.reference2));
+        limit == i64::MAX
+            || (fair2 > 0 && (reference2 - fair2).abs() * PPM <= fair2 * i128::from(limit))
+    }
+
+    #[inline]
+    fn is_within_collars(&self, market: &Market) -> bool {
+        let price2 = self.price * 2;
+        let (worse, best2) = if self.is_buy {
+            (price2 - market.reference2, market.low2)
+        } else {
+            (market.reference2 - price2, market.high2)
+        };
+        let from_best = if self.is_buy { price2 - best2 } else { best2 - price2 };
+        let is_within = |worse: i64, limit: i64, of: i64| {
+            i128::from(worse) * PPM <= i128::from(of) * i128::from(limit)
+        };
+        let takes = if self.is_buy { self.price >= market.ask } else { self.price <= market.bid };
+        let spread = self.least(|limits| limits.spread);
+        is_within(worse, self.least(|limits| limits.collar), market.reference2)
+            && is_within(-worse, self.least(|limits| limits.far), market.reference2)
+            && is_within(from_best, self.least(|limits| limits.period_collar), best2)
+            && (!takes || is_within((market.ask - market.bid) * 2, spread, market.bid + market.ask))
+    }
+
+    /// Size and worth of the order itself.
+    #[inline]
+    fn is_modest(&self) -> bool {
+        let (size, quick) = (self.intent.size, self.quick());
+        let market = &self.traded.market;
+        let product = self.product(self.price);
+        // No less than what the long way takes for a sale.
+        let dearest = self.product(self.price.max(market.ask));
+        let notional = u128::from(dearest) * u128::from(quick.product);
+        let adv = self.least(|limits| limits.adv);
+        let adv_is_fine = adv == i64::MAX
+            || (market.adv > 0
+                && i128::from(size) * PPM <= i128::from(market.adv) * i128::from(adv));
+        let meets_own = if self.is_buy {
+            self.price >= self.traded.own.ask
+        } else {
+            self.price <= self.traded.own.bid
+        };
+        let most = self.least(|limits| limits.notional).cast_unsigned();
+        notional <= most
+            && product >= quick.product_least
+            && dearest <= quick.product_most
+            && adv_is_fine
+            && !meets_own
+    }
+
+    #[inline]
+    fn product(&self, price: i64) -> u64 {
+        let price = if self.rules.class == Class::Inverse { 1 } else { price.cast_unsigned() };
+        price.wrapping_mul(self.intent.size.cast_unsigned())
+    }
+
+    /// What would be held after it.
+    #[inline]
+    fn has_room(&self, all: &Seat) -> bool {
+        let (size, quick) = (self.intent.size, self.quick());
+        let added = size * quick.size_worth;
+        let room = |seat: &Seat| if self.is_buy { seat.room.buy } else { seat.room.sell };
+        let least = self.seats().into_iter().fold(room(all), |least, seat| least.min(room(seat)));
+        let total = self.traded.total.with(self.is_buy, size);
+        let is_within_sizes = if self.is_buy {
+            total.high() <= self.traded.limits.long
+        } else {
+            total.low() >= -self.traded.limits.short
+        };
+        let worst = |cell: &Cell| cell.with(self.is_buy, size).worst();
+        let (own, strategy) = (worst(self.cell), worst(self.strategy_cell));
+        added <= least
+            && is_within_sizes
+            && total.worst() <= quick.position_most
+            && own <= quick.held_most
+            && strategy <= quick.held_most
+            && own * quick.size_worth <= self.account.seat.room.position
+            && strategy * quick.size_worth <= self.strategy.room.position
+            && self.is_within_equity(own * quick.size_worth, added)
+    }
+
+    #[inline]
+    fn is_within_equity(&self, worth: i64, added: i64) -> bool {
+        let concentration = self.least(|limits| limits.concentration);
+        let leverage = self.least(|limits| limits.leverage);
+        let equity = i128::from(self.account.equity_coarse);
+        let gross = i128::from(self.account.seat.room.gross) + i128::from(added);
+        (concentration == i64::MAX || i128::from(worth) * PPM <= equity * i128::from(concentration))
+            && (leverage == i64::MAX || gross * 100 <= equity * i128::from(leverage))
+    }
+
+    /// The asset that pays, and how much of it at most, times a million.
+    #[inline]
+    fn needed(&self) -> (rustonite_core::ids::AssetId, i128) {
+        let (traded, quick) = (self.traded, self.quick());
+        let ppm = i128::from(self.cell.margin_ppm);
+        if self.rules.class != Class::Spot {
+            let worth = self.intent.size * quick.margin_worth;
+            return (traded.settle, (i128::from(worth) * ppm) << COARSE_BITS);
+        }
+        if self.is_buy {
+            let quote = i128::from(self.product(self.price)) * i128::from(quick.product_quote);
+            return (traded.quote, quote * ppm);
+        }
+        let base = i128::from(self.intent.size) * i128::from(quick.base);
+        (traded.base, base * PPM)
+    }
+}
+
+const _: () = assert!(order_flags::REDUCE_ONLY & USUAL_FLAGS == 0, "reducing takes the long way");

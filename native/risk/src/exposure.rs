@@ -1,0 +1,119 @@
+//! Positions with their open orders, and what they are worth at worst.
+
+use crate::rules::MONEY_MAX;
+
+/// One million: margins and rates of ours are in millionths.
+pub(crate) const PPM: i128 = 1_000_000;
+
+/// A position and the orders that would change it, in size points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) position: i64,
+    pub(crate) buys: i64,
+    pub(crate) sells: i64,
+    /// Part of the worth that is held as margin, in millionths; 0 while it is not known.
+    pub(crate) margin_ppm: i64,
+}
+
+impl Cell {
+    /// The position if every buy filled.
+    #[inline]
+    pub(crate) fn high(&self) -> i64 {
+        self.position.saturating_add(self.buys)
+    }
+
+    /// The position if every sell filled.
+    #[inline]
+    pub(crate) fn low(&self) -> i64 {
+        self.position.saturating_sub(self.sells)
+    }
+
+    /// The largest that it could become, either way.
+    #[inline]
+    pub(crate) fn worst(&self) -> i64 {
+        self.high().saturating_abs().max(self.low().saturating_abs())
+    }
+
+    /// What orders could add to it.
+    #[inline]
+    pub(crate) fn opening(&self) -> i64 {
+        self.worst() - self.position.saturating_abs()
+    }
+
+    /// With so much more to buy or sell.
+    #[inline]
+    pub(crate) fn with(mut self, is_buy: bool, size: i64) -> Self {
+        let (buys, sells) = if is_buy { (size, 0) } else { (0, size) };
+        self.buys = self.buys.saturating_add(buys);
+        self.sells = self.sells.saturating_add(sells);
+        self
+    }
+
+    /// What the size of an order of the side could be at most to only shrink the position, if all
+    /// others of the side fill first.
+    #[inline]
+    pub(crate) fn shrinkable(&self, is_buy: bool) -> i64 {
+        if is_buy { self.high().saturating_neg().max(0) } else { self.low().max(0) }
+    }
+
+    /// As above, if the venue shrinks the other orders.
+    #[inline]
+    pub(crate) fn closable(&self, is_buy: bool) -> i64 {
+        if is_buy { self.position.saturating_neg().max(0) } else { self.position.max(0) }
+    }
+}
+
+/// What a cell adds to the sums of its scopes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Share {
+    pub(crate) gross: i128,
+    pub(crate) high: i128,
+    pub(crate) low: i128,
+    pub(crate) margin: i128,
+}
+
+impl Share {
+    /// Of a cell whose size points are worth so much, in the reporting currency and in the asset of
+    /// its margin.
+    pub(crate) fn of(cell: &Cell, worth: i128, margin_worth: i128) -> Self {
+        let money = |size: i64| i128::from(size).saturating_mul(worth);
+        let margin = i128::from(cell.opening()).saturating_mul(margin_worth);
+        Self {
+            gross: money(cell.worst()),
+            high: money(cell.high()),
+            low: money(cell.low()),
+            margin: margin.saturating_mul(i128::from(cell.margin_ppm)),
+        }
+    }
+
+    pub(crate) fn less(self, other: Self) -> Self {
+        Self {
+            gross: self.gross.saturating_sub(other.gross),
+            high: self.high.saturating_sub(other.high),
+            low: self.low.saturating_sub(other.low),
+            margin: self.margin.saturating_sub(other.margin),
+        }
+    }
+}
+
+/// What an account has of an asset, in 10^-18 and times a million.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Purse {
+    pub(crate) is_told: bool,
+    pub(crate) usable: i128,
+    pub(crate) reserved: i128,
+    pub(crate) is_borrow_told: bool,
+    pub(crate) borrowable: i128,
+}
+
+impl Purse {
+    #[inline]
+    pub(crate) fn free(&self) -> i128 {
+        self.usable.saturating_sub(self.reserved)
+    }
+}
+
+/// An amount that a sum of many still fits.
+pub(crate) fn clamped(amount: i128) -> i128 {
+    amount.clamp(-MONEY_MAX, MONEY_MAX)
+}

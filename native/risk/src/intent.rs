@@ -1,0 +1,161 @@
+//! What is asked and what is answered.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{
+    OrderKind, OrderSide, PositionSide, RiskRequest, RiskScope, Stp, Tif,
+};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
+
+use crate::code::{Code, codes};
+use crate::key::Key;
+
+/// One request to a venue before it is sent. Prices and sizes are points of the instrument's
+/// [`crate::Rules`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// What is to be done. A `release` is checked like a new order, since the market moved on.
+    pub request: RiskRequest,
+    /// Our number of the order.
+    pub order: i64,
+    /// The order that this one is a child of.
+    pub parent: Option<i64>,
+    /// For which account.
+    pub account: AccountId,
+    /// By whom; `None` for a person, whose limits are those of the strategy `manual`.
+    pub strategy: Option<StrategyId>,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: OrderSide,
+    /// Which position, in hedge mode.
+    pub position_side: Option<PositionSide>,
+    /// How the price is formed.
+    pub kind: OrderKind,
+    /// How long it stays.
+    pub tif: Option<Tif>,
+    /// Limit.
+    pub price: Option<i64>,
+    /// Worst price accepted by a market order, or cap of a peg.
+    pub price_protect: Option<i64>,
+    /// The price that starts it.
+    pub trigger: Option<i64>,
+    /// The whole size, filled part included.
+    pub size: i64,
+    /// What of it is filled, for a change.
+    pub size_filled: i64,
+    /// Shown part of an iceberg.
+    pub size_display: Option<i64>,
+    /// Smallest fill accepted.
+    pub size_min: Option<i64>,
+    /// The order is for an amount of money; `size` is what that buys at most, so it is no lot.
+    pub by_money: bool,
+    /// Bits of [`rustonite_core::datasets::order_flags`].
+    pub flags: i32,
+    /// Self-trade prevention asked of the venue.
+    pub stp: Option<Stp>,
+    /// Last moment of a `gtd` order.
+    pub ts_expire: Option<i64>,
+    /// A number made of the client id; for a change, of the new one, or 0 if that stays.
+    pub client_id: u64,
+    /// When we knew what caused it: a tick, a timer, a command.
+    pub ts_cause: i64,
+}
+
+/// Proof that one request was checked. Only [`crate::Risk::check`] makes it, and it cannot be copied:
+/// what sends a request takes it by value.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a pass is for sending"]
+pub struct Pass {
+    request: RiskRequest,
+    order: i64,
+    account: AccountId,
+    instrument: InstrumentId,
+    side: OrderSide,
+    price: Option<i64>,
+    size: i64,
+    market_seq: Option<i64>,
+    warnings: u128,
+}
+
+impl Pass {
+    pub(crate) fn new(intent: &Intent, market_seq: Option<i64>, warnings: u128) -> Self {
+        Self {
+            request: intent.request,
+            order: intent.order,
+            account: intent.account,
+            instrument: intent.instrument,
+            side: intent.side,
+            price: intent.price,
+            size: intent.size,
+            market_seq,
+            warnings,
+        }
+    }
+
+    /// Whether it was given for this intent.
+    pub fn is_for(&self, intent: &Intent) -> bool {
+        *self == Self::new(intent, self.market_seq, self.warnings)
+    }
+
+    /// The order that it is for.
+    pub fn order(&self) -> i64 {
+        self.order
+    }
+
+    /// What may be done.
+    pub fn request(&self) -> RiskRequest {
+        self.request
+    }
+
+    /// Row of the market tape that the decision had seen.
+    pub fn market_seq(&self) -> Option<i64> {
+        self.market_seq
+    }
+
+    /// Soft limits that are exceeded; [`crate::Risk::would_fail`] has their figures.
+    pub fn warnings(&self) -> impl Iterator<Item = Code> + use<> {
+        let bits = self.warnings;
+        codes().filter(move |code| bits & code.bit() != 0)
+    }
+}
+
+/// Why a request must not be sent, or which soft limit it exceeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// What is wrong.
+    pub code: Code,
+    /// How far the limit or switch reaches that says so.
+    pub scope: RiskScope,
+    /// The key of the limit, if it is one.
+    pub key: Option<Key>,
+    /// The limit, in the unit of the code.
+    pub limit: Option<Amount>,
+    /// The value that met it.
+    pub value: Option<Amount>,
+    /// Row of the market tape that the decision had seen; `None` where no market data was used.
+    pub market_seq: Option<i64>,
+    /// The limit is a soft one: the request may be sent.
+    pub soft: bool,
+}
+
+impl std::fmt::Display for Denial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.code.name())?;
+        if let Some(value) = self.value {
+            write!(f, ": {value}")?;
+        }
+        if let Some(limit) = self.limit {
+            write!(f, " against {limit}")?;
+        }
+        let unit = self.code.unit().name();
+        if self.value.is_some() && !unit.is_empty() {
+            write!(f, " ({unit})")?;
+        }
+        if let Some(key) = self.key {
+            write!(f, ", {}", key.name())?;
+        }
+        write!(f, ", of {}", self.scope.name())
+    }
+}
+
+impl std::error::Error for Denial {}

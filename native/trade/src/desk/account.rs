@@ -1,0 +1,173 @@
+//! An account: its gateway, the way there, and whether it may trade.
+
+use rustonite_core::datasets::{EventSource, OrderEvent};
+use rustonite_core::ids::InstrumentId;
+use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question};
+use rustonite_exec::reconcile::{Settings, VenueBalance, VenueBooks, VenuePosition};
+use rustonite_exec::{Refusal, RefusalKind, Report, Request, What};
+use rustonite_feed::FeedError;
+
+use super::Outbox;
+
+/// How far an account is on the way to trading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// There is no connection that hears of our orders.
+    Down,
+    /// There is one, and our books are compared with the venue's.
+    Comparing,
+    /// What we know is what the venue knows.
+    Trading,
+}
+
+/// Questions about everything that an account is.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub(super) left: Vec<Question>,
+    pub(super) books: VenueBooks,
+    /// Why an answer failed.
+    pub(super) failed: Option<Box<str>>,
+}
+
+/// One account. Nothing but [`super::Desk`] has it.
+pub(super) struct Account {
+    pub(super) gateway: Box<dyn Gateway>,
+    outbox: Box<dyn Outbox>,
+    instruments: Vec<InstrumentId>,
+    /// Whether it holds positions besides balances.
+    has_positions: bool,
+    pub(super) settings: Settings,
+    pub(super) stage: Stage,
+    pub(super) asking: Option<Asking>,
+    /// When the venue is asked for everything again.
+    pub(super) again_at: i64,
+    /// Fills before this moment are known.
+    pub(super) fills_from: i64,
+}
+
+impl Account {
+    pub(super) fn new(
+        gateway: Box<dyn Gateway>,
+        outbox: Box<dyn Outbox>,
+        (instruments, has_positions): (Vec<InstrumentId>, bool),
+        settings: Settings,
+    ) -> Self {
+        Self {
+            gateway,
+            outbox,
+            instruments,
+            has_positions,
+            settings,
+            stage: Stage::Down,
+            asking: None,
+            again_at: i64::MAX,
+            fills_from: 0,
+        }
+    }
+
+    pub(super) fn start(&mut self, now: i64) -> Result<(), FeedError> {
+        let first = self.gateway.start(now);
+        self.send_all(first)
+    }
+
+    pub(super) fn send_all(&mut self, all: Vec<Outgoing>) -> Result<(), FeedError> {
+        all.into_iter().try_for_each(|what| self.outbox.send(what))
+    }
+
+    /// Writes a request and sends it.
+    pub(super) fn send(&mut self, request: &Request, now: i64) -> Result<(), Refusal> {
+        let outgoing = self.gateway.write(request, now)?;
+        self.outbox.send(outgoing).map_err(|error| refusal(error.to_string()))
+    }
+
+    /// Asks the venue for everything that an account is.
+    pub(super) fn ask_all(&mut self, now: i64) -> Result<(), FeedError> {
+        let from = self.fills_from;
+        let mut left = vec![Question::OpenOrders, Question::Balances];
+        left.extend(self.has_positions.then_some(Question::Positions));
+        left.extend(self.instruments.iter().map(|one| Question::Fills(*one, from)));
+        let texts = left.iter().map(|question| self.gateway.ask(*question, now)).collect();
+        let books = VenueBooks { asked_at: now, ..VenueBooks::default() };
+        self.asking = Some(Asking { left, books, failed: None });
+        self.again_at = i64::MAX;
+        self.send_all(texts)
+    }
+
+    pub(super) fn ask(&mut self, question: Question, now: i64) -> Result<(), FeedError> {
+        let outgoing = self.gateway.ask(question, now);
+        self.outbox.send(outgoing)
+    }
+}
+
+impl Asking {
+    /// Takes an answer to one of its questions; false if it is to none of them.
+    pub(super) fn take(&mut self, question: Question, answer: &Answer) -> bool {
+        let Some(at) = self.left.iter().position(|asked| *asked == question) else { return false };
+        self.left.swap_remove(at);
+        match (question, answer) {
+            (Question::OpenOrders, Answer::Reports(reports)) => {
+                self.books.open_orders = Some(reports.clone());
+            }
+            (Question::Fills(instrument, from), Answer::Reports(reports)) => {
+                self.books.fills.insert(instrument, (from, reports.clone()));
+            }
+            (_, Answer::Balances(balances)) => {
+                let total = |one: &Balance| VenueBalance {
+                    asset: one.asset,
+                    total: one.available + one.locked,
+                };
+                self.books.balances = Some(balances.iter().map(total).collect());
+            }
+            (_, Answer::Positions(positions)) => {
+                let held = positions.iter().map(|one| VenuePosition {
+                    instrument: one.instrument,
+                    side: one.side,
+                    size: one.size,
+                    price_entry: one.price_entry,
+                    ts_event: one.ts_event,
+                });
+                self.books.positions = Some(held.collect());
+            }
+            (_, Answer::Failed(refusal)) => self.failed = Some(refusal.detail.clone()),
+            (_, Answer::Reports(_)) => {}
+        }
+        true
+    }
+}
+
+/// A refusal of our own.
+pub(super) fn refusal(detail: String) -> Refusal {
+    Refusal { reason: RefusalKind::Rules, venue_code: "".into(), detail: detail.into() }
+}
+
+/// What it means for an order that its request did not even leave.
+pub(super) fn refused(request: &Request, refusal: Refusal, now: i64) -> Report {
+    let (account, instrument, client_id, event) = match request {
+        Request::Submit { client_id, wish, .. } => {
+            (wish.account, wish.instrument, client_id, OrderEvent::Submitted)
+        }
+        Request::Replace { account, instrument, client_id, .. } => {
+            (*account, *instrument, client_id, OrderEvent::ReplaceAsked)
+        }
+        Request::Cancel { account, instrument, client_id, .. }
+        | Request::Query { account, instrument, client_id, .. } => {
+            (*account, *instrument, client_id, OrderEvent::CancelAsked)
+        }
+    };
+    let what = match event {
+        OrderEvent::Submitted => What::Rejected(refusal),
+        OrderEvent::ReplaceAsked => What::ReplaceRejected(refusal),
+        _ => What::CancelRejected(refusal),
+    };
+    Report {
+        ts_event: now,
+        ts_recv: now,
+        source: EventSource::Own,
+        account,
+        instrument,
+        client_id: client_id.clone(),
+        client_id_prev: None,
+        venue_order_id: None,
+        what,
+    }
+}

@@ -1,0 +1,330 @@
+//! What comes from venues, and what it changes.
+
+use rustonite_core::datasets::{BalanceCause, OrderEvent};
+use rustonite_core::ids::AccountId;
+use rustonite_exec::gateway::{Answer, Balance, Heard, HttpAnswer, Question};
+use rustonite_exec::reconcile::{Plan, reconcile};
+use rustonite_exec::{Ask, Booked, Change, Fill, Journal, OrderId, Report, What};
+use rustonite_feed::FeedError;
+
+use super::account::{Asking, Stage};
+use super::{Desk, News};
+use crate::line::Arrived;
+use crate::strategy::{FillNews, OrderNews};
+
+/// How long until a venue is asked again that did not answer.
+const ASK_AGAIN_NS: i64 = 2_000_000_000;
+/// How long until books are compared again that did not agree.
+const SETTLE_NS: i64 = 300_000_000;
+/// Fills are asked for from so long before the last one that is known, because clocks differ.
+const FILLS_OVERLAP_NS: i64 = 60_000_000_000;
+
+impl<J: Journal> Desk<J> {
+    /// Something came from an account's venue.
+    pub fn arrived(&mut self, account: AccountId, arrived: Arrived, now: i64) {
+        let mut heard = Vec::new();
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        let read = match arrived {
+            Arrived::Open(line) => {
+                let texts = one.gateway.opened(line, now);
+                let sent = one.send_all(texts);
+                return self.note(account, sent);
+            }
+            Arrived::Closed(line, why) => {
+                one.gateway.closed(line, now, &mut heard);
+                self.down(account, now, &why);
+                Ok(())
+            }
+            Arrived::Text(line, text, at) => one.gateway.read(line, &text, at, &mut heard),
+            Arrived::Answer(id, answer, at) => {
+                let answer = match &answer {
+                    Ok((status, body)) => Ok(HttpAnswer { status: *status, body }),
+                    Err(error) => Err(error),
+                };
+                one.gateway.answered(id, answer, at, &mut heard)
+            }
+        };
+        if let Err(unreadable) = read {
+            self.news.push_back(News::Notice(unreadable.to_string()));
+        }
+        self.hear(account, heard, now);
+    }
+
+    /// Time has passed: requests without an answer end, and what is due is done.
+    pub fn tick(&mut self, now: i64, answer_ns: i64) {
+        for at in 0..self.accounts.len() {
+            let Some(account) = u16::try_from(at).ok().map(AccountId) else { return };
+            let mut heard = Vec::new();
+            let one = &mut self.accounts[at];
+            let texts = one.gateway.tick(now.saturating_sub(answer_ns), now, &mut heard);
+            let mut sent = one.send_all(texts);
+            if one.again_at <= now {
+                sent = sent.and_then(|()| one.ask_all(now));
+            }
+            self.note(account, sent);
+            self.hear(account, heard, now);
+        }
+        self.risk.timer(now, &mut self.trips);
+        self.tell_trips();
+    }
+
+    fn hear(&mut self, account: AccountId, heard: Vec<Heard>, now: i64) {
+        for one in heard {
+            match one {
+                Heard::Report(report) => self.take(&report),
+                Heard::Balance(balance) => self.take_balance(account, &balance),
+                // Our own count follows from the fills; it is compared when the venue is asked.
+                Heard::Position(_) => {}
+                Heard::Send(what) => {
+                    let Some(one) = self.accounts.get_mut(account.index()) else { continue };
+                    let sent = one.send_all(vec![what]);
+                    self.note(account, sent);
+                }
+                Heard::Answer(question, answer) => self.answered(account, question, answer, now),
+                Heard::Ready => self.begin(account, now),
+                Heard::Closed(refusal) => self.down(account, now, &refusal.detail),
+            }
+        }
+    }
+
+    fn note(&mut self, account: AccountId, sent: Result<(), FeedError>) {
+        if let Err(error) = sent {
+            let name = self.ledger.directory().account_name(account);
+            self.news.push_back(News::Notice(format!("account {name}: {error}")));
+        }
+    }
+
+    /// An account hears nothing of its orders any more.
+    fn down(&mut self, account: AccountId, now: i64, why: &str) {
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        let was_trading = one.stage == Stage::Trading;
+        (one.stage, one.asking, one.again_at) = (Stage::Down, None, i64::MAX);
+        self.connected(account, false, now);
+        let name = self.ledger.directory().account_name(account);
+        self.news.push_back(News::Notice(format!("account {name}: {why}")));
+        if was_trading {
+            self.news.push_back(News::Trading(account, false));
+        }
+    }
+
+    fn connected(&mut self, account: AccountId, is_up: bool, now: i64) {
+        let Ok(rules) = self.ledger.rules(account) else { return };
+        let venue = rules.venue;
+        self.risk.venue_connected(venue, is_up, now);
+    }
+
+    // Reports
+
+    /// What a venue, or we ourselves, say about an order.
+    pub(super) fn take(&mut self, report: &Report) {
+        let change = self.ledger.report(report);
+        self.changed(report.account, &change, Some(report));
+    }
+
+    /// Tells everybody what came of a report.
+    pub(super) fn changed(&mut self, account: AccountId, change: &Change, of: Option<&Report>) {
+        let now = of.map_or(0, |report| report.ts_recv);
+        for booked in &change.fills {
+            let side = of.and_then(|report| match &report.what {
+                What::Fill(fill) => fill.position_side,
+                _ => None,
+            });
+            self.count_fill(booked, side, now);
+        }
+        if let Some(order) = change.order {
+            self.count_order(order);
+            self.count_words(order, change, now);
+        }
+        self.tell(change, of);
+        for anomaly in &change.anomalies {
+            let text = format!("{}: {}", anomaly.code.name(), anomaly.detail);
+            self.news.push_back(News::Notice(text));
+        }
+        change.asks.iter().for_each(|ask| self.ask(account, *ask, now));
+    }
+
+    /// Refusals in a row throw a switch.
+    fn count_words(&mut self, order: OrderId, change: &Change, now: i64) {
+        let Some(order) = self.ledger.order(order) else { return };
+        let (account, strategy) = (order.wish.account, order.wish.strategy);
+        for event in &change.events {
+            match event.event {
+                OrderEvent::Rejected | OrderEvent::ReplaceRejected => {
+                    self.risk.rejected(account, strategy, now, &mut self.trips);
+                }
+                OrderEvent::Accepted | OrderEvent::Replaced | OrderEvent::Cancelled => {
+                    self.risk.accepted(account, strategy);
+                }
+                _ => {}
+            }
+        }
+        self.tell_trips();
+    }
+
+    fn tell(&mut self, change: &Change, of: Option<&Report>) {
+        let reason = of.and_then(|report| reason(&report.what));
+        if let Some(order) = change.order.and_then(|order| self.ledger.order(order)) {
+            let view = self.view(order);
+            for event in &change.events {
+                let news =
+                    OrderNews { event: event.event, order: view.clone(), reason: reason.clone() };
+                self.news.push_back(News::Order(news));
+            }
+        }
+        for booked in &change.fills {
+            let fill = of.and_then(|report| match &report.what {
+                What::Fill(fill) => Some(fill),
+                _ => None,
+            });
+            self.tell_fill(booked, fill);
+        }
+    }
+
+    fn tell_fill(&mut self, booked: &Booked, fill: Option<&Fill>) {
+        let Some(order) = booked.order.and_then(|order| self.ledger.order(order)) else { return };
+        let news = FillNews {
+            order: self.view(order),
+            fill_id: fill.map(|fill| fill.fill_id.clone()).unwrap_or_default(),
+            price: booked.price,
+            size: booked.size,
+            fee: booked.fee,
+            liquidity: fill
+                .map_or(rustonite_core::datasets::Liquidity::Unknown, |fill| fill.liquidity),
+            position: self.position(booked.instrument),
+        };
+        self.news.push_back(News::Fill(news));
+    }
+
+    fn ask(&mut self, account: AccountId, ask: Ask, now: i64) {
+        let question = match ask {
+            Ask::Order(order) => return self.query(order, now),
+            Ask::Fills(_, instrument) => {
+                let from = self.accounts.get(account.index()).map_or(0, |one| one.fills_from);
+                Question::Fills(instrument, from)
+            }
+            Ask::OpenOrders(_) => Question::OpenOrders,
+            Ask::Balances(_) => Question::Balances,
+            Ask::Positions(_) => Question::Positions,
+        };
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        let sent = one.ask(question, now);
+        self.note(account, sent);
+    }
+
+    /// Asks for one order. It changes nothing at the venue, so it needs no pass.
+    pub(super) fn query(&mut self, order: OrderId, now: i64) {
+        let Ok(request) = self.ledger.query(order) else { return };
+        let Some(account) = self.ledger.order(order).map(|order| order.wish.account) else {
+            return;
+        };
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        if let Err(refusal) = one.send(&request, now) {
+            self.news.push_back(News::Notice(refusal.detail.into()));
+        }
+    }
+
+    // From the connection to trading
+
+    /// The venue hears us: our books are compared before any order leaves.
+    fn begin(&mut self, account: AccountId, now: i64) {
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        one.stage = Stage::Comparing;
+        let sent = one.ask_all(now);
+        self.note(account, sent);
+    }
+
+    fn answered(&mut self, account: AccountId, question: Question, answer: Answer, now: i64) {
+        if let Answer::Balances(balances) = &answer {
+            balances.iter().for_each(|balance| self.take_balance(account, balance));
+        }
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        let is_taken = one.asking.as_mut().is_some_and(|asking| asking.take(question, &answer));
+        if is_taken {
+            if let Some(asking) = one.asking.take_if(|asking| asking.left.is_empty()) {
+                self.compare(account, &asking, now);
+            }
+            return;
+        }
+        match answer {
+            Answer::Reports(reports) => reports.iter().for_each(|report| self.take(report)),
+            Answer::Failed(refusal) => self.news.push_back(News::Notice(refusal.detail.into())),
+            Answer::Balances(_) | Answer::Positions(_) => {}
+        }
+    }
+
+    /// Compares our books with the venue's, and does what the plan says.
+    fn compare(&mut self, account: AccountId, asking: &Asking, now: i64) {
+        let settings = self.accounts[account.index()].settings.clone();
+        let plan = reconcile(&self.ledger, account, &asking.books, &settings);
+        for report in &plan.reports {
+            self.take(report);
+        }
+        for balance in &plan.balances {
+            let key = (account, balance.asset);
+            // A journal that takes no row halts trading by itself.
+            let set =
+                self.ledger.set_balance(now, key, balance.total, BalanceCause::Reconciliation);
+            drop(set);
+        }
+        plan.asks.iter().for_each(|ask| self.ask(account, *ask, now));
+        let was_trading = self.accounts[account.index()].stage == Stage::Trading;
+        if was_trading || plan.is_refused {
+            self.tell_mismatches(&plan);
+        }
+        if let Some(why) = &asking.failed {
+            self.news.push_back(News::Notice(format!("the venue did not tell: {why}")));
+        }
+        let newest = asking.books.fills.values().flat_map(|(_, reports)| reports);
+        let newest = newest.map(|report| report.ts_event).max();
+        let one = &mut self.accounts[account.index()];
+        if let Some(newest) = newest.filter(|_| plan.is_settled()) {
+            one.fills_from = one.fills_from.max(newest.saturating_sub(FILLS_OVERLAP_NS));
+        }
+        let is_good = asking.failed.is_none() && plan.is_settled();
+        let pause = match (is_good, asking.failed.is_some() || plan.is_refused) {
+            (true, _) => self.compare_every_ns,
+            (false, true) => ASK_AGAIN_NS,
+            (false, false) => SETTLE_NS,
+        };
+        one.again_at = now.saturating_add(pause);
+        match (was_trading, is_good) {
+            (false, true) => self.go(account, true, now),
+            (true, false) if plan.is_refused => self.go(account, false, now),
+            _ => {}
+        }
+    }
+
+    fn tell_mismatches(&mut self, plan: &Plan) {
+        for mismatch in &plan.mismatches {
+            self.news.push_back(News::Notice(format!("differs from the venue: {mismatch:?}")));
+        }
+    }
+
+    /// Orders may leave from now on, or may not.
+    fn go(&mut self, account: AccountId, may: bool, now: i64) {
+        self.accounts[account.index()].stage = if may { Stage::Trading } else { Stage::Comparing };
+        self.connected(account, may, now);
+        self.news.push_back(News::Trading(account, may));
+    }
+
+    // Balances
+
+    /// What the venue says is owned is what risk counts with.
+    fn take_balance(&mut self, account: AccountId, balance: &Balance) {
+        let total = balance.available + balance.locked;
+        self.risk.balance(account, balance.asset, total);
+    }
+}
+
+fn reason(what: &What) -> Option<String> {
+    let refusal = match what {
+        What::Rejected(refusal)
+        | What::ReplaceRejected(refusal)
+        | What::CancelRejected(refusal)
+        | What::Cancelled { refusal: Some(refusal), .. }
+        | What::Expired { refusal: Some(refusal), .. } => refusal,
+        What::Ended { detail, .. } => return Some(detail.to_string()),
+        _ => return None,
+    };
+    Some(format!("{} {}: {}", refusal.reason.name(), refusal.venue_code, refusal.detail))
+}

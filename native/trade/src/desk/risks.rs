@@ -1,0 +1,299 @@
+//! The risk layer's view of what the desk does.
+
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
+use rustonite_core::datasets::{PositionSide, RiskRequest};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
+use rustonite_core::{Amount, Decimal};
+use rustonite_exec::{Booked, Journal, Order, OrderId, Wish};
+use rustonite_risk::{Code, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target};
+
+use super::{Desk, News};
+use crate::strategy::Denied;
+
+impl<J: Journal> Desk<J> {
+    /// Asks the risk layer. What it denies is journalled.
+    pub(super) fn checked(
+        &mut self,
+        request: RiskRequest,
+        order: OrderId,
+        wish: &Wish,
+        filled: Amount,
+        now: i64,
+    ) -> Result<(Intent, Pass), Denied> {
+        let intent = match self.intent(request, order, wish, filled) {
+            Ok(intent) => intent,
+            Err(code) => return Err(denied_by(code)),
+        };
+        match self.risk.check(&intent, now) {
+            Ok(pass) => Ok((intent, pass)),
+            Err(denial) => {
+                self.write_denial(&intent, &denial, now);
+                Err(Denied { code: denial.code.name(), detail: denial.to_string() })
+            }
+        }
+    }
+
+    /// A wish in the risk layer's whole numbers.
+    fn intent(
+        &self,
+        request: RiskRequest,
+        order: OrderId,
+        wish: &Wish,
+        filled: Amount,
+    ) -> Result<Intent, Code> {
+        let rules = self.risk.rules(wish.instrument).ok_or(Code::InstrumentUnknown)?;
+        let price = |amount: Option<Amount>| amount.map(|one| rules.price(one)).transpose();
+        let size = |amount: Option<Amount>| amount.map(|one| rules.size(one)).transpose();
+        let by_money = wish.size_quote;
+        let whole = match by_money {
+            Some(quote) => {
+                let reference = wish.price_protect.or(wish.price).ok_or(Code::PriceMissing)?;
+                rules.size_of_quote(quote, rules.price(reference)?).ok_or(Code::TooManyDecimals)?
+            }
+            None => rules.size(wish.size)?,
+        };
+        let client_id = match request {
+            RiskRequest::Cancel => 0,
+            _ => FixedState::default().hash_one((wish.account, order.0, wish.price, wish.size)),
+        };
+        Ok(Intent {
+            request,
+            order: order.0,
+            parent: None,
+            account: wish.account,
+            strategy: wish.strategy,
+            instrument: wish.instrument,
+            side: wish.side,
+            position_side: wish.position_side,
+            kind: wish.kind,
+            tif: wish.tif,
+            price: price(wish.price)?,
+            price_protect: price(wish.price_protect)?,
+            trigger: price(wish.trigger.map(|trigger| trigger.price))?,
+            size: whole,
+            size_filled: rules.size(filled)?,
+            size_display: size(wish.size_display)?,
+            size_min: size(wish.size_min)?,
+            by_money: by_money.is_some(),
+            flags: wish.flags,
+            stp: wish.stp,
+            ts_expire: wish.ts_expire,
+            client_id,
+            ts_cause: self.seen.1,
+        })
+    }
+
+    /// New best prices, read from a row of a tape.
+    #[inline]
+    pub fn quote(&mut self, instrument: InstrumentId, bid: f64, ask: f64, ts: i64, row: i64) {
+        let quote = Quote {
+            bid: self.points(instrument, bid),
+            ask: self.points(instrument, ask),
+            ts,
+            seq: row,
+        };
+        self.seen = (Some(row), ts);
+        self.keep_reference(instrument, bid, ask);
+        self.risk.quote(instrument, &quote, &mut self.trips);
+        if !self.trips.is_empty() {
+            self.tell_trips();
+        }
+    }
+
+    /// A trade in the market.
+    pub fn trade(&mut self, instrument: InstrumentId, price: f64, ts: i64, row: i64) {
+        let price = self.points(instrument, price);
+        self.seen = (Some(row), ts);
+        self.risk.trade(instrument, price, ts, row, &mut self.trips);
+        if !self.trips.is_empty() {
+            self.tell_trips();
+        }
+    }
+
+    fn keep_reference(&mut self, instrument: InstrumentId, bid: f64, ask: f64) {
+        if bid > 0.0
+            && ask > 0.0
+            && let Some(place) = self.references.get_mut(instrument.index())
+        {
+            *place = f64::midpoint(bid, ask);
+        }
+    }
+
+    /// The middle of the last quote of an instrument.
+    pub fn reference(&self, instrument: InstrumentId) -> Option<Amount> {
+        let middle = self.references.get(instrument.index()).filter(|middle| **middle > 0.0)?;
+        Decimal::from_f64(*middle).and_then(Amount::from_decimal).ok()
+    }
+
+    /// A price of the market in points; 0 for none.
+    #[inline]
+    fn points(&self, instrument: InstrumentId, price: f64) -> i64 {
+        let per_unit = self.points_per_unit.get(instrument.index()).copied().unwrap_or(0.0);
+        let points = (price * per_unit).round();
+        #[allow(clippy::cast_possible_truncation, reason = "saturates, and is compared only")]
+        if points > 0.0 { points as i64 } else { 0 }
+    }
+
+    /// The market data of a venue is there, or is not any more.
+    pub fn feed_connected(&mut self, venue: VenueId, is_up: bool, now: i64) {
+        self.risk.feed_connected(venue, is_up, now);
+    }
+
+    /// Rows of an instrument were lost, or it has caught up.
+    pub fn gap(&mut self, instrument: InstrumentId, is_gapped: bool) {
+        self.risk.gap(instrument, is_gapped);
+    }
+
+    /// Counts what a ledger of an earlier run has.
+    pub(super) fn count_all(&mut self) {
+        let open: Vec<Order> = self.ledger.open_orders().into_iter().cloned().collect();
+        for order in &open {
+            let intent = self.intent(RiskRequest::Submit, order.id, &order.wish, order.size_filled);
+            if let Ok(intent) = intent {
+                self.risk.adopt(&intent);
+            }
+        }
+        let positions: Vec<_> =
+            self.ledger.positions().iter().map(|(key, one)| (*key, one.size)).collect();
+        for (key, size) in positions {
+            if let Some(strategy) = key.strategy {
+                self.set_position(key.account, Some(strategy), key.instrument, key.side, size);
+            }
+        }
+    }
+
+    fn set_position(
+        &mut self,
+        account: AccountId,
+        strategy: Option<StrategyId>,
+        instrument: InstrumentId,
+        side: PositionSide,
+        size: Amount,
+    ) {
+        let Some(rules) = self.risk.rules(instrument) else { return };
+        let Ok(points) = rules.size(size) else { return };
+        let side = (side != PositionSide::Net).then_some(side);
+        self.risk.set_position(account, strategy, instrument, side, points);
+    }
+
+    /// An order is different now.
+    pub(super) fn count_order(&mut self, order: OrderId) {
+        let Some(order) = self.ledger.order(order) else { return };
+        let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
+        let (Ok(at_risk), Ok(left)) =
+            (rules.size(order.size_at_risk()), rules.size(order.size_left()))
+        else {
+            return;
+        };
+        let price = order.wish.price.and_then(|price| rules.price(price).ok());
+        let number = order.id.0;
+        if order.changes.is_empty() && left > 0 {
+            self.risk.order_replaced(number, price, left);
+        } else {
+            self.risk.order_changed(number, at_risk);
+        }
+    }
+
+    /// A booking changed a position.
+    pub(super) fn count_fill(&mut self, booked: &Booked, side: Option<PositionSide>, now: i64) {
+        let Some(rules) = self.risk.rules(booked.instrument) else { return };
+        let Ok(size) = rules.size(booked.size) else { return };
+        let execution = Execution {
+            order: None,
+            account: booked.account,
+            strategy: booked.strategy,
+            instrument: booked.instrument,
+            side: booked.side,
+            position_side: side,
+            size,
+        };
+        self.risk.filled(&execution, now, &mut self.trips);
+        if booked.pnl_realised != Amount::ZERO {
+            self.risk.closed(booked.account, booked.strategy, booked.pnl_realised, now);
+        }
+        self.tell_trips();
+    }
+
+    pub(super) fn tell_trips(&mut self) {
+        for trip in std::mem::take(&mut self.trips) {
+            self.write_trip(&trip);
+            self.news.push_back(News::Trip(trip));
+        }
+    }
+
+    /// Profit of a scope: of the day and in all.
+    pub fn profit(&mut self, target: Target, day: Amount, total: Amount, now: i64) {
+        self.risk.profit(target, day, total, now, &mut self.trips);
+        self.tell_trips();
+    }
+
+    /// What an account is worth.
+    pub fn equity(&mut self, account: AccountId, equity: Amount) {
+        self.risk.equity(account, equity);
+    }
+
+    /// Replaces the limits.
+    ///
+    /// # Errors
+    /// They do not fit; those in force stay.
+    pub fn set_limits(&mut self, limits: Limits, now: i64) -> Result<(), LimitsError> {
+        self.risk.set_limits(limits)?;
+        self.write_limits(now);
+        Ok(())
+    }
+
+    /// Throws the kill switch of a target and leaves its orders where they are.
+    pub fn latch(&mut self, target: Target, now: i64) {
+        let trip = self.risk.kill(target, now);
+        self.write_trip(&trip);
+        self.news.push_back(News::Trip(trip));
+    }
+
+    /// Throws the kill switch of a target and cancels what is open under it.
+    pub fn kill(&mut self, target: Target, now: i64) {
+        self.latch(target, now);
+        self.cancel_under(target, now);
+    }
+
+    /// Puts the switches of a target back; says how many there were.
+    pub fn resume(&mut self, target: Target, now: i64) -> usize {
+        let reset = self.risk.reset(target, now);
+        reset.iter().for_each(|trip| self.write_reset(trip, now));
+        reset.len()
+    }
+
+    fn cancel_under(&mut self, target: Target, now: i64) {
+        let is_under = |order: &Order| match target {
+            Target::All => true,
+            Target::Account(account) => order.wish.account == account,
+            Target::Strategy(strategy) => order.wish.strategy == Some(strategy),
+            Target::Instrument(instrument) => order.wish.instrument == instrument,
+            Target::Order(number) => order.id.0 == number,
+            Target::Venue(venue) => {
+                let listed = self.ledger.directory().listed(order.wish.instrument);
+                let name = self.ledger.directory().venue_name(venue);
+                listed.is_some_and(|listed| &*listed.venue == name)
+            }
+        };
+        let open = self.ledger.open_orders();
+        let under: Vec<_> =
+            open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
+        under.into_iter().for_each(|order| drop(self.cancel(order, now)));
+    }
+}
+
+fn denied_by(code: Code) -> Denied {
+    Denied { code: code.name(), detail: code.about().to_owned() }
+}
+
+/// Points for one unit of price, by instrument.
+pub(super) fn points_per_unit(risk: &Risk) -> Vec<f64> {
+    let instruments = 0..u32::try_from(risk.directory().instruments.len()).unwrap_or(u32::MAX);
+    let one = |at| {
+        risk.rules(InstrumentId(at))
+            .map_or(0.0, |rules| 1.0 / rules.price_amount(1).to_decimal().to_f64())
+    };
+    instruments.map(one).collect()
+}

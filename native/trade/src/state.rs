@@ -1,0 +1,80 @@
+//! What a trader keeps besides its journal: thrown switches, and where the day's profit began. A
+//! small file, written whole, so that people can read it and a kill works without a trader.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use rustonite_core::Amount;
+use rustonite_risk::Latches;
+use serde::{Deserialize, Serialize};
+
+/// Name of the file in the journal's folder.
+pub const FILE: &str = "switches.json";
+
+/// The file's content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// Switches that are thrown.
+    #[serde(default)]
+    pub latches: Latches,
+    /// The UTC day that `profit` is of, in days since 1970.
+    #[serde(default)]
+    pub day: i64,
+    /// Profit in all when that day began, by scope and name.
+    #[serde(default)]
+    pub profit: BTreeMap<String, Amount>,
+}
+
+/// Reads what was kept; nothing if there is no file.
+///
+/// # Errors
+/// The file is there and cannot be read: trading must not begin then.
+pub fn read(folder: &Path) -> io::Result<Kept> {
+    let path = folder.join(FILE);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::default()),
+        Err(error) => return Err(named(&path, &error)),
+    };
+    serde_json::from_str(&text).map_err(|error| named(&path, &error))
+}
+
+/// Writes it so that a crash leaves the old or the new content.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(folder: &Path, kept: &Kept) -> io::Result<()> {
+    let path = folder.join(FILE);
+    let fresh = folder.join(format!("{FILE}.new"));
+    let text = serde_json::to_string_pretty(kept).map_err(io::Error::other)?;
+    let mut file = File::create(&fresh).map_err(|error| named(&fresh, &error))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, &path).map_err(|error| named(&path, &error))?;
+    File::open(folder)?.sync_all()
+}
+
+fn named(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
+    io::Error::other(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FILE, Kept, read, write};
+
+    #[test]
+    fn what_is_kept_is_read_back_and_nonsense_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), Kept::default());
+        let text = r#"{"latches": [{"scope": "all", "name": "", "code": "kill_switch",
+            "state": "cancel_only", "limit": null, "value": null, "ts": 7}], "day": 3}"#;
+        let kept: Kept = serde_json::from_str(text).unwrap();
+        write(folder.path(), &kept).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), kept);
+        std::fs::write(folder.path().join(FILE), "{").unwrap();
+        assert!(read(folder.path()).unwrap_err().to_string().contains(FILE));
+    }
+}

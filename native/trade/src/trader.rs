@@ -1,0 +1,427 @@
+//! The trader: one thread that polls tapes and venues, asks the strategy and sends orders.
+
+mod broker;
+mod building;
+mod operator;
+mod profits;
+
+use std::collections::BinaryHeap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustonite_core::ErrorKind;
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
+use rustonite_exec::{Directory, JournalError, Tapes};
+use rustonite_feed::{FeedError, now_ns};
+use rustonite_risk::{LimitsError, StartError, Target};
+use rustonite_tape::TapeError;
+
+pub use self::broker::Handle;
+pub use self::operator::kill_without_trader;
+use self::profits::Profits;
+use crate::config::{Config, OnStop, Waiting};
+use crate::control::Control;
+use crate::desk::{Desk, News};
+use crate::line::{Arrivals, Network};
+use crate::market::{Market, Rows, Tick};
+use crate::rows::{Quotes, Trades};
+use crate::strategy::{Broker, Failed, Strategy, Told};
+
+/// How often what does not hurry is done.
+const BEAT: Duration = Duration::from_millis(50);
+const NAP: Duration = Duration::from_micros(200);
+/// How long cancels may take at the end.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Market data is up if something came so recently.
+const FEED_SILENCE_NS: i64 = 60_000_000_000;
+
+/// Why a trader does not start or ends.
+#[derive(Debug, thiserror::Error)]
+pub enum TradeError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] FeedError),
+    /// The limits cannot be used.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+    /// The risk layer does not start.
+    #[error(transparent)]
+    Risk(#[from] StartError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A tape of market data cannot be read.
+    #[error("market data: {0}")]
+    Market(#[from] TapeError),
+    /// The operating system refused something.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The strategy failed; its switch is thrown.
+    #[error("strategy {name}: {why}; its switch is thrown until `rustonite resume`")]
+    Strategy {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl TradeError {
+    /// What the caller can do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Config(error) => error.kind(),
+            Self::Limits(error) => error.kind(),
+            Self::Risk(_) => ErrorKind::Invalid,
+            Self::Journal(error) => error.kind(),
+            Self::Market(error) => error.kind(),
+            Self::System { .. } => ErrorKind::Unavailable,
+            Self::Strategy { .. } => ErrorKind::Closed,
+        }
+    }
+}
+
+/// What the trader's thread shares with brokers in other hands.
+pub(crate) struct Inner {
+    pub(crate) desk: Desk<Tapes>,
+    /// Moments at which the strategy wants to be woken, negative so that the next is the largest.
+    timers: BinaryHeap<i64>,
+    /// The clock never goes back for orders.
+    last_now: i64,
+}
+
+impl Inner {
+    pub(crate) fn now(&mut self) -> i64 {
+        self.last_now = self.last_now.max(now_ns());
+        self.last_now
+    }
+}
+
+pub(crate) type Shared = Arc<Mutex<Inner>>;
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Inner> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A trader.
+pub struct Trader {
+    config: Config,
+    directory: Arc<Directory>,
+    shared: Shared,
+    handle: Handle,
+    market: Market,
+    arrivals: Vec<Arrivals>,
+    strategy: StrategyId,
+    control: Control,
+    folder: PathBuf,
+    profits: Profits,
+    /// Accounts that may trade.
+    trading: Vec<bool>,
+    is_started: bool,
+    /// Of each venue, when market data came last.
+    heard: Vec<i64>,
+    instruments: Vec<Option<InstrumentId>>,
+    notices: Vec<String>,
+    /// Executions since the start.
+    fills: u64,
+    _network: Network,
+}
+
+impl Trader {
+    /// What strategies use to trade, for those who are told of it in another way.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A number that two traders in the same state share.
+    pub fn state_hash(&self) -> u64 {
+        lock(&self.shared).desk.ledger().state_hash()
+    }
+
+    /// What a person should know, since the last call.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Trades until `go_on` says no, which is asked some twenty times a second.
+    ///
+    /// # Errors
+    /// A tape of market data or the journal fails, or the strategy does. Orders are cancelled or
+    /// kept by the configuration in any case.
+    pub fn run(
+        &mut self,
+        strategy: &mut dyn Strategy,
+        go_on: &mut dyn FnMut(&mut Self) -> bool,
+    ) -> Result<(), TradeError> {
+        let mut next_beat = Instant::now();
+        let ended = loop {
+            match self.step(strategy) {
+                Ok(true) => {}
+                Ok(false) => self.rest(),
+                Err(error) => break Err(error),
+            }
+            if Instant::now() >= next_beat {
+                next_beat = Instant::now() + BEAT;
+                if let Err(error) = self.beat() {
+                    break Err(error);
+                }
+                if !go_on(self) {
+                    break Ok(());
+                }
+            }
+        };
+        let how = if ended.is_err() { self.config.on_error } else { self.config.on_stop };
+        if ended.is_ok() && self.is_started {
+            let stopped = strategy.on_stop(&self.handle);
+            self.judge(stopped)?;
+        }
+        self.farewell(how);
+        ended
+    }
+
+    /// Does what there is to do; false if that was nothing.
+    fn step(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
+        let mut busy = self.take_market(strategy)?;
+        for at in 0..self.arrivals.len() {
+            while let Some(arrived) = self.arrivals[at].poll() {
+                let mut inner = lock(&self.shared);
+                let now = inner.now();
+                inner.desk.arrived(AccountId(u16::try_from(at).unwrap_or(u16::MAX)), arrived, now);
+                busy = true;
+            }
+        }
+        busy |= self.tell_news(strategy)?;
+        busy |= self.wake(strategy)?;
+        Ok(busy)
+    }
+
+    fn take_market(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
+        match self.market.poll()? {
+            Tick::Nothing => return Ok(false),
+            Tick::Rows(rows) => self.take_rows(strategy, &rows)?,
+            Tick::Gap(followed, gap) => {
+                let (dataset, venue) = {
+                    let one = &self.market.followed()[followed];
+                    (one.dataset.clone(), one.venue.clone())
+                };
+                self.note_gap(&venue);
+                if self.is_started {
+                    let told = strategy.on_gap(&self.handle, &dataset, gap);
+                    self.judge(told)?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Until its next row, nothing of the venue is traded.
+    fn note_gap(&self, venue: &str) {
+        let mut inner = lock(&self.shared);
+        for (id, listed) in self.directory.instruments() {
+            if &*listed.venue == venue {
+                inner.desk.gap(id, true);
+            }
+        }
+    }
+
+    fn take_rows(&mut self, strategy: &mut dyn Strategy, rows: &Rows) -> Result<(), TradeError> {
+        self.instruments.clear();
+        self.instruments.extend(self.market.instruments(rows));
+        let followed = &self.market.followed()[rows.followed];
+        if let Some(venue) = self.directory.venue(&followed.venue) {
+            let before = std::mem::replace(&mut self.heard[venue.index()], now_ns());
+            if self.heard[venue.index()].saturating_sub(before) > FEED_SILENCE_NS {
+                let mut inner = lock(&self.shared);
+                let now = inner.now();
+                inner.desk.feed_connected(venue, true, now);
+            }
+        }
+        let instruments = std::mem::take(&mut self.instruments);
+        let told = match followed.dataset.as_str() {
+            "quotes" => {
+                let quotes = Quotes::new(&rows.batch, &instruments);
+                self.count_quotes(&quotes);
+                self.if_started(|handle| strategy.on_quotes(handle, &quotes))
+            }
+            "trades" => {
+                let trades = Trades::new(&rows.batch, &instruments);
+                self.count_trades(&trades);
+                self.if_started(|handle| strategy.on_trades(handle, &trades))
+            }
+            dataset => self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch)),
+        };
+        self.instruments = instruments;
+        self.judge(told)
+    }
+
+    fn if_started(&self, tell: impl FnOnce(&dyn Broker) -> Told) -> Told {
+        if self.is_started { tell(&self.handle) } else { Ok(()) }
+    }
+
+    fn count_quotes(&self, rows: &Quotes<'_>) {
+        let mut inner = lock(&self.shared);
+        let first = i64::try_from(rows.batch.first_row()).unwrap_or(i64::MAX);
+        for (at, instrument) in rows.instrument.iter().enumerate() {
+            let Some(instrument) = *instrument else { continue };
+            let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
+            let (bid, ask, ts) = (rows.bid_price[at], rows.ask_price[at], rows.ts_recv[at]);
+            inner.desk.quote(instrument, bid, ask, ts, row);
+            inner.desk.gap(instrument, false);
+        }
+    }
+
+    fn count_trades(&self, rows: &Trades<'_>) {
+        let mut inner = lock(&self.shared);
+        let first = i64::try_from(rows.batch.first_row()).unwrap_or(i64::MAX);
+        for (at, instrument) in rows.instrument.iter().enumerate() {
+            let Some(instrument) = *instrument else { continue };
+            let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
+            inner.desk.trade(instrument, rows.price[at], rows.ts_recv[at], row);
+        }
+    }
+
+    /// Tells the strategy what happened to its orders.
+    fn tell_news(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
+        let mut busy = false;
+        loop {
+            let news = lock(&self.shared).desk.next_news();
+            let Some(news) = news else { return Ok(busy) };
+            busy = true;
+            let told = match news {
+                News::Order(news) => self.if_started(|handle| strategy.on_order(handle, &news)),
+                News::Fill(news) => {
+                    self.fills += 1;
+                    self.if_started(|handle| strategy.on_fill(handle, &news))
+                }
+                News::Trading(account, may) => self.take_trading(account, may, strategy),
+                News::Trip(trip) => {
+                    let name = lock(&self.shared).desk.risk().name(trip.target);
+                    let scope = trip.scope().name();
+                    self.notices
+                        .push(format!("{} threw the switch of {scope} {name}", trip.code.name()));
+                    self.keep_switches()?;
+                    Ok(())
+                }
+                News::Notice(text) => {
+                    self.notices.push(text);
+                    Ok(())
+                }
+            };
+            self.judge(told)?;
+        }
+    }
+
+    /// The strategy starts once all accounts may trade.
+    fn take_trading(&mut self, account: AccountId, may: bool, strategy: &mut dyn Strategy) -> Told {
+        if let Some(one) = self.trading.get_mut(account.index()) {
+            *one = may;
+        }
+        let name = self.directory.account_name(account);
+        let may_not = if may { "" } else { "not " };
+        self.notices.push(format!("account {name} may {may_not}trade"));
+        if self.is_started || !self.trading.iter().all(|may| *may) {
+            return Ok(());
+        }
+        self.is_started = true;
+        strategy.on_start(&self.handle)
+    }
+
+    fn wake(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
+        let is_due = {
+            let mut inner = lock(&self.shared);
+            let now = inner.now();
+            let due = inner.timers.peek().is_some_and(|next| -*next <= now);
+            due && inner.timers.pop().is_some()
+        };
+        if is_due && self.is_started {
+            let told = strategy.on_timer(&self.handle);
+            self.judge(told)?;
+        }
+        Ok(is_due)
+    }
+
+    /// A strategy that failed may trade no more until a person says so.
+    fn judge(&mut self, told: Told) -> Result<(), TradeError> {
+        let Err(Failed(why)) = told else { return Ok(()) };
+        let name = self.directory.strategy_name(self.strategy).to_owned();
+        {
+            let mut inner = lock(&self.shared);
+            let now = inner.now();
+            let target = Target::Strategy(self.strategy);
+            match self.config.on_error {
+                OnStop::Cancel => inner.desk.kill(target, now),
+                OnStop::Keep => inner.desk.latch(target, now),
+            }
+        }
+        self.keep_switches()?;
+        Err(TradeError::Strategy { name, why })
+    }
+
+    fn rest(&self) {
+        match self.config.wait {
+            Waiting::Spin => std::hint::spin_loop(),
+            Waiting::Sleep => std::thread::park_timeout(NAP),
+        }
+    }
+
+    /// What does not hurry.
+    fn beat(&mut self) -> Result<(), TradeError> {
+        let answer_ns =
+            i64::try_from(self.config.answer_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        {
+            let mut inner = lock(&self.shared);
+            let now = inner.now();
+            inner.desk.tick(now, answer_ns);
+            inner.desk.ledger_mut().journal_mut().tick()?;
+            for (at, heard) in self.heard.iter().enumerate() {
+                let venue = VenueId(u16::try_from(at).unwrap_or(u16::MAX));
+                let is_up = *heard > 0 && now.saturating_sub(*heard) < FEED_SILENCE_NS;
+                inner.desk.feed_connected(venue, is_up, now);
+            }
+            self.profits.tell(&mut inner.desk, now);
+        }
+        if self.profits.took_over_a_day() {
+            self.keep_switches()?;
+        }
+        self.serve_operator()
+    }
+
+    /// Ends orderly: open orders are cancelled if they are to be, and answers are waited for.
+    fn farewell(&mut self, how: OnStop) {
+        if how == OnStop::Cancel {
+            let mut inner = lock(&self.shared);
+            let now = inner.now();
+            inner.desk.cancel_all(None, now);
+        }
+        let began = Instant::now();
+        let mut silent = crate::strategies::Silent;
+        self.is_started = false;
+        while began.elapsed() < FAREWELL && self.waits_for_answers(how) {
+            // The end goes on whatever fails.
+            if !matches!(self.step(&mut silent), Ok(true)) {
+                std::thread::park_timeout(NAP);
+            }
+        }
+    }
+
+    fn waits_for_answers(&self, how: OnStop) -> bool {
+        let inner = lock(&self.shared);
+        let open = inner.desk.ledger().open_orders();
+        let is_waiting = |order: &&rustonite_exec::Order| inner.desk.view(order).is_pending;
+        match how {
+            OnStop::Cancel => open.iter().any(|order| order.is_managed()),
+            OnStop::Keep => open.iter().any(is_waiting),
+        }
+    }
+}

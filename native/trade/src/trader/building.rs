@@ -1,0 +1,321 @@
+//! A trader made of its configuration.
+
+use std::collections::{BTreeMap, BinaryHeap};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use rustonite_core::datasets::order_flags;
+use rustonite_core::hint::hint;
+use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
+use rustonite_exec::gateway::capability::Replace;
+use rustonite_exec::gateway::{Gateway, capabilities, connect};
+use rustonite_exec::reconcile::Settings;
+use rustonite_exec::{
+    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
+    Ledger, Restored,
+};
+use rustonite_feed::{Dialler, FeedError, Venue, instruments, now_ns};
+use rustonite_risk::{Account, Capabilities, Limits, Risk, Venue as RiskVenue};
+use rustonite_tape::{Start, TapeOptions};
+use url::Url;
+
+use super::profits::Profits;
+use super::{Handle, Inner, TradeError, Trader};
+use crate::config::{AccountConfig, Config, Sync};
+use crate::control::Control;
+use crate::desk::Desk;
+use crate::keys;
+use crate::line::Network;
+use crate::market::{Followed, Market};
+use crate::state;
+
+/// Orders that may be open at once.
+const ORDERS_MAX: usize = 10_000;
+const CLIENT_IDS_MAX: usize = 100_000;
+const SYNC_EVERY_MS: u64 = 100;
+
+fn system(doing: &str) -> impl FnOnce(io::Error) -> TradeError + '_ {
+    move |source| TradeError::System { doing: doing.to_owned(), source }
+}
+
+fn wrong(place: String, problem: impl Into<String>) -> TradeError {
+    TradeError::Config(FeedError::Config { place, problem: problem.into() })
+}
+
+impl Trader {
+    /// Opens the journal, reads limits, asks venues for the rules of what is traded, and connects.
+    /// The thread that calls this is the one that has to call [`Trader::run`].
+    ///
+    /// # Errors
+    /// Whatever of that fails.
+    pub fn open(config: Config) -> Result<Self, TradeError> {
+        let folder = config.journal.clone();
+        std::fs::create_dir_all(&folder).map_err(system("making the journal's folder"))?;
+        let kept = state::read(&folder).map_err(system("reading the switches"))?;
+        let limits = read_limits(&config.limits)?;
+        let dialler = Dialler::new(None, None)?;
+        let (directory, accounts) = directory(&config, &dialler)?;
+        let currency = limits.currency.to_string();
+        let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
+        let risk_directory = risk_directory(&directory, &config, &currency);
+        let risk = Risk::new(risk_directory, limits, &kept.latches)?;
+        let rules = account_rules(&directory, &config)?;
+        let (options, durability) = journal_options(config.sync);
+        let journal = (folder.as_path(), options, durability);
+        let (mut ledger, restored) = Ledger::open(Arc::clone(&directory), rules, journal)?;
+        let control = Control::listen(&folder).map_err(system("making the control socket"))?;
+        let now = now_ns();
+        // What was in flight then is asked for once the venue is there.
+        drop(ledger.lose_requests(now));
+        let mut desk = Desk::new(ledger, risk, strategy);
+        let every = i64::try_from(config.reconcile_s.max(1)).unwrap_or(i64::MAX);
+        desk.compare_every(every.saturating_mul(1_000_000_000));
+        let network = Network::start().map_err(system("starting the network's thread"))?;
+        let mut arrivals = Vec::new();
+        let settings = Settings { mode: config.reconcile, ..Settings::default() };
+        for (at, account) in config.accounts.iter().enumerate() {
+            let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
+            let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
+            let mine = ids_of(&directory, account);
+            desk.open(
+                gateway(&directory, account, id)?,
+                Box::new(lines),
+                mine,
+                settings.clone(),
+                now,
+            )?;
+            arrivals.push(arrived);
+        }
+        let market = Market::open(Arc::clone(&directory), followed(&config), Start::Now)?;
+        let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at)))).count();
+        let inner = Inner { desk, timers: BinaryHeap::new(), last_now: now };
+        let shared = Arc::new(Mutex::new(inner));
+        let handle = Handle {
+            shared: Arc::clone(&shared),
+            directory: Arc::clone(&directory),
+            accounts: accounts.into(),
+        };
+        let mut trader = Self {
+            profits: Profits::new(currency, kept.day, kept.profit),
+            trading: vec![false; config.accounts.len()],
+            config,
+            directory,
+            shared,
+            handle,
+            market,
+            arrivals,
+            strategy,
+            control,
+            folder,
+            is_started: false,
+            heard: vec![0; venues],
+            instruments: Vec::new(),
+            notices: Vec::new(),
+            fills: 0,
+            _network: network,
+        };
+        trader.note_restored(&restored);
+        Ok(trader)
+    }
+
+    fn note_restored(&mut self, restored: &Restored) {
+        for (first, last) in &restored.gaps {
+            self.notices.push(format!("journal: rows {first} to {last} are missing"));
+        }
+        for name in &restored.unlisted {
+            let why = "is not traded any more; its rows are left out";
+            self.notices.push(format!("journal: {name} {why}"));
+        }
+    }
+}
+
+fn named(name: &str) -> Option<&str> {
+    (!name.is_empty()).then_some(name)
+}
+
+fn read_limits(path: &Path) -> Result<Limits, TradeError> {
+    let place = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        wrong(place.clone(), format!("{error}; nothing is traded without limits"))
+    })?;
+    Ok(Limits::parse(&place, &text)?)
+}
+
+/// Numbers for all that is named, and the account of each instrument.
+fn directory(
+    config: &Config,
+    dialler: &Dialler,
+) -> Result<(Arc<Directory>, Vec<Option<AccountId>>), TradeError> {
+    let mut directory = Directory::default();
+    let mut accounts = Vec::new();
+    directory.add_strategy(&config.strategy.name);
+    for account in &config.accounts {
+        directory.add_venue(&account.venue);
+        let id = directory.add_account(&account.name);
+        let urls = urls(account)?;
+        let rest = urls.get("rest").map(Url::as_str);
+        let mut rules = instruments(&account.venue, rest, dialler.clone())?;
+        for symbol in &account.symbols {
+            let Some(instrument) = rules.remove(symbol) else {
+                let hint = hint(symbol, rules.keys().map(String::as_str));
+                let place = format!("account.{}.symbols", account.name);
+                return Err(wrong(place, format!("{} has no {symbol:?}; {hint}", account.venue)));
+            };
+            let place = directory.list(instrument).index();
+            if place >= accounts.len() {
+                accounts.resize(place + 1, None);
+            }
+            accounts[place] = Some(id);
+        }
+    }
+    for market in &config.markets {
+        directory.add_venue(&market.venue);
+    }
+    Ok((Arc::new(directory), accounts))
+}
+
+fn ids_of(directory: &Directory, account: &AccountConfig) -> Vec<InstrumentId> {
+    let venue = directory.venue(&account.venue).unwrap_or_default();
+    account.symbols.iter().filter_map(|symbol| directory.instrument(venue, symbol)).collect()
+}
+
+/// Where an account's orders go.
+fn urls(account: &AccountConfig) -> Result<BTreeMap<String, Url>, TradeError> {
+    if !account.live {
+        return Ok(account.urls.clone());
+    }
+    let venue = Venue::find(&account.venue)?;
+    let mut known = venue.trading;
+    known.extend(venue.rest.map(|rest| ("rest".to_owned(), rest.url)));
+    let parsed = known.into_iter().map(|(name, url)| {
+        let place = || format!("catalog of {}", account.venue);
+        let url =
+            url.parse().map_err(|error: url::ParseError| wrong(place(), error.to_string()))?;
+        Ok((name, url))
+    });
+    let mut urls = parsed.collect::<Result<BTreeMap<_, _>, TradeError>>()?;
+    urls.extend(account.urls.clone());
+    Ok(urls)
+}
+
+fn gateway(
+    directory: &Arc<Directory>,
+    account: &AccountConfig,
+    id: AccountId,
+) -> Result<Box<dyn Gateway>, TradeError> {
+    let place = || format!("account.{}", account.name);
+    let keys = keys::of(account)?;
+    let made = connect(&account.venue, Arc::clone(directory), id, &keys);
+    let made = made.map_err(|error| wrong(place(), format!("secret: {error}")))?;
+    made.ok_or_else(|| {
+        let can = capabilities().into_iter().map(|one| one.venue).collect::<Vec<_>>().join(", ");
+        let problem =
+            format!("{} cannot be traded so far; those that can are {can}", account.venue);
+        wrong(format!("{}.venue", place()), problem)
+    })
+}
+
+/// What becomes of client ids at a venue.
+fn changes_of(venue: &str) -> (ChangeIds, Figures) {
+    let known = capabilities().into_iter().find(|one| one.venue == venue);
+    let in_place =
+        known.is_some_and(|one| one.kinds.iter().all(|kind| kind.replace == Replace::InPlace));
+    if in_place { (ChangeIds::Same, Figures::Order) } else { (ChangeIds::New, Figures::Leg) }
+}
+
+fn account_rules(
+    directory: &Directory,
+    config: &Config,
+) -> Result<Vec<(AccountId, AccountRules)>, TradeError> {
+    let rules = config.accounts.iter().map(|account| {
+        let id = directory.account(&account.name).unwrap_or_default();
+        let client_ids =
+            ClientIds::new(ClientIdForm::Letters, &prefix(&config.name, &account.name))
+                .map_err(|error| wrong(format!("account.{}", account.name), error.to_string()))?;
+        let (changes, figures) = changes_of(&account.venue);
+        let rules = AccountRules {
+            venue: directory.venue(&account.venue).unwrap_or_default(),
+            client_ids,
+            changes,
+            figures,
+            external: External::Watched,
+        };
+        Ok((id, rules))
+    });
+    rules.collect()
+}
+
+/// Six letters that tell the ids of this trader from those of others on the account.
+fn prefix(trader: &str, account: &str) -> String {
+    // FNV-1a: the same in every version of everything.
+    let bytes = trader.bytes().chain([0]).chain(account.bytes());
+    let mut hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let mut letters = String::new();
+    for _ in 0..6 {
+        letters.push(char::from(b'a' + u8::try_from(hash % 26).unwrap_or(0)));
+        hash /= 26;
+    }
+    letters
+}
+
+fn journal_options(sync: Sync) -> (TapeOptions, Durability) {
+    let usual = TapeOptions::default();
+    match sync {
+        Sync::Process => (usual, Durability::Interval),
+        Sync::Interval => {
+            let fsync_interval_ms = Some(SYNC_EVERY_MS);
+            (TapeOptions { fsync_interval_ms, ..usual }, Durability::Interval)
+        }
+        Sync::Every => (usual, Durability::Intents),
+    }
+}
+
+fn followed(config: &Config) -> Vec<Followed> {
+    let each = config.markets.iter().flat_map(|market| {
+        market.datasets.iter().map(|dataset| Followed {
+            folder: market.tapes.clone(),
+            venue: market.venue.clone(),
+            dataset: dataset.clone(),
+        })
+    });
+    each.collect()
+}
+
+fn risk_directory(
+    directory: &Directory,
+    config: &Config,
+    currency: &str,
+) -> rustonite_risk::Directory {
+    let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at))));
+    let assets = (0..).map_while(|at| named(directory.asset_name(AssetId(at))));
+    let accounts = config.accounts.iter().map(|account| Account {
+        name: account.name.as_str().into(),
+        venue: directory.venue(&account.venue).unwrap_or_default(),
+        hedging: false,
+    });
+    rustonite_risk::Directory {
+        currency: currency.into(),
+        assets: assets.map(Into::into).collect(),
+        venues: venues.map(|name| RiskVenue { name: name.into(), can: allowed(name) }).collect(),
+        accounts: accounts.collect(),
+        strategies: vec![config.strategy.name.as_str().into()],
+        instruments: directory.instruments().map(|(_, listed)| listed.clone()).collect(),
+        orders_max: ORDERS_MAX,
+        client_ids_max: CLIENT_IDS_MAX,
+    }
+}
+
+/// What risk lets pass to a venue: what its gateway can write.
+fn allowed(venue: &str) -> Capabilities {
+    let Some(known) = capabilities().into_iter().find(|one| one.venue == venue) else {
+        return Capabilities::default();
+    };
+    let kinds: Vec<_> = known.kinds.iter().map(|one| one.kind).collect();
+    let tifs: Vec<_> = known.kinds.iter().flat_map(|one| one.tifs).copied().collect();
+    let post_only = if known.post_only.is_empty() { 0 } else { order_flags::POST_ONLY };
+    let flags = known.kinds.iter().fold(post_only, |all, one| all | one.flags);
+    Capabilities::of(&kinds, &tifs, flags)
+}

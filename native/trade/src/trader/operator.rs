@@ -1,0 +1,240 @@
+//! What an operator can ask of a trader.
+
+use std::path::Path;
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{RiskScope, TradingState};
+use rustonite_exec::{Ledger, Tapes};
+use rustonite_feed::now_ns;
+use rustonite_risk::{Code, Latch, Limits, Risk, Target};
+use serde::{Deserialize, Serialize};
+
+use super::{TradeError, Trader, lock};
+use crate::control::Asked;
+use crate::state::{self, Kept};
+
+/// A request, as it comes over the control socket.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+enum Request {
+    Status {},
+    Kill { scope: String, name: String },
+    Resume { scope: String, name: String },
+    Reload {},
+}
+
+/// What a trader tells of itself.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Status {
+    /// Its name.
+    pub name: String,
+    /// Whether the strategy was started.
+    pub started: bool,
+    /// Accounts.
+    pub accounts: Vec<AccountStatus>,
+    /// Orders that are open.
+    pub open_orders: usize,
+    /// Executions since the start.
+    pub fills: u64,
+    /// What is owned, by asset.
+    pub balances: std::collections::BTreeMap<String, Amount>,
+    /// Number of the journal's last row.
+    pub seq: i64,
+    /// Why no order leaves any more, if so.
+    pub halted: Option<String>,
+    /// Positions that are not flat.
+    pub positions: Vec<PositionStatus>,
+    /// Profit by scope and name, in the reporting currency.
+    pub profit: std::collections::BTreeMap<String, Amount>,
+    /// Switches that are thrown.
+    pub switches: Vec<SwitchStatus>,
+    /// Version of the limits in force.
+    pub limits_version: i64,
+}
+
+/// An account.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccountStatus {
+    /// Our name of it.
+    pub name: String,
+    /// Whether it may trade.
+    pub trading: bool,
+}
+
+/// A position.
+#[derive(Clone, Debug, Serialize)]
+pub struct PositionStatus {
+    /// Whose.
+    pub account: String,
+    /// Where.
+    pub venue: String,
+    /// Of what.
+    pub symbol: String,
+    /// Signed size.
+    pub size: Amount,
+    /// Average entry.
+    pub price_entry: Option<Amount>,
+    /// Profit realised, fees and funding taken off.
+    pub pnl: Amount,
+}
+
+/// A switch that is thrown.
+#[derive(Clone, Debug, Serialize)]
+pub struct SwitchStatus {
+    /// How far it reaches.
+    pub scope: &'static str,
+    /// Name within the scope.
+    pub name: String,
+    /// Why it was thrown.
+    pub code: &'static str,
+    /// What it allows.
+    pub state: &'static str,
+}
+
+impl Trader {
+    /// What there is to tell.
+    pub fn status(&self) -> Status {
+        let inner = lock(&self.shared);
+        let (ledger, risk) = (inner.desk.ledger(), inner.desk.risk());
+        let accounts = self.config.accounts.iter().zip(&self.trading);
+        let accounts = accounts
+            .map(|(one, trading)| AccountStatus { name: one.name.clone(), trading: *trading });
+        let held = ledger
+            .positions()
+            .iter()
+            .filter(|(key, position)| key.strategy.is_none() && position.size != Amount::ZERO);
+        let positions = held.filter_map(|(key, position)| {
+            let listed = self.directory.listed(key.instrument)?;
+            Some(PositionStatus {
+                account: self.directory.account_name(key.account).to_owned(),
+                venue: listed.venue.to_string(),
+                symbol: listed.symbol.to_string(),
+                size: position.size,
+                price_entry: position.price_entry,
+                pnl: position.pnl_net(),
+            })
+        });
+        let switches = risk.thrown().iter().map(|trip| SwitchStatus {
+            scope: trip.scope().name(),
+            name: risk.name(trip.target),
+            code: trip.code.name(),
+            state: trip.state.name(),
+        });
+        Status {
+            name: self.config.name.clone(),
+            started: self.is_started,
+            accounts: accounts.collect(),
+            open_orders: ledger.open_orders().len(),
+            fills: self.fills,
+            balances: self.balances(ledger),
+            seq: ledger.seq(),
+            halted: ledger.halted().map(str::to_owned),
+            positions: positions.collect(),
+            profit: self.profits.totals.clone(),
+            switches: switches.collect(),
+            limits_version: risk.limits().version,
+        }
+    }
+
+    fn balances(&self, ledger: &Ledger<Tapes>) -> std::collections::BTreeMap<String, Amount> {
+        let mut balances = std::collections::BTreeMap::new();
+        for (_, asset, owned) in ledger.balances().iter() {
+            let name = self.directory.asset_name(asset).to_owned();
+            *balances.entry(name).or_insert(Amount::ZERO) += owned.total;
+        }
+        balances
+    }
+
+    /// Answers what operators asked.
+    pub(super) fn serve_operator(&mut self) -> Result<(), TradeError> {
+        while let Some(asked) = self.control.poll() {
+            self.serve(asked)?;
+        }
+        Ok(())
+    }
+
+    fn serve(&mut self, asked: Asked) -> Result<(), TradeError> {
+        let answer = match serde_json::from_str(&asked.line) {
+            Ok(Request::Status {}) => {
+                serde_json::to_string(&self.status()).map_err(|error| error.to_string())
+            }
+            Ok(Request::Kill { scope, name }) => self.kill(&scope, &name),
+            Ok(Request::Resume { scope, name }) => self.resume(&scope, &name),
+            Ok(Request::Reload {}) => self.reload(),
+            Err(error) => Err(error.to_string()),
+        };
+        self.keep_switches()?;
+        let refused = |problem: String| serde_json::json!({"error": problem}).to_string();
+        asked.answer(answer.unwrap_or_else(refused));
+        Ok(())
+    }
+
+    fn kill(&mut self, scope: &str, name: &str) -> Result<String, String> {
+        let mut inner = lock(&self.shared);
+        let target = find(inner.desk.risk(), scope, name)?;
+        let now = inner.now();
+        inner.desk.kill(target, now);
+        Ok(r#"{"done":"killed"}"#.to_owned())
+    }
+
+    fn resume(&mut self, scope: &str, name: &str) -> Result<String, String> {
+        let mut inner = lock(&self.shared);
+        let target = find(inner.desk.risk(), scope, name)?;
+        let now = inner.now();
+        let count = inner.desk.resume(target, now);
+        Ok(serde_json::json!({"done": "resumed", "switches": count}).to_string())
+    }
+
+    /// Reads the limits again.
+    fn reload(&mut self) -> Result<String, String> {
+        let place = self.config.limits.display().to_string();
+        let text = std::fs::read_to_string(&self.config.limits);
+        let text = text.map_err(|error| format!("{place}: {error}"))?;
+        let limits = Limits::parse(&place, &text).map_err(|error| error.to_string())?;
+        let version = limits.version;
+        let taken = lock(&self.shared).desk.set_limits(limits, now_ns());
+        taken.map_err(|error| error.to_string())?;
+        Ok(serde_json::json!({"done": "reloaded", "version": version}).to_string())
+    }
+
+    /// Keeps the switches where the next run finds them.
+    pub(super) fn keep_switches(&self) -> Result<(), TradeError> {
+        let latches = lock(&self.shared).desk.risk().latches();
+        let kept = Kept { latches, day: self.profits.day, profit: self.profits.began.clone() };
+        state::write(&self.folder, &kept).map_err(|source| TradeError::System {
+            doing: "keeping the switches".to_owned(),
+            source,
+        })
+    }
+}
+
+fn find(risk: &Risk, scope: &str, name: &str) -> Result<Target, String> {
+    let parsed = RiskScope::parse(scope).ok_or_else(|| {
+        let expected = "all, venue, account, strategy, instrument or order";
+        format!("scope: found {scope:?}, expected {expected}")
+    })?;
+    risk.target(parsed, name).ok_or_else(|| format!("{scope} {name:?} is not known here"))
+}
+
+/// Throws a kill switch where no trader runs: the next one begins with it.
+///
+/// # Errors
+/// The folder's file cannot be read or written, or the scope is no scope.
+pub fn kill_without_trader(folder: &Path, scope: &str, name: &str) -> std::io::Result<()> {
+    let scope = RiskScope::parse(scope)
+        .ok_or_else(|| std::io::Error::other(format!("{scope:?} is no scope")))?;
+    let mut kept = state::read(folder)?;
+    let latch = Latch {
+        scope,
+        name: name.to_owned(),
+        code: Code::KillSwitch,
+        state: TradingState::CancelOnly,
+        limit: None,
+        value: None,
+        ts: now_ns(),
+    };
+    let is_same = |one: &Latch| one.scope == scope && one.name == name && one.code == latch.code;
+    kept.latches.0.retain(|one| !is_same(one));
+    kept.latches.0.push(latch);
+    state::write(folder, &kept)
+}

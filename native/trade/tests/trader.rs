@@ -1,0 +1,220 @@
+//! A trader as a whole: a venue that matches, a recorder of it, and a strategy on its tapes.
+#![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustonite_core::datasets::OrderSide;
+use rustonite_core::{Amount, Decimal};
+use rustonite_exchange::{Config, Crowd, Key, Listing, LocalExchange, VenueConfig};
+use rustonite_feed::Recorder;
+use rustonite_trade::strategies::{MarketMaker, MarketMakerSettings};
+use rustonite_trade::{
+    Broker, Config as TraderConfig, Failed, FillNews, OrderNews, Quotes, Strategy, Told,
+    TradeError, Trader, control, limit, on_lot, on_tick,
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const LIMITS: &str = include_str!("limits.toml");
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+/// A venue with others that trade, a recorder of it, and room for a trader.
+struct Place {
+    exchange: LocalExchange,
+    recorder: Recorder,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn open(events_per_second: f64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listing = Listing::spot("BTCUSDT", decimal("0.01"), decimal("0.00001")).unwrap();
+        let venue = VenueConfig::new("binance", vec![listing]);
+        let mut exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
+        exchange.add_account("me").unwrap();
+        exchange.deposit("binance", "me", "USDT", decimal("100000")).unwrap();
+        exchange.deposit("binance", "me", "BTC", decimal("2")).unwrap();
+        exchange.add_key("me", "key", &Key::hmac("secret")).unwrap();
+        let prices = vec![("BTCUSDT".to_owned(), decimal("60000"))];
+        exchange.open_to("binance", &Crowd { seed: 1, events_per_second, prices }).unwrap();
+        let urls = exchange.urls("binance").unwrap();
+        let recorder = record(&urls, &folder.path().join("tapes"));
+        let place = Self { exchange, recorder, folder };
+        place.write_configuration(&urls);
+        place
+    }
+
+    fn write_configuration(&self, urls: &BTreeMap<String, String>) {
+        let folder = self.folder.path();
+        std::fs::write(folder.join("limits.toml"), LIMITS).unwrap();
+        let keys = folder.join("keys.toml");
+        std::fs::write(&keys, "key = \"key\"\nsecret = \"secret\"\n").unwrap();
+        std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let urls: Vec<_> = urls.iter().map(|(name, url)| format!("{name} = {url:?}")).collect();
+        let text = format!(
+            "limits = \"limits.toml\"\n[[market]]\nvenue = \"binance\"\ntapes = \"tapes\"\n\
+             [[account]]\nname = \"main\"\nvenue = \"binance\"\nsymbols = [\"BTCUSDT\"]\n\
+             keys = \"keys.toml\"\nurls = {{ {} }}\n[strategy]\nname = \"test\"\nrun = \"test\"\n",
+            urls.join(", ")
+        );
+        std::fs::write(folder.join("trader.toml"), text).unwrap();
+    }
+
+    fn trader(&self) -> Trader {
+        let path = self.folder.path().join("trader.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        Trader::open(TraderConfig::parse(path.to_str().unwrap(), &text).unwrap()).unwrap()
+    }
+
+    /// What the venue says that the account has.
+    fn owned(&self, asset: &str) -> Amount {
+        let (free, locked) = self.exchange.balance("binance", "me", asset).unwrap();
+        Amount::from_decimal(free).unwrap() + Amount::from_decimal(locked).unwrap()
+    }
+
+    fn journal(&self) -> std::path::PathBuf {
+        self.folder.path().join("journal")
+    }
+}
+
+fn record(urls: &BTreeMap<String, String>, tapes: &Path) -> Recorder {
+    let public = &urls["public"];
+    let text = format!(
+        "frames = false\n[[feed]]\nvenue = \"binance\"\nsymbols = [\"BTCUSDT\"]\n\
+         datasets = [\"trades\", \"quotes\"]\nurls = {{ public = {public:?}, rest = {:?} }}\n",
+        urls["rest"]
+    );
+    Recorder::start(&rustonite_feed::Config::parse("test", &text).unwrap(), tapes).unwrap()
+}
+
+/// Runs until something is so.
+fn until(
+    trader: &mut Trader,
+    strategy: &mut dyn Strategy,
+    mut done: impl FnMut(&mut Trader) -> bool,
+) -> Result<(), TradeError> {
+    let began = Instant::now();
+    trader.run(strategy, &mut |trader| {
+        let late = began.elapsed() > PATIENCE;
+        assert!(!late, "it did not come: {:?} {:?}", trader.status(), trader.take_notices());
+        !done(trader)
+    })
+}
+
+fn market_maker() -> MarketMaker {
+    MarketMaker::new(MarketMakerSettings {
+        venue: "binance".to_owned(),
+        symbol: "BTCUSDT".to_owned(),
+        size: 0.01,
+        distance_bps: 0.2,
+        tolerance_bps: 0.2,
+        position_max: 0.1,
+    })
+}
+
+#[test]
+fn a_market_maker_trades_and_its_books_are_the_venues() {
+    let mut place = Place::open(400.0);
+    let before = (place.owned("BTC"), place.owned("USDT"));
+    let mut trader = place.trader();
+    let mut maker = market_maker();
+    until(&mut trader, &mut maker, |trader| trader.status().fills >= 20).unwrap();
+    let status = trader.status();
+    assert_eq!(status.open_orders, 0, "all is cancelled at the end: {:?}", trader.take_notices());
+    let balances = status.balances;
+    assert_eq!(balances["BTC"], place.owned("BTC"));
+    assert_eq!(balances["USDT"], place.owned("USDT"));
+    assert_ne!(before, (place.owned("BTC"), place.owned("USDT")));
+    let hash = trader.state_hash();
+    drop(trader);
+    // The journal alone has it all.
+    let again = place.trader();
+    assert_eq!(again.state_hash(), hash);
+    place.recorder.stop().unwrap();
+}
+
+/// Buys once, far from the market.
+#[derive(Default)]
+struct Buyer {
+    events: Vec<String>,
+    fills: usize,
+}
+
+impl Strategy for Buyer {
+    fn on_quotes(&mut self, broker: &dyn Broker, rows: &Quotes<'_>) -> Told {
+        let (Some(bid), Some(Some(instrument))) = (rows.bid_price.last(), rows.instrument.last())
+        else {
+            return Ok(());
+        };
+        if !self.events.is_empty() {
+            return Ok(());
+        }
+        let rules = broker.instrument(*instrument).unwrap();
+        let price = on_tick(rules, OrderSide::Buy, bid * 0.99).unwrap();
+        let size = on_lot(rules, 0.01).unwrap();
+        let wish = limit(broker, *instrument, OrderSide::Buy, price, size).unwrap();
+        broker.submit(wish).map(drop).map_err(|denied| Failed(denied.to_string()))
+    }
+
+    fn on_order(&mut self, _broker: &dyn Broker, news: &OrderNews) -> Told {
+        self.events.push(news.event.name().to_owned());
+        Ok(())
+    }
+
+    fn on_fill(&mut self, _broker: &dyn Broker, _news: &FillNews) -> Told {
+        self.fills += 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_kill_cancels_and_stays_thrown_after_a_restart() {
+    let place = Place::open(100.0);
+    let mut trader = place.trader();
+    let mut buyer = Buyer::default();
+    let journal = place.journal();
+    let mut asked = None;
+    until(&mut trader, &mut buyer, |trader| {
+        let open = trader.status().open_orders;
+        if open == 1 && asked.is_none() {
+            let folder = journal.clone();
+            let line = r#"{"do": "kill", "scope": "account", "name": "main"}"#;
+            asked = Some(std::thread::spawn(move || control::ask(&folder, line).unwrap()));
+        }
+        open == 0 && asked.as_ref().is_some_and(std::thread::JoinHandle::is_finished)
+    })
+    .unwrap();
+    let answer = asked.unwrap().join().unwrap();
+    assert_eq!(answer.as_deref(), Some(r#"{"done":"killed"}"#));
+    assert_eq!(buyer.events, ["submitted", "accepted", "cancel_asked", "cancelled"]);
+    drop(trader);
+    let mut trader = place.trader();
+    assert_eq!(trader.status().switches.len(), 1);
+    let mut buyer = Buyer::default();
+    let error = until(&mut trader, &mut buyer, |_| false).unwrap_err();
+    assert!(error.to_string().contains("kill_switch"), "{error}");
+}
+
+/// Fails at its first quote.
+struct Broken;
+
+impl Strategy for Broken {
+    fn on_quotes(&mut self, _broker: &dyn Broker, _rows: &Quotes<'_>) -> Told {
+        Err(Failed("division by zero".to_owned()))
+    }
+}
+
+#[test]
+fn a_strategy_that_fails_is_switched_off_until_a_person_says_so() {
+    let place = Place::open(100.0);
+    let mut trader = place.trader();
+    let error = until(&mut trader, &mut Broken, |_| false).unwrap_err();
+    assert!(error.to_string().contains("strategy test: division by zero"), "{error}");
+    let switches = trader.status().switches;
+    assert_eq!((switches[0].scope, &*switches[0].name), ("strategy", "test"));
+}
