@@ -13,14 +13,16 @@ use allocation_counter::measure;
 use hdrhistogram::Histogram;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind, OrderSide, Tif,
+    EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderEvent, OrderKind,
+    OrderSide, Tif,
 };
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::table::{ALL_EVENTS, ALL_STATES, look};
 use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Fill, Journal, Ledger, Link, Nowhere, Report, Request, Tapes, What, Wish,
+    About, AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External,
+    Figures, Fill, Journal, Ledger, Link, Nowhere, Order, OrderId, Report, Request, Tapes, Told,
+    What, Wish,
 };
 use rustonite_tape::TapeOptions;
 
@@ -33,6 +35,7 @@ const KNOWN: usize = 1_000;
 
 fn main() -> Result<()> {
     looks();
+    transitions()?;
     lives("no journal", || Ok(Nowhere))?;
     let memory = tempfile::tempdir_in("/dev/shm")?;
     lives("tapes in memory", || tapes(memory.path()))?;
@@ -58,6 +61,30 @@ fn looks() {
     }
     let ns = start.elapsed().as_secs_f64() * 1e9 / LOOKS as f64;
     println!("table look-up\t{ns:.1} ns");
+}
+
+/// An order whose cancel is asked for and refused, again and again: look-up, facts and state.
+fn transitions() -> Result<()> {
+    let mut order = Order::new(OrderId(1), wish()?, Link::default(), "c".into());
+    let told = |event| Told {
+        event,
+        source: EventSource::Stream,
+        ts_event: 0,
+        leg: 0,
+        values: None,
+        about: About::Nothing,
+    };
+    order.apply(&told(OrderEvent::Submitted));
+    order.apply(&told(OrderEvent::Accepted));
+    let (asked, refused) = (told(OrderEvent::CancelAsked), told(OrderEvent::CancelRejected));
+    let start = Instant::now();
+    for _ in 0..LOOKS / 2 {
+        black_box(order.apply(black_box(&asked)));
+        black_box(order.apply(black_box(&refused)));
+    }
+    let ns = start.elapsed().as_secs_f64() * 1e9 / LOOKS as f64;
+    println!("transition of an order\t{ns:.1} ns");
+    Ok(())
 }
 
 fn directory() -> Result<Arc<Directory>> {

@@ -32,7 +32,7 @@ mod starting;
 pub mod table;
 pub mod wish;
 
-pub use self::apply::Values;
+pub use self::apply::{About, Told, Values, Verdict};
 pub use self::balances::{Balances, Owned};
 pub use self::change::{Anomaly, AnomalyCode, Applied, Ask, Booked, Change};
 pub use self::client_ids::{BadPrefix, ClientIdForm, ClientIds};

@@ -65,7 +65,7 @@ pub struct VenueBooks {
     pub recent_orders: Option<Vec<Report>>,
     /// Executions of an instrument, all since a moment.
     pub fills: BTreeMap<InstrumentId, (i64, Vec<Report>)>,
-    /// All positions; of derivatives only.
+    /// All positions; what is not there is flat. Spot is held as balances instead.
     pub positions: Option<Vec<VenuePosition>>,
     /// All balances.
     pub balances: Option<Vec<VenueBalance>>,
@@ -208,9 +208,9 @@ impl<J: Journal> Ledger<J> {
 }
 
 impl<J: Journal> Ledger<J> {
-    /// Sets the entry of a position to the venue's: where fills came in another order there, profit
+    /// Sets the entry of a position to the venue's, as [`Plan::entries`] wants it: where fills came in another order there, profit
     /// was realised that is still open here. Both together stay the same.
-    fn set_entry(&mut self, now: i64, account: AccountId, theirs: &VenuePosition) {
+    pub fn set_entry(&mut self, now: i64, account: AccountId, theirs: &VenuePosition) {
         let (instrument, side) = (theirs.instrument, theirs.side);
         let key = PositionKey { account, strategy: None, instrument, side };
         let directory = std::sync::Arc::clone(self.directory());
