@@ -100,6 +100,8 @@ pub struct Ledger<J> {
     pub(crate) balances: Balances,
     pub(crate) holds: Holds,
     pub(crate) scribe: Scribe<J>,
+    /// Last row of the last snapshot.
+    pub(crate) summed_up: i64,
 }
 
 impl<J: Journal> Ledger<J> {
@@ -113,6 +115,7 @@ impl<J: Journal> Ledger<J> {
             balances: Balances::default(),
             holds: Holds::default(),
             scribe: Scribe::new(directory, journal),
+            summed_up: 0,
         }
     }
 

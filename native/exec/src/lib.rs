@@ -45,4 +45,5 @@ pub use self::positions::{Contract, Position, PositionKey, Positions};
 pub use self::report::{Correction, Fill, OrderPicture, Refusal, RefusalKind, Report, What};
 pub use self::request::{Outcome, Request};
 pub use self::restore::Restored;
+pub use self::starting::Housekeeping;
 pub use self::wish::{OrderId, Trail, Trigger, Wish};

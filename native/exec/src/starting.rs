@@ -12,14 +12,48 @@ use rustonite_core::ids::{AccountId, AssetId};
 use crate::apply::{About, Told};
 use crate::balances::Owned;
 use crate::change::{Applied, Ask, Change};
-use crate::error::Result;
-use crate::journal::Journal;
+use crate::error::{ExecError, Result};
+use crate::journal::{Journal, Tapes};
 use crate::ledger::Ledger;
 use crate::order::Order;
 use crate::positions::{Position, PositionKey};
 use crate::reconcile::VenuePosition;
 use crate::rows::{BalanceOf, OrderNote, StateNote, about_reason, snapshot_note};
 use crate::wish::OrderId;
+
+/// How much of the past is kept at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Housekeeping {
+    /// A snapshot is written after so many rows: far fewer than the tapes keep.
+    pub snapshot_rows: i64,
+    /// Orders are forgotten so long after they ended, in nanoseconds.
+    pub keep_ended_ns: i64,
+}
+
+impl Default for Housekeeping {
+    fn default() -> Self {
+        Self { snapshot_rows: 100_000, keep_ended_ns: 3_600_000_000_000 }
+    }
+}
+
+impl Ledger<Tapes> {
+    /// Does what is due without a new row. Call it now and then.
+    ///
+    /// # Errors
+    /// The journal cannot be written or synced any more; trading is halted then.
+    pub fn tick(&mut self, now: i64, housekeeping: &Housekeeping) -> Result<()> {
+        if let Err(error) = self.journal_mut().tick() {
+            self.scribe.halt(error.to_string());
+            return Err(ExecError::Halted(error.to_string()));
+        }
+        self.forget(now.saturating_sub(housekeeping.keep_ended_ns));
+        if self.seq() - self.summed_up >= housekeeping.snapshot_rows {
+            self.snapshot(now)?;
+        }
+        Ok(())
+    }
+}
 
 impl<J: Journal> Ledger<J> {
     /// After a restart: what was in flight has lost its answers. Its outcome is not known, and each
@@ -92,6 +126,7 @@ impl<J: Journal> Ledger<J> {
             let of = BalanceOf { account, venue, asset, owned, change: None };
             self.scribe.balance(of, BalanceCause::Snapshot, note)?;
         }
+        self.summed_up = self.seq();
         Ok(())
     }
 

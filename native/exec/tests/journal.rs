@@ -165,6 +165,25 @@ fn a_full_disk_halts_trading_before_the_next_order() {
 }
 
 #[test]
+fn a_tape_that_takes_no_more_halts_trading() {
+    let folder = in_memory();
+    let few =
+        rustonite_tape::TapeOptions { segment_rows: Some(64), segments_max: 3, ..tape_options() };
+    let durability = rustonite_exec::Durability::Interval;
+    let tapes = Tapes::open(folder.path(), few, durability).unwrap();
+    // The lake needs every segment and takes none.
+    rustonite_tape::advance_consumer(&folder.path().join("orders"), "lake", 0).unwrap();
+    let mut ledger = open_with(tapes, rules());
+    let refused = (0..1_000).find_map(|_| ledger.submit(NOW, wish(), Link::default()).err());
+    assert!(matches!(refused, Some(ExecError::Halted(_))), "{refused:?}");
+    let (seq, hash) = (ledger.seq(), ledger.state_hash());
+    drop(ledger);
+    let journal = (folder.path(), few, durability);
+    let (ledger, _) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
+    assert_eq!((ledger.seq(), ledger.state_hash()), (seq, hash));
+}
+
+#[test]
 fn a_change_that_was_not_journalled_leaves_no_id_behind() {
     let mut ledger = full_after(2);
     let id = working(&mut ledger);
@@ -297,12 +316,10 @@ fn a_snapshot_stands_for_all_rows_before_it() {
     let mut author = Author::new(77);
     let tapes = Tapes::open(folder.path(), options, durability).unwrap();
     let mut ledger = open_with(tapes, rules());
-    for step in 0..2_000 {
+    let housekeeping = rustonite_exec::Housekeeping { snapshot_rows: 100, keep_ended_ns: 0 };
+    for _ in 0..2_000 {
         author.step().take(&mut ledger);
-        if step % 20 == 0 {
-            ledger.forget(i64::MAX);
-            ledger.snapshot(NOW).unwrap();
-        }
+        ledger.tick(NOW * 2, &housekeeping).unwrap();
     }
     let live = Summary::of(&ledger);
     drop(ledger);
