@@ -112,11 +112,11 @@ impl<J: Journal> Comparing<'_, J> {
             key(one).cmp(&key(other))
         });
         // Both lists may show one order; the newer picture counts.
+        // Of one order the newest client id comes first, so that the end of an older one is no news.
         pictures.reverse();
         pictures.dedup_by(|(one, _), (other, _)| {
             one.client_id == other.client_id && one.venue_order_id == other.venue_order_id
         });
-        pictures.reverse();
         pictures
     }
 
@@ -152,13 +152,13 @@ impl<J: Journal> Comparing<'_, J> {
             return;
         };
         let id = order.id;
-        if self.plan.in_motion.contains(&id) {
+        let leg = order.leg_of(&report.client_id).unwrap_or(order.leg);
+        if self.plan.in_motion.contains(&id) || leg < order.leg {
             return;
         }
         let counted = self.counted(order, report);
         let missing = picture.size_filled - counted;
         let state = if missing > Amount::ZERO { None } else { Some(picture.state) };
-        let leg = order.leg_of(&report.client_id).unwrap_or(order.leg);
         let size = self.ledger.whole_size(order, leg, picture.size);
         let same_values = (order.wish.price, order.wish.size) == (picture.price, size);
         let differs = state.is_some_and(|state| !agrees(order, state)) || missing != Amount::ZERO;
