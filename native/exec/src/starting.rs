@@ -120,7 +120,7 @@ impl<J: Journal> Ledger<J> {
                 self.scribe.position(key, position, PositionCause::Snapshot, note)?;
             }
         }
-        for (account, asset, owned) in self.balances.iter() {
+        for (account, asset, owned) in self.balances.iter().filter(|(.., one)| one.is_counted) {
             let rules = self.accounts.get(account.index()).and_then(Option::as_ref);
             let venue = rules.map_or("", |rules| directory.venue_name(rules.venue));
             let of = BalanceOf { account, venue, asset, owned, change: None };
@@ -143,7 +143,7 @@ impl<J: Journal> Ledger<J> {
         let (total, locked) = (theirs.available + theirs.locked, theirs.locked);
         let directory = Arc::clone(self.directory());
         let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
-        let (asset, owned) = (theirs.asset, Owned { total, locked });
+        let (asset, owned) = (theirs.asset, Owned { total, locked, is_counted: true });
         let of = BalanceOf { account, venue, asset, owned, change: None };
         let note = venue_note(theirs.ts_event, now);
         self.scribe.balance(of, BalanceCause::Update, note)
@@ -178,10 +178,8 @@ impl<J: Journal> Ledger<J> {
         total: Amount,
         cause: BalanceCause,
     ) -> Result<()> {
-        let owned = self.balances.entry(account, asset);
-        let change = total - owned.total;
-        owned.total = total;
-        let owned = *owned;
+        let change = total - self.balances.get(account, asset).total;
+        let owned = self.balances.count(account, asset, |_| total);
         let directory = Arc::clone(self.directory());
         let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
         let of = BalanceOf { account, venue, asset, owned, change: Some(change) };

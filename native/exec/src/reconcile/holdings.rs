@@ -135,7 +135,7 @@ impl<J: Journal> Comparing<'_, J> {
         let mut theirs: BTreeMap<_, _> =
             balances.iter().map(|balance| (balance.asset, balance.total)).collect();
         let known: BTreeMap<_, _> = (self.ledger.balances().iter())
-            .filter(|(account, ..)| *account == self.account)
+            .filter(|(account, _, owned)| *account == self.account && owned.is_counted)
             .map(|(_, asset, owned)| (asset, owned.total))
             .collect();
         for asset in known.keys() {
