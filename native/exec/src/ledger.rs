@@ -408,9 +408,10 @@ impl<J: Journal> Ledger<J> {
         self.orders.forget(before)
     }
 
-    /// A number that two ledgers in the same state share.
+    /// A number that two ledgers in the same state share: open orders, positions and balances. What
+    /// has ended may be forgotten by one of them.
     pub fn state_hash(&self) -> u64 {
-        let parts = (self.orders.sorted(), &self.positions, &self.balances);
+        let parts = (self.open_orders(), &self.positions, &self.balances);
         FixedState::with_seed(0).hash_one(parts)
     }
 

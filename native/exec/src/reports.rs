@@ -403,8 +403,11 @@ impl<J: Journal> Ledger<J> {
         }
         let unnamed = |order: &&Order| {
             let wish = &order.wish;
-            (wish.account, wish.instrument, wish.side) == (report.account, report.instrument, side)
-                && crate::table::is_at_venue(order.state)
+            let waits =
+                crate::table::is_at_venue(order.state) || order.size_announced > order.size_filled;
+            waits
+                && (wish.account, wish.instrument, wish.side)
+                    == (report.account, report.instrument, side)
                 && order.legs.iter().any(|leg| leg.venue_order_id.is_none())
         };
         let mut unnamed: Vec<_> = self.orders.iter().filter(unnamed).map(|one| one.id).collect();
