@@ -80,6 +80,7 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 	$(BIN)/python benches/lake.py
 	target/release/book $(RUSTONITE_FIXTURES)
 	target/release/exchange
+	target/release/orders
 	target/release/streams
 	target/release/risk
 	target/release/replay_queue $(RUSTONITE_FIXTURES)
@@ -89,6 +90,7 @@ docs: $(VENV)/.extension ## Pages that are made from the code
 	$(BIN)/python -c 'from rustonite_data.schemas import markdown; print(markdown(), end="")' > docs/reference/schemas.md
 	$(BIN)/python -c 'from rustonite_data.record import venues_markdown; print(venues_markdown(), end="")' > docs/reference/venues.md
 	cargo run -q -p rustonite-exec --example order_support > docs/reference/order-support.md
+	cargo run -q -p rustonite-exec --example order_states > docs/reference/order-states.md
 
 clean: ## Remove what was built
 	rm -rf $(VENV) target

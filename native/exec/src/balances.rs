@@ -13,6 +13,8 @@ pub struct Owned {
     pub total: Amount,
     /// Kept for open orders of spot.
     pub locked: Amount,
+    /// The total was counted or set once; otherwise nobody knows it.
+    pub is_counted: bool,
 }
 
 impl Owned {
@@ -35,6 +37,19 @@ impl Balances {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (AccountId, AssetId, Owned)> {
         self.0.iter().map(|((account, asset), owned)| (*account, *asset, *owned))
+    }
+
+    /// Sets the total of an asset, by a function of what it was.
+    pub(crate) fn count(
+        &mut self,
+        account: AccountId,
+        asset: AssetId,
+        total: impl FnOnce(Amount) -> Amount,
+    ) -> Owned {
+        let owned = self.entry(account, asset);
+        owned.total = total(owned.total);
+        owned.is_counted = true;
+        *owned
     }
 
     pub(crate) fn entry(&mut self, account: AccountId, asset: AssetId) -> &mut Owned {

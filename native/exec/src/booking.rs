@@ -7,7 +7,6 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::AssetId;
 use rustonite_core::instrument::Instrument;
 
-use crate::balances::Owned;
 use crate::change::{AnomalyCode, Change};
 use crate::journal::Journal;
 use crate::ledger::Ledger;
@@ -142,9 +141,7 @@ impl<J: Journal> Ledger<J> {
             deltas.add(Some(asset), -fee, cause);
         }
         for (asset, amount, cause) in deltas.0.into_iter().flatten() {
-            let owned = self.balances.entry(booking.account, asset);
-            owned.total += amount;
-            let owned: Owned = *owned;
+            let owned = self.balances.count(booking.account, asset, |total| total + amount);
             let of = BalanceOf {
                 account: booking.account,
                 venue: &listed.venue,

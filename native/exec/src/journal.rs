@@ -62,7 +62,7 @@ pub enum Durability {
     /// the tapes allows.
     #[default]
     Interval,
-    /// An fsync of every tape: a crash of the machine loses no intent.
+    /// An fsync of the tape of orders: a crash of the machine loses no intent.
     Intents,
 }
 
@@ -176,7 +176,7 @@ impl Journal for Tapes {
     fn intent_written(&mut self) -> Result<(), JournalError> {
         match self.durability {
             Durability::Interval => Ok(()),
-            Durability::Intents => self.sync(),
+            Durability::Intents => Ok(self.orders.writer().sync()?),
         }
     }
 }

@@ -100,6 +100,8 @@ pub struct Ledger<J> {
     pub(crate) balances: Balances,
     pub(crate) holds: Holds,
     pub(crate) scribe: Scribe<J>,
+    /// Last row of the last snapshot.
+    pub(crate) summed_up: i64,
 }
 
 impl<J: Journal> Ledger<J> {
@@ -113,6 +115,7 @@ impl<J: Journal> Ledger<J> {
             balances: Balances::default(),
             holds: Holds::default(),
             scribe: Scribe::new(directory, journal),
+            summed_up: 0,
         }
     }
 
@@ -405,9 +408,10 @@ impl<J: Journal> Ledger<J> {
         self.orders.forget(before)
     }
 
-    /// A number that two ledgers in the same state share.
+    /// A number that two ledgers in the same state share: open orders, positions and balances. What
+    /// has ended may be forgotten by one of them.
     pub fn state_hash(&self) -> u64 {
-        let parts = (self.orders.sorted(), &self.positions, &self.balances);
+        let parts = (self.open_orders(), &self.positions, &self.balances);
         FixedState::with_seed(0).hash_one(parts)
     }
 
@@ -518,9 +522,10 @@ impl<J: Journal> Ledger<J> {
         open
     }
 
-    /// Orders with a request that has no answer.
+    /// Requests of an order that have no answer and still matter.
     pub(crate) fn in_flight(order: &Order) -> impl Iterator<Item = (About, usize)> + '_ {
-        let asked = |flight: Flight| flight == Flight::Asked;
+        let is_open = !order.is_final();
+        let asked = move |flight: Flight| is_open && flight == Flight::Asked;
         let submit = asked(order.facts.submit).then_some((About::Submit, 0));
         let cancel = asked(order.facts.cancel).then_some((About::Cancel, order.leg));
         let changes = order.changes.iter().filter(move |change| asked(change.flight));

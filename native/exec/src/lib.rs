@@ -32,7 +32,7 @@ mod starting;
 pub mod table;
 pub mod wish;
 
-pub use self::apply::Values;
+pub use self::apply::{About, Told, Values, Verdict};
 pub use self::balances::{Balances, Owned};
 pub use self::change::{Anomaly, AnomalyCode, Applied, Ask, Booked, Change};
 pub use self::client_ids::{BadPrefix, ClientIdForm, ClientIds};
@@ -45,4 +45,5 @@ pub use self::positions::{Contract, Position, PositionKey, Positions};
 pub use self::report::{Correction, Fill, OrderPicture, Refusal, RefusalKind, Report, What};
 pub use self::request::{Outcome, Request};
 pub use self::restore::Restored;
+pub use self::starting::Housekeeping;
 pub use self::wish::{OrderId, Trail, Trigger, Wish};

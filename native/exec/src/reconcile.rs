@@ -10,13 +10,14 @@ mod orders;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::PositionSide;
+use rustonite_core::datasets::{BalanceCause, PositionCause, PositionSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 
 use crate::change::Ask;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::order::Order;
+use crate::positions::{Contract, PositionKey};
 use crate::report::Report;
 use crate::wish::OrderId;
 
@@ -64,7 +65,7 @@ pub struct VenueBooks {
     pub recent_orders: Option<Vec<Report>>,
     /// Executions of an instrument, all since a moment.
     pub fills: BTreeMap<InstrumentId, (i64, Vec<Report>)>,
-    /// All positions; of derivatives only.
+    /// All positions; what is not there is flat. Spot is held as balances instead.
     pub positions: Option<Vec<VenuePosition>>,
     /// All balances.
     pub balances: Option<Vec<VenueBalance>>,
@@ -99,6 +100,8 @@ pub struct VenueBalance {
 pub struct Plan {
     /// Reports to take, in this order.
     pub reports: Vec<Report>,
+    /// Positions whose entry is to be set, with what that makes of the profit realised.
+    pub entries: Vec<VenuePosition>,
     /// Balances to set.
     pub balances: Vec<VenueBalance>,
     /// Questions to ask.
@@ -172,8 +175,10 @@ pub fn reconcile<J: Journal>(
         asks: BTreeSet::new(),
         pending: BTreeMap::new(),
         pending_of: BTreeMap::new(),
+        names: BTreeMap::new(),
         restless: BTreeSet::new(),
     };
+    comparing.find_names();
     comparing.find_motion();
     comparing.compare_fills();
     comparing.compare_orders();
@@ -190,12 +195,42 @@ impl<J: Journal> Ledger<J> {
         for report in &plan.reports {
             change.extend(self.report(report));
         }
+        for theirs in &plan.entries {
+            self.set_entry(now, account, theirs);
+        }
         for balance in &plan.balances {
-            let cause = rustonite_core::datasets::BalanceCause::Reconciliation;
+            let cause = BalanceCause::Reconciliation;
             // A row that is not taken halts trading; the figure is true all the same.
             let _ = self.set_balance(now, (account, balance.asset), balance.total, cause);
         }
         change
+    }
+}
+
+impl<J: Journal> Ledger<J> {
+    /// Sets the entry of a position to the venue's, as [`Plan::entries`] wants it: where fills came in another order there, profit
+    /// was realised that is still open here. Both together stay the same.
+    pub fn set_entry(&mut self, now: i64, account: AccountId, theirs: &VenuePosition) {
+        let (instrument, side) = (theirs.instrument, theirs.side);
+        let key = PositionKey { account, strategy: None, instrument, side };
+        let directory = std::sync::Arc::clone(self.directory());
+        let (mut position, listed) = (self.positions().get(&key), directory.listed(instrument));
+        let moved = listed.and_then(|listed| {
+            let contract = Contract::of(listed);
+            let worth = |entry: Option<Amount>| contract.worth(position.size, entry?);
+            Some((worth(theirs.price_entry)? - worth(position.price_entry)?, &listed.settle))
+        });
+        let Some((realised, settle)) = moved.filter(|_| position.size == theirs.size) else {
+            return;
+        };
+        position.price_entry = theirs.price_entry;
+        position.pnl_realised += realised;
+        // A row that is not taken halts trading; the figure is true all the same.
+        let _ = self.set_position(now, key, position, PositionCause::Reconciliation);
+        if let Some(asset) = directory.asset(settle) {
+            let total = self.balances().get(account, asset).total + realised;
+            let _ = self.set_balance(now, (account, asset), total, BalanceCause::Reconciliation);
+        }
     }
 }
 
@@ -210,6 +245,8 @@ struct Comparing<'a, J> {
     pending: BTreeMap<(InstrumentId, PositionSide), Amount>,
     /// The same, per order.
     pending_of: BTreeMap<OrderId, Amount>,
+    /// Client ids by the venue's numbers, as pictures have them.
+    names: BTreeMap<(InstrumentId, Box<str>), Box<str>>,
     /// Instruments where something may be on its way.
     restless: BTreeSet<InstrumentId>,
 }
@@ -217,6 +254,16 @@ struct Comparing<'a, J> {
 impl<J: Journal> Comparing<'_, J> {
     fn concerns(&self, instrument: InstrumentId) -> bool {
         self.settings.instruments.as_ref().is_none_or(|only| only.contains(&instrument))
+    }
+
+    fn find_names(&mut self) {
+        let lists = [&self.venue.open_orders, &self.venue.recent_orders];
+        for report in lists.into_iter().flatten().flatten() {
+            if let (Some(venue_id), false) = (&report.venue_order_id, report.client_id.is_empty()) {
+                let place = (report.instrument, venue_id.clone());
+                self.names.insert(place, report.client_id.clone());
+            }
+        }
     }
 
     /// Orders whose request has no answer, or of which something was heard just now.

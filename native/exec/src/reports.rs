@@ -233,6 +233,7 @@ impl<J: Journal> Ledger<J> {
         refusal: Option<&Refusal>,
         change: &mut Change,
     ) {
+        self.infer_change_done(subject, report, None, change);
         subject.order.size_prevented = size_prevented.or(subject.order.size_prevented);
         let told = told_by(subject, report, event);
         let words = refusal.map(Words::of).unwrap_or_default();
@@ -368,6 +369,14 @@ impl<J: Journal> Ledger<J> {
                 if report.client_id.is_empty() && report.venue_order_id.is_none() {
                     return self.book_without_order(report, fill, change);
                 }
+                let unnamed = self.perhaps_of(report, fill.side);
+                if !unnamed.is_empty() {
+                    // Not counted as another's: once the venue has named them it is asked again.
+                    change.odd(AnomalyCode::UnknownOrder, &*fill.fill_id);
+                    unnamed.into_iter().for_each(|id| change.ask(Ask::Order(id)));
+                    change.ask(Ask::Fills(report.account, report.instrument));
+                    return;
+                }
                 (fill.side, None, Amount::ZERO, crate::filling::venue_flags(fill.kind))
             }
             What::Picture(picture) if !crate::table::is_final(picture.state) => {
@@ -384,6 +393,26 @@ impl<J: Journal> Ledger<J> {
         let mut subject = self.found(report, found, change);
         self.report_on(&mut subject, report, change);
         self.put_back(subject, report.ts_recv, change);
+    }
+
+    /// Orders of ours that a report by the venue's number alone may be about: those whose number we
+    /// have not been told.
+    pub(crate) fn perhaps_of(&self, report: &Report, side: OrderSide) -> Vec<OrderId> {
+        if !report.client_id.is_empty() {
+            return Vec::new();
+        }
+        let unnamed = |order: &&Order| {
+            let wish = &order.wish;
+            let waits =
+                crate::table::is_at_venue(order.state) || order.size_announced > order.size_filled;
+            waits
+                && (wish.account, wish.instrument, wish.side)
+                    == (report.account, report.instrument, side)
+                && order.legs.iter().any(|leg| leg.venue_order_id.is_none())
+        };
+        let mut unnamed: Vec<_> = self.orders.iter().filter(unnamed).map(|one| one.id).collect();
+        unnamed.sort_unstable();
+        unnamed
     }
 
     /// Makes known an order that the venue has and we have not: placed by others, or forgotten.

@@ -307,7 +307,8 @@ impl Ledger<Tapes> {
         let name = cells.text(columns.asset).unwrap_or_default();
         let asset =
             self.directory().asset(name).ok_or_else(|| Unlisted(format!("asset {name}")))?;
-        self.balances.entry(account, asset).total = cells.amount(columns.total).unwrap_or_default();
+        let total = cells.amount(columns.total).unwrap_or_default();
+        self.balances.count(account, asset, |_| total);
         Ok(())
     }
 

@@ -242,6 +242,8 @@ pub(crate) fn position_row<'a>(
 ) -> draft::Positions<'a> {
     let (venue, symbol) = venue_and_symbol(directory, key.instrument);
     let settle = directory.listed(key.instrument).map(|listed| &*listed.settle);
+    // What a venue does not say is not nothing.
+    let of_own = |sum: Amount| (note.source == StateSource::Own).then_some(sum.0);
     draft::Positions {
         ts_event: note.ts_event,
         ts_recv: note.ts_recv,
@@ -256,9 +258,9 @@ pub(crate) fn position_row<'a>(
         position_side: key.side,
         size: position.size.0,
         price_entry: units(position.price_entry),
-        pnl_realised: Some(position.pnl_realised.0),
-        fees: Some(position.fees.0),
-        funding: Some(position.funding.0),
+        pnl_realised: of_own(position.pnl_realised),
+        fees: of_own(position.fees),
+        funding: of_own(position.funding),
         settle,
         detail: note.detail,
         ..draft::Positions::default()

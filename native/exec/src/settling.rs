@@ -31,6 +31,11 @@ impl<J: Journal> Ledger<J> {
             price_trigger: None,
         };
         self.infer_change_done(subject, report, Some(values), change);
+        let order = &subject.order;
+        if order.is_final() && order.state != picture.state && order.wish.size != values.size {
+            // It ended otherwise than thought, with another size: a change was missed.
+            self.compare_settings(subject, report, values, change);
+        }
         let missing = picture.size_filled > self.size_counted(&subject.order, subject.leg);
         match picture.state {
             OrderState::Cancelled => {
@@ -80,9 +85,15 @@ impl<J: Journal> Ledger<J> {
         values: Values,
         change: &mut Change,
     ) {
-        if subject.order.is_final() {
-            if subject.order.state == OrderState::Rejected && state != OrderState::Filled {
+        let order = &subject.order;
+        if order.is_final() {
+            let newer = report.ts_event >= order.ts_changed;
+            let larger = order.state == OrderState::Filled && values.size > order.size_filled;
+            if order.state == OrderState::Rejected && state != OrderState::Filled {
                 self.reopen(subject, report, change);
+            } else if larger && newer && state != OrderState::Filled {
+                // A change to a larger size was missed, and the order is not full.
+                self.settings_by_query(subject, report, values, change);
             }
             return;
         }
@@ -152,6 +163,16 @@ impl<J: Journal> Ledger<J> {
             );
             change.odd(AnomalyCode::SettingsDiffer, detail);
         }
+        self.settings_by_query(subject, report, values, change);
+    }
+
+    fn settings_by_query(
+        &mut self,
+        subject: &mut Subject,
+        report: &Report,
+        values: Values,
+        change: &mut Change,
+    ) {
         let told = told_by_query(subject, report, OrderEvent::Replaced);
         let told = Told { values: Some(values), ..told };
         self.tell(subject, report, &told, Words::default(), change);

@@ -1,4 +1,5 @@
-//! The first steps of a process that goes on with a journal, and rows that sum it up.
+//! The first steps of a process that goes on with a journal, and rows of whole books: ours to sum the
+//! journal up, the venue's to be compared with ours by a query.
 
 use std::sync::Arc;
 
@@ -9,14 +10,50 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, AssetId};
 
 use crate::apply::{About, Told};
+use crate::balances::Owned;
 use crate::change::{Applied, Ask, Change};
-use crate::error::Result;
-use crate::journal::Journal;
+use crate::error::{ExecError, Result};
+use crate::journal::{Journal, Tapes};
 use crate::ledger::Ledger;
 use crate::order::Order;
 use crate::positions::{Position, PositionKey};
+use crate::reconcile::VenuePosition;
 use crate::rows::{BalanceOf, OrderNote, StateNote, about_reason, snapshot_note};
 use crate::wish::OrderId;
+
+/// How much of the past is kept at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Housekeeping {
+    /// A snapshot is written after so many rows: far fewer than the tapes keep.
+    pub snapshot_rows: i64,
+    /// Orders are forgotten so long after they ended, in nanoseconds.
+    pub keep_ended_ns: i64,
+}
+
+impl Default for Housekeeping {
+    fn default() -> Self {
+        Self { snapshot_rows: 100_000, keep_ended_ns: 3_600_000_000_000 }
+    }
+}
+
+impl Ledger<Tapes> {
+    /// Does what is due without a new row. Call it now and then.
+    ///
+    /// # Errors
+    /// The journal cannot be written or synced any more; trading is halted then.
+    pub fn tick(&mut self, now: i64, housekeeping: &Housekeeping) -> Result<()> {
+        if let Err(error) = self.journal_mut().tick() {
+            self.scribe.halt(error.to_string());
+            return Err(ExecError::Halted(error.to_string()));
+        }
+        self.forget(now.saturating_sub(housekeeping.keep_ended_ns));
+        if self.seq() - self.summed_up >= housekeeping.snapshot_rows {
+            self.snapshot(now)?;
+        }
+        Ok(())
+    }
+}
 
 impl<J: Journal> Ledger<J> {
     /// After a restart: what was in flight has lost its answers. Its outcome is not known, and each
@@ -83,13 +120,51 @@ impl<J: Journal> Ledger<J> {
                 self.scribe.position(key, position, PositionCause::Snapshot, note)?;
             }
         }
-        for (account, asset, owned) in self.balances.iter() {
+        for (account, asset, owned) in self.balances.iter().filter(|(.., one)| one.is_counted) {
             let rules = self.accounts.get(account.index()).and_then(Option::as_ref);
             let venue = rules.map_or("", |rules| directory.venue_name(rules.venue));
             let of = BalanceOf { account, venue, asset, owned, change: None };
             self.scribe.balance(of, BalanceCause::Snapshot, note)?;
         }
+        self.summed_up = self.seq();
         Ok(())
+    }
+
+    /// Writes down what a venue says is owned.
+    ///
+    /// # Errors
+    /// The journal took no row.
+    pub fn note_balance(
+        &mut self,
+        now: i64,
+        account: AccountId,
+        theirs: &crate::gateway::Balance,
+    ) -> Result<()> {
+        let (total, locked) = (theirs.available + theirs.locked, theirs.locked);
+        let directory = Arc::clone(self.directory());
+        let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
+        let (asset, owned) = (theirs.asset, Owned { total, locked, is_counted: true });
+        let of = BalanceOf { account, venue, asset, owned, change: None };
+        let note = venue_note(theirs.ts_event, now);
+        self.scribe.balance(of, BalanceCause::Update, note)
+    }
+
+    /// Writes down what a venue says of a position.
+    ///
+    /// # Errors
+    /// The journal took no row.
+    pub fn note_position(
+        &mut self,
+        now: i64,
+        account: AccountId,
+        theirs: &VenuePosition,
+    ) -> Result<()> {
+        let (instrument, side) = (theirs.instrument, theirs.side);
+        let key = PositionKey { account, strategy: None, instrument, side };
+        let (size, price_entry) = (theirs.size, theirs.price_entry);
+        let position = Position { size, price_entry, ..Position::default() };
+        let note = venue_note(theirs.ts_event, now);
+        self.scribe.position(&key, &position, PositionCause::Update, note)
     }
 
     /// Sets a balance of our own count to a figure that is known to be true.
@@ -103,10 +178,8 @@ impl<J: Journal> Ledger<J> {
         total: Amount,
         cause: BalanceCause,
     ) -> Result<()> {
-        let owned = self.balances.entry(account, asset);
-        let change = total - owned.total;
-        owned.total = total;
-        let owned = *owned;
+        let change = total - self.balances.get(account, asset).total;
+        let owned = self.balances.count(account, asset, |_| total);
         let directory = Arc::clone(self.directory());
         let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
         let of = BalanceOf { account, venue, asset, owned, change: Some(change) };
@@ -132,4 +205,8 @@ impl<J: Journal> Ledger<J> {
 fn own_note(now: i64, detail: Option<&str>) -> StateNote<'_> {
     let source = StateSource::Own;
     StateNote { ts_event: now, ts_recv: now, source, fill_id: None, detail }
+}
+
+fn venue_note(ts_event: i64, ts_recv: i64) -> StateNote<'static> {
+    StateNote { ts_event, ts_recv, source: StateSource::Venue, fill_id: None, detail: None }
 }

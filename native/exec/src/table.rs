@@ -178,8 +178,8 @@ pub fn markdown() -> String {
 
 const HEAD: &str = "# What each event does to an order
 
-Made from `native/exec/src/table.rs` by its test with `RUSTONITE_BLESS=1`. States and events are
-those of the dataset [`orders`](schemas.md).
+Made from `native/exec/src/table.rs` by `make docs`. States and events are those of the dataset
+[`orders`](schemas.md); [how orders are kept](../internals/ledger.md) says why the table is as it is.
 
 - *legal*: as it should be. *ignored*: known already, or too late to matter. *anomaly*: it should not
   happen; from the venue it is told, journalled and looked into by a query, from us it is refused.

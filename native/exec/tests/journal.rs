@@ -35,10 +35,10 @@ impl Journal for Cut {
 /// The state after each step: number of the last row, and hash.
 fn states(script: &[Step]) -> Vec<(i64, u64)> {
     let mut ledger = common::ledger();
-    let mut states = vec![(0, ledger.state_hash())];
+    let mut states = vec![(0, whole_hash(&ledger))];
     for step in script {
         step.take(&mut ledger);
-        states.push((ledger.seq(), ledger.state_hash()));
+        states.push((ledger.seq(), whole_hash(&ledger)));
     }
     states
 }
@@ -53,13 +53,13 @@ fn check_restart(folder: &Path, script: &[Step], states: &[(i64, u64)], rows: i6
     if seq < rows {
         script[step].take(&mut restored);
         assert_eq!(
-            restored.state_hash(),
+            whole_hash(&restored),
             states[step + 1].1,
             "{rows} rows, torn {:?}",
             script[step]
         );
     } else {
-        assert_eq!(restored.state_hash(), hash, "{rows} rows, after {:?}", script[..step].last());
+        assert_eq!(whole_hash(&restored), hash, "{rows} rows, after {:?}", script[..step].last());
     }
 }
 
@@ -93,7 +93,7 @@ fn long_lives_are_given_back() {
         drop(ledger);
         let (restored, _) = reopened(folder.path());
         assert_eq!(differences(&author.ledger, &restored), "", "seed {seed}");
-        assert_eq!(restored.state_hash(), author.ledger.state_hash());
+        assert_eq!(whole_hash(&restored), whole_hash(&author.ledger));
     }
 }
 
@@ -146,13 +146,13 @@ fn no_request_is_handed_out_before_its_row() {
 fn a_full_disk_halts_trading_before_the_next_order() {
     let mut ledger = full_after(4);
     let (id, other) = (working(&mut ledger), working(&mut ledger));
-    let before = ledger.state_hash();
+    let before = whole_hash(&ledger);
     let refused = ledger.submit(NOW, wish(), Link::default()).unwrap_err();
     assert!(matches!(&refused, ExecError::Halted(why) if why.contains("no space")), "{refused}");
     let refused = ledger.replace(NOW, id, values("101", "10")).unwrap_err();
     assert!(matches!(refused, ExecError::Halted(_)));
     assert!(ledger.halted().unwrap().contains("no space"));
-    assert_eq!(ledger.state_hash(), before);
+    assert_eq!(whole_hash(&ledger), before);
     // There may be space again: what is not in the journal any more stays out of it.
     ledger.journal_mut().rows_left = 100;
     assert!(ledger.submit(NOW, wish(), Link::default()).is_err());
@@ -162,6 +162,25 @@ fn a_full_disk_halts_trading_before_the_next_order() {
     ledger.cancel(NOW, other).unwrap();
     assert_eq!(state(&ledger, other), OrderState::PendingCancel);
     assert_eq!(ledger.journal_mut().taken.len(), 4);
+}
+
+#[test]
+fn a_tape_that_takes_no_more_halts_trading() {
+    let folder = in_memory();
+    let few =
+        rustonite_tape::TapeOptions { segment_rows: Some(64), segments_max: 3, ..tape_options() };
+    let durability = rustonite_exec::Durability::Interval;
+    let tapes = Tapes::open(folder.path(), few, durability).unwrap();
+    // The lake needs every segment and takes none.
+    rustonite_tape::advance_consumer(&folder.path().join("orders"), "lake", 0).unwrap();
+    let mut ledger = open_with(tapes, rules());
+    let refused = (0..1_000).find_map(|_| ledger.submit(NOW, wish(), Link::default()).err());
+    assert!(matches!(refused, Some(ExecError::Halted(_))), "{refused:?}");
+    let (seq, hash) = (ledger.seq(), whole_hash(&ledger));
+    drop(ledger);
+    let journal = (folder.path(), few, durability);
+    let (ledger, _) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
+    assert_eq!((ledger.seq(), whole_hash(&ledger)), (seq, hash));
 }
 
 #[test]
@@ -200,6 +219,24 @@ fn of_id(report: &rustonite_exec::Report, what: What) -> rustonite_exec::Report 
 }
 
 #[test]
+fn what_was_forgotten_does_not_change_the_state() {
+    let folder = in_memory();
+    let mut ledger = open_with(tapes(folder.path()), rules());
+    let ended = working(&mut ledger);
+    ledger.report(&of(&ledger, ended, filled_by("1", "10")));
+    working(&mut ledger);
+    let live = ledger.state_hash();
+    assert_eq!(ledger.forget(i64::MAX), 1);
+    assert_eq!(ledger.state_hash(), live);
+    drop(ledger);
+    let (mut ledger, _) = reopened(folder.path());
+    assert_eq!(ledger.state_hash(), live);
+    // And it is no constant.
+    submitted(&mut ledger);
+    assert_ne!(ledger.state_hash(), live);
+}
+
+#[test]
 fn numbers_go_on_far_behind_the_last_one() {
     let folder = in_memory();
     let mut ledger = open_with(tapes(folder.path()), rules());
@@ -234,9 +271,9 @@ fn what_was_in_flight_is_unknown_after_a_restart_and_asked_for() {
     let change = ledger.report(&rest(by_id(&client_id_of(&request), What::NotFound)));
     assert_eq!(change.asks, [rustonite_exec::Ask::Order(changing)]);
     assert_eq!(state(&ledger, changing), OrderState::Accepted);
-    let live = ledger.state_hash();
+    let live = whole_hash(&ledger);
     drop(ledger);
-    assert_eq!(reopened(folder.path()).0.state_hash(), live);
+    assert_eq!(whole_hash(&reopened(folder.path()).0), live);
 }
 
 #[test]
@@ -297,12 +334,10 @@ fn a_snapshot_stands_for_all_rows_before_it() {
     let mut author = Author::new(77);
     let tapes = Tapes::open(folder.path(), options, durability).unwrap();
     let mut ledger = open_with(tapes, rules());
-    for step in 0..2_000 {
+    let housekeeping = rustonite_exec::Housekeeping { snapshot_rows: 100, keep_ended_ns: 0 };
+    for _ in 0..2_000 {
         author.step().take(&mut ledger);
-        if step % 20 == 0 {
-            ledger.forget(i64::MAX);
-            ledger.snapshot(NOW).unwrap();
-        }
+        ledger.tick(NOW * 2, &housekeeping).unwrap();
     }
     let live = Summary::of(&ledger);
     drop(ledger);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide, PositionSide};
+use rustonite_core::datasets::{
+    EventSource, FillKind, InstrumentKind, Liquidity, OrderSide, PositionSide,
+};
 use rustonite_core::ids::InstrumentId;
 
 use super::{Comparing, Mismatch, Mode, Part, VenueBalance, VenuePosition};
@@ -18,9 +20,9 @@ impl<J: Journal> Comparing<'_, J> {
 
     pub(super) fn compare_positions(&mut self) {
         let Some(positions) = &self.venue.positions else {
-            let trades_some = |order: &Order| self.is_derivative(order.wish.instrument);
+            let trades_some = |order: &Order| self.is_held(order.wish.instrument);
             let held = self.ledger.positions().iter().any(|(key, position)| {
-                position.size != Amount::ZERO && self.is_derivative(key.instrument)
+                position.size != Amount::ZERO && self.is_held(key.instrument)
             });
             if held || self.ledger.orders().any(trades_some) {
                 self.plan.not_known.push(Part::Positions);
@@ -34,8 +36,7 @@ impl<J: Journal> Comparing<'_, J> {
             .collect();
         for (key, position) in self.ledger.positions().iter() {
             let ours = key.account == self.account && key.strategy.is_none();
-            let listed =
-                ours && self.is_derivative(key.instrument) && self.concerns(key.instrument);
+            let listed = ours && self.is_held(key.instrument) && self.concerns(key.instrument);
             if listed && position.size != Amount::ZERO {
                 theirs.entry((key.instrument, key.side)).or_insert(VenuePosition {
                     instrument: key.instrument,
@@ -49,9 +50,10 @@ impl<J: Journal> Comparing<'_, J> {
         theirs.into_values().for_each(|position| self.compare_position(&position));
     }
 
-    fn is_derivative(&self, instrument: InstrumentId) -> bool {
+    /// Whether it is held as a position; spot is held as balances.
+    fn is_held(&self, instrument: InstrumentId) -> bool {
         let listed = self.ledger.directory().listed(instrument);
-        listed.is_some_and(|listed| listed.contract.is_some())
+        listed.is_some_and(|listed| listed.kind != InstrumentKind::Spot)
     }
 
     fn compare_position(&mut self, theirs: &VenuePosition) {
@@ -63,6 +65,9 @@ impl<J: Journal> Comparing<'_, J> {
         if size == theirs.size {
             if pending == Amount::ZERO && entries_differ(&ours, theirs) {
                 self.plan.mismatches.push(Mismatch::Entry(instrument, side));
+                if self.settings.mode == Mode::Adjust && !self.restless.contains(&instrument) {
+                    self.plan.entries.push(*theirs);
+                }
             }
             return;
         }
@@ -130,7 +135,7 @@ impl<J: Journal> Comparing<'_, J> {
         let mut theirs: BTreeMap<_, _> =
             balances.iter().map(|balance| (balance.asset, balance.total)).collect();
         let known: BTreeMap<_, _> = (self.ledger.balances().iter())
-            .filter(|(account, ..)| *account == self.account)
+            .filter(|(account, _, owned)| *account == self.account && owned.is_counted)
             .map(|(_, asset, owned)| (asset, owned.total))
             .collect();
         for asset in known.keys() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, FillKind, Liquidity};
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderState};
 use rustonite_core::ids::InstrumentId;
 
 use super::{Comparing, Mismatch, Mode, Part};
@@ -29,9 +29,21 @@ impl<J: Journal> Comparing<'_, J> {
             reports.sort_by_key(|report| (report.ts_event, fill_id(report)));
             for report in reports {
                 let What::Fill(fill) = &report.what else { continue };
-                self.compare_fill(*instrument, report, fill);
+                let report = self.named(report);
+                self.compare_fill(*instrument, &report, fill);
             }
         }
+    }
+
+    /// Executions may carry the venue's number alone, which pictures join to ours.
+    fn named(&self, report: &Report) -> Report {
+        let mut report = report.clone();
+        if let (true, Some(venue_id)) = (report.client_id.is_empty(), &report.venue_order_id)
+            && let Some(client_id) = self.names.get(&(report.instrument, venue_id.clone()))
+        {
+            report.client_id.clone_from(client_id);
+        }
+        report
     }
 
     fn compare_fill(&mut self, instrument: InstrumentId, report: &Report, fill: &Fill) {
@@ -48,6 +60,15 @@ impl<J: Journal> Comparing<'_, J> {
                 self.plan.mismatches.push(Mismatch::FillDiffers(fill.fill_id.clone()));
             }
             return;
+        }
+        if order.is_none() {
+            let unnamed = self.ledger.perhaps_of(report, fill.side);
+            if !unnamed.is_empty() {
+                self.restless.insert(instrument);
+                self.asks.extend(unnamed.into_iter().map(Ask::Order));
+                self.asks.insert(Ask::Fills(self.account, instrument));
+                return;
+            }
         }
         let side = fill.position_side.or(order.and_then(|one| one.wish.position_side));
         let id = order.map(|order| order.id);
@@ -91,11 +112,11 @@ impl<J: Journal> Comparing<'_, J> {
             key(one).cmp(&key(other))
         });
         // Both lists may show one order; the newer picture counts.
+        // Of one order the newest client id comes first, so that the end of an older one is no news.
         pictures.reverse();
         pictures.dedup_by(|(one, _), (other, _)| {
             one.client_id == other.client_id && one.venue_order_id == other.venue_order_id
         });
-        pictures.reverse();
         pictures
     }
 
@@ -131,16 +152,16 @@ impl<J: Journal> Comparing<'_, J> {
             return;
         };
         let id = order.id;
-        if self.plan.in_motion.contains(&id) {
+        let leg = order.leg_of(&report.client_id).unwrap_or(order.leg);
+        if self.plan.in_motion.contains(&id) || leg < order.leg {
             return;
         }
         let counted = self.counted(order, report);
         let missing = picture.size_filled - counted;
         let state = if missing > Amount::ZERO { None } else { Some(picture.state) };
-        let leg = order.leg_of(&report.client_id).unwrap_or(order.leg);
         let size = self.ledger.whole_size(order, leg, picture.size);
         let same_values = (order.wish.price, order.wish.size) == (picture.price, size);
-        let differs = state.is_some_and(|state| state != order.state) || missing != Amount::ZERO;
+        let differs = state.is_some_and(|state| !agrees(order, state)) || missing != Amount::ZERO;
         let is_open = !table::is_final(picture.state);
         let (since, instrument) = (order.ts_seen, order.wish.instrument);
         self.asks.remove(&Ask::Order(id));
@@ -232,6 +253,23 @@ impl<J: Journal> Comparing<'_, J> {
             self.restless.insert(order.wish.instrument);
         }
     }
+}
+
+/// Whether an order is as the venue shows it. Venues tell less of open orders than we keep.
+fn agrees(order: &Order, shown: OrderState) -> bool {
+    if table::is_final(shown) || order.is_final() {
+        return order.state == shown;
+    }
+    let settled = matches!(
+        order.state,
+        OrderState::Accepted
+            | OrderState::Triggered
+            | OrderState::PartiallyFilled
+            | OrderState::Suspended
+    );
+    settled
+        && (shown == OrderState::Suspended) == order.facts.suspended
+        && (shown != OrderState::Triggered || order.facts.triggered)
 }
 
 fn fill_id(report: &Report) -> &str {

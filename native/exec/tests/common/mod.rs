@@ -1,6 +1,7 @@
 //! What the tests share: three instruments, a ledger, a venue's words.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -234,6 +235,15 @@ pub(crate) fn client_id_of(request: &Request) -> Box<str> {
         | Request::Cancel { client_id, .. }
         | Request::Query { client_id, .. } => client_id.clone(),
     }
+}
+
+/// A number of all that a ledger remembers, ended orders included.
+pub(crate) fn whole_hash<J: Journal>(ledger: &Ledger<J>) -> u64 {
+    let mut orders: Vec<_> = ledger.orders().collect();
+    orders.sort_by_key(|order| order.id);
+    let mut hasher = std::hash::DefaultHasher::new();
+    (orders, ledger.state_hash()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Where two ledgers differ, for people.
