@@ -31,7 +31,8 @@ impl Cell {
     /// The largest that it could become, either way.
     #[inline]
     pub(crate) fn worst(&self) -> i64 {
-        self.high().saturating_abs().max(self.low().saturating_abs())
+        // The high is never below the low, so of a long the high is it, and of a short the low.
+        self.high().max(self.low().saturating_neg())
     }
 
     /// What orders could add to it.

@@ -23,6 +23,7 @@ pub mod limits;
 mod market;
 mod merged;
 mod orders;
+pub mod page;
 mod risk;
 mod rules;
 mod seat;

@@ -5,7 +5,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderSide, PositionSide, RiskRequest, RiskScope, TradingState};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 
-use crate::check::{leg, look, plain, reduces_only, rests};
+use crate::check::{leg, look, reduces_only, rests};
 use crate::code::{Code, Unit};
 use crate::directory::Target;
 use crate::intent::{Denial, Intent, Pass};
@@ -45,7 +45,7 @@ impl Risk {
     /// may be sent.
     pub fn sent(&mut self, intent: &Intent, pass: &Pass, now: i64) -> Result<(), Denial> {
         if !pass.is_for(intent) {
-            return Err(plain(Code::NotChecked, RiskScope::Order));
+            return Err(Denial::new(Code::NotChecked, RiskScope::Order));
         }
         self.turn(now);
         self.count_request(intent, now);

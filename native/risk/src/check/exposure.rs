@@ -172,15 +172,11 @@ impl Risk {
         let scope = SEATS[at];
         let left = ask.seats()[at].paused_until.saturating_sub(ask.now);
         let length = self.section(ask, scope).and_then(|section| section.hard(Key::LossPauseMs));
-        judge.hear(Denial {
-            code: Code::LossStreak,
-            scope,
-            key: Some(Key::LossPauseMs),
-            limit: length.map(|length| Unit::Ms.amount(length)),
-            value: Some(Unit::Ms.amount(left.into())),
-            market_seq: ask.seen(),
-            soft: false,
-        })
+        let ms = |ns| Unit::Ms.amount(ns);
+        let figures = Some((ms(length.unwrap_or(0)), ms(left.into())));
+        let (key, market_seq) = (Some(Key::LossPauseMs), ask.seen());
+        let denial = Denial::new(Code::LossStreak, scope).with(figures);
+        judge.hear(Denial { key, market_seq, ..denial })
     }
 }
 

@@ -279,8 +279,8 @@ impl World {
     ) {
         let denial = self.denies(intent, code);
         assert_eq!(denial.scope, scope);
-        assert_eq!(denial.limit, Some(amount(limit)), "limit of {denial}");
-        assert_eq!(denial.value, Some(amount(value)), "value of {denial}");
+        assert_eq!(denial.limit(), Some(amount(limit)), "limit of {denial}");
+        assert_eq!(denial.value(), Some(amount(value)), "value of {denial}");
     }
 
     /// Checks and sends.
