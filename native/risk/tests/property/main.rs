@@ -1,6 +1,8 @@
 //! Random orders, changes, fills, cancels and marks, beside a model that adds everything up anew
 //! each time, by exact and slow means.
 
+#![allow(clippy::unwrap_used, reason = "a failing test should panic")]
+
 mod model;
 #[path = "../world/mod.rs"]
 mod world;

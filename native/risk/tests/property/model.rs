@@ -207,11 +207,7 @@ impl Model {
             return rate.into_iter().collect();
         }
         let mut codes = Vec::new();
-        let mut add = |is_met: bool, code| {
-            if is_met {
-                codes.push(code)
-            }
-        };
+        let mut add = |is_met: bool, code| codes.extend(is_met.then_some(code));
         let is_buy = intent.side == OrderSide::Buy;
         let leaves = intent.size - intent.size_filled;
         let position = self.position(None, intent.instrument);
@@ -266,23 +262,13 @@ impl Model {
         if intent.instrument == INVERSE {
             return i128::from(intent.size) * 100 * ONE;
         }
-        let (points, market) = (price_points(intent.instrument), self.market(intent));
+        let (points, market) = (price_points(intent.instrument), market(intent));
         let price = match intent.price {
             Some(price) if intent.side == OrderSide::Sell => price.max(market),
             Some(price) => price,
             None => market,
         };
         i128::from(price) * i128::from(intent.size) * ONE / (points * 1000)
-    }
-
-    /// Quotes are 99.99 to 100.01 for spot and 99.5 to 100.5 for contracts.
-    fn market(&self, intent: &Intent) -> i64 {
-        match (intent.instrument, intent.side) {
-            (SPOT, OrderSide::Buy) => 10_001,
-            (SPOT, OrderSide::Sell) => 10_000,
-            (_, OrderSide::Buy) => 1_005,
-            (_, OrderSide::Sell) => 1_000,
-        }
     }
 
     /// What is held of dollars and of coins, by orders for spot and margin for contracts.
@@ -349,4 +335,14 @@ impl Model {
 
 fn order(intent: &Intent) -> Order {
     Order { intent: *intent, asked: Vec::new(), filled: 0, base: 0 }
+}
+
+/// Quotes are 99.99 to 100.01 for spot and 99.5 to 100.5 for contracts.
+fn market(intent: &Intent) -> i64 {
+    match (intent.instrument, intent.side) {
+        (SPOT, OrderSide::Buy) => 10_001,
+        (SPOT, OrderSide::Sell) => 10_000,
+        (_, OrderSide::Buy) => 1_005,
+        (_, OrderSide::Sell) => 1_000,
+    }
 }
