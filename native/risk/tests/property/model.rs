@@ -215,7 +215,7 @@ impl Model {
         let closable = if is_buy { -position } else { position }.max(0);
         add(intent.size <= 0 || leaves <= 0, Code::SizeInvalid);
         add(reduces && leaves > closable, Code::ReduceOnlyUntrue);
-        add(self.notional(intent) > 1000 * ONE, Code::OrderNotional);
+        add(notional(intent) > 1000 * ONE, Code::OrderNotional);
         let after = self.with(intent);
         self.exposure(intent, &after, &mut add);
         add(!reduces && self.is_unfunded(intent, &after), Code::Unfunded);
@@ -255,20 +255,6 @@ impl Model {
             after.sum(None, |held| held.sells - held.position)
         };
         add(net > 2000 * ONE, Code::Net);
-    }
-
-    /// At its own price; a sale at that of the market if that is more.
-    fn notional(&self, intent: &Intent) -> i128 {
-        if intent.instrument == INVERSE {
-            return i128::from(intent.size) * 100 * ONE;
-        }
-        let (points, market) = (price_points(intent.instrument), market(intent));
-        let price = match intent.price {
-            Some(price) if intent.side == OrderSide::Sell => price.max(market),
-            Some(price) => price,
-            None => market,
-        };
-        i128::from(price) * i128::from(intent.size) * ONE / (points * 1000)
     }
 
     /// What is held of dollars and of coins, by orders for spot and margin for contracts.
@@ -345,4 +331,18 @@ fn market(intent: &Intent) -> i64 {
         (_, OrderSide::Buy) => 1_005,
         (_, OrderSide::Sell) => 1_000,
     }
+}
+
+/// At its own price; a sale at that of the market if that is more.
+fn notional(intent: &Intent) -> i128 {
+    if intent.instrument == INVERSE {
+        return i128::from(intent.size) * 100 * ONE;
+    }
+    let (points, market) = (price_points(intent.instrument), market(intent));
+    let price = match intent.price {
+        Some(price) if intent.side == OrderSide::Sell => price.max(market),
+        Some(price) => price,
+        None => market,
+    };
+    i128::from(price) * i128::from(intent.size) * ONE / (points * 1000)
 }
