@@ -24,6 +24,7 @@ mod market;
 mod merged;
 mod orders;
 pub mod page;
+mod ready;
 mod risk;
 mod rules;
 mod seat;

@@ -25,12 +25,16 @@ pub(crate) struct Traded {
     /// `None` if its sort cannot be valued.
     pub(crate) rules: Option<Rules>,
     pub(crate) limits: OrderLimits,
+    /// The strictest of these and of every desk at the venue: what is within it needs no look at
+    /// whose order it is.
+    pub(crate) tight: OrderLimits,
     pub(crate) market: Market,
     /// Over all accounts.
     pub(crate) total: Cell,
     pub(crate) own: Own,
     pub(crate) worth: Worth,
     pub(crate) quick: Quick,
+    pub(crate) bounds: Bounds,
     pub(crate) venue: VenueId,
     /// Its place among the instruments of its venue.
     pub(crate) in_venue: usize,
@@ -80,6 +84,16 @@ pub(crate) struct Quick {
     pub(crate) product_least: u64,
     pub(crate) product_most: u64,
     pub(crate) base: u64,
+}
+
+/// Prices that need no second look, and for how long; none by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bounds {
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+    /// Lowest and highest of buys, and of sells.
+    pub(crate) buy: (i64, i64),
+    pub(crate) sell: (i64, i64),
 }
 
 /// A market's connections.
@@ -236,15 +250,16 @@ impl Risk {
     fn apply(&mut self, limits: Limits) {
         self.sections = Sections::of(&limits, &self.directory);
         self.limits = limits;
-        for at in 0..self.instruments.len() {
-            self.apply_instrument(at);
-        }
         let sections = &self.sections;
         let strategies = self.strategies.len();
         for (at, desk) in self.desks.iter_mut().enumerate() {
             let account = &sections.accounts[at / strategies];
             *desk = OrderLimits::of(&[account, &sections.strategies[at % strategies]], None);
         }
+        for at in 0..self.instruments.len() {
+            self.apply_instrument(at);
+        }
+        let sections = &self.sections;
         let seat = |seat: &mut Seat, section| {
             seat.set_limits(SeatLimits::of(section), kept(section));
             let wants = [Key::DailyLossMax, Key::DrawdownMax];
@@ -277,7 +292,14 @@ impl Risk {
         traded.pause_ns = least(&chain, Key::VolatilityPauseMs);
         traded.stale_trip_ns = most(&chain, Key::StaleTripMs);
         self.periods[at].set_length(least(&chain, Key::PeriodMs));
-        self.instruments[at].prepare();
+        let traded = &mut self.instruments[at];
+        traded.tight = traded.limits.clone();
+        for (account, desks) in self.accounts.iter().zip(self.desks.chunks(self.strategies.len())) {
+            if account.venue == traded.venue {
+                desks.iter().for_each(|desk| traded.tight.tighten(desk));
+            }
+        }
+        traded.prepare();
     }
 
     /// The place of a strategy's cells of an instrument.

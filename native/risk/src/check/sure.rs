@@ -10,8 +10,7 @@ use super::look;
 use crate::exposure::{Cell, PPM, Purse};
 use crate::intent::Intent;
 use crate::key::Key;
-use crate::market::Market;
-use crate::merged::{OrderLimits, switches};
+use crate::merged::switches;
 use crate::risk::{AccountState, Quick, Risk, Traded, VenueState};
 use crate::rules::{Class, Rules};
 use crate::seat::{COARSE_BITS, Seat};
@@ -29,7 +28,8 @@ struct Sight<'a> {
     account: &'a AccountState,
     strategy: &'a Seat,
     venue: &'a VenueState,
-    desk: &'a OrderLimits,
+    /// Keys that its limits name.
+    desk_keys: u64,
     cell: &'a Cell,
     strategy_cell: &'a Cell,
 }
@@ -51,15 +51,18 @@ impl Risk {
 
     #[inline]
     fn sight<'a>(&'a self, intent: &'a Intent) -> Option<Sight<'a>> {
+        let unusual = [
+            intent.parent.is_some(),
+            intent.price_protect.is_some(),
+            intent.trigger.is_some(),
+            intent.size_display.is_some(),
+            intent.size_min.is_some(),
+            intent.ts_expire.is_some(),
+        ];
         let is_usual = intent.kind == OrderKind::Limit
             && !matches!(intent.request, RiskRequest::Replace | RiskRequest::Cancel)
             && intent.flags & !USUAL_FLAGS == 0
-            && intent.parent.is_none()
-            && intent.price_protect.is_none()
-            && intent.trigger.is_none()
-            && intent.size_display.is_none()
-            && intent.size_min.is_none()
-            && intent.ts_expire.is_none()
+            && unusual.into_iter().map(u8::from).sum::<u8>() == 0
             && matches!(intent.position_side, None | Some(PositionSide::Net))
             && intent.size_filled == 0
             && !intent.by_money;
@@ -84,7 +87,7 @@ impl Risk {
             account,
             strategy: self.strategies.get(place)?,
             venue: self.venues.get(traded.venue.index())?,
-            desk: self.desks.get(intent.account.index() * self.strategies.len() + place)?,
+            desk_keys: self.desks.get(intent.account.index() * self.strategies.len() + place)?.keys,
             cell: &cell[0],
             strategy_cell: &strategy_cell[0],
         })
@@ -102,7 +105,7 @@ impl Risk {
     #[inline]
     fn is_funded(&self, sight: &Sight<'_>) -> bool {
         let (asset, needed) = sight.needed();
-        let is_checked = sight.has_switch(switches::UNFUNDED);
+        let is_checked = sight.traded.tight.switches & switches::UNFUNDED != 0;
         let purse = self.purses.get(self.purse(sight.intent.account, asset));
         let has = |purse: &Purse| purse.is_told && needed <= purse.free();
         !is_checked || (sight.cell.margin_ppm > 0 && purse.is_some_and(has))
@@ -110,22 +113,12 @@ impl Risk {
 
     #[inline]
     fn is_unlike_others(&self, sight: &Sight<'_>, now: i64) -> bool {
-        let window = sight.traded.limits.duplicate_ns.max(sight.desk.duplicate_ns);
+        let window = sight.traded.tight.duplicate_ns;
         window == 0 || now.saturating_sub(self.likes.last(look(sight.intent))) >= window
     }
 }
 
 impl Sight<'_> {
-    #[inline]
-    fn least<T: Ord>(&self, limit: impl Fn(&OrderLimits) -> T) -> T {
-        limit(&self.traded.limits).min(limit(self.desk))
-    }
-
-    #[inline]
-    fn has_switch(&self, switch: u32) -> bool {
-        (self.traded.limits.switches | self.desk.switches) & switch != 0
-    }
-
     #[inline]
     fn seats(&self) -> [&Seat; 3] {
         [&self.venue.seat, &self.account.seat, self.strategy]
@@ -147,7 +140,7 @@ impl Sight<'_> {
             .fold(all.room.ready_from, |from, seat| from.max(seat.room.ready_from));
         is_on
             && now >= from
-            && (traded.limits.keys | self.desk.keys) == Key::EVERY
+            && (traded.limits.keys | self.desk_keys) == Key::EVERY
             && traded.own.count < traded.limits.open_orders
     }
 
@@ -160,54 +153,22 @@ impl Sight<'_> {
                 .tif
                 .is_some_and(|tif| can.has_tif(tif) && tif != rustonite_core::datasets::Tif::Gtd)
             && can.has_flags(intent.flags)
-            && self.price >= rules.price_min
-            && self.price <= rules.price_max.min(quick.price_most)
             && intent.size >= rules.size_min
             && intent.size <= quick.size_most
             && rules.tick.divides(self.price)
             && rules.lot.divides(intent.size)
     }
 
+    /// The market is quiet, its price is fresh, and that of the order is near it.
     #[inline]
     fn market_is_fine(&self, now: i64) -> bool {
-        let market = &self.traded.market;
-        // A price within these bounds keeps every product here within 128 bits.
-        let has_spread =
-            market.bid > 0 && market.bid < market.ask && market.ask <= self.quick().price_most;
-        has_spread
-            && now >= market.paused_until
-            && now.saturating_sub(market.ts) <= self.least(|limits| limits.stale_ns)
-            && now.saturating_sub(self.intent.ts_cause) <= self.least(|limits| limits.latency_ns)
-            && self.is_near_fair(market)
-            && self.is_within_collars(market)
-    }
-
-    #[inline]
-    fn is_near_fair(&self, market: &Market) -> bool {
-        let limit = self.least(|limits| limits.divergence);
-        let (fair2, reference2) = (i128::from(market.fair()) * 2, i128::from(market.reference2));
-        limit == i64::MAX
-            || (fair2 > 0 && (reference2 - fair2).abs() * PPM <= fair2 * i128::from(limit))
-    }
-
-    #[inline]
-    fn is_within_collars(&self, market: &Market) -> bool {
-        let price2 = self.price * 2;
-        let (worse, best2) = if self.is_buy {
-            (price2 - market.reference2, market.low2)
-        } else {
-            (market.reference2 - price2, market.high2)
-        };
-        let from_best = if self.is_buy { price2 - best2 } else { best2 - price2 };
-        let is_within = |worse: i64, limit: i64, of: i64| {
-            i128::from(worse) * PPM <= i128::from(of) * i128::from(limit)
-        };
-        let takes = if self.is_buy { self.price >= market.ask } else { self.price <= market.bid };
-        let spread = self.least(|limits| limits.spread);
-        is_within(worse, self.least(|limits| limits.collar), market.reference2)
-            && is_within(-worse, self.least(|limits| limits.far), market.reference2)
-            && is_within(from_best, self.least(|limits| limits.period_collar), best2)
-            && (!takes || is_within((market.ask - market.bid) * 2, spread, market.bid + market.ask))
+        let bounds = &self.traded.bounds;
+        let (low, high) = if self.is_buy { bounds.buy } else { bounds.sell };
+        self.price >= low
+            && self.price <= high
+            && now >= bounds.from
+            && now <= bounds.until
+            && now.saturating_sub(self.intent.ts_cause) <= self.traded.tight.latency_ns
     }
 
     /// Size and worth of the order itself.
@@ -219,7 +180,7 @@ impl Sight<'_> {
         // No less than what the long way takes for a sale.
         let dearest = self.product(self.price.max(market.ask));
         let notional = u128::from(dearest) * u128::from(quick.product);
-        let adv = self.least(|limits| limits.adv);
+        let adv = self.traded.tight.adv;
         let adv_is_fine = adv == i64::MAX
             || (market.adv > 0
                 && i128::from(size) * PPM <= i128::from(market.adv) * i128::from(adv));
@@ -228,7 +189,7 @@ impl Sight<'_> {
         } else {
             self.price <= self.traded.own.bid
         };
-        let most = self.least(|limits| limits.notional).cast_unsigned();
+        let most = self.traded.tight.notional.cast_unsigned();
         notional <= most
             && product >= quick.product_least
             && dearest <= quick.product_most
@@ -249,17 +210,17 @@ impl Sight<'_> {
         let added = size * quick.size_worth;
         let room = |seat: &Seat| if self.is_buy { seat.room.buy } else { seat.room.sell };
         let least = self.seats().into_iter().fold(room(all), |least, seat| least.min(room(seat)));
-        let total = self.traded.total.with(self.is_buy, size);
-        let is_within_sizes = if self.is_buy {
-            total.high() <= self.traded.limits.long
-        } else {
-            total.low() >= -self.traded.limits.short
+        let (total_high, total_low) = self.ends(&self.traded.total);
+        let is_within_sizes =
+            total_high <= self.traded.limits.long && -total_low <= self.traded.limits.short;
+        let worst = |cell: &Cell| {
+            let (high, low) = self.ends(cell);
+            high.max(-low)
         };
-        let worst = |cell: &Cell| cell.with(self.is_buy, size).worst();
         let (own, strategy) = (worst(self.cell), worst(self.strategy_cell));
         added <= least
             && is_within_sizes
-            && total.worst() <= quick.position_most
+            && total_high.max(-total_low) <= quick.position_most
             && own <= quick.held_most
             && strategy <= quick.held_most
             && own * quick.size_worth <= self.account.seat.room.position
@@ -267,10 +228,18 @@ impl Sight<'_> {
             && self.is_within_equity(own * quick.size_worth, added)
     }
 
+    /// The longest and the shortest that a position could become. No count is so large that this
+    /// overflows.
+    #[inline]
+    fn ends(&self, cell: &Cell) -> (i64, i64) {
+        let (buy, sell) = if self.is_buy { (self.intent.size, 0) } else { (0, self.intent.size) };
+        (cell.position + cell.buys + buy, cell.position - cell.sells - sell)
+    }
+
     #[inline]
     fn is_within_equity(&self, worth: i64, added: i64) -> bool {
-        let concentration = self.least(|limits| limits.concentration);
-        let leverage = self.least(|limits| limits.leverage);
+        let concentration = self.traded.tight.concentration;
+        let leverage = self.traded.tight.leverage;
         let equity = i128::from(self.account.equity_coarse);
         let gross = i128::from(self.account.seat.room.gross) + i128::from(added);
         (concentration == i64::MAX || i128::from(worth) * PPM <= equity * i128::from(concentration))
