@@ -142,8 +142,7 @@ impl Risk {
     pub fn check(&self, intent: &Intent, now: i64) -> Result<Pass, Denial> {
         if self.is_surely_fine(intent, now) {
             let traded = self.instruments.get(intent.instrument.index());
-            let seen = traded.and_then(|traded| traded.market.seen());
-            return Ok(Pass::new(intent, seen, 0));
+            return Ok(Pass::new(intent, traded.and_then(|traded| traded.bounds.seen), 0));
         }
         self.check_slowly(intent, now)
     }

@@ -3,6 +3,7 @@
 use rustonite_core::datasets::{InstrumentStatus, TradingState};
 
 use crate::exposure::{CELL_MAX, PPM};
+use crate::merged::switches;
 use crate::risk::{Bounds, Quick, Traded};
 use crate::seat::coarse_up;
 
@@ -16,13 +17,14 @@ impl Traded {
     /// `None` if numbers are so large, or so much is missing, that only the long way will do.
     fn prepared(&self) -> Option<Quick> {
         let (rules, worth, limits) = (self.rules.as_ref()?, &self.worth, &self.limits);
+        let tight = &self.tight;
         if worth.size == 0 {
             return None;
         }
         let (size_worth, margin_worth) = (coarse_up(worth.size), coarse_up(worth.margin));
         let fits = i64::MAX / size_worth.max(margin_worth);
         let held_most = worth.size_cap.min(fits).min(CELL_MAX);
-        let size_most = rules.size_max.min(limits.size).min(held_most);
+        let size_most = rules.size_max.min(limits.size).min(held_most).min(self.share_of_volume());
         let product_most = rules.product_max.min(worth.product_cap);
         let product_most = u64::try_from(product_most).unwrap_or(u64::MAX);
         Some(Quick {
@@ -30,8 +32,13 @@ impl Traded {
                 && self.state == TradingState::Active
                 && !self.is_restricted
                 && !self.market.is_gapped,
+            keys: limits.keys,
+            class: rules.class,
+            tick: rules.tick,
+            lot: rules.lot,
             size_worth,
             margin_worth,
+            size_least: rules.size_min,
             size_most,
             held_most,
             position_most: i64::try_from(limits.position / worth.size)
@@ -44,7 +51,25 @@ impl Traded {
             product_least: u64::try_from(rules.product_min).ok()?,
             product_most,
             base: u64::try_from(rules.base_per_size()).ok()?,
+            long_most: limits.long,
+            short_most: limits.short,
+            open_orders_most: limits.open_orders,
+            notional_most: tight.notional,
+            concentration: tight.concentration,
+            leverage: tight.leverage,
+            latency_ns: tight.latency_ns,
+            duplicate_ns: tight.duplicate_ns,
+            must_be_funded: tight.switches & switches::UNFUNDED != 0,
         })
+    }
+
+    /// The largest size within the share of the daily volume; nothing while that is missing.
+    fn share_of_volume(&self) -> i64 {
+        if self.tight.adv == i64::MAX {
+            return i64::MAX;
+        }
+        let share = i128::from(self.market.adv) * i128::from(self.tight.adv) / PPM;
+        i64::try_from(share).unwrap_or(i64::MAX)
     }
 
     /// Brings the bounds of prices to the present market.
@@ -73,6 +98,8 @@ impl Traded {
         let (least, most) = (rules.price_min, rules.price_max.min(self.quick.price_most));
         Some(Bounds {
             from: market.paused_until,
+            ask: market.ask,
+            seen: market.seen(),
             until: market.ts.saturating_add(tight.stale_ns),
             buy: (
                 least.max(below(reference2, tight.far)),

@@ -12,38 +12,41 @@ use crate::limits::{Limits, LimitsError, Section};
 use crate::market::{Market, Period};
 use crate::merged::{OrderLimits, SeatLimits, Sections, least, most};
 use crate::orders::{Orders, Own};
-use crate::rules::Rules;
+use crate::rules::{Class, Rules};
 use crate::seat::Seat;
 use crate::seen::{ClientIds, Likes};
+use crate::step::Step;
 
 /// Orders that are compared with new ones for likeness.
 const LIKES_KEPT: usize = 4096;
 
-/// An instrument with what is known of it.
+/// An instrument with what is known of it. What the quick way looks at comes first, so that it
+/// touches few lines of memory.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Traded {
-    /// `None` if its sort cannot be valued.
-    pub(crate) rules: Option<Rules>,
-    pub(crate) limits: OrderLimits,
-    /// The strictest of these and of every desk at the venue: what is within it needs no look at
-    /// whose order it is.
-    pub(crate) tight: OrderLimits,
-    pub(crate) market: Market,
+    pub(crate) quick: Quick,
+    pub(crate) bounds: Bounds,
     /// Over all accounts.
     pub(crate) total: Cell,
     pub(crate) own: Own,
-    pub(crate) worth: Worth,
-    pub(crate) quick: Quick,
-    pub(crate) bounds: Bounds,
-    pub(crate) venue: VenueId,
     /// Its place among the instruments of its venue.
     pub(crate) in_venue: usize,
+    pub(crate) venue: VenueId,
     pub(crate) base: AssetId,
     pub(crate) quote: AssetId,
     pub(crate) settle: AssetId,
     pub(crate) status: InstrumentStatus,
     pub(crate) state: TradingState,
     pub(crate) is_restricted: bool,
+    pub(crate) market: Market,
+    pub(crate) worth: Worth,
+    /// `None` if its sort cannot be valued.
+    pub(crate) rules: Option<Rules>,
+    pub(crate) limits: OrderLimits,
+    /// The strictest of these and of every desk at the venue: what is within it needs no look at
+    /// whose order it is.
+    pub(crate) tight: OrderLimits,
     /// Limits of volatility, which are no one's but the instrument's.
     pub(crate) volatility: i64,
     pub(crate) pause_ns: i64,
@@ -71,19 +74,34 @@ pub(crate) struct Worth {
 pub(crate) struct Quick {
     /// Nothing of the instrument itself is in the way.
     pub(crate) is_on: bool,
+    /// Keys that its own limits name.
+    pub(crate) keys: u64,
+    pub(crate) class: Class,
+    pub(crate) tick: Step,
+    pub(crate) lot: Step,
     /// A size point in coarse money and in the coarse settle asset, rounded up.
     pub(crate) size_worth: i64,
     pub(crate) margin_worth: i64,
+    pub(crate) size_least: i64,
     pub(crate) size_most: i64,
     /// Largest position whose worth can be computed so.
     pub(crate) held_most: i64,
     pub(crate) position_most: i64,
+    pub(crate) long_most: i64,
+    pub(crate) short_most: i64,
+    pub(crate) open_orders_most: i64,
     pub(crate) price_most: i64,
     pub(crate) product: u64,
     pub(crate) product_quote: u64,
     pub(crate) product_least: u64,
     pub(crate) product_most: u64,
     pub(crate) base: u64,
+    pub(crate) notional_most: i128,
+    pub(crate) concentration: i64,
+    pub(crate) leverage: i64,
+    pub(crate) latency_ns: i64,
+    pub(crate) duplicate_ns: i64,
+    pub(crate) must_be_funded: bool,
 }
 
 /// Prices that need no second look, and for how long; none by default.
@@ -91,6 +109,10 @@ pub(crate) struct Quick {
 pub(crate) struct Bounds {
     pub(crate) from: i64,
     pub(crate) until: i64,
+    /// The best ask, which no sale is worth less than.
+    pub(crate) ask: i64,
+    /// Row of the market tape.
+    pub(crate) seen: Option<i64>,
     /// Lowest and highest of buys, and of sells.
     pub(crate) buy: (i64, i64),
     pub(crate) sell: (i64, i64),

@@ -100,6 +100,7 @@ impl Risk {
     pub fn average_daily_volume(&mut self, instrument: InstrumentId, size: i64) {
         if let Some(traded) = self.instruments.get_mut(instrument.index()) {
             traded.market.adv = size.max(0);
+            traded.prepare();
         }
     }
 

@@ -10,9 +10,8 @@ use super::look;
 use crate::exposure::{Cell, PPM, Purse};
 use crate::intent::Intent;
 use crate::key::Key;
-use crate::merged::switches;
 use crate::risk::{AccountState, Quick, Risk, Traded, VenueState};
-use crate::rules::{Class, Rules};
+use crate::rules::Class;
 use crate::seat::{COARSE_BITS, Seat};
 
 /// Flags that ask for nothing but to rest.
@@ -24,7 +23,6 @@ struct Sight<'a> {
     price: i64,
     is_buy: bool,
     traded: &'a Traded,
-    rules: &'a Rules,
     account: &'a AccountState,
     strategy: &'a Seat,
     venue: &'a VenueState,
@@ -83,7 +81,6 @@ impl Risk {
             price: intent.price?,
             is_buy: intent.side == OrderSide::Buy,
             traded,
-            rules: traded.rules.as_ref()?,
             account,
             strategy: self.strategies.get(place)?,
             venue: self.venues.get(traded.venue.index())?,
@@ -105,7 +102,7 @@ impl Risk {
     #[inline]
     fn is_funded(&self, sight: &Sight<'_>) -> bool {
         let (asset, needed) = sight.needed();
-        let is_checked = sight.traded.tight.switches & switches::UNFUNDED != 0;
+        let is_checked = sight.quick().must_be_funded;
         let purse = self.purses.get(self.purse(sight.intent.account, asset));
         let has = |purse: &Purse| purse.is_told && needed <= purse.free();
         !is_checked || (sight.cell.margin_ppm > 0 && purse.is_some_and(has))
@@ -113,7 +110,7 @@ impl Risk {
 
     #[inline]
     fn is_unlike_others(&self, sight: &Sight<'_>, now: i64) -> bool {
-        let window = sight.traded.tight.duplicate_ns;
+        let window = sight.quick().duplicate_ns;
         window == 0 || now.saturating_sub(self.likes.last(look(sight.intent))) >= window
     }
 }
@@ -140,23 +137,23 @@ impl Sight<'_> {
             .fold(all.room.ready_from, |from, seat| from.max(seat.room.ready_from));
         is_on
             && now >= from
-            && (traded.limits.keys | self.desk_keys) == Key::EVERY
-            && traded.own.count < traded.limits.open_orders
+            && (traded.quick.keys | self.desk_keys) == Key::EVERY
+            && traded.own.count < traded.quick.open_orders_most
     }
 
     #[inline]
     fn is_valid(&self) -> bool {
-        let (intent, rules, quick) = (self.intent, self.rules, self.quick());
+        let (intent, quick) = (self.intent, self.quick());
         let can = self.venue.can;
         can.has_kind(OrderKind::Limit)
             && intent
                 .tif
                 .is_some_and(|tif| can.has_tif(tif) && tif != rustonite_core::datasets::Tif::Gtd)
             && can.has_flags(intent.flags)
-            && intent.size >= rules.size_min
+            && intent.size >= quick.size_least
             && intent.size <= quick.size_most
-            && rules.tick.divides(self.price)
-            && rules.lot.divides(intent.size)
+            && quick.tick.divides(self.price)
+            && quick.lot.divides(intent.size)
     }
 
     /// The market is quiet, its price is fresh, and that of the order is near it.
@@ -168,38 +165,32 @@ impl Sight<'_> {
             && self.price <= high
             && now >= bounds.from
             && now <= bounds.until
-            && now.saturating_sub(self.intent.ts_cause) <= self.traded.tight.latency_ns
+            && now.saturating_sub(self.intent.ts_cause) <= self.quick().latency_ns
     }
 
     /// Size and worth of the order itself.
     #[inline]
     fn is_modest(&self) -> bool {
-        let (size, quick) = (self.intent.size, self.quick());
-        let market = &self.traded.market;
+        let quick = self.quick();
         let product = self.product(self.price);
         // No less than what the long way takes for a sale.
-        let dearest = self.product(self.price.max(market.ask));
+        let dearest = self.product(self.price.max(self.traded.bounds.ask));
         let notional = u128::from(dearest) * u128::from(quick.product);
-        let adv = self.traded.tight.adv;
-        let adv_is_fine = adv == i64::MAX
-            || (market.adv > 0
-                && i128::from(size) * PPM <= i128::from(market.adv) * i128::from(adv));
         let meets_own = if self.is_buy {
             self.price >= self.traded.own.ask
         } else {
             self.price <= self.traded.own.bid
         };
-        let most = self.traded.tight.notional.cast_unsigned();
+        let most = quick.notional_most.cast_unsigned();
         notional <= most
             && product >= quick.product_least
             && dearest <= quick.product_most
-            && adv_is_fine
             && !meets_own
     }
 
     #[inline]
     fn product(&self, price: i64) -> u64 {
-        let price = if self.rules.class == Class::Inverse { 1 } else { price.cast_unsigned() };
+        let price = if self.quick().class == Class::Inverse { 1 } else { price.cast_unsigned() };
         price.wrapping_mul(self.intent.size.cast_unsigned())
     }
 
@@ -211,8 +202,7 @@ impl Sight<'_> {
         let room = |seat: &Seat| if self.is_buy { seat.room.buy } else { seat.room.sell };
         let least = self.seats().into_iter().fold(room(all), |least, seat| least.min(room(seat)));
         let (total_high, total_low) = self.ends(&self.traded.total);
-        let is_within_sizes =
-            total_high <= self.traded.limits.long && -total_low <= self.traded.limits.short;
+        let is_within_sizes = total_high <= quick.long_most && -total_low <= quick.short_most;
         let worst = |cell: &Cell| {
             let (high, low) = self.ends(cell);
             high.max(-low)
@@ -238,8 +228,8 @@ impl Sight<'_> {
 
     #[inline]
     fn is_within_equity(&self, worth: i64, added: i64) -> bool {
-        let concentration = self.traded.tight.concentration;
-        let leverage = self.traded.tight.leverage;
+        let concentration = self.quick().concentration;
+        let leverage = self.quick().leverage;
         let equity = i128::from(self.account.equity_coarse);
         let gross = i128::from(self.account.seat.room.gross) + i128::from(added);
         (concentration == i64::MAX || i128::from(worth) * PPM <= equity * i128::from(concentration))
@@ -251,7 +241,7 @@ impl Sight<'_> {
     fn needed(&self) -> (rustonite_core::ids::AssetId, i128) {
         let (traded, quick) = (self.traded, self.quick());
         let ppm = i128::from(self.cell.margin_ppm);
-        if self.rules.class != Class::Spot {
+        if self.quick().class != Class::Spot {
             let worth = self.intent.size * quick.margin_worth;
             return (traded.settle, (i128::from(worth) * ppm) << COARSE_BITS);
         }
