@@ -14,7 +14,7 @@ use crate::merged::{OrderLimits, SeatLimits, Sections, least, most};
 use crate::orders::{Orders, Own};
 use crate::rules::{Class, Rules};
 use crate::seat::Seat;
-use crate::seen::{ClientIds, Likes};
+use crate::seen::Recent;
 use crate::step::Step;
 
 /// Orders that are compared with new ones for likeness.
@@ -161,8 +161,8 @@ pub struct Risk {
     pub(crate) purses: Vec<Purse>,
     pub(crate) rates: Vec<Option<Amount>>,
     pub(crate) orders: Orders,
-    pub(crate) client_ids: ClientIds,
-    pub(crate) likes: Likes,
+    pub(crate) client_ids: Recent,
+    pub(crate) likes: Recent,
     pub(crate) children: crate::children::Children,
     pub(crate) latches: Vec<Trip>,
     /// How many of them are for single orders.
@@ -222,8 +222,8 @@ impl Risk {
             purses: vec![Purse::default(); accounts.len() * directory.assets.len()],
             rates: crate::start::rates(&directory),
             orders: Orders::new(directory.orders_max),
-            client_ids: ClientIds::new(directory.client_ids_max),
-            likes: Likes::new(LIKES_KEPT),
+            client_ids: Recent::new(directory.client_ids_max),
+            likes: Recent::new(LIKES_KEPT),
             children: crate::children::Children::new(directory.orders_max),
             latches: Vec::new(),
             orders_killed: 0,

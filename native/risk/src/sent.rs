@@ -53,12 +53,12 @@ impl Risk {
             RiskRequest::Cancel => {}
             RiskRequest::Replace => {
                 if intent.client_id != 0 {
-                    self.client_ids.insert(intent.client_id);
+                    self.client_ids.insert(intent.client_id, now);
                 }
                 self.widen(intent);
             }
             _ => {
-                self.client_ids.insert(intent.client_id);
+                self.client_ids.insert(intent.client_id, now);
                 self.likes.insert(look(intent), now);
                 if let Some(parent) = intent.parent {
                     self.children.add(parent);
