@@ -10,6 +10,14 @@
 //! assert_eq!(Code::parse("price_collar"), Some(Code::PriceCollar));
 //! assert_eq!(codes().next().map(Code::name), Some("account_unknown"));
 //! ```
+//!
+//! What sends takes a [`Pass`] by value, and nobody but [`Risk::check`] has any:
+//!
+//! ```compile_fail
+//! fn twice(pass: &rustonite_risk::Pass) -> (rustonite_risk::Pass, rustonite_risk::Pass) {
+//!     (pass.clone(), pass.clone())
+//! }
+//! ```
 
 mod check;
 mod children;

@@ -58,7 +58,6 @@ impl Risk {
                 self.widen(intent);
             }
             _ => {
-                self.client_ids.insert(intent.client_id, now);
                 self.likes.insert(look(intent), now);
                 if let Some(parent) = intent.parent {
                     self.children.add(parent);
@@ -95,6 +94,7 @@ impl Risk {
         self.reserve(&open, 1);
         let own = &mut self.instruments[intent.instrument.index()].own;
         self.orders.insert(open, own);
+        self.client_ids.insert(intent.client_id, self.now);
     }
 
     /// What an order takes of which asset for each size point; `None` where margin does.

@@ -155,10 +155,13 @@ impl Pair {
 
     fn ask(&mut self, intent: &Intent) {
         let mut failures = Vec::new();
-        let before = format!("{:?}", self.world.risk);
+        // The type says so already; a look now and then is for what it cannot say.
+        let before = (intent.order % 32 == 0).then(|| format!("{:?}", self.world.risk));
         self.world.risk.would_fail(intent, self.world.now, &mut failures);
         let check = self.world.risk.check(intent, self.world.now);
-        assert_eq!(before, format!("{:?}", self.world.risk), "a check changes nothing");
+        if let Some(before) = before {
+            assert_eq!(before, format!("{:?}", self.world.risk), "a check changes nothing");
+        }
         self.agrees(intent, &failures);
         match check {
             Ok(pass) => {
@@ -255,7 +258,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
 
     #[test]
     fn a_slow_model_agrees(steps in prop::collection::vec(step(), 1..60)) {
