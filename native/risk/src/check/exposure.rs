@@ -125,8 +125,10 @@ impl Risk {
         }
         let (asset, needed) = if ask.rules.class == Class::Spot {
             let (asset, each) = ask.pays_each();
-            let before = ask.open.map_or(0, Open::reserved);
-            (asset, each.wrapping_mul(i128::from(ask.leaves)).wrapping_sub(before).max(0))
+            // Until a change is settled, the larger size at the higher cost is held.
+            let (held_each, held) = ask.open.map_or((0, 0), |open| (open.pays_each(), open.leaves));
+            let most = each.max(held_each).wrapping_mul(i128::from(ask.leaves.max(held)));
+            (asset, most.wrapping_sub(ask.open.map_or(0, Open::reserved)))
         } else {
             let after = ask.cell.with(ask.is_buy, ask.added).opening();
             let more = i128::from(after - ask.cell.opening()).max(0);

@@ -22,7 +22,7 @@ deny_unfunded = true
 deny_self_trade = true
 [account.main]
 order_notional_max = { max = 1000, warn = 600 }
-messages_per_s = 6
+messages_per_s = 12
 cancel_reserve = 1
 [strategy.mm]
 open_orders_max = 4
@@ -73,7 +73,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let price = prop_oneof![Just(99), Just(100), Just(101), 95_i64..=105];
-    let size = prop_oneof![Just(1000), Just(3000), 1_i64..=9000];
+    let size = prop_oneof![Just(1000), Just(5000), Just(9000), 1_i64..=12_000];
     let flags = prop_oneof![4 => Just(0), 1 => Just(order_flags::POST_ONLY), 1 => Just(order_flags::REDUCE_ONLY)];
     let submit =
         (0_u32..3, any::<bool>(), price.clone(), size.clone(), any::<bool>(), flags, 0..9_u32)

@@ -200,7 +200,7 @@ impl Model {
     /// The codes that deny it.
     pub(crate) fn judge(&self, intent: &Intent, now: i64) -> Vec<Code> {
         let is_cancel = intent.request == RiskRequest::Cancel;
-        let most = if is_cancel { 6 } else { 5 };
+        let most = if is_cancel { 12 } else { 11 };
         let recent = self.times.iter().filter(|ts| **ts > now - SECOND).count();
         let rate = (recent >= most).then_some(Code::MessagesPerS);
         if is_cancel {
