@@ -343,6 +343,17 @@ impl Risk {
     }
 
     /// The counters of a scope that has some.
+    pub(crate) fn seat(&self, target: Target) -> Option<&Seat> {
+        match target {
+            Target::All => Some(&self.all),
+            Target::Venue(venue) => Some(&self.venues.get(venue.index())?.seat),
+            Target::Account(account) => Some(&self.accounts.get(account.index())?.seat),
+            Target::Strategy(strategy) => self.strategies.get(strategy.index()),
+            Target::Instrument(_) | Target::Order(_) => None,
+        }
+    }
+
+    /// As above, to change them.
     pub(crate) fn seat_mut(&mut self, target: Target) -> Option<&mut Seat> {
         match target {
             Target::All => Some(&mut self.all),

@@ -281,7 +281,7 @@ impl Risk {
         let targets = self.targets(fill.account, strategy);
         for target in targets {
             let most = self.hard(target, Key::ExecutionsMax);
-            let count = self.seat_mut(target).map_or(0, |seat| i128::from(seat.executions));
+            let count = self.seat(target).map_or(0, |seat| i128::from(seat.executions));
             if let Some(most) = most.filter(|most| count >= *most) {
                 let state = TradingState::CancelOnly;
                 let figures = Some((Unit::Count.amount(most), Unit::Count.amount(count)));
@@ -303,7 +303,7 @@ impl Risk {
         self.each_seat(account, strategy, |seat| seat.rejects += 1);
         for target in self.targets(account, strategy) {
             let most = self.hard(target, Key::RejectsMax);
-            let count = self.seat_mut(target).map_or(0, |seat| i128::from(seat.rejects));
+            let count = self.seat(target).map_or(0, |seat| i128::from(seat.rejects));
             if let Some(most) = most.filter(|most| count > *most) {
                 let state = TradingState::CancelOnly;
                 let figures = Some((Unit::Count.amount(most), Unit::Count.amount(count)));
@@ -399,7 +399,7 @@ impl Risk {
     }
 
     /// Gross worth of a scope at worst, in the reporting currency.
-    pub fn gross(&mut self, target: Target) -> Option<Amount> {
-        self.seat_mut(target).map(|seat| Amount(seat.gross))
+    pub fn gross(&self, target: Target) -> Option<Amount> {
+        self.seat(target).map(|seat| Amount(seat.gross))
     }
 }

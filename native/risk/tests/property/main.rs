@@ -239,7 +239,7 @@ impl Pair {
         }
     }
 
-    fn sums_agree(&mut self) {
+    fn sums_agree(&self) {
         for (target, strategy) in [
             (Target::All, None),
             (Target::Venue(SIM), None),
