@@ -155,7 +155,9 @@ impl Risk {
     /// A change is on its way: until it is settled, the worse of before and after counts.
     fn widen(&mut self, intent: &Intent) {
         let Some(open) = self.orders.get(intent.order).copied() else { return };
+        let account = self.accounts.get(open.account.index());
         let mut after = open;
+        after.is_reduce_only &= account.is_none_or(|account| reduces_only(account, intent));
         after.leaves = open.leaves.max(intent.size.saturating_sub(intent.size_filled));
         if open.price > 0 {
             let price = rests(intent);

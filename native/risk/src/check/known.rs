@@ -66,6 +66,7 @@ impl Risk {
                 && open.instrument == intent.instrument
                 && open.strategy.index() == self.strategy_place(intent.strategy)
                 && open.side == intent.side
+                && open.leg == super::leg(ask.account, intent.position_side)
         });
         if is_same {
             return GO_ON;

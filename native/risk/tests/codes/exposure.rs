@@ -312,6 +312,33 @@ fn legs_of_a_hedge_do_not_net() {
 }
 
 #[test]
+fn an_order_that_is_no_longer_reduce_only_counts() {
+    let mut world = World::new("[all]\ngross_max = 300");
+    world.hold(PERP, "1");
+    let order = Intent { flags: order_flags::REDUCE_ONLY, ..world.sell(PERP, "101", "1") };
+    world.send(&order);
+    assert_eq!(gross(&world, Target::All), "100");
+    let plain = Intent { flags: 0, ..world.replacing(&order, "101", "4") };
+    world.denies(&Intent { size: 4001, ..plain }, Code::Gross);
+    world.send(&plain);
+    assert_eq!(gross(&world, Target::All), "300");
+    world.cancel(&order);
+    assert_eq!(gross(&world, Target::All), "100");
+}
+
+#[test]
+fn a_change_is_of_the_same_leg() {
+    let mut world = World::new("");
+    let long = Some(PositionSide::Long);
+    let order = Intent { account: HEDGE, position_side: long, ..world.buy(PERP, "99", "1") };
+    world.send(&order);
+    let change = world.replacing(&order, "98", "1");
+    world.passes(&change);
+    let other = Intent { position_side: Some(PositionSide::Short), ..change };
+    world.denies(&other, Code::OrderUnknown);
+}
+
+#[test]
 fn a_fill_that_is_taken_back_is_taken_back() {
     let mut world = World::new("");
     let order = world.buy(SPOT, "100", "2");
