@@ -55,6 +55,8 @@ impl Traded {
             short_most: limits.short,
             open_orders_most: limits.open_orders,
             notional_most: tight.notional,
+            market_notional_most: tight.market_notional.min(tight.notional),
+            market_size_most: rules.market_size_max,
             concentration: tight.concentration,
             leverage: tight.leverage,
             latency_ns: tight.latency_ns,
@@ -98,6 +100,7 @@ impl Traded {
         let (least, most) = (rules.price_min, rules.price_max.min(self.quick.price_most));
         Some(Bounds {
             from: market.paused_until,
+            bid: market.bid,
             ask: market.ask,
             seen: market.seen(),
             until: market.ts.saturating_add(tight.stale_ns),

@@ -97,6 +97,9 @@ pub(crate) struct Quick {
     pub(crate) product_most: u64,
     pub(crate) base: u64,
     pub(crate) notional_most: i128,
+    /// No more than for any order.
+    pub(crate) market_notional_most: i128,
+    pub(crate) market_size_most: i64,
     pub(crate) concentration: i64,
     pub(crate) leverage: i64,
     pub(crate) latency_ns: i64,
@@ -109,7 +112,8 @@ pub(crate) struct Quick {
 pub(crate) struct Bounds {
     pub(crate) from: i64,
     pub(crate) until: i64,
-    /// The best ask, which no sale is worth less than.
+    pub(crate) bid: i64,
+    /// No sale is worth less than this.
     pub(crate) ask: i64,
     /// Row of the market tape.
     pub(crate) seen: Option<i64>,

@@ -5,7 +5,7 @@ mod world;
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use rustonite_core::datasets::{OrderSide, RiskScope};
+use rustonite_core::datasets::{OrderKind, OrderSide, RiskRequest, RiskScope};
 use rustonite_core::ids::InstrumentId;
 use rustonite_risk::{Intent, Key, Sense, Target, Unit};
 
@@ -112,20 +112,40 @@ fn run(case: &Case) {
             world.risk.profit(target, profit, profit, world.now, &mut world.trips);
         }
     }
+    let mut sent: Option<Intent> = None;
     for (at, is_buy, price, size, wait_ms) in &case.orders {
         world.now += wait_ms * MS;
         let side = if *is_buy { OrderSide::Buy } else { OrderSide::Sell };
         let order = world.limit(side, InstrumentId(*at), &halves(*price), "1");
         let size = if *at == 2 { size / 1000 } else { *size };
         let order = Intent { size, ts_cause: world.now - wait_ms * MS / 2, ..order };
+        let market = Intent {
+            kind: OrderKind::Market,
+            tif: None,
+            price: None,
+            price_protect: order.price,
+            ..order
+        };
+        let _ = world.agrees(&market);
         if world.agrees(&order).is_ok() {
             world.send(&order);
+            sent = Some(order);
+        }
+        if let Some(sent) = sent {
+            let filled = (size - 1).min(sent.size / 2);
+            let (request, client_id) = (RiskRequest::Replace, if size % 2 == 0 { 0 } else { 9999 });
+            let price = order.price.filter(|_| sent.instrument == order.instrument).or(sent.price);
+            let change = Intent { request, client_id, price, size, size_filled: filled, ..sent };
+            let change = Intent { ts_cause: order.ts_cause, ..change };
+            if world.agrees(&change).is_ok() && client_id == 0 {
+                world.send(&change);
+            }
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(5000) })]
 
     #[test]
     fn the_check_and_the_dry_run_agree(case in case()) {

@@ -1,15 +1,17 @@
-//! The quick way for the usual order: a plain limit order that is far enough from every limit.
+//! The quick way for the usual order: a plain limit order, a change of one, or a market order with
+//! protection, far enough from every limit.
 //!
 //! It says yes only if no check would say anything, which is why its sums may be coarse: they round
 //! to the strict side, and what is near a limit takes the long way. A property test holds it to that.
 
-use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, RiskRequest, order_flags};
+use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, RiskRequest, Tif, order_flags};
 
 use super::kinds::RESTS_ONLY;
 use super::look;
 use crate::exposure::{Cell, PPM, Purse};
 use crate::intent::Intent;
 use crate::key::Key;
+use crate::orders::Open;
 use crate::risk::{AccountState, Quick, Risk, Traded, VenueState};
 use crate::rules::Class;
 use crate::seat::{COARSE_BITS, Seat};
@@ -22,6 +24,7 @@ struct Sight<'a> {
     intent: &'a Intent,
     price: i64,
     is_buy: bool,
+    is_market: bool,
     traded: &'a Traded,
     account: &'a AccountState,
     strategy: &'a Seat,
@@ -37,33 +40,33 @@ impl Risk {
     #[inline]
     pub(super) fn is_surely_fine(&self, intent: &Intent, now: i64) -> bool {
         let Some(sight) = self.sight(intent) else { return false };
-        self.is_new(intent, now)
-            && sight.is_ready(&self.all, now)
+        sight.is_ready(&self.all, now)
             && sight.is_valid()
             && sight.market_is_fine(now)
             && sight.is_modest()
             && sight.has_room(&self.all)
             && self.is_funded(&sight)
-            && self.is_unlike_others(&sight, now)
+            && self.is_expected(&sight, now)
     }
 
     #[inline]
     fn sight<'a>(&'a self, intent: &'a Intent) -> Option<Sight<'a>> {
         let unusual = [
             intent.parent.is_some(),
-            intent.price_protect.is_some(),
             intent.trigger.is_some(),
             intent.size_display.is_some(),
             intent.size_min.is_some(),
             intent.ts_expire.is_some(),
         ];
-        let is_usual = intent.kind == OrderKind::Limit
-            && !matches!(intent.request, RiskRequest::Replace | RiskRequest::Cancel)
+        let is_usual = intent.request != RiskRequest::Cancel
             && intent.flags & !USUAL_FLAGS == 0
             && unusual.into_iter().map(u8::from).sum::<u8>() == 0
             && matches!(intent.position_side, None | Some(PositionSide::Net))
-            && intent.size_filled == 0
             && !intent.by_money;
+        let price = match (intent.kind, intent.price, intent.price_protect) {
+            (OrderKind::Limit, Some(price), None) | (OrderKind::Market, None, Some(price)) => price,
+            _ => return None,
+        };
         if !is_usual {
             return None;
         }
@@ -78,7 +81,8 @@ impl Risk {
             self.strategy_cells.get(self.strategy_cell(place, intent.instrument))?;
         Some(Sight {
             intent,
-            price: intent.price?,
+            price,
+            is_market: intent.kind == OrderKind::Market,
             is_buy: intent.side == OrderSide::Buy,
             traded,
             account,
@@ -90,13 +94,37 @@ impl Risk {
         })
     }
 
+    /// It is a new order, or a change of one that is open.
     #[inline]
-    fn is_new(&self, intent: &Intent, now: i64) -> bool {
-        now >= self.now
-            && self.orders_killed == 0
-            && !self.orders.is_full()
-            && !self.orders.has(intent.order)
-            && !self.client_ids.has(intent.client_id)
+    fn is_expected(&self, sight: &Sight<'_>, now: i64) -> bool {
+        let intent = sight.intent;
+        let is_fine = if intent.request == RiskRequest::Replace {
+            self.changes_an_order(sight)
+        } else {
+            intent.size_filled == 0
+                && !self.orders.is_full()
+                && !self.orders.has(intent.order)
+                && !self.client_ids.has(intent.client_id)
+                && self.is_unlike_others(sight, now)
+        };
+        is_fine && now >= self.now && self.orders_killed == 0
+    }
+
+    /// It counts as if it came on top of the order that it changes, which is more than it adds; for
+    /// spot that need not be so.
+    #[inline]
+    fn changes_an_order(&self, sight: &Sight<'_>) -> bool {
+        let intent = sight.intent;
+        let is_same = |open: &Open| {
+            open.account == intent.account
+                && open.instrument == intent.instrument
+                && open.strategy.index() == self.strategy_place(intent.strategy)
+                && open.side == intent.side
+        };
+        sight.quick().class != Class::Spot
+            && (0..intent.size).contains(&intent.size_filled)
+            && (intent.client_id == 0 || !self.client_ids.has(intent.client_id))
+            && self.orders.get(intent.order).is_some_and(is_same)
     }
 
     #[inline]
@@ -145,10 +173,12 @@ impl Sight<'_> {
     fn is_valid(&self) -> bool {
         let (intent, quick) = (self.intent, self.quick());
         let can = self.venue.can;
-        can.has_kind(OrderKind::Limit)
-            && intent
-                .tif
-                .is_some_and(|tif| can.has_tif(tif) && tif != rustonite_core::datasets::Tif::Gtd)
+        let has_tif = match intent.tif {
+            Some(tif) => can.has_tif(tif) && tif != Tif::Gtd,
+            None => self.is_market,
+        };
+        has_tif
+            && can.has_kind(intent.kind)
             && can.has_flags(intent.flags)
             && intent.size >= quick.size_least
             && intent.size <= quick.size_most
@@ -181,11 +211,20 @@ impl Sight<'_> {
         } else {
             self.price <= self.traded.own.bid
         };
-        let most = quick.notional_most.cast_unsigned();
-        notional <= most
+        let most = if self.is_market { quick.market_notional_most } else { quick.notional_most };
+        notional <= most.cast_unsigned()
+            && (!self.is_market || self.is_usual_market_order())
             && product >= quick.product_least
             && dearest <= quick.product_most
             && !meets_own
+    }
+
+    /// A market order takes even if its protection is short of the market, so that must not be.
+    #[inline]
+    fn is_usual_market_order(&self) -> bool {
+        let bounds = &self.traded.bounds;
+        let takes = if self.is_buy { self.price >= bounds.ask } else { self.price <= bounds.bid };
+        takes && self.intent.size <= self.quick().market_size_most
     }
 
     #[inline]
