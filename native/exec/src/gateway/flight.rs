@@ -136,14 +136,35 @@ impl Flights {
         self.flights.insert(self.last_id, flight);
     }
 
-    /// A stream has told what became of requests of an order.
-    pub(super) fn settle(&mut self, client_id: &str, is_settled: impl Fn(OrderEvent) -> bool) {
+    /// A stream has told something of an order: requests that were taken may end with it.
+    pub(super) fn told(&mut self, report: &Report, is_full: bool) {
+        let settled: &[OrderEvent] = match &report.what {
+            _ if is_full => &[OrderEvent::CancelAsked, OrderEvent::ReplaceAsked],
+            What::Cancelled { .. } | What::Expired { .. } | What::Rejected(_) => {
+                &[OrderEvent::CancelAsked, OrderEvent::ReplaceAsked]
+            }
+            What::CancelRejected(_) => &[OrderEvent::CancelAsked],
+            What::ReplaceRejected(_) | What::Replaced { .. } => &[OrderEvent::ReplaceAsked],
+            _ => return,
+        };
         self.flights.retain(|_, flight| match &flight.asked {
             Asked::Order(order, request, _) => {
-                !(flight.is_taken && &*order.client_id == client_id && is_settled(*request))
+                let is_of_it = flight.is_taken && order.client_id == report.client_id;
+                !(is_of_it && settled.contains(request))
             }
             _ => true,
         });
+    }
+
+    /// Whether a change of an order was taken and is not told so far.
+    pub(super) fn is_changing(&self, client_id: &str) -> bool {
+        let is_of_it = |flight: &Flight| match &flight.asked {
+            Asked::Order(order, OrderEvent::ReplaceAsked, _) => {
+                flight.is_taken && &*order.client_id == client_id
+            }
+            _ => false,
+        };
+        self.flights.values().any(is_of_it)
     }
 
     pub(super) fn take_before(&mut self, moment: i64) -> Vec<Asked> {

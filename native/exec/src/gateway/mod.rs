@@ -11,6 +11,7 @@ pub mod capability;
 mod chain;
 mod desk;
 mod flight;
+pub mod okx;
 mod parse;
 #[cfg(test)]
 mod product_tests;

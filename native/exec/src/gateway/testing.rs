@@ -213,8 +213,11 @@ pub(super) fn gateway_of(venue: &str) -> Box<dyn Gateway> {
         "binance-usdm" => ("BTCUSDT", Perpetual, "BTC", "USDT"),
         "alpaca-stocks" => ("AAPL", Stock, "AAPL", "USD"),
         "alpaca-crypto" => ("BTC/USD", Spot, "BTC", "USD"),
+        "okx" => ("BTC-USDT", Spot, "BTC", "USDT"),
+        "okx-derivatives" => ("BTC-USDT-SWAP", Perpetual, "BTC", "USDT"),
         other => panic!("no instrument for {other}"),
     };
+    let venue = venue.strip_suffix("-derivatives").unwrap_or(venue);
     let (directory, _, account) = directory(venue, symbol, kind, base, quote);
     let word = |text: &str| text.to_owned();
     let keys = Keys { key: word("key"), secret: word("c2VjcmV0"), passphrase: word("pass") };
@@ -252,5 +255,13 @@ pub(super) const SAMPLES: &[(&str, usize, &str)] = &[
         "qty":"0.5","timestamp":"2026-01-02T03:04:05.699Z","order":{"id":"aaaa-77",
         "client_order_id":"r-1","symbol":"BTC/USD","side":"buy","status":"filled","qty":"0.5",
         "filled_qty":"0.5","limit_price":"30000"}}}"#,
+    ),
+    (
+        "okx",
+        0,
+        r#"{"arg":{"channel":"orders","instType":"ANY"},"data":[{"accFillSz":"0.3","clOrdId":"r-1",
+        "execType":"M","fillFee":"-0.02","fillFeeCcy":"USDT","fillPx":"29999.5","fillSz":"0.2",
+        "instId":"BTC-USDT","ordId":"77","px":"30000","side":"buy","state":"partially_filled",
+        "sz":"0.5","tradeId":"242589207","uTime":"1767323045699"}]}"#,
     ),
 ];

@@ -8,6 +8,7 @@ use super::alpaca::{self, Alpaca};
 use super::binance::{self, BinanceSpot};
 use super::binance_usdm::{self, BinanceUsdM};
 use super::capability::Capabilities;
+use super::okx::{self, Okx};
 use super::{Gateway, Signer, SignerError};
 use crate::directory::Directory;
 
@@ -35,6 +36,8 @@ pub fn capabilities() -> Vec<&'static Capabilities> {
         &binance_usdm::requests::CAPABILITIES,
         &alpaca::requests::STOCKS,
         &alpaca::requests::COINS,
+        &okx::requests::SPOT,
+        &okx::requests::DERIVATIVES,
     ]
 }
 
@@ -49,7 +52,7 @@ pub fn connect(
     keys: &Keys,
 ) -> Result<Option<Box<dyn Gateway>>, SignerError> {
     let Some(id) = directory.venue(venue) else { return Ok(None) };
-    let Keys { key, secret, .. } = keys.clone();
+    let Keys { key, secret, passphrase } = keys.clone();
     Ok(Some(match venue {
         "binance" => Box::new(BinanceSpot::new(directory, id, account, key, Signer::new(&secret)?)),
         "binance-usdm" => {
@@ -57,6 +60,10 @@ pub fn connect(
         }
         "alpaca-stocks" | "alpaca-crypto" => {
             Box::new(Alpaca::new(directory, id, account, key, secret))
+        }
+        "okx" => {
+            let signer = Signer::new(&secret)?;
+            Box::new(Okx::new(directory, id, account, key, signer, passphrase))
         }
         _ => return Ok(None),
     }))
