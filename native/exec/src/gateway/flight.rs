@@ -6,7 +6,7 @@ use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId};
 
 use super::parse::Fault;
-use super::{Answer, Balance, CallError, Heard, Question};
+use super::{Answer, Balance, CallError, Heard, Position, Question};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 
@@ -60,6 +60,7 @@ pub(super) struct Pages {
     pub(super) cursor: String,
     pub(super) reports: Vec<Report>,
     pub(super) balances: Vec<Balance>,
+    pub(super) positions: Vec<Position>,
 }
 
 /// A question about one order.
@@ -154,17 +155,6 @@ impl Flights {
             }
             _ => true,
         });
-    }
-
-    /// Whether a change of an order was taken and is not told so far.
-    pub(super) fn is_changing(&self, client_id: &str) -> bool {
-        let is_of_it = |flight: &Flight| match &flight.asked {
-            Asked::Order(order, OrderEvent::ReplaceAsked, _) => {
-                flight.is_taken && &*order.client_id == client_id
-            }
-            _ => false,
-        };
-        self.flights.values().any(is_of_it)
     }
 
     pub(super) fn take_before(&mut self, moment: i64) -> Vec<Asked> {

@@ -7,6 +7,7 @@
 pub mod alpaca;
 pub mod binance;
 pub mod binance_usdm;
+pub mod bybit;
 pub mod capability;
 mod chain;
 mod desk;

@@ -209,12 +209,13 @@ pub(super) fn changed(event: &str, changes: &str) -> Value {
 pub(super) fn gateway_of(venue: &str) -> Box<dyn Gateway> {
     use InstrumentKind::{Perpetual, Spot, Stock};
     let (symbol, kind, base, quote) = match venue {
-        "binance" => ("BTCUSDT", Spot, "BTC", "USDT"),
-        "binance-usdm" => ("BTCUSDT", Perpetual, "BTC", "USDT"),
+        "binance" | "bybit-spot" => ("BTCUSDT", Spot, "BTC", "USDT"),
+        "binance-usdm" | "bybit-linear" => ("BTCUSDT", Perpetual, "BTC", "USDT"),
         "alpaca-stocks" => ("AAPL", Stock, "AAPL", "USD"),
         "alpaca-crypto" => ("BTC/USD", Spot, "BTC", "USD"),
         "okx" => ("BTC-USDT", Spot, "BTC", "USDT"),
         "okx-derivatives" => ("BTC-USDT-SWAP", Perpetual, "BTC", "USDT"),
+        "bybit-inverse" => ("BTCUSD", Perpetual, "BTC", "USD"),
         other => panic!("no instrument for {other}"),
     };
     let venue = venue.strip_suffix("-derivatives").unwrap_or(venue);
@@ -263,5 +264,20 @@ pub(super) const SAMPLES: &[(&str, usize, &str)] = &[
         "execType":"M","fillFee":"-0.02","fillFeeCcy":"USDT","fillPx":"29999.5","fillSz":"0.2",
         "instId":"BTC-USDT","ordId":"77","px":"30000","side":"buy","state":"partially_filled",
         "sz":"0.5","tradeId":"242589207","uTime":"1767323045699"}]}"#,
+    ),
+    (
+        "bybit-spot",
+        1,
+        r#"{"topic":"execution","id":"a","creationTime":1767323045700,"data":[{"category":"spot",
+        "symbol":"BTCUSDT","execFee":"0.01","execId":"e-1","execPrice":"29999.5","execQty":"0.2",
+        "execType":"Trade","isMaker":true,"leavesQty":"0.3","orderId":"o-77","orderLinkId":"r-1",
+        "side":"Buy","execTime":"1767323045699"}]}"#,
+    ),
+    (
+        "bybit-linear",
+        1,
+        r#"{"topic":"order","id":"a","creationTime":1767323045700,"data":[{"category":"linear",
+        "symbol":"BTCUSDT","orderId":"o-77","orderLinkId":"r-1","side":"Buy","orderStatus":"New",
+        "price":"30000","qty":"0.5","cumExecQty":"0","updatedTime":"1767323045699"}]}"#,
     ),
 ];

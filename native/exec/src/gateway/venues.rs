@@ -7,6 +7,7 @@ use rustonite_core::ids::AccountId;
 use super::alpaca::{self, Alpaca};
 use super::binance::{self, BinanceSpot};
 use super::binance_usdm::{self, BinanceUsdM};
+use super::bybit::{self, Bybit, Category};
 use super::capability::Capabilities;
 use super::okx::{self, Okx};
 use super::{Gateway, Signer, SignerError};
@@ -38,6 +39,9 @@ pub fn capabilities() -> Vec<&'static Capabilities> {
         &alpaca::requests::COINS,
         &okx::requests::SPOT,
         &okx::requests::DERIVATIVES,
+        &bybit::requests::SPOT,
+        &bybit::requests::LINEAR,
+        &bybit::requests::INVERSE,
     ]
 }
 
@@ -64,6 +68,15 @@ pub fn connect(
         "okx" => {
             let signer = Signer::new(&secret)?;
             Box::new(Okx::new(directory, id, account, key, signer, passphrase))
+        }
+        "bybit-spot" | "bybit-linear" | "bybit-inverse" => {
+            let category = match venue {
+                "bybit-spot" => Category::Spot,
+                "bybit-linear" => Category::Linear,
+                _ => Category::Inverse,
+            };
+            let signer = Signer::new(&secret)?;
+            Box::new(Bybit::new(directory, id, account, category, key, signer))
         }
         _ => return Ok(None),
     }))
