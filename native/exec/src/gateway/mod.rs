@@ -12,6 +12,7 @@ pub mod capability;
 mod chain;
 mod desk;
 mod flight;
+pub mod kraken;
 pub mod okx;
 mod parse;
 #[cfg(test)]

@@ -30,6 +30,16 @@ impl Fault {
     }
 }
 
+/// Takes all rows: one that cannot be understood does not hide the others.
+pub(super) fn each<T>(rows: &[T], mut take: impl FnMut(&T) -> Parsed) -> Parsed {
+    let mut first = Ok(());
+    for row in rows {
+        let taken = take(row);
+        first = first.and(taken);
+    }
+    first
+}
+
 /// Milliseconds as nanoseconds.
 pub(super) fn ns(ms: i64) -> i64 {
     ms.saturating_mul(NS_PER_MS)

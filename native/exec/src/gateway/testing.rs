@@ -205,14 +205,14 @@ pub(super) fn changed(event: &str, changes: &str) -> Value {
     event
 }
 
-/// A gateway by its venue.
+/// A gateway by its venue, with open lines.
 pub(super) fn gateway_of(venue: &str) -> Box<dyn Gateway> {
     use InstrumentKind::{Perpetual, Spot, Stock};
     let (symbol, kind, base, quote) = match venue {
         "binance" | "bybit-spot" => ("BTCUSDT", Spot, "BTC", "USDT"),
         "binance-usdm" | "bybit-linear" => ("BTCUSDT", Perpetual, "BTC", "USDT"),
         "alpaca-stocks" => ("AAPL", Stock, "AAPL", "USD"),
-        "alpaca-crypto" => ("BTC/USD", Spot, "BTC", "USD"),
+        "alpaca-crypto" | "kraken" => ("BTC/USD", Spot, "BTC", "USD"),
         "okx" => ("BTC-USDT", Spot, "BTC", "USDT"),
         "okx-derivatives" => ("BTC-USDT-SWAP", Perpetual, "BTC", "USDT"),
         "bybit-inverse" => ("BTCUSD", Perpetual, "BTC", "USD"),
@@ -222,7 +222,13 @@ pub(super) fn gateway_of(venue: &str) -> Box<dyn Gateway> {
     let (directory, _, account) = directory(venue, symbol, kind, base, quote);
     let word = |text: &str| text.to_owned();
     let keys = Keys { key: word("key"), secret: word("c2VjcmV0"), passphrase: word("pass") };
-    connect(venue, directory, account, &keys).unwrap().unwrap()
+    let mut gateway = connect(venue, directory, account, &keys).unwrap().unwrap();
+    let mut sent = gateway.start(NOW);
+    (0..2).for_each(|line| sent.extend(gateway.opened(line, NOW)));
+    if let (Some(Outgoing::Call(token)), "kraken") = (sent.pop(), venue) {
+        answered(&mut *gateway, token.id, 200, r#"{"error":[],"result":{"token":"T"}}"#);
+    }
+    gateway
 }
 
 /// Messages of streams: the venue, the line and the text.
@@ -279,5 +285,14 @@ pub(super) const SAMPLES: &[(&str, usize, &str)] = &[
         r#"{"topic":"order","id":"a","creationTime":1767323045700,"data":[{"category":"linear",
         "symbol":"BTCUSDT","orderId":"o-77","orderLinkId":"r-1","side":"Buy","orderStatus":"New",
         "price":"30000","qty":"0.5","cumExecQty":"0","updatedTime":"1767323045699"}]}"#,
+    ),
+    (
+        "kraken",
+        0,
+        r#"{"channel":"executions","type":"update","sequence":1,"data":[{"order_id":"OABCDE",
+        "timestamp":"2026-01-02T03:04:05.699Z","exec_type":"trade","order_status":"new",
+        "cl_ord_id":"r-1","symbol":"BTC/USD","side":"buy","order_qty":0.5,"limit_price":30000.0,
+        "exec_id":"TXXX","trade_id":9,"last_qty":0.2,"last_price":29999.5,"liquidity_ind":"m",
+        "cum_qty":0.2,"fees":[{"asset":"USD","qty":1.5}]}]}"#,
     ),
 ];

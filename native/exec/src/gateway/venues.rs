@@ -9,6 +9,7 @@ use super::binance::{self, BinanceSpot};
 use super::binance_usdm::{self, BinanceUsdM};
 use super::bybit::{self, Bybit, Category};
 use super::capability::Capabilities;
+use super::kraken::{self, Kraken};
 use super::okx::{self, Okx};
 use super::{Gateway, Signer, SignerError};
 use crate::directory::Directory;
@@ -42,6 +43,7 @@ pub fn capabilities() -> Vec<&'static Capabilities> {
         &bybit::requests::SPOT,
         &bybit::requests::LINEAR,
         &bybit::requests::INVERSE,
+        &kraken::requests::CAPABILITIES,
     ]
 }
 
@@ -78,6 +80,7 @@ pub fn connect(
             let signer = Signer::new(&secret)?;
             Box::new(Bybit::new(directory, id, account, category, key, signer))
         }
+        "kraken" => Box::new(Kraken::new(directory, id, account, key, &secret)?),
         _ => return Ok(None),
     }))
 }

@@ -11,7 +11,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rustonite_core::Amount;
@@ -70,8 +69,17 @@ pub struct Bybit {
     is_ready: bool,
     is_subscribed: bool,
     pinged_at: i64,
-    /// Price and size that orders are to have by changes that are not told so far.
-    changes: HashMap<Box<str>, (Option<Amount>, Amount)>,
+    changes: Vec<Change>,
+}
+
+/// What an order is to be by a change that is not told so far.
+#[derive(Debug)]
+struct Change {
+    /// Number of the request.
+    id: u64,
+    client_id: Box<str>,
+    price: Option<Amount>,
+    size: Amount,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,7 +131,7 @@ impl Bybit {
             is_ready: false,
             is_subscribed: false,
             pinged_at: 0,
-            changes: HashMap::new(),
+            changes: Vec::new(),
         }
     }
 
@@ -153,22 +161,18 @@ impl Bybit {
 
     /// An answer on the line for trading.
     fn replied(&mut self, reply: &Reply<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
-        let asked = reply.req_id.parse().ok().and_then(|id| self.flights.take(id));
-        let Some(asked) = asked else { return };
+        let id = reply.req_id.parse().unwrap_or_default();
+        let Some(asked) = self.flights.take(id) else { return };
         let Asked::Order(order, request, _) = &asked else { return };
         if reply.ret_code != 0 {
             let error = errors::refusal(reply.ret_code, &reply.ret_msg);
-            if *request == OrderEvent::ReplaceAsked && !error.outcome_unknown {
-                self.changes.remove(&order.client_id);
+            if !error.outcome_unknown {
+                self.changes.retain(|change| change.id != id);
             }
             return heard.extend(error.ends(asked, ts_recv));
         }
         if *request != OrderEvent::Submitted {
-            // Unless the stream was faster with the news of a change.
-            if *request != OrderEvent::ReplaceAsked || self.changes.contains_key(&order.client_id) {
-                self.flights.taken(asked, PRIVATE, ts_recv);
-            }
-            return;
+            return self.flights.taken(asked, PRIVATE, ts_recv);
         }
         let data = reply.data.map_or("{}", RawValue::get);
         let placed: Placed = serde_json::from_str(data).unwrap_or_default();

@@ -8,7 +8,7 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::InstrumentId;
 use serde_json::{Map, Value, json};
 
-use super::{Bybit, Category, TRADING, WINDOW_MS};
+use super::{Bybit, Category, Change, TRADING, WINDOW_MS};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
 use crate::gateway::flight::{Asked, Query, Way};
@@ -108,8 +108,12 @@ impl Bybit {
             }
             Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
                 let fields = self.changing(*instrument, client_id_prev, wish, *size_filled)?;
-                self.changes.insert(client_id_prev.clone(), (wish.price, wish.size));
-                Ok(self.order(*instrument, client_id_prev, OrderEvent::ReplaceAsked, &fields, now))
+                let request = OrderEvent::ReplaceAsked;
+                let sent = self.order(*instrument, client_id_prev, request, &fields, now);
+                let (id, client_id) = (self.flights.last_id(), client_id_prev.clone());
+                let (price, size) = (wish.price, wish.size);
+                self.changes.push(Change { id, client_id, price, size });
+                Ok(sent)
             }
             Request::Cancel { instrument, client_id, .. } => {
                 let fields = self.one(*instrument, client_id);

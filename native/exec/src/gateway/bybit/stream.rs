@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::rows::{self, FillRow, OrderRow, PositionRow, WalletRow};
-use super::{Bybit, PRIVATE, Reply, TRADING, errors, moment};
-use crate::gateway::parse::{Parsed, ns, some_amount};
+use super::{Bybit, Change, PRIVATE, Reply, TRADING, errors, moment};
+use crate::gateway::parse::{Parsed, each, ns, some_amount};
 use crate::gateway::{Heard, Outgoing};
 use crate::report::{Refusal, RefusalKind, Report, What};
 
@@ -100,14 +100,14 @@ impl Bybit {
         let category = self.category.word();
         match message.topic.split('.').next().unwrap_or_default() {
             "order" => {
-                let rows: Vec<OrderRow> = serde_json::from_str(data)?;
-                let mut ours = rows.iter().filter(|row| row.category == category);
-                ours.try_for_each(|row| self.order_update(row, ts_recv, heard))
+                let mut rows: Vec<OrderRow> = serde_json::from_str(data)?;
+                rows.retain(|row| row.category == category);
+                each(&rows, |row| self.order_update(row, ts_recv, heard))
             }
             "execution" => {
-                let rows: Vec<FillRow> = serde_json::from_str(data)?;
-                let mut ours = rows.iter().filter(|row| row.category == category);
-                ours.try_for_each(|row| self.execution(row, ts_recv, heard))
+                let mut rows: Vec<FillRow> = serde_json::from_str(data)?;
+                rows.retain(|row| row.category == category);
+                each(&rows, |row| self.execution(row, ts_recv, heard))
             }
             "wallet" => {
                 let rows: Vec<WalletRow> = serde_json::from_str(data)?;
@@ -153,14 +153,19 @@ impl Bybit {
             "New" | "PartiallyFilled" | "Untriggered" => self.works(row)?,
             "Triggered" => Some(What::Triggered),
             "Rejected" if filled == Amount::ZERO => {
-                self.changes.remove(&*row.order_link_id);
+                self.changes.retain(|change| *change.client_id != *row.order_link_id);
                 Some(What::Rejected(refusal(row)))
             }
             "Cancelled" | "PartiallyFilledCanceled" | "Deactivated" | "Rejected" => {
-                self.changes.remove(&*row.order_link_id);
+                self.changes.retain(|change| *change.client_id != *row.order_link_id);
                 Some(ended(row, filled))
             }
-            // Executions are told by themselves.
+            "Filled" => {
+                self.changes.retain(|change| *change.client_id != *row.order_link_id);
+                self.flights.over(&row.order_link_id);
+                // Executions are told by themselves.
+                None
+            }
             _ => None,
         })
     }
@@ -168,12 +173,13 @@ impl Bybit {
     /// The venue does not say why it tells of an order that works: it may be new, or changed.
     fn works(&mut self, row: &OrderRow) -> Parsed<Option<What>> {
         let (price, size) = (some_amount(&row.price)?, row.size()?);
-        let asked = self.changes.get(&*row.order_link_id);
-        let is_change = asked.is_some_and(|(asked_price, asked_size)| {
-            *asked_size == size && (asked_price.is_none() || *asked_price == price)
-        });
-        if is_change {
-            self.changes.remove(&*row.order_link_id);
+        let is_it = |change: &Change| {
+            *change.client_id == *row.order_link_id
+                && change.size == size
+                && (change.price.is_none() || change.price == price)
+        };
+        if let Some(done) = self.changes.iter().position(is_it) {
+            self.changes.remove(done);
             return Ok(Some(What::Replaced { price, size }));
         }
         Ok((row.order_status != "PartiallyFilled").then_some(What::Accepted))

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::rows::{self, AccountRow, OrderRow, PositionRow, moment};
 use super::{Envelope, Okx, errors, said};
 use crate::gateway::Heard;
-use crate::gateway::parse::{Parsed, some_amount};
+use crate::gateway::parse::{Parsed, each, some_amount};
 use crate::report::{Refusal, RefusalKind, Report, What};
 
 #[derive(Deserialize)]
@@ -48,7 +48,7 @@ impl Okx {
         match &*arg.channel {
             "orders" => {
                 let rows: Vec<OrderRow> = serde_json::from_str(data.get())?;
-                rows.iter().try_for_each(|row| self.order_update(row, ts_recv, heard))
+                each(&rows, |row| self.order_update(row, ts_recv, heard))
             }
             "account" => {
                 let rows: Vec<AccountRow> = serde_json::from_str(data.get())?;

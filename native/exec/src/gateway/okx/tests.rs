@@ -253,3 +253,33 @@ fn balances_come_by_themselves() {
     let Heard::Balance(balance) = one(read(&mut gateway, 0, text)) else { panic!() };
     assert_eq!((balance.available, balance.locked), (amount("100"), amount("20")));
 }
+
+#[test]
+fn a_row_that_nobody_knows_hides_no_other() {
+    let mut gateway = spot();
+    let both =
+        update("{}").replace(r#""data":["#, r#""data":[{"instId":"ETH-USDT","state":"live"},"#);
+    let mut heard = Vec::new();
+    gateway.read(0, both.as_bytes(), NOW, &mut heard).unwrap_err();
+    assert_eq!(only(heard).what, What::Accepted);
+}
+
+#[test]
+fn each_change_ends_with_its_own_news() {
+    let mut gateway = spot();
+    let first = sent(gateway.write(&replace("0"), NOW));
+    let second = sent(gateway.write(&replace("0"), NOW));
+    let taken = |id: &serde_json::Value| {
+        format!(
+            r#"{{"id":{id},"op":"amend-order","code":"0","data":[{{"ordId":"77","sCode":"0"}}]}}"#
+        )
+    };
+    // The news of the first one is faster than the answer to it.
+    read(&mut gateway, 0, &update(r#"{"amendResult":"0","px":"30001","sz":"0.6"}"#));
+    assert_eq!(read(&mut gateway, 0, &taken(&first["id"])), []);
+    assert_eq!(read(&mut gateway, 0, &taken(&second["id"])), []);
+    let mut heard = Vec::new();
+    gateway.tick(i64::MAX, NOW, &mut heard);
+    let What::Ended { request, .. } = only(heard).what else { panic!() };
+    assert_eq!(request, OrderEvent::ReplaceAsked);
+}
