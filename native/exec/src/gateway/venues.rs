@@ -64,7 +64,7 @@ pub fn connect(
         "binance-usdm" => {
             Box::new(BinanceUsdM::new(directory, id, account, key, Signer::new(&secret)?))
         }
-        "alpaca-stocks" | "alpaca-crypto" => {
+        "alpaca" | "alpaca-stocks" | "alpaca-crypto" => {
             Box::new(Alpaca::new(directory, id, account, key, secret))
         }
         "okx" => {
