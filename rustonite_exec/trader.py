@@ -42,6 +42,7 @@ class Trader:
         about = json.loads(_native.trader_config(self._text, self._place))
         self.name: str = about["name"]
         self.journal = Path(about["journal"])
+        self.tapes = Path(about["tapes"])
         self._strategy = strategy
         if strategy is None and not about["is_built_in"]:
             self._strategy = _load(about["run"], Path(config).parent)

@@ -112,14 +112,15 @@ def positions(*, journal: str, as_json: bool) -> None:
 
 
 def _rows(journal: str, dataset: str) -> Iterator[dict[str, Any]]:
-    """All rows of a journal's tape."""
+    """All rows of the tapes of a journal."""
     from rustonite_data.tape import Tape  # noqa: PLC0415 - brings the extension
 
-    folder = Path(journal) / dataset
-    if not folder.is_dir():
+    tapes = sorted(Path(journal, dataset).glob("*/tape.toml"))
+    if not tapes:
         raise NotFound(f"{journal}: no journal of a trader")
-    for batch in Tape.reader(folder).read().batches:
-        yield from batch.to_pylist()
+    for tape in tapes:
+        for batch in Tape.reader(tape.parent).read().batches:
+            yield from batch.to_pylist()
 
 
 def _tell(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from rustonite_data.errors import Closed, Invalid, NotFound, RiskRejected
+from rustonite_data.lake import Lake
 from rustonite_data.record import Recorder
 from rustonite_data.tape import Tape
 from rustonite_exec import FillNews, LocalExchange, OrderNews, Quote, Strategy, Trader, ask, kill
@@ -39,7 +40,7 @@ class Place:
         self.journal = folder / "journal"
         self.configure()
 
-    def configure(self, run: str = "test:Test", **settings: Any) -> Path:
+    def configure(self, run: str = "test:Test", top: str = "", **settings: Any) -> Path:
         """Write a trader's configuration."""
         keys = self.folder / "keys.toml"
         keys.write_text(f'key = "{self.account.key}"\nsecret = "{self.account.secret}"\n')
@@ -47,6 +48,7 @@ class Place:
         (self.folder / "limits.toml").write_text(LIMITS)
         urls = ", ".join(f"{name} = {json.dumps(url)}" for name, url in self.exchange.urls.items())
         text = f"""
+            {top}
             limits = "limits.toml"
             [[market]]
             venue = "binance"
@@ -147,14 +149,21 @@ def test_a_strategy_in_python_buys_and_knows_what_it_has(place: Place) -> None:
 
 
 def test_fills_meet_the_quotes_of_their_moment_in_one_query(place: Place) -> None:
+    place.configure(top='tapes = "tapes"')
+    lake = Lake.create(place.folder / "lake", tapes=place.folder / "tapes")
     strategy = Crosser()
     place.run(strategy, lambda _status: bool(strategy.fills))
-    fills = Tape.reader(place.journal / "fills").read().pl()
-    quotes = pl.concat(strategy.batches)
-    row = fills.sort("seq").row(0, named=True)
-    seen = quotes.filter(pl.col("ts_recv") <= row["ts_recv"]).tail(1)
-    assert row["kind"] == "trade"
-    assert float(row["price"]) >= seen["bid_price"][0]
+    found = lake.sql("""
+        select f.price::double as price, q.bid_price, q.ask_price, o.tags
+        from fills f
+        asof join quotes q on f.symbol = q.symbol and f.ts_recv >= q.ts_recv
+        join orders o on o.order_id = f.order_id and o.event = 'submitted'
+        order by f.seq
+    """).pl().rows()
+    assert len(found) == len(strategy.fills)
+    for price, bid, _ask, tags in found:
+        assert price >= bid
+        assert tags == "first"
 
 
 class Scalar(Strategy):
@@ -190,7 +199,7 @@ def test_scalars_denials_and_errors_of_python(place: Place) -> None:
     place.run(strategy, lambda _status: bool(strategy.denied))
     assert strategy.denied.startswith("order_size: 50 against 1")
     assert strategy.quotes[0].symbol == "BTCUSDT"
-    denials = Tape.reader(place.journal / "risk_events").read().pl()
+    denials = Tape.reader(place.journal / "risk_events" / "trader").read().pl()
     denial = denials.filter(pl.col("verdict") == "deny").row(0, named=True)
     assert (denial["code"], denial["value"]) == ("order_size", 50)
 

@@ -79,22 +79,24 @@ pub struct Tapes {
 }
 
 impl Tapes {
-    /// Opens the journal in a folder, or makes it.
+    /// Opens the journal of this name in a folder of tapes, or makes it. The folder may have tapes
+    /// of others, such as of a recorder.
     ///
     /// # Errors
     /// Another process has it open; a tape is damaged; no space or permission.
     pub fn open(
         folder: &Path,
+        name: &str,
         options: TapeOptions,
         durability: Durability,
     ) -> Result<Self, JournalError> {
         Ok(Self {
             folder: folder.to_owned(),
-            orders: open(folder, options)?,
-            fills: open(folder, options)?,
-            positions: open(folder, options)?,
-            balances: open(folder, options)?,
-            risk_events: open(folder, options)?,
+            orders: open(folder, name, options)?,
+            fills: open(folder, name, options)?,
+            positions: open(folder, name, options)?,
+            balances: open(folder, name, options)?,
+            risk_events: open(folder, name, options)?,
             durability,
         })
     }
@@ -137,9 +139,10 @@ impl Tapes {
 
 fn open<R: rustonite_core::Row>(
     folder: &Path,
+    name: &str,
     options: TapeOptions,
 ) -> Result<TypedWriter<R>, TapeError> {
-    let folder = folder.join(R::schema().dataset());
+    let folder = folder.join(R::schema().dataset()).join(name);
     let writer = if folder.join("tape.toml").exists() {
         Writer::open(&folder)?
     } else {

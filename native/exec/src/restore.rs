@@ -44,7 +44,7 @@ pub struct Restored {
 }
 
 impl Ledger<Tapes> {
-    /// Opens the journal in a folder and goes on where it ends.
+    /// Opens the journal of a name in a folder of tapes and goes on where it ends.
     ///
     /// Requests that were in flight are still so: [`Ledger::lose_requests`] is the next step.
     ///
@@ -53,20 +53,20 @@ impl Ledger<Tapes> {
     pub fn open(
         directory: Arc<Directory>,
         accounts: impl IntoIterator<Item = (AccountId, AccountRules)>,
-        journal: (&std::path::Path, TapeOptions, Durability),
+        journal: (&std::path::Path, &str, TapeOptions, Durability),
     ) -> Result<(Self, Restored), JournalError> {
-        let (folder, options, durability) = journal;
-        let tapes = Tapes::open(folder, options, durability)?;
+        let (folder, name, options, durability) = journal;
+        let tapes = Tapes::open(folder, name, options, durability)?;
         let mut ledger = Self::new(directory, tapes);
         for (account, rules) in accounts {
             ledger.open_account(account, rules);
         }
-        let restored = ledger.restore(folder)?;
+        let restored = ledger.restore(folder, name)?;
         Ok((ledger, restored))
     }
 
-    fn restore(&mut self, folder: &std::path::Path) -> Result<Restored, JournalError> {
-        let tapes = TAPES.map(|name| Rows::open(&folder.join(name)));
+    fn restore(&mut self, folder: &std::path::Path, name: &str) -> Result<Restored, JournalError> {
+        let tapes = TAPES.map(|dataset| Rows::open(&folder.join(dataset).join(name)));
         let mut tapes = tapes.into_iter().collect::<Result<Vec<_>, TapeError>>()?;
         let columns = Columns::of(&tapes);
         let mut restored = Restored::default();

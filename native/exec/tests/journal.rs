@@ -170,15 +170,15 @@ fn a_tape_that_takes_no_more_halts_trading() {
     let few =
         rustonite_tape::TapeOptions { segment_rows: Some(64), segments_max: 3, ..tape_options() };
     let durability = rustonite_exec::Durability::Interval;
-    let tapes = Tapes::open(folder.path(), few, durability).unwrap();
+    let tapes = Tapes::open(folder.path(), "main", few, durability).unwrap();
     // The lake needs every segment and takes none.
-    rustonite_tape::advance_consumer(&folder.path().join("orders"), "lake", 0).unwrap();
+    rustonite_tape::advance_consumer(&folder.path().join("orders/main"), "lake", 0).unwrap();
     let mut ledger = open_with(tapes, rules());
     let refused = (0..1_000).find_map(|_| ledger.submit(NOW, wish(), Link::default()).err());
     assert!(matches!(refused, Some(ExecError::Halted(_))), "{refused:?}");
     let (seq, hash) = (ledger.seq(), whole_hash(&ledger));
     drop(ledger);
-    let journal = (folder.path(), few, durability);
+    let journal = (folder.path(), "main", few, durability);
     let (ledger, _) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
     assert_eq!((ledger.seq(), whole_hash(&ledger)), (seq, hash));
 }
@@ -308,7 +308,7 @@ fn rows_of_what_is_not_listed_are_left_out_and_named() {
     drop(ledger);
     let mut directory = rustonite_exec::Directory::default();
     directory.add_account("main");
-    let journal = (folder.path(), tape_options(), rustonite_exec::Durability::Interval);
+    let journal = (folder.path(), "main", tape_options(), rustonite_exec::Durability::Interval);
     let (ledger, found) = Ledger::open(directory.into(), [(ACCOUNT, rules())], journal).unwrap();
     let unlisted: Vec<_> = found.unlisted.into_iter().collect();
     assert_eq!(unlisted, ["instrument binance BTCUSDT"]);
@@ -319,7 +319,8 @@ fn rows_of_what_is_not_listed_are_left_out_and_named() {
 fn a_journal_has_one_writer() {
     let folder = in_memory();
     let _ledger = open_with(tapes(folder.path()), rules());
-    let second = Tapes::open(folder.path(), tape_options(), rustonite_exec::Durability::Interval);
+    let second =
+        Tapes::open(folder.path(), "main", tape_options(), rustonite_exec::Durability::Interval);
     let error = second.unwrap_err();
     assert_eq!(error.kind(), rustonite_core::ErrorKind::Conflict, "{error}");
 }
@@ -332,7 +333,7 @@ fn a_snapshot_stands_for_all_rows_before_it() {
         rustonite_tape::TapeOptions { segment_rows: Some(64), segments_max: 3, ..tape_options() };
     let durability = rustonite_exec::Durability::Interval;
     let mut author = Author::new(77);
-    let tapes = Tapes::open(folder.path(), options, durability).unwrap();
+    let tapes = Tapes::open(folder.path(), "main", options, durability).unwrap();
     let mut ledger = open_with(tapes, rules());
     let housekeeping = rustonite_exec::Housekeeping { snapshot_rows: 100, keep_ended_ns: 0 };
     for _ in 0..2_000 {
@@ -341,7 +342,7 @@ fn a_snapshot_stands_for_all_rows_before_it() {
     }
     let live = Summary::of(&ledger);
     drop(ledger);
-    let journal = (folder.path(), options, durability);
+    let journal = (folder.path(), "main", options, durability);
     let (ledger, found) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
     assert!(found.rows < 1_000, "{found:?}");
     assert_eq!(found.gaps, []);

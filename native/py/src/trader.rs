@@ -25,6 +25,7 @@ fn system(error: &std::io::Error) -> PyErr {
 struct About<'a> {
     name: &'a str,
     journal: &'a PathBuf,
+    tapes: &'a PathBuf,
     run: &'a str,
     is_built_in: bool,
     settings: &'a toml::Table,
@@ -38,6 +39,7 @@ pub(crate) fn trader_config(text: &str, place: &str) -> PyResult<String> {
     let about = About {
         name: &config.name,
         journal: &config.journal,
+        tapes: config.tapes.as_ref().unwrap_or(&config.journal),
         run: &config.strategy.run,
         is_built_in,
         settings: &config.strategy.settings,

@@ -15,9 +15,11 @@ pub struct Config {
     /// Name of this trader, unique among those that trade an account.
     #[serde(default = "usual_name")]
     pub name: String,
-    /// Folder of the journal.
+    /// Folder of the journal, and of what else a trader keeps.
     #[serde(default = "usual_journal")]
     pub journal: PathBuf,
+    /// Folder of the journal's tapes, if it is another: with that of a recorder one lake has both.
+    pub tapes: Option<PathBuf>,
     /// What the journal outlives.
     #[serde(default)]
     pub sync: Sync,
@@ -180,6 +182,7 @@ impl Config {
         let folder = Path::new(place).parent().unwrap_or(Path::new(""));
         config.journal = folder.join(&config.journal);
         config.limits = folder.join(&config.limits);
+        config.tapes = config.tapes.map(|tapes| folder.join(tapes));
         for market in &mut config.markets {
             market.tapes = folder.join(&market.tapes);
         }

@@ -95,12 +95,12 @@ pub(crate) fn tape_options() -> TapeOptions {
 }
 
 pub(crate) fn tapes(folder: &Path) -> Tapes {
-    Tapes::open(folder, tape_options(), Durability::Interval).unwrap()
+    Tapes::open(folder, "main", tape_options(), Durability::Interval).unwrap()
 }
 
 /// A ledger as a restart finds it.
 pub(crate) fn reopened(folder: &Path) -> (Ledger<Tapes>, Restored) {
-    let journal = (folder, tape_options(), Durability::Interval);
+    let journal = (folder, "main", tape_options(), Durability::Interval);
     Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap()
 }
 

@@ -64,7 +64,8 @@ impl Trader {
         let risk = Risk::new(risk_directory, limits, &kept.latches)?;
         let rules = account_rules(&directory, &config)?;
         let (options, durability) = journal_options(config.sync);
-        let journal = (folder.as_path(), options, durability);
+        let tapes = config.tapes.clone().unwrap_or_else(|| folder.clone());
+        let journal = (tapes.as_path(), config.name.as_str(), options, durability);
         let (mut ledger, restored) = Ledger::open(Arc::clone(&directory), rules, journal)?;
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         let now = now_ns();
