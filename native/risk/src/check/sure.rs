@@ -63,9 +63,10 @@ impl Risk {
             && unusual.into_iter().map(u8::from).sum::<u8>() == 0
             && matches!(intent.position_side, None | Some(PositionSide::Net))
             && !intent.by_money;
-        let price = match (intent.kind, intent.price, intent.price_protect) {
-            (OrderKind::Limit, Some(price), None) | (OrderKind::Market, None, Some(price)) => price,
-            _ => return None,
+        let ((OrderKind::Limit, Some(price), None) | (OrderKind::Market, None, Some(price))) =
+            (intent.kind, intent.price, intent.price_protect)
+        else {
+            return None;
         };
         if !is_usual {
             return None;

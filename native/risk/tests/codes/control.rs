@@ -52,9 +52,10 @@ provoke! {
         world.risk.reset(Target::Order(order.order), START);
         world.passes(&change);
         // One that has not been sent yet.
-        let held = world.plain();
+        let held = Intent { strategy: Some(ARB), ..world.plain() };
+        world.passes(&held);
         world.risk.kill(Target::Order(held.order), START);
-        world.denies(&held, Code::KillSwitch);
+        assert_eq!(world.denies(&held, Code::KillSwitch).scope, RiskScope::Order);
     }
 
     trading_states_let_less_through_step_by_step(Halted CancelOnly ReduceOnlyState) {

@@ -156,6 +156,7 @@ provoke! {
         // Until it is settled, the larger size is held at the higher price.
         world.passes(&world.replacing(&open, "80", "5.555"));
         world.denies(&world.replacing(&open, "80", "5.556"), Code::Unfunded);
+        world.denies(&world.replacing(&open, "1", "5.556"), Code::Unfunded);
         world.fill(&open, "0.5");
         let order = world.buy(SPOT, "100", "4.55");
         world.passes(&order);

@@ -47,24 +47,28 @@ provoke! {
 
     a_change_is_of_an_open_order(OrderUnknown) {
         let mut world = World::new("");
-        let order = world.plain();
-        let change = world.replacing(&order, "99", "1");
-        world.denies(&change, Code::OrderUnknown);
-        world.denies(&world.cancelling(&order), Code::OrderUnknown);
-        world.send(&order);
-        world.passes(&change);
-        world.passes(&world.cancelling(&order));
-        for other in [
-            Intent { side: OrderSide::Sell, ..change },
-            Intent { instrument: PERP, price: Some(1000), ..change },
-            Intent { account: HEDGE, ..change },
-            Intent { strategy: Some(ARB), ..change },
-        ] {
-            world.denies(&other, Code::OrderUnknown);
+        for instrument in [SPOT, PERP] {
+            let order = world.buy(instrument, "100", "1");
+            let change = world.replacing(&order, "99", "1");
+            world.denies(&change, Code::OrderUnknown);
+            world.denies(&world.cancelling(&order), Code::OrderUnknown);
+            world.send(&order);
+            world.passes(&change);
+            world.passes(&world.cancelling(&order));
+            let other = if instrument == SPOT { (PERP, Some(1000)) } else { (SPOT, Some(10_000)) };
+            for other in [
+                Intent { side: OrderSide::Sell, ..change },
+                Intent { instrument: other.0, price: other.1, ..change },
+                Intent { account: HEDGE, ..change },
+                Intent { strategy: Some(ARB), ..change },
+                Intent { order: 99, ..change },
+            ] {
+                world.denies(&other, Code::OrderUnknown);
+            }
+            world.risk.order_changed(order.order, 0);
+            world.denies(&change, Code::OrderUnknown);
+            world.denies(&world.cancelling(&order), Code::OrderUnknown);
         }
-        world.risk.order_changed(order.order, 0);
-        world.denies(&change, Code::OrderUnknown);
-        world.denies(&world.cancelling(&order), Code::OrderUnknown);
     }
 
     a_number_is_of_one_open_order(OrderNumberUsed) {

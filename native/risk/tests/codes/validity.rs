@@ -142,12 +142,15 @@ provoke! {
             world.denies(&Intent { size, ..order }, Code::SizeInvalid);
         }
         // A change leaves something to fill.
-        world.send(&order);
-        world.fill(&order, "0.6");
-        let change = Intent { size_filled: 600, ..world.replacing(&order, "99", "0.601") };
-        world.passes(&change);
-        world.denies(&Intent { size: 600, ..change }, Code::SizeInvalid);
-        world.denies(&Intent { size_filled: -1, ..change }, Code::SizeInvalid);
+        for instrument in [SPOT, PERP] {
+            let order = world.buy(instrument, "100", "1");
+            world.send(&order);
+            world.fill(&order, "0.6");
+            let change = Intent { size_filled: 600, ..world.replacing(&order, "99", "0.601") };
+            world.passes(&change);
+            world.denies(&Intent { size: 600, ..change }, Code::SizeInvalid);
+            world.denies(&Intent { size_filled: -1, ..change }, Code::SizeInvalid);
+        }
     }
 
     sizes_are_on_the_lot(SizeOffLot) {
@@ -179,6 +182,9 @@ provoke! {
         world.passes(&order);
         let order = world.market(OrderSide::Buy, SPOT, "2.001");
         world.meets(&order, Code::MarketSizeMax, RiskScope::Instrument, "2", "2.001");
+        let price_protect = Some(world.price(SPOT, "100.5"));
+        world.denies(&Intent { price_protect, ..order }, Code::MarketSizeMax);
+        world.passes(&Intent { price_protect, size: 2000, ..order });
     }
 
     parts_are_no_larger_than_the_order(DisplaySize) {
