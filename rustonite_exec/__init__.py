@@ -1,6 +1,7 @@
 """Rustonite's execution half: strategies, the trader that runs them, and a local exchange."""
 
 from rustonite_exec.exchange import Account, LocalExchange
+from rustonite_exec.limits import limits
 from rustonite_exec.strategy import (
     Broker,
     FillNews,
@@ -25,4 +26,5 @@ __all__ = [
     "Trader",
     "ask",
     "kill",
+    "limits",
 ]

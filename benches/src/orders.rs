@@ -47,7 +47,7 @@ fn main() -> Result<()> {
 fn tapes(folder: &Path) -> Result<Tapes> {
     let options = TapeOptions { segment_bytes: 64 << 20, ..TapeOptions::default() };
     let name = format!("{:x}", std::process::id());
-    Ok(Tapes::open(folder, name, options, Durability::Interval)?)
+    Ok(Tapes::open(folder, &name, options, Durability::Interval)?)
 }
 
 /// The bare table.

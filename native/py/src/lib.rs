@@ -62,7 +62,7 @@ mod _native {
     #[pymodule_export]
     use crate::strategy::NativeBroker;
     #[pymodule_export]
-    use crate::trader::{NativeTrader, trader_ask, trader_config, trader_kill};
+    use crate::trader::{NativeTrader, limit_keys, trader_ask, trader_config, trader_kill};
     #[pymodule_export]
     use crate::writer::TapeWriter;
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use rustonite_core::ErrorKind;
+use rustonite_risk::{Key, Sense};
 use rustonite_trade::strategies::built_in;
 use rustonite_trade::{Config, Strategy, TradeError, Trader, control, kill_without_trader};
 
@@ -45,6 +46,13 @@ pub(crate) fn trader_config(text: &str, place: &str) -> PyResult<String> {
         settings: &config.strategy.settings,
     };
     serde_json::to_string(&about).map_err(|error| raise(ErrorKind::Internal, error.to_string()))
+}
+
+/// Every key of limits: name, meaning, unit, and whether it is a switch.
+#[pyfunction]
+pub(crate) fn limit_keys() -> Vec<(&'static str, &'static str, &'static str, bool)> {
+    let about = |key: &Key| (key.name(), key.about(), key.unit().name(), key.sense() == Sense::Switch);
+    Key::ALL.iter().map(about).collect()
 }
 
 /// Asks a running trader a line of JSON; `None` if there is none.

@@ -1,0 +1,76 @@
+"""A file with limits to begin with."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from rustonite_data import _native
+from rustonite_data.errors import Invalid
+
+Limit = Decimal | int | str | bool | None
+
+# Small enough for a first try with little money. What is not here is not limited.
+_USUAL: dict[str, Limit] = {
+    "order_size_max": 1,
+    "order_notional_max": 10_000,
+    "price_collar_bps": 100,
+    "price_far_bps": 500,
+    "market_notional_max": 10_000,
+    "market_protect": True,
+    "spread_max_bps": 50,
+    "long_max": 1,
+    "short_max": 1,
+    "position_notional_max": 50_000,
+    "gross_max": 50_000,
+    "net_max": 50_000,
+    "deny_unfunded": True,
+    "stale_ms": 5_000,
+    "deny_crossed": True,
+    "deny_self_trade": True,
+    "messages_per_s": 50,
+    "messages_per_10s": 200,
+    "cancel_reserve": 10,
+    "open_orders_max": 20,
+    "rejects_max": 20,
+    "disconnect_trip_ms": 60_000,
+    "daily_loss_max": 1_000,
+    "drawdown_max": 1_000,
+}
+
+
+def limits(currency: str = "USDT", version: int = 1, **changes: Limit) -> str:
+    """The text of a whole `limits.toml`, each key with its meaning.
+
+    Args:
+        currency: What money limits are in.
+        version: Its number; a file that is read again needs a higher one.
+        changes: Values by key; `None` says that there is no such limit.
+
+    Example:
+        >>> print("\n".join(limits().splitlines()[:4]))
+        version = 1
+        currency = "USDT"
+        <BLANKLINE>
+        [all]
+
+    Raises:
+        Invalid: a key that limits do not have.
+    """
+    keys = _native.limit_keys()
+    unknown = sorted(changes.keys() - {name for name, *_ in keys})
+    if unknown:
+        raise Invalid(f"limits: {', '.join(unknown)} is no key of limits")
+    lines = [f"version = {version}", f'currency = "{currency}"', "", "[all]"]
+    for name, about, unit, is_switch in keys:
+        value = {**_USUAL, **changes}.get(name)
+        lines += [
+            f"# {about}{f' In {unit}.' if unit else ''}",
+            f"{name} = {_text(value, is_switch)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: Limit, is_switch: bool) -> str:  # noqa: FBT001 - of a table
+    if is_switch:
+        return "true" if value else "false"
+    return '"none"' if value is None else str(value)
