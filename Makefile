@@ -81,7 +81,7 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 	target/release/book $(RUSTONITE_FIXTURES)
 	target/release/exchange
 	target/release/streams
-	RUSTONITE_FIXTURES=$(RUSTONITE_FIXTURES) target/release/replay_queue
+	target/release/replay_queue $(RUSTONITE_FIXTURES)
 	$(BIN)/python benches/feed.py
 
 docs: $(VENV)/.extension ## Pages that are made from the code

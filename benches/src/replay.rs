@@ -1,7 +1,7 @@
 //! Measures replays with own orders. Every line is `name<TAB>figures`.
 //!
-//! Generated data; with `RUSTONITE_FIXTURES`, the folder of the shared recordings, a recorded market
-//! of Binance USD-M as well.
+//! Generated data; given the folder of the shared recordings, a recorded market of Binance USD-M as
+//! well.
 
 use std::error::Error;
 use std::io::Read as _;
@@ -30,8 +30,9 @@ const MODELS: [(&str, QueueModel); 3] = [
 
 fn main() -> Result<()> {
     measure("generated", &generated());
-    if let Some(folder) = std::env::var_os("RUSTONITE_FIXTURES") {
-        measure("Binance USD-M recording", &recorded(Path::new(&folder))?);
+    match std::env::args_os().nth(1) {
+        Some(folder) => measure("Binance USD-M recording", &recorded(Path::new(&folder))?),
+        None => eprintln!("not measured: no folder of recordings was given"),
     }
     Ok(())
 }
