@@ -12,6 +12,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::{AccountId, VenueId};
 use serde::Deserialize;
 
@@ -179,7 +180,14 @@ impl BinanceUsdM {
             Asked::Order(order, request, place) if error.is_not_found() => {
                 heard.push(self.order_missing(order, request, place, error, ts_recv));
             }
-            asked => heard.extend(error.ends(asked, ts_recv)),
+            asked => {
+                if let Asked::Order(order, OrderEvent::Submitted, _) = &asked
+                    && !error.outcome_unknown
+                {
+                    self.waiting.remove(&order.client_id);
+                }
+                heard.extend(error.ends(asked, ts_recv));
+            }
         }
     }
 }

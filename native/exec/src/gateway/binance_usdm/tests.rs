@@ -336,7 +336,7 @@ fn a_conditional_order_keeps_its_name_when_it_comes_to_the_book() {
     };
     let mut told = |status: &str, became: &str| read(&mut gateway, PRIVATE, &event(status, became));
     assert_eq!(only(told("NEW", "")).what, What::Accepted);
-    assert_eq!(told("TRIGGERING", ""), []);
+    assert_eq!(only(told("TRIGGERING", "")).what, What::Triggered);
     assert_eq!(only(told("TRIGGERED", "78")).what, What::Triggered);
     let fill = update(
         r#"{"i":78,"c":"made-by-the-venue","x":"TRADE","X":"FILLED","l":"0.5","z":"0.5","L":"1","t":3}"#,
