@@ -163,7 +163,7 @@ impl BinanceUsdM {
                 self.is_ready = true;
                 heard.push(Heard::Ready);
             }
-            Step::Renewal | Step::Subscribe => {}
+            Step::Renewal | Step::Subscribe | Step::LogOff => {}
         }
         Ok(())
     }
@@ -173,6 +173,7 @@ impl BinanceUsdM {
             Asked::Session(Step::Renewal) if error.refusal.venue_code.as_ref() == KEY_IS_GONE => {
                 heard.push(Heard::Send(self.ask_for_key(ts_recv)));
             }
+            Asked::Session(Step::LogOff) => {}
             Asked::Session(Step::Renewal) => {
                 self.key.renewed_at = ts_recv - RENEW_EVERY + RENEW_PAUSE;
             }
@@ -285,5 +286,15 @@ impl Gateway for BinanceUsdM {
             return vec![self.renew_key(now)];
         }
         Vec::new()
+    }
+
+    fn stop(&mut self, now: i64) -> Vec<Outgoing> {
+        if !self.key.is_known {
+            return Vec::new();
+        }
+        self.key.is_known = false;
+        // Nothing depends on the answer.
+        let asked = Asked::Session(Step::LogOff);
+        vec![self.session.call("DELETE", LISTEN_KEY.to_owned(), asked, now)]
     }
 }

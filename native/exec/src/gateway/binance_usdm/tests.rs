@@ -102,6 +102,15 @@ fn the_user_stream_opens_with_a_key_that_is_kept_alive() {
 }
 
 #[test]
+fn a_key_is_given_back_in_the_end() {
+    let mut gateway = ready();
+    let asked = call(gateway.stop(NOW).pop().unwrap());
+    assert_eq!((asked.method, &*asked.path), ("DELETE", "/fapi/v1/listenKey"));
+    assert_eq!(answered(&mut gateway, asked.id, 500, ""), []);
+    assert_eq!(gateway.stop(NOW), []);
+}
+
+#[test]
 fn a_key_that_is_gone_is_replaced() {
     let mut expired = ready();
     let event = r#"{"e":"listenKeyExpired","E":1767323045700,"listenKey":"abc"}"#;
