@@ -413,6 +413,9 @@ impl Trader {
                 std::thread::park_timeout(NAP);
             }
         }
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        inner.desk.stop(now);
     }
 
     fn waits_for_answers(&self, how: OnStop) -> bool {

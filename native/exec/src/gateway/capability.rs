@@ -273,19 +273,6 @@ fn flag_names(flags: i32) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Kinds that we hold until their condition is met where a venue has not got them.
-pub const HELD_KINDS: [OrderKind; 6] = [
-    OrderKind::StopMarket,
-    OrderKind::StopLimit,
-    OrderKind::MarketIfTouched,
-    OrderKind::LimitIfTouched,
-    OrderKind::TrailingStopMarket,
-    OrderKind::TrailingStopLimit,
-];
-
-/// Times in force that we keep where a venue does not.
-pub const HELD_TIFS: [Tif; 1] = [Tif::Gtd];
-
 /// Flags that ask something of a venue.
 pub const FLAGS: [(i32, &str); 15] = [
     (order_flags::POST_ONLY, "post_only"),

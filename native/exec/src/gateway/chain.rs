@@ -138,6 +138,11 @@ impl Chains {
         self.legs.remove(&change.old.client_id);
     }
 
+    /// The stream broke, and does not repeat what it would have told.
+    pub(super) fn deaf(&mut self) {
+        self.replaced.clear();
+    }
+
     /// Whether an end is that of an order that was replaced.
     pub(super) fn was_replaced(&mut self, client_id: &str) -> bool {
         self.replaced.remove(client_id)

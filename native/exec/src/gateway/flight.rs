@@ -49,6 +49,8 @@ pub(super) enum Step {
     Token,
     /// That it stays valid.
     Renewal,
+    /// That it is not wanted any more.
+    LogOff,
 }
 
 /// What pages have brought so far.
@@ -255,8 +257,8 @@ impl Asked {
         now: i64,
     ) -> Option<Heard> {
         let (order, request) = match self {
-            // These are tried again by themselves.
-            Self::Session(Step::Token | Step::Renewal) => return None,
+            // Some are tried again by themselves, and one does not matter.
+            Self::Session(Step::Token | Step::Renewal | Step::LogOff) => return None,
             Self::Session(_) => return Some(Heard::Closed(refusal.clone())),
             Self::Question(question, _) => {
                 return Some(Heard::Answer(question, Answer::Failed(refusal.clone())));

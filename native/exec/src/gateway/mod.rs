@@ -86,6 +86,11 @@ pub trait Gateway: Send {
     /// Time has passed. What has been in flight since before `sent_before` ends: its outcome is not
     /// known. Returns what has to be sent from time to time.
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing>;
+
+    /// What is done last, before the lines are closed: usually nothing.
+    fn stop(&mut self, _now: i64) -> Vec<Outgoing> {
+        Vec::new()
+    }
 }
 
 /// Something to send. It may hold secrets, which are not shown.

@@ -4,7 +4,7 @@ use rustonite_core::datasets::{
     ORDER_KIND, OrderKind, STP, Stp, TIF, TRIGGER_SOURCE, Tif, TriggerSource,
 };
 
-use super::capability::{Capabilities, FLAGS, HELD_KINDS, HELD_TIFS, KindRule, Part, Replace};
+use super::capability::{Capabilities, FLAGS, KindRule, Part, Replace};
 use super::venues::capabilities;
 
 const HEAD: &str = "# What venues can do with orders
@@ -12,7 +12,6 @@ const HEAD: &str = "# What venues can do with orders
 Made from the tables that gateways write orders by: `make docs`.
 
 - **native**: the venue has it.
-- **by us**: the venue has not, and the order is held by us until its condition is met.
 - `-`: denied with reason `rules` before anything is sent.
 
 Words behind `native` say for which kinds of orders, if not for all that could have it.
@@ -101,16 +100,11 @@ fn native(is_native: bool) -> String {
 }
 
 fn kind_cell(venue: &Capabilities, kind: OrderKind) -> String {
-    match venue.kind(kind) {
-        Some(_) => "native".to_owned(),
-        None if HELD_KINDS.contains(&kind) => "by us".to_owned(),
-        None => "-".to_owned(),
-    }
+    native(venue.kind(kind).is_some())
 }
 
 fn tif_cell(venue: &Capabilities, tif: Tif) -> String {
-    let cell = of_kinds(venue, |rule| rule.tifs.contains(&tif));
-    if cell == "-" && HELD_TIFS.contains(&tif) { "by us".to_owned() } else { cell }
+    of_kinds(venue, |rule| rule.tifs.contains(&tif))
 }
 
 /// Native for some kinds, which are named unless they are all.

@@ -68,6 +68,16 @@ impl<J: Journal> Desk<J> {
         self.tell_trips();
     }
 
+    /// The end: gateways give back what they hold at their venues.
+    pub fn stop(&mut self, now: i64) {
+        for at in 0..self.accounts.len() {
+            let Some(account) = u16::try_from(at).ok().map(AccountId) else { return };
+            let last = self.accounts[at].gateway.stop(now);
+            let sent = self.accounts[at].send_all(last);
+            self.note(account, sent);
+        }
+    }
+
     fn hear(&mut self, account: AccountId, heard: Vec<Heard>, now: i64) {
         for one in heard {
             match one {

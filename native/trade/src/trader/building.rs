@@ -190,7 +190,9 @@ fn urls(account: &AccountConfig) -> Result<BTreeMap<String, Url>, TradeError> {
     }
     let venue = Venue::find(&account.venue)?;
     let mut known = venue.trading;
-    known.extend(venue.rest.map(|rest| ("rest".to_owned(), rest.url)));
+    if let Some(rest) = venue.rest {
+        known.entry("rest".to_owned()).or_insert(rest.url);
+    }
     let parsed = known.into_iter().map(|(name, url)| {
         let place = || format!("catalog of {}", account.venue);
         let url =

@@ -20,12 +20,12 @@ use rustonite_core::ids::{AccountId, VenueId};
 
 use super::chain::Chains;
 use super::desk::Desk;
-use super::flight::{Asked, Flights, Pages, VenueError, Way};
+use super::flight::{Asked, Flights, Named, Pages, VenueError, Way};
 use super::parse::{Fault, Parsed};
 use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable};
 use crate::directory::Directory;
-use crate::report::Refusal;
-use crate::request::Request;
+use crate::report::{Refusal, What};
+use crate::request::{Outcome, Request};
 
 const VENUE: &str = "alpaca";
 const LINE: usize = 0;
@@ -134,13 +134,47 @@ impl Alpaca {
             }
             asked => {
                 if error.outcome_unknown {
-                    self.chains.lost(&asked);
-                } else if let Asked::Order(order, OrderEvent::ReplaceAsked, _) = &asked {
-                    self.chains.end(&order.client_id);
-                    self.held.remove(&order.client_id);
+                    return heard.extend(self.lost(asked, |asked| error.ends(asked, ts_recv)));
+                }
+                match &asked {
+                    Asked::Order(order, OrderEvent::ReplaceAsked, _) => self.forget_change(order),
+                    Asked::Order(order, OrderEvent::Submitted, _) => {
+                        self.chains.forget(&order.client_id);
+                    }
+                    _ => {}
                 }
                 heard.extend(error.ends(asked, ts_recv));
             }
+        }
+    }
+
+    fn forget_change(&mut self, new: &Named) {
+        self.chains.end(&new.client_id);
+        self.held.remove(&new.client_id);
+    }
+
+    /// Nobody knows what became of something. A request that waited for the number of its order was
+    /// not sent at all.
+    fn lost(&mut self, asked: Asked, end: impl FnOnce(Asked) -> Option<Heard>) -> Option<Heard> {
+        let Asked::Order(order, request, requests::LOOK_UP) = &asked else {
+            self.chains.lost(&asked);
+            return end(asked);
+        };
+        if *request == OrderEvent::ReplaceAsked {
+            self.forget_change(order);
+        }
+        let mut heard = end(asked);
+        if let Some(Heard::Report(report)) = &mut heard
+            && let What::Ended { outcome, .. } = &mut report.what
+        {
+            *outcome = Outcome::NotSent;
+        }
+        heard
+    }
+
+    fn lose(&mut self, lost: Vec<Asked>, now: i64, heard: &mut Vec<Heard>) {
+        for asked in lost {
+            heard.extend(self.lost(asked, |asked| asked.unanswered(now)));
         }
     }
 }
@@ -155,9 +189,9 @@ impl Gateway for Alpaca {
     }
 
     fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
+        self.chains.deaf();
         let lost = self.flights.take_of_line(line);
-        lost.iter().for_each(|asked| self.chains.lost(asked));
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+        self.lose(lost, now, heard);
     }
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
@@ -190,8 +224,7 @@ impl Gateway for Alpaca {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                self.chains.lost(&asked);
-                heard.extend(asked.not_answered(error, ts_recv));
+                heard.extend(self.lost(asked, |asked| asked.not_answered(error, ts_recv)));
                 return Ok(());
             }
         };
@@ -203,16 +236,14 @@ impl Gateway for Alpaca {
         }
         let done = self.done(&mut asked, body, ts_recv, heard);
         done.map_err(|fault| {
-            self.chains.lost(&asked);
-            heard.extend(asked.unread(&fault, ts_recv));
+            heard.extend(self.lost(asked, |asked| asked.unread(&fault, ts_recv)));
             Unreadable::new(VENUE, fault.to_string(), answer.body)
         })
     }
 
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
         let lost = self.flights.take_before(sent_before);
-        lost.iter().for_each(|asked| self.chains.lost(asked));
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+        self.lose(lost, now, heard);
         Vec::new()
     }
 }

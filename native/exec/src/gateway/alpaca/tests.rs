@@ -226,6 +226,40 @@ fn an_order_whose_number_is_not_known_is_looked_up() {
     );
 }
 
+#[test]
+fn a_request_whose_order_is_not_found_out_was_not_sent() {
+    let Request::Replace { order, instrument, account, wish, .. } = replace("0") else { panic!() };
+    let unnumbered = Request::Replace {
+        order,
+        instrument,
+        account,
+        client_id: "r-2".into(),
+        client_id_prev: "r-1".into(),
+        venue_order_id: None,
+        wish,
+        size_filled: amount("0"),
+    };
+    let ends: [fn(&mut Alpaca, u64) -> Vec<Heard>; 3] = [
+        |gateway, id| failed(gateway, id, false),
+        |gateway, id| answered(gateway, id, 500, ""),
+        |gateway, _| {
+            let mut heard = Vec::new();
+            gateway.tick(i64::MAX, NOW, &mut heard);
+            heard
+        },
+    ];
+    for end in ends {
+        let mut gateway = stocks();
+        let asked = write(&mut gateway, &unnumbered);
+        assert_eq!(asked.method, "GET");
+        let report = only(end(&mut gateway, asked.id));
+        let What::Ended { request, outcome, .. } = report.what else { panic!("{report:?}") };
+        assert_eq!((request, outcome), (OrderEvent::ReplaceAsked, Outcome::NotSent));
+        // Nothing is to be found out about a change.
+        assert!(write(&mut gateway, &query()).path.ends_with("=r-1"));
+    }
+}
+
 /// A change of size that the venue has taken: from 0.5 to 0.6 when 0.1 is filled.
 fn changing(gateway: &mut Alpaca) {
     placed(gateway);

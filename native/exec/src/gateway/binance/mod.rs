@@ -89,6 +89,8 @@ impl BinanceSpot {
             asked => {
                 if error.outcome_unknown {
                     self.chains.lost(&asked);
+                } else if let Asked::Order(order, OrderEvent::Submitted, _) = &asked {
+                    self.chains.forget(&order.client_id);
                 }
                 heard.extend(error.ends(asked, ts_recv));
             }
@@ -198,6 +200,7 @@ impl Gateway for BinanceSpot {
     }
 
     fn closed(&mut self, _line: usize, now: i64, heard: &mut Vec<Heard>) {
+        self.chains.deaf();
         self.tick(i64::MAX, now, heard);
     }
 

@@ -12,6 +12,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::{AccountId, VenueId};
 use serde::Deserialize;
 
@@ -162,7 +163,7 @@ impl BinanceUsdM {
                 self.is_ready = true;
                 heard.push(Heard::Ready);
             }
-            Step::Renewal | Step::Subscribe => {}
+            Step::Renewal | Step::Subscribe | Step::LogOff => {}
         }
         Ok(())
     }
@@ -172,6 +173,7 @@ impl BinanceUsdM {
             Asked::Session(Step::Renewal) if error.refusal.venue_code.as_ref() == KEY_IS_GONE => {
                 heard.push(Heard::Send(self.ask_for_key(ts_recv)));
             }
+            Asked::Session(Step::LogOff) => {}
             Asked::Session(Step::Renewal) => {
                 self.key.renewed_at = ts_recv - RENEW_EVERY + RENEW_PAUSE;
             }
@@ -179,7 +181,14 @@ impl BinanceUsdM {
             Asked::Order(order, request, place) if error.is_not_found() => {
                 heard.push(self.order_missing(order, request, place, error, ts_recv));
             }
-            asked => heard.extend(error.ends(asked, ts_recv)),
+            asked => {
+                if let Asked::Order(order, OrderEvent::Submitted, _) = &asked
+                    && !error.outcome_unknown
+                {
+                    self.waiting.remove(&order.client_id);
+                }
+                heard.extend(error.ends(asked, ts_recv));
+            }
         }
     }
 }
@@ -277,5 +286,15 @@ impl Gateway for BinanceUsdM {
             return vec![self.renew_key(now)];
         }
         Vec::new()
+    }
+
+    fn stop(&mut self, now: i64) -> Vec<Outgoing> {
+        if !self.key.is_known {
+            return Vec::new();
+        }
+        self.key.is_known = false;
+        // Nothing depends on the answer.
+        let asked = Asked::Session(Step::LogOff);
+        vec![self.session.call("DELETE", LISTEN_KEY.to_owned(), asked, now)]
     }
 }

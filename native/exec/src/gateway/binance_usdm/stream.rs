@@ -267,7 +267,7 @@ impl BinanceUsdM {
                 size_prevented: None,
                 refusal: None,
             }),
-            "TRIGGERED" => Some(What::Triggered),
+            "TRIGGERING" | "TRIGGERED" => Some(What::Triggered),
             "EXPIRED" | "REJECTED" => Some(algo_failed(one)),
             // What came of it is told as of any order.
             _ => None,

@@ -102,6 +102,15 @@ fn the_user_stream_opens_with_a_key_that_is_kept_alive() {
 }
 
 #[test]
+fn a_key_is_given_back_in_the_end() {
+    let mut gateway = ready();
+    let asked = call(gateway.stop(NOW).pop().unwrap());
+    assert_eq!((asked.method, &*asked.path), ("DELETE", "/fapi/v1/listenKey"));
+    assert_eq!(answered(&mut gateway, asked.id, 500, ""), []);
+    assert_eq!(gateway.stop(NOW), []);
+}
+
+#[test]
 fn a_key_that_is_gone_is_replaced() {
     let mut expired = ready();
     let event = r#"{"e":"listenKeyExpired","E":1767323045700,"listenKey":"abc"}"#;
@@ -336,7 +345,7 @@ fn a_conditional_order_keeps_its_name_when_it_comes_to_the_book() {
     };
     let mut told = |status: &str, became: &str| read(&mut gateway, PRIVATE, &event(status, became));
     assert_eq!(only(told("NEW", "")).what, What::Accepted);
-    assert_eq!(told("TRIGGERING", ""), []);
+    assert_eq!(only(told("TRIGGERING", "")).what, What::Triggered);
     assert_eq!(only(told("TRIGGERED", "78")).what, What::Triggered);
     let fill = update(
         r#"{"i":78,"c":"made-by-the-venue","x":"TRADE","X":"FILLED","l":"0.5","z":"0.5","L":"1","t":3}"#,

@@ -212,6 +212,8 @@ impl Gateway for Kraken {
 
     fn opened(&mut self, _line: usize, now: i64) -> Vec<Outgoing> {
         (self.is_open, self.sequence, self.pinged_at) = (true, None, now);
+        // The stream begins with all that are open.
+        self.orders.clear();
         vec![self.ask_for_token(now)]
     }
 

@@ -1,0 +1,305 @@
+//! Gateways of other venues, on venues that match orders.
+
+mod desk;
+
+use std::time::{Duration, Instant};
+
+use rustonite_core::datasets::{
+    OrderKind, OrderSide, OrderState, Tif, TriggerDirection, order_flags,
+};
+use rustonite_exchange::Fault;
+use rustonite_exec::gateway::{Answer, Heard, Question};
+use rustonite_exec::{Outcome, RefusalKind, Report, What, Wish};
+use rustonite_feed::now_ns;
+
+use self::desk::{Desk, IT, amount, limit, stop};
+
+/// Placed, changed twice, filled in part, and the rest cancelled.
+fn lives(mut desk: Desk, ids: [&str; 3]) {
+    let [first, second, third] = ids;
+    desk.submit(first, limit("50000", "0.5"));
+    let accepted = desk.report(|one| one.what == What::Accepted);
+    assert_eq!(&*accepted.client_id, first);
+    desk.replace(first, second, "50001", "0.4", "0");
+    let replaced = desk.report(|one| matches!(one.what, What::Replaced { .. }));
+    let expected = What::Replaced { price: Some(amount("50001")), size: amount("0.4") };
+    assert_eq!((&*replaced.client_id, replaced.what), (second, expected));
+
+    desk.other(rustonite_sim::Side::Sell, 500_010, 100);
+    let fill = desk.report(|one| matches!(one.what, What::Fill(_)));
+    let What::Fill(fill) = fill.what else { unreachable!() };
+    assert_eq!((fill.price, fill.size), (amount("50001"), amount("0.1")));
+    assert_eq!(fill.size_filled, Some(amount("0.1")));
+
+    desk.heard.clear();
+    desk.replace(second, third, "50002", "0.5", "0.1");
+    let replaced = desk.report(|one| matches!(one.what, What::Replaced { .. }));
+    let expected = What::Replaced { price: Some(amount("50002")), size: amount("0.5") };
+    assert_eq!((&*replaced.client_id, replaced.what), (third, expected));
+    let open = desk.open_orders();
+    let [Report { what: What::Picture(picture), .. }] = &open[..] else { panic!("{open:?}") };
+    assert_eq!((picture.size, picture.size_filled), (amount("0.5"), amount("0.1")));
+
+    desk.cancel(third);
+    let ended = desk.report(|one| matches!(one.what, What::Cancelled { .. }));
+    let What::Cancelled { size_filled, .. } = ended.what else { unreachable!() };
+    assert_eq!((&*ended.client_id, size_filled), (third, Some(amount("0.1"))));
+    assert_eq!(desk.open_orders(), []);
+
+    let day = 24 * 3600 * 1_000_000_000;
+    let Answer::Reports(fills) = desk.answer(Question::Fills(IT, now_ns() - day)) else { panic!() };
+    let [Report { what: What::Fill(again), .. }] = &fills[..] else { panic!("{fills:?}") };
+    assert_eq!((&again.fill_id, again.size), (&fill.fill_id, fill.size));
+    let Answer::Balances(balances) = desk.answer(Question::Balances) else { panic!() };
+    assert!(!balances.is_empty());
+    let nothing = desk.heard.iter().all(|one| !matches!(one, Heard::Closed(_)));
+    assert!(nothing, "{:?}", desk.heard);
+    let mut left = Vec::new();
+    desk.gateway.tick(i64::MAX, now_ns(), &mut left);
+    assert_eq!(left, []);
+}
+
+#[test]
+fn an_order_lives_at_binance_usdm() {
+    lives(Desk::usdm(), ["u-1", "u-1", "u-1"]);
+}
+
+#[test]
+fn an_order_lives_at_alpaca() {
+    lives(Desk::alpaca(), ["a-1", "a-2", "a-3"]);
+}
+
+#[test]
+fn a_stop_waits_is_found_and_is_cancelled_at_binance_usdm() {
+    let mut desk = Desk::usdm();
+    desk.other(rustonite_sim::Side::Sell, 500_000, 100);
+    desk.submit("u-1", limit("50000", "0.1"));
+    desk.report(|one| matches!(one.what, What::Fill(_)));
+    let Answer::Positions(positions) = desk.answer(Question::Positions) else { panic!() };
+    assert!(positions.iter().any(|one| one.size == amount("0.1")), "{positions:?}");
+
+    desk.submit("s-1", stop(OrderKind::StopMarket, "51000", None, "0.2"));
+    desk.report(|one| &*one.client_id == "s-1" && one.what == What::Accepted);
+    let open = desk.open_orders();
+    assert_eq!(open.iter().map(|one| &*one.client_id).collect::<Vec<_>>(), ["s-1"]);
+    desk.query("s-1");
+    let seen = desk.report(|one| matches!(one.what, What::Picture(_)));
+    assert!(matches!(seen.what, What::Picture(one) if one.state == OrderState::Accepted));
+    desk.cancel("s-1");
+    let ended = desk.report(|one| matches!(one.what, What::Cancelled { .. }));
+    assert_eq!(&*ended.client_id, "s-1");
+    desk.query("nobody");
+    desk.report(|one| one.what == What::NotFound);
+}
+
+#[test]
+fn a_stop_that_is_reached_keeps_its_name_at_binance_usdm() {
+    let mut desk = Desk::usdm();
+    desk.other(rustonite_sim::Side::Sell, 500_000, 100);
+    desk.submit("u-1", limit("50000", "0.1"));
+    desk.report(|one| matches!(one.what, What::Fill(_)));
+    desk.submit("s-1", stop(OrderKind::StopLimit, "50010", Some("50100"), "0.2"));
+    desk.report(|one| &*one.client_id == "s-1" && one.what == What::Accepted);
+    desk.other(rustonite_sim::Side::Sell, 500_200, 100);
+    desk.submit("u-2", limit("50020", "0.1"));
+    desk.report(|one| &*one.client_id == "s-1" && one.what == What::Triggered);
+    desk.other(rustonite_sim::Side::Sell, 501_000, 200);
+    let fill = desk.report(|one| &*one.client_id == "s-1" && matches!(one.what, What::Fill(_)));
+    assert!(matches!(fill.what, What::Fill(fill) if fill.size == amount("0.2")));
+    desk.query("s-1");
+    let seen = desk.report(|one| matches!(one.what, What::Picture(_)));
+    assert!(matches!(seen.what, What::Picture(one) if one.state == OrderState::Filled));
+}
+
+fn unknown_is_settled(mut desk: Desk) {
+    desk.fault(Fault::FailAfter { status: 503 });
+    desk.submit("b-1", limit("50000", "0.5"));
+    let ended = desk.report(|one| matches!(one.what, What::Ended { .. }));
+    assert!(matches!(ended.what, What::Ended { outcome: Outcome::Unknown, .. }));
+    desk.query("b-1");
+    let report = desk.report(|one| matches!(one.what, What::Picture(_)));
+    assert_eq!(&*report.client_id, "b-1");
+}
+
+#[test]
+fn an_outcome_that_is_open_is_settled_by_a_query() {
+    unknown_is_settled(Desk::usdm());
+    unknown_is_settled(Desk::alpaca());
+}
+
+#[test]
+fn a_change_that_was_done_and_not_answered_is_found_at_alpaca() {
+    let mut desk = Desk::alpaca();
+    desk.submit("a-1", limit("50000", "0.5"));
+    desk.report(|one| one.what == What::Accepted);
+    desk.fault(Fault::FailAfter { status: 504 });
+    desk.replace("a-1", "a-2", "50001", "0.4", "0");
+    let replaced = desk.report(|one| matches!(one.what, What::Replaced { .. }));
+    assert_eq!((&*replaced.client_id, replaced.client_id_prev.as_deref()), ("a-2", Some("a-1")));
+}
+
+fn reconnects(mut desk: Desk) {
+    desk.fault(Fault::DropUserStream);
+    desk.until(|heard| *heard == Heard::Ready);
+    desk.submit("c-1", limit("50000", "0.5"));
+    desk.report(|one| one.what == What::Accepted);
+    desk.cancel("c-1");
+    desk.report(|one| matches!(one.what, What::Cancelled { .. }));
+}
+
+#[test]
+fn a_stream_that_breaks_is_heard_again() {
+    reconnects(Desk::usdm());
+    reconnects(Desk::alpaca());
+}
+
+fn told_twice(mut desk: Desk) {
+    desk.fault(Fault::DuplicateFill);
+    desk.submit("d-1", limit("50000", "0.5"));
+    desk.report(|one| one.what == What::Accepted);
+    desk.other(rustonite_sim::Side::Sell, 500_000, 100);
+    desk.other(rustonite_sim::Side::Sell, 500_000, 400);
+    desk.until(|one| {
+        matches!(one, Heard::Report(Report { what: What::Fill(fill), .. }) if fill.size == amount("0.4"))
+    });
+    let fills = desk.fills("d-1");
+    assert_eq!(fills.len(), 2, "{fills:?}");
+    assert_eq!(fills[0], fills[1]);
+}
+
+#[test]
+fn a_fill_that_is_told_twice_has_one_id() {
+    told_twice(Desk::usdm());
+    told_twice(Desk::alpaca());
+}
+
+fn filled_before_the_cancel(mut desk: Desk) {
+    desk.submit("f-1", limit("50000", "0.5"));
+    desk.report(|one| one.what == What::Accepted);
+    desk.fault(Fault::FillBeforeCancel);
+    desk.cancel("f-1");
+    desk.report(|one| matches!(one.what, What::Fill(_)));
+    let refused =
+        desk.report(|one| matches!(one.what, What::CancelRejected(_) | What::Ended { .. }));
+    let What::CancelRejected(refusal) = refused.what else { panic!("{refused:?}") };
+    assert!(matches!(refusal.reason, RefusalKind::TooLate | RefusalKind::UnknownOrder));
+}
+
+#[test]
+fn a_cancel_may_come_too_late() {
+    filled_before_the_cancel(Desk::usdm());
+    filled_before_the_cancel(Desk::alpaca());
+}
+
+fn silent(mut desk: Desk) {
+    desk.fault(Fault::Mute);
+    desk.submit("m-1", limit("50000", "0.5"));
+    desk.report(|one| one.what == What::Accepted);
+    desk.cancel("m-1");
+    // Where the stream is what tells it, time ends it.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(300) {
+        desk.work();
+    }
+    let sent = desk.gateway.tick(i64::MAX, now_ns(), &mut desk.heard);
+    assert_eq!(sent, []);
+    desk.report(|one| matches!(one.what, What::Cancelled { .. } | What::Ended { .. }));
+    desk.query("m-1");
+    let seen = desk.report(|one| matches!(one.what, What::Picture(_)));
+    assert!(matches!(seen.what, What::Picture(one) if one.state == OrderState::Cancelled));
+}
+
+#[test]
+fn an_order_that_the_stream_is_silent_about_is_found() {
+    silent(Desk::usdm());
+    silent(Desk::alpaca());
+}
+
+fn refuses(mut desk: Desk) {
+    desk.fault(Fault::Refuse { status: 429, retry_after_s: None });
+    desk.submit("r-1", limit("50000", "0.5"));
+    let refused = desk.report(|one| matches!(one.what, What::Rejected(_)));
+    assert!(matches!(refused.what, What::Rejected(one) if one.reason == RefusalKind::RateLimited));
+    desk.submit("r-2", limit("50000", "0.5"));
+    desk.report(|one| one.what == What::Accepted);
+    desk.submit("r-2", limit("50000", "0.5"));
+    let refused = desk.report(|one| matches!(one.what, What::Rejected(_)));
+    assert!(
+        matches!(&refused.what, What::Rejected(one) if one.reason == RefusalKind::DuplicateId),
+        "{refused:?}"
+    );
+    desk.submit("r-3", limit("50000", "500"));
+    let refused = desk.report(|one| matches!(one.what, What::Rejected(_)));
+    assert!(
+        matches!(&refused.what, What::Rejected(one) if one.reason == RefusalKind::Balance),
+        "{refused:?}"
+    );
+    desk.submit("r-4", limit("50000.05", "0.1"));
+    let refused = desk.report(|one| matches!(one.what, What::Rejected(_)));
+    assert!(
+        matches!(&refused.what, What::Rejected(one) if one.reason == RefusalKind::Rules),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn refusals_have_kinds() {
+    refuses(Desk::usdm());
+    refuses(Desk::alpaca());
+}
+
+#[test]
+fn flags_and_times_in_force_are_understood_at_binance_usdm() {
+    let mut desk = Desk::usdm();
+    desk.other(rustonite_sim::Side::Sell, 500_000, 1_000);
+    desk.submit("g-1", Wish { flags: order_flags::POST_ONLY, ..limit("50000", "0.1") });
+    let refused = desk.report(|one| matches!(one.what, What::Rejected(_)));
+    assert!(
+        matches!(&refused.what, What::Rejected(one) if one.reason == RefusalKind::WouldTake),
+        "{refused:?}"
+    );
+    desk.submit("g-2", Wish { flags: order_flags::REDUCE_ONLY, ..limit("50000", "0.1") });
+    let refused = desk.report(|one| matches!(one.what, What::Rejected(_)));
+    assert!(
+        matches!(&refused.what, What::Rejected(one) if one.reason == RefusalKind::Rules),
+        "{refused:?}"
+    );
+    let market = Wish { kind: OrderKind::Market, price: None, tif: None, ..limit("1", "0.1") };
+    desk.submit("g-3", Wish { price_protect: Some(amount("50000")), ..market.clone() });
+    desk.report(|one| &*one.client_id == "g-3" && matches!(one.what, What::Fill(_)));
+    let sell =
+        Wish { side: OrderSide::Sell, flags: order_flags::REDUCE_ONLY, ..limit("50010", "0.1") };
+    desk.submit("g-4", sell);
+    desk.report(|one| &*one.client_id == "g-4" && one.what == What::Accepted);
+    let until = now_ns() + 3_600_000_000_000;
+    desk.submit(
+        "g-5",
+        Wish { tif: Some(Tif::Gtd), ts_expire: Some(until), ..limit("49000", "0.1") },
+    );
+    desk.report(|one| &*one.client_id == "g-5" && one.what == What::Accepted);
+    desk.submit("g-6", Wish { tif: Some(Tif::Fok), ..limit("49000", "0.1") });
+    desk.report(|one| &*one.client_id == "g-6" && matches!(one.what, What::Rejected(_)));
+    let closing = Wish {
+        side: OrderSide::Sell,
+        flags: order_flags::CLOSE_POSITION,
+        ..stop(OrderKind::StopMarket, "49000", None, "0.1")
+    };
+    let mut closing = closing;
+    closing.trigger.as_mut().unwrap().direction = TriggerDirection::Down;
+    desk.submit("g-7", closing);
+    desk.report(|one| &*one.client_id == "g-7" && one.what == What::Accepted);
+}
+
+#[test]
+fn money_and_worst_prices_are_understood_at_alpaca() {
+    let mut desk = Desk::alpaca();
+    desk.other(rustonite_sim::Side::Sell, 500_000, 1_000);
+    let market = Wish { kind: OrderKind::Market, price: None, tif: None, ..limit("1", "0.1") };
+    desk.submit("n-1", Wish { size_quote: Some(amount("5000")), ..market.clone() });
+    let fill = desk.report(|one| matches!(one.what, What::Fill(_)));
+    assert!(matches!(fill.what, What::Fill(fill) if fill.size == amount("0.1")));
+    desk.submit("n-2", Wish { price_protect: Some(amount("50000")), ..market });
+    desk.report(|one| &*one.client_id == "n-2" && matches!(one.what, What::Fill(_)));
+    desk.submit("n-3", stop(OrderKind::StopLimit, "51000", Some("51100"), "0.2"));
+    desk.report(|one| &*one.client_id == "n-3" && one.what == What::Accepted);
+}
