@@ -16,8 +16,9 @@ use rustonite_core::datasets::{
 };
 use rustonite_exec::reconcile::{Settings, VenueBooks, VenuePosition, reconcile};
 use rustonite_exec::{
-    AccountRules, Ask, ChangeIds, Contract, Figures, Fill, Ledger, Link, Nowhere, OrderId,
-    OrderPicture, PositionKey, RefusalKind, Report, Request, Trigger, Values, What, Wish,
+    AccountRules, Ask, ChangeIds, Contract, Durability, Figures, Fill, Journal, Ledger, Link,
+    Nowhere, OrderId, OrderPicture, PositionKey, RefusalKind, Report, Request, Trigger, Values,
+    What, Wish,
 };
 use rustonite_sim as sim;
 
@@ -59,7 +60,7 @@ enum Item {
 
 impl Item {
     /// Whether it was taken.
-    fn take(&self, ledger: &mut Ledger<Nowhere>) -> bool {
+    fn take<J: Journal>(&self, ledger: &mut Ledger<J>) -> bool {
         match self.clone() {
             Self::Submit(wish) => ledger.submit(NOW, wish, Link::default()).is_ok(),
             Self::Replace(id, values) => ledger.replace(NOW, id, values).is_ok(),
@@ -110,12 +111,16 @@ struct Venue {
 }
 
 fn ledger_with(style: Style) -> Ledger<Nowhere> {
+    open_with(Nowhere, rules_of(style))
+}
+
+fn rules_of(style: Style) -> AccountRules {
     let (changes, figures) = match style {
         Style::InPlace => (ChangeIds::Same, Figures::Order),
         Style::NewId => (ChangeIds::New, Figures::Order),
         Style::NewOrder => (ChangeIds::New, Figures::Leg),
     };
-    open_with(Nowhere, AccountRules { changes, figures, ..rules() })
+    AccountRules { changes, figures, ..rules() }
 }
 
 fn ticks(price: i64) -> Amount {
@@ -450,8 +455,8 @@ fn shaken(items: &[Item], seed: u64) -> Vec<(usize, Item)> {
 
 /// Lives through a shaken trace. An act that is not possible yet waits for the reports that had come
 /// before it.
-fn live_again(
-    ledger: &mut Ledger<Nowhere>,
+fn live_again<J: Journal>(
+    ledger: &mut Ledger<J>,
     mut shaken: Vec<(usize, Item)>,
 ) -> Result<(), TestCaseError> {
     while !shaken.is_empty() {
@@ -476,7 +481,7 @@ fn live_again(
 }
 
 /// What must be the same in the end, for people to compare.
-fn summary(ledger: &Ledger<Nowhere>, venue: &Venue) -> Vec<String> {
+fn summary<J: Journal>(ledger: &Ledger<J>, venue: &Venue) -> Vec<String> {
     let mut lines = Vec::new();
     let mut orders: Vec<_> = ledger.orders().collect();
     orders.sort_by_key(|order| order.id);
@@ -514,6 +519,36 @@ fn check(deeds: &[Deed], is_spot: bool, style: Style, seed: u64) -> Result<(), T
     let mut ledger = ledger_with(style);
     live_again(&mut ledger, shaken(&venue.items, seed))?;
     prop_assert_eq!(summary(&ledger, &venue), expected);
+    Ok(())
+}
+
+/// The process ends somewhere behind the last act and goes on with its journal; reports that it has
+/// taken may come again.
+fn check_restart(deeds: &[Deed], style: Style, seed: u64) -> Result<(), TestCaseError> {
+    let mut venue = Venue::new(true, style);
+    venue.live(deeds);
+    let folder = in_memory();
+    let rules = rules_of(style);
+    let mut ledger = open_with(tapes(folder.path()), rules.clone());
+    let mut before = shaken(&venue.items, seed);
+    let last_act = before.iter().rposition(|(_, item)| !matches!(item, Item::Report(_)));
+    let first = last_act.map_or(0, |place| place + 1);
+    let end = first + usize::try_from(seed % 7).unwrap() * (before.len() - first) / 7;
+    let after = before.split_off(end);
+    // An act may have to wait for a report that had come before it.
+    let act = last_act.map_or(0, |at| before[at].0);
+    let (due, after): (Vec<_>, Vec<_>) = after.into_iter().partition(|(place, _)| *place < act);
+    before.extend(due);
+    live_again(&mut ledger, before)?;
+    drop(ledger);
+    let journal = (folder.path(), tape_options(), Durability::Interval);
+    let (mut ledger, _) = Ledger::open(directory(), [(ACCOUNT, rules)], journal).unwrap();
+    ledger.lose_requests(venue.ts);
+    live_again(&mut ledger, after)?;
+    let mut all_again = shaken(&venue.items, seed + 1);
+    all_again.retain(|(_, item)| matches!(item, Item::Report(_)));
+    live_again(&mut ledger, all_again)?;
+    prop_assert_eq!(summary(&ledger, &venue), summary(&venue.ledger, &venue));
     Ok(())
 }
 
@@ -687,5 +722,22 @@ proptest! {
         lost in 0_usize..60,
     ) {
         check_gap(&deeds, is_spot, style, lost_from..lost_from + lost)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_restart_amid_reports_ends_the_same(
+        deeds in deeds(),
+        style in styles(),
+        seed in 0_u64..1 << 60,
+    ) {
+        check_restart(&deeds, style, seed)?;
     }
 }
