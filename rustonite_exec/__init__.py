@@ -1,5 +1,28 @@
-"""Rustonite's execution half. So far: the local exchange, a venue to trade on without risk."""
+"""Rustonite's execution half: strategies, the trader that runs them, and a local exchange."""
 
 from rustonite_exec.exchange import Account, LocalExchange
+from rustonite_exec.strategy import (
+    Broker,
+    FillNews,
+    Order,
+    OrderNews,
+    Quote,
+    Strategy,
+    Trade,
+)
+from rustonite_exec.trader import Trader, ask, kill
 
-__all__ = ["Account", "LocalExchange"]
+__all__ = [
+    "Account",
+    "Broker",
+    "FillNews",
+    "LocalExchange",
+    "Order",
+    "OrderNews",
+    "Quote",
+    "Strategy",
+    "Trade",
+    "Trader",
+    "ask",
+    "kill",
+]

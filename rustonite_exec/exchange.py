@@ -21,10 +21,29 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _EVENTS_PER_SECOND = 200.0
-_PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150"}
+_PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150", "AAPL": "200"}
 _OTHER_PRICE = "100"
-_TICK, _LOT = "0.01", "0.00001"
-_BALANCES: Mapping[str, Decimal | int | str] = {"USDT": 100_000, "BTC": 1, "ETH": 10}
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What a venue has if nobody says otherwise."""
+
+    symbols: tuple[str, ...]
+    tick: str
+    lot: str
+    fees: tuple[str, str]
+    balances: Mapping[str, Decimal | int | str]
+
+
+_PAIRS = ("BTCUSDT", "ETHUSDT")
+_SPOT = _Usual(
+    _PAIRS, "0.01", "0.00001", ("0.001", "0.001"), {"USDT": 100_000, "BTC": 1, "ETH": 10}
+)
+_USUAL = {
+    "alpaca": _Usual(("AAPL", "BTC/USD"), "0.01", "0.0001", ("0.0015", "0.0025"), {"USD": 100_000}),
+    "binance-usdm": _Usual(_PAIRS, "0.01", "0.001", ("0.0002", "0.0005"), {"USDT": 100_000}),
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +67,7 @@ class LocalExchange:
 
     def __init__(  # noqa: PLR0913 - everything by keyword
         self,
-        symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT"),
+        symbols: Sequence[str] | str | None = None,
         *,
         venue: str = "binance",
         seed: int = 1,
@@ -60,8 +79,10 @@ class LocalExchange:
         """Begin to listen, on this machine alone.
 
         Args:
-            symbols: What is traded, in the venue's spelling.
-            venue: The venue that it speaks like, as in the column `venue`.
+            symbols: What is traded, in the venue's spelling: one or several; two usual ones by
+                default.
+            venue: The venue that it speaks like: `binance`, `binance-usdm` with perpetuals, or
+                `alpaca` with stocks and pairs such as `BTC/USD`.
             seed: What the other traders are drawn from.
             speed: How busy they are: 1 is some 200 orders and cancellations a second and symbol.
             others: Whether there are any.
@@ -73,6 +94,9 @@ class LocalExchange:
             NotFound: the venue is not spoken here.
             Unavailable: the port is taken.
         """
+        self._usual = usual = _USUAL.get(venue, _SPOT)
+        symbols = usual.symbols if symbols is None else symbols
+        symbols = [symbols] if isinstance(symbols, str) else symbols
         if not symbols:
             raise Invalid("symbols: found none, expected one or more")
         if not speed > 0:
@@ -80,8 +104,10 @@ class LocalExchange:
         given = dict(prices or {})
         if unknown := sorted(given.keys() - set(symbols)):
             raise Invalid(f"prices: {', '.join(unknown)} is not among the symbols")
-        listings = [(one, _TICK, _LOT, str(given.get(one, _usual_price(one)))) for one in symbols]
         self.venue = venue
+        listings = [
+            (one, usual.tick, usual.lot, str(given.get(one, _usual_price(one)))) for one in symbols
+        ]
         self._native = _native.NativeExchange(
             {
                 "venue": venue,
@@ -107,15 +133,16 @@ class LocalExchange:
         name: str = "demo",
         balances: Mapping[str, Decimal | int | str] | None = None,
         *,
-        maker: Decimal | str = "0.001",
-        taker: Decimal | str = "0.001",
+        maker: Decimal | str | None = None,
+        taker: Decimal | str | None = None,
     ) -> Account:
         """Open an account with a key of its own.
 
         Args:
             name: Of the account.
             balances: What it has, by asset; by default some of the usual ones that are traded.
-            maker: Fee of orders that rested, as a part of what is received; negative is a rebate.
+            maker: Fee of orders that rested, as a part of what is received, or of a perpetual's
+                worth; negative is a rebate. The venue's usual one by default. Stocks are free.
             taker: The same of orders that came.
 
         Raises:
@@ -125,8 +152,12 @@ class LocalExchange:
         account = Account(name, secrets.token_hex(32), secrets.token_hex(32))
         self._native.add_account(name)
         self._native.add_key(name, account.key, account.secret)
-        self._native.set_fees(self.venue, name, str(maker), str(taker))
-        for asset, amount in (_BALANCES if balances is None else balances).items():
+        fees = [
+            usual if fee is None else str(fee)
+            for fee, usual in zip((maker, taker), self._usual.fees, strict=True)
+        ]
+        self._native.set_fees(self.venue, name, *fees)
+        for asset, amount in (self._usual.balances if balances is None else balances).items():
             # Of the usual ones some may not be traded.
             with contextlib.suppress(*([NotFound] if balances is None else [])):
                 self.deposit(account, asset, amount)
@@ -140,6 +171,16 @@ class LocalExchange:
             VenueRejected: there is less than what is taken.
         """
         self._native.deposit(self.venue, account.name, asset, str(amount))
+
+    def set_mark(self, symbol: str, price: Decimal | int | str) -> None:
+        """Value positions in a perpetual at this price, until others or you set another one.
+
+        Raises:
+            NotFound: a symbol that is not traded.
+            Invalid: a price off the tick.
+            VenueRejected: there are no positions in it.
+        """
+        self._native.set_mark(self.venue, symbol, str(price))
 
     def balance(self, account: Account, asset: str) -> tuple[Decimal, Decimal]:
         """What can be used, and what open orders keep.

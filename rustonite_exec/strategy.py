@@ -247,7 +247,8 @@ class Strategy:
         """Best bids and asks, in place. By default each row goes to `on_quote`."""
         if type(self).on_quote is not Strategy.on_quote:
             for row in rows.to_pylist(_QUOTE):
-                self.on_quote(Quote(**{name: row[name] or 0.0 for name in _QUOTE}))
+                values: dict[str, Any] = {name: row[name] or 0.0 for name in _QUOTE}
+                self.on_quote(Quote(**values))
 
     def on_quote(self, quote: Quote) -> None:
         """One best bid and ask."""

@@ -18,7 +18,23 @@ from rustonite_data.cli.interrupts import CTRL_C, INTERRUPTED
 from rustonite_data.cli.output import CANNOT_LOOK, complain
 from rustonite_data.errors import RustoniteError
 
-_COMMANDS = ("exchange", "lake", "record", "reparse", "replay", "serve", "sql", "tape")
+_COMMANDS = (
+    "exchange",
+    "kill",
+    "lake",
+    "orders",
+    "positions",
+    "record",
+    "reparse",
+    "replay",
+    "resume",
+    "serve",
+    "sql",
+    "tape",
+    "trade",
+)
+# Commands that share a module.
+_MODULES = dict.fromkeys(("kill", "orders", "positions", "resume"), "trading")
 
 
 class Commands(click.Group):
@@ -32,7 +48,8 @@ class Commands(click.Group):
         """The command of that name, from the module of that name."""
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"rustonite_data.cli.{cmd_name}")
+        name = _MODULES.get(cmd_name, cmd_name)
+        module = importlib.import_module(f"rustonite_data.cli.{name}")
         command: click.Command = getattr(module, cmd_name)
         return command
 

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from rustonite_exec import Account, LocalExchange
 
 _LOOK_S = 0.25
-_SYMBOLS = "BTCUSDT,ETHUSDT"
 
 
 @click.command()
 @click.option(
-    "--symbols", default=_SYMBOLS, show_default=True, metavar="SYMBOL,…", help="What is traded."
+    "--symbols", metavar="SYMBOL,…", help="What is traded; two usual ones of the venue by default."
 )
-@click.option("--venue", default="binance", show_default=True, help="Whose language it speaks.")
+@click.option(
+    "--venue",
+    default="binance",
+    show_default=True,
+    help="Whose language it speaks: binance, binance-usdm with perpetuals, or alpaca.",
+)
 @click.option("--seed", default=1, show_default=True, help="What other traders are drawn from.")
 @click.option(
     "--speed",
@@ -42,7 +46,7 @@ _SYMBOLS = "BTCUSDT,ETHUSDT"
 @json_option
 def exchange(  # noqa: PLR0913 - options of the command line
     *,
-    symbols: str,
+    symbols: str | None,
     venue: str,
     seed: int,
     speed: float,
@@ -64,7 +68,9 @@ def exchange(  # noqa: PLR0913 - options of the command line
     # Imported here, as it brings the extension.
     from rustonite_exec import LocalExchange  # noqa: PLC0415
 
-    chosen = [one.strip() for one in symbols.split(",") if one.strip()]
+    chosen = None
+    if symbols is not None:
+        chosen = [one.strip() for one in symbols.split(",") if one.strip()]
     if math.isinf(speed):
         raise click.BadParameter("found max, expected a number", param_hint="--speed")
     with (

@@ -26,6 +26,8 @@ PATIENCE = 30
         (["BTCUSDT"], {"prices": {"ETHUSDT": 1}}, Invalid, "ETHUSDT is not among the symbols"),
         (["BTCUSDT"], {"prices": {"BTCUSDT": "1.001"}}, Invalid, "BTCUSDT.*1.001"),
         (["BTCUSDT"], {"prices": {"BTCUSDT": "x"}}, Invalid, "price"),
+        ("NOTHING", {"venue": "binance-usdm"}, Invalid, "NOTHING.*ends with a quote asset"),
+        ("/USD", {"venue": "alpaca"}, Invalid, "/USD.*BTC/USD"),
     ],
 )
 def test_settings_that_cannot_be(symbols, settings, error, message):
@@ -55,9 +57,37 @@ def test_accounts_and_their_money():
             exchange.fault("no_such")
 
 
-def test_the_command_says_where_it_is_and_what_others_did():
+def test_perpetuals_are_traded_with_money_alone():
+    with LocalExchange("BTCUSDT", venue="binance-usdm", others=False) as exchange:
+        account = exchange.account()
+        assert exchange.balance(account, "USDT") == (Decimal(100_000), Decimal(0))
+        assert exchange.balance(account, "BTC") == (Decimal(0), Decimal(0))
+        assert set(exchange.urls) == {"rest", "public", "market", "private", "ws_api"}
+        exchange.account("rebate", {}, maker="-0.0001")
+        exchange.set_mark("BTCUSDT", "60000.5")
+        with pytest.raises(Invalid, match=r"price: 60000\.001"):
+            exchange.set_mark("BTCUSDT", "60000.001")
+        with pytest.raises(NotFound, match="DOGEUSDT"):
+            exchange.set_mark("DOGEUSDT", 1)
+    refused = pytest.raises(VenueRejected, match="no mark price")
+    with LocalExchange("BTCUSDT", others=False) as spot, refused:
+        spot.set_mark("BTCUSDT", 1)
+
+
+def test_stocks_and_coins_are_traded_for_dollars():
+    with LocalExchange(venue="alpaca", others=False) as exchange:
+        account = exchange.account()
+        assert exchange.balance(account, "USD") == (Decimal(100_000), Decimal(0))
+        assert exchange.balance(account, "AAPL") == (Decimal(0), Decimal(0))
+        assert set(exchange.urls) == {"rest", "crypto", "stocks", "updates"}
+        symbols = [one["symbol"] for one in exchange.status()["instruments"]]
+        assert symbols == ["AAPL", "BTC/USD"]
+
+
+@pytest.mark.parametrize("venue", ["binance", "binance-usdm", "alpaca"])
+def test_the_command_says_where_it_is_and_what_others_did(venue):
     process = subprocess.run(
-        [RUSTONITE, "exchange", "--symbols", "BTCUSDT", "--for", "1s", "--json"],
+        [RUSTONITE, "exchange", "--venue", venue, "--for", "1s", "--json"],
         capture_output=True,
         timeout=PATIENCE,
         check=True,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rustonite_sim::{AccountId, Amount, AssetId, InstrumentId, Order, OrderId};
+use rustonite_sim::{AccountId, Amount, AssetId, InstrumentId, Order, OrderId, PositionSide};
 
 use crate::keys::Key;
 
@@ -14,7 +14,7 @@ const FILLS_MAX: usize = 50_000;
 /// What a client said about an order beyond what the engine knows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tag {
-    /// The client's name for it.
+    /// The client's name for it; empty if the venue placed it.
     pub(crate) client_id: String,
     /// The name of the request that cancels it.
     pub(crate) cancel_id: Option<String>,
@@ -29,6 +29,8 @@ pub(crate) struct Tag {
 pub(crate) struct Record {
     pub(crate) order: Order,
     pub(crate) tag: Tag,
+    /// When its trigger was hit.
+    pub(crate) triggered_at: Option<i64>,
 }
 
 /// An order's part in a trade.
@@ -44,6 +46,9 @@ pub(crate) struct OwnFill {
     pub(crate) is_maker: bool,
     pub(crate) fee: Amount,
     pub(crate) fee_asset: AssetId,
+    /// What a position gained by it.
+    pub(crate) realised: Amount,
+    pub(crate) position: PositionSide,
 }
 
 /// Orders and fills of an account, oldest first.

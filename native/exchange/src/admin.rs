@@ -35,13 +35,21 @@ struct Deposit {
     amount: Decimal,
 }
 
-/// `POST fault`, `POST account`, `POST deposit`, `GET status`, `GET page`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mark {
+    symbol: String,
+    price: Decimal,
+}
+
+/// `POST fault`, `POST account`, `POST deposit`, `POST mark`, `GET status`, `GET page`.
 pub(crate) fn answer(shared: &Shared, what: &str, request: &Request) -> Reply {
     let is_post = request.method == "POST";
     let done = match what {
         "fault" if is_post => fault(shared, &request.body),
         "account" if is_post => account(shared, &request.body),
         "deposit" if is_post => deposit(shared, &request.body),
+        "mark" if is_post => mark(shared, &request.body),
         "status" => Ok(status(shared)),
         "" | "page" => return Reply::new(200, page(&status(shared))),
         _ => Err(ExchangeError::unknown("call", what)),
@@ -84,6 +92,12 @@ fn account(shared: &Shared, body: &str) -> Result<Value> {
 fn deposit(shared: &Shared, body: &str) -> Result<Value> {
     let Deposit { account, asset, amount } = read("deposit", body)?;
     shared.venue().deposit(&account, &asset, amount)?;
+    Ok(json!({}))
+}
+
+fn mark(shared: &Shared, body: &str) -> Result<Value> {
+    let Mark { symbol, price } = read("mark", body)?;
+    shared.venue().set_mark(&symbol, price)?;
     Ok(json!({}))
 }
 

@@ -18,7 +18,6 @@ const TRADERS: usize = 20;
 const NAP: Duration = Duration::from_millis(5);
 /// As the product of two amounts.
 const HUNDRED_OF_QUOTE: i128 = 10_i128.pow(38);
-const FUNDING_EVERY: i64 = 8 * 3_600 * 1_000_000_000;
 
 /// What other traders do.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +81,8 @@ fn config(shared: &Shared, crowd: &Crowd) -> Result<FlowConfig> {
             size: lots_for(price, &listing).unwrap_or(1),
             listing,
             volatility: 3e-5,
-            funding_every: FUNDING_EVERY,
+            // The venue sees to it.
+            funding_every: i64::MAX,
         })
     };
     Ok(FlowConfig {

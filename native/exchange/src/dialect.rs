@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use hyper::HeaderMap;
 use rustonite_sim::latency::{Latency, Message};
-use rustonite_sim::{AccountId, Command, OrderId, Reject};
+use rustonite_sim::{
+    AccountId, Command, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, Reject,
+    SelfTrade, Side,
+};
 
 use crate::accounts::Tag;
 use crate::faults::{Fault, Faults, Planned, Sort};
@@ -63,6 +66,29 @@ impl Hall {
     ) -> core::result::Result<Done, Reject> {
         self.floor.apply(command, tags)
     }
+
+    /// The venue trades against everything up to an order, and the order itself.
+    pub(crate) fn fill_by_house(&mut self, order: &Order) {
+        let Some(price) = order.asked.price.filter(|_| order.is_working) else { return };
+        let side = order.asked.side;
+        let reaches = |level: i64| if side == Side::Buy { level >= price } else { level <= price };
+        let levels = self.floor.exchange.levels(order.asked.instrument, side);
+        let seen: i64 = levels.filter(|(level, _)| reaches(*level)).map(|(_, lots)| lots).sum();
+        let against = NewOrder {
+            account: self.house,
+            side: side.opposite(),
+            quantity: Quantity::Lots(seen.max(order.quantity - order.filled)),
+            expiry: Expiry::Immediate,
+            post_only: false,
+            reduce_only: false,
+            display: None,
+            trigger: None,
+            self_trade: SelfTrade::Allow,
+            position: PositionSide::Net,
+            ..order.asked
+        };
+        let _ = self.apply(&Command::Place(against), Vec::new());
+    }
 }
 
 /// The language of a venue.
@@ -76,7 +102,7 @@ pub(crate) trait Dialect: Send {
     /// Answers a call whose body is larger than any venue takes.
     fn too_large(&self) -> Reply;
 
-    /// A client opened a connection with this path and query.
+    /// A client opened a connection with this path and query, and these headers.
     ///
     /// # Errors
     /// The answer, if it is refused.
@@ -85,6 +111,7 @@ pub(crate) trait Dialect: Send {
         hall: &mut Hall,
         socket: u64,
         path: &str,
+        headers: &HeaderMap,
     ) -> core::result::Result<(), Reply>;
 
     /// A client said something.
@@ -140,12 +167,17 @@ impl Venue {
         reply
     }
 
-    pub(crate) fn connect(&mut self, socket: u64, path: &str) -> core::result::Result<(), Reply> {
+    pub(crate) fn connect(
+        &mut self,
+        socket: u64,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> core::result::Result<(), Reply> {
         let refuses = |fault: &Fault| matches!(fault, Fault::RefuseConnection { .. });
         if let Some(Fault::RefuseConnection { status }) = self.hall.faults.of(None, refuses) {
             return Err(Reply::new(status, String::new()));
         }
-        self.dialect.connect(&mut self.hall, socket, path)
+        self.dialect.connect(&mut self.hall, socket, path, headers)
     }
 
     pub(crate) fn receive(&mut self, socket: u64, text: &[u8]) {
@@ -180,6 +212,7 @@ impl Venue {
         let _ = self.hall.apply(&Command::Tick, Vec::new());
         self.publish();
         self.dialect.beat(&mut self.hall, beats);
+        self.publish();
     }
 
     /// Plans a fault, or lets it happen.

@@ -17,6 +17,12 @@ pub(crate) fn money(amount: Amount) -> Decimal {
     Decimal::from_scale(amount.0 / BELOW, PLACES.cast_signed()).unwrap_or(Decimal::ZERO)
 }
 
+/// An amount so many times, to nine decimals of each.
+pub(crate) fn product(one: Amount, other: Amount) -> Amount {
+    let half = 10_i128.pow(9);
+    Amount((one.0 / half).saturating_mul(other.0 / half))
+}
+
 /// One amount by another, rounded towards zero; zero if there is nothing to divide by.
 pub(crate) fn ratio(above: Amount, below: Amount) -> Amount {
     const UNIT: i128 = 10_i128.pow(18);
@@ -33,7 +39,7 @@ pub(crate) fn ratio(above: Amount, below: Amount) -> Amount {
 
 #[cfg(test)]
 mod tests {
-    use super::{fixed, ratio};
+    use super::{fixed, product, ratio};
     use rustonite_core::Decimal;
 
     fn decimal(text: &str) -> Decimal {
@@ -45,6 +51,13 @@ mod tests {
         assert_eq!(fixed(decimal("1.5")).to_string(), "1.50000000");
         assert_eq!(fixed(decimal("0.123456789")).to_string(), "0.12345678");
         assert_eq!(fixed(decimal("120")).to_string(), "120.00000000");
+    }
+
+    #[test]
+    fn products_are_the_reverse_of_ratios() {
+        let amount = |text| rustonite_sim::Amount::from_decimal(decimal(text)).unwrap();
+        assert_eq!(product(amount("50000.25"), amount("0.1")).to_string(), "5000.025");
+        assert_eq!(product(amount("-2"), amount("0.000000001")).to_string(), "-0.000000002");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rustonite_sim::{
 use crate::accounts::{Account, Accounts, OwnFill, Record, Tag};
 use crate::candles::Print;
 use crate::error::{ExchangeError, Result};
-use crate::listing::{ASSET_DECIMALS, Listing};
+use crate::listing::{ASSET_DECIMALS, Listing, Perpetual};
 use crate::market::Market;
 
 /// How long the engine knows orders that have ended.
@@ -55,6 +55,11 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// The moment that was asked for last.
+    pub(crate) fn last(&self) -> i64 {
+        self.last
+    }
+
     /// Now, in nanoseconds since 1970, never before the last moment.
     fn now(&mut self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -124,6 +129,9 @@ impl Floor {
         let (base, quote) = (self.asset(&listing.base), self.asset(&listing.quote));
         let rules = listing.instrument(base, quote)?;
         let id = self.exchange.list(rules.clone())?;
+        if listing.is_free {
+            self.exchange.waive_fees(id);
+        }
         self.instruments.push(Listed { listing: listing.clone(), rules });
         self.markets.push(Market::default());
         self.by_symbol.insert(listing.symbol.clone(), id);
@@ -144,14 +152,22 @@ impl Floor {
 
     /// Opens an account.
     pub(crate) fn open(&mut self, name: &str) -> AccountId {
-        let id = self.exchange.open();
+        let id = self.open_unnamed();
         self.accounts.all.insert(id, Account::named_so(name));
         id
     }
 
     /// Opens an account whose orders are not kept: one of many other traders.
     pub(crate) fn open_unnamed(&mut self) -> AccountId {
-        self.exchange.open()
+        let account = self.exchange.open();
+        let now = self.now();
+        for (instrument, listed) in (0..).zip(&self.instruments) {
+            if let Some(Perpetual { leverage_usual: leverage, .. }) = listed.listing.perpetual {
+                let command = Command::SetLeverage { account, instrument, leverage };
+                let _ = self.exchange.apply(now, &command, &mut Vec::new());
+            }
+        }
+        account
     }
 
     pub(crate) fn new_list(&mut self) -> u64 {
@@ -180,6 +196,9 @@ impl Floor {
             Command::Deposit { account, asset, amount } => Some((account, asset, amount)),
             _ => None,
         };
+        if let Command::Mark { instrument, .. } = *command {
+            self.market(instrument).is_marked = true;
+        }
         let done = Done { order, events, at, deposit };
         self.keep(&done, tags);
         self.untold.push(done.clone());
@@ -204,7 +223,7 @@ impl Floor {
     fn keep_new(&mut self, id: OrderId, tag: Tag) {
         let Some(order) = self.exchange.order(id) else { return };
         if let Some(account) = self.accounts.all.get_mut(&order.asked.account) {
-            account.add(Record { order, tag });
+            account.add(Record { order, tag, triggered_at: None });
         }
     }
 
@@ -224,12 +243,32 @@ impl Floor {
                 self.refresh(order);
                 self.keep_fill(event, account, at);
             }
-            Event::Placed { order }
-            | Event::Triggered { order }
-            | Event::Trailed { order, .. }
+            Event::Placed { order } => self.note_placed(order),
+            Event::Triggered { order } => {
+                self.refresh(order);
+                self.note_triggered(order, at);
+            }
+            Event::Trailed { order, .. }
             | Event::Amended { order }
             | Event::Cancelled { order, .. } => self.refresh(order),
             _ => {}
+        }
+    }
+
+    fn note_placed(&mut self, id: OrderId) {
+        let Some(order) = self.exchange.order(id) else { return };
+        let Some(account) = self.accounts.all.get_mut(&order.asked.account) else { return };
+        match account.orders.get_mut(&id) {
+            Some(record) => record.order = order,
+            // Nobody but the venue places orders without a word.
+            None => account.add(Record { order, tag: Tag::default(), triggered_at: None }),
+        }
+    }
+
+    fn note_triggered(&mut self, id: OrderId, at: i64) {
+        let Some(order) = self.exchange.order(id) else { return };
+        if let Some(record) = self.record_mut(order.asked.account, id) {
+            record.triggered_at = Some(at);
         }
     }
 
@@ -242,7 +281,9 @@ impl Floor {
     }
 
     fn keep_fill(&mut self, event: &Event, account: AccountId, at: i64) {
-        let &Event::Fill { order, trade, price, quantity, is_maker, fee, fee_asset, .. } = event
+        let &Event::Fill {
+            order, trade, price, quantity, is_maker, fee, fee_asset, realised, ..
+        } = event
         else {
             return;
         };
@@ -260,6 +301,8 @@ impl Floor {
             is_maker,
             fee,
             fee_asset,
+            realised,
+            position: asked.position,
         });
     }
 }

@@ -71,7 +71,9 @@ async fn call(shared: &Shared, request: &Request) -> Reply {
 fn upgrade(shared: &Arc<Shared>, request: &mut HttpRequest<Incoming>) -> Response<Full<Bytes>> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let (number, outbox) = shared.venue().hall.sockets.add();
-    if let Err(reply) = shared.venue().connect(number, &path) {
+    // Within the condition the venue would stay locked until the end of the block.
+    let connected = shared.venue().connect(number, &path, request.headers());
+    if let Err(reply) = connected {
         shared.venue().disconnect(number);
         return response(reply);
     }

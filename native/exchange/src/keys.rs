@@ -59,6 +59,14 @@ impl Key {
         }
     }
 
+    /// Whether somebody who shows a secret has the one that this key was made of.
+    pub(crate) fn is_secret(&self, shown: &str) -> bool {
+        const SOME_TEXT: &[u8] = b"the secret itself is not kept";
+        let Check::Hmac(key) = &self.0 else { return false };
+        let shown = hmac::Key::new(hmac::HMAC_SHA256, shown.as_bytes());
+        hmac::verify(key, SOME_TEXT, hmac::sign(&shown, SOME_TEXT).as_ref()).is_ok()
+    }
+
     pub(crate) fn is_ed25519(&self) -> bool {
         matches!(self.0, Check::Ed25519(_))
     }
@@ -119,6 +127,17 @@ mod tests {
             assert!(!key.accepts(&TEXT[1..], &signature));
         }
         assert!(Key::ed25519("abc").is_err());
+    }
+
+    #[test]
+    fn a_secret_that_is_shown_is_compared() {
+        let key = Key::hmac(SECRET);
+        assert!(key.is_secret(SECRET));
+        assert!(!key.is_secret(&SECRET[1..]));
+        assert!(!key.is_secret(""));
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let public = STANDARD.encode(pair.public_key().as_ref());
+        assert!(!Key::ed25519(&public).unwrap().is_secret(&public));
     }
 
     #[test]

@@ -6,7 +6,9 @@
 
 mod accounts;
 mod admin;
+mod alpaca;
 mod binance;
+mod binance_usdm;
 mod candles;
 mod crowd;
 mod dialect;
@@ -41,7 +43,7 @@ pub use self::error::{ExchangeError, Result};
 pub use self::faults::{Fault, Planned, Sort};
 pub use self::keys::Key;
 pub use self::limits::Allowance;
-pub use self::listing::Listing;
+pub use self::listing::{Listing, Perpetual};
 
 const BEAT: Duration = Duration::from_millis(100);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
@@ -51,7 +53,7 @@ const HOUSE_FUNDS: i128 = 10_i128.pow(18 + 12);
 /// One venue.
 #[derive(Clone, Debug)]
 pub struct VenueConfig {
-    /// Its name: `binance`.
+    /// Its name: `binance`, `binance-usdm`, `alpaca`.
     pub venue: String,
     /// Where it listens; 0 is any free port.
     pub port: u16,
@@ -66,7 +68,7 @@ pub struct VenueConfig {
 impl VenueConfig {
     /// A venue on a free port, with usual limits and no delays.
     pub fn new(venue: &str, listings: Vec<Listing>) -> Self {
-        let allowance = Allowance::default();
+        let allowance = Allowance::of(venue);
         Self { venue: venue.to_owned(), port: 0, listings, allowance, latency: None }
     }
 }
@@ -236,6 +238,14 @@ impl LocalExchange {
         self.shared(venue)?.venue().deposit(account, asset, amount)
     }
 
+    /// Sets what a venue's positions in a perpetual are valued at, from now on.
+    ///
+    /// # Errors
+    /// No such venue or instrument, an instrument without positions, or a price off its tick.
+    pub fn set_mark(&self, venue: &str, symbol: &str, price: Decimal) -> Result<()> {
+        self.shared(venue)?.venue().set_mark(symbol, price)
+    }
+
     /// What an account has of an asset: free and locked.
     ///
     /// # Errors
@@ -323,6 +333,17 @@ impl Venue {
         found.ok_or_else(|| ExchangeError::unknown("account", name))
     }
 
+    fn set_mark(&mut self, symbol: &str, price: Decimal) -> Result<()> {
+        let floor = &self.hall.floor;
+        let instrument =
+            floor.instrument(symbol).ok_or_else(|| ExchangeError::unknown("instrument", symbol))?;
+        let price = price
+            .to_ticks(floor.listed(instrument).rules.tick)
+            .map_err(|error| ExchangeError::invalid("price", error.to_string()))?;
+        self.apply(&Command::Mark { instrument, price })?;
+        Ok(())
+    }
+
     fn deposit(&mut self, account: &str, asset: &str, amount: Decimal) -> Result<()> {
         let (account, asset) = (self.account(account)?, self.hall.floor.asset_named(asset)?);
         let amount = Amount::from_decimal(amount)
@@ -335,7 +356,9 @@ impl Venue {
 /// A venue that does not listen so far.
 fn open(config: &VenueConfig) -> Result<Arc<Shared>> {
     let dialect: Box<dyn Dialect> = match config.venue.as_str() {
+        "alpaca" => Box::new(alpaca::Broker::default()),
         "binance" => Box::new(binance::Spot::default()),
+        "binance-usdm" => Box::new(binance_usdm::UsdM::default()),
         other => return Err(ExchangeError::unknown("venue", other)),
     };
     let mut floor = floor::Floor::default();

@@ -17,17 +17,37 @@ const BAN: i64 = 2 * MINUTE;
 /// What a venue allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Weight of calls per minute and address.
+    /// Weight of calls per minute and address, or account.
     pub weight_1m: u32,
     /// New orders per ten seconds and account.
     pub orders_10s: u32,
+    /// New orders per minute and account.
+    pub orders_1m: u32,
     /// New orders per day and account.
     pub orders_1d: u32,
 }
 
 impl Default for Allowance {
     fn default() -> Self {
-        Self { weight_1m: 6_000, orders_10s: 100, orders_1d: 200_000 }
+        Self { weight_1m: 6_000, orders_10s: 100, orders_1m: u32::MAX, orders_1d: 200_000 }
+    }
+}
+
+impl Allowance {
+    /// What a venue allows on its usual plan.
+    pub fn of(venue: &str) -> Self {
+        match venue {
+            "alpaca" => Self {
+                weight_1m: 200,
+                orders_10s: u32::MAX,
+                orders_1m: u32::MAX,
+                orders_1d: u32::MAX,
+            },
+            "binance-usdm" => {
+                Self { weight_1m: 2_400, orders_10s: 300, orders_1m: 1_200, orders_1d: u32::MAX }
+            }
+            _ => Self::default(),
+        }
     }
 }
 
@@ -68,7 +88,8 @@ pub(crate) struct TooMuch {
 pub(crate) struct Limits {
     pub(crate) allowed: Allowance,
     callers: HashMap<IpAddr, Caller>,
-    orders: HashMap<AccountId, [Count; 2]>,
+    orders: HashMap<AccountId, [Count; 3]>,
+    accounts: HashMap<AccountId, Count>,
 }
 
 impl Limits {
@@ -102,15 +123,22 @@ impl Limits {
         Err(TooMuch { banned_until: None, retry_after_s: seconds(next_minute) })
     }
 
+    /// A call of an account, where accounts are counted and not addresses. Returns the calls of
+    /// this minute, this one included, and when the next minute begins.
+    pub(crate) fn call_of(&mut self, account: AccountId, now: i64) -> (u32, i64) {
+        let used = self.accounts.entry(account).or_default().add(now, MINUTE, 1);
+        (used, (now.div_euclid(MINUTE) + 1) * MINUTE)
+    }
+
     /// Weight that an address used in this minute.
     pub(crate) fn used(&mut self, from: IpAddr, now: i64) -> u32 {
         self.callers.entry(from).or_default().weight.add(now, MINUTE, 0)
     }
 
-    /// New orders of an account in ten seconds and a day, with these.
-    pub(crate) fn orders(&mut self, account: AccountId, now: i64, more: u32) -> [u32; 2] {
-        let [short, long] = self.orders.entry(account).or_default();
-        [short.add(now, TEN_SECONDS, more), long.add(now, DAY, more)]
+    /// New orders of an account in ten seconds, a minute and a day, with these.
+    pub(crate) fn orders(&mut self, account: AccountId, now: i64, more: u32) -> [u32; 3] {
+        let [short, middle, long] = self.orders.entry(account).or_default();
+        [short.add(now, TEN_SECONDS, more), middle.add(now, MINUTE, more), long.add(now, DAY, more)]
     }
 
     /// The window in which so many more orders would be too many.
@@ -120,12 +148,11 @@ impl Limits {
         now: i64,
         more: u32,
     ) -> Option<(u32, &'static str)> {
-        let [short, long] = self.orders(account, now, 0);
-        let Allowance { orders_10s, orders_1d, .. } = self.allowed;
-        if short.saturating_add(more) > orders_10s {
-            return Some((orders_10s, "10 SECONDS"));
-        }
-        (long.saturating_add(more) > orders_1d).then_some((orders_1d, "1 DAY"))
+        let counts = self.orders(account, now, 0);
+        let Allowance { orders_10s, orders_1m, orders_1d, .. } = self.allowed;
+        let windows = [(orders_10s, "10 SECONDS"), (orders_1m, "1 MINUTE"), (orders_1d, "1 DAY")];
+        let full = |(count, (most, _)): &(u32, (u32, _))| count.saturating_add(more) > *most;
+        counts.into_iter().zip(windows).find(full).map(|(_, window)| window)
     }
 }
 
@@ -152,13 +179,24 @@ mod tests {
     }
 
     #[test]
-    fn orders_are_counted_in_both_windows() {
+    fn accounts_are_counted_apart() {
+        let mut limits = Limits::new(Allowance::default());
+        assert_eq!(limits.call_of(1, 0), (1, MINUTE));
+        assert_eq!(limits.call_of(1, MINUTE - 1), (2, MINUTE));
+        assert_eq!(limits.call_of(2, 5), (1, MINUTE));
+        assert_eq!(limits.call_of(1, MINUTE), (1, 2 * MINUTE));
+    }
+
+    #[test]
+    fn orders_are_counted_in_each_window() {
         let allowed = Allowance { orders_10s: 2, orders_1d: 3, ..Allowance::default() };
         let mut limits = Limits::new(allowed);
-        assert_eq!(limits.orders(0, 0, 2), [2, 2]);
+        assert_eq!(limits.orders(0, 0, 2), [2, 2, 2]);
         assert_eq!(limits.orders_refused(0, 0, 1), Some((2, "10 SECONDS")));
         assert_eq!(limits.orders_refused(1, 0, 1), None);
-        assert_eq!(limits.orders(0, 10 * SECOND, 1), [1, 3]);
+        assert_eq!(limits.orders(0, 10 * SECOND, 1), [1, 3, 3]);
         assert_eq!(limits.orders_refused(0, 10 * SECOND, 1), Some((3, "1 DAY")));
+        limits.allowed.orders_1m = 1;
+        assert_eq!(limits.orders_refused(0, 20 * SECOND, 1), Some((1, "1 MINUTE")));
     }
 }

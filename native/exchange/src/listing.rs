@@ -10,6 +10,25 @@ const QUOTES: [&str; 8] = ["FDUSD", "USDT", "USDC", "BTC", "ETH", "BNB", "EUR", 
 /// Decimals that an asset is counted in.
 pub(crate) const ASSET_DECIMALS: u32 = 8;
 
+/// What a perpetual has besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Perpetual {
+    /// Largest leverage.
+    pub leverage_max: u32,
+    /// Leverage of accounts that never set one.
+    pub leverage_usual: u32,
+    /// Margin below which positions are liquidated, in millionths of their worth.
+    pub maintenance_ppm: u32,
+    /// What longs pay shorts at each funding, in millionths.
+    pub funding_ppm: i64,
+}
+
+impl Default for Perpetual {
+    fn default() -> Self {
+        Self { leverage_max: 125, leverage_usual: 20, maintenance_ppm: 4_000, funding_ppm: 100 }
+    }
+}
+
 /// One instrument of a venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
@@ -37,11 +56,25 @@ pub struct Listing {
     pub orders_max: usize,
     /// Of these, so many that wait for their trigger.
     pub triggers_max: usize,
-    /// Leverage and maintenance margin in millionths, if it is a perpetual.
-    pub perpetual: Option<(u32, u32)>,
+    /// Nobody pays a fee for it.
+    pub is_free: bool,
+    /// Of a perpetual only.
+    pub perpetual: Option<Perpetual>,
 }
 
 impl Listing {
+    /// What a venue of that name lists, with usual rules.
+    ///
+    /// # Errors
+    /// As [`Listing::spot`], or [`Listing::asset`].
+    pub fn of(venue: &str, symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
+        match venue {
+            "alpaca" => Self::asset(symbol, tick, lot),
+            "binance-usdm" => Self::perpetual(symbol, tick, lot),
+            _ => Self::spot(symbol, tick, lot),
+        }
+    }
+
     /// A spot pair with usual rules.
     ///
     /// # Errors
@@ -70,6 +103,38 @@ impl Listing {
             band_ppm: Some((200_000, 5_000_000)),
             orders_max: 200,
             triggers_max: 5,
+            is_free: false,
+            perpetual: None,
+        })
+    }
+
+    /// An asset of a broker: a pair such as `BTC/USD`, or a stock, which is paid in dollars and free
+    /// of fees.
+    ///
+    /// # Errors
+    /// A pair without one of its assets.
+    pub fn asset(symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
+        let pair = symbol.split_once('/');
+        let (base, quote) = pair.unwrap_or((symbol, "USD"));
+        if base.is_empty() || quote.is_empty() || base == quote {
+            let problem = format!("found {symbol:?}, expected one such as \"AAPL\" or \"BTC/USD\"");
+            return Err(ExchangeError::invalid("symbol", problem));
+        }
+        let whole = |units: i128| Decimal::from_scale(units, 0).unwrap_or(Decimal::ZERO);
+        Ok(Self {
+            symbol: symbol.to_owned(),
+            base: base.to_owned(),
+            quote: quote.to_owned(),
+            tick,
+            lot,
+            price: (tick, whole(1_000_000)),
+            quantity: (lot, whole(1_000_000)),
+            market_quantity_max: whole(1_000_000),
+            notional_min: Decimal::ZERO,
+            band_ppm: None,
+            orders_max: 500,
+            triggers_max: 500,
+            is_free: pair.is_none(),
             perpetual: None,
         })
     }
@@ -80,7 +145,8 @@ impl Listing {
     /// As [`Listing::spot`].
     pub fn perpetual(symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
         let spot = Self::spot(symbol, tick, lot)?;
-        Ok(Self { perpetual: Some((125, 4_000)), band_ppm: Some((950_000, 1_050_000)), ..spot })
+        let perpetual = Some(Perpetual::default());
+        Ok(Self { perpetual, band_ppm: Some((950_000, 1_050_000)), triggers_max: 10, ..spot })
     }
 
     /// Price filters in ticks, quantities in lots; steps that do not divide a limit are cut off.
@@ -93,7 +159,7 @@ impl Listing {
             symbol: self.symbol.clone(),
             kind: match self.perpetual {
                 None => Kind::Spot,
-                Some((leverage_max, maintenance_ppm)) => {
+                Some(Perpetual { leverage_max, maintenance_ppm, .. }) => {
                     Kind::Perpetual { leverage_max, maintenance_ppm }
                 }
             },

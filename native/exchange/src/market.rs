@@ -22,6 +22,28 @@ pub(crate) struct Aggregate {
     taker: OrderId,
 }
 
+/// How often changes of a book are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Pace {
+    Tenth,
+    Quarter,
+    Half,
+    Second,
+}
+
+impl Pace {
+    /// Whether it is time, at this tenth of a second.
+    pub(crate) fn is_due(self, beats: u64) -> bool {
+        match self {
+            Self::Tenth => true,
+            // Two tenths and three in turns.
+            Self::Quarter => matches!(beats % 5, 0 | 2),
+            Self::Half => beats.is_multiple_of(5),
+            Self::Second => beats.is_multiple_of(10),
+        }
+    }
+}
+
 /// Changes of a book that were not sent so far.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
@@ -39,11 +61,13 @@ pub(crate) struct Market {
     pub(crate) candles: Candles,
     /// Number of the last change of a level.
     pub(crate) update: i64,
-    /// Of the quick and the slow stream.
-    pub(crate) changes: [Changes; 2],
+    /// Of the streams that somebody hears.
+    pub(crate) changes: BTreeMap<Pace, Changes>,
     /// Best bid and ask, price and quantity, as they were told last.
     pub(crate) best: [Option<(i64, i64)>; 2],
     pub(crate) is_halted: bool,
+    /// Somebody set a mark price.
+    pub(crate) is_marked: bool,
     /// The last aggregate that streams told.
     pub(crate) told_aggregate: u64,
 }
@@ -83,15 +107,21 @@ impl Market {
     /// A level is so large now.
     pub(crate) fn level(&mut self, side: Side, price: i64, quantity: i64) {
         self.update += 1;
-        for changes in &mut self.changes {
+        for changes in self.changes.values_mut() {
             changes.levels.insert((side == Side::Buy, price), quantity);
         }
     }
 
-    /// Takes the changes of a stream.
-    pub(crate) fn take_changes(&mut self, slow: bool) -> Changes {
+    /// Begins to collect the changes of a stream, if it is not heard so far.
+    pub(crate) fn watch(&mut self, pace: Pace) {
         let next = Changes { before: self.update, ..Changes::default() };
-        std::mem::replace(&mut self.changes[usize::from(slow)], next)
+        self.changes.entry(pace).or_insert(next);
+    }
+
+    /// Takes the changes of a stream.
+    pub(crate) fn take_changes(&mut self, pace: Pace) -> Changes {
+        let next = Changes { before: self.update, ..Changes::default() };
+        self.changes.insert(pace, next).unwrap_or_default()
     }
 }
 

@@ -24,6 +24,7 @@ const BATCH: usize = 256;
 #[derive(Clone, Debug)]
 pub(crate) enum Out {
     Text(Bytes),
+    Binary(Bytes),
     Close(u16, String),
     /// The line breaks.
     Cut,
@@ -68,6 +69,11 @@ impl Sockets {
         if self.queues.get(&socket).is_some_and(is_full) {
             self.queues.remove(&socket);
         }
+    }
+
+    pub(crate) fn say_binary(&mut self, socket: u64, bytes: impl Into<Bytes>) {
+        self.sent += 1;
+        self.send(socket, Out::Binary(bytes.into()));
     }
 
     pub(crate) fn say(&mut self, socket: u64, text: impl Into<Bytes>) {
@@ -147,6 +153,7 @@ async fn send(
     for _ in 0..BATCH {
         match out {
             Out::Text(text) => socket.feed(Frame::text(text)).await?,
+            Out::Binary(bytes) => socket.feed(Frame::binary(bytes)).await?,
             Out::Close(code, reason) => {
                 close(socket, code, &reason).await?;
                 return Ok(false);

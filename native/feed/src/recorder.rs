@@ -458,14 +458,19 @@ impl VenueThread {
 fn client(venue: &Venue, feeds: &[FeedConfig], dialler: &Dialler) -> Result<Option<Client>> {
     let Some(rest) = &venue.rest else { return Ok(None) };
     let own = feeds.iter().find_map(|feed| feed.urls.get("rest").cloned());
+    let mut limits = rest.clone();
     let root = match own {
-        Some(url) => url,
+        Some(url) => {
+            // Whoever stands in for the venue answers all of its calls.
+            limits.urls.clear();
+            url
+        }
         None => Url::parse(&rest.url).map_err(|error| {
             let place = format!("catalog/venues/{}.toml", venue.venue);
             FeedError::config(place, format!("rest.url {:?}: {error}", rest.url))
         })?,
     };
-    Ok(Some(Client::new(dialler.clone(), root, rest.clone())))
+    Ok(Some(Client::new(dialler.clone(), root, limits)))
 }
 
 /// Gets an answer with all its parts, and keeps it.

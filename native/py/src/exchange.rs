@@ -57,7 +57,7 @@ impl NativeExchange {
         let mut prices = Vec::new();
         for (symbol, tick, lot, price) in &settings.listings {
             let (tick, lot) = (number("tick", tick)?, number("lot", lot)?);
-            listings.push(Listing::spot(symbol, tick, lot).map_err(refuse)?);
+            listings.push(Listing::of(&settings.venue, symbol, tick, lot).map_err(refuse)?);
             prices.push((symbol.clone(), number("price", price)?));
         }
         let venue =
@@ -114,6 +114,12 @@ impl NativeExchange {
     fn deposit(&self, venue: &str, account: &str, asset: &str, amount: &str) -> PyResult<()> {
         let amount = number("amount", amount)?;
         self.exchange()?.deposit(venue, account, asset, amount).map_err(refuse)
+    }
+
+    /// Sets what positions in a perpetual are valued at.
+    fn set_mark(&self, venue: &str, symbol: &str, price: &str) -> PyResult<()> {
+        let price = number("price", price)?;
+        self.exchange()?.set_mark(venue, symbol, price).map_err(refuse)
     }
 
     /// Free and locked.

@@ -20,6 +20,8 @@ mod schema;
 mod series;
 mod server;
 mod sim;
+mod strategy;
+mod trader;
 mod values;
 mod writer;
 
@@ -57,6 +59,10 @@ mod _native {
     use crate::server::NativeServer;
     #[pymodule_export]
     use crate::sim::NativeMatching;
+    #[pymodule_export]
+    use crate::strategy::NativeBroker;
+    #[pymodule_export]
+    use crate::trader::{NativeTrader, trader_ask, trader_config, trader_kill};
     #[pymodule_export]
     use crate::writer::TapeWriter;
 

@@ -16,9 +16,8 @@ use rustonite_trade::{
     on_tick,
 };
 
-use crate::batch::{Batch, Shared};
+use crate::batch::{Batch, Gap, Shared};
 use crate::error::{invalid, raise};
-use crate::reader::Gap;
 
 /// What a strategy can do.
 #[pyclass(frozen, module = "rustonite_data")]
@@ -73,7 +72,10 @@ impl NativeBroker {
     fn find(&self, venue: Option<&str>, symbol: &str) -> PyResult<InstrumentId> {
         self.broker.find(venue, symbol).ok_or_else(|| {
             let at = venue.map_or_else(String::new, |venue| format!(" of {venue}"));
-            raise(ErrorKind::NotFound, format!("{symbol}{at} is not traded here, or at several venues"))
+            raise(
+                ErrorKind::NotFound,
+                format!("{symbol}{at} is not traded here, or at several venues"),
+            )
         })
     }
 
@@ -150,7 +152,13 @@ impl NativeBroker {
         placed.map(|order| order.0).map_err(|error| denied(&error))
     }
 
-    fn replace(&self, py: Python<'_>, order: i64, price: Option<String>, size: &str) -> PyResult<()> {
+    fn replace(
+        &self,
+        py: Python<'_>,
+        order: i64,
+        price: Option<String>,
+        size: &str,
+    ) -> PyResult<()> {
         let (price, size) = (optional("price", price.as_ref())?, amount("size", size)?);
         let done = py.detach(|| self.broker.replace(OrderId(order), price, size));
         done.map_err(|error| denied(&error))
@@ -237,10 +245,7 @@ impl PyStrategy {
         self.raised.take()
     }
 
-    fn call(
-        &mut self,
-        work: impl FnOnce(Python<'_>, &Bound<'_, PyAny>) -> PyResult<()>,
-    ) -> Told {
+    fn call(&mut self, work: impl FnOnce(Python<'_>, &Bound<'_, PyAny>) -> PyResult<()>) -> Told {
         Python::attach(|py| match work(py, self.strategy.bind(py)) {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -254,14 +259,12 @@ impl PyStrategy {
     fn batch(&mut self, rows: &TapeBatch) -> Batch {
         let name = rows.schema().dataset();
         let known = self.shared.iter().find(|(dataset, _)| dataset == name);
-        let shared = match known {
-            Some((_, shared)) => Arc::clone(shared),
-            None => {
-                let shared = Shared::new(rows.schema());
-                self.shared.push((name.to_owned(), Arc::clone(&shared)));
-                shared
-            }
-        };
+        let known = known.map(|(_, shared)| Arc::clone(shared));
+        let shared = known.unwrap_or_else(|| {
+            let shared = Shared::new(rows.schema());
+            self.shared.push((name.to_owned(), Arc::clone(&shared)));
+            shared
+        });
         Batch { batch: rows.clone(), shared }
     }
 }
@@ -292,7 +295,7 @@ impl Strategy for PyStrategy {
     }
 
     fn on_gap(&mut self, _broker: &dyn Broker, dataset: &str, gap: rustonite_tape::Gap) -> Told {
-        let gap = Gap::of(gap);
+        let gap = Gap::from(gap);
         self.call(|_, strategy| strategy.call_method1("on_gap", (dataset, gap)).map(drop))
     }
 

@@ -32,7 +32,6 @@ mod validity;
 
 pub(crate) use flow::look;
 pub(crate) use kinds::rests;
-pub(crate) use known::plain;
 
 /// Whether to go on.
 pub(crate) type Flow = ControlFlow<()>;
@@ -128,9 +127,8 @@ impl<'a> Ask<'a> {
         scope: RiskScope,
         figures: Option<(Amount, Amount)>,
     ) -> Flow {
-        let (limit, value) = figures.unzip();
         let market_seq = self.seen();
-        judge.hear(Denial { code, scope, key: None, limit, value, market_seq, soft: false })
+        judge.hear(Denial { market_seq, ..Denial::new(code, scope).with(figures) })
     }
 }
 
@@ -144,8 +142,7 @@ impl Risk {
     pub fn check(&self, intent: &Intent, now: i64) -> Result<Pass, Denial> {
         if self.is_surely_fine(intent, now) {
             let traded = self.instruments.get(intent.instrument.index());
-            let seen = traded.and_then(|traded| traded.market.seen());
-            return Ok(Pass::new(intent, seen, 0));
+            return Ok(Pass::new(intent, traded.and_then(|traded| traded.bounds.seen), 0));
         }
         self.check_slowly(intent, now)
     }
@@ -295,17 +292,10 @@ impl Risk {
         let soft = soft && key.sense() == Sense::Most;
         let found = hard.or_else(|| strictest(Section::soft));
         let Some((scope, limit)) = found else { return GO_ON };
-        let figures = key.sense() != Sense::Switch;
-        let amount = |whole| figures.then(|| key.unit().amount(whole));
-        judge.hear(Denial {
-            code,
-            scope,
-            key: Some(key),
-            limit: amount(limit),
-            value: amount(value),
-            market_seq: ask.seen(),
-            soft,
-        })
+        let amounts = (key.unit().amount(limit), key.unit().amount(value));
+        let figures = (key.sense() != Sense::Switch).then_some(amounts);
+        let (key, market_seq) = (Some(key), ask.seen());
+        judge.hear(Denial { key, market_seq, soft, ..Denial::new(code, scope).with(figures) })
     }
 
     fn section<'a>(&'a self, ask: &Ask<'_>, scope: RiskScope) -> Option<&'a Section> {

@@ -5,6 +5,9 @@ use crate::rules::MONEY_MAX;
 /// One million: margins and rates of ours are in millionths.
 pub(crate) const PPM: i128 = 1_000_000;
 
+/// No count of a cell goes beyond this, so that three of them can be added.
+pub(crate) const CELL_MAX: i64 = 1 << 60;
+
 /// A position and the orders that would change it, in size points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cell {
@@ -31,7 +34,8 @@ impl Cell {
     /// The largest that it could become, either way.
     #[inline]
     pub(crate) fn worst(&self) -> i64 {
-        self.high().saturating_abs().max(self.low().saturating_abs())
+        // The high is never below the low, so of a long the high is it, and of a short the low.
+        self.high().max(self.low().saturating_neg())
     }
 
     /// What orders could add to it.
@@ -47,6 +51,13 @@ impl Cell {
         self.buys = self.buys.saturating_add(buys);
         self.sells = self.sells.saturating_add(sells);
         self
+    }
+
+    /// Within what can be added.
+    pub(crate) fn clamp(&mut self) {
+        for count in [&mut self.position, &mut self.buys, &mut self.sells] {
+            *count = (*count).clamp(-CELL_MAX, CELL_MAX);
+        }
     }
 
     /// What the size of an order of the side could be at most to only shrink the position, if all
@@ -109,7 +120,8 @@ pub(crate) struct Purse {
 impl Purse {
     #[inline]
     pub(crate) fn free(&self) -> i128 {
-        self.usable.saturating_sub(self.reserved)
+        // Neither is so large that this overflows.
+        self.usable.wrapping_sub(self.reserved)
     }
 }
 

@@ -128,27 +128,51 @@ pub struct Denial {
     pub scope: RiskScope,
     /// The key of the limit, if it is one.
     pub key: Option<Key>,
-    /// The limit, in the unit of the code.
-    pub limit: Option<Amount>,
-    /// The value that met it.
-    pub value: Option<Amount>,
     /// Row of the market tape that the decision had seen; `None` where no market data was used.
     pub market_seq: Option<i64>,
     /// The limit is a soft one: the request may be sent.
     pub soft: bool,
+    // Not an option: its tag would be as wide as an amount, and checks would pay for that.
+    pub(crate) has_figures: bool,
+    pub(crate) limit: Amount,
+    pub(crate) value: Amount,
+}
+
+impl Denial {
+    pub(crate) const fn new(code: Code, scope: RiskScope) -> Self {
+        let (limit, value) = (Amount::ZERO, Amount::ZERO);
+        let (key, market_seq) = (None, None);
+        Self { code, scope, key, market_seq, soft: false, has_figures: false, limit, value }
+    }
+
+    /// With a limit and the value that met it.
+    pub(crate) fn with(self, figures: Option<(Amount, Amount)>) -> Self {
+        let (limit, value) = figures.unwrap_or_default();
+        Self { has_figures: figures.is_some(), limit, value, ..self }
+    }
+
+    /// The limit, in the unit of the code; `None` if the check is not a number.
+    pub fn limit(&self) -> Option<Amount> {
+        self.has_figures.then_some(self.limit)
+    }
+
+    /// The value that met it.
+    pub fn value(&self) -> Option<Amount> {
+        self.has_figures.then_some(self.value)
+    }
 }
 
 impl std::fmt::Display for Denial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.code.name())?;
-        if let Some(value) = self.value {
+        if let Some(value) = self.value() {
             write!(f, ": {value}")?;
         }
-        if let Some(limit) = self.limit {
+        if let Some(limit) = self.limit() {
             write!(f, " against {limit}")?;
         }
         let unit = self.code.unit().name();
-        if self.value.is_some() && !unit.is_empty() {
+        if self.has_figures && !unit.is_empty() {
             write!(f, " ({unit})")?;
         }
         if let Some(key) = self.key {

@@ -10,6 +10,14 @@
 //! assert_eq!(Code::parse("price_collar"), Some(Code::PriceCollar));
 //! assert_eq!(codes().next().map(Code::name), Some("account_unknown"));
 //! ```
+//!
+//! What sends takes a [`Pass`] by value, and nobody but [`Risk::check`] has any:
+//!
+//! ```compile_fail
+//! fn twice(pass: &rustonite_risk::Pass) -> (rustonite_risk::Pass, rustonite_risk::Pass) {
+//!     (pass.clone(), pass.clone())
+//! }
+//! ```
 
 mod check;
 mod children;
@@ -23,6 +31,8 @@ pub mod limits;
 mod market;
 mod merged;
 mod orders;
+pub mod page;
+mod ready;
 mod risk;
 mod rules;
 mod seat;

@@ -301,3 +301,16 @@ impl Directory {
         format!("{}:{}", instrument.venue, instrument.symbol).into()
     }
 }
+
+/// The scopes that a key may be set for, for people.
+pub(crate) fn scopes_of(key: Key) -> String {
+    let scopes = [
+        RiskScope::All,
+        RiskScope::Venue,
+        RiskScope::Account,
+        RiskScope::Strategy,
+        RiskScope::Instrument,
+    ];
+    let legal = scopes.into_iter().filter(|scope| key.is_legal_in(*scope));
+    legal.map(RiskScope::name).collect::<Vec<_>>().join(", ")
+}

@@ -87,6 +87,35 @@ impl OrderLimits {
     }
 }
 
+impl OrderLimits {
+    /// The strictest of both. The keys are left as they were: what is named for one desk need not be
+    /// for another.
+    pub(crate) fn tighten(&mut self, other: &Self) {
+        for (own, other) in [
+            (&mut self.notional, other.notional),
+            (&mut self.market_notional, other.market_notional),
+        ] {
+            *own = other.min(*own);
+        }
+        for (own, other) in [
+            (&mut self.collar, other.collar),
+            (&mut self.far, other.far),
+            (&mut self.period_collar, other.period_collar),
+            (&mut self.adv, other.adv),
+            (&mut self.spread, other.spread),
+            (&mut self.divergence, other.divergence),
+            (&mut self.concentration, other.concentration),
+            (&mut self.leverage, other.leverage),
+            (&mut self.stale_ns, other.stale_ns),
+            (&mut self.latency_ns, other.latency_ns),
+        ] {
+            *own = other.min(*own);
+        }
+        self.duplicate_ns = self.duplicate_ns.max(other.duplicate_ns);
+        self.switches |= other.switches;
+    }
+}
+
 fn softs(sections: &[&Section], key: Key) -> impl Iterator<Item = i128> {
     sections.iter().filter_map(move |section| section.soft(key))
 }

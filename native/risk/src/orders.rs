@@ -57,10 +57,16 @@ impl Open {
         }
     }
 
-    /// What it holds of the asset that pays.
+    /// What a size point holds of the asset that pays.
+    #[inline]
+    pub(crate) fn pays_each(&self) -> i128 {
+        self.pays.map_or(0, |(_, each)| each)
+    }
+
+    /// What all of it holds of that.
     #[inline]
     pub(crate) fn reserved(&self) -> i128 {
-        self.pays.map_or(0, |(_, each)| each.saturating_mul(i128::from(self.leaves)))
+        self.pays_each().saturating_mul(i128::from(self.leaves))
     }
 
     /// What counts for the worst case.

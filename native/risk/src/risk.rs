@@ -12,34 +12,41 @@ use crate::limits::{Limits, LimitsError, Section};
 use crate::market::{Market, Period};
 use crate::merged::{OrderLimits, SeatLimits, Sections, least, most};
 use crate::orders::{Orders, Own};
-use crate::rules::Rules;
+use crate::rules::{Class, Rules};
 use crate::seat::Seat;
-use crate::seen::{ClientIds, Likes};
+use crate::seen::Recent;
+use crate::step::Step;
 
 /// Orders that are compared with new ones for likeness.
 const LIKES_KEPT: usize = 4096;
 
-/// An instrument with what is known of it.
+/// An instrument with what is known of it. What the quick way looks at comes first, so that it
+/// touches few lines of memory.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Traded {
-    /// `None` if its sort cannot be valued.
-    pub(crate) rules: Option<Rules>,
-    pub(crate) limits: OrderLimits,
-    pub(crate) market: Market,
+    pub(crate) quick: Quick,
+    pub(crate) bounds: Bounds,
     /// Over all accounts.
     pub(crate) total: Cell,
     pub(crate) own: Own,
-    pub(crate) worth: Worth,
-    pub(crate) quick: Quick,
-    pub(crate) venue: VenueId,
     /// Its place among the instruments of its venue.
     pub(crate) in_venue: usize,
+    pub(crate) venue: VenueId,
     pub(crate) base: AssetId,
     pub(crate) quote: AssetId,
     pub(crate) settle: AssetId,
     pub(crate) status: InstrumentStatus,
     pub(crate) state: TradingState,
     pub(crate) is_restricted: bool,
+    pub(crate) market: Market,
+    pub(crate) worth: Worth,
+    /// `None` if its sort cannot be valued.
+    pub(crate) rules: Option<Rules>,
+    pub(crate) limits: OrderLimits,
+    /// The strictest of these and of every desk at the venue: what is within it needs no look at
+    /// whose order it is.
+    pub(crate) tight: OrderLimits,
     /// Limits of volatility, which are no one's but the instrument's.
     pub(crate) volatility: i64,
     pub(crate) pause_ns: i64,
@@ -67,19 +74,52 @@ pub(crate) struct Worth {
 pub(crate) struct Quick {
     /// Nothing of the instrument itself is in the way.
     pub(crate) is_on: bool,
+    /// Keys that its own limits name.
+    pub(crate) keys: u64,
+    pub(crate) class: Class,
+    pub(crate) tick: Step,
+    pub(crate) lot: Step,
     /// A size point in coarse money and in the coarse settle asset, rounded up.
     pub(crate) size_worth: i64,
     pub(crate) margin_worth: i64,
+    pub(crate) size_least: i64,
     pub(crate) size_most: i64,
     /// Largest position whose worth can be computed so.
     pub(crate) held_most: i64,
     pub(crate) position_most: i64,
+    pub(crate) long_most: i64,
+    pub(crate) short_most: i64,
+    pub(crate) open_orders_most: i64,
     pub(crate) price_most: i64,
     pub(crate) product: u64,
     pub(crate) product_quote: u64,
     pub(crate) product_least: u64,
     pub(crate) product_most: u64,
     pub(crate) base: u64,
+    pub(crate) notional_most: i128,
+    /// No more than for any order.
+    pub(crate) market_notional_most: i128,
+    pub(crate) market_size_most: i64,
+    pub(crate) concentration: i64,
+    pub(crate) leverage: i64,
+    pub(crate) latency_ns: i64,
+    pub(crate) duplicate_ns: i64,
+    pub(crate) must_be_funded: bool,
+}
+
+/// Prices that need no second look, and for how long; none by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bounds {
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+    pub(crate) bid: i64,
+    /// No sale is worth less than this.
+    pub(crate) ask: i64,
+    /// Row of the market tape.
+    pub(crate) seen: Option<i64>,
+    /// Lowest and highest of buys, and of sells.
+    pub(crate) buy: (i64, i64),
+    pub(crate) sell: (i64, i64),
 }
 
 /// A market's connections.
@@ -125,8 +165,8 @@ pub struct Risk {
     pub(crate) purses: Vec<Purse>,
     pub(crate) rates: Vec<Option<Amount>>,
     pub(crate) orders: Orders,
-    pub(crate) client_ids: ClientIds,
-    pub(crate) likes: Likes,
+    pub(crate) client_ids: Recent,
+    pub(crate) likes: Recent,
     pub(crate) children: crate::children::Children,
     pub(crate) latches: Vec<Trip>,
     /// How many of them are for single orders.
@@ -186,8 +226,8 @@ impl Risk {
             purses: vec![Purse::default(); accounts.len() * directory.assets.len()],
             rates: crate::start::rates(&directory),
             orders: Orders::new(directory.orders_max),
-            client_ids: ClientIds::new(directory.client_ids_max),
-            likes: Likes::new(LIKES_KEPT),
+            client_ids: Recent::new(directory.client_ids_max),
+            likes: Recent::new(LIKES_KEPT),
             children: crate::children::Children::new(directory.orders_max),
             latches: Vec::new(),
             orders_killed: 0,
@@ -236,15 +276,16 @@ impl Risk {
     fn apply(&mut self, limits: Limits) {
         self.sections = Sections::of(&limits, &self.directory);
         self.limits = limits;
-        for at in 0..self.instruments.len() {
-            self.apply_instrument(at);
-        }
         let sections = &self.sections;
         let strategies = self.strategies.len();
         for (at, desk) in self.desks.iter_mut().enumerate() {
             let account = &sections.accounts[at / strategies];
             *desk = OrderLimits::of(&[account, &sections.strategies[at % strategies]], None);
         }
+        for at in 0..self.instruments.len() {
+            self.apply_instrument(at);
+        }
+        let sections = &self.sections;
         let seat = |seat: &mut Seat, section| {
             seat.set_limits(SeatLimits::of(section), kept(section));
             let wants = [Key::DailyLossMax, Key::DrawdownMax];
@@ -277,7 +318,14 @@ impl Risk {
         traded.pause_ns = least(&chain, Key::VolatilityPauseMs);
         traded.stale_trip_ns = most(&chain, Key::StaleTripMs);
         self.periods[at].set_length(least(&chain, Key::PeriodMs));
-        self.instruments[at].prepare();
+        let traded = &mut self.instruments[at];
+        traded.tight = traded.limits.clone();
+        for (account, desks) in self.accounts.iter().zip(self.desks.chunks(self.strategies.len())) {
+            if account.venue == traded.venue {
+                desks.iter().for_each(|desk| traded.tight.tighten(desk));
+            }
+        }
+        traded.prepare();
     }
 
     /// The place of a strategy's cells of an instrument.
@@ -299,6 +347,17 @@ impl Risk {
     }
 
     /// The counters of a scope that has some.
+    pub(crate) fn seat(&self, target: Target) -> Option<&Seat> {
+        match target {
+            Target::All => Some(&self.all),
+            Target::Venue(venue) => Some(&self.venues.get(venue.index())?.seat),
+            Target::Account(account) => Some(&self.accounts.get(account.index())?.seat),
+            Target::Strategy(strategy) => self.strategies.get(strategy.index()),
+            Target::Instrument(_) | Target::Order(_) => None,
+        }
+    }
+
+    /// As above, to change them.
     pub(crate) fn seat_mut(&mut self, target: Target) -> Option<&mut Seat> {
         match target {
             Target::All => Some(&mut self.all),

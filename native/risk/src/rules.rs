@@ -15,9 +15,10 @@ use crate::step::Step;
 pub(crate) const MONEY_MAX: i128 = 1 << 100;
 
 /// How an instrument is paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Class {
     /// The whole amount changes hands.
+    #[default]
     Spot,
     /// A contract with margin, worth price times size.
     Linear,

@@ -1,81 +1,156 @@
-//! What was sent lately: client ids, and orders that look alike. Both forget the oldest.
+//! What was sent lately: client ids, and orders that look alike. Exactly so many are remembered, and
+//! the oldest is forgotten first. The places are made at the start.
+
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Spreads the bits of two numbers over one.
 #[inline]
 pub(crate) fn mixed(one: u64, other: u64) -> u64 {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let wide = u128::from(one ^ ODD) * u128::from(other ^ ODD.rotate_left(32));
     let low = u64::try_from(wide & u128::from(u64::MAX)).unwrap_or_default();
     low ^ u64::try_from(wide >> 64).unwrap_or_default()
 }
 
-/// Which of `2^bits` sets a number belongs to.
-#[inline]
-fn set_of(number: u64, mask: u64) -> usize {
-    usize::try_from(mixed(number, number.rotate_left(29)) & mask).unwrap_or_default()
-}
-
-fn sets(places: usize, each: usize) -> (usize, u64) {
-    let count = places.div_ceil(each).max(1).next_power_of_two();
-    (count, count as u64 - 1)
-}
-
-/// The last client ids.
+/// The last numbers and when they came; 0 is no number.
 #[derive(Clone, Debug)]
-pub(crate) struct ClientIds {
-    sets: Vec<[u64; 8]>,
-    oldest: Vec<u8>,
-    mask: u64,
+pub(crate) struct Recent {
+    /// A number is in its own place or in one of the next, with no empty place between.
+    numbers: Vec<u64>,
+    times: Vec<i64>,
+    shift: u32,
+    /// In the order in which they came, the oldest at `next`.
+    queue: Vec<(u64, i64)>,
+    next: usize,
 }
 
-impl ClientIds {
+impl Recent {
     pub(crate) fn new(remembered: usize) -> Self {
-        // Ids do not fill the sets evenly, so there are twice as many places.
-        let (count, mask) = sets(remembered.saturating_mul(2), 8);
-        Self { sets: vec![[0; 8]; count], oldest: vec![0; count], mask }
+        let remembered = remembered.max(1);
+        // At most half of the places are taken, so ways are short.
+        let places = remembered.saturating_mul(2).next_power_of_two();
+        Self {
+            numbers: vec![0; places],
+            times: vec![i64::MIN; places],
+            shift: u64::BITS - places.trailing_zeros(),
+            queue: vec![(0, i64::MIN); remembered],
+            next: 0,
+        }
     }
 
-    /// Whether it was seen; 0 always was.
+    /// When a number came last, or `i64::MIN`.
     #[inline]
-    pub(crate) fn has(&self, id: u64) -> bool {
-        id == 0 || self.sets.get(set_of(id, self.mask)).is_none_or(|set| set.contains(&id))
+    pub(crate) fn last(&self, number: u64) -> i64 {
+        let at = self.place(number);
+        let is_there = self.numbers.get(at).is_some_and(|other| *other == number);
+        if is_there { self.times.get(at).copied().unwrap_or(i64::MIN) } else { i64::MIN }
     }
 
-    pub(crate) fn insert(&mut self, id: u64) {
-        let at = set_of(id, self.mask);
-        let (Some(set), Some(oldest)) = (self.sets.get_mut(at), self.oldest.get_mut(at)) else {
+    /// Whether a number is remembered; 0 always is.
+    #[inline]
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.numbers.get(self.place(number)).is_none_or(|other| *other == number)
+    }
+
+    pub(crate) fn insert(&mut self, number: u64, now: i64) {
+        if number == 0 {
             return;
-        };
-        set[usize::from(*oldest & 7)] = id;
-        *oldest = oldest.wrapping_add(1);
-    }
-}
-
-/// When orders that look like another were sent.
-#[derive(Clone, Debug)]
-pub(crate) struct Likes {
-    sets: Vec<[(u64, i64); 4]>,
-    mask: u64,
-}
-
-impl Likes {
-    pub(crate) fn new(remembered: usize) -> Self {
-        let (count, mask) = sets(remembered.saturating_mul(2), 4);
-        Self { sets: vec![[(0, i64::MIN); 4]; count], mask }
+        }
+        let (oldest, came) = std::mem::replace(&mut self.queue[self.next], (number, now));
+        self.next = (self.next + 1) % self.queue.len();
+        // If it came again since, it is further back in the queue as well.
+        if oldest != 0 && self.last(oldest) == came {
+            self.remove(oldest);
+        }
+        let at = self.place(number);
+        (self.numbers[at], self.times[at]) = (number, now);
     }
 
-    /// When one like it was sent last, or `i64::MIN`.
+    /// Where a number is, or the empty place where it would be.
     #[inline]
-    pub(crate) fn last(&self, look: u64) -> i64 {
-        let Some(set) = self.sets.get(set_of(look, self.mask)) else { return i64::MIN };
-        set.iter().fold(i64::MIN, |last, (other, ts)| if *other == look { *ts } else { last })
+    fn place(&self, number: u64) -> usize {
+        let mask = self.numbers.len() - 1;
+        let mut at = self.home(number);
+        while self.numbers.get(at).is_some_and(|other| *other != number && *other != 0) {
+            at = (at + 1) & mask;
+        }
+        at
     }
 
-    pub(crate) fn insert(&mut self, look: u64, now: i64) {
-        let Some(set) = self.sets.get_mut(set_of(look, self.mask)) else { return };
-        let same = set.iter().position(|(other, _)| *other == look);
-        let oldest = || (0..set.len()).min_by_key(|at| set[*at].1).unwrap_or_default();
-        let at = same.unwrap_or_else(oldest);
-        set[at] = (look, now);
+    #[inline]
+    fn home(&self, number: u64) -> usize {
+        usize::try_from(number.wrapping_mul(ODD) >> self.shift).unwrap_or_default()
+    }
+
+    /// Takes a number out and moves those up that were further from home because of it.
+    fn remove(&mut self, number: u64) {
+        let mask = self.numbers.len() - 1;
+        let mut hole = self.place(number);
+        let mut at = hole;
+        loop {
+            self.numbers[hole] = 0;
+            loop {
+                at = (at + 1) & mask;
+                if self.numbers[at] == 0 {
+                    return;
+                }
+                let way = at.wrapping_sub(self.home(self.numbers[at])) & mask;
+                if way >= at.wrapping_sub(hole) & mask {
+                    break;
+                }
+            }
+            (self.numbers[hole], self.times[hole]) = (self.numbers[at], self.times[at]);
+            hole = at;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::{Recent, mixed};
+
+    #[test]
+    fn the_last_are_remembered_and_no_more_however_they_are_spread() {
+        let spreads: [fn(u64) -> u64; 3] =
+            [|at| at + 1, |at| mixed(at, 7) | 1, |at| (at + 1) << 40];
+        for number_of in spreads {
+            let mut recent = Recent::new(1000);
+            for at in 0..20_000_u64 {
+                let number = number_of(at);
+                assert!(!recent.has(number), "{at}");
+                recent.insert(number, i64::try_from(at).unwrap());
+                if at % 500 == 0 {
+                    let known = (0..=at).filter(|at| recent.has(number_of(*at))).count();
+                    assert_eq!(known as u64, (at + 1).min(1000));
+                    let mut last = at.saturating_sub(999)..=at;
+                    assert!(last.all(|at| recent.has(number_of(at))));
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_agrees(numbers in prop::collection::vec(0_u64..40, 1..300)) {
+            let mut recent = Recent::new(16);
+            let mut list: VecDeque<(u64, i64)> = VecDeque::new();
+            for (now, number) in (0..).zip(numbers) {
+                recent.insert(number, now);
+                if number > 0 {
+                    list.push_back((number, now));
+                }
+                if list.len() > 16 {
+                    list.pop_front();
+                }
+                for number in 1..40 {
+                    let last = list.iter().rev().find(|(other, _)| *other == number);
+                    prop_assert_eq!(recent.last(number), last.map_or(i64::MIN, |(_, ts)| *ts));
+                    prop_assert_eq!(recent.has(number), last.is_some());
+                }
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderSide, PositionSide, RiskRequest, RiskScope, TradingState};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 
-use crate::check::{leg, look, plain, reduces_only, rests};
+use crate::check::{leg, look, reduces_only, rests};
 use crate::code::{Code, Unit};
 use crate::directory::Target;
 use crate::intent::{Denial, Intent, Pass};
@@ -45,7 +45,7 @@ impl Risk {
     /// may be sent.
     pub fn sent(&mut self, intent: &Intent, pass: &Pass, now: i64) -> Result<(), Denial> {
         if !pass.is_for(intent) {
-            return Err(plain(Code::NotChecked, RiskScope::Order));
+            return Err(Denial::new(Code::NotChecked, RiskScope::Order));
         }
         self.turn(now);
         self.count_request(intent, now);
@@ -53,12 +53,11 @@ impl Risk {
             RiskRequest::Cancel => {}
             RiskRequest::Replace => {
                 if intent.client_id != 0 {
-                    self.client_ids.insert(intent.client_id);
+                    self.client_ids.insert(intent.client_id, now);
                 }
                 self.widen(intent);
             }
             _ => {
-                self.client_ids.insert(intent.client_id);
                 self.likes.insert(look(intent), now);
                 if let Some(parent) = intent.parent {
                     self.children.add(parent);
@@ -95,6 +94,7 @@ impl Risk {
         self.reserve(&open, 1);
         let own = &mut self.instruments[intent.instrument.index()].own;
         self.orders.insert(open, own);
+        self.client_ids.insert(intent.client_id, self.now);
     }
 
     /// What an order takes of which asset for each size point; `None` where margin does.
@@ -155,7 +155,9 @@ impl Risk {
     /// A change is on its way: until it is settled, the worse of before and after counts.
     fn widen(&mut self, intent: &Intent) {
         let Some(open) = self.orders.get(intent.order).copied() else { return };
+        let account = self.accounts.get(open.account.index());
         let mut after = open;
+        after.is_reduce_only &= account.is_none_or(|account| reduces_only(account, intent));
         after.leaves = open.leaves.max(intent.size.saturating_sub(intent.size_filled));
         if open.price > 0 {
             let price = rests(intent);
@@ -281,7 +283,7 @@ impl Risk {
         let targets = self.targets(fill.account, strategy);
         for target in targets {
             let most = self.hard(target, Key::ExecutionsMax);
-            let count = self.seat_mut(target).map_or(0, |seat| i128::from(seat.executions));
+            let count = self.seat(target).map_or(0, |seat| i128::from(seat.executions));
             if let Some(most) = most.filter(|most| count >= *most) {
                 let state = TradingState::CancelOnly;
                 let figures = Some((Unit::Count.amount(most), Unit::Count.amount(count)));
@@ -303,7 +305,7 @@ impl Risk {
         self.each_seat(account, strategy, |seat| seat.rejects += 1);
         for target in self.targets(account, strategy) {
             let most = self.hard(target, Key::RejectsMax);
-            let count = self.seat_mut(target).map_or(0, |seat| i128::from(seat.rejects));
+            let count = self.seat(target).map_or(0, |seat| i128::from(seat.rejects));
             if let Some(most) = most.filter(|most| count > *most) {
                 let state = TradingState::CancelOnly;
                 let figures = Some((Unit::Count.amount(most), Unit::Count.amount(count)));
@@ -399,7 +401,7 @@ impl Risk {
     }
 
     /// Gross worth of a scope at worst, in the reporting currency.
-    pub fn gross(&mut self, target: Target) -> Option<Amount> {
-        self.seat_mut(target).map(|seat| Amount(seat.gross))
+    pub fn gross(&self, target: Target) -> Option<Amount> {
+        self.seat(target).map(|seat| Amount(seat.gross))
     }
 }

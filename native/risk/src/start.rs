@@ -11,7 +11,7 @@ use crate::exposure::{Cell, PPM};
 use crate::market::Market;
 use crate::merged::OrderLimits;
 use crate::orders::Own;
-use crate::risk::{AccountState, Quick, Risk, StartError, Traded, VenueState, Worth};
+use crate::risk::{AccountState, Bounds, Quick, Risk, StartError, Traded, VenueState, Worth};
 use crate::rules::{Class, Rules, ten_to};
 use crate::seat::Seat;
 
@@ -54,11 +54,13 @@ fn traded<'a>(
     Ok(Traded {
         rules: Rules::of(instrument).ok(),
         limits: OrderLimits::default(),
+        tight: OrderLimits::default(),
         market: Market::default(),
         total: Cell::default(),
         own: Own::default(),
         worth: Worth::default(),
         quick: Quick::default(),
+        bounds: Bounds::default(),
         venue: VenueId(u16::try_from(venue).unwrap_or(u16::MAX)),
         in_venue,
         base: asset(&instrument.base)?,

@@ -4,7 +4,7 @@
 ///
 /// An odd number has an inverse among the 64-bit numbers, and multiples of it are what its inverse
 /// turns into small numbers. The powers of two in an even step are rotated away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Step {
     /// The step itself.
     pub(crate) size: i64,

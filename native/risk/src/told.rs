@@ -45,6 +45,7 @@ impl Risk {
         let traded = &mut self.instruments[at];
         let market = &mut traded.market;
         if market.reference2 == 0 {
+            traded.bound();
             return;
         }
         (market.low2, market.high2) = self.periods[at].take(market.reference2, ts);
@@ -54,6 +55,8 @@ impl Risk {
         }
         if self.instruments[at].market.is_valued_badly() {
             self.revalue(instrument);
+        } else {
+            self.instruments[at].bound();
         }
     }
 
@@ -89,6 +92,7 @@ impl Risk {
     pub fn index(&mut self, instrument: InstrumentId, price: i64) {
         if let Some(traded) = self.instruments.get_mut(instrument.index()) {
             traded.market.index = price.max(0);
+            traded.bound();
         }
     }
 
@@ -96,6 +100,7 @@ impl Risk {
     pub fn average_daily_volume(&mut self, instrument: InstrumentId, size: i64) {
         if let Some(traded) = self.instruments.get_mut(instrument.index()) {
             traded.market.adv = size.max(0);
+            traded.prepare();
         }
     }
 

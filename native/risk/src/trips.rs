@@ -88,7 +88,7 @@ impl Risk {
     }
 
     fn judge_profit(&mut self, target: Target, now: i64, trips: &mut Vec<Trip>) {
-        let Some(profit) = self.seat_mut(target).map(|seat| seat.profit) else { return };
+        let Some(profit) = self.seat(target).map(|seat| seat.profit) else { return };
         let loss = profit.day.saturating_neg();
         let fall = profit.peak.saturating_sub(profit.total);
         for (code, key, value) in
@@ -127,33 +127,52 @@ impl Risk {
         }
     }
 
-    /// Looks at what happens by waiting alone: prices that became too old while orders were open,
-    /// venues that are away for too long.
+    /// Looks at what happens by waiting alone, or by new limits: prices that became too old while
+    /// orders were open, venues that are away for too long, losses that are now too large.
     pub fn timer(&mut self, now: i64, trips: &mut Vec<Trip>) {
         self.turn(now);
         for at in 0..self.instruments.len() {
-            let traded = &self.instruments[at];
-            let age = now.saturating_sub(traded.market.ts);
-            if traded.own.count > 0 && age > traded.stale_trip_ns {
-                let Some(instrument) = u32::try_from(at).ok().map(InstrumentId) else { return };
-                let ms = |ns: i64| Unit::Ms.amount(ns.into());
-                let figures = Some((ms(traded.stale_trip_ns), ms(age)));
-                let target = Target::Instrument(instrument);
-                self.trip(target, Code::StaleData, TradingState::CancelOnly, figures, now, trips);
-            }
+            self.trip_if_stale(at, now, trips);
         }
         for at in 0..self.venues.len() {
-            let Some(venue) = u16::try_from(at).ok().map(VenueId) else { return };
-            let Some(since) = self.venues[at].away_since else { continue };
-            let away = i128::from(now.saturating_sub(since));
-            let sections = [Some(&self.sections.all), self.sections.venues.get(at)];
-            let limits = sections.into_iter().flatten();
-            let most = limits.filter_map(|section| section.hard(Key::DisconnectTripMs)).min();
-            if let Some(most) = most.filter(|most| away > *most) {
-                let figures = Some((Unit::Ms.amount(most), Unit::Ms.amount(away)));
-                let state = TradingState::CancelOnly;
-                self.trip(Target::Venue(venue), Code::DisconnectedLong, state, figures, now, trips);
-            }
+            self.trip_if_away(at, now, trips);
+        }
+        let count = |seats: usize| u16::try_from(seats).unwrap_or(u16::MAX);
+        self.judge_profit(Target::All, now, trips);
+        for at in 0..count(self.venues.len()) {
+            self.judge_profit(Target::Venue(VenueId(at)), now, trips);
+        }
+        for at in 0..count(self.accounts.len()) {
+            self.judge_profit(Target::Account(AccountId(at)), now, trips);
+        }
+        for at in 0..count(self.strategies.len()) {
+            self.judge_profit(Target::Strategy(StrategyId(at)), now, trips);
+        }
+    }
+
+    fn trip_if_stale(&mut self, at: usize, now: i64, trips: &mut Vec<Trip>) {
+        let traded = &self.instruments[at];
+        let age = now.saturating_sub(traded.market.ts);
+        let Some(instrument) = u32::try_from(at).ok().map(InstrumentId) else { return };
+        if traded.own.count > 0 && age > traded.stale_trip_ns {
+            let ms = |ns: i64| Unit::Ms.amount(ns.into());
+            let figures = Some((ms(traded.stale_trip_ns), ms(age)));
+            let target = Target::Instrument(instrument);
+            self.trip(target, Code::StaleData, TradingState::CancelOnly, figures, now, trips);
+        }
+    }
+
+    fn trip_if_away(&mut self, at: usize, now: i64, trips: &mut Vec<Trip>) {
+        let Some(venue) = u16::try_from(at).ok().map(VenueId) else { return };
+        let Some(since) = self.venues[at].away_since else { return };
+        let away = i128::from(now.saturating_sub(since));
+        let sections = [Some(&self.sections.all), self.sections.venues.get(at)];
+        let limits = sections.into_iter().flatten();
+        let most = limits.filter_map(|section| section.hard(Key::DisconnectTripMs)).min();
+        if let Some(most) = most.filter(|most| away > *most) {
+            let figures = Some((Unit::Ms.amount(most), Unit::Ms.amount(away)));
+            let state = TradingState::CancelOnly;
+            self.trip(Target::Venue(venue), Code::DisconnectedLong, state, figures, now, trips);
         }
     }
 

@@ -2,13 +2,11 @@
 
 use rustonite_core::Amount;
 use rustonite_core::amount::SCALE;
-use rustonite_core::datasets::{InstrumentStatus, TradingState};
 use rustonite_core::ids::{AssetId, InstrumentId};
 
 use crate::exposure::{Cell, Share};
-use crate::risk::{Quick, Risk, Traded, Worth};
+use crate::risk::{Risk, Traded, Worth};
 use crate::rules::{Class, MONEY_MAX, Rules, ten_to};
-use crate::seat::coarse_up;
 
 impl Risk {
     /// Values an instrument by its present prices and rates, and all positions in it with it.
@@ -58,6 +56,7 @@ impl Risk {
         let traded = &mut self.instruments[instrument.index()];
         let (worth, settle) = (traded.worth, traded.settle);
         change(&mut traded.total);
+        traded.total.clamp();
         let at = self.accounts[account].cells_from + traded.in_venue;
         let share = changed(&mut self.account_cells[at][leg], &worth, &change);
         self.add_to_account(account, settle, share);
@@ -81,6 +80,7 @@ impl Risk {
 fn changed(cell: &mut Cell, worth: &Worth, change: impl Fn(&mut Cell)) -> Share {
     let before = Share::of(cell, worth.size, worth.margin);
     change(cell);
+    cell.clamp();
     Share::of(cell, worth.size, worth.margin).less(before)
 }
 
@@ -127,45 +127,4 @@ fn ratio_up(dividend: i128, divisor: i128) -> Option<i128> {
         rest %= divisor;
     }
     quotient.checked_add(i128::from(rest > 0))
-}
-
-impl Traded {
-    /// Prepares what the quick way compares with, after a change of worth, limits or switches.
-    pub(crate) fn prepare(&mut self) {
-        self.quick = self.prepared().unwrap_or_default();
-    }
-
-    /// `None` if numbers are so large, or so much is missing, that only the long way will do.
-    fn prepared(&self) -> Option<Quick> {
-        let (rules, worth, limits) = (self.rules.as_ref()?, &self.worth, &self.limits);
-        if worth.size == 0 {
-            return None;
-        }
-        let (size_worth, margin_worth) = (coarse_up(worth.size), coarse_up(worth.margin));
-        let fits = i64::MAX / size_worth.max(margin_worth);
-        let held_most = worth.size_cap.min(fits);
-        let size_most = rules.size_max.min(limits.size).min(held_most);
-        let product_most = rules.product_max.min(worth.product_cap);
-        let product_most = u64::try_from(product_most).unwrap_or(u64::MAX);
-        Some(Quick {
-            is_on: self.status == InstrumentStatus::Trading
-                && self.state == TradingState::Active
-                && !self.is_restricted
-                && !self.market.is_gapped,
-            size_worth,
-            margin_worth,
-            size_most,
-            held_most,
-            position_most: i64::try_from(limits.position / worth.size)
-                .unwrap_or(i64::MAX)
-                .min(held_most),
-            // A product of the two fits 64 bits, and so does a doubled price.
-            price_most: (i64::MAX / size_most.max(1)).min(i64::MAX / 4),
-            product: u64::try_from(worth.product).ok()?,
-            product_quote: u64::try_from(worth.product_quote).ok()?,
-            product_least: u64::try_from(rules.product_min).ok()?,
-            product_most,
-            base: u64::try_from(rules.base_per_size()).ok()?,
-        })
-    }
 }

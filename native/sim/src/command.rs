@@ -98,6 +98,8 @@ pub enum TriggerSource {
 pub struct Trailing {
     /// How far behind the best price since activation, in millionths of that.
     pub distance_ppm: i64,
+    /// So many ticks farther than that.
+    pub distance_ticks: i64,
     /// It begins to follow once this price, in ticks, is reached; at once if `None`.
     pub activation: Option<i64>,
 }
@@ -265,6 +267,14 @@ pub enum Command {
         new: NewOrder,
         /// See above.
         always: bool,
+    },
+    /// Ends an order of a list of which nothing is filled, and puts another with other prices in its
+    /// place; the other orders of the list stay.
+    ReplaceLeg {
+        /// The old one.
+        order: OrderId,
+        /// The new one, of the same account, instrument, side and quantity.
+        new: NewOrder,
     },
     /// Changes an order in place. It keeps its rank only if the price stays and it gets smaller.
     Amend {

@@ -54,6 +54,7 @@ pub(crate) struct Listed {
     pub(crate) mark: Option<i64>,
     pub(crate) trades: u64,
     pub(crate) halted: bool,
+    pub(crate) free: bool,
 }
 
 impl Listed {
@@ -178,8 +179,16 @@ impl Exchange {
             mark: None,
             trades: 0,
             halted: false,
+            free: false,
         });
         Ok(id)
+    }
+
+    /// Nobody pays fees or gets rebates in an instrument from now on.
+    pub fn waive_fees(&mut self, instrument: InstrumentId) {
+        if let Some(listed) = self.listed.get_mut(instrument as usize) {
+            listed.free = true;
+        }
     }
 
     /// Opens an account.
@@ -217,6 +226,7 @@ impl Exchange {
             Command::PlaceOco(orders) => self.place_oco(orders).map(Some),
             Command::PlaceOto { working, pending } => self.place_oto(working, pending).map(Some),
             Command::Replace { order, new, always } => self.replace(*order, new, *always).map(Some),
+            Command::ReplaceLeg { order, new } => self.replace_leg(*order, new).map(Some),
             other => self.change(other).map(|()| None),
         }
     }
@@ -409,6 +419,11 @@ impl Exchange {
     pub fn trigger_price(&self, id: OrderId) -> Option<i64> {
         let entry = self.orders.get(self.orders.slot(id)?);
         entry.order.asked.trigger.map(|_| entry.trigger)
+    }
+
+    /// The best price that a trailing trigger has seen, in ticks; `None` before its activation.
+    pub fn trail_peak(&self, id: OrderId) -> Option<i64> {
+        self.orders.get(self.orders.slot(id)?).best
     }
 
     /// Forgets orders that ended before a moment.

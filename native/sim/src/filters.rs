@@ -2,7 +2,7 @@
 
 use crate::accounts::Holding;
 use crate::exchange::Listed;
-use crate::{Amount, Expiry, Kind, NewOrder, PositionSide, Quantity, Reject, SelfTrade};
+use crate::{Amount, Expiry, Kind, NewOrder, PositionSide, Quantity, Reject, SelfTrade, Trailing};
 
 /// No price and no quantity is larger, so that products and sums fit.
 pub(crate) const COUNT_MAX: i64 = 1 << 40;
@@ -45,11 +45,18 @@ pub(crate) fn is_sound(order: &NewOrder, listed: &Listed, now: i64) -> Result<()
         return no("its time is over");
     }
     if let Some(trailing) = order.trigger.and_then(|trigger| trigger.trailing)
-        && !(1..1_000_000).contains(&trailing.distance_ppm)
+        && !is_distance(trailing)
     {
-        return no("a trailing distance is from 1 to 999999 millionths");
+        return no("a trailing distance is from 1 to 999999 millionths, or ticks");
     }
     Ok(())
+}
+
+fn is_distance(trailing: Trailing) -> bool {
+    let Trailing { distance_ppm, distance_ticks, .. } = trailing;
+    (0..1_000_000).contains(&distance_ppm)
+        && (0..=COUNT_MAX).contains(&distance_ticks)
+        && (distance_ppm, distance_ticks) != (0, 0)
 }
 
 /// Whether price and quantity are what the venue takes.

@@ -4,7 +4,7 @@ use crate::exchange::Exchange;
 use crate::orders::{Slot, Stage};
 use crate::placing::Need;
 use crate::triggers::Next;
-use crate::{CancelReason, Event, NewOrder, OrderId, Reject};
+use crate::{Amount, CancelReason, Event, NewOrder, OrderId, Reject};
 
 /// A list. Its place is used again once all its orders have ended.
 #[derive(Debug, Hash)]
@@ -15,6 +15,14 @@ pub(crate) struct List {
     others: Vec<OrderId>,
     /// Orders that have not ended.
     open: usize,
+}
+
+impl List {
+    /// Another order stands for one that was replaced.
+    fn put_in_place(&mut self, old: OrderId, new: OrderId) {
+        let all = self.working.iter_mut().chain(&mut self.others);
+        all.filter(|id| **id == old).for_each(|id| *id = new);
+    }
 }
 
 /// What goes together in one list.
@@ -107,6 +115,69 @@ impl Exchange {
         self.start(slot);
         self.run_triggers();
         Ok(id)
+    }
+
+    pub(crate) fn replace_leg(&mut self, old: OrderId, new: &NewOrder) -> Result<OrderId, Reject> {
+        let slot = self.open_slot(new.account, old)?;
+        let entry = self.orders.get(slot);
+        let Some(list) = entry.list else {
+            return Err(Reject::Contradiction("the order is of no list"));
+        };
+        let (order, stage) = (entry.order, entry.stage);
+        let waits = order.asked.trigger.is_some() && !order.is_working;
+        let alike = new.instrument == order.asked.instrument
+            && new.side == order.asked.side
+            && new.quantity == order.asked.quantity
+            && new.trigger.is_some() == waits;
+        if !alike || order.filled > 0 {
+            let why = "of an order of a list only prices are changed, before it is filled";
+            return Err(Reject::Contradiction(why));
+        }
+        let extra = if stage == Stage::Pending {
+            let listed = self.known(new.instrument)?;
+            crate::filters::is_sound(new, listed, self.now)?;
+            crate::filters::check(new, listed)?;
+            Amount::ZERO
+        } else {
+            self.check(new, 0)?;
+            self.missing_for_leg(slot, list, new)?
+        };
+        let stage = if stage == Stage::Pending { stage } else { Stage::Coming };
+        let place = self.add(new, stage)?;
+        let id = self.orders.get(place).order.id;
+        self.finish(slot, Some(CancelReason::Replaced), 0);
+        let held = std::mem::take(&mut self.orders.get_mut(slot).held);
+        let entry = self.orders.get_mut(place);
+        (entry.list, entry.held) = (Some(list), held);
+        self.lists[list as usize].put_in_place(old, id);
+        if stage == Stage::Coming {
+            self.hold(place, extra);
+            self.events.push(Event::Placed { order: id });
+            self.start(place);
+            self.run_triggers();
+        }
+        Ok(id)
+    }
+
+    /// What is to be locked besides, so that a list has enough for any of its orders that are there.
+    fn missing_for_leg(&self, slot: Slot, list: u32, new: &NewOrder) -> Result<Amount, Reject> {
+        let mut need = self.need(new, Some(slot))?;
+        let mut held = self.orders.get(slot).held;
+        let id = self.orders.get(slot).order.id;
+        let there = &self.lists[list as usize];
+        if there.working != Some(id) {
+            let others = there.others.iter().filter(|other| **other != id);
+            for other in others.filter_map(|other| self.orders.slot(*other)) {
+                let entry = self.orders.get(other);
+                if entry.order.is_open {
+                    held += entry.held;
+                    need.amount = need.amount.max(self.need(&entry.order.asked, None)?.amount);
+                }
+            }
+        }
+        need.amount = Amount((need.amount - held).0.max(0));
+        self.check_money(new, &need)?;
+        Ok(need.amount)
     }
 
     fn add_list(&mut self, list: List) -> Result<u32, Reject> {

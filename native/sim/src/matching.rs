@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use crate::accounts::{bought, part};
 use crate::exchange::Exchange;
 use crate::orders::{NONE, Slot, Stage};
-use crate::{Amount, AssetId, CancelReason, Event, Kind, NewOrder, Quantity, SelfTrade, Side};
+use crate::{
+    Amount, AssetId, CancelReason, Event, Fees, Kind, NewOrder, Quantity, SelfTrade, Side,
+};
 
 /// What an order would trade if it came now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -354,7 +356,8 @@ impl Exchange {
         (received, got): (AssetId, Amount),
     ) -> (AssetId, Amount) {
         let account = &self.accounts[asked.account as usize];
-        let fees = account.fees;
+        let is_free = self.listed[asked.instrument as usize].free;
+        let fees = if is_free { Fees::default() } else { account.fees };
         let ppm = i64::from(if is_maker { fees.maker_ppm } else { fees.taker_ppm });
         let other = account.fee_asset.filter(|_| ppm > 0).and_then(|(asset, price, discount)| {
             let fee = part(part(cost, ppm), 1_000_000 - i64::from(discount));

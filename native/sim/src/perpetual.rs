@@ -144,6 +144,28 @@ impl Exchange {
         account.balance(quote).free + lost - self.required(account, quote)
     }
 
+    /// Margin that an account needs for its positions and open orders of a perpetual, without what
+    /// isolated positions have of their own.
+    pub fn initial_margin(&self, account: AccountId, instrument: InstrumentId) -> Amount {
+        let account = self.accounts.get(account as usize);
+        account.map(|one| initial_margin(&one.holding(instrument))).unwrap_or_default()
+    }
+
+    /// Worth of an account's open orders that buy and that sell, those that only reduce left out.
+    pub fn ordered(&self, account: AccountId, instrument: InstrumentId) -> [Amount; 2] {
+        let account = self.accounts.get(account as usize);
+        account.map(|one| one.holding(instrument).ordered).unwrap_or_default()
+    }
+
+    /// Lots of all long positions of a perpetual.
+    pub fn open_interest(&self, instrument: InstrumentId) -> i64 {
+        let positions = |account: &Account| {
+            let holding = account.holding(instrument);
+            holding.positions().map(|(_, one)| one.quantity.max(0)).sum::<i64>()
+        };
+        self.accounts.iter().map(positions).sum()
+    }
+
     pub(crate) fn check_margin(&self, order: &NewOrder) -> Result<(), Reject> {
         if only_closes(order) {
             return Ok(());

@@ -34,6 +34,12 @@ impl Exchange {
         self.checked(order).map(drop)
     }
 
+    /// Lots that an order would trade if it came now.
+    pub fn would_trade(&self, order: &NewOrder) -> i64 {
+        let is_listed = (order.instrument as usize) < self.listed.len();
+        if is_listed { self.foresee(order, None).lots } else { 0 }
+    }
+
     fn checked(&self, order: &NewOrder) -> Result<Need, Reject> {
         self.check(order, 1)?;
         let need = self.need(order, None)?;
@@ -255,11 +261,19 @@ impl Exchange {
     }
 
     pub(crate) fn end_prevented(&mut self, slot: Slot, reason: Option<CancelReason>, lots: i64) {
+        self.finish(slot, reason, lots);
+        self.release(slot);
+        if let Some(list) = self.orders.get(slot).list {
+            self.after_end(list, slot, reason);
+        }
+    }
+
+    /// The end of an order as such: its money and its list stay as they are.
+    pub(crate) fn finish(&mut self, slot: Slot, reason: Option<CancelReason>, lots: i64) {
         self.leave(slot);
         self.count_ordered(slot, false);
-        self.release(slot);
         let entry = self.orders.get_mut(slot);
-        let (id, asked, list) = (entry.order.id, entry.order.asked, entry.list);
+        let (id, asked) = (entry.order.id, entry.order.asked);
         entry.stage = Stage::Ended;
         entry.order.is_open = false;
         entry.order.cancelled = reason;
@@ -276,9 +290,6 @@ impl Exchange {
         self.orders.ended(self.now, id);
         if let Some(reason) = reason {
             self.events.push(Event::Cancelled { order: id, reason, prevented: lots });
-        }
-        if let Some(list) = list {
-            self.after_end(list, slot, reason);
         }
     }
 

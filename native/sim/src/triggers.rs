@@ -120,6 +120,8 @@ fn follow(entry: &mut Entry, rises: bool, trailing: Trailing, price: i64) -> (bo
         let at = i128::from(price) * factor;
         // The farther tick: a trigger does not fire before its distance is reached.
         let at = if rises { (at + MILLION - 1) / MILLION } else { at / MILLION };
+        let farther = i128::from(trailing.distance_ticks);
+        let at = if rises { at + farther } else { at - farther };
         entry.trigger = i64::try_from(at).unwrap_or(i64::MAX);
         return (true, false);
     }

@@ -46,6 +46,7 @@ fn new_order((_, a, b, c, d): Seeds) -> NewOrder {
         source: if d % 5 == 0 { TriggerSource::Mark } else { TriggerSource::Last },
         trailing: (d % 13 == 2).then(|| Trailing {
             distance_ppm: 200 + i64::from(d % 1000),
+            distance_ticks: i64::from(d % 3),
             activation: (d % 3 == 0).then_some(PRICE + i64::from(d % 21) - 10),
         }),
     });
@@ -71,7 +72,23 @@ fn new_order((_, a, b, c, d): Seeds) -> NewOrder {
     }
 }
 
-fn command(seeds: Seeds, orders: u64) -> Command {
+/// Other prices for one of the open orders of an account, whether it is of a list or not.
+fn leg(exchange: &Exchange, (_, a, b, c, d): Seeds) -> Command {
+    let account = AccountId::from(a % 3);
+    let Some(order) = exchange.open_orders(account).nth(usize::from(b % 4)) else {
+        return Command::Tick;
+    };
+    let moved = |price: i64, seed: u16| price + i64::from(seed % 41) - 20;
+    let trigger = order.asked.trigger.filter(|_| !order.is_working);
+    let new = NewOrder {
+        price: order.asked.price.map(|price| moved(price, c)),
+        trigger: trigger.map(|trigger| Trigger { price: moved(trigger.price, d), ..trigger }),
+        ..order.asked
+    };
+    Command::ReplaceLeg { order: order.id, new }
+}
+
+fn command(seeds: Seeds, exchange: &Exchange, orders: u64) -> Command {
     let (kind, a, b, c, d) = seeds;
     let account = AccountId::from(a % 3);
     let instrument = InstrumentId::from(b % 2);
@@ -102,7 +119,8 @@ fn command(seeds: Seeds, orders: u64) -> Command {
             Command::PlaceOto { working, pending: vec![NewOrder { account, ..after }] }
         }
         120..160 => Command::Cancel { account, order },
-        160..170 => Command::Replace { order, new: new_order(seeds), always: d % 2 == 0 },
+        160..165 => leg(exchange, seeds),
+        165..170 => Command::Replace { order, new: new_order(seeds), always: d % 2 == 0 },
         170..185 => Command::Amend {
             account,
             order,
@@ -254,7 +272,7 @@ proptest! {
     ) {
         let mut judge = Judge::new();
         for seeds in seeds {
-            let command = command(seeds, judge.orders + 2);
+            let command = command(seeds, &judge.exchange, judge.orders + 2);
             judge.run(&command);
         }
         for account in 0..ACCOUNTS {
@@ -282,7 +300,8 @@ fn run(seed: u64, count: u32) -> (u64, u64, u32) {
         let seeds = (rng.u8(..), rng.u16(..), rng.u16(..), rng.u16(..), rng.u16(..));
         let now = i64::from(number);
         events.clear();
-        let _ = exchange.apply(now, &command(seeds, orders + 2), &mut events);
+        let command = command(seeds, &exchange, orders + 2);
+        let _ = exchange.apply(now, &command, &mut events);
         for event in &events {
             format!("{event:?}").hash(&mut hasher);
             match event {

@@ -75,6 +75,16 @@ fn fees_are_of_what_is_received_and_rebates_come_from_the_venue() {
 }
 
 #[test]
+fn an_instrument_may_be_free_for_everybody() {
+    let mut exchange = funded();
+    exchange.waive_fees(SPOT);
+    fees(&mut exchange, 0, -100, 0);
+    fees(&mut exchange, 1, 0, 1_000);
+    trade_at(&mut exchange, 10_000);
+    assert_eq!([BTC, USD].map(|asset| exchange.collected(asset)), [Amount::ZERO; 2]);
+}
+
+#[test]
 fn fees_in_a_third_asset_as_long_as_there_is_some() {
     let mut exchange = funded();
     let fees = Fees { maker_ppm: 0, taker_ppm: 1_000 };
@@ -308,13 +318,14 @@ fn one_stop_sets_off_the_next() {
 fn a_trailing_stop_follows_the_best_price() {
     let mut exchange = funded();
     trade_at(&mut exchange, 10_000);
-    let trailing = Some(Trailing { distance_ppm: 10_000, activation: None });
+    let trailing = Some(Trailing { distance_ppm: 10_000, distance_ticks: 0, activation: None });
     let trigger = Trigger { price: 0, rises: false, source: TriggerSource::Last, trailing };
     let order = NewOrder { trigger: Some(trigger), ..market(2, Side::Sell, 1) };
     let order = placed(&mut exchange, order);
     assert_eq!(exchange.trigger_price(order), Some(9_900));
     trade_at(&mut exchange, 11_000);
     assert_eq!(exchange.trigger_price(order), Some(10_890));
+    assert_eq!(exchange.trail_peak(order), Some(11_000));
     trade_at(&mut exchange, 10_900);
     assert!(exchange.order(order).unwrap().is_open);
     done(&mut exchange, Command::Place(buy(1, 10_000, 5)));
@@ -322,6 +333,31 @@ fn a_trailing_stop_follows_the_best_price() {
     let events = done(&mut exchange, Command::Place(buy(1, 10_890, 1)));
     assert_eq!(trades(&events), [(10_890, 1), (10_000, 1)]);
     assert_eq!(exchange.order(order).unwrap().filled, 1);
+}
+
+#[test]
+fn a_trail_may_be_so_many_ticks() {
+    let mut exchange = funded();
+    trade_at(&mut exchange, 10_000);
+    let trail = |distance_ppm, distance_ticks, rises| {
+        let trailing = Some(Trailing { distance_ppm, distance_ticks, activation: None });
+        Trigger { price: 0, rises, source: TriggerSource::Last, trailing }
+    };
+    let sells = |trigger| NewOrder { trigger: Some(trigger), ..market(2, Side::Sell, 1) };
+    let order = placed(&mut exchange, sells(trail(0, 500, false)));
+    assert_eq!(exchange.trigger_price(order), Some(9_500));
+    trade_at(&mut exchange, 12_000);
+    assert_eq!(exchange.trigger_price(order), Some(11_500));
+    let buys = NewOrder { trigger: Some(trail(10_000, 5, true)), ..market(2, Side::Buy, 1) };
+    let other = placed(&mut exchange, buys);
+    assert_eq!(exchange.trigger_price(other), Some(12_125));
+    for wrong in [trail(0, 0, false), trail(0, -1, false), trail(1_000_000, 0, false)] {
+        let why = "a trailing distance is from 1 to 999999 millionths, or ticks";
+        assert_eq!(
+            refused(&mut exchange, Command::Place(sells(wrong))),
+            Reject::Contradiction(why)
+        );
+    }
 }
 
 #[test]
@@ -367,6 +403,39 @@ fn orders_that_follow_another_come_once_it_is_filled() {
     let first = exchange.apply(0, &other, &mut Vec::new()).unwrap().unwrap();
     let events = done(&mut exchange, Command::Cancel { account: 0, order: first });
     assert_eq!(cancelled(&events).len(), 3);
+}
+
+#[test]
+fn an_order_of_a_list_gets_other_prices_and_its_list_stays() {
+    let mut exchange = funded();
+    trade_at(&mut exchange, 100);
+    let replace = |order, new| Command::ReplaceLeg { order: OrderId(order), new };
+    let pending = vec![sell(0, 130, 5), stop(market(0, Side::Sell, 5), 80, false)];
+    done(&mut exchange, Command::PlaceOto { working: buy(0, 90, 5), pending });
+    // The first one, at another price; then one that waits for it.
+    let events = done(&mut exchange, replace(3, buy(0, 95, 5)));
+    assert_eq!(cancelled(&events), [(3, CancelReason::Replaced)]);
+    assert_eq!(exchange.balance(0, USD).1, amount("0.00475"));
+    let events = done(&mut exchange, replace(4, sell(0, 140, 5)));
+    assert_eq!(cancelled(&events), [(4, CancelReason::Replaced)]);
+    assert_eq!(levels(&exchange, SPOT, Side::Sell), []);
+    done(&mut exchange, Command::Place(sell(1, 95, 5)));
+    assert_eq!(levels(&exchange, SPOT, Side::Sell), [(140, 5)]);
+    // A stop that waits, and then the limit: one still ends the other.
+    done(&mut exchange, replace(5, stop(market(0, Side::Sell, 5), 85, false)));
+    done(&mut exchange, replace(7, sell(0, 120, 5)));
+    assert_eq!(exchange.balance(0, BTC).1, amount("0.005"));
+    let wrong = "of an order of a list only prices are changed, before it is filled";
+    for new in [sell(0, 120, 4), buy(0, 120, 5), stop(sell(0, 85, 5), 80, false)] {
+        assert_eq!(refused(&mut exchange, replace(10, new)), Reject::Contradiction(wrong));
+    }
+    let alone = placed(&mut exchange, buy(0, 50, 5));
+    let found = refused(&mut exchange, replace(alone.0, buy(0, 51, 5)));
+    assert_eq!(found, Reject::Contradiction("the order is of no list"));
+    let events = done(&mut exchange, Command::Place(buy(1, 120, 5)));
+    assert_eq!(trades(&events), [(120, 5)]);
+    assert_eq!(cancelled(&events), [(9, CancelReason::OtherOfList)]);
+    assert_eq!(exchange.balance(0, BTC).1, Amount::ZERO);
 }
 
 #[test]

@@ -26,4 +26,4 @@ pub use self::rows::{Quotes, Trades};
 pub use self::strategy::{
     Broker, Denied, Failed, FillNews, OrderNews, OrderView, Strategy, Told, limit, on_lot, on_tick,
 };
-pub use self::trader::{Handle, TradeError, Trader, kill_without_trader};
+pub use self::trader::{Handle, Status, TradeError, Trader, kill_without_trader};

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::SinkExt as _;
 use rustonite_exec::gateway::{Call, CallError, Outgoing};
 use rustonite_feed::{Dialler, FeedError, Stream, now_ns};
-use tokio::sync::mpsc as channel;
+use tokio::sync::{mpsc as channel, watch};
 use tokio::time::{interval, sleep, timeout};
 use url::Url;
 use yawc::frame::OpCode;
@@ -49,6 +49,7 @@ pub struct Lines {
     calls: channel::UnboundedSender<Call>,
     out: BTreeMap<usize, channel::UnboundedSender<String>>,
     bring: Bring,
+    stop: watch::Receiver<bool>,
 }
 
 /// What comes from one account's venue.
@@ -108,6 +109,7 @@ impl Outbox for Lines {
                     dialler: self.dialler.clone(),
                     out: to_send,
                     bring: self.bring.clone(),
+                    stop: self.stop.clone(),
                 };
                 let _ = self.tasks.send(Task::Line(asked));
             }
@@ -122,6 +124,7 @@ struct Asked {
     dialler: Dialler,
     out: channel::UnboundedReceiver<String>,
     bring: Bring,
+    stop: watch::Receiver<bool>,
 }
 
 enum Task {
@@ -133,6 +136,7 @@ enum Task {
 #[derive(Debug)]
 pub struct Network {
     tasks: channel::UnboundedSender<Task>,
+    stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -143,11 +147,12 @@ impl Network {
     /// The system gives no thread or no runtime.
     pub fn start() -> io::Result<Self> {
         let (tasks, asked) = channel::unbounded_channel();
+        let (stop, stopped) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("rustonite-lines".to_owned())
-            .spawn(move || runtime.block_on(serve(asked)))?;
-        Ok(Self { tasks, thread: Some(thread) })
+            .spawn(move || runtime.block_on(serve(asked, stopped)))?;
+        Ok(Self { tasks, stop, thread: Some(thread) })
     }
 
     /// Ways to a venue. The thread that calls this is the one that is woken when something arrives.
@@ -160,35 +165,44 @@ impl Network {
             let _ = self.tasks.send(Task::Calls(caller));
         }
         let tasks = self.tasks.clone();
-        let lines = Lines { tasks, dialler, urls, calls, out: BTreeMap::new(), bring };
+        let stop = self.stop.subscribe();
+        let lines = Lines { tasks, dialler, urls, calls, out: BTreeMap::new(), bring, stop };
         (lines, Arrivals(arrived))
     }
 }
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // The end of the channel is the sign to close.
-        self.tasks = channel::unbounded_channel().0;
+        // Who trades may still be in other hands; its lines end all the same.
+        self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-async fn serve(mut asked: channel::UnboundedReceiver<Task>) {
+async fn serve(mut asked: channel::UnboundedReceiver<Task>, mut stop: watch::Receiver<bool>) {
     let local = tokio::task::LocalSet::new();
     local
         .run_until(async {
-            let mut tasks = Vec::new();
-            while let Some(one) = asked.recv().await {
-                tasks.push(match one {
-                    Task::Line(asked) => tokio::task::spawn_local(carry(asked)),
-                    Task::Calls(caller) => tokio::task::spawn_local(caller.run()),
-                });
+            let mut lines = Vec::new();
+            loop {
+                tokio::select! {
+                    _ = stop.wait_for(|stop| *stop) => break,
+                    task = asked.recv() => match task {
+                        Some(Task::Line(asked)) => {
+                            lines.push(tokio::task::spawn_local(carry(asked)));
+                        }
+                        Some(Task::Calls(caller)) => {
+                            tokio::task::spawn_local(caller.run());
+                        }
+                        None => break,
+                    },
+                }
             }
-            // Those whose owners are gone say goodbye; others have nobody to tell.
-            for task in tasks {
-                let _ = timeout(CLOSE_PATIENCE, task).await;
+            // They say goodbye.
+            for line in lines {
+                let _ = timeout(CLOSE_PATIENCE, line).await;
             }
         })
         .await;
@@ -216,6 +230,7 @@ async fn carry(mut asked: Asked) {
         tokio::select! {
             () = sleep(spread) => {}
             () = abandoned(&mut asked.out) => return,
+            _ = asked.stop.wait_for(|stop| *stop) => return,
         }
     }
 }
@@ -236,12 +251,9 @@ async fn pump(
     loop {
         tokio::select! {
             biased;
+            _ = asked.stop.wait_for(|stop| *stop) => return close(&mut socket).await,
             text = asked.out.recv() => {
-                let Some(text) = text else {
-                    let close = Frame::close(yawc::close::CloseCode::Normal, b"");
-                    let _ = timeout(CLOSE_PATIENCE, socket.send(close)).await;
-                    return None;
-                };
+                let Some(text) = text else { return close(&mut socket).await };
                 if let Err(error) = socket.send(Frame::text(text)).await {
                     return Some(error.to_string());
                 }
@@ -271,4 +283,11 @@ async fn pump(
             }
         }
     }
+}
+
+/// Says goodbye.
+async fn close(socket: &mut WebSocket<Box<dyn Stream>>) -> Option<String> {
+    let close = Frame::close(yawc::close::CloseCode::Normal, b"");
+    let _ = timeout(CLOSE_PATIENCE, socket.send(close)).await;
+    None
 }

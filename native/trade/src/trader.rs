@@ -18,7 +18,7 @@ use rustonite_risk::{LimitsError, StartError, Target};
 use rustonite_tape::TapeError;
 
 pub use self::broker::Handle;
-pub use self::operator::kill_without_trader;
+pub use self::operator::{Status, kill_without_trader};
 use self::profits::Profits;
 use crate::config::{Config, OnStop, Waiting};
 use crate::control::Control;

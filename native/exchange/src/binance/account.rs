@@ -2,47 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use rustonite_sim::{Amount, Fees, InstrumentId};
+use rustonite_sim::{Amount, Fees};
 use serde_json::{Value, json};
 
-use super::place::instrument;
-use super::refusal::Refusal;
-use super::routes::{Answer, Call};
+use super::shared::calls::{Answer, Call};
+use super::shared::orders::{instrument, page, wanted};
+use super::shared::refusal::Refusal;
+use super::shared::words::{price_text, size_text};
 use super::{trade, words};
-use crate::accounts::{Account, OwnFill};
-use crate::figures::{fixed, money};
+use crate::accounts::OwnFill;
+use crate::figures::money;
 use crate::floor::Floor;
 
 /// Rows of an answer.
 const ROWS_USUAL: usize = 500;
 const ROWS_MAX: usize = 1_000;
 
-impl Call<'_> {
-    pub(crate) fn own(&self) -> Result<&Account, Refusal> {
-        let text = "Invalid API-key, IP, or permissions for action.";
-        let found = self.hall.floor.accounts.all.get(&self.account);
-        found.ok_or_else(|| Refusal::with_status(401, -2015, text))
-    }
-
-    fn symbol_if_sent(&self) -> Result<Option<InstrumentId>, Refusal> {
-        let sent = self.params.get("symbol");
-        sent.map(|_| instrument(&self.hall.floor, self.params)).transpose()
-    }
-
-    /// Whether a moment is between those of the parameters.
-    fn in_time(&self) -> Result<impl Fn(i64) -> bool + use<>, Refusal> {
-        let since = self.params.integer("startTime")?.unwrap_or(i64::MIN);
-        let until = self.params.integer("endTime")?.unwrap_or(i64::MAX);
-        if since > until {
-            return Err(Refusal::new(-1127, "Start time is greater than end time."));
-        }
-        Ok(move |ms: i64| (since..=until).contains(&ms))
-    }
-}
-
 pub(crate) fn order(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
-    let record = trade::wanted(call, "orderId", "origClientOrderId")?
+    let record = wanted(call.own()?, call.params, "orderId", "origClientOrderId")?
         .filter(|record| record.order.asked.instrument == id)
         .ok_or_else(Refusal::no_such_order)?;
     Ok(words::queried(&call.hall.floor, &record))
@@ -77,12 +55,6 @@ pub(crate) fn all_orders(call: &mut Call<'_>) -> Answer {
         .collect())
 }
 
-/// The newest rows, or the first ones from where the client begins.
-fn page<T>(rows: &[T], limit: usize, from_start: bool) -> &[T] {
-    let limit = limit.min(rows.len());
-    if from_start { &rows[..limit] } else { &rows[rows.len() - limit..] }
-}
-
 pub(crate) fn my_trades(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
     let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
@@ -106,8 +78,8 @@ fn fill_row(floor: &Floor, fill: &OwnFill) -> Value {
         "id": fill.trade,
         "orderId": fill.order.0,
         "orderListId": -1,
-        "price": fixed(listed.price(fill.price)).to_string(),
-        "qty": fixed(listed.size(fill.quantity)).to_string(),
+        "price": price_text(listed, fill.price),
+        "qty": size_text(listed, fill.quantity),
         "quoteQty": money(floor.exchange.worth(fill.instrument, fill.price, fill.quantity)).to_string(),
         "commission": money(fill.fee).to_string(),
         "commissionAsset": floor.asset_name(fill.fee_asset),
@@ -169,7 +141,7 @@ pub(crate) fn commission(call: &mut Call<'_>) -> Answer {
 #[allow(clippy::unnecessary_wraps)] // All calls have one form.
 pub(crate) fn order_limits(call: &mut Call<'_>) -> Answer {
     let now = call.hall.floor.now();
-    let [short, long] = call.hall.limits.orders(call.account, now, 0);
+    let [short, _, long] = call.hall.limits.orders(call.account, now, 0);
     let allowed = call.hall.limits.allowed;
     Ok(json!([
         {

@@ -1,48 +1,63 @@
 //! Binance spot: REST, market streams, and the WebSocket interface with user streams.
 
 mod account;
-mod auth;
-mod params;
 mod place;
 mod public;
 mod refusal;
 mod routes;
+pub(crate) mod shared;
 mod stream_text;
-mod streams;
 mod trade;
 mod user;
 mod words;
-mod ws_api;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use self::refusal::Refusal;
+use hyper::HeaderMap;
+
+use self::routes::INTERFACE;
+use self::shared::refusal::Refusal;
+use self::shared::streams::Streams;
+use self::shared::ws_api::Sessions;
+use self::stream_text::SpotVoice;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
 
 /// The dialect of Binance spot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Spot {
-    streams: streams::Streams,
-    sessions: ws_api::Sessions,
+    streams: Streams,
+    sessions: Sessions,
+}
+
+impl Default for Spot {
+    fn default() -> Self {
+        Self { streams: Streams::new(Box::new(SpotVoice)), sessions: Sessions::default() }
+    }
 }
 
 impl Dialect for Spot {
     fn sort(&self, request: &Request) -> Sort {
-        routes::find(&request.method, &request.path).map_or(Sort::Read, |route| route.sort)
+        INTERFACE.find(&request.method, &request.path).map_or(Sort::Read, |route| route.sort)
     }
 
     fn call(&mut self, hall: &mut Hall, request: &Request) -> Reply {
-        routes::answer(hall, request)
+        INTERFACE.answer(&mut (), hall, request)
     }
 
     fn too_large(&self) -> Reply {
         Refusal::with_status(413, -1000, "The request body is too large.").reply()
     }
 
-    fn connect(&mut self, hall: &mut Hall, socket: u64, path: &str) -> Result<(), Reply> {
+    fn connect(
+        &mut self,
+        hall: &mut Hall,
+        socket: u64,
+        path: &str,
+        _headers: &HeaderMap,
+    ) -> Result<(), Reply> {
         if hall.faults.maintenance {
             return Err(Reply::new(503, String::new()));
         }
@@ -60,20 +75,20 @@ impl Dialect for Spot {
 
     fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {
         if self.sessions.has(socket) {
-            self.sessions.receive(hall, socket, text);
+            self.sessions.receive(&INTERFACE, &mut (), hall, (socket, text));
         } else {
             self.streams.receive(hall, socket, text);
         }
     }
 
-    fn disconnect(&mut self, _hall: &mut Hall, socket: u64) {
+    fn disconnect(&mut self, hall: &mut Hall, socket: u64) {
         self.sessions.close(socket);
-        self.streams.close(socket);
+        self.streams.close(hall, socket);
     }
 
     fn publish(&mut self, hall: &mut Hall, done: &Done) {
         self.streams.publish(hall, done);
-        self.sessions.publish(hall, done);
+        user::publish(&self.sessions, hall, done);
     }
 
     fn beat(&mut self, hall: &mut Hall, beats: u64) {

@@ -4,21 +4,22 @@ use rustonite_core::Decimal;
 use rustonite_core::decimal::DecimalError;
 use rustonite_sim::{
     AccountId, Amount, Event, Expiry, InstrumentId, NewOrder, OrderId, PositionSide, Quantity,
-    SelfTrade, Side, Trailing, Trigger, TriggerSource,
+    Side, Trailing, Trigger, TriggerSource,
 };
 use serde_json::{Value, json};
 
-use super::params::Params;
-use super::refusal::Refusal;
+use super::refusal::filter;
+use super::shared::orders::{client_id, instrument, self_trade, side};
+use super::shared::params::Params;
+use super::shared::refusal::Refusal;
+use super::shared::words::{price_text, size_text};
 use super::words;
 use crate::accounts::Tag;
-use crate::figures::{fixed, money};
+use crate::figures::money;
 use crate::floor::{Done, Floor, Listed};
 
 /// How far a trailing trigger may be behind, in hundredths of a percent.
 const TRAILING: std::ops::RangeInclusive<i64> = 10..=2_000;
-const ID_LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-const ID_LENGTH: usize = 22;
 
 /// Types of orders by what they are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,24 +73,6 @@ pub(crate) const ALONE: Names = Names {
     client_id: "newClientOrderId",
 };
 
-pub(crate) fn instrument(floor: &Floor, params: &Params) -> Result<InstrumentId, Refusal> {
-    let symbol = params.need("symbol")?;
-    if !symbol.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
-        let range = "legal range is '^[A-Z0-9-_.]{1,20}$'";
-        let text = format!("Illegal characters found in parameter 'symbol'; {range}.");
-        return Err(Refusal::new(-1100, text));
-    }
-    floor.instrument(symbol).ok_or_else(Refusal::unknown_symbol)
-}
-
-pub(crate) fn side(params: &Params) -> Result<Side, Refusal> {
-    match params.need("side")? {
-        "BUY" => Ok(Side::Buy),
-        "SELL" => Ok(Side::Sell),
-        _ => Err(Refusal::new(-1117, "Invalid side.")),
-    }
-}
-
 /// A price in ticks.
 fn ticks(listed: &Listed, price: Decimal) -> Result<i64, Refusal> {
     on_grid(price.to_ticks(listed.rules.tick), "PRICE_FILTER")
@@ -100,8 +83,8 @@ pub(crate) fn lots(listed: &Listed, quantity: Decimal) -> Result<i64, Refusal> {
     on_grid(quantity.to_ticks(listed.rules.lot), "LOT_SIZE")
 }
 
-fn on_grid(count: Result<i64, DecimalError>, filter: &str) -> Result<i64, Refusal> {
-    count.map_err(|_| Refusal::filter(filter))
+fn on_grid(count: Result<i64, DecimalError>, name: &str) -> Result<i64, Refusal> {
+    count.map_err(|_| filter(name))
 }
 
 /// An order as the parameters have it.
@@ -133,7 +116,9 @@ pub(crate) fn new_order(
         self_trade: self_trade(params)?,
         position: PositionSide::Net,
     };
-    Ok((order, tag(floor, account, params, names.client_id)?))
+    let taken = Refusal::new(-2010, "Duplicate order sent.");
+    let client_id = client_id(floor, account, params, names.client_id, &taken)?;
+    Ok((order, Tag { client_id, ..Tag::default() }))
 }
 
 fn refuse_unwanted(params: &Params, kind: Kind, names: &Names) -> Result<(), Refusal> {
@@ -207,9 +192,9 @@ fn trigger(
     let price = price.map(|price| ticks(floor.listed(id), price)).transpose()?;
     let trailing = match params.integer(names.trailing)? {
         Some(distance) if TRAILING.contains(&distance) => {
-            Some(Trailing { distance_ppm: distance * 100, activation: price })
+            Some(Trailing { distance_ppm: distance * 100, distance_ticks: 0, activation: price })
         }
-        Some(_) => return Err(Refusal::filter("TRAILING_DELTA")),
+        Some(_) => return Err(filter("TRAILING_DELTA")),
         None if price.is_none() => return Err(Refusal::missing(names.stop)),
         None => None,
     };
@@ -219,42 +204,6 @@ fn trigger(
         source: TriggerSource::Last,
         trailing,
     }))
-}
-
-fn self_trade(params: &Params) -> Result<SelfTrade, Refusal> {
-    match params.get("selfTradePreventionMode").unwrap_or("EXPIRE_MAKER") {
-        "NONE" => Ok(SelfTrade::Allow),
-        "EXPIRE_TAKER" => Ok(SelfTrade::ExpireTaker),
-        "EXPIRE_MAKER" => Ok(SelfTrade::ExpireMaker),
-        "EXPIRE_BOTH" => Ok(SelfTrade::ExpireBoth),
-        "DECREMENT" => Ok(SelfTrade::Decrement),
-        _ => Err(Refusal::new(
-            -1130,
-            "Data sent for parameter 'selfTradePreventionMode' is not valid.",
-        )),
-    }
-}
-
-/// The client's name for an order, or one that the venue makes.
-fn tag(floor: &Floor, account: AccountId, params: &Params, name: &str) -> Result<Tag, Refusal> {
-    let client_id = match params.client_id(name)? {
-        Some(client_id) => {
-            let known = floor.accounts.all.get(&account);
-            let known = known.and_then(|account| account.named(&client_id));
-            if known.is_some_and(|record| record.order.is_open) {
-                return Err(Refusal::new(-2010, "Duplicate order sent."));
-            }
-            client_id
-        }
-        None => made_up_id(),
-    };
-    Ok(Tag { client_id, ..Tag::default() })
-}
-
-/// A name for what has none.
-pub(crate) fn made_up_id() -> String {
-    let letter = |_| char::from(ID_LETTERS[fastrand::usize(..ID_LETTERS.len())]);
-    (0..ID_LENGTH).map(letter).collect()
 }
 
 /// How much the answer to a new order says.
@@ -313,8 +262,8 @@ fn fills(floor: &Floor, id: OrderId, done: &Done) -> Value {
     let fill = |event: &Event| match *event {
         Event::Fill { order, trade, price, quantity, fee, fee_asset, .. } if order == id => {
             Some(json!({
-                "price": fixed(listed.price(price)).to_string(),
-                "qty": fixed(listed.size(quantity)).to_string(),
+                "price": price_text(listed, price),
+                "qty": size_text(listed, quantity),
                 "commission": money(fee).to_string(),
                 "commissionAsset": floor.asset_name(fee_asset),
                 "tradeId": trade,

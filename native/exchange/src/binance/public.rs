@@ -1,57 +1,21 @@
 //! What anybody may ask about the market.
 
-use rustonite_core::datasets::BookSide;
 use rustonite_sim::{Amount, InstrumentId, Side};
-use rustonite_wire::{BookUpdate, Level};
 use serde_json::{Value, json};
 
-use super::params::Params;
-use super::place::instrument;
-use super::refusal::Refusal;
-use super::routes::{Answer, Call};
-use crate::candles::{Candle, Interval, Print};
+use super::shared::calls::{Answer, Call};
+use super::shared::market::{self, Day, best, day, named, rows};
+use super::shared::orders::instrument;
+use super::shared::params::Params;
+use super::shared::words;
+use crate::candles::Interval;
 use crate::figures::{fixed, money, ratio};
 use crate::floor::{Floor, Listed};
-use crate::market::Aggregate;
 
-const ROWS_USUAL: usize = 500;
-const ROWS_MAX: usize = 1_000;
 const DEPTH_USUAL: usize = 100;
 const DEPTH_MAX: usize = 5_000;
 /// Minutes of an average price.
 const AVERAGE_MINUTES: usize = 5;
-
-#[allow(clippy::unnecessary_wraps)] // All calls have one form.
-pub(crate) fn ping(_: &mut Call<'_>) -> Answer {
-    Ok(json!({}))
-}
-
-#[allow(clippy::unnecessary_wraps)] // All calls have one form.
-pub(crate) fn time(call: &mut Call<'_>) -> Answer {
-    Ok(json!({"serverTime": call.hall.floor.shown_ms()}))
-}
-
-/// Instruments that a call names: one, some, or all.
-fn named(call: &Call<'_>) -> Result<(Vec<InstrumentId>, bool), Refusal> {
-    let floor = &call.hall.floor;
-    if call.params.get("symbol").is_some() {
-        return Ok((vec![instrument(floor, call.params)?], true));
-    }
-    if let Some(list) = call.params.get("symbols") {
-        let names: Vec<String> =
-            serde_json::from_str(list).map_err(|_| Refusal::illegal("symbols"))?;
-        let ids: Option<Vec<_>> = names.iter().map(|name| floor.instrument(name)).collect();
-        return Ok((ids.ok_or_else(Refusal::unknown_symbol)?, false));
-    }
-    Ok(((0_u32..).zip(&floor.instruments).map(|(id, _)| id).collect(), false))
-}
-
-/// A row of each named instrument; the row alone if one was named.
-fn rows(call: &mut Call<'_>, row: impl Fn(&mut Floor, InstrumentId) -> Value) -> Answer {
-    let (ids, alone) = named(call)?;
-    let mut rows: Vec<_> = ids.into_iter().map(|id| row(&mut call.hall.floor, id)).collect();
-    Ok(if alone { rows.pop().unwrap_or_default() } else { Value::Array(rows) })
-}
 
 pub(crate) fn exchange_info(call: &mut Call<'_>) -> Answer {
     let (ids, _) = named(call)?;
@@ -141,12 +105,6 @@ fn filters(listed: &Listed) -> Value {
     Value::Array(filters)
 }
 
-/// A level as the wire has it.
-pub(crate) fn level(listed: &Listed, side: BookSide, price: i64, lots: i64) -> Level {
-    let (price, size) = (fixed(listed.price(price)), fixed(listed.size(lots)));
-    Level { side, price, size, count: None }
-}
-
 /// What a picture of so many levels weighs.
 pub(crate) fn depth_weight(params: &Params) -> u32 {
     match params.limit(DEPTH_USUAL, DEPTH_MAX).unwrap_or(DEPTH_USUAL) {
@@ -165,117 +123,27 @@ pub(crate) fn depth(call: &mut Call<'_>) -> Answer {
 
 /// The best levels of a book.
 pub(crate) fn picture(floor: &Floor, id: InstrumentId, limit: usize) -> Value {
-    let listed = floor.listed(id);
-    let side = |side| -> Vec<_> {
-        let levels = floor.exchange.levels(id, side).take(limit);
-        let pair = |(price, lots)| {
-            [fixed(listed.price(price)).to_string(), fixed(listed.size(lots)).to_string()]
-        };
-        levels.map(pair).collect()
-    };
     json!({
         "lastUpdateId": floor.markets[id as usize].update,
-        "bids": side(Side::Buy), "asks": side(Side::Sell),
+        "bids": market::side_pairs(floor, id, Side::Buy, limit),
+        "asks": market::side_pairs(floor, id, Side::Sell, limit),
     })
 }
 
 pub(crate) fn trades(call: &mut Call<'_>) -> Answer {
-    let id = instrument(&call.hall.floor, call.params)?;
-    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
-    let floor = &call.hall.floor;
-    let prints = &floor.markets[id as usize].prints;
-    let newest = prints.iter().skip(prints.len().saturating_sub(limit));
-    Ok(newest.map(|print| print_row(floor, id, print)).collect())
-}
-
-pub(crate) fn historical_trades(call: &mut Call<'_>) -> Answer {
-    let Some(first) = call.params.integer("fromId")? else { return trades(call) };
-    let id = instrument(&call.hall.floor, call.params)?;
-    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
-    let floor = &call.hall.floor;
-    let prints = floor.markets[id as usize].prints.iter();
-    let from = prints.filter(|print| print.trade.cast_signed() >= first).take(limit);
-    Ok(from.map(|print| print_row(floor, id, print)).collect())
-}
-
-fn print_row(floor: &Floor, id: InstrumentId, print: &Print) -> Value {
-    let listed = floor.listed(id);
-    json!({
-        "id": print.trade,
-        "price": fixed(listed.price(print.price)).to_string(),
-        "qty": fixed(listed.size(print.quantity)).to_string(),
-        "quoteQty": money(print.quote).to_string(),
-        "time": floor.shown(print.at),
-        "isBuyerMaker": print.buyer_is_maker,
-        "isBestMatch": true,
+    market::trades(call, |floor, id, print| {
+        let mut row = market::print_row(floor, id, print);
+        row["isBestMatch"] = json!(true);
+        row
     })
 }
 
 pub(crate) fn agg_trades(call: &mut Call<'_>) -> Answer {
-    let id = instrument(&call.hall.floor, call.params)?;
-    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
-    let first = call.params.integer("fromId")?;
-    let since = call.params.integer("startTime")?;
-    let until = call.params.integer("endTime")?.unwrap_or(i64::MAX);
-    let floor = &call.hall.floor;
-    let listed = floor.listed(id);
-    let fits = |one: &&Aggregate| {
-        let at = floor.shown(one.at);
-        first.is_none_or(|first| one.id.cast_signed() >= first)
-            && since.is_none_or(|since| at >= since)
-            && at <= until
-    };
-    let found: Vec<_> = floor.markets[id as usize].aggregates.iter().filter(fits).collect();
-    let from_start = first.is_some() || since.is_some();
-    let skipped = if from_start { 0 } else { found.len().saturating_sub(limit) };
-    let row = |one: &&Aggregate| {
-        json!({
-            "a": one.id,
-            "p": fixed(listed.price(one.price)).to_string(),
-            "q": fixed(listed.size(one.quantity)).to_string(),
-            "f": one.first, "l": one.last, "T": floor.shown(one.at),
-            "m": one.buyer_is_maker, "M": true,
-        })
-    };
-    Ok(found.iter().skip(skipped).take(limit).map(row).collect())
-}
-
-pub(crate) fn klines(call: &mut Call<'_>) -> Answer {
-    let id = instrument(&call.hall.floor, call.params)?;
-    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
-    let interval = Interval::named(call.params.need("interval")?)
-        .ok_or_else(|| Refusal::new(-1120, "Invalid interval."))?;
-    let since = call.params.integer("startTime")?;
-    let until = call.params.integer("endTime")?.unwrap_or(i64::MAX);
-    let floor = &mut call.hall.floor;
-    let now = floor.now();
-    let candles: Vec<_> = floor.market(id).candles.of(interval, now).iter().copied().collect();
-    let fits = |candle: &&Candle| {
-        let start = floor.shown(candle.start);
-        since.is_none_or(|since| start >= since) && start <= until
-    };
-    let found: Vec<_> = candles.iter().filter(fits).collect();
-    let skipped = if since.is_some() { 0 } else { found.len().saturating_sub(limit) };
-    let listed = floor.listed(id);
-    Ok(found.iter().skip(skipped).take(limit).map(|candle| candle_row(listed, candle)).collect())
-}
-
-fn candle_row(listed: &Listed, candle: &Candle) -> Value {
-    let price = |ticks| fixed(listed.price(ticks)).to_string();
-    json!([
-        candle.start / 1_000_000,
-        price(candle.open),
-        price(candle.high),
-        price(candle.low),
-        price(candle.close),
-        fixed(listed.size(candle.quantity)).to_string(),
-        candle.end / 1_000_000 - 1,
-        money(candle.quote).to_string(),
-        candle.count,
-        fixed(listed.size(candle.taker_bought)).to_string(),
-        money(candle.taker_bought_quote).to_string(),
-        "0",
-    ])
+    market::agg_trades(call, |floor, id, one| {
+        let mut row = market::aggregate_row(floor, id, one);
+        row["M"] = json!(true);
+        row
+    })
 }
 
 /// Worth of trades by their quantity, of the last minutes.
@@ -289,7 +157,7 @@ pub(crate) fn average(floor: &mut Floor, id: InstrumentId) -> (String, i64) {
     let at = floor.markets[id as usize].prints.back().map_or(0, |print| floor.shown(print.at));
     let listed = floor.listed(id);
     if lots == 0 {
-        return (fixed(listed.price(close)).to_string(), at);
+        return (words::price_text(listed, close), at);
     }
     let size = Amount::from_decimal(listed.size(lots)).unwrap_or(Amount::ZERO);
     (money(ratio(quote, size)).to_string(), at)
@@ -305,15 +173,8 @@ pub(crate) fn ticker_price(call: &mut Call<'_>) -> Answer {
     rows(call, |floor, id| {
         let listed = floor.listed(id);
         let price = floor.exchange.last_price(id).unwrap_or(0);
-        json!({"symbol": listed.listing.symbol, "price": fixed(listed.price(price)).to_string()})
+        json!({"symbol": listed.listing.symbol, "price": words::price_text(listed, price)})
     })
-}
-
-/// Price and quantity of the best of a side; zeros if nobody is there.
-pub(crate) fn best(floor: &Floor, id: InstrumentId, side: Side) -> (String, String) {
-    let listed = floor.listed(id);
-    let (price, lots) = floor.exchange.levels(id, side).next().unwrap_or((0, 0));
-    (fixed(listed.price(price)).to_string(), fixed(listed.size(lots)).to_string())
 }
 
 pub(crate) fn ticker_book(call: &mut Call<'_>) -> Answer {
@@ -323,38 +184,6 @@ pub(crate) fn ticker_book(call: &mut Call<'_>) -> Answer {
             "symbol": floor.listed(id).listing.symbol, "bidPrice": bid.0, "bidQty": bid.1,
             "askPrice": ask.0, "askQty": ask.1,
         })
-    })
-}
-
-/// Statistics of a day.
-pub(crate) struct Day {
-    pub(crate) candle: Candle,
-    pub(crate) change: String,
-    pub(crate) percent: String,
-    pub(crate) weighted: String,
-    /// Price and quantity of the last trade.
-    pub(crate) last: (String, String),
-}
-
-pub(crate) fn day(floor: &mut Floor, id: InstrumentId) -> Option<Day> {
-    let now = floor.now();
-    let market = floor.market(id);
-    let candle = market.candles.day(now)?;
-    let last = market.prints.back().copied()?;
-    let listed = floor.listed(id);
-    let amount = |value| Amount::from_decimal(value).unwrap_or(Amount::ZERO);
-    let (open, close) = (amount(listed.price(candle.open)), amount(listed.price(candle.close)));
-    let percent = ratio((close - open).times(100).unwrap_or_default(), open).truncated(3);
-    let size = amount(listed.size(candle.quantity));
-    Some(Day {
-        candle,
-        change: money(close - open).to_string(),
-        percent: percent.to_string(),
-        weighted: money(ratio(candle.quote, size)).to_string(),
-        last: (
-            fixed(listed.price(last.price)).to_string(),
-            fixed(listed.size(last.quantity)).to_string(),
-        ),
     })
 }
 
@@ -379,13 +208,13 @@ fn empty_day(floor: &Floor, id: InstrumentId) -> Value {
 
 fn day_row(floor: &Floor, id: InstrumentId, day: &Day, is_short: bool) -> Value {
     let listed = floor.listed(id);
-    let price = |ticks| fixed(listed.price(ticks)).to_string();
+    let price = |ticks| words::price_text(listed, ticks);
     let candle = &day.candle;
     let mut row = json!({
         "symbol": listed.listing.symbol,
         "openPrice": price(candle.open), "highPrice": price(candle.high),
         "lowPrice": price(candle.low), "lastPrice": day.last.0,
-        "volume": fixed(listed.size(candle.quantity)).to_string(),
+        "volume": words::size_text(listed, candle.quantity),
         "quoteVolume": money(candle.quote).to_string(),
         "openTime": floor.shown(candle.start), "closeTime": floor.shown(candle.end) - 1,
         "firstId": candle.trades.0, "lastId": candle.trades.1, "count": candle.count,
@@ -407,21 +236,4 @@ fn day_row(floor: &Floor, id: InstrumentId, day: &Day, is_short: bool) -> Value 
         }
     }
     row
-}
-
-/// A change of a book as the wire has it.
-pub(crate) fn update<'a>(
-    symbol: &'a str,
-    at: i64,
-    range: (i64, i64),
-    levels: &'a [Level],
-) -> BookUpdate<'a> {
-    BookUpdate {
-        symbol,
-        ts_event: at,
-        seq_first: Some(range.0),
-        seq: Some(range.1),
-        levels,
-        ..BookUpdate::default()
-    }
 }

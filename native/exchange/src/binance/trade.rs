@@ -1,17 +1,17 @@
 //! Calls that place, change and end orders.
 
-use rustonite_sim::{
-    Command, Expiry, InstrumentId, NewOrder, Order, OrderId, Quantity, SelfTrade, Side,
-};
+use rustonite_sim::{Command, InstrumentId, NewOrder, OrderId};
 use serde_json::{Value, json};
 
-use super::params::Params;
-use super::place::{ALONE, Detail, Names, instrument, lots, made_up_id, new_order, placed};
-use super::refusal::Refusal;
-use super::routes::{Answer, Call};
+use super::place::{ALONE, Detail, Names, lots, new_order, placed};
+use super::refusal::of_order;
+use super::shared::calls::{Answer, Call};
+use super::shared::orders::{self, instrument, made_up_id, wanted};
+use super::shared::params::Params;
+use super::shared::refusal::Refusal;
+use super::shared::words as common;
 use super::words;
 use crate::accounts::{Record, Tag};
-use crate::dialect::Hall;
 use crate::faults::Fault;
 use crate::figures::money;
 
@@ -45,7 +45,7 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     let done = call
         .hall
         .apply(&Command::Place(order), vec![tag])
-        .map_err(|reject| Refusal::of_order(&reject, is_market))?;
+        .map_err(|reject| of_order(&reject, is_market))?;
     let id = done.order.unwrap_or(OrderId(0));
     Ok(placed(&call.hall.floor, call.account, id, &done, detail))
 }
@@ -55,36 +55,13 @@ pub(crate) fn test(call: &mut Call<'_>) -> Answer {
     let (order, _) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
     Detail::read(call.params, &order)?;
     let taken = call.hall.floor.exchange.would_take(&order);
-    taken.map_err(|reject| Refusal::of_order(&reject, order.price.is_none()))?;
+    taken.map_err(|reject| of_order(&reject, order.price.is_none()))?;
     Ok(json!({}))
-}
-
-/// The order that the parameters name, by its number or the client's name.
-pub(crate) fn wanted(call: &Call<'_>, id: &str, name: &str) -> Result<Option<Record>, Refusal> {
-    wanted_by(call, call.params, id, name)
-}
-
-fn wanted_by(
-    call: &Call<'_>,
-    params: &Params,
-    id: &str,
-    name: &str,
-) -> Result<Option<Record>, Refusal> {
-    let own = call.own()?;
-    if let Some(id) = params.integer(id)? {
-        let id = OrderId(id.cast_unsigned());
-        return Ok(own.orders.get(&id).cloned());
-    }
-    if let Some(name) = params.get(name) {
-        return Ok(own.named(name).cloned());
-    }
-    let text = format!("Param '{name}' or '{id}' must be sent, but both were empty/null!");
-    Err(Refusal::new(-1102, text))
 }
 
 pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
-    let record = wanted(call, "orderId", "origClientOrderId")?
+    let record = wanted(call.own()?, call.params, "orderId", "origClientOrderId")?
         .filter(|record| record.order.asked.instrument == id)
         .ok_or_else(Refusal::not_cancelled)?;
     let fits = match call.params.get("cancelRestrictions") {
@@ -102,18 +79,8 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
 
 /// Ends an order; of a list, the other one ends, too.
 fn cancel_one(call: &mut Call<'_>, record: &Record, name: Option<String>) -> Answer {
-    let (account, order) = (call.account, record.order.id);
-    let symbol = call.params.get("symbol");
-    let races = |fault: &Fault| *fault == Fault::FillBeforeCancel;
-    if record.order.is_open && call.hall.faults.of(symbol, races).is_some() {
-        fill_by_house(call.hall, &record.order);
-    }
-    if let Some(record) = call.hall.floor.record_mut(account, order) {
-        record.tag.cancel_id = Some(name.unwrap_or_else(made_up_id));
-    }
-    let done = call.hall.apply(&Command::Cancel { account, order }, Vec::new());
-    let done = done.map_err(|_| Refusal::not_cancelled())?;
-    Ok(cancelled(call, order, done.at))
+    let at = orders::end(call.hall, record, name.unwrap_or_else(made_up_id))?;
+    Ok(cancelled(call, record.order.id, at))
 }
 
 fn cancelled(call: &Call<'_>, order: OrderId, at: i64) -> Value {
@@ -124,27 +91,6 @@ fn cancelled(call: &Call<'_>, order: OrderId, at: i64) -> Value {
     value["clientOrderId"] = json!(record.tag.cancel_id);
     value["transactTime"] = json!(floor.shown(at));
     value
-}
-
-/// The venue trades against everything up to an order, and the order itself.
-fn fill_by_house(hall: &mut Hall, order: &Order) {
-    let Some(price) = order.asked.price.filter(|_| order.is_working) else { return };
-    let side = order.asked.side;
-    let reaches = |level: i64| if side == Side::Buy { level >= price } else { level <= price };
-    let levels = hall.floor.exchange.levels(order.asked.instrument, side);
-    let seen: i64 = levels.filter(|(level, _)| reaches(*level)).map(|(_, lots)| lots).sum();
-    let against = NewOrder {
-        account: hall.house,
-        side: side.opposite(),
-        quantity: Quantity::Lots(seen.max(order.quantity - order.filled)),
-        expiry: Expiry::Immediate,
-        post_only: false,
-        display: None,
-        trigger: None,
-        self_trade: SelfTrade::Allow,
-        ..order.asked
-    };
-    let _ = hall.apply(&Command::Place(against), Vec::new());
 }
 
 pub(crate) fn cancel_all(call: &mut Call<'_>) -> Answer {
@@ -183,7 +129,7 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
     };
     let id = instrument(&call.hall.floor, call.params)?;
     let name = call.params.client_id("cancelNewClientOrderId")?;
-    let old = wanted(call, "cancelOrderId", "cancelOrigClientOrderId")?
+    let old = wanted(call.own()?, call.params, "cancelOrderId", "cancelOrigClientOrderId")?
         .filter(|record| record.order.asked.instrument == id);
     // Read before anything is done, so that what cannot be read changes nothing. The name of the old
     // order is free again only once that has ended.
@@ -227,7 +173,7 @@ fn replace_failed(ended: &Answer, new: Option<&Answer>) -> Refusal {
 /// Makes an order smaller in its place.
 pub(crate) fn amend(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
-    let record = wanted(call, "orderId", "origClientOrderId")?
+    let record = wanted(call.own()?, call.params, "orderId", "origClientOrderId")?
         .filter(|record| record.order.asked.instrument == id && record.order.is_open)
         .ok_or_else(|| Refusal::new(-2013, "Order does not exist."))?;
     let size = call.params.need_decimal("newQty")?;
@@ -242,7 +188,7 @@ pub(crate) fn amend(call: &mut Call<'_>) -> Answer {
     let (account, order) = (call.account, record.order.id);
     let command = Command::Amend { account, order, price: None, quantity };
     let done = call.hall.apply(&command, Vec::new());
-    let done = done.map_err(|reject| Refusal::of_order(&reject, false))?;
+    let done = done.map_err(|reject| of_order(&reject, false))?;
     let floor = &call.hall.floor;
     Ok(json!({
         "transactTime": floor.shown(done.at),
@@ -252,7 +198,7 @@ pub(crate) fn amend(call: &mut Call<'_>) -> Answer {
 }
 
 fn amended(call: &Call<'_>, record: &Record) -> Value {
-    let Record { order, tag } = record;
+    let Record { order, tag, .. } = record;
     let listed = call.hall.floor.listed(order.asked.instrument);
     json!({
         "symbol": listed.listing.symbol,
@@ -260,18 +206,18 @@ fn amended(call: &Call<'_>, record: &Record) -> Value {
         "orderListId": words::list_id(record),
         "origClientOrderId": tag.client_id,
         "clientOrderId": tag.client_id,
-        "price": words::price_text(listed, order.asked.price),
-        "qty": words::size_text(listed, order.quantity),
-        "executedQty": words::size_text(listed, order.filled),
+        "price": common::price_text(listed, order.asked.price.unwrap_or(0)),
+        "qty": common::size_text(listed, order.quantity),
+        "executedQty": common::size_text(listed, order.filled),
         "preventedQty": "0.00000000",
         "quoteOrderQty": "0.00000000",
         "cumulativeQuoteQty": money(order.filled_quote).to_string(),
         "status": words::status(order),
         "timeInForce": words::time_in_force(&order.asked),
         "type": words::kind(&order.asked),
-        "side": words::side(order.asked.side),
+        "side": common::side(order.asked.side),
         "workingTime": call.hall.floor.shown(order.placed_at),
-        "selfTradePreventionMode": words::self_trade(order.asked.self_trade),
+        "selfTradePreventionMode": common::self_trade(order.asked.self_trade),
     })
 }
 
@@ -291,10 +237,32 @@ pub(crate) fn old_oco(call: &mut Call<'_>) -> Answer {
     let stop_kind =
         if call.params.get("stopLimitPrice").is_some() { "STOP_LOSS_LIMIT" } else { "STOP_LOSS" };
     let sells = call.params.need("side")? == "SELL";
-    let params = call.params.for_old_oco(sells, stop_kind);
+    let params = for_old_oco(call.params, sells, stop_kind);
     let read = |names| new_order(&call.hall.floor, call.account, &params, names);
     let (above, below) = (read(&ABOVE)?, read(&BELOW)?);
     place_list(call, above, below)
+}
+
+/// The parameters of the older form of a list in the names of the newer one.
+fn for_old_oco(params: &Params, sells: bool, stop_kind: &str) -> Params {
+    let (limit, stop) = if sells { ("above", "below") } else { ("below", "above") };
+    let renamed = |name: &str| match name {
+        "price" => format!("{limit}Price"),
+        "limitClientOrderId" => format!("{limit}ClientOrderId"),
+        "limitIcebergQty" => format!("{limit}IcebergQty"),
+        "stopPrice" => format!("{stop}StopPrice"),
+        "stopLimitPrice" => format!("{stop}Price"),
+        "stopLimitTimeInForce" => format!("{stop}TimeInForce"),
+        "stopClientOrderId" => format!("{stop}ClientOrderId"),
+        "stopIcebergQty" => format!("{stop}IcebergQty"),
+        "trailingDelta" => format!("{stop}TrailingDelta"),
+        other => other.to_owned(),
+    };
+    let kinds = [
+        (format!("{limit}Type"), "LIMIT_MAKER".to_owned()),
+        (format!("{stop}Type"), stop_kind.to_owned()),
+    ];
+    params.renamed(renamed, kinds)
 }
 
 fn place_list(
@@ -308,7 +276,7 @@ fn place_list(
     call.hall.floor.list_names.insert(list, name);
     call.hall
         .apply(&Command::PlaceOco([above, below]), vec![above_tag, below_tag])
-        .map_err(|reject| Refusal::of_order(&reject, false))?;
+        .map_err(|reject| of_order(&reject, false))?;
     Ok(list_answer(call, list))
 }
 

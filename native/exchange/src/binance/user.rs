@@ -1,17 +1,47 @@
 //! What the user stream says.
 
+use std::collections::BTreeMap;
+
 use rustonite_sim::{AccountId, Amount, Event, OrderId};
 use serde_json::{Value, json};
 
+use super::shared::words as common;
+use super::shared::ws_api::{Sessions, twice};
 use super::words;
 use crate::accounts::Record;
-use crate::figures::{fixed, money};
+use crate::dialect::Hall;
+use crate::figures::money;
 use crate::floor::{Done, Floor};
 
 const ZERO: &str = "0.00000000";
 
+/// Tells user streams what was done.
+pub(crate) fn publish(sessions: &Sessions, hall: &mut Hall, done: &Done) {
+    let listeners: Vec<_> = sessions.users().collect();
+    let mut known: BTreeMap<AccountId, Vec<Value>> = BTreeMap::new();
+    for (_, _, account) in &listeners {
+        known.entry(*account).or_insert_with(|| {
+            let mut events = events(&hall.floor, *account, done);
+            if let Some((_, asset, amount)) = done.deposit.filter(|(who, ..)| who == account) {
+                events.push(deposited(&hall.floor, asset, amount, done.at));
+            }
+            events
+        });
+    }
+    for (account, events) in known {
+        let events = twice(hall, events, |event| (event["x"] == "TRADE").then_some(&event["s"]));
+        let of_account = listeners.iter().filter(|(_, _, who)| *who == account);
+        for (socket, user, _) in of_account {
+            for event in &events {
+                let text = json!({"subscriptionId": user, "event": event}).to_string();
+                hall.sockets.say(*socket, text);
+            }
+        }
+    }
+}
+
 /// Events of an account in the order in which they happened: orders first, then what it has now.
-pub(crate) fn events(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
+fn events(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     let reports = done.events.iter().filter_map(|event| report(floor, account, event, done.at));
     let mut all: Vec<Value> = reports.collect();
     all.extend(position(floor, account, done));
@@ -43,27 +73,27 @@ fn report(floor: &Floor, account: AccountId, event: &Event, at: i64) -> Option<V
 
 /// A report of an order that was just taken.
 fn unchanged(floor: &Floor, record: &Record, at: i64) -> Value {
-    let Record { order, tag } = record;
+    let Record { order, tag, .. } = record;
     let asked = &order.asked;
     let listed = floor.listed(asked.instrument);
     let shown = floor.shown(at);
-    let trigger = asked.trigger.map(|trigger| words::price_text(listed, Some(trigger.price)));
-    let display = asked.display.map(|lots| words::size_text(listed, lots));
+    let trigger = asked.trigger.map(|trigger| common::price_text(listed, trigger.price));
+    let display = asked.display.map(|lots| common::size_text(listed, lots));
     let quote = match asked.quantity {
         rustonite_sim::Quantity::Quote(amount) => money(amount).to_string(),
         _ => ZERO.to_owned(),
     };
     json!({
         "e": "executionReport", "E": shown, "s": listed.listing.symbol, "c": tag.client_id,
-        "S": words::side(asked.side), "o": words::kind(asked), "f": words::time_in_force(asked),
-        "q": words::size_text(listed, words::quantity(order)),
-        "p": words::price_text(listed, asked.price),
+        "S": common::side(asked.side), "o": words::kind(asked), "f": words::time_in_force(asked),
+        "q": common::size_text(listed, common::quantity(order)),
+        "p": common::price_text(listed, asked.price.unwrap_or(0)),
         "P": trigger.as_deref().unwrap_or(ZERO), "F": display.as_deref().unwrap_or(ZERO),
         "g": words::list_id(record), "C": "", "x": "NEW", "X": "NEW", "r": "NONE",
         "i": order.id.0, "l": ZERO, "z": ZERO, "L": ZERO, "n": "0", "N": null, "T": shown,
         "t": -1, "I": at / 1_000, "w": order.is_working && asked.price.is_some(), "m": false,
         "M": false, "O": floor.shown(order.placed_at), "Z": ZERO, "Y": ZERO, "Q": quote,
-        "W": shown, "V": words::self_trade(asked.self_trade),
+        "W": shown, "V": common::self_trade(asked.self_trade),
     })
 }
 
@@ -71,7 +101,7 @@ fn unchanged(floor: &Floor, record: &Record, at: i64) -> Value {
 fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
     let order = &record.order;
     let listed = floor.listed(order.asked.instrument);
-    let size = |lots| fixed(listed.size(lots)).to_string();
+    let size = |lots| common::size_text(listed, lots);
     match *event {
         Event::Placed { .. } => value["w"] = json!(order.asked.trigger.is_none()),
         Event::Triggered { .. } => value["w"] = json!(true),
@@ -91,7 +121,7 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
             value["X"] = json!(if open == 0 { "FILLED" } else { "PARTIALLY_FILLED" });
             value["l"] = json!(size(quantity));
             value["z"] = json!(size(filled));
-            value["L"] = json!(words::price_text(listed, Some(price)));
+            value["L"] = json!(common::price_text(listed, price));
             value["n"] = json!(money(fee).to_string());
             value["N"] = json!(floor.asset_name(fee_asset));
             value["t"] = json!(trade);
@@ -149,7 +179,7 @@ fn position(floor: &Floor, account: AccountId, done: &Done) -> Option<Value> {
 }
 
 /// A deposit, or a withdrawal.
-pub(crate) fn deposited(floor: &Floor, asset: u32, amount: Amount, at: i64) -> Value {
+fn deposited(floor: &Floor, asset: u32, amount: Amount, at: i64) -> Value {
     let at = floor.shown(at);
     json!({
         "e": "balanceUpdate", "E": at, "a": floor.asset_name(asset),

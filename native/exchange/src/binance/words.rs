@@ -1,18 +1,12 @@
 //! Orders in the venue's words.
 
-use rustonite_sim::{CancelReason, Expiry, NewOrder, Order, Quantity, SelfTrade, Side};
+use rustonite_sim::{CancelReason, Expiry, NewOrder, Order, Quantity, Side};
 use serde_json::{Value, json};
 
+use super::shared::words::{price_text, quantity, self_trade, side, size_text};
 use crate::accounts::Record;
-use crate::figures::{fixed, money};
-use crate::floor::{Floor, Listed};
-
-pub(crate) fn side(side: Side) -> &'static str {
-    match side {
-        Side::Buy => "BUY",
-        Side::Sell => "SELL",
-    }
-}
+use crate::figures::money;
+use crate::floor::Floor;
 
 /// A stop follows a loss: it buys into a rise, or sells into a fall.
 pub(crate) fn is_stop(order: &NewOrder) -> Option<bool> {
@@ -41,16 +35,6 @@ pub(crate) fn time_in_force(order: &NewOrder) -> &'static str {
     }
 }
 
-pub(crate) fn self_trade(mode: SelfTrade) -> &'static str {
-    match mode {
-        SelfTrade::Allow => "NONE",
-        SelfTrade::ExpireTaker => "EXPIRE_TAKER",
-        SelfTrade::ExpireMaker => "EXPIRE_MAKER",
-        SelfTrade::ExpireBoth => "EXPIRE_BOTH",
-        SelfTrade::Decrement => "DECREMENT",
-    }
-}
-
 /// What an order is called that has ended, or has not.
 pub(crate) fn status(order: &Order) -> &'static str {
     match order.cancelled {
@@ -69,22 +53,6 @@ pub(crate) fn ended(reason: CancelReason) -> &'static str {
     }
 }
 
-/// Whole quantity of an order; of one that is given in the quote asset, once it is known.
-pub(crate) fn quantity(order: &Order) -> i64 {
-    match order.asked.quantity {
-        Quantity::Lots(lots) if order.quantity == 0 => lots,
-        _ => order.quantity,
-    }
-}
-
-pub(crate) fn price_text(listed: &Listed, ticks: Option<i64>) -> String {
-    fixed(listed.price(ticks.unwrap_or(0))).to_string()
-}
-
-pub(crate) fn size_text(listed: &Listed, lots: i64) -> String {
-    fixed(listed.size(lots)).to_string()
-}
-
 fn quote_asked(order: &NewOrder) -> String {
     match order.quantity {
         Quantity::Quote(amount) => money(amount).to_string(),
@@ -99,14 +67,14 @@ pub(crate) fn list_id(record: &Record) -> i64 {
 
 /// What all answers about an order say.
 pub(crate) fn base(floor: &Floor, record: &Record) -> Value {
-    let Record { order, tag } = record;
+    let Record { order, tag, .. } = record;
     let listed = floor.listed(order.asked.instrument);
     let mut value = json!({
         "symbol": listed.listing.symbol,
         "orderId": order.id.0,
         "orderListId": list_id(record),
         "clientOrderId": tag.client_id,
-        "price": price_text(listed, order.asked.price),
+        "price": price_text(listed, order.asked.price.unwrap_or(0)),
         "origQty": size_text(listed, quantity(order)),
         "executedQty": size_text(listed, order.filled),
         "origQuoteOrderQty": quote_asked(&order.asked),
@@ -117,7 +85,7 @@ pub(crate) fn base(floor: &Floor, record: &Record) -> Value {
         "side": side(order.asked.side),
     });
     if let Some(trigger) = order.asked.trigger {
-        value["stopPrice"] = json!(price_text(listed, Some(trigger.price)));
+        value["stopPrice"] = json!(price_text(listed, trigger.price));
         if let Some(trailing) = trigger.trailing {
             value["trailingDelta"] = json!(trailing.distance_ppm / 100);
         }
@@ -135,7 +103,7 @@ pub(crate) fn queried(floor: &Floor, record: &Record) -> Value {
     let mut value = base(floor, record);
     let listed = floor.listed(order.asked.instrument);
     let zero = "0.00000000".to_owned();
-    let trigger = order.asked.trigger.map(|trigger| price_text(listed, Some(trigger.price)));
+    let trigger = order.asked.trigger.map(|trigger| price_text(listed, trigger.price));
     value["stopPrice"] = json!(trigger.unwrap_or_else(|| zero.clone()));
     value["icebergQty"] = json!(order.asked.display.map_or(zero, |lots| size_text(listed, lots)));
     value["time"] = json!(floor.shown(order.placed_at));

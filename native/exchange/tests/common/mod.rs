@@ -1,7 +1,18 @@
 //! A local exchange with a few accounts, and plain clients of it.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)] // Each test file uses a part.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value
+)] // Each test file uses a part.
+
+pub mod alpaca;
+
+pub mod usdm;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt as _, Full};
@@ -16,7 +27,8 @@ use yawc::frame::OpCode;
 use yawc::{Frame, TcpWebSocket, WebSocket};
 
 pub const VENUE: &str = "binance";
-const SECRET: &str = "a secret of nobody";
+pub const FUTURES: &str = "binance-usdm";
+pub const SECRET: &str = "a secret of nobody";
 
 pub fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -46,6 +58,24 @@ pub fn exchange() -> LocalExchange {
     exchange_with(Allowance::default())
 }
 
+/// The same of perpetuals, with money alone, and a third account.
+pub fn futures() -> LocalExchange {
+    let listing = |symbol| Listing::perpetual(symbol, decimal("0.10"), decimal("0.001")).unwrap();
+    let venue = VenueConfig::new(FUTURES, vec![listing("BTCUSDT"), listing("ETHUSDT")]);
+    let exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
+    for name in ["ann", "bob", "cat"] {
+        exchange.add_account(name).unwrap();
+        exchange.add_key(name, name, &Key::hmac(SECRET)).unwrap();
+        exchange.deposit(FUTURES, name, "USDT", decimal("100000")).unwrap();
+    }
+    exchange
+}
+
+/// Where the one venue of an exchange listens.
+fn address(exchange: &LocalExchange) -> SocketAddr {
+    [VENUE, FUTURES].into_iter().find_map(|venue| exchange.address(venue).ok()).unwrap()
+}
+
 pub fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), test).await.unwrap() })
@@ -63,25 +93,26 @@ impl Answer {
     }
 
     pub fn text(&self) -> &str {
-        self.body["msg"].as_str().unwrap_or("")
+        let text = self.body.get("msg").or(self.body.get("message"));
+        text.and_then(Value::as_str).unwrap_or("")
     }
 }
 
 /// One call of HTTP.
-pub async fn call(
-    exchange: &LocalExchange,
+pub async fn http(
+    address: SocketAddr,
     method: &str,
     path: &str,
-    key: Option<&str>,
+    headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> Answer {
-    let stream = TcpStream::connect(exchange.address(VENUE).unwrap()).await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let mut request = hyper::Request::builder().method(method).uri(path).header("host", "local");
-    if let Some(key) = key {
-        request = request.header("X-MBX-APIKEY", key);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
     let request = request.body(Full::new(Bytes::from(body))).unwrap();
     let response = sender.send_request(request).await.unwrap();
@@ -95,6 +126,18 @@ pub async fn call(
         headers: headers.collect(),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
     }
+}
+
+/// A call of somebody with a key, or of nobody.
+pub async fn call(
+    exchange: &LocalExchange,
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: Vec<u8>,
+) -> Answer {
+    let headers: Vec<_> = key.map(|key| ("X-MBX-APIKEY", key)).into_iter().collect();
+    http(address(exchange), method, path, &headers, body).await
 }
 
 pub async fn get(exchange: &LocalExchange, path: &str) -> Answer {
@@ -145,8 +188,34 @@ pub struct Line(TcpWebSocket);
 
 impl Line {
     pub async fn open(exchange: &LocalExchange, path: &str) -> Self {
-        let url = format!("ws://{}{path}", exchange.address(VENUE).unwrap());
+        let url = format!("ws://{}{path}", address(exchange));
         Self(WebSocket::connect(url.parse().unwrap()).await.unwrap())
+    }
+
+    /// A connection to an address, with headers.
+    pub async fn with_headers(url: &str, headers: &[(&str, &str)]) -> Self {
+        let mut request = yawc::HttpRequestBuilder::new();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Self(WebSocket::connect(url.parse().unwrap()).with_request(request).await.unwrap())
+    }
+
+    pub async fn say_binary(&mut self, bytes: Vec<u8>) {
+        use futures_util::SinkExt as _;
+        self.0.send(Frame::binary(bytes)).await.unwrap();
+    }
+
+    /// The next message that is no text; none at the end.
+    pub async fn hear_binary(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let frame = self.0.next_frame().await.ok()?;
+            match frame.opcode() {
+                OpCode::Binary => return Some(frame.payload().to_vec()),
+                OpCode::Close => return None,
+                _ => {}
+            }
+        }
     }
 
     pub async fn say(&mut self, text: String) {

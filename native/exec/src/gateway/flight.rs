@@ -6,7 +6,7 @@ use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId};
 
 use super::parse::Fault;
-use super::{Answer, Balance, CallError, Heard, Question};
+use super::{Answer, Balance, CallError, Heard, Position, Question};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 
@@ -60,6 +60,7 @@ pub(super) struct Pages {
     pub(super) cursor: String,
     pub(super) reports: Vec<Report>,
     pub(super) balances: Vec<Balance>,
+    pub(super) positions: Vec<Position>,
 }
 
 /// A question about one order.
@@ -108,42 +109,81 @@ struct Flight {
     is_taken: bool,
 }
 
+impl Flight {
+    fn is_about(&self, client_id: &str, request: OrderEvent) -> bool {
+        matches!(&self.asked, Asked::Order(order, asked, _)
+            if *asked == request && &*order.client_id == client_id)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     last_id: u64,
-    flights: BTreeMap<u64, Flight>,
+    /// The one that is being answered.
+    answered: u64,
+    open: BTreeMap<u64, Flight>,
 }
 
 impl Flights {
     pub(super) fn add(&mut self, asked: Asked, way: Way, now: i64) -> u64 {
         self.last_id += 1;
-        self.flights.insert(self.last_id, Flight { sent: now, way, asked, is_taken: false });
+        self.open.insert(self.last_id, Flight { sent: now, way, asked, is_taken: false });
+        self.last_id
+    }
+
+    /// The number of what was sent last.
+    pub(super) fn last_id(&self) -> u64 {
         self.last_id
     }
 
     /// What an answer is about.
     pub(super) fn take(&mut self, id: u64) -> Option<Asked> {
-        if self.flights.get(&id)?.is_taken {
+        if self.open.get(&id)?.is_taken {
             return None;
         }
-        self.flights.remove(&id).map(|flight| flight.asked)
+        self.answered = id;
+        self.open.remove(&id).map(|flight| flight.asked)
     }
 
-    /// The venue took a request, and a stream will tell the rest.
+    /// The venue took the request that was answered just now, and a stream will tell the rest.
     pub(super) fn taken(&mut self, asked: Asked, stream: usize, now: i64) {
-        self.last_id += 1;
         let flight = Flight { sent: now, way: Way::Line(stream), asked, is_taken: true };
-        self.flights.insert(self.last_id, flight);
+        self.open.insert(self.answered, flight);
     }
 
-    /// A stream has told what became of requests of an order.
-    pub(super) fn settle(&mut self, client_id: &str, is_settled: impl Fn(OrderEvent) -> bool) {
-        self.flights.retain(|_, flight| match &flight.asked {
-            Asked::Order(order, request, _) => {
-                !(flight.is_taken && &*order.client_id == client_id && is_settled(*request))
+    /// A stream has told something of an order: requests may end with it, and their answers are of
+    /// no interest any more.
+    pub(super) fn told(&mut self, report: &Report, is_full: bool) {
+        let client_id = &*report.client_id;
+        match &report.what {
+            _ if is_full => self.over(client_id),
+            What::Cancelled { .. } | What::Expired { .. } | What::Rejected(_) => {
+                self.over(client_id);
             }
-            _ => true,
-        });
+            What::CancelRejected(_) => self.settle(client_id, OrderEvent::CancelAsked),
+            What::ReplaceRejected(_) | What::Replaced { .. } => {
+                self.settle(client_id, OrderEvent::ReplaceAsked);
+            }
+            _ => {}
+        }
+    }
+
+    /// An order has ended: nothing can be changed any more.
+    pub(super) fn over(&mut self, client_id: &str) {
+        let is_of_it = |flight: &Flight| {
+            flight.is_about(client_id, OrderEvent::CancelAsked)
+                || flight.is_about(client_id, OrderEvent::ReplaceAsked)
+        };
+        self.open.retain(|_, flight| !is_of_it(flight));
+    }
+
+    /// Of several requests of a sort the oldest one ends.
+    fn settle(&mut self, client_id: &str, request: OrderEvent) {
+        let mut flights = self.open.iter();
+        let oldest = flights.find(|(_, flight)| flight.is_about(client_id, request));
+        if let Some(id) = oldest.map(|(id, _)| *id) {
+            self.open.remove(&id);
+        }
     }
 
     pub(super) fn take_before(&mut self, moment: i64) -> Vec<Asked> {
@@ -155,16 +195,16 @@ impl Flights {
     }
 
     fn take_if(&mut self, fits: impl Fn(&Flight) -> bool) -> Vec<Asked> {
-        let ids = self.flights.iter().filter(|(_, flight)| fits(flight)).map(|(id, _)| *id);
+        let ids = self.open.iter().filter(|(_, flight)| fits(flight)).map(|(id, _)| *id);
         let ids: Vec<_> = ids.collect();
-        let taken = ids.into_iter().filter_map(|id| self.flights.remove(&id));
+        let taken = ids.into_iter().filter_map(|id| self.open.remove(&id));
         taken.map(|flight| flight.asked).collect()
     }
 
     /// Whether a session step is in flight.
     pub(super) fn has(&self, step: Step) -> bool {
         let is_step = |flight: &Flight| matches!(flight.asked, Asked::Session(one) if one == step);
-        self.flights.values().any(is_step)
+        self.open.values().any(is_step)
     }
 }
 

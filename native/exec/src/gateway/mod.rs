@@ -7,10 +7,13 @@
 pub mod alpaca;
 pub mod binance;
 pub mod binance_usdm;
+pub mod bybit;
 pub mod capability;
 mod chain;
 mod desk;
 mod flight;
+pub mod kraken;
+pub mod okx;
 mod parse;
 #[cfg(test)]
 mod product_tests;

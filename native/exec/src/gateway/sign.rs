@@ -17,12 +17,12 @@ enum Secret {
 
 /// A secret that cannot be used. It is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected an Ed25519 private key in PEM (PKCS #8)")]
+#[error("expected an Ed25519 private key in PEM (PKCS #8), or base64 where the venue wants that")]
 pub struct SignerError;
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_ed25519() { "Ed25519" } else { "HMAC-SHA256" })
+        f.write_str(if self.is_ed25519() { "Ed25519" } else { "HMAC" })
     }
 }
 
@@ -47,7 +47,24 @@ impl Signer {
         matches!(self.0, Secret::Ed25519(_))
     }
 
-    /// The signature of a text: hexadecimal of HMAC-SHA256, base64 of Ed25519.
+    /// From a secret that is base64, for HMAC-SHA512.
+    ///
+    /// # Errors
+    /// The secret is not base64.
+    pub(super) fn of_base64(secret: &str) -> Result<Self, SignerError> {
+        let bytes = STANDARD.decode(secret.trim()).map_err(|_| SignerError)?;
+        Ok(Self(Secret::Hmac(hmac::Key::new(hmac::HMAC_SHA512, &bytes))))
+    }
+
+    /// The signature of bytes, in base64.
+    pub(super) fn sign_base64(&self, bytes: &[u8]) -> String {
+        match &self.0 {
+            Secret::Hmac(key) => STANDARD.encode(hmac::sign(key, bytes)),
+            Secret::Ed25519(pair) => STANDARD.encode(pair.sign(bytes)),
+        }
+    }
+
+    /// The signature of a text: hexadecimal of HMAC, base64 of Ed25519.
     pub fn sign(&self, text: &str) -> String {
         match &self.0 {
             Secret::Hmac(key) => {
@@ -83,6 +100,26 @@ mod tests {
                     \"timeInForce\":\"GTC\"}";
         let expected = "c6700b224ea1b725cd4b5dac047459e964d9ee950c868024f1daa324a770407a";
         assert_eq!(signer.sign(post), expected);
+    }
+
+    #[test]
+    fn the_answers_of_okx() {
+        let signer = Signer::new("test-okx-secret").unwrap();
+        let order = "2026-01-02T03:04:05.678ZPOST/api/v5/trade/order{\"instId\":\"BTC-USDT\",\
+                     \"tdMode\":\"cash\",\"side\":\"buy\",\"ordType\":\"limit\",\"px\":\"30000\",\
+                     \"sz\":\"0.01\"}";
+        let expected = "WQ5OoicH/sXb4FbNehznJzcOJgp7bLeoiWHJzMZGC7M=";
+        assert_eq!(signer.sign_base64(order.as_bytes()), expected);
+        let login = "1767323045GET/users/self/verify";
+        let expected = "qz+w3A5Xc0YKUCQZP8roXJczkuTDM1dwbjQbcDdgIIE=";
+        assert_eq!(signer.sign_base64(login.as_bytes()), expected);
+    }
+
+    #[test]
+    fn the_answer_of_bybits_sockets() {
+        let signer = Signer::new("test-bybit-secret").unwrap();
+        let expected = "bf2b784015c3949d6e142b97a42bc72ceef7237c1c7118dc5e8b73b485d5c6e9";
+        assert_eq!(signer.sign("GET/realtime1767323055678"), expected);
     }
 
     #[test]

@@ -205,20 +205,30 @@ pub(super) fn changed(event: &str, changes: &str) -> Value {
     event
 }
 
-/// A gateway by its venue.
+/// A gateway by its venue, with open lines.
 pub(super) fn gateway_of(venue: &str) -> Box<dyn Gateway> {
     use InstrumentKind::{Perpetual, Spot, Stock};
     let (symbol, kind, base, quote) = match venue {
-        "binance" => ("BTCUSDT", Spot, "BTC", "USDT"),
-        "binance-usdm" => ("BTCUSDT", Perpetual, "BTC", "USDT"),
+        "binance" | "bybit-spot" => ("BTCUSDT", Spot, "BTC", "USDT"),
+        "binance-usdm" | "bybit-linear" => ("BTCUSDT", Perpetual, "BTC", "USDT"),
         "alpaca-stocks" => ("AAPL", Stock, "AAPL", "USD"),
-        "alpaca-crypto" => ("BTC/USD", Spot, "BTC", "USD"),
+        "alpaca-crypto" | "kraken" => ("BTC/USD", Spot, "BTC", "USD"),
+        "okx" => ("BTC-USDT", Spot, "BTC", "USDT"),
+        "okx-derivatives" => ("BTC-USDT-SWAP", Perpetual, "BTC", "USDT"),
+        "bybit-inverse" => ("BTCUSD", Perpetual, "BTC", "USD"),
         other => panic!("no instrument for {other}"),
     };
+    let venue = venue.strip_suffix("-derivatives").unwrap_or(venue);
     let (directory, _, account) = directory(venue, symbol, kind, base, quote);
     let word = |text: &str| text.to_owned();
     let keys = Keys { key: word("key"), secret: word("c2VjcmV0"), passphrase: word("pass") };
-    connect(venue, directory, account, &keys).unwrap().unwrap()
+    let mut gateway = connect(venue, directory, account, &keys).unwrap().unwrap();
+    let mut sent = gateway.start(NOW);
+    (0..2).for_each(|line| sent.extend(gateway.opened(line, NOW)));
+    if let (Some(Outgoing::Call(token)), "kraken") = (sent.pop(), venue) {
+        answered(&mut *gateway, token.id, 200, r#"{"error":[],"result":{"token":"T"}}"#);
+    }
+    gateway
 }
 
 /// Messages of streams: the venue, the line and the text.
@@ -252,5 +262,37 @@ pub(super) const SAMPLES: &[(&str, usize, &str)] = &[
         "qty":"0.5","timestamp":"2026-01-02T03:04:05.699Z","order":{"id":"aaaa-77",
         "client_order_id":"r-1","symbol":"BTC/USD","side":"buy","status":"filled","qty":"0.5",
         "filled_qty":"0.5","limit_price":"30000"}}}"#,
+    ),
+    (
+        "okx",
+        0,
+        r#"{"arg":{"channel":"orders","instType":"ANY"},"data":[{"accFillSz":"0.3","clOrdId":"r-1",
+        "execType":"M","fillFee":"-0.02","fillFeeCcy":"USDT","fillPx":"29999.5","fillSz":"0.2",
+        "instId":"BTC-USDT","ordId":"77","px":"30000","side":"buy","state":"partially_filled",
+        "sz":"0.5","tradeId":"242589207","uTime":"1767323045699"}]}"#,
+    ),
+    (
+        "bybit-spot",
+        1,
+        r#"{"topic":"execution","id":"a","creationTime":1767323045700,"data":[{"category":"spot",
+        "symbol":"BTCUSDT","execFee":"0.01","execId":"e-1","execPrice":"29999.5","execQty":"0.2",
+        "execType":"Trade","isMaker":true,"leavesQty":"0.3","orderId":"o-77","orderLinkId":"r-1",
+        "side":"Buy","execTime":"1767323045699"}]}"#,
+    ),
+    (
+        "bybit-linear",
+        1,
+        r#"{"topic":"order","id":"a","creationTime":1767323045700,"data":[{"category":"linear",
+        "symbol":"BTCUSDT","orderId":"o-77","orderLinkId":"r-1","side":"Buy","orderStatus":"New",
+        "price":"30000","qty":"0.5","cumExecQty":"0","updatedTime":"1767323045699"}]}"#,
+    ),
+    (
+        "kraken",
+        0,
+        r#"{"channel":"executions","type":"update","sequence":1,"data":[{"order_id":"OABCDE",
+        "timestamp":"2026-01-02T03:04:05.699Z","exec_type":"trade","order_status":"new",
+        "cl_ord_id":"r-1","symbol":"BTC/USD","side":"buy","order_qty":0.5,"limit_price":30000.0,
+        "exec_id":"TXXX","trade_id":9,"last_qty":0.2,"last_price":29999.5,"liquidity_ind":"m",
+        "cum_qty":0.2,"fees":[{"asset":"USD","qty":1.5}]}]}"#,
     ),
 ];

@@ -7,7 +7,10 @@ use rustonite_core::ids::AccountId;
 use super::alpaca::{self, Alpaca};
 use super::binance::{self, BinanceSpot};
 use super::binance_usdm::{self, BinanceUsdM};
+use super::bybit::{self, Bybit, Category};
 use super::capability::Capabilities;
+use super::kraken::{self, Kraken};
+use super::okx::{self, Okx};
 use super::{Gateway, Signer, SignerError};
 use crate::directory::Directory;
 
@@ -35,6 +38,12 @@ pub fn capabilities() -> Vec<&'static Capabilities> {
         &binance_usdm::requests::CAPABILITIES,
         &alpaca::requests::STOCKS,
         &alpaca::requests::COINS,
+        &okx::requests::SPOT,
+        &okx::requests::DERIVATIVES,
+        &bybit::requests::SPOT,
+        &bybit::requests::LINEAR,
+        &bybit::requests::INVERSE,
+        &kraken::requests::CAPABILITIES,
     ]
 }
 
@@ -49,15 +58,29 @@ pub fn connect(
     keys: &Keys,
 ) -> Result<Option<Box<dyn Gateway>>, SignerError> {
     let Some(id) = directory.venue(venue) else { return Ok(None) };
-    let Keys { key, secret, .. } = keys.clone();
+    let Keys { key, secret, passphrase } = keys.clone();
     Ok(Some(match venue {
         "binance" => Box::new(BinanceSpot::new(directory, id, account, key, Signer::new(&secret)?)),
         "binance-usdm" => {
             Box::new(BinanceUsdM::new(directory, id, account, key, Signer::new(&secret)?))
         }
-        "alpaca-stocks" | "alpaca-crypto" => {
+        "alpaca" | "alpaca-stocks" | "alpaca-crypto" => {
             Box::new(Alpaca::new(directory, id, account, key, secret))
         }
+        "okx" => {
+            let signer = Signer::new(&secret)?;
+            Box::new(Okx::new(directory, id, account, key, signer, passphrase))
+        }
+        "bybit-spot" | "bybit-linear" | "bybit-inverse" => {
+            let category = match venue {
+                "bybit-spot" => Category::Spot,
+                "bybit-linear" => Category::Linear,
+                _ => Category::Inverse,
+            };
+            let signer = Signer::new(&secret)?;
+            Box::new(Bybit::new(directory, id, account, category, key, signer))
+        }
+        "kraken" => Box::new(Kraken::new(directory, id, account, key, &secret)?),
         _ => return Ok(None),
     }))
 }

@@ -64,8 +64,8 @@ impl Risk {
                     continue;
                 }
                 if denial.code == Code::ReduceOnlyState {
-                    denial.limit = Some(ask.rules.size_amount(room));
-                    denial.value = Some(ask.rules.size_amount(size));
+                    let amount = |points| ask.rules.size_amount(points);
+                    denial = denial.with(Some((amount(room), amount(size))));
                 }
             }
             judge.hear(denial)?;
@@ -93,15 +93,8 @@ fn state_of(ask: &Ask<'_>) -> TradingState {
 }
 
 fn denied(trip: &Trip, ask: &Ask<'_>) -> Denial {
-    Denial {
-        code: trip.code,
-        scope: trip.scope(),
-        key: None,
-        limit: trip.limit,
-        value: trip.value,
-        market_seq: ask.seen(),
-        soft: false,
-    }
+    let figures = trip.limit.zip(trip.value);
+    Denial { market_seq: ask.seen(), ..Denial::new(trip.code, trip.scope()).with(figures) }
 }
 
 impl Ask<'_> {

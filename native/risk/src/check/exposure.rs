@@ -125,8 +125,10 @@ impl Risk {
         }
         let (asset, needed) = if ask.rules.class == Class::Spot {
             let (asset, each) = ask.pays_each();
-            let before = ask.open.map_or(0, Open::reserved);
-            (asset, each.wrapping_mul(i128::from(ask.leaves)).wrapping_sub(before).max(0))
+            // Until a change is settled, the larger size at the higher cost is held.
+            let (held_each, held) = ask.open.map_or((0, 0), |open| (open.pays_each(), open.leaves));
+            let most = each.max(held_each).wrapping_mul(i128::from(ask.leaves.max(held)));
+            (asset, most.wrapping_sub(ask.open.map_or(0, Open::reserved)))
         } else {
             let after = ask.cell.with(ask.is_buy, ask.added).opening();
             let more = i128::from(after - ask.cell.opening()).max(0);
@@ -172,15 +174,11 @@ impl Risk {
         let scope = SEATS[at];
         let left = ask.seats()[at].paused_until.saturating_sub(ask.now);
         let length = self.section(ask, scope).and_then(|section| section.hard(Key::LossPauseMs));
-        judge.hear(Denial {
-            code: Code::LossStreak,
-            scope,
-            key: Some(Key::LossPauseMs),
-            limit: length.map(|length| Unit::Ms.amount(length)),
-            value: Some(Unit::Ms.amount(left.into())),
-            market_seq: ask.seen(),
-            soft: false,
-        })
+        let ms = |ns| Unit::Ms.amount(ns);
+        let figures = Some((ms(length.unwrap_or(0)), ms(left.into())));
+        let (key, market_seq) = (Some(Key::LossPauseMs), ask.seen());
+        let denial = Denial::new(Code::LossStreak, scope).with(figures);
+        judge.hear(Denial { key, market_seq, ..denial })
     }
 }
 

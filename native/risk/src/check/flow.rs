@@ -84,15 +84,9 @@ impl Risk {
         let value = ask.seats()[at].within(span_ns, ask.now) + 1;
         let is_denied = limit(Section::hard).is_none_or(|hard| count(value) > hard);
         let figure = if is_denied { limit(Section::hard) } else { limit(Section::soft) };
-        judge.hear(Denial {
-            code,
-            scope: SEATS[at],
-            key: Some(key),
-            limit: figure.map(|most| Unit::Count.amount(most)),
-            value: Some(known::count(value)),
-            market_seq: ask.seen(),
-            soft: !is_denied,
-        })
+        let figures = Some((Unit::Count.amount(figure.unwrap_or(0)), known::count(value)));
+        let (key, market_seq, soft) = (Some(key), ask.seen(), !is_denied);
+        judge.hear(Denial { key, market_seq, soft, ..Denial::new(code, SEATS[at]).with(figures) })
     }
 
     #[inline]

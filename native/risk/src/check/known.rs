@@ -26,7 +26,7 @@ impl Risk {
         } else {
             Code::InstrumentUnsupported
         };
-        judge.hear(plain(code, RiskScope::Order))
+        judge.hear(Denial::new(code, RiskScope::Order))
     }
 
     #[inline]
@@ -66,6 +66,7 @@ impl Risk {
                 && open.instrument == intent.instrument
                 && open.strategy.index() == self.strategy_place(intent.strategy)
                 && open.side == intent.side
+                && open.leg == super::leg(ask.account, intent.position_side)
         });
         if is_same {
             return GO_ON;
@@ -83,11 +84,10 @@ pub(super) fn count(things: usize) -> rustonite_core::Amount {
 fn limits_missing<J: Judge>(judge: &mut J, keys: u64) -> Flow {
     let missing = Key::ALL.iter().filter(|key| keys & key.bit() == 0);
     for key in missing {
-        judge.hear(Denial { key: Some(*key), ..plain(Code::LimitsMissing, RiskScope::Order) })?;
+        judge.hear(Denial {
+            key: Some(*key),
+            ..Denial::new(Code::LimitsMissing, RiskScope::Order)
+        })?;
     }
     GO_ON
-}
-
-pub(crate) fn plain(code: Code, scope: RiskScope) -> Denial {
-    Denial { code, scope, key: None, limit: None, value: None, market_seq: None, soft: false }
 }

@@ -1,19 +1,19 @@
-//! The quick way for the usual order: a plain limit order that is far enough from every limit.
+//! The quick way for the usual order: a plain limit order, a change of one, or a market order with
+//! protection, far enough from every limit.
 //!
 //! It says yes only if no check would say anything, which is why its sums may be coarse: they round
 //! to the strict side, and what is near a limit takes the long way. A property test holds it to that.
 
-use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, RiskRequest, order_flags};
+use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, RiskRequest, Tif, order_flags};
 
 use super::kinds::RESTS_ONLY;
 use super::look;
 use crate::exposure::{Cell, PPM, Purse};
 use crate::intent::Intent;
 use crate::key::Key;
-use crate::market::Market;
-use crate::merged::{OrderLimits, switches};
+use crate::orders::Open;
 use crate::risk::{AccountState, Quick, Risk, Traded, VenueState};
-use crate::rules::{Class, Rules};
+use crate::rules::Class;
 use crate::seat::{COARSE_BITS, Seat};
 
 /// Flags that ask for nothing but to rest.
@@ -24,12 +24,13 @@ struct Sight<'a> {
     intent: &'a Intent,
     price: i64,
     is_buy: bool,
+    is_market: bool,
     traded: &'a Traded,
-    rules: &'a Rules,
     account: &'a AccountState,
     strategy: &'a Seat,
     venue: &'a VenueState,
-    desk: &'a OrderLimits,
+    /// Keys that its limits name.
+    desk_keys: u64,
     cell: &'a Cell,
     strategy_cell: &'a Cell,
 }
@@ -39,30 +40,33 @@ impl Risk {
     #[inline]
     pub(super) fn is_surely_fine(&self, intent: &Intent, now: i64) -> bool {
         let Some(sight) = self.sight(intent) else { return false };
-        self.is_new(intent, now)
-            && sight.is_ready(&self.all, now)
+        sight.is_ready(&self.all, now)
             && sight.is_valid()
             && sight.market_is_fine(now)
             && sight.is_modest()
             && sight.has_room(&self.all)
             && self.is_funded(&sight)
-            && self.is_unlike_others(&sight, now)
+            && self.is_expected(&sight, now)
     }
 
     #[inline]
     fn sight<'a>(&'a self, intent: &'a Intent) -> Option<Sight<'a>> {
-        let is_usual = intent.kind == OrderKind::Limit
-            && !matches!(intent.request, RiskRequest::Replace | RiskRequest::Cancel)
+        let unusual = [
+            intent.parent.is_some(),
+            intent.trigger.is_some(),
+            intent.size_display.is_some(),
+            intent.size_min.is_some(),
+            intent.ts_expire.is_some(),
+        ];
+        let is_usual = intent.request != RiskRequest::Cancel
             && intent.flags & !USUAL_FLAGS == 0
-            && intent.parent.is_none()
-            && intent.price_protect.is_none()
-            && intent.trigger.is_none()
-            && intent.size_display.is_none()
-            && intent.size_min.is_none()
-            && intent.ts_expire.is_none()
+            && unusual.into_iter().map(u8::from).sum::<u8>() == 0
             && matches!(intent.position_side, None | Some(PositionSide::Net))
-            && intent.size_filled == 0
             && !intent.by_money;
+        let price = match (intent.kind, intent.price, intent.price_protect) {
+            (OrderKind::Limit, Some(price), None) | (OrderKind::Market, None, Some(price)) => price,
+            _ => return None,
+        };
         if !is_usual {
             return None;
         }
@@ -77,32 +81,56 @@ impl Risk {
             self.strategy_cells.get(self.strategy_cell(place, intent.instrument))?;
         Some(Sight {
             intent,
-            price: intent.price?,
+            price,
+            is_market: intent.kind == OrderKind::Market,
             is_buy: intent.side == OrderSide::Buy,
             traded,
-            rules: traded.rules.as_ref()?,
             account,
             strategy: self.strategies.get(place)?,
             venue: self.venues.get(traded.venue.index())?,
-            desk: self.desks.get(intent.account.index() * self.strategies.len() + place)?,
+            desk_keys: self.desks.get(intent.account.index() * self.strategies.len() + place)?.keys,
             cell: &cell[0],
             strategy_cell: &strategy_cell[0],
         })
     }
 
+    /// It is a new order, or a change of one that is open.
     #[inline]
-    fn is_new(&self, intent: &Intent, now: i64) -> bool {
-        now >= self.now
-            && self.orders_killed == 0
-            && !self.orders.is_full()
-            && !self.orders.has(intent.order)
-            && !self.client_ids.has(intent.client_id)
+    fn is_expected(&self, sight: &Sight<'_>, now: i64) -> bool {
+        let intent = sight.intent;
+        let is_fine = if intent.request == RiskRequest::Replace {
+            self.changes_an_order(sight)
+        } else {
+            intent.size_filled == 0
+                && !self.orders.is_full()
+                && !self.orders.has(intent.order)
+                && !self.client_ids.has(intent.client_id)
+                && self.is_unlike_others(sight, now)
+        };
+        is_fine && now >= self.now && self.orders_killed == 0
+    }
+
+    /// It counts as if it came on top of the order that it changes, which is more than it adds; for
+    /// spot that need not be so.
+    #[inline]
+    fn changes_an_order(&self, sight: &Sight<'_>) -> bool {
+        let intent = sight.intent;
+        let is_same = |open: &Open| {
+            open.account == intent.account
+                && open.instrument == intent.instrument
+                && open.strategy.index() == self.strategy_place(intent.strategy)
+                && open.side == intent.side
+        };
+        sight.quick().class != Class::Spot
+            && (0..intent.size).contains(&intent.size_filled)
+            && (intent.client_id == 0 || !self.client_ids.has(intent.client_id))
+            && self.orders.get(intent.order).is_some_and(is_same)
     }
 
     #[inline]
     fn is_funded(&self, sight: &Sight<'_>) -> bool {
         let (asset, needed) = sight.needed();
-        let is_checked = sight.has_switch(switches::UNFUNDED);
+        let is_checked = sight.quick().must_be_funded;
         let purse = self.purses.get(self.purse(sight.intent.account, asset));
         let has = |purse: &Purse| purse.is_told && needed <= purse.free();
         !is_checked || (sight.cell.margin_ppm > 0 && purse.is_some_and(has))
@@ -110,22 +138,12 @@ impl Risk {
 
     #[inline]
     fn is_unlike_others(&self, sight: &Sight<'_>, now: i64) -> bool {
-        let window = sight.traded.limits.duplicate_ns.max(sight.desk.duplicate_ns);
+        let window = sight.quick().duplicate_ns;
         window == 0 || now.saturating_sub(self.likes.last(look(sight.intent))) >= window
     }
 }
 
 impl Sight<'_> {
-    #[inline]
-    fn least<T: Ord>(&self, limit: impl Fn(&OrderLimits) -> T) -> T {
-        limit(&self.traded.limits).min(limit(self.desk))
-    }
-
-    #[inline]
-    fn has_switch(&self, switch: u32) -> bool {
-        (self.traded.limits.switches | self.desk.switches) & switch != 0
-    }
-
     #[inline]
     fn seats(&self) -> [&Seat; 3] {
         [&self.venue.seat, &self.account.seat, self.strategy]
@@ -147,98 +165,71 @@ impl Sight<'_> {
             .fold(all.room.ready_from, |from, seat| from.max(seat.room.ready_from));
         is_on
             && now >= from
-            && (traded.limits.keys | self.desk.keys) == Key::EVERY
-            && traded.own.count < traded.limits.open_orders
+            && (traded.quick.keys | self.desk_keys) == Key::EVERY
+            && traded.own.count < traded.quick.open_orders_most
     }
 
     #[inline]
     fn is_valid(&self) -> bool {
-        let (intent, rules, quick) = (self.intent, self.rules, self.quick());
+        let (intent, quick) = (self.intent, self.quick());
         let can = self.venue.can;
-        can.has_kind(OrderKind::Limit)
-            && intent
-                .tif
-                .is_some_and(|tif| can.has_tif(tif) && tif != rustonite_core::datasets::Tif::Gtd)
+        let has_tif = match intent.tif {
+            Some(tif) => can.has_tif(tif) && tif != Tif::Gtd,
+            None => self.is_market,
+        };
+        has_tif
+            && can.has_kind(intent.kind)
             && can.has_flags(intent.flags)
-            && self.price >= rules.price_min
-            && self.price <= rules.price_max.min(quick.price_most)
-            && intent.size >= rules.size_min
+            && intent.size >= quick.size_least
             && intent.size <= quick.size_most
-            && rules.tick.divides(self.price)
-            && rules.lot.divides(intent.size)
+            && quick.tick.divides(self.price)
+            && quick.lot.divides(intent.size)
     }
 
+    /// The market is quiet, its price is fresh, and that of the order is near it.
     #[inline]
     fn market_is_fine(&self, now: i64) -> bool {
-        let market = &self.traded.market;
-        // A price within these bounds keeps every product here within 128 bits.
-        let has_spread =
-            market.bid > 0 && market.bid < market.ask && market.ask <= self.quick().price_most;
-        has_spread
-            && now >= market.paused_until
-            && now.saturating_sub(market.ts) <= self.least(|limits| limits.stale_ns)
-            && now.saturating_sub(self.intent.ts_cause) <= self.least(|limits| limits.latency_ns)
-            && self.is_near_fair(market)
-            && self.is_within_collars(market)
-    }
-
-    #[inline]
-    fn is_near_fair(&self, market: &Market) -> bool {
-        let limit = self.least(|limits| limits.divergence);
-        let (fair2, reference2) = (i128::from(market.fair()) * 2, i128::from(market.reference2));
-        limit == i64::MAX
-            || (fair2 > 0 && (reference2 - fair2).abs() * PPM <= fair2 * i128::from(limit))
-    }
-
-    #[inline]
-    fn is_within_collars(&self, market: &Market) -> bool {
-        let price2 = self.price * 2;
-        let (worse, best2) = if self.is_buy {
-            (price2 - market.reference2, market.low2)
-        } else {
-            (market.reference2 - price2, market.high2)
-        };
-        let from_best = if self.is_buy { price2 - best2 } else { best2 - price2 };
-        let is_within = |worse: i64, limit: i64, of: i64| {
-            i128::from(worse) * PPM <= i128::from(of) * i128::from(limit)
-        };
-        let takes = if self.is_buy { self.price >= market.ask } else { self.price <= market.bid };
-        let spread = self.least(|limits| limits.spread);
-        is_within(worse, self.least(|limits| limits.collar), market.reference2)
-            && is_within(-worse, self.least(|limits| limits.far), market.reference2)
-            && is_within(from_best, self.least(|limits| limits.period_collar), best2)
-            && (!takes || is_within((market.ask - market.bid) * 2, spread, market.bid + market.ask))
+        let bounds = &self.traded.bounds;
+        let (low, high) = if self.is_buy { bounds.buy } else { bounds.sell };
+        self.price >= low
+            && self.price <= high
+            && now >= bounds.from
+            && now <= bounds.until
+            && now.saturating_sub(self.intent.ts_cause) <= self.quick().latency_ns
     }
 
     /// Size and worth of the order itself.
     #[inline]
     fn is_modest(&self) -> bool {
-        let (size, quick) = (self.intent.size, self.quick());
-        let market = &self.traded.market;
+        let quick = self.quick();
         let product = self.product(self.price);
         // No less than what the long way takes for a sale.
-        let dearest = self.product(self.price.max(market.ask));
+        let dearest = self.product(self.price.max(self.traded.bounds.ask));
         let notional = u128::from(dearest) * u128::from(quick.product);
-        let adv = self.least(|limits| limits.adv);
-        let adv_is_fine = adv == i64::MAX
-            || (market.adv > 0
-                && i128::from(size) * PPM <= i128::from(market.adv) * i128::from(adv));
         let meets_own = if self.is_buy {
             self.price >= self.traded.own.ask
         } else {
             self.price <= self.traded.own.bid
         };
-        let most = self.least(|limits| limits.notional).cast_unsigned();
-        notional <= most
+        let most = if self.is_market { quick.market_notional_most } else { quick.notional_most };
+        notional <= most.cast_unsigned()
+            && (!self.is_market || self.is_usual_market_order())
             && product >= quick.product_least
             && dearest <= quick.product_most
-            && adv_is_fine
             && !meets_own
+    }
+
+    /// A market order takes even if its protection is short of the market, so that must not be.
+    #[inline]
+    fn is_usual_market_order(&self) -> bool {
+        let bounds = &self.traded.bounds;
+        let takes = if self.is_buy { self.price >= bounds.ask } else { self.price <= bounds.bid };
+        takes && self.intent.size <= self.quick().market_size_most
     }
 
     #[inline]
     fn product(&self, price: i64) -> u64 {
-        let price = if self.rules.class == Class::Inverse { 1 } else { price.cast_unsigned() };
+        let price = if self.quick().class == Class::Inverse { 1 } else { price.cast_unsigned() };
         price.wrapping_mul(self.intent.size.cast_unsigned())
     }
 
@@ -249,17 +240,16 @@ impl Sight<'_> {
         let added = size * quick.size_worth;
         let room = |seat: &Seat| if self.is_buy { seat.room.buy } else { seat.room.sell };
         let least = self.seats().into_iter().fold(room(all), |least, seat| least.min(room(seat)));
-        let total = self.traded.total.with(self.is_buy, size);
-        let is_within_sizes = if self.is_buy {
-            total.high() <= self.traded.limits.long
-        } else {
-            total.low() >= -self.traded.limits.short
+        let (total_high, total_low) = self.ends(&self.traded.total);
+        let is_within_sizes = total_high <= quick.long_most && -total_low <= quick.short_most;
+        let worst = |cell: &Cell| {
+            let (high, low) = self.ends(cell);
+            high.max(-low)
         };
-        let worst = |cell: &Cell| cell.with(self.is_buy, size).worst();
         let (own, strategy) = (worst(self.cell), worst(self.strategy_cell));
         added <= least
             && is_within_sizes
-            && total.worst() <= quick.position_most
+            && total_high.max(-total_low) <= quick.position_most
             && own <= quick.held_most
             && strategy <= quick.held_most
             && own * quick.size_worth <= self.account.seat.room.position
@@ -267,10 +257,18 @@ impl Sight<'_> {
             && self.is_within_equity(own * quick.size_worth, added)
     }
 
+    /// The longest and the shortest that a position could become. No count is so large that this
+    /// overflows.
+    #[inline]
+    fn ends(&self, cell: &Cell) -> (i64, i64) {
+        let (buy, sell) = if self.is_buy { (self.intent.size, 0) } else { (0, self.intent.size) };
+        (cell.position + cell.buys + buy, cell.position - cell.sells - sell)
+    }
+
     #[inline]
     fn is_within_equity(&self, worth: i64, added: i64) -> bool {
-        let concentration = self.least(|limits| limits.concentration);
-        let leverage = self.least(|limits| limits.leverage);
+        let concentration = self.quick().concentration;
+        let leverage = self.quick().leverage;
         let equity = i128::from(self.account.equity_coarse);
         let gross = i128::from(self.account.seat.room.gross) + i128::from(added);
         (concentration == i64::MAX || i128::from(worth) * PPM <= equity * i128::from(concentration))
@@ -282,7 +280,7 @@ impl Sight<'_> {
     fn needed(&self) -> (rustonite_core::ids::AssetId, i128) {
         let (traded, quick) = (self.traded, self.quick());
         let ppm = i128::from(self.cell.margin_ppm);
-        if self.rules.class != Class::Spot {
+        if self.quick().class != Class::Spot {
             let worth = self.intent.size * quick.margin_worth;
             return (traded.settle, (i128::from(worth) * ppm) << COARSE_BITS);
         }

@@ -9,7 +9,7 @@ use rustonite_core::{Amount, Decimal};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Limits, LimitsError, Section, Setting};
+use super::{Limits, LimitsError, Section, Setting, scopes_of};
 use crate::code::Unit;
 use crate::key::{Key, Sense};
 use crate::rules::MONEY_MAX;
@@ -140,8 +140,11 @@ impl Reader<'_> {
             };
             let name = format!("{path}.{}", key.name());
             if !key.is_legal_in(scope) {
-                let problem =
-                    format!("{name}: cannot be set for {}, only for {}", scope.name(), places(key));
+                let problem = format!(
+                    "{name}: cannot be set for {}, only for {}",
+                    scope.name(),
+                    scopes_of(key)
+                );
                 return Err(self.wrong(word.span().start, problem));
             }
             section.set(key, self.setting(key, &name, value)?);
@@ -248,17 +251,4 @@ fn expected(key: Key) -> String {
     let unit = key.unit().name();
     let unit = if unit.is_empty() { String::new() } else { format!(" ({unit})") };
     format!("{from}{decimals}{to}{unit}, or \"none\"")
-}
-
-/// The scopes that a key may stand in, for people.
-pub(crate) fn places(key: Key) -> String {
-    let scopes = [
-        RiskScope::All,
-        RiskScope::Venue,
-        RiskScope::Account,
-        RiskScope::Strategy,
-        RiskScope::Instrument,
-    ];
-    let legal = scopes.into_iter().filter(|scope| key.is_legal_in(*scope));
-    legal.map(RiskScope::name).collect::<Vec<_>>().join(", ")
 }

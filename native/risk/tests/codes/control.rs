@@ -51,6 +51,10 @@ provoke! {
         world.passes(&other);
         world.risk.reset(Target::Order(order.order), START);
         world.passes(&change);
+        // One that has not been sent yet.
+        let held = world.plain();
+        world.risk.kill(Target::Order(held.order), START);
+        world.denies(&held, Code::KillSwitch);
     }
 
     trading_states_let_less_through_step_by_step(Halted CancelOnly ReduceOnlyState) {

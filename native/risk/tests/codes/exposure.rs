@@ -153,6 +153,9 @@ provoke! {
         // A change pays the difference, whether of size or of price.
         world.passes(&world.replacing(&open, "100", "5"));
         world.denies(&world.replacing(&open, "100.01", "5"), Code::Unfunded);
+        // Until it is settled, the larger size is held at the higher price.
+        world.passes(&world.replacing(&open, "80", "5.555"));
+        world.denies(&world.replacing(&open, "80", "5.556"), Code::Unfunded);
         world.fill(&open, "0.5");
         let order = world.buy(SPOT, "100", "4.55");
         world.passes(&order);
@@ -229,7 +232,7 @@ fn known_but_poor() -> World {
     world
 }
 
-fn gross(world: &mut World, target: Target) -> String {
+fn gross(world: &World, target: Target) -> String {
     world.risk.gross(target).map_or_else(String::new, |gross| gross.to_string())
 }
 
@@ -247,7 +250,7 @@ fn what_is_reserved_is_released() {
         world.cancel(&sell);
     }
     for target in [Target::All, Target::Venue(SIM), Target::Account(MAIN), Target::Strategy(MM)] {
-        assert_eq!(gross(&mut world, target), "0");
+        assert_eq!(gross(&world, target), "0");
     }
 }
 
@@ -256,7 +259,7 @@ fn an_order_that_left_is_counted_before_the_venue_answers() {
     let mut world = World::new("[all]\ngross_max = 200");
     let order = world.buy(SPOT, "100", "2");
     world.send(&order);
-    assert_eq!(gross(&mut world, Target::Account(MAIN)), "200");
+    assert_eq!(gross(&world, Target::Account(MAIN)), "200");
     let more = world.buy(SPOT, "100", "0.001");
     world.denies(&more, Code::Gross);
 }
@@ -267,12 +270,12 @@ fn positions_are_valued_anew_when_the_market_moves() {
     world.hold(PERP, "2");
     world.hold(FAR_SPOT, "1");
     world.quote(PERP, "199.5", "200.5");
-    assert_eq!(gross(&mut world, Target::Account(MAIN)), "400");
-    assert_eq!(gross(&mut world, Target::All), "500");
+    assert_eq!(gross(&world, Target::Account(MAIN)), "400");
+    assert_eq!(gross(&world, Target::All), "500");
     let mark = world.price(PERP, "150");
     world.risk.mark(PERP, mark);
     world.quote(PERP, "99.5", "100.5");
-    assert_eq!(gross(&mut world, Target::Strategy(MM)), "400", "a mark goes before quotes");
+    assert_eq!(gross(&world, Target::Strategy(MM)), "400", "a mark goes before quotes");
 }
 
 #[test]
@@ -284,9 +287,9 @@ fn strategies_do_not_net_with_each_other() {
     world.send(&sell);
     world.fill(&buy, "2");
     world.fill(&sell, "2");
-    assert_eq!(gross(&mut world, Target::Account(MAIN)), "0");
-    assert_eq!(gross(&mut world, Target::Strategy(MM)), "200");
-    assert_eq!(gross(&mut world, Target::Strategy(ARB)), "200");
+    assert_eq!(gross(&world, Target::Account(MAIN)), "0");
+    assert_eq!(gross(&world, Target::Strategy(MM)), "200");
+    assert_eq!(gross(&world, Target::Strategy(ARB)), "200");
     let position = |world: &World, strategy| world.risk.position(Target::Strategy(strategy), PERP);
     assert_eq!((position(&world, MM), position(&world, ARB)), (Some(2000), Some(-2000)));
     assert_eq!(position(&world, StrategyId(2)), Some(0));
@@ -304,8 +307,35 @@ fn legs_of_a_hedge_do_not_net() {
         world.send(&order);
         world.fill(&order, "2");
     }
-    assert_eq!(gross(&mut world, Target::Account(HEDGE)), "400");
+    assert_eq!(gross(&world, Target::Account(HEDGE)), "400");
     assert_eq!(world.risk.position(Target::Account(HEDGE), PERP), Some(0));
+}
+
+#[test]
+fn an_order_that_is_no_longer_reduce_only_counts() {
+    let mut world = World::new("[all]\ngross_max = 300");
+    world.hold(PERP, "1");
+    let order = Intent { flags: order_flags::REDUCE_ONLY, ..world.sell(PERP, "101", "1") };
+    world.send(&order);
+    assert_eq!(gross(&world, Target::All), "100");
+    let plain = Intent { flags: 0, ..world.replacing(&order, "101", "4") };
+    world.denies(&Intent { size: 4001, ..plain }, Code::Gross);
+    world.send(&plain);
+    assert_eq!(gross(&world, Target::All), "300");
+    world.cancel(&order);
+    assert_eq!(gross(&world, Target::All), "100");
+}
+
+#[test]
+fn a_change_is_of_the_same_leg() {
+    let mut world = World::new("");
+    let long = Some(PositionSide::Long);
+    let order = Intent { account: HEDGE, position_side: long, ..world.buy(PERP, "99", "1") };
+    world.send(&order);
+    let change = world.replacing(&order, "98", "1");
+    world.passes(&change);
+    let other = Intent { position_side: Some(PositionSide::Short), ..change };
+    world.denies(&other, Code::OrderUnknown);
 }
 
 #[test]

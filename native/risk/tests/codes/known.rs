@@ -96,6 +96,10 @@ provoke! {
         let renamed = Intent { client_id: 77, ..change };
         world.send(&renamed);
         world.denies(&renamed, Code::ClientIdUsed);
+        // An order of an earlier run has used its own.
+        let earlier = world.adopted();
+        let other = Intent { client_id: earlier.client_id, ..world.plain() };
+        world.denies(&other, Code::ClientIdUsed);
     }
 
     there_is_a_place_for_the_order(TooManyOrders) {

@@ -83,3 +83,37 @@ provoke! {
         }
     }
 }
+
+#[test]
+fn new_limits_hold_for_losses_of_before() {
+    let mut world = World::new("[strategy.mm]\ndaily_loss_max = 100");
+    tell(&mut world, Target::Strategy(MM), "-90", "-90");
+    world.risk.timer(world.now, &mut world.trips);
+    assert_eq!(world.trips, []);
+    let mut tighter = world.risk.limits().clone();
+    let limit = rustonite_risk::Setting::Number { hard: amount("80"), soft: amount("80") };
+    tighter.version += 1;
+    tighter
+        .strategies
+        .entry("mm".into())
+        .or_default()
+        .set(rustonite_risk::Key::DailyLossMax, limit);
+    world.risk.set_limits(tighter).unwrap();
+    world.risk.timer(world.now, &mut world.trips);
+    assert_eq!(world.trips[0].code, Code::DailyLoss);
+    let order = world.plain();
+    world.meets(&order, Code::DailyLoss, RiskScope::Strategy, "80", "90");
+}
+
+#[test]
+fn limits_that_change_hold_at_once() {
+    let mut world = World::new("[all]\ngross_max = 100");
+    let order = world.buy(PERP, "100", "2");
+    world.denies(&order, Code::Gross);
+    let mut wider = world.risk.limits().clone();
+    let limit = rustonite_risk::Setting::Number { hard: amount("200"), soft: amount("200") };
+    wider.version += 1;
+    wider.all.set(rustonite_risk::Key::GrossMax, limit);
+    world.risk.set_limits(wider).unwrap();
+    world.passes(&order);
+}

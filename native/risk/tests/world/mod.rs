@@ -242,22 +242,31 @@ impl World {
         self.buy(SPOT, "100", "1")
     }
 
+    /// It passes; the dry run has to say the same.
     #[track_caller]
     pub(crate) fn passes(&self, intent: &Intent) {
-        if let Err(denial) = self.risk.check(intent, self.now) {
-            panic!("denied: {denial}");
-        }
+        self.agrees(intent).unwrap_or_else(|denial| panic!("denied: {denial}"));
+    }
+
+    /// What the check says, which is what the dry run says: all warnings, or the first denial.
+    #[track_caller]
+    pub(crate) fn agrees(&self, intent: &Intent) -> Result<Vec<Code>, Denial> {
+        let mut all = Vec::new();
+        self.risk.would_fail(intent, self.now, &mut all);
+        let check = self.risk.check(intent, self.now);
+        let first = all.iter().find(|failure| !failure.soft);
+        assert_eq!(check.as_ref().err(), first, "{all:?}");
+        let warned: Vec<_> = check?.warnings().collect();
+        let mut soft: Vec<_> = all.iter().map(|failure| failure.code).collect();
+        soft.dedup();
+        assert_eq!(warned, soft);
+        Ok(warned)
     }
 
     /// Why it is denied; the dry run has to say the same.
     #[track_caller]
     pub(crate) fn denial(&self, intent: &Intent) -> Denial {
-        let denial = self.risk.check(intent, self.now).expect_err("a denial");
-        let mut all = Vec::new();
-        self.risk.would_fail(intent, self.now, &mut all);
-        let first = all.iter().find(|failure| !failure.soft);
-        assert_eq!(first, Some(&denial));
-        denial
+        self.agrees(intent).expect_err("a denial")
     }
 
     #[track_caller]
@@ -279,8 +288,8 @@ impl World {
     ) {
         let denial = self.denies(intent, code);
         assert_eq!(denial.scope, scope);
-        assert_eq!(denial.limit, Some(amount(limit)), "limit of {denial}");
-        assert_eq!(denial.value, Some(amount(value)), "value of {denial}");
+        assert_eq!(denial.limit(), Some(amount(limit)), "limit of {denial}");
+        assert_eq!(denial.value(), Some(amount(value)), "value of {denial}");
     }
 
     /// Checks and sends.

@@ -7,7 +7,7 @@ use rustonite_core::datasets::{PositionSide, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exec::{Booked, Journal, Order, OrderId, Wish};
-use rustonite_risk::{Code, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target};
+use rustonite_risk::{Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target};
 
 use super::{Desk, News};
 use crate::strategy::Denied;
@@ -30,7 +30,7 @@ impl<J: Journal> Desk<J> {
             Ok(pass) => Ok((intent, pass)),
             Err(denial) => {
                 self.write_denial(&intent, &denial, now);
-                Err(Denied { code: denial.code.name(), detail: denial.to_string() })
+                Err(Denied { code: denial.code.name(), detail: without_code(&denial) })
             }
         }
     }
@@ -282,6 +282,13 @@ impl<J: Journal> Desk<J> {
             open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
         under.into_iter().for_each(|order| drop(self.cancel(order, now)));
     }
+}
+
+/// A denial without the code that it begins with.
+fn without_code(denial: &Denial) -> String {
+    let text = denial.to_string();
+    let rest = text.strip_prefix(denial.code.name()).unwrap_or(&text);
+    rest.trim_start_matches([':', ',', ' ']).to_owned()
 }
 
 fn denied_by(code: Code) -> Denied {

@@ -34,6 +34,8 @@ use crate::state;
 const ORDERS_MAX: usize = 10_000;
 const CLIENT_IDS_MAX: usize = 100_000;
 const SYNC_EVERY_MS: u64 = 100;
+/// Of each of the journal's tapes; orders are far fewer than ticks.
+const SEGMENT_BYTES: u64 = 4 << 20;
 
 fn system(doing: &str) -> impl FnOnce(io::Error) -> TradeError + '_ {
     move |source| TradeError::System { doing: doing.to_owned(), source }
@@ -262,7 +264,7 @@ fn prefix(trader: &str, account: &str) -> String {
 }
 
 fn journal_options(sync: Sync) -> (TapeOptions, Durability) {
-    let usual = TapeOptions::default();
+    let usual = TapeOptions { segment_bytes: SEGMENT_BYTES, ..TapeOptions::default() };
     match sync {
         Sync::Process => (usual, Durability::Interval),
         Sync::Interval => {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderEvent};
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity};
 use rustonite_core::ids::InstrumentId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -100,7 +100,7 @@ impl Alpaca {
         let report = self.report(one, &named, ts_recv)?;
         self.note(&one.order)?;
         if let Some(report) = report {
-            self.settle(&report, one.event == "fill");
+            self.flights.told(&report, one.event == "fill");
             heard.push(Heard::Report(Report { ts_event: at, ..report }));
         }
         Ok(())
@@ -183,20 +183,6 @@ impl Alpaca {
         new.client_id_prev = Some(old.client_id.clone());
         let what = What::ReplaceRejected(refusal("order_replace_rejected"));
         Some(new.report(ts_recv, EventSource::Stream, what))
-    }
-
-    /// Requests that the venue took end with what the stream says of them.
-    fn settle(&mut self, report: &Report, is_full: bool) {
-        let settled: &[OrderEvent] = match &report.what {
-            _ if is_full => &[OrderEvent::CancelAsked],
-            What::Cancelled { .. }
-            | What::Expired { .. }
-            | What::Rejected(_)
-            | What::CancelRejected(_) => &[OrderEvent::CancelAsked],
-            What::ReplaceRejected(_) | What::Replaced { .. } => &[OrderEvent::ReplaceAsked],
-            _ => return,
-        };
-        self.flights.settle(&report.client_id, |request| settled.contains(&request));
     }
 
     fn fill(&self, one: &Update<'_>, filled: Amount) -> Parsed<Fill> {

@@ -6,83 +6,27 @@ use std::collections::{BTreeMap, HashMap};
 use bytes::Bytes;
 use rustonite_core::datasets::{Aggressor, BookSide};
 use rustonite_sim::{Event, InstrumentId, Side};
+use rustonite_wire::binance::BinanceHost;
 use rustonite_wire::{Host, Quote, Topic, Trade};
 use serde_json::{Value, json};
 
-use super::public;
-use super::stream_text;
+use super::channels::{Channel, Voice};
+use super::{market, words};
 use crate::candles::Interval;
 use crate::dialect::Hall;
 use crate::faults::Fault;
-use crate::figures::fixed;
 use crate::floor::Done;
-use crate::market::Changes;
+use crate::market::{Changes, Pace};
 
 /// Streams of one connection.
 const STREAMS_MAX: usize = 1_024;
-/// Beats of a tenth of a second in a second.
-const SECOND: u64 = 10;
-
-/// What a stream tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Channel {
-    Trade,
-    AggTrade,
-    BookTicker,
-    Depth { slow: bool },
-    Best { levels: usize, slow: bool },
-    Kline(Interval),
-    MiniTicker,
-    Ticker,
-    AvgPrice,
-}
-
-impl Channel {
-    fn named(name: &str) -> Option<Self> {
-        let (base, pace) =
-            name.split_once('@').map_or((name, None), |(base, pace)| (base, Some(pace)));
-        if let Some(interval) = base.strip_prefix("kline_") {
-            return pace.is_none().then(|| Interval::named(interval).map(Self::Kline))?;
-        }
-        if let Some(levels) = base.strip_prefix("depth") {
-            let slow = match pace {
-                None | Some("1000ms") => true,
-                Some("100ms") => false,
-                Some(_) => return None,
-            };
-            return match levels {
-                "" => Some(Self::Depth { slow }),
-                "5" | "10" | "20" => Some(Self::Best { levels: levels.parse().ok()?, slow }),
-                _ => None,
-            };
-        }
-        pace.is_none().then_some(match base {
-            "trade" => Self::Trade,
-            "aggTrade" => Self::AggTrade,
-            "bookTicker" => Self::BookTicker,
-            "miniTicker" => Self::MiniTicker,
-            "ticker" => Self::Ticker,
-            "avgPrice" => Self::AvgPrice,
-            _ => return None,
-        })
-    }
-
-    /// Whether it is told with the beats, at this one.
-    fn is_due(self, beats: u64) -> bool {
-        let slow = beats.is_multiple_of(SECOND);
-        match self {
-            Self::Trade | Self::AggTrade | Self::BookTicker => false,
-            Self::Depth { slow: false } | Self::Best { slow: false, .. } => true,
-            Self::Kline(interval) if interval.name() != "1s" => beats.is_multiple_of(2 * SECOND),
-            _ => slow,
-        }
-    }
-}
-
 /// Which stream: of an instrument, or of all of them.
-type Key = (Option<InstrumentId>, Channel);
+pub(crate) type Key = (Option<InstrumentId>, Channel);
 
 struct Client {
+    /// The venue's side of the connection: it knows what its path delivers.
+    host: Box<dyn Host>,
+    hears: bool,
     /// Payloads are wrapped with the name of their stream.
     combined: bool,
     /// Names of streams as the client wrote them.
@@ -97,6 +41,7 @@ pub(crate) struct Streams {
     /// Start of the candle that was told last.
     candles_told: HashMap<Key, i64>,
     host: Box<dyn Host>,
+    voice: Box<dyn Voice>,
 }
 
 impl core::fmt::Debug for Streams {
@@ -105,21 +50,17 @@ impl core::fmt::Debug for Streams {
     }
 }
 
-impl Default for Streams {
-    fn default() -> Self {
-        let host = Box::new(rustonite_wire::binance::BinanceHost::new(
-            rustonite_wire::binance::Market::Spot,
-        ));
+impl Streams {
+    pub(crate) fn new(voice: Box<dyn Voice>) -> Self {
         Self {
             clients: BTreeMap::new(),
             wanted: HashMap::new(),
             candles_told: HashMap::new(),
-            host,
+            host: Box::new(BinanceHost::new(voice.market())),
+            voice,
         }
     }
-}
 
-impl Streams {
     pub(crate) fn sockets(&self) -> Vec<u64> {
         self.clients.keys().copied().collect()
     }
@@ -127,55 +68,56 @@ impl Streams {
     // Connections
 
     pub(crate) fn open(&mut self, hall: &mut Hall, socket: u64, path: &str) {
-        let (base, query) = path.split_once('?').unwrap_or((path, ""));
-        let combined = base == "/stream";
-        let names = if combined {
-            let streams = query.split('&').find_map(|part| part.strip_prefix("streams="));
-            streams.unwrap_or_default()
-        } else {
-            base.strip_prefix("/ws/").unwrap_or_default()
-        };
-        self.clients.insert(socket, Client { combined, streams: BTreeMap::new() });
-        for name in names.split('/').filter(|name| !name.is_empty()) {
+        let mut host = Box::new(BinanceHost::new(self.voice.market()));
+        host.open(path);
+        let base = path.split('?').next().unwrap_or(path);
+        let (combined, hears) = (base.ends_with("/stream"), self.voice.hears(base));
+        self.clients.insert(socket, Client { host, hears, combined, streams: BTreeMap::new() });
+        for name in names(path) {
             // A stream that does not exist is never heard of, as at the venue.
-            if let Some(key) = key(hall, name) {
+            if let Some(key) = self.key(hall, name) {
                 self.want(hall, socket, name, key);
             }
         }
     }
 
-    pub(crate) fn close(&mut self, socket: u64) {
-        if self.clients.remove(&socket).is_some() {
-            for wanting in self.wanted.values_mut() {
-                wanting.retain(|(number, _)| *number != socket);
-            }
-            self.wanted.retain(|_, wanting| !wanting.is_empty());
-            self.candles_told.retain(|key, _| self.wanted.contains_key(key));
+    pub(crate) fn close(&mut self, hall: &mut Hall, socket: u64) {
+        let Some(client) = self.clients.remove(&socket) else { return };
+        for (name, key) in client.streams {
+            self.drop_wish(hall, socket, &name, key);
         }
     }
 
     fn want(&mut self, hall: &mut Hall, socket: u64, name: &str, key: Key) {
         let Some(client) = self.clients.get_mut(&socket) else { return };
-        if let Entry::Vacant(place) = client.streams.entry(name.to_owned()) {
-            place.insert(key);
-            if let (Some(id), Channel::Depth { slow }) = key
-                && !self.wanted.contains_key(&key)
-            {
-                // What nobody wanted until now was not counted in order.
-                hall.floor.market(id).take_changes(slow);
-            }
-            self.wanted.entry(key).or_default().push((socket, name.to_owned()));
+        let Entry::Vacant(place) = client.streams.entry(name.to_owned()) else { return };
+        place.insert(key);
+        // Some paths acknowledge what they never send.
+        if !client.hears || !client.host.delivers(&topic(name)) {
+            return;
+        }
+        if let (Some(id), Channel::Depth(pace)) = key {
+            hall.floor.market(id).watch(pace);
+        }
+        self.wanted.entry(key).or_default().push((socket, name.to_owned()));
+    }
+
+    fn leave(&mut self, hall: &mut Hall, socket: u64, name: &str) {
+        let Some(client) = self.clients.get_mut(&socket) else { return };
+        if let Some(key) = client.streams.remove(name) {
+            self.drop_wish(hall, socket, name, key);
         }
     }
 
-    fn leave(&mut self, socket: u64, name: &str) {
-        let Some(client) = self.clients.get_mut(&socket) else { return };
-        let Some(key) = client.streams.remove(name) else { return };
-        if let Some(wanting) = self.wanted.get_mut(&key) {
-            wanting.retain(|(number, known)| *number != socket || known != name);
-            if wanting.is_empty() {
-                self.candles_told.remove(&key);
-                self.wanted.remove(&key);
+    fn drop_wish(&mut self, hall: &mut Hall, socket: u64, name: &str, key: Key) {
+        let Some(wanting) = self.wanted.get_mut(&key) else { return };
+        wanting.retain(|(number, known)| *number != socket || known != name);
+        if wanting.is_empty() {
+            self.candles_told.remove(&key);
+            self.wanted.remove(&key);
+            // Changes of books that nobody hears of would be kept for ever.
+            if let (Some(id), Channel::Depth(pace)) = key {
+                hall.floor.market(id).changes.remove(&pace);
             }
         }
     }
@@ -206,7 +148,7 @@ impl Streams {
         match method {
             "SUBSCRIBE" => self.subscribe(hall, socket, &names, &id),
             "UNSUBSCRIBE" => {
-                names.iter().for_each(|name| self.leave(socket, name));
+                names.iter().for_each(|name| self.leave(hall, socket, name));
                 json!({"result": null, "id": id})
             }
             "LIST_SUBSCRIPTIONS" => {
@@ -232,7 +174,7 @@ impl Streams {
             return refused("Invalid request: too many streams");
         }
         for name in names {
-            if let Some(key) = key(hall, name) {
+            if let Some(key) = self.key(hall, name) {
                 self.want(hall, socket, name, key);
             }
         }
@@ -275,8 +217,8 @@ impl Streams {
             symbol: &listed.listing.symbol,
             id: trade.cast_signed(),
             ts_event: at + hall.floor.clock.ahead,
-            price: fixed(listed.price(price)),
-            size: fixed(listed.size(quantity)),
+            price: words::price(listed, price),
+            size: words::size(listed, quantity),
             side: if taker_side == Side::Buy { Aggressor::Buy } else { Aggressor::Sell },
         };
         if let Some(text) = self.host.trades(&[trade], false) {
@@ -284,7 +226,7 @@ impl Streams {
         }
     }
 
-    fn is_wanted(&self, id: InstrumentId, channel: Channel) -> bool {
+    pub(crate) fn is_wanted(&self, id: InstrumentId, channel: Channel) -> bool {
         self.wanted.contains_key(&(Some(id), channel))
     }
 
@@ -299,7 +241,7 @@ impl Streams {
             newest.take_while(|one| one.at == at && one.id > told).copied().collect();
         new.reverse();
         for one in &new {
-            let text = stream_text::agg_trade(&hall.floor, id, one);
+            let text = self.voice.agg_trade(&hall.floor, id, one);
             self.tell(hall, (Some(id), Channel::AggTrade), text);
         }
         if let Some(last) = new.last() {
@@ -315,29 +257,29 @@ impl Streams {
         }
         market.best = now;
         let update = market.update;
-        if !self.is_wanted(id, Channel::BookTicker) {
+        let keys = [Some(id), None].map(|id| (id, Channel::BookTicker));
+        if !keys.iter().any(|key| self.wanted.contains_key(key)) {
             return;
         }
         let listed = hall.floor.listed(id);
         let level = |side, best: Option<(i64, i64)>| {
             let (price, lots) = best.unwrap_or((0, 0));
-            public::level(listed, side, price, lots)
+            market::level(listed, side, price, lots)
         };
         let quote = Quote {
             symbol: &listed.listing.symbol,
-            seq: update,
+            seq: self.voice.number(update),
             ts_event: at,
             bid: level(BookSide::Bid, now[0]),
             ask: level(BookSide::Ask, now[1]),
         };
         if let Some(text) = self.host.quote(&quote) {
-            self.tell(hall, (Some(id), Channel::BookTicker), text);
+            keys.into_iter().for_each(|key| self.tell(hall, key, text.clone()));
         }
     }
 
     /// Tells what is told from time to time.
     pub(crate) fn beat(&mut self, hall: &mut Hall, beats: u64) {
-        self.drop_unwanted(hall);
         let due: Vec<Key> =
             self.wanted.keys().filter(|(_, channel)| channel.is_due(beats)).copied().collect();
         for (id, channel) in due {
@@ -346,27 +288,16 @@ impl Streams {
                 continue;
             };
             match channel {
-                Channel::Depth { slow } => self.depth(hall, id, slow),
+                Channel::Depth(pace) => self.depth(hall, id, pace),
                 Channel::Best { levels, .. } => {
-                    let text = public::picture(&hall.floor, id, levels).to_string();
+                    let text = self.voice.best_levels(&mut hall.floor, id, levels);
                     self.tell(hall, (Some(id), channel), text);
                 }
                 Channel::Kline(interval) => self.klines(hall, id, interval),
                 _ => {
-                    if let Some(value) = stream_text::periodic(&mut hall.floor, id, channel) {
+                    if let Some(value) = self.voice.periodic(&mut hall.floor, id, channel) {
                         self.tell(hall, (Some(id), channel), value.to_string());
                     }
-                }
-            }
-        }
-    }
-
-    /// Changes of books that nobody hears of would be kept for ever.
-    fn drop_unwanted(&self, hall: &mut Hall) {
-        for (id, market) in (0..).zip(&mut hall.floor.markets) {
-            for slow in [false, true] {
-                if !self.is_wanted(id, Channel::Depth { slow }) {
-                    market.take_changes(slow);
                 }
             }
         }
@@ -385,7 +316,7 @@ impl Streams {
         due.reverse();
         self.candles_told.insert(key, last);
         for candle in &due {
-            let text = stream_text::kline(&hall.floor, id, interval, candle, now).to_string();
+            let text = market::kline(&hall.floor, id, interval, candle, now).to_string();
             self.tell(hall, key, text);
         }
     }
@@ -394,15 +325,15 @@ impl Streams {
     fn all(&mut self, hall: &mut Hall, channel: Channel) {
         let ids = 0..u32::try_from(hall.floor.instruments.len()).unwrap_or(0);
         let rows: Vec<_> =
-            ids.filter_map(|id| stream_text::periodic(&mut hall.floor, id, channel)).collect();
+            ids.filter_map(|id| self.voice.periodic(&mut hall.floor, id, channel)).collect();
         if !rows.is_empty() {
             self.tell(hall, (None, channel), Value::Array(rows).to_string());
         }
     }
 
-    fn depth(&mut self, hall: &mut Hall, id: InstrumentId, slow: bool) {
+    fn depth(&mut self, hall: &mut Hall, id: InstrumentId, pace: Pace) {
         let market = hall.floor.market(id);
-        let Changes { before, levels } = market.take_changes(slow);
+        let Changes { before, levels } = market.take_changes(pace);
         let last = market.update;
         if levels.is_empty() {
             return;
@@ -412,17 +343,19 @@ impl Streams {
         let symbol = listed.listing.symbol.clone();
         // The best of each side first, as the venue has them.
         let of_side = |buys: bool| levels.iter().filter(move |((side, _), _)| *side == buys);
-        let level = |side, price, lots: &i64| public::level(listed, side, price, *lots);
+        let level = |side, price, lots: &i64| market::level(listed, side, price, *lots);
         let bids = of_side(true).rev().map(|((_, price), lots)| level(BookSide::Bid, *price, lots));
         let asks = of_side(false).map(|((_, price), lots)| level(BookSide::Ask, *price, lots));
         let levels: Vec<_> = bids.chain(asks).collect();
-        let update = public::update(&symbol, at, (before + 1, last), &levels);
+        let number = |update| self.voice.number(update);
+        let range = [number(before), self.voice.number_behind(before), number(last)];
+        let update = market::update(&symbol, at, range, &levels);
         let topic = Topic { channel: "depth".to_owned(), symbol: Some(symbol.clone()) };
         let Some(text) = self.host.book(&topic, &update) else { return };
         let fault = hall
             .faults
             .of(Some(&symbol), |fault| matches!(fault, Fault::DropDepth | Fault::DuplicateDepth));
-        let key = (Some(id), Channel::Depth { slow });
+        let key = (Some(id), Channel::Depth(pace));
         match fault {
             Some(Fault::DropDepth) => {}
             Some(_) => {
@@ -433,7 +366,7 @@ impl Streams {
         }
     }
 
-    fn tell(&self, hall: &mut Hall, key: Key, text: String) {
+    pub(crate) fn tell(&self, hall: &mut Hall, key: Key, text: String) {
         let Some(wanting) = self.wanted.get(&key) else { return };
         let plain = Bytes::from(text);
         let mut wrapped: Option<(&str, Bytes)> = None;
@@ -471,18 +404,37 @@ pub(crate) fn is_id(id: &Value) -> bool {
     }
 }
 
-/// The stream of a name; none if there is no such stream.
-fn key(hall: &Hall, name: &str) -> Option<Key> {
-    match name {
-        "!miniTicker@arr" => return Some((None, Channel::MiniTicker)),
-        "!ticker@arr" => return Some((None, Channel::Ticker)),
-        _ => {}
+/// Streams that a path asks for.
+pub(crate) fn names(path: &str) -> impl Iterator<Item = &str> {
+    let (base, query) = path.split_once('?').unwrap_or((path, ""));
+    let names = if base.ends_with("/stream") {
+        let streams = query.split('&').find_map(|part| part.strip_prefix("streams="));
+        streams.unwrap_or_default()
+    } else {
+        base.split_once("/ws/").map_or("", |(_, names)| names)
+    };
+    names.split('/').filter(|name| !name.is_empty())
+}
+
+fn topic(name: &str) -> Topic {
+    let channel = name
+        .split_once('@')
+        .map_or(name, |(symbol, channel)| if symbol.starts_with('!') { symbol } else { channel });
+    Topic { channel: channel.trim_start_matches('!').to_owned(), symbol: None }
+}
+
+impl Streams {
+    /// The stream of a name; none if there is no such stream.
+    fn key(&self, hall: &Hall, name: &str) -> Option<Key> {
+        if let Some(channel) = self.voice.of_all(name) {
+            return Some((None, channel));
+        }
+        let (symbol, channel) = name.split_once('@')?;
+        // The venue knows symbols of streams in lower case only.
+        if symbol.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        let id = hall.floor.instrument(&symbol.to_uppercase())?;
+        Some((Some(id), self.voice.channel(channel)?))
     }
-    let (symbol, channel) = name.split_once('@')?;
-    // The venue knows symbols of streams in lower case only.
-    if symbol.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return None;
-    }
-    let id = hall.floor.instrument(&symbol.to_uppercase())?;
-    Some((Some(id), Channel::named(channel)?))
 }

@@ -7,14 +7,12 @@ use rustonite_sim::AccountId;
 use serde_json::{Map, Value, json};
 
 use super::auth;
+use super::calls::{self, Answer, Interface, Security, Served};
 use super::params::Params;
 use super::refusal::Refusal;
-use super::routes::{self, Answer, Route, Security, Served};
 use super::streams::is_id;
-use super::user;
 use crate::dialect::Hall;
 use crate::faults::Fault;
-use crate::floor::Done;
 
 /// Whose calls a connection's are: all are made from here.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -53,11 +51,17 @@ impl Sessions {
         self.0.iter().filter(|(_, one)| !one.users.is_empty()).map(|(number, _)| *number).collect()
     }
 
-    pub(crate) fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {
+    pub(crate) fn receive<S>(
+        &mut self,
+        interface: &Interface<S>,
+        state: &mut S,
+        hall: &mut Hall,
+        (socket, text): (u64, &[u8]),
+    ) {
         let Some(session) = self.0.get_mut(&socket) else { return };
         let (id, served) = match read(text) {
             Ok((id, method, params)) => {
-                let served = answer(session, hall, &method, &params);
+                let served = answer(session, (interface, state), hall, &method, &params);
                 (id, served)
             }
             Err(refusal) => (Value::Null, refused(hall, refusal)),
@@ -65,7 +69,7 @@ impl Sessions {
         if served.is_lost {
             return;
         }
-        let text = written(hall, &id, &served);
+        let text = written(interface, hall, &id, &served);
         hall.sockets.say_later(socket, text, served.after);
         let ended = std::mem::take(&mut session.ending);
         Self::end_users(session, hall, socket, &ended);
@@ -81,45 +85,25 @@ impl Sessions {
         }
     }
 
-    /// Tells user streams what was done.
-    pub(crate) fn publish(&self, hall: &mut Hall, done: &Done) {
-        let listeners: Vec<_> = self
-            .0
-            .iter()
-            .flat_map(|(socket, one)| {
-                one.users.iter().map(move |(user, who)| (*socket, *user, *who))
-            })
-            .collect();
-        let mut known: BTreeMap<AccountId, Vec<Value>> = BTreeMap::new();
-        for (_, _, account) in &listeners {
-            known.entry(*account).or_insert_with(|| {
-                let mut events = user::events(&hall.floor, *account, done);
-                if let Some((_, asset, amount)) = done.deposit.filter(|(who, ..)| who == account) {
-                    events.push(user::deposited(&hall.floor, asset, amount, done.at));
-                }
-                events
-            });
-        }
-        for (account, events) in known {
-            let events = twice(hall, events);
-            let of_account = listeners.iter().filter(|(_, _, who)| *who == account);
-            for (socket, user, _) in of_account {
-                for event in &events {
-                    let text = json!({"subscriptionId": user, "event": event}).to_string();
-                    hall.sockets.say(*socket, text);
-                }
-            }
-        }
+    /// All user streams: their connections, numbers and accounts.
+    pub(crate) fn users(&self) -> impl Iterator<Item = (u64, u64, AccountId)> {
+        self.0.iter().flat_map(|(socket, one)| {
+            one.users.iter().map(move |(user, account)| (*socket, *user, *account))
+        })
     }
 }
 
 /// Repeats a fill if that is to go wrong.
-fn twice(hall: &mut Hall, events: Vec<Value>) -> Vec<Value> {
+pub(crate) fn twice(
+    hall: &mut Hall,
+    events: Vec<Value>,
+    filled: impl Fn(&Value) -> Option<&Value>,
+) -> Vec<Value> {
     let mut told = Vec::with_capacity(events.len());
     for event in events {
-        let repeats = event["x"] == "TRADE"
-            && hall.faults.of(event["s"].as_str(), |one| *one == Fault::DuplicateFill).is_some();
-        if repeats {
+        let symbol = filled(&event).and_then(Value::as_str);
+        let is_planned = |fault: &Fault| *fault == Fault::DuplicateFill;
+        if symbol.is_some() && hall.faults.of(symbol, is_planned).is_some() {
             told.push(event.clone());
         }
         told.push(event);
@@ -149,19 +133,22 @@ fn refused(hall: &mut Hall, refusal: Refusal) -> Served {
     Served { answer: Err(refusal), after, is_lost: false, weight, orders: None }
 }
 
-fn answer(
+fn answer<S>(
     session: &mut Session,
+    (interface, state): (&Interface<S>, &mut S),
     hall: &mut Hall,
     method: &str,
     params: &Map<String, Value>,
 ) -> Served {
     let params = Params::of_json(params);
-    if let Some(route) = routes::named(method) {
-        return routes::serve(hall, route, &params, HERE, |hall| {
-            caller(session, hall, route, &params)
+    if let Some(route) = interface.named(method) {
+        return calls::serve(state, hall, route, &params, HERE, |hall| {
+            caller(session, hall, route.security, &params)
         });
     }
-    let answer = of_session(session, hall, method, &params);
+    let is_session = method.starts_with("session.") || interface.has_user_streams;
+    let answer =
+        if is_session { of_session(session, hall, method, &params) } else { Err(unsupported()) };
     let mut served = refused(hall, Refusal::new(0, ""));
     served.answer = answer;
     served
@@ -171,10 +158,10 @@ fn answer(
 fn caller(
     session: &Session,
     hall: &mut Hall,
-    route: &Route,
+    security: Security,
     params: &Params,
 ) -> Result<AccountId, Refusal> {
-    match route.security {
+    match security {
         Security::Open => Ok(hall.house),
         Security::Key => auth::account(&hall.floor, params.get("apiKey")),
         Security::Signed => match session.logged_on {
@@ -228,8 +215,12 @@ fn of_session(session: &mut Session, hall: &mut Hall, method: &str, params: &Par
             }
             Ok(json!({}))
         }
-        _ => Err(Refusal::new(-1020, "This operation is not supported.")),
+        _ => Err(unsupported()),
     }
+}
+
+fn unsupported() -> Refusal {
+    Refusal::new(-1020, "This operation is not supported.")
 }
 
 fn subscribe(session: &mut Session, account: AccountId) -> Value {
@@ -254,28 +245,23 @@ fn state(session: &mut Session, hall: &mut Hall) -> Value {
     })
 }
 
-fn written(hall: &Hall, id: &Value, served: &Served) -> String {
+fn written<S>(interface: &Interface<S>, hall: &Hall, id: &Value, served: &Served) -> String {
     let allowed = hall.limits.allowed;
-    let mut limits = vec![json!({
+    let most = [allowed.orders_10s, allowed.orders_1m, allowed.orders_1d];
+    let mut limits = Vec::new();
+    if let Some(counts) = served.orders {
+        limits.extend(interface.windows.iter().map(|window| {
+            json!({
+                "rateLimitType": "ORDERS", "interval": window.interval,
+                "intervalNum": window.count, "limit": most[window.place],
+                "count": counts[window.place],
+            })
+        }));
+    }
+    limits.push(json!({
         "rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1,
         "limit": allowed.weight_1m, "count": served.weight,
-    })];
-    if let Some([short, long]) = served.orders {
-        limits.insert(
-            0,
-            json!({
-                "rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10,
-                "limit": allowed.orders_10s, "count": short,
-            }),
-        );
-        limits.insert(
-            1,
-            json!({
-                "rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1,
-                "limit": allowed.orders_1d, "count": long,
-            }),
-        );
-    }
+    }));
     match &served.answer {
         Ok(result) => json!({"id": id, "status": 200, "result": result, "rateLimits": limits}),
         Err(refusal) => json!({

@@ -10,88 +10,21 @@ use super::refusal::Refusal;
 const PLACES: i32 = 8;
 /// Longest name that a client gives an order.
 const CLIENT_ID_MAX: usize = 36;
-/// Every parameter that some call knows.
-const KNOWN: [&str; 66] = [
-    "symbol",
-    "symbols",
-    "permissions",
-    "showPermissionSets",
-    "symbolStatus",
-    "limit",
-    "fromId",
-    "startTime",
-    "endTime",
-    "interval",
-    "timeZone",
-    "windowSize",
-    "type",
-    "side",
-    "timeInForce",
-    "quantity",
-    "quoteOrderQty",
-    "price",
-    "newClientOrderId",
-    "strategyId",
-    "strategyType",
-    "stopPrice",
-    "trailingDelta",
-    "icebergQty",
-    "newOrderRespType",
-    "selfTradePreventionMode",
-    "pegPriceType",
-    "recvWindow",
-    "timestamp",
-    "signature",
-    "orderId",
-    "origClientOrderId",
-    "cancelRestrictions",
-    "cancelReplaceMode",
-    "cancelNewClientOrderId",
-    "cancelOrigClientOrderId",
-    "cancelOrderId",
-    "orderRateLimitExceededMode",
-    "newQty",
-    "computeCommissionRates",
-    "omitZeroBalances",
-    "listClientOrderId",
-    "limitClientOrderId",
-    "limitIcebergQty",
-    "stopClientOrderId",
-    "stopLimitPrice",
-    "stopIcebergQty",
-    "stopLimitTimeInForce",
-    "orderListId",
-    "apiKey",
-    "aboveType",
-    "abovePrice",
-    "aboveStopPrice",
-    "aboveTrailingDelta",
-    "aboveTimeInForce",
-    "aboveIcebergQty",
-    "aboveClientOrderId",
-    "belowType",
-    "belowPrice",
-    "belowStopPrice",
-    "belowTrailingDelta",
-    "belowTimeInForce",
-    "belowIcebergQty",
-    "belowClientOrderId",
-    "subscriptionId",
-    "returnRateLimits",
-];
-
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
     /// Those of a query and a body.
-    pub(crate) fn of_forms(query: &str, body: &str) -> Result<Self, Refusal> {
+    ///
+    /// # Errors
+    /// One that is there twice, or that no call knows.
+    pub(crate) fn of_forms(known: &[&str], query: &str, body: &str) -> Result<Self, Refusal> {
         let pairs = |text: &str| form_urlencoded::parse(text.as_bytes()).into_owned().collect();
         let mut all: Vec<(String, String)> = pairs(query);
         all.extend::<Vec<_>>(pairs(body));
         let params = Self(all);
-        params.check()?;
+        params.check(known)?;
         Ok(params)
     }
 
@@ -104,13 +37,13 @@ impl Params {
         Self(object.iter().map(|(name, value)| (name.clone(), text(value))).collect())
     }
 
-    fn check(&self) -> Result<(), Refusal> {
+    fn check(&self, known: &[&str]) -> Result<(), Refusal> {
         for (place, (name, _)) in self.0.iter().enumerate() {
             if self.0[..place].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Refusal::new(-1101, "Duplicate values for parameter detected."));
             }
         }
-        let read = self.0.iter().filter(|(name, _)| KNOWN.contains(&name.as_str())).count();
+        let read = self.0.iter().filter(|(name, _)| known.contains(&name.as_str())).count();
         let sent = self.0.len();
         if read < sent {
             let text = "Not all sent parameters were read; read";
@@ -128,26 +61,14 @@ impl Params {
         pairs.join("&")
     }
 
-    /// The parameters of the older form of a list in the names of the newer one.
-    pub(crate) fn for_old_oco(&self, sells: bool, stop_kind: &str) -> Self {
-        let (limit, stop) = if sells { ("above", "below") } else { ("below", "above") };
-        let renamed = |name: &str| match name {
-            "price" => format!("{limit}Price"),
-            "limitClientOrderId" => format!("{limit}ClientOrderId"),
-            "limitIcebergQty" => format!("{limit}IcebergQty"),
-            "stopPrice" => format!("{stop}StopPrice"),
-            "stopLimitPrice" => format!("{stop}Price"),
-            "stopLimitTimeInForce" => format!("{stop}TimeInForce"),
-            "stopClientOrderId" => format!("{stop}ClientOrderId"),
-            "stopIcebergQty" => format!("{stop}IcebergQty"),
-            "trailingDelta" => format!("{stop}TrailingDelta"),
-            other => other.to_owned(),
-        };
-        let mut all: Vec<_> =
-            self.0.iter().map(|(name, value)| (renamed(name), value.clone())).collect();
-        all.push((format!("{limit}Type"), "LIMIT_MAKER".to_owned()));
-        all.push((format!("{stop}Type"), stop_kind.to_owned()));
-        Self(all)
+    /// The same under other names, and some more.
+    pub(crate) fn renamed(
+        &self,
+        name: impl Fn(&str) -> String,
+        more: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let pairs = self.0.iter().map(|(old, value)| (name(old), value.clone()));
+        Self(pairs.chain(more).collect())
     }
 
     /// A parameter, if it was sent and is not empty.
@@ -176,12 +97,17 @@ impl Params {
         })
     }
 
-    /// A positive number.
-    pub(crate) fn decimal(&self, name: &str) -> Result<Option<Decimal>, Refusal> {
+    /// A number that is not negative.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<Decimal>, Refusal> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let value = Decimal::parse(text.as_bytes()).ok().filter(|_| is_plain);
-        let value = value.ok_or_else(|| Refusal::illegal(name))?;
+        value.map(Some).ok_or_else(|| Refusal::illegal(name))
+    }
+
+    /// A positive number with few decimals.
+    pub(crate) fn decimal(&self, name: &str) -> Result<Option<Decimal>, Refusal> {
+        let Some(value) = self.number(name)? else { return Ok(None) };
         if value.normalised().exponent() < -PLACES {
             let text = format!("Parameter '{name}' has too much precision.");
             return Err(Refusal::new(-1111, text));
@@ -226,8 +152,10 @@ impl Params {
 mod tests {
     use super::Params;
 
+    const KNOWN: [&str; 3] = ["price", "side", "newClientOrderId"];
+
     fn code(text: &str, read: impl Fn(&Params) -> Result<(), super::Refusal>) -> i32 {
-        Params::of_forms(text, "")
+        Params::of_forms(&KNOWN, text, "")
             .and_then(|params| read(&params))
             .map_or_else(|error| error.code, |()| 0)
     }
@@ -263,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_the_socket_signs_is_sorted() {
-        let params = Params::of_forms("b=2&signature=x&a=1", "");
+        let params = Params::of_forms(&KNOWN, "b=2&signature=x&a=1", "");
         assert!(params.is_err(), "unknown names");
         let object = serde_json::json!({"timestamp": 5, "apiKey": "k", "signature": "s"});
         let params = Params::of_json(object.as_object().unwrap());

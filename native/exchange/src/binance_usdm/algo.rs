@@ -1,0 +1,111 @@
+//! Calls about conditional orders.
+
+use rustonite_sim::{Command, OrderId};
+use serde_json::{Map, Value, json};
+
+use super::place::new_order;
+use super::refusal::{invalid, of_order};
+use super::{Call, trade, words};
+use crate::accounts::Record;
+use crate::binance::shared::calls::Answer;
+use crate::binance::shared::orders::{self, instrument, made_up_id, page, wanted};
+use crate::binance::shared::params::Params;
+use crate::binance::shared::refusal::Refusal;
+use crate::faults::Fault;
+
+const ROWS_USUAL: usize = 500;
+const ROWS_MAX: usize = 1_000;
+
+pub(crate) fn place(call: &mut Call<'_>) -> Answer {
+    if call.params.need("algoType")? != "CONDITIONAL" {
+        return Err(invalid("algoType"));
+    }
+    let (order, mut tag) = new_order(&call.hall.floor, call.account, call.params, true)?;
+    let symbol = call.params.get("symbol");
+    tag.muted = call.hall.faults.of(symbol, |fault| *fault == Fault::Mute).is_some();
+    let done = call.hall.apply(&Command::Place(order), vec![tag]).map_err(|reject| {
+        let refusal = of_order(&reject);
+        let is_full = refusal.code == -2025;
+        if is_full { Refusal::new(-4045, "Reach max stop order limit.") } else { refusal }
+    })?;
+    let floor = &call.hall.floor;
+    let record = floor.record(call.account, done.order.unwrap_or(OrderId(0)));
+    Ok(record.map(|record| words::algo(floor, record)).unwrap_or_default())
+}
+
+/// The conditional order that the parameters name.
+fn named(call: &Call<'_>) -> Result<Option<Record>, Refusal> {
+    let mut wish = Map::new();
+    if let Some(id) = call.params.integer("algoId")? {
+        let id = words::order_of_algo(id.cast_unsigned()).unwrap_or(0);
+        wish.insert("algoId".to_owned(), json!(id));
+    }
+    if let Some(name) = call.params.get("clientAlgoId") {
+        wish.insert("clientAlgoId".to_owned(), json!(name));
+    }
+    let found = wanted(call.own()?, &Params::of_json(&wish), "algoId", "clientAlgoId")?;
+    Ok(found.filter(|record| record.order.asked.trigger.is_some()))
+}
+
+pub(crate) fn query(call: &mut Call<'_>) -> Answer {
+    let record = named(call)?.ok_or_else(Refusal::no_such_order)?;
+    Ok(words::algo(&call.hall.floor, &record))
+}
+
+pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
+    let record = named(call)?.filter(|record| !record.order.is_working);
+    let record = record.ok_or_else(Refusal::not_cancelled)?;
+    orders::end(call.hall, &record, made_up_id())?;
+    Ok(json!({
+        "algoId": words::algo_id(&record.order), "clientAlgoId": words::client_id(&record),
+        "code": "200", "msg": "success",
+    }))
+}
+
+/// The same where the answer is the order.
+pub(crate) fn cancel_by_socket(call: &mut Call<'_>) -> Answer {
+    let record = named(call)?;
+    cancel(call)?;
+    let floor = &call.hall.floor;
+    let record = record.and_then(|record| floor.record(call.account, record.order.id));
+    Ok(record.map(|record| words::algo(floor, record)).unwrap_or_default())
+}
+
+pub(crate) fn cancel_all(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    call.own()?;
+    trade::end_all(call.hall, call.account, id, true);
+    Ok(trade::all_ended())
+}
+
+fn rows<'a>(call: &'a Call<'_>, only_waiting: bool) -> Result<Vec<&'a Record>, Refusal> {
+    let id = call.symbol_if_sent()?;
+    let number = call.params.integer("algoId")?;
+    let in_time = call.in_time()?;
+    let floor = &call.hall.floor;
+    let fits = |record: &&Record| {
+        let order = &record.order;
+        order.asked.trigger.is_some()
+            && (!only_waiting || (order.is_open && !order.is_working))
+            && id.is_none_or(|id| order.asked.instrument == id)
+            && number.is_none_or(|number| words::algo_id(order).cast_signed() >= number)
+            && in_time(floor.shown(order.placed_at))
+    };
+    Ok(call.own()?.orders.values().filter(fits).collect())
+}
+
+pub(crate) fn open(call: &mut Call<'_>) -> Answer {
+    let floor = &call.hall.floor;
+    Ok(rows(call, true)?.into_iter().map(|record| words::algo(floor, record)).collect())
+}
+
+pub(crate) fn all(call: &mut Call<'_>) -> Answer {
+    call.params.need("symbol")?;
+    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
+    let rows = rows(call, false)?;
+    let floor = &call.hall.floor;
+    let from_start = call.params.get("algoId").is_some();
+    let rows: Vec<Value> =
+        page(&rows, limit, from_start).iter().map(|record| words::algo(floor, record)).collect();
+    Ok(Value::Array(rows))
+}

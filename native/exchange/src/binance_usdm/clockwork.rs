@@ -1,0 +1,176 @@
+//! What happens because time passes: mark prices, fundings, orders that end when a client is gone,
+//! and warnings.
+
+use std::collections::BTreeSet;
+
+use rustonite_sim::{AccountId, Amount, Command, InstrumentId, Side};
+use serde_json::{Value, json};
+
+use super::positions::{Position, Sums, all, margin_assets};
+use super::{State, trade, words};
+use crate::binance::shared::words::{price_text, size_text};
+use crate::dialect::Hall;
+use crate::figures::money;
+use crate::floor::Floor;
+
+/// Time between two fundings: at 0, 8 and 16 o'clock.
+const FUNDING_EVERY_MS: i64 = 8 * 60 * 60 * 1_000;
+/// Beats in a second.
+const SECOND: u64 = 10;
+/// An account is warned when its positions take this part of what stands for them, in percent.
+const WARNED_AT: i64 = 80;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Clockwork {
+    /// Fundings up to the last one, counted since 1970.
+    funded: Option<i64>,
+    /// Accounts that were warned and are still in danger.
+    warned: BTreeSet<AccountId>,
+}
+
+/// The next funding, for clients.
+pub(crate) fn next_funding(shown_ms: i64) -> i64 {
+    (shown_ms.div_euclid(FUNDING_EVERY_MS) + 1) * FUNDING_EVERY_MS
+}
+
+/// The middle of the book, or the last trade if a side is empty.
+pub(crate) fn index_price(floor: &Floor, id: InstrumentId) -> Option<i64> {
+    let best = |side| floor.exchange.levels(id, side).next().map(|(price, _)| price);
+    match (best(Side::Buy), best(Side::Sell)) {
+        (Some(bid), Some(ask)) => Some(i64::midpoint(bid, ask)),
+        _ => floor.exchange.last_price(id),
+    }
+}
+
+/// What positions are valued at.
+pub(crate) fn mark_price(floor: &Floor, id: InstrumentId) -> Option<i64> {
+    floor.exchange.mark_price(id).or_else(|| index_price(floor, id))
+}
+
+pub(crate) fn beat(state: &mut State, hall: &mut Hall, beats: u64) {
+    end_counted_down(state, hall);
+    state.listeners.expire(hall);
+    if beats.is_multiple_of(SECOND) {
+        mark(hall);
+        fund(state, hall);
+        warn(state, hall);
+    }
+}
+
+/// Ends the orders of clients that did not say in time that they are still there.
+fn end_counted_down(state: &mut State, hall: &mut Hall) {
+    let now = hall.floor.now();
+    let over: Vec<_> =
+        state.countdowns.iter().filter(|(_, at)| **at <= now).map(|(key, _)| *key).collect();
+    for (account, id) in over {
+        state.countdowns.remove(&(account, id));
+        trade::end_all(hall, account, id, false);
+    }
+}
+
+fn perpetuals(floor: &Floor) -> impl Iterator<Item = InstrumentId> + use<> {
+    0..InstrumentId::try_from(floor.instruments.len()).unwrap_or(0)
+}
+
+/// The mark price follows the index where nobody sets it. One that stays is set again, so that
+/// positions are looked at.
+fn mark(hall: &mut Hall) {
+    for id in perpetuals(&hall.floor) {
+        let is_marked = hall.floor.market(id).is_marked;
+        let price = if is_marked { mark_price } else { index_price };
+        if let Some(price) = price(&hall.floor, id) {
+            let _ = hall.apply(&Command::Mark { instrument: id, price }, Vec::new());
+            hall.floor.market(id).is_marked = is_marked;
+        }
+    }
+}
+
+fn fund(state: &mut State, hall: &mut Hall) {
+    let now = hall.floor.shown_ms();
+    let due = now.div_euclid(FUNDING_EVERY_MS);
+    let before = state.clockwork.funded.replace(due).unwrap_or(due);
+    if due <= before {
+        return;
+    }
+    for id in perpetuals(&hall.floor) {
+        let perpetual = hall.floor.listed(id).listing.perpetual.unwrap_or_default();
+        let rate_ppm = perpetual.funding_ppm;
+        let Some(price) = mark_price(&hall.floor, id) else { continue };
+        if hall.apply(&Command::Funding { instrument: id, rate_ppm }, Vec::new()).is_ok() {
+            state.ledger.add_funding(id, (due * FUNDING_EVERY_MS, rate_ppm, price));
+        }
+    }
+}
+
+/// Warns accounts whose positions will soon be closed.
+fn warn(state: &mut State, hall: &mut Hall) {
+    for account in state.listeners.accounts() {
+        let danger = positions_in_danger(&hall.floor, account);
+        if danger.is_empty() {
+            state.clockwork.warned.remove(&account);
+        } else if state.clockwork.warned.insert(account) {
+            let event = margin_call(hall, account, &danger);
+            state.listeners.say(hall, account, &event);
+        }
+    }
+}
+
+fn is_near(needed: Amount, equity: Amount) -> bool {
+    let part = |amount: Amount, percent| amount.times(percent).unwrap_or(amount);
+    needed > Amount::ZERO && part(needed, 100) >= part(equity, WARNED_AT)
+}
+
+fn positions_in_danger(floor: &Floor, account: AccountId) -> Vec<Position> {
+    let near: Vec<_> = margin_assets(floor)
+        .into_iter()
+        .filter(|asset| {
+            let sums = Sums::of(floor, account, *asset);
+            is_near(sums.cross_maintenance, sums.cross_wallet + sums.cross_unrealised)
+        })
+        .collect();
+    let in_danger = |position: &Position| {
+        if position.isolated {
+            return is_near(position.maintenance(), position.margin + position.unrealised());
+        }
+        position.quantity != 0 && near.contains(&floor.listed(position.instrument).rules.quote)
+    };
+    all(floor, account, None).filter(in_danger).collect()
+}
+
+fn margin_call(hall: &mut Hall, account: AccountId, positions: &[Position]) -> Value {
+    let now = hall.floor.shown_ms();
+    let floor = &hall.floor;
+    let wallet: Amount = margin_assets(floor)
+        .into_iter()
+        .map(|asset| Sums::of(floor, account, asset).cross_wallet)
+        .sum();
+    let row = |position: &Position| {
+        let listed = floor.listed(position.instrument);
+        let mark = mark_price(floor, position.instrument).unwrap_or(0);
+        json!({
+            "s": listed.listing.symbol, "ps": words::position_side(position.side),
+            "pa": size_text(listed, position.quantity),
+            "mt": if position.isolated { "ISOLATED" } else { "CROSSED" },
+            "iw": money(position.margin).to_string(), "mp": price_text(listed, mark),
+            "up": money(position.unrealised()).to_string(),
+            "mm": money(position.maintenance()).to_string(),
+        })
+    };
+    let rows: Vec<_> = positions.iter().map(row).collect();
+    json!({"e": "MARGIN_CALL", "E": now, "cw": money(wallet).to_string(), "p": rows})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FUNDING_EVERY_MS, next_funding};
+
+    #[test]
+    fn fundings_are_at_full_hours() {
+        // 2026-01-02 15:59:59.999 and a moment later.
+        let at = 1_767_369_600_000;
+        assert_eq!(next_funding(at - 1), at);
+        assert_eq!(next_funding(at), at + FUNDING_EVERY_MS);
+        assert_eq!(at % (24 * 60 * 60 * 1_000), 16 * 60 * 60 * 1_000);
+    }
+}

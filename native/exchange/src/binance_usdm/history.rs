@@ -1,0 +1,128 @@
+//! Orders, fills and incomes of an account.
+
+use serde_json::{Value, json};
+
+use super::ledger::Income;
+use super::{Call, trade, words};
+use crate::accounts::{OwnFill, Record};
+use crate::binance::shared::calls::Answer;
+use crate::binance::shared::orders::{instrument, page};
+use crate::binance::shared::refusal::Refusal;
+use crate::binance::shared::words::{price_text, side, size_text};
+use crate::figures::money;
+use crate::floor::Floor;
+
+/// Rows of an answer.
+const ROWS_USUAL: usize = 500;
+const ROWS_MAX: usize = 1_000;
+const INCOMES_USUAL: usize = 100;
+
+pub(crate) fn order(call: &mut Call<'_>) -> Answer {
+    let record = trade::named(call)?.ok_or_else(Refusal::no_such_order)?;
+    Ok(words::order(&call.hall.floor, &record))
+}
+
+pub(crate) fn open_order(call: &mut Call<'_>) -> Answer {
+    let record = trade::named(call)?.filter(|record| record.order.is_open);
+    let record = record.ok_or_else(Refusal::no_such_order)?;
+    Ok(words::order(&call.hall.floor, &record))
+}
+
+pub(crate) fn open_orders(call: &mut Call<'_>) -> Answer {
+    let id = call.symbol_if_sent()?;
+    let floor = &call.hall.floor;
+    let fits = |record: &&Record| {
+        record.order.is_working && id.is_none_or(|id| record.order.asked.instrument == id)
+    };
+    let orders = call.own()?.open_orders().filter(fits);
+    Ok(orders.map(|record| words::order(floor, record)).collect())
+}
+
+pub(crate) fn all_orders(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
+    let in_time = call.in_time()?;
+    let first = call.params.integer("orderId")?;
+    let floor = &call.hall.floor;
+    let fits = |record: &&Record| {
+        let order = &record.order;
+        order.is_working
+            && order.asked.instrument == id
+            && in_time(floor.shown(order.placed_at))
+            && first.is_none_or(|first| order.id.0.cast_signed() >= first)
+    };
+    let orders: Vec<_> = call.own()?.orders.values().filter(fits).collect();
+    let rows = page(&orders, limit, first.is_some());
+    Ok(rows.iter().map(|record| words::order(floor, record)).collect())
+}
+
+pub(crate) fn trades(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
+    let in_time = call.in_time()?;
+    let (first, order) = (call.params.integer("fromId")?, call.params.integer("orderId")?);
+    let floor = &call.hall.floor;
+    let fits = |fill: &&OwnFill| {
+        fill.instrument == id
+            && in_time(floor.shown(fill.at))
+            && first.is_none_or(|first| fill.trade.cast_signed() >= first)
+            && order.is_none_or(|order| fill.order.0.cast_signed() == order)
+    };
+    let fills: Vec<_> = call.own()?.fills.iter().filter(fits).collect();
+    Ok(page(&fills, limit, first.is_some()).iter().map(|fill| fill_row(floor, fill)).collect())
+}
+
+fn fill_row(floor: &Floor, fill: &OwnFill) -> Value {
+    let listed = floor.listed(fill.instrument);
+    let worth = floor.exchange.worth(fill.instrument, fill.price, fill.quantity);
+    let taken = if fill.is_buyer { rustonite_sim::Side::Buy } else { rustonite_sim::Side::Sell };
+    json!({
+        "symbol": listed.listing.symbol, "id": fill.trade, "orderId": fill.order.0,
+        "side": side(taken), "price": price_text(listed, fill.price),
+        "qty": size_text(listed, fill.quantity), "realizedPnl": money(fill.realised).to_string(),
+        "quoteQty": money(worth).to_string(), "commission": money(fill.fee).to_string(),
+        "commissionAsset": floor.asset_name(fill.fee_asset), "time": floor.shown(fill.at),
+        "positionSide": words::position_side(fill.position), "buyer": fill.is_buyer,
+        "maker": fill.is_maker,
+    })
+}
+
+pub(crate) fn incomes(call: &mut Call<'_>) -> Answer {
+    let id = call.symbol_if_sent()?;
+    let limit = call.params.limit(INCOMES_USUAL, ROWS_MAX)?;
+    let in_time = call.in_time()?;
+    let kind = call.params.get("incomeType");
+    call.own()?;
+    let floor = &call.hall.floor;
+    let fits = |income: &&Income| {
+        id.is_none_or(|id| income.instrument == Some(id))
+            && kind.is_none_or(|kind| income.kind == kind)
+            && in_time(floor.shown(income.at))
+    };
+    let incomes: Vec<_> = call.state.ledger.incomes(call.account).filter(fits).collect();
+    let from_start = call.params.get("startTime").is_some();
+    Ok(page(&incomes, limit, from_start).iter().map(|income| income_row(floor, income)).collect())
+}
+
+fn income_row(floor: &Floor, income: &Income) -> Value {
+    let symbol = income.instrument.map(|id| floor.listed(id).listing.symbol.as_str());
+    json!({
+        "symbol": symbol.unwrap_or(""), "incomeType": income.kind,
+        "income": money(income.amount).to_string(), "asset": floor.asset_name(income.asset),
+        "info": income.kind, "time": floor.shown(income.at), "tranId": income.number,
+        "tradeId": income.trade.map_or(String::new(), |trade| trade.to_string()),
+    })
+}
+
+/// Orders that the venue placed to close positions.
+pub(crate) fn forced(call: &mut Call<'_>) -> Answer {
+    let id = call.symbol_if_sent()?;
+    let in_time = call.in_time()?;
+    let floor = &call.hall.floor;
+    let fits = |record: &&Record| {
+        record.tag.client_id.is_empty()
+            && id.is_none_or(|id| record.order.asked.instrument == id)
+            && in_time(floor.shown(record.order.placed_at))
+    };
+    Ok(call.own()?.orders.values().filter(fits).map(|one| words::order(floor, one)).collect())
+}

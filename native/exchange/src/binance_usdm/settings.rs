@@ -1,0 +1,229 @@
+//! How an account trades: leverage, margin, one position or two, fees.
+
+use rustonite_core::Decimal;
+use rustonite_sim::{AccountId, Amount, Command, InstrumentId, PositionSide, Reject};
+use serde_json::{Value, json};
+
+use super::place::{flag, need_number, read_position};
+use super::positions::SIDES;
+use super::refusal::{invalid, of_order};
+use super::{Call, user};
+use crate::binance::shared::calls::Answer;
+use crate::binance::shared::orders::instrument;
+use crate::binance::shared::refusal::Refusal;
+use crate::floor::Floor;
+use crate::listing::Perpetual;
+
+/// Worth of the largest position: no tier ends before it.
+pub(crate) const NOTIONAL_MAX: &str = "1000000000";
+
+fn success() -> Value {
+    json!({"code": 200, "msg": "success"})
+}
+
+fn perpetual(floor: &Floor, id: InstrumentId) -> Perpetual {
+    floor.listed(id).listing.perpetual.unwrap_or_default()
+}
+
+pub(crate) fn leverage(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    call.own()?;
+    call.params.need("leverage")?;
+    let asked = call.params.integer("leverage")?.unwrap_or(0);
+    let not_valid = || Refusal::new(-4028, format!("Leverage {asked} is not valid"));
+    let leverage = u32::try_from(asked).map_err(|_| not_valid())?;
+    let command = Command::SetLeverage { account: call.account, instrument: id, leverage };
+    call.hall.apply(&command, Vec::new()).map_err(|reject| match reject {
+        Reject::Leverage { .. } => not_valid(),
+        Reject::InUse => Refusal::new(
+            -4161,
+            "Leverage reduction is not supported in Isolated Margin Mode with open positions.",
+        ),
+        Reject::Balance { .. } => {
+            Refusal::new(-2028, "Leverage is smaller than permitted: insufficient margin balance.")
+        }
+        other => of_order(&other),
+    })?;
+    let symbol = call.hall.floor.listed(id).listing.symbol.clone();
+    user::configured(call, &json!({"s": symbol, "l": leverage}));
+    Ok(json!({"leverage": leverage, "maxNotionalValue": NOTIONAL_MAX, "symbol": symbol}))
+}
+
+pub(crate) fn brackets(call: &mut Call<'_>) -> Answer {
+    call.own()?;
+    let wanted = call.symbol_if_sent()?;
+    let floor = &call.hall.floor;
+    let row = |(id, _): (InstrumentId, _)| {
+        let Perpetual { leverage_max, maintenance_ppm, .. } = perpetual(floor, id);
+        let ratio = Decimal::new(i128::from(maintenance_ppm), -6).unwrap_or(Decimal::ZERO);
+        json!({
+            "symbol": floor.listed(id).listing.symbol, "notionalCoef": 1.0,
+            "brackets": [{
+                "bracket": 1, "initialLeverage": leverage_max,
+                "notionalCap": NOTIONAL_MAX.parse().unwrap_or(0_u64), "notionalFloor": 0,
+                "maintMarginRatio": ratio.to_f64(), "cum": 0.0,
+            }],
+        })
+    };
+    let listed = (0_u32..).zip(&floor.instruments);
+    let mut rows: Vec<_> =
+        listed.filter(|(id, _)| wanted.is_none_or(|one| one == *id)).map(row).collect();
+    Ok(if wanted.is_some() { rows.pop().unwrap_or_default() } else { Value::Array(rows) })
+}
+
+fn has_position(floor: &Floor, account: AccountId, id: InstrumentId) -> bool {
+    SIDES.into_iter().any(|side| floor.exchange.position(account, id, side).0 != 0)
+}
+
+pub(crate) fn margin_type(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    call.own()?;
+    let isolated = match call.params.need("marginType")? {
+        "ISOLATED" => true,
+        "CROSSED" | "CROSS" => false,
+        _ => return Err(invalid("marginType")),
+    };
+    let (floor, account) = (&call.hall.floor, call.account);
+    if floor.exchange.leverage(account, id).1 == isolated {
+        return Err(Refusal::new(-4046, "No need to change margin type."));
+    }
+    let has_position = has_position(floor, account, id);
+    let command = Command::SetIsolated { account, instrument: id, isolated };
+    call.hall.apply(&command, Vec::new()).map_err(|reject| match reject {
+        Reject::InUse if has_position => {
+            Refusal::new(-4048, "Margin type cannot be changed if there exists position.")
+        }
+        Reject::InUse => {
+            Refusal::new(-4047, "Margin type cannot be changed if there exists open orders.")
+        }
+        other => of_order(&other),
+    })?;
+    Ok(success())
+}
+
+pub(crate) fn is_dual(call: &mut Call<'_>) -> Answer {
+    call.own()?;
+    Ok(json!({"dualSidePosition": call.hall.floor.exchange.is_hedged(call.account)}))
+}
+
+pub(crate) fn set_dual(call: &mut Call<'_>) -> Answer {
+    call.own()?;
+    call.params.need("dualSidePosition")?;
+    let wrong = invalid("dualSidePosition");
+    let hedged = flag(call.params, "dualSidePosition", &wrong)?.unwrap_or(false);
+    let (floor, account) = (&call.hall.floor, call.account);
+    if floor.exchange.is_hedged(account) == hedged {
+        return Err(Refusal::new(-4059, "No need to change position side."));
+    }
+    let mut ids = (0_u32..).zip(&floor.instruments);
+    let has_position = ids.any(|(id, _)| has_position(floor, account, id));
+    let command = Command::SetHedged { account, hedged };
+    call.hall.apply(&command, Vec::new()).map_err(|reject| match reject {
+        Reject::InUse if has_position => {
+            Refusal::new(-4068, "Position side cannot be changed if there exists position.")
+        }
+        Reject::InUse => {
+            Refusal::new(-4067, "Position side cannot be changed if there exists open orders.")
+        }
+        other => of_order(&other),
+    })?;
+    Ok(success())
+}
+
+/// Moves money to or from an isolated position.
+pub(crate) fn position_margin(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    call.own()?;
+    let amount = need_number(call.params, "amount")?;
+    if amount.is_zero() {
+        return Err(Refusal::new(-4055, "Amount must be positive."));
+    }
+    let moved = Amount::from_decimal(amount).map_err(|_| Refusal::illegal("amount"))?;
+    call.params.need("type")?;
+    let kind = call.params.integer("type")?;
+    let signed = match kind {
+        Some(1) => moved,
+        Some(2) => -moved,
+        _ => return Err(invalid("type")),
+    };
+    let position = read_position(call.params)?.unwrap_or(PositionSide::Net);
+    let (floor, account) = (&call.hall.floor, call.account);
+    if floor.exchange.is_hedged(account) == (position == PositionSide::Net) {
+        return Err(of_order(&Reject::PositionSide));
+    }
+    if !floor.exchange.leverage(account, id).1 {
+        return Err(Refusal::new(-4049, "Add margin only support for isolated position."));
+    }
+    if floor.exchange.position(account, id, position).0 == 0 {
+        return Err(Refusal::new(-4054, "Cannot add position margin: position is 0."));
+    }
+    let command = Command::MoveMargin { account, instrument: id, position, amount: signed };
+    call.hall.apply(&command, Vec::new()).map_err(|reject| match reject {
+        Reject::Balance { .. } if signed > Amount::ZERO => {
+            Refusal::new(-4050, "Cross balance insufficient.")
+        }
+        Reject::Balance { .. } => Refusal::new(-4051, "Isolated balance insufficient."),
+        other => of_order(&other),
+    })?;
+    let msg = "Successfully modify position margin.";
+    Ok(json!({"amount": amount.to_f64(), "code": 200, "msg": msg, "type": kind}))
+}
+
+pub(crate) fn multi_assets(call: &mut Call<'_>) -> Answer {
+    call.own()?;
+    Ok(json!({"multiAssetsMargin": false}))
+}
+
+pub(crate) fn commission(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    call.own()?;
+    let fees = call.hall.floor.exchange.fees(call.account);
+    let rate = |ppm: i32| Amount(i128::from(ppm) * 10_i128.pow(12)).to_string();
+    Ok(json!({
+        "symbol": call.hall.floor.listed(id).listing.symbol,
+        "makerCommissionRate": rate(fees.maker_ppm), "takerCommissionRate": rate(fees.taker_ppm),
+    }))
+}
+
+pub(crate) fn account_config(call: &mut Call<'_>) -> Answer {
+    call.own()?;
+    let is_hedged = call.hall.floor.exchange.is_hedged(call.account);
+    Ok(json!({
+        "feeTier": 0, "canTrade": true, "canDeposit": true, "canWithdraw": true,
+        "dualSidePosition": is_hedged, "updateTime": 0, "multiAssetsMargin": false,
+        "tradeGroupId": -1,
+    }))
+}
+
+pub(crate) fn symbol_config(call: &mut Call<'_>) -> Answer {
+    call.own()?;
+    let wanted = call.symbol_if_sent()?;
+    let (floor, account) = (&call.hall.floor, call.account);
+    let row = |(id, listed): (InstrumentId, &crate::floor::Listed)| {
+        let (leverage, isolated) = floor.exchange.leverage(account, id);
+        json!({
+            "symbol": listed.listing.symbol,
+            "marginType": if isolated { "ISOLATED" } else { "CROSSED" }, "isAutoAddMargin": false,
+            "leverage": leverage, "maxNotionalValue": NOTIONAL_MAX,
+        })
+    };
+    let listed = (0_u32..).zip(&floor.instruments);
+    Ok(listed.filter(|(id, _)| wanted.is_none_or(|one| one == *id)).map(row).collect())
+}
+
+pub(crate) fn order_limits(call: &mut Call<'_>) -> Answer {
+    call.own()?;
+    let now = call.hall.floor.now();
+    let [short, middle, _] = call.hall.limits.orders(call.account, now, 0);
+    let allowed = call.hall.limits.allowed;
+    let row = |interval: &str, number: u32, limit: u32, count: u32| {
+        json!({
+            "rateLimitType": "ORDERS", "interval": interval, "intervalNum": number,
+            "limit": limit, "count": count,
+        })
+    };
+    Ok(json!([
+        row("SECOND", 10, allowed.orders_10s, short),
+        row("MINUTE", 1, allowed.orders_1m, middle),
+    ]))
+}

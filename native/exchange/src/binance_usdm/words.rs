@@ -1,0 +1,207 @@
+//! Orders in the words of this market.
+
+use rustonite_sim::{
+    Amount, CancelReason, Expiry, NewOrder, Order, PositionSide, Quantity, Side, TriggerSource,
+};
+use serde_json::{Value, json};
+
+use crate::accounts::Record;
+use crate::binance::shared::words::{price_text, quantity, self_trade, side, size_text};
+use crate::figures::{money, ratio};
+use crate::floor::{Floor, Listed};
+
+/// Numbers of conditional orders begin behind this one.
+const ALGO_IDS: u64 = 1_000_000_000_000_000;
+
+/// The number that a conditional order has before it comes to the book.
+pub(crate) fn algo_id(order: &Order) -> u64 {
+    ALGO_IDS + order.id.0
+}
+
+/// The number of the order that a conditional one becomes.
+pub(crate) fn order_of_algo(id: u64) -> Option<u64> {
+    id.checked_sub(ALGO_IDS)
+}
+
+pub(crate) fn client_id(record: &Record) -> String {
+    if record.tag.client_id.is_empty() {
+        return format!("autoclose-{}", record.order.id.0);
+    }
+    record.tag.client_id.clone()
+}
+
+pub(crate) fn position_side(side: PositionSide) -> &'static str {
+    match side {
+        PositionSide::Net => "BOTH",
+        PositionSide::Long => "LONG",
+        PositionSide::Short => "SHORT",
+    }
+}
+
+/// What comes to the book.
+pub(crate) fn kind(order: &NewOrder) -> &'static str {
+    if order.price.is_some() { "LIMIT" } else { "MARKET" }
+}
+
+/// What waits for a trigger. A stop buys into a rise, or sells into a fall.
+pub(crate) fn algo_kind(order: &NewOrder) -> &'static str {
+    let Some(trigger) = order.trigger else { return kind(order) };
+    let is_stop = trigger.rises == (order.side == Side::Buy);
+    match (trigger.trailing, is_stop, order.price) {
+        (Some(_), ..) => "TRAILING_STOP_MARKET",
+        (None, true, Some(_)) => "STOP",
+        (None, true, None) => "STOP_MARKET",
+        (None, false, Some(_)) => "TAKE_PROFIT",
+        (None, false, None) => "TAKE_PROFIT_MARKET",
+    }
+}
+
+pub(crate) fn time_in_force(order: &NewOrder) -> &'static str {
+    match order.expiry {
+        _ if order.post_only => "GTX",
+        _ if order.price.is_none() => "GTC",
+        Expiry::Never => "GTC",
+        Expiry::Immediate => "IOC",
+        Expiry::AllOrNothing => "FOK",
+        Expiry::At(_) => "GTD",
+    }
+}
+
+/// When an order ends by itself; 0 if it does not.
+pub(crate) fn good_till(floor: &Floor, order: &NewOrder) -> i64 {
+    match order.expiry {
+        Expiry::At(at) => floor.shown(at),
+        _ => 0,
+    }
+}
+
+pub(crate) fn working_type(order: &NewOrder) -> &'static str {
+    match order.trigger.map(|trigger| trigger.source) {
+        Some(TriggerSource::Mark) => "MARK_PRICE",
+        _ => "CONTRACT_PRICE",
+    }
+}
+
+pub(crate) fn status(order: &Order) -> &'static str {
+    match order.cancelled {
+        None if order.is_open && order.filled > 0 => "PARTIALLY_FILLED",
+        None if order.is_open => "NEW",
+        None => "FILLED",
+        Some(reason) => ended(reason),
+    }
+}
+
+pub(crate) fn ended(reason: CancelReason) -> &'static str {
+    match reason {
+        CancelReason::Asked
+        | CancelReason::Replaced
+        | CancelReason::Venue
+        | CancelReason::Liquidation => "CANCELED",
+        CancelReason::SelfTrade => "EXPIRED_IN_MATCH",
+        _ => "EXPIRED",
+    }
+}
+
+/// How far a conditional order is.
+pub(crate) fn algo_status(order: &Order) -> &'static str {
+    match (order.is_working, order.is_open, order.cancelled) {
+        (false, true, _) => "NEW",
+        (false, false, Some(CancelReason::Expired)) => "EXPIRED",
+        (false, false, _) => "CANCELED",
+        (true, true, _) => "TRIGGERED",
+        (true, false, Some(reason)) if order.filled == 0 && is_failure(reason) => "REJECTED",
+        (true, false, _) => "FINISHED",
+    }
+}
+
+/// Whether an order that was to come never came.
+fn is_failure(reason: CancelReason) -> bool {
+    matches!(reason, CancelReason::Balance | CancelReason::PostOnly | CancelReason::ReduceOnly)
+}
+
+/// Mean price of what was filled.
+pub(crate) fn mean_price(listed: &Listed, order: &Order) -> String {
+    if order.filled == 0 {
+        return price_text(listed, 0);
+    }
+    let size = Amount::from_decimal(listed.size(order.filled)).unwrap_or_default();
+    money(ratio(order.filled_quote, size)).to_string()
+}
+
+pub(crate) fn closes_position(order: &NewOrder) -> bool {
+    order.quantity == Quantity::Position
+}
+
+/// All about an order.
+pub(crate) fn order(floor: &Floor, record: &Record) -> Value {
+    let order = &record.order;
+    let asked = &order.asked;
+    let listed = floor.listed(asked.instrument);
+    let filled = size_text(listed, order.filled);
+    let stop = asked.trigger.map_or(0, |trigger| trigger.price);
+    json!({
+        "orderId": order.id.0, "symbol": listed.listing.symbol, "status": status(order),
+        "clientOrderId": client_id(record),
+        "price": price_text(listed, asked.price.unwrap_or(0)),
+        "avgPrice": mean_price(listed, order),
+        "origQty": size_text(listed, quantity(order)), "executedQty": filled, "cumQty": filled,
+        "cumQuote": money(order.filled_quote).to_string(),
+        "timeInForce": time_in_force(asked), "type": kind(asked),
+        "reduceOnly": asked.reduce_only, "closePosition": closes_position(asked),
+        "side": side(asked.side), "positionSide": position_side(asked.position),
+        "stopPrice": price_text(listed, stop), "workingType": working_type(asked),
+        "priceProtect": false, "origType": algo_kind(asked), "priceMatch": "NONE",
+        "selfTradePreventionMode": self_trade(asked.self_trade),
+        "goodTillDate": good_till(floor, asked),
+        "time": floor.shown(order.placed_at), "updateTime": floor.shown(order.changed_at),
+    })
+}
+
+/// A new order as it was taken, whatever became of it since.
+pub(crate) fn accepted(floor: &Floor, record: &Record) -> Value {
+    let mut value = order(floor, record);
+    let listed = floor.listed(record.order.asked.instrument);
+    value["status"] = json!("NEW");
+    value["avgPrice"] = json!(price_text(listed, 0));
+    for name in ["executedQty", "cumQty"] {
+        value[name] = json!(size_text(listed, 0));
+    }
+    value["cumQuote"] = json!(money(Amount::ZERO).to_string());
+    value
+}
+
+/// All about a conditional order.
+pub(crate) fn algo(floor: &Floor, record: &Record) -> Value {
+    let order = &record.order;
+    let asked = &order.asked;
+    let listed = floor.listed(asked.instrument);
+    let trigger = asked.trigger.map_or(0, |trigger| trigger.price);
+    let came = record.triggered_at.is_some();
+    let mut value = json!({
+        "algoId": algo_id(order), "clientAlgoId": client_id(record), "algoType": "CONDITIONAL",
+        "orderType": algo_kind(asked), "symbol": listed.listing.symbol, "side": side(asked.side),
+        "positionSide": position_side(asked.position), "timeInForce": time_in_force(asked),
+        "quantity": size_text(listed, quantity(order)), "algoStatus": algo_status(order),
+        "actualOrderId": if came { order.id.0.to_string() } else { String::new() },
+        "actualPrice": mean_price(listed, order), "triggerPrice": price_text(listed, trigger),
+        "price": price_text(listed, asked.price.unwrap_or(0)), "icebergQuantity": null,
+        "selfTradePreventionMode": self_trade(asked.self_trade),
+        "workingType": working_type(asked), "priceMatch": "NONE",
+        "closePosition": closes_position(asked), "priceProtect": false,
+        "reduceOnly": asked.reduce_only, "createTime": floor.shown(order.placed_at),
+        "updateTime": floor.shown(order.changed_at),
+        "triggerTime": record.triggered_at.map_or(0, |at| floor.shown(at)),
+        "goodTillDate": good_till(floor, asked),
+    });
+    if let Some(trailing) = asked.trigger.and_then(|trigger| trigger.trailing) {
+        let activation = trailing.activation.unwrap_or(0);
+        value["activatePrice"] = json!(price_text(listed, activation));
+        value["callbackRate"] = json!(callback_rate(trailing.distance_ppm));
+    }
+    value
+}
+
+/// A distance in percent.
+pub(crate) fn callback_rate(ppm: i64) -> String {
+    Amount(i128::from(ppm) * 10_i128.pow(14)).to_string()
+}

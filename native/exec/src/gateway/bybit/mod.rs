@@ -1,0 +1,309 @@
+//! Bybit v5: orders on a line for trading, their stream on a private one, questions by REST.
+//!
+//! The answer to a request only says that it was taken; the stream tells what became of it. Changes
+//! are made in place. One gateway is for one category of instruments.
+
+mod errors;
+mod questions;
+pub(super) mod requests;
+mod rows;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{EventSource, OrderEvent};
+use rustonite_core::ids::{AccountId, VenueId};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::desk::Desk;
+use super::flight::{Asked, Flights, Pages, Way};
+use super::parse::{Fault, Parsed, ms, ns};
+use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable};
+use crate::directory::Directory;
+use crate::report::{Refusal, What};
+use crate::request::Request;
+
+const VENUE: &str = "bybit";
+const TRADING: usize = 0;
+const PRIVATE: usize = 1;
+const WINDOW_MS: &str = "5000";
+/// How long the word that says who we are is good for.
+const LOG_ON_MS: i64 = 10_000;
+const PING_EVERY: i64 = 20_000_000_000;
+
+/// What the venue sells, in its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// Assets for assets.
+    Spot,
+    /// Contracts in USDT and USDC.
+    Linear,
+    /// Contracts in coins.
+    Inverse,
+}
+
+impl Category {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Spot => "spot",
+            Self::Linear => "linear",
+            Self::Inverse => "inverse",
+        }
+    }
+}
+
+/// One account of Bybit, for one category.
+#[derive(Debug)]
+pub struct Bybit {
+    desk: Desk,
+    category: Category,
+    api_key: String,
+    signer: Signer,
+    flights: Flights,
+    lines: [Line; 2],
+    is_ready: bool,
+    is_subscribed: bool,
+    pinged_at: i64,
+    changes: Vec<Change>,
+}
+
+/// What an order is to be by a change that is not told so far.
+#[derive(Debug)]
+struct Change {
+    /// Number of the request.
+    id: u64,
+    client_id: Box<str>,
+    price: Option<Amount>,
+    size: Amount,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    is_open: bool,
+    is_logged_on: bool,
+}
+
+/// An answer to a request.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Reply<'a> {
+    #[serde(default)]
+    req_id: String,
+    ret_code: i64,
+    #[serde(default)]
+    ret_msg: String,
+    /// On a line,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    /// or of REST.
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Placed {
+    order_id: String,
+}
+
+impl Bybit {
+    /// An account, and one of its keys.
+    pub fn new(
+        directory: Arc<Directory>,
+        venue: VenueId,
+        account: AccountId,
+        category: Category,
+        api_key: String,
+        signer: Signer,
+    ) -> Self {
+        Self {
+            desk: Desk { directory, venue, account },
+            category,
+            api_key,
+            signer,
+            flights: Flights::default(),
+            lines: [Line::default(); 2],
+            is_ready: false,
+            is_subscribed: false,
+            pinged_at: 0,
+            changes: Vec::new(),
+        }
+    }
+
+    fn log_on(&self, line: usize, now: i64) -> Outgoing {
+        let expires = ms(now) + LOG_ON_MS;
+        let sign = self.signer.sign(&format!("GET/realtime{expires}"));
+        let message = json!({"op": "auth", "args": [self.api_key, expires, sign]});
+        Outgoing::Text { line, text: message.to_string() }
+    }
+
+    fn get(&mut self, path: &str, query: &str, asked: Asked, now: i64) -> Outgoing {
+        let at = ms(now).to_string();
+        let sign = self.signer.sign(&format!("{at}{}{WINDOW_MS}{query}", self.api_key));
+        Outgoing::Call(Call {
+            id: self.flights.add(asked, Way::Call, now),
+            method: "GET",
+            path: format!("{path}?{query}"),
+            headers: vec![
+                ("X-BAPI-API-KEY", self.api_key.clone()),
+                ("X-BAPI-TIMESTAMP", at),
+                ("X-BAPI-RECV-WINDOW", WINDOW_MS.to_owned()),
+                ("X-BAPI-SIGN", sign),
+            ],
+            body: String::new(),
+        })
+    }
+
+    /// An answer on the line for trading.
+    fn replied(&mut self, reply: &Reply<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
+        let id = reply.req_id.parse().unwrap_or_default();
+        let Some(asked) = self.flights.take(id) else { return };
+        let Asked::Order(order, request, _) = &asked else { return };
+        if reply.ret_code != 0 {
+            let error = errors::refusal(reply.ret_code, &reply.ret_msg);
+            if !error.outcome_unknown {
+                self.changes.retain(|change| change.id != id);
+            }
+            return heard.extend(error.ends(asked, ts_recv));
+        }
+        if *request != OrderEvent::Submitted {
+            return self.flights.taken(asked, PRIVATE, ts_recv);
+        }
+        let data = reply.data.map_or("{}", RawValue::get);
+        let placed: Placed = serde_json::from_str(data).unwrap_or_default();
+        let mut report = order.report(ts_recv, EventSource::Reply, What::Accepted);
+        let number = Some(&*placed.order_id).filter(|number| !number.is_empty());
+        report.venue_order_id = number.map(Into::into);
+        heard.push(Heard::Report(report));
+    }
+
+    fn done(
+        &mut self,
+        asked: &mut Asked,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        match asked {
+            Asked::Question(question, pages) => {
+                let (question, pages) = (*question, std::mem::take(pages));
+                let next = self.answer(question, pages, result, ts_recv)?;
+                heard.push(next);
+                Ok(())
+            }
+            Asked::Query(query) => {
+                let list: rows::List<rows::OrderRow> = serde_json::from_str(result)?;
+                match list.list.first() {
+                    Some(row) => {
+                        let picture = row.picture(&query.order, ts_recv, EventSource::Rest)?;
+                        heard.push(Heard::Report(picture));
+                    }
+                    None => heard.push(self.missing(query, ts_recv)),
+                }
+                Ok(())
+            }
+            Asked::Session(_) | Asked::Order(..) => Ok(()),
+        }
+    }
+
+    /// Both lines know who we are, and the private one what we want to hear.
+    fn is_whole(&self) -> bool {
+        self.is_subscribed && self.lines.iter().all(|line| line.is_logged_on)
+    }
+}
+
+impl Gateway for Bybit {
+    fn start(&mut self, _now: i64) -> Vec<Outgoing> {
+        let open = |line, endpoint| Outgoing::Open { line, endpoint, path: String::new() };
+        vec![open(TRADING, "trade"), open(PRIVATE, "private")]
+    }
+
+    fn opened(&mut self, line: usize, now: i64) -> Vec<Outgoing> {
+        if let Some(state) = self.lines.get_mut(line) {
+            *state = Line { is_open: true, is_logged_on: false };
+        }
+        vec![self.log_on(line, now)]
+    }
+
+    fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
+        if let Some(state) = self.lines.get_mut(line) {
+            *state = Line::default();
+        }
+        self.is_ready = false;
+        self.is_subscribed &= line != PRIVATE;
+        let lost = self.flights.take_of_line(line);
+        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+    }
+
+    fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+        self.request(request, now)
+    }
+
+    fn ask(&mut self, question: Question, now: i64) -> Outgoing {
+        self.question(question, Pages::default(), now)
+    }
+
+    fn read(
+        &mut self,
+        line: usize,
+        text: &[u8],
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable> {
+        let unreadable = |fault: Fault| Unreadable::new(VENUE, fault.to_string(), text);
+        self.message(line, text, ts_recv, heard).map_err(unreadable)
+    }
+
+    fn answered(
+        &mut self,
+        id: u64,
+        answer: Result<HttpAnswer<'_>, &CallError>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable> {
+        let Some(mut asked) = self.flights.take(id) else { return Ok(()) };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                heard.extend(asked.not_answered(error, ts_recv));
+                return Ok(());
+            }
+        };
+        let reply: Result<Reply<'_>, _> = serde_json::from_slice(answer.body);
+        let reply = match reply {
+            Ok(reply) if answer.status == 200 && reply.ret_code == 0 => reply,
+            other => {
+                let error = errors::of_call(answer.status, other.as_ref().ok());
+                heard.extend(error.ends(asked, ts_recv));
+                return Ok(());
+            }
+        };
+        let result = reply.result.map_or("{}", RawValue::get);
+        let done = self.done(&mut asked, result, ts_recv, heard);
+        done.map_err(|fault| {
+            heard.extend(asked.unread(&fault, ts_recv));
+            Unreadable::new(VENUE, fault.to_string(), answer.body)
+        })
+    }
+
+    fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
+        let lost = self.flights.take_before(sent_before);
+        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+        if now - self.pinged_at < PING_EVERY {
+            return Vec::new();
+        }
+        self.pinged_at = now;
+        let open = (0..self.lines.len()).filter(|line| self.lines[*line].is_open);
+        open.map(|line| Outgoing::Text { line, text: r#"{"op":"ping"}"#.to_owned() }).collect()
+    }
+}
+
+/// A moment in milliseconds as a text.
+fn moment(text: &str, ts_recv: i64) -> i64 {
+    text.parse().map_or(ts_recv, ns)
+}

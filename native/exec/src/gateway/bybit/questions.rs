@@ -1,0 +1,154 @@
+//! Questions, and their answers page by page.
+
+use rustonite_core::datasets::EventSource;
+use rustonite_core::ids::InstrumentId;
+
+use super::rows::{self, FillRow, List, OrderRow, PositionRow, WalletRow};
+use super::{Bybit, Category};
+use crate::gateway::flight::{Asked, Pages};
+use crate::gateway::parse::{Parsed, ms};
+use crate::gateway::{Answer, Heard, Outgoing, Position, Question};
+
+/// Executions can be asked for by time for so long at once.
+const SPAN_MS: i64 = 7 * 24 * 3600 * 1000 - 1;
+
+impl Bybit {
+    /// Orders and positions of contracts can only be asked for by what they are settled in.
+    fn coins(&self) -> Vec<String> {
+        if self.category != Category::Linear {
+            return vec![String::new()];
+        }
+        let venue = self.desk.directory.venue_name(self.desk.venue);
+        let listed = self.desk.directory.instruments().filter(|(_, one)| &*one.venue == venue);
+        let mut coins: Vec<_> = listed.map(|(_, one)| one.settle.to_string()).collect();
+        coins.sort_unstable();
+        coins.dedup();
+        coins
+    }
+
+    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+        let category = self.category.word();
+        let mut query = format!("category={category}");
+        let coins = self.coins();
+        let coin = coins.get(pages.count).filter(|coin| !coin.is_empty());
+        let path = match question {
+            Question::OpenOrders => {
+                query += "&openOnly=0&limit=50";
+                "/v5/order/realtime"
+            }
+            Question::Positions if self.category != Category::Spot => {
+                query += "&limit=200";
+                "/v5/position/list"
+            }
+            // Of spot there are no positions, which an answer about the wallet says as well as any.
+            Question::Balances | Question::Positions => {
+                "accountType=UNIFIED".clone_into(&mut query);
+                "/v5/account/wallet-balance"
+            }
+            Question::Fills(instrument, from) => {
+                let (symbol, start) = (self.desk.symbol(instrument), span_start(from, pages.count));
+                let end = start.saturating_add(SPAN_MS);
+                query += &format!("&symbol={symbol}&startTime={start}&endTime={end}&limit=100");
+                "/v5/execution/list"
+            }
+        };
+        if let Some(coin) =
+            coin.filter(|_| matches!(path, "/v5/order/realtime" | "/v5/position/list"))
+        {
+            query += &format!("&settleCoin={coin}");
+        }
+        if !pages.cursor.is_empty() {
+            query += &format!("&cursor={}", pages.cursor);
+        }
+        self.get(path, &query, Asked::Question(question, pages), now)
+    }
+
+    /// What was asked for, or the question for the next page of it.
+    pub(super) fn answer(
+        &mut self,
+        question: Question,
+        mut pages: Pages,
+        result: &str,
+        ts_recv: i64,
+    ) -> Parsed<Heard> {
+        let cursor = match question {
+            Question::OpenOrders => self.open_orders(&mut pages, result, ts_recv)?,
+            Question::Fills(instrument, _) => {
+                self.fills(instrument, &mut pages, result, ts_recv)?
+            }
+            Question::Positions if self.category != Category::Spot => {
+                let list: List<PositionRow> = serde_json::from_str(result)?;
+                pages.positions.extend(rows::positions(&self.desk, &list.list, ts_recv)?);
+                list.next_page_cursor
+            }
+            Question::Positions => return Ok(positions(Vec::new())),
+            Question::Balances => {
+                let list: List<WalletRow> = serde_json::from_str(result)?;
+                let balances = rows::balances(&self.desk, &list.list, ts_recv)?;
+                return Ok(Heard::Answer(question, Answer::Balances(balances)));
+            }
+        };
+        // A page that goes on where it began would go on for ever.
+        let goes_on = !cursor.is_empty() && cursor != pages.cursor;
+        if !goes_on {
+            pages.count += 1;
+        }
+        if goes_on || !self.is_last(question, pages.count, ts_recv) {
+            pages.cursor = if goes_on { cursor } else { String::new() };
+            return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+        }
+        if question == Question::Positions {
+            return Ok(positions(pages.positions));
+        }
+        Ok(Heard::Answer(question, Answer::Reports(pages.reports)))
+    }
+
+    /// Whether all coins, or all weeks until now, were asked for.
+    fn is_last(&self, question: Question, count: usize, ts_recv: i64) -> bool {
+        match question {
+            Question::Fills(_, from) => span_start(from, count) > ms(ts_recv),
+            _ => count >= self.coins().len(),
+        }
+    }
+
+    /// Orders in what nothing here trades are left out. Returns where the next page begins.
+    fn open_orders(&self, pages: &mut Pages, result: &str, ts_recv: i64) -> Parsed<String> {
+        let list: List<OrderRow> = serde_json::from_str(result)?;
+        for row in &list.list {
+            let Ok(instrument) = self.desk.instrument(&row.symbol) else { continue };
+            // The venue shows some that ended a moment ago, too.
+            if matches!(&*row.order_status, "New" | "PartiallyFilled" | "Untriggered" | "Triggered")
+            {
+                let named = self.desk.named(instrument, &row.order_link_id);
+                pages.reports.push(row.picture(&named, ts_recv, EventSource::Reconciliation)?);
+            }
+        }
+        Ok(list.next_page_cursor)
+    }
+
+    fn fills(
+        &self,
+        instrument: InstrumentId,
+        pages: &mut Pages,
+        result: &str,
+        ts_recv: i64,
+    ) -> Parsed<String> {
+        let list: List<FillRow> = serde_json::from_str(result)?;
+        for row in &list.list {
+            let named = self.desk.named(instrument, &row.order_link_id);
+            let report = row.report(&self.desk, &named, ts_recv, EventSource::Reconciliation)?;
+            pages.reports.extend(report);
+        }
+        Ok(list.next_page_cursor)
+    }
+}
+
+fn positions(positions: Vec<Position>) -> Heard {
+    Heard::Answer(Question::Positions, Answer::Positions(positions))
+}
+
+/// When the span of a page begins.
+fn span_start(from: i64, page: usize) -> i64 {
+    let pages = i64::try_from(page).unwrap_or(i64::MAX);
+    ms(from).saturating_add(pages.saturating_mul(SPAN_MS + 1))
+}

@@ -1,0 +1,251 @@
+//! What is sent about orders.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{
+    OrderEvent, OrderKind, OrderSide, PositionSide, Stp, Tif, TriggerDirection, TriggerSource,
+    order_flags,
+};
+use rustonite_core::ids::InstrumentId;
+use serde_json::{Map, Value, json};
+
+use super::{Bybit, Category, Change, TRADING, WINDOW_MS};
+use crate::gateway::binance::requests::check_direction;
+use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
+use crate::gateway::flight::{Asked, Query, Way};
+use crate::gateway::parse::ms;
+use crate::gateway::{Heard, Outgoing};
+use crate::report::{Refusal, What};
+use crate::request::Request;
+use crate::wish::Wish;
+
+/// Where orders are looked for: among those of the present, and in the history.
+const PRESENT: usize = 0;
+const HISTORY: usize = 1;
+
+const TIFS: [(Tif, &str); 4] =
+    [(Tif::Gtc, "GTC"), (Tif::Ioc, "IOC"), (Tif::Fok, "FOK"), (Tif::Gtx, "PostOnly")];
+const STPS: [(Stp, &str); 4] = [
+    (Stp::Allow, "None"),
+    (Stp::ExpireTaker, "CancelTaker"),
+    (Stp::ExpireMaker, "CancelMaker"),
+    (Stp::ExpireBoth, "CancelBoth"),
+];
+const STAYING: &[Tif] = &[Tif::Gtc, Tif::Ioc, Tif::Fok, Tif::Gtx];
+const POST_ONLY: i32 = order_flags::POST_ONLY | order_flags::KEEP_PRIORITY;
+const REDUCE: i32 = order_flags::REDUCE_ONLY;
+
+const fn rule(kind: OrderKind, flags: i32) -> KindRule {
+    let (word, tifs, replace, more) = if has_limit(kind) {
+        ("Limit", STAYING, Replace::InPlace, POST_ONLY)
+    } else {
+        ("Market", &[Tif::Ioc] as &[Tif], Replace::InPlace, 0)
+    };
+    KindRule { kind, word, tifs, flags: flags | more, parts: &[], replace }
+}
+
+const fn market(flags: i32, parts: &'static [Part]) -> KindRule {
+    KindRule { parts, replace: Replace::Never, ..rule(OrderKind::Market, flags) }
+}
+
+/// What the venue can do with orders of spot.
+pub(in crate::gateway) const SPOT: Capabilities = Capabilities {
+    venue: "bybit-spot",
+    kinds: &[
+        market(0, &[Part::SizeQuote, Part::PriceProtect]),
+        rule(OrderKind::Limit, 0),
+        rule(OrderKind::StopMarket, 0),
+        rule(OrderKind::StopLimit, 0),
+        rule(OrderKind::MarketIfTouched, 0),
+        rule(OrderKind::LimitIfTouched, 0),
+    ],
+    tifs: &TIFS,
+    post_only: &[Tif::Gtc, Tif::Gtx],
+    stps: &STPS,
+    sources: &[(TriggerSource::Last, "LastPrice")],
+    trails: &[],
+    has_activation: false,
+    positions: &[PositionSide::Net],
+};
+
+/// What the venue can do with orders of contracts.
+pub(in crate::gateway) const LINEAR: Capabilities = Capabilities {
+    venue: "bybit-linear",
+    kinds: &[
+        market(REDUCE, &[Part::PriceProtect]),
+        rule(OrderKind::Limit, REDUCE),
+        rule(OrderKind::StopMarket, REDUCE),
+        rule(OrderKind::StopLimit, REDUCE),
+        rule(OrderKind::MarketIfTouched, REDUCE),
+        rule(OrderKind::LimitIfTouched, REDUCE),
+    ],
+    sources: &[
+        (TriggerSource::Last, "LastPrice"),
+        (TriggerSource::Mark, "MarkPrice"),
+        (TriggerSource::Index, "IndexPrice"),
+    ],
+    positions: &[PositionSide::Net, PositionSide::Long, PositionSide::Short],
+    ..SPOT
+};
+
+/// The same of contracts in coins.
+pub(in crate::gateway) const INVERSE: Capabilities =
+    Capabilities { venue: "bybit-inverse", ..LINEAR };
+
+impl Bybit {
+    const fn capabilities(&self) -> &'static Capabilities {
+        match self.category {
+            Category::Spot => &SPOT,
+            Category::Linear => &LINEAR,
+            Category::Inverse => &INVERSE,
+        }
+    }
+
+    pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+        match request {
+            Request::Submit { client_id, wish, .. } => {
+                let fields = self.placing(wish, client_id)?;
+                Ok(self.order(wish.instrument, client_id, OrderEvent::Submitted, &fields, now))
+            }
+            Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
+                let fields = self.changing(*instrument, client_id_prev, wish, *size_filled)?;
+                let request = OrderEvent::ReplaceAsked;
+                let sent = self.order(*instrument, client_id_prev, request, &fields, now);
+                let (id, client_id) = (self.flights.last_id(), client_id_prev.clone());
+                let (price, size) = (wish.price, wish.size);
+                self.changes.push(Change { id, client_id, price, size });
+                Ok(sent)
+            }
+            Request::Cancel { instrument, client_id, .. } => {
+                let fields = self.one(*instrument, client_id);
+                Ok(self.order(*instrument, client_id, OrderEvent::CancelAsked, &fields, now))
+            }
+            Request::Query { instrument, client_id, .. } => {
+                let order = self.desk.named(*instrument, client_id);
+                Ok(self.ask_about(Query::new(order), now))
+            }
+        }
+    }
+
+    fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
+        let path = if query.place == PRESENT { "/v5/order/realtime" } else { "/v5/order/history" };
+        let symbol = self.desk.symbol(query.order.instrument);
+        let (category, client_id) = (self.category.word(), &query.order.client_id);
+        let text = format!("category={category}&symbol={symbol}&orderLinkId={client_id}");
+        self.get(path, &text, Asked::Query(Box::new(query)), now)
+    }
+
+    /// A query has found nothing.
+    pub(super) fn missing(&mut self, query: &Query, ts_recv: i64) -> Heard {
+        if query.place == PRESENT {
+            let next = Query { place: HISTORY, ..Query::new(query.order.clone()) };
+            return Heard::Send(self.ask_about(next, ts_recv));
+        }
+        query.order.heard(ts_recv, rustonite_core::datasets::EventSource::Rest, What::NotFound)
+    }
+
+    fn order(
+        &mut self,
+        instrument: InstrumentId,
+        client_id: &str,
+        request: OrderEvent,
+        fields: &Map<String, Value>,
+        now: i64,
+    ) -> Outgoing {
+        let op = match request {
+            OrderEvent::Submitted => "order.create",
+            OrderEvent::ReplaceAsked => "order.amend",
+            _ => "order.cancel",
+        };
+        let order = self.desk.named(instrument, client_id);
+        let id = self.flights.add(Asked::Order(order, request, 0), Way::Line(TRADING), now);
+        let header =
+            json!({"X-BAPI-TIMESTAMP": ms(now).to_string(), "X-BAPI-RECV-WINDOW": WINDOW_MS});
+        let message =
+            json!({"reqId": id.to_string(), "header": header, "op": op, "args": [fields]});
+        Outgoing::Text { line: TRADING, text: message.to_string() }
+    }
+
+    fn one(&self, instrument: InstrumentId, client_id: &str) -> Map<String, Value> {
+        let mut fields = Map::new();
+        set(&mut fields, "category", &self.category.word());
+        set(&mut fields, "symbol", &self.desk.symbol(instrument));
+        set(&mut fields, "orderLinkId", &client_id);
+        fields
+    }
+
+    fn changing(
+        &self,
+        instrument: InstrumentId,
+        client_id: &str,
+        wish: &Wish,
+        size_filled: Amount,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let venue = self.capabilities();
+        let terms = venue.terms(wish)?;
+        check_direction(venue, wish)?;
+        if terms.rule.replace != Replace::InPlace {
+            return Err(venue.refuse("such an order has ended when a change comes"));
+        }
+        if wish.size - size_filled <= Amount::ZERO {
+            return Err(venue.refuse("nothing is left of the new size"));
+        }
+        let mut fields = self.one(instrument, client_id);
+        set(&mut fields, "qty", &wish.size);
+        if let Some(price) = wish.price {
+            set(&mut fields, "price", &price);
+        }
+        if let Some(trigger) = &wish.trigger {
+            set(&mut fields, "triggerPrice", &trigger.price);
+        }
+        Ok(fields)
+    }
+
+    fn placing(&self, wish: &Wish, client_id: &str) -> Result<Map<String, Value>, Refusal> {
+        let venue = self.capabilities();
+        let terms = venue.terms(wish)?;
+        check_direction(venue, wish)?;
+        let mut fields = self.one(wish.instrument, client_id);
+        set(&mut fields, "side", &if wish.side == OrderSide::Buy { "Buy" } else { "Sell" });
+        // No worse than a price and at once is what a limit order without patience is.
+        let kind = if wish.price_protect.is_some() { "Limit" } else { terms.rule.word };
+        set(&mut fields, "orderType", &kind);
+        set(&mut fields, "qty", &wish.size_quote.unwrap_or(wish.size));
+        if let Some(price) = wish.price.or(wish.price_protect) {
+            set(&mut fields, "price", &price);
+            let tif = if terms.is_post_only { Some(Tif::Gtx) } else { terms.tif };
+            set(&mut fields, "timeInForce", &word(&TIFS, &tif.unwrap_or_default()));
+        } else if self.category == Category::Spot {
+            // What is bought counts in money unless it is said otherwise.
+            let unit = if wish.size_quote.is_some() { "quoteCoin" } else { "baseCoin" };
+            set(&mut fields, "marketUnit", &unit);
+        }
+        self.add_trigger(&mut fields, wish);
+        if terms.has(REDUCE) {
+            fields.insert("reduceOnly".to_owned(), json!(true));
+        }
+        match wish.position_side {
+            Some(PositionSide::Long) => fields.insert("positionIdx".to_owned(), json!(1)),
+            Some(PositionSide::Short) => fields.insert("positionIdx".to_owned(), json!(2)),
+            _ => None,
+        };
+        if let Some(stp) = wish.stp {
+            set(&mut fields, "smpType", &word(&STPS, &stp));
+        }
+        Ok(fields)
+    }
+
+    fn add_trigger(&self, fields: &mut Map<String, Value>, wish: &Wish) {
+        let Some(trigger) = &wish.trigger else { return };
+        set(fields, "triggerPrice", &trigger.price);
+        if self.category == Category::Spot {
+            return set(fields, "orderFilter", &"StopOrder");
+        }
+        let direction = if trigger.direction == TriggerDirection::Up { 1 } else { 2 };
+        fields.insert("triggerDirection".to_owned(), json!(direction));
+        set(fields, "triggerBy", &word(self.capabilities().sources, &trigger.source));
+    }
+}
+
+fn set(fields: &mut Map<String, Value>, name: &str, value: &impl ToString) {
+    fields.insert(name.to_owned(), json!(value.to_string()));
+}

@@ -1,0 +1,236 @@
+//! What comes on the line.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Known, Kraken, LINE, errors};
+use crate::gateway::flight::Asked;
+use crate::gateway::parse::{Fault, Lexeme, Parsed, each, moment, side};
+use crate::gateway::{Heard, Outgoing};
+use crate::report::{Fill, Refusal, RefusalKind, Report, What};
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(default)]
+    method: String,
+    req_id: Option<u64>,
+    #[serde(default)]
+    success: bool,
+    #[serde(default)]
+    error: String,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(default)]
+    channel: String,
+    #[serde(rename = "type", default)]
+    sort: String,
+    sequence: Option<i64>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Placed {
+    order_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Execution<'a> {
+    order_id: String,
+    cl_ord_id: Option<String>,
+    symbol: Option<String>,
+    side: Option<String>,
+    exec_type: String,
+    #[serde(borrow, default)]
+    order_qty: Option<Lexeme<'a>>,
+    #[serde(borrow, default)]
+    limit_price: Option<Lexeme<'a>>,
+    #[serde(borrow, default)]
+    cum_qty: Option<Lexeme<'a>>,
+    #[serde(borrow, default)]
+    last_qty: Option<Lexeme<'a>>,
+    #[serde(borrow, default)]
+    last_price: Option<Lexeme<'a>>,
+    exec_id: Option<String>,
+    trade_id: Option<i64>,
+    liquidity_ind: Option<String>,
+    #[serde(borrow, default)]
+    fees: Vec<Fee<'a>>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct Fee<'a> {
+    asset: String,
+    #[serde(borrow)]
+    qty: Lexeme<'a>,
+}
+
+fn some(lexeme: Option<&Lexeme<'_>>) -> Parsed<Option<Amount>> {
+    lexeme.map(Lexeme::amount).transpose()
+}
+
+impl Kraken {
+    pub(super) fn message(&mut self, text: &[u8], ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
+        let message: Message<'_> = serde_json::from_slice(text)?;
+        if !message.method.is_empty() {
+            self.replied(&message, ts_recv, heard);
+            return Ok(());
+        }
+        let data = message.data.map_or("[]", RawValue::get);
+        match &*message.channel {
+            "executions" => {
+                let rows: Vec<Execution<'_>> = serde_json::from_str(data)?;
+                self.check_sequence(message.sequence, heard);
+                each(&rows, |row| {
+                    self.learn(row)?;
+                    // Open orders are asked for elsewhere.
+                    if message.sort == "snapshot" {
+                        return Ok(());
+                    }
+                    self.execution(row, ts_recv, heard)
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Without one of the messages nobody knows what is open: the line is opened anew.
+    fn check_sequence(&mut self, sequence: Option<i64>, heard: &mut Vec<Heard>) {
+        let Some(sequence) = sequence else { return };
+        let expected = self.sequence.map(|last| last + 1);
+        self.sequence = Some(sequence);
+        if expected.is_some_and(|expected| expected != sequence) {
+            let path = String::new();
+            heard.push(Heard::Send(Outgoing::Open { line: LINE, endpoint: "private", path }));
+        }
+    }
+
+    fn replied(&mut self, message: &Message<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
+        let Some(asked) = message.req_id.and_then(|id| self.flights.take(id)) else { return };
+        if !message.success {
+            return heard.extend(errors::refusal(&message.error).ends(asked, ts_recv));
+        }
+        match asked {
+            Asked::Session(_) => heard.push(Heard::Ready),
+            Asked::Order(..) => {
+                let placed = message.result.map_or("{}", RawValue::get);
+                let placed: Placed = serde_json::from_str(placed).unwrap_or_default();
+                heard.extend(self.taken(asked, placed.order_id.as_deref(), ts_recv));
+            }
+            Asked::Question(..) | Asked::Query(_) => {
+                heard.extend(asked.unanswered(ts_recv));
+            }
+        }
+    }
+
+    /// Keeps what later updates leave out.
+    fn learn(&mut self, row: &Execution<'_>) -> Parsed {
+        if let Some(known) = self.orders.get_mut(&*row.order_id) {
+            known.price = some(row.limit_price.as_ref())?.or(known.price);
+            known.size = some(row.order_qty.as_ref())?.unwrap_or(known.size);
+            return Ok(());
+        }
+        let (Some(symbol), Some(word)) = (&row.symbol, &row.side) else { return Ok(()) };
+        let client_id = row.cl_ord_id.as_deref().unwrap_or_default();
+        let mut named = self.desk.named(self.desk.instrument(symbol)?, client_id);
+        named.venue_order_id = Some(row.order_id.as_str().into());
+        let known = Known {
+            named,
+            side: side(word)?,
+            price: some(row.limit_price.as_ref())?,
+            size: some(row.order_qty.as_ref())?.unwrap_or_default(),
+        };
+        self.orders.insert(row.order_id.as_str().into(), known);
+        Ok(())
+    }
+
+    fn execution(&mut self, row: &Execution<'_>, ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
+        let known = self.orders.get(&*row.order_id).cloned();
+        let known = known.ok_or_else(|| Fault::unknown("order", &row.order_id))?;
+        let is_over = matches!(&*row.exec_type, "filled" | "canceled" | "expired");
+        let what = self.what(row, &known)?;
+        if is_over {
+            self.orders.remove(&*row.order_id);
+        }
+        let report = what.map(|what| known.named.report(ts_recv, EventSource::Stream, what));
+        if row.exec_type == "filled" {
+            self.flights.over(&known.named.client_id);
+        }
+        let Some(report) = report else { return Ok(()) };
+        self.flights.told(&report, false);
+        let ts_event = row.timestamp.map_or(Ok(ts_recv), moment)?;
+        heard.push(Heard::Report(Report { ts_event, ..report }));
+        Ok(())
+    }
+
+    fn what(&self, row: &Execution<'_>, known: &Known) -> Parsed<Option<What>> {
+        let size_filled = some(row.cum_qty.as_ref())?;
+        let size_prevented = None;
+        let refusal = || Refusal {
+            reason: if row.reason.to_ascii_lowercase().contains("post only") {
+                RefusalKind::WouldTake
+            } else {
+                RefusalKind::Other
+            },
+            venue_code: row.exec_type.as_str().into(),
+            detail: row.reason.as_str().into(),
+        };
+        let is_asked = row.reason.is_empty() || row.reason.contains("User requested");
+        Ok(match &*row.exec_type {
+            "new" => Some(What::Accepted),
+            "trade" => Some(What::Fill(self.fill(row, known, size_filled)?)),
+            "canceled" if is_asked => {
+                Some(What::Cancelled { size_filled, size_prevented, refusal: None })
+            }
+            "canceled" => {
+                Some(What::Cancelled { size_filled, size_prevented, refusal: Some(refusal()) })
+            }
+            "expired" => {
+                Some(What::Expired { size_filled, size_prevented, refusal: Some(refusal()) })
+            }
+            "amended" | "restated" => Some(What::Replaced { price: known.price, size: known.size }),
+            "triggered" => Some(What::Triggered),
+            // Halfway, or told by the executions themselves.
+            _ => None,
+        })
+    }
+
+    fn fill(
+        &self,
+        row: &Execution<'_>,
+        known: &Known,
+        size_filled: Option<Amount>,
+    ) -> Parsed<Fill> {
+        let need = |lexeme: Option<&Lexeme<'_>>, what: &str| {
+            lexeme.ok_or_else(|| Fault::Other(format!("a trade without {what}")))?.amount()
+        };
+        let fee = match &row.fees[..] {
+            [fee] => self.desk.directory.asset(&fee.asset).map(|asset| (&fee.qty, asset)),
+            // Of several none is the fee.
+            _ => None,
+        };
+        Ok(Fill {
+            fill_id: row.exec_id.as_deref().unwrap_or_default().into(),
+            trade_id: row.trade_id,
+            kind: FillKind::Trade,
+            side: known.side,
+            price: need(row.last_price.as_ref(), "a price")?,
+            size: need(row.last_qty.as_ref(), "a size")?,
+            size_filled,
+            fee: fee.map(|(qty, asset)| Ok::<_, Fault>((qty.amount()?, asset))).transpose()?,
+            liquidity: match row.liquidity_ind.as_deref() {
+                Some("m") => Liquidity::Maker,
+                Some("t") => Liquidity::Taker,
+                _ => Liquidity::Unknown,
+            },
+            position_side: None,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! Questions, and their answers page by page.
+
+use rustonite_core::datasets::EventSource;
+use rustonite_core::datasets::InstrumentKind;
+use rustonite_core::ids::InstrumentId;
+
+use super::rows::{self, AccountRow, FillRow, OrderRow, PositionRow};
+use super::{Okx, SECOND};
+use crate::gateway::flight::{Asked, Pages};
+use crate::gateway::parse::{Parsed, ms};
+use crate::gateway::{Answer, Heard, Outgoing, Question};
+
+const ROWS_MAX: usize = 100;
+/// Executions of so long ago are all at hand.
+const RECENT: i64 = 3 * 24 * 3600 * SECOND;
+
+impl Okx {
+    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+        let after = if pages.cursor.is_empty() {
+            String::new()
+        } else {
+            format!("&after={}", pages.cursor)
+        };
+        let path = match question {
+            Question::OpenOrders => {
+                format!("/api/v5/trade/orders-pending?limit={ROWS_MAX}{after}")
+            }
+            Question::Balances => "/api/v5/account/balance".to_owned(),
+            Question::Positions => "/api/v5/account/positions".to_owned(),
+            Question::Fills(instrument, from) => {
+                let list = if now - from < RECENT { "fills" } else { "fills-history" };
+                let (kind, symbol) = (self.kind(instrument), self.desk.symbol(instrument));
+                let begin = ms(from);
+                format!(
+                    "/api/v5/trade/{list}?instType={kind}&instId={symbol}&begin={begin}\
+                     &limit={ROWS_MAX}{after}"
+                )
+            }
+        };
+        self.get(path, Asked::Question(question, pages), now)
+    }
+
+    fn kind(&self, instrument: InstrumentId) -> &'static str {
+        match self.desk.listed(instrument).map(|listed| listed.kind) {
+            Some(InstrumentKind::Perpetual) => "SWAP",
+            Some(InstrumentKind::Future) => "FUTURES",
+            Some(InstrumentKind::Option) => "OPTION",
+            _ => "SPOT",
+        }
+    }
+
+    /// What was asked for, or the question for the next page of it.
+    pub(super) fn answer(
+        &mut self,
+        question: Question,
+        mut pages: Pages,
+        data: &str,
+        ts_recv: i64,
+    ) -> Parsed<Heard> {
+        let next = match question {
+            Question::OpenOrders => self.open_orders(&mut pages, data, ts_recv)?,
+            Question::Fills(instrument, _) => self.fills(instrument, &mut pages, data, ts_recv)?,
+            Question::Balances => {
+                let rows: Vec<AccountRow> = serde_json::from_str(data)?;
+                let balances = rows::balances(&self.desk, &rows, ts_recv)?;
+                return Ok(Heard::Answer(question, Answer::Balances(balances)));
+            }
+            Question::Positions => {
+                let rows: Vec<PositionRow> = serde_json::from_str(data)?;
+                let positions = rows::positions(&self.desk, &rows, ts_recv)?;
+                return Ok(Heard::Answer(question, Answer::Positions(positions)));
+            }
+        };
+        // A page that goes on where it began would go on for ever.
+        match next.filter(|cursor| *cursor != pages.cursor) {
+            Some(cursor) => {
+                pages.cursor = cursor;
+                Ok(Heard::Send(self.question(question, pages, ts_recv)))
+            }
+            None => Ok(Heard::Answer(question, Answer::Reports(pages.reports))),
+        }
+    }
+
+    /// Orders in what nothing here trades are left out. Returns where the next page begins.
+    fn open_orders(&self, pages: &mut Pages, data: &str, ts_recv: i64) -> Parsed<Option<String>> {
+        let rows: Vec<OrderRow> = serde_json::from_str(data)?;
+        for row in &rows {
+            let Ok(instrument) = self.desk.instrument(&row.inst_id) else { continue };
+            let named = self.desk.named(instrument, &row.cl_ord_id);
+            pages.reports.push(row.picture(&named, ts_recv, EventSource::Reconciliation)?);
+        }
+        let last = rows.last().filter(|_| rows.len() >= ROWS_MAX);
+        Ok(last.map(|row| plain(&row.ord_id)))
+    }
+
+    fn fills(
+        &self,
+        instrument: InstrumentId,
+        pages: &mut Pages,
+        data: &str,
+        ts_recv: i64,
+    ) -> Parsed<Option<String>> {
+        let rows: Vec<FillRow> = serde_json::from_str(data)?;
+        let named = self.desk.named(instrument, "");
+        for row in &rows {
+            pages.reports.push(row.report(&self.desk, &named, ts_recv)?);
+        }
+        let last = rows.last().filter(|_| rows.len() >= ROWS_MAX);
+        Ok(last.map(|row| plain(&row.bill_id)))
+    }
+}
+
+/// A number of the venue, fit for a path.
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect()
+}

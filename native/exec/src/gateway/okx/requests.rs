@@ -1,0 +1,189 @@
+//! What is sent about orders.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{
+    InstrumentKind, OrderEvent, OrderKind, OrderSide, PositionSide, Stp, Tif, TriggerSource,
+    order_flags,
+};
+use rustonite_core::ids::InstrumentId;
+use serde_json::{Map, Value, json};
+
+use super::{LINE, Okx};
+use crate::gateway::Outgoing;
+use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, Terms, word};
+use crate::gateway::flight::{Asked, Query, Way};
+use crate::report::Refusal;
+use crate::request::Request;
+use crate::wish::Wish;
+
+const STPS: [(Stp, &str); 3] = [
+    (Stp::ExpireTaker, "cancel_taker"),
+    (Stp::ExpireMaker, "cancel_maker"),
+    (Stp::ExpireBoth, "cancel_both"),
+];
+/// Here a time in force is a type of orders.
+const TIFS: [(Tif, &str); 4] =
+    [(Tif::Gtc, "limit"), (Tif::Ioc, "ioc"), (Tif::Fok, "fok"), (Tif::Gtx, "post_only")];
+const LIMIT_TIFS: &[Tif] = &[Tif::Gtc, Tif::Ioc, Tif::Fok, Tif::Gtx];
+
+const fn market(flags: i32, parts: &'static [Part]) -> KindRule {
+    KindRule {
+        kind: OrderKind::Market,
+        word: "market",
+        tifs: &[Tif::Ioc],
+        flags,
+        parts,
+        replace: Replace::Never,
+    }
+}
+
+const fn limit(flags: i32) -> KindRule {
+    KindRule {
+        kind: OrderKind::Limit,
+        word: "limit",
+        tifs: LIMIT_TIFS,
+        flags: flags | order_flags::POST_ONLY | order_flags::KEEP_PRIORITY,
+        parts: &[],
+        replace: Replace::InPlace,
+    }
+}
+
+/// What the venue can do with orders of spot. Orders that wait for a trigger are of another
+/// interface, which is not spoken here.
+pub(in crate::gateway) const SPOT: Capabilities = Capabilities {
+    venue: "okx",
+    kinds: &[market(0, &[Part::SizeQuote, Part::PriceProtect]), limit(0)],
+    tifs: &TIFS,
+    post_only: &[Tif::Gtc, Tif::Gtx],
+    stps: &STPS,
+    sources: &[(TriggerSource::Last, "")],
+    trails: &[],
+    has_activation: false,
+    positions: &[PositionSide::Net],
+};
+
+/// What the venue can do with orders of swaps and futures.
+pub(in crate::gateway) const DERIVATIVES: Capabilities = Capabilities {
+    venue: "okx-derivatives",
+    kinds: &[
+        market(order_flags::REDUCE_ONLY, &[Part::PriceProtect]),
+        limit(order_flags::REDUCE_ONLY),
+    ],
+    positions: &[PositionSide::Net, PositionSide::Long, PositionSide::Short],
+    ..SPOT
+};
+
+impl Okx {
+    pub(super) fn is_spot(&self, instrument: InstrumentId) -> bool {
+        let kind = self.desk.listed(instrument).map(|listed| listed.kind);
+        kind.is_none_or(|kind| kind == InstrumentKind::Spot)
+    }
+
+    fn capabilities(&self, instrument: InstrumentId) -> &'static Capabilities {
+        if self.is_spot(instrument) { &SPOT } else { &DERIVATIVES }
+    }
+
+    pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+        match request {
+            Request::Submit { client_id, wish, .. } => {
+                let fields = self.placing(wish, client_id)?;
+                Ok(self.order(wish.instrument, client_id, OrderEvent::Submitted, &fields, now))
+            }
+            Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
+                let venue = self.capabilities(*instrument);
+                let terms = venue.terms(wish)?;
+                if terms.rule.replace != Replace::InPlace {
+                    return Err(venue.refuse("only limit orders can be changed"));
+                }
+                if wish.size - *size_filled <= Amount::ZERO {
+                    return Err(venue.refuse("nothing is left of the new size"));
+                }
+                let mut fields = self.one(*instrument, client_id_prev);
+                set(&mut fields, "newSz", &wish.size);
+                if let Some(price) = wish.price {
+                    set(&mut fields, "newPx", &price);
+                }
+                Ok(self.order(*instrument, client_id_prev, OrderEvent::ReplaceAsked, &fields, now))
+            }
+            Request::Cancel { instrument, client_id, .. } => {
+                let fields = self.one(*instrument, client_id);
+                Ok(self.order(*instrument, client_id, OrderEvent::CancelAsked, &fields, now))
+            }
+            Request::Query { instrument, client_id, .. } => {
+                let order = self.desk.named(*instrument, client_id);
+                let symbol = self.desk.symbol(*instrument);
+                let path = format!("/api/v5/trade/order?instId={symbol}&clOrdId={client_id}");
+                Ok(self.get(path, Asked::Query(Box::new(Query::new(order))), now))
+            }
+        }
+    }
+
+    fn order(
+        &mut self,
+        instrument: InstrumentId,
+        client_id: &str,
+        request: OrderEvent,
+        fields: &Map<String, Value>,
+        now: i64,
+    ) -> Outgoing {
+        let op = match request {
+            OrderEvent::Submitted => "order",
+            OrderEvent::ReplaceAsked => "amend-order",
+            _ => "cancel-order",
+        };
+        let order = self.desk.named(instrument, client_id);
+        let id = self.flights.add(Asked::Order(order, request, 0), Way::Line(LINE), now);
+        super::said(&json!({"id": id.to_string(), "op": op, "args": [fields]}))
+    }
+
+    fn one(&self, instrument: InstrumentId, client_id: &str) -> Map<String, Value> {
+        let mut fields = Map::new();
+        set(&mut fields, "instId", &self.desk.symbol(instrument));
+        set(&mut fields, "clOrdId", &client_id);
+        fields
+    }
+
+    fn placing(&self, wish: &Wish, client_id: &str) -> Result<Map<String, Value>, Refusal> {
+        let is_spot = self.is_spot(wish.instrument);
+        let terms = self.capabilities(wish.instrument).terms(wish)?;
+        let mut fields = self.one(wish.instrument, client_id);
+        set(&mut fields, "tdMode", &if is_spot { "cash" } else { "cross" });
+        set(&mut fields, "side", &if wish.side == OrderSide::Buy { "buy" } else { "sell" });
+        set(&mut fields, "ordType", &kind(wish, &terms));
+        if let Some(price) = wish.price.or(wish.price_protect) {
+            set(&mut fields, "px", &price);
+        }
+        set(&mut fields, "sz", &wish.size_quote.unwrap_or(wish.size));
+        if is_spot && wish.kind == OrderKind::Market && wish.price_protect.is_none() {
+            // What is bought counts in money unless it is said otherwise.
+            let unit = if wish.size_quote.is_some() { "quote_ccy" } else { "base_ccy" };
+            set(&mut fields, "tgtCcy", &unit);
+        }
+        if terms.has(order_flags::REDUCE_ONLY) {
+            fields.insert("reduceOnly".to_owned(), json!(true));
+        }
+        match wish.position_side {
+            Some(PositionSide::Long) => set(&mut fields, "posSide", &"long"),
+            Some(PositionSide::Short) => set(&mut fields, "posSide", &"short"),
+            _ => {}
+        }
+        if let Some(stp) = wish.stp {
+            set(&mut fields, "stpMode", &word(&STPS, &stp));
+        }
+        Ok(fields)
+    }
+}
+
+fn kind(wish: &Wish, terms: &Terms) -> &'static str {
+    match wish.kind {
+        // No worse than a price and at once.
+        OrderKind::Market if wish.price_protect.is_some() => "ioc",
+        OrderKind::Market => terms.rule.word,
+        _ if terms.is_post_only => "post_only",
+        _ => word(&TIFS, &terms.tif.unwrap_or_default()),
+    }
+}
+
+fn set(fields: &mut Map<String, Value>, name: &str, value: &impl ToString) {
+    fields.insert(name.to_owned(), json!(value.to_string()));
+}

@@ -1,0 +1,136 @@
+//! The trader.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use rustonite_core::ErrorKind;
+use rustonite_trade::strategies::built_in;
+use rustonite_trade::{Config, Strategy, TradeError, Trader, control, kill_without_trader};
+
+use crate::error::{caught, raise};
+use crate::reader::{check_process, process_id};
+use crate::strategy::PyStrategy;
+
+fn refuse(error: &TradeError) -> PyErr {
+    raise(error.kind(), error.to_string())
+}
+
+fn system(error: &std::io::Error) -> PyErr {
+    raise(ErrorKind::Unavailable, error.to_string())
+}
+
+/// What of a trader's configuration concerns Python, as JSON.
+#[derive(serde::Serialize)]
+struct About<'a> {
+    name: &'a str,
+    journal: &'a PathBuf,
+    run: &'a str,
+    is_built_in: bool,
+    settings: &'a toml::Table,
+}
+
+/// Checks a trader's configuration and returns what of it concerns Python, as JSON.
+#[pyfunction]
+pub(crate) fn trader_config(text: &str, place: &str) -> PyResult<String> {
+    let config = crate::feed::guarded(|| Config::parse(place, text))?;
+    let is_built_in = crate::feed::guarded(|| built_in(&config.strategy))?.is_some();
+    let about = About {
+        name: &config.name,
+        journal: &config.journal,
+        run: &config.strategy.run,
+        is_built_in,
+        settings: &config.strategy.settings,
+    };
+    serde_json::to_string(&about).map_err(|error| raise(ErrorKind::Internal, error.to_string()))
+}
+
+/// Asks a running trader a line of JSON; `None` if there is none.
+#[pyfunction]
+pub(crate) fn trader_ask(py: Python<'_>, journal: PathBuf, line: &str) -> PyResult<Option<String>> {
+    py.detach(|| control::ask(&journal, line)).map_err(|error| system(&error))
+}
+
+/// Throws a kill switch where no trader runs.
+#[pyfunction]
+pub(crate) fn trader_kill(journal: PathBuf, scope: &str, name: &str) -> PyResult<()> {
+    kill_without_trader(&journal, scope, name).map_err(|error| system(&error))
+}
+
+/// A trader: opened, and then run once.
+#[pyclass(frozen, module = "rustonite_data")]
+pub(crate) struct NativeTrader {
+    trader: Mutex<Option<Trader>>,
+    pid: u32,
+}
+
+#[pymethods]
+impl NativeTrader {
+    /// Opens the journal, asks venues for the rules of what is traded, and connects.
+    #[new]
+    fn new(py: Python<'_>, text: &str, place: &str) -> PyResult<Self> {
+        let trader = py.detach(|| {
+            let config = crate::feed::guarded(|| Config::parse(place, text))?;
+            caught(|| Trader::open(config))?.map_err(|error| refuse(&error))
+        })?;
+        Ok(Self { trader: Mutex::new(Some(trader)), pid: process_id() })
+    }
+
+    /// Trades until `beat` returns false: it gets the status as JSON and what a person should know,
+    /// some twenty times a second. `strategy` is an object with the methods of a strategy, or none
+    /// for one that is built in.
+    fn run(&self, py: Python<'_>, strategy: Option<Py<PyAny>>, beat: Py<PyAny>) -> PyResult<()> {
+        check_process(self.pid, "trader")?;
+        let taken = self.trader.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut trader = taken
+            .ok_or_else(|| raise(ErrorKind::Closed, "the trader was run already".to_owned()))?;
+        let broker = Arc::new(trader.handle());
+        let mut ours = strategy.map(|strategy| PyStrategy::new(strategy, broker));
+        let ended = py.detach(|| caught(|| run(&mut trader, ours.as_mut(), &beat)))?;
+        let (ended, raised) = ended?;
+        // What the strategy raised is the cause of what the trader says.
+        let cause = ours.as_mut().and_then(PyStrategy::take_raised);
+        py.detach(|| drop(trader));
+        if let Some(raised) = raised {
+            return Err(raised);
+        }
+        ended.map_err(|error| {
+            let error = refuse(&error);
+            error.set_cause(py, cause);
+            error
+        })
+    }
+}
+
+type Ended = (Result<(), TradeError>, Option<PyErr>);
+
+fn run(trader: &mut Trader, ours: Option<&mut PyStrategy>, beat: &Py<PyAny>) -> PyResult<Ended> {
+    let mut raised = None;
+    let mut go_on = |trader: &mut Trader| {
+        let told = Python::attach(|py| {
+            py.check_signals()?;
+            let status = serde_json::to_string(&trader.status())
+                .map_err(|error| raise(ErrorKind::Internal, error.to_string()))?;
+            beat.call1(py, (status, trader.take_notices()))?.extract::<bool>(py)
+        });
+        told.unwrap_or_else(|error| {
+            raised = Some(error);
+            false
+        })
+    };
+    let ended = if let Some(strategy) = ours {
+        trader.run(strategy, &mut go_on)
+    } else {
+        let config = trader.config().strategy.clone();
+        let strategy = crate::feed::guarded(|| built_in(&config))?;
+        let mut strategy: Box<dyn Strategy + Send> = strategy.ok_or_else(|| {
+            let problem =
+                format!("strategy.run: {} is not built in, and none was given", config.run);
+            raise(ErrorKind::NotFound, problem)
+        })?;
+        trader.run(&mut *strategy, &mut go_on)
+    };
+    // How it ended: orders were cancelled since the last time.
+    go_on(trader);
+    Ok((ended, raised))
+}

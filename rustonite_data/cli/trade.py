@@ -1,0 +1,130 @@
+"""`rustonite trade`: a trader."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from rustonite_data.cli.options import duration
+from rustonite_data.cli.output import PROBLEMS, complain, json_option, print_json_lines
+from rustonite_data.errors import RustoniteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import timedelta
+    from types import FrameType
+
+_LOOK_S = 0.25
+
+
+@click.command()
+@click.argument("config", type=click.Path(dir_okay=False))
+@click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@json_option
+def trade(config: str, *, span: timedelta | None, as_json: bool) -> None:
+    """Trade as CONFIG says until Ctrl-C or SIGTERM: tapes in, orders out.
+
+    Nothing leaves without a pass of the risk layer and a row of the journal. Without `live = true`
+    only this machine is talked to. At the end open orders are cancelled, unless CONFIG keeps them.
+
+    \b
+    Example:
+      rustonite trade trader.toml
+    """
+    # Imported here, as it brings the extension.
+    from rustonite_exec import Trader  # noqa: PLC0415
+
+    trader = Trader(config)
+    until = math.inf if span is None else time.monotonic() + span.total_seconds()
+    last: dict[str, Any] = {}
+    code = 0
+    with _terminated() as is_over, _shown(as_json=as_json) as show:
+
+        def beat(status: dict[str, Any], notices: list[str]) -> bool:
+            last.update(status)
+            show(status, notices)
+            return not is_over() and time.monotonic() < until
+
+        try:
+            trader.run(beat)
+        except RustoniteError as error:
+            complain(error)
+            code = PROBLEMS
+    if as_json:
+        print_json_lines([last])
+    elif last:
+        click.echo(f"{last['name']}: {last['fills']} fills, profit {_profit(last)}", err=True)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _profit(status: dict[str, Any]) -> str:
+    profit: str = status["profit"].get("all ", "not known")
+    return profit
+
+
+@contextmanager
+def _terminated() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM came: both end orderly."""
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+@contextmanager
+def _shown(*, as_json: bool) -> Iterator[Callable[[dict[str, Any], list[str]], None]]:
+    """A live table where a person watches, lines otherwise."""
+    console = Console(stderr=True)
+    if as_json or not console.is_terminal:
+
+        def tell(_status: dict[str, Any], notices: list[str]) -> None:
+            for one in notices:
+                click.echo(one, err=True)
+
+        yield tell
+        return
+    looked = 0.0
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def show(status: dict[str, Any], notices: list[str]) -> None:
+            nonlocal looked
+            for one in notices:
+                live.console.print(one, markup=False, highlight=False)
+            if time.monotonic() - looked >= _LOOK_S:
+                looked = time.monotonic()
+                live.update(_table(status), refresh=True)
+
+        yield show
+
+
+def _table(status: dict[str, Any]) -> Table:
+    table = Table(title=f"{status['name']}: {status['fills']} fills, profit {_profit(status)}")
+    for name in ("what", "size", "entry", "profit"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    for one in status["accounts"]:
+        table.add_row(f"account {one['name']}", "trading" if one["trading"] else "waiting", "", "")
+    for one in status["positions"]:
+        name = f"{one['account']} {one['venue']} {one['symbol']}"
+        table.add_row(name, one["size"], one["price_entry"] or "", one["pnl"])
+    table.add_row("open orders", str(status["open_orders"]), "", "")
+    for one in status["switches"]:
+        table.add_row(f"switch {one['scope']} {one['name']}", one["state"], one["code"], "")
+    if status["halted"]:
+        table.add_row("journal", "halted", status["halted"], "")
+    return table

@@ -1,0 +1,141 @@
+"""`rustonite kill`, `resume`, `orders` and `positions`: what an operator asks of a trader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from rustonite_data.cli.output import json_option, print_json_lines
+from rustonite_data.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FINAL = ("denied", "filled", "cancelled", "expired", "rejected")
+_SCOPES = ("all", "venue", "account", "strategy", "instrument", "order")
+
+_journal = click.option(
+    "--journal",
+    default="journal",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="Folder of the trader's journal.",
+)
+_scope = click.argument("scope", type=click.Choice(_SCOPES), default="all")
+_name = click.argument("name", default="")
+
+
+@click.command()
+@_scope
+@_name
+@_journal
+def kill(scope: str, name: str, *, journal: str) -> None:
+    """Throw a kill switch: what is open under it is cancelled, and nothing new leaves.
+
+    It stays thrown over restarts until `rustonite resume`. Works without a running trader, too: the
+    next one begins with the switch thrown.
+
+    \b
+    Example:
+      rustonite kill
+      rustonite kill strategy market-maker
+    """
+    from rustonite_exec import kill as throw  # noqa: PLC0415 - brings the extension
+
+    running = throw(journal, scope, name)
+    what = "all" if scope == "all" else f"{scope} {name}"
+    then = "its orders are cancelled" if running else "no trader runs; the next one begins with it"
+    click.echo(f"switch of {what} thrown: {then}")
+
+
+@click.command()
+@_scope
+@_name
+@_journal
+def resume(scope: str, name: str, *, journal: str) -> None:
+    """Put the switches of a scope back, thrown by a person or by a rule.
+
+    \b
+    Example:
+      rustonite resume
+      rustonite resume account main
+    """
+    from rustonite_exec import ask  # noqa: PLC0415 - brings the extension
+
+    answer = ask(journal, {"do": "resume", "scope": scope, "name": name})
+    if answer is None:
+        raise NotFound(f"no trader runs on {journal}: start it, then put its switches back")
+    click.echo(f"{answer['switches']} switches put back")
+
+
+@click.command()
+@_journal
+@click.option("--all", "every", is_flag=True, help="Also orders that have ended.")
+@json_option
+def orders(*, journal: str, every: bool, as_json: bool) -> None:
+    """Show a trader's orders, as its journal has them.
+
+    \b
+    Example:
+      rustonite orders --journal journal
+    """
+    found: dict[int, dict[str, Any]] = {}
+    for row in _rows(journal, "orders"):
+        found[row["order_id"]] = row
+    chosen = [one for one in found.values() if every or one["state"] not in _FINAL]
+    columns = ("order_id", "state", "venue", "symbol", "side", "kind", "price", "size")
+    _tell(chosen, (*columns, "size_filled", "client_id", "reason"), as_json=as_json)
+
+
+@click.command()
+@_journal
+@json_option
+def positions(*, journal: str, as_json: bool) -> None:
+    """Show a trader's positions by account, as its journal has them.
+
+    \b
+    Example:
+      rustonite positions --json
+    """
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in _rows(journal, "positions"):
+        if row["strategy"] is None:
+            key = (row["account"], row["venue"], row["symbol"], row["position_side"])
+            found[key] = row
+    chosen = [one for one in found.values() if one["size"]]
+    columns = ("account", "venue", "symbol", "position_side", "size", "price_entry")
+    _tell(chosen, (*columns, "pnl_realised", "fees"), as_json=as_json)
+
+
+def _rows(journal: str, dataset: str) -> Iterator[dict[str, Any]]:
+    """All rows of a journal's tape."""
+    from rustonite_data.tape import Tape  # noqa: PLC0415 - brings the extension
+
+    folder = Path(journal) / dataset
+    if not folder.is_dir():
+        raise NotFound(f"{journal}: no journal of a trader")
+    for batch in Tape.reader(folder).read().batches:
+        yield from batch.to_pylist()
+
+
+def _tell(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
+    shown = [{name: _plain(row[name]) for name in columns} for row in rows]
+    if as_json:
+        print_json_lines(shown)
+        return
+    table = Table(*columns)
+    for row in shown:
+        table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
+    Console().print(table)
+
+
+def _plain(value: object) -> object:
+    """A value that JSON has; decimals as texts without zeros at the end."""
+    if value is None or isinstance(value, (int, str)):
+        return value
+    text = format(value, "f") if hasattr(value, "as_tuple") else str(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,123 @@
+"""The trader: market data on tapes in, orders out, with risk and a journal in between."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rustonite_data import _native
+from rustonite_data.errors import Conflict, Invalid, NotFound
+from rustonite_exec.strategy import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Beat = Callable[[dict[str, Any], list[str]], bool]
+
+
+class Trader:
+    """A trader, made of its configuration and run once.
+
+    Example:
+        >>> trader = Trader("trader.toml")  # doctest: +SKIP
+        >>> trader.run()  # doctest: +SKIP
+    """
+
+    def __init__(self, config: str | Path, strategy: Strategy | None = None) -> None:
+        """Read the configuration; nothing is opened yet.
+
+        Args:
+            config: Path of `trader.toml`.
+            strategy: Who decides, instead of the configuration's `strategy.run`.
+
+        Raises:
+            Invalid: a configuration that cannot be used, or a strategy that is none.
+            NotFound: the strategy's module or class.
+        """
+        self._place = str(config)
+        self._text = read_config(Path(config))
+        about = json.loads(_native.trader_config(self._text, self._place))
+        self.name: str = about["name"]
+        self.journal = Path(about["journal"])
+        self._strategy = strategy
+        if strategy is None and not about["is_built_in"]:
+            self._strategy = _load(about["run"], Path(config).parent)
+        if self._strategy is not None:
+            self._strategy.settings = about["settings"]
+
+    def run(self, beat: Beat | None = None) -> None:
+        """Trade until Ctrl-C, or until `beat` returns false.
+
+        Args:
+            beat: Called some twenty times a second with the status and with what a person should
+                know since the last time.
+
+        Raises:
+            Unavailable: a venue, the journal or a tape of market data.
+            Closed: the strategy failed; its exception is the cause, and its switch is thrown.
+        """
+        native = _native.NativeTrader(self._text, self._place)
+        go_on = beat or (lambda _status, _notices: True)
+        native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
+
+
+def read_config(path: Path) -> str:
+    """The text of a configuration.
+
+    Raises:
+        Invalid: there is none.
+    """
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "no UTF-8"
+        raise Invalid(f"{path}: {problem}, expected a trader's configuration") from None
+
+
+def _load(run: str, folder: Path) -> Strategy:
+    """The strategy that `module:Class` names; modules beside the configuration are found, too."""
+    module, colon, name = run.partition(":")
+    if not colon:
+        raise Invalid(
+            f"strategy.run: found {run!r}, expected module:Class, market-maker or ema-cross"
+        )
+    sys.path.insert(0, str(folder.resolve()))
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise NotFound(f"strategy.run: {run}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    if not (isinstance(found, type) and issubclass(found, Strategy)):
+        raise Invalid(f"strategy.run: {run} is no subclass of rustonite_exec.Strategy")
+    return found()
+
+
+def ask(journal: str | Path, request: dict[str, str]) -> dict[str, Any] | None:
+    """Ask a running trader something; `None` if none runs on that journal.
+
+    Raises:
+        Conflict: the trader says no.
+    """
+    line = _native.trader_ask(Path(journal), json.dumps(request))
+    if line is None:
+        return None
+    answer: dict[str, Any] = json.loads(line)
+    if "error" in answer:
+        raise Conflict(answer["error"])
+    return answer
+
+
+def kill(journal: str | Path, scope: str = "all", name: str = "") -> bool:
+    """Throw a kill switch: only cancels are let through until it is put back.
+
+    A running trader cancels what is open under it; without one the next begins with the switch
+    thrown. True if a trader ran.
+    """
+    if ask(journal, {"do": "kill", "scope": scope, "name": name}) is not None:
+        return True
+    _native.trader_kill(Path(journal), scope, name)
+    return False

@@ -1,0 +1,308 @@
+"""A trader with a strategy in Python, a venue that matches and a recorder of it; its commands."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from rustonite_data.errors import Closed, Invalid, NotFound, RiskRejected
+from rustonite_data.record import Recorder
+from rustonite_data.tape import Tape
+from rustonite_exec import FillNews, LocalExchange, OrderNews, Quote, Strategy, Trader, ask, kill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rustonite_data._native import Batch
+
+PATIENCE_S = 30.0
+LIMITS = (Path(__file__).parents[2] / "native/trade/tests/limits.toml").read_text()
+
+
+class Place:
+    """A venue, its recorder, and a folder for a trader."""
+
+    def __init__(self, folder: Path, exchange: LocalExchange) -> None:
+        self.folder = folder
+        self.exchange = exchange
+        self.account = exchange.account("me", {"USDT": 100_000, "BTC": 2})
+        self.journal = folder / "journal"
+        self.configure()
+
+    def configure(self, run: str = "test:Test", **settings: Any) -> Path:
+        """Write a trader's configuration."""
+        keys = self.folder / "keys.toml"
+        keys.write_text(f'key = "{self.account.key}"\nsecret = "{self.account.secret}"\n')
+        keys.chmod(0o600)
+        (self.folder / "limits.toml").write_text(LIMITS)
+        urls = ", ".join(f"{name} = {json.dumps(url)}" for name, url in self.exchange.urls.items())
+        text = f"""
+            limits = "limits.toml"
+            [[market]]
+            venue = "binance"
+            tapes = "tapes"
+            [[account]]
+            name = "main"
+            venue = "binance"
+            symbols = ["BTCUSDT"]
+            keys = "keys.toml"
+            urls = {{ {urls} }}
+            [strategy]
+            run = {json.dumps(run)}
+            [strategy.settings]
+        """
+        text += "\n".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
+        path = self.folder / "trader.toml"
+        path.write_text(text)
+        return path
+
+    def run(self, strategy: Strategy | None, enough: Any = lambda _status: False) -> list[str]:
+        """Trade until there is enough; returns what people were told."""
+        told: list[str] = []
+        began = time.monotonic()
+
+        def beat(status: dict[str, Any], notices: list[str]) -> bool:
+            told.extend(notices)
+            assert time.monotonic() - began < PATIENCE_S, (status, told)
+            return not enough(status)
+
+        Trader(self.folder / "trader.toml", strategy).run(beat)
+        return told
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with LocalExchange(["BTCUSDT"], speed=2) as exchange:
+        urls = {name: exchange.urls[name] for name in ("public", "rest")}
+        with recording(tmp_path / "tapes", urls):
+            yield Place(tmp_path, exchange)
+
+
+@contextmanager
+def recording(tapes: Path, urls: dict[str, str]) -> Iterator[None]:
+    feed = "\n".join(f"{name} = {json.dumps(url)}" for name, url in urls.items())
+    text = f"""
+        frames = false
+        [[feed]]
+        venue = "binance"
+        symbols = ["BTCUSDT"]
+        datasets = ["trades", "quotes"]
+        [feed.urls]
+        {feed}
+    """
+    with Recorder(text, tapes=tapes):
+        yield
+
+
+class Crosser(Strategy):
+    """Buys a little at the best ask, once it sees one."""
+
+    def __init__(self) -> None:
+        self.quotes = 0
+        self.batches: list[pl.DataFrame] = []
+        self.events: list[str] = []
+        self.fills: list[FillNews] = []
+
+    def on_quotes(self, rows: Batch) -> None:
+        self.quotes += len(rows)
+        self.batches.append(rows.pl())
+        ask_price = self.batches[-1]["ask_price"][-1]
+        if self.events or not ask_price:
+            return
+        price = self.broker.on_tick("BTCUSDT", "buy", ask_price * 1.001)
+        assert price is not None
+        self.broker.submit("BTCUSDT", "buy", "0.01", price, tags="first")
+
+    def on_order(self, news: OrderNews) -> None:
+        self.events.append(news.event)
+
+    def on_fill(self, news: FillNews) -> None:
+        self.fills.append(news)
+
+
+def test_a_strategy_in_python_buys_and_knows_what_it_has(place: Place) -> None:
+    strategy = Crosser()
+    place.run(strategy, lambda _status: sum(one.size for one in strategy.fills) == Decimal("0.01"))
+    assert strategy.events[:2] == ["submitted", "accepted"]
+    assert strategy.events[-1] == "final_fill"
+    last = strategy.fills[-1]
+    assert (last.order.state, last.order.size_filled) == ("filled", Decimal("0.01"))
+    # The fee of a buy is taken from what was bought.
+    assert last.fee_asset == "BTC"
+    fee = sum(one.fee or 0 for one in strategy.fills)
+    assert last.position == Decimal("0.01") - fee
+    free, _ = place.exchange.balance(place.account, "BTC")
+    assert free == Decimal("2.01") - fee
+    assert pl.concat(strategy.batches).height == strategy.quotes
+
+
+def test_fills_meet_the_quotes_of_their_moment_in_one_query(place: Place) -> None:
+    strategy = Crosser()
+    place.run(strategy, lambda _status: bool(strategy.fills))
+    fills = Tape.reader(place.journal / "fills").read().pl()
+    quotes = pl.concat(strategy.batches)
+    row = fills.sort("seq").row(0, named=True)
+    seen = quotes.filter(pl.col("ts_recv") <= row["ts_recv"]).tail(1)
+    assert row["kind"] == "trade"
+    assert float(row["price"]) >= seen["bid_price"][0]
+
+
+class Scalar(Strategy):
+    """Takes single rows, and asks for what cannot be."""
+
+    def __init__(self) -> None:
+        self.quotes: list[Quote] = []
+        self.denied = ""
+        self.timers = 0
+
+    def on_start(self) -> None:
+        with pytest.raises(Invalid, match="exact number"):
+            self.broker.submit("BTCUSDT", "buy", 0.1)  # type: ignore[arg-type]
+        with pytest.raises(NotFound, match="ETHUSDT is not traded here"):
+            self.broker.submit("ETHUSDT", "buy", "1", "1")
+        with pytest.raises(Invalid, match='side: found "hold"'):
+            self.broker.submit("BTCUSDT", "hold", "1", "1")  # type: ignore[arg-type]
+        assert self.broker.available("USDT") == 100_000
+        assert self.broker.position("BTCUSDT") == 0
+        assert self.settings == {"color": "red"}
+
+    def on_quote(self, quote: Quote) -> None:
+        self.quotes.append(quote)
+        if not self.denied and quote.ask_price:
+            with pytest.raises(RiskRejected) as denied:
+                self.broker.submit("BTCUSDT", "buy", "50", "60000")
+            self.denied = str(denied.value)
+
+
+def test_scalars_denials_and_errors_of_python(place: Place) -> None:
+    place.configure(color="red")
+    strategy = Scalar()
+    place.run(strategy, lambda _status: bool(strategy.denied))
+    assert strategy.denied.startswith("order_size: 50 against 1")
+    assert strategy.quotes[0].symbol == "BTCUSDT"
+    denials = Tape.reader(place.journal / "risk_events").read().pl()
+    denial = denials.filter(pl.col("verdict") == "deny").row(0, named=True)
+    assert (denial["code"], denial["value"]) == ("order_size", 50)
+
+
+class Broken(Strategy):
+    def on_quotes(self, rows: Batch) -> None:
+        raise ZeroDivisionError(f"at {len(rows)} rows")
+
+
+def test_an_exception_ends_trading_and_throws_the_switch(place: Place) -> None:
+    with pytest.raises(Closed, match="strategy strategy: ZeroDivisionError") as error:
+        place.run(Broken())
+    assert isinstance(error.value.__cause__, ZeroDivisionError)
+    switches = json.loads((place.journal / "switches.json").read_text())["latches"]
+    assert [(one["scope"], one["name"]) for one in switches] == [("strategy", "strategy")]
+
+
+def command(*words: str, folder: Path, ok: bool = True) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "rustonite_data.cli", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode == 0) is ok, done.stderr
+    return done.stdout if ok else done.stderr
+
+
+def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) -> None:
+    place.configure(
+        "market-maker",
+        venue="binance",
+        symbol="BTCUSDT",
+        size=0.01,
+        distance_bps=0.2,
+        tolerance_bps=0.2,
+        position_max=0.1,
+    )
+    started = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml", "--json"]
+    with subprocess.Popen(
+        started, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            status = wait(place, lambda one: one["fills"] >= 5)
+            assert status["accounts"] == [{"name": "main", "trading": True}]
+            assert "thrown: its orders are cancelled" in command("kill", folder=place.folder)
+            status = wait(place, lambda one: one["open_orders"] == 0)
+            assert [one["code"] for one in status["switches"]] == ["kill_switch"]
+            assert command("orders", "--json", folder=place.folder) == ""
+            assert command("resume", folder=place.folder) == "1 switches put back\n"
+            before = status["fills"]
+            wait(place, lambda one: one["fills"] > before)
+            running.send_signal(signal.SIGTERM)
+            out, error = running.communicate(timeout=30)
+        finally:
+            running.kill()
+    assert running.returncode == 0, error
+    last = json.loads(out)
+    assert last["open_orders"] == 0
+    for asset in ("BTC", "USDT"):
+        free, locked = place.exchange.balance(place.account, asset)
+        assert Decimal(str(last["balances"][asset])) == free + locked
+    told = [
+        json.loads(line)
+        for line in command("positions", "--json", folder=place.folder).splitlines()
+    ]
+    assert [Decimal(one["size"]) for one in told] == [
+        Decimal(str(one["size"])) for one in last["positions"]
+    ]
+
+
+def wait(place: Place, enough: Any) -> dict[str, Any]:
+    """What a trader says once there is enough."""
+    for _ in range(int(PATIENCE_S * 10)):
+        status = ask(place.journal, {"do": "status"}) if place.journal.exists() else None
+        if status is not None and enough(status):
+            return status
+        time.sleep(0.1)
+    raise AssertionError(status)
+
+
+def test_a_kill_without_a_trader_is_there_when_the_next_begins(place: Place) -> None:
+    place.journal.mkdir()
+    assert kill(place.journal) is False
+    strategy = Crosser()
+    with pytest.raises(Closed, match="kill_switch"):
+        place.run(strategy)
+    error = command("resume", folder=place.folder, ok=False)
+    assert "no trader runs on journal" in error
+
+
+def test_wrong_configurations_say_what_is_wrong(place: Place) -> None:
+    path = place.configure("nowhere:Nothing")
+    with pytest.raises(NotFound, match="nowhere:Nothing: No module named 'nowhere'"):
+        Trader(path)
+    path = place.configure("json:JSONDecoder")
+    with pytest.raises(Invalid, match=r"no subclass of rustonite_exec\.Strategy"):
+        Trader(path)
+    path = place.configure("market-maker", venue="binance")
+    with pytest.raises(Invalid, match="missing field `symbol`"):
+        Trader(path)
+    path = place.configure()
+    (place.folder / "keys.toml").chmod(0o644)
+    with pytest.raises(Invalid, match="others can read it"):
+        Trader(path, Strategy()).run(lambda _status, _notices: False)
+    (place.folder / "keys.toml").chmod(0o600)
+    (place.folder / "limits.toml").unlink()
+    with pytest.raises(Invalid, match="nothing is traded without limits"):
+        Trader(path, Strategy()).run(lambda _status, _notices: False)
+    path.write_text(path.read_text().replace("BTCUSDT", "BTCUSD"))
+    place.folder.joinpath("limits.toml").write_text(LIMITS)
+    with pytest.raises(Invalid, match='binance has no "BTCUSD"; did you mean BTCUSDT'):
+        Trader(path, Strategy()).run(lambda _status, _notices: False)
