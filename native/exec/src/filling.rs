@@ -9,11 +9,12 @@ use crate::booking::signed;
 use crate::change::{AnomalyCode, Ask, Booked, Change};
 use crate::fills::Counted;
 use crate::journal::Journal;
-use crate::ledger::{Figures, Ledger};
+use crate::ledger::Ledger;
 use crate::order::Order;
 use crate::report::{Correction, Fill, Report};
 use crate::reports::{Subject, Words, told_by};
 use crate::rows::{Booking, is_execution};
+use crate::rules::Figures;
 
 /// Largest price or size: 10^16 whole units, so that sums and products can be counted.
 const FIGURE_MAX: i128 = 10_i128.pow(34);
