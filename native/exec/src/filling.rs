@@ -125,10 +125,13 @@ impl<J: Journal> Ledger<J> {
         is_late: bool,
         change: &mut Change,
     ) {
-        let _ = self.scribe.fill(booking);
+        let (side, price, size) = (booking.side, booking.price, booking.size);
+        let moves = [(signed(side, size), price)];
+        let moves = if is_execution(booking.kind) { &moves[..] } else { &[] };
+        let position_after = self.position_after(booking, moves);
+        let _ = self.scribe.fill(booking, position_after);
         let id = order.as_ref().map(|(order, _)| order.id);
         let leg = order.as_ref().map_or(0, |(_, leg)| *leg);
-        let (side, price, size) = (booking.side, booking.price, booking.size);
         if let Some((order, leg)) = order {
             order.count_fill(leg, size, price);
         }
@@ -136,8 +139,6 @@ impl<J: Journal> Ledger<J> {
         let counted = Counted { order: id, leg, side, price, size, has_fee };
         let place = (booking.account, booking.instrument);
         self.fills.add(place, booking.fill_id, booking.trade_id, counted);
-        let moves = [(signed(side, size), price)];
-        let moves = if is_execution(booking.kind) { &moves[..] } else { &[] };
         let pnl_realised = self.book(booking, moves, change);
         change.fills.push(booked(booking, id, pnl_realised, is_late));
     }
@@ -315,7 +316,12 @@ impl<J: Journal> Ledger<J> {
             fill_id_prev: Some(&correction.fill_id_prev),
             ..booking_of(report, &fill, named)
         };
-        let _ = self.scribe.fill(&booking);
+        let moves = [
+            (-signed(before.side, before.size), before.price),
+            (signed(before.side, becomes), price),
+        ];
+        let position_after = self.position_after(&booking, &moves);
+        let _ = self.scribe.fill(&booking, position_after);
         if let Some((order, leg)) = order {
             order.count_fill(leg, -before.size, before.price);
             if becomes > Amount::ZERO {
@@ -324,10 +330,6 @@ impl<J: Journal> Ledger<J> {
         }
         let counted = Counted { price, size: becomes, ..before.clone() };
         self.fills.add(place, &correction.fill_id, None, counted);
-        let moves = [
-            (-signed(before.side, before.size), before.price),
-            (signed(before.side, becomes), price),
-        ];
         let pnl_realised = self.book(&booking, &moves, change);
         change.fills.push(booked(&booking, before.order, pnl_realised, false));
     }
