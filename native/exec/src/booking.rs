@@ -4,7 +4,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{
     BalanceCause, FillKind, InstrumentKind, OrderSide, PositionCause, PositionSide, StateSource,
 };
-use rustonite_core::ids::AssetId;
+use rustonite_core::ids::{AssetId, StrategyId};
 use rustonite_core::instrument::Instrument;
 
 use crate::change::{AnomalyCode, Change};
@@ -43,6 +43,15 @@ impl Deltas {
 }
 
 impl<J: Journal> Ledger<J> {
+    /// The account's position once moves are booked.
+    pub(crate) fn position_after(&self, booking: &Booking<'_>, moves: &[Move]) -> Option<Amount> {
+        let listed = self.directory().listed(booking.instrument)?;
+        let before = self.positions.get(&key_of(booking, None)).size;
+        let fee = fee_in_base(self.directory(), listed, booking).unwrap_or_default();
+        let moved: Amount = moves.iter().map(|(size, _)| *size).sum();
+        Some(before + moved - fee)
+    }
+
     /// Books moves of a position with their money; returns the profit that the account realised.
     pub(crate) fn book(
         &mut self,
@@ -56,12 +65,7 @@ impl<J: Journal> Ledger<J> {
         let mut pnl_realised = Amount::ZERO;
         let whole_account = std::iter::once(None);
         for strategy in whole_account.chain(booking.strategy.map(Some)) {
-            let key = PositionKey {
-                account: booking.account,
-                strategy,
-                instrument: booking.instrument,
-                side: booking.position_side.unwrap_or(PositionSide::Net),
-            };
+            let key = key_of(booking, strategy);
             let realised = self.move_position(key, listed, booking, moves, fee_in_base);
             match realised {
                 Some(realised) if strategy.is_none() => pnl_realised = realised,
@@ -152,6 +156,11 @@ impl<J: Journal> Ledger<J> {
             let _ = self.scribe.balance(of, cause, note_of(booking));
         }
     }
+}
+
+fn key_of(booking: &Booking<'_>, strategy: Option<StrategyId>) -> PositionKey {
+    let side = booking.position_side.unwrap_or(PositionSide::Net);
+    PositionKey { account: booking.account, strategy, instrument: booking.instrument, side }
 }
 
 /// The fee of a spot buy or sale that is taken in what is bought and sold.

@@ -9,11 +9,12 @@ use crate::booking::signed;
 use crate::change::{AnomalyCode, Ask, Booked, Change};
 use crate::fills::Counted;
 use crate::journal::Journal;
-use crate::ledger::{Figures, Ledger};
+use crate::ledger::Ledger;
 use crate::order::Order;
 use crate::report::{Correction, Fill, Report};
 use crate::reports::{Subject, Words, told_by};
 use crate::rows::{Booking, is_execution};
+use crate::rules::Figures;
 
 /// Largest price or size: 10^16 whole units, so that sums and products can be counted.
 const FIGURE_MAX: i128 = 10_i128.pow(34);
@@ -124,10 +125,13 @@ impl<J: Journal> Ledger<J> {
         is_late: bool,
         change: &mut Change,
     ) {
-        let _ = self.scribe.fill(booking);
+        let (side, price, size) = (booking.side, booking.price, booking.size);
+        let moves = [(signed(side, size), price)];
+        let moves = if is_execution(booking.kind) { &moves[..] } else { &[] };
+        let position_after = self.position_after(booking, moves);
+        let _ = self.scribe.fill(booking, position_after);
         let id = order.as_ref().map(|(order, _)| order.id);
         let leg = order.as_ref().map_or(0, |(_, leg)| *leg);
-        let (side, price, size) = (booking.side, booking.price, booking.size);
         if let Some((order, leg)) = order {
             order.count_fill(leg, size, price);
         }
@@ -135,8 +139,6 @@ impl<J: Journal> Ledger<J> {
         let counted = Counted { order: id, leg, side, price, size, has_fee };
         let place = (booking.account, booking.instrument);
         self.fills.add(place, booking.fill_id, booking.trade_id, counted);
-        let moves = [(signed(side, size), price)];
-        let moves = if is_execution(booking.kind) { &moves[..] } else { &[] };
         let pnl_realised = self.book(booking, moves, change);
         change.fills.push(booked(booking, id, pnl_realised, is_late));
     }
@@ -314,7 +316,12 @@ impl<J: Journal> Ledger<J> {
             fill_id_prev: Some(&correction.fill_id_prev),
             ..booking_of(report, &fill, named)
         };
-        let _ = self.scribe.fill(&booking);
+        let moves = [
+            (-signed(before.side, before.size), before.price),
+            (signed(before.side, becomes), price),
+        ];
+        let position_after = self.position_after(&booking, &moves);
+        let _ = self.scribe.fill(&booking, position_after);
         if let Some((order, leg)) = order {
             order.count_fill(leg, -before.size, before.price);
             if becomes > Amount::ZERO {
@@ -323,10 +330,6 @@ impl<J: Journal> Ledger<J> {
         }
         let counted = Counted { price, size: becomes, ..before.clone() };
         self.fills.add(place, &correction.fill_id, None, counted);
-        let moves = [
-            (-signed(before.side, before.size), before.price),
-            (signed(before.side, becomes), price),
-        ];
         let pnl_realised = self.book(&booking, &moves, change);
         change.fills.push(booked(&booking, before.order, pnl_realised, false));
     }

@@ -106,6 +106,15 @@ impl Tapes {
         &self.folder
     }
 
+    /// What a crash loses, in one sentence for the operator.
+    pub fn describe(&mut self) -> String {
+        let tapes = self.orders.writer().durability().describe();
+        match self.durability {
+            Durability::Interval => tapes,
+            Durability::Intents => format!("{tapes}; no order leaves before its row is synced"),
+        }
+    }
+
     /// Waits until all rows are on stable storage.
     ///
     /// # Errors

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent, OrderState, draft};
-use rustonite_core::ids::{AccountId, VenueId};
+use rustonite_core::ids::AccountId;
 
 use crate::apply::{About, Told, Values};
 use crate::balances::Balances;
-use crate::client_ids::{ClientIds, LEGS_MAX};
+use crate::client_ids::LEGS_MAX;
 use crate::directory::Directory;
 use crate::error::{ExecError, Result};
 use crate::fills::Fills;
@@ -24,56 +24,12 @@ use crate::orders::Orders;
 use crate::positions::Positions;
 use crate::request::Request;
 use crate::rows::{OrderNote, about_reason};
+use crate::rules::{AccountRules, ChangeIds};
 use crate::scribe::Scribe;
 use crate::wish::{OrderId, Wish};
 
 /// Numbers left out at a restart, more than orders can be lost by a crash of the machine.
 const NUMBERS_SKIPPED: i64 = 1 << 20;
-
-/// How an account is traded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountRules {
-    /// Its market.
-    pub venue: VenueId,
-    /// Makes its client ids.
-    pub client_ids: ClientIds,
-    /// What becomes of the client id when an order is changed.
-    pub changes: ChangeIds,
-    /// What cumulative figures of its venue count.
-    pub figures: Figures,
-    /// What is done with orders that others placed.
-    pub external: External,
-}
-
-/// What becomes of the client id when an order is changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ChangeIds {
-    /// The change has an id of its own: FIX, and wherever a change is a cancel and a new order.
-    #[default]
-    New,
-    /// It stays: the venue changes in place.
-    Same,
-}
-
-/// What cumulative figures of a venue count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Figures {
-    /// The whole order.
-    #[default]
-    Order,
-    /// What happened under one client id.
-    Leg,
-}
-
-/// What is done with orders that others placed on an account of ours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum External {
-    /// They are watched, because their fills move our positions, and not touched.
-    #[default]
-    Watched,
-    /// They are managed like our own.
-    Adopted,
-}
 
 /// When something is asked for, and what was seen before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

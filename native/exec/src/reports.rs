@@ -6,11 +6,12 @@ use rustonite_core::datasets::{EventSource, OrderEvent, OrderKind, OrderSide, or
 use crate::apply::{About, Told, Values, Verdict};
 use crate::change::{AnomalyCode, Applied, Ask, Change};
 use crate::journal::Journal;
-use crate::ledger::{External, Ledger};
+use crate::ledger::Ledger;
 use crate::order::{Leg, Link, Order};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 use crate::rows::{OrderNote, about_reason, snapshot_note};
+use crate::rules::External;
 use crate::wish::{OrderId, Wish};
 
 /// An order taken out of the ledger, and the leg that a report names.

@@ -22,11 +22,12 @@ use crate::change::Change;
 use crate::directory::Directory;
 use crate::filling::booking_of;
 use crate::journal::{Durability, JournalError, TAPES, Tapes};
-use crate::ledger::{AccountRules, Ledger};
+use crate::ledger::Ledger;
 use crate::order::{Leg, Link, Order};
 use crate::positions::{Position, PositionKey};
 use crate::report::{Correction, Fill, Report, What};
 use crate::rows::{Booking, SNAPSHOT, reason_about};
+use crate::rules::AccountRules;
 use crate::wish::{OrderId, Trail, Trigger, Wish};
 
 /// What a restart found.

@@ -182,6 +182,7 @@ pub(crate) fn is_execution(kind: FillKind) -> bool {
 pub(crate) fn fill_row<'a>(
     directory: &'a Directory,
     booking: &Booking<'a>,
+    position_after: Option<Amount>,
     seq: i64,
 ) -> draft::Fills<'a> {
     let (venue, symbol) = venue_and_symbol(directory, booking.instrument);
@@ -215,7 +216,7 @@ pub(crate) fn fill_row<'a>(
         exchange: None,
         position_side: booking.position_side,
         position_effect: None,
-        position_after: None,
+        position_after: units(position_after),
         pnl_realised: None,
         market_seq: None,
         detail: None,

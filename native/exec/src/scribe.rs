@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustonite_core::Amount;
 use rustonite_core::datasets::{BalanceCause, PositionCause, draft};
 
 use crate::directory::Directory;
@@ -63,11 +64,15 @@ impl<J: Journal> Scribe<J> {
         self.count(taken)
     }
 
-    pub(crate) fn fill(&mut self, booking: &Booking<'_>) -> Result<()> {
+    pub(crate) fn fill(
+        &mut self,
+        booking: &Booking<'_>,
+        position_after: Option<Amount>,
+    ) -> Result<()> {
         if self.is_idle()? {
             return Ok(());
         }
-        let row = rows::fill_row(&self.directory, booking, self.seq + 1);
+        let row = rows::fill_row(&self.directory, booking, position_after, self.seq + 1);
         let taken = self.journal.write(JournalRow::Fill(&row));
         self.count(taken)
     }

@@ -150,6 +150,9 @@ impl Journal for Kept {
                 let text = format!("{:?} {} {:?}", row.strategy, row.size, row.pnl_realised);
                 self.0.push((row.source.name(), text));
             }
+            JournalRow::Fill(row) => {
+                self.0.push(("fill", format!("{:?}", row.position_after)));
+            }
             JournalRow::Balance(row) => {
                 self.0.push((row.source.name(), format!("{} {}", row.asset, row.total)));
             }
@@ -185,6 +188,7 @@ fn both_accounts_of_the_books_are_written() {
     ledger.note_position(NOW, ACCOUNT, &position).unwrap();
     let unit = 10_i128.pow(18);
     let expected = [
+        ("fill", format!("{:?}", Some(2 * unit))),
         ("own", format!("None {} Some(0)", 2 * unit)),
         ("own", format!("Some(\"maker\") {} Some(0)", 2 * unit)),
         ("own", format!("BTC {}", 2 * unit)),

@@ -316,6 +316,21 @@ fn rows_of_what_is_not_listed_are_left_out_and_named() {
 }
 
 #[test]
+fn what_a_crash_loses_is_said() {
+    let folder = in_memory();
+    assert!(tapes(folder.path()).describe().starts_with("memory-backed"));
+    let folder = on_disk();
+    let durability = rustonite_exec::Durability::Intents;
+    let mut tapes = Tapes::open(folder.path(), tape_options(), durability).unwrap();
+    let said = tapes.describe();
+    assert!(said.starts_with("disk-backed") && said.ends_with("its row is synced"), "{said}");
+    // And is so: the row is on the disk before the request is there.
+    let mut ledger = open_with(tapes, rules());
+    submitted(&mut ledger);
+    assert_eq!(ledger.halted(), None);
+}
+
+#[test]
 fn a_journal_has_one_writer() {
     let folder = in_memory();
     let _ledger = open_with(tapes(folder.path()), rules());
