@@ -89,8 +89,8 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 docs: $(VENV)/.extension ## Pages that are made from the code
 	$(BIN)/python -c 'from rustonite_data.schemas import markdown; print(markdown(), end="")' > docs/reference/schemas.md
 	$(BIN)/python -c 'from rustonite_data.record import venues_markdown; print(venues_markdown(), end="")' > docs/reference/venues.md
-	cargo run -q -p rustonite-exec --example order_support > docs/reference/order-support.md
-	cargo run -q -p rustonite-exec --example order_states > docs/reference/order-states.md
+	cargo run --quiet --locked --profile dev-fast -p rustonite-exec --example order_support > docs/reference/order-support.md
+	cargo run --quiet --locked --profile dev-fast -p rustonite-exec --example order_states > docs/reference/order-states.md
 	cargo run --quiet --locked --profile dev-fast -p rustonite-risk --example risk_codes > docs/reference/risk-codes.md
 
 clean: ## Remove what was built

@@ -51,7 +51,8 @@ pub(crate) fn trader_config(text: &str, place: &str) -> PyResult<String> {
 /// Every key of limits: name, meaning, unit, and whether it is a switch.
 #[pyfunction]
 pub(crate) fn limit_keys() -> Vec<(&'static str, &'static str, &'static str, bool)> {
-    let about = |key: &Key| (key.name(), key.about(), key.unit().name(), key.sense() == Sense::Switch);
+    let about =
+        |key: &Key| (key.name(), key.about(), key.unit().name(), key.sense() == Sense::Switch);
     Key::ALL.iter().map(about).collect()
 }
 

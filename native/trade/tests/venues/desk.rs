@@ -98,8 +98,15 @@ impl Desk {
         let gateway = connect(venue, Arc::new(directory), account, &keys).unwrap().unwrap();
         let network = Network::start().unwrap();
         let (lines, arrivals) = network.lines(Dialler::new(None, None).unwrap(), urls);
-        let mut desk =
-            Self { exchange, venue, gateway, lines, arrivals, heard: Vec::new(), _network: network };
+        let mut desk = Self {
+            exchange,
+            venue,
+            gateway,
+            lines,
+            arrivals,
+            heard: Vec::new(),
+            _network: network,
+        };
         let start = desk.gateway.start(now_ns());
         start.into_iter().for_each(|what| desk.lines.send(what).unwrap());
         desk.until(|heard| *heard == Heard::Ready);

@@ -1,4 +1,5 @@
 //! Gateways of other venues, on venues that match orders.
+#![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
 
 mod desk;
 
