@@ -134,6 +134,15 @@ impl Risk {
         self.order_changed(order, leaves);
     }
 
+    /// An order that waited was triggered and rests at a price from now on.
+    pub fn order_triggered(&mut self, order: i64, price: i64) {
+        let Some(open) = self.orders.get(order).copied() else { return };
+        let mut after = open;
+        after.price = price.max(0);
+        after.price_worst = after.price;
+        self.put(&open, after);
+    }
+
     fn pays_at(
         &self,
         open: &Open,

@@ -150,15 +150,14 @@ fn count(things: usize) -> i128 {
 /// A number that orders share which look alike.
 #[inline]
 pub(crate) fn look(intent: &Intent) -> u64 {
-    let strategy = intent.strategy.map_or(u32::MAX, |strategy| strategy.0.into());
-    let who = u64::from(intent.account.0) << 32 | u64::from(strategy);
-    let what = u64::from(intent.instrument.0) << 8
-        | u64::from(intent.side as u8 & 1) << 7
-        | u64::from(intent.kind as u8 & 0x7f);
-    let price = intent.price.unwrap_or(0).cast_unsigned();
-    let trigger = intent.trigger.unwrap_or(0).cast_unsigned();
-    let numbers = mixed(price, intent.size.cast_unsigned() ^ trigger.rotate_left(32));
-    mixed(mixed(who, what), numbers)
+    let strategy = intent.strategy.map_or(u16::MAX, |strategy| strategy.0);
+    let who = u64::from(intent.account.0) << 48
+        | u64::from(strategy) << 32
+        | u64::from(intent.instrument.0);
+    let price = intent.price.unwrap_or(0) ^ intent.trigger.unwrap_or(0).rotate_left(32);
+    let kind = u64::from(intent.side as u8 & 1) << 7 | u64::from(intent.kind as u8 & 0x7f);
+    let size = intent.size.cast_unsigned().rotate_left(8) ^ kind;
+    mixed(mixed(who, price.cast_unsigned()), size)
 }
 
 impl Ask<'_> {

@@ -234,3 +234,18 @@ provoke! {
 
 const TARGETS: [Target; 4] =
     [Target::Strategy(MM), Target::Account(MAIN), Target::Venue(SIM), Target::All];
+
+#[test]
+fn an_order_that_was_triggered_is_one_of_ours_in_the_book() {
+    let mut world = World::new("[all]\ndeny_self_trade = true");
+    let trigger = Some(world.price(SPOT, "98"));
+    let kind = OrderKind::StopLimit;
+    let stop = Intent { kind, trigger, ..world.sell(SPOT, "97", "1") };
+    world.send(&stop);
+    let buy = world.buy(SPOT, "97", "1");
+    world.passes(&buy);
+    world.risk.order_triggered(stop.order, stop.price.unwrap());
+    world.denies(&buy, Code::SelfTrade);
+    world.cancel(&stop);
+    world.passes(&buy);
+}

@@ -58,6 +58,7 @@ provoke! {
             let other = if instrument == SPOT { (PERP, Some(1000)) } else { (SPOT, Some(10_000)) };
             for other in [
                 Intent { side: OrderSide::Sell, ..change },
+                Intent { side: OrderSide::Sell, price: change.price.map(|price| price + 200), ..change },
                 Intent { instrument: other.0, price: other.1, ..change },
                 Intent { account: HEDGE, ..change },
                 Intent { strategy: Some(ARB), ..change },
