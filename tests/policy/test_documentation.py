@@ -102,6 +102,26 @@ def test_every_key_of_a_recorder_is_on_its_page(section, struct):
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == keys
 
 
+TRADER_SECTIONS = {
+    "### At the top": "pub struct Config",
+    "### `[[market]]`": "pub struct MarketConfig",
+    "### `[[account]]`": "pub struct AccountConfig",
+    "### `[strategy]`": "pub struct StrategyConfig",
+}
+
+
+@pytest.mark.parametrize(("section", "struct"), TRADER_SECTIONS.items())
+def test_every_key_of_a_trader_is_on_its_page(section, struct):
+    code = (ROOT / "native" / "trade" / "src" / "config.rs").read_text()
+    body = code[code.index(struct) :].partition("\n}")[0]
+    keys = set(re.findall(r"^    pub (\w+):", body, re.MULTILINE))
+    keys -= {"markets", "accounts", "strategy"}
+    page = (ROOT / "docs" / "using" / "trade.md").read_text()
+    table = page[page.index(section) :].partition("\n##")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == keys
+
+
 def test_every_fault_is_on_the_page_about_serving():
     code = (ROOT / "native" / "feed" / "src" / "server" / "fault.rs").read_text()
     body = code[code.index("pub enum Fault") :].partition("\n}")[0]

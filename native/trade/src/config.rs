@@ -86,6 +86,9 @@ pub struct AccountConfig {
     /// Says that real money is meant. Without it only this machine is talked to.
     #[serde(default)]
     pub live: bool,
+    /// Leverage that contracts are margined with; it has to be what the account is set to there.
+    #[serde(default = "usual_leverage")]
+    pub leverage: u32,
     /// File with the key and the secret, for its owner alone; by default they are in the environment
     /// as `RUSTONITE_<NAME>_KEY` and `RUSTONITE_<NAME>_SECRET`.
     pub keys: Option<PathBuf>,
@@ -156,6 +159,10 @@ fn usual_patience_ms() -> u64 {
     1_000
 }
 
+fn usual_leverage() -> u32 {
+    1
+}
+
 fn usual_reconcile_s() -> u64 {
     60
 }
@@ -210,6 +217,9 @@ impl Config {
             let key = |name: &str| format!("account.{}.{name}", account.name);
             if account.symbols.is_empty() {
                 return wrong(key("symbols"), "found none, expected one or more".to_owned());
+            }
+            if account.leverage == 0 {
+                return wrong(key("leverage"), "found 0, expected 1 or more".to_owned());
             }
             if account.live {
                 continue;

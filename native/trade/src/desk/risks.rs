@@ -231,6 +231,11 @@ impl<J: Journal> Desk<J> {
         self.tell_trips();
     }
 
+    /// The part of a contract's worth that an account must have for it, in millionths.
+    pub fn margin(&mut self, account: AccountId, instrument: InstrumentId, part_ppm: u32) {
+        self.risk.margin(account, instrument, part_ppm);
+    }
+
     /// What an account is worth.
     pub fn equity(&mut self, account: AccountId, equity: Amount) {
         self.risk.equity(account, equity);

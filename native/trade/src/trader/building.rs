@@ -81,6 +81,12 @@ impl Trader {
             let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
             let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
             let mine = ids_of(&directory, account);
+            let is_contract = |one: &InstrumentId| {
+                directory.listed(*one).is_some_and(|listed| listed.contract.is_some())
+            };
+            for contract in mine.iter().copied().filter(is_contract) {
+                desk.margin(id, contract, 1_000_000_u32.div_ceil(account.leverage));
+            }
             desk.open(
                 gateway(&directory, account, id)?,
                 Box::new(lines),
