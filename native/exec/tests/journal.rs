@@ -321,7 +321,7 @@ fn what_a_crash_loses_is_said() {
     assert!(tapes(folder.path()).describe().starts_with("memory-backed"));
     let folder = on_disk();
     let durability = rustonite_exec::Durability::Intents;
-    let mut tapes = Tapes::open(folder.path(), tape_options(), durability).unwrap();
+    let mut tapes = Tapes::open(folder.path(), "main", tape_options(), durability).unwrap();
     let said = tapes.describe();
     assert!(said.starts_with("disk-backed") && said.ends_with("its row is synced"), "{said}");
     // And is so: the row is on the disk before the request is there.

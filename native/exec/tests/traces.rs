@@ -136,7 +136,7 @@ fn check_restart(deeds: &[Deed], style: Style, seed: u64) -> Result<(), TestCase
     before.extend(due);
     live_again(&mut ledger, before)?;
     drop(ledger);
-    let journal = (folder.path(), tape_options(), Durability::Interval);
+    let journal = (folder.path(), "main", tape_options(), Durability::Interval);
     let (mut ledger, _) = Ledger::open(directory(), [(ACCOUNT, rules)], journal).unwrap();
     ledger.lose_requests(venue.ts);
     live_again(&mut ledger, after)?;
