@@ -47,11 +47,8 @@ def limits(currency: str = "USDT", version: int = 1, **changes: Limit) -> str:
         changes: Values by key; `None` says that there is no such limit.
 
     Example:
-        >>> print("\n".join(limits().splitlines()[:4]))
-        version = 1
-        currency = "USDT"
-        <BLANKLINE>
-        [all]
+        >>> limits(order_size_max=5).splitlines()[0]
+        'version = 1'
 
     Raises:
         Invalid: a key that limits do not have.

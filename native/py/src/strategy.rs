@@ -142,16 +142,19 @@ fn view<'py>(
 
 #[pymethods]
 impl NativeBroker {
+    /// The time in nanoseconds since 1970.
     fn now(&self) -> i64 {
         self.broker.now()
     }
 
+    /// Places an order and returns its number.
     fn submit(&self, py: Python<'_>, asked: Asked) -> PyResult<i64> {
         let wish = self.wish(&asked)?;
         let placed = py.detach(|| self.broker.submit(wish));
         placed.map(|order| order.0).map_err(|error| denied(&error))
     }
 
+    /// Changes limit and whole size of an order.
     fn replace(
         &self,
         py: Python<'_>,
@@ -164,10 +167,12 @@ impl NativeBroker {
         done.map_err(|error| denied(&error))
     }
 
+    /// Cancels an order.
     fn cancel(&self, py: Python<'_>, order: i64) -> PyResult<()> {
         py.detach(|| self.broker.cancel(OrderId(order))).map_err(|error| denied(&error))
     }
 
+    /// Cancels all open orders of an instrument, or all.
     fn cancel_all(
         &self,
         py: Python<'_>,
@@ -179,10 +184,12 @@ impl NativeBroker {
         Ok(())
     }
 
+    /// An order by its number.
     fn order<'py>(&self, py: Python<'py>, order: i64) -> PyResult<Option<Bound<'py, PyDict>>> {
         self.broker.order(OrderId(order)).map(|order| self.view(py, &order)).transpose()
     }
 
+    /// Orders of an instrument that are open.
     fn open_orders<'py>(
         &self,
         py: Python<'py>,
@@ -193,14 +200,17 @@ impl NativeBroker {
         self.broker.open_orders(instrument).iter().map(|order| self.view(py, order)).collect()
     }
 
+    /// Our position in an instrument.
     fn position(&self, venue: Option<&str>, symbol: &str) -> PyResult<String> {
         Ok(self.broker.position(self.find(venue, symbol)?).to_string())
     }
 
+    /// What can be used of an asset.
     fn available(&self, asset: &str) -> Option<String> {
         self.broker.available(asset).map(|amount| amount.to_string())
     }
 
+    /// The nearest price on the tick that is no worse for us.
     fn on_tick(
         &self,
         venue: Option<&str>,
@@ -214,11 +224,13 @@ impl NativeBroker {
         Ok(price.map(|price| price.to_string()))
     }
 
+    /// The largest size on the lot that is not above another.
     fn on_lot(&self, venue: Option<&str>, symbol: &str, size: f64) -> PyResult<Option<String>> {
         let listed = self.broker.instrument(self.find(venue, symbol)?);
         Ok(listed.and_then(|listed| on_lot(listed, size)).map(|size| size.to_string()))
     }
 
+    /// Has `on_timer` called once after so many nanoseconds.
     fn wake_after(&self, nanoseconds: i64) {
         self.broker.wake_after(nanoseconds);
     }

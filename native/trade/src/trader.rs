@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustonite_core::ErrorKind;
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
-use rustonite_exec::{Directory, JournalError, Tapes};
+use rustonite_exec::{Directory, Housekeeping, JournalError, Tapes};
 use rustonite_feed::{FeedError, now_ns};
 use rustonite_risk::{LimitsError, StartError, Target};
 use rustonite_tape::TapeError;
@@ -383,7 +383,8 @@ impl Trader {
             let mut inner = lock(&self.shared);
             let now = inner.now();
             inner.desk.tick(now, answer_ns);
-            inner.desk.ledger_mut().journal_mut().tick()?;
+            // A journal that fails halts trading; cancels still go out.
+            drop(inner.desk.ledger_mut().tick(now, &Housekeeping::default()));
             for (at, heard) in self.heard.iter().enumerate() {
                 let venue = VenueId(u16::try_from(at).unwrap_or(u16::MAX));
                 let is_up = *heard > 0 && now.saturating_sub(*heard) < FEED_SILENCE_NS;

@@ -276,6 +276,7 @@ impl<J: Journal> Desk<J> {
                 self.ledger.set_balance(now, key, balance.total, BalanceCause::Reconciliation);
             drop(set);
         }
+        plan.entries.iter().for_each(|entry| self.ledger.set_entry(now, account, entry));
         plan.asks.iter().for_each(|ask| self.ask(account, *ask, now));
         let was_trading = self.accounts[account.index()].stage == Stage::Trading;
         if was_trading || plan.is_refused {
