@@ -153,13 +153,17 @@ def test_fills_meet_the_quotes_of_their_moment_in_one_query(place: Place) -> Non
     lake = Lake.create(place.folder / "lake", tapes=place.folder / "tapes")
     strategy = Crosser()
     place.run(strategy, lambda _status: bool(strategy.fills))
-    found = lake.sql("""
+    found = (
+        lake.sql("""
         select f.price::double as price, q.bid_price, q.ask_price, o.tags
         from fills f
         asof join quotes q on f.symbol = q.symbol and f.ts_recv >= q.ts_recv
         join orders o on o.order_id = f.order_id and o.event = 'submitted'
         order by f.seq
-    """).pl().rows()
+    """)
+        .pl()
+        .rows()
+    )
     assert len(found) == len(strategy.fills)
     for price, bid, _ask, tags in found:
         assert price >= bid

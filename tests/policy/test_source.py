@@ -10,7 +10,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NATIVE = ROOT / "native"
 RUST = sorted(NATIVE.glob("**/*.rs"))
-LAYERS = ["py", "trade", "feed", "exchange", "exec", "sim", "risk", "lake", "book", "wire", "tape", "core"]
+LAYERS = [
+    "py",
+    "trade",
+    "feed",
+    "exchange",
+    "exec",
+    "sim",
+    "risk",
+    "lake",
+    "book",
+    "wire",
+    "tape",
+    "core",
+]
 UNSAFE_ALLOWED = (NATIVE / "tape", NATIVE / "py" / "src" / "capsule.rs")
 
 
