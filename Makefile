@@ -30,9 +30,10 @@ ifneq ($(PROFILE),$(shell cat $(VENV)/.extension 2>/dev/null))
 endif
 
 demo: PROFILE = release
-demo: ## A writer, a reader and two query engines on one tape
+demo: ## One tape and its readers; then a market maker on a venue of its own
 	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
 	@$(BIN)/python -m rustonite_data.demo
+	@$(BIN)/python -m rustonite_exec.demo
 
 test: test-rust test-python ## All tests
 

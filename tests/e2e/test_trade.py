@@ -19,7 +19,17 @@ from rustonite_data.errors import Closed, Invalid, NotFound, RiskRejected
 from rustonite_data.lake import Lake
 from rustonite_data.record import Recorder
 from rustonite_data.tape import Tape
-from rustonite_exec import FillNews, LocalExchange, OrderNews, Quote, Strategy, Trader, ask, kill
+from rustonite_exec import (
+    FillNews,
+    LocalExchange,
+    OrderNews,
+    Quote,
+    Strategy,
+    Trader,
+    ask,
+    demo,
+    kill,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -319,3 +329,8 @@ def test_wrong_configurations_say_what_is_wrong(place: Place) -> None:
     place.folder.joinpath("limits.toml").write_text(LIMITS)
     with pytest.raises(Invalid, match='binance has no "BTCUSD"; did you mean BTCUSDT'):
         Trader(path, Strategy()).run(lambda _status, _notices: False)
+
+
+def test_the_demo_trades(capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.main(seconds=0.5) == 0
+    assert "what the venue says: True" in capsys.readouterr().out
