@@ -21,7 +21,8 @@ macro_rules! view {
         }
 
         impl<'a> $view<'a> {
-            pub(crate) fn new(batch: &'a Batch, instrument: &'a [Option<InstrumentId>]) -> Self {
+            /// The columns of a batch, and the instrument of each of its rows.
+            pub fn new(batch: &'a Batch, instrument: &'a [Option<InstrumentId>]) -> Self {
                 let schema = <draft::$row<'_> as Draft>::Row::schema();
                 $(
                     let column = schema.index_of(stringify!($field)).unwrap_or(usize::MAX);
