@@ -4,6 +4,7 @@ mod broker;
 mod building;
 mod operator;
 mod profits;
+mod watchdog;
 
 use std::collections::BinaryHeap;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use rustonite_tape::TapeError;
 pub use self::broker::Handle;
 pub use self::operator::{Status, kill_without_trader};
 use self::profits::Profits;
+use self::watchdog::Watchdog;
 use crate::config::{Config, OnStop, Waiting};
 use crate::control::Control;
 use crate::desk::{Desk, News};
@@ -130,6 +132,7 @@ pub struct Trader {
     notices: Vec<String>,
     /// Executions since the start.
     fills: u64,
+    watchdog: Watchdog,
     _network: Network,
 }
 
@@ -182,12 +185,14 @@ impl Trader {
             }
         };
         let how = if ended.is_err() { self.config.on_error } else { self.config.on_stop };
-        if ended.is_ok() && self.is_started {
-            let stopped = strategy.on_stop(&self.handle);
-            self.judge(stopped)?;
-        }
+        let stopped = if ended.is_ok() {
+            let told = self.if_started(|handle| strategy.on_stop(handle));
+            self.judge(told)
+        } else {
+            Ok(())
+        };
         self.farewell(how);
-        ended
+        ended.and(stopped)
     }
 
     /// Does what there is to do; false if that was nothing.
@@ -216,10 +221,8 @@ impl Trader {
                     (one.dataset.clone(), one.venue.clone())
                 };
                 self.note_gap(&venue);
-                if self.is_started {
-                    let told = strategy.on_gap(&self.handle, &dataset, gap);
-                    self.judge(told)?;
-                }
+                let told = self.if_started(|handle| strategy.on_gap(handle, &dataset, gap));
+                self.judge(told)?;
             }
         }
         Ok(true)
@@ -266,7 +269,17 @@ impl Trader {
     }
 
     fn if_started(&self, tell: impl FnOnce(&dyn Broker) -> Told) -> Told {
-        if self.is_started { tell(&self.handle) } else { Ok(()) }
+        if self.is_started { self.watched(tell) } else { Ok(()) }
+    }
+
+    /// A call of the strategy, which has to come back in time.
+    fn watched(&self, tell: impl FnOnce(&dyn Broker) -> Told) -> Told {
+        let (told, is_late) = self.watchdog.during(|| tell(&self.handle));
+        if is_late {
+            let patience = self.config.patience_ms;
+            return Err(Failed(format!("a call took longer than {patience} ms")));
+        }
+        told
     }
 
     fn count_quotes(&self, rows: &Quotes<'_>) {
@@ -334,7 +347,7 @@ impl Trader {
             return Ok(());
         }
         self.is_started = true;
-        strategy.on_start(&self.handle)
+        self.watched(|handle| strategy.on_start(handle))
     }
 
     fn wake(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
@@ -344,8 +357,8 @@ impl Trader {
             let due = inner.timers.peek().is_some_and(|next| -*next <= now);
             due && inner.timers.pop().is_some()
         };
-        if is_due && self.is_started {
-            let told = strategy.on_timer(&self.handle);
+        if is_due {
+            let told = self.if_started(|handle| strategy.on_timer(handle));
             self.judge(told)?;
         }
         Ok(is_due)

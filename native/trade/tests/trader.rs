@@ -218,3 +218,32 @@ fn a_strategy_that_fails_is_switched_off_until_a_person_says_so() {
     let switches = trader.status().switches;
     assert_eq!((switches[0].scope, &*switches[0].name), ("strategy", "test"));
 }
+
+/// Places an order, and then does not come back.
+#[derive(Default)]
+struct Sleeper(Buyer);
+
+impl Strategy for Sleeper {
+    fn on_quotes(&mut self, broker: &dyn Broker, rows: &Quotes<'_>) -> Told {
+        self.0.on_quotes(broker, rows)
+    }
+
+    fn on_order(&mut self, _broker: &dyn Broker, news: &OrderNews) -> Told {
+        self.0.events.push(news.event.name().to_owned());
+        if self.0.events.last().is_some_and(|event| event == "accepted") {
+            std::thread::sleep(Duration::from_millis(1_500));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_strategy_that_does_not_come_back_loses_its_orders() {
+    let place = Place::open(100.0);
+    let mut trader = place.trader();
+    let error = until(&mut trader, &mut Sleeper::default(), |_| false).unwrap_err();
+    assert!(error.to_string().contains("a call took longer than 1000 ms"), "{error}");
+    let status = trader.status();
+    assert_eq!(status.open_orders, 0);
+    assert_eq!(status.switches[0].code, "kill_switch");
+}

@@ -16,11 +16,12 @@ use rustonite_exec::{
     Ledger, Restored,
 };
 use rustonite_feed::{Dialler, FeedError, Venue, instruments, now_ns};
-use rustonite_risk::{Account, Capabilities, Limits, Risk, Venue as RiskVenue};
+use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskVenue};
 use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
 use super::profits::Profits;
+use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
 use crate::config::{AccountConfig, Config, Sync};
 use crate::control::Control;
@@ -105,7 +106,13 @@ impl Trader {
             directory: Arc::clone(&directory),
             accounts: accounts.into(),
         };
+        let patience_ns = i64::try_from(config.patience_ms).unwrap_or(i64::MAX);
+        let patience_ns = patience_ns.saturating_mul(1_000_000);
+        let target = Target::Strategy(strategy);
+        let watchdog = Watchdog::start(Arc::clone(&shared), target, patience_ns)
+            .map_err(system("starting the watchdog"))?;
         let mut trader = Self {
+            watchdog,
             profits: Profits::new(currency, kept.day, kept.profit),
             trading: vec![false; config.accounts.len()],
             config,
