@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from rustonite_data.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from http.server import HTTPServer
 
     from rustonite_data.record import Recorder
@@ -53,25 +54,29 @@ def metrics(recorder: Recorder) -> str:
         for name, about in names.items():
             full = f"rustonite_feed_{name}" + ("_total" if kind == "counter" else "")
             values = [(f'venue="{one.venue}"', getattr(one, name)) for one in found]
-            lines += _family(full, kind, about, values)
+            lines += family(full, kind, about, values)
     delays = [(f'venue="{one.venue}"', one.delay_ns / _NS) for one in found]
     about = "Our time minus the venue's."
-    lines += _family("rustonite_feed_delay_seconds", "gauge", about, delays)
+    lines += family("rustonite_feed_delay_seconds", "gauge", about, delays)
     last = [(f'venue="{one.venue}"', one.ts_last / _NS) for one in found]
-    lines += _family("rustonite_feed_last_frame_seconds", "gauge", "When a frame came last.", last)
+    lines += family("rustonite_feed_last_frame_seconds", "gauge", "When a frame came last.", last)
     lags = recorder.lag()
     labels = [f'dataset="{lag.dataset}",tape="{_escaped(lag.path.name)}"' for lag in lags]
     for name, about in LAG.items():
         pairs = [
             (label, float(getattr(lag, name))) for label, lag in zip(labels, lags, strict=True)
         ]
-        lines += _family(f"rustonite_lake_{name}", "gauge", about, pairs)
+        lines += family(f"rustonite_lake_{name}", "gauge", about, pairs)
     return "\n".join(lines) + "\n"
 
 
-def _family(name: str, kind: str, about: str, values: list[tuple[str, float]]) -> list[str]:
+def family(name: str, kind: str, about: str, values: list[tuple[str, float]]) -> list[str]:
+    """Lines of one metric, by its labels; none without values."""
     head = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
-    return [*head, *(f"{name}{{{labels}}} {value}" for labels, value in values)] if values else []
+    shown = [
+        f"{name}{{{labels}}} {value}" if labels else f"{name} {value}" for labels, value in values
+    ]
+    return [*head, *shown] if values else []
 
 
 def _escaped(text: str) -> str:
@@ -107,16 +112,23 @@ def listening(listen: str) -> ThreadingHTTPServer:
         raise Unavailable(f"metrics: {listen}: {error.strerror}") from error
 
 
+def serve(recorder: Recorder, server: HTTPServer) -> AbstractContextManager[None]:
+    """Answer `/metrics` and `/health` of a recorder at an address that was taken."""
+    return answering(server, lambda: metrics(recorder), lambda: health(recorder))
+
+
 @contextmanager
-def serve(recorder: Recorder, server: HTTPServer) -> Iterator[None]:
+def answering(
+    server: HTTPServer, metrics: Callable[[], str], health: Callable[[], tuple[bool, str]]
+) -> Iterator[None]:
     """Answer `/metrics` and `/health` at an address that was taken."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
-                self._answer(200, metrics(recorder), "text/plain; version=0.0.4")
+                self._answer(200, metrics(), "text/plain; version=0.0.4")
             elif self.path == "/health":
-                fine, text = health(recorder)
+                fine, text = health()
                 self._answer(200 if fine else 503, text + "\n", "text/plain")
             else:
                 self._answer(404, "there are /metrics and /health\n", "text/plain")

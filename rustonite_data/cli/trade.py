@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +19,7 @@ from rustonite_data.errors import RustoniteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import timedelta
     from types import FrameType
 
@@ -28,8 +29,11 @@ _LOOK_S = 0.25
 @click.command()
 @click.argument("config", type=click.Path(dir_okay=False))
 @click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@click.option(
+    "--metrics", metavar="HOST:PORT", help="Serve /metrics (Prometheus) and /health there."
+)
 @json_option
-def trade(config: str, *, span: timedelta | None, as_json: bool) -> None:
+def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: bool) -> None:
     """Trade as CONFIG says until Ctrl-C or SIGTERM: tapes in, orders out.
 
     Nothing leaves without a pass of the risk layer and a row of the journal. Without `live = true`
@@ -46,7 +50,11 @@ def trade(config: str, *, span: timedelta | None, as_json: bool) -> None:
     until = math.inf if span is None else time.monotonic() + span.total_seconds()
     last: dict[str, Any] = {}
     code = 0
-    with _terminated() as is_over, _shown(as_json=as_json) as show:
+    with (
+        _terminated() as is_over,
+        _shown(as_json=as_json) as show,
+        _served(metrics, last),
+    ):
 
         def beat(status: dict[str, Any], notices: list[str]) -> bool:
             last.update(status)
@@ -64,6 +72,15 @@ def trade(config: str, *, span: timedelta | None, as_json: bool) -> None:
         click.echo(f"{last['name']}: {last['fills']} fills, profit {_profit(last)}", err=True)
     if code:
         raise click.exceptions.Exit(code)
+
+
+def _served(listen: str | None, status: dict[str, Any]) -> AbstractContextManager[None]:
+    if listen is None:
+        return nullcontext()
+    from rustonite_data.metrics import answering, listening  # noqa: PLC0415 - rarely needed
+    from rustonite_exec.metrics import health, metrics  # noqa: PLC0415 - as above
+
+    return answering(listening(listen), lambda: metrics(status), lambda: health(status))
 
 
 def _profit(status: dict[str, Any]) -> str:

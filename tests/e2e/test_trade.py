@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import polars as pl
 import pytest
@@ -254,13 +256,21 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
         tolerance_bps=0.2,
         position_max=0.1,
     )
-    started = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml", "--json"]
+    port = free_port()
+    words = ("trade", "trader.toml", "--json", "--metrics", f"127.0.0.1:{port}")
+    started = [sys.executable, "-m", "rustonite_data.cli", *words]
     with subprocess.Popen(
         started, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         try:
             status = wait(place, lambda one: one["fills"] >= 5)
             assert status["accounts"] == [{"name": "main", "trading": True}]
+            with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                told = answer.read().decode()
+            assert 'rustonite_trade_trading{account="main"} 1.0' in told
+            assert 'rustonite_trade_tick_to_order_us{quantile="0.99"}' in told
+            with urlopen(f"http://127.0.0.1:{port}/health") as answer:
+                assert answer.read() == b"ok\n"
             assert "thrown: its orders are cancelled" in command("kill", folder=place.folder)
             status = wait(place, lambda one: one["open_orders"] == 0)
             assert [one["code"] for one in status["switches"]] == ["kill_switch"]
@@ -285,6 +295,13 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
     assert [Decimal(one["size"]) for one in told] == [
         Decimal(str(one["size"])) for one in last["positions"]
     ]
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def wait(place: Place, enough: Any) -> dict[str, Any]:

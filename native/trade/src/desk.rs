@@ -8,6 +8,7 @@ mod risks;
 
 use std::collections::VecDeque;
 
+use hdrhistogram::Histogram;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{InstrumentKind, OrderEvent, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
@@ -63,6 +64,28 @@ pub struct Desk<J> {
     compare_every_ns: i64,
     trips: Vec<Trip>,
     news: VecDeque<News>,
+    counts: Counts,
+}
+
+/// What a desk has done.
+#[derive(Debug)]
+pub struct Counts {
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Wishes that risk denied.
+    pub denials: u64,
+    /// Requests that venues refused.
+    pub rejects: u64,
+    /// Nanoseconds from the receipt of a tick to the bytes of the order that it caused.
+    pub tick_to_order: Histogram<u64>,
+}
+
+impl Counts {
+    fn new() -> Self {
+        let tick_to_order =
+            Histogram::new(2).unwrap_or_else(|_| unreachable!("two digits are few"));
+        Self { requests: 0, denials: 0, rejects: 0, tick_to_order }
+    }
 }
 
 impl<J: Journal> Desk<J> {
@@ -81,6 +104,7 @@ impl<J: Journal> Desk<J> {
             points_per_unit,
             trips: Vec::new(),
             news: VecDeque::new(),
+            counts: Counts::new(),
         };
         desk.count_all();
         desk
@@ -128,6 +152,11 @@ impl<J: Journal> Desk<J> {
     /// Same, for housekeeping.
     pub fn ledger_mut(&mut self) -> &mut Ledger<J> {
         &mut self.ledger
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// The risk layer.
@@ -231,6 +260,11 @@ impl<J: Journal> Desk<J> {
             (Err(denial), _) => Some(account::refusal(denial.to_string())),
             (_, None) => Some(account::refusal("the account is not open".to_owned())),
         };
+        self.counts.requests += 1;
+        if matches!(request, Request::Submit { .. }) && self.seen.1 > 0 {
+            let took = rustonite_feed::now_ns().saturating_sub(self.seen.1);
+            self.counts.tick_to_order.saturating_record(took.max(1).unsigned_abs());
+        }
         if let Some(refusal) = refused {
             let report = account::refused(request, refusal, now);
             self.take(&report);

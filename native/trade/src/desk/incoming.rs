@@ -160,6 +160,7 @@ impl<J: Journal> Desk<J> {
         for event in &change.events {
             match event.event {
                 OrderEvent::Rejected | OrderEvent::ReplaceRejected => {
+                    self.counts.rejects += 1;
                     self.risk.rejected(account, strategy, now, &mut self.trips);
                 }
                 OrderEvent::Accepted | OrderEvent::Replaced | OrderEvent::Cancelled => {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hdrhistogram::Histogram;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{RiskScope, TradingState};
 use rustonite_exec::{Ledger, Tapes};
@@ -36,6 +37,14 @@ pub struct Status {
     pub open_orders: usize,
     /// Executions since the start.
     pub fills: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Wishes that risk denied.
+    pub denials: u64,
+    /// Requests that venues refused.
+    pub rejects: u64,
+    /// Microseconds from the receipt of a tick to the bytes of the order that it caused, by part.
+    pub tick_to_order_us: std::collections::BTreeMap<&'static str, f64>,
     /// What is owned, by asset.
     pub balances: std::collections::BTreeMap<String, Amount>,
     /// Number of the journal's last row.
@@ -96,6 +105,7 @@ impl Trader {
     pub fn status(&self) -> Status {
         let inner = lock(&self.shared);
         let (ledger, risk) = (inner.desk.ledger(), inner.desk.risk());
+        let counts = inner.desk.counts();
         let accounts = self.config.accounts.iter().zip(&self.trading);
         let accounts = accounts
             .map(|(one, trading)| AccountStatus { name: one.name.clone(), trading: *trading });
@@ -126,6 +136,10 @@ impl Trader {
             accounts: accounts.collect(),
             open_orders: ledger.open_orders().len(),
             fills: self.fills,
+            requests: counts.requests,
+            denials: counts.denials,
+            rejects: counts.rejects,
+            tick_to_order_us: parts(&counts.tick_to_order),
             balances: self.balances(ledger),
             seq: ledger.seq(),
             halted: ledger.halted().map(str::to_owned),
@@ -206,6 +220,16 @@ impl Trader {
             source,
         })
     }
+}
+
+/// Microseconds that parts of the times are below.
+fn parts(times: &Histogram<u64>) -> std::collections::BTreeMap<&'static str, f64> {
+    #[allow(clippy::cast_precision_loss, reason = "times of less than some days")]
+    let us = |part: f64| times.value_at_quantile(part) as f64 / 1e3;
+    if times.is_empty() {
+        return std::collections::BTreeMap::new();
+    }
+    [("0.5", us(0.5)), ("0.99", us(0.99)), ("0.999", us(0.999)), ("1", us(1.0))].into()
 }
 
 fn find(risk: &Risk, scope: &str, name: &str) -> Result<Target, String> {
