@@ -9,7 +9,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent, OrderState, draft};
-use rustonite_core::ids::{AccountId, VenueId};
+use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 
 use crate::apply::{About, Told, Values};
 use crate::balances::Balances;
@@ -525,6 +525,20 @@ impl<J: Journal> Ledger<J> {
         let cancel = asked(order.facts.cancel).then_some((About::Cancel, order.leg));
         let changes = order.changes.iter().filter(move |change| asked(change.flight));
         submit.into_iter().chain(cancel).chain(changes.map(|change| (About::Replace, change.leg)))
+    }
+
+    /// Orders that the venue may know by a number of its own that we have not heard. What names an
+    /// order by an unknown number may be about one of them.
+    pub(crate) fn nameless(
+        &self,
+        account: AccountId,
+        instrument: InstrumentId,
+    ) -> impl Iterator<Item = &Order> {
+        self.orders.iter().filter(move |order| {
+            let here = (order.wish.account, order.wish.instrument) == (account, instrument);
+            here && order.legs.iter().any(|leg| leg.venue_order_id.is_none())
+                && (order.state == OrderState::Unknown || Self::in_flight(order).next().is_some())
+        })
     }
 }
 

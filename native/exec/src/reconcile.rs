@@ -105,6 +105,9 @@ pub struct Plan {
     pub asks: Vec<Ask>,
     /// Questions beyond the bound, left for the next plan.
     pub asks_left: usize,
+    /// Executions of orders by numbers that we do not know, while an order of ours has none so far:
+    /// left for the next plan.
+    pub fills_left: usize,
     /// What differs.
     pub mismatches: Vec<Mismatch>,
     /// Parts of the venue's books that are not known.
@@ -118,7 +121,8 @@ pub struct Plan {
 impl Plan {
     /// Whether orders may leave: all is known, nothing is left to be asked, nothing is refused.
     pub fn is_settled(&self) -> bool {
-        !self.is_refused && self.not_known.is_empty() && self.asks.is_empty() && self.asks_left == 0
+        let is_known = self.not_known.is_empty() && self.fills_left == 0;
+        !self.is_refused && is_known && self.asks.is_empty() && self.asks_left == 0
     }
 }
 
@@ -173,6 +177,7 @@ pub fn reconcile<J: Journal>(
         pending: BTreeMap::new(),
         pending_of: BTreeMap::new(),
         restless: BTreeSet::new(),
+        unplaced: BTreeSet::new(),
     };
     comparing.find_motion();
     comparing.compare_fills();
@@ -212,6 +217,8 @@ struct Comparing<'a, J> {
     pending_of: BTreeMap<OrderId, Amount>,
     /// Instruments where something may be on its way.
     restless: BTreeSet<InstrumentId>,
+    /// Instruments of executions that are left for the next plan.
+    unplaced: BTreeSet<InstrumentId>,
 }
 
 impl<J: Journal> Comparing<'_, J> {

@@ -1,7 +1,9 @@
 //! What venues say about orders, and what comes of it.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, OrderEvent, OrderKind, OrderSide, order_flags};
+use rustonite_core::datasets::{
+    EventSource, OrderEvent, OrderKind, OrderSide, OrderState, order_flags,
+};
 
 use crate::apply::{About, Told, Values, Verdict};
 use crate::change::{AnomalyCode, Applied, Ask, Change};
@@ -96,8 +98,11 @@ impl<J: Journal> Ledger<J> {
         {
             let detail = format!("client id of order {}, venue id of order {}", one.0, other.0);
             change.odd(AnomalyCode::IdsDisagree, detail);
-            change.ask(Ask::Order(one));
-            change.ask(Ask::Order(other));
+            // An answer to the question would bring up the question again, without end.
+            if !matches!(report.what, What::Picture(_)) {
+                change.ask(Ask::Order(one));
+                change.ask(Ask::Order(other));
+            }
         }
         let (id, leg) = by_client_id.or(by_venue_id)?;
         let mut order = self.orders.take(id)?;
@@ -365,8 +370,13 @@ impl<J: Journal> Ledger<J> {
                 if self.is_counted(report, fill) {
                     return;
                 }
-                if report.client_id.is_empty() && report.venue_order_id.is_none() {
-                    return self.book_without_order(report, fill, change);
+                if report.client_id.is_empty() {
+                    if report.venue_order_id.is_none() {
+                        return self.book_without_order(report, fill, change);
+                    }
+                    if self.may_be_nameless(report, change) {
+                        return;
+                    }
                 }
                 (fill.side, None, Amount::ZERO, crate::filling::venue_flags(fill.kind))
             }
@@ -384,6 +394,19 @@ impl<J: Journal> Ledger<J> {
         let mut subject = self.found(report, found, change);
         self.report_on(&mut subject, report, change);
         self.put_back(subject, report.ts_recv, change);
+    }
+
+    /// Whether a report by an unknown number may be about an order of ours that has none so far. A
+    /// picture of that one has the number, and its figures say that fills are missing.
+    fn may_be_nameless(&self, report: &Report, change: &mut Change) -> bool {
+        let mut found = false;
+        for order in self.nameless(report.account, report.instrument) {
+            found = true;
+            if order.state == OrderState::Unknown {
+                change.ask(Ask::Order(order.id));
+            }
+        }
+        found
     }
 
     /// Makes known an order that the venue has and we have not: placed by others, or forgotten.

@@ -172,6 +172,61 @@ fn start_04_filled_while_we_were_away() {
 }
 
 #[test]
+fn start_an_order_without_a_number_is_not_taken_for_one_of_others() {
+    let mut ledger = ledger();
+    let id = submitted(&mut ledger);
+    ledger.lose_requests(NOW + 1);
+    let mut venue = nothing();
+    venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "10", "99"))]));
+    let first = plan(&ledger, &venue);
+    assert_eq!((&first.reports[..], &first.asks[..]), (&[][..], &[Ask::Order(id)][..]));
+    assert!(!first.is_settled());
+    // The answer to another question comes before the order's own: the same.
+    let change = ledger.report(&venue.fills[&SPOT].1[0]);
+    assert_eq!((&change.fills[..], &change.asks[..]), (&[][..], &[Ask::Order(id)][..]));
+    // The order's own answer tells its number.
+    ledger.report(&shown(&ledger, id, picture(OrderState::Filled, "10")));
+    settle(&mut ledger, &venue);
+    assert_eq!(ledger.orders().count(), 1);
+    assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Filled, amount("10")));
+}
+
+#[test]
+fn start_an_open_order_without_a_number_gets_its_fill_once() {
+    let mut ledger = ledger();
+    let id = submitted(&mut ledger);
+    ledger.lose_requests(NOW + 1);
+    let mut venue = nothing();
+    venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::PartiallyFilled, "4"))]);
+    venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "4", "99"))]));
+    assert!(!plan(&ledger, &venue).is_settled());
+    settle(&mut ledger, &venue);
+    assert_eq!(ledger.orders().count(), 1);
+    let order = ledger.order(id).unwrap();
+    assert_eq!((order.size_filled, order.price_average), (amount("4"), Some(amount("99"))));
+}
+
+#[test]
+fn start_a_change_without_a_number_is_not_taken_for_an_order_of_others() {
+    let rules = AccountRules { figures: Figures::Leg, ..rules() };
+    let mut ledger = open_with(Nowhere, rules);
+    let id = working(&mut ledger);
+    let request = ledger.replace(NOW, id, values("101", "10")).unwrap();
+    ledger.lose_requests(NOW + 1);
+    let number = Some("v9".into());
+    let done = Report { venue_order_id: number, ..executed(&ledger, id, fill("1", "10", "101")) };
+    let mut venue = nothing();
+    venue.fills.insert(SPOT, (0, vec![done.clone()]));
+    assert_eq!(plan(&ledger, &venue).fills_left, 1);
+    let shown = OrderPicture { price: Some(amount("101")), ..picture(OrderState::Filled, "10") };
+    let shown = by_id(&client_id_of(&request), What::Picture(shown));
+    ledger.report(&rest(Report { venue_order_id: done.venue_order_id, ..shown }));
+    settle(&mut ledger, &venue);
+    assert_eq!(ledger.orders().count(), 1);
+    assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Filled, amount("10")));
+}
+
+#[test]
 fn start_05_partly_filled_then_cancelled_while_we_were_away() {
     let mut ledger = ledger();
     let id = working(&mut ledger);

@@ -5,7 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use rustonite_core::Decimal;
-use rustonite_exchange::{Allowance, Config, Crowd, ExchangeError, Key, Listing, LocalExchange, VenueConfig};
+use rustonite_exchange::{
+    Allowance, Config, Crowd, ExchangeError, Key, Listing, LocalExchange, VenueConfig,
+};
 
 use crate::error::{caught, invalid, raise};
 use crate::reader::{check_process, process_id};

@@ -49,6 +49,12 @@ impl<J: Journal> Comparing<'_, J> {
             }
             return;
         }
+        if order.is_none() && self.ledger.nameless(self.account, instrument).next().is_some() {
+            self.plan.fills_left += 1;
+            self.unplaced.insert(instrument);
+            self.restless.insert(instrument);
+            return;
+        }
         let side = fill.position_side.or(order.and_then(|one| one.wish.position_side));
         let id = order.map(|order| order.id);
         let key = (instrument, side.unwrap_or_default());
@@ -172,6 +178,10 @@ impl<J: Journal> Comparing<'_, J> {
         missing: Amount,
     ) {
         self.plan.mismatches.push(Mismatch::FillsMissing(id, missing));
+        if self.unplaced.contains(&instrument) {
+            // They may be among those.
+            return;
+        }
         let answered = self.venue.fills.get(&instrument).is_some_and(|(from, _)| *from <= since);
         if !answered {
             self.restless.insert(instrument);

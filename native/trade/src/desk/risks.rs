@@ -7,7 +7,9 @@ use rustonite_core::datasets::{PositionSide, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exec::{Booked, Journal, Order, OrderId, Wish};
-use rustonite_risk::{Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target};
+use rustonite_risk::{
+    Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
+};
 
 use super::{Desk, News};
 use crate::strategy::Denied;
