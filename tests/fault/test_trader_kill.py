@@ -158,7 +158,6 @@ def test_nothing_is_lost_or_doubled_by_kills(lives):
     lives.hold_still()
     books = VenueBooks(lives.place.exchange, lives.place.account)
     ours = assert_same(lives.place, books)
-    from collections import Counter; print(len(ours.order_rows), len(ours.fills), len(books.orders()), Counter((r['event'],r['state'],r['reason']) for r in ours.order_rows), lives.told())
     # The test shows nothing if the trader hardly traded, or was killed with nothing in flight.
     assert len(ours.fills) > 2 * ROUNDS
     lost = [row for row in ours.order_rows if row["event"] == "outcome_unknown"]
