@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
     from rustonite_data._native import Batch
 
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with LocalExchange(["BTCUSDT"], speed=2) as exchange:
-        with recording(tmp_path / "tapes", exchange.urls):
-            yield Place(tmp_path, exchange)
+    with (
+        LocalExchange(["BTCUSDT"], speed=2) as exchange,
+        recording(tmp_path / "tapes", exchange.urls),
+    ):
+        yield Place(tmp_path, exchange)
 
 
 class Crosser(Strategy):

@@ -36,7 +36,8 @@ class Churn(Strategy):
         far = [one for one in orders if one.price is None or self.distance(one.price) > 0.005]
         near = [one for one in orders if one not in far]
         if CALM.exists():
-            return self.calm(near, far)
+            self.calm(near, far)
+            return
         if len(near) < NEAR:
             self.place(self.chance.uniform(-0.0002, 0.0004))
         if len(far) < FAR:

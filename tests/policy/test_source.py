@@ -67,7 +67,7 @@ def test_tracked_files_name_no_machine_and_no_registry():
 DESK = {NATIVE / "trade/src/desk.rs", *(NATIVE / "trade/src/desk").glob("*.rs")}
 # Who may name a gateway: those that speak to venues, the desk, and what hands it to the desk.
 GATEWAY_HOMES = {NATIVE / "trade/src/trader/building.rs", *DESK}
-IN_TESTS = re.compile(r"#\[cfg\(test\)\]\s*mod \w+ \{.*", re.S)
+IN_TESTS = re.compile(r"#\[cfg\(test\)\]\s*mod \w+ \{.*", re.DOTALL)
 
 
 def shipped():
@@ -90,7 +90,8 @@ def functions_with(text, pattern):
 def test_no_request_reaches_a_gateway_but_through_the_desk():
     gateways = NATIVE / "exec/src/gateway"
     sources = {path: text for path, text in shipped() if not path.is_relative_to(gateways)}
-    named = {path for path, text in sources.items() if re.search(r"\bGateway\b|gateway::\w+::", text)}
+    name = r"\bGateway\b|gateway::\w+::"
+    named = {path for path, text in sources.items() if re.search(name, text)}
     assert named <= GATEWAY_HOMES, named - GATEWAY_HOMES
     writes = {
         path.name: found
@@ -121,5 +122,6 @@ def test_only_a_check_makes_a_pass():
     assert "pub(crate) fn new(" in a_pass
     # No second one comes of the first.
     assert not re.search(r"derive\([^)]*(Clone|Default)[^)]*\)\]\s*pub struct Pass", intents)
-    made = {path.name: found for path, text in shipped() if (found := functions_with(text, r"\bPass::new"))}
+    calls = ((path.name, functions_with(text, r"\bPass::new")) for path, text in shipped())
+    made = {name: found for name, found in calls if found}
     assert made == {"check.rs": ["check", "check_slowly"]}
