@@ -1,12 +1,13 @@
 """What goes wrong between a trader and its venue: each order ends in the state that the venue has,
 nothing is sent twice, and at the end books are equal to the last digit."""
 
+import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 import pytest
 from trading import Place, recording
-from venue_books import VenueBooks, assert_same
+from venue_books import JournalBooks, VenueBooks, assert_balances, assert_same
 
 from rustonite_exec import LocalExchange, Strategy
 
@@ -214,3 +215,19 @@ def test_a_fault(place, name):
     filled = sum((one.size for one in strategy.fills), Decimal())
     assert filled == (Decimal(SIZE) if case.ends == "filled" else 0)
     assert filled == sum((row["size"] for row in ours.fills), Decimal())
+
+
+def test_what_was_traded_before_the_first_start_is_not_ours(place):
+    books = VenueBooks(place.exchange, place.account)
+    market = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": SIZE}
+    books.call("/api/v3/order", "POST", **market)
+    before = len(books.trades())
+    assert before > 0
+    # By more than clocks are thought to differ.
+    time.sleep(2.5)
+    strategy = Scripted(Case("filled", crosses=True), place.exchange)
+    place.run(strategy, strategy.is_done)
+    ours = JournalBooks(place.journal)
+    assert set(ours.last) == {strategy.id}
+    assert len(ours.fills) == len(books.trades()) - before
+    assert_balances(ours, place)

@@ -24,12 +24,13 @@ class VenueBooks:
     def __init__(self, exchange, account):
         self.root, self.account = exchange.urls["rest"].rstrip("/"), account
 
-    def call(self, path, **parameters):
+    def call(self, path, method="GET", **parameters):
         """A signed call."""
         text = urlencode({**parameters, "timestamp": int(time.time() * 1000)})
         sign = hmac.new(self.account.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
         url = f"{self.root}{path}?{text}&signature={sign}"
-        request = Request(url, headers={"X-MBX-APIKEY": self.account.key})  # noqa: S310 - http here
+        headers = {"X-MBX-APIKEY": self.account.key}
+        request = Request(url, headers=headers, method=method)  # noqa: S310 - http here
         with urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.load(answer)
 

@@ -43,6 +43,7 @@ fn amount(text: &str) -> Amount {
 struct Fake {
     written: Arc<Mutex<Vec<Request>>>,
     says: Arc<Mutex<Vec<Heard>>>,
+    asked: Arc<Mutex<Vec<Question>>>,
 }
 
 impl Gateway for Fake {
@@ -61,7 +62,8 @@ impl Gateway for Fake {
         Ok(text())
     }
 
-    fn ask(&mut self, _question: Question, _now: i64) -> Outgoing {
+    fn ask(&mut self, question: Question, _now: i64) -> Outgoing {
+        self.asked.lock().unwrap().push(question);
         text()
     }
 
@@ -200,13 +202,15 @@ impl World {
 
     /// The account logs on, and its books are found to be the venue's.
     fn connect(&mut self) {
+        self.fake.asked.lock().unwrap().clear();
         self.say(vec![Heard::Ready]);
-        let questions = [Question::OpenOrders, Question::Fills(INSTRUMENT, 0), Question::Balances];
-        let answers = questions.map(|question| match question {
+        let questions = std::mem::take(&mut *self.fake.asked.lock().unwrap());
+        let answers = questions.into_iter().map(|question| match question {
             Question::Balances => Heard::Answer(question, Answer::Balances(Vec::new())),
             question => Heard::Answer(question, Answer::Reports(Vec::new())),
         });
-        self.say(answers.to_vec());
+        let answers = answers.collect();
+        self.say(answers);
     }
 
     /// A person puts everything right that was thrown or broken.
@@ -233,7 +237,7 @@ impl World {
         self.desk.quote(INSTRUMENT, price(ticks - 1), price(ticks + 1), self.now, self.rows);
     }
 
-    fn wish(&self, one: &New) -> Wish {
+    fn wish(one: &New) -> Wish {
         let is_limit = one.price.is_some();
         Wish {
             account: ACCOUNT,
@@ -330,7 +334,7 @@ impl World {
             Act::Submit(new) => {
                 let next = self.desk.ledger().next_id();
                 self.orders.push(next);
-                self.desk.submit(self.wish(new), self.now).map(drop)?;
+                self.desk.submit(Self::wish(new), self.now).map(drop)?;
             }
             Act::Replace(which, ticks, lots) => {
                 let Some(order) = self.order(*which) else { return Ok(()) };
