@@ -75,6 +75,7 @@ class LocalExchange:
         others: bool = True,
         prices: Mapping[str, Decimal | int | str] | None = None,
         port: int = 0,
+        limits: bool = True,
     ) -> None:
         """Begin to listen, on this machine alone.
 
@@ -88,6 +89,7 @@ class LocalExchange:
             others: Whether there are any.
             prices: Prices at the start, by symbol; others have a usual one.
             port: Where to listen; any free port by default.
+            limits: Whether calls and orders are limited as on the venue's usual plan.
 
         Raises:
             Invalid: a symbol or a price that cannot be, or no symbol.
@@ -115,6 +117,7 @@ class LocalExchange:
                 "listings": listings,
                 "seed": seed,
                 "events_per_second": _EVENTS_PER_SECOND * speed if others else None,
+                "limits": limits,
             }
         )
 

@@ -7,19 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import polars as pl
 import pytest
+from trading import LIMITS, Place, command, recording
 
 from rustonite_data.errors import Closed, Invalid, NotFound, RiskRejected
 from rustonite_data.lake import Lake
-from rustonite_data.record import Recorder
 from rustonite_data.tape import Tape
 from rustonite_exec import (
     FillNews,
@@ -28,94 +25,24 @@ from rustonite_exec import (
     Quote,
     Strategy,
     Trader,
-    ask,
     demo,
     kill,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rustonite_data._native import Batch
-
-PATIENCE_S = 30.0
-LIMITS = (Path(__file__).parents[2] / "native/trade/tests/limits.toml").read_text()
-
-
-class Place:
-    """A venue, its recorder, and a folder for a trader."""
-
-    def __init__(self, folder: Path, exchange: LocalExchange) -> None:
-        self.folder = folder
-        self.exchange = exchange
-        self.account = exchange.account("me", {"USDT": 100_000, "BTC": 2})
-        self.journal = folder / "journal"
-        self.configure()
-
-    def configure(self, run: str = "test:Test", top: str = "", **settings: Any) -> Path:
-        """Write a trader's configuration."""
-        keys = self.folder / "keys.toml"
-        keys.write_text(f'key = "{self.account.key}"\nsecret = "{self.account.secret}"\n')
-        keys.chmod(0o600)
-        (self.folder / "limits.toml").write_text(LIMITS)
-        urls = ", ".join(f"{name} = {json.dumps(url)}" for name, url in self.exchange.urls.items())
-        text = f"""
-            {top}
-            limits = "limits.toml"
-            [[market]]
-            venue = "binance"
-            tapes = "tapes"
-            [[account]]
-            name = "main"
-            venue = "binance"
-            symbols = ["BTCUSDT"]
-            keys = "keys.toml"
-            urls = {{ {urls} }}
-            [strategy]
-            run = {json.dumps(run)}
-            [strategy.settings]
-        """
-        text += "\n".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
-        path = self.folder / "trader.toml"
-        path.write_text(text)
-        return path
-
-    def run(self, strategy: Strategy | None, enough: Any = lambda _status: False) -> list[str]:
-        """Trade until there is enough; returns what people were told."""
-        told: list[str] = []
-        began = time.monotonic()
-
-        def beat(status: dict[str, Any], notices: list[str]) -> bool:
-            told.extend(notices)
-            assert time.monotonic() - began < PATIENCE_S, (status, told)
-            return not enough(status)
-
-        Trader(self.folder / "trader.toml", strategy).run(beat)
-        return told
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    with LocalExchange(["BTCUSDT"], speed=2) as exchange:
-        urls = {name: exchange.urls[name] for name in ("public", "rest")}
-        with recording(tmp_path / "tapes", urls):
-            yield Place(tmp_path, exchange)
-
-
-@contextmanager
-def recording(tapes: Path, urls: dict[str, str]) -> Iterator[None]:
-    feed = "\n".join(f"{name} = {json.dumps(url)}" for name, url in urls.items())
-    text = f"""
-        frames = false
-        [[feed]]
-        venue = "binance"
-        symbols = ["BTCUSDT"]
-        datasets = ["trades", "quotes"]
-        [feed.urls]
-        {feed}
-    """
-    with Recorder(text, tapes=tapes):
-        yield
+    with (
+        LocalExchange(["BTCUSDT"], speed=2) as exchange,
+        recording(tmp_path / "tapes", exchange.urls),
+    ):
+        yield Place(tmp_path, exchange)
 
 
 class Crosser(Strategy):
@@ -233,19 +160,6 @@ def test_an_exception_ends_trading_and_throws_the_switch(place: Place) -> None:
     assert [(one["scope"], one["name"]) for one in switches] == [("strategy", "strategy")]
 
 
-def command(*words: str, folder: Path, ok: bool = True) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "rustonite_data.cli", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode == 0) is ok, done.stderr
-    return done.stdout if ok else done.stderr
-
-
 def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) -> None:
     place.configure(
         "market-maker",
@@ -263,7 +177,7 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
         started, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as running:
         try:
-            status = wait(place, lambda one: one["fills"] >= 5)
+            status = place.wait(lambda one: one["fills"] >= 5)
             assert status["accounts"] == [{"name": "main", "trading": True}]
             with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
                 told = answer.read().decode()
@@ -272,12 +186,12 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
             with urlopen(f"http://127.0.0.1:{port}/health") as answer:
                 assert answer.read() == b"ok\n"
             assert "thrown: its orders are cancelled" in command("kill", folder=place.folder)
-            status = wait(place, lambda one: one["open_orders"] == 0)
+            status = place.wait(lambda one: one["open_orders"] == 0)
             assert [one["code"] for one in status["switches"]] == ["kill_switch"]
             assert command("orders", "--json", folder=place.folder) == ""
             assert command("resume", folder=place.folder) == "1 switches put back\n"
             before = status["fills"]
-            wait(place, lambda one: one["fills"] > before)
+            place.wait(lambda one: one["fills"] > before)
             running.send_signal(signal.SIGTERM)
             out, error = running.communicate(timeout=30)
         finally:
@@ -302,16 +216,6 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
-
-
-def wait(place: Place, enough: Any) -> dict[str, Any]:
-    """What a trader says once there is enough."""
-    for _ in range(int(PATIENCE_S * 10)):
-        status = ask(place.journal, {"do": "status"}) if place.journal.exists() else None
-        if status is not None and enough(status):
-            return status
-        time.sleep(0.1)
-    raise AssertionError(status)
 
 
 def test_a_kill_without_a_trader_is_there_when_the_next_begins(place: Place) -> None:

@@ -75,3 +75,66 @@ def test_tracked_files_name_no_machine_and_no_registry():
             continue
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
             assert not MACHINE.search(line), f"{name}:{number}: {line.strip()}"
+
+
+DESK = {NATIVE / "trade/src/desk.rs", *(NATIVE / "trade/src/desk").glob("*.rs")}
+# Who may name a gateway: those that speak to venues, the desk, and what hands it to the desk.
+GATEWAY_HOMES = {NATIVE / "trade/src/trader/building.rs", *DESK}
+IN_TESTS = re.compile(r"#\[cfg\(test\)\]\s*mod \w+ \{.*", re.DOTALL)
+
+
+def shipped():
+    """Rust source that is not of tests or benchmarks, by path, without comments."""
+    kinds = {"tests", "benches", "examples"}
+    for path in RUST:
+        parts = path.relative_to(NATIVE).parts
+        if not kinds & {*parts, path.stem} and not path.stem.endswith("_tests"):
+            yield path, IN_TESTS.sub("", code(path))
+
+
+def functions_with(text, pattern):
+    """Names of the functions in which a pattern is found, once for each time."""
+    found = []
+    for body in re.split(r"\bfn (?=\w+)", text)[1:]:
+        found += [re.match(r"\w+", body)[0]] * len(re.findall(pattern, body))
+    return found
+
+
+def test_no_request_reaches_a_gateway_but_through_the_desk():
+    gateways = NATIVE / "exec/src/gateway"
+    sources = {path: text for path, text in shipped() if not path.is_relative_to(gateways)}
+    name = r"\bGateway\b|gateway::\w+::"
+    named = {path for path, text in sources.items() if re.search(name, text)}
+    assert named <= GATEWAY_HOMES, named - GATEWAY_HOMES
+    writes = {
+        path.name: found
+        for path in named
+        if (found := functions_with(sources[path], r"(?:\.|\bGateway::)write\("))
+    }
+    assert writes == {"account.rs": ["send"]}
+    # Requests get there from two places: with a pass of the risk layer, and as questions.
+    sends = {
+        path.name: found
+        for path in DESK
+        if path in sources and (found := functions_with(sources[path], r"\.send\(&?request, now\)"))
+    }
+    assert sends == {"desk.rs": ["send"], "incoming.rs": ["query"]}
+    desk = sources[NATIVE / "trade/src/desk.rs"]
+    assert "fn send(&mut self, intent: &Intent, pass: Pass, request: &Request" in desk
+    query = re.split(r"\bfn ", sources[NATIVE / "trade/src/desk/incoming.rs"])
+    query = next(body for body in query if body.startswith("query("))
+    assert "let Ok(request) = self.ledger.query(order)" in query
+    # What is on the lines was written by a gateway: only the account has the outbox.
+    boxes = {path.name for path, text in sources.items() if re.search(r"\boutbox\s*\.send\(", text)}
+    assert boxes == {"account.rs"}
+
+
+def test_only_a_check_makes_a_pass():
+    intents = (NATIVE / "risk/src/intent.rs").read_text()
+    a_pass = intents[intents.index("pub struct Pass") :]
+    assert "pub(crate) fn new(" in a_pass
+    # No second one comes of the first.
+    assert not re.search(r"derive\([^)]*(Clone|Default)[^)]*\)\]\s*pub struct Pass", intents)
+    calls = ((path.name, functions_with(text, r"\bPass::new")) for path, text in shipped())
+    made = {name: found for name, found in calls if found}
+    assert made == {"check.rs": ["check", "check_slowly"]}

@@ -34,6 +34,14 @@ impl Default for Allowance {
 }
 
 impl Allowance {
+    /// Everything, for those who test something else.
+    pub const ALL: Self = Self {
+        weight_1m: u32::MAX,
+        orders_10s: u32::MAX,
+        orders_1m: u32::MAX,
+        orders_1d: u32::MAX,
+    };
+
     /// What a venue allows on its usual plan.
     pub fn of(venue: &str) -> Self {
         match venue {

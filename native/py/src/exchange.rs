@@ -5,7 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use rustonite_core::Decimal;
-use rustonite_exchange::{Config, Crowd, ExchangeError, Key, Listing, LocalExchange, VenueConfig};
+use rustonite_exchange::{
+    Allowance, Config, Crowd, ExchangeError, Key, Listing, LocalExchange, VenueConfig,
+};
 
 use crate::error::{caught, invalid, raise};
 use crate::reader::{check_process, process_id};
@@ -24,6 +26,8 @@ pub(crate) struct Settings {
     seed: u64,
     /// Of other traders; none of them if it is none.
     events_per_second: Option<f64>,
+    /// Whether calls and orders are counted against the venue's limits.
+    limits: bool,
 }
 
 /// A local exchange, running or stopped.
@@ -60,8 +64,11 @@ impl NativeExchange {
             listings.push(Listing::of(&settings.venue, symbol, tick, lot).map_err(refuse)?);
             prices.push((symbol.clone(), number("price", price)?));
         }
-        let venue =
-            VenueConfig { port: settings.port, ..VenueConfig::new(&settings.venue, listings) };
+        let mut venue = VenueConfig::new(&settings.venue, listings);
+        venue.port = settings.port;
+        if !settings.limits {
+            venue.allowance = Allowance::ALL;
+        }
         let crowd = settings.events_per_second.map(|events_per_second| Crowd {
             seed: settings.seed,
             events_per_second,

@@ -133,7 +133,10 @@ impl<J: Journal> Desk<J> {
         };
         let has_positions = instruments.iter().any(holds);
         let traded = (instruments, has_positions);
-        let mut account = Account::new(gateway, outbox, traded, settings);
+        let id = AccountId(u16::try_from(self.accounts.len()).unwrap_or(u16::MAX));
+        let mine = self.ledger.orders().filter(|order| order.wish.account == id);
+        let fills_from = account::fills_from(mine.map(|order| order.ts_seen).max(), now);
+        let mut account = Account::new(gateway, outbox, traded, settings, fills_from);
         account.start(now)?;
         self.accounts.push(account);
         Ok(())

@@ -9,6 +9,17 @@ use rustonite_feed::FeedError;
 
 use super::Outbox;
 
+/// How far the clocks of a venue and of ours may be apart.
+const CLOCKS_NS: i64 = 2_000_000_000;
+/// Books were compared within so long before the last word of an order.
+const COMPARED_NS: i64 = 24 * 3_600_000_000_000;
+
+/// From when on fills are asked for at a start: what was traded before the first one is not ours to
+/// count, and what was compared long before the last one ended is known.
+pub(super) fn fills_from(last_seen: Option<i64>, now: i64) -> i64 {
+    last_seen.map_or(now.saturating_sub(CLOCKS_NS), |seen| seen.saturating_sub(COMPARED_NS)).max(0)
+}
+
 /// How far an account is on the way to trading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -41,7 +52,7 @@ pub(super) struct Account {
     pub(super) asking: Option<Asking>,
     /// When the venue is asked for everything again.
     pub(super) again_at: i64,
-    /// Fills before this moment are known.
+    /// Fills before this moment are known, or were before our time.
     pub(super) fills_from: i64,
 }
 
@@ -51,6 +62,7 @@ impl Account {
         outbox: Box<dyn Outbox>,
         (instruments, has_positions): (Vec<InstrumentId>, bool),
         settings: Settings,
+        fills_from: i64,
     ) -> Self {
         Self {
             gateway,
@@ -61,7 +73,7 @@ impl Account {
             stage: Stage::Down,
             asking: None,
             again_at: i64::MAX,
-            fills_from: 0,
+            fills_from,
         }
     }
 

@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 use rustonite_core::datasets::{PositionSide, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::{Amount, Decimal};
-use rustonite_exec::{Booked, Journal, Order, OrderId, Wish};
+use rustonite_exec::{Booked, ChangeIds, Journal, Order, OrderId, Wish};
 use rustonite_risk::{
     Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
 };
@@ -56,9 +56,9 @@ impl<J: Journal> Desk<J> {
             }
             None => rules.size(wish.size)?,
         };
-        let client_id = match request {
-            RiskRequest::Cancel => 0,
-            _ => FixedState::default().hash_one((wish.account, order.0, wish.price, wish.size)),
+        let client_id = match self.leg(request, order, wish.account) {
+            Some(leg) => FixedState::default().hash_one((wish.account, order.0, leg)),
+            None => 0,
         };
         Ok(Intent {
             request,
@@ -85,6 +85,19 @@ impl<J: Journal> Desk<J> {
             client_id,
             ts_cause: self.seen.1,
         })
+    }
+
+    /// Which of an order's client ids a request will make; `None` if it makes none.
+    fn leg(&self, request: RiskRequest, order: OrderId, account: AccountId) -> Option<usize> {
+        match request {
+            RiskRequest::Cancel => None,
+            RiskRequest::Replace => {
+                let rules = self.ledger.rules(account).ok();
+                let is_new = rules.is_some_and(|rules| rules.changes == ChangeIds::New);
+                self.ledger.order(order).filter(|_| is_new).map(|order| order.legs.len())
+            }
+            _ => Some(0),
+        }
     }
 
     /// New best prices, read from a row of a tape.

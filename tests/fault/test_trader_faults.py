@@ -1,0 +1,233 @@
+"""What goes wrong between a trader and its venue: each order ends in the state that the venue has,
+nothing is sent twice, and at the end books are equal to the last digit."""
+
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pytest
+from trading import Place, recording
+from venue_books import JournalBooks, VenueBooks, assert_balances, assert_same
+
+from rustonite_exec import LocalExchange, Strategy
+
+SYMBOL, SIZE = "BTCUSDT", "0.01"
+ROOT = 'reconcile = "refuse"\nreconcile_s = 1\nanswer_ms = 500'
+WORKS = {"accepted", "partially_filled"}
+
+
+def fault(name, **details):
+    return (name, details)
+
+
+@dataclass
+class Case:
+    """An order, what goes wrong when it is placed and changed, and how it has to end."""
+
+    ends: str
+    at_place: list = field(default_factory=list)
+    crosses: bool = False
+    then: str = ""
+    at_then: list = field(default_factory=list)
+    told: tuple = ()
+    """Events that come in this order, among others."""
+    after: list = field(default_factory=list)
+    """What is set right once the order is unknown or refused."""
+    at_venue: int | None = 1
+    """Orders that the venue has got; `None` where it depends on which was faster."""
+
+
+class Scripted(Strategy):
+    """Places one order, and may change or cancel it once it works."""
+
+    def __init__(self, case, exchange):
+        self.case, self.exchange = case, exchange
+        self.events, self.reasons, self.fills = [], [], []
+        self.id, self.did_then, self.set_right, self.states = None, False, False, set()
+
+    def fail(self, faults):
+        for name, details in faults:
+            self.exchange.fault(name, **details)
+
+    def on_quote(self, quote):
+        if not (quote.ask_price and quote.bid_price):
+            return
+        if self.id is None:
+            self.fail(self.case.at_place)
+            price = quote.ask_price * (1.001 if self.case.crosses else 0.99)
+            self.price = self.broker.on_tick(SYMBOL, "buy", price)
+            self.id = self.broker.submit(SYMBOL, "buy", SIZE, self.price)
+        self.go_on()
+
+    def go_on(self):
+        order = self.broker.order(self.id)
+        self.states.add(order.state)
+        if self.case.after and not self.set_right and order.state in {"unknown", "rejected"}:
+            self.fail(self.case.after)
+            self.set_right = True
+        if self.case.then and not self.did_then and order.state in WORKS and not order.is_pending:
+            self.fail(self.case.at_then)
+            self.did_then = True
+            if self.case.then == "cancel":
+                self.broker.cancel(self.id)
+            elif self.case.then == "replace":
+                self.broker.replace(self.id, SIZE, self.price - 1)
+
+    def on_order(self, news):
+        self.events.append(news.event)
+        self.states.add(news.order.state)
+
+    def on_fill(self, news):
+        self.fills.append(news)
+
+    def is_done(self, status):
+        if self.id is None or not status["accounts"][0]["trading"]:
+            return False
+        order = self.broker.order(self.id)
+        settled = order.state == self.case.ends and not order.is_pending
+        is_right = self.set_right or not self.case.after
+        return settled and is_right and (self.did_then or not self.case.then)
+
+
+UNKNOWN = ("submitted", "outcome_unknown")
+CASES = {
+    "5xx after the order rests": Case(
+        "accepted", [fault("mute"), fault("fail_after", status=503, call="place")],
+        told=(*UNKNOWN, "accepted"),
+    ),
+    "5xx after the order was filled": Case(
+        "filled", [fault("mute"), fault("fail_after", status=503, call="place")], crosses=True,
+        told=UNKNOWN,
+    ),
+    "5xx and nothing was done": Case(
+        "rejected", [fault("refuse", status=503, call="place")], told=(*UNKNOWN, "rejected"),
+        at_venue=0,
+    ),
+    "no answer and no word of an order that rests": Case(
+        "accepted", [fault("mute"), fault("no_answer", call="place")],
+        told=(*UNKNOWN, "accepted"),
+    ),
+    "no answer and no word of an order that was filled": Case(
+        "filled", [fault("mute"), fault("no_answer", call="place")], crosses=True, told=UNKNOWN,
+    ),
+    "no answer, but the stream tells": Case(
+        "accepted", [fault("no_answer", call="place")], told=("submitted", "accepted"),
+    ),
+    "fills before the acknowledgement": Case(
+        "filled", [fault("late", ms=300, call="place")], crosses=True,
+        told=("submitted", "final_fill"),
+    ),
+    "acknowledged, then silence": Case(
+        "filled", [fault("mute")], crosses=True, told=("submitted", "accepted"),
+    ),
+    "a fill told twice": Case(
+        "filled", [fault("duplicate_fill")], crosses=True, told=("submitted", "final_fill"),
+    ),
+    "filled before its cancel": Case(
+        "filled", then="cancel", at_then=[fault("fill_before_cancel")],
+        told=("accepted", "cancel_asked", "final_fill"),
+    ),
+    "5xx after a cancel": Case(
+        "cancelled", then="cancel", at_then=[fault("fail_after", status=503, call="cancel")],
+        told=("accepted", "cancel_asked", "cancelled"),
+    ),
+    "5xx and nothing was cancelled": Case(
+        "accepted", then="cancel", at_then=[fault("refuse", status=503, call="cancel")],
+        told=("accepted", "cancel_asked", "outcome_unknown", "cancel_rejected"),
+    ),
+    "no answer to a cancel": Case(
+        "cancelled", then="cancel", at_then=[fault("no_answer", call="cancel")],
+        told=("accepted", "cancel_asked", "cancelled"),
+    ),
+    "5xx after a change": Case(
+        "accepted", then="replace", at_then=[fault("fail_after", status=503, call="amend")],
+        told=("accepted", "replace_asked", "replaced"), at_venue=2,
+    ),
+    "5xx after a change of which nothing is told": Case(
+        "accepted", then="replace",
+        at_then=[fault("mute"), fault("fail_after", status=503, call="amend")],
+        told=("accepted", "replace_asked", "outcome_unknown", "replaced"), at_venue=2,
+    ),
+    "5xx and nothing was changed": Case(
+        "accepted", then="replace", at_then=[fault("refuse", status=503, call="amend")],
+        told=("accepted", "replace_asked", "outcome_unknown", "replace_rejected"),
+    ),
+    "the user stream breaks under an open order": Case(
+        "accepted", then="replace", at_then=[fault("drop_user_stream")],
+        told=("accepted", "replace_asked"), at_venue=None,
+    ),
+    "the user stream breaks before it tells of a fill": Case(
+        "filled", [fault("mute")], crosses=True, then="nothing",
+        at_then=[fault("drop_user_stream")], told=("submitted", "accepted"),
+    ),
+    "too many requests": Case(
+        "rejected", [fault("refuse", status=429, retry_after_s=1, call="place")],
+        told=("submitted", "rejected"), at_venue=0,
+    ),
+    "banned": Case(
+        "rejected", [fault("refuse", status=418, retry_after_s=1, call="place")],
+        told=("submitted", "rejected"), at_venue=0,
+    ),
+    "a clock a minute ahead": Case(
+        "rejected", [fault("clock_ahead", ms=60_000)], told=("submitted", "rejected"),
+        after=[fault("clock_ahead", ms=0)], at_venue=0,
+    ),
+    "a clock a minute behind": Case(
+        "rejected", [fault("clock_ahead", ms=-60_000)], told=("submitted", "rejected"),
+        after=[fault("clock_ahead", ms=0)], at_venue=0,
+    ),
+    "a clock that is a little ahead": Case(
+        "filled", [fault("clock_ahead", ms=700)], crosses=True, told=("submitted", "final_fill"),
+    ),
+    "maintenance": Case(
+        "rejected", [fault("maintenance", on=True)], told=("submitted", "rejected"),
+        after=[fault("maintenance", on=False)], at_venue=0,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def place(memory):
+    with LocalExchange([SYMBOL], speed=2, limits=False) as exchange:
+        place = Place(memory, exchange)
+        place.configure(top=ROOT)
+        with recording(memory / "tapes", exchange.urls):
+            yield place
+
+
+def come_in_order(wanted, events):
+    rest = iter(events)
+    return all(one in rest for one in wanted)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault(place, name):
+    case = CASES[name]
+    strategy = Scripted(case, place.exchange)
+    place.run(strategy, strategy.is_done)
+    assert come_in_order(case.told, strategy.events), strategy.events
+    assert strategy.events.count("submitted") == 1
+    # Not knowing is a state of its own, until the venue says.
+    assert ("unknown" in strategy.states) == ("outcome_unknown" in strategy.events)
+    books = VenueBooks(place.exchange, place.account)
+    assert case.at_venue in {None, len(books.orders())}
+    ours = assert_same(place, books)
+    filled = sum((one.size for one in strategy.fills), Decimal())
+    assert filled == (Decimal(SIZE) if case.ends == "filled" else 0)
+    assert filled == sum((row["size"] for row in ours.fills), Decimal())
+
+
+def test_what_was_traded_before_the_first_start_is_not_ours(place):
+    books = VenueBooks(place.exchange, place.account)
+    market = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": SIZE}
+    books.call("/api/v3/order", "POST", **market)
+    before = len(books.trades())
+    assert before > 0
+    # By more than clocks are thought to differ.
+    time.sleep(2.5)
+    strategy = Scripted(Case("filled", crosses=True), place.exchange)
+    place.run(strategy, strategy.is_done)
+    ours = JournalBooks(place.journal)
+    assert set(ours.last) == {strategy.id}
+    assert len(ours.fills) == len(books.trades()) - before
+    assert_balances(ours, place)

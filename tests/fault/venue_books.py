@@ -1,0 +1,155 @@
+"""What a venue knows of an account, by its own interface, and what a journal knows: to the last
+digit the same, or the test fails."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections import Counter, defaultdict
+from decimal import Decimal
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+from rustonite_data.tape import Tape
+
+PAGE = 1000
+OPEN = {"NEW", "PARTIALLY_FILLED"}
+WORKING = {"accepted", "partially_filled"}
+FINAL = {"filled", "cancelled", "rejected", "expired", "denied"}
+
+
+class VenueBooks:
+    """Orders and executions as the venue's REST interface tells them."""
+
+    def __init__(self, exchange, account):
+        self.root, self.account = exchange.urls["rest"].rstrip("/"), account
+
+    def call(self, path, method="GET", **parameters):
+        """A signed call."""
+        text = urlencode({**parameters, "timestamp": int(time.time() * 1000)})
+        sign = hmac.new(self.account.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        url = f"{self.root}{path}?{text}&signature={sign}"
+        headers = {"X-MBX-APIKEY": self.account.key}
+        request = Request(url, headers=headers, method=method)  # noqa: S310 - http here
+        with urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def pages(self, path, first, name):
+        """All rows of a list that comes in pages."""
+        rows = []
+        while True:
+            start = rows[-1][name] + 1 if rows else 0
+            page = self.call(path, symbol="BTCUSDT", limit=PAGE, **{first: start})
+            rows += page
+            if len(page) < PAGE:
+                return rows
+
+    def orders(self):
+        return self.pages("/api/v3/allOrders", "orderId", "orderId")
+
+    def trades(self):
+        return self.pages("/api/v3/myTrades", "fromId", "id")
+
+
+class JournalBooks:
+    """Orders and executions as the journal's tapes tell them."""
+
+    def __init__(self, journal):
+        self.order_rows = rows_of(journal / "orders")
+        self.fills = rows_of(journal / "fills")
+        self.balances = rows_of(journal / "balances")
+        self.last = {row["order_id"]: row for row in self.order_rows}
+        # An order has a client id for each of its changes.
+        self.owner = {row["client_id"]: row["order_id"] for row in self.order_rows}
+
+    def story(self, orders):
+        """What happened to some orders, in short."""
+        names = ("seq", "order_id", "client_id", "venue_order_id", "event", "source", "state",
+                 "size", "size_filled", "reason", "detail", "fill_id")  # fmt: skip
+        rows = [row for row in self.order_rows if row["order_id"] in orders]
+        venue_ids = {row["venue_order_id"] for row in rows}
+        rows += [row for row in self.fills if row["venue_order_id"] in venue_ids]
+        rows.sort(key=lambda row: row["seq"])
+        return [[row[name] for name in names if row.get(name) is not None] for row in rows]
+
+
+def rows_of(path):
+    reader = Tape.reader(path)
+    read = reader.read()
+    assert read.gaps == []
+    return read.pl().to_dicts()
+
+
+def assert_same(place, books):
+    """Nothing moves: our books are the venue's exactly, and agree with themselves."""
+    ours = JournalBooks(place.journal)
+    orders, trades = books.orders(), books.trades()
+    assert_fills(ours, orders, trades)
+    assert_orders(ours, orders)
+    assert_balances(ours, place)
+    return ours
+
+
+def assert_equal(ours, theirs, books=None):
+    """Two dicts are equal; says where they are not, with the story of the orders."""
+    keys = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+    differs = {key: (ours.get(key), theirs.get(key)) for key in keys}
+    assert differs == {}, "\n".join(map(str, books.story(keys) if books else []))
+
+
+def assert_fills(ours, orders, trades):
+    assert {row["kind"] for row in ours.fills} <= {"trade"}
+    counts = Counter(row["fill_id"] for row in ours.fills)
+    assert [one for one, count in counts.items() if count > 1] == []
+    client_ids = {str(order["orderId"]): order["clientOrderId"] for order in orders}
+    theirs = {
+        str(one["id"]): (
+            ours.owner.get(client_ids[str(one["orderId"])]),
+            "buy" if one["isBuyer"] else "sell",
+            *(Decimal(one[name]) for name in ("price", "qty", "commission")),
+            one["commissionAsset"],
+        )
+        for one in trades
+    }
+    mine = {
+        row["fill_id"]: (
+            ours.owner.get(client_ids[row["venue_order_id"]]),
+            *(row[name] for name in ("side", "price", "size", "fee", "fee_asset")),
+        )
+        for row in ours.fills
+    }
+    assert_equal(mine, theirs)
+
+
+def assert_orders(ours, orders):
+    assert [row for row in ours.order_rows if row["reason"] == "external_order"] == []
+    asked = [row for row in ours.order_rows if row["event"] in {"submitted", "replace_asked"}]
+    names = Counter(row["client_id"] for row in asked)
+    assert [one for one, count in names.items() if count > 1] == []
+    assert max(Counter(order["clientOrderId"] for order in orders).values(), default=1) == 1
+    owners = {str(order["orderId"]): ours.owner[order["clientOrderId"]] for order in orders}
+    filled, theirs, open_theirs = defaultdict(Decimal), defaultdict(Decimal), {}
+    for row in ours.fills:
+        filled[owners[row["venue_order_id"]]] += row["size"]
+    for order in orders:
+        if size := Decimal(order["executedQty"]):
+            theirs[owners[str(order["orderId"])]] += size
+        if order["status"] in OPEN:
+            open_theirs[order["clientOrderId"]] = Decimal(order["price"])
+    assert_equal(filled, theirs)
+    last = {one: row["size_filled"] for one, row in ours.last.items() if row["size_filled"]}
+    assert_equal(last, filled, ours)
+    open_ours = {
+        row["client_id"]: row["price"] for row in ours.last.values() if row["state"] in WORKING
+    }
+    assert_equal(open_ours, open_theirs)
+    assert {row["state"] for row in ours.last.values()} <= FINAL | WORKING
+
+
+def assert_balances(ours, place):
+    # What our own count makes: the venue's figure was taken once only, at the very first.
+    taken = Counter(row["asset"] for row in ours.balances if row["cause"] == "reconciliation")
+    assert all(count == 1 for count in taken.values()), taken
+    owned = {row["asset"]: row["total"] for row in ours.balances if row["source"] == "own"}
+    venue = {asset: sum(place.exchange.balance(place.account, asset)) for asset in owned}
+    assert_equal(owned, venue)
