@@ -55,9 +55,9 @@ class JournalBooks:
     """Orders and executions as the journal's tapes tell them."""
 
     def __init__(self, journal):
-        self.order_rows = rows_of(journal / "orders")
-        self.fills = rows_of(journal / "fills")
-        self.balances = rows_of(journal / "balances")
+        self.order_rows = rows_of(journal / "orders" / "trader")
+        self.fills = rows_of(journal / "fills" / "trader")
+        self.balances = rows_of(journal / "balances" / "trader")
         self.last = {row["order_id"]: row for row in self.order_rows}
         # An order has a client id for each of its changes.
         self.owner = {row["client_id"]: row["order_id"] for row in self.order_rows}
