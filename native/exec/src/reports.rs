@@ -97,8 +97,10 @@ impl<J: Journal> Ledger<J> {
         {
             let detail = format!("client id of order {}, venue id of order {}", one.0, other.0);
             change.odd(AnomalyCode::IdsDisagree, detail);
-            change.ask(Ask::Order(one));
-            change.ask(Ask::Order(other));
+            if !is_answer(report) {
+                change.ask(Ask::Order(one));
+                change.ask(Ask::Order(other));
+            }
         }
         let (id, leg) = by_client_id.or(by_venue_id)?;
         let mut order = self.orders.take(id)?;
@@ -309,7 +311,9 @@ impl<J: Journal> Ledger<J> {
         if verdict == Verdict::Anomaly {
             let detail = format!("{} while {}", told.event.name(), before.name());
             change.odd(AnomalyCode::UnexpectedEvent, detail);
-            change.ask(Ask::Order(order.id));
+            if !is_answer(report) {
+                change.ask(Ask::Order(order.id));
+            }
         }
         if verdict != Verdict::Ignored {
             change.events.push(Applied { event: told.event, before, after: order.state });
@@ -463,6 +467,12 @@ impl<J: Journal> Ledger<J> {
         self.tell(&mut subject, report, &told, Words::reason(code.name()), change);
         subject
     }
+}
+
+/// Whether a report answers a query. What is odd about it is not asked again, because the answer
+/// would be the same, without end.
+fn is_answer(report: &Report) -> bool {
+    matches!(report.what, What::Picture(_) | What::NotFound)
 }
 
 /// The leg of the change that a report is about: the named one, else the oldest in flight.

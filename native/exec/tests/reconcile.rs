@@ -172,6 +172,18 @@ fn start_04_filled_while_we_were_away() {
 }
 
 #[test]
+fn an_answer_that_is_odd_is_not_asked_for_again() {
+    let mut ledger = ledger();
+    let (one, other) = (working(&mut ledger), working(&mut ledger));
+    let odd = |what| Report { venue_order_id: Some(format!("v{}", other.0).into()), ..what };
+    let told = odd(of(&ledger, one, What::Accepted));
+    assert_eq!(ledger.report(&told).asks.len(), 2);
+    let shown = odd(shown(&ledger, one, picture(OrderState::Accepted, "0")));
+    let change = ledger.report(&shown);
+    assert_eq!((change.anomalies.len(), &change.asks[..]), (1, &[][..]));
+}
+
+#[test]
 fn start_05_partly_filled_then_cancelled_while_we_were_away() {
     let mut ledger = ledger();
     let id = working(&mut ledger);
