@@ -9,7 +9,8 @@ from rustonite_data.errors import Invalid
 
 Limit = Decimal | int | str | bool | None
 
-# Small enough for a first try with little money. What is not here is not limited.
+# Small enough for a first try with little money, and for what venues take: Binance allows 100 orders
+# in ten seconds. What is not here is not limited.
 _USUAL: dict[str, Limit] = {
     "order_size_max": 1,
     "order_notional_max": 10_000,
@@ -28,7 +29,7 @@ _USUAL: dict[str, Limit] = {
     "deny_crossed": True,
     "deny_self_trade": True,
     "messages_per_s": 50,
-    "messages_per_10s": 200,
+    "messages_per_10s": 90,
     "cancel_reserve": 10,
     "open_orders_max": 20,
     "rejects_max": 20,
