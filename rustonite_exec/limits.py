@@ -9,8 +9,8 @@ from rustonite_data.errors import Invalid
 
 Limit = Decimal | int | str | bool | None
 
-# Small enough for a first try with little money, and for what venues take: Binance allows 100 orders
-# in ten seconds. What is not here is not limited.
+# Small enough for a first try with little money, and within what venues take (Binance:
+# 100 orders in ten seconds). What is not here is not limited.
 _USUAL: dict[str, Limit] = {
     "order_size_max": 1,
     "order_notional_max": 10_000,
