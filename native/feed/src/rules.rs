@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use rustonite_core::Amount;
 use rustonite_core::datasets::draft;
 use rustonite_core::instrument::Instrument;
-use rustonite_wire::{Control, Feed, Frame, Request, Sink};
+use rustonite_wire::{Control, Feed, Frame, Keys, Request, Sink};
 use url::Url;
 
 use crate::catalog::Venue;
@@ -17,7 +17,8 @@ use crate::rest::Client;
 const PARTS_MAX: usize = 1_000;
 
 /// Asks a venue for the rules of all its instruments, by symbol. `rest` is another root than that of
-/// the catalog.
+/// the catalog; some venues tell only those who have a key and its
+/// secret.
 ///
 /// # Errors
 /// An unknown venue; no answer, or one that cannot be read. Nothing is left out in silence.
@@ -25,9 +26,15 @@ pub fn instruments(
     venue: &str,
     rest: Option<&str>,
     dialler: Dialler,
+    keys: Option<(&str, &str)>,
 ) -> Result<BTreeMap<String, Instrument>> {
     let known = Venue::find(venue)?;
-    let limits = known.rest.ok_or_else(|| FeedError::config(venue, "it has no REST interface"))?;
+    let mut limits =
+        known.rest.ok_or_else(|| FeedError::config(venue, "it has no REST interface"))?;
+    if rest.is_some() {
+        // Nothing is asked of the venue's own hosts then.
+        limits.urls.clear();
+    }
     let root = rest.unwrap_or(&limits.url).parse::<Url>();
     let root =
         root.map_err(|error| FeedError::config(format!("rest of {venue}"), error.to_string()))?;
@@ -36,17 +43,26 @@ pub fn instruments(
         |source| FeedError::System { doing: format!("asking {venue} for its instruments"), source };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+    let keys = keys.map(|(key, secret)| Keys { key: key.to_owned(), secret: secret.to_owned() });
     let mut found = Found { venue: venue.into(), ..Found::default() };
     let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, ask(venue, &client, &mut found)).map_err(system)?;
+    local.block_on(&runtime, ask(venue, &client, keys.as_ref(), &mut found)).map_err(system)?;
     Ok(found.instruments)
 }
 
-async fn ask(venue: &str, client: &Client, found: &mut Found) -> std::io::Result<()> {
+async fn ask(
+    venue: &str,
+    client: &Client,
+    keys: Option<&Keys>,
+    found: &mut Found,
+) -> std::io::Result<()> {
     let mut codec = rustonite_wire::open(venue).ok_or_else(|| std::io::Error::other("no codec"))?;
     found.more.extend(codec.requests(&Feed::Instruments));
     for _ in 0..PARTS_MAX {
-        let Some(request) = found.more.pop_front() else { return Ok(()) };
+        let Some(mut request) = found.more.pop_front() else { return Ok(()) };
+        if let Some(keys) = keys {
+            request.headers.extend(codec.key_headers(keys));
+        }
         let answer = client.call(&Feed::Instruments, &request).await?;
         if answer.status != 200 {
             return Err(std::io::Error::other(format!(

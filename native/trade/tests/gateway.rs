@@ -59,7 +59,7 @@ impl Desk {
         let dialler = Dialler::new(None, None).unwrap();
         let mut directory = Directory::default();
         let mut rules =
-            instruments("binance", Some(urls["rest"].as_str()), dialler.clone()).unwrap();
+            instruments("binance", Some(urls["rest"].as_str()), dialler.clone(), None).unwrap();
         let venue = directory.add_venue("binance");
         let instrument = directory.list(rules.remove("BTCUSDT").unwrap());
         let account = directory.add_account("me");

@@ -171,7 +171,9 @@ fn directory(
         let id = directory.add_account(&account.name);
         let urls = urls(account)?;
         let rest = urls.get("rest").map(Url::as_str);
-        let mut rules = instruments(&account.venue, rest, dialler.clone())?;
+        let keys = keys::of(account)?;
+        let known = Some((keys.key.as_str(), keys.secret.as_str()));
+        let mut rules = instruments(&account.venue, rest, dialler.clone(), known)?;
         for symbol in &account.symbols {
             let Some(instrument) = rules.remove(symbol) else {
                 let hint = hint(symbol, rules.keys().map(String::as_str));
