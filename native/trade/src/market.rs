@@ -46,6 +46,8 @@ impl Followed {
 pub struct Rows {
     /// Position of the tape in what is followed.
     pub followed: usize,
+    /// Whose market data it is.
+    pub venue: VenueId,
     /// The rows, in place.
     pub batch: Batch,
 }
@@ -151,7 +153,7 @@ impl Market {
             Polled::Rows(batch) => {
                 let found = &mut self.found[number];
                 found.learn(&self.directory, &batch);
-                Tick::Rows(Rows { followed: found.followed, batch })
+                Tick::Rows(Rows { followed: found.followed, venue: found.venue, batch })
             }
         })
     }

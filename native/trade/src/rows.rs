@@ -1,5 +1,7 @@
 //! Market data as strategies see it: columns of a tape, in place.
 
+use std::sync::LazyLock;
+
 use rustonite_core::datasets::draft;
 use rustonite_core::ids::InstrumentId;
 use rustonite_core::{Draft, Row as _};
@@ -23,10 +25,15 @@ macro_rules! view {
         impl<'a> $view<'a> {
             /// The columns of a batch, and the instrument of each of its rows.
             pub fn new(batch: &'a Batch, instrument: &'a [Option<InstrumentId>]) -> Self {
-                let schema = <draft::$row<'_> as Draft>::Row::schema();
+                // Looked up once: this is on the way of every tick.
                 $(
-                    let column = schema.index_of(stringify!($field)).unwrap_or(usize::MAX);
-                    let $field = batch.values::<$kind>(column).unwrap_or_default();
+                    let $field = {
+                        static COLUMN: LazyLock<usize> = LazyLock::new(|| {
+                            let schema = <draft::$row<'_> as Draft>::Row::schema();
+                            schema.index_of(stringify!($field)).unwrap_or(usize::MAX)
+                        });
+                        batch.values::<$kind>(*COLUMN).unwrap_or_default()
+                    };
                 )*
                 Self { instrument, $($field,)* batch }
             }

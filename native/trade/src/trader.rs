@@ -242,13 +242,12 @@ impl Trader {
         self.instruments.clear();
         self.instruments.extend(self.market.instruments(rows));
         let followed = &self.market.followed()[rows.followed];
-        if let Some(venue) = self.directory.venue(&followed.venue) {
-            let before = std::mem::replace(&mut self.heard[venue.index()], now_ns());
-            if self.heard[venue.index()].saturating_sub(before) > FEED_SILENCE_NS {
-                let mut inner = lock(&self.shared);
-                let now = inner.now();
-                inner.desk.feed_connected(venue, true, now);
-            }
+        let (at, now) = (rows.venue.index(), now_ns());
+        let before = std::mem::replace(&mut self.heard[at], now);
+        if now.saturating_sub(before) > FEED_SILENCE_NS {
+            let mut inner = lock(&self.shared);
+            let now = inner.now();
+            inner.desk.feed_connected(rows.venue, true, now);
         }
         let instruments = std::mem::take(&mut self.instruments);
         let told = match followed.dataset.as_str() {
