@@ -19,6 +19,8 @@ pub(crate) struct Orders {
     by_id: HashMap<OrderId, Order, FixedState>,
     client_ids: HashMap<AccountId, Names, FixedState>,
     venue_ids: HashMap<(AccountId, InstrumentId), Names, FixedState>,
+    /// Children of orders, by number.
+    children: HashMap<OrderId, Vec<OrderId>, FixedState>,
     /// Orders that ended, with the moment, oldest first.
     ended: VecDeque<(i64, OrderId)>,
     next: i64,
@@ -30,6 +32,7 @@ impl Default for Orders {
             by_id: HashMap::default(),
             client_ids: HashMap::default(),
             venue_ids: HashMap::default(),
+            children: HashMap::default(),
             ended: VecDeque::new(),
             next: 1,
         }
@@ -77,7 +80,19 @@ impl Orders {
             self.name_leg(&order, leg);
         }
         let id = order.id;
+        if let Some(parent) = order.link.parent {
+            let siblings = self.children.entry(parent).or_default();
+            if let Err(place) = siblings.binary_search(&id) {
+                siblings.insert(place, id);
+            }
+        }
         self.by_id.entry(id).insert_entry(order).into_mut()
+    }
+
+    /// Children that are remembered of an order, by number.
+    pub(crate) fn children(&self, parent: OrderId) -> impl Iterator<Item = &Order> {
+        let children = self.children.get(&parent).map_or(&[][..], Vec::as_slice);
+        children.iter().filter_map(|child| self.by_id.get(child))
     }
 
     /// Takes an order out, to be put back.
@@ -169,6 +184,14 @@ impl Orders {
 
     fn remove(&mut self, id: OrderId) {
         let Some(order) = self.by_id.remove(&id) else { return };
+        if let Some(parent) = order.link.parent
+            && let Some(siblings) = self.children.get_mut(&parent)
+        {
+            siblings.retain(|child| *child != id);
+            if siblings.is_empty() {
+                self.children.remove(&parent);
+            }
+        }
         let names = self.client_ids.get_mut(&order.wish.account);
         if let Some(names) = names {
             for leg in &order.legs {

@@ -2,9 +2,12 @@
 //! journal, and everything that comes in goes through here.
 
 mod account;
+mod groups;
 mod incoming;
+mod releasing;
 mod risk_rows;
 mod risks;
+mod waiting;
 
 use std::collections::VecDeque;
 
@@ -12,7 +15,7 @@ use hdrhistogram::Histogram;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{InstrumentKind, OrderEvent, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
-use rustonite_exec::gateway::{Gateway, Outgoing};
+use rustonite_exec::gateway::{Gateway, Outgoing, may_need_us};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     ExecError, Journal, Ledger, Link, Moment, Order, OrderId, PositionKey, Request, Values, Wish,
@@ -21,6 +24,7 @@ use rustonite_feed::FeedError;
 use rustonite_risk::{Intent, Pass, Risk, Trip};
 
 use self::account::Account;
+use self::waiting::{Waiting, values_of};
 use crate::strategy::{Denied, FillNews, OrderNews, OrderView};
 
 /// How often books are compared if nobody says.
@@ -65,6 +69,7 @@ pub struct Desk<J> {
     trips: Vec<Trip>,
     news: VecDeque<News>,
     counts: Counts,
+    waiting: Waiting,
 }
 
 /// What a desk has done.
@@ -105,8 +110,10 @@ impl<J: Journal> Desk<J> {
             trips: Vec::new(),
             news: VecDeque::new(),
             counts: Counts::new(),
+            waiting: Waiting::default(),
         };
         desk.count_all();
+        desk.take_up();
         desk
     }
 
@@ -179,30 +186,54 @@ impl<J: Journal> Desk<J> {
             .for_each(|at| with(AccountId(at)));
     }
 
-    /// Places an order.
+    /// Places an order. What its venue has not waits here, where that can be.
     ///
     /// # Errors
     /// Risk denies it, or the journal takes no row; nothing was sent.
     pub fn submit(&mut self, mut wish: Wish, now: i64) -> Result<OrderId, Denied> {
         wish.strategy.get_or_insert(self.strategy);
-        let at = self.moment(now);
-        let order = self.ledger.next_id();
-        let passed = self.checked(RiskRequest::Submit, order, &wish, Amount::ZERO, now);
-        let (intent, pass) = match passed {
-            Ok(passed) => passed,
-            Err(denied) => {
-                self.ledger
-                    .deny(at, wish, Link::default(), denied.code)
-                    .map_err(|error| halted(&error))?;
-                self.tell_order(order, OrderEvent::Denied, Some(denied.to_string()));
-                return Err(denied);
-            }
+        let placed = if may_need_us(&wish) {
+            self.submit_in_our_way(wish, now)
+        } else {
+            self.place(wish, Link::default(), now)
         };
+        self.work(now);
+        placed
+    }
+
+    fn place(&mut self, wish: Wish, link: Link, now: i64) -> Result<OrderId, Denied> {
+        let order = self.ledger.next_id();
+        match self.checked(RiskRequest::Submit, order, &wish, Amount::ZERO, now) {
+            Ok(passed) => self.place_passed(wish, link, passed, now),
+            Err(denied) => Err(self.deny(wish, link, denied, now)),
+        }
+    }
+
+    fn place_passed(
+        &mut self,
+        wish: Wish,
+        link: Link,
+        (intent, pass): (Intent, Pass),
+        now: i64,
+    ) -> Result<OrderId, Denied> {
+        let at = self.moment(now);
         let (order, request) =
-            self.ledger.submit(at, wish, Link::default()).map_err(|error| halted(&error))?;
+            self.ledger.submit(at, wish, link).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::Submitted, None);
         self.send(&intent, pass, &request, now);
+        self.touch(order);
         Ok(order)
+    }
+
+    /// Writes down an order that is denied.
+    fn deny(&mut self, wish: Wish, link: Link, denied: Denied, now: i64) -> Denied {
+        match self.ledger.deny(self.moment(now), wish, link, denied.code) {
+            Ok(order) => {
+                self.tell_order(order, OrderEvent::Denied, Some(denied.to_string()));
+                denied
+            }
+            Err(error) => halted(&error),
+        }
     }
 
     /// Changes limit and whole size of an order.
@@ -217,11 +248,28 @@ impl<J: Journal> Desk<J> {
         now: i64,
     ) -> Result<(), Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        let changed = if known.is_held() {
+            self.replace_held(order, price, size, now)
+        } else {
+            self.change(order, price, size, now)
+        };
+        self.work(now);
+        changed
+    }
+
+    fn change(
+        &mut self,
+        order: OrderId,
+        price: Option<Amount>,
+        size: Amount,
+        now: i64,
+    ) -> Result<(), Denied> {
+        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
         let (filled, mut wish) = (known.size_filled, known.wish.clone());
         let price = price.or(wish.price);
+        let values = Values { price, size, ..values_of(known) };
         (wish.price, wish.size) = (price, size);
         let (intent, pass) = self.checked(RiskRequest::Replace, order, &wish, filled, now)?;
-        let values = Values { price, size, price_trigger: wish.trigger.map(|one| one.price) };
         let request =
             self.ledger.replace(self.moment(now), order, values).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::ReplaceAsked, None);
@@ -234,6 +282,17 @@ impl<J: Journal> Desk<J> {
     /// # Errors
     /// The order cannot be cancelled now.
     pub fn cancel(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
+        let cancelled = self.cancel_one(order, now);
+        self.work(now);
+        cancelled
+    }
+
+    fn cancel_one(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
+        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        if known.is_held() { self.withdraw(order, None, now) } else { self.cancel_sent(order, now) }
+    }
+
+    fn cancel_sent(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
         let (filled, wish) = (known.size_filled, known.wish.clone());
         let (intent, pass) = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
@@ -250,7 +309,13 @@ impl<J: Journal> Desk<J> {
         let mine = |order: &&&Order| instrument.is_none_or(|one| one == order.wish.instrument);
         let open = self.ledger.open_orders();
         let open: Vec<_> = open.iter().filter(mine).map(|order| order.id).collect();
-        open.into_iter().for_each(|order| drop(self.cancel(order, now)));
+        self.cancel_each(&open, now);
+    }
+
+    /// Cancels orders before anything follows from the end of one of them.
+    fn cancel_each(&mut self, orders: &[OrderId], now: i64) {
+        orders.iter().for_each(|order| drop(self.cancel_one(*order, now)));
+        self.work(now);
     }
 
     /// Passes a request to its gateway. There is no other way there: only a check makes a pass, and
@@ -292,6 +357,7 @@ impl<J: Journal> Desk<J> {
             size: order.wish.size,
             size_filled: order.size_filled,
             is_pending,
+            parent: order.link.parent,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::control::Control;
 use crate::desk::{Desk, News};
 use crate::line::{Arrivals, Network};
 use crate::market::{Market, Rows, Tick};
-use crate::rows::{Quotes, Trades};
+use crate::rows::{Quotes, Tickers, Trades};
 use crate::strategy::{Broker, Failed, Strategy, Told};
 
 /// How often what does not hurry is done.
@@ -102,6 +102,14 @@ impl Inner {
     pub(crate) fn now(&mut self) -> i64 {
         self.last_now = self.last_now.max(now_ns());
         self.last_now
+    }
+
+    /// Releases what the rows just counted made due.
+    fn release_due(&mut self) {
+        if self.desk.has_due() {
+            let now = self.now();
+            self.desk.release_due(now);
+        }
     }
 }
 
@@ -261,7 +269,12 @@ impl Trader {
                 self.count_trades(&trades);
                 self.if_started(|handle| strategy.on_trades(handle, &trades))
             }
-            dataset => self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch)),
+            dataset => {
+                if dataset == "tickers" {
+                    self.count_marks(&Tickers::new(&rows.batch, &instruments));
+                }
+                self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch))
+            }
         };
         self.instruments = instruments;
         self.judge(told)
@@ -291,6 +304,16 @@ impl Trader {
             inner.desk.quote(instrument, bid, ask, ts, row);
             inner.desk.gap(instrument, false);
         }
+        inner.release_due();
+    }
+
+    fn count_marks(&self, rows: &Tickers<'_>) {
+        let mut inner = lock(&self.shared);
+        for (at, instrument) in rows.instrument.iter().enumerate() {
+            let Some(instrument) = *instrument else { continue };
+            inner.desk.marks(instrument, rows.mark_price[at], rows.index_price[at]);
+        }
+        inner.release_due();
     }
 
     fn count_trades(&self, rows: &Trades<'_>) {
@@ -301,6 +324,7 @@ impl Trader {
             let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
             inner.desk.trade(instrument, rows.price[at], rows.ts_recv[at], row);
         }
+        inner.release_due();
     }
 
     /// Tells the strategy what happened to its orders.

@@ -75,6 +75,9 @@ impl Trader {
         let mut desk = Desk::new(ledger, risk, strategy);
         let every = i64::try_from(config.reconcile_s.max(1)).unwrap_or(i64::MAX);
         desk.compare_every(every.saturating_mul(1_000_000_000));
+        for one in followed(&config) {
+            desk.follow(&one.venue, &one.dataset);
+        }
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let mut arrivals = Vec::new();
         let settings = Settings { mode: config.reconcile, ..Settings::default() };
