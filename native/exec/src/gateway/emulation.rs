@@ -11,7 +11,7 @@ use crate::report::Refusal;
 use crate::wish::{Trigger, Wish};
 
 /// What a trigger of ours can watch.
-pub const SOURCES: [TriggerSource; 6] = [
+pub(super) const SOURCES: [TriggerSource; 6] = [
     TriggerSource::Last,
     TriggerSource::BidAsk,
     TriggerSource::Mid,
@@ -24,7 +24,7 @@ pub const SOURCES: [TriggerSource; 6] = [
 const TRAILS: [OffsetUnit; 3] = [OffsetUnit::Price, OffsetUnit::Bps, OffsetUnit::Ticks];
 
 /// Kinds of orders whose condition we can watch, with what is left of them once it is met.
-pub const KINDS: [(OrderKind, OrderKind); 5] = [
+pub(super) const KINDS: [(OrderKind, OrderKind); 5] = [
     (OrderKind::StopMarket, OrderKind::Market),
     (OrderKind::StopLimit, OrderKind::Limit),
     (OrderKind::MarketIfTouched, OrderKind::Market),
@@ -36,7 +36,7 @@ pub const KINDS: [(OrderKind, OrderKind); 5] = [
 pub(super) const TIFS: [Tif; 2] = [Tif::Gtd, Tif::Day];
 
 /// Flags of an iceberg that we cut ourselves.
-const SLICED: i32 = order_flags::DISPLAY_RANDOM;
+pub(super) const SLICED: i32 = order_flags::DISPLAY_RANDOM;
 
 /// Who does what of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,3 +172,6 @@ impl Capabilities {
         Err(self.refuse("offset and prices of a trailing stop are positive"))
     }
 }
+
+#[cfg(test)]
+mod tests;

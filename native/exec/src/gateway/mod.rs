@@ -30,9 +30,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::PositionSide;
 use rustonite_core::ids::{AssetId, InstrumentId};
 
-pub use self::emulation::{
-    KINDS as EMULATED_KINDS, SOURCES as EMULATED_SOURCES, Way, capabilities_of, may_need_us,
-};
+pub use self::emulation::{Way, capabilities_of, may_need_us};
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;
 pub use self::venues::{Keys, capabilities, connect};

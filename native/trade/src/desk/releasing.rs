@@ -34,6 +34,12 @@ pub(super) fn is_passing(code: Code) -> bool {
     )
 }
 
+/// A part of an order, all of which is shown.
+pub(super) fn slice_of(wish: &Wish, size: Amount) -> Wish {
+    let flags = wish.flags & !order_flags::DISPLAY_RANDOM;
+    Wish { size, size_display: None, flags, ..wish.clone() }
+}
+
 /// Why something that was due is not sent.
 struct Refused {
     code: Code,
@@ -77,9 +83,7 @@ impl<J: Journal> Desk<J> {
     /// Sends the next slice of a parent.
     pub(super) fn slice(&mut self, parent: OrderId, size: Amount, now: i64) {
         let Some(known) = self.ledger.order(parent) else { return };
-        let mut wish = known.wish.sent();
-        (wish.size, wish.size_display) = (size, None);
-        wish.flags &= !order_flags::DISPLAY_RANDOM;
+        let wish = slice_of(&known.wish.sent(), size);
         let group = known.link.group;
         let link = Link { parent: Some(parent), group, ..Link::default() };
         let order = self.ledger.next_id();

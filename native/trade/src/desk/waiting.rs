@@ -8,10 +8,10 @@ use rustonite_core::datasets::{OrderEvent, RiskRequest, TriggerSource};
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::gateway::{Way, capabilities_of};
 use rustonite_exec::held::{self, Act, Held, ICEBERG, Seen};
-use rustonite_exec::{Change, Journal, Link, Order, OrderId, Values, Wish};
+use rustonite_exec::{Change, Flight, Journal, Link, Order, OrderId, Values, Wish};
 use rustonite_risk::{Code, Group as Part};
 
-use super::releasing::is_passing;
+use super::releasing::{is_passing, slice_of};
 use super::risks::{denied_as, denied_by};
 use super::{Desk, halted, unknown};
 use crate::strategy::Denied;
@@ -143,10 +143,7 @@ impl<J: Journal> Desk<J> {
     /// the market are looked at when it is released.
     pub(super) fn check_held(&mut self, wish: &Wish, now: i64) -> Result<(), Denied> {
         self.check_followed(wish)?;
-        let mut slice = wish.clone();
-        if let Some(display) = slice.size_display.take() {
-            slice.size = slice.size.min(display);
-        }
+        let slice = slice_of(wish, wish.size_display.unwrap_or(wish.size).min(wish.size));
         let order = self.ledger.next_id();
         let intent = self.intent(RiskRequest::Release, order, &slice, Amount::ZERO);
         let intent = intent.map_err(denied_by)?;
@@ -359,6 +356,8 @@ impl<J: Journal> Desk<J> {
         let Some(known) = self.ledger.order(order).filter(|one| !one.is_final()) else { return };
         if known.is_held() {
             drop(self.withdraw(order, Some(reason), now));
+        } else if known.facts.cancel != Flight::Settled {
+            // Its answer comes, or is asked for.
         } else if let Err(denied) = self.cancel_sent(order, now) {
             self.try_again(order, &denied);
         }
