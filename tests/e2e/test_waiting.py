@@ -69,6 +69,7 @@ class Bracket(Waiting):
                 target=self.near("sell", ask * 1.02),
                 stop=self.near("sell", bid * 1.01),
                 trigger_by="bid_ask",
+                when_full=True,
             )
 
 
@@ -119,35 +120,32 @@ from rustonite_exec import Strategy
 
 
 class Stop(Strategy):
-    def on_quote(self, quote):
-        if quote.bid_price and not self.settings["done"]:
-            self.settings = {"done": True}
-            price = self.broker.on_tick("BTCUSDT", "sell", quote.bid_price * self.level)
-            self.broker.submit(
-                "BTCUSDT", "sell", "0.01", trigger=price, trigger_by="bid_ask", emulate=True
-            )
-
-    @property
-    def level(self):
-        return 0.9999
+    def on_start(self):
+        self.broker.submit(
+            "BTCUSDT", "sell", "0.01", trigger="1000000", trigger_by="bid_ask", emulate=True
+        )
 """
 
 
-def test_a_stop_outlives_a_kill_and_is_sent_once(place: Place) -> None:
-    (place.folder / "stops.py").write_text(STOP)
-    place.configure("stops:Stop", done=False)
-    words = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
-    with subprocess.Popen(words, cwd=place.folder) as running:
-        try:
-            place.wait(lambda one: one["open_orders"] == 1 or one["fills"])
-        finally:
-            running.kill()
-    assert running.returncode == -signal.SIGKILL
-    strategy = Waiting()
-    # The next one places nothing: what is sold is what was held.
-    place.run(strategy, lambda status: status["fills"] and not status["open_orders"])
-    sold = [order for order, filled in strategy.filled.items() if filled == SIZE]
-    assert len(sold) == 1
-    assert strategy.events[sold[0]][0] == "released"
-    free, _ = place.exchange.balance(place.account, "BTC")
-    assert free == 2 - SIZE
+def test_a_stop_outlives_a_kill_and_is_sent_once(tmp_path: Path) -> None:
+    with LocalExchange([SYMBOL], speed=2) as exchange:
+        place = Place(tmp_path, exchange)
+        (tmp_path / "stops.py").write_text(STOP)
+        place.configure("stops:Stop")
+        words = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
+        # Nothing is recorded so far, so no price comes.
+        with subprocess.Popen(words, cwd=tmp_path) as running:
+            try:
+                place.wait(lambda one: one["open_orders"] == 1)
+            finally:
+                running.kill()
+        assert running.returncode == -signal.SIGKILL
+        strategy = Waiting()
+        with recording(tmp_path / "tapes", exchange.urls):
+            # This one places nothing: what is sold is what was held.
+            place.run(strategy, lambda status: status["fills"] and not status["open_orders"])
+        [(order, events)] = strategy.events.items()
+        assert strategy.filled[order] == SIZE
+        assert events.count("released") == 1
+        free, locked = exchange.balance(place.account, "BTC")
+        assert (free, locked) == (2 - SIZE, 0)

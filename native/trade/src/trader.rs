@@ -311,7 +311,8 @@ impl Trader {
         let mut inner = lock(&self.shared);
         for (at, instrument) in rows.instrument.iter().enumerate() {
             let Some(instrument) = *instrument else { continue };
-            inner.desk.marks(instrument, rows.mark_price[at], rows.index_price[at]);
+            let price = |column: &[f64]| column.get(at).copied().unwrap_or(0.0);
+            inner.desk.marks(instrument, price(rows.mark_price), price(rows.index_price));
         }
         inner.release_due();
     }

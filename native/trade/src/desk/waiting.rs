@@ -265,16 +265,19 @@ impl<J: Journal> Desk<J> {
         let parent = self.ledger.order(order).and_then(|order| order.link.parent);
         let parent = parent.and_then(|parent| self.ledger.order(parent));
         if let Some(parent) = parent.filter(|one| one.is_split() && !change.fills.is_empty()) {
-            let event =
-                if parent.is_full() { OrderEvent::FinalFill } else { OrderEvent::PartialFill };
-            let parent = parent.id;
+            let (parent, is_full) = (parent.id, parent.is_full());
+            let event = if is_full { OrderEvent::FinalFill } else { OrderEvent::PartialFill };
+            if is_full {
+                self.risk.parent_ended(parent.0);
+            }
             self.tell_order(parent, event, None);
             self.touch(parent);
         }
-        let is_refused = change.events.iter().any(|one| one.event == OrderEvent::CancelRejected);
-        if is_refused {
+        let is_among = |event| change.events.iter().any(|one| one.event == event);
+        if is_among(OrderEvent::CancelRejected) {
             self.waiting.again.push(order);
-        } else {
+        } else if !is_among(OrderEvent::ReplaceRejected) {
+            // A change that was refused would be refused again: the next event leads to another.
             self.touch(order);
         }
     }
