@@ -98,7 +98,7 @@ docs: $(VENV)/.extension ## Pages that are made from the code
 	$(BIN)/python -c 'from rustonite_data.cli.reference import markdown; print(markdown(), end="")' > docs/reference/cli.md
 
 site: $(VENV)/.extension ## The pages with search and the Python reference, in site/
-	$(BIN)/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # Works on every Linux whose C library is at least as old as the name says; see the output.
 wheel: $(PACKAGES) ## Source archive and wheel in dist/, installed into a bare environment and tried

@@ -18,8 +18,8 @@ _HEAD = """\
 
 Made from the commands by `make docs`. `rustonite COMMAND --help` says the same.
 
-Exit codes: 0 done; 1 done, and what was looked for is wrong (a damaged tape, rows that did not reach
-the lake); 2 it could not be done (a wrong option, a missing file, a venue that is away); 130 after
+Exit codes: 0 done; 1 done, and something is wrong (a damaged tape, rows that did not reach the
+lake); 2 it could not be done (a wrong option, a missing file, a venue that is away); 130 after
 Ctrl-C.
 """
 
@@ -50,7 +50,8 @@ def _one(command: click.Command, context: click.Context, level: int) -> Iterator
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield from (f"{'#' * level} {context.command_path}", "", *_text(command.help or ""))
     yield from ("```text", usage, "```", "")
-    rows = [found for param in command.params if (found := param.get_help_record(context))]
+    found = filter(None, (param.get_help_record(context) for param in command.params))
+    rows = [(name, about) for name, about in found if about]
     if rows:
         yield from ("| option | meaning |", "|---|---|")
         yield from (f"| `{_cell(name)}` | {_cell(about)} |" for name, about in rows)
