@@ -21,7 +21,7 @@ COPY constraints.txt /tmp/
 RUN pip install --no-cache-dir --constraint /tmp/constraints.txt \
         "$(echo /tmp/dist/*.whl)[lake]" \
     && rm -rf /tmp/dist /tmp/constraints.txt
-USER rustonite
+USER 10001
 WORKDIR /data
 # Lake and tapes: without a volume they go with the container.
 VOLUME /data

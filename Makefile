@@ -61,6 +61,7 @@ lint: $(VENV)/.extension ## Formatters, linters and type checkers; nothing is ch
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest rustonite_data._native
+	$(BIN)/hadolint Dockerfile
 
 # The stores that the lake is compared with want older packages than ours.
 $(VENV)/peers/.packages: benches/peers.txt
