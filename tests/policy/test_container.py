@@ -1,4 +1,4 @@
-"""The container is made of what the tree is made of. That it is well-formed is seen by `make lint`."""
+"""The container is made of what the tree is made of. `make lint` looks at its form."""
 
 import re
 import tomllib
