@@ -40,8 +40,7 @@ test: test-rust test-python ## All tests
 test-rust:
 	cargo test --quiet --locked --profile dev-fast --workspace --exclude rustonite-py \
 		--exclude rustonite-benches
-	RUSTFLAGS="--cfg loom" cargo test --quiet --locked --profile dev-fast --target-dir target/loom \
-		-p rustonite-tape --test publish_loom
+	cargo test --quiet --locked --profile dev-fast -p rustonite-tape --features loom --test publish_loom
 
 test-python: $(VENV)/.extension
 	$(BIN)/python -m pytest --quiet
@@ -56,7 +55,7 @@ sanitize: ## The tape tests under AddressSanitizer; needs a nightly toolchain
 
 lint: $(VENV)/.extension ## Formatters, linters and type checkers; nothing is changed
 	cargo fmt --all --check
-	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	cargo clippy --quiet --locked --profile dev-fast --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -101,10 +100,11 @@ docs: $(VENV)/.extension ## Pages that are made from the code
 site: $(VENV)/.extension ## The pages with search and the Python reference, in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-# Works on every Linux whose C library is at least as old as the name says; see the output.
+# The wheel is built from the archive. Its name says how old a C library may be: that of this machine
+# decides, at most.
 wheel: $(PACKAGES) ## Source archive and wheel in dist/, installed into a bare environment and tried
 	rm -rf dist
-	$(BIN)/maturin build --quiet --locked --release --sdist --auditwheel repair --out dist
+	$(BIN)/maturin build --quiet --locked --release --strip --sdist --auditwheel repair --out dist
 	$(PYTHON) tests/e2e/wheel.py dist
 
 clean: ## Remove what was built

@@ -168,6 +168,12 @@ def test_python_on_pages_runs(page, tmp_path, monkeypatch):
         exec(compile(before + block[1], str(page), "exec"), names)  # noqa: S102 - our own pages
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda page: page.name)
+def test_links_of_pages_outside_the_site_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
 def undocumented(name, thing):
     """Public things without a docstring, from here down."""
     if not (thing.__doc__ or "").strip():
