@@ -30,10 +30,9 @@ ifneq ($(PROFILE),$(shell cat $(VENV)/.extension 2>/dev/null))
 endif
 
 demo: PROFILE = release
-demo: ## One tape and its readers; then a market maker on a venue of its own
+demo: ## Record and trade on a venue of its own, kill both, and look that nothing is missing
 	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
-	@$(BIN)/python -m rustonite_data.demo
-	@$(BIN)/python -m rustonite_exec.demo
+	@$(BIN)/rustonite demo $(DEMO)
 
 test: test-rust test-python ## All tests
 

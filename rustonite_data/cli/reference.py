@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 _HEAD = """\
 # Commands
 
-Made from the commands by `make docs`. `rustonite COMMAND --help` says the same.
-
-Exit codes: 0 done; 1 done, and something is wrong (a damaged tape, rows that did not reach the
-lake); 2 it could not be done (a wrong option, a missing file, a venue that is away); 130 after
-Ctrl-C.
+Made from the commands by `make docs`. `rustonite COMMAND --help` says the same. What holds for
+all of them, such as exit codes, is on [the command line](../using/cli.md).
 """
 
 

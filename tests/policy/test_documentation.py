@@ -1,5 +1,6 @@
 """What is written about the code is true of the code."""
 
+import dataclasses
 import doctest
 import importlib
 import inspect
@@ -15,6 +16,7 @@ import rustonite_data
 import rustonite_exec
 from rustonite_data import _native, metrics, record, schemas
 from rustonite_data.cli import reference
+from rustonite_exec.exchange_config import ExchangeAccount, ExchangeConfig
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parents[1] / "golden" / "schemas.txt"
@@ -126,6 +128,17 @@ def test_every_key_of_a_trader_is_on_its_page(section, struct):
     table = page[page.index(section) :].partition("\n##")[0]
     rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == keys
+
+
+def test_every_key_of_an_exchange_is_on_its_page():
+    page = (ROOT / "docs" / "using" / "local-exchange.md").read_text()
+    table = page[page.index("| key | default |") :].partition("\n\n")[0]
+    told = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", table, re.MULTILINE))))
+    keys = {field.name for field in dataclasses.fields(ExchangeConfig)} - {"accounts"}
+    assert told == keys
+    assert "`[[account]]`" in table
+    for field in dataclasses.fields(ExchangeAccount):
+        assert f"`{field.name}`" in table
 
 
 def test_every_fault_is_on_the_page_about_serving():
