@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import subprocess
 import sys
 from decimal import Decimal
@@ -14,7 +13,7 @@ from urllib.request import urlopen
 
 import polars as pl
 import pytest
-from trading import LIMITS, Place, command, recording
+from trading import LIMITS, Place, command, free_port, recording
 
 from rustonite_data.errors import Closed, Invalid, NotFound, RiskRejected
 from rustonite_data.lake import Lake
@@ -26,7 +25,6 @@ from rustonite_exec import (
     Quote,
     Strategy,
     Trader,
-    demo,
     kill,
 )
 
@@ -216,13 +214,6 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
     ]
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 def test_a_kill_without_a_trader_is_there_when_the_next_begins(place: Place) -> None:
     place.journal.mkdir()
     assert kill(place.journal) is False
@@ -255,8 +246,3 @@ def test_wrong_configurations_say_what_is_wrong(place: Place) -> None:
     place.folder.joinpath("limits.toml").write_text(LIMITS)
     with pytest.raises(Invalid, match='binance has no "BTCUSD"; did you mean BTCUSDT'):
         Trader(path, Strategy()).run(lambda _status, _notices: False)
-
-
-def test_the_demo_trades(capsys: pytest.CaptureFixture[str]) -> None:
-    assert demo.main(seconds=0.5) == 0
-    assert "what the venue says: True" in capsys.readouterr().out

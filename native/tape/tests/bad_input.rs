@@ -1,5 +1,5 @@
 //! Everything a user can get wrong is an error that says what, where and what was expected.
-#![cfg(not(loom))]
+#![cfg(not(feature = "loom"))]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -1,5 +1,5 @@
 //! What goes in comes out: typed rows and Arrow batches, commits, rotation, dictionaries.
-#![cfg(not(loom))]
+#![cfg(not(feature = "loom"))]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

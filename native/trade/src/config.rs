@@ -291,6 +291,14 @@ mod tests {
     }
 
     #[test]
+    fn a_misspelt_word_is_named_with_the_one_that_is_meant() {
+        let text = GOOD.replace("limits =", "on_stop = \"cancle\"\n        limits =");
+        let error = error(&text);
+        assert!(error.contains("unknown variant `cancle`"), "{error}");
+        assert!(error.contains("did you mean cancel?"), "{error}");
+    }
+
+    #[test]
     fn another_machine_is_real_money_and_must_be_said() {
         let text = GOOD.replace("127.0.0.1:8000/ws-api", "ws-api.example.com/ws-api");
         let error = error(&text);

@@ -8,7 +8,7 @@ mod config;
 pub mod control;
 pub mod cores;
 mod desk;
-mod keys;
+pub mod keys;
 mod line;
 mod market;
 mod rows;
@@ -27,4 +27,4 @@ pub use self::rows::{Quotes, Trades};
 pub use self::strategy::{
     Broker, Denied, Failed, FillNews, OrderNews, OrderView, Strategy, Told, limit, on_lot, on_tick,
 };
-pub use self::trader::{Handle, Status, TradeError, Trader, kill_without_trader};
+pub use self::trader::{Handle, Status, TradeError, Trader, check_files, kill_without_trader};

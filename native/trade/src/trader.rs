@@ -2,6 +2,7 @@
 
 mod broker;
 mod building;
+mod checking;
 mod operator;
 mod profits;
 mod watchdog;
@@ -19,6 +20,7 @@ use rustonite_risk::{LimitsError, StartError, Target};
 use rustonite_tape::TapeError;
 
 pub use self::broker::Handle;
+pub use self::checking::check_files;
 pub use self::operator::{Status, kill_without_trader};
 use self::profits::Profits;
 use self::watchdog::Watchdog;

@@ -43,7 +43,7 @@ fn system(doing: &str) -> impl FnOnce(io::Error) -> TradeError + '_ {
     move |source| TradeError::System { doing: doing.to_owned(), source }
 }
 
-fn wrong(place: String, problem: impl Into<String>) -> TradeError {
+pub(super) fn wrong(place: String, problem: impl Into<String>) -> TradeError {
     TradeError::Config(FeedError::Config { place, problem: problem.into() })
 }
 
@@ -154,7 +154,7 @@ fn named(name: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-fn read_limits(path: &Path) -> Result<Limits, TradeError> {
+pub(super) fn read_limits(path: &Path) -> Result<Limits, TradeError> {
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         wrong(place.clone(), format!("{error}; nothing is traded without limits"))
