@@ -3,6 +3,7 @@ from os import PathLike
 from typing import Any, Final, final
 
 __all__ = [
+    "BUILD",
     "VERSION",
     "Batch",
     "Column",
@@ -23,6 +24,8 @@ __all__ = [
     "TapeWriter",
     "advance_consumer",
     "catalog",
+    "check_limits",
+    "check_trader",
     "consumers",
     "decimal_parts",
     "decimal_text",
@@ -41,6 +44,7 @@ __all__ = [
     "lake_write",
     "limit_keys",
     "note_fork",
+    "read_keys",
     "recorder_config",
     "trader_ask",
     "trader_config",
@@ -48,6 +52,7 @@ __all__ = [
     "verify_tape",
 ]
 
+BUILD: Final[dict[str, str]]
 VERSION: Final[str]
 
 @final
@@ -349,6 +354,9 @@ class NativeTrader:
     def __new__(cls, text: str, place: str) -> NativeTrader: ...
     def run(self, strategy: object | None, beat: Callable[[str, list[str]], bool]) -> None: ...
 
+def check_limits(text: str, place: str) -> str: ...
+def check_trader(text: str, place: str) -> None: ...
+def read_keys(file: str | PathLike[str]) -> tuple[str, str]: ...
 def limit_keys() -> list[tuple[str, str, str, bool]]: ...
 def trader_config(text: str, place: str) -> str: ...
 def trader_ask(journal: str | PathLike[str], line: str) -> str | None: ...

@@ -7,6 +7,7 @@ they have its addresses. Others trade there, too: a crowd and makers, drawn from
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import secrets
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class _Usual:
     balances: Mapping[str, Decimal | int | str]
 
 
+VENUES = ("binance", "binance-usdm", "alpaca")
 _PAIRS = ("BTCUSDT", "ETHUSDT")
 _SPOT = _Usual(
     _PAIRS, "0.01", "0.00001", ("0.001", "0.001"), {"USDT": 100_000, "BTC": 1, "ETH": 10}
@@ -96,6 +98,10 @@ class LocalExchange:
             NotFound: the venue is not spoken here.
             Unavailable: the port is taken.
         """
+        if venue not in VENUES:
+            near = difflib.get_close_matches(venue, VENUES, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VENUES)}"
+            raise NotFound(f"venue: {venue!r} is not spoken here; {hint}")
         self._usual = usual = _USUAL.get(venue, _SPOT)
         symbols = usual.symbols if symbols is None else symbols
         symbols = [symbols] if isinstance(symbols, str) else symbols
@@ -138,6 +144,7 @@ class LocalExchange:
         *,
         maker: Decimal | str | None = None,
         taker: Decimal | str | None = None,
+        keys: tuple[str, str] | None = None,
     ) -> Account:
         """Open an account with a key of its own.
 
@@ -147,12 +154,13 @@ class LocalExchange:
             maker: Fee of orders that rested, as a part of what is received, or of a perpetual's
                 worth; negative is a rebate. The venue's usual one by default. Stocks are free.
             taker: The same of orders that came.
+            keys: The key and its secret; new ones are drawn by default.
 
         Raises:
             Invalid: there is such an account, or a fee has more than six decimals.
             NotFound: an asset that nothing is traded in.
         """
-        account = Account(name, secrets.token_hex(32), secrets.token_hex(32))
+        account = Account(name, *(keys or (secrets.token_hex(32), secrets.token_hex(32))))
         self._native.add_account(name)
         self._native.add_key(name, account.key, account.secret)
         fees = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from decimal import Decimal
 
 from rustonite_data import _native
@@ -55,9 +56,11 @@ def limits(currency: str = "USDT", version: int = 1, **changes: Limit) -> str:
         Invalid: a key that limits do not have.
     """
     keys = _native.limit_keys()
-    unknown = sorted(changes.keys() - {name for name, *_ in keys})
-    if unknown:
-        raise Invalid(f"limits: {', '.join(unknown)} is no key of limits")
+    known = [name for name, *_ in keys]
+    if unknown := next((name for name in changes if name not in known), None):
+        near = difflib.get_close_matches(unknown, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise Invalid(f"limits: {unknown} is no key of limits; {hint}")
     lines = [f"version = {version}", f'currency = "{currency}"', "", "[all]"]
     for name, about, unit, is_switch in keys:
         value = {**_USUAL, **changes}.get(name)

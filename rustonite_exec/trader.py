@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
+from rustonite_data.config import read
 from rustonite_data.errors import Conflict, Invalid, NotFound
 from rustonite_exec.strategy import Strategy
 
@@ -38,7 +39,7 @@ class Trader:
             NotFound: the strategy's module or class.
         """
         self._place = str(config)
-        self._text = read_config(Path(config))
+        self._text = read(Path(config), "a trader's configuration")
         about = json.loads(_native.trader_config(self._text, self._place))
         self.name: str = about["name"]
         self.journal = Path(about["journal"])
@@ -63,19 +64,6 @@ class Trader:
         native = _native.NativeTrader(self._text, self._place)
         go_on = beat or (lambda _status, _notices: True)
         native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
-
-
-def read_config(path: Path) -> str:
-    """The text of a configuration.
-
-    Raises:
-        Invalid: there is none.
-    """
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "no UTF-8"
-        raise Invalid(f"{path}: {problem}, expected a trader's configuration") from None
 
 
 def _load(run: str, folder: Path) -> Strategy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -119,3 +120,11 @@ def command(*words: str, folder: Path, ok: bool = True) -> str:
     )
     assert (done.returncode == 0) is ok, done.stderr
     return done.stdout if ok else done.stderr
+
+
+def free_port() -> int:
+    """A port that nobody had a moment ago."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port

@@ -9,32 +9,38 @@ and needs none of them installed.
 from __future__ import annotations
 
 import importlib
+import platform
 from typing import Any
 
 import click
 
-from rustonite_data import __version__
+from rustonite_data import __version__, _native
 from rustonite_data.cli.interrupts import CTRL_C, INTERRUPTED
 from rustonite_data.cli.output import CANNOT_LOOK, complain
 from rustonite_data.errors import RustoniteError
 
-_COMMANDS = (
-    "exchange",
-    "kill",
-    "lake",
-    "orders",
-    "positions",
-    "record",
-    "reparse",
-    "replay",
-    "resume",
-    "serve",
-    "sql",
-    "tape",
-    "trade",
-)
-# Commands that share a module.
-_MODULES = dict.fromkeys(("kill", "orders", "positions", "resume"), "trading")
+# Name, and the module it is in if that has another one.
+_COMMANDS = {
+    "completion": "",
+    "config": "",
+    "demo": "",
+    "doctor": "",
+    "exchange": "",
+    "init": "",
+    "kill": "trading",
+    "lake": "",
+    "limits": "",
+    "orders": "trading",
+    "positions": "trading",
+    "record": "",
+    "reparse": "",
+    "replay": "",
+    "resume": "trading",
+    "serve": "",
+    "sql": "",
+    "tape": "",
+    "trade": "",
+}
 
 
 class Commands(click.Group):
@@ -48,7 +54,7 @@ class Commands(click.Group):
         """The command of that name, from the module of that name."""
         if cmd_name not in _COMMANDS:
             return None
-        name = _MODULES.get(cmd_name, cmd_name)
+        name = _COMMANDS[cmd_name] or cmd_name
         module = importlib.import_module(f"rustonite_data.cli.{name}")
         command: click.Command = getattr(module, cmd_name)
         return command
@@ -73,7 +79,9 @@ class Commands(click.Group):
 def complain_of(error: Exception) -> bool:
     """Print an error that tells people what to do; says whether it is one."""
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("rustonite"):
-        complain(f"needs a package: `pip install 'rustonite[lake]' {error.name}`")
+        from rustonite_data.extras import how_to_get  # noqa: PLC0415 - rarely needed
+
+        complain(f"{error.name} is not installed: {how_to_get(str(error.name))}")
         return True
     if isinstance(error, RustoniteError):
         complain(error)
@@ -81,7 +89,36 @@ def complain_of(error: Exception) -> bool:
     return False
 
 
+def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    """Print what this is, and what it was built from and by."""
+    if not wanted or context.resilient_parsing:
+        return
+    facts = {**_native.BUILD, "python": platform.python_version()}
+    click.echo(f"rustonite, version {__version__}")
+    for name, value in facts.items():
+        click.echo(f"{name:8} {value or 'not known'}")
+    context.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="rustonite")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and what it was built from, and exit.",
+)
 def main() -> None:
-    """Record, query and trade the same Arrow buffers."""
+    """Record, query and trade the same Arrow buffers.
+
+    Options go before the environment (RUSTONITE_LAKE, RUSTONITE_TAPES, RUSTONITE_JOURNAL), and that
+    before configuration files. Exit codes: 0 done, 1 problems were found, 2 it could not be done,
+    130 after Ctrl-C.
+
+    \b
+    Example:
+      rustonite demo
+      rustonite init desk
+      rustonite doctor
+    """

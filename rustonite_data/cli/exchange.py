@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,90 +18,102 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from rustonite_exec import Account, LocalExchange
+    from rustonite_exec.exchange_config import ExchangeConfig
 
 _LOOK_S = 0.25
 
 
 @click.command()
-@click.option(
-    "--symbols", metavar="SYMBOL,…", help="What is traded; two usual ones of the venue by default."
-)
-@click.option(
-    "--venue",
-    default="binance",
-    show_default=True,
-    help="Whose language it speaks: binance, binance-usdm with perpetuals, or alpaca.",
-)
-@click.option("--seed", default=1, show_default=True, help="What other traders are drawn from.")
+@click.argument("what", nargs=-1, metavar="[CONFIG | VENUE [SYMBOL…]]")
+@click.option("--seed", type=int, help="What other traders are drawn from. By default 1.")
 @click.option(
     "--speed",
     type=speed_factor,
-    default="1",
-    show_default=True,
     metavar="FACTOR",
-    help="How busy they are: 1 is some 200 orders and cancellations a second and symbol.",
+    help="How busy they are: 1, the default, is some 200 orders and cancellations a second and "
+    "symbol.",
 )
 @click.option("--alone", is_flag=True, help="Nobody else trades.")
-@click.option("--port", default=0, help="Where to listen; any free port by default.")
-@click.option("--account", default="demo", show_default=True, help="Name of an account to open.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), help="Where to listen. By default any free port."
+)
+@click.option("--account", help="Name of an account to open. By default demo.")
 @click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@click.option("--symbols", hidden=True, help="Of former days: name them behind the venue.")
+@click.option("--venue", hidden=True, help="Of former days: name it as the first argument.")
 @json_option
 def exchange(  # noqa: PLR0913 - options of the command line
+    what: tuple[str, ...],
     *,
-    symbols: str | None,
-    venue: str,
-    seed: int,
-    speed: float,
+    seed: int | None,
+    speed: float | None,
     alone: bool,
-    port: int,
-    account: str,
+    port: int | None,
+    account: str | None,
     span: timedelta | None,
+    symbols: str | None,
+    venue: str | None,
     as_json: bool,
 ) -> None:
     """Be a venue to trade on until Ctrl-C: no internet, no real money, other traders included.
 
-    Clients of the venue trade here once they have its addresses and the key that is printed. What
-    is not imitated is on the page about the local exchange; its status is at /_exchange/.
+    Speaks as binance, binance-usdm (perpetuals) or alpaca. Clients of the venue trade here once
+    they have its addresses and the key that is printed; CONFIG, as `rustonite init` writes it, may
+    name a file with the key. What is not imitated is on the page about the local exchange; its
+    status is at /_exchange/.
 
     \b
     Example:
-      rustonite exchange --symbols BTCUSDT,ETHUSDT --seed 7 --speed 2
+      rustonite exchange
+      rustonite exchange binance BTCUSDT ETHUSDT --seed 7 --speed 2
+      rustonite exchange exchange.toml
     """
-    # Imported here, as it brings the extension.
-    from rustonite_exec import LocalExchange  # noqa: PLC0415
-
-    chosen = None
-    if symbols is not None:
-        chosen = [one.strip() for one in symbols.split(",") if one.strip()]
-    if math.isinf(speed):
+    if speed is not None and math.isinf(speed):
         raise click.BadParameter("found max, expected a number", param_hint="--speed")
-    with (
-        ended() as end,
-        LocalExchange(
-            chosen, venue=venue, seed=seed, speed=speed, others=not alone, port=port
-        ) as running,
-    ):
-        _tell(running, running.account(account), as_json=as_json)
-        until = math.inf if span is None else time.monotonic() + span.total_seconds()
-        while not end.wait(min(_LOOK_S, max(0.0, until - time.monotonic()))):
-            if time.monotonic() >= until:
-                break
-        status = running.status()
+    named = [one.strip() for one in (symbols or "").split(",") if one.strip()]
+    config = _config((*what, *named) if what or not named else (venue or "binance", *named), venue)
+    given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port}
+    given["others"] = False if alone else None
+    config = replace(config, **{name: value for name, value in given.items() if value is not None})
+    if account is not None:
+        config = replace(config, accounts=(replace(config.accounts[0], name=account),))
+    with ended() as end:
+        running, accounts = config.start()
+        with running:
+            _tell(running, accounts, as_json=as_json)
+            until = math.inf if span is None else time.monotonic() + span.total_seconds()
+            while not end.wait(min(_LOOK_S, max(0.0, until - time.monotonic()))):
+                if time.monotonic() >= until:
+                    break
+            status = running.status()
     if as_json:
         print_json_lines([status])
     else:
-        click.echo(f"{venue}: {status['messages_sent']} messages sent", err=True)
+        click.echo(f"{running.venue}: {status['messages_sent']} messages sent", err=True)
 
 
-def _tell(running: LocalExchange, account: Account, *, as_json: bool) -> None:
-    """Where clients find it, and how they sign in. The key is worth nothing elsewhere."""
+def _config(what: tuple[str, ...], venue: str | None) -> ExchangeConfig:
+    # Imported here, as it brings the extension.
+    from rustonite_exec.exchange_config import ExchangeConfig  # noqa: PLC0415
+
+    path = Path(what[0]) if what else None
+    if path is not None and len(what) == 1 and (path.suffix == ".toml" or path.is_file()):
+        return ExchangeConfig.read(path)
+    name, *symbols = what or (venue or "binance",)
+    return ExchangeConfig(venue=name, symbols=tuple(symbols) or None)
+
+
+def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> None:
+    """Where clients find it, and how they sign in. The keys are worth nothing elsewhere."""
     found: dict[str, Any] = {"venue": running.venue, "address": running.address}
-    found |= {"urls": running.urls, "key": account.key, "secret": account.secret}
+    found["urls"] = running.urls
+    keys = [{"account": one.name, "key": one.key, "secret": one.secret} for one in accounts]
     if as_json:
-        print_json_lines([found])
+        first = {name: value for name, value in keys[0].items() if name != "account"}
+        print_json_lines([{**found, **first, "accounts": keys}])
         return
-    lines = {**running.urls, "status": f"http://{running.address}/_exchange/"}
-    lines |= {"key": account.key, "secret": account.secret}
-    width = max(map(len, lines))
-    for name, text in lines.items():
+    lines = [*running.urls.items(), ("status", f"http://{running.address}/_exchange/")]
+    lines += [part for one in keys for part in one.items()]
+    width = max(len(name) for name, _ in lines)
+    for name, text in lines:
         click.echo(f"{name:{width}}  {text}")

@@ -50,7 +50,8 @@ for _command in (commit.commit, *upkeep.COMMANDS, *files.COMMANDS):
 @click.argument("url")
 @click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Make its table, too.")
 @storage_options
-def init(place: Place, *, url: str, datasets: tuple[str, ...]) -> None:
+@json_option
+def init(place: Place, *, url: str, datasets: tuple[str, ...], as_json: bool) -> None:
     """Make a lake at URL, a folder or a place in an object store. One that is there is kept.
 
     Tables of the datasets that come with rustonite are made when they are first needed, so
@@ -64,7 +65,10 @@ def init(place: Place, *, url: str, datasets: tuple[str, ...]) -> None:
     made = place.create(url)
     for name in datasets:
         made.create_dataset(name)
-    click.echo(made.storage.root)
+    if as_json:
+        print_json_lines([{"lake": made.storage.root, "datasets": list(datasets)}])
+    else:
+        click.echo(made.storage.root)
 
 
 @lake.command("ls")

@@ -6,6 +6,8 @@ Text for people is laid out by rich on a terminal; in a pipe it is plain and com
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
@@ -28,6 +30,7 @@ PROBLEMS, CANNOT_LOOK = 1, 2
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS = 1_000_000_000
 _SECRET_MIN = 6
+_SECRET_NAME = re.compile("(?:KEY|PASS|PASSPHRASE|PASSWORD|SECRET|TOKEN)$")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 
@@ -41,8 +44,10 @@ def hide(values: Iterable[str]) -> None:
 
 
 def without_hidden(text: str) -> str:
-    """The text with a mark in place of each hidden value."""
-    for value in sorted(_hidden, key=len, reverse=True):
+    """The text with a mark in place of each hidden value, and of secrets of the environment."""
+    ours = {value for name, value in os.environ.items() if _SECRET_NAME.search(name)}
+    secrets = _hidden | {value for value in ours if len(value) >= _SECRET_MIN}
+    for value in sorted(secrets, key=len, reverse=True):
         text = text.replace(value, "…")
     return text
 

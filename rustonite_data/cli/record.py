@@ -31,7 +31,8 @@ from rustonite_data.cli.output import (
     size_text,
     without_hidden,
 )
-from rustonite_data.errors import Invalid, RustoniteError
+from rustonite_data.config import read
+from rustonite_data.errors import RustoniteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _NS = 1_000_000_000
 _LOOK_S = 0.25
+WHAT = "a recorder's configuration"
 
 
 @click.command()
@@ -97,7 +99,7 @@ def record(  # noqa: PLR0913 - options of the command line
     from_file = len(what) == 1 and (path.suffix == ".toml" or path.is_file())
     if from_file and datasets:
         raise click.UsageError("--datasets goes with VENUE; a file says it itself")
-    text = _read(path) if from_file else _simple(what[0], what[1:], datasets)
+    text = read(path, WHAT) if from_file else _simple(what[0], what[1:], datasets)
     place = str(path) if from_file else "command line"
     listen = _checked(text, place)
     url = lake.url or (None if from_file else "lake")
@@ -129,14 +131,6 @@ def record(  # noqa: PLR0913 - options of the command line
         show(recorder, final=True)
     if code:
         raise click.exceptions.Exit(code)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "no UTF-8"
-        raise Invalid(f"{path}: {problem}, expected a recorder's configuration") from None
 
 
 def _simple(venue: str, symbols: tuple[str, ...], datasets: str | None) -> str:
@@ -215,7 +209,7 @@ def _run(
 
 def _reload(recorder: Recorder, config: Path) -> None:
     try:
-        text = _read(config)
+        text = read(config, WHAT)
         _checked(text, str(config))
         fixed = recorder.reload(text)
     except RustoniteError as error:

@@ -71,6 +71,7 @@ class Session:
     type=click.Choice(FORMATS),
     help="How rows are written. By default what the name of --output says, or a table.",
 )
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
     "-o",
     "--output",
@@ -102,6 +103,7 @@ def sql(  # noqa: PLR0913 - one for each option
     file: TextIO | None,
     engine: str,
     form: str | None,
+    as_json: bool,
     output: Path | None,
     as_of: int | datetime | None,
     no_hot: bool,
@@ -124,14 +126,11 @@ def sql(  # noqa: PLR0913 - one for each option
     """
     if query is not None and file is not None:
         raise click.UsageError("give a query or --file, not both")
+    form = _form(form, output, as_json=as_json)
     asks = query is None and file is None and sys.stdin.isatty()
     if asks and not sys.stdout.isatty():
         raise click.UsageError("give a query, --file, or queries on stdin")
-    if output is not None:
-        form = form or _format_of(output)
-        if form == "table":
-            raise click.UsageError("--output takes no table; choose csv, json, parquet or arrow")
-    elif form == "parquet" or (form == "arrow" and sys.stdout.isatty()):
+    if output is None and (form == "parquet" or (form == "arrow" and sys.stdout.isatty())):
         raise click.UsageError(f"--format {form} needs --output FILE")
     if asks and (output is not None or params or form == "arrow"):
         raise click.UsageError("--output, --param and --format arrow need a query")
@@ -148,6 +147,19 @@ def sql(  # noqa: PLR0913 - one for each option
         source = file or sys.stdin
         where, text = f"{source.name}:", _read(source)
     _run_all(session, text, where, _values(params), output)
+
+
+def _form(form: str | None, output: Path | None, *, as_json: bool) -> str | None:
+    """How rows are written, as far as the options say."""
+    if as_json and form not in {None, "json"}:
+        raise click.UsageError(f"give --json or --format {form}, not both")
+    form = "json" if as_json else form
+    if output is None:
+        return form
+    form = form or _format_of(output)
+    if form == "table":
+        raise click.UsageError("--output takes no table; choose csv, json, parquet or arrow")
+    return form
 
 
 def _run_all(

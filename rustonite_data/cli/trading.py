@@ -6,23 +6,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from rustonite_data.cli.output import json_option, print_json_lines
+from rustonite_data.cli.output import json_option, print_json_lines, print_table
 from rustonite_data.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FINAL = ("denied", "filled", "cancelled", "expired", "rejected")
+_NUMBERS = ("order_id", "price", "size", "pnl", "fees")
 _SCOPES = ("all", "venue", "account", "strategy", "instrument", "order")
 
 _journal = click.option(
     "--journal",
     default="journal",
     show_default=True,
+    envvar="RUSTONITE_JOURNAL",
+    show_envvar=True,
     type=click.Path(file_okay=False),
+    metavar="FOLDER",
     help="Folder of the trader's journal.",
 )
 _scope = click.argument("scope", type=click.Choice(_SCOPES), default="all")
@@ -33,7 +35,8 @@ _name = click.argument("name", default="")
 @_scope
 @_name
 @_journal
-def kill(scope: str, name: str, *, journal: str) -> None:
+@json_option
+def kill(scope: str, name: str, *, journal: str, as_json: bool) -> None:
     """Throw a kill switch: what is open under it is cancelled, and nothing new leaves.
 
     It stays thrown over restarts until `rustonite resume`. Works without a running trader, too: the
@@ -47,6 +50,9 @@ def kill(scope: str, name: str, *, journal: str) -> None:
     from rustonite_exec import kill as throw  # noqa: PLC0415 - brings the extension
 
     running = throw(journal, scope, name)
+    if as_json:
+        print_json_lines([{"scope": scope, "name": name, "running": running}])
+        return
     what = "all" if scope == "all" else f"{scope} {name}"
     then = "its orders are cancelled" if running else "no trader runs; the next one begins with it"
     click.echo(f"switch of {what} thrown: {then}")
@@ -56,7 +62,8 @@ def kill(scope: str, name: str, *, journal: str) -> None:
 @_scope
 @_name
 @_journal
-def resume(scope: str, name: str, *, journal: str) -> None:
+@json_option
+def resume(scope: str, name: str, *, journal: str, as_json: bool) -> None:
     """Put the switches of a scope back, thrown by a person or by a rule.
 
     \b
@@ -69,7 +76,10 @@ def resume(scope: str, name: str, *, journal: str) -> None:
     answer = ask(journal, {"do": "resume", "scope": scope, "name": name})
     if answer is None:
         raise NotFound(f"no trader runs on {journal}: start it, then put its switches back")
-    click.echo(f"{answer['switches']} switches put back")
+    if as_json:
+        print_json_lines([{"scope": scope, "name": name, "switches": answer["switches"]}])
+    else:
+        click.echo(f"{answer['switches']} switches put back")
 
 
 @click.command()
@@ -128,10 +138,9 @@ def _tell(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool
     if as_json:
         print_json_lines(shown)
         return
-    table = Table(*columns)
-    for row in shown:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
-    Console().print(table)
+    cells = [["" if value is None else str(value) for value in row.values()] for row in shown]
+    right = {at for at, name in enumerate(columns) if name.startswith(_NUMBERS)}
+    print_table(list(columns), cells, right)
 
 
 def _plain(value: object) -> object:

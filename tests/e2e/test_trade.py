@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
-import socket
 import subprocess
 import sys
 from decimal import Decimal
@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import polars as pl
 import pytest
-from trading import LIMITS, Place, command, recording
+from trading import LIMITS, Place, command, free_port, recording
 
 from rustonite_data.errors import Closed, Invalid, NotFound, RiskRejected
 from rustonite_data.lake import Lake
@@ -25,7 +25,6 @@ from rustonite_exec import (
     Quote,
     Strategy,
     Trader,
-    demo,
     kill,
 )
 
@@ -183,6 +182,10 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
                 told = answer.read().decode()
             assert 'rustonite_trade_trading{account="main"} 1.0' in told
             assert 'rustonite_trade_tick_to_order_us{quantile="0.99"}' in told
+            answer = 'rustonite_trade_answer_us{account="main",answer="first_word",quantile="0.99"}'
+            assert answer in told
+            ended = r'rustonite_trade_orders_ended_total\{account="main",end="\w+"\} (\d+)'
+            assert sum(map(int, re.findall(ended, told))) > 0
             with urlopen(f"http://127.0.0.1:{port}/health") as answer:
                 assert answer.read() == b"ok\n"
             assert "thrown: its orders are cancelled" in command("kill", folder=place.folder)
@@ -209,13 +212,6 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
     assert [Decimal(one["size"]) for one in told] == [
         Decimal(str(one["size"])) for one in last["positions"]
     ]
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def test_a_kill_without_a_trader_is_there_when_the_next_begins(place: Place) -> None:
@@ -250,8 +246,3 @@ def test_wrong_configurations_say_what_is_wrong(place: Place) -> None:
     place.folder.joinpath("limits.toml").write_text(LIMITS)
     with pytest.raises(Invalid, match='binance has no "BTCUSD"; did you mean BTCUSDT'):
         Trader(path, Strategy()).run(lambda _status, _notices: False)
-
-
-def test_the_demo_trades(capsys: pytest.CaptureFixture[str]) -> None:
-    assert demo.main(seconds=0.5) == 0
-    assert "what the venue says: True" in capsys.readouterr().out

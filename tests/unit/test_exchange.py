@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from rustonite_data.errors import Invalid, NotFound, VenueRejected
 from rustonite_exec import LocalExchange
+from rustonite_exec.configs import write_configs
 
 RUSTONITE = Path(sys.executable).with_name("rustonite")
 PATIENCE = 30
@@ -21,7 +23,8 @@ PATIENCE = 30
     [
         ([], {}, Invalid, "symbols: found none"),
         (["BTCUSDT"], {"speed": 0}, Invalid, "speed: found 0"),
-        (["BTCUSDT"], {"venue": "nowhere"}, NotFound, "nowhere"),
+        (["BTCUSDT"], {"venue": "nowhere"}, NotFound, "nowhere.*there are binance, binance-usdm"),
+        (["BTCUSDT"], {"venue": "binanse"}, NotFound, "did you mean binance"),
         (["NOTHING"], {}, Invalid, "NOTHING.*ends with a quote asset"),
         (["BTCUSDT"], {"prices": {"ETHUSDT": 1}}, Invalid, "ETHUSDT is not among the symbols"),
         (["BTCUSDT"], {"prices": {"BTCUSDT": "1.001"}}, Invalid, "BTCUSDT.*1.001"),
@@ -87,7 +90,7 @@ def test_stocks_and_coins_are_traded_for_dollars():
 @pytest.mark.parametrize("venue", ["binance", "binance-usdm", "alpaca"])
 def test_the_command_says_where_it_is_and_what_others_did(venue):
     process = subprocess.run(
-        [RUSTONITE, "exchange", "--venue", venue, "--for", "1s", "--json"],
+        [RUSTONITE, "exchange", venue, "--for", "1s", "--json"],
         capture_output=True,
         timeout=PATIENCE,
         check=True,
@@ -98,8 +101,22 @@ def test_the_command_says_where_it_is_and_what_others_did(venue):
     assert status["instruments"][0]["trades"] > 0
 
 
+def test_the_command_takes_a_file_and_options_go_before_it(tmp_path):
+    write_configs(tmp_path, port=1)
+    process = subprocess.run(
+        [RUSTONITE, "exchange", tmp_path / "exchange.toml",
+         "--port", "0", "--for", "0.1s", "--json"],
+        capture_output=True, timeout=PATIENCE, check=True, text=True,
+    )  # fmt: skip
+    told, status = map(json.loads, process.stdout.splitlines())
+    key = tomllib.loads((tmp_path / "keys.toml").read_text())
+    assert told["accounts"] == [{"account": "demo", **key}]
+    assert [one["symbol"] for one in status["instruments"]] == ["BTCUSDT", "ETHUSDT"]
+    assert status["accounts"][0]["balances"]["USDT"] == ["100000", "0"]
+
+
 def test_ctrl_c_ends_it_in_good_order():
-    command = [RUSTONITE, "exchange", "--symbols", "BTCUSDT"]
+    command = [RUSTONITE, "exchange", "binance", "BTCUSDT"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         while not process.stdout.readline().startswith("secret"):
             pass
@@ -116,4 +133,4 @@ def test_a_port_that_is_taken_is_named():
         )
     assert process.returncode != 0
     assert "Traceback" not in process.stderr
-    assert "in use" in process.stderr
+    assert f"127.0.0.1:{port}: Address already in use" in process.stderr

@@ -414,7 +414,11 @@ fn serve(venues: Vec<(Arc<Shared>, SocketAddr)>, tell: &mpsc::SyncSender<Bound>)
 async fn listen(venues: Vec<(Arc<Shared>, SocketAddr)>) -> Bound {
     let mut addresses = Vec::new();
     for (shared, address) in venues {
-        let listener = TcpListener::bind(address).await?;
+        let bound = TcpListener::bind(address).await;
+        let at = |error: std::io::Error| {
+            std::io::Error::new(error.kind(), format!("{address}: {error}"))
+        };
+        let listener = bound.map_err(at)?;
         addresses.push(listener.local_addr()?);
         tokio::task::spawn_local(accept(Arc::clone(&shared), listener));
         tokio::task::spawn_local(beat(shared));

@@ -129,15 +129,26 @@ fn one() -> usize {
 }
 
 impl Config {
-    /// Reads a configuration. `place` names it in errors.
+    /// Reads a configuration. `place` is the file's name; paths in it start from its folder.
     ///
     /// # Errors
     /// Text that is no TOML, keys that do not exist, values of the wrong kind, unknown venues,
     /// datasets or channels.
     pub fn parse(place: &str, text: &str) -> Result<Self> {
-        let config: Self = toml::from_str(text).map_err(|error| unreadable(place, text, &error))?;
+        let mut config: Self = read_toml(place, text)?;
+        config.start_from(Path::new(place).parent().unwrap_or(Path::new("")));
         config.check(&Places { name: place, text })?;
         Ok(config)
+    }
+
+    fn start_from(&mut self, folder: &Path) {
+        let is_folder = |lake: &&mut String| !lake.contains("://");
+        if let Some(lake) = self.lake.as_mut().filter(is_folder) {
+            *lake = folder.join(&*lake).to_string_lossy().into_owned();
+        }
+        for path in [&mut self.tapes, &mut self.catalog, &mut self.ca_file].into_iter().flatten() {
+            *path = folder.join(&*path);
+        }
     }
 
     fn check(&self, places: &Places<'_>) -> Result<()> {
@@ -222,7 +233,7 @@ pub fn read_toml<T: DeserializeOwned>(place: &str, text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| unreadable(place, text, &error))
 }
 
-/// An error of the TOML reader, with the names that an unknown key may have meant.
+/// An error of the TOML reader, with the names that an unknown key or word may have meant.
 fn unreadable(place: &str, text: &str, error: &toml::de::Error) -> FeedError {
     let line = error.span().map(|span| line_at(text, span.start));
     let place = line.map_or_else(|| place.to_owned(), |line| format!("{place}:{line}"));
@@ -231,7 +242,7 @@ fn unreadable(place: &str, text: &str, error: &toml::de::Error) -> FeedError {
         let rest = &text[text.find(before)? + before.len()..];
         rest.split_once('`').map(|(name, _)| name.to_owned())
     };
-    let unknown = named("unknown field `", shown);
+    let unknown = named("unknown field `", shown).or_else(|| named("unknown variant `", shown));
     let known = shown.rsplit_once("expected").map_or("", |(_, names)| names);
     let hint = unknown.map(|name| hint(&name, known.split('`').skip(1).step_by(2)));
     // The message shows the value, and a line of the file is shown for syntax; neither may have

@@ -33,6 +33,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Native half of `rustonite_data`; use the package instead.
 #[pymodule]
 mod _native {
+    use pyo3::prelude::*;
+    use pyo3::types::IntoPyDict as _;
+
     #[pymodule_export]
     use crate::batch::{Batch, Gap, Rows};
     #[pymodule_export]
@@ -62,10 +65,25 @@ mod _native {
     #[pymodule_export]
     use crate::strategy::NativeBroker;
     #[pymodule_export]
-    use crate::trader::{NativeTrader, limit_keys, trader_ask, trader_config, trader_kill};
+    use crate::trader::{
+        NativeTrader, check_limits, check_trader, limit_keys, read_keys, trader_ask, trader_config,
+        trader_kill,
+    };
     #[pymodule_export]
     use crate::writer::TapeWriter;
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    /// What this was built from and by; an empty text is not known.
+    #[pymodule_init]
+    fn tell_build(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let facts = [
+            ("commit", env!("RUSTONITE_COMMIT")),
+            ("profile", env!("RUSTONITE_PROFILE")),
+            ("rustc", env!("RUSTONITE_RUSTC")),
+            ("target", env!("RUSTONITE_TARGET")),
+        ];
+        module.add("BUILD", facts.into_py_dict(module.py())?)
+    }
 }

@@ -13,8 +13,8 @@ use rustonite_exec::gateway::capability::FLAGS;
 use rustonite_exec::{OrderId, Trail, Trigger, Wish};
 use rustonite_tape::Batch as TapeBatch;
 use rustonite_trade::{
-    Broker, Denied, Failed, FillNews, Group, OrderNews, OrderView, Quotes, Strategy, Told, Trades, on_lot,
-    on_tick,
+    Broker, Denied, Failed, FillNews, Group, OrderNews, OrderView, Quotes, Strategy, Told, Trades,
+    on_lot, on_tick,
 };
 
 use crate::batch::{Batch, Gap, Shared};

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use rustonite_core::ErrorKind;
-use rustonite_risk::{Key, Sense};
+use rustonite_risk::{Key, Limits, Sense};
 use rustonite_trade::strategies::built_in;
-use rustonite_trade::{Config, Strategy, TradeError, Trader, control, kill_without_trader};
+use rustonite_trade::{
+    Config, Strategy, TradeError, Trader, check_files, control, keys, kill_without_trader,
+};
 
 use crate::error::{caught, raise};
 use crate::reader::{check_process, process_id};
@@ -46,6 +48,28 @@ pub(crate) fn trader_config(text: &str, place: &str) -> PyResult<String> {
         settings: &config.strategy.settings,
     };
     serde_json::to_string(&about).map_err(|error| raise(ErrorKind::Internal, error.to_string()))
+}
+
+/// Checks a trader's configuration, and the limits and keys that it names.
+#[pyfunction]
+pub(crate) fn check_trader(text: &str, place: &str) -> PyResult<()> {
+    let config = crate::feed::guarded(|| Config::parse(place, text))?;
+    crate::feed::guarded(|| built_in(&config.strategy))?;
+    caught(|| check_files(&config))?.map_err(|error| refuse(&error))
+}
+
+/// Checks limits, and tells what they say, for people.
+#[pyfunction]
+pub(crate) fn check_limits(text: &str, place: &str) -> PyResult<String> {
+    let limits = caught(|| Limits::parse(place, text))?;
+    let limits = limits.map_err(|error| raise(error.kind(), error.to_string()))?;
+    Ok(limits.describe())
+}
+
+/// The key and the secret in a file that only its owner can read.
+#[pyfunction]
+pub(crate) fn read_keys(file: PathBuf) -> PyResult<(String, String)> {
+    crate::feed::guarded(|| keys::from_file(&file))
 }
 
 /// Every key of limits: name, meaning, unit, and whether it is a switch.

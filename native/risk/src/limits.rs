@@ -222,12 +222,23 @@ impl Limits {
             let (found, expected) = (self.currency.clone(), directory.currency.clone());
             return Err(LimitsError::Currency { found, expected });
         }
-        for (scope, known) in directory.names() {
-            let named = self.named(scope).into_iter().flat_map(BTreeMap::keys);
-            named.map(AsRef::as_ref).try_for_each(|name| check_name(scope.name(), name, &known))?;
-            if scope == RiskScope::Instrument {
+        self.check_names_among(&directory.names())
+    }
+
+    /// Looks whether every section and every restriction is of something that there is.
+    ///
+    /// # Errors
+    /// The first name that is not among those of its scope, with the nearest ones.
+    pub fn check_names_among(
+        &self,
+        known: &[(RiskScope, Vec<Box<str>>)],
+    ) -> Result<(), LimitsError> {
+        for (scope, known) in known {
+            let named = self.named(*scope).into_iter().flat_map(BTreeMap::keys);
+            named.map(AsRef::as_ref).try_for_each(|name| check_name(scope.name(), name, known))?;
+            if *scope == RiskScope::Instrument {
                 let restricted = self.restricted.iter().map(AsRef::as_ref);
-                restricted.clone().try_for_each(|name| check_name("instrument", name, &known))?;
+                restricted.clone().try_for_each(|name| check_name("instrument", name, known))?;
             }
         }
         Ok(())

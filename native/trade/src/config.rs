@@ -40,6 +40,8 @@ pub struct Config {
     /// How the trader waits for news.
     #[serde(default)]
     pub wait: Waiting,
+    /// The core that the trader's thread keeps to, and the other threads keep off.
+    pub core: Option<usize>,
     /// Longest time that the strategy may take for one call, in milliseconds.
     #[serde(default = "usual_patience_ms")]
     pub patience_ms: u64,
@@ -286,6 +288,14 @@ mod tests {
         let error = error(&text);
         assert!(error.starts_with("etc/trader.toml:2"), "{error}");
         assert!(error.contains("did you mean limits?"), "{error}");
+    }
+
+    #[test]
+    fn a_misspelt_word_is_named_with_the_one_that_is_meant() {
+        let text = GOOD.replace("limits =", "on_stop = \"cancle\"\n        limits =");
+        let error = error(&text);
+        assert!(error.contains("unknown variant `cancle`"), "{error}");
+        assert!(error.contains("did you mean cancel?"), "{error}");
     }
 
     #[test]

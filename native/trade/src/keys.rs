@@ -20,7 +20,8 @@ pub(crate) fn of(account: &AccountConfig) -> Result<Keys, FeedError> {
     Ok(Keys { key, secret, passphrase: String::new() })
 }
 
-type Found = (String, String);
+/// A key and its secret.
+pub type Found = (String, String);
 
 fn from_environment(account: &str) -> Result<Found, FeedError> {
     let name = account.to_uppercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
@@ -42,7 +43,11 @@ struct Pair {
     secret: String,
 }
 
-fn from_file(file: &Path) -> Result<Found, FeedError> {
+/// The key and the secret that a file holds.
+///
+/// # Errors
+/// There is no such file, others can read it, or it holds something else. The secret is in no error.
+pub fn from_file(file: &Path) -> Result<Found, FeedError> {
     let place = file.display().to_string();
     let wrong = |problem: String| FeedError::Config { place: place.clone(), problem };
     let system = |error: std::io::Error| wrong(error.to_string());

@@ -6,8 +6,9 @@
 mod call;
 mod config;
 pub mod control;
+pub mod cores;
 mod desk;
-mod keys;
+pub mod keys;
 mod line;
 mod market;
 mod rows;
@@ -19,7 +20,7 @@ mod trader;
 pub use self::config::{
     AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
 };
-pub use self::desk::{Counts, Desk, News, Outbox};
+pub use self::desk::{Answers, Counts, Desk, News, Outbox};
 pub use self::line::{Arrivals, Arrived, Lines, Network};
 pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Quotes, Tickers, Trades};
@@ -27,4 +28,4 @@ pub use self::strategy::{
     Broker, Denied, Failed, FillNews, Group, OrderNews, OrderView, Placed, Strategy, Told, limit,
     on_lot, on_tick,
 };
-pub use self::trader::{Handle, Status, TradeError, Trader, kill_without_trader};
+pub use self::trader::{Handle, Status, TradeError, Trader, check_files, kill_without_trader};

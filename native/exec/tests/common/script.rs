@@ -112,7 +112,7 @@ impl Author {
     fn parent(&mut self, wish: &Wish) -> Option<OrderId> {
         let open = self.ledger.open_orders();
         let fits = |order: &&Order| order.is_split() && order.wish.side == wish.side;
-        let parent = open.into_iter().find(|order| fits(&order)).map(|order| order.id);
+        let parent = open.into_iter().find(fits).map(|order| order.id);
         parent.filter(|_| self.dice.roll(2) == 0)
     }
 

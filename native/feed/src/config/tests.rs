@@ -19,6 +19,18 @@ fn a_small_configuration_has_good_defaults() {
 }
 
 #[test]
+fn paths_start_from_the_file() {
+    let text = format!("lake = \"lake\"\ntapes = \"/dev/shm/t\"\nca_file = \"ca.pem\"\n{SMALL}");
+    let config = Config::parse("etc/recorder.toml", &text).unwrap();
+    assert_eq!(config.lake.as_deref(), Some("etc/lake"));
+    assert_eq!(config.tapes.unwrap().to_str(), Some("/dev/shm/t"));
+    assert_eq!(config.ca_file.unwrap().to_str(), Some("etc/ca.pem"));
+    let text = format!("lake = \"s3://ticks/lake\"\n{SMALL}");
+    let config = Config::parse("etc/recorder.toml", &text).unwrap();
+    assert_eq!(config.lake.as_deref(), Some("s3://ticks/lake"));
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let cases = [
         ("nmae = \"x\"\n", "nmae"),

@@ -304,7 +304,10 @@ fn serve(shared: &Arc<Shared>, source: Box<dyn Source>, tell: oneshot::Sender<Bo
     LocalSet::new().block_on(&runtime, async {
         let bound = TcpListener::bind(shared.config.listen).await;
         let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let listener = match bound {
+        let at = |error: std::io::Error| {
+            std::io::Error::new(error.kind(), format!("{}: {error}", shared.config.listen))
+        };
+        let listener = match bound.map_err(at) {
             Ok((address, listener)) => {
                 let _ = tell.send(Ok(address));
                 listener

@@ -25,6 +25,7 @@ use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
 use crate::config::{AccountConfig, Config, Sync};
 use crate::control::Control;
+use crate::cores;
 use crate::desk::Desk;
 use crate::keys;
 use crate::line::Network;
@@ -42,7 +43,7 @@ fn system(doing: &str) -> impl FnOnce(io::Error) -> TradeError + '_ {
     move |source| TradeError::System { doing: doing.to_owned(), source }
 }
 
-fn wrong(place: String, problem: impl Into<String>) -> TradeError {
+pub(super) fn wrong(place: String, problem: impl Into<String>) -> TradeError {
     TradeError::Config(FeedError::Config { place, problem: problem.into() })
 }
 
@@ -53,6 +54,9 @@ impl Trader {
     /// # Errors
     /// Whatever of that fails.
     pub fn open(config: Config) -> Result<Self, TradeError> {
+        if let Some(core) = config.core {
+            cores::leave(core).map_err(system("leaving the core"))?;
+        }
         let folder = config.journal.clone();
         std::fs::create_dir_all(&folder).map_err(system("making the journal's folder"))?;
         let kept = state::read(&folder).map_err(system("reading the switches"))?;
@@ -153,7 +157,7 @@ fn named(name: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-fn read_limits(path: &Path) -> Result<Limits, TradeError> {
+pub(super) fn read_limits(path: &Path) -> Result<Limits, TradeError> {
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         wrong(place.clone(), format!("{error}; nothing is traded without limits"))

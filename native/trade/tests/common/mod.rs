@@ -232,7 +232,6 @@ impl<J: Journal> World<J> {
             self.desk.resume(target, self.now);
         }
         self.desk.feed_connected(VENUE, true, self.now);
-        self.desk.gap(INSTRUMENT, false);
         self.quote(0);
         self.connect();
     }

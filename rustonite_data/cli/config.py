@@ -1,0 +1,155 @@
+"""`rustonite config`: whether configuration files can be used."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rustonite_data.cli.output import (
+    CANNOT_LOOK,
+    complain,
+    json_option,
+    print_json_lines,
+    without_hidden,
+)
+from rustonite_data.config import read, read_as_it_is
+from rustonite_data.errors import Invalid, RustoniteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# What is in files of one kind only, at the top.
+_MARKS = {
+    "recorder": {"feed", "lake", "frames", "anchor_every_s", "interval_s", "catalog", "metrics"},
+    "trader": {"market", "strategy", "journal", "on_stop", "on_error", "reconcile", "patience_ms"},
+    "limits": {"version", "currency", "all", "restricted", "instrument"},
+    "exchange": {"venue", "port", "seed", "speed", "others", "symbols", "prices"},
+    "keys": {"key", "secret"},
+}
+
+
+@click.group()
+def config() -> None:
+    """Check configuration files.
+
+    \b
+    Example:
+      rustonite config check recorder.toml trader.toml
+    """
+
+
+@config.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+)
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(sorted(_MARKS)),
+    help="What the files are, where their content does not tell.",
+)
+@json_option
+def check(files: tuple[Path, ...], *, kind: str | None, as_json: bool) -> None:
+    """Say whether each FILE can be used: of a recorder, a trader, limits, a local exchange, keys.
+
+    Which of them it is, is told by what is in it. Of a trader the limits and keys that it names are
+    read, too. Nothing is started and nobody is asked. Exit code 2: a file cannot be used; the
+    message names file, line, key and value, and what may have been meant.
+
+    \b
+    Example:
+      rustonite config check recorder.toml
+      rustonite config check *.toml --json
+    """
+    code = 0
+    for path in files:
+        found = kind
+        try:
+            found = kind or kind_of(path)
+            _CHECKS[found](path)
+        except RustoniteError as error:
+            code = CANNOT_LOOK
+            if as_json:
+                _tell_json(path, found, str(error))
+            else:
+                complain(error)
+        else:
+            if as_json:
+                _tell_json(path, found, None)
+            else:
+                click.echo(f"{path}: {found}, can be used")
+    sys.exit(code)
+
+
+def _tell_json(path: Path, kind: str | None, problem: str | None) -> None:
+    text = None if problem is None else without_hidden(problem)
+    print_json_lines([{"file": str(path), "kind": kind, "ok": problem is None, "problem": text}])
+
+
+def kind_of(path: Path) -> str:
+    """What a file configures, by its keys; by its name, where they tell of several.
+
+    Raises:
+        Invalid: it is no TOML, or nothing that is known.
+    """
+    try:
+        keys = tomllib.loads(read(path, "a configuration")).keys()
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{path}: {error}") from None
+    marks = {kind: len(keys & names) for kind, names in _MARKS.items()}
+    most = max(marks.values())
+    kinds = [kind for kind, count in marks.items() if count == most]
+    if len(kinds) == 1:
+        return kinds[0]
+    if path.stem in kinds:
+        return path.stem
+    found = ", ".join(sorted(keys)) or "nothing"
+    raise Invalid(f"{path}: found {found}, which does not tell what it configures; give --as KIND")
+
+
+def _recorder(path: Path) -> None:
+    from rustonite_data import _native  # noqa: PLC0415 - not for --help
+
+    _native.recorder_config(read(path, "a recorder's configuration"), str(path))
+
+
+def _trader(path: Path) -> None:
+    from rustonite_data import _native  # noqa: PLC0415 - as above
+    from rustonite_exec import Trader  # noqa: PLC0415 - as above
+
+    Trader(path)  # imports a strategy in Python
+    _native.check_trader(read(path, "a trader's configuration"), str(path))
+
+
+def _limits(path: Path) -> None:
+    from rustonite_data import _native  # noqa: PLC0415 - as above
+
+    _native.check_limits(read_as_it_is(path, "limits"), str(path))
+
+
+def _exchange(path: Path) -> None:
+    from rustonite_data import _native  # noqa: PLC0415 - as above
+    from rustonite_exec.exchange_config import ExchangeConfig  # noqa: PLC0415 - as above
+
+    for account in ExchangeConfig.read(path).accounts:
+        if account.keys is not None:
+            _native.read_keys(account.keys)
+
+
+def _keys(path: Path) -> None:
+    from rustonite_data import _native  # noqa: PLC0415 - as above
+
+    _native.read_keys(path)
+
+
+_CHECKS: dict[str, Callable[[Path], None]] = {
+    "recorder": _recorder,
+    "trader": _trader,
+    "limits": _limits,
+    "exchange": _exchange,
+    "keys": _keys,
+}

@@ -1,0 +1,42 @@
+"""`rustonite limits`: a file with limits to begin with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rustonite_data.cli.options import pair
+
+_WORDS = {"none": None, "true": True, "false": False}
+
+
+@click.command()
+@click.option("--currency", default="USDT", show_default=True, help="What money limits are in.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    type=pair,
+    metavar="KEY=VALUE",
+    help="Another value for a key; none says that there is no such limit.",
+)
+def limits(*, currency: str, changes: tuple[tuple[str, str], ...]) -> None:
+    """Print a whole limits.toml, each key with its meaning, for a first try with little money.
+
+    \b
+    Example:
+      rustonite limits > limits.toml
+      rustonite limits --currency USD --set order_size_max=5 --set net_max=none
+    """
+    # Imported here, as it brings the extension.
+    from rustonite_data import _native  # noqa: PLC0415
+    from rustonite_exec import limits as written  # noqa: PLC0415
+
+    for name, _ in changes:
+        if name in {"currency", "version"}:
+            raise click.UsageError(f"--set {name}: it is no limit; --currency says the currency")
+    values: dict[str, Any] = {name: _WORDS.get(value, value) for name, value in changes}
+    text = written(currency, **values)
+    _native.check_limits(text, "--set")
+    click.echo(text, nl=False)

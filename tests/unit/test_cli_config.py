@@ -1,0 +1,180 @@
+"""`rustonite init`, `config check`, `limits`: files to begin with, and what is wrong with files."""
+
+import json
+import re
+import stat
+
+import pytest
+from click.testing import CliRunner
+
+from rustonite_data import cli
+from rustonite_exec.configs import FILES, write_configs
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.main, [*map(str, arguments)])
+
+
+@pytest.fixture
+def desk(tmp_path):
+    write_configs(tmp_path / "desk")
+    return tmp_path / "desk"
+
+
+def check(path):
+    """What `config check` says of a file that cannot be used."""
+    result = run("config", "check", path)
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr.removeprefix("error: ").rstrip()
+
+
+def test_init_writes_files_that_can_be_used(tmp_path):
+    result = run("init", tmp_path / "desk")
+    assert result.exit_code == 0, result.output
+    assert "rustonite trade trader.toml" in result.stdout
+    paths = [tmp_path / "desk" / name for name in FILES]
+    assert stat.S_IMODE(paths[-1].stat().st_mode) == 0o600
+    checked = run("config", "check", *paths)
+    assert checked.exit_code == 0, checked.stderr
+    kinds = ["exchange", "recorder", "trader", "limits", "keys"]
+    expected = [f"{path}: {kind}, can be used" for path, kind in zip(paths, kinds, strict=True)]
+    assert checked.stdout.splitlines() == expected
+
+
+def test_init_overwrites_nothing(tmp_path):
+    (tmp_path / "limits.toml").write_text("mine")
+    result = run("init", tmp_path)
+    assert result.exit_code == 2
+    assert "limits.toml is there already, and nothing was written" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["limits.toml"]
+    assert (tmp_path / "limits.toml").read_text() == "mine"
+
+
+def test_init_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run("init", tmp_path / "file" / "desk")
+    assert result.exit_code == 2
+    assert "Not a directory" in result.stderr
+
+
+def test_init_tells_scripts_what_it_wrote(tmp_path):
+    facts = json.loads(run("init", tmp_path / "desk", "--port", 9001, "--json").stdout)
+    assert facts == {"folder": str(tmp_path / "desk"), "files": list(FILES)}
+    for name in ("exchange.toml", "recorder.toml", "trader.toml"):
+        assert "9001" in (tmp_path / "desk" / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "expected"),
+    [
+        ("recorder.toml", "seal_after_s", "seal_aftr_s", r":11: .*did you mean seal_after_s\?"),
+        ("recorder.toml", '"book_deltas"', '"book_delta"', r":22: feed\.datasets: .*book_deltas\?"),
+        ("recorder.toml", 'venue = "binance"', 'venue = "binanse"', r":20: .*mean binance"),
+        ("recorder.toml", '"lake"  ', '"${NOT_SET_HERE}"  ', r":5: found \$\{NOT_SET_HERE\}"),
+        ("recorder.toml", "[tape]", "[tape", r":10: "),
+        ("trader.toml", "journal =", "jurnal =", r":6: .*did you mean journal\?"),
+        ("trader.toml", '# on_stop = "keep"', 'on_stop = "kep"', r":10: .*did you mean keep\?"),
+        ("trader.toml", "size = 0.01", "sise = 0.01", r"strategy\.settings: .*sise.*size"),
+        ("trader.toml", '"market-maker"', '"market_maker"', r"strategy\.run: found 'market_maker'"),
+        ("trader.toml", '"limits.toml"', '"limit.toml"', r"limit\.toml: .*without limits"),
+        ("limits.toml", "order_size_max", "order_size", r":\d+: .*did you mean order_size_max\?"),
+        (
+            "limits.toml",
+            "order_size_max = 1",
+            "order_size_max = true",
+            r"order_size_max: found true",
+        ),
+        ("exchange.toml", "seed =", "sead =", r":8: sead: unknown key; did you mean seed\?"),
+        ("exchange.toml", '"binance"  ', '"binanze"  ', r":5: venue: found 'binanze', .*binance\?"),
+        ("exchange.toml", "port = 9000", "port = 90000", r":7: port: found 90000, expected a port"),
+        ("exchange.toml", "speed = 1.0", "speed = true", r":9: speed: found True, expected a numb"),
+        ("exchange.toml", "balances", "balance", r":16: account\.balance: .* mean balances\?"),
+        ("keys.toml", "secret = ", "secert = ", r"expected the lines `key = "),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(desk, name, old, new, expected):
+    path = desk / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    message = check(path)
+    assert message.startswith(str(desk)), message
+    assert re.search(expected, message), message
+
+
+def test_names_of_limits_are_those_of_the_trader(desk):
+    path = desk / "limits.toml"
+    path.write_text(path.read_text() + "[account.mian]\norder_size_max = 1\n")
+    message = check(desk / "trader.toml")
+    assert message == 'limits: unknown account "mian"; did you mean main?'
+
+
+def test_keys_that_others_can_read(desk):
+    (desk / "keys.toml").chmod(0o644)
+    for name in ("keys.toml", "trader.toml", "exchange.toml"):
+        assert "others can read it (mode 644), expected 600: chmod 600" in check(desk / name)
+
+
+def test_a_trader_at_a_venue_that_cannot_be_traded(desk):
+    path = desk / "trader.toml"
+    before, mark, behind = path.read_text().partition("[[account]]")
+    path.write_text(before + mark + behind.replace('"binance"', '"binanse"', 1))
+    assert 'account.main.venue: "binanse" cannot be traded; did you mean binance' in check(path)
+
+
+def test_what_a_file_is_can_be_said(tmp_path):
+    path = tmp_path / "file.toml"
+    path.write_text('name = "x"\n')
+    assert "found name, which does not tell what it configures; give --as KIND" in check(path)
+    result = run("config", "check", path, "--as", "recorder")
+    assert "feed: found none" in result.stderr
+    (tmp_path / "recorder.toml").write_text("")
+    assert "feed: found none" in check(tmp_path / "recorder.toml")
+
+
+def test_scripts_get_a_line_for_each_file(desk):
+    (desk / "limits.toml").write_text("version = 1\ncurrency = 2\n")
+    result = run("config", "check", desk / "limits.toml", desk / "recorder.toml", "--json")
+    assert result.exit_code == 2
+    bad, good = map(json.loads, result.stdout.splitlines())
+    assert (bad["kind"], bad["ok"]) == ("limits", False)
+    assert "limits.toml:2: currency: found 2" in bad["problem"]
+    assert (good["kind"], good["ok"], good["problem"]) == ("recorder", True, None)
+
+
+def test_a_secret_of_the_environment_is_in_no_message(desk, monkeypatch):
+    monkeypatch.setenv("PROXY_PASSWORD", "hush-hush")
+    path = desk / "recorder.toml"
+    path.write_text('porxy = "http://${PROXY_PASSWORD}"\n' + path.read_text())
+    message = check(path)
+    assert "hush" not in message
+    assert "did you mean proxy?" in message
+
+
+def test_limits_to_begin_with(tmp_path):
+    result = run(
+        "limits", "--currency", "USD", "--set", "order_size_max=5", "--set", "net_max=none"
+    )
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "limits.toml"
+    path.write_text(result.stdout)
+    assert run("config", "check", path).exit_code == 0
+    assert 'currency = "USD"' in result.stdout
+    assert "\norder_size_max = 5\n" in result.stdout
+    assert '\nnet_max = "none"\n' in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("order_size_mx=5", "did you mean order_size_max?"),
+        ("order_size_max=much", "--set:"),
+        ("currency=USD", "--currency says the currency"),
+    ],
+)
+def test_limits_that_cannot_be(change, message):
+    result = run("limits", "--set", change)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
