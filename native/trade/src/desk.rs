@@ -3,6 +3,8 @@
 
 mod account;
 mod incoming;
+mod owned;
+mod pace;
 mod risk_rows;
 mod risks;
 
@@ -33,6 +35,14 @@ pub trait Outbox: Send {
     /// # Errors
     /// It cannot be sent at all, such as for want of an address.
     fn send(&mut self, what: Outgoing) -> Result<(), FeedError>;
+
+    /// Sends a request of orders, and tells when its bytes have left if it can.
+    ///
+    /// # Errors
+    /// As [`Outbox::send`].
+    fn send_of(&mut self, what: Outgoing, _orders: Vec<OrderId>) -> Result<(), FeedError> {
+        self.send(what)
+    }
 }
 
 /// What strategies and people are told.
@@ -172,6 +182,24 @@ impl<J: Journal> Desk<J> {
         self.strategy
     }
 
+    /// Sets what an account's contracts are margined with: nothing is traded while the venue says
+    /// something else.
+    pub fn leverage(&mut self, account: AccountId, leverage: u32) {
+        if let Some(one) = self.accounts.get_mut(account.index()) {
+            one.leverage = Some(leverage);
+        }
+    }
+
+    /// Until when an account's venue wants to hear nothing, if so.
+    pub fn closed_until(&self, account: AccountId) -> Option<i64> {
+        self.accounts.get(account.index())?.closed_until
+    }
+
+    /// Whether an account's venue would cancel its orders if we were gone.
+    pub fn is_guarded(&self, account: AccountId, now: i64) -> bool {
+        self.accounts.get(account.index()).is_some_and(|one| one.gateway.is_guarded(now))
+    }
+
     /// Goes through the accounts.
     pub fn each_account(&self, mut with: impl FnMut(AccountId)) {
         (0..self.accounts.len())
@@ -293,6 +321,15 @@ impl<J: Journal> Desk<J> {
             size_filled: order.size_filled,
             is_pending,
         }
+    }
+
+    /// The position of one account, both sides of hedge mode added.
+    pub(super) fn position_of(&self, account: AccountId, instrument: InstrumentId) -> Amount {
+        let whole = |key: &PositionKey| {
+            key.strategy.is_none() && key.instrument == instrument && key.account == account
+        };
+        let positions = self.ledger.positions().iter();
+        positions.filter(|(key, _)| whole(key)).map(|(_, position)| position.size).sum()
     }
 
     /// The position of all accounts in an instrument, both sides of hedge mode added.

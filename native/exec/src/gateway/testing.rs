@@ -162,7 +162,7 @@ pub(super) fn read(gateway: &mut dyn Gateway, line: usize, text: &str) -> Vec<He
 
 pub(super) fn answered(gateway: &mut dyn Gateway, id: u64, status: u16, body: &str) -> Vec<Heard> {
     let mut heard = Vec::new();
-    let answer = HttpAnswer { status, body: body.as_bytes() };
+    let answer = HttpAnswer { status, headers: &[], body: body.as_bytes() };
     gateway.answered(id, Ok(answer), NOW + 5, &mut heard).unwrap();
     heard
 }
@@ -193,6 +193,20 @@ pub(super) fn next(heard: Vec<Heard>) -> Outgoing {
     match one(heard) {
         Heard::Send(outgoing) => outgoing,
         other => panic!("expected something to send, found {other:?}"),
+    }
+}
+
+/// The question for the next page of an answer.
+pub(super) fn next_page(gateway: &mut dyn Gateway, id: u64, body: &str) -> Outgoing {
+    let heard = answered(gateway, id, 200, body);
+    asked_again(gateway, heard)
+}
+
+/// The same, of an answer that was read.
+pub(super) fn asked_again(gateway: &mut dyn Gateway, heard: Vec<Heard>) -> Outgoing {
+    match one(heard) {
+        Heard::Ask(question) => gateway.ask(question, NOW + 5),
+        other => panic!("expected a page to ask for, found {other:?}"),
     }
 }
 

@@ -62,7 +62,7 @@ impl BinanceSpot {
         let (method, pairs) = match question {
             Question::OpenOrders => ("openOrders.status", Vec::new()),
             // There are none, which an answer about the account says as well as any.
-            Question::Balances | Question::Positions => {
+            Question::Balances | Question::Positions | Question::Leverage => {
                 ("account.status", vec![("omitZeroBalances", "true".to_owned())])
             }
             Question::Fills(instrument, from) => {

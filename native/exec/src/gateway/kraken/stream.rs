@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Known, Kraken, LINE, errors};
-use crate::gateway::flight::Asked;
+use crate::gateway::flight::{Asked, Step};
 use crate::gateway::parse::{Fault, Lexeme, Parsed, each, moment, side};
 use crate::gateway::{Heard, Outgoing};
 use crate::report::{Fill, Refusal, RefusalKind, Report, What};
@@ -115,10 +115,15 @@ impl Kraken {
     fn replied(&mut self, message: &Message<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
         let Some(asked) = message.req_id.and_then(|id| self.flights.take(id)) else { return };
         if !message.success {
-            return heard.extend(errors::refusal(&message.error).ends(asked, ts_recv));
+            let error = errors::refusal(&message.error);
+            return heard.extend(self.flights.ended(asked, &error, ts_recv));
         }
         match asked {
-            Asked::Session(_) => heard.push(Heard::Ready),
+            Asked::Session(Step::Guard(timer)) => self.guard.is_set(timer),
+            Asked::Session(_) => {
+                self.is_ready = true;
+                heard.push(Heard::Ready);
+            }
             Asked::Order(..) => {
                 let placed = message.result.map_or("{}", RawValue::get);
                 let placed: Placed = serde_json::from_str(placed).unwrap_or_default();
