@@ -69,7 +69,7 @@ impl Budget {
     }
 
     /// Counts what is sent.
-    pub(super) fn spend(&mut self, spend: &Spend<'_>, now: i64) {
+    pub fn spend(&mut self, spend: &Spend<'_>, now: i64) {
         let age = self.age(spend, now);
         let mut minds_age = false;
         for purse in &mut self.purses {
@@ -110,7 +110,7 @@ impl Budget {
     }
 
     /// The venue wants to hear nothing for a while.
-    pub(super) fn close(&mut self, until: i64) {
+    pub fn close(&mut self, until: i64) {
         self.closed_until = self.closed_until.max(until);
     }
 

@@ -185,11 +185,26 @@ impl Flights {
         id
     }
 
-    /// The items of a message that is answered, in their order; `None` for one that has ended by
-    /// what a stream told or because it took too long.
-    pub(super) fn take_many(&mut self, id: u64) -> Option<Vec<Option<Asked>>> {
-        let numbers = self.batches.remove(&id)?;
-        Some(numbers.into_iter().map(|number| self.take(number)).collect())
+    /// The numbers of the items of a message that is answered, in their order. One that has ended,
+    /// by what a stream told or because it took too long, cannot be taken any more.
+    pub(super) fn items(&mut self, id: u64) -> Option<Vec<u64>> {
+        self.batches.remove(&id)
+    }
+
+    /// The same of a call, whose head may say something of limits.
+    pub(super) fn called_many(
+        &mut self,
+        id: u64,
+        answer: Option<&HttpAnswer<'_>>,
+        ts_recv: i64,
+    ) -> Option<Vec<u64>> {
+        let items = self.items(id)?;
+        let first = items.iter().find_map(|item| self.open.get(item));
+        if let (Some(flight), Some(answer)) = (first, answer) {
+            let (spend, sent) = (Spend::one(flight.asked.spend().errand), flight.sent);
+            self.headed(&spend, answer, sent, ts_recv);
+        }
+        Some(items)
     }
 
     /// How many things are not answered.

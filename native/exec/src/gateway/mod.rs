@@ -5,6 +5,9 @@
 //! not known.
 
 pub mod alpaca;
+mod batch;
+#[cfg(test)]
+mod batch_tests;
 pub mod binance;
 pub mod binance_usdm;
 pub mod budget;
@@ -14,6 +17,8 @@ mod chain;
 mod desk;
 mod flight;
 mod guard;
+#[cfg(test)]
+mod guard_tests;
 pub mod kraken;
 pub mod okx;
 mod parse;
@@ -32,6 +37,7 @@ use rustonite_core::budget::Errand;
 use rustonite_core::datasets::PositionSide;
 use rustonite_core::ids::{AssetId, InstrumentId};
 
+pub use self::batch::{Batch, Written};
 pub use self::budget::{Budget, Spend};
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;
@@ -59,6 +65,9 @@ pub trait Gateway: Send {
     /// # Errors
     /// The venue has no such thing, and nothing is in flight.
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal>;
+
+    /// Several requests, in as few messages as the venue takes them in. Each ends for itself.
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written;
 
     /// A question.
     fn ask(&mut self, question: Question, now: i64) -> Outgoing;

@@ -3,13 +3,13 @@
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
-use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question};
+use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question, Written};
 use rustonite_exec::reconcile::{Settings, VenueBalance, VenueBooks, VenuePosition};
 use rustonite_exec::{Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 
 use super::Outbox;
-use super::pace::{Later, Waiting, has_room, order_of, spend_of};
+use super::pace::{Later, Waiting, has_room, order_of, spend_of, spend_of_many};
 
 /// How far the clocks of a venue and of ours may be apart.
 const CLOCKS_NS: i64 = 2_000_000_000;
@@ -115,6 +115,25 @@ impl Account {
         let outgoing = self.gateway.write(request, now)?;
         let sent = self.outbox.send_of(outgoing, vec![order_of(request)]);
         sent.map_err(|error| refusal(error.to_string()))
+    }
+
+    /// Writes several requests of a sort and sends them in few messages. If there is no room for all
+    /// of them, each is looked at alone. Returns which were refused.
+    pub(super) fn send_many(&mut self, requests: &[Request], now: i64) -> Vec<(usize, Refusal)> {
+        if requests.len() < 2 || !has_room(&mut *self.gateway, &spend_of_many(requests), now) {
+            let each = requests.iter().enumerate();
+            let sent = each.map(|(at, request)| (at, self.send(request, now)));
+            return sent.filter_map(|(at, sent)| Some((at, sent.err()?))).collect();
+        }
+        let Written { sent, mut refused } = self.gateway.write_many(requests, now);
+        for (outgoing, which) in sent {
+            let orders = which.iter().map(|at| order_of(&requests[*at])).collect();
+            if let Err(error) = self.outbox.send_of(outgoing, orders) {
+                let refusal = refusal(error.to_string());
+                refused.extend(which.into_iter().map(|at| (at, refusal.clone())));
+            }
+        }
+        refused
     }
 
     /// Sends what waited and has room now. Returns cancels that cannot be sent after all.

@@ -86,6 +86,18 @@ pub(super) fn has_room(gateway: &mut dyn Gateway, spend: &Spend<'_>, now: i64) -
     gateway.budget().is_none_or(|budget| budget.room(spend, now).is_ok())
 }
 
+/// What several requests of a sort count as, together.
+pub(super) fn spend_of_many(requests: &[Request]) -> Spend<'_> {
+    let count = u32::try_from(requests.len()).unwrap_or(u32::MAX);
+    match requests.first() {
+        Some(first @ Request::Cancel { .. }) => {
+            Spend { errand: Errand::CancelMany, count, ..spend_of(first) }
+        }
+        Some(first) => Spend { errand: Errand::PlaceMany, count, ..spend_of(first) },
+        None => Spend { count: 0, ..Spend::one(Errand::PlaceMany) },
+    }
+}
+
 /// From when on the venue takes so many new orders or changes more; `None` if it does now.
 pub(super) fn full_until(
     gateway: &mut dyn Gateway,

@@ -45,7 +45,7 @@ impl<J: Journal> Desk<J> {
             return;
         }
         let gateway = &mut *one.gateway;
-        let until = pace::full_until(gateway, request, wish.instrument, 1, now);
+        let until = pace::full_until(gateway, request, wish.instrument, self.unsent + 1, now);
         if std::mem::replace(&mut one.full_until, until) != until {
             self.risk.venue_full(wish.account, until.unwrap_or(i64::MIN));
         }
@@ -315,7 +315,7 @@ impl<J: Journal> Desk<J> {
         let open = self.ledger.open_orders();
         let under: Vec<_> =
             open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
-        under.into_iter().for_each(|order| drop(self.cancel(order, now)));
+        self.cancel_many(under, now);
     }
 }
 

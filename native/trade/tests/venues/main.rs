@@ -33,7 +33,8 @@ fn lives(mut desk: Desk, ids: [&str; 3]) {
     let fill = desk.report(|one| matches!(one.what, What::Fill(_)));
     let What::Fill(fill) = fill.what else { unreachable!() };
     assert_eq!((fill.price, fill.size), (amount("50001"), amount("0.1")));
-    assert_eq!(fill.size_filled, Some(amount("0.1")));
+    // Of what was replaced not every venue tells the sum.
+    assert!(fill.size_filled.is_none_or(|filled| filled == amount("0.1")), "{fill:?}");
 
     desk.heard.clear();
     desk.replace(second, third, "50002", "0.5", "0.1");
@@ -364,6 +365,11 @@ fn tells_when_bytes_left(mut desk: Desk) {
     let before = now_ns();
     desk.submit("t-1", limit("50000", "0.5"));
     desk.report(|one| one.what == What::Accepted);
+    // The stream may be faster than the answer to a call, which brings the news.
+    let began = Instant::now();
+    while desk.sent.is_empty() && began.elapsed() < Duration::from_secs(10) {
+        desk.work();
+    }
     let [(order, at)] = desk.sent[..] else { panic!("{:?}", desk.sent) };
     assert_eq!(order, OrderId(1));
     assert!((before..=now_ns()).contains(&at), "{at} is not behind {before}");

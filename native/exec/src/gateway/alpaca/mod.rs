@@ -23,7 +23,7 @@ use super::chain::Chains;
 use super::desk::Desk;
 use super::flight::{Asked, Flights, Named, VenueError, Way};
 use super::parse::{Fault, Parsed};
-use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable};
+use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written};
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
 use crate::request::{Outcome, Request};
@@ -201,6 +201,10 @@ impl Gateway for Alpaca {
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        Written::alone(self, requests, now)
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {

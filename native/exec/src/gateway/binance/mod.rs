@@ -23,7 +23,7 @@ use super::desk::Desk;
 use super::flight::{Asked, Pages, Step, VenueError};
 use super::parse::{Parsed, amount, ns};
 use super::{
-    Answer, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable,
+    Answer, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
 };
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
@@ -215,6 +215,10 @@ impl Gateway for BinanceSpot {
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        Written::alone(self, requests, now)
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {

@@ -17,6 +17,19 @@ const NUMBERS: [&str; 9] = [
 
 pub(in crate::gateway) type Pairs = Vec<(&'static str, String)>;
 
+/// A text as a value in a query.
+pub(in crate::gateway) fn percent(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
 /// Parameters, and whether each is a number or a word in JSON.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Params(Vec<(&'static str, String)>);

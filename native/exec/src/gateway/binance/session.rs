@@ -156,13 +156,32 @@ impl Session {
         pairs: Pairs,
         now: i64,
     ) -> Outgoing {
+        let path = self.signed_path(path, pairs, now);
+        self.call(method, path, asked, now)
+    }
+
+    /// The same about several orders.
+    pub(in crate::gateway) fn rest_many(
+        &mut self,
+        method: &'static str,
+        path: &str,
+        items: Vec<Asked>,
+        pairs: Pairs,
+        now: i64,
+    ) -> Outgoing {
+        let path = self.signed_path(path, pairs, now);
+        let id = self.flights.add_many(items, Way::Call, now);
+        self.call_of(id, method, path)
+    }
+
+    fn signed_path(&self, path: &str, pairs: Pairs, now: i64) -> String {
         let mut params = Params::new(pairs);
         params.add("timestamp", ms(now).to_string());
         let text = params.sorted_text();
         // Of all characters of base64 these three mean something else in a query.
         let signature = self.signer.sign(&text);
         let signature = signature.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-        self.call(method, format!("{path}?{text}&signature={signature}"), asked, now)
+        format!("{path}?{text}&signature={signature}")
     }
 
     /// A call of REST that only says who calls.
@@ -173,13 +192,13 @@ impl Session {
         asked: Asked,
         now: i64,
     ) -> Outgoing {
-        Outgoing::Call(Call {
-            id: self.flights.add(asked, Way::Call, now),
-            method,
-            path,
-            headers: vec![("X-MBX-APIKEY", self.api_key.clone())],
-            body: String::new(),
-        })
+        let id = self.flights.add(asked, Way::Call, now);
+        self.call_of(id, method, path)
+    }
+
+    fn call_of(&self, id: u64, method: &'static str, path: String) -> Outgoing {
+        let headers = vec![("X-MBX-APIKEY", self.api_key.clone())];
+        Outgoing::Call(Call { id, method, path, headers, body: String::new() })
     }
 
     /// Says who is there, if the keys are of the kind that can.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::binance::errors;
 use super::binance::session::{Envelope, Session};
@@ -23,7 +24,9 @@ use super::desk::Desk;
 use super::flight::{Asked, Step, VenueError};
 use super::guard::{self, Guard};
 use super::parse::{Fault, Parsed};
-use super::{CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable};
+use super::{
+    CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
+};
 use crate::directory::Directory;
 use crate::report::Refusal;
 use crate::request::Request;
@@ -115,6 +118,42 @@ impl BinanceUsdM {
     fn renew_key(&mut self, now: i64) -> Outgoing {
         self.key.renewed_at = now;
         self.session.call("PUT", LISTEN_KEY.to_owned(), Asked::Session(Step::Renewal), now)
+    }
+
+    /// An answer about several orders: each is done or refused for itself, in their order.
+    fn answered_many(
+        &mut self,
+        items: Vec<u64>,
+        answer: Result<HttpAnswer<'_>, &CallError>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let lost = items.into_iter().filter_map(|item| self.session.flights.take(item));
+                heard.extend(lost.filter_map(|asked| asked.not_answered(error, ts_recv)));
+                return Ok(());
+            }
+        };
+        let body = std::str::from_utf8(answer.body).unwrap_or_default();
+        let whole = (answer.status != 200).then(|| errors::refusal(answer.status, Some(body)));
+        let rows: Vec<&RawValue> = serde_json::from_str(body).unwrap_or_default();
+        let mut rows = rows.into_iter();
+        let mut read = Ok(());
+        for item in items {
+            let row = rows.next();
+            let Some(asked) = self.session.flights.take(item) else { continue };
+            let result = match (&whole, row) {
+                (Some(error), _) => Err(error.clone()),
+                (None, Some(row)) => errors::of_item(row.get()),
+                // Nothing is said of it.
+                (None, None) => Err(errors::refusal(200, None)),
+            };
+            let taken = self.take_answer(asked, result, ts_recv, heard);
+            read = read.and(taken);
+        }
+        read.map_err(|fault| Unreadable::new(VENUE, fault.to_string(), answer.body))
     }
 
     fn take_answer(
@@ -250,6 +289,10 @@ impl Gateway for BinanceUsdM {
         self.request(request, now)
     }
 
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        self.requests(requests, now)
+    }
+
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {
         let pages = self.session.flights.resume(question);
         self.question(question, pages, now)
@@ -279,6 +322,10 @@ impl Gateway for BinanceUsdM {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Result<(), Unreadable> {
+        let head = answer.as_ref().ok();
+        if let Some(items) = self.session.flights.called_many(id, head, ts_recv) {
+            return self.answered_many(items, answer, ts_recv, heard);
+        }
         let answered = self.session.flights.answered(id, answer, ts_recv, heard);
         let Some((asked, answer)) = answered else { return Ok(()) };
         let unreadable = |fault: Fault| Unreadable::new(VENUE, fault.to_string(), answer.body);

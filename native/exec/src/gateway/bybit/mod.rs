@@ -26,7 +26,9 @@ use super::desk::Desk;
 use super::flight::{Asked, Flights, Step, Way};
 use super::guard::{self, Guard};
 use super::parse::{Fault, Parsed, ms, ns};
-use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable};
+use super::{
+    Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
+};
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
 use crate::request::Request;
@@ -117,6 +119,9 @@ pub(super) struct Reply<'a> {
     /// or of REST.
     #[serde(borrow)]
     result: Option<&'a RawValue>,
+    /// What was done with each of several orders.
+    #[serde(borrow)]
+    ret_ext_info: Option<&'a RawValue>,
     /// What an answer of REST has in its head.
     #[serde(default)]
     header: BTreeMap<String, String>,
@@ -127,6 +132,14 @@ impl Reply<'_> {
         let lower = |(name, value): (&String, &String)| (name.to_ascii_lowercase(), value.clone());
         self.header.iter().map(lower).collect()
     }
+}
+
+/// What was done with one of several orders.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    code: i64,
+    msg: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -213,10 +226,59 @@ impl Bybit {
     fn replied(&mut self, reply: &Reply<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
         let id = reply.req_id.parse().unwrap_or_default();
         let head = HttpAnswer { status: 200, headers: &reply.headers(), body: b"" };
+        let data = reply.data.map_or("{}", RawValue::get);
+        if let Some(items) = self.flights.called_many(id, Some(&head), ts_recv) {
+            return self.replied_many(items, reply, data, ts_recv, heard);
+        }
         let Some(asked) = self.flights.called(id, Some(&head), ts_recv) else { return };
+        let placed = serde_json::from_str(data).unwrap_or_default();
+        self.replied_item(id, asked, (reply.ret_code, &reply.ret_msg), &placed, ts_recv, heard);
+    }
+
+    /// An answer about several orders: each is done or refused for itself, in their order.
+    fn replied_many(
+        &mut self,
+        items: Vec<u64>,
+        reply: &Reply<'_>,
+        data: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
+        let placed = rows::list_of::<Placed>(data);
+        let info = reply.ret_ext_info.map_or("{}", RawValue::get);
+        let said = rows::list_of::<Said>(info);
+        let (mut placed, mut said) = (placed.into_iter(), said.into_iter());
+        for item in items {
+            let (placed, said) = (placed.next().unwrap_or_default(), said.next());
+            let Some(asked) = self.flights.take(item) else { continue };
+            match (reply.ret_code, said) {
+                (0, Some(said)) => {
+                    let word = (said.code, &*said.msg);
+                    self.replied_item(item, asked, word, &placed, ts_recv, heard);
+                }
+                // Nothing is said of it.
+                (0, None) => heard.extend(asked.unanswered(ts_recv)),
+                (code, _) => {
+                    let word = (code, &*reply.ret_msg);
+                    self.replied_item(item, asked, word, &placed, ts_recv, heard);
+                }
+            }
+        }
+    }
+
+    /// What an answer says of one order.
+    fn replied_item(
+        &mut self,
+        id: u64,
+        asked: Asked,
+        (code, words): (i64, &str),
+        placed: &Placed,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
         let Asked::Order(order, request, _) = &asked else { return };
-        if reply.ret_code != 0 {
-            let error = errors::refusal(reply.ret_code, &reply.ret_msg);
+        if code != 0 {
+            let error = errors::refusal(code, words);
             if !error.outcome_unknown {
                 self.changes.retain(|change| change.id != id);
             }
@@ -225,8 +287,6 @@ impl Bybit {
         if *request != OrderEvent::Submitted {
             return self.flights.taken(asked, PRIVATE, ts_recv);
         }
-        let data = reply.data.map_or("{}", RawValue::get);
-        let placed: Placed = serde_json::from_str(data).unwrap_or_default();
         let mut report = order.report(ts_recv, EventSource::Reply, What::Accepted);
         let number = Some(&*placed.order_id).filter(|number| !number.is_empty());
         report.venue_order_id = number.map(Into::into);
@@ -305,6 +365,10 @@ impl Gateway for Bybit {
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        self.requests(requests, now)
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {

@@ -31,7 +31,7 @@ use super::guard::{self, Guard};
 use super::parse::{Fault, Parsed};
 use super::{
     Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, SignerError,
-    Unreadable,
+    Unreadable, Written,
 };
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
@@ -258,6 +258,10 @@ impl Gateway for Kraken {
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        self.requests(requests, now)
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {

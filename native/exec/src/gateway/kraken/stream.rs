@@ -35,6 +35,7 @@ struct Message<'a> {
 #[serde(default)]
 struct Placed {
     order_id: Option<String>,
+    error: String,
 }
 
 #[derive(Deserialize)]
@@ -112,8 +113,37 @@ impl Kraken {
         }
     }
 
+    /// An answer about several orders. New ones are taken or refused for themselves; of cancels only
+    /// their number is told, and the stream tells the rest.
+    fn replied_many(
+        &mut self,
+        items: Vec<u64>,
+        message: &Message<'_>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
+        let placed = message.result.map_or("[]", RawValue::get);
+        let placed: Vec<Placed> = serde_json::from_str(placed).unwrap_or_default();
+        let mut placed = placed.into_iter();
+        for item in items {
+            let placed = placed.next().unwrap_or_default();
+            let Some(asked) = self.flights.take(item) else { continue };
+            let error = if message.success { &placed.error } else { &message.error };
+            if !message.success || !error.is_empty() {
+                let error = errors::refusal(error);
+                heard.extend(self.flights.ended(asked, &error, ts_recv));
+                continue;
+            }
+            heard.extend(self.taken(asked, placed.order_id.as_deref(), ts_recv));
+        }
+    }
+
     fn replied(&mut self, message: &Message<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
-        let Some(asked) = message.req_id.and_then(|id| self.flights.take(id)) else { return };
+        let Some(id) = message.req_id else { return };
+        if let Some(items) = self.flights.items(id) {
+            return self.replied_many(items, message, ts_recv, heard);
+        }
+        let Some(asked) = self.flights.take(id) else { return };
         if !message.success {
             let error = errors::refusal(&message.error);
             return heard.extend(self.flights.ended(asked, &error, ts_recv));

@@ -24,7 +24,9 @@ use super::desk::Desk;
 use super::flight::{Asked, Flights, Named, Step, Way};
 use super::guard::{self, Guard};
 use super::parse::{Fault, Parsed, iso, ns};
-use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable};
+use super::{
+    Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
+};
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
 use crate::request::Request;
@@ -155,11 +157,26 @@ impl Okx {
 
     /// An answer on the line.
     fn replied(&mut self, envelope: &Envelope<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
-        let asked = envelope.id.parse().ok().and_then(|id| self.flights.take(id));
-        let Some(Asked::Order(order, request, place)) = asked else { return };
+        let Ok(id) = envelope.id.parse() else { return };
+        let items = self.flights.items(id).unwrap_or_else(|| vec![id]);
         let data = envelope.data.map_or("[]", RawValue::get);
         let done: Vec<Done> = serde_json::from_str(data).unwrap_or_default();
-        let done = done.into_iter().next();
+        let mut done = done.into_iter();
+        for item in items {
+            self.replied_item(item, done.next(), envelope, ts_recv, heard);
+        }
+    }
+
+    /// What the answer says of one order.
+    fn replied_item(
+        &mut self,
+        id: u64,
+        done: Option<Done>,
+        envelope: &Envelope<'_>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
+        let Some(Asked::Order(order, request, place)) = self.flights.take(id) else { return };
         let asked = Asked::Order(order.clone(), request, place);
         match done {
             Some(done) if done.s_code == "0" => {
@@ -254,6 +271,10 @@ impl Gateway for Okx {
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        self.requests(requests, now)
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {
