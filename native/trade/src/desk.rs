@@ -3,8 +3,11 @@
 
 mod account;
 mod answers;
+mod asked;
 mod groups;
 mod incoming;
+mod owned;
+mod pace;
 mod releasing;
 mod risk_rows;
 mod risks;
@@ -14,12 +17,12 @@ use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{InstrumentKind, OrderEvent, RiskRequest};
+use rustonite_core::datasets::{InstrumentKind, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
-use rustonite_exec::gateway::{Gateway, Outgoing, may_need_us};
+use rustonite_exec::gateway::{Gateway, Outgoing};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    ExecError, Journal, Ledger, Link, Moment, Order, OrderId, PositionKey, Request, Values, Wish,
+    ExecError, Journal, Ledger, Moment, Order, OrderId, PositionKey, Request, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Intent, Pass, Risk, Trip};
@@ -27,9 +30,10 @@ use rustonite_risk::{Intent, Pass, Risk, Trip};
 use self::account::Account;
 pub use self::answers::Answers;
 use self::answers::Book;
-use self::waiting::{Waiting, values_of};
+use self::waiting::Waiting;
 use crate::strategy::{Denied, FillNews, OrderNews, OrderView};
 
+const NOT_OPEN: &str = "the account is not open";
 /// How often books are compared if nobody says.
 const COMPARE_EVERY_NS: i64 = 60_000_000_000;
 
@@ -40,6 +44,14 @@ pub trait Outbox: Send {
     /// # Errors
     /// It cannot be sent at all, such as for want of an address.
     fn send(&mut self, what: Outgoing) -> Result<(), FeedError>;
+
+    /// Sends a request of orders, and tells when its bytes have left if it can.
+    ///
+    /// # Errors
+    /// As [`Outbox::send`].
+    fn send_of(&mut self, what: Outgoing, _orders: Vec<OrderId>) -> Result<(), FeedError> {
+        self.send(what)
+    }
 }
 
 /// What strategies and people are told.
@@ -75,6 +87,8 @@ pub struct Desk<J> {
     answers: Book,
     /// The order that was placed last, to be rehearsed.
     last: Option<Wish>,
+    /// New orders that passed and go out together with those that follow.
+    unsent: u32,
     waiting: Waiting,
 }
 
@@ -121,6 +135,7 @@ impl<J: Journal> Desk<J> {
             counts: Counts::new(),
             answers: Book::default(),
             last: None,
+            unsent: 0,
             waiting: Waiting::default(),
         };
         desk.count_all();
@@ -201,161 +216,29 @@ impl<J: Journal> Desk<J> {
         self.strategy
     }
 
+    /// Sets what an account's contracts are margined with: nothing is traded while the venue says
+    /// something else.
+    pub fn leverage(&mut self, account: AccountId, leverage: u32) {
+        if let Some(one) = self.accounts.get_mut(account.index()) {
+            one.leverage = Some(leverage);
+        }
+    }
+
+    /// Until when an account's venue wants to hear nothing, if so.
+    pub fn closed_until(&self, account: AccountId) -> Option<i64> {
+        self.accounts.get(account.index())?.closed_until
+    }
+
+    /// Whether an account's venue would cancel its orders if we were gone.
+    pub fn is_guarded(&self, account: AccountId, now: i64) -> bool {
+        self.accounts.get(account.index()).is_some_and(|one| one.gateway.is_guarded(now))
+    }
+
     /// Goes through the accounts.
     pub fn each_account(&self, mut with: impl FnMut(AccountId)) {
         (0..self.accounts.len())
             .filter_map(|at| u16::try_from(at).ok())
             .for_each(|at| with(AccountId(at)));
-    }
-
-    /// Places an order. What its venue has not waits here, where that can be.
-    ///
-    /// # Errors
-    /// Risk denies it, or the journal takes no row; nothing was sent.
-    pub fn submit(&mut self, mut wish: Wish, now: i64) -> Result<OrderId, Denied> {
-        wish.strategy.get_or_insert(self.strategy);
-        let placed = if may_need_us(&wish) {
-            self.submit_in_our_way(wish, now)
-        } else {
-            self.place(wish, Link::default(), now)
-        };
-        self.work(now);
-        placed
-    }
-
-    fn place(&mut self, wish: Wish, link: Link, now: i64) -> Result<OrderId, Denied> {
-        let order = self.ledger.next_id();
-        match self.checked(RiskRequest::Submit, order, &wish, Amount::ZERO, now) {
-            Ok(passed) => self.place_passed(wish, link, passed, now),
-            Err(denied) => Err(self.deny(wish, link, denied, now)),
-        }
-    }
-
-    fn place_passed(
-        &mut self,
-        wish: Wish,
-        link: Link,
-        (intent, pass): (Intent, Pass),
-        now: i64,
-    ) -> Result<OrderId, Denied> {
-        let at = self.moment(now);
-        let (order, request) =
-            self.ledger.submit(at, wish, link).map_err(|error| halted(&error))?;
-        self.tell_order(order, OrderEvent::Submitted, None);
-        self.send(&intent, pass, &request, now);
-        if let Request::Submit { wish, .. } = request {
-            self.last = Some(wish);
-        }
-        self.touch(order);
-        Ok(order)
-    }
-
-    /// Writes down an order that is denied.
-    fn deny(&mut self, wish: Wish, link: Link, denied: Denied, now: i64) -> Denied {
-        match self.ledger.deny(self.moment(now), wish, link, denied.code) {
-            Ok(order) => {
-                self.tell_order(order, OrderEvent::Denied, Some(denied.to_string()));
-                denied
-            }
-            Err(error) => halted(&error),
-        }
-    }
-
-    /// Goes through the motions of the order that was placed last and leaves nothing of them: no
-    /// pass, no row, no byte. After a quiet millisecond the processor has forgotten the way of an
-    /// order, and the next one would wait while it comes back from memory.
-    pub fn rehearse(&mut self, now: i64) {
-        let Some(wish) = self.last.clone() else { return };
-        let order = self.ledger.next_id();
-        if let Ok(intent) = self.intent(RiskRequest::Submit, order, &wish, Amount::ZERO) {
-            drop(self.risk.check(&intent, now));
-        }
-        let Some((client_id, wish)) = self.ledger.rehearse(self.moment(now), wish) else { return };
-        if let Some(account) = self.accounts.get(wish.account.index()) {
-            account.gateway.rehearse(&client_id, &wish, now);
-        }
-    }
-
-    /// Changes limit and whole size of an order.
-    ///
-    /// # Errors
-    /// As [`Desk::submit`]; the order cannot be changed now.
-    pub fn replace(
-        &mut self,
-        order: OrderId,
-        price: Option<Amount>,
-        size: Amount,
-        now: i64,
-    ) -> Result<(), Denied> {
-        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        let changed = if known.is_held() {
-            self.replace_held(order, price, size, now)
-        } else {
-            self.change(order, price, size, now)
-        };
-        self.work(now);
-        changed
-    }
-
-    fn change(
-        &mut self,
-        order: OrderId,
-        price: Option<Amount>,
-        size: Amount,
-        now: i64,
-    ) -> Result<(), Denied> {
-        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        let (filled, mut wish) = (known.size_filled, known.wish.clone());
-        let price = price.or(wish.price);
-        let values = Values { price, size, ..values_of(known) };
-        (wish.price, wish.size) = (price, size);
-        let (intent, pass) = self.checked(RiskRequest::Replace, order, &wish, filled, now)?;
-        let request =
-            self.ledger.replace(self.moment(now), order, values).map_err(|error| halted(&error))?;
-        self.tell_order(order, OrderEvent::ReplaceAsked, None);
-        self.send(&intent, pass, &request, now);
-        Ok(())
-    }
-
-    /// Cancels an order.
-    ///
-    /// # Errors
-    /// The order cannot be cancelled now.
-    pub fn cancel(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
-        let cancelled = self.cancel_one(order, now);
-        self.work(now);
-        cancelled
-    }
-
-    fn cancel_one(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
-        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        if known.is_held() { self.withdraw(order, None, now) } else { self.cancel_sent(order, now) }
-    }
-
-    fn cancel_sent(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
-        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        let (filled, wish) = (known.size_filled, known.wish.clone());
-        let (intent, pass) = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
-        let request =
-            self.ledger.cancel(self.moment(now), order).map_err(|error| halted(&error))?;
-        self.tell_order(order, OrderEvent::CancelAsked, None);
-        self.send(&intent, pass, &request, now);
-        Ok(())
-    }
-
-    /// Cancels all open orders of an instrument, or all. One that cannot be cancelled at the moment
-    /// has a cancel in flight, or has ended.
-    pub fn cancel_all(&mut self, instrument: Option<InstrumentId>, now: i64) {
-        let mine = |order: &&&Order| instrument.is_none_or(|one| one == order.wish.instrument);
-        let open = self.ledger.open_orders();
-        let open: Vec<_> = open.iter().filter(mine).map(|order| order.id).collect();
-        self.cancel_each(&open, now);
-    }
-
-    /// Cancels orders before anything follows from the end of one of them.
-    fn cancel_each(&mut self, orders: &[OrderId], now: i64) {
-        orders.iter().for_each(|order| drop(self.cancel_one(*order, now)));
-        self.work(now);
     }
 
     /// Passes a request to its gateway. There is no other way there: only a check makes a pass, and
@@ -366,29 +249,77 @@ impl<J: Journal> Desk<J> {
         let refused = match (counted, self.accounts.get_mut(intent.account.index())) {
             (Ok(()), Some(account)) => account.send(request, now).err(),
             (Err(denial), _) => Some(account::refusal(denial.to_string())),
-            (_, None) => Some(account::refusal("the account is not open".to_owned())),
+            (_, None) => Some(account::refusal(NOT_OPEN.to_owned())),
         };
-        self.counts.requests += 1;
-        match request {
-            Request::Submit { order, .. } => self.count_sent(intent, *order),
-            Request::Cancel { order, .. } => self.answers.cancel_sent(*order, now),
-            Request::Replace { .. } | Request::Query { .. } => {}
-        }
+        self.count_sent(request, now);
         if let Some(refusal) = refused {
             let report = account::refused(request, refusal, now);
             self.take(&report);
         }
     }
 
+    /// Uses up the pass of a request that leaves together with others.
+    fn leave(
+        &mut self,
+        intent: &Intent,
+        pass: Pass,
+        request: Request,
+        now: i64,
+        leaving: &mut Vec<(AccountId, Request)>,
+    ) {
+        let counted = self.risk.sent(intent, &pass, now);
+        drop(pass);
+        match counted {
+            Ok(()) => {
+                self.unsent += u32::from(matches!(request, Request::Submit { .. }));
+                leaving.push((intent.account, request));
+            }
+            Err(denial) => {
+                let refusal = account::refusal(denial.to_string());
+                self.take(&account::refused(&request, refusal, now));
+            }
+        }
+    }
+
+    /// Passes requests whose passes are used up to their gateways, those of an account together.
+    fn send_many(&mut self, mut leaving: Vec<(AccountId, Request)>, now: i64) {
+        self.unsent = 0;
+        while let Some((id, _)) = leaving.first() {
+            let id = *id;
+            let (mine, others) = leaving.into_iter().partition::<Vec<_>, _>(|one| one.0 == id);
+            leaving = others;
+            let requests: Vec<_> = mine.into_iter().map(|(_, request)| request).collect();
+            let refused = if let Some(account) = self.accounts.get_mut(id.index()) {
+                account.send_many(&requests, now)
+            } else {
+                let refusal = account::refusal(NOT_OPEN.to_owned());
+                (0..requests.len()).map(|at| (at, refusal.clone())).collect()
+            };
+            requests.iter().for_each(|request| self.count_sent(request, now));
+            for (at, refusal) in refused {
+                self.take(&account::refused(&requests[at], refusal, now));
+            }
+        }
+    }
+
+    fn count_sent(&mut self, request: &Request, now: i64) {
+        self.counts.requests += 1;
+        match request {
+            Request::Submit { order, wish, .. } => self.count_submit(*order, wish),
+            Request::Cancel { order, .. } => self.answers.cancel_sent(*order, now),
+            Request::Replace { .. } | Request::Query { .. } => {}
+        }
+    }
+
     /// The bytes of a new order are out.
-    fn count_sent(&mut self, intent: &Intent, order: OrderId) {
+    fn count_submit(&mut self, order: OrderId, wish: &Wish) {
         let now = rustonite_feed::now_ns();
         if self.seen.1 > 0 {
             let took = now.saturating_sub(self.seen.1);
             self.counts.tick_to_order.saturating_record(took.max(1).unsigned_abs());
         }
-        let middle = self.references.get(intent.instrument.index()).copied().unwrap_or(0.0);
-        self.answers.sent(intent.account, order, middle, now);
+        let middle = self.references.get(wish.instrument.index()).copied().unwrap_or(0.0);
+        self.answers.sent(wish.account, order, middle, now);
     }
 
     fn moment(&self, now: i64) -> Moment {
@@ -411,6 +342,15 @@ impl<J: Journal> Desk<J> {
             is_pending,
             parent: order.link.parent,
         }
+    }
+
+    /// The position of one account, both sides of hedge mode added.
+    pub(super) fn position_of(&self, account: AccountId, instrument: InstrumentId) -> Amount {
+        let whole = |key: &PositionKey| {
+            key.strategy.is_none() && key.instrument == instrument && key.account == account
+        };
+        let positions = self.ledger.positions().iter();
+        positions.filter(|(key, _)| whole(key)).map(|(_, position)| position.size).sum()
     }
 
     /// The position of all accounts in an instrument, both sides of hedge mode added.

@@ -16,12 +16,13 @@ pub mod state;
 pub mod strategies;
 mod strategy;
 mod trader;
+mod written;
 
 pub use self::config::{
     AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
 };
 pub use self::desk::{Answers, Counts, Desk, News, Outbox};
-pub use self::line::{Arrivals, Arrived, Lines, Network};
+pub use self::line::{Arrivals, Arrived, Lines, Network, Replied};
 pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Quotes, Tickers, Trades};
 pub use self::strategy::{

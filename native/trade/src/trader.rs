@@ -40,6 +40,8 @@ const NAP: Duration = Duration::from_micros(200);
 const REHEARSE_EVERY: Duration = Duration::from_micros(200);
 /// How long cancels may take at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long venues may take for the answers to what is said last.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Market data is up if something came so recently.
 const FEED_SILENCE_NS: i64 = 60_000_000_000;
 
@@ -477,9 +479,19 @@ impl Trader {
                 std::thread::park_timeout(NAP);
             }
         }
-        let mut inner = lock(&self.shared);
-        let now = inner.now();
-        inner.desk.stop(now);
+        // Where orders were to end and have not, timers of venues still end them.
+        let may_stay = how == OnStop::Keep || !self.waits_for_answers(how);
+        {
+            let mut inner = lock(&self.shared);
+            let now = inner.now();
+            inner.desk.stop(may_stay, now);
+        }
+        let began = Instant::now();
+        while began.elapsed() < LAST_WORDS && lock(&self.shared).desk.in_flight() > 0 {
+            if !matches!(self.step(&mut silent), Ok(true)) {
+                std::thread::park_timeout(NAP);
+            }
+        }
     }
 
     fn waits_for_answers(&self, how: OnStop) -> bool {

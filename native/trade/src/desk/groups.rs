@@ -146,7 +146,10 @@ impl<J: Journal> Desk<J> {
         let contingency = if sets == 1 { Contingency::Bracket } else { Contingency::Oto };
         let link = Link { group: Some(head), contingency: Some(contingency), ..Link::default() };
         match (entry.way, entry.passed) {
-            (Way::Venue(wish), Some(passed)) => self.place_passed(wish, link, passed, now),
+            (Way::Venue(wish), Some(passed)) => {
+                let ready = self.write_submit(wish, link, passed, now)?;
+                Ok(self.send_submit(ready, now))
+            }
             (Way::Sliced(wish), _) => {
                 let link = Link { algo: Some(ICEBERG.into()), ..link };
                 self.write_held(wish, link, now)

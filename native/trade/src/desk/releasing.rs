@@ -30,6 +30,7 @@ pub(super) fn is_passing(code: Code) -> bool {
             | Code::MessagesPerS
             | Code::MessagesPer10S
             | Code::OpenOrders
+            | Code::VenueBudget
             | Code::Duplicate
     )
 }
@@ -155,6 +156,7 @@ impl<J: Journal> Desk<J> {
                 .intent(request, order, &wish, Amount::ZERO)
                 .map_err(|code| Box::new(Refused { code, denied: denied_by(code), asked: None }))?;
             let intent = Intent { parent: parent.map(|parent| parent.0), ..intent };
+            self.tell_room(request, &wish, now);
             let denial = match self.risk.check(&intent, now) {
                 Ok(pass) => return Ok((intent, pass, wish)),
                 Err(denial) => denial,

@@ -12,7 +12,7 @@ use rustonite_risk::{
     Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
 };
 
-use super::{Desk, News};
+use super::{Desk, News, pace};
 use crate::strategy::Denied;
 
 impl<J: Journal> Desk<J> {
@@ -29,12 +29,26 @@ impl<J: Journal> Desk<J> {
             Ok(intent) => intent,
             Err(code) => return Err(denied_by(code)),
         };
+        self.tell_room(request, wish, now);
         match self.risk.check(&intent, now) {
             Ok(pass) => Ok((intent, pass)),
             Err(denial) => {
                 self.write_denial(&intent, &denial, now);
                 Err(denied_as(&denial))
             }
+        }
+    }
+
+    /// Says whether the venue has room for a new order or a change.
+    pub(super) fn tell_room(&mut self, request: RiskRequest, wish: &Wish, now: i64) {
+        let Some(one) = self.accounts.get_mut(wish.account.index()) else { return };
+        if request == RiskRequest::Cancel {
+            return;
+        }
+        let gateway = &mut *one.gateway;
+        let until = pace::full_until(gateway, request, wish.instrument, self.unsent + 1, now);
+        if std::mem::replace(&mut one.full_until, until) != until {
+            self.risk.venue_full(wish.account, until.unwrap_or(i64::MIN));
         }
     }
 
@@ -236,6 +250,7 @@ impl<J: Journal> Desk<J> {
             size,
         };
         self.risk.filled(&execution, now, &mut self.trips);
+        self.count_owned(booked);
         if booked.pnl_realised != Amount::ZERO {
             self.risk.closed(booked.account, booked.strategy, booked.pnl_realised, now);
         }
@@ -311,7 +326,7 @@ impl<J: Journal> Desk<J> {
         let open = self.ledger.open_orders();
         let under: Vec<_> =
             open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
-        self.cancel_each(&under, now);
+        self.cancel_many(under, now);
     }
 }
 

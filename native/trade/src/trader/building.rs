@@ -9,7 +9,7 @@ use rustonite_core::datasets::order_flags;
 use rustonite_core::hint::hint;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
 use rustonite_exec::gateway::capability::Replace;
-use rustonite_exec::gateway::{Gateway, capabilities, connect};
+use rustonite_exec::gateway::{Budget, Gateway, capabilities, connect};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
@@ -95,13 +95,11 @@ impl Trader {
             for contract in mine.iter().copied().filter(is_contract) {
                 desk.margin(id, contract, 1_000_000_u32.div_ceil(account.leverage));
             }
-            desk.open(
-                gateway(&directory, account, id)?,
-                Box::new(lines),
-                mine,
-                settings.clone(),
-                now,
-            )?;
+            let gateway = gateway(&directory, account, id, &mine)?;
+            desk.open(gateway, Box::new(lines), mine.clone(), settings.clone(), now)?;
+            if mine.iter().any(is_contract) {
+                desk.leverage(id, account.leverage);
+            }
             arrivals.push(arrived);
         }
         let market = Market::open(Arc::clone(&directory), followed(&config), Start::Now)?;
@@ -230,17 +228,27 @@ fn gateway(
     directory: &Arc<Directory>,
     account: &AccountConfig,
     id: AccountId,
+    instruments: &[InstrumentId],
 ) -> Result<Box<dyn Gateway>, TradeError> {
     let place = || format!("account.{}", account.name);
     let keys = keys::of(account)?;
     let made = connect(&account.venue, Arc::clone(directory), id, &keys);
     let made = made.map_err(|error| wrong(place(), format!("secret: {error}")))?;
-    made.ok_or_else(|| {
+    let mut made = made.ok_or_else(|| {
         let can = capabilities().into_iter().map(|one| one.venue).collect::<Vec<_>>().join(", ");
         let problem =
             format!("{} cannot be traded so far; those that can are {can}", account.venue);
         wrong(format!("{}.venue", place()), problem)
-    })
+    })?;
+    if let Some(budget) = made.budget() {
+        *budget = Budget::new(Venue::find(&account.venue)?.limits);
+    }
+    if let Some(seconds) = account.dead_man_s {
+        let guarded = made.guard(seconds, instruments);
+        let place = || format!("{}.dead_man_s", place());
+        guarded.map_err(|refusal| wrong(place(), refusal.detail))?;
+    }
+    Ok(made)
 }
 
 /// What becomes of client ids at a venue.

@@ -11,7 +11,7 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::gateway::{
-    Answer, Balance, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable,
+    Answer, Balance, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written,
 };
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
@@ -40,6 +40,8 @@ pub(crate) struct Fake {
     pub(crate) written: Arc<Mutex<Vec<Request>>>,
     pub(crate) says: Arc<Mutex<Vec<Heard>>>,
     pub(crate) asked: Arc<Mutex<Vec<Question>>>,
+    /// Until when the venue says that it wants to hear nothing.
+    pub(crate) closes: Arc<Mutex<Option<i64>>>,
 }
 
 impl Gateway for Fake {
@@ -56,6 +58,12 @@ impl Gateway for Fake {
     fn write(&mut self, request: &Request, _now: i64) -> Result<Outgoing, Refusal> {
         self.written.lock().unwrap().push(request.clone());
         Ok(text())
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        let each = requests.iter().enumerate();
+        let sent = each.map(|(at, request)| (self.write(request, now).unwrap(), vec![at]));
+        Written { sent: sent.collect(), refused: Vec::new() }
     }
 
     fn ask(&mut self, question: Question, _now: i64) -> Outgoing {
@@ -163,15 +171,30 @@ pub(crate) fn directory() -> Arc<Directory> {
 
 impl World {
     pub(crate) fn new(bounds: [u32; 4]) -> Self {
+        Self::with(bounds, |fake| Box::new(fake))
+    }
+
+    pub(crate) fn with(
+        bounds: [u32; 4],
+        gateway: impl FnOnce(Fake) -> Box<dyn Gateway>,
+    ) -> Self {
         let mut ledger = Ledger::new(directory(), Nowhere);
         ledger.open_account(ACCOUNT, account_rules());
-        Self::of(ledger, bounds)
+        Self::at(ledger, bounds, gateway)
     }
 }
 
 impl<J: Journal> World<J> {
     /// With the orders of a ledger.
     pub(crate) fn of(ledger: Ledger<J>, bounds: [u32; 4]) -> Self {
+        Self::at(ledger, bounds, |fake| Box::new(fake))
+    }
+
+    fn at(
+        ledger: Ledger<J>,
+        bounds: [u32; 4],
+        gateway: impl FnOnce(Fake) -> Box<dyn Gateway>,
+    ) -> Self {
         let directory = Arc::clone(ledger.directory());
         let kinds = [OrderKind::Limit, OrderKind::Market];
         let can = Capabilities::of(&kinds, &[Tif::Gtc, Tif::Ioc], order_flags::POST_ONLY);
@@ -189,7 +212,7 @@ impl<J: Journal> World<J> {
         let risk = Risk::new(risk_directory, limits(bounds), &Latches::default()).unwrap();
         let fake = Fake::default();
         let mut desk = Desk::new(ledger, risk, StrategyId(0));
-        let (gateway, outbox) = (Box::new(fake.clone()), Box::new(fake.clone()));
+        let (gateway, outbox) = (gateway(fake.clone()), Box::new(fake.clone()));
         desk.open(gateway, outbox, vec![INSTRUMENT], Settings::default(), START).unwrap();
         for dataset in ["quotes", "trades"] {
             desk.follow("binance", dataset);

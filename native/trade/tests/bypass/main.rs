@@ -1,7 +1,9 @@
 //! No request reaches a gateway that risk would not allow, whatever is done with a desk.
 #![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod pace;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -103,6 +105,16 @@ impl World {
                 let next = self.desk.ledger().next_id();
                 self.orders.push(next);
                 self.desk.submit(Self::wish(new), self.now).map(drop)?;
+            }
+            Act::SubmitMany(new) => {
+                let next = self.desk.ledger().next_id().0;
+                self.orders.extend((next..).map(OrderId).take(new.len()));
+                let wishes = new.iter().map(Self::wish).collect();
+                let placed = self.desk.submit_many(wishes, self.now);
+                // One that is denied holds up none of the others.
+                if placed.iter().all(Result::is_err) {
+                    return placed.into_iter().next().unwrap_or(Ok(OrderId(0))).map(drop);
+                }
             }
             Act::Replace(which, ticks, lots) => {
                 let Some(order) = self.order(*which) else { return Ok(()) };
@@ -215,6 +227,7 @@ struct New {
 #[derive(Clone, Debug)]
 enum Act {
     Submit(New),
+    SubmitMany(Vec<New>),
     Replace(usize, i64, i64),
     Cancel(usize),
     CancelAll(bool),
@@ -277,7 +290,8 @@ fn acts() -> impl Strategy<Value = Act> {
         });
     let which = 0..20_usize;
     prop_oneof![
-        8 => new.prop_map(Act::Submit),
+        8 => new.clone().prop_map(Act::Submit),
+        4 => proptest::collection::vec(new, 0..4).prop_map(Act::SubmitMany),
         6 => (which.clone(), -90_000..90_000_i64, 0..400_i64)
             .prop_map(|(which, ticks, lots)| Act::Replace(which, ticks, lots)),
         3 => which.clone().prop_map(Act::Cancel),
