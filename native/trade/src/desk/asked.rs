@@ -57,7 +57,12 @@ impl<J: Journal> Desk<J> {
         Ok(self.send_submit(ready, now))
     }
 
-    pub(super) fn pass_submit(&mut self, wish: Wish, link: Link, now: i64) -> Result<Ready, Denied> {
+    pub(super) fn pass_submit(
+        &mut self,
+        wish: Wish,
+        link: Link,
+        now: i64,
+    ) -> Result<Ready, Denied> {
         let order = self.ledger.next_id();
         match self.checked(RiskRequest::Submit, order, &wish, Amount::ZERO, now) {
             Ok(passed) => self.write_submit(wish, link, passed, now),
@@ -79,7 +84,11 @@ impl<J: Journal> Desk<J> {
         Ok((order, intent, pass, request))
     }
 
-    pub(super) fn send_submit(&mut self, (order, intent, pass, request): Ready, now: i64) -> OrderId {
+    pub(super) fn send_submit(
+        &mut self,
+        (order, intent, pass, request): Ready,
+        now: i64,
+    ) -> OrderId {
         self.send(&intent, pass, &request, now);
         if let Request::Submit { wish, .. } = request {
             self.last = Some(wish);

@@ -174,10 +174,7 @@ impl World {
         Self::with(bounds, |fake| Box::new(fake))
     }
 
-    pub(crate) fn with(
-        bounds: [u32; 4],
-        gateway: impl FnOnce(Fake) -> Box<dyn Gateway>,
-    ) -> Self {
+    pub(crate) fn with(bounds: [u32; 4], gateway: impl FnOnce(Fake) -> Box<dyn Gateway>) -> Self {
         let mut ledger = Ledger::new(directory(), Nowhere);
         ledger.open_account(ACCOUNT, account_rules());
         Self::at(ledger, bounds, gateway)
