@@ -5,11 +5,10 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustonite_core::datasets::{
-    OffsetUnit, OrderKind, OrderSide, Tif, TriggerDirection, TriggerSource, order_flags,
+    ORDER_FLAGS, OffsetUnit, OrderKind, OrderSide, Tif, TriggerDirection, TriggerSource,
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_core::{Amount, Decimal, ErrorKind};
-use rustonite_exec::gateway::capability::FLAGS;
 use rustonite_exec::{OrderId, Trail, Trigger, Wish};
 use rustonite_tape::Batch as TapeBatch;
 use rustonite_trade::{
@@ -78,8 +77,8 @@ fn direction(kind: OrderKind, side: OrderSide) -> TriggerDirection {
 }
 
 fn flags(words: &[String]) -> PyResult<i32> {
-    let known = FLAGS.into_iter().chain([(order_flags::EMULATED, "emulated")]);
-    let bit = |text: &str| known.clone().find(|(_, name)| *name == text).map(|(bit, _)| bit);
+    let place = |text: &str| ORDER_FLAGS.bits.iter().position(|(name, _)| *name == text);
+    let bit = |text: &str| place(text).map(|place| 1_i32 << place);
     words.iter().try_fold(0, |all, text| Ok(all | word("flags", text, bit)?))
 }
 
