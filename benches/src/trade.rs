@@ -13,6 +13,7 @@ use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
+use rustonite_benches::{keep, percentiles};
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
     InstrumentKind, InstrumentStatus, OrderKind, OrderSide, Tif, draft, order_flags,
@@ -57,6 +58,8 @@ fn main() -> Result<()> {
             us(1.0),
             times.len(),
         );
+        let what = format!("tick due to order bytes, journalled, at {rate} ticks/s");
+        keep("Trading", &what, "us", &percentiles(&times, 1e3))?;
     }
     Ok(())
 }
