@@ -21,7 +21,9 @@ from pathlib import Path
 
 import lake_data as data
 from figures import keep, keep_absent
-from lake_peers import MEMORY, QUESTIONS, RUNS, SYSTEMS
+from lake_ours import MEMORY
+from lake_peers import RUNS, SYSTEMS
+from lake_system import QUESTIONS
 from rich.console import Console
 from rich.table import Table
 
@@ -168,7 +170,8 @@ def keep_result(name: str, result: dict) -> None:
     """Figures for `compare.py`; an answer that differs is none."""
     ingest, questions = "Lake: ingest", "Lake: questions"
     few = SYSTEMS[name].rows_max
-    system = f"{name} ({few / 1e6:g} M rows)" if few else name
+    rows = result.get("rows", {}).get("trades", few)
+    system = f"{name} ({rows / 1e6:g} M rows)" if few else name
     if "failed" in result:
         keep_absent("Lake", system, result["failed"])
     if "append_rows_s" in result:
