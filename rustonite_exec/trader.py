@@ -63,7 +63,12 @@ class Trader:
         """
         native = _native.NativeTrader(self._text, self._place)
         go_on = beat or (lambda _status, _notices: True)
-        native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
+        try:
+            native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
+        finally:
+            broker = getattr(self._strategy, "broker", None)
+            if broker is not None:
+                broker.close()
 
 
 def _load(run: str, folder: Path) -> Strategy:
