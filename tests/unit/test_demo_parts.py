@@ -63,6 +63,16 @@ def test_a_plot_is_sound_svg_within_its_frame():
     assert "killed" in {text.text for text in root.findall("text")}
 
 
+def test_a_line_is_broken_where_nothing_is_known():
+    plot = Plot("a", "s", "b")
+    plot.hole(2.0, 4.0)
+    plot.line([0.0, 1.0, 2.0, 5.0, 6.0], [1.0, 2.0, 3.0, 4.0, 5.0], "one", "x")
+    root = parsed(plot.svg())
+    parts = [line.get("points").split() for line in root.findall("polyline")]
+    assert [len(part) for part in parts] == [3, 2]
+    assert root.find("rect[@class='hole']") is not None
+
+
 def test_plots_of_nothing_and_of_one_value():
     assert "nothing to show" in Plot("a", "b", "c").svg()
     plot = Plot("a", "b", "c")
