@@ -32,7 +32,7 @@ class Plot:
     title: str
     x_label: str
     y_label: str
-    x_text: Callable[[float], str] = field(default=lambda value: f"{value:g}")
+    x_text: Callable[[float], str] = field(default_factory=lambda: "{:g}".format)
     width: int = 860
     height: int = 260
     _lines: list[tuple[list[tuple[float, float]], str]] = field(default_factory=list)
