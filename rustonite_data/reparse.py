@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rustonite_data import _native
 from rustonite_data.errors import Conflict, Invalid, NotFound, Unavailable
 from rustonite_data.lake import Committer, Lake
-from rustonite_data.lake.params import nanoseconds
-from rustonite_data.lake.windows import MINUTE, WITHIN, windows
+from rustonite_data.lake.windows import MINUTE, WITHIN, received, windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -124,26 +123,13 @@ class Frames:
         if "frames" not in lake.datasets():
             raise NotFound(f"{lake.storage.root}: there are no frames to decode again")
         self._lake = lake
-        self._where = ["true"]
-        self._params: list[Any] = []
-        if venues is not None:
-            names = [venues] if isinstance(venues, str) else list(venues)
-            self._add(f"venue in ({', '.join('?' * len(names))})", names)
-        if (moment := nanoseconds("end", end)) is not None:
-            self._add("ts_recv < make_timestamp_ns(?)", [moment])
         # What was subscribed before the start carries on behind it.
-        self._facts = " and ".join(self._where), list(self._params)
-        if (moment := nanoseconds("start", start)) is not None:
-            self._add("ts_recv >= make_timestamp_ns(?)", [moment])
-        self._frames = " and ".join(self._where), list(self._params)
+        self._facts = received(None, end, venues)
+        self._frames = received(start, end, venues)
         self._minutes = self._select(f"{MINUTE} as minute, count(*) as n", "order by minute")
         if not self._minutes:
             raise NotFound(f"{lake.storage.root}: there are no frames of that choice")
         self.count: int = sum(count for _, count in self._minutes)
-
-    def _add(self, condition: str, params: Sequence[Any]) -> None:
-        self._where.append(condition)
-        self._params += params
 
     def _select(self, what: str, how: str = "") -> list[tuple[Any, ...]]:
         where, params = self._frames

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rustonite_data.errors import Conflict, Invalid, NotFound
-from rustonite_data.lake.params import nanoseconds
-from rustonite_data.lake.windows import MINUTE, WITHIN, windows
+from rustonite_data.lake.windows import MINUTE, WITHIN, received, windows
 from rustonite_data.reparse import Frames, counters
 from rustonite_data.tape import Tape
 
@@ -91,7 +90,9 @@ def replay(  # noqa: PLR0913 - everything by keyword
     """
     clock = _Clock(speed)
     names = list(dict.fromkeys(datasets))
-    choice = _Choice(lake, names, _conditions(start, end, venues, symbols))
+    by = {"ts_recv": True, "venue": venues is not None, "symbol": symbols is not None}
+    _expect_columns(lake, names, [column for column, counts in by.items() if counts])
+    choice = _Choice(lake, names, received(start, end, venues, symbols))
     minutes = choice.minutes()
     if not minutes:
         raise NotFound(f"{lake.storage.root}: there are no such rows in {', '.join(names)}")
@@ -168,40 +169,20 @@ def _tape(path: Path, lake: Lake, dataset: str) -> Tape:
         raise Conflict(f"{error}; give another name, or remove it") from error
 
 
-def _conditions(
-    start: Any,  # noqa: ANN401 - any way to write a moment
-    end: Any,  # noqa: ANN401
-    venues: str | Sequence[str] | None,
-    symbols: str | Sequence[str] | None,
-) -> list[tuple[str, Any]]:
-    """Parts of a `where`, with their parameters."""
-
-    def listed(names: str | Sequence[str] | None) -> list[str] | None:
-        return [names] if isinstance(names, str) else None if names is None else list(names)
-
-    found = [
-        ("ts_recv >= make_timestamp_ns(?)", nanoseconds("start", start)),
-        ("ts_recv < make_timestamp_ns(?)", nanoseconds("end", end)),
-        ("venue::varchar in (select unnest(?::varchar[]))", listed(venues)),
-        ("symbol::varchar in (select unnest(?::varchar[]))", listed(symbols)),
-    ]
-    return [(text, value) for text, value in found if value is not None]
+def _expect_columns(lake: Lake, names: list[str], wanted: list[str]) -> None:
+    for name in names:
+        known = {column.name for column in lake.dataset(name).schema.columns}
+        for column in wanted:
+            if column not in known:
+                raise Invalid(f"{name}: found no column {column}, which a replay goes by")
 
 
 class _Choice:
     """The rows that are wanted."""
 
-    def __init__(self, lake: Lake, names: list[str], conditions: list[tuple[str, Any]]) -> None:
-        for name in names:
-            columns = [column.name for column in lake.dataset(name).schema.columns]
-            for wanted in ("ts_recv", "venue", "symbol"):
-                if wanted not in columns and (
-                    wanted == "ts_recv" or any(text.startswith(wanted) for text, _ in conditions)
-                ):
-                    raise Invalid(f"{name}: found no column {wanted}, which a replay goes by")
+    def __init__(self, lake: Lake, names: list[str], where: tuple[str, list[Any]]) -> None:
         self._lake, self._names = lake, names
-        self._where = " and ".join(["true", *(text for text, _ in conditions)])
-        self._params = [value for _, value in conditions]
+        self._where, self._params = where
 
     def minutes(self) -> list[tuple[int, int]]:
         """Minutes, and how many rows each has in all datasets."""

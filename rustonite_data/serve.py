@@ -256,23 +256,16 @@ def _recorded(
     end: Any,  # noqa: ANN401
 ) -> Iterator[list[Any]]:
     """First nothing, if there is something; then frames in parts, in the order of receipt."""
-    from rustonite_data.lake.params import nanoseconds  # noqa: PLC0415 - as above
     from rustonite_data.lake.windows import (  # noqa: PLC0415 - as above
         MINUTE,
         WITHIN,
+        received,
         windows,
     )
 
     if "frames" not in lake.datasets():
         raise NotFound(f"{lake.storage.root}: there are no frames")
-    conditions = [
-        ("ts_recv >= make_timestamp_ns(?)", nanoseconds("start", start)),
-        ("ts_recv < make_timestamp_ns(?)", nanoseconds("end", end)),
-        ("venue = ?", venue),
-    ]
-    given = [(text, value) for text, value in conditions if value is not None]
-    where = " and ".join(text for text, _ in given)
-    values = [value for _, value in given]
+    where, values = received(start, end, venue)
     minutes = lake.sql(
         f"select {MINUTE} as minute, count(*) as n "  # noqa: S608
         f"from frames where {where} group by all order by minute",

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from os import PathLike
     from types import TracebackType
 
-__all__ = ["Batch", "Gap", "MergedReader", "Reader", "Rows", "Tape"]
+__all__ = [
+    "Batch",
+    "Gap",
+    "MergedReader",
+    "Reader",
+    "Rows",
+    "Tape",
+    "advance_consumer",
+    "consumers",
+    "forget_consumer",
+]
 
 # A forked child must not use what its parent opened; see `errors.Closed`.
 os.register_at_fork(after_in_child=_native.note_fork)

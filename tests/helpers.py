@@ -83,6 +83,12 @@ def plain(rows):
     return pa.table({name: table[name].cast(kind) for name, kind in texts.items()})
 
 
+def times_as_numbers(table):
+    """A table whose times are nanoseconds since 1970."""
+    kinds = {f.name: pa.int64() if pa.types.is_timestamp(f.type) else f.type for f in table.schema}
+    return pa.table({name: table[name].cast(kind) for name, kind in kinds.items()})
+
+
 def schema_of(**types):
     """A schema of one's own."""
     return Schema.from_arrow("test", pa.schema(list(types.items())))
@@ -110,3 +116,21 @@ def moved(urls, address):
     if isinstance(urls, str):
         return re.sub(r"^(ws|http)s?://[^/]+", rf"\1://{address}", urls)
     return urls
+
+
+def output(result):
+    """What a command printed that had nothing to complain about."""
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+def problem(result):
+    """The one line of an error, for commands that have printed nothing else."""
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.output
+    return result.stderr
+
+
+def misuse(result):
+    """The line of a usage error that says what is wrong."""
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    return result.stderr.splitlines()[-1]

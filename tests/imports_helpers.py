@@ -4,6 +4,7 @@ import gzip
 import zipfile
 
 import pyarrow as pa
+from helpers import plain, times_as_numbers
 
 from rustonite_data.lake.imports import open_source
 
@@ -19,20 +20,10 @@ def collect(source):
     batches = {name: [] for name in source.datasets}
     for dataset, batch in source.batches():
         assert batch.schema == source.arrow_schema(dataset)
-        batches[dataset].append(plain(pa.Table.from_batches([batch])))
+        table = plain(pa.Table.from_batches([batch]))
+        batches[dataset].append(times_as_numbers(table))
     assert source.bytes_done == source.bytes_total == source.path.stat().st_size
     return {name: pa.concat_tables(found) for name, found in batches.items() if found}
-
-
-def plain(table):
-    """A table that compares by value."""
-    for place, column in enumerate(table.schema):
-        kind = column.type
-        if pa.types.is_dictionary(kind):
-            table = table.set_column(place, column.name, table[column.name].cast(kind.value_type))
-        elif pa.types.is_timestamp(kind):
-            table = table.set_column(place, column.name, table[column.name].cast(pa.int64()))
-    return table
 
 
 def rows(tables, dataset, *columns):

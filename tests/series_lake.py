@@ -1,6 +1,6 @@
 """What tests of time series share."""
 
-import pyarrow as pa
+from helpers import times_as_numbers
 from hypothesis import settings
 from query_lake import snapshot
 
@@ -48,8 +48,4 @@ def lake_of(folder, **tables):
 
 def plain(result):
     """Rows as dicts; times are nanoseconds."""
-    table = result.arrow()
-    for position, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type):
-            table = table.set_column(position, field.name, table.column(position).cast(pa.int64()))
-    return table.to_pylist()
+    return times_as_numbers(result.arrow()).to_pylist()

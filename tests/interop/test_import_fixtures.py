@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
-from imports_helpers import plain, read, rows
+from imports_helpers import read, rows
 
 from rustonite_data import errors
 from rustonite_data.lake.imports import find_format
@@ -406,10 +406,3 @@ def test_real_files_are_recognised_without_help():
         assert paths
         for path in paths:
             assert find_format(path) == format_
-
-
-def test_tables_of_the_helpers_compare_by_value():
-    table = pa.table(
-        {"t": pa.array([1], pa.timestamp("ns")), "d": pa.array(["x"]).dictionary_encode()}
-    )
-    assert plain(table).to_pylist() == [{"t": 1, "d": "x"}]

@@ -15,11 +15,12 @@ import pytest
 import rustonite_data
 import rustonite_exec
 from rustonite_data import _native, metrics, record, schemas
+from rustonite_data.cli import reference
 from rustonite_exec.exchange_config import ExchangeAccount, ExchangeConfig
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parents[1] / "golden" / "schemas.txt"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md"))]
 MODULES = [
     "rustonite_data",
     *(m.name for m in pkgutil.walk_packages(rustonite_data.__path__, "rustonite_data.")),
@@ -84,6 +85,11 @@ def test_the_schema_page_is_current():
 def test_the_page_of_venues_is_current():
     page = ROOT / "docs" / "reference" / "venues.md"
     assert page.read_text() == record.venues_markdown(), "make it anew with `make docs`"
+
+
+def test_the_page_of_commands_is_current():
+    page = ROOT / "docs" / "reference" / "cli.md"
+    assert page.read_text() == reference.markdown(), "make it anew with `make docs`"
 
 
 SECTIONS = {
@@ -173,6 +179,12 @@ def test_python_on_pages_runs(page, tmp_path, monkeypatch):
         # Empty lines before it, so that a traceback has the line of the page.
         before = "\n" * (text.count("\n", 0, block.start()) + 1)
         exec(compile(before + block[1], str(page), "exec"), names)  # noqa: S102 - our own pages
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda page: page.name)
+def test_links_of_pages_outside_the_site_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
 def undocumented(name, thing):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from helpers import SMALL, trades, trades_arrow
+from helpers import SMALL, misuse, output, problem, trades, trades_arrow
 
 from rustonite_data import cli
 from rustonite_data.cli.lake import lake as lake_group
@@ -54,23 +54,8 @@ def spawn(lake, *arguments, **options):
     return subprocess.Popen(command, **{"text": True, **pipes, **options})
 
 
-def output(result):
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result.stdout
-
-
 def objects(result):
     return [json.loads(line) for line in output(result).splitlines()]
-
-
-def problem(result):
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.output
-    return result.stderr
-
-
-def misuse(result):
-    assert (result.exit_code, result.stdout) == (2, ""), result.output
-    return result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", sorted(lake_group.commands))

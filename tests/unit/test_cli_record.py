@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
+from helpers import problem
 from rich.console import Console
 from venue_server import VenueServer
 
@@ -25,11 +26,6 @@ def venue():
 
 def call(*arguments):
     return CliRunner().invoke(cli.main, ["record", *map(str, arguments)])
-
-
-def problem(result):
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.output
-    return result.stderr
 
 
 def test_help_has_an_example():

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from helpers import SMALL, finish, python, trades
+from helpers import SMALL, finish, misuse, output, problem, python, trades
 
 from rustonite_data import cli
 from rustonite_data.cli.statements import split, statements
@@ -33,7 +33,8 @@ RUSTONITE = Path(sys.executable).with_name("rustonite")
 ENDLESS = (
     "select count(*) from range(100000000000) a, range(100000) b where (a.range + b.range) % 7 = 3"
 )
-OF_DATAFUSION = ENDLESS.replace("range(", "range(0, ").replace(".range", ".value")
+# A join there would keep one side in memory.
+OF_DATAFUSION = "select count(*) from range(0, 100000000000000) where value % 7 = 3"
 
 
 @pytest.fixture
@@ -63,23 +64,6 @@ def spawn(lake, *arguments, **options):
     command = [RUSTONITE, "sql", "--lake", lake.storage.root, *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, **{"text": True, **pipes, **options})
-
-
-def output(result):
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result.stdout
-
-
-def problem(result):
-    """The one line of an error, for commands that have printed nothing else."""
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1), result.output
-    return result.stderr
-
-
-def misuse(result):
-    """The line of a usage error that says what is wrong."""
-    assert (result.exit_code, result.stdout) == (2, ""), result.output
-    return result.stderr.splitlines()[-1]
 
 
 def test_a_table_has_all_rows_and_tells_numbers_from_texts(ask):
@@ -319,10 +303,14 @@ def test_a_recorder_with_a_lake_imports_no_engine():
 )
 def test_ctrl_c_ends_a_query(lake, engine, query):
     process = spawn(lake, "--engine", engine, f"select 'begun' as a; {query}")
-    assert [process.stdout.readline() for _ in range(3)] == ["a\n", "begun\n", "\n"]
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == ("", "")
-    assert process.returncode == 130
+    try:
+        assert [process.stdout.readline() for _ in range(3)] == ["a\n", "begun\n", "\n"]
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == 130
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_closed_pipe_is_no_error(lake):
@@ -442,7 +430,7 @@ def test_prompt_commands(prompt):
     assert say(".engine polars").split() == ["polars"]
     assert "expected one of duckdb" in say(".engine spark").replace("\n", " ")
     assert say(".timing on").split() == ["on"]
-    assert "15 rows in 0." in say("select symbol from trades;")
+    assert re.search(r"15 rows in \d+\.\d+ s", say("select symbol from trades;"))
     assert "expected one of .engine" in say(".nothing").replace("\n", " ")
     assert "error: " in say("select from where;")
     prompt.write(".quit\n")

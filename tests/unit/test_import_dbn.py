@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imports_helpers import collect, read, rows
 
 from rustonite_data import errors
-from rustonite_data.lake.imports import files, open_source
+from rustonite_data.lake.imports import open_source
 
 dbn = pytest.importorskip("databento_dbn", reason="databento-dbn is not installed")
 
@@ -23,13 +23,6 @@ ACTIONS = {
 }  # fmt: skip
 SIDES = {"A": dbn.Side.ASK, "B": dbn.Side.BID, "N": dbn.Side.NONE}
 LAST, SNAPSHOT, LOCAL_TIME, DOUBTFUL = 1, 2, 32, 128
-
-
-@pytest.fixture(params=[50, 1000, None], ids=["tiny", "small", "usual"])
-def chunks(request, monkeypatch):
-    """Blocks so small that records lie across their borders."""
-    if request.param:
-        monkeypatch.setattr(files, "CHUNK_BYTES", request.param)
 
 
 def mapping(symbol, *spans):

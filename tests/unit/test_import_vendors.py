@@ -10,18 +10,11 @@ from hypothesis import strategies as st
 from imports_helpers import archive, collect, read, rows, write
 
 from rustonite_data import errors
-from rustonite_data.lake.imports import files, open_source
+from rustonite_data.lake.imports import open_source
 from rustonite_data.lake.imports.order_sizes import OrderSizes, Places
 
 LAST = 1
 MS = 1_700_000_000_123
-
-
-@pytest.fixture(params=[64, 1000, None], ids=["tiny", "small", "usual"])
-def chunks(request, monkeypatch):
-    """Blocks so small that everything lies across their borders."""
-    if request.param:
-        monkeypatch.setattr(files, "CHUNK_BYTES", request.param)
 
 
 @pytest.mark.usefixtures("chunks")

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imports_helpers import archive, collect, plain, read, rows, write
+from imports_helpers import archive, collect, read, rows, write
 
 from rustonite_data import errors
-from rustonite_data.lake.imports import FORMATS, content_id, files, find_format, open_source
+from rustonite_data.lake.imports import FORMATS, content_id, find_format, open_source
 
 LAST, SNAPSHOT, INEXACT, INFERRED, LOCAL_TIME = 1, 2, 8, 16, 32
 US = 1_700_000_000_000_000
@@ -31,13 +31,6 @@ BOOK_HEAD = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,am
 
 def tardis(path, lines, name="x_trades_y.csv", head=TRADES_HEAD):
     return write(path / name, head + "".join(line + "\n" for line in lines))
-
-
-@pytest.fixture(params=[64, 1000, None], ids=["tiny", "small", "usual"])
-def chunks(request, monkeypatch):
-    """Blocks so small that everything lies across their borders."""
-    if request.param:
-        monkeypatch.setattr(files, "CHUNK_BYTES", request.param)
 
 
 @pytest.mark.usefixtures("chunks")
@@ -473,4 +466,3 @@ def test_rows_reach_a_tape_schema_unchanged(tmp_path):
         assert column == ours.field(column.name)
     missing = set(ours.names) - set(source.arrow_schema("trades").names)
     assert all(ours.field(name).nullable for name in missing)
-    assert plain(pa.table({"a": [1]})).num_rows == 1

@@ -179,9 +179,14 @@ impl Seat {
         self.room.gross = coarse_up(self.gross);
     }
 
-    /// Brings `room` to the present counters. To be called after each change of them.
+    /// Brings `room` to new limits.
     pub(crate) fn measure(&mut self) {
         self.measure_money();
+        self.measure_counts();
+    }
+
+    /// Brings `room` to the present counters. To be called after each change of them.
+    pub(crate) fn measure_counts(&mut self) {
         let limits = &self.limits;
         let is_blocked = self.state != TradingState::Active
             || self.open_orders >= limits.open_orders

@@ -10,42 +10,42 @@ compile_error!("tapes need 64-bit little-endian Linux: futexes, fallocate and sh
 
 pub mod publish;
 
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod append;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod background;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod batch;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod bell;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod column;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod dictionary;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod error;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod export;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod folder;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod layout;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod map;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod merge;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod reader;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod recover;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod segment;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod verify;
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 mod writer;
 
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 pub use self::{
     batch::{Batch, Values},
     error::{Result, TapeError},

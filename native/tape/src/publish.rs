@@ -6,9 +6,9 @@
 //! whole; readers load it with Acquire. Nothing here touches files or memory maps, which is what
 //! lets loom run every interleaving of it (`tests/publish_loom.rs`).
 
-#[cfg(loom)]
+#[cfg(feature = "loom")]
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
-#[cfg(not(loom))]
+#[cfg(not(feature = "loom"))]
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// A live word that did not carry its tag: the bytes were damaged.

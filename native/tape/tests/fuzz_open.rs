@@ -1,5 +1,5 @@
 //! A tape with any damage anywhere is read to an error or to the rows that were written.
-#![cfg(not(loom))]
+#![cfg(not(feature = "loom"))]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -1,5 +1,5 @@
 //! What goes in comes out, whatever happens in between: random histories against a model.
-#![cfg(not(loom))]
+#![cfg(not(feature = "loom"))]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

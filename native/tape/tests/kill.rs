@@ -1,5 +1,5 @@
 //! kill -9 at random moments loses and doubles no committed row and tears no event.
-#![cfg(not(loom))]
+#![cfg(not(feature = "loom"))]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

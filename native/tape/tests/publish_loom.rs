@@ -1,6 +1,6 @@
 //! Every interleaving of the publish protocol. Run with:
-//! `RUSTFLAGS="--cfg loom" cargo test --release -p rustonite-tape --test publish_loom`
-#![cfg(loom)]
+//! `cargo test --release -p rustonite-tape --features loom --test publish_loom`
+#![cfg(feature = "loom")]
 #![allow(unsafe_code, clippy::unwrap_used, reason = "loom's cells hand out pointers")]
 
 use loom::cell::UnsafeCell;

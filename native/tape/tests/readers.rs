@@ -1,5 +1,5 @@
 //! Readers beside a writer that rotates all the time, waiting, and merging.
-#![cfg(not(loom))]
+#![cfg(not(feature = "loom"))]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

@@ -1,5 +1,5 @@
 //! After a crash: what was committed is there, what was not is gone, and appending goes on.
-#![cfg(not(loom))]
+#![cfg(not(feature = "loom"))]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,

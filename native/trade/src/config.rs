@@ -40,6 +40,8 @@ pub struct Config {
     /// How the trader waits for news.
     #[serde(default)]
     pub wait: Waiting,
+    /// The core that the trader's thread keeps to, and the other threads keep off.
+    pub core: Option<usize>,
     /// Longest time that the strategy may take for one call, in milliseconds.
     #[serde(default = "usual_patience_ms")]
     pub patience_ms: u64,

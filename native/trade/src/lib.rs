@@ -6,6 +6,7 @@
 mod call;
 mod config;
 pub mod control;
+pub mod cores;
 mod desk;
 pub mod keys;
 mod line;
@@ -19,7 +20,7 @@ mod trader;
 pub use self::config::{
     AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
 };
-pub use self::desk::{Counts, Desk, News, Outbox};
+pub use self::desk::{Answers, Counts, Desk, News, Outbox};
 pub use self::line::{Arrivals, Arrived, Lines, Network};
 pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Quotes, Trades};

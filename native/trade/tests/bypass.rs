@@ -220,7 +220,6 @@ impl World {
             self.desk.resume(target, self.now);
         }
         self.desk.feed_connected(VENUE, true, self.now);
-        self.desk.gap(INSTRUMENT, false);
         self.quote(0);
         self.connect();
     }
@@ -259,6 +258,18 @@ impl World {
             ts_expire: None,
             tags: None,
         }
+    }
+
+    /// Nothing is different afterwards.
+    fn rehearse(&mut self) {
+        let known = |desk: &Desk<Nowhere>| {
+            let ledger = desk.ledger();
+            (ledger.state_hash(), ledger.seq(), ledger.next_id(), desk.has_news())
+        };
+        let before = known(&self.desk);
+        self.desk.rehearse(self.now);
+        assert_eq!(known(&self.desk), before);
+        assert!(self.fake.written.lock().unwrap().is_empty());
     }
 
     fn order(&self, which: usize) -> Option<OrderId> {
@@ -364,7 +375,8 @@ impl World {
                 let limits = Limits { version, ..limits(*bounds) };
                 self.desk.set_limits(limits, self.now).unwrap();
             }
-            Act::Gap(is_gapped) => self.desk.gap(INSTRUMENT, *is_gapped),
+            Act::Gap => self.desk.gap(INSTRUMENT),
+            Act::Rehearse => self.rehearse(),
             Act::Feed(is_up) => self.desk.feed_connected(VENUE, *is_up, self.now),
             Act::Break => {
                 let closed = Arrived::Closed(0, "cut".to_owned());
@@ -455,7 +467,8 @@ enum Act {
     Quote(i64),
     Wait(i64),
     Limits([u32; 4]),
-    Gap(bool),
+    Gap,
+    Rehearse,
     Feed(bool),
     Break,
     Recover,
@@ -518,7 +531,8 @@ fn acts() -> impl Strategy<Value = Act> {
         4 => (-500..500_i64).prop_map(Act::Quote),
         4 => (0..3_000_i64).prop_map(Act::Wait),
         1 => bounds().prop_map(Act::Limits),
-        1 => any::<bool>().prop_map(Act::Gap),
+        1 => Just(Act::Gap),
+        4 => Just(Act::Rehearse),
         1 => any::<bool>().prop_map(Act::Feed),
         1 => Just(Act::Break),
         8 => Just(Act::Recover),
@@ -562,4 +576,27 @@ fn an_order_may_go_back_to_a_price_that_it_had() {
         let price = Some(amount("0.01").times(MIDDLE + ticks).unwrap());
         world.report(0, What::Replaced { price, size: amount("0.01") });
     }
+}
+
+#[test]
+fn after_a_gap_the_next_row_that_orders_are_judged_by_lets_them_through() {
+    let mut world = World::new([500, 7, 100, 200]);
+    let trade = |world: &mut World| world.desk.trade(INSTRUMENT, 60_000.0, world.now, 1);
+    let code = |world: &mut World| {
+        let new = New { buys: true, price: Some(-1_000), lots: 10, post_only: false };
+        world.perform(&Act::Submit(new)).err().map(|denied| denied.code)
+    };
+    world.desk.gap(INSTRUMENT);
+    trade(&mut world);
+    assert_eq!(code(&mut world), Some("sequence_gap"), "the quotes before the gap are old");
+    world.quote(0);
+    assert_eq!(code(&mut world), None);
+    // Where nobody quotes, trades are all there is.
+    world.desk.quote(INSTRUMENT, 0.0, 0.0, world.now, 2);
+    trade(&mut world);
+    assert_eq!(code(&mut world), None);
+    world.desk.gap(INSTRUMENT);
+    assert_eq!(code(&mut world), Some("sequence_gap"));
+    trade(&mut world);
+    assert_eq!(code(&mut world), None);
 }

@@ -34,6 +34,7 @@ pub use self::support::order_support_markdown;
 pub use self::venues::{Keys, capabilities, connect};
 use crate::report::{Refusal, Report};
 use crate::request::Request;
+use crate::wish::Wish;
 
 /// A venue's trading protocol for one account.
 ///
@@ -55,6 +56,10 @@ pub trait Gateway: Send {
     /// # Errors
     /// The venue has no such thing, and nothing is in flight.
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal>;
+
+    /// Goes through the motions of writing a new order and leaves nothing of them; see
+    /// [`crate::Ledger::rehearse`].
+    fn rehearse(&self, _client_id: &str, _wish: &Wish, _now: i64) {}
 
     /// A question.
     fn ask(&mut self, question: Question, now: i64) -> Outgoing;

@@ -91,7 +91,7 @@ impl Risk {
 
     #[inline]
     fn open_orders<J: Judge>(&self, ask: &Ask<'_>, judge: &mut J) -> Flow {
-        let own = ask.traded.own.count;
+        let own = i64::from(ask.traded.own.count);
         let (code, key) = (Code::OpenOrders, Key::OpenOrdersMax);
         if own >= ask.traded.limits.open_orders {
             let scopes = [RiskScope::Instrument];

@@ -139,6 +139,7 @@ impl<J: Journal> Desk<J> {
                 What::Fill(fill) => fill.position_side,
                 _ => None,
             });
+            self.answers.executed(booked);
             self.count_fill(booked, side, now);
         }
         if let Some(order) = change.order {
@@ -155,9 +156,10 @@ impl<J: Journal> Desk<J> {
 
     /// Refusals in a row throw a switch.
     fn count_words(&mut self, order: OrderId, change: &Change, now: i64) {
-        let Some(order) = self.ledger.order(order) else { return };
-        let (account, strategy) = (order.wish.account, order.wish.strategy);
+        let Some(known) = self.ledger.order(order) else { return };
+        let (account, strategy) = (known.wish.account, known.wish.strategy);
         for event in &change.events {
+            self.answers.heard(account, order, event.event, now);
             match event.event {
                 OrderEvent::Rejected | OrderEvent::ReplaceRejected => {
                     self.counts.rejects += 1;

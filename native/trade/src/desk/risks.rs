@@ -38,7 +38,7 @@ impl<J: Journal> Desk<J> {
     }
 
     /// A wish in the risk layer's whole numbers.
-    fn intent(
+    pub(super) fn intent(
         &self,
         request: RiskRequest,
         order: OrderId,
@@ -100,7 +100,7 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    /// New best prices, read from a row of a tape.
+    /// New best prices, read from a row of a tape. After them no row is missing any more.
     #[inline]
     pub fn quote(&mut self, instrument: InstrumentId, bid: f64, ask: f64, ts: i64, row: i64) {
         let quote = Quote {
@@ -111,16 +111,21 @@ impl<J: Journal> Desk<J> {
         };
         self.seen = (Some(row), ts);
         self.keep_reference(instrument, bid, ask);
+        self.risk.gap(instrument, false);
         self.risk.quote(instrument, &quote, &mut self.trips);
         if !self.trips.is_empty() {
             self.tell_trips();
         }
     }
 
-    /// A trade in the market.
+    /// A trade in the market. Where there are no quotes, no row is missing any more after it.
     pub fn trade(&mut self, instrument: InstrumentId, price: f64, ts: i64, row: i64) {
         let price = self.points(instrument, price);
         self.seen = (Some(row), ts);
+        // Where there are quotes orders are judged by them, and the next one has to come first.
+        if !self.risk.is_quoted(instrument) {
+            self.risk.gap(instrument, false);
+        }
         self.risk.trade(instrument, price, ts, row, &mut self.trips);
         if !self.trips.is_empty() {
             self.tell_trips();
@@ -156,9 +161,10 @@ impl<J: Journal> Desk<J> {
         self.risk.feed_connected(venue, is_up, now);
     }
 
-    /// Rows of an instrument were lost, or it has caught up.
-    pub fn gap(&mut self, instrument: InstrumentId, is_gapped: bool) {
-        self.risk.gap(instrument, is_gapped);
+    /// Rows of an instrument were lost: nothing is traded of it until the next row that orders are
+    /// judged by.
+    pub fn gap(&mut self, instrument: InstrumentId) {
+        self.risk.gap(instrument, true);
     }
 
     /// Counts what a ledger of an earlier run has.

@@ -73,14 +73,7 @@ impl Broker for Handle {
     }
 
     fn find(&self, venue: Option<&str>, symbol: &str) -> Option<InstrumentId> {
-        let fits = |id: &InstrumentId| {
-            self.directory.listed(*id).is_some_and(|listed| {
-                &*listed.symbol == symbol && venue.is_none_or(|venue| &*listed.venue == venue)
-            })
-        };
-        let mut found = self.directory.instruments().map(|(id, _)| id).filter(fits);
-        let first = found.next()?;
-        found.next().is_none().then_some(first)
+        self.directory.find(venue, symbol)
     }
 
     fn directory(&self) -> &Directory {

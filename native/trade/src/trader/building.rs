@@ -25,6 +25,7 @@ use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
 use crate::config::{AccountConfig, Config, Sync};
 use crate::control::Control;
+use crate::cores;
 use crate::desk::Desk;
 use crate::keys;
 use crate::line::Network;
@@ -53,6 +54,9 @@ impl Trader {
     /// # Errors
     /// Whatever of that fails.
     pub fn open(config: Config) -> Result<Self, TradeError> {
+        if let Some(core) = config.core {
+            cores::leave(core).map_err(system("leaving the core"))?;
+        }
         let folder = config.journal.clone();
         std::fs::create_dir_all(&folder).map_err(system("making the journal's folder"))?;
         let kept = state::read(&folder).map_err(system("reading the switches"))?;

@@ -11,11 +11,13 @@ pub(super) mod session;
 mod tests;
 pub(super) mod words;
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::{AccountId, VenueId};
 
+use self::params::Pairs;
 use self::session::{Envelope, Session};
 use super::chain::Chains;
 use super::desk::Desk;
@@ -27,6 +29,7 @@ use super::{
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
 use crate::request::Request;
+use crate::wish::Wish;
 
 const VENUE: &str = "binance";
 const LINE: usize = 0;
@@ -196,7 +199,7 @@ impl Gateway for BinanceSpot {
             return vec![log_on, self.session.open(LINE, "userDataStream.subscribe", asked, now)];
         }
         let method = "userDataStream.subscribe.signature";
-        vec![self.session.signed(LINE, method, asked, Vec::new(), now)]
+        vec![self.session.signed(LINE, method, asked, Pairs::default(), now)]
     }
 
     fn closed(&mut self, _line: usize, now: i64, heard: &mut Vec<Heard>) {
@@ -206,6 +209,12 @@ impl Gateway for BinanceSpot {
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
+    }
+
+    fn rehearse(&self, client_id: &str, wish: &Wish, now: i64) {
+        if let Ok(pairs) = self.new_order(client_id, wish) {
+            black_box(self.session.signed_text(0, "order.place", pairs, now));
+        }
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::errors;
-use super::params::{Pairs, Params};
+use super::params::Pairs;
 use crate::gateway::desk::Desk;
 use crate::gateway::flight::{Asked, Flights, Step, VenueError, Way};
 use crate::gateway::parse::ms;
@@ -59,15 +59,25 @@ impl Session {
         pairs: Pairs,
         now: i64,
     ) -> Outgoing {
-        let mut params = Params::new(pairs);
-        params.add("timestamp", ms(now).to_string());
-        if !self.is_logged_on {
-            params.add("apiKey", self.api_key.clone());
-            let signature = self.signer.sign(&params.sorted_text());
-            params.add("signature", signature);
-        }
         let id = self.flights.add(asked, Way::Line(line), now);
-        Outgoing::Text { line, text: params.call(id, method) }
+        Outgoing::Text { line, text: self.signed_text(id, method, pairs, now) }
+    }
+
+    /// The text of a call on a line.
+    pub(in crate::gateway) fn signed_text(
+        &self,
+        id: u64,
+        method: &str,
+        mut pairs: Pairs,
+        now: i64,
+    ) -> String {
+        pairs.push(("timestamp", ms(now).to_string()));
+        if !self.is_logged_on {
+            pairs.push(("apiKey", &self.api_key));
+            let signature = self.signer.sign(&pairs.sorted_text());
+            pairs.push(("signature", signature));
+        }
+        pairs.call(id, method)
     }
 
     /// A call on a line without parameters.
@@ -79,7 +89,7 @@ impl Session {
         now: i64,
     ) -> Outgoing {
         let id = self.flights.add(asked, Way::Line(line), now);
-        Outgoing::Text { line, text: Params::default().call(id, method) }
+        Outgoing::Text { line, text: Pairs::default().call(id, method) }
     }
 
     /// A signed call of REST.
@@ -88,12 +98,11 @@ impl Session {
         method: &'static str,
         path: &str,
         asked: Asked,
-        pairs: Pairs,
+        mut pairs: Pairs,
         now: i64,
     ) -> Outgoing {
-        let mut params = Params::new(pairs);
-        params.add("timestamp", ms(now).to_string());
-        let text = params.sorted_text();
+        pairs.push(("timestamp", ms(now).to_string()));
+        let text = pairs.sorted_text();
         // Of all characters of base64 these three mean something else in a query.
         let signature = self.signer.sign(&text);
         let signature = signature.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
@@ -122,7 +131,7 @@ impl Session {
         self.is_logged_on = false;
         let is_possible = self.signer.is_ed25519();
         let asked = Asked::Session(Step::LogOn);
-        is_possible.then(|| self.signed(line, "session.logon", asked, Vec::new(), now))
+        is_possible.then(|| self.signed(line, "session.logon", asked, Pairs::default(), now))
     }
 
     pub(in crate::gateway) fn logged_on(&mut self) {
@@ -131,6 +140,7 @@ impl Session {
 
     /// The parameters that name an order.
     pub(in crate::gateway) fn one(&self, instrument: InstrumentId, client_id: &str) -> Pairs {
-        vec![("symbol", self.desk.symbol(instrument)), ("origClientOrderId", client_id.to_owned())]
+        let symbol = self.desk.symbol(instrument);
+        [("symbol", &*symbol), ("origClientOrderId", client_id)].into()
     }
 }

@@ -50,6 +50,19 @@ fn an_order_is_signed_over_its_sorted_parameters() {
 }
 
 #[test]
+fn a_rehearsal_leaves_nothing() {
+    let (mut rehearsed, mut plain) = (gateway(), gateway());
+    for request in [submit(wish()), replace("0")] {
+        rehearsed.rehearse("r-1", &Wish { side: OrderSide::Sell, ..wish() }, NOW);
+        assert_eq!(sent(rehearsed.write(&request, NOW)), sent(plain.write(&request, NOW)));
+    }
+    let mut heard = [Vec::new(), Vec::new()];
+    rehearsed.tick(i64::MAX, NOW, &mut heard[0]);
+    plain.tick(i64::MAX, NOW, &mut heard[1]);
+    assert_eq!(heard[0], heard[1], "what is in flight");
+}
+
+#[test]
 fn each_kind_has_its_word() {
     let trigger = |direction| Some(trigger("31000", direction));
     let up = TriggerDirection::Up;

@@ -10,6 +10,7 @@ mod stream;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::hint::black_box;
 use std::sync::Arc;
 
 use rustonite_core::datasets::OrderEvent;
@@ -25,6 +26,7 @@ use super::{CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, U
 use crate::directory::Directory;
 use crate::report::Refusal;
 use crate::request::Request;
+use crate::wish::Wish;
 
 const VENUE: &str = "binance-usdm";
 /// Orders go out and are answered here.
@@ -224,6 +226,12 @@ impl Gateway for BinanceUsdM {
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
+    }
+
+    fn rehearse(&self, client_id: &str, wish: &Wish, now: i64) {
+        if let Ok(pairs) = self.new_order(client_id, wish) {
+            black_box(self.session.signed_text(0, "order.place", pairs, now));
+        }
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {

@@ -8,6 +8,7 @@ use super::BinanceUsdM;
 use super::account::{BalanceText, PositionText};
 use super::orders::{AlgoText, OrderText};
 use super::stream::{fee, position_side};
+use crate::gateway::binance::params::Pairs;
 use crate::gateway::flight::{Asked, Pages};
 use crate::gateway::parse::{Parsed, amount, ms, ns, side};
 use crate::gateway::{Answer, Heard, Outgoing, Question};
@@ -37,12 +38,12 @@ struct MyTrade {
 impl BinanceUsdM {
     pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let (path, pairs) = match question {
-            Question::OpenOrders if pages.count == 0 => ("/fapi/v1/openOrders", Vec::new()),
-            Question::OpenOrders => ("/fapi/v1/openAlgoOrders", Vec::new()),
-            Question::Balances => ("/fapi/v3/balance", Vec::new()),
-            Question::Positions => ("/fapi/v3/positionRisk", Vec::new()),
+            Question::OpenOrders if pages.count == 0 => ("/fapi/v1/openOrders", Pairs::default()),
+            Question::OpenOrders => ("/fapi/v1/openAlgoOrders", Pairs::default()),
+            Question::Balances => ("/fapi/v3/balance", Pairs::default()),
+            Question::Positions => ("/fapi/v3/positionRisk", Pairs::default()),
             Question::Fills(instrument, from) => {
-                let mut pairs = vec![("limit", FILLS_MAX.to_string())];
+                let mut pairs = Pairs::from([("limit", FILLS_MAX.to_string())]);
                 pairs.push(("symbol", self.session.desk.symbol(instrument)));
                 if pages.cursor.is_empty() {
                     let start = span_start(from, pages.count);

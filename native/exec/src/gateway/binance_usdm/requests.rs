@@ -83,23 +83,32 @@ impl BinanceUsdM {
     }
 
     fn submit(&mut self, client_id: &str, wish: &Wish, now: i64) -> Result<Outgoing, Refusal> {
+        let mut pairs = self.new_order(client_id, wish)?;
+        let order = self.session.desk.named(wish.instrument, client_id);
+        if !has_trigger(wish.kind) {
+            let asked = Asked::Order(order, OrderEvent::Submitted, ORDERS);
+            return Ok(self.session.signed(TRADING, "order.place", asked, pairs, now));
+        }
+        pairs.push(("clientAlgoId", client_id));
+        pairs.push(("algoType", "CONDITIONAL"));
+        self.waiting.insert(client_id.into());
+        let asked = Asked::Order(order, OrderEvent::Submitted, ALGOS);
+        Ok(self.session.signed(TRADING, "algoOrder.place", asked, pairs, now))
+    }
+
+    /// The parameters of a new order, but for the ids of one with a trigger.
+    pub(super) fn new_order(&self, client_id: &str, wish: &Wish) -> Result<Pairs, Refusal> {
         let terms = CAPABILITIES.terms(wish)?;
         check_direction(&CAPABILITIES, wish)?;
         let mut pairs = placing(wish, &terms)?;
         pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
-        let order = self.session.desk.named(wish.instrument, client_id);
-        if !has_trigger(wish.kind) {
-            pairs.push(("newClientOrderId", client_id.to_owned()));
-            pairs.push(("newOrderRespType", "ACK".to_owned()));
-            let asked = Asked::Order(order, OrderEvent::Submitted, ORDERS);
-            return Ok(self.session.signed(TRADING, "order.place", asked, pairs, now));
+        if has_trigger(wish.kind) {
+            add_trigger(&mut pairs, wish);
+        } else {
+            pairs.push(("newClientOrderId", client_id));
+            pairs.push(("newOrderRespType", "ACK"));
         }
-        add_trigger(&mut pairs, wish);
-        pairs.push(("clientAlgoId", client_id.to_owned()));
-        pairs.push(("algoType", "CONDITIONAL".to_owned()));
-        self.waiting.insert(client_id.into());
-        let asked = Asked::Order(order, OrderEvent::Submitted, ALGOS);
-        Ok(self.session.signed(TRADING, "algoOrder.place", asked, pairs, now))
+        Ok(pairs)
     }
 
     /// The order keeps its ids.
@@ -127,7 +136,7 @@ impl BinanceUsdM {
     pub(super) fn cancel(&mut self, order: Named, place: usize, now: i64) -> Outgoing {
         let (method, pairs) = match place % 2 {
             ORDERS => ("order.cancel", self.session.one(order.instrument, &order.client_id)),
-            _ => ("algoOrder.cancel", vec![("clientAlgoId", order.client_id.to_string())]),
+            _ => ("algoOrder.cancel", [("clientAlgoId", &order.client_id)].into()),
         };
         let asked = Asked::Order(order, OrderEvent::CancelAsked, place);
         self.session.signed(TRADING, method, asked, pairs, now)
@@ -139,13 +148,11 @@ impl BinanceUsdM {
         let client_id = order.client_id.to_string();
         let pairs = match &order.venue_order_id {
             Some(number) => {
-                vec![
-                    ("symbol", self.session.desk.symbol(order.instrument)),
-                    ("orderId", number.to_string()),
-                ]
+                let symbol = self.session.desk.symbol(order.instrument);
+                [("symbol", &*symbol), ("orderId", number)].into()
             }
             None if place == ORDERS => self.session.one(order.instrument, &client_id),
-            None => vec![("clientAlgoId", client_id)],
+            None => [("clientAlgoId", &client_id)].into(),
         };
         let asked = Asked::Query(Box::new(query));
         if place == ORDERS {
@@ -159,23 +166,23 @@ impl BinanceUsdM {
 fn placing(wish: &Wish, terms: &Terms) -> Result<Pairs, Refusal> {
     // No worse than a price and at once is what a limit order without patience is.
     let kind = if wish.price_protect.is_some() { "LIMIT" } else { terms.rule.word };
-    let mut pairs = vec![("side", words::side(wish.side)), ("type", kind.to_owned())];
+    let mut pairs = Pairs::from([("side", words::side(wish.side)), ("type", kind)]);
     if closes(wish) {
-        pairs.push(("closePosition", "true".to_owned()));
+        pairs.push(("closePosition", "true"));
     } else {
         pairs.push(("quantity", wish.size.to_string()));
     }
     if let Some(price) = wish.price.or(wish.price_protect) {
         pairs.push(("price", price.to_string()));
         let tif = if terms.is_post_only { Some(Tif::Gtx) } else { terms.tif };
-        pairs.extend(tif.map(|tif| ("timeInForce", word(&TIFS, &tif).to_owned())));
+        pairs.extend(tif.map(|tif| ("timeInForce", word(&TIFS, &tif))));
     }
     if let Some(moment) = wish.ts_expire.filter(|_| terms.tif == Some(Tif::Gtd)) {
         pairs.push(("goodTillDate", ms(moment).to_string()));
     }
     add_position(&mut pairs, wish, terms)?;
     if let Some(stp) = wish.stp {
-        pairs.push(("selfTradePreventionMode", word(&STPS, &stp).to_owned()));
+        pairs.push(("selfTradePreventionMode", word(&STPS, &stp)));
     }
     Ok(pairs)
 }
@@ -186,7 +193,7 @@ fn add_position(pairs: &mut Pairs, wish: &Wish, terms: &Terms) -> Result<(), Ref
     let opening = match wish.position_side {
         None | Some(PositionSide::Net) => {
             if reduces && !closes(wish) {
-                pairs.push(("reduceOnly", "true".to_owned()));
+                pairs.push(("reduceOnly", "true"));
             }
             return Ok(());
         }
@@ -198,14 +205,14 @@ fn add_position(pairs: &mut Pairs, wish: &Wish, terms: &Terms) -> Result<(), Ref
         return Err(CAPABILITIES.refuse("an order that opens a position cannot only reduce it"));
     }
     let word = if opening == OrderSide::Buy { "LONG" } else { "SHORT" };
-    pairs.push(("positionSide", word.to_owned()));
+    pairs.push(("positionSide", word));
     Ok(())
 }
 
 fn add_trigger(pairs: &mut Pairs, wish: &Wish) {
     let Some(trigger) = &wish.trigger else { return };
     let source = word(CAPABILITIES.sources, &trigger.source);
-    pairs.push(("workingType", source.to_owned()));
+    pairs.push(("workingType", source));
     match &trigger.trail {
         None => pairs.push(("triggerPrice", trigger.price.to_string())),
         Some(Trail { offset, activation, .. }) => {
