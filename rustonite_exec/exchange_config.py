@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from rustonite_data import _native
-from rustonite_data.config import read
+from rustonite_data.config import read, table_of
 from rustonite_data.errors import Invalid
 from rustonite_exec.exchange import VENUES, Account, LocalExchange
 
@@ -84,10 +83,7 @@ class ExchangeConfig:
         Raises:
             Invalid: as `read`.
         """
-        try:
-            found = tomllib.loads(text, parse_float=Decimal)
-        except tomllib.TOMLDecodeError as error:
-            raise Invalid(f"{place}: {error}") from None
+        found = table_of(text, place)
         file = _File(place, text)
         file.check(found, _TOP, "")
         tables = found.pop("account", [{"name": "demo"}])

@@ -18,7 +18,7 @@ def test_no_lake_and_other_things(tmp_path):
     with pytest.raises(NotFound, match="not a lake"):
         Lake(tmp_path / "nowhere")
     (tmp_path / "photo.jpg").touch()
-    with pytest.raises(Invalid, match=r"not a lake, and not empty \(photo.jpg"):
+    with pytest.raises(Invalid, match=r"not a lake, and not empty \(photo\.jpg"):
         Lake.create(tmp_path)
     with pytest.raises(Invalid, match="ftp"):
         Lake("ftp://server/lake")
