@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,12 @@ _LOOK_S = 0.25
 )
 @click.option("--alone", is_flag=True, help="Nobody else trades.")
 @click.option("--port", default=0, help="Where to listen; any free port by default.")
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Keep it there, and go on from there.",
+)
 @click.option("--account", default="demo", show_default=True, help="Name of an account to open.")
 @click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
 @json_option
@@ -52,6 +59,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
     speed: float,
     alone: bool,
     port: int,
+    state: Path | None,
     account: str,
     span: timedelta | None,
     as_json: bool,
@@ -76,7 +84,13 @@ def exchange(  # noqa: PLR0913 - options of the command line
     with (
         ended() as end,
         LocalExchange(
-            chosen, venue=venue, seed=seed, speed=speed, others=not alone, port=port
+            chosen,
+            venue=venue,
+            seed=seed,
+            speed=speed,
+            others=not alone,
+            port=port,
+            state=state,
         ) as running,
     ):
         _tell(running, running.account(account), as_json=as_json)

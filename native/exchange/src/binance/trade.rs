@@ -79,7 +79,8 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
 
 /// Ends an order; of a list, the other one ends, too.
 fn cancel_one(call: &mut Call<'_>, record: &Record, name: Option<String>) -> Answer {
-    let at = orders::end(call.hall, record, name.unwrap_or_else(made_up_id))?;
+    let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
+    let at = orders::end(call.hall, record, name)?;
     Ok(cancelled(call, record.order.id, at))
 }
 
@@ -272,7 +273,8 @@ fn place_list(
 ) -> Answer {
     let list = call.hall.floor.new_list();
     (above_tag.list, below_tag.list) = (Some(list), Some(list));
-    let name = call.params.client_id("listClientOrderId")?.unwrap_or_else(made_up_id);
+    let name = call.params.client_id("listClientOrderId")?;
+    let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
     call.hall.floor.list_names.insert(list, name);
     call.hall
         .apply(&Command::PlaceOco([above, below]), vec![above_tag, below_tag])
