@@ -10,6 +10,7 @@ mod desk;
 mod keys;
 mod line;
 mod market;
+mod paper;
 mod rows;
 pub mod state;
 pub mod strategies;
@@ -17,7 +18,7 @@ mod strategy;
 mod trader;
 
 pub use self::config::{
-    AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
+    AccountConfig, Config, MarketConfig, OnStop, PaperConfig, StrategyConfig, Sync, Waiting,
 };
 pub use self::desk::{Counts, Desk, News, Outbox};
 pub use self::line::{Arrivals, Arrived, Lines, Network};

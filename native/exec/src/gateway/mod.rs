@@ -14,6 +14,7 @@ mod desk;
 mod flight;
 pub mod kraken;
 pub mod okx;
+pub mod paper;
 mod parse;
 #[cfg(test)]
 mod product_tests;
