@@ -7,14 +7,14 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use rustonite_sim::latency::Latency;
 use rustonite_sim::{
-    AccountId, Command, Expiry, NewOrder, Order, PositionSide, Quantity, Reject, SelfTrade, Side,
+    AccountId, Command, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, Reject, SelfTrade, Side,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Tag;
-use crate::faults::{Faults, Sort};
+use crate::faults::{Fault, Faults, Sort};
 use crate::floor::{Done, Floor};
-use crate::limits::Limits;
+use crate::limits::{Allowance, Limits};
 use crate::socket::Sockets;
 
 /// A call of REST, or of a WebSocket interface that has the same calls.
@@ -77,15 +77,51 @@ pub(crate) struct Hall {
     /// Who trades when the venue itself makes something happen.
     pub(crate) house: AccountId,
     pub(crate) latency: Option<Latency>,
+    /// Orders that the venue ends with the next beat.
+    doomed: Vec<OrderId>,
 }
 
 impl Hall {
+    pub(crate) fn new(
+        floor: Floor,
+        house: AccountId,
+        allowance: Allowance,
+        latency: Option<Latency>,
+    ) -> Self {
+        Self {
+            floor,
+            sockets: Sockets::default(),
+            faults: Faults::default(),
+            limits: Limits::new(allowance),
+            house,
+            latency,
+            doomed: Vec::new(),
+        }
+    }
+
     pub(crate) fn apply(
         &mut self,
         command: &Command,
         tags: Vec<Tag>,
     ) -> core::result::Result<Done, Reject> {
-        self.floor.apply(command, tags)
+        let is_of_client = !tags.is_empty();
+        let done = self.floor.apply(command, tags)?;
+        if let (Command::Place(order), Some(id), true) = (command, done.order, is_of_client) {
+            let symbol = self.floor.listed(order.instrument).listing.symbol.clone();
+            let ends = |fault: &Fault| *fault == Fault::CancelPlaced;
+            self.doomed.extend(self.faults.of(Some(&symbol), ends).map(|_| id));
+        }
+        Ok(done)
+    }
+
+    /// Ends the orders that the venue took back.
+    pub(crate) fn end_doomed(&mut self) {
+        for order in std::mem::take(&mut self.doomed) {
+            let Some(found) = self.floor.exchange.order(order) else { continue };
+            let account = found.asked.account;
+            // It may have been filled meanwhile.
+            let _ = self.apply(&Command::Cancel { account, order }, Vec::new());
+        }
     }
 
     /// The venue trades against everything up to an order, and the order itself.

@@ -46,6 +46,8 @@ pub enum Fault {
     DuplicateFill,
     /// The next order that is to be cancelled is filled just before.
     FillBeforeCancel,
+    /// The next order is taken, and ended by the venue a moment later.
+    CancelPlaced,
     /// Connections with user streams break; what happens until they are back is not repeated.
     DropUserStream,
     /// The clock that clients see is so far ahead.

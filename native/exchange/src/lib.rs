@@ -393,14 +393,8 @@ fn build(config: &VenueConfig, head: &Head) -> Result<Venue> {
         floor.list(listing)?;
     }
     let house = floor.open_unnamed();
-    let hall = Hall {
-        floor,
-        sockets: socket::Sockets::default(),
-        faults: faults::Faults::default(),
-        limits: limits::Limits::new(config.allowance),
-        house,
-        latency: config.latency.as_ref().map(Latency::new),
-    };
+    let latency = config.latency.as_ref().map(Latency::new);
+    let hall = Hall::new(floor, house, config.allowance, latency);
     let mut venue = Venue::new(hall, dialect);
     for asset in 0..AssetId::try_from(venue.hall.floor.assets.len()).unwrap_or(0) {
         let deposit = Command::Deposit { account: house, asset, amount: Amount(HOUSE_FUNDS) };

@@ -207,6 +207,7 @@ impl Venue {
         let _ = self.hall.apply(&Command::Tick, Vec::new());
         self.publish();
         self.dialect.beat(&mut self.hall, beats);
+        self.hall.end_doomed();
         self.publish();
     }
 
