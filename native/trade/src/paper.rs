@@ -32,6 +32,10 @@ impl Papers {
         self.0.push((account, venue, market));
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn at(&self, venue: VenueId) -> impl Iterator<Item = &PaperMarket> {
         self.0.iter().filter(move |(_, at, _)| *at == venue).map(|(.., market)| market)
     }

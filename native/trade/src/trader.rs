@@ -239,6 +239,9 @@ impl Trader {
     }
 
     fn hear_papers(&self) -> bool {
+        if self.papers.is_empty() {
+            return false;
+        }
         let mut inner = lock(&self.shared);
         let now = inner.now();
         let news = self.papers.until(now);

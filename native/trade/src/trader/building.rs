@@ -94,6 +94,11 @@ impl Trader {
                 desk.margin(id, contract, 1_000_000_u32.div_ceil(account.leverage));
             }
             if let Some(paper) = &account.paper {
+                if let Some(listed) = mine.iter().copied().find(is_contract) {
+                    let symbol = directory.listed(listed).map_or("", |one| &*one.symbol);
+                    let problem = format!("{symbol} is a contract; on paper spot is traded so far");
+                    return Err(wrong(format!("account.{}.symbols", account.name), problem));
+                }
                 let made = paper::settings(paper, &directory, desk.ledger(), id);
                 let place = format!("account.{}.paper", account.name);
                 let made = made.map_err(|problem| wrong(place, problem))?;
