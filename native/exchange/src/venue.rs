@@ -144,7 +144,8 @@ impl Venue {
 
     /// Plans a fault, or lets it happen.
     pub(crate) fn fault(&mut self, planned: Planned) -> Result<()> {
-        self.take(|| Entry::Fault(planned.clone()), |venue| venue.plan(planned.clone()))
+        let written = planned.clone();
+        self.take(|| Entry::Fault(written), |venue| venue.plan(planned))
     }
 
     /// Lets others trade, or those of before go on. Their number.
