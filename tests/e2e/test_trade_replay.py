@@ -3,6 +3,7 @@ account on paper. Where fills agree, decisions are the same byte for byte."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -53,11 +54,9 @@ class Rounds(Strategy):
         before, self.slot = self.slot, slot
         if before is None or before == slot or not self.mean:
             return
-        try:
+        # An order that is still pending, or has ended: the next turn is another chance.
+        with contextlib.suppress(RiskRejected):
             (self.take, self.place, self.move, self.end)[slot % 4](quote)
-        except RiskRejected:
-            # An order that is still pending, or has ended: the next turn is another chance.
-            pass
 
     def take(self, quote: Quote) -> None:
         side = "sell" if self.broker.position(SYMBOL) > 0 else "buy"
@@ -134,7 +133,9 @@ def filled(strategy: Rounds) -> dict[int, str]:
 
 def agree_until(ours: dict[int, str], theirs: dict[int, str]) -> int:
     """The first order whose fills differ."""
-    differ = [order for order in ours.keys() | theirs.keys() if ours.get(order) != theirs.get(order)]
+    differ = [
+        order for order in ours.keys() | theirs.keys() if ours.get(order) != theirs.get(order)
+    ]
     return min(differ, default=2**62)
 
 

@@ -19,7 +19,8 @@ SERVE = """
         ["BTCUSDT"], speed=2, limits=False, port=port, state=folder
     ) as exchange:
         account = exchange.account("me", {"USDT": 100_000, "BTC": 2})
-        print(json.dumps([exchange.address, exchange.urls, account.key, account.secret]), flush=True)
+        told = [exchange.address, exchange.urls, account.key, account.secret]
+        print(json.dumps(told), flush=True)
         time.sleep(3600)
 """
 

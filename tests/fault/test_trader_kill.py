@@ -1,5 +1,5 @@
-"""kill -9 of trader, recorder and exchange, and cuts of connections, with live orders on one journal:
-after each restart orders, fills and balances are the venue's to the last digit.
+"""kill -9 of trader, recorder and exchange, and cuts of connections, with live orders on one
+journal: after each restart orders, fills and balances are the venue's to the last digit.
 
 `RUSTONITE_KILL_ROUNDS=200` makes it long.
 """

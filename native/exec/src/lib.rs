@@ -39,7 +39,6 @@ pub use self::change::{Anomaly, AnomalyCode, Applied, Ask, Booked, Change};
 pub use self::client_ids::{BadPrefix, ClientIdForm, ClientIds};
 pub use self::directory::Directory;
 pub use self::error::ExecError;
-pub use self::gateway::paper::{BestPrices, PaperMarket, PaperSettings};
 pub use self::journal::{Durability, Journal, JournalError, JournalRow, Nowhere, Tapes};
 pub use self::ledger::{Ledger, Moment};
 pub use self::order::{Facts, Flight, Leg, Link, Order};

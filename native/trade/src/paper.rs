@@ -3,8 +3,8 @@
 use rustonite_core::Amount;
 use rustonite_core::datasets::Aggressor;
 use rustonite_core::ids::{AccountId, AssetId, VenueId};
-use rustonite_exec::gateway::Outgoing;
-use rustonite_exec::{BestPrices, Directory, Ledger, PaperMarket, PaperSettings, Tapes};
+use rustonite_exec::gateway::{BestPrices, Outgoing, PaperMarket, PaperSettings};
+use rustonite_exec::{Directory, Ledger, Tapes};
 use rustonite_feed::FeedError;
 
 use crate::config::PaperConfig;

@@ -30,6 +30,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::PositionSide;
 use rustonite_core::ids::{AssetId, InstrumentId};
 
+pub use self::paper::{BestPrices, PaperMarket, PaperSettings};
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;
 pub use self::venues::{Keys, capabilities, connect};
