@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from trading import LIMITS, Place, recording
@@ -59,7 +59,7 @@ class Rounds(Strategy):
             (self.take, self.place, self.move, self.end)[slot % 4](quote)
 
     def take(self, quote: Quote) -> None:
-        side = "sell" if self.broker.position(SYMBOL) > 0 else "buy"
+        side: Literal["buy", "sell"] = "sell" if self.broker.position(SYMBOL) > 0 else "buy"
         price = quote.bid_price * 0.998 if side == "sell" else quote.ask_price * 1.002
         self.broker.submit(SYMBOL, side, SIZE, self.broker.on_tick(SYMBOL, side, price), tif="ioc")
 
@@ -92,7 +92,7 @@ def on_paper(place: Place, name: str, top: str = "replay = true") -> Path:
     folder = place.folder / name
     folder.mkdir()
     (folder / "limits.toml").write_text(LIMITS)
-    path = folder / "trader.toml"
+    path: Path = folder / "trader.toml"
     path.write_text(f"""
         limits = "limits.toml"
         {top}
@@ -113,7 +113,8 @@ def on_paper(place: Place, name: str, top: str = "replay = true") -> Path:
 
 
 def rows(journal: Path, dataset: str) -> list[dict[str, Any]]:
-    return Tape.reader(journal / dataset / "trader").read().pl().to_dicts()
+    found: list[dict[str, Any]] = Tape.reader(journal / dataset / "trader").read().pl().to_dicts()
+    return found
 
 
 def decisions(journal: Path) -> list[tuple[int, bytes]]:

@@ -325,6 +325,9 @@ impl LocalExchange {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        for (shared, _) in &self.venues {
+            shared.venue().close();
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Venue {
     pub(crate) hall: Hall,
     pub(crate) dialect: Box<dyn Dialect>,
     log: Option<Log>,
+    /// The state that was kept is not changed any more.
+    is_closed: bool,
     others: Vec<Others>,
     /// Of these, so many trade since this start.
     resumed: usize,
@@ -33,7 +35,7 @@ pub(crate) struct Venue {
 
 impl Venue {
     pub(crate) fn new(hall: Hall, dialect: Box<dyn Dialect>) -> Self {
-        Self { hall, dialect, log: None, others: Vec::new(), resumed: 0 }
+        Self { hall, dialect, log: None, is_closed: false, others: Vec::new(), resumed: 0 }
     }
 
     /// Lets something come in: written down first, then done, at one moment.
@@ -42,6 +44,10 @@ impl Venue {
         entry: impl FnOnce() -> Entry,
         act: impl FnOnce(&mut Self) -> T,
     ) -> Result<T> {
+        if self.is_closed {
+            let source = std::io::Error::other("the exchange is stopped");
+            return Err(ExchangeError::System { doing: "keeping the state".to_owned(), source });
+        }
         let clock = &mut self.hall.floor.clock;
         clock.stop_at(machine_now());
         let at = clock.last();
@@ -276,6 +282,11 @@ impl Venue {
         self.hall.sockets = Sockets::default();
         self.log = Some(log);
         self.take(|| Entry::Opened, Self::hang_up)
+    }
+
+    /// Lets go of the state that is kept.
+    pub(crate) fn close(&mut self) {
+        self.is_closed |= self.log.take().is_some();
     }
 
     /// False if the state is not what it was.
