@@ -132,7 +132,12 @@ fn alone() -> Result<()> {
         refuse(&mut desk, &sent)?;
     }
     println!("order wanted → order bytes, journalled, one after another\t{}", text(&times));
-    keep("Trading", "order wanted → order bytes, one after another", "us", &percentiles(&times, 1e3))?;
+    keep(
+        "Trading",
+        "order wanted → order bytes, one after another",
+        "us",
+        &percentiles(&times, 1e3),
+    )?;
     Ok(())
 }
 
