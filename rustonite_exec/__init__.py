@@ -5,6 +5,7 @@ from rustonite_exec.limits import limits
 from rustonite_exec.strategy import (
     Broker,
     FillNews,
+    Group,
     Order,
     OrderNews,
     Quote,
@@ -17,6 +18,7 @@ __all__ = [
     "Account",
     "Broker",
     "FillNews",
+    "Group",
     "LocalExchange",
     "Order",
     "OrderNews",

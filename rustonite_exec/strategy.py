@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, Never
+from typing import TYPE_CHECKING, Any, Never
 
-from rustonite_data.errors import Closed, Invalid
+from rustonite_data.errors import Closed
+from rustonite_exec.asking import Number, Side, asked, exits, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from rustonite_data._native import Batch, Gap, NativeBroker
-
-Side = Literal["buy", "sell"]
-Number = Decimal | int | str
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,20 @@ class Order:
     size_filled: Decimal
     is_pending: bool
     """Whether a request about it is in flight."""
+    parent: int | None
+    """The order that it is a part of: an iceberg, or a set of which one ends the others."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Numbers of orders that depend on each other."""
+
+    entry: int | None
+    """What the others wait for."""
+    parent: int
+    """Stands for the others: it is never sent, is filled as they are, and ends with them."""
+    orders: tuple[int, ...]
+    """Those of which one ends the others: target and stop, if there are both."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +132,23 @@ class Broker:
         venue: str | None = None,
         kind: str | None = None,
         tif: str | None = None,
+        expires: datetime | None = None,
         post_only: bool = False,
         reduce_only: bool = False,
         price_protect: Number | None = None,
         trigger: Number | None = None,
+        trigger_by: str = "last",
+        trail: Number | None = None,
+        trail_unit: str = "price",
+        activation: Number | None = None,
         size_display: Number | None = None,
+        display_random: bool = False,
+        emulate: bool = False,
         tags: str | None = None,
     ) -> int:
         """Place an order and return its number.
+
+        What the venue does not have waits here until it is time: see the page on strategies.
 
         Args:
             symbol: What, in the venue's spelling.
@@ -135,13 +156,22 @@ class Broker:
             size: How much, in units of the instrument.
             price: Limit; without one it is a market order.
             venue: Where, if the trader trades at several.
-            kind: A word of the column `kind` of `orders`; `limit` with a price, else `market`.
-            tif: How long; `gtc` for limit orders.
+            kind: A word of the column `kind` of `orders`. Without one it is a limit order with a
+                price and else a market order; with a trigger, a stop of that sort; with `trail`, a
+                trailing stop.
+            tif: How long; `gtc` for orders with a limit, `gtd` with `expires`.
+            expires: Last moment, with a time zone.
             post_only: Refused if it would trade at once.
             reduce_only: Only makes a position smaller.
             price_protect: Worst price of a market order.
             trigger: Price that starts a stop or a take-profit.
+            trigger_by: What is watched, a word of the column `trigger_source` of `orders`.
+            trail: Distance that a trailing stop keeps.
+            trail_unit: `price`, `bps` or `ticks`.
+            activation: Price from which a trailing stop begins to follow.
             size_display: Shown part of an iceberg.
+            display_random: Vary the shown part between half of it and all.
+            emulate: Watch the trigger here, or cut the iceberg here, also if the venue could.
             tags: Labels of your own, joined by commas.
 
         Raises:
@@ -149,23 +179,127 @@ class Broker:
             Invalid: a word or a number that cannot be.
             NotFound: an instrument that is not traded here.
         """
+        flags = {
+            "post_only": post_only,
+            "reduce_only": reduce_only,
+            "display_random": display_random,
+            "emulated": emulate,
+        }
         return self._native.submit(
-            {
-                "venue": venue,
-                "symbol": symbol,
-                "side": side,
-                "kind": kind or ("market" if price is None else "limit"),
-                "tif": tif or (None if price is None else "gtc"),
-                "size": _text("size", size),
-                "price": _text("price", price),
-                "price_protect": _text("price_protect", price_protect),
-                "trigger": _text("trigger", trigger),
-                "size_display": _text("size_display", size_display),
-                "post_only": post_only,
-                "reduce_only": reduce_only,
-                "tags": tags,
-            }
+            asked(
+                symbol,
+                side,
+                size,
+                price,
+                venue=venue,
+                kind=kind,
+                tif=tif,
+                expires=expires,
+                price_protect=price_protect,
+                trigger=trigger,
+                trigger_by=trigger_by,
+                trail=trail,
+                trail_unit=trail_unit,
+                activation=activation,
+                size_display=size_display,
+                flags=[name for name, is_set in flags.items() if is_set],
+                tags=tags,
+            )
         )
+
+    def bracket(  # noqa: PLR0913 - three orders at once
+        self,
+        symbol: str,
+        side: Side,
+        size: Number,
+        price: Number | None = None,
+        *,
+        target: Number | None = None,
+        stop: Number | None = None,
+        stop_limit: Number | None = None,
+        trail: Number | None = None,
+        trail_unit: str = "price",
+        trigger_by: str = "last",
+        when_full: bool = False,
+        price_protect: Number | None = None,
+        venue: str | None = None,
+        tags: str | None = None,
+    ) -> Group:
+        """Place an order, and with what is filled of it a target and a stop; one ends the other.
+
+        Args:
+            symbol: What.
+            side: Of the entry; the others are of the other side.
+            size: How much.
+            price: Limit of the entry; without one it is a market order.
+            target: Limit at which to take the profit.
+            stop: Price that starts the stop.
+            stop_limit: Limit of the stop; without one it is a market order.
+            trail: Distance, if the stop is to trail.
+            trail_unit: `price`, `bps` or `ticks`.
+            trigger_by: What the stop watches.
+            when_full: Wait until the entry is filled in full, and not only for its first fill.
+            price_protect: Worst price of an entry at the market.
+            venue: Where, if the trader trades at several.
+            tags: Labels of your own, joined by commas.
+
+        Raises:
+            RiskRejected: a limit stands against one of them; none was sent.
+        """
+        entry = asked(
+            symbol, side, size, price, venue=venue, price_protect=price_protect, tags=tags
+        )
+        other: Side = "sell" if side == "buy" else "buy"
+        orders = exits(
+            {"symbol": symbol, "side": other, "size": size, "venue": venue, "tags": tags},
+            target,
+            {
+                "trigger": stop,
+                "price": stop_limit,
+                "trail": trail,
+                "trail_unit": trail_unit,
+                "trigger_by": trigger_by,
+            },
+        )
+        return self._group(entry, orders, when_full=when_full)
+
+    def oco(  # noqa: PLR0913 - two orders at once
+        self,
+        symbol: str,
+        side: Side,
+        size: Number,
+        *,
+        target: Number,
+        stop: Number | None = None,
+        stop_limit: Number | None = None,
+        trail: Number | None = None,
+        trail_unit: str = "price",
+        trigger_by: str = "last",
+        venue: str | None = None,
+        tags: str | None = None,
+    ) -> Group:
+        """Place a limit order and a stop of which one ends the other.
+
+        The arguments are those of `bracket`, with `side` that of both.
+        """
+        orders = exits(
+            {"symbol": symbol, "side": side, "size": size, "venue": venue, "tags": tags},
+            target,
+            {
+                "trigger": stop,
+                "price": stop_limit,
+                "trail": trail,
+                "trail_unit": trail_unit,
+                "trigger_by": trigger_by,
+            },
+        )
+        return self._group(None, orders, when_full=False)
+
+    def _group(
+        self, entry: dict[str, Any] | None, orders: list[dict[str, Any]], *, when_full: bool
+    ) -> Group:
+        number, [(parent, numbers)] = self._native.submit_group(entry, [orders], when_full)
+        return Group(number, parent, tuple(numbers))
 
     def replace(self, order: int, size: Number, price: Number | None = None) -> None:
         """Change the whole size of an order, and its limit unless that stays.
@@ -173,7 +307,7 @@ class Broker:
         Raises:
             RiskRejected: a limit stands against it, or the order cannot be changed now.
         """
-        self._native.replace(order, _text("price", price), str(_text("size", size)))
+        self._native.replace(order, text("price", price), str(text("size", size)))
 
     def cancel(self, order: int) -> None:
         """Cancel an order.
@@ -227,14 +361,6 @@ class _Ended:
 
     def __getattr__(self, name: str) -> Never:
         raise Closed(f"{name}: trading has ended, and the broker with it")
-
-
-def _text(name: str, value: Number | None) -> str | None:
-    if isinstance(value, float):
-        raise Invalid(
-            f"{name}: found the float {value}, expected an exact number (Decimal, int or text)"
-        )
-    return None if value is None else str(value)
 
 
 class Strategy:
@@ -310,6 +436,7 @@ def order_of(found: Mapping[str, Any]) -> Order:
         size=Decimal(found["size"]),
         size_filled=Decimal(found["size_filled"]),
         is_pending=found["is_pending"],
+        parent=found["parent"],
     )
 
 

@@ -72,6 +72,10 @@ impl Order {
     /// Takes an event.
     pub fn apply(&mut self, told: &Told) -> Verdict {
         let before = self.state;
+        if self.is_split() && matches!(told.event, OrderEvent::PartialFill | OrderEvent::FinalFill)
+        {
+            return self.take_fill_of_child();
+        }
         let cell = table::look(before, told.event);
         match cell {
             Cell::Ignored => return Verdict::Ignored,
@@ -97,6 +101,15 @@ impl Order {
             }
             _ => Verdict::Changed,
         }
+    }
+
+    /// A fill of a child was counted: a parent waits until it is full.
+    fn take_fill_of_child(&mut self) -> Verdict {
+        if !self.is_final() && self.is_full() {
+            self.state = OrderState::Filled;
+        }
+        self.flag_overfill();
+        Verdict::Changed
     }
 
     /// What an event can change besides state and facts.
@@ -141,7 +154,9 @@ impl Order {
             OrderEvent::Cancelled => self.take_end(OrderState::Cancelled, told.leg),
             OrderEvent::Expired => self.take_end(OrderState::Expired, told.leg),
             OrderEvent::Triggered => {
-                self.take_known();
+                if !self.is_held() {
+                    self.take_known();
+                }
                 self.facts.triggered = true;
             }
             OrderEvent::PartialFill | OrderEvent::FinalFill => self.take_filled(told),
@@ -150,7 +165,8 @@ impl Order {
                 self.facts.doubt |= self.state == OrderState::Filled && !self.is_full();
             }
             OrderEvent::OutcomeUnknown => self.take_unknown(told),
-            OrderEvent::Denied | OrderEvent::Held | OrderEvent::Released => {}
+            OrderEvent::Released => self.facts.triggered |= self.wish.trigger.is_some(),
+            OrderEvent::Denied | OrderEvent::Held => {}
         }
         false
     }
@@ -207,8 +223,12 @@ impl Order {
     }
 
     fn take_replaced(&mut self, told: &Told) {
-        self.take_known();
         let Some(values) = told.values else { return };
+        if self.is_held() {
+            self.take_values(values, values.price_trigger);
+            return;
+        }
+        self.take_known();
         let mut price_trigger = values.price_trigger;
         // The venue works changes off in order: those before this one are settled, too.
         if let Some(done) = self.change_done(told.leg, &values) {
@@ -224,13 +244,17 @@ impl Order {
         // The venue's own word is still to come, with an earlier time.
         let inferred = told.source == EventSource::Inferred;
         self.ts_changed = if inferred { i64::MIN } else { told.ts_event };
+        self.take_values(values, price_trigger);
+        if self.facts.ended.is_some() && self.facts.ended_leg < self.leg {
+            self.facts.ended = None;
+        }
+    }
+
+    fn take_values(&mut self, values: Values, price_trigger: Option<Amount>) {
         self.wish.price = values.price.or(self.wish.price);
         self.wish.size = values.size;
         if let (Some(trigger), Some(price)) = (&mut self.wish.trigger, price_trigger) {
             trigger.price = price;
-        }
-        if self.facts.ended.is_some() && self.facts.ended_leg < self.leg {
-            self.facts.ended = None;
         }
     }
 

@@ -64,6 +64,7 @@ impl<J: Journal> Ledger<J> {
         let booking = booking_of(report, fill, Some((&subject.order, subject.leg)));
         self.count_fill(Some((&mut subject.order, subject.leg)), &booking, late, change);
         self.tell_filled(subject, report, change);
+        self.fill_parent(subject.order.link.parent, report, &[(fill.size, fill.price)]);
         if let Some(size_filled) = fill.size_filled {
             self.look_for_missing(subject, size_filled, change);
         }
@@ -229,7 +230,9 @@ impl<J: Journal> Ledger<J> {
 
     /// Of a pair of which one ends the other, both were filled.
     fn look_at_group(&self, order: &Order, change: &mut Change) {
-        let (Some(group), Some(Contingency::Oco)) = (order.link.group, order.link.contingency)
+        // What belongs to a parent may be filled in parts, as long as that is not overfilled.
+        let (Some(group), Some(Contingency::Oco), None) =
+            (order.link.group, order.link.contingency, order.link.parent)
         else {
             return;
         };
@@ -323,10 +326,10 @@ impl<J: Journal> Ledger<J> {
         let position_after = self.position_after(&booking, &moves);
         let _ = self.scribe.fill(&booking, position_after);
         if let Some((order, leg)) = order {
-            order.count_fill(leg, -before.size, before.price);
-            if becomes > Amount::ZERO {
-                order.count_fill(leg, becomes, price);
-            }
+            let moved = [(-before.size, before.price), (becomes, price)];
+            let moved = if becomes > Amount::ZERO { &moved[..] } else { &moved[..1] };
+            moved.iter().for_each(|(size, price)| order.count_fill(leg, *size, *price));
+            self.fill_parent(order.link.parent, report, moved);
         }
         let counted = Counted { price, size: becomes, ..before.clone() };
         self.fills.add(place, &correction.fill_id, None, counted);

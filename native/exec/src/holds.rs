@@ -10,6 +10,7 @@ use rustonite_core::ids::AssetId;
 use crate::balances::Balances;
 use crate::directory::Directory;
 use crate::order::Order;
+use crate::table;
 use crate::wish::OrderId;
 
 /// What each order keeps.
@@ -43,7 +44,8 @@ fn hold_of(directory: &Directory, order: &Order) -> Option<(AssetId, Amount)> {
     let wish = &order.wish;
     let listed = directory.listed(wish.instrument)?;
     let left = order.size_left();
-    if listed.kind != InstrumentKind::Spot || order.is_final() {
+    // What waits here takes nothing at the venue.
+    if listed.kind != InstrumentKind::Spot || !table::is_at_venue(order.state) {
         return None;
     }
     let hold = match wish.side {

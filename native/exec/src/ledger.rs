@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, OrderEvent, OrderState, draft};
+use rustonite_core::datasets::{EventSource, OrderEvent, draft};
 use rustonite_core::ids::AccountId;
 
 use crate::apply::{About, Told, Values};
@@ -102,44 +102,11 @@ impl<J: Journal> Ledger<J> {
         link: Link,
     ) -> Result<(OrderId, Request)> {
         let mut order = self.make(wish, link)?;
-        let (id, wish) = (order.id, order.wish.clone());
+        let (id, wish) = (order.id, order.wish.sent());
         let client_id = order.legs[0].client_id.clone();
         self.write_intent(&mut order, at.into(), OrderEvent::Submitted, 0, None)?;
         self.keep(order);
         Ok((id, Request::Submit { order: id, client_id, wish }))
-    }
-
-    /// A new order that is kept here until it is released.
-    ///
-    /// # Errors
-    /// As [`Ledger::submit`].
-    pub fn hold(&mut self, at: impl Into<Moment>, wish: Wish, link: Link) -> Result<OrderId> {
-        let mut order = self.make(wish, link)?;
-        let id = order.id;
-        self.write_own(&mut order, at.into(), OrderEvent::Held, None)?;
-        self.keep(order);
-        Ok(id)
-    }
-
-    /// Lets a held order go: the two rows of its release and its submit, then its request. If the
-    /// process ended between the two, the order is released and can be let go once more.
-    ///
-    /// # Errors
-    /// As [`Ledger::submit`]; the order is not held.
-    pub fn release(&mut self, at: impl Into<Moment>, id: OrderId) -> Result<Request> {
-        let at = at.into();
-        let order = self.orders.get(id).ok_or(ExecError::UnknownOrder(id))?;
-        let mut order = if order.state == OrderState::Released {
-            order.clone()
-        } else {
-            let mut order = self.find(id, OrderEvent::Released)?.clone();
-            self.write_own(&mut order, at, OrderEvent::Released, None)?;
-            order
-        };
-        self.write_intent(&mut order, at, OrderEvent::Submitted, 0, None)?;
-        let (client_id, wish) = (order.legs[0].client_id.clone(), order.wish.clone());
-        self.keep(order);
-        Ok(Request::Submit { order: id, client_id, wish })
     }
 
     /// Writes down an order that the risk layer refused.
@@ -160,29 +127,6 @@ impl<J: Journal> Ledger<J> {
         self.keep(order);
         self.orders.note_end(id, at.now);
         Ok(id)
-    }
-
-    /// Ends an order that was never sent: cancelled by us, or denied when it was to be released.
-    ///
-    /// # Errors
-    /// As [`Ledger::submit`]; the venue has the order.
-    pub fn withdraw(
-        &mut self,
-        at: impl Into<Moment>,
-        id: OrderId,
-        event: OrderEvent,
-        code: Option<&str>,
-    ) -> Result<()> {
-        let at = at.into();
-        let mut order = self.find(id, event)?.clone();
-        let own = matches!(event, OrderEvent::Cancelled | OrderEvent::Expired | OrderEvent::Denied);
-        if crate::table::is_at_venue(order.state) || !own {
-            return Err(ExecError::NotPossible { order: id, state: order.state, event });
-        }
-        self.write_own(&mut order, at, event, code)?;
-        self.keep(order);
-        self.orders.note_end(id, at.now);
-        Ok(())
     }
 
     /// A change of an order that works; several may be in flight.
@@ -215,7 +159,7 @@ impl<J: Journal> Ledger<J> {
             }
             return Err(error);
         }
-        let mut wish = order.wish.clone();
+        let mut wish = order.wish.sent();
         (wish.price, wish.size) = (values.price, values.size);
         if let (Some(trigger), Some(price)) = (&mut wish.trigger, values.price_trigger) {
             trigger.price = price;
@@ -317,6 +261,11 @@ impl<J: Journal> Ledger<J> {
         orders
     }
 
+    /// Children that are remembered of an order, by number.
+    pub fn children(&self, parent: OrderId) -> impl Iterator<Item = &Order> {
+        self.orders.children(parent)
+    }
+
     /// The number that the next order will have.
     pub fn next_id(&self) -> OrderId {
         self.orders.next_id()
@@ -389,7 +338,7 @@ impl<J: Journal> Ledger<J> {
         Ok(Order::new(id, wish, link, client_id.ok_or(ExecError::NoClientId(id))?))
     }
 
-    fn find(&self, id: OrderId, event: OrderEvent) -> Result<&Order> {
+    pub(crate) fn find(&self, id: OrderId, event: OrderEvent) -> Result<&Order> {
         let order = self.orders.get(id).ok_or(ExecError::UnknownOrder(id))?;
         if order.allows(event) {
             Ok(order)
@@ -411,7 +360,7 @@ impl<J: Journal> Ledger<J> {
     }
 
     /// Applies an act of ours and writes its row.
-    fn write_own(
+    pub(crate) fn write_own(
         &mut self,
         order: &mut Order,
         at: Moment,
@@ -423,7 +372,7 @@ impl<J: Journal> Ledger<J> {
 
     /// Applies an intent, writes its row and makes that as safe as the policy wants it.
     #[inline]
-    fn write_intent(
+    pub(crate) fn write_intent(
         &mut self,
         order: &mut Order,
         at: Moment,
@@ -437,7 +386,7 @@ impl<J: Journal> Ledger<J> {
     }
 
     #[inline]
-    fn write(
+    pub(crate) fn write(
         &mut self,
         order: &mut Order,
         at: Moment,

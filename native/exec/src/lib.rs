@@ -14,6 +14,8 @@ mod error;
 mod filling;
 mod fills;
 pub mod gateway;
+pub mod held;
+mod holding;
 mod holds;
 mod journal;
 mod ledger;

@@ -153,6 +153,16 @@ impl Order {
         self.state = OrderState::Unknown;
     }
 
+    /// Whether it was never sent: it waits here, or only its children are.
+    pub fn is_held(&self) -> bool {
+        matches!(self.state, OrderState::Held | OrderState::Released)
+    }
+
+    /// Whether its children are sent in its place, and their fills are its own.
+    pub fn is_split(&self) -> bool {
+        self.link.algo.is_some()
+    }
+
     /// The client id in force.
     pub fn client_id(&self) -> &str {
         &self.legs[self.leg].client_id

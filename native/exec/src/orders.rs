@@ -22,6 +22,8 @@ pub(crate) struct Orders {
     open: Vec<OrderId>,
     client_ids: HashMap<AccountId, Names, FixedState>,
     venue_ids: HashMap<(AccountId, InstrumentId), Names, FixedState>,
+    /// Children of orders, by number.
+    children: HashMap<OrderId, Vec<OrderId>, FixedState>,
     /// Orders that ended, with the moment, oldest first.
     ended: VecDeque<(i64, OrderId)>,
     next: i64,
@@ -34,6 +36,7 @@ impl Default for Orders {
             open: Vec::new(),
             client_ids: HashMap::default(),
             venue_ids: HashMap::default(),
+            children: HashMap::default(),
             ended: VecDeque::new(),
             next: 1,
         }
@@ -93,7 +96,19 @@ impl Orders {
         for leg in 0..order.legs.len() {
             self.name_leg(&order, leg);
         }
+        if let Some(parent) = order.link.parent {
+            let siblings = self.children.entry(parent).or_default();
+            if let Err(place) = siblings.binary_search(&order.id) {
+                siblings.insert(place, order.id);
+            }
+        }
         self.put(order);
+    }
+
+    /// Children that are remembered of an order, by number.
+    pub(crate) fn children(&self, parent: OrderId) -> impl Iterator<Item = &Order> {
+        let children = self.children.get(&parent).map_or(&[][..], Vec::as_slice);
+        children.iter().filter_map(|child| self.get(*child))
     }
 
     /// Takes an order out, to be put back.
@@ -193,6 +208,14 @@ impl Orders {
 
     fn remove(&mut self, id: OrderId) {
         let Some(order) = self.by_id.remove(&id) else { return };
+        if let Some(parent) = order.link.parent
+            && let Some(siblings) = self.children.get_mut(&parent)
+        {
+            siblings.retain(|child| *child != id);
+            if siblings.is_empty() {
+                self.children.remove(&parent);
+            }
+        }
         let names = self.client_ids.get_mut(&order.wish.account);
         if let Some(names) = names {
             for leg in &order.legs {

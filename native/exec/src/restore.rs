@@ -369,9 +369,15 @@ fn base(
     let client_id = cells.text(columns.client_id).unwrap_or_default();
     let first = cells.text(columns.client_id_prev).unwrap_or(client_id);
     let mut order = Order::new(id, wish, link, first.into());
-    if !matches!(event, OrderEvent::Submitted | OrderEvent::Held | OrderEvent::Denied) {
+    let state = cells.word(columns.state, OrderState::parse).unwrap_or_default();
+    let is_held = matches!(state, OrderState::Held | OrderState::Released);
+    if is_held {
+        order.state = state;
+    } else if !matches!(event, OrderEvent::Submitted | OrderEvent::Denied) {
         order.be_found();
     }
+    let is_reached = state != OrderState::Held && order.wish.is_emulated();
+    order.facts.triggered = is_reached || (is_held && event == OrderEvent::Triggered);
     if first != client_id && event != OrderEvent::ReplaceAsked {
         order.legs.push(Leg { client_id: client_id.into(), prev: Some(0), ..Leg::default() });
         order.leg = 1;

@@ -51,9 +51,10 @@ pub(crate) fn reason_about(reason: Option<&str>) -> About {
 }
 
 /// A row that repeats what is known of an order.
-pub(crate) fn snapshot_note(state: OrderState, leg: usize, now: i64) -> OrderNote<'static> {
+pub(crate) fn snapshot_note(order: &Order, leg: usize, now: i64) -> OrderNote<'static> {
+    let is_triggered = order.state == OrderState::Held && order.facts.triggered;
     OrderNote {
-        event: event_of(state),
+        event: if is_triggered { OrderEvent::Triggered } else { event_of(order.state) },
         source: EventSource::Own,
         ts_event: now,
         ts_recv: now,

@@ -110,7 +110,7 @@ impl<J: Journal> Ledger<J> {
     pub fn snapshot(&mut self, now: i64) -> Result<()> {
         for order in self.orders.open() {
             let leg = order.changes.last().map_or(order.leg, |change| change.leg);
-            let note = snapshot_note(order.state, leg, now);
+            let note = snapshot_note(order, leg, now);
             self.scribe.order(order, note)?;
         }
         let note = own_note(now, None);

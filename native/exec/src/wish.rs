@@ -3,6 +3,7 @@
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
     OffsetUnit, OrderKind, OrderSide, PositionSide, Stp, Tif, TriggerDirection, TriggerSource,
+    order_flags,
 };
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 
@@ -73,4 +74,53 @@ pub struct Wish {
     pub ts_expire: Option<i64>,
     /// The strategy's own labels, joined by commas.
     pub tags: Option<Box<str>>,
+}
+
+impl Wish {
+    /// Whether we watch its condition, and not the venue.
+    pub const fn is_emulated(&self) -> bool {
+        self.flags & order_flags::EMULATED != 0
+    }
+
+    /// Whether we end it at its last moment, and not the venue.
+    pub const fn expires_here(&self) -> bool {
+        self.flags & order_flags::LOCAL_EXPIRY != 0
+    }
+
+    /// The kind that its venue is told: once a condition of ours is met, what is left is an order at
+    /// the market or at a limit.
+    pub const fn kind_sent(&self) -> OrderKind {
+        match self.kind {
+            OrderKind::StopMarket | OrderKind::MarketIfTouched | OrderKind::TrailingStopMarket
+                if self.is_emulated() =>
+            {
+                OrderKind::Market
+            }
+            OrderKind::StopLimit | OrderKind::LimitIfTouched if self.is_emulated() => {
+                OrderKind::Limit
+            }
+            kind => kind,
+        }
+    }
+
+    /// How long it stays, as its venue is told.
+    pub fn tif_sent(&self) -> Option<Tif> {
+        match self.kind_sent() {
+            OrderKind::Market if self.is_emulated() => None,
+            _ if self.expires_here() => Some(Tif::Gtc),
+            _ => self.tif,
+        }
+    }
+
+    /// The order as its venue is told, without what we do ourselves.
+    #[must_use]
+    pub fn sent(&self) -> Self {
+        let tif = self.tif_sent();
+        let mut sent = Self { kind: self.kind_sent(), tif, ..self.clone() };
+        sent.flags &= !order_flags::LOCAL_EXPIRY;
+        let ends_here = self.expires_here() || (self.is_emulated() && tif.is_none());
+        sent.ts_expire = self.ts_expire.filter(|_| !ends_here);
+        sent.trigger = self.trigger.filter(|_| !self.is_emulated());
+        sent
+    }
 }

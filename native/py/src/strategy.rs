@@ -5,15 +5,16 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustonite_core::datasets::{
-    OrderKind, OrderSide, Tif, TriggerDirection, TriggerSource, order_flags,
+    OffsetUnit, OrderKind, OrderSide, Tif, TriggerDirection, TriggerSource, order_flags,
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_core::{Amount, Decimal, ErrorKind};
-use rustonite_exec::{OrderId, Trigger, Wish};
+use rustonite_exec::gateway::capability::FLAGS;
+use rustonite_exec::{OrderId, Trail, Trigger, Wish};
 use rustonite_tape::Batch as TapeBatch;
 use rustonite_trade::{
-    Broker, Denied, Failed, FillNews, OrderNews, OrderView, Quotes, Strategy, Told, Trades, on_lot,
-    on_tick,
+    Broker, Denied, Failed, FillNews, Group, OrderNews, OrderView, Quotes, Strategy, Told, Trades,
+    on_lot, on_tick,
 };
 
 use crate::batch::{Batch, Gap, Shared};
@@ -38,11 +39,19 @@ struct Asked {
     price: Option<String>,
     price_protect: Option<String>,
     trigger: Option<String>,
+    trigger_by: String,
+    trail: Option<String>,
+    trail_unit: String,
+    activation: Option<String>,
+    expires: Option<i64>,
     size_display: Option<String>,
-    post_only: bool,
-    reduce_only: bool,
+    /// Words of the column `order_flags` of `orders`.
+    flags: Vec<String>,
     tags: Option<String>,
 }
+
+/// Numbers of a group that was placed: the entry's, and of each set the parent's and its orders'.
+type Numbers = (Option<i64>, Vec<(i64, Vec<i64>)>);
 
 fn amount(name: &str, text: &str) -> PyResult<Amount> {
     let value = Decimal::parse(text.as_bytes()).and_then(Amount::from_decimal);
@@ -68,6 +77,29 @@ fn direction(kind: OrderKind, side: OrderSide) -> TriggerDirection {
     if (side == OrderSide::Buy) == is_stop { TriggerDirection::Up } else { TriggerDirection::Down }
 }
 
+fn flags(words: &[String]) -> PyResult<i32> {
+    let known = FLAGS.into_iter().chain([(order_flags::EMULATED, "emulated")]);
+    let bit = |text: &str| known.clone().find(|(_, name)| *name == text).map(|(bit, _)| bit);
+    words.iter().try_fold(0, |all, text| Ok(all | word("flags", text, bit)?))
+}
+
+/// What starts an order, if it waits for a price.
+fn trigger(asked: &Asked, kind: OrderKind, side: OrderSide) -> PyResult<Option<Trigger>> {
+    let price = optional("trigger", asked.trigger.as_ref())?;
+    let offset = optional("trail", asked.trail.as_ref())?;
+    if price.is_none() && offset.is_none() {
+        return Ok(None);
+    }
+    let unit = word("trail_unit", &asked.trail_unit, OffsetUnit::parse)?;
+    let activation = optional("activation", asked.activation.as_ref())?;
+    Ok(Some(Trigger {
+        price: price.unwrap_or(Amount::ZERO),
+        source: word("trigger_by", &asked.trigger_by, TriggerSource::parse)?,
+        direction: direction(kind, side),
+        trail: offset.map(|offset| Trail { offset, unit, activation }),
+    }))
+}
+
 impl NativeBroker {
     fn find(&self, venue: Option<&str>, symbol: &str) -> PyResult<InstrumentId> {
         self.broker.find(venue, symbol).ok_or_else(|| {
@@ -86,13 +118,6 @@ impl NativeBroker {
         })?;
         let side = word("side", &asked.side, OrderSide::parse)?;
         let kind = word("kind", &asked.kind, OrderKind::parse)?;
-        let flag = |is_set: bool, bit: i32| if is_set { bit } else { 0 };
-        let trigger = optional("trigger", asked.trigger.as_ref())?.map(|price| Trigger {
-            price,
-            source: TriggerSource::Last,
-            direction: direction(kind, side),
-            trail: None,
-        });
         Ok(Wish {
             account,
             strategy: None,
@@ -106,12 +131,11 @@ impl NativeBroker {
             size_quote: None,
             size_display: optional("size_display", asked.size_display.as_ref())?,
             size_min: None,
-            trigger,
-            flags: flag(asked.post_only, order_flags::POST_ONLY)
-                | flag(asked.reduce_only, order_flags::REDUCE_ONLY),
+            trigger: trigger(asked, kind, side)?,
+            flags: flags(&asked.flags)?,
             position_side: None,
             stp: None,
-            ts_expire: None,
+            ts_expire: asked.expires,
             tags: asked.tags.as_deref().map(Box::from),
         })
     }
@@ -137,6 +161,7 @@ fn view<'py>(
     dict.set_item("size", order.size.to_string())?;
     dict.set_item("size_filled", order.size_filled.to_string())?;
     dict.set_item("is_pending", order.is_pending)?;
+    dict.set_item("parent", order.parent.map(|parent| parent.0))?;
     Ok(dict)
 }
 
@@ -152,6 +177,26 @@ impl NativeBroker {
         let wish = self.wish(&asked)?;
         let placed = py.detach(|| self.broker.submit(wish));
         placed.map(|order| order.0).map_err(|error| denied(&error))
+    }
+
+    /// Places orders that depend on each other; returns the entry's number, and of each set the
+    /// parent's and those of its orders.
+    fn submit_group(
+        &self,
+        py: Python<'_>,
+        entry: Option<Asked>,
+        exits: Vec<Vec<Asked>>,
+        when_full: bool,
+    ) -> PyResult<Numbers> {
+        let entry = entry.map(|asked| self.wish(&asked)).transpose()?;
+        let set = |asked: &Vec<Asked>| asked.iter().map(|one| self.wish(one)).collect();
+        let exits = exits.iter().map(set).collect::<PyResult<_>>()?;
+        let group = Group { entry, when_full, exits };
+        let placed = py.detach(|| self.broker.submit_group(group));
+        let placed = placed.map_err(|error| denied(&error))?;
+        let numbers = |orders: Vec<OrderId>| orders.into_iter().map(|order| order.0).collect();
+        let sets = placed.exits.into_iter().map(|(parent, orders)| (parent.0, numbers(orders)));
+        Ok((placed.entry.map(|order| order.0), sets.collect()))
     }
 
     /// Changes limit and whole size of an order.

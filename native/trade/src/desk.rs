@@ -3,22 +3,26 @@
 
 mod account;
 mod answers;
+mod asked;
+mod groups;
 mod incoming;
 mod owned;
 mod pace;
+mod releasing;
 mod risk_rows;
 mod risks;
+mod waiting;
 
 use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{InstrumentKind, OrderEvent, RiskRequest};
+use rustonite_core::datasets::{InstrumentKind, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Gateway, Outgoing};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    ExecError, Journal, Ledger, Link, Moment, Order, OrderId, PositionKey, Request, Values, Wish,
+    ExecError, Journal, Ledger, Moment, Order, OrderId, PositionKey, Request, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Intent, Pass, Risk, Trip};
@@ -26,6 +30,7 @@ use rustonite_risk::{Intent, Pass, Risk, Trip};
 use self::account::Account;
 pub use self::answers::Answers;
 use self::answers::Book;
+use self::waiting::Waiting;
 use crate::strategy::{Denied, FillNews, OrderNews, OrderView};
 
 const NOT_OPEN: &str = "the account is not open";
@@ -84,6 +89,7 @@ pub struct Desk<J> {
     last: Option<Wish>,
     /// New orders that passed and go out together with those that follow.
     unsent: u32,
+    waiting: Waiting,
 }
 
 /// What a desk has done.
@@ -130,8 +136,10 @@ impl<J: Journal> Desk<J> {
             answers: Book::default(),
             last: None,
             unsent: 0,
+            waiting: Waiting::default(),
         };
         desk.count_all();
+        desk.take_up();
         desk
     }
 
@@ -233,139 +241,6 @@ impl<J: Journal> Desk<J> {
             .for_each(|at| with(AccountId(at)));
     }
 
-    /// Places an order.
-    ///
-    /// # Errors
-    /// Risk denies it, or the journal takes no row; nothing was sent.
-    pub fn submit(&mut self, wish: Wish, now: i64) -> Result<OrderId, Denied> {
-        let (order, intent, pass, request) = self.pass_submit(wish, now)?;
-        self.send(&intent, pass, &request, now);
-        if let Request::Submit { wish, .. } = request {
-            self.last = Some(wish);
-        }
-        Ok(order)
-    }
-
-    /// Places several orders, which leave together where the venue takes them so. Each is denied or
-    /// placed for itself.
-    pub fn submit_many(&mut self, wishes: Vec<Wish>, now: i64) -> Vec<Result<OrderId, Denied>> {
-        let mut results = Vec::new();
-        let mut leaving = Vec::new();
-        for wish in wishes {
-            let passed = self.pass_submit(wish, now);
-            results.push(passed.map(|(order, intent, pass, request)| {
-                self.leave(&intent, pass, request, now, &mut leaving);
-                order
-            }));
-        }
-        self.send_many(leaving, now);
-        results
-    }
-
-    fn pass_submit(
-        &mut self,
-        mut wish: Wish,
-        now: i64,
-    ) -> Result<(OrderId, Intent, Pass, Request), Denied> {
-        wish.strategy.get_or_insert(self.strategy);
-        let at = self.moment(now);
-        let order = self.ledger.next_id();
-        let passed = self.checked(RiskRequest::Submit, order, &wish, Amount::ZERO, now);
-        let (intent, pass) = match passed {
-            Ok(passed) => passed,
-            Err(denied) => {
-                self.ledger
-                    .deny(at, wish, Link::default(), denied.code)
-                    .map_err(|error| halted(&error))?;
-                self.tell_order(order, OrderEvent::Denied, Some(denied.to_string()));
-                return Err(denied);
-            }
-        };
-        let (order, request) =
-            self.ledger.submit(at, wish, Link::default()).map_err(|error| halted(&error))?;
-        self.tell_order(order, OrderEvent::Submitted, None);
-        Ok((order, intent, pass, request))
-    }
-
-    /// Goes through the motions of the order that was placed last and leaves nothing of them: no
-    /// pass, no row, no byte. After a quiet millisecond the processor has forgotten the way of an
-    /// order, and the next one would wait while it comes back from memory.
-    pub fn rehearse(&mut self, now: i64) {
-        let Some(wish) = self.last.clone() else { return };
-        let order = self.ledger.next_id();
-        if let Ok(intent) = self.intent(RiskRequest::Submit, order, &wish, Amount::ZERO) {
-            drop(self.risk.check(&intent, now));
-        }
-        let Some((client_id, wish)) = self.ledger.rehearse(self.moment(now), wish) else { return };
-        if let Some(account) = self.accounts.get(wish.account.index()) {
-            account.gateway.rehearse(&client_id, &wish, now);
-        }
-    }
-
-    /// Changes limit and whole size of an order.
-    ///
-    /// # Errors
-    /// As [`Desk::submit`]; the order cannot be changed now.
-    pub fn replace(
-        &mut self,
-        order: OrderId,
-        price: Option<Amount>,
-        size: Amount,
-        now: i64,
-    ) -> Result<(), Denied> {
-        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        let (filled, mut wish) = (known.size_filled, known.wish.clone());
-        let price = price.or(wish.price);
-        (wish.price, wish.size) = (price, size);
-        let (intent, pass) = self.checked(RiskRequest::Replace, order, &wish, filled, now)?;
-        let values = Values { price, size, price_trigger: wish.trigger.map(|one| one.price) };
-        let request =
-            self.ledger.replace(self.moment(now), order, values).map_err(|error| halted(&error))?;
-        self.tell_order(order, OrderEvent::ReplaceAsked, None);
-        self.send(&intent, pass, &request, now);
-        Ok(())
-    }
-
-    /// Cancels an order.
-    ///
-    /// # Errors
-    /// The order cannot be cancelled now.
-    pub fn cancel(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
-        let (intent, pass, request) = self.pass_cancel(order, now)?;
-        self.send(&intent, pass, &request, now);
-        Ok(())
-    }
-
-    fn pass_cancel(&mut self, order: OrderId, now: i64) -> Result<(Intent, Pass, Request), Denied> {
-        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        let (filled, wish) = (known.size_filled, known.wish.clone());
-        let (intent, pass) = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
-        let request =
-            self.ledger.cancel(self.moment(now), order).map_err(|error| halted(&error))?;
-        self.tell_order(order, OrderEvent::CancelAsked, None);
-        Ok((intent, pass, request))
-    }
-
-    /// Cancels orders, which leave together where the venue takes them so. One that cannot be
-    /// cancelled at the moment has a cancel in flight, or has ended.
-    pub(super) fn cancel_many(&mut self, orders: Vec<OrderId>, now: i64) {
-        let mut leaving = Vec::new();
-        for order in orders {
-            if let Ok((intent, pass, request)) = self.pass_cancel(order, now) {
-                self.leave(&intent, pass, request, now, &mut leaving);
-            }
-        }
-        self.send_many(leaving, now);
-    }
-
-    /// Cancels all open orders of an instrument, or all.
-    pub fn cancel_all(&mut self, instrument: Option<InstrumentId>, now: i64) {
-        let mine = |order: &&&Order| instrument.is_none_or(|one| one == order.wish.instrument);
-        let open = self.ledger.open_orders();
-        let open: Vec<_> = open.iter().filter(mine).map(|order| order.id).collect();
-        self.cancel_many(open, now);
-    }
-
     /// Passes a request to its gateway. There is no other way there: only a check makes a pass, and
     /// it is used up here.
     fn send(&mut self, intent: &Intent, pass: Pass, request: &Request, now: i64) {
@@ -465,6 +340,7 @@ impl<J: Journal> Desk<J> {
             size: order.wish.size,
             size_filled: order.size_filled,
             is_pending,
+            parent: order.link.parent,
         }
     }
 

@@ -84,3 +84,13 @@ view! {
         side: i8,
     }
 }
+
+view! {
+    /// Prices by which venues value positions; 0 where there is none.
+    Tickers of Tickers {
+        /// The mark price.
+        mark_price: f64,
+        /// The index price.
+        index_price: f64,
+    }
+}

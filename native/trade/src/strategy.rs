@@ -46,6 +46,8 @@ pub struct OrderView {
     pub size_filled: Amount,
     /// Whether a request about it is in flight.
     pub is_pending: bool,
+    /// The order that it is a part of.
+    pub parent: Option<OrderId>,
 }
 
 /// Something that happened to an order.
@@ -78,6 +80,27 @@ pub struct FillNews {
     pub position: Amount,
 }
 
+/// Orders that depend on each other, all of one instrument and account.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Group {
+    /// An order that the others wait for: they are as large as what of it is filled.
+    pub entry: Option<Wish>,
+    /// The others wait until the entry is filled in full, and not only for its first fill.
+    pub when_full: bool,
+    /// Sets of orders of which one ends the others of its set: a fill of one makes the others
+    /// smaller, a whole one or a cancel ends them. Without an entry there is one set.
+    pub exits: Vec<Vec<Wish>>,
+}
+
+/// The orders of a group that was placed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// The entry.
+    pub entry: Option<OrderId>,
+    /// Of each set: its parent, which is never sent and whose end is that of the set, and its orders.
+    pub exits: Vec<(OrderId, Vec<OrderId>)>,
+}
+
 /// What a strategy can do. Each wish passes risk and the journal before a byte leaves.
 pub trait Broker {
     /// The time, in nanoseconds since 1970.
@@ -88,6 +111,12 @@ pub trait Broker {
     /// # Errors
     /// Risk denies it.
     fn submit(&self, wish: Wish) -> Result<OrderId, Denied>;
+
+    /// Places orders that depend on each other.
+    ///
+    /// # Errors
+    /// Risk denies one of them, or they do not make a group; none was sent.
+    fn submit_group(&self, group: Group) -> Result<Placed, Denied>;
 
     /// Changes limit and whole size of an order.
     ///

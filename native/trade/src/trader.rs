@@ -32,7 +32,7 @@ use crate::desk::{Desk, News};
 use crate::line::{Arrivals, Arrived, Network};
 use crate::market::{Market, Rows, Tick};
 use crate::paper::Papers;
-use crate::rows::{Quotes, Trades};
+use crate::rows::{Quotes, Tickers, Trades};
 use crate::strategy::{Broker, Failed, Strategy, Told};
 
 /// How often what does not hurry is done.
@@ -115,6 +115,14 @@ impl Inner {
             self.last_now = self.last_now.max(now_ns());
         }
         self.last_now
+    }
+
+    /// Releases what the rows just counted made due.
+    fn release_due(&mut self) {
+        if self.desk.has_due() {
+            let now = self.now();
+            self.desk.release_due(now);
+        }
     }
 
     /// Whether the time that the strategy asked for has come.
@@ -340,7 +348,12 @@ impl Trader {
                 self.count_trades(&trades);
                 self.if_started(|handle| strategy.on_trades(handle, &trades))
             }
-            dataset => self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch)),
+            dataset => {
+                if dataset == "tickers" {
+                    self.count_marks(&Tickers::new(&rows.batch, &instruments));
+                }
+                self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch))
+            }
         };
         self.instruments = instruments;
         self.judge(told)
@@ -369,6 +382,17 @@ impl Trader {
             let (bid, ask, ts) = (rows.bid_price[at], rows.ask_price[at], rows.ts_recv[at]);
             inner.desk.quote(instrument, bid, ask, ts, row);
         }
+        inner.release_due();
+    }
+
+    fn count_marks(&self, rows: &Tickers<'_>) {
+        let mut inner = lock(&self.shared);
+        for (at, instrument) in rows.instrument.iter().enumerate() {
+            let Some(instrument) = *instrument else { continue };
+            let price = |column: &[f64]| column.get(at).copied().unwrap_or(0.0);
+            inner.desk.marks(instrument, price(rows.mark_price), price(rows.index_price));
+        }
+        inner.release_due();
     }
 
     fn count_trades(&self, rows: &Trades<'_>) {
@@ -379,6 +403,7 @@ impl Trader {
             let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
             inner.desk.trade(instrument, rows.price[at], rows.ts_recv[at], row);
         }
+        inner.release_due();
     }
 
     /// Tells the strategy what happened to its orders.

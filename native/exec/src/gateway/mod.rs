@@ -15,6 +15,7 @@ pub mod bybit;
 pub mod capability;
 mod chain;
 mod desk;
+mod emulation;
 mod flight;
 mod guard;
 #[cfg(test)]
@@ -40,6 +41,7 @@ use rustonite_core::ids::{AssetId, InstrumentId};
 
 pub use self::batch::{Batch, Written};
 pub use self::budget::{Budget, Spend};
+pub use self::emulation::{Way, capabilities_of, may_need_us};
 pub use self::paper::{BestPrices, PaperMarket, PaperSettings};
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;

@@ -19,7 +19,7 @@ use rustonite_core::datasets::Aggressor;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 
 use self::orders::Venue;
-use super::{CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable};
+use super::{CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written};
 use crate::directory::Directory;
 use crate::report::Refusal;
 use crate::request::Request;
@@ -119,6 +119,10 @@ impl Gateway for Paper {
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         lock(&self.0).take(request, now).map(|()| NO_TEXT)
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        Written::alone(self, requests, now)
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {

@@ -1,10 +1,12 @@
 //! The page about what venues can do with orders.
 
 use rustonite_core::datasets::{
-    ORDER_KIND, OrderKind, STP, Stp, TIF, TRIGGER_SOURCE, Tif, TriggerSource,
+    CONTINGENCY, Contingency, ORDER_KIND, OrderKind, STP, Stp, TIF, TRIGGER_SOURCE, Tif,
+    TriggerSource,
 };
 
 use super::capability::{Capabilities, FLAGS, KindRule, Part, Replace};
+use super::emulation::{KINDS, SLICED, SOURCES, TIFS};
 use super::venues::capabilities;
 
 const HEAD: &str = "# What venues can do with orders
@@ -12,10 +14,17 @@ const HEAD: &str = "# What venues can do with orders
 Made from the tables that gateways write orders by: `make docs`.
 
 - **native**: the venue has it.
+- **emulated**: the venue has it not; we [hold the order](../using/strategy.md#orders-that-wait-here) and
+  send it when its time comes.
 - `-`: denied with reason `rules` before anything is sent.
 
-Words behind `native` say for which kinds of orders, if not for all that could have it.
+Words behind `native` and `emulated` say for which kinds of orders, if not for all that could have it.
 ";
+
+/// What we cut into slices.
+const SLICES: &str = "emulated: limit";
+/// Groups that we keep.
+const GROUPS: [Contingency; 3] = [Contingency::Oco, Contingency::Oto, Contingency::Bracket];
 
 type Venues = Vec<&'static Capabilities>;
 
@@ -36,20 +45,27 @@ pub fn order_support_markdown() -> String {
             &venues,
             &FLAGS,
             |flag| flag.1,
-            |venue, (flag, _)| of_kinds(venue, |rule| rule.flags & flag != 0),
+            |venue, (flag, _)| {
+                let by_us = if flag & SLICED != 0 { SLICES } else { "" };
+                and_by_us(of_kinds(venue, |rule| rule.flags & flag != 0), by_us)
+            },
         ),
     );
     add(
         "Parts",
         rows(&venues, &Part::ALL, Part::name, |venue, part| {
-            of_kinds(venue, |rule| rule.parts.contains(part))
+            let is_native = |rule: &KindRule| rule.parts.contains(part);
+            let limit = venue.kind(OrderKind::Limit).is_some_and(is_native);
+            let by_us = if *part == Part::SizeDisplay && !limit { SLICES } else { "" };
+            and_by_us(of_kinds(venue, is_native), by_us)
         }),
     );
     let sources: Vec<_> = words(TRIGGER_SOURCE.values, TriggerSource::parse, None::<TriggerSource>);
     add(
         "What triggers watch",
         rows(&venues, &sources, TriggerSource::name, |venue, source| {
-            native(venue.sources.iter().any(|(one, _)| one == source))
+            let is_native = venue.sources.iter().any(|(one, _)| one == source);
+            native_or_ours(is_native, SOURCES.contains(source))
         }),
     );
     let stps: Vec<_> = words(STP.values, Stp::parse, None::<Stp>);
@@ -57,6 +73,13 @@ pub fn order_support_markdown() -> String {
         "Self-trade prevention",
         rows(&venues, &stps, Stp::name, |venue, stp| {
             native(venue.stps.iter().any(|(one, _)| one == stp))
+        }),
+    );
+    let links: Vec<_> = words(CONTINGENCY.values, Contingency::parse, None::<Contingency>);
+    add(
+        "Groups",
+        rows(&venues, &links, Contingency::name, |_, link| {
+            native_or_ours(false, GROUPS.contains(link))
         }),
     );
     add(
@@ -103,12 +126,29 @@ fn native(is_native: bool) -> String {
     if is_native { "native" } else { "-" }.to_owned()
 }
 
+fn native_or_ours(is_native: bool, is_ours: bool) -> String {
+    if is_ours && !is_native { "emulated".to_owned() } else { native(is_native) }
+}
+
+/// What a venue has, and what we do of the rest.
+fn and_by_us(native: String, by_us: &str) -> String {
+    match (&*native, by_us) {
+        (_, "") => native,
+        ("-", _) => by_us.to_owned(),
+        _ => format!("{native}; {by_us}"),
+    }
+}
+
 fn kind_cell(venue: &Capabilities, kind: OrderKind) -> String {
-    native(venue.kind(kind).is_some())
+    let ours = KINDS.iter().find(|(one, _)| *one == kind);
+    let is_ours = ours.is_some_and(|(_, left)| venue.kind(*left).is_some());
+    native_or_ours(venue.kind(kind).is_some(), is_ours)
 }
 
 fn tif_cell(venue: &Capabilities, tif: Tif) -> String {
-    of_kinds(venue, |rule| rule.tifs.contains(&tif))
+    let cell = of_kinds(venue, |rule| rule.tifs.contains(&tif));
+    let is_ours = TIFS.contains(&tif) && cell != "native";
+    and_by_us(cell, if is_ours { "emulated" } else { "" })
 }
 
 /// Native for some kinds, which are named unless they are all.

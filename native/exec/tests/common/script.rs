@@ -2,11 +2,12 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, OrderEvent, OrderSide, OrderState, PositionSide,
+    EventSource, FillKind, OffsetUnit, OrderEvent, OrderKind, OrderSide, OrderState, PositionSide,
+    TriggerDirection, TriggerSource, order_flags,
 };
 use rustonite_exec::{
-    Correction, Fill, Journal, Ledger, Link, Nowhere, OrderId, OrderPicture, RefusalKind, Report,
-    What, Wish,
+    Correction, Fill, Journal, Ledger, Link, Nowhere, Order, OrderId, OrderPicture, RefusalKind,
+    Report, Trail, Trigger, Values, What, Wish,
 };
 
 use crate::common::*;
@@ -17,7 +18,9 @@ pub(crate) enum Step {
     Submit(Wish, Link),
     Hold(Wish, Link),
     Release(OrderId),
-    Replace(OrderId, rustonite_exec::Values),
+    Amend(OrderId, Values),
+    Trigger(OrderId, Amount),
+    Replace(OrderId, Values),
     Cancel(OrderId),
     Report(Report),
 }
@@ -29,6 +32,8 @@ impl Step {
             Self::Submit(wish, link) => drop(ledger.submit(NOW, wish, link)),
             Self::Hold(wish, link) => drop(ledger.hold(NOW, wish, link)),
             Self::Release(id) => drop(ledger.release(NOW, id)),
+            Self::Amend(id, values) => drop(ledger.amend(NOW, id, values)),
+            Self::Trigger(id, size) => drop(ledger.trigger(NOW, id, size)),
             Self::Replace(id, values) => drop(ledger.replace(NOW, id, values)),
             Self::Cancel(id) => drop(ledger.cancel(NOW, id)),
             Self::Report(report) => drop(ledger.report(&report)),
@@ -94,14 +99,48 @@ impl Author {
         let wish = Wish { instrument, position_side, side, price, strategy, ..wish() };
         let tags = (self.dice.roll(2) == 0).then(|| "a,b".into());
         let group = (self.dice.roll(3) == 0).then_some(7);
-        let link = Link { group, ..Link::default() };
+        let link = Link { group, parent: self.parent(&wish), ..Link::default() };
         let wish = Wish { tags, ..wish };
-        if self.dice.roll(6) == 0 { Step::Hold(wish, link) } else { Step::Submit(wish, link) }
+        match self.dice.roll(12) {
+            0 => Step::Hold(wish, Link { algo: Some("oco".into()), ..link }),
+            1 => Step::Hold(self.waiting(wish), link),
+            _ => Step::Submit(wish, link),
+        }
+    }
+
+    /// A parent that is never sent, of which this may be a part.
+    fn parent(&mut self, wish: &Wish) -> Option<OrderId> {
+        let open = self.ledger.open_orders();
+        let fits = |order: &&Order| order.is_split() && order.wish.side == wish.side;
+        let parent = open.into_iter().find(fits).map(|order| order.id);
+        parent.filter(|_| self.dice.roll(2) == 0)
+    }
+
+    /// One whose trigger we watch, or that just waits.
+    fn waiting(&mut self, wish: Wish) -> Wish {
+        let trail = Trail { offset: amount("1.5"), unit: OffsetUnit::Price, activation: None };
+        let trigger = Trigger {
+            price: Amount::ZERO,
+            source: TriggerSource::BidAsk,
+            direction: TriggerDirection::Down,
+            trail: Some(trail),
+        };
+        if self.dice.roll(2) == 0 {
+            return wish;
+        }
+        let (kind, flags) = (OrderKind::TrailingStopMarket, order_flags::EMULATED);
+        Wish { kind, flags, trigger: Some(trigger), price: None, ..wish }
     }
 
     fn act(&mut self, open: &[OrderId]) -> Step {
         let id = self.dice.pick(open);
         match (self.ledger.order(id).unwrap().state, self.dice.roll(3)) {
+            (OrderState::Held, 0) => {
+                let trigger = Some(amount(self.dice.pick(&["90", "91.5"])));
+                Step::Amend(id, Values { price_trigger: trigger, ..values("99", "8") })
+            }
+            (OrderState::Held, 1) => Step::Trigger(id, amount(self.dice.pick(&["3", "6"]))),
+            (OrderState::Held, _) if self.ledger.order(id).unwrap().is_split() => Step::Cancel(id),
             (OrderState::Held, _) => Step::Release(id),
             (_, 0) => Step::Cancel(id),
             _ => {

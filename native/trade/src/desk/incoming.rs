@@ -48,6 +48,7 @@ impl<J: Journal> Desk<J> {
             self.news.push_back(News::Notice(unreadable.to_string()));
         }
         self.hear(account, heard, now);
+        self.work(now);
     }
 
     /// Time has passed: requests without an answer end, and what is due is done.
@@ -69,6 +70,7 @@ impl<J: Journal> Desk<J> {
         }
         self.risk.timer(now, &mut self.trips);
         self.tell_trips();
+        self.wait_on(now);
     }
 
     fn take_waited(
@@ -198,6 +200,9 @@ impl<J: Journal> Desk<J> {
             self.count_words(order, change, now);
         }
         self.tell(change, of);
+        if let Some(order) = change.order {
+            self.touch_reported(order, change);
+        }
         for anomaly in &change.anomalies {
             let text = format!("{}: {}", anomaly.code.name(), anomaly.detail);
             self.news.push_back(News::Notice(text));

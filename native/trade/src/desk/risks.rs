@@ -6,6 +6,7 @@ use foldhash::fast::FixedState;
 use rustonite_core::datasets::{PositionSide, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::{Amount, Decimal};
+use rustonite_exec::held::Seen;
 use rustonite_exec::{Booked, ChangeIds, Journal, Order, OrderId, Wish};
 use rustonite_risk::{
     Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
@@ -33,13 +34,13 @@ impl<J: Journal> Desk<J> {
             Ok(pass) => Ok((intent, pass)),
             Err(denial) => {
                 self.write_denial(&intent, &denial, now);
-                Err(Denied { code: denial.code.name(), detail: without_code(&denial) })
+                Err(denied_as(&denial))
             }
         }
     }
 
     /// Says whether the venue has room for a new order or a change.
-    fn tell_room(&mut self, request: RiskRequest, wish: &Wish, now: i64) {
+    pub(super) fn tell_room(&mut self, request: RiskRequest, wish: &Wish, now: i64) {
         let Some(one) = self.accounts.get_mut(wish.account.index()) else { return };
         if request == RiskRequest::Cancel {
             return;
@@ -51,7 +52,7 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    /// A wish in the risk layer's whole numbers.
+    /// A wish in the risk layer's whole numbers, as its venue is told.
     pub(super) fn intent(
         &self,
         request: RiskRequest,
@@ -70,6 +71,7 @@ impl<J: Journal> Desk<J> {
             }
             None => rules.size(wish.size)?,
         };
+        let trigger = wish.trigger.filter(|_| !wish.is_emulated());
         let client_id = match self.leg(request, order, wish.account) {
             Some(leg) => FixedState::default().hash_one((wish.account, order.0, leg)),
             None => 0,
@@ -83,11 +85,11 @@ impl<J: Journal> Desk<J> {
             instrument: wish.instrument,
             side: wish.side,
             position_side: wish.position_side,
-            kind: wish.kind,
-            tif: wish.tif,
+            kind: wish.kind_sent(),
+            tif: wish.tif_sent(),
             price: price(wish.price)?,
             price_protect: price(wish.price_protect)?,
-            trigger: price(wish.trigger.map(|trigger| trigger.price))?,
+            trigger: price(trigger.map(|trigger| trigger.price))?,
             size: whole,
             size_filled: rules.size(filled)?,
             size_display: size(wish.size_display)?,
@@ -126,6 +128,7 @@ impl<J: Journal> Desk<J> {
         self.seen = (Some(row), ts);
         self.keep_reference(instrument, bid, ask);
         self.risk.gap(instrument, false);
+        self.watch(instrument, &Seen::Quote(bid, ask));
         self.risk.quote(instrument, &quote, &mut self.trips);
         if !self.trips.is_empty() {
             self.tell_trips();
@@ -134,6 +137,7 @@ impl<J: Journal> Desk<J> {
 
     /// A trade in the market. Where there are no quotes, no row is missing any more after it.
     pub fn trade(&mut self, instrument: InstrumentId, price: f64, ts: i64, row: i64) {
+        self.watch(instrument, &Seen::Trade(price));
         let price = self.points(instrument, price);
         self.seen = (Some(row), ts);
         // Where there are quotes orders are judged by them, and the next one has to come first.
@@ -183,7 +187,8 @@ impl<J: Journal> Desk<J> {
 
     /// Counts what a ledger of an earlier run has.
     pub(super) fn count_all(&mut self) {
-        let open: Vec<Order> = self.ledger.open_orders().into_iter().cloned().collect();
+        let open = self.ledger.open_orders().into_iter().filter(|order| !order.is_held());
+        let open: Vec<Order> = open.cloned().collect();
         for order in &open {
             let intent = self.intent(RiskRequest::Submit, order.id, &order.wish, order.size_filled);
             if let Ok(intent) = intent {
@@ -332,7 +337,12 @@ fn without_code(denial: &Denial) -> String {
     rest.trim_start_matches([':', ',', ' ']).to_owned()
 }
 
-fn denied_by(code: Code) -> Denied {
+/// A denial as strategies are told.
+pub(super) fn denied_as(denial: &Denial) -> Denied {
+    Denied { code: denial.code.name(), detail: without_code(denial) }
+}
+
+pub(super) fn denied_by(code: Code) -> Denied {
     Denied { code: code.name(), detail: code.about().to_owned() }
 }
 

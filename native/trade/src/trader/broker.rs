@@ -7,7 +7,7 @@ use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::{Directory, OrderId, Wish};
 
 use super::{Shared, lock};
-use crate::strategy::{Broker, Denied, OrderView};
+use crate::strategy::{Broker, Denied, Group, OrderView, Placed};
 
 /// A trader's broker. Copies share the trader; calls may come from any thread.
 #[derive(Clone)]
@@ -27,6 +27,12 @@ impl Broker for Handle {
         let mut inner = lock(&self.shared);
         let now = inner.now();
         inner.desk.submit(wish, now)
+    }
+
+    fn submit_group(&self, group: Group) -> Result<Placed, Denied> {
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        inner.desk.submit_group(group, now)
     }
 
     fn replace(&self, order: OrderId, price: Option<Amount>, size: Amount) -> Result<(), Denied> {

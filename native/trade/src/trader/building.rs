@@ -10,11 +10,11 @@ use rustonite_core::hint::hint;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
 use rustonite_exec::gateway::capability::Replace;
 use rustonite_exec::gateway::paper::open as open_paper;
-use rustonite_exec::gateway::{Budget, Gateway, capabilities, connect};
+use rustonite_exec::gateway::{Budget, Gateway, PaperMarket, capabilities, connect};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Ledger, Restored,
+    Ledger, Restored, Tapes,
 };
 use rustonite_feed::{Dialler, FeedError, Venue, instruments, now_ns};
 use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskVenue};
@@ -24,7 +24,7 @@ use url::Url;
 use super::profits::Profits;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
-use crate::config::{AccountConfig, Config, Sync};
+use crate::config::{AccountConfig, Config, PaperConfig, Sync};
 use crate::control::Control;
 use crate::cores;
 use crate::desk::Desk;
@@ -84,6 +84,9 @@ impl Trader {
         let mut desk = Desk::new(ledger, risk, strategy);
         let every = i64::try_from(config.reconcile_s.max(1)).unwrap_or(i64::MAX);
         desk.compare_every(every.saturating_mul(1_000_000_000));
+        for one in followed(&config) {
+            desk.follow(&one.venue, &one.dataset);
+        }
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let mut arrivals = Vec::new();
         let mut papers = Papers::default();
@@ -91,22 +94,13 @@ impl Trader {
         for (at, account) in config.accounts.iter().enumerate() {
             let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
             let mine = ids_of(&directory, account);
-            let is_contract = |one: &InstrumentId| {
-                directory.listed(*one).is_some_and(|listed| listed.contract.is_some())
-            };
+            let is_contract = |one: &InstrumentId| is_contract(&directory, *one);
             for contract in mine.iter().copied().filter(is_contract) {
                 desk.margin(id, contract, 1_000_000_u32.div_ceil(account.leverage));
             }
             if let Some(paper) = &account.paper {
-                if let Some(listed) = mine.iter().copied().find(is_contract) {
-                    let symbol = directory.listed(listed).map_or("", |one| &*one.symbol);
-                    let problem = format!("{symbol} is a contract; on paper spot is traded so far");
-                    return Err(wrong(format!("account.{}.symbols", account.name), problem));
-                }
-                let made = paper::settings(paper, &directory, desk.ledger(), id);
-                let place = format!("account.{}.paper", account.name);
-                let made = made.map_err(|problem| wrong(place, problem))?;
-                let (gateway, market) = open_paper(Arc::clone(&directory), id, made);
+                let ledger = desk.ledger();
+                let (gateway, market) = on_paper(&directory, ledger, account, (id, paper))?;
                 papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
                 desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
                 arrivals.push(Arrivals::none());
@@ -230,6 +224,28 @@ fn directory(
 fn ids_of(directory: &Directory, account: &AccountConfig) -> Vec<InstrumentId> {
     let venue = directory.venue(&account.venue).unwrap_or_default();
     account.symbols.iter().filter_map(|symbol| directory.instrument(venue, symbol)).collect()
+}
+
+fn is_contract(directory: &Directory, id: InstrumentId) -> bool {
+    directory.listed(id).is_some_and(|listed| listed.contract.is_some())
+}
+
+/// The venue of an account on paper.
+fn on_paper(
+    directory: &Arc<Directory>,
+    ledger: &Ledger<Tapes>,
+    account: &AccountConfig,
+    (id, paper): (AccountId, &PaperConfig),
+) -> Result<(Box<dyn Gateway>, PaperMarket), TradeError> {
+    let mut mine = ids_of(directory, account).into_iter();
+    if let Some(listed) = mine.find(|one| is_contract(directory, *one)) {
+        let symbol = directory.listed(listed).map_or("", |one| &*one.symbol);
+        let problem = format!("{symbol} is a contract; on paper spot is traded so far");
+        return Err(wrong(format!("account.{}.symbols", account.name), problem));
+    }
+    let made = paper::settings(paper, directory, ledger, id);
+    let made = made.map_err(|problem| wrong(format!("account.{}.paper", account.name), problem))?;
+    Ok(open_paper(Arc::clone(directory), id, made))
 }
 
 /// Where an account's orders go.

@@ -1,255 +1,25 @@
 //! No request reaches a gateway that risk would not allow, whatever is done with a desk.
 #![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod pace;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
+use common::*;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{
-    EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderEvent, OrderKind,
-    OrderSide, RiskRequest, Tif, order_flags,
-};
-use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
-use rustonite_core::instrument::Instrument;
-use rustonite_exec::gateway::{
-    Answer, Balance, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written,
-};
-use rustonite_exec::reconcile::Settings;
-use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, External, Figures, Fill, Ledger,
-    Nowhere, OrderId, Outcome, Refusal, RefusalKind, Report, Request, What, Wish,
-};
-use rustonite_feed::FeedError;
-use rustonite_risk::{Account, Capabilities, Intent, Latches, Limits, Risk, Target, Venue};
-use rustonite_trade::{Arrived, Denied, Desk, Outbox};
-
-const ACCOUNT: AccountId = AccountId(0);
-const INSTRUMENT: InstrumentId = InstrumentId(0);
-const VENUE: VenueId = VenueId(0);
-const LIMITS: &str = include_str!("../limits.toml");
-const MIDDLE: i64 = 6_000_000;
-const MS: i64 = 1_000_000;
-const START: i64 = 1_767_312_000_000_000_000;
-
-fn amount(text: &str) -> Amount {
-    Amount::from_decimal(text.parse().unwrap()).unwrap()
-}
-
-/// Writes down what it is to send, and says what it is told to say.
-#[derive(Clone, Default)]
-struct Fake {
-    written: Arc<Mutex<Vec<Request>>>,
-    says: Arc<Mutex<Vec<Heard>>>,
-    asked: Arc<Mutex<Vec<Question>>>,
-    /// Until when the venue says that it wants to hear nothing.
-    closes: Arc<Mutex<Option<i64>>>,
-}
-
-impl Gateway for Fake {
-    fn start(&mut self, _now: i64) -> Vec<Outgoing> {
-        Vec::new()
-    }
-
-    fn opened(&mut self, _line: usize, _now: i64) -> Vec<Outgoing> {
-        Vec::new()
-    }
-
-    fn closed(&mut self, _line: usize, _now: i64, _heard: &mut Vec<Heard>) {}
-
-    fn write(&mut self, request: &Request, _now: i64) -> Result<Outgoing, Refusal> {
-        self.written.lock().unwrap().push(request.clone());
-        Ok(text())
-    }
-
-    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
-        let each = requests.iter().enumerate();
-        let sent = each.map(|(at, request)| (self.write(request, now).unwrap(), vec![at]));
-        Written { sent: sent.collect(), refused: Vec::new() }
-    }
-
-    fn ask(&mut self, question: Question, _now: i64) -> Outgoing {
-        self.asked.lock().unwrap().push(question);
-        text()
-    }
-
-    fn read(
-        &mut self,
-        _line: usize,
-        _text: &[u8],
-        _ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        heard.append(&mut self.says.lock().unwrap());
-        Ok(())
-    }
-
-    fn answered(
-        &mut self,
-        _id: u64,
-        _answer: Result<HttpAnswer<'_>, &CallError>,
-        _ts_recv: i64,
-        _heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        Ok(())
-    }
-
-    fn tick(&mut self, _sent_before: i64, _now: i64, _heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        Vec::new()
-    }
-}
-
-impl Outbox for Fake {
-    fn send(&mut self, _what: Outgoing) -> Result<(), FeedError> {
-        Ok(())
-    }
-}
-
-fn text() -> Outgoing {
-    Outgoing::Text { line: 0, text: String::new() }
-}
-
-fn instrument() -> Instrument {
-    Instrument {
-        venue: "binance".into(),
-        symbol: "BTCUSDT".into(),
-        kind: InstrumentKind::Spot,
-        contract: None,
-        base: "BTC".into(),
-        quote: "USDT".into(),
-        settle: "USDT".into(),
-        tick: amount("0.01"),
-        lot: amount("0.001"),
-        multiplier: amount("1"),
-        price: (None, None),
-        size: (None, None),
-        market_size_max: None,
-        notional: (None, None),
-        status: InstrumentStatus::Trading,
-    }
-}
-
-fn limits(bounds: [u32; 4]) -> Limits {
-    let [size, open, messages, collar] = bounds;
-    let text = LIMITS
-        .replace("order_size_max = 1\n", &format!("order_size_max = 0.{size:03}\n"))
-        .replace("open_orders_max = 20\n", &format!("open_orders_max = {open}\n"))
-        .replace("messages_per_s = 200\n", &format!("messages_per_s = {messages}\n"))
-        .replace("price_collar_bps = 200\n", &format!("price_collar_bps = {collar}\n"));
-    Limits::parse("limits.toml", &text).unwrap()
-}
-
-fn account_rules() -> AccountRules {
-    AccountRules {
-        venue: VENUE,
-        client_ids: ClientIds::new(ClientIdForm::Letters, "bypass").unwrap(),
-        changes: ChangeIds::New,
-        figures: Figures::Leg,
-        external: External::Watched,
-    }
-}
-
-/// A desk whose account trades, and what its gateway was given.
-struct World {
-    desk: Desk<Nowhere>,
-    fake: Fake,
-    now: i64,
-    /// When the last row of the market came.
-    seen: i64,
-    rows: i64,
-    orders: Vec<OrderId>,
-    fills: i64,
-    totals: BTreeMap<&'static str, usize>,
-}
+use rustonite_core::datasets::{OrderEvent, OrderKind, OrderSide, RiskRequest, Tif, order_flags};
+use rustonite_core::ids::StrategyId;
+use rustonite_exec::{Nowhere, OrderId, Outcome, Refusal, RefusalKind, Request, What, Wish};
+use rustonite_risk::{Intent, Limits, Target};
+use rustonite_trade::{Arrived, Denied, Desk};
 
 impl World {
-    fn new(bounds: [u32; 4]) -> Self {
-        Self::with(bounds, |fake| Box::new(fake))
-    }
-
-    fn with(bounds: [u32; 4], gateway: impl FnOnce(Fake) -> Box<dyn Gateway>) -> Self {
-        let mut directory = Directory::default();
-        directory.add_account("main");
-        directory.add_strategy("test");
-        directory.list(instrument());
-        let kinds = [OrderKind::Limit, OrderKind::Market];
-        let can = Capabilities::of(&kinds, &[Tif::Gtc, Tif::Ioc], order_flags::POST_ONLY);
-        let risk_directory = rustonite_risk::Directory {
-            currency: "USDT".into(),
-            assets: ["BTC", "USDT"].map(Into::into).to_vec(),
-            venues: vec![Venue { name: "binance".into(), can }],
-            accounts: vec![Account { name: "main".into(), venue: VENUE, hedging: false }],
-            strategies: vec!["test".into()],
-            instruments: directory.instruments().map(|(_, one)| one.clone()).collect(),
-            orders_max: 64,
-            client_ids_max: 4096,
-        };
-        let assets = ["BTC", "USDT"].map(|name| directory.asset(name).unwrap());
-        let risk = Risk::new(risk_directory, limits(bounds), &Latches::default()).unwrap();
-        let mut ledger = Ledger::new(Arc::new(directory), Nowhere);
-        ledger.open_account(ACCOUNT, account_rules());
-        let fake = Fake::default();
-        let mut desk = Desk::new(ledger, risk, StrategyId(0));
-        let (gateway, outbox) = (gateway(fake.clone()), Box::new(fake.clone()));
-        desk.open(gateway, outbox, vec![INSTRUMENT], Settings::default(), START).unwrap();
-        let (orders, totals) = (Vec::new(), BTreeMap::new());
-        let mut world = Self { desk, fake, now: START, seen: 0, rows: 0, orders, fills: 0, totals };
-        for target in [Target::All, Target::Account(ACCOUNT), Target::Strategy(StrategyId(0))] {
-            world.desk.profit(target, Amount::ZERO, Amount::ZERO, START);
-        }
-        world.desk.feed_connected(VENUE, true, START);
-        world.quote(0);
-        world.connect();
-        let balances = assets.map(|asset| Balance {
-            ts_event: START,
-            asset,
-            available: amount("1000000"),
-            locked: Amount::ZERO,
-        });
-        world.say(balances.map(Heard::Balance).to_vec());
-        world
-    }
-
-    /// The account logs on, and its books are found to be the venue's.
-    fn connect(&mut self) {
-        self.fake.asked.lock().unwrap().clear();
-        self.say(vec![Heard::Ready]);
-        let questions = std::mem::take(&mut *self.fake.asked.lock().unwrap());
-        let answers = questions.into_iter().map(|question| match question {
-            Question::Balances => Heard::Answer(question, Answer::Balances(Vec::new())),
-            question => Heard::Answer(question, Answer::Reports(Vec::new())),
-        });
-        let answers = answers.collect();
-        self.say(answers);
-    }
-
-    /// A person puts everything right that was thrown or broken.
-    fn recover(&mut self) {
-        let thrown: Vec<_> = self.desk.risk().thrown().iter().map(|trip| trip.target).collect();
-        for target in thrown {
-            self.desk.resume(target, self.now);
-        }
-        self.desk.feed_connected(VENUE, true, self.now);
-        self.quote(0);
-        self.connect();
-    }
-
-    fn say(&mut self, heard: Vec<Heard>) {
-        *self.fake.says.lock().unwrap() = heard;
-        self.desk.arrived(ACCOUNT, Arrived::Text(0, Vec::new(), self.now), self.now);
-    }
-
-    fn quote(&mut self, ticks: i64) {
-        let price =
-            |ticks: i64| amount("0.01").times(MIDDLE + ticks).unwrap().to_decimal().to_f64();
-        (self.seen, self.rows) = (self.now, self.rows + 1);
-        self.desk.quote(INSTRUMENT, price(ticks - 1), price(ticks + 1), self.now, self.rows);
-    }
-
     fn wish(one: &New) -> Wish {
         let is_limit = one.price.is_some();
         Wish {
@@ -287,53 +57,28 @@ impl World {
     }
 
     fn order(&self, which: usize) -> Option<OrderId> {
-        (!self.orders.is_empty()).then(|| self.orders[which % self.orders.len()])
+        let known = |id: &OrderId| self.desk.ledger().order(*id).is_some();
+        let picked = (!self.orders.is_empty()).then(|| self.orders[which % self.orders.len()]);
+        picked.filter(known)
     }
 
-    /// The venue says something about an order.
     fn report(&mut self, which: usize, what: What) {
-        let Some(order) = self.order(which).and_then(|id| self.desk.ledger().order(id)) else {
-            return;
-        };
-        let report = Report {
-            ts_event: self.now,
-            ts_recv: self.now,
-            source: EventSource::Stream,
-            account: ACCOUNT,
-            instrument: INSTRUMENT,
-            client_id: order.legs.last().unwrap().client_id.clone(),
-            client_id_prev: None,
-            venue_order_id: Some(format!("{}-{}", order.id.0, order.legs.len()).into()),
-            what,
-        };
-        self.say(vec![Heard::Report(report)]);
+        if let Some(order) = self.order(which) {
+            self.report_of(order, what);
+        }
     }
 
     fn fill(&mut self, which: usize, lots: i64) {
-        let Some(order) = self.order(which).and_then(|id| self.desk.ledger().order(id)) else {
-            return;
-        };
-        self.fills += 1;
-        let fill = Fill {
-            fill_id: self.fills.to_string().into(),
-            trade_id: Some(self.fills),
-            kind: FillKind::Trade,
-            side: order.wish.side,
-            price: order.wish.price.unwrap_or(amount("60000")),
-            size: amount("0.001").times(lots).unwrap(),
-            size_filled: None,
-            fee: None,
-            liquidity: Liquidity::Maker,
-            position_side: None,
-        };
-        self.report(which, What::Fill(fill));
+        if let Some(order) = self.order(which) {
+            self.fill_of(order, lots);
+        }
     }
 
     /// Does something, and checks what came to the gateway of it.
     fn act(&mut self, act: &Act) {
         let mut before = self.desk.risk().clone();
         let denied = self.perform(act).err();
-        let written = std::mem::take(&mut *self.fake.written.lock().unwrap());
+        let written = self.written();
         for request in &written {
             let Some(intent) = self.intent(request) else {
                 self.count("query");

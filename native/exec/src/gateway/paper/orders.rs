@@ -421,6 +421,7 @@ impl Venue {
                 Answer::Balances(assets.map(|asset| self.balance(asset)).collect())
             }
             Question::Positions => Answer::Positions(Vec::new()),
+            Question::Leverage => Answer::Leverage(Vec::new()),
         };
         self.say(Heard::Answer(question, answer));
     }

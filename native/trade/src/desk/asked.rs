@@ -1,0 +1,220 @@
+//! What strategies and people ask for: orders placed, changed, cancelled.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{OrderEvent, RiskRequest};
+use rustonite_core::ids::InstrumentId;
+use rustonite_exec::gateway::may_need_us;
+use rustonite_exec::{Journal, Link, Order, OrderId, Request, Values, Wish};
+use rustonite_risk::{Intent, Pass};
+
+use super::waiting::values_of;
+use super::{Desk, halted, unknown};
+use crate::strategy::Denied;
+
+/// A new order that is written down, with the pass to send it.
+type Ready = (OrderId, Intent, Pass, Request);
+
+impl<J: Journal> Desk<J> {
+    /// Places an order. What its venue has not waits here, where that can be.
+    ///
+    /// # Errors
+    /// Risk denies it, or the journal takes no row; nothing was sent.
+    pub fn submit(&mut self, mut wish: Wish, now: i64) -> Result<OrderId, Denied> {
+        wish.strategy.get_or_insert(self.strategy);
+        let placed = if may_need_us(&wish) {
+            self.submit_in_our_way(wish, now)
+        } else {
+            self.place(wish, Link::default(), now)
+        };
+        self.work(now);
+        placed
+    }
+
+    /// Places several orders, which leave together where the venue takes them so. Each is denied or
+    /// placed for itself.
+    pub fn submit_many(&mut self, wishes: Vec<Wish>, now: i64) -> Vec<Result<OrderId, Denied>> {
+        let mut results = Vec::new();
+        let mut leaving = Vec::new();
+        for mut wish in wishes {
+            wish.strategy.get_or_insert(self.strategy);
+            if may_need_us(&wish) {
+                results.push(self.submit_in_our_way(wish, now));
+                continue;
+            }
+            let passed = self.pass_submit(wish, Link::default(), now);
+            results.push(passed.map(|(order, intent, pass, request)| {
+                self.leave(&intent, pass, request, now, &mut leaving);
+                order
+            }));
+        }
+        self.send_many(leaving, now);
+        self.work(now);
+        results
+    }
+
+    pub(super) fn place(&mut self, wish: Wish, link: Link, now: i64) -> Result<OrderId, Denied> {
+        let ready = self.pass_submit(wish, link, now)?;
+        Ok(self.send_submit(ready, now))
+    }
+
+    pub(super) fn pass_submit(
+        &mut self,
+        wish: Wish,
+        link: Link,
+        now: i64,
+    ) -> Result<Ready, Denied> {
+        let order = self.ledger.next_id();
+        match self.checked(RiskRequest::Submit, order, &wish, Amount::ZERO, now) {
+            Ok(passed) => self.write_submit(wish, link, passed, now),
+            Err(denied) => Err(self.deny(wish, link, denied, now)),
+        }
+    }
+
+    pub(super) fn write_submit(
+        &mut self,
+        wish: Wish,
+        link: Link,
+        (intent, pass): (Intent, Pass),
+        now: i64,
+    ) -> Result<Ready, Denied> {
+        let at = self.moment(now);
+        let (order, request) =
+            self.ledger.submit(at, wish, link).map_err(|error| halted(&error))?;
+        self.tell_order(order, OrderEvent::Submitted, None);
+        Ok((order, intent, pass, request))
+    }
+
+    pub(super) fn send_submit(
+        &mut self,
+        (order, intent, pass, request): Ready,
+        now: i64,
+    ) -> OrderId {
+        self.send(&intent, pass, &request, now);
+        if let Request::Submit { wish, .. } = request {
+            self.last = Some(wish);
+        }
+        self.touch(order);
+        order
+    }
+
+    /// Writes down an order that is denied.
+    pub(super) fn deny(&mut self, wish: Wish, link: Link, denied: Denied, now: i64) -> Denied {
+        match self.ledger.deny(self.moment(now), wish, link, denied.code) {
+            Ok(order) => {
+                self.tell_order(order, OrderEvent::Denied, Some(denied.to_string()));
+                denied
+            }
+            Err(error) => halted(&error),
+        }
+    }
+
+    /// Goes through the motions of the order that was placed last and leaves nothing of them: no
+    /// pass, no row, no byte. After a quiet millisecond the processor has forgotten the way of an
+    /// order, and the next one would wait while it comes back from memory.
+    pub fn rehearse(&mut self, now: i64) {
+        let Some(wish) = self.last.clone() else { return };
+        let order = self.ledger.next_id();
+        if let Ok(intent) = self.intent(RiskRequest::Submit, order, &wish, Amount::ZERO) {
+            drop(self.risk.check(&intent, now));
+        }
+        let Some((client_id, wish)) = self.ledger.rehearse(self.moment(now), wish) else { return };
+        if let Some(account) = self.accounts.get(wish.account.index()) {
+            account.gateway.rehearse(&client_id, &wish, now);
+        }
+    }
+
+    /// Changes limit and whole size of an order.
+    ///
+    /// # Errors
+    /// As [`Desk::submit`]; the order cannot be changed now.
+    pub fn replace(
+        &mut self,
+        order: OrderId,
+        price: Option<Amount>,
+        size: Amount,
+        now: i64,
+    ) -> Result<(), Denied> {
+        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        let changed = if known.is_held() {
+            self.replace_held(order, price, size, now)
+        } else {
+            self.change(order, price, size, now)
+        };
+        self.work(now);
+        changed
+    }
+
+    pub(super) fn change(
+        &mut self,
+        order: OrderId,
+        price: Option<Amount>,
+        size: Amount,
+        now: i64,
+    ) -> Result<(), Denied> {
+        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        let (filled, mut wish) = (known.size_filled, known.wish.clone());
+        let price = price.or(wish.price);
+        let values = Values { price, size, ..values_of(known) };
+        (wish.price, wish.size) = (price, size);
+        let (intent, pass) = self.checked(RiskRequest::Replace, order, &wish, filled, now)?;
+        let request =
+            self.ledger.replace(self.moment(now), order, values).map_err(|error| halted(&error))?;
+        self.tell_order(order, OrderEvent::ReplaceAsked, None);
+        self.send(&intent, pass, &request, now);
+        Ok(())
+    }
+
+    /// Cancels an order.
+    ///
+    /// # Errors
+    /// The order cannot be cancelled now.
+    pub fn cancel(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
+        let cancelled = self.cancel_one(order, now);
+        self.work(now);
+        cancelled
+    }
+
+    fn cancel_one(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
+        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        if known.is_held() { self.withdraw(order, None, now) } else { self.cancel_sent(order, now) }
+    }
+
+    pub(super) fn cancel_sent(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
+        let (intent, pass, request) = self.pass_cancel(order, now)?;
+        self.send(&intent, pass, &request, now);
+        Ok(())
+    }
+
+    fn pass_cancel(&mut self, order: OrderId, now: i64) -> Result<(Intent, Pass, Request), Denied> {
+        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        let (filled, wish) = (known.size_filled, known.wish.clone());
+        let (intent, pass) = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
+        let request =
+            self.ledger.cancel(self.moment(now), order).map_err(|error| halted(&error))?;
+        self.tell_order(order, OrderEvent::CancelAsked, None);
+        Ok((intent, pass, request))
+    }
+
+    /// Cancels orders, which leave together where the venue takes them so. One that cannot be
+    /// cancelled at the moment has a cancel in flight, or has ended.
+    pub(super) fn cancel_many(&mut self, orders: Vec<OrderId>, now: i64) {
+        let mut leaving = Vec::new();
+        for order in orders {
+            if self.ledger.order(order).is_some_and(Order::is_held) {
+                drop(self.withdraw(order, None, now));
+            } else if let Ok((intent, pass, request)) = self.pass_cancel(order, now) {
+                self.leave(&intent, pass, request, now, &mut leaving);
+            }
+        }
+        self.send_many(leaving, now);
+        self.work(now);
+    }
+
+    /// Cancels all open orders of an instrument, or all.
+    pub fn cancel_all(&mut self, instrument: Option<InstrumentId>, now: i64) {
+        let mine = |order: &&&Order| instrument.is_none_or(|one| one == order.wish.instrument);
+        let open = self.ledger.open_orders();
+        let open: Vec<_> = open.iter().filter(mine).map(|order| order.id).collect();
+        self.cancel_many(open, now);
+    }
+}

@@ -1,0 +1,313 @@
+//! A desk of one account on a venue that is played by a test.
+#![allow(dead_code, reason = "no test file uses all of it")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{
+    EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind, Tif, order_flags,
+};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
+use rustonite_core::instrument::Instrument;
+use rustonite_exec::gateway::{
+    Answer, Balance, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written,
+};
+use rustonite_exec::reconcile::Settings;
+use rustonite_exec::{
+    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, External, Figures, Fill, Journal,
+    Ledger, Nowhere, OrderId, Refusal, Report, Request, What,
+};
+use rustonite_feed::FeedError;
+use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Target, Venue};
+use rustonite_trade::{Arrived, Desk, Outbox};
+
+pub(crate) const ACCOUNT: AccountId = AccountId(0);
+pub(crate) const INSTRUMENT: InstrumentId = InstrumentId(0);
+pub(crate) const VENUE: VenueId = VenueId(0);
+pub(crate) const LIMITS: &str = include_str!("../limits.toml");
+pub(crate) const MIDDLE: i64 = 6_000_000;
+pub(crate) const MS: i64 = 1_000_000;
+pub(crate) const START: i64 = 1_767_312_000_000_000_000;
+
+pub(crate) fn amount(text: &str) -> Amount {
+    Amount::from_decimal(text.parse().unwrap()).unwrap()
+}
+
+/// Writes down what it is to send, and says what it is told to say.
+#[derive(Clone, Default)]
+pub(crate) struct Fake {
+    pub(crate) written: Arc<Mutex<Vec<Request>>>,
+    pub(crate) says: Arc<Mutex<Vec<Heard>>>,
+    pub(crate) asked: Arc<Mutex<Vec<Question>>>,
+    /// Until when the venue says that it wants to hear nothing.
+    pub(crate) closes: Arc<Mutex<Option<i64>>>,
+}
+
+impl Gateway for Fake {
+    fn start(&mut self, _now: i64) -> Vec<Outgoing> {
+        Vec::new()
+    }
+
+    fn opened(&mut self, _line: usize, _now: i64) -> Vec<Outgoing> {
+        Vec::new()
+    }
+
+    fn closed(&mut self, _line: usize, _now: i64, _heard: &mut Vec<Heard>) {}
+
+    fn write(&mut self, request: &Request, _now: i64) -> Result<Outgoing, Refusal> {
+        self.written.lock().unwrap().push(request.clone());
+        Ok(text())
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        let each = requests.iter().enumerate();
+        let sent = each.map(|(at, request)| (self.write(request, now).unwrap(), vec![at]));
+        Written { sent: sent.collect(), refused: Vec::new() }
+    }
+
+    fn ask(&mut self, question: Question, _now: i64) -> Outgoing {
+        self.asked.lock().unwrap().push(question);
+        text()
+    }
+
+    fn read(
+        &mut self,
+        _line: usize,
+        _text: &[u8],
+        _ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable> {
+        heard.append(&mut self.says.lock().unwrap());
+        Ok(())
+    }
+
+    fn answered(
+        &mut self,
+        _id: u64,
+        _answer: Result<HttpAnswer<'_>, &CallError>,
+        _ts_recv: i64,
+        _heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
+    fn tick(&mut self, _sent_before: i64, _now: i64, _heard: &mut Vec<Heard>) -> Vec<Outgoing> {
+        Vec::new()
+    }
+}
+
+impl Outbox for Fake {
+    fn send(&mut self, _what: Outgoing) -> Result<(), FeedError> {
+        Ok(())
+    }
+}
+
+pub(crate) fn text() -> Outgoing {
+    Outgoing::Text { line: 0, text: String::new() }
+}
+
+pub(crate) fn instrument() -> Instrument {
+    Instrument {
+        venue: "binance".into(),
+        symbol: "BTCUSDT".into(),
+        kind: InstrumentKind::Spot,
+        contract: None,
+        base: "BTC".into(),
+        quote: "USDT".into(),
+        settle: "USDT".into(),
+        tick: amount("0.01"),
+        lot: amount("0.001"),
+        multiplier: amount("1"),
+        price: (None, None),
+        size: (None, None),
+        market_size_max: None,
+        notional: (None, None),
+        status: InstrumentStatus::Trading,
+    }
+}
+
+pub(crate) fn limits(bounds: [u32; 4]) -> Limits {
+    let [size, open, messages, collar] = bounds;
+    let text = LIMITS
+        .replace("order_size_max = 1\n", &format!("order_size_max = 0.{size:03}\n"))
+        .replace("open_orders_max = 20\n", &format!("open_orders_max = {open}\n"))
+        .replace("messages_per_s = 200\n", &format!("messages_per_s = {messages}\n"))
+        .replace("price_collar_bps = 200\n", &format!("price_collar_bps = {collar}\n"));
+    Limits::parse("limits.toml", &text).unwrap()
+}
+
+pub(crate) fn account_rules() -> AccountRules {
+    AccountRules {
+        venue: VENUE,
+        client_ids: ClientIds::new(ClientIdForm::Letters, "bypass").unwrap(),
+        changes: ChangeIds::New,
+        figures: Figures::Leg,
+        external: External::Watched,
+    }
+}
+
+/// A desk whose account trades, and what its gateway was given.
+pub(crate) struct World<J = Nowhere> {
+    pub(crate) desk: Desk<J>,
+    pub(crate) fake: Fake,
+    pub(crate) now: i64,
+    /// When the last row of the market came.
+    pub(crate) seen: i64,
+    rows: i64,
+    pub(crate) orders: Vec<OrderId>,
+    fills: i64,
+    pub(crate) totals: BTreeMap<&'static str, usize>,
+}
+
+/// Names and numbers.
+pub(crate) fn directory() -> Arc<Directory> {
+    let mut directory = Directory::default();
+    directory.add_account("main");
+    directory.add_strategy("test");
+    directory.list(instrument());
+    Arc::new(directory)
+}
+
+impl World {
+    pub(crate) fn new(bounds: [u32; 4]) -> Self {
+        Self::with(bounds, |fake| Box::new(fake))
+    }
+
+    pub(crate) fn with(bounds: [u32; 4], gateway: impl FnOnce(Fake) -> Box<dyn Gateway>) -> Self {
+        let mut ledger = Ledger::new(directory(), Nowhere);
+        ledger.open_account(ACCOUNT, account_rules());
+        Self::at(ledger, bounds, gateway)
+    }
+}
+
+impl<J: Journal> World<J> {
+    /// With the orders of a ledger.
+    pub(crate) fn of(ledger: Ledger<J>, bounds: [u32; 4]) -> Self {
+        Self::at(ledger, bounds, |fake| Box::new(fake))
+    }
+
+    fn at(
+        ledger: Ledger<J>,
+        bounds: [u32; 4],
+        gateway: impl FnOnce(Fake) -> Box<dyn Gateway>,
+    ) -> Self {
+        let directory = Arc::clone(ledger.directory());
+        let kinds = [OrderKind::Limit, OrderKind::Market];
+        let can = Capabilities::of(&kinds, &[Tif::Gtc, Tif::Ioc], order_flags::POST_ONLY);
+        let risk_directory = rustonite_risk::Directory {
+            currency: "USDT".into(),
+            assets: ["BTC", "USDT"].map(Into::into).to_vec(),
+            venues: vec![Venue { name: "binance".into(), can }],
+            accounts: vec![Account { name: "main".into(), venue: VENUE, hedging: false }],
+            strategies: vec!["test".into()],
+            instruments: directory.instruments().map(|(_, one)| one.clone()).collect(),
+            orders_max: 64,
+            client_ids_max: 4096,
+        };
+        let assets = ["BTC", "USDT"].map(|name| directory.asset(name).unwrap());
+        let risk = Risk::new(risk_directory, limits(bounds), &Latches::default()).unwrap();
+        let fake = Fake::default();
+        let mut desk = Desk::new(ledger, risk, StrategyId(0));
+        let (gateway, outbox) = (gateway(fake.clone()), Box::new(fake.clone()));
+        desk.open(gateway, outbox, vec![INSTRUMENT], Settings::default(), START).unwrap();
+        for dataset in ["quotes", "trades"] {
+            desk.follow("binance", dataset);
+        }
+        let (orders, totals) = (Vec::new(), BTreeMap::new());
+        let mut world = Self { desk, fake, now: START, seen: 0, rows: 0, orders, fills: 0, totals };
+        for target in [Target::All, Target::Account(ACCOUNT), Target::Strategy(StrategyId(0))] {
+            world.desk.profit(target, Amount::ZERO, Amount::ZERO, START);
+        }
+        world.desk.feed_connected(VENUE, true, START);
+        world.quote(0);
+        world.connect();
+        let balances = assets.map(|asset| Balance {
+            ts_event: START,
+            asset,
+            available: amount("1000000"),
+            locked: Amount::ZERO,
+        });
+        world.say(balances.map(Heard::Balance).to_vec());
+        world
+    }
+
+    /// The account logs on, and its books are found to be the venue's.
+    pub(crate) fn connect(&mut self) {
+        self.fake.asked.lock().unwrap().clear();
+        self.say(vec![Heard::Ready]);
+        let questions = std::mem::take(&mut *self.fake.asked.lock().unwrap());
+        let answers = questions.into_iter().map(|question| match question {
+            Question::Balances => Heard::Answer(question, Answer::Balances(Vec::new())),
+            question => Heard::Answer(question, Answer::Reports(Vec::new())),
+        });
+        let answers = answers.collect();
+        self.say(answers);
+    }
+
+    /// A person puts everything right that was thrown or broken.
+    pub(crate) fn recover(&mut self) {
+        let thrown: Vec<_> = self.desk.risk().thrown().iter().map(|trip| trip.target).collect();
+        for target in thrown {
+            self.desk.resume(target, self.now);
+        }
+        self.desk.feed_connected(VENUE, true, self.now);
+        self.quote(0);
+        self.connect();
+    }
+
+    pub(crate) fn say(&mut self, heard: Vec<Heard>) {
+        *self.fake.says.lock().unwrap() = heard;
+        self.desk.arrived(ACCOUNT, Arrived::Text(0, Vec::new(), self.now), self.now);
+    }
+
+    pub(crate) fn quote(&mut self, ticks: i64) {
+        let price =
+            |ticks: i64| amount("0.01").times(MIDDLE + ticks).unwrap().to_decimal().to_f64();
+        (self.seen, self.rows) = (self.now, self.rows + 1);
+        self.desk.quote(INSTRUMENT, price(ticks - 1), price(ticks + 1), self.now, self.rows);
+        if self.desk.has_due() {
+            self.desk.release_due(self.now);
+        }
+    }
+
+    /// The venue says something about an order.
+    pub(crate) fn report_of(&mut self, order: OrderId, what: What) {
+        let order = self.desk.ledger().order(order).unwrap();
+        let report = Report {
+            ts_event: self.now,
+            ts_recv: self.now,
+            source: EventSource::Stream,
+            account: ACCOUNT,
+            instrument: INSTRUMENT,
+            client_id: order.legs.last().unwrap().client_id.clone(),
+            client_id_prev: None,
+            venue_order_id: Some(format!("{}-{}", order.id.0, order.legs.len()).into()),
+            what,
+        };
+        self.say(vec![Heard::Report(report)]);
+    }
+
+    pub(crate) fn fill_of(&mut self, order: OrderId, lots: i64) {
+        let order = self.desk.ledger().order(order).unwrap();
+        self.fills += 1;
+        let fill = Fill {
+            fill_id: self.fills.to_string().into(),
+            trade_id: Some(self.fills),
+            kind: FillKind::Trade,
+            side: order.wish.side,
+            price: order.wish.price.unwrap_or(amount("60000")),
+            size: amount("0.001").times(lots).unwrap(),
+            size_filled: None,
+            fee: None,
+            liquidity: Liquidity::Maker,
+            position_side: None,
+        };
+        self.report_of(order.id, What::Fill(fill));
+    }
+
+    /// What went to the gateway since it was last asked for.
+    pub(crate) fn written(&self) -> Vec<Request> {
+        std::mem::take(&mut *self.fake.written.lock().unwrap())
+    }
+}
