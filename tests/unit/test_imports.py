@@ -399,9 +399,9 @@ decimals = st.builds(
 
 
 @given(st.lists(decimals, min_size=1, max_size=30))
-def test_decimals_are_rounded_correctly_and_marked_when_inexact(tmp_path_factory, texts):
+def test_decimals_are_rounded_correctly_and_marked_when_inexact(scratch, texts):
     path = tardis(
-        tmp_path_factory.mktemp("d"),
+        scratch(),
         [f"a,b,{US},{US + n},1,buy,{t},1" for n, t in enumerate(texts)],
     )
     got = read(path)
