@@ -82,6 +82,7 @@ bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers be
 	target/release/exchange
 	target/release/orders
 	target/release/trade
+	$(BIN)/python benches/strategy.py
 	target/release/streams
 	target/release/risk
 	target/release/replay_queue $(RUSTONITE_FIXTURES)

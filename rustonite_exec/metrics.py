@@ -21,6 +21,7 @@ def metrics(status: dict[str, Any]) -> str:
     owned = [(f'asset="{asset}"', float(total)) for asset, total in status["balances"].items()]
     thrown = [(_labels(one, "scope", "name", "code"), 1.0) for one in status["switches"]]
     times = status["tick_to_order_us"]
+    answers = status["answers"]
     lines = [
         *family(f"{name}_trading", "gauge", "Whether an account may trade.", accounts),
         *family(f"{name}_fills_total", "counter", "Executions.", [("", status["fills"])]),
@@ -55,6 +56,44 @@ def metrics(status: dict[str, Any]) -> str:
             "gauge",
             "Time from the receipt of a tick to the bytes of the order it caused.",
             [(f'quantile="{part}"', float(value)) for part, value in times.items()],
+        ),
+        *family(
+            f"{name}_orders_sent_total",
+            "counter",
+            "Orders sent.",
+            [(_labels(one, "account"), one["sent"]) for one in answers],
+        ),
+        *family(
+            f"{name}_orders_ended_total",
+            "counter",
+            "Orders by how they ended.",
+            [
+                (f'{_labels(one, "account")},end="{end}"', one[end])
+                for one in answers
+                for end in ("filled", "cancelled", "expired", "rejected")
+            ],
+        ),
+        *family(
+            f"{name}_answer_us",
+            "gauge",
+            "Time from the bytes of an order to the venue's first word and first execution, and"
+            " from those of a cancel to the end.",
+            [
+                (f'{_labels(one, "account")},answer="{answer}",quantile="{part}"', float(value))
+                for one in answers
+                for answer in ("first_word", "first_fill", "cancel")
+                for part, value in one[f"{answer}_us"].items()
+            ],
+        ),
+        *family(
+            f"{name}_slippage_bps",
+            "gauge",
+            "What executions cost against the middle at the moment of their order.",
+            [
+                (_labels(one, "account"), one["slippage_bps"])
+                for one in answers
+                if one["slippage_bps"] is not None
+            ],
         ),
     ]
     return "\n".join(lines) + "\n"

@@ -1,16 +1,17 @@
 //! Measures a trader from a tick to the bytes of an order. Every line is `name<TAB>figures`.
 //!
-//! Another thread appends quotes to a tape at a constant rate. The trader's thread polls them in
+//! Another process appends quotes to a tape at a constant rate. The trader's thread polls them in
 //! place, tells the risk layer, and after each hundredth quote places an order: risk with the limits
 //! of the tests, the row of the journal on a tape, and the venue's signed message. Timed from the
-//! moment at which the quote was *due*, so that a quote that waits counts as late.
+//! moment at which the quote was *due*, so that a quote that waits counts as late; beside it from the
+//! moment at which it was visible, which leaves out how late the other process was, and by stage.
 
 use std::error::Error;
 use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 use rustonite_core::Amount;
@@ -23,41 +24,112 @@ use rustonite_exec::gateway::{Keys, Outgoing, connect};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Ledger, Tapes, Wish,
+    Housekeeping, Ledger, Tapes, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Target, Venue};
 use rustonite_tape::{Start, TapeOptions, Writer};
-use rustonite_trade::{Arrived, Desk, Followed, Market, News, Outbox, Quotes, Tick};
+use rustonite_trade::{Arrived, Desk, Followed, Market, News, Outbox, Quotes, Tick, cores};
+
+/// As in the extension.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const RATES: [u64; 2] = [10_000, 100_000];
 const SECONDS: u64 = 4;
 const ORDER_EVERY: u64 = 100;
+/// Of a trader's journal.
+const SEGMENT_BYTES: u64 = 4 << 20;
+const ORDERS_ALONE: i64 = 20_000;
+/// As the trader's own loop.
+const BEAT: Duration = Duration::from_millis(50);
+const REHEARSE_EVERY: Duration = Duration::from_micros(200);
+/// Orders are forgotten soon, as those of a trader are that ran for hours.
+const HOUSEKEEPING: Housekeeping =
+    Housekeeping { snapshot_rows: 100_000, keep_ended_ns: 1_000_000_000 };
 const LIMITS: &str = include_str!("../../native/trade/tests/limits.toml");
 const SECOND_NS: u64 = 1_000_000_000;
 
+/// The core of the trader's thread; everything else keeps off it, as with the setting `core`.
+const CORE: usize = 1;
+
 fn main() -> Result<()> {
-    for rate in RATES {
-        let home = tempfile::tempdir_in("/dev/shm")?;
-        let times = measure(home.path(), rate)?;
-        let us = |part: f64| {
-            #[allow(clippy::cast_precision_loss, reason = "some microseconds")]
-            let ns = times.value_at_quantile(part) as f64;
-            ns / 1e3
-        };
-        println!(
-            "tick due → order bytes, journalled, {rate} ticks/s\tp50 {:.2} p90 {:.2} p99 {:.2} \
-             p99.9 {:.2} us, slowest {:.0} us; {} orders",
-            us(0.5),
-            us(0.9),
-            us(0.99),
-            us(0.999),
-            us(1.0),
-            times.len(),
-        );
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    if let [tapes, rate] = &arguments[..] {
+        return write(Path::new(tapes), rate.parse()?);
     }
+    alone()?;
+    for rate in RATES {
+        // On a thread that ends with its core.
+        let work = move || {
+            let home = tempfile::tempdir_in("/dev/shm").map_err(|error| error.to_string())?;
+            measure(home.path(), rate).map_err(|error| error.to_string())
+        };
+        let times = std::thread::spawn(work).join().map_err(|_| "the trader panicked")??;
+        for (what, times) in times.named() {
+            println!("{what}, {rate} ticks/s\t{}; {} orders", percentiles(times), times.len());
+        }
+    }
+    Ok(())
+}
+
+/// Nanoseconds of each order, from where to where.
+struct Times([Histogram<u64>; 4]);
+
+impl Times {
+    const NAMES: [&str; 4] = [
+        "tick due → order bytes, journalled",
+        "tick visible → order bytes, journalled",
+        "of that: tick visible → seen",
+        "of that: order wanted → order bytes, journalled",
+    ];
+
+    fn new() -> Result<Self> {
+        let one = Histogram::new_with_bounds(1, 60 * SECOND_NS, 3)?;
+        Ok(Self([one.clone(), one.clone(), one.clone(), one]))
+    }
+
+    fn record(&mut self, spans: [i64; 4]) -> Result<()> {
+        for (times, span) in self.0.iter_mut().zip(spans) {
+            times.record(u64::try_from(span.max(1))?)?;
+        }
+        Ok(())
+    }
+
+    fn named(&self) -> impl Iterator<Item = (&'static str, &Histogram<u64>)> {
+        Self::NAMES.into_iter().zip(&self.0)
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "some microseconds")]
+fn percentiles(times: &Histogram<u64>) -> String {
+    let us = |part: f64| times.value_at_quantile(part) as f64 / 1e3;
+    format!(
+        "p50 {:.2} p90 {:.2} p99 {:.2} p99.9 {:.2} us, slowest {:.0} us",
+        us(0.5),
+        us(0.9),
+        us(0.99),
+        us(0.999),
+        us(1.0),
+    )
+}
+
+/// Orders one after another without a market beside them: what their code takes when all of it is at
+/// hand.
+fn alone() -> Result<()> {
+    let home = tempfile::tempdir_in("/dev/shm")?;
+    let (mut desk, _, sent) = desk(&home.path().join("journal"))?;
+    let mut times = Histogram::new_with_bounds(1, SECOND_NS, 3)?;
+    for number in 0..ORDERS_ALONE {
+        desk.quote(InstrumentId(0), 60_000.0, 60_000.02, now(), number);
+        let began = Instant::now();
+        desk.submit(wish(), now())?;
+        times.record(u64::try_from(began.elapsed().as_nanos())?)?;
+        refuse(&mut desk, &sent)?;
+    }
+    println!("order wanted → order bytes, journalled, one after another\t{}", percentiles(&times),);
     Ok(())
 }
 
@@ -144,7 +216,7 @@ fn desk(home: &Path) -> Result<(Desk<Tapes>, Arc<Directory>, mpsc::Receiver<Outg
         figures: Figures::Leg,
         external: External::Watched,
     };
-    let options = TapeOptions::default();
+    let options = TapeOptions { segment_bytes: SEGMENT_BYTES, ..TapeOptions::default() };
     let journal = (home, "journal", options, Durability::Interval);
     let (ledger, _) = Ledger::open(Arc::clone(&directory), [(AccountId(0), rules)], journal)?;
     let mut desk =
@@ -202,52 +274,87 @@ fn id(text: &str) -> &str {
     rest.split(',').next().unwrap_or_default()
 }
 
-fn measure(home: &Path, rate: u64) -> Result<Histogram<u64>> {
+/// The process that appends quotes; ends with this value.
+struct Feed(Child);
+
+impl Feed {
+    fn start(tapes: &Path, rate: u64) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        Ok(Self(command.arg(tapes).arg(rate.to_string()).spawn()?))
+    }
+
+    fn has_ended(&mut self) -> Result<bool> {
+        let ended = self.0.try_wait()?;
+        if ended.is_some_and(|status| !status.success()) {
+            return Err("the feed failed".into());
+        }
+        Ok(ended.is_some())
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn measure(home: &Path, rate: u64) -> Result<Times> {
+    cores::leave(CORE)?;
     let (mut desk, directory, sent) = desk(&home.join("journal"))?;
     let tapes = home.join("tapes");
-    let stop = Arc::new(AtomicBool::new(false));
-    let writer = {
-        let (tapes, stop) = (tapes.clone(), Arc::clone(&stop));
-        std::thread::spawn(move || write(&tapes, rate, &stop).map_err(|error| error.to_string()))
-    };
+    let mut feed = Feed::start(&tapes, rate)?;
+    cores::take(CORE)?;
     let followed =
         vec![Followed { folder: tapes, venue: "binance".to_owned(), dataset: "quotes".to_owned() }];
     let mut market = Market::open(directory, followed, Start::First)?;
-    let mut times = Histogram::new_with_bounds(1, 60 * SECOND_NS, 3)?;
-    let (mut seen, mut instruments) = (0_u64, Vec::new());
-    let until = now() + i64::try_from(SECONDS * SECOND_NS)? + 500_000_000;
-    while now() < until {
+    let mut times = Times::new()?;
+    let (mut quotes_seen, mut instruments) = (0_u64, Vec::new());
+    let (mut beat, mut rehearsal) = (Instant::now(), Instant::now());
+    loop {
         let Tick::Rows(rows) = market.poll()? else {
+            // What a trader does some twenty times a second.
+            if beat.elapsed() > BEAT {
+                beat = Instant::now();
+                desk.tick(now(), i64::MAX / 4);
+                desk.ledger_mut().tick(now(), &HOUSEKEEPING)?;
+                if feed.has_ended()? {
+                    return Ok(times);
+                }
+            }
+            if rehearsal.elapsed() > REHEARSE_EVERY {
+                rehearsal = Instant::now();
+                desk.rehearse(now());
+            }
             std::hint::spin_loop();
             continue;
         };
+        let seen_at = now();
         instruments.clear();
         instruments.extend(market.instruments(&rows));
         let quotes = Quotes::new(&rows.batch, &instruments);
         for at in 0..quotes.len() {
-            let (bid, ask, due) = (quotes.bid_price[at], quotes.ask_price[at], quotes.ts_recv[at]);
-            desk.quote(InstrumentId(0), bid, ask, due, i64::try_from(seen)?);
-            seen += 1;
-            // The first half second warms up.
-            if seen.is_multiple_of(ORDER_EVERY) {
-                let is_warm = seen > rate / 2;
-                order(&mut desk, &sent, due, is_warm.then_some(&mut times))?;
+            let (bid, ask) = (quotes.bid_price[at], quotes.ask_price[at]);
+            let (due, visible) = (quotes.ts_event[at], quotes.ts_recv[at]);
+            desk.quote(InstrumentId(0), bid, ask, visible, i64::try_from(quotes_seen)?);
+            quotes_seen += 1;
+            if quotes_seen.is_multiple_of(ORDER_EVERY) {
+                let wanted = now();
+                desk.submit(wish(), wanted)?;
+                let ready = now();
+                // The first half second warms up.
+                if quotes_seen > rate / 2 {
+                    let spans = [ready - due, ready - visible, seen_at - visible, ready - wanted];
+                    times.record(spans)?;
+                }
+                refuse(&mut desk, &sent)?;
             }
         }
     }
-    stop.store(true, Ordering::Relaxed);
-    writer.join().map_err(|_| "the writer panicked")??;
-    Ok(times)
 }
 
-/// Places an order, takes the time until its bytes are there, and lets the venue refuse it.
-fn order(
-    desk: &mut Desk<Tapes>,
-    sent: &mpsc::Receiver<Outgoing>,
-    due: i64,
-    times: Option<&mut Histogram<u64>>,
-) -> Result<()> {
-    let wish = Wish {
+fn wish() -> Wish {
+    Wish {
         account: AccountId(0),
         strategy: None,
         instrument: InstrumentId(0),
@@ -266,13 +373,12 @@ fn order(
         stp: None,
         ts_expire: None,
         tags: None,
-    };
-    desk.submit(wish, now())?;
-    let took = now() - due;
-    let Ok(Outgoing::Text { text, .. }) = sent.try_recv() else { return Err("no bytes".into()) };
-    if let Some(times) = times {
-        times.record(u64::try_from(took.max(1))?)?;
     }
+}
+
+/// Lets the venue refuse the order that was sent just now.
+fn refuse(desk: &mut Desk<Tapes>, sent: &mpsc::Receiver<Outgoing>) -> Result<()> {
+    let Ok(Outgoing::Text { text, .. }) = sent.try_recv() else { return Err("no bytes".into()) };
     let id = id(&text);
     let answer =
         format!(r#"{{"id":{id},"status":400,"error":{{"code":-1013,"msg":"Filter failure: X"}}}}"#);
@@ -282,26 +388,24 @@ fn order(
 }
 
 /// Appends quotes when they are due.
-fn write(tapes: &Path, rate: u64, stop: &AtomicBool) -> Result<()> {
+fn write(tapes: &Path, rate: u64) -> Result<()> {
     let folder = tapes.join("quotes").join("bench-binance");
     let schema = rustonite_core::datasets::find("quotes").ok_or("no schema")?;
     let mut tape = Writer::create(&folder, schema, TapeOptions::default())?
         .typed::<rustonite_core::datasets::Quotes>()?;
-    let start = now() + 200_000_000;
+    // Until the trader has found the tape.
+    let start = now() + 500_000_000;
     let step = SECOND_NS / rate;
     for number in 0..rate * SECONDS {
         let due = start + i64::try_from(number * step)?;
         while now() < due {
             std::hint::spin_loop();
         }
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
         #[allow(clippy::cast_precision_loss, reason = "a price that moves a little")]
         let bid = 60_000.0 + (number % 100) as f64 / 100.0;
         tape.push_draft(&draft::Quotes {
             ts_event: due,
-            ts_recv: due,
+            ts_recv: now(),
             venue: "binance",
             symbol: "BTCUSDT",
             bid_price: Some(bid),

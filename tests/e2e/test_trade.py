@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -181,6 +182,10 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
                 told = answer.read().decode()
             assert 'rustonite_trade_trading{account="main"} 1.0' in told
             assert 'rustonite_trade_tick_to_order_us{quantile="0.99"}' in told
+            answer = 'rustonite_trade_answer_us{account="main",answer="first_word",quantile="0.99"}'
+            assert answer in told
+            ended = r'rustonite_trade_orders_ended_total\{account="main",end="\w+"\} (\d+)'
+            assert sum(map(int, re.findall(ended, told))) > 0
             with urlopen(f"http://127.0.0.1:{port}/health") as answer:
                 assert answer.read() == b"ok\n"
             assert "thrown: its orders are cancelled" in command("kill", folder=place.folder)

@@ -33,7 +33,8 @@ RUSTONITE = Path(sys.executable).with_name("rustonite")
 ENDLESS = (
     "select count(*) from range(100000000000) a, range(100000) b where (a.range + b.range) % 7 = 3"
 )
-OF_DATAFUSION = ENDLESS.replace("range(", "range(0, ").replace(".range", ".value")
+# A join there would keep one side in memory.
+OF_DATAFUSION = "select count(*) from range(0, 100000000000000) where value % 7 = 3"
 
 
 @pytest.fixture
@@ -302,10 +303,14 @@ def test_a_recorder_with_a_lake_imports_no_engine():
 )
 def test_ctrl_c_ends_a_query(lake, engine, query):
     process = spawn(lake, "--engine", engine, f"select 'begun' as a; {query}")
-    assert [process.stdout.readline() for _ in range(3)] == ["a\n", "begun\n", "\n"]
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == ("", "")
-    assert process.returncode == 130
+    try:
+        assert [process.stdout.readline() for _ in range(3)] == ["a\n", "begun\n", "\n"]
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == 130
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_closed_pipe_is_no_error(lake):

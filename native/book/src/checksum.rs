@@ -158,14 +158,14 @@ fn push_digits(text: &mut String, value: Decimal) {
 }
 
 fn push_plain(text: &mut String, value: Decimal) {
-    push(text, &value);
+    value.push_to(text);
     text.push(':');
 }
 
 /// A number as JavaScript writes it: the shortest digits that read back as the same float, with an
 /// exponent from 1e21 on and below 1e-6.
 fn push_script(text: &mut String, value: Decimal) {
-    let shortest = Decimal::from_f64(value.to_f64()).unwrap_or(value).normalised();
+    let shortest = value.shortest();
     let magnitude = shortest.mantissa().unsigned_abs();
     let digits = magnitude.checked_ilog10().unwrap_or_default() + 1;
     // Where the point is, counted from the first digit.

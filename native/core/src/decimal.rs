@@ -14,11 +14,13 @@ use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
 use lexeme::{Scanner, ShortLexeme};
+use text::StackText;
 
 mod lexeme;
 mod serde;
 #[cfg(test)]
 mod tests;
+mod text;
 
 /// Most significant digits a [`Decimal`] holds; also the precision of Arrow `decimal128(38, _)`.
 pub const MAX_DIGITS: u32 = 38;
@@ -338,6 +340,16 @@ impl Decimal {
         written.ok().and_then(|()| text.as_str().parse().ok()).unwrap_or(f64::NAN)
     }
 
+    /// The decimal with the fewest digits that has the same nearest `f64`. An infinite one has none:
+    /// then it is the value itself.
+    #[must_use]
+    pub fn shortest(self) -> Self {
+        if self.has_round_trip_digits() && self.small_f64().is_some() {
+            return self.normalised();
+        }
+        Self::from_f64(self.to_f64()).unwrap_or(self).normalised()
+    }
+
     fn has_round_trip_digits(self) -> bool {
         self.mantissa.unsigned_abs() < u128::from(ROUND_TRIP_LIMIT)
     }
@@ -420,29 +432,6 @@ impl Hash for Decimal {
 
 /// Plain notation with every digit kept: `1500e-3` is `1.500`, `12e3` is `12000`. Width, fill
 /// and `+` apply; a precision is ignored.
-impl fmt::Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // 38 digits and 400 zeros is the longest text.
-        let mut plain = StackText::<448>::new();
-        let mut digits = StackText::<40>::new();
-        write!(digits, "{}", self.mantissa.unsigned_abs())?;
-        let digits = digits.as_str();
-        let places = self.exponent.unsigned_abs() as usize;
-        if self.exponent >= 0 {
-            plain.write_str(digits)?;
-            plain.push_zeros(if self.is_zero() { 0 } else { places })?;
-        } else if let Some(whole) = digits.len().checked_sub(places).filter(|whole| *whole > 0) {
-            let (whole, fraction) = digits.split_at(whole);
-            write!(plain, "{whole}.{fraction}")?;
-        } else {
-            plain.write_str("0.")?;
-            plain.push_zeros(places - digits.len())?;
-            plain.write_str(digits)?;
-        }
-        f.pad_integral(self.mantissa >= 0, "", plain.as_str())
-    }
-}
-
 impl FromStr for Decimal {
     type Err = DecimalError;
 
@@ -563,43 +552,4 @@ fn greatest_common_divisor(mut left: u128, mut right: u128) -> u128 {
 #[expect(clippy::cast_precision_loss, reason = "callers pass at most 2^53, which is exact")]
 fn exact_integer_f64(magnitude: u64) -> f64 {
     magnitude as f64
-}
-
-/// Text on the stack; writing more than `N` bytes is an error.
-struct StackText<const N: usize> {
-    bytes: [u8; N],
-    length: usize,
-}
-
-impl<const N: usize> StackText<N> {
-    const fn new() -> Self {
-        Self { bytes: [0; N], length: 0 }
-    }
-
-    fn as_str(&self) -> &str {
-        // Only whole strings and `0` are ever written, so this is always UTF-8.
-        core::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
-    }
-
-    fn push_zeros(&mut self, count: usize) -> fmt::Result {
-        let room = self.reserve(count).ok_or(fmt::Error)?;
-        room.fill(b'0');
-        Ok(())
-    }
-
-    /// The next `count` bytes, to be overwritten.
-    fn reserve(&mut self, count: usize) -> Option<&mut [u8]> {
-        let end = self.length.checked_add(count)?;
-        let room = self.bytes.get_mut(self.length..end)?;
-        self.length = end;
-        Some(room)
-    }
-}
-
-impl<const N: usize> fmt::Write for StackText<N> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.reserve(text.len()).ok_or(fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
-        Ok(())
-    }
 }

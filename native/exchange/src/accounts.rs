@@ -20,8 +20,19 @@ pub(crate) struct Tag {
     pub(crate) cancel_id: Option<String>,
     /// The list that it belongs to.
     pub(crate) list: Option<u64>,
+    /// It comes once another order is filled.
+    pub(crate) is_pending: bool,
     /// Nothing about it is told to the user stream.
     pub(crate) muted: bool,
+}
+
+/// Orders that a client placed together.
+#[derive(Clone, Debug)]
+pub(crate) struct OrderList {
+    /// The client's name for it.
+    pub(crate) name: String,
+    /// The venue's word for what one order means to the others.
+    pub(crate) contingency: &'static str,
 }
 
 /// An order of an account.

@@ -62,8 +62,6 @@ pub(crate) fn start(shared: &Arc<Shared>, crowd: &Crowd) -> Result<Running> {
 fn config(shared: &Shared, crowd: &Crowd) -> Result<FlowConfig> {
     let mut venue = shared.venue();
     let floor = &mut venue.hall.floor;
-    let makers = (0..MAKERS).map(|_| floor.open_unnamed()).collect();
-    let traders = (0..TRADERS).map(|_| floor.open_unnamed()).collect();
     let listed = (0..).zip(floor.exchange.instruments().cloned().collect::<Vec<_>>());
     let market = |(instrument, listing): (u32, Instrument)| {
         let given = crowd.prices.iter().find(|(symbol, _)| *symbol == listing.symbol);
@@ -74,6 +72,8 @@ fn config(shared: &Shared, crowd: &Crowd) -> Result<FlowConfig> {
         let price = price.and_then(|price| price.to_ticks(listing.tick)).map_err(wrong)?;
         Ok(Market {
             instrument,
+            makers: (0..MAKERS).map(|_| floor.open_unnamed()).collect(),
+            crowd: (0..TRADERS).map(|_| floor.open_unnamed()).collect(),
             index: instrument as usize,
             price,
             // A hundredth of a per cent, and no less than makers can quote.
@@ -85,13 +85,12 @@ fn config(shared: &Shared, crowd: &Crowd) -> Result<FlowConfig> {
             funding_every: i64::MAX,
         })
     };
+    let markets = listed.map(market).collect::<Result<_>>()?;
     Ok(FlowConfig {
         seed: crowd.seed,
         start: floor.now(),
         events_per_second: crowd.events_per_second,
-        makers,
-        crowd: traders,
-        markets: listed.map(market).collect::<Result<_>>()?,
+        markets,
     })
 }
 

@@ -9,7 +9,7 @@ use rustonite_sim::{
     Reject, Side,
 };
 
-use crate::accounts::{Account, Accounts, OwnFill, Record, Tag};
+use crate::accounts::{Account, Accounts, OrderList, OwnFill, Record, Tag};
 use crate::candles::Print;
 use crate::error::{ExchangeError, Result};
 use crate::listing::{ASSET_DECIMALS, Listing, Perpetual};
@@ -80,8 +80,8 @@ pub(crate) struct Floor {
     /// What nobody was told so far.
     pub(crate) untold: Vec<Done>,
     by_symbol: HashMap<String, InstrumentId>,
-    /// The clients' names of lists.
-    pub(crate) list_names: HashMap<u64, String>,
+    /// Lists by their number.
+    pub(crate) lists: HashMap<u64, OrderList>,
     next_list: u64,
     forgotten_at: i64,
 }
@@ -259,7 +259,10 @@ impl Floor {
         let Some(order) = self.exchange.order(id) else { return };
         let Some(account) = self.accounts.all.get_mut(&order.asked.account) else { return };
         match account.orders.get_mut(&id) {
-            Some(record) => record.order = order,
+            Some(record) => {
+                record.order = order;
+                record.tag.is_pending = false;
+            }
             // Nobody but the venue places orders without a word.
             None => account.add(Record { order, tag: Tag::default(), triggered_at: None }),
         }

@@ -399,3 +399,58 @@ fn a_user_stream_ends_when_the_client_leaves_it() {
         assert!(line.is_silent().await);
     });
 }
+
+#[test]
+fn an_order_brings_others_once_it_is_filled() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let states = async || {
+            let query = "symbol=BTCUSDT";
+            let all = signed(&exchange, "ann", "GET", "/api/v3/allOrders", query).await.body;
+            let name = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap().to_owned();
+            let all = all.as_array().unwrap().iter().skip(1);
+            all.map(|one| name(one, "clientOrderId") + " " + &name(one, "status"))
+                .collect::<Vec<_>>()
+        };
+        let query = "symbol=BTCUSDT&listClientOrderId=row&workingType=LIMIT&workingSide=BUY\
+                     &workingPrice=49000&workingQuantity=0.1&workingTimeInForce=GTC\
+                     &workingClientOrderId=entry&pendingSide=SELL&pendingQuantity=0.1\
+                     &pendingAboveType=LIMIT_MAKER&pendingAbovePrice=51000\
+                     &pendingAboveClientOrderId=profit&pendingBelowType=STOP_LOSS\
+                     &pendingBelowStopPrice=45000&pendingBelowClientOrderId=loss";
+        let path = "/api/v3/orderList/otoco";
+        let market = query.replace("workingType=LIMIT", "workingType=MARKET");
+        assert_eq!(signed(&exchange, "ann", "POST", path, &market).await.code(), -1116);
+        let placed = signed(&exchange, "ann", "POST", path, query).await;
+        assert_eq!(placed.status, 200, "{}", placed.body);
+        assert_eq!(placed.body["contingencyType"], "OTO");
+        assert_eq!(placed.body["orderReports"].as_array().unwrap().len(), 3);
+        assert_eq!(states().await, ["entry NEW", "profit PENDING_NEW", "loss PENDING_NEW"]);
+        limit(&exchange, "bob", "SELL", "49000", "maker").await;
+        assert_eq!(states().await, ["entry FILLED", "profit NEW", "loss NEW"]);
+        limit(&exchange, "bob", "BUY", "51000", "taker").await;
+        assert_eq!(states().await, ["entry FILLED", "profit FILLED", "loss EXPIRED"]);
+    });
+}
+
+#[test]
+fn an_order_that_waits_for_another_ends_with_it() {
+    run(async {
+        let exchange = exchange();
+        let query = "symbol=BTCUSDT&listClientOrderId=row&workingType=LIMIT_MAKER&workingSide=BUY\
+                     &workingPrice=49000&workingQuantity=0.1&workingClientOrderId=entry\
+                     &pendingType=LIMIT&pendingSide=SELL&pendingPrice=51000&pendingQuantity=0.1\
+                     &pendingTimeInForce=GTC&pendingClientOrderId=exit";
+        let placed = signed(&exchange, "ann", "POST", "/api/v3/orderList/oto", query).await;
+        assert_eq!(placed.status, 200, "{}", placed.body);
+        let query = "symbol=BTCUSDT&listClientOrderId=row";
+        let ended = signed(&exchange, "ann", "DELETE", "/api/v3/orderList", query).await.body;
+        let reports = ended["orderReports"].as_array().unwrap();
+        let states: Vec<_> = reports.iter().map(|one| &one["status"]).collect();
+        assert_eq!((&ended["listOrderStatus"], states.len()), (&json!("ALL_DONE"), 2), "{ended}");
+        assert_eq!(states[0], "CANCELED");
+        let open = signed(&exchange, "ann", "GET", "/api/v3/openOrders", "").await.body;
+        assert_eq!(open, json!([]));
+    });
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 
@@ -9,7 +10,7 @@ use rustonite_core::instrument::Instrument;
 #[derive(Clone, Debug, Default)]
 struct Numbered {
     names: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, usize>,
+    numbers: HashMap<Box<str>, usize, FixedState>,
 }
 
 impl Numbered {
@@ -75,8 +76,10 @@ pub struct Directory {
     strategies: Numbered,
     assets: Numbered,
     instruments: Vec<Instrument>,
-    symbols: HashMap<VenueId, HashMap<Box<str>, InstrumentId>>,
+    symbols: HashMap<VenueId, Symbols, FixedState>,
 }
+
+type Symbols = HashMap<Box<str>, InstrumentId, FixedState>;
 
 impl Directory {
     /// Lists an instrument, or changes one that is listed; its venue and assets get numbers, too.
@@ -102,6 +105,16 @@ impl Directory {
     /// An instrument by its venue and symbol.
     pub fn instrument(&self, venue: VenueId, symbol: &str) -> Option<InstrumentId> {
         self.symbols.get(&venue)?.get(symbol).copied()
+    }
+
+    /// An instrument by its symbol, and by its venue unless only one has it.
+    pub fn find(&self, venue: Option<&str>, symbol: &str) -> Option<InstrumentId> {
+        if let Some(venue) = venue {
+            return self.instrument(self.venue(venue)?, symbol);
+        }
+        let mut found = self.symbols.values().filter_map(|symbols| symbols.get(symbol));
+        let first = found.next()?;
+        found.next().is_none().then_some(*first)
     }
 
     /// What is listed under a number.

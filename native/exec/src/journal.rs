@@ -35,6 +35,9 @@ pub trait Journal {
     /// It was not taken.
     fn write(&mut self, row: JournalRow<'_>) -> Result<(), JournalError>;
 
+    /// Gets ready for a row like this one, and takes none.
+    fn rehearse(&mut self, _row: &draft::Orders<'_>) {}
+
     /// Called after the row of an intent, before its request is handed out.
     ///
     /// # Errors
@@ -182,6 +185,10 @@ impl Journal for Tapes {
             JournalRow::Risk(row) => append!(self.risk_events, row)?,
         }
         Ok(())
+    }
+
+    fn rehearse(&mut self, row: &draft::Orders<'_>) {
+        self.orders.rehearse(row);
     }
 
     #[inline]

@@ -280,6 +280,11 @@ impl<J: Journal> Ledger<J> {
         })
     }
 
+    /// The last byte of an order's last request has left: its rows say so from now on.
+    pub fn sent(&mut self, id: OrderId, at: i64) {
+        self.orders.sent(id, at);
+    }
+
     /// Writes down a decision of the risk layer; the row's `seq` is set here.
     ///
     /// # Errors
@@ -302,10 +307,7 @@ impl<J: Journal> Ledger<J> {
 
     /// Orders that have not ended, by number.
     pub fn open_orders(&self) -> Vec<&Order> {
-        // Strategies ask on every tick, and orders that ended are far more than those that are open.
-        let mut orders: Vec<_> = self.orders.iter().filter(|order| !order.is_final()).collect();
-        orders.sort_unstable_by_key(|order| order.id);
-        orders
+        self.orders.open().collect()
     }
 
     /// Orders of a group, by number.
@@ -378,7 +380,7 @@ impl<J: Journal> Ledger<J> {
         self.orders.skip_numbers(NUMBERS_SKIPPED);
     }
 
-    fn make(&self, wish: Wish, link: Link) -> Result<Order> {
+    pub(crate) fn make(&self, wish: Wish, link: Link) -> Result<Order> {
         let id = self.orders.next_id();
         if self.directory().listed(wish.instrument).is_none() {
             return Err(ExecError::UnknownInstrument(wish.instrument));
@@ -402,8 +404,8 @@ impl<J: Journal> Ledger<J> {
         let leg = order.legs.len();
         let made = self.rules(order.wish.account)?.client_ids.make(id, leg);
         let client_id = made.filter(|_| leg < LEGS_MAX).ok_or(ExecError::NoClientId(id))?;
-        let order = self.orders.get_mut(id).ok_or(ExecError::UnknownOrder(id))?;
-        order.legs.push(Leg { client_id, prev: Some(prev), ..Leg::default() });
+        let legs = self.orders.legs_mut(id).ok_or(ExecError::UnknownOrder(id))?;
+        legs.push(Leg { client_id, prev: Some(prev), ..Leg::default() });
         self.orders.name(id, leg);
         Ok(leg)
     }
@@ -429,6 +431,7 @@ impl<J: Journal> Ledger<J> {
         leg: usize,
         values: Option<Values>,
     ) -> Result<()> {
+        order.ts_sent = None;
         self.write(order, at, &own(event, at.now, leg, values), None)?;
         self.scribe.intent_written()
     }
@@ -443,18 +446,7 @@ impl<J: Journal> Ledger<J> {
     ) -> Result<()> {
         order.apply(told);
         order.ts_seen = at.now;
-        let note = OrderNote {
-            event: told.event,
-            source: EventSource::Own,
-            ts_event: at.now,
-            ts_recv: at.now,
-            leg: told.leg,
-            reason: code.or(about_reason(told.about)),
-            venue_code: None,
-            detail: None,
-            market_seq: at.market_seq,
-        };
-        self.scribe.order(order, note)
+        self.scribe.order(order, note(at, told, code))
     }
 
     /// Puts an order in its place.
@@ -470,7 +462,7 @@ impl<J: Journal> Ledger<J> {
     /// What may still be bought and sold of an instrument by open orders, at worst.
     pub fn size_open(&self, of: impl Fn(&Order) -> bool) -> (Amount, Amount) {
         let mut open = (Amount::ZERO, Amount::ZERO);
-        for order in self.orders.iter().filter(|order| of(order)) {
+        for order in self.orders.open().filter(|order| of(order)) {
             match order.wish.side {
                 rustonite_core::datasets::OrderSide::Buy => open.0 += order.size_at_risk(),
                 rustonite_core::datasets::OrderSide::Sell => open.1 += order.size_at_risk(),
@@ -491,6 +483,21 @@ impl<J: Journal> Ledger<J> {
 }
 
 /// An act of ours.
-fn own(event: OrderEvent, now: i64, leg: usize, values: Option<Values>) -> Told {
+pub(crate) fn own(event: OrderEvent, now: i64, leg: usize, values: Option<Values>) -> Told {
     Told { event, source: EventSource::Own, ts_event: now, leg, values, about: About::Nothing }
+}
+
+/// What the row of an act of ours says.
+pub(crate) fn note<'a>(at: Moment, told: &Told, code: Option<&'a str>) -> OrderNote<'a> {
+    OrderNote {
+        event: told.event,
+        source: EventSource::Own,
+        ts_event: at.now,
+        ts_recv: at.now,
+        leg: told.leg,
+        reason: code.or(about_reason(told.about)),
+        venue_code: None,
+        detail: None,
+        market_seq: at.market_seq,
+    }
 }

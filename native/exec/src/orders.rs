@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use foldhash::fast::FixedState;
 use rustonite_core::ids::{AccountId, InstrumentId};
 
-use crate::order::Order;
+use crate::order::{Leg, Order};
 use crate::wish::OrderId;
 
 /// A leg of an order.
@@ -16,7 +16,10 @@ type Names = HashMap<Box<str>, Place, FixedState>;
 /// Orders by number, and by the names that venues use.
 #[derive(Debug)]
 pub(crate) struct Orders {
-    by_id: HashMap<OrderId, Order, FixedState>,
+    // Boxed, so that the table moves little when it grows: that happens on the way of an order.
+    by_id: HashMap<OrderId, Box<Order>, FixedState>,
+    /// Numbers of those that have not ended, in their order. Strategies ask for them on every tick.
+    open: Vec<OrderId>,
     client_ids: HashMap<AccountId, Names, FixedState>,
     venue_ids: HashMap<(AccountId, InstrumentId), Names, FixedState>,
     /// Orders that ended, with the moment, oldest first.
@@ -28,6 +31,7 @@ impl Default for Orders {
     fn default() -> Self {
         Self {
             by_id: HashMap::default(),
+            open: Vec::new(),
             client_ids: HashMap::default(),
             venue_ids: HashMap::default(),
             ended: VecDeque::new(),
@@ -38,22 +42,35 @@ impl Default for Orders {
 
 impl Orders {
     pub(crate) fn get(&self, id: OrderId) -> Option<&Order> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(AsRef::as_ref)
     }
 
-    pub(crate) fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
-        self.by_id.get_mut(&id)
+    /// An order whose legs are to be changed; its state is changed by [`Orders::put`] alone.
+    pub(crate) fn legs_mut(&mut self, id: OrderId) -> Option<&mut Vec<Leg>> {
+        self.by_id.get_mut(&id).map(|order| &mut order.legs)
+    }
+
+    /// An order's last request has left at a moment.
+    pub(crate) fn sent(&mut self, id: OrderId, at: i64) {
+        if let Some(order) = self.by_id.get_mut(&id) {
+            order.ts_sent = Some(at);
+        }
     }
 
     /// All, by number.
     pub(crate) fn sorted(&self) -> Vec<&Order> {
-        let mut orders: Vec<_> = self.by_id.values().collect();
+        let mut orders: Vec<_> = self.iter().collect();
         orders.sort_unstable_by_key(|order| order.id);
         orders
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Order> {
-        self.by_id.values()
+        self.by_id.values().map(AsRef::as_ref)
+    }
+
+    /// Those that have not ended, by number.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Order> {
+        self.open.iter().filter_map(|id| self.get(*id))
     }
 
     /// The number of the next order.
@@ -71,23 +88,30 @@ impl Orders {
     }
 
     /// Remembers an order and its names.
-    pub(crate) fn add(&mut self, order: Order) -> &mut Order {
+    pub(crate) fn add(&mut self, order: Order) {
         self.take_number(order.id);
         for leg in 0..order.legs.len() {
             self.name_leg(&order, leg);
         }
-        let id = order.id;
-        self.by_id.entry(id).insert_entry(order).into_mut()
+        self.put(order);
     }
 
     /// Takes an order out, to be put back.
     pub(crate) fn take(&mut self, id: OrderId) -> Option<Order> {
-        self.by_id.remove(&id)
+        self.by_id.remove(&id).map(|order| *order)
     }
 
     /// Takes a new state of an order that is remembered; its names are as they were.
     pub(crate) fn put(&mut self, order: Order) {
-        self.by_id.insert(order.id, order);
+        match (self.open.binary_search(&order.id), order.is_final()) {
+            (Ok(at), true) => drop(self.open.remove(at)),
+            (Err(at), false) => self.open.insert(at, order.id),
+            _ => {}
+        }
+        match self.by_id.get_mut(&order.id) {
+            Some(place) => **place = order,
+            None => drop(self.by_id.insert(order.id, Box::new(order))),
+        }
     }
 
     /// Makes the names of a leg findable.

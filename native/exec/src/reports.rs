@@ -126,10 +126,10 @@ impl<J: Journal> Ledger<J> {
         let previous = report.client_id_prev.as_deref();
         let previous = previous.and_then(|id| self.orders.by_client_id(report.account, id));
         let (id, prev) = previous.or_else(|| self.own_place(report))?;
-        let order = self.orders.get_mut(id)?;
-        let leg = order.legs.len();
+        let legs = self.orders.legs_mut(id)?;
+        let leg = legs.len();
         let client_id = report.client_id.clone();
-        order.legs.push(Leg { client_id, prev: Some(prev), ..Leg::default() });
+        legs.push(Leg { client_id, prev: Some(prev), ..Leg::default() });
         self.orders.name(id, leg);
         Some((id, leg))
     }

@@ -64,6 +64,12 @@ impl<J: Journal> Scribe<J> {
         self.count(taken)
     }
 
+    /// Gets the journal ready for such a row.
+    pub(crate) fn rehearse(&mut self, order: &Order, note: OrderNote<'_>) {
+        let row = rows::order_row(&self.directory, order, note, self.seq + 1);
+        self.journal.rehearse(&row);
+    }
+
     pub(crate) fn fill(
         &mut self,
         booking: &Booking<'_>,

@@ -108,7 +108,7 @@ impl<J: Journal> Ledger<J> {
     /// # Errors
     /// The journal took no row.
     pub fn snapshot(&mut self, now: i64) -> Result<()> {
-        for order in self.orders.sorted().into_iter().filter(|order| !order.is_final()) {
+        for order in self.orders.open() {
             let leg = order.changes.last().map_or(order.leg, |change| change.leg);
             let note = snapshot_note(order.state, leg, now);
             self.scribe.order(order, note)?;

@@ -10,7 +10,7 @@ use std::path::Path;
 use common::*;
 use rustonite_core::datasets::OrderState;
 use rustonite_exec::{
-    ExecError, Journal, JournalError, JournalRow, Ledger, Link, OrderId, Tapes, What,
+    ExecError, Journal, JournalError, JournalRow, Ledger, Link, OrderId, Tapes, What, Wish,
 };
 use rustonite_tape::TapeError;
 use script::{Author, Step};
@@ -396,4 +396,26 @@ impl Summary {
                 .collect(),
         }
     }
+}
+
+#[test]
+fn a_rehearsal_leaves_nothing() {
+    let folders = [in_memory(), in_memory()];
+    let live = |rehearses: bool| {
+        let folder = folders[usize::from(rehearses)].path();
+        let mut ledger = open_with(tapes(folder), rules());
+        for _ in 0..3 {
+            let next = ledger.next_id();
+            if rehearses {
+                let tags = Some("a label that the real one has not".into());
+                assert!(ledger.rehearse(NOW, Wish { tags, ..wish() }).is_some());
+            }
+            assert_eq!(working(&mut ledger), next);
+        }
+        let (seq, hash) = (ledger.seq(), ledger.state_hash());
+        drop(ledger);
+        assert_eq!(reopened(folder).0.state_hash(), hash);
+        (seq, hash)
+    };
+    assert_eq!(live(true), live(false));
 }

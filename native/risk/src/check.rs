@@ -142,7 +142,8 @@ impl Risk {
     pub fn check(&self, intent: &Intent, now: i64) -> Result<Pass, Denial> {
         if self.is_surely_fine(intent, now) {
             let traded = self.instruments.get(intent.instrument.index());
-            return Ok(Pass::new(intent, traded.and_then(|traded| traded.bounds.seen), 0));
+            let seq = traded.map(|traded| traded.bounds.seq).filter(|seq| *seq >= 0);
+            return Ok(Pass::new(intent, seq, 0));
         }
         self.check_slowly(intent, now)
     }
@@ -197,7 +198,7 @@ impl Risk {
         let account = self.accounts.get(intent.account.index())?;
         let place = self.strategy_place(intent.strategy);
         let strategy = self.strategies.get(place)?;
-        let rules = traded.rules.as_ref()?;
+        let rules = traded.rules.as_deref()?;
         if account.venue != traded.venue {
             return None;
         }

@@ -67,6 +67,12 @@ impl Market {
         if self.mark > 0 { self.mark } else { self.index }
     }
 
+    /// Whether a side of the book is known.
+    #[inline]
+    pub(crate) fn is_quoted(&self) -> bool {
+        self.bid > 0 || self.ask > 0
+    }
+
     /// Twice the price that positions ought to be valued at now.
     pub(crate) fn value2(&self) -> i64 {
         if self.mark > 0 { self.mark.saturating_mul(2) } else { self.reference2 }

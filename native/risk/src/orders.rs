@@ -83,7 +83,7 @@ pub(crate) struct Own {
     pub(crate) bid: i64,
     /// `i64::MAX` if there is none.
     pub(crate) ask: i64,
-    pub(crate) count: i64,
+    pub(crate) count: u32,
     head: u32,
 }
 

@@ -4,18 +4,18 @@ use rustonite_core::datasets::{InstrumentStatus, TradingState};
 
 use crate::exposure::{CELL_MAX, PPM};
 use crate::merged::switches;
-use crate::risk::{Bounds, Quick, Traded};
+use crate::risk::{Bounds, Quick, Rare, Traded};
 use crate::seat::coarse_up;
 
 impl Traded {
     /// Prepares what the quick way compares with, after a change of worth, limits or switches.
     pub(crate) fn prepare(&mut self) {
-        self.quick = self.prepared().unwrap_or_default();
+        (self.quick, self.rare) = self.prepared().unwrap_or_default();
         self.bound();
     }
 
     /// `None` if numbers are so large, or so much is missing, that only the long way will do.
-    fn prepared(&self) -> Option<Quick> {
+    fn prepared(&self) -> Option<(Quick, Rare)> {
         let (rules, worth, limits) = (self.rules.as_ref()?, &self.worth, &self.limits);
         let tight = &self.tight;
         if worth.size == 0 {
@@ -25,44 +25,46 @@ impl Traded {
         let fits = i64::MAX / size_worth.max(margin_worth);
         let held_most = worth.size_cap.min(fits).min(CELL_MAX);
         let size_most = rules.size_max.min(limits.size).min(held_most).min(self.share_of_volume());
-        let product_most = rules.product_max.min(worth.product_cap);
-        let product_most = u64::try_from(product_most).unwrap_or(u64::MAX);
-        Some(Quick {
+        let position_most = i64::try_from(limits.position / worth.size).unwrap_or(i64::MAX);
+        let position_most = position_most.min(held_most);
+        let product_most = |notional: i128| {
+            let most = rules.product_max.min(worth.product_cap).min(notional / worth.product);
+            u64::try_from(most.max(0)).unwrap_or(u64::MAX)
+        };
+        let quick = Quick {
             is_on: self.status == InstrumentStatus::Trading
                 && self.state == TradingState::Active
                 && !self.is_restricted
                 && !self.market.is_gapped,
             keys: limits.keys,
             class: rules.class,
-            tick: rules.tick,
-            lot: rules.lot,
+            tick: rules.tick.divisor,
+            lot: rules.lot.divisor,
             size_worth,
             margin_worth,
             size_least: rules.size_min,
             size_most,
             held_most,
-            position_most: i64::try_from(limits.position / worth.size)
-                .unwrap_or(i64::MAX)
-                .min(held_most),
-            // A product of the two fits 64 bits, and so does a doubled price.
-            price_most: (i64::MAX / size_most.max(1)).min(i64::MAX / 4),
-            product: u64::try_from(worth.product).ok()?,
-            product_quote: u64::try_from(worth.product_quote).ok()?,
-            product_least: u64::try_from(rules.product_min).ok()?,
-            product_most,
-            base: u64::try_from(rules.base_per_size()).ok()?,
-            long_most: limits.long,
-            short_most: limits.short,
+            long_most: limits.long.min(position_most),
+            short_most: limits.short.min(position_most),
             open_orders_most: limits.open_orders,
-            notional_most: tight.notional,
-            market_notional_most: tight.market_notional.min(tight.notional),
-            market_size_most: rules.market_size_max,
+            product_least: u64::try_from(rules.product_min).ok()?,
+            product_most: product_most(tight.notional),
             concentration: tight.concentration,
             leverage: tight.leverage,
             latency_ns: tight.latency_ns,
             duplicate_ns: tight.duplicate_ns,
             must_be_funded: tight.switches & switches::UNFUNDED != 0,
-        })
+        };
+        let rare = Rare {
+            // A product of the two fits 64 bits, and so does a doubled price.
+            price_most: (i64::MAX / size_most.max(1)).min(i64::MAX / 4),
+            product_quote: u64::try_from(worth.product_quote).ok()?,
+            base: u64::try_from(rules.base_per_size()).ok()?,
+            market_product_most: product_most(tight.market_notional.min(tight.notional)),
+            market_size_most: rules.market_size_max,
+        };
+        Some((quick, rare))
     }
 
     /// The largest size within the share of the daily volume; nothing while that is missing.
@@ -86,7 +88,7 @@ impl Traded {
         let reference2 = market.reference2;
         let is_plain = market.bid > 0
             && market.bid < market.ask
-            && market.ask <= self.quick.price_most
+            && market.ask <= self.rare.price_most
             && market.high2 < REFERENCE2_MAX
             && self.is_near_fair();
         if !is_plain {
@@ -97,12 +99,11 @@ impl Traded {
         // Where the spread is too wide to cross, prices that would take are left to the long way.
         let (dearest, cheapest) =
             if is_wide { (market.ask - 1, market.bid + 1) } else { (i64::MAX, 1) };
-        let (least, most) = (rules.price_min, rules.price_max.min(self.quick.price_most));
+        let (least, most) = (rules.price_min, rules.price_max.min(self.rare.price_most));
         Some(Bounds {
             from: market.paused_until,
-            bid: market.bid,
             ask: market.ask,
-            seen: market.seen(),
+            seq: market.seq,
             until: market.ts.saturating_add(tight.stale_ns),
             buy: (
                 least.max(below(reference2, tight.far)),

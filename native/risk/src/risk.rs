@@ -15,43 +15,52 @@ use crate::orders::{Orders, Own};
 use crate::rules::{Class, Rules};
 use crate::seat::Seat;
 use crate::seen::Recent;
-use crate::step::Step;
+use crate::step::Divisor;
 
 /// Orders that are compared with new ones for likeness.
 const LIKES_KEPT: usize = 4096;
 
-/// An instrument with what is known of it. What the quick way looks at comes first, so that it
-/// touches few lines of memory.
+/// An instrument with what is known of it. What the quick way looks at comes first and fills whole
+/// lines of memory, and what it seldom needs is elsewhere, so that few lines and pages are touched
+/// however many instruments there are.
 #[derive(Clone, Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Traded {
-    pub(crate) quick: Quick,
-    pub(crate) bounds: Bounds,
     /// Over all accounts.
     pub(crate) total: Cell,
+    pub(crate) quick: Quick,
+    pub(crate) bounds: Bounds,
     pub(crate) own: Own,
     /// Its place among the instruments of its venue.
     pub(crate) in_venue: usize,
-    pub(crate) venue: VenueId,
+    pub(crate) settle: AssetId,
     pub(crate) base: AssetId,
     pub(crate) quote: AssetId,
-    pub(crate) settle: AssetId,
+    pub(crate) venue: VenueId,
     pub(crate) status: InstrumentStatus,
     pub(crate) state: TradingState,
+    pub(crate) rare: Rare,
     pub(crate) is_restricted: bool,
-    pub(crate) market: Market,
-    pub(crate) worth: Worth,
-    /// `None` if its sort cannot be valued.
-    pub(crate) rules: Option<Rules>,
-    pub(crate) limits: OrderLimits,
-    /// The strictest of these and of every desk at the venue: what is within it needs no look at
-    /// whose order it is.
-    pub(crate) tight: OrderLimits,
     /// Limits of volatility, which are no one's but the instrument's.
     pub(crate) volatility: i64,
     pub(crate) pause_ns: i64,
     pub(crate) stale_trip_ns: i64,
+    pub(crate) market: Box<Market>,
+    pub(crate) worth: Box<Worth>,
+    /// `None` if its sort cannot be valued.
+    pub(crate) rules: Option<Box<Rules>>,
+    pub(crate) limits: Box<OrderLimits>,
+    /// The strictest of these and of every desk at the venue: what is within it needs no look at
+    /// whose order it is.
+    pub(crate) tight: Box<OrderLimits>,
 }
+
+/// A line of memory of the machines that this is meant for.
+const LINE_BYTES: usize = 64;
+const _: () = assert!(
+    std::mem::offset_of!(Traded, rare) <= 5 * LINE_BYTES,
+    "the quick way of the usual order looks at five lines of an instrument"
+);
 
 /// What points of an instrument are worth; 0 while a price or rate is missing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,39 +81,42 @@ pub(crate) struct Worth {
 /// What the quick way needs of an instrument, ready to compare; nothing goes that way by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Quick {
-    /// Nothing of the instrument itself is in the way.
-    pub(crate) is_on: bool,
     /// Keys that its own limits name.
     pub(crate) keys: u64,
+    pub(crate) tick: Divisor,
+    pub(crate) lot: Divisor,
+    /// Nothing of the instrument itself is in the way.
+    pub(crate) is_on: bool,
+    pub(crate) must_be_funded: bool,
     pub(crate) class: Class,
-    pub(crate) tick: Step,
-    pub(crate) lot: Step,
+    pub(crate) size_least: i64,
+    pub(crate) size_most: i64,
     /// A size point in coarse money and in the coarse settle asset, rounded up.
     pub(crate) size_worth: i64,
     pub(crate) margin_worth: i64,
-    pub(crate) size_least: i64,
-    pub(crate) size_most: i64,
     /// Largest position whose worth can be computed so.
     pub(crate) held_most: i64,
-    pub(crate) position_most: i64,
+    /// Longest and shortest position over all accounts.
     pub(crate) long_most: i64,
     pub(crate) short_most: i64,
     pub(crate) open_orders_most: i64,
-    pub(crate) price_most: i64,
-    pub(crate) product: u64,
-    pub(crate) product_quote: u64,
+    /// Products of price and size: no less than the venue takes, no more than money allows.
     pub(crate) product_least: u64,
     pub(crate) product_most: u64,
-    pub(crate) base: u64,
-    pub(crate) notional_most: i128,
-    /// No more than for any order.
-    pub(crate) market_notional_most: i128,
-    pub(crate) market_size_most: i64,
     pub(crate) concentration: i64,
     pub(crate) leverage: i64,
     pub(crate) latency_ns: i64,
     pub(crate) duplicate_ns: i64,
-    pub(crate) must_be_funded: bool,
+}
+
+/// What the quick way needs of spot and of market orders alone, and what bounds are made with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rare {
+    pub(crate) price_most: i64,
+    pub(crate) product_quote: u64,
+    pub(crate) base: u64,
+    pub(crate) market_product_most: u64,
+    pub(crate) market_size_most: i64,
 }
 
 /// Prices that need no second look, and for how long; none by default.
@@ -112,11 +124,10 @@ pub(crate) struct Quick {
 pub(crate) struct Bounds {
     pub(crate) from: i64,
     pub(crate) until: i64,
-    pub(crate) bid: i64,
     /// No sale is worth less than this.
     pub(crate) ask: i64,
-    /// Row of the market tape.
-    pub(crate) seen: Option<i64>,
+    /// Row of the market tape; -1 for none.
+    pub(crate) seq: i64,
     /// Lowest and highest of buys, and of sells.
     pub(crate) buy: (i64, i64),
     pub(crate) sell: (i64, i64),
@@ -270,7 +281,7 @@ impl Risk {
 
     /// The rules of an instrument; `None` if it is not known or cannot be valued.
     pub fn rules(&self, instrument: InstrumentId) -> Option<&Rules> {
-        self.instruments.get(instrument.index())?.rules.as_ref()
+        self.instruments.get(instrument.index())?.rules.as_deref()
     }
 
     fn apply(&mut self, limits: Limits) {
@@ -313,7 +324,7 @@ impl Risk {
         let empty = Section::default();
         let own = self.sections.instrument(id).unwrap_or(&empty);
         let chain = [&self.sections.all, &self.sections.venues[traded.venue.index()], own];
-        traded.limits = OrderLimits::of(&chain, traded.rules.as_ref());
+        *traded.limits = OrderLimits::of(&chain, traded.rules.as_deref());
         traded.volatility = most(&chain, Key::VolatilityBps);
         traded.pause_ns = least(&chain, Key::VolatilityPauseMs);
         traded.stale_trip_ns = most(&chain, Key::StaleTripMs);

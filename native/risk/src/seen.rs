@@ -21,6 +21,8 @@ pub(crate) struct Recent {
     /// In the order in which they came, the oldest at `next`.
     queue: Vec<(u64, i64)>,
     next: usize,
+    /// When a number came last, whichever.
+    newest: i64,
 }
 
 impl Recent {
@@ -34,7 +36,14 @@ impl Recent {
             shift: u64::BITS - places.trailing_zeros(),
             queue: vec![(0, i64::MIN); remembered],
             next: 0,
+            newest: i64::MIN,
         }
+    }
+
+    /// When a number came last, whichever; or `i64::MIN`.
+    #[inline]
+    pub(crate) fn newest(&self) -> i64 {
+        self.newest
     }
 
     /// When a number came last, or `i64::MIN`.
@@ -55,6 +64,7 @@ impl Recent {
         if number == 0 {
             return;
         }
+        self.newest = self.newest.max(now);
         let (oldest, came) = std::mem::replace(&mut self.queue[self.next], (number, now));
         self.next = (self.next + 1) % self.queue.len();
         // If it came again since, it is further back in the queue as well.

@@ -241,7 +241,7 @@ impl Risk {
     ) {
         let mut change = |seat: &mut Seat| {
             change(seat);
-            seat.measure();
+            seat.measure_counts();
         };
         change(&mut self.all);
         if let Some(account) = self.accounts.get_mut(account.index()) {

@@ -9,9 +9,8 @@ use rustonite_core::instrument::Instrument;
 use crate::directory::{Capabilities, Directory};
 use crate::exposure::{Cell, PPM};
 use crate::market::Market;
-use crate::merged::OrderLimits;
 use crate::orders::Own;
-use crate::risk::{AccountState, Bounds, Quick, Risk, StartError, Traded, VenueState, Worth};
+use crate::risk::{AccountState, Bounds, Quick, Rare, Risk, StartError, Traded, VenueState};
 use crate::rules::{Class, Rules, ten_to};
 use crate::seat::Seat;
 
@@ -52,14 +51,15 @@ fn traded<'a>(
         u32::try_from(at).map(AssetId).map_err(|_| name)
     };
     Ok(Traded {
-        rules: Rules::of(instrument).ok(),
-        limits: OrderLimits::default(),
-        tight: OrderLimits::default(),
-        market: Market::default(),
+        rules: Rules::of(instrument).ok().map(Box::new),
+        limits: Box::default(),
+        tight: Box::default(),
+        market: Box::new(Market::default()),
         total: Cell::default(),
         own: Own::default(),
-        worth: Worth::default(),
+        worth: Box::default(),
         quick: Quick::default(),
+        rare: Rare::default(),
         bounds: Bounds::default(),
         venue: VenueId(u16::try_from(venue).unwrap_or(u16::MAX)),
         in_venue,
@@ -113,7 +113,7 @@ impl Risk {
         let whole = i64::try_from(PPM).unwrap_or(i64::MAX);
         for account in &self.accounts {
             for traded in self.instruments.iter().filter(|traded| traded.venue == account.venue) {
-                if traded.rules.is_some_and(|rules| rules.class == Class::Spot) {
+                if traded.rules.as_ref().is_some_and(|rules| rules.class == Class::Spot) {
                     let cells = &mut self.account_cells[account.cells_from + traded.in_venue];
                     cells.iter_mut().for_each(|cell| cell.margin_ppm = whole);
                 }

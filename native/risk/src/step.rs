@@ -1,16 +1,22 @@
 //! Is a number a multiple of a tick: without a division, since every order asks it several times.
 
 /// A step that numbers may have to be multiples of.
-///
-/// An odd number has an inverse among the 64-bit numbers, and multiples of it are what its inverse
-/// turns into small numbers. The powers of two in an even step are rotated away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Step {
     /// The step itself.
     pub(crate) size: i64,
+    pub(crate) divisor: Divisor,
+}
+
+/// Tells multiples of a number.
+///
+/// An odd number has an inverse among the 64-bit numbers, and multiples of it are what its inverse
+/// turns into small numbers. The powers of two in an even step are rotated away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Divisor {
     inverse: u64,
-    twos: u32,
     quotient_max: u64,
+    twos: u32,
 }
 
 impl Step {
@@ -23,9 +29,18 @@ impl Step {
         let inverse = (0..5).fold(odd, |inverse, _| {
             inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)))
         });
-        Some(Self { size, inverse, twos, quotient_max: u64::MAX / whole })
+        let divisor = Divisor { inverse, twos, quotient_max: u64::MAX / whole };
+        Some(Self { size, divisor })
     }
 
+    /// As [`Divisor::divides`].
+    #[inline]
+    pub(crate) fn divides(&self, value: i64) -> bool {
+        self.divisor.divides(value)
+    }
+}
+
+impl Divisor {
     /// Whether a number is a multiple; numbers below zero are taken without their sign.
     #[inline]
     pub(crate) fn divides(&self, value: i64) -> bool {

@@ -31,7 +31,7 @@ impl Risk {
     ) {
         let Some(traded) = self.instruments.get_mut(instrument.index()) else { return };
         let market = &mut traded.market;
-        if price <= 0 || market.bid > 0 || market.ask > 0 {
+        if price <= 0 || market.is_quoted() {
             return;
         }
         market.reference2 = price.saturating_mul(2);
@@ -114,10 +114,18 @@ impl Risk {
 
     /// The feed lost something of an instrument, or has caught up.
     pub fn gap(&mut self, instrument: InstrumentId, is_gapped: bool) {
-        if let Some(traded) = self.instruments.get_mut(instrument.index()) {
+        // With each row of the market it is said that there is none.
+        if let Some(traded) = self.instruments.get_mut(instrument.index())
+            && traded.market.is_gapped != is_gapped
+        {
             traded.market.is_gapped = is_gapped;
             traded.prepare();
         }
+    }
+
+    /// Whether best prices of it are known, so that trades do not count.
+    pub fn is_quoted(&self, instrument: InstrumentId) -> bool {
+        self.instruments.get(instrument.index()).is_some_and(|traded| traded.market.is_quoted())
     }
 
     /// What one unit of an asset is worth in the reporting currency; `None` if that is not known any
@@ -169,7 +177,7 @@ impl Risk {
         if state.venue != traded.venue {
             return;
         }
-        let (at, settle, worth) = (state.cell(traded), traded.settle, traded.worth);
+        let (at, settle, worth) = (state.cell(traded), traded.settle, *traded.worth);
         for leg in 0..2 {
             let cell = &mut self.account_cells[at][leg];
             let share = |cell: &crate::exposure::Cell| {
@@ -188,6 +196,15 @@ impl Risk {
         if let Some(venue) = self.venues.get_mut(venue.index()) {
             venue.is_connected = is_up;
             venue.note_absence(now);
+        }
+    }
+
+    /// Until when the venue takes no new order and no change from an account, because what it allows
+    /// is used up. A moment that is over means that it does.
+    pub fn venue_full(&mut self, account: AccountId, until: i64) {
+        if let Some(account) = self.accounts.get_mut(account.index()) {
+            account.seat.full_until = until;
+            account.seat.measure();
         }
     }
 

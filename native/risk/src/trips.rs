@@ -152,9 +152,13 @@ impl Risk {
 
     fn trip_if_stale(&mut self, at: usize, now: i64, trips: &mut Vec<Trip>) {
         let traded = &self.instruments[at];
+        // Most have no orders, and their markets are not looked at.
+        if traded.own.count == 0 {
+            return;
+        }
         let age = now.saturating_sub(traded.market.ts);
         let Some(instrument) = u32::try_from(at).ok().map(InstrumentId) else { return };
-        if traded.own.count > 0 && age > traded.stale_trip_ns {
+        if age > traded.stale_trip_ns {
             let ms = |ns: i64| Unit::Ms.amount(ns.into());
             let figures = Some((ms(traded.stale_trip_ns), ms(age)));
             let target = Target::Instrument(instrument);

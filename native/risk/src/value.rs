@@ -13,7 +13,7 @@ impl Risk {
     pub(crate) fn revalue(&mut self, instrument: InstrumentId) {
         let Some(traded) = self.instruments.get(instrument.index()) else { return };
         let worth = self.worth_of(traded);
-        let (was, venue) = (traded.worth, traded.venue);
+        let (was, venue) = (*traded.worth, traded.venue);
         let (in_venue, settle) = (traded.in_venue, traded.settle);
         for account in 0..self.accounts.len() {
             let state = &self.accounts[account];
@@ -30,7 +30,7 @@ impl Risk {
             self.strategies[strategy].add(&share);
         }
         let traded = &mut self.instruments[instrument.index()];
-        traded.worth = worth;
+        *traded.worth = worth;
         traded.market.valued2 = traded.market.value2();
         traded.prepare();
     }
@@ -38,7 +38,7 @@ impl Risk {
     fn worth_of(&self, traded: &Traded) -> Worth {
         let price2 = traded.market.value2();
         let rate = |asset: AssetId| self.rates.get(asset.index()).copied().flatten();
-        let (Some(rules), Some(quote)) = (traded.rules.as_ref(), rate(traded.quote)) else {
+        let (Some(rules), Some(quote)) = (traded.rules.as_deref(), rate(traded.quote)) else {
             return Worth::default();
         };
         computed(rules, price2, quote, rate(traded.settle)).unwrap_or_default()
@@ -54,7 +54,7 @@ impl Risk {
         change: impl Fn(&mut Cell),
     ) {
         let traded = &mut self.instruments[instrument.index()];
-        let (worth, settle) = (traded.worth, traded.settle);
+        let (worth, settle) = (*traded.worth, traded.settle);
         change(&mut traded.total);
         traded.total.clamp();
         let at = self.accounts[account].cells_from + traded.in_venue;

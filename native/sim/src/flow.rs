@@ -28,6 +28,11 @@ const SECOND: f64 = 1e9;
 pub struct Market {
     /// Its number at the exchange.
     pub instrument: InstrumentId,
+    /// Accounts that keep quotes; two or more give a livelier touch.
+    pub makers: Vec<AccountId>,
+    /// Accounts of the crowd. Each has some dozen orders open. They should trade nothing else: what
+    /// they have open elsewhere is passed by each time they act.
+    pub crowd: Vec<AccountId>,
     /// As it was listed there: the flow keeps to its filters.
     pub listing: Instrument,
     /// Markets with the same number follow the same reference price, each from its own start.
@@ -54,10 +59,6 @@ pub struct FlowConfig {
     pub start: i64,
     /// Commands for each market, about so many when it is calm.
     pub events_per_second: f64,
-    /// Accounts that keep quotes; two or more give a livelier touch.
-    pub makers: Vec<AccountId>,
-    /// Accounts of the crowd. Each has some dozen orders open.
-    pub crowd: Vec<AccountId>,
     /// What is traded.
     pub markets: Vec<Market>,
 }
@@ -125,7 +126,8 @@ impl Flow {
 }
 
 fn check(config: &FlowConfig) -> Result<(), FlowError> {
-    if config.makers.is_empty() || config.crowd.is_empty() || config.markets.is_empty() {
+    let is_empty = |market: &Market| market.makers.is_empty() || market.crowd.is_empty();
+    if config.markets.is_empty() || config.markets.iter().any(is_empty) {
         return Err(FlowError::Nobody);
     }
     let positive = |is: bool, name| if is { Ok(()) } else { Err(FlowError::NotPositive(name)) };

@@ -88,16 +88,27 @@ impl MergedReader {
 
     /// The reader whose head comes first, and the time up to which its rows come next.
     fn choose(&self) -> Option<(usize, i64)> {
-        let mut order: Vec<(i64, usize)> = (0..self.heads.len())
-            .filter_map(|number| Some((self.head_time(number)?, number)))
-            .collect();
-        order.sort_unstable();
-        let &(_, first) = order.first()?;
+        let (mut first, mut second, mut waiting) = (None, None, 0);
+        let heads =
+            (0..self.heads.len()).filter_map(|number| Some((self.head_time(number)?, number)));
+        for head in heads {
+            waiting += 1;
+            if first.is_none_or(|first| head < first) {
+                (first, second) = (Some(head), first);
+            } else if second.is_none_or(|second| head < second) {
+                second = Some(head);
+            }
+        }
+        let (_, first) = first?;
         // An equal time further right comes later, further left it comes first.
-        let until = order.get(1).map_or(i64::MAX, |&(time, other)| {
-            if other < first { time.saturating_sub(1) } else { time }
-        });
-        let complete = order.len() == self.heads.len();
+        let until =
+            second.map_or(
+                i64::MAX,
+                |(time, other)| {
+                    if other < first { time.saturating_sub(1) } else { time }
+                },
+            );
+        let complete = waiting == self.heads.len();
         if complete || self.hold.is_zero() {
             return Some((first, until));
         }

@@ -17,9 +17,9 @@ use crate::error::{Result, TapeError};
 use crate::folder::{self, Manifest, hex};
 use crate::segment::{Extent, Segment};
 
-/// Longest wait before looking whether the tape still exists.
+/// How long until a reader looks again whether the tape still exists, and its longest sleep.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
-/// Empty polls between looks whether the tape still exists.
+/// Empty polls between looks at the clock.
 const EMPTY_POLLS_MAX: u32 = 4096;
 /// Tries to find a segment that others may be removing at the same time.
 const RACES_MAX: usize = 16;
@@ -83,7 +83,7 @@ pub struct Reader {
     boot_id: [u8; 16],
     check_sums: bool,
     empty_polls: u32,
-    /// When a wait last looked whether the tape still exists.
+    /// When it was last looked whether the tape still exists.
     looked: Instant,
 }
 
@@ -246,11 +246,7 @@ impl Reader {
             if how == Wait::Sleep && self.sleep(left.min(SLEEP_MAX))? {
                 return Ok(true);
             }
-            // Looking costs system calls, during which a row would wait for us.
-            if now - self.looked >= SLEEP_MAX {
-                self.looked = now;
-                self.check_existence()?;
-            }
+            self.look(now)?;
         }
     }
 
@@ -303,9 +299,19 @@ impl Reader {
         self.empty_polls += 1;
         if self.empty_polls >= EMPTY_POLLS_MAX {
             self.empty_polls = 0;
-            self.check_existence()?;
+            self.look(Instant::now())?;
         }
         Ok(Advance::Stay)
+    }
+
+    /// Looks whether the tape still exists, unless it did so lately: that costs system calls, during
+    /// which a row would wait for us.
+    fn look(&mut self, now: Instant) -> Result<()> {
+        if now - self.looked < SLEEP_MAX {
+            return Ok(());
+        }
+        self.looked = now;
+        self.check_existence()
     }
 
     #[cold]

@@ -180,6 +180,16 @@ impl Writer {
         }
     }
 
+    /// Stores a row where the next one will be, and forgets it: see [`TypedWriter::rehearse`].
+    fn rehearse<R: Row>(&mut self, row: &R) {
+        if self.pending() > 0 || self.row == self.capacity {
+            return;
+        }
+        // A row that has no room here has none next time either, and rotates then.
+        let _ = row.write(&mut Sink::new(&mut self.columns[..R::COLUMNS], self.row));
+        self.rewind(self.row);
+    }
+
     /// Second try in a new segment, for a row whose text had no room in this one.
     #[cold]
     fn push_again<R: Row>(&mut self, row: &R, refused: Refused) -> Result<()> {
@@ -541,6 +551,19 @@ impl<R: Row> TypedWriter<R> {
     {
         let row = self.bind(draft)?;
         self.writer.push(&row)
+    }
+
+    /// Goes through the motions of [`TypedWriter::push_draft`] and leaves nothing of them but the
+    /// codes of texts that are new: a row fills a line of memory in each column, and those are at
+    /// hand then when a real one comes. Does nothing while rows are pending.
+    pub fn rehearse<D>(&mut self, draft: &D)
+    where
+        D: Draft,
+        D::Row: Row<Static = R::Static>,
+    {
+        if let Ok(row) = self.bind(draft) {
+            self.writer.rehearse(&row);
+        }
     }
 
     /// A row with codes in place of its texts, to push it or others that differ in numbers only.

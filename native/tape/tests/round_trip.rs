@@ -21,7 +21,9 @@ use arrow_array::types::{Float64Type, Int8Type, Int16Type, TimestampNanosecondTy
 use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema as ArrowSchema};
 use common::*;
-use rustonite_core::datasets::{Aggressor, BookSnapshots, FrameKind, Frames, Quotes, Trades};
+use rustonite_core::datasets::{
+    Aggressor, BookSnapshots, FrameKind, Frames, Quotes, Trades, draft,
+};
 use rustonite_core::{Column, ColumnType, Fixed, Key, Row, Schema};
 use rustonite_tape::{
     Batch, Polled, Reader, Start, TapeError, TapeOptions, TypedWriter, Values, Wait, Writer,
@@ -640,4 +642,33 @@ fn every_type_comes_back_through_arrow() {
     }
     let times = rows[2].column(4).as_primitive::<TimestampNanosecondType>();
     assert_eq!(times.value(0), i64::MIN);
+}
+
+#[test]
+fn a_rehearsed_row_leaves_nothing() {
+    let home = in_memory();
+    let mut writer = typed::<Trades>(home.path());
+    let draft = |uid: &'static str, price| draft::Trades {
+        venue: "binance",
+        symbol: "BTCUSDT",
+        price,
+        trade_uid: Some(uid),
+        ..draft::Trades::default()
+    };
+    for n in 0..100 {
+        writer.rehearse(&draft("a uid that is longer than the real one", -1.0));
+        writer.push_draft(&draft("uid", f64::from(n))).unwrap();
+        writer.rehearse(&draft("while a row is pending", -2.0));
+        writer.commit().unwrap();
+    }
+    let batches = drain(&mut read_from_first(home.path()));
+    assert_eq!(batches.iter().map(Batch::len).collect::<Vec<_>>(), [64, 36]);
+    for batch in &batches {
+        let prices = batch.values::<f64>(column(batch, "price")).unwrap();
+        let first = batch.first_row() as f64;
+        assert!(prices.iter().enumerate().all(|(row, price)| *price == first + row as f64));
+        let uids = record_batch(batch);
+        let uids = uids.column(column(batch, "trade_uid")).as_string::<i32>();
+        assert!(uids.iter().all(|uid| uid == Some("uid")));
+    }
 }

@@ -40,6 +40,8 @@ pub struct Config {
     /// How the trader waits for news.
     #[serde(default)]
     pub wait: Waiting,
+    /// The core that the trader's thread keeps to, and the other threads keep off.
+    pub core: Option<usize>,
     /// Longest time that the strategy may take for one call, in milliseconds.
     #[serde(default = "usual_patience_ms")]
     pub patience_ms: u64,
@@ -89,6 +91,9 @@ pub struct AccountConfig {
     /// Leverage that contracts are margined with; it has to be what the account is set to there.
     #[serde(default = "usual_leverage")]
     pub leverage: u32,
+    /// The venue cancels all orders once it has heard nothing of us for so many seconds, where it
+    /// can.
+    pub dead_man_s: Option<u32>,
     /// File with the key and the secret, for its owner alone; by default they are in the environment
     /// as `RUSTONITE_<NAME>_KEY` and `RUSTONITE_<NAME>_SECRET`.
     pub keys: Option<PathBuf>,

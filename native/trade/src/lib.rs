@@ -6,6 +6,7 @@
 mod call;
 mod config;
 pub mod control;
+pub mod cores;
 mod desk;
 pub mod keys;
 mod line;
@@ -15,12 +16,13 @@ pub mod state;
 pub mod strategies;
 mod strategy;
 mod trader;
+mod written;
 
 pub use self::config::{
     AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
 };
-pub use self::desk::{Counts, Desk, News, Outbox};
-pub use self::line::{Arrivals, Arrived, Lines, Network};
+pub use self::desk::{Answers, Counts, Desk, News, Outbox};
+pub use self::line::{Arrivals, Arrived, Lines, Network, Replied};
 pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Quotes, Trades};
 pub use self::strategy::{

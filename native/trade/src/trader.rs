@@ -26,6 +26,7 @@ use self::profits::Profits;
 use self::watchdog::Watchdog;
 use crate::config::{Config, OnStop, Waiting};
 use crate::control::Control;
+use crate::cores;
 use crate::desk::{Desk, News};
 use crate::line::{Arrivals, Network};
 use crate::market::{Market, Rows, Tick};
@@ -35,8 +36,12 @@ use crate::strategy::{Broker, Failed, Strategy, Told};
 /// How often what does not hurry is done.
 const BEAT: Duration = Duration::from_millis(50);
 const NAP: Duration = Duration::from_micros(200);
+/// How often an idle thread that spins goes through the motions of an order.
+const REHEARSE_EVERY: Duration = Duration::from_micros(200);
 /// How long cancels may take at the end.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long venues may take for the answers to what is said last.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Market data is up if something came so recently.
 const FEED_SILENCE_NS: i64 = 60_000_000_000;
 
@@ -105,6 +110,12 @@ impl Inner {
         self.last_now = self.last_now.max(now_ns());
         self.last_now
     }
+
+    /// Whether the time that the strategy asked for has come.
+    fn is_timer_due(&mut self) -> bool {
+        // The clock is not read if nobody asked for a time.
+        self.timers.peek().copied().is_some_and(|next| -next <= self.now())
+    }
 }
 
 pub(crate) type Shared = Arc<Mutex<Inner>>;
@@ -169,15 +180,25 @@ impl Trader {
         strategy: &mut dyn Strategy,
         go_on: &mut dyn FnMut(&mut Self) -> bool,
     ) -> Result<(), TradeError> {
-        let mut next_beat = Instant::now();
+        if let Some(core) = self.config.core {
+            let doing = "taking the core".to_owned();
+            cores::take(core).map_err(|source| TradeError::System { doing, source })?;
+        }
+        let (mut next_beat, mut next_rehearsal) = (Instant::now(), Instant::now());
         let ended = loop {
-            match self.step(strategy) {
-                Ok(true) => {}
-                Ok(false) => self.rest(),
+            let is_idle = match self.step(strategy) {
+                Ok(busy) => !busy,
                 Err(error) => break Err(error),
+            };
+            let now = Instant::now();
+            if is_idle && self.config.wait == Waiting::Spin && now >= next_rehearsal {
+                next_rehearsal = now + REHEARSE_EVERY;
+                self.rehearse();
+            } else if is_idle {
+                self.rest();
             }
-            if Instant::now() >= next_beat {
-                next_beat = Instant::now() + BEAT;
+            if now >= next_beat {
+                next_beat = now + BEAT;
                 if let Err(error) = self.beat() {
                     break Err(error);
                 }
@@ -208,9 +229,18 @@ impl Trader {
                 busy = true;
             }
         }
-        busy |= self.tell_news(strategy)?;
-        busy |= self.wake(strategy)?;
-        Ok(busy)
+        // One look for both: most turns bring neither.
+        let (has_news, is_due) = {
+            let mut inner = lock(&self.shared);
+            (inner.desk.has_news(), inner.is_timer_due())
+        };
+        if has_news {
+            self.tell_news(strategy)?;
+        }
+        if is_due {
+            self.wake(strategy)?;
+        }
+        Ok(busy || has_news || is_due)
     }
 
     fn take_market(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
@@ -235,7 +265,7 @@ impl Trader {
         let mut inner = lock(&self.shared);
         for (id, listed) in self.directory.instruments() {
             if &*listed.venue == venue {
-                inner.desk.gap(id, true);
+                inner.desk.gap(id);
             }
         }
     }
@@ -291,7 +321,6 @@ impl Trader {
             let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
             let (bid, ask, ts) = (rows.bid_price[at], rows.ask_price[at], rows.ts_recv[at]);
             inner.desk.quote(instrument, bid, ask, ts, row);
-            inner.desk.gap(instrument, false);
         }
     }
 
@@ -306,12 +335,10 @@ impl Trader {
     }
 
     /// Tells the strategy what happened to its orders.
-    fn tell_news(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
-        let mut busy = false;
+    fn tell_news(&mut self, strategy: &mut dyn Strategy) -> Result<(), TradeError> {
         loop {
             let news = lock(&self.shared).desk.next_news();
-            let Some(news) = news else { return Ok(busy) };
-            busy = true;
+            let Some(news) = news else { return Ok(()) };
             let told = match news {
                 News::Order(news) => self.if_started(|handle| strategy.on_order(handle, &news)),
                 News::Fill(news) => {
@@ -351,18 +378,10 @@ impl Trader {
         self.watched(|handle| strategy.on_start(handle))
     }
 
-    fn wake(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
-        let is_due = {
-            let mut inner = lock(&self.shared);
-            let now = inner.now();
-            let due = inner.timers.peek().is_some_and(|next| -*next <= now);
-            due && inner.timers.pop().is_some()
-        };
-        if is_due {
-            let told = self.if_started(|handle| strategy.on_timer(handle));
-            self.judge(told)?;
-        }
-        Ok(is_due)
+    fn wake(&mut self, strategy: &mut dyn Strategy) -> Result<(), TradeError> {
+        lock(&self.shared).timers.pop();
+        let told = self.if_started(|handle| strategy.on_timer(handle));
+        self.judge(told)
     }
 
     /// A strategy that failed may trade no more until a person says so.
@@ -380,6 +399,13 @@ impl Trader {
         }
         self.keep_switches()?;
         Err(TradeError::Strategy { name, why })
+    }
+
+    /// Keeps the way of an order at hand. Who sleeps has chosen to wait for it.
+    fn rehearse(&self) {
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        inner.desk.rehearse(now);
     }
 
     fn rest(&self) {
@@ -428,9 +454,19 @@ impl Trader {
                 std::thread::park_timeout(NAP);
             }
         }
-        let mut inner = lock(&self.shared);
-        let now = inner.now();
-        inner.desk.stop(now);
+        // Where orders were to end and have not, timers of venues still end them.
+        let may_stay = how == OnStop::Keep || !self.waits_for_answers(how);
+        {
+            let mut inner = lock(&self.shared);
+            let now = inner.now();
+            inner.desk.stop(may_stay, now);
+        }
+        let began = Instant::now();
+        while began.elapsed() < LAST_WORDS && lock(&self.shared).desk.in_flight() > 0 {
+            if !matches!(self.step(&mut silent), Ok(true)) {
+                std::thread::park_timeout(NAP);
+            }
+        }
     }
 
     fn waits_for_answers(&self, how: OnStop) -> bool {

@@ -464,6 +464,29 @@ proptest! {
     }
 
     #[test]
+    fn short_and_long_ways_of_writing_agree(
+        mantissa in prop_oneof![any::<i64>().prop_map(i128::from), any::<i128>()],
+        exponent in -24..=4_i32,
+    ) {
+        let mantissa = mantissa % 10_i128.pow(38);
+        let value = Decimal::new(mantissa, exponent).expect("within bounds");
+        let long = value.long_text().expect("long enough");
+        let sign = if mantissa < 0 { "-" } else { "" };
+        prop_assert_eq!(value.to_string(), format!("{sign}{}", long.as_str()));
+        let mut pushed = "before".to_owned();
+        value.push_to(&mut pushed);
+        prop_assert_eq!(pushed, format!("before{value}"));
+    }
+
+    #[test]
+    fn the_shortest_is_what_the_float_prints(value in any_decimal()) {
+        let float = value.to_f64();
+        let printed = Decimal::from_f64(float).unwrap_or(value).normalised();
+        let shortest = value.shortest();
+        prop_assert_eq!((shortest.mantissa(), shortest.exponent()), (printed.mantissa(), printed.exponent()));
+    }
+
+    #[test]
     fn reading_keeps_the_value(lexeme in any_lexeme()) {
         prop_assert_eq!(canonical(&lexeme_of(decimal(&lexeme))), canonical(&lexeme));
     }

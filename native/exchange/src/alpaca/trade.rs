@@ -75,7 +75,7 @@ pub(crate) fn place_draft(call: &mut Call<'_>, draft: Draft) -> Answer {
     let mutes = |fault: &Fault| *fault == Fault::Mute;
     let muted = call.hall.faults.of(Some(&symbol), mutes).is_some();
     let list = (!draft.legs.is_empty()).then(|| call.hall.floor.new_list());
-    let tag = |client_id: String| Tag { client_id, cancel_id: None, list, muted };
+    let tag = |client_id: String| Tag { client_id, list, muted, ..Tag::default() };
     let mut tags = vec![tag(draft.client_id.clone())];
     tags.extend(draft.legs.iter().map(|_| tag(place::made_up_id())));
     let done = call.hall.apply(&command(&draft), tags);

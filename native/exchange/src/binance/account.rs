@@ -9,7 +9,7 @@ use super::shared::calls::{Answer, Call};
 use super::shared::orders::{instrument, page, wanted};
 use super::shared::refusal::Refusal;
 use super::shared::words::{price_text, size_text};
-use super::{trade, words};
+use super::{lists, words};
 use crate::accounts::OwnFill;
 use crate::figures::money;
 use crate::floor::Floor;
@@ -156,8 +156,8 @@ pub(crate) fn order_limits(call: &mut Call<'_>) -> Answer {
 }
 
 pub(crate) fn open_lists(call: &mut Call<'_>) -> Answer {
-    let lists: BTreeSet<_> = call.own()?.open_orders().filter_map(|one| one.tag.list).collect();
-    Ok(lists.into_iter().map(|list| trade::list_answer(call, list)).collect())
+    let open: BTreeSet<_> = call.own()?.open_orders().filter_map(|one| one.tag.list).collect();
+    Ok(open.into_iter().map(|list| lists::answer(call, list)).collect())
 }
 
 #[allow(clippy::unnecessary_wraps)] // All calls have one form.

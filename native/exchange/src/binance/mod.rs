@@ -1,6 +1,7 @@
 //! Binance spot: REST, market streams, and the WebSocket interface with user streams.
 
 mod account;
+mod lists;
 mod place;
 mod public;
 mod refusal;

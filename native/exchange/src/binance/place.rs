@@ -54,6 +54,8 @@ impl Kind {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Names {
     pub(crate) kind: &'static str,
+    pub(crate) side: &'static str,
+    pub(crate) quantity: &'static str,
     pub(crate) price: &'static str,
     pub(crate) stop: &'static str,
     pub(crate) trailing: &'static str,
@@ -65,6 +67,8 @@ pub(crate) struct Names {
 /// Those of an order that stands alone.
 pub(crate) const ALONE: Names = Names {
     kind: "type",
+    side: "side",
+    quantity: "quantity",
     price: "price",
     stop: "stopPrice",
     trailing: "trailingDelta",
@@ -96,7 +100,7 @@ pub(crate) fn new_order(
 ) -> Result<(NewOrder, Tag), Refusal> {
     let id = instrument(floor, params)?;
     let listed = floor.listed(id);
-    let side = side(params)?;
+    let side = side(params, names.side)?;
     let kind = Kind::read(params.need(names.kind)?)?;
     refuse_unwanted(params, kind, names)?;
     let price =
@@ -107,7 +111,7 @@ pub(crate) fn new_order(
         instrument: id,
         side,
         price,
-        quantity: quantity(listed, params, kind)?,
+        quantity: quantity(listed, params, kind, names)?,
         expiry,
         post_only: kind.post_only,
         reduce_only: false,
@@ -153,12 +157,17 @@ fn expiry(params: &Params, kind: Kind, names: &Names) -> Result<Expiry, Refusal>
     }
 }
 
-fn quantity(listed: &Listed, params: &Params, kind: Kind) -> Result<Quantity, Refusal> {
+fn quantity(
+    listed: &Listed,
+    params: &Params,
+    kind: Kind,
+    names: &Names,
+) -> Result<Quantity, Refusal> {
     let quote = params.decimal("quoteOrderQty")?;
     let Some(quote) = quote.filter(|_| !kind.has_price) else {
-        return Ok(Quantity::Lots(lots(listed, params.need_decimal("quantity")?)?));
+        return Ok(Quantity::Lots(lots(listed, params.need_decimal(names.quantity)?)?));
     };
-    if params.get("quantity").is_some() {
+    if params.get(names.quantity).is_some() {
         return Err(Refusal::new(-1128, "Combination of optional parameters invalid."));
     }
     let amount = Amount::from_decimal(quote).map_err(|_| Refusal::illegal("quoteOrderQty"))?;

@@ -2,7 +2,7 @@
 
 use super::shared::calls::{Interface, Route, Security, Window, open, order, signed};
 use super::shared::market;
-use super::{account, public, trade};
+use super::{account, lists, public, trade};
 use crate::faults::Sort;
 
 pub(crate) static INTERFACE: Interface = Interface {
@@ -16,7 +16,7 @@ pub(crate) static INTERFACE: Interface = Interface {
 };
 
 /// Every parameter that some call knows.
-const KNOWN: [&str; 66] = [
+const KNOWN: [&str; 96] = [
     "symbol",
     "symbols",
     "permissions",
@@ -81,11 +81,41 @@ const KNOWN: [&str; 66] = [
     "belowTimeInForce",
     "belowIcebergQty",
     "belowClientOrderId",
+    "workingType",
+    "workingSide",
+    "workingClientOrderId",
+    "workingPrice",
+    "workingQuantity",
+    "workingIcebergQty",
+    "workingTimeInForce",
+    "pendingType",
+    "pendingSide",
+    "pendingClientOrderId",
+    "pendingPrice",
+    "pendingStopPrice",
+    "pendingTrailingDelta",
+    "pendingQuantity",
+    "pendingIcebergQty",
+    "pendingTimeInForce",
+    "pendingAboveType",
+    "pendingAboveClientOrderId",
+    "pendingAbovePrice",
+    "pendingAboveStopPrice",
+    "pendingAboveTrailingDelta",
+    "pendingAboveIcebergQty",
+    "pendingAboveTimeInForce",
+    "pendingBelowType",
+    "pendingBelowClientOrderId",
+    "pendingBelowPrice",
+    "pendingBelowStopPrice",
+    "pendingBelowTrailingDelta",
+    "pendingBelowIcebergQty",
+    "pendingBelowTimeInForce",
     "subscriptionId",
     "returnRateLimits",
 ];
 
-static ROUTES: [Route; 32] = [
+static ROUTES: [Route; 34] = [
     open("/api/v3/ping", "ping", 1, market::ping),
     open("/api/v3/time", "time", 1, market::time),
     open("/api/v3/exchangeInfo", "exchangeInfo", 20, public::exchange_info),
@@ -131,9 +161,11 @@ static ROUTES: [Route; 32] = [
         trade::cancel_all,
     ),
     signed("GET", "/api/v3/allOrders", "allOrders", 20, Sort::Read, account::all_orders),
-    order("POST", "/api/v3/orderList/oco", "orderList.place.oco", Sort::Place, trade::oco),
-    order("POST", "/api/v3/order/oco", "orderList.place", Sort::Place, trade::old_oco),
-    signed("DELETE", "/api/v3/orderList", "orderList.cancel", 1, Sort::Cancel, trade::cancel_list),
+    order("POST", "/api/v3/orderList/oco", "orderList.place.oco", Sort::Place, lists::oco),
+    order("POST", "/api/v3/orderList/oto", "orderList.place.oto", Sort::Place, lists::oto),
+    order("POST", "/api/v3/orderList/otoco", "orderList.place.otoco", Sort::Place, lists::otoco),
+    order("POST", "/api/v3/order/oco", "orderList.place", Sort::Place, lists::old_oco),
+    signed("DELETE", "/api/v3/orderList", "orderList.cancel", 1, Sort::Cancel, lists::cancel),
     signed(
         "GET",
         "/api/v3/openOrderList",

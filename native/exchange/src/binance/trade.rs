@@ -1,40 +1,18 @@
 //! Calls that place, change and end orders.
 
-use rustonite_sim::{Command, InstrumentId, NewOrder, OrderId};
+use rustonite_sim::{Command, OrderId};
 use serde_json::{Value, json};
 
-use super::place::{ALONE, Detail, Names, lots, new_order, placed};
+use super::place::{ALONE, Detail, lots, new_order, placed};
 use super::refusal::of_order;
 use super::shared::calls::{Answer, Call};
 use super::shared::orders::{self, instrument, made_up_id, wanted};
-use super::shared::params::Params;
 use super::shared::refusal::Refusal;
 use super::shared::words as common;
-use super::words;
-use crate::accounts::{Record, Tag};
+use super::{lists, words};
+use crate::accounts::Record;
 use crate::faults::Fault;
 use crate::figures::money;
-
-/// The upper order of a list.
-const ABOVE: Names = Names {
-    kind: "aboveType",
-    price: "abovePrice",
-    stop: "aboveStopPrice",
-    trailing: "aboveTrailingDelta",
-    time_in_force: "aboveTimeInForce",
-    iceberg: "aboveIcebergQty",
-    client_id: "aboveClientOrderId",
-};
-/// The lower order of a list.
-const BELOW: Names = Names {
-    kind: "belowType",
-    price: "belowPrice",
-    stop: "belowStopPrice",
-    trailing: "belowTrailingDelta",
-    time_in_force: "belowTimeInForce",
-    iceberg: "belowIcebergQty",
-    client_id: "belowClientOrderId",
-};
 
 pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     let (order, mut tag) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
@@ -78,7 +56,7 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
 }
 
 /// Ends an order; of a list, the other one ends, too.
-fn cancel_one(call: &mut Call<'_>, record: &Record, name: Option<String>) -> Answer {
+pub(crate) fn cancel_one(call: &mut Call<'_>, record: &Record, name: Option<String>) -> Answer {
     let at = orders::end(call.hall, record, name.unwrap_or_else(made_up_id))?;
     Ok(cancelled(call, record.order.id, at))
 }
@@ -112,7 +90,7 @@ pub(crate) fn cancel_all(call: &mut Call<'_>) -> Answer {
             Some(list) => {
                 lists.push(list);
                 cancel_one(call, &record, None)?;
-                answers.push(list_answer(call, list));
+                answers.push(lists::answer(call, list));
             }
             None => answers.push(cancel_one(call, &record, None)?),
         }
@@ -212,7 +190,7 @@ fn amended(call: &Call<'_>, record: &Record) -> Value {
         "preventedQty": "0.00000000",
         "quoteOrderQty": "0.00000000",
         "cumulativeQuoteQty": money(order.filled_quote).to_string(),
-        "status": words::status(order),
+        "status": words::status(record),
         "timeInForce": words::time_in_force(&order.asked),
         "type": words::kind(&order.asked),
         "side": common::side(order.asked.side),
@@ -223,105 +201,4 @@ fn amended(call: &Call<'_>, record: &Record) -> Value {
 
 fn invalid(name: &str) -> Refusal {
     Refusal::new(-1130, format!("Data sent for parameter '{name}' is not valid."))
-}
-
-pub(crate) fn oco(call: &mut Call<'_>) -> Answer {
-    let read =
-        |call: &Call<'_>, names| new_order(&call.hall.floor, call.account, call.params, names);
-    let (above, below) = (read(call, &ABOVE)?, read(call, &BELOW)?);
-    place_list(call, above, below)
-}
-
-/// The older form: a price, and a stop on the other side of the market.
-pub(crate) fn old_oco(call: &mut Call<'_>) -> Answer {
-    let stop_kind =
-        if call.params.get("stopLimitPrice").is_some() { "STOP_LOSS_LIMIT" } else { "STOP_LOSS" };
-    let sells = call.params.need("side")? == "SELL";
-    let params = for_old_oco(call.params, sells, stop_kind);
-    let read = |names| new_order(&call.hall.floor, call.account, &params, names);
-    let (above, below) = (read(&ABOVE)?, read(&BELOW)?);
-    place_list(call, above, below)
-}
-
-/// The parameters of the older form of a list in the names of the newer one.
-fn for_old_oco(params: &Params, sells: bool, stop_kind: &str) -> Params {
-    let (limit, stop) = if sells { ("above", "below") } else { ("below", "above") };
-    let renamed = |name: &str| match name {
-        "price" => format!("{limit}Price"),
-        "limitClientOrderId" => format!("{limit}ClientOrderId"),
-        "limitIcebergQty" => format!("{limit}IcebergQty"),
-        "stopPrice" => format!("{stop}StopPrice"),
-        "stopLimitPrice" => format!("{stop}Price"),
-        "stopLimitTimeInForce" => format!("{stop}TimeInForce"),
-        "stopClientOrderId" => format!("{stop}ClientOrderId"),
-        "stopIcebergQty" => format!("{stop}IcebergQty"),
-        "trailingDelta" => format!("{stop}TrailingDelta"),
-        other => other.to_owned(),
-    };
-    let kinds = [
-        (format!("{limit}Type"), "LIMIT_MAKER".to_owned()),
-        (format!("{stop}Type"), stop_kind.to_owned()),
-    ];
-    params.renamed(renamed, kinds)
-}
-
-fn place_list(
-    call: &mut Call<'_>,
-    (above, mut above_tag): (NewOrder, Tag),
-    (below, mut below_tag): (NewOrder, Tag),
-) -> Answer {
-    let list = call.hall.floor.new_list();
-    (above_tag.list, below_tag.list) = (Some(list), Some(list));
-    let name = call.params.client_id("listClientOrderId")?.unwrap_or_else(made_up_id);
-    call.hall.floor.list_names.insert(list, name);
-    call.hall
-        .apply(&Command::PlaceOco([above, below]), vec![above_tag, below_tag])
-        .map_err(|reject| of_order(&reject, false))?;
-    Ok(list_answer(call, list))
-}
-
-/// All about a list and its orders.
-pub(crate) fn list_answer(call: &Call<'_>, list: u64) -> Value {
-    let floor = &call.hall.floor;
-    let Ok(own) = call.own() else { return Value::Null };
-    let records: Vec<_> =
-        own.orders.values().filter(|record| record.tag.list == Some(list)).collect();
-    let Some(first) = records.first() else { return Value::Null };
-    let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
-    let (kind, state) = words::list_state(&records);
-    let orders: Vec<_> = records
-        .iter()
-        .map(|one| {
-            json!({
-                "symbol": symbol, "orderId": one.order.id.0, "clientOrderId": one.tag.client_id,
-            })
-        })
-        .collect();
-    let reports: Vec<_> = records.iter().map(|one| words::base(floor, one)).collect();
-    json!({
-        "orderListId": list, "contingencyType": "OCO", "listStatusType": kind,
-        "listOrderStatus": state, "listClientOrderId": floor.list_names.get(&list),
-        "transactionTime": floor.shown(first.order.changed_at), "symbol": symbol,
-        "orders": orders, "orderReports": reports,
-    })
-}
-
-pub(crate) fn cancel_list(call: &mut Call<'_>) -> Answer {
-    let id: InstrumentId = instrument(&call.hall.floor, call.params)?;
-    let list = call.params.integer("orderListId")?.map(i64::cast_unsigned);
-    let name = call.params.get("listClientOrderId");
-    let names = &call.hall.floor.list_names;
-    let list = list.or_else(|| {
-        names.iter().find(|(_, known)| Some(known.as_str()) == name).map(|(list, _)| *list)
-    });
-    let record = call
-        .own()?
-        .open_orders()
-        .find(|record| {
-            record.tag.list == list && list.is_some() && record.order.asked.instrument == id
-        })
-        .cloned()
-        .ok_or_else(Refusal::not_cancelled)?;
-    cancel_one(call, &record, None)?;
-    Ok(list_answer(call, record.tag.list.unwrap_or_default()))
 }

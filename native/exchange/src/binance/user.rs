@@ -151,7 +151,7 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
         }
         Event::Amended { .. } => {
             value["x"] = json!("REPLACED");
-            value["X"] = json!(words::status(order));
+            value["X"] = json!(words::status(record));
             so_far(record, &size, value);
         }
         _ => {}
@@ -208,13 +208,15 @@ fn list_status(floor: &Floor, account: AccountId, list: u64, at: i64) -> Option<
     let first = records.first()?;
     let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
     let (kind, state) = words::list_state(&records);
+    let known = floor.lists.get(&list);
     let orders: Vec<_> = records
         .iter()
         .map(|one| json!({"s": symbol, "i": one.order.id.0, "c": one.tag.client_id}))
         .collect();
     let at = floor.shown(at);
     Some(json!({
-        "e": "listStatus", "E": at, "s": symbol, "g": list, "c": "OCO", "l": kind, "L": state,
-        "r": "NONE", "C": floor.list_names.get(&list), "T": at, "O": orders,
+        "e": "listStatus", "E": at, "s": symbol, "g": list,
+        "c": known.map(|list| list.contingency), "l": kind, "L": state,
+        "r": "NONE", "C": known.map(|list| &list.name), "T": at, "O": orders,
     }))
 }

@@ -1,6 +1,6 @@
 //! Orders in the venue's words.
 
-use rustonite_sim::{CancelReason, Expiry, NewOrder, Order, Quantity, Side};
+use rustonite_sim::{CancelReason, Expiry, NewOrder, Quantity, Side};
 use serde_json::{Value, json};
 
 use super::shared::words::{price_text, quantity, self_trade, side, size_text};
@@ -36,8 +36,9 @@ pub(crate) fn time_in_force(order: &NewOrder) -> &'static str {
 }
 
 /// What an order is called that has ended, or has not.
-pub(crate) fn status(order: &Order) -> &'static str {
+pub(crate) fn status(Record { order, tag, .. }: &Record) -> &'static str {
     match order.cancelled {
+        None if tag.is_pending => "PENDING_NEW",
         None if order.is_open && order.filled > 0 => "PARTIALLY_FILLED",
         None if order.is_open => "NEW",
         None => "FILLED",
@@ -79,7 +80,7 @@ pub(crate) fn base(floor: &Floor, record: &Record) -> Value {
         "executedQty": size_text(listed, order.filled),
         "origQuoteOrderQty": quote_asked(&order.asked),
         "cummulativeQuoteQty": money(order.filled_quote).to_string(),
-        "status": status(order),
+        "status": status(record),
         "timeInForce": time_in_force(&order.asked),
         "type": kind(&order.asked),
         "side": side(order.asked.side),

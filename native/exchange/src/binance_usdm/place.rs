@@ -100,7 +100,7 @@ pub(crate) fn new_order(
 ) -> Result<(NewOrder, Tag), Refusal> {
     let id = instrument(floor, params)?;
     let listed = floor.listed(id);
-    let side = side(params)?;
+    let side = side(params, "side")?;
     let kind = read_kind(params.need("type")?, is_conditional)?;
     let closes = closes(params, kind)?;
     let (reduce_only, position) = aims(floor, account, params)?;

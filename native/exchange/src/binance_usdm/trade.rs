@@ -75,7 +75,7 @@ pub(crate) fn modify(call: &mut Call<'_>) -> Answer {
     let record = record.ok_or_else(Refusal::no_such_order)?;
     let asked = record.order.asked;
     let listed = call.hall.floor.listed(asked.instrument);
-    if side(call.params)? != asked.side {
+    if side(call.params, "side")? != asked.side {
         return Err(Refusal::new(-1117, "Invalid side."));
     }
     let quantity = lots(listed, need_number(call.params, "quantity")?)?;

@@ -67,13 +67,22 @@ impl Signer {
     /// The signature of a text: hexadecimal of HMAC, base64 of Ed25519.
     pub fn sign(&self, text: &str) -> String {
         match &self.0 {
-            Secret::Hmac(key) => {
-                let tag = hmac::sign(key, text.as_bytes());
-                tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-            }
+            Secret::Hmac(key) => hexadecimal(hmac::sign(key, text.as_bytes()).as_ref()),
             Secret::Ed25519(pair) => STANDARD.encode(pair.sign(text.as_bytes())),
         }
     }
+}
+
+/// Bytes in small hexadecimal digits.
+fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 #[cfg(test)]

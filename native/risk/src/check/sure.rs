@@ -140,7 +140,10 @@ impl Risk {
     #[inline]
     fn is_unlike_others(&self, sight: &Sight<'_>, now: i64) -> bool {
         let window = sight.quick().duplicate_ns;
-        window == 0 || now.saturating_sub(self.likes.last(look(sight.intent))) >= window
+        // Mostly nothing at all was sent within the window, and there is nothing to look up.
+        window == 0
+            || now.saturating_sub(self.likes.newest()) >= window
+            || now.saturating_sub(self.likes.last(look(sight.intent))) >= window
     }
 }
 
@@ -167,7 +170,7 @@ impl Sight<'_> {
         is_on
             && now >= from
             && (traded.quick.keys | self.desk_keys) == Key::EVERY
-            && traded.own.count < traded.quick.open_orders_most
+            && i64::from(traded.own.count) < traded.quick.open_orders_most
     }
 
     #[inline]
@@ -206,26 +209,23 @@ impl Sight<'_> {
         let product = self.product(self.price);
         // No less than what the long way takes for a sale.
         let dearest = self.product(self.price.max(self.traded.bounds.ask));
-        let notional = u128::from(dearest) * u128::from(quick.product);
         let meets_own = if self.is_buy {
             self.price >= self.traded.own.ask
         } else {
             self.price <= self.traded.own.bid
         };
-        let most = if self.is_market { quick.market_notional_most } else { quick.notional_most };
-        notional <= most.cast_unsigned()
-            && (!self.is_market || self.is_usual_market_order())
-            && product >= quick.product_least
+        product >= quick.product_least
             && dearest <= quick.product_most
             && !meets_own
+            && (!self.is_market || self.is_usual_market_order(dearest))
     }
 
     /// A market order takes even if its protection is short of the market, so that must not be.
     #[inline]
-    fn is_usual_market_order(&self) -> bool {
-        let bounds = &self.traded.bounds;
-        let takes = if self.is_buy { self.price >= bounds.ask } else { self.price <= bounds.bid };
-        takes && self.intent.size <= self.quick().market_size_most
+    fn is_usual_market_order(&self, dearest: u64) -> bool {
+        let (market, rare) = (&self.traded.market, &self.traded.rare);
+        let takes = if self.is_buy { self.price >= market.ask } else { self.price <= market.bid };
+        takes && dearest <= rare.market_product_most && self.intent.size <= rare.market_size_most
     }
 
     #[inline]
@@ -242,15 +242,14 @@ impl Sight<'_> {
         let room = |seat: &Seat| if self.is_buy { seat.room.buy } else { seat.room.sell };
         let least = self.seats().into_iter().fold(room(all), |least, seat| least.min(room(seat)));
         let (total_high, total_low) = self.ends(&self.traded.total);
-        let is_within_sizes = total_high <= quick.long_most && -total_low <= quick.short_most;
         let worst = |cell: &Cell| {
             let (high, low) = self.ends(cell);
             high.max(-low)
         };
         let (own, strategy) = (worst(self.cell), worst(self.strategy_cell));
         added <= least
-            && is_within_sizes
-            && total_high.max(-total_low) <= quick.position_most
+            && total_high <= quick.long_most
+            && -total_low <= quick.short_most
             && own <= quick.held_most
             && strategy <= quick.held_most
             && own * quick.size_worth <= self.account.seat.room.position
@@ -279,17 +278,17 @@ impl Sight<'_> {
     /// The asset that pays, and how much of it at most, times a million.
     #[inline]
     fn needed(&self) -> (rustonite_core::ids::AssetId, i128) {
-        let (traded, quick) = (self.traded, self.quick());
+        let (traded, quick, rare) = (self.traded, self.quick(), &self.traded.rare);
         let ppm = i128::from(self.cell.margin_ppm);
-        if self.quick().class != Class::Spot {
+        if quick.class != Class::Spot {
             let worth = self.intent.size * quick.margin_worth;
             return (traded.settle, (i128::from(worth) * ppm) << COARSE_BITS);
         }
         if self.is_buy {
-            let quote = i128::from(self.product(self.price)) * i128::from(quick.product_quote);
+            let quote = i128::from(self.product(self.price)) * i128::from(rare.product_quote);
             return (traded.quote, quote * ppm);
         }
-        let base = i128::from(self.intent.size) * i128::from(quick.base);
+        let base = i128::from(self.intent.size) * i128::from(rare.base);
         (traded.base, base * PPM)
     }
 }

@@ -62,8 +62,6 @@ struct Mine {
 pub(super) struct Trader {
     market: Market,
     purse: Purse,
-    makers: Vec<AccountId>,
-    crowd: Vec<AccountId>,
     rng: Rng,
     /// Events per second in calm.
     rate: f64,
@@ -91,8 +89,6 @@ impl Trader {
         Self {
             purse: Purse::new(&market.listing, market.price, market.size),
             market: market.clone(),
-            makers: config.makers.clone(),
-            crowd: config.crowd.clone(),
             rng,
             rate: config.events_per_second,
             spread: market.spread.max(followable(market, config.events_per_second)),
@@ -109,7 +105,11 @@ impl Trader {
 
     /// The deposits that it begins with.
     pub(super) fn funding(&self) -> impl Iterator<Item = Command> {
-        self.makers.iter().chain(&self.crowd).flat_map(|account| self.purse.deposits(*account))
+        self.market
+            .makers
+            .iter()
+            .chain(&self.market.crowd)
+            .flat_map(|account| self.purse.deposits(*account))
     }
 
     pub(super) fn index(&self) -> usize {
@@ -229,13 +229,13 @@ impl Trader {
 
     /// A maker renews the quote that is farthest from where it should be, or adds one.
     fn quote(&mut self, reference: f64, touch: Touch, exchange: &Exchange) -> Option<Command> {
-        let number = self.rng.usize(0..self.makers.len());
+        let number = self.rng.usize(0..self.market.makers.len());
         let side = match touch {
             (None, Some(_)) => Side::Buy,
             (Some(_), None) => Side::Sell,
             _ => self.either_side(),
         };
-        let account = self.makers[number];
+        let account = self.market.makers[number];
         self.load_own(exchange, account, Some(side));
         // Best first, as the wanted ones.
         self.own.sort_by_key(|order| rank(side, order.price));
@@ -394,7 +394,7 @@ impl Trader {
     }
 
     fn anybody(&mut self) -> AccountId {
-        self.crowd[self.rng.usize(0..self.crowd.len())]
+        self.market.crowd[self.rng.usize(0..self.market.crowd.len())]
     }
 
     fn either_side(&mut self) -> Side {

@@ -48,6 +48,8 @@ impl Venue {
         let crowd = (0..20).map(|_| exchange.open()).collect();
         let market = Market {
             instrument,
+            makers,
+            crowd,
             listing,
             index: 0,
             price: 6_000_000,
@@ -56,14 +58,8 @@ impl Venue {
             volatility: 3e-5,
             funding_every: 60_000_000_000,
         };
-        let config = FlowConfig {
-            seed,
-            start: START,
-            events_per_second: 1000.0,
-            makers,
-            crowd,
-            markets: vec![market],
-        };
+        let config =
+            FlowConfig { seed, start: START, events_per_second: 1000.0, markets: vec![market] };
         let flow = Flow::new(&config).expect("a fair flow");
         let events = Vec::new();
         Self { exchange, flow, now: START, commands: 0, refused: 0, events }
@@ -135,6 +131,8 @@ fn markets_of_one_index_move_together() {
     let accounts: Vec<_> = (0..8).map(|_| venue.exchange.open()).collect();
     let market = |instrument, listing, price| Market {
         instrument,
+        makers: accounts[..3].to_vec(),
+        crowd: accounts[3..].to_vec(),
         listing,
         index: 0,
         price,
@@ -148,8 +146,6 @@ fn markets_of_one_index_move_together() {
         seed: 1,
         start: START,
         events_per_second: 300.0,
-        makers: accounts[..3].to_vec(),
-        crowd: accounts[3..].to_vec(),
         markets: vec![market(0, spot, 6_000_000), market(number, second, 3_000_000)],
     };
     venue.flow = Flow::new(&config).expect("a fair flow");
@@ -193,6 +189,8 @@ fn what_no_flow_can_be_made_of() {
     let listing = listing(&mut exchange, Kind::Spot);
     let market = Market {
         instrument: 0,
+        makers: vec![0],
+        crowd: vec![1],
         listing,
         index: 0,
         price: 1,
@@ -201,16 +199,11 @@ fn what_no_flow_can_be_made_of() {
         volatility: 3e-5,
         funding_every: 0,
     };
-    let fair = FlowConfig {
-        seed: 1,
-        start: 0,
-        events_per_second: 1.0,
-        makers: vec![0],
-        crowd: vec![1],
-        markets: vec![market.clone()],
-    };
+    let fair =
+        FlowConfig { seed: 1, start: 0, events_per_second: 1.0, markets: vec![market.clone()] };
     assert!(Flow::new(&fair).is_ok());
-    let nobody = FlowConfig { crowd: vec![], ..fair.clone() };
+    let nobody = Market { crowd: vec![], ..market.clone() };
+    let nobody = FlowConfig { markets: vec![market.clone(), nobody], ..fair.clone() };
     assert_eq!(Flow::new(&nobody).err(), Some(FlowError::Nobody));
     let flat = FlowConfig { markets: vec![Market { spread: 0, ..market }], ..fair };
     assert_eq!(Flow::new(&flat).err(), Some(FlowError::NotPositive("spread")));

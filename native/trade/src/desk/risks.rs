@@ -11,7 +11,7 @@ use rustonite_risk::{
     Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
 };
 
-use super::{Desk, News};
+use super::{Desk, News, pace};
 use crate::strategy::Denied;
 
 impl<J: Journal> Desk<J> {
@@ -28,6 +28,7 @@ impl<J: Journal> Desk<J> {
             Ok(intent) => intent,
             Err(code) => return Err(denied_by(code)),
         };
+        self.tell_room(request, wish, now);
         match self.risk.check(&intent, now) {
             Ok(pass) => Ok((intent, pass)),
             Err(denial) => {
@@ -37,8 +38,21 @@ impl<J: Journal> Desk<J> {
         }
     }
 
+    /// Says whether the venue has room for a new order or a change.
+    fn tell_room(&mut self, request: RiskRequest, wish: &Wish, now: i64) {
+        let Some(one) = self.accounts.get_mut(wish.account.index()) else { return };
+        if request == RiskRequest::Cancel {
+            return;
+        }
+        let gateway = &mut *one.gateway;
+        let until = pace::full_until(gateway, request, wish.instrument, self.unsent + 1, now);
+        if std::mem::replace(&mut one.full_until, until) != until {
+            self.risk.venue_full(wish.account, until.unwrap_or(i64::MIN));
+        }
+    }
+
     /// A wish in the risk layer's whole numbers.
-    fn intent(
+    pub(super) fn intent(
         &self,
         request: RiskRequest,
         order: OrderId,
@@ -100,7 +114,7 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    /// New best prices, read from a row of a tape.
+    /// New best prices, read from a row of a tape. After them no row is missing any more.
     #[inline]
     pub fn quote(&mut self, instrument: InstrumentId, bid: f64, ask: f64, ts: i64, row: i64) {
         let quote = Quote {
@@ -111,16 +125,21 @@ impl<J: Journal> Desk<J> {
         };
         self.seen = (Some(row), ts);
         self.keep_reference(instrument, bid, ask);
+        self.risk.gap(instrument, false);
         self.risk.quote(instrument, &quote, &mut self.trips);
         if !self.trips.is_empty() {
             self.tell_trips();
         }
     }
 
-    /// A trade in the market.
+    /// A trade in the market. Where there are no quotes, no row is missing any more after it.
     pub fn trade(&mut self, instrument: InstrumentId, price: f64, ts: i64, row: i64) {
         let price = self.points(instrument, price);
         self.seen = (Some(row), ts);
+        // Where there are quotes orders are judged by them, and the next one has to come first.
+        if !self.risk.is_quoted(instrument) {
+            self.risk.gap(instrument, false);
+        }
         self.risk.trade(instrument, price, ts, row, &mut self.trips);
         if !self.trips.is_empty() {
             self.tell_trips();
@@ -156,9 +175,10 @@ impl<J: Journal> Desk<J> {
         self.risk.feed_connected(venue, is_up, now);
     }
 
-    /// Rows of an instrument were lost, or it has caught up.
-    pub fn gap(&mut self, instrument: InstrumentId, is_gapped: bool) {
-        self.risk.gap(instrument, is_gapped);
+    /// Rows of an instrument were lost: nothing is traded of it until the next row that orders are
+    /// judged by.
+    pub fn gap(&mut self, instrument: InstrumentId) {
+        self.risk.gap(instrument, true);
     }
 
     /// Counts what a ledger of an earlier run has.
@@ -225,6 +245,7 @@ impl<J: Journal> Desk<J> {
             size,
         };
         self.risk.filled(&execution, now, &mut self.trips);
+        self.count_owned(booked);
         if booked.pnl_realised != Amount::ZERO {
             self.risk.closed(booked.account, booked.strategy, booked.pnl_realised, now);
         }
@@ -300,7 +321,7 @@ impl<J: Journal> Desk<J> {
         let open = self.ledger.open_orders();
         let under: Vec<_> =
             open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
-        under.into_iter().for_each(|order| drop(self.cancel(order, now)));
+        self.cancel_many(under, now);
     }
 }
 

@@ -47,6 +47,12 @@ impl Broker for Handle {
         inner.desk.cancel_all(instrument, now);
     }
 
+    fn submit_many(&self, wishes: Vec<Wish>) -> Vec<Result<OrderId, Denied>> {
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        inner.desk.submit_many(wishes, now)
+    }
+
     fn order(&self, order: OrderId) -> Option<OrderView> {
         let inner = lock(&self.shared);
         inner.desk.ledger().order(order).map(|order| inner.desk.view(order))
@@ -73,14 +79,7 @@ impl Broker for Handle {
     }
 
     fn find(&self, venue: Option<&str>, symbol: &str) -> Option<InstrumentId> {
-        let fits = |id: &InstrumentId| {
-            self.directory.listed(*id).is_some_and(|listed| {
-                &*listed.symbol == symbol && venue.is_none_or(|venue| &*listed.venue == venue)
-            })
-        };
-        let mut found = self.directory.instruments().map(|(id, _)| id).filter(fits);
-        let first = found.next()?;
-        found.next().is_none().then_some(first)
+        self.directory.find(venue, symbol)
     }
 
     fn directory(&self) -> &Directory {

@@ -9,7 +9,7 @@ use rustonite_core::datasets::order_flags;
 use rustonite_core::hint::hint;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
 use rustonite_exec::gateway::capability::Replace;
-use rustonite_exec::gateway::{Gateway, capabilities, connect};
+use rustonite_exec::gateway::{Budget, Gateway, capabilities, connect};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
@@ -25,6 +25,7 @@ use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
 use crate::config::{AccountConfig, Config, Sync};
 use crate::control::Control;
+use crate::cores;
 use crate::desk::Desk;
 use crate::keys;
 use crate::line::Network;
@@ -53,6 +54,9 @@ impl Trader {
     /// # Errors
     /// Whatever of that fails.
     pub fn open(config: Config) -> Result<Self, TradeError> {
+        if let Some(core) = config.core {
+            cores::leave(core).map_err(system("leaving the core"))?;
+        }
         let folder = config.journal.clone();
         std::fs::create_dir_all(&folder).map_err(system("making the journal's folder"))?;
         let kept = state::read(&folder).map_err(system("reading the switches"))?;
@@ -88,13 +92,11 @@ impl Trader {
             for contract in mine.iter().copied().filter(is_contract) {
                 desk.margin(id, contract, 1_000_000_u32.div_ceil(account.leverage));
             }
-            desk.open(
-                gateway(&directory, account, id)?,
-                Box::new(lines),
-                mine,
-                settings.clone(),
-                now,
-            )?;
+            let gateway = gateway(&directory, account, id, &mine)?;
+            desk.open(gateway, Box::new(lines), mine.clone(), settings.clone(), now)?;
+            if mine.iter().any(is_contract) {
+                desk.leverage(id, account.leverage);
+            }
             arrivals.push(arrived);
         }
         let market = Market::open(Arc::clone(&directory), followed(&config), Start::Now)?;
@@ -223,17 +225,27 @@ fn gateway(
     directory: &Arc<Directory>,
     account: &AccountConfig,
     id: AccountId,
+    instruments: &[InstrumentId],
 ) -> Result<Box<dyn Gateway>, TradeError> {
     let place = || format!("account.{}", account.name);
     let keys = keys::of(account)?;
     let made = connect(&account.venue, Arc::clone(directory), id, &keys);
     let made = made.map_err(|error| wrong(place(), format!("secret: {error}")))?;
-    made.ok_or_else(|| {
+    let mut made = made.ok_or_else(|| {
         let can = capabilities().into_iter().map(|one| one.venue).collect::<Vec<_>>().join(", ");
         let problem =
             format!("{} cannot be traded so far; those that can are {can}", account.venue);
         wrong(format!("{}.venue", place()), problem)
-    })
+    })?;
+    if let Some(budget) = made.budget() {
+        *budget = Budget::new(Venue::find(&account.venue)?.limits);
+    }
+    if let Some(seconds) = account.dead_man_s {
+        let guarded = made.guard(seconds, instruments);
+        let place = || format!("{}.dead_man_s", place());
+        guarded.map_err(|refusal| wrong(place(), refusal.detail))?;
+    }
+    Ok(made)
 }
 
 /// What becomes of client ids at a venue.

@@ -1,10 +1,12 @@
 //! What an operator can ask of a trader.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hdrhistogram::Histogram;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{RiskScope, TradingState};
+use rustonite_core::ids::AccountId;
 use rustonite_exec::{Ledger, Tapes};
 use rustonite_feed::now_ns;
 use rustonite_risk::{Code, Latch, Limits, Risk, Target};
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{TradeError, Trader, lock};
 use crate::control::Asked;
+use crate::desk::Answers;
 use crate::state::{self, Kept};
 
 /// A request, as it comes over the control socket.
@@ -23,6 +26,9 @@ enum Request {
     Resume { scope: String, name: String },
     Reload {},
 }
+
+/// Figures by the part of all that is below them.
+type Parts = BTreeMap<&'static str, f64>;
 
 /// What a trader tells of itself.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -44,9 +50,11 @@ pub struct Status {
     /// Requests that venues refused.
     pub rejects: u64,
     /// Microseconds from the receipt of a tick to the bytes of the order that it caused, by part.
-    pub tick_to_order_us: std::collections::BTreeMap<&'static str, f64>,
+    pub tick_to_order_us: Parts,
+    /// How the venues treat our orders.
+    pub answers: Vec<AnswersStatus>,
     /// What is owned, by asset.
-    pub balances: std::collections::BTreeMap<String, Amount>,
+    pub balances: BTreeMap<String, Amount>,
     /// Number of the journal's last row.
     pub seq: i64,
     /// Why no order leaves any more, if so.
@@ -54,7 +62,7 @@ pub struct Status {
     /// Positions that are not flat.
     pub positions: Vec<PositionStatus>,
     /// Profit by scope and name, in the reporting currency.
-    pub profit: std::collections::BTreeMap<String, Amount>,
+    pub profit: BTreeMap<String, Amount>,
     /// Switches that are thrown.
     pub switches: Vec<SwitchStatus>,
     /// Version of the limits in force.
@@ -68,6 +76,52 @@ pub struct AccountStatus {
     pub name: String,
     /// Whether it may trade.
     pub trading: bool,
+    /// Milliseconds for which its venue still wants to hear nothing, if so.
+    pub closed_ms: Option<i64>,
+    /// Whether its venue would cancel its orders if the trader were gone; `None` if it is not to.
+    pub guarded: Option<bool>,
+}
+
+/// How an account's venue treats its orders. Times are microseconds, by part.
+#[derive(Clone, Debug, Serialize)]
+pub struct AnswersStatus {
+    /// Whose orders.
+    pub account: String,
+    /// Orders that were sent.
+    pub sent: u64,
+    /// Of those: filled in full,
+    pub filled: u64,
+    /// cancelled,
+    pub cancelled: u64,
+    /// expired,
+    pub expired: u64,
+    /// and refused.
+    pub rejected: u64,
+    /// What executions cost against the middle at their order, in basis points of their worth.
+    pub slippage_bps: Option<f64>,
+    /// From the bytes of an order to the venue's first word.
+    pub first_word_us: Parts,
+    /// To its first execution.
+    pub first_fill_us: Parts,
+    /// From the bytes of a cancel to the end of the order.
+    pub cancel_us: Parts,
+}
+
+impl AnswersStatus {
+    fn new(account: &str, answers: &Answers) -> Self {
+        Self {
+            account: account.to_owned(),
+            sent: answers.sent,
+            filled: answers.filled,
+            cancelled: answers.cancelled,
+            expired: answers.expired,
+            rejected: answers.rejected,
+            slippage_bps: answers.slippage_bps(),
+            first_word_us: parts(&answers.first_word),
+            first_fill_us: parts(&answers.first_fill),
+            cancel_us: parts(&answers.cancel),
+        }
+    }
 }
 
 /// A position.
@@ -106,9 +160,14 @@ impl Trader {
         let inner = lock(&self.shared);
         let (ledger, risk) = (inner.desk.ledger(), inner.desk.risk());
         let counts = inner.desk.counts();
-        let accounts = self.config.accounts.iter().zip(&self.trading);
-        let accounts = accounts
-            .map(|(one, trading)| AccountStatus { name: one.name.clone(), trading: *trading });
+        let now = now_ns();
+        let accounts = (0..).map(AccountId).zip(self.config.accounts.iter().zip(&self.trading));
+        let accounts = accounts.map(|(id, (one, trading))| AccountStatus {
+            name: one.name.clone(),
+            trading: *trading,
+            closed_ms: inner.desk.closed_until(id).map(|until| (until - now).max(0) / 1_000_000),
+            guarded: one.dead_man_s.map(|_| inner.desk.is_guarded(id, now)),
+        });
         let held = ledger
             .positions()
             .iter()
@@ -124,6 +183,8 @@ impl Trader {
                 pnl: position.pnl_net(),
             })
         });
+        let answers = self.config.accounts.iter().zip(inner.desk.answers());
+        let answers = answers.map(|(one, answers)| AnswersStatus::new(&one.name, answers));
         let switches = risk.thrown().iter().map(|trip| SwitchStatus {
             scope: trip.scope().name(),
             name: risk.name(trip.target),
@@ -140,6 +201,7 @@ impl Trader {
             denials: counts.denials,
             rejects: counts.rejects,
             tick_to_order_us: parts(&counts.tick_to_order),
+            answers: answers.collect(),
             balances: self.balances(ledger),
             seq: ledger.seq(),
             halted: ledger.halted().map(str::to_owned),
@@ -150,8 +212,8 @@ impl Trader {
         }
     }
 
-    fn balances(&self, ledger: &Ledger<Tapes>) -> std::collections::BTreeMap<String, Amount> {
-        let mut balances = std::collections::BTreeMap::new();
+    fn balances(&self, ledger: &Ledger<Tapes>) -> BTreeMap<String, Amount> {
+        let mut balances = BTreeMap::new();
         for (_, asset, owned) in ledger.balances().iter() {
             let name = self.directory.asset_name(asset).to_owned();
             *balances.entry(name).or_insert(Amount::ZERO) += owned.total;
@@ -223,11 +285,11 @@ impl Trader {
 }
 
 /// Microseconds that parts of the times are below.
-fn parts(times: &Histogram<u64>) -> std::collections::BTreeMap<&'static str, f64> {
+fn parts(times: &Histogram<u64>) -> Parts {
     #[allow(clippy::cast_precision_loss, reason = "times of less than some days")]
     let us = |part: f64| times.value_at_quantile(part) as f64 / 1e3;
     if times.is_empty() {
-        return std::collections::BTreeMap::new();
+        return Parts::new();
     }
     [("0.5", us(0.5)), ("0.99", us(0.99)), ("0.999", us(0.999)), ("1", us(1.0))].into()
 }

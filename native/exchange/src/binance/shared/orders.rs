@@ -23,8 +23,8 @@ pub(crate) fn instrument(floor: &Floor, params: &Params) -> Result<InstrumentId,
     floor.instrument(symbol).ok_or_else(Refusal::unknown_symbol)
 }
 
-pub(crate) fn side(params: &Params) -> Result<Side, Refusal> {
-    match params.need("side")? {
+pub(crate) fn side(params: &Params, name: &str) -> Result<Side, Refusal> {
+    match params.need(name)? {
         "BUY" => Ok(Side::Buy),
         "SELL" => Ok(Side::Sell),
         _ => Err(Refusal::new(-1117, "Invalid side.")),

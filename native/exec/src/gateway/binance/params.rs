@@ -1,6 +1,7 @@
 //! Parameters of a call, and the text that is signed.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// Parameters that are numbers in JSON.
 const NUMBERS: [&str; 9] = [
@@ -14,42 +15,84 @@ const NUMBERS: [&str; 9] = [
     "goodTillDate",
     "page",
 ];
+/// Of a usual order.
+const COUNT: usize = 16;
+const VALUES_BYTES: usize = 256;
 
-pub(in crate::gateway) type Pairs = Vec<(&'static str, String)>;
+/// Parameters by name. The values stand one behind another in one text: an order is written on the
+/// way of a tick, and an allocation for each would be a good part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::gateway) struct Pairs {
+    names: Vec<(&'static str, Range<usize>)>,
+    values: String,
+}
 
-/// Parameters, and whether each is a number or a word in JSON.
-#[derive(Debug, Default)]
-pub(in crate::gateway) struct Params(Vec<(&'static str, String)>);
+impl Default for Pairs {
+    fn default() -> Self {
+        Self { names: Vec::with_capacity(COUNT), values: String::with_capacity(VALUES_BYTES) }
+    }
+}
 
-impl Params {
-    pub(in crate::gateway) fn new(pairs: Vec<(&'static str, String)>) -> Self {
-        Self(pairs)
+/// A text as a value in a query.
+pub(in crate::gateway) fn percent(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+impl<V: AsRef<str>, const N: usize> From<[(&'static str, V); N]> for Pairs {
+    fn from(pairs: [(&'static str, V); N]) -> Self {
+        let mut all = Self::default();
+        all.extend(pairs);
+        all
+    }
+}
+
+impl<V: AsRef<str>> Extend<(&'static str, V)> for Pairs {
+    fn extend<I: IntoIterator<Item = (&'static str, V)>>(&mut self, pairs: I) {
+        pairs.into_iter().for_each(|pair| self.push(pair));
+    }
+}
+
+impl Pairs {
+    pub(in crate::gateway) fn push(&mut self, (name, value): (&'static str, impl AsRef<str>)) {
+        let start = self.values.len();
+        self.values.push_str(value.as_ref());
+        self.names.push((name, start..self.values.len()));
     }
 
-    pub(in crate::gateway) fn add(&mut self, name: &'static str, value: impl Into<String>) {
-        self.0.push((name, value.into()));
+    /// All, in their order.
+    pub(in crate::gateway) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.names.iter().map(|(name, place)| (*name, &self.values[place.clone()]))
     }
 
     /// Sorts them by name, and returns the text that is signed.
     pub(in crate::gateway) fn sorted_text(&mut self) -> String {
-        self.0.sort_unstable_by_key(|(name, _)| *name);
-        let mut text = String::with_capacity(256);
-        for (at, (name, value)) in self.0.iter().enumerate() {
-            let separator = if at == 0 { "" } else { "&" };
-            let _ = write!(text, "{separator}{name}={value}");
+        self.names.sort_unstable_by_key(|(name, _)| *name);
+        let mut text = String::with_capacity(384);
+        let mut separator = "";
+        for (name, value) in self.iter() {
+            text.extend([separator, name, "=", value]);
+            separator = "&";
         }
         text
     }
 
     /// A whole call. Values are names, ids and numbers: nothing that JSON would escape.
     pub(in crate::gateway) fn call(&self, id: u64, method: &str) -> String {
-        let mut text = String::with_capacity(384);
+        let mut text = String::with_capacity(512);
         let _ = write!(text, r#"{{"id":{id},"method":"{method}","params":{{"#);
-        for (at, (name, value)) in self.0.iter().enumerate() {
-            let separator = if at == 0 { "" } else { "," };
-            let is_number = NUMBERS.contains(name);
-            let quote = if is_number { "" } else { "\"" };
-            let _ = write!(text, r#"{separator}"{name}":{quote}{value}{quote}"#);
+        let mut separator = "\"";
+        for (name, value) in self.iter() {
+            let quote = if NUMBERS.contains(&name) { "" } else { "\"" };
+            text.extend([separator, name, "\":", quote, value, quote]);
+            separator = ",\"";
         }
         text.push_str("}}");
         text

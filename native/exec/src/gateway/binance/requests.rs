@@ -14,7 +14,7 @@ use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limi
 use crate::gateway::chain::Change;
 use crate::gateway::flight::{Asked, Named, Pages};
 use crate::gateway::parse::ms;
-use crate::gateway::{Outgoing, Question};
+use crate::gateway::{Batch, Outgoing, Question};
 use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::Wish;
@@ -55,18 +55,19 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
     trails: &[],
     has_activation: false,
     positions: &[PositionSide::Net],
+    batch: Batch::NONE,
 };
 
 impl BinanceSpot {
     pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let (method, pairs) = match question {
-            Question::OpenOrders => ("openOrders.status", Vec::new()),
+            Question::OpenOrders => ("openOrders.status", Pairs::default()),
             // There are none, which an answer about the account says as well as any.
-            Question::Balances | Question::Positions => {
-                ("account.status", vec![("omitZeroBalances", "true".to_owned())])
+            Question::Balances | Question::Positions | Question::Leverage => {
+                ("account.status", [("omitZeroBalances", "true")].into())
             }
             Question::Fills(instrument, from) => {
-                let mut pairs = vec![("limit", FILLS_MAX.to_string())];
+                let mut pairs = Pairs::from([("limit", FILLS_MAX.to_string())]);
                 if pages.count == 0 {
                     pairs.push(("startTime", ms(from).to_string()));
                 } else {
@@ -82,10 +83,7 @@ impl BinanceSpot {
     pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
-                let mut pairs = placing(wish)?;
-                pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
-                pairs.push(("newClientOrderId", client_id.to_string()));
-                pairs.push(("newOrderRespType", "ACK".to_owned()));
+                let pairs = self.new_order(client_id, wish)?;
                 self.chains.first(client_id);
                 let asked = self.asked(wish.instrument, client_id, OrderEvent::Submitted);
                 Ok(self.session.signed(LINE, "order.place", asked, pairs, now))
@@ -101,6 +99,15 @@ impl BinanceSpot {
                 Ok(self.ask_about(query, now))
             }
         }
+    }
+
+    /// The parameters of a new order.
+    pub(super) fn new_order(&self, client_id: &str, wish: &Wish) -> Result<Pairs, Refusal> {
+        let mut pairs = placing(wish)?;
+        pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
+        pairs.push(("newClientOrderId", client_id));
+        pairs.push(("newOrderRespType", "ACK"));
+        Ok(pairs)
     }
 
     fn asked(&self, instrument: InstrumentId, client_id: &str, request: OrderEvent) -> Asked {
@@ -124,10 +131,10 @@ impl BinanceSpot {
         }
         let mut pairs = placing(&Wish { size: rest, ..wish.clone() })?;
         pairs.push(("symbol", self.session.desk.symbol(*instrument)));
-        pairs.push(("cancelReplaceMode", "STOP_ON_FAILURE".to_owned()));
-        pairs.push(("cancelOrigClientOrderId", client_id_prev.to_string()));
-        pairs.push(("newClientOrderId", client_id.to_string()));
-        pairs.push(("newOrderRespType", "ACK".to_owned()));
+        pairs.push(("cancelReplaceMode", "STOP_ON_FAILURE"));
+        pairs.push(("cancelOrigClientOrderId", client_id_prev));
+        pairs.push(("newClientOrderId", client_id));
+        pairs.push(("newOrderRespType", "ACK"));
         let old = self.session.desk.named(*instrument, client_id_prev);
         let new = Named {
             client_id_prev: Some(client_id_prev.clone()),
@@ -150,7 +157,7 @@ fn placing(wish: &Wish) -> Result<Pairs, Refusal> {
         Some(_) => "LIMIT",
         None => terms.rule.word,
     };
-    let mut pairs = vec![("side", words::side(wish.side)), ("type", kind.to_owned())];
+    let mut pairs = Pairs::from([("side", words::side(wish.side)), ("type", kind)]);
     match wish.size_quote {
         Some(money) => pairs.push(("quoteOrderQty", money.to_string())),
         None => pairs.push(("quantity", wish.size.to_string())),
@@ -158,7 +165,7 @@ fn placing(wish: &Wish) -> Result<Pairs, Refusal> {
     if let Some(price) = wish.price.or(wish.price_protect) {
         pairs.push(("price", price.to_string()));
         if let Some(tif) = terms.tif.filter(|_| !terms.is_post_only) {
-            pairs.push(("timeInForce", word(&TIFS, &tif).to_owned()));
+            pairs.push(("timeInForce", word(&TIFS, &tif)));
         }
     }
     if let Some(display) = wish.size_display {
@@ -168,7 +175,7 @@ fn placing(wish: &Wish) -> Result<Pairs, Refusal> {
         pairs.push(("stopPrice", trigger.price.to_string()));
     }
     if let Some(stp) = wish.stp {
-        pairs.push(("selfTradePreventionMode", word(&STPS, &stp).to_owned()));
+        pairs.push(("selfTradePreventionMode", word(&STPS, &stp)));
     }
     Ok(pairs)
 }

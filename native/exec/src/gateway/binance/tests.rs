@@ -5,8 +5,8 @@ use rustonite_core::datasets::{
 
 use super::BinanceSpot;
 use crate::gateway::testing::{
-    FIRST, NOW, amount, changed, json, next, only, query, replace, sent, submit, text, trigger,
-    wish,
+    FIRST, NOW, amount, asked_again, changed, json, next, only, query, replace, sent, submit, text,
+    trigger, wish,
 };
 use crate::gateway::{Answer, Gateway as _, Heard, Question, Signer, testing};
 use crate::report::{Fill, RefusalKind, What};
@@ -47,6 +47,19 @@ fn an_order_is_signed_over_its_sorted_parameters() {
     assert_eq!(params["signature"], Signer::new("secret").unwrap().sign(signed));
     assert_eq!(params["timestamp"], json("1767323045678"));
     assert_eq!(params["quantity"], "0.5");
+}
+
+#[test]
+fn a_rehearsal_leaves_nothing() {
+    let (mut rehearsed, mut plain) = (gateway(), gateway());
+    for request in [submit(wish()), replace("0")] {
+        rehearsed.rehearse("r-1", &Wish { side: OrderSide::Sell, ..wish() }, NOW);
+        assert_eq!(sent(rehearsed.write(&request, NOW)), sent(plain.write(&request, NOW)));
+    }
+    let mut heard = [Vec::new(), Vec::new()];
+    rehearsed.tick(i64::MAX, NOW, &mut heard[0]);
+    plain.tick(i64::MAX, NOW, &mut heard[1]);
+    assert_eq!(heard[0], heard[1], "what is in flight");
 }
 
 #[test]
@@ -397,7 +410,8 @@ fn fills_are_asked_for_until_there_are_no_more() {
     };
     let page =
         |id: u64, count| format!(r#"{{"id":{id},"status":200,"result":[{}]}}"#, trades(count));
-    let second = text(next(read(&mut gateway, &page(1, 1000))));
+    let heard = read(&mut gateway, &page(1, 1000));
+    let second = text(asked_again(&mut gateway, heard));
     assert_eq!(second["params"]["fromId"], json("1000"));
     assert!(second["params"].get("startTime").is_none());
     let heard = read(&mut gateway, &page(2, 1));

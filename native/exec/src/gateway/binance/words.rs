@@ -22,8 +22,8 @@ pub(in crate::gateway) fn state(word: &str, size_filled: Amount) -> Parsed<Order
     })
 }
 
-pub(in crate::gateway) fn side(side: OrderSide) -> String {
-    if side == OrderSide::Buy { "BUY" } else { "SELL" }.to_owned()
+pub(in crate::gateway) fn side(side: OrderSide) -> &'static str {
+    if side == OrderSide::Buy { "BUY" } else { "SELL" }
 }
 
 pub(in crate::gateway) const TIFS: [(Tif, &str); 3] =

@@ -8,6 +8,7 @@ use super::BinanceUsdM;
 use super::account::{BalanceText, PositionText};
 use super::orders::{AlgoText, OrderText};
 use super::stream::{fee, position_side};
+use crate::gateway::binance::params::Pairs;
 use crate::gateway::flight::{Asked, Pages};
 use crate::gateway::parse::{Parsed, amount, ms, ns, side};
 use crate::gateway::{Answer, Heard, Outgoing, Question};
@@ -17,6 +18,13 @@ use crate::report::{Fill, Report, What};
 const FILLS_MAX: usize = 1000;
 /// Executions can be asked for by time for so long at once.
 const SPAN_MS: i64 = 7 * 24 * 3600 * 1000 - 1;
+
+/// How a symbol is margined.
+#[derive(Deserialize)]
+struct LeverageText {
+    symbol: String,
+    leverage: serde_json::Number,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,12 +45,13 @@ struct MyTrade {
 impl BinanceUsdM {
     pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let (path, pairs) = match question {
-            Question::OpenOrders if pages.count == 0 => ("/fapi/v1/openOrders", Vec::new()),
-            Question::OpenOrders => ("/fapi/v1/openAlgoOrders", Vec::new()),
-            Question::Balances => ("/fapi/v3/balance", Vec::new()),
-            Question::Positions => ("/fapi/v3/positionRisk", Vec::new()),
+            Question::OpenOrders if pages.count == 0 => ("/fapi/v1/openOrders", Pairs::default()),
+            Question::OpenOrders => ("/fapi/v1/openAlgoOrders", Pairs::default()),
+            Question::Balances => ("/fapi/v3/balance", Pairs::default()),
+            Question::Positions => ("/fapi/v3/positionRisk", Pairs::default()),
+            Question::Leverage => ("/fapi/v1/symbolConfig", Pairs::default()),
             Question::Fills(instrument, from) => {
-                let mut pairs = vec![("limit", FILLS_MAX.to_string())];
+                let mut pairs = Pairs::from([("limit", FILLS_MAX.to_string())]);
                 pairs.push(("symbol", self.session.desk.symbol(instrument)));
                 if pages.cursor.is_empty() {
                     let start = span_start(from, pages.count);
@@ -69,7 +78,7 @@ impl BinanceUsdM {
             Question::OpenOrders if pages.count == 0 => {
                 pages.reports = self.open_orders(result, ts_recv)?;
                 pages.count = 1;
-                return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+                return Ok(self.session.flights.pause(question, pages));
             }
             Question::OpenOrders => {
                 pages.reports.extend(self.waiting_orders(result, ts_recv)?);
@@ -82,6 +91,16 @@ impl BinanceUsdM {
             Question::Positions => {
                 let rows: Vec<PositionText> = serde_json::from_str(result)?;
                 Answer::Positions(self.positions(&rows)?)
+            }
+            Question::Leverage => {
+                let rows: Vec<LeverageText> = serde_json::from_str(result)?;
+                let known = |row: &LeverageText| {
+                    let instrument = self.session.desk.instrument(&row.symbol).ok()?;
+                    Some((instrument, amount(&row.leverage.to_string())))
+                };
+                let rows = rows.iter().filter_map(known);
+                let rows: Parsed<Vec<_>> = rows.map(|(id, leverage)| Ok((id, leverage?))).collect();
+                Answer::Leverage(rows?)
             }
             Question::Fills(instrument, from) => {
                 return self.fills(question, instrument, from, pages, result, ts_recv);
@@ -138,7 +157,7 @@ impl BinanceUsdM {
         if let Some(last) = trades.last() {
             pages.cursor = last.id.saturating_add(1).to_string();
         }
-        Ok(Heard::Send(self.question(question, pages, ts_recv)))
+        Ok(self.session.flights.pause(question, pages))
     }
 
     fn my_trade(&self, instrument: InstrumentId, one: &MyTrade, ts_recv: i64) -> Parsed<Report> {

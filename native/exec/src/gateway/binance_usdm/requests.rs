@@ -4,11 +4,12 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{
     OffsetUnit, OrderEvent, OrderKind, OrderSide, PositionSide, Tif, TriggerSource, order_flags,
 };
+use serde_json::{Value, json};
 
 use super::orders::{ALGOS, ORDERS};
 use super::{BinanceUsdM, TRADING, VENUE};
-use crate::gateway::Outgoing;
-use crate::gateway::binance::params::Pairs;
+use crate::gateway::batch::{Items, groups};
+use crate::gateway::binance::params::{Pairs, percent};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::binance::words::{self, STPS};
 use crate::gateway::capability::{
@@ -16,10 +17,12 @@ use crate::gateway::capability::{
 };
 use crate::gateway::flight::{Asked, Named, Query};
 use crate::gateway::parse::ms;
+use crate::gateway::{Batch, Outgoing, Written};
 use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::{Trail, Wish};
 
+const BATCH: &str = "/fapi/v1/batchOrders";
 const TIFS: [(Tif, &str); 5] =
     [(Tif::Gtc, "GTC"), (Tif::Ioc, "IOC"), (Tif::Fok, "FOK"), (Tif::Gtd, "GTD"), (Tif::Gtx, "GTX")];
 const STAYING: &[Tif] = &[Tif::Gtc, Tif::Ioc, Tif::Fok, Tif::Gtd, Tif::Gtx];
@@ -57,6 +60,7 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
     trails: &[OffsetUnit::Bps],
     has_activation: true,
     positions: &[PositionSide::Net, PositionSide::Long, PositionSide::Short],
+    batch: Batch { place: 5, cancel: 10, one_instrument: true },
 };
 
 impl BinanceUsdM {
@@ -77,29 +81,87 @@ impl BinanceUsdM {
         }
     }
 
+    /// Several at once, as far as they go together: those that wait for a trigger do not.
+    pub(super) fn requests(&mut self, requests: &[Request], now: i64) -> Written {
+        let mut written = Written::default();
+        let is_plain = |request: &Request| match request {
+            Request::Submit { wish, .. } => !has_trigger(wish.kind),
+            Request::Cancel { client_id, .. } => self.likely_place(client_id) == ORDERS,
+            Request::Replace { .. } | Request::Query { .. } => false,
+        };
+        for group in groups(requests, CAPABILITIES.batch, is_plain) {
+            if let [alone] = group[..] {
+                written.add(self.request(&requests[alone], now), group);
+                continue;
+            }
+            let items = Items::of(requests, group, &mut written, |request| self.item(request));
+            let (is_new, Items { asked, fields, which }) = (items.are_new(), items);
+            let Some(Asked::Order(first, ..)) = asked.first() else { continue };
+            let list = percent(&json!(fields).to_string());
+            let (method, pairs) = if is_new {
+                ("POST", Pairs::from([("batchOrders", list)]))
+            } else {
+                let symbol = self.session.desk.symbol(first.instrument);
+                ("DELETE", Pairs::from([("symbol", symbol), ("origClientOrderIdList", list)]))
+            };
+            let sent = self.session.rest_many(method, BATCH, asked, pairs, now);
+            written.sent.push((sent, which));
+        }
+        written
+    }
+
+    /// One of several: the fields of a new order, or the name of one to cancel.
+    fn item(&self, request: &Request) -> Result<(Asked, Value), Refusal> {
+        let (instrument, client_id, event, fields) = match request {
+            Request::Submit { client_id, wish, .. } => {
+                let mut pairs = placing(wish, &CAPABILITIES.terms(wish)?)?;
+                pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
+                pairs.push(("newClientOrderId", client_id.to_string()));
+                let fields = pairs.iter().map(|(name, value)| (name.to_owned(), json!(value)));
+                (wish.instrument, client_id, OrderEvent::Submitted, fields.collect())
+            }
+            Request::Replace { instrument, client_id, .. }
+            | Request::Cancel { instrument, client_id, .. }
+            | Request::Query { instrument, client_id, .. } => {
+                (*instrument, client_id, OrderEvent::CancelAsked, json!(client_id))
+            }
+        };
+        let order = self.session.desk.named(instrument, client_id);
+        Ok((Asked::Order(order, event, ORDERS), fields))
+    }
+
     /// Where an order is looked for first.
     fn likely_place(&self, client_id: &str) -> usize {
         if self.waiting.contains(client_id) { ALGOS } else { ORDERS }
     }
 
     fn submit(&mut self, client_id: &str, wish: &Wish, now: i64) -> Result<Outgoing, Refusal> {
+        let mut pairs = self.new_order(client_id, wish)?;
+        let order = self.session.desk.named(wish.instrument, client_id);
+        if !has_trigger(wish.kind) {
+            let asked = Asked::Order(order, OrderEvent::Submitted, ORDERS);
+            return Ok(self.session.signed(TRADING, "order.place", asked, pairs, now));
+        }
+        pairs.push(("clientAlgoId", client_id));
+        pairs.push(("algoType", "CONDITIONAL"));
+        self.waiting.insert(client_id.into());
+        let asked = Asked::Order(order, OrderEvent::Submitted, ALGOS);
+        Ok(self.session.signed(TRADING, "algoOrder.place", asked, pairs, now))
+    }
+
+    /// The parameters of a new order, but for the ids of one with a trigger.
+    pub(super) fn new_order(&self, client_id: &str, wish: &Wish) -> Result<Pairs, Refusal> {
         let terms = CAPABILITIES.terms(wish)?;
         check_direction(&CAPABILITIES, wish)?;
         let mut pairs = placing(wish, &terms)?;
         pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
-        let order = self.session.desk.named(wish.instrument, client_id);
-        if !has_trigger(wish.kind) {
-            pairs.push(("newClientOrderId", client_id.to_owned()));
-            pairs.push(("newOrderRespType", "ACK".to_owned()));
-            let asked = Asked::Order(order, OrderEvent::Submitted, ORDERS);
-            return Ok(self.session.signed(TRADING, "order.place", asked, pairs, now));
+        if has_trigger(wish.kind) {
+            add_trigger(&mut pairs, wish);
+        } else {
+            pairs.push(("newClientOrderId", client_id));
+            pairs.push(("newOrderRespType", "ACK"));
         }
-        add_trigger(&mut pairs, wish);
-        pairs.push(("clientAlgoId", client_id.to_owned()));
-        pairs.push(("algoType", "CONDITIONAL".to_owned()));
-        self.waiting.insert(client_id.into());
-        let asked = Asked::Order(order, OrderEvent::Submitted, ALGOS);
-        Ok(self.session.signed(TRADING, "algoOrder.place", asked, pairs, now))
+        Ok(pairs)
     }
 
     /// The order keeps its ids.
@@ -127,7 +189,7 @@ impl BinanceUsdM {
     pub(super) fn cancel(&mut self, order: Named, place: usize, now: i64) -> Outgoing {
         let (method, pairs) = match place % 2 {
             ORDERS => ("order.cancel", self.session.one(order.instrument, &order.client_id)),
-            _ => ("algoOrder.cancel", vec![("clientAlgoId", order.client_id.to_string())]),
+            _ => ("algoOrder.cancel", [("clientAlgoId", &order.client_id)].into()),
         };
         let asked = Asked::Order(order, OrderEvent::CancelAsked, place);
         self.session.signed(TRADING, method, asked, pairs, now)
@@ -139,13 +201,11 @@ impl BinanceUsdM {
         let client_id = order.client_id.to_string();
         let pairs = match &order.venue_order_id {
             Some(number) => {
-                vec![
-                    ("symbol", self.session.desk.symbol(order.instrument)),
-                    ("orderId", number.to_string()),
-                ]
+                let symbol = self.session.desk.symbol(order.instrument);
+                [("symbol", &*symbol), ("orderId", number)].into()
             }
             None if place == ORDERS => self.session.one(order.instrument, &client_id),
-            None => vec![("clientAlgoId", client_id)],
+            None => [("clientAlgoId", &client_id)].into(),
         };
         let asked = Asked::Query(Box::new(query));
         if place == ORDERS {
@@ -159,23 +219,23 @@ impl BinanceUsdM {
 fn placing(wish: &Wish, terms: &Terms) -> Result<Pairs, Refusal> {
     // No worse than a price and at once is what a limit order without patience is.
     let kind = if wish.price_protect.is_some() { "LIMIT" } else { terms.rule.word };
-    let mut pairs = vec![("side", words::side(wish.side)), ("type", kind.to_owned())];
+    let mut pairs = Pairs::from([("side", words::side(wish.side)), ("type", kind)]);
     if closes(wish) {
-        pairs.push(("closePosition", "true".to_owned()));
+        pairs.push(("closePosition", "true"));
     } else {
         pairs.push(("quantity", wish.size.to_string()));
     }
     if let Some(price) = wish.price.or(wish.price_protect) {
         pairs.push(("price", price.to_string()));
         let tif = if terms.is_post_only { Some(Tif::Gtx) } else { terms.tif };
-        pairs.extend(tif.map(|tif| ("timeInForce", word(&TIFS, &tif).to_owned())));
+        pairs.extend(tif.map(|tif| ("timeInForce", word(&TIFS, &tif))));
     }
     if let Some(moment) = wish.ts_expire.filter(|_| terms.tif == Some(Tif::Gtd)) {
         pairs.push(("goodTillDate", ms(moment).to_string()));
     }
     add_position(&mut pairs, wish, terms)?;
     if let Some(stp) = wish.stp {
-        pairs.push(("selfTradePreventionMode", word(&STPS, &stp).to_owned()));
+        pairs.push(("selfTradePreventionMode", word(&STPS, &stp)));
     }
     Ok(pairs)
 }
@@ -186,7 +246,7 @@ fn add_position(pairs: &mut Pairs, wish: &Wish, terms: &Terms) -> Result<(), Ref
     let opening = match wish.position_side {
         None | Some(PositionSide::Net) => {
             if reduces && !closes(wish) {
-                pairs.push(("reduceOnly", "true".to_owned()));
+                pairs.push(("reduceOnly", "true"));
             }
             return Ok(());
         }
@@ -198,14 +258,14 @@ fn add_position(pairs: &mut Pairs, wish: &Wish, terms: &Terms) -> Result<(), Ref
         return Err(CAPABILITIES.refuse("an order that opens a position cannot only reduce it"));
     }
     let word = if opening == OrderSide::Buy { "LONG" } else { "SHORT" };
-    pairs.push(("positionSide", word.to_owned()));
+    pairs.push(("positionSide", word));
     Ok(())
 }
 
 fn add_trigger(pairs: &mut Pairs, wish: &Wish) {
     let Some(trigger) = &wish.trigger else { return };
     let source = word(CAPABILITIES.sources, &trigger.source);
-    pairs.push(("workingType", source.to_owned()));
+    pairs.push(("workingType", source));
     match &trigger.trail {
         None => pairs.push(("triggerPrice", trigger.price.to_string())),
         Some(Trail { offset, activation, .. }) => {

@@ -1,0 +1,231 @@
+//! Calls about orders that belong together.
+
+use rustonite_sim::{Command, InstrumentId, NewOrder};
+use serde_json::{Value, json};
+
+use super::place::{Names, new_order};
+use super::refusal::of_order;
+use super::shared::calls::{Answer, Call};
+use super::shared::orders::{instrument, made_up_id};
+use super::shared::params::Params;
+use super::shared::refusal::Refusal;
+use super::trade::cancel_one;
+use super::words;
+use crate::accounts::{OrderList, Tag};
+
+/// One ends the other.
+const OCO: &str = "OCO";
+/// One brings the others.
+const OTO: &str = "OTO";
+
+/// The upper order of a pair.
+const ABOVE: Names = Names {
+    kind: "aboveType",
+    side: "side",
+    quantity: "quantity",
+    price: "abovePrice",
+    stop: "aboveStopPrice",
+    trailing: "aboveTrailingDelta",
+    time_in_force: "aboveTimeInForce",
+    iceberg: "aboveIcebergQty",
+    client_id: "aboveClientOrderId",
+};
+/// The lower order of a pair.
+const BELOW: Names = Names {
+    kind: "belowType",
+    price: "belowPrice",
+    stop: "belowStopPrice",
+    trailing: "belowTrailingDelta",
+    time_in_force: "belowTimeInForce",
+    iceberg: "belowIcebergQty",
+    client_id: "belowClientOrderId",
+    ..ABOVE
+};
+/// The order that brings others.
+const WORKING: Names = Names {
+    kind: "workingType",
+    side: "workingSide",
+    quantity: "workingQuantity",
+    price: "workingPrice",
+    // It never waits for a trigger.
+    stop: "workingStopPrice",
+    trailing: "workingTrailingDelta",
+    time_in_force: "workingTimeInForce",
+    iceberg: "workingIcebergQty",
+    client_id: "workingClientOrderId",
+};
+/// The only one that it brings.
+const PENDING: Names = Names {
+    kind: "pendingType",
+    side: "pendingSide",
+    quantity: "pendingQuantity",
+    price: "pendingPrice",
+    stop: "pendingStopPrice",
+    trailing: "pendingTrailingDelta",
+    time_in_force: "pendingTimeInForce",
+    iceberg: "pendingIcebergQty",
+    client_id: "pendingClientOrderId",
+};
+/// The upper one of a pair that it brings,
+const PENDING_ABOVE: Names = Names {
+    kind: "pendingAboveType",
+    price: "pendingAbovePrice",
+    stop: "pendingAboveStopPrice",
+    trailing: "pendingAboveTrailingDelta",
+    time_in_force: "pendingAboveTimeInForce",
+    iceberg: "pendingAboveIcebergQty",
+    client_id: "pendingAboveClientOrderId",
+    ..PENDING
+};
+/// and the lower one.
+const PENDING_BELOW: Names = Names {
+    kind: "pendingBelowType",
+    price: "pendingBelowPrice",
+    stop: "pendingBelowStopPrice",
+    trailing: "pendingBelowTrailingDelta",
+    time_in_force: "pendingBelowTimeInForce",
+    iceberg: "pendingBelowIcebergQty",
+    client_id: "pendingBelowClientOrderId",
+    ..PENDING
+};
+
+fn read(call: &Call<'_>, names: &Names) -> Result<(NewOrder, Tag), Refusal> {
+    new_order(&call.hall.floor, call.account, call.params, names)
+}
+
+pub(crate) fn oco(call: &mut Call<'_>) -> Answer {
+    let pair = [read(call, &ABOVE)?, read(call, &BELOW)?];
+    place_pair(call, pair)
+}
+
+/// An order that brings another one once it is filled.
+pub(crate) fn oto(call: &mut Call<'_>) -> Answer {
+    let orders = [working(call)?, read(call, &PENDING)?];
+    place_row(call, orders)
+}
+
+/// An order that brings a pair of which one ends the other.
+pub(crate) fn otoco(call: &mut Call<'_>) -> Answer {
+    let orders = [working(call)?, read(call, &PENDING_ABOVE)?, read(call, &PENDING_BELOW)?];
+    place_row(call, orders)
+}
+
+fn working(call: &Call<'_>) -> Result<(NewOrder, Tag), Refusal> {
+    match call.params.need(WORKING.kind)? {
+        "LIMIT" | "LIMIT_MAKER" => read(call, &WORKING),
+        _ => Err(Refusal::new(-1116, "Invalid orderType.")),
+    }
+}
+
+/// The older form: a price, and a stop on the other side of the market.
+pub(crate) fn old_oco(call: &mut Call<'_>) -> Answer {
+    let stop_kind =
+        if call.params.get("stopLimitPrice").is_some() { "STOP_LOSS_LIMIT" } else { "STOP_LOSS" };
+    let sells = call.params.need("side")? == "SELL";
+    let params = for_old_oco(call.params, sells, stop_kind);
+    let read = |names| new_order(&call.hall.floor, call.account, &params, names);
+    let pair = [read(&ABOVE)?, read(&BELOW)?];
+    place_pair(call, pair)
+}
+
+/// The parameters of the older form of a list in the names of the newer one.
+fn for_old_oco(params: &Params, sells: bool, stop_kind: &str) -> Params {
+    let (limit, stop) = if sells { ("above", "below") } else { ("below", "above") };
+    let renamed = |name: &str| match name {
+        "price" => format!("{limit}Price"),
+        "limitClientOrderId" => format!("{limit}ClientOrderId"),
+        "limitIcebergQty" => format!("{limit}IcebergQty"),
+        "stopPrice" => format!("{stop}StopPrice"),
+        "stopLimitPrice" => format!("{stop}Price"),
+        "stopLimitTimeInForce" => format!("{stop}TimeInForce"),
+        "stopClientOrderId" => format!("{stop}ClientOrderId"),
+        "stopIcebergQty" => format!("{stop}IcebergQty"),
+        "trailingDelta" => format!("{stop}TrailingDelta"),
+        other => other.to_owned(),
+    };
+    let kinds = [
+        (format!("{limit}Type"), "LIMIT_MAKER".to_owned()),
+        (format!("{stop}Type"), stop_kind.to_owned()),
+    ];
+    params.renamed(renamed, kinds)
+}
+
+fn place_pair(call: &mut Call<'_>, pair: [(NewOrder, Tag); 2]) -> Answer {
+    let list = new_list(call, OCO)?;
+    let [(above, above_tag), (below, below_tag)] = pair;
+    let tags = [above_tag, below_tag].map(|tag| Tag { list: Some(list), ..tag });
+    place(call, list, &Command::PlaceOco([above, below]), tags.into())
+}
+
+/// The first brings the others.
+fn place_row<const N: usize>(call: &mut Call<'_>, orders: [(NewOrder, Tag); N]) -> Answer {
+    let list = new_list(call, OTO)?;
+    let (mut pending, tags): (Vec<NewOrder>, Vec<Tag>) = (0..)
+        .zip(orders)
+        .map(|(place, (order, tag))| {
+            (order, Tag { list: Some(list), is_pending: place > 0, ..tag })
+        })
+        .unzip();
+    let working = pending.remove(0);
+    place(call, list, &Command::PlaceOto { working, pending }, tags)
+}
+
+fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<u64, Refusal> {
+    let name = call.params.client_id("listClientOrderId")?.unwrap_or_else(made_up_id);
+    let list = call.hall.floor.new_list();
+    call.hall.floor.lists.insert(list, OrderList { name, contingency });
+    Ok(list)
+}
+
+fn place(call: &mut Call<'_>, list: u64, command: &Command, tags: Vec<Tag>) -> Answer {
+    call.hall.apply(command, tags).map_err(|reject| of_order(&reject, false))?;
+    Ok(answer(call, list))
+}
+
+/// All about a list and its orders.
+pub(crate) fn answer(call: &Call<'_>, list: u64) -> Value {
+    let floor = &call.hall.floor;
+    let Ok(own) = call.own() else { return Value::Null };
+    let records: Vec<_> =
+        own.orders.values().filter(|record| record.tag.list == Some(list)).collect();
+    let Some(first) = records.first() else { return Value::Null };
+    let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
+    let (kind, state) = words::list_state(&records);
+    let known = floor.lists.get(&list);
+    let orders: Vec<_> = records
+        .iter()
+        .map(|one| {
+            json!({
+                "symbol": symbol, "orderId": one.order.id.0, "clientOrderId": one.tag.client_id,
+            })
+        })
+        .collect();
+    let reports: Vec<_> = records.iter().map(|one| words::base(floor, one)).collect();
+    json!({
+        "orderListId": list, "contingencyType": known.map(|list| list.contingency),
+        "listStatusType": kind,
+        "listOrderStatus": state, "listClientOrderId": known.map(|list| &list.name),
+        "transactionTime": floor.shown(first.order.changed_at), "symbol": symbol,
+        "orders": orders, "orderReports": reports,
+    })
+}
+
+pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
+    let id: InstrumentId = instrument(&call.hall.floor, call.params)?;
+    let list = call.params.integer("orderListId")?.map(i64::cast_unsigned);
+    let name = call.params.get("listClientOrderId");
+    let lists = &call.hall.floor.lists;
+    let list = list.or_else(|| {
+        lists.iter().find(|(_, known)| Some(known.name.as_str()) == name).map(|(list, _)| *list)
+    });
+    let record = call
+        .own()?
+        .open_orders()
+        .find(|record| {
+            record.tag.list == list && list.is_some() && record.order.asked.instrument == id
+        })
+        .cloned()
+        .ok_or_else(Refusal::not_cancelled)?;
+    cancel_one(call, &record, None)?;
+    Ok(answer(call, record.tag.list.unwrap_or_default()))
+}
