@@ -432,7 +432,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "format_"),
     [
-        ("a_trades.csv.gz", gzip.compress(TRADES.encode()), "tardis"),
+        ("a_trades.csv.gz", gzip.compress(TRADES.encode(), mtime=0), "tardis"),
         ("bom_trades.csv", b"\xef\xbb\xbf" + TRADES.encode(), "tardis"),
         ("x.dbn", b"DBN\x02", "databento"),
         ("x", b"PAR1", "parquet"),
