@@ -26,6 +26,7 @@ _TOP: dict[str, tuple[tuple[type, ...], str]] = {
     "others": ((bool,), "true or false"),
     "limits": ((bool,), "true or false"),
     "prices": ((dict,), "a table of instrument to price"),
+    "state": ((str,), "a folder"),
     "account": ((list,), "one or more [[account]]"),
 }
 _ACCOUNT: dict[str, tuple[tuple[type, ...], str]] = {
@@ -61,6 +62,7 @@ class ExchangeConfig:
     others: bool = True
     limits: bool = True
     prices: dict[str, Decimal | int | str] | None = None
+    state: Path | None = None
     accounts: tuple[ExchangeAccount, ...] = (ExchangeAccount("demo"),)
 
     @classmethod
@@ -98,6 +100,8 @@ class ExchangeConfig:
         if "symbols" in found:
             found["symbols"] = tuple(map(str, found["symbols"]))
         folder = Path(place).parent
+        if "state" in found:
+            found["state"] = folder / found["state"]
         accounts = [_account(table, folder) for table in tables]
         settings = {**found, "speed": float(found.get("speed", 1)), "accounts": tuple(accounts)}
         return cls(**settings)
@@ -111,7 +115,7 @@ class ExchangeConfig:
         """
         exchange = LocalExchange(
             self.symbols, venue=self.venue, port=self.port, seed=self.seed, speed=self.speed,
-            others=self.others, limits=self.limits, prices=self.prices,
+            others=self.others, limits=self.limits, prices=self.prices, state=self.state,
         )  # fmt: skip
         try:
             return exchange, [_open(exchange, one) for one in self.accounts]

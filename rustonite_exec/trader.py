@@ -70,7 +70,12 @@ class Trader:
         # For those who look at a journal whose tapes are elsewhere.
         (self.journal / TAPES_ARE_IN).write_text(str(self.tapes.resolve()))
         go_on = beat or (lambda _status, _notices: True)
-        native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
+        try:
+            native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
+        finally:
+            broker = getattr(self._strategy, "broker", None)
+            if broker is not None:
+                broker.close()
 
 
 def _load(run: str, config: Path) -> Strategy:

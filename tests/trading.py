@@ -8,14 +8,18 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data.record import Recorder
-from rustonite_exec import LocalExchange, Strategy, Trader, ask
+from rustonite_exec import FillNews, LocalExchange, Strategy, Trader, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rustonite_data._native import Batch
+    from rustonite_exec import Account
 
 PATIENCE_S = 30.0
 LIMITS = (Path(__file__).parents[1] / "native/trade/tests/limits.toml").read_text()
@@ -33,30 +37,12 @@ class Place:
 
     def configure(self, run: str = "test:Test", top: str = "", **settings: Any) -> Path:
         """Write a trader's configuration; `top` is more of its first table."""
-        keys = self.folder / "keys.toml"
-        keys.write_text(f'key = "{self.account.key}"\nsecret = "{self.account.secret}"\n')
-        keys.chmod(0o600)
-        (self.folder / "limits.toml").write_text(LIMITS)
-        urls = ", ".join(f"{name} = {json.dumps(url)}" for name, url in self.exchange.urls.items())
-        text = f"""
-            limits = "limits.toml"
-            {top}
-            [[market]]
-            venue = "binance"
-            tapes = "tapes"
-            [[account]]
-            name = "main"
-            venue = "binance"
-            symbols = ["BTCUSDT"]
-            keys = "keys.toml"
-            urls = {{ {urls} }}
-            [strategy]
-            run = {json.dumps(run)}
-            [strategy.settings]
-        """
-        text += "\n".join(f"{name} = {json.dumps(value)}" for name, value in settings.items())
-        path = self.folder / "trader.toml"
-        path.write_text(text)
+        path = configured(
+            self.folder, self.exchange, self.account,
+            venue="binance", symbol="BTCUSDT", text=LIMITS, top=top, run=run,
+        )  # fmt: skip
+        lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
+        path.write_text("\n".join([path.read_text(), "[strategy.settings]", *lines]))
         return path
 
     def run(self, strategy: Strategy | None, enough: Any = lambda _status: False) -> list[str]:
@@ -85,6 +71,95 @@ class Place:
                 return status
             time.sleep(0.02)
         raise AssertionError(status)
+
+
+class InAndOut(Strategy):
+    """Buys at once, and sells what it bought."""
+
+    def __init__(self, symbol: str, size: str, **selling: Any) -> None:
+        self.symbol, self.size, self.selling = symbol, Decimal(size), selling
+        self.has_begun = False
+        self.fills: list[FillNews] = []
+
+    def on_quotes(self, rows: Batch) -> None:
+        ask = rows.to_pylist(["ask_price"])[-1]["ask_price"]
+        if ask and not self.has_begun:
+            self.has_begun = True
+            self.trade("buy", ask * 1.001)
+
+    def on_fill(self, news: FillNews) -> None:
+        self.fills.append(news)
+        if news.order.side == "buy" and news.order.state == "filled":
+            self.trade("sell", float(news.price) * 0.999, **self.selling)
+
+    def trade(self, side: Any, price: float, **more: Any) -> None:
+        limit = self.broker.on_tick(self.symbol, side, price)
+        self.broker.submit(self.symbol, side, self.size, limit, **more)
+
+    def until_out(self, config: Path) -> dict[str, Any]:
+        """Trade until it is out of its position again; returns the last status."""
+        last: dict[str, Any] = {}
+        began = time.monotonic()
+
+        def beat(status: dict[str, Any], notices: list[str]) -> bool:
+            last.update(status)
+            assert time.monotonic() - began < PATIENCE_S, (status, notices)
+            is_out = bool(self.fills) and self.fills[-1].position == 0
+            return not (is_out and not status["positions"] and not status["open_orders"])
+
+        Trader(config, self).run(beat)
+        return last
+
+
+def configured(
+    folder: Path,
+    exchange: LocalExchange,
+    account: Account,
+    *,
+    venue: str,
+    symbol: str,
+    text: str,
+    top: str = "",
+    more: str = "",
+    run: str = "test:Test",
+) -> Path:
+    """A trader's configuration; `text` is that of its limits, `top` and `more` add to it."""
+    keys = folder / "keys.toml"
+    keys.write_text(f'key = "{account.key}"\nsecret = "{account.secret}"\n')
+    keys.chmod(0o600)
+    (folder / "limits.toml").write_text(text)
+    urls = ", ".join(f"{name} = {json.dumps(url)}" for name, url in exchange.urls.items())
+    path = folder / "trader.toml"
+    path.write_text(f"""
+        limits = "limits.toml"
+        {top}
+        [[market]]
+        venue = "{venue}"
+        tapes = "tapes"
+        [[account]]
+        name = "main"
+        venue = "{venue}"
+        symbols = ["{symbol}"]
+        keys = "keys.toml"
+        {more}
+        urls = {{ {urls} }}
+        [strategy]
+        run = "{run}"
+    """)
+    return path
+
+
+def followed(exchange: LocalExchange, venue: str, symbol: str, **names: str) -> str:
+    """A recorder's configuration; `names` are the exchange's for the endpoints of the feed."""
+    urls = ", ".join(f"{name} = {json.dumps(exchange.urls[key])}" for name, key in names.items())
+    return f"""
+        frames = false
+        [[feed]]
+        venue = "{venue}"
+        symbols = ["{symbol}"]
+        datasets = ["trades", "quotes"]
+        urls = {{ {urls} }}
+    """
 
 
 def feed_of(urls: dict[str, str]) -> str:

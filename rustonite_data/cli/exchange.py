@@ -37,6 +37,12 @@ _LOOK_S = 0.25
 @click.option(
     "--port", type=click.IntRange(0, 65_535), help="Where to listen. By default any free port."
 )
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Keep it there, and go on from there.",
+)
 @click.option("--account", help="Name of an account to open. By default demo.")
 @click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
 @json_option
@@ -47,6 +53,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
     speed: float | None,
     alone: bool,
     port: int | None,
+    state: Path | None,
     account: str | None,
     span: timedelta | None,
     as_json: bool,
@@ -67,7 +74,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
     if speed is not None and math.isinf(speed):
         raise click.BadParameter("found max, expected a number", param_hint="--speed")
     config = _config(what)
-    given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port}
+    given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port, "state": state}
     given["others"] = False if alone else None
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     if account is not None:

@@ -1,101 +1,163 @@
-"""A trader on USD-M futures: in and out of a position, to the last unit of money."""
+"""A trader on USD-M futures: in and out of a position, to the last unit of money; the venue's
+leverage; and orders that end with their trader."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import shutil
+import signal
+import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
-from trading import PATIENCE_S
+import pytest
+from trading import PATIENCE_S, InAndOut, configured, followed
 
 from rustonite_data.record import Recorder
-from rustonite_exec import FillNews, LocalExchange, Strategy, Trader, limits
+from rustonite_exec import LocalExchange, Strategy, Trader, ask, limits
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from rustonite_data._native import Batch
+    from rustonite_exec import Account
 
-SIZE = Decimal("0.01")
-
-
-class InAndOut(Strategy):
-    """Buys at once, and sells what it bought."""
-
-    def __init__(self) -> None:
-        self.has_begun = False
-        self.fills: list[FillNews] = []
-
-    def on_quotes(self, rows: Batch) -> None:
-        ask = rows.to_pylist(["ask_price"])[-1]["ask_price"]
-        if ask and not self.has_begun:
-            self.has_begun = True
-            self.trade("buy", ask * 1.001)
-
-    def on_fill(self, news: FillNews) -> None:
-        self.fills.append(news)
-        if news.order.side == "buy" and news.order.state == "filled":
-            self.trade("sell", float(news.price) * 0.999, reduce_only=True)
-
-    def trade(self, side: Any, price: float, *, reduce_only: bool = False) -> None:
-        limit = self.broker.on_tick("BTCUSDT", side, price)
-        self.broker.submit("BTCUSDT", side, SIZE, limit, reduce_only=reduce_only)
+VENUE, SYMBOL = "binance-usdm", "BTCUSDT"
+USUAL_LEVERAGE = "leverage = 20"
+STRATEGY = Path(__file__).with_name("one_order.py")
 
 
-def test_in_and_out_of_a_position_of_usdm(tmp_path: Path) -> None:
-    with LocalExchange(["BTCUSDT"], venue="binance-usdm", speed=3) as exchange:
-        account = exchange.account("me", {"USDT": 100_000})
-        keys = tmp_path / "keys.toml"
-        keys.write_text(f'key = "{account.key}"\nsecret = "{account.secret}"\n')
-        keys.chmod(0o600)
-        (tmp_path / "limits.toml").write_text(limits())
-        lines = {name: f"{name} = {json.dumps(url)}" for name, url in exchange.urls.items()}
-        config = tmp_path / "trader.toml"
-        config.write_text(f"""
-            limits = "limits.toml"
-            [[market]]
-            venue = "binance-usdm"
-            tapes = "tapes"
-            [[account]]
-            name = "main"
-            venue = "binance-usdm"
-            symbols = ["BTCUSDT"]
-            keys = "keys.toml"
-            leverage = 5
-            urls = {{ {", ".join(lines.values())} }}
-            [strategy]
-            run = "in_and_out:InAndOut"
-        """)
-        feed = f"""
-            frames = false
-            [[feed]]
-            venue = "binance-usdm"
-            symbols = ["BTCUSDT"]
-            datasets = ["trades", "quotes"]
-            urls = {{ {", ".join(lines[name] for name in ("public", "market", "rest"))} }}
-        """
-        strategy = InAndOut()
-        with Recorder(feed, tapes=tmp_path / "tapes"):
-            last = traded(config, strategy)
-        sizes = [one.size if one.order.side == "buy" else -one.size for one in strategy.fills]
-        assert (sum(sizes), strategy.fills[-1].position) == (0, 0)
-        assert last["positions"] == []
-        free, locked = exchange.balance(account, "USDT")
-        assert Decimal(last["balances"]["USDT"]) == free + locked
-        assert Decimal(last["profit"]["account main"]) == free + locked - 100_000
+class Place:
+    """A venue, an account there, and what it takes to trade."""
+
+    def __init__(self, folder: Path, exchange: LocalExchange) -> None:
+        self.folder, self.exchange = folder, exchange
+        self.account: Account = exchange.account("me", {"USDT": 100_000})
+
+    def configure(self, top: str = "", more: str = USUAL_LEVERAGE, run: str = "test:Test") -> Path:
+        """A trader's configuration."""
+        return configured(
+            self.folder, self.exchange, self.account,
+            venue=VENUE, symbol=SYMBOL, text=limits(), top=top, more=more, run=run,
+        )  # fmt: skip
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """A recorder of the venue."""
+        feed = followed(self.exchange, VENUE, SYMBOL, public="public", market="market", rest="rest")
+        with Recorder(feed, tapes=self.folder / "tapes"):
+            yield
+
+    def open_orders(self) -> list[Any]:
+        """What the venue says is open."""
+        text = urlencode({"symbol": SYMBOL, "timestamp": int(time.time() * 1000)})
+        sign = hmac.new(self.account.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        url = f"{self.exchange.urls['rest']}/fapi/v1/openOrders?{text}&signature={sign}"
+        request = Request(url, headers={"X-MBX-APIKEY": self.account.key})  # noqa: S310 - ours
+        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - ours
+            orders: list[Any] = json.load(answer)
+        return orders
+
+    def until(self, is_so: Any) -> Any:
+        """Wait until something is so of the running trader."""
+        status = None
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            journal = self.folder / "journal"
+            status = ask(journal, {"do": "status"}) if journal.exists() else None
+            if status is not None and is_so(status):
+                return status
+            time.sleep(0.02)
+        raise AssertionError(status)
 
 
-def traded(config: Path, strategy: InAndOut) -> dict[str, Any]:
-    """The last status, once it is out of its position."""
-    last: dict[str, Any] = {}
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with LocalExchange([SYMBOL], venue=VENUE, speed=3) as exchange:
+        yield Place(tmp_path, exchange)
+
+
+def test_in_and_out_of_a_position_of_usdm(place: Place) -> None:
+    strategy = InAndOut(SYMBOL, "0.01", reduce_only=True)
+    config = place.configure()
+    with place.recording():
+        last = strategy.until_out(config)
+    sizes = [one.size if one.order.side == "buy" else -one.size for one in strategy.fills]
+    assert (sum(sizes), strategy.fills[-1].position) == (0, 0)
+    assert last["positions"] == []
+    free, locked = place.exchange.balance(place.account, "USDT")
+    assert Decimal(last["balances"]["USDT"]) == free + locked
+    assert Decimal(last["profit"]["account main"]) == free + locked - 100_000
+
+
+def test_another_leverage_than_the_venue_has_is_not_traded_on(place: Place) -> None:
+    told: list[str] = []
     began = time.monotonic()
 
     def beat(status: dict[str, Any], notices: list[str]) -> bool:
-        last.update(status)
-        assert time.monotonic() - began < PATIENCE_S, (status, notices)
-        is_out = bool(strategy.fills) and strategy.fills[-1].position == 0
-        return not (is_out and not status["positions"] and not status["open_orders"])
+        told.extend(notices)
+        assert time.monotonic() - began < PATIENCE_S, (status, told)
+        assert not status["accounts"][0]["trading"]
+        return not any("leverage" in text for text in told)
 
-    Trader(config, strategy).run(beat)
-    return last
+    Trader(place.configure(more="leverage = 5"), Strategy()).run(beat)
+    text = "account main: the leverage of BTCUSDT is 20 at the venue and 5 in the configuration"
+    assert any(one.startswith(text) for one in told), told
+
+
+@contextmanager
+def trading(place: Place) -> Iterator[subprocess.Popen[bytes]]:
+    """A trader in a process of its own."""
+    command = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
+    with (place.folder / "trader.log").open("w") as log:
+        trader = subprocess.Popen(command, cwd=place.folder, stdout=log, stderr=log)
+    try:
+        yield trader
+    finally:
+        trader.kill()
+        trader.communicate()
+
+
+def test_orders_end_with_a_trader_that_is_killed(place: Place) -> None:
+    shutil.copy(STRATEGY, place.folder)
+    more = f"{USUAL_LEVERAGE}\ndead_man_s = 3"
+    place.configure(more=more, run="one_order:OneOrder")
+    with place.recording():
+        with trading(place) as trader:
+            place.until(lambda one: one["open_orders"] == 1 and one["accounts"][0]["guarded"])
+            # It is told again and again that the trader lives.
+            time.sleep(4)
+            assert len(place.open_orders()) == 1
+            trader.send_signal(signal.SIGKILL)
+            trader.communicate()
+        end = time.monotonic() + 10
+        while place.open_orders():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        place.configure('reconcile = "refuse"', more)
+        with trading(place) as trader:
+            status = place.until(lambda one: one["accounts"][0]["trading"])
+            assert (status["open_orders"], status["positions"]) == (0, [])
+            free, locked = place.exchange.balance(place.account, "USDT")
+            assert (Decimal(status["balances"]["USDT"]), locked) == (free, 0)
+            trader.send_signal(signal.SIGTERM)
+            trader.communicate(timeout=PATIENCE_S)
+
+
+def test_orders_that_are_to_stay_outlive_a_clean_stop(place: Place) -> None:
+    shutil.copy(STRATEGY, place.folder)
+    place.configure('on_stop = "keep"', f"{USUAL_LEVERAGE}\ndead_man_s = 2", "one_order:OneOrder")
+    with place.recording(), trading(place) as trader:
+        place.until(lambda one: one["open_orders"] == 1 and one["accounts"][0]["guarded"])
+        trader.send_signal(signal.SIGTERM)
+        trader.communicate(timeout=PATIENCE_S)
+        assert trader.returncode == 0, (place.folder / "trader.log").read_text()
+    time.sleep(3)
+    assert len(place.open_orders()) == 1

@@ -9,9 +9,10 @@ from decimal import Decimal
 
 import ccxt
 import ccxt.pro
+import exchange_clients
 import numpy as np
 import pytest
-from helpers import moved
+from exchange_clients import PATIENCE, until
 
 from rustonite_data.record import Recorder
 from rustonite_exec import LocalExchange
@@ -51,7 +52,6 @@ with warnings.catch_warnings():
 # Libraries leave sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("default")
 
-PATIENCE = 30
 STOCK, COIN = "AAPL", "BTC/USD"
 
 
@@ -66,14 +66,6 @@ def exchange():
 def quiet():
     with LocalExchange(venue="alpaca", others=False) as exchange:
         yield exchange
-
-
-def until(is_so):
-    """Wait for something."""
-    end = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def trading(exchange, account):
@@ -282,11 +274,7 @@ def test_alpaca_py_hears_the_market(exchange):
 
 
 def of_ccxt(exchange, account, kind=ccxt):
-    client = kind.alpaca(
-        {"apiKey": account.key, "secret": account.secret, "enableRateLimit": False}
-    )
-    client.urls["api"] = moved(client.urls["api"], exchange.address)
-    return client
+    return exchange_clients.of_ccxt("alpaca", exchange, account, kind)
 
 
 def test_ccxt_trades(exchange):

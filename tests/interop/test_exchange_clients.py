@@ -1,16 +1,15 @@
 """Other people's clients trade on the local exchange as they trade on the venue."""
 
 import asyncio
-import json
 import time
 import warnings
 from decimal import Decimal
-from urllib.request import urlopen
 
 import ccxt
 import ccxt.pro
+import exchange_clients
 import pytest
-from helpers import moved
+from exchange_clients import PATIENCE, own_loop, told, until_deep
 
 from rustonite_data.record import Recorder
 from rustonite_exec import LocalExchange
@@ -24,24 +23,19 @@ with warnings.catch_warnings():
 # Libraries leave sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("default")
 
-PATIENCE = 30
 SYMBOL, UNIFIED = "BTCUSDT", "BTC/USDT"
 
 
 @pytest.fixture(autouse=True)
 def _loop():
-    """python-binance makes an event loop for its thread if there is none, and never closes it."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
+    with own_loop():
+        yield
 
 
 @pytest.fixture
 def exchange():
     with LocalExchange([SYMBOL, "ETHUSDT"], prices={SYMBOL: 60_000}) as exchange:
-        begun(exchange)
+        until_deep(exchange, f"/api/v3/depth?symbol={SYMBOL}&limit=100", 0.03)
         yield exchange
 
 
@@ -51,29 +45,9 @@ def quiet():
         yield exchange
 
 
-def begun(exchange):
-    """Wait until others have filled the book."""
-    end = time.monotonic() + PATIENCE
-    url = f"{exchange.urls['rest']}/api/v3/depth?symbol={SYMBOL}&limit=100"
-    while True:
-        with urlopen(url) as answer:  # noqa: S310 - our own address
-            book = json.load(answer)
-        sides = book["bids"], book["asks"]
-        deep = all(len(side) > 20 and sum(float(q) for _, q in side) > 0.03 for side in sides)
-        if deep and exchange.status()["instruments"][0]["trades"]:
-            return
-        assert time.monotonic() < end, book
-        time.sleep(0.05)
-
-
 def of_ccxt(exchange, account, kind=ccxt):
-    client = kind.binance(
-        {"apiKey": account.key, "secret": account.secret, "enableRateLimit": False}
-    )
-    client.urls["api"] = moved(client.urls["api"], exchange.address)
-    client.options |= {"fetchCurrencies": False, "fetchMargins": False}
-    client.options["fetchMarkets"] = {"types": ["spot"]}
-    return client
+    options = {"fetchCurrencies": False, "fetchMargins": False, "fetchMarkets": {"types": ["spot"]}}
+    return exchange_clients.of_ccxt("binance", exchange, account, kind, **options)
 
 
 def of_python_binance(exchange, account):
@@ -201,8 +175,7 @@ def test_a_wrong_secret_and_a_late_call(quiet):
 
 def depth(exchange):
     """Number of the last change, and each side's prices and sizes."""
-    with urlopen(f"{exchange.urls['rest']}/api/v3/depth?symbol={SYMBOL}&limit=1000") as answer:  # noqa: S310
-        book = json.load(answer)
+    book = told(exchange, f"/api/v3/depth?symbol={SYMBOL}&limit=1000")
     levels = lambda side: {float(price): float(size) for price, size in book[side]}  # noqa: E731
     return book["lastUpdateId"], {"bid": levels("bids"), "ask": levels("asks")}
 

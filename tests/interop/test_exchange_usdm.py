@@ -5,12 +5,12 @@ import json
 import time
 import warnings
 from decimal import Decimal
-from urllib.request import urlopen
 
 import ccxt
 import ccxt.pro
+import exchange_clients
 import pytest
-from helpers import moved
+from exchange_clients import PATIENCE, own_loop, told, until_deep
 
 from rustonite_data.record import Recorder
 from rustonite_exec import LocalExchange
@@ -24,37 +24,23 @@ with warnings.catch_warnings():
 # Libraries leave sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("default")
 
-PATIENCE = 30
 VENUE, SYMBOL, UNIFIED = "binance-usdm", "BTCUSDT", "BTC/USDT:USDT"
 
 
 @pytest.fixture(autouse=True)
 def _loop():
-    """python-binance makes an event loop for its thread if there is none, and never closes it."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
+    with own_loop():
+        yield
 
 
 def call(exchange, path):
-    with urlopen(f"{exchange.urls['rest']}/fapi/v1/{path}") as answer:  # noqa: S310 - our own
-        return json.load(answer)
+    return told(exchange, f"/fapi/v1/{path}")
 
 
 @pytest.fixture
 def exchange():
     with LocalExchange(SYMBOL, venue=VENUE, prices={SYMBOL: 60_000}) as exchange:
-        end = time.monotonic() + PATIENCE
-        while True:
-            book = call(exchange, f"depth?symbol={SYMBOL}&limit=100")
-            sides = book["bids"], book["asks"]
-            deep = all(len(side) > 20 and sum(float(q) for _, q in side) > 0.1 for side in sides)
-            if deep and exchange.status()["instruments"][0]["trades"]:
-                break
-            assert time.monotonic() < end, book
-            time.sleep(0.05)
+        until_deep(exchange, f"/fapi/v1/depth?symbol={SYMBOL}&limit=100", 0.1)
         yield exchange
 
 
@@ -65,12 +51,8 @@ def quiet():
 
 
 def of_ccxt(exchange, account, kind=ccxt):
-    client = kind.binanceusdm(
-        {"apiKey": account.key, "secret": account.secret, "enableRateLimit": False}
-    )
-    client.urls["api"] = moved(client.urls["api"], exchange.address)
-    client.options |= {"fetchCurrencies": False, "fetchMargins": False}
-    return client
+    options = {"fetchCurrencies": False, "fetchMargins": False}
+    return exchange_clients.of_ccxt("binanceusdm", exchange, account, kind, **options)
 
 
 def of_python_binance(exchange, account):

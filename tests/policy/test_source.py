@@ -112,20 +112,36 @@ def test_no_request_reaches_a_gateway_but_through_the_desk():
         if (found := functions_with(sources[path], r"(?:\.|\bGateway::)write\("))
     }
     assert writes == {"account.rs": ["send"]}
-    # Requests get there from two places: with a pass of the risk layer, and as questions.
+    together = r"\.write_many\("
+    found = {path.name: functions_with(sources[path], together) for path in named}
+    assert {name: found[name] for name in found if found[name]} == {"account.rs": ["send_many"]}
+    # Requests get there from two places: with a pass of the risk layer, and as questions. What the
+    # account kept of them goes out later, each once.
+    pattern = r"\.send(?:_many)?\(&?requests?, now\)"
     sends = {
         path.name: found
         for path in DESK
-        if path in sources and (found := functions_with(sources[path], r"\.send\(&?request, now\)"))
+        if path in sources and (found := functions_with(sources[path], pattern))
     }
-    assert sends == {"desk.rs": ["send"], "incoming.rs": ["query"]}
+    assert sends == {
+        "desk.rs": ["send", "send_many"],
+        "incoming.rs": ["query"],
+        "account.rs": ["send_many", "send_waiting", "send_waiting"],
+    }
     desk = sources[NATIVE / "trade/src/desk.rs"]
     assert "fn send(&mut self, intent: &Intent, pass: Pass, request: &Request" in desk
+    # What leaves together has used up its passes one by one.
+    pushes = functions_with(desk, r"leaving\.push\(")
+    assert pushes == ["leave"]
+    leave = next(body for body in re.split(r"\bfn ", desk) if body.startswith("leave("))
+    assert "pass: Pass" in leave
+    assert "self.risk.sent(intent, &pass, now)" in leave
     query = re.split(r"\bfn ", sources[NATIVE / "trade/src/desk/incoming.rs"])
     query = next(body for body in query if body.startswith("query("))
     assert "let Ok(request) = self.ledger.query(order)" in query
     # What is on the lines was written by a gateway: only the account has the outbox.
-    boxes = {path.name for path, text in sources.items() if re.search(r"\boutbox\s*\.send\(", text)}
+    sent = r"\boutbox\s*\.send(?:_of)?\("
+    boxes = {path.name for path, text in sources.items() if re.search(sent, text)}
     assert boxes == {"account.rs"}
 
 

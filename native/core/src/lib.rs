@@ -3,6 +3,7 @@
 //! No I/O, no clock, no threads.
 
 pub mod amount;
+pub mod budget;
 pub mod calendar;
 pub mod column_type;
 pub mod datasets;

@@ -280,6 +280,11 @@ impl<J: Journal> Ledger<J> {
         })
     }
 
+    /// The last byte of an order's last request has left: its rows say so from now on.
+    pub fn sent(&mut self, id: OrderId, at: i64) {
+        self.orders.sent(id, at);
+    }
+
     /// Writes down a decision of the risk layer; the row's `seq` is set here.
     ///
     /// # Errors
@@ -426,6 +431,7 @@ impl<J: Journal> Ledger<J> {
         leg: usize,
         values: Option<Values>,
     ) -> Result<()> {
+        order.ts_sent = None;
         self.write(order, at, &own(event, at.now, leg, values), None)?;
         self.scribe.intent_written()
     }

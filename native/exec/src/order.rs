@@ -114,6 +114,8 @@ pub struct Order {
     pub ts_changed: i64,
     /// When we last heard of it or acted on it.
     pub ts_seen: i64,
+    /// When the last byte of its last request left, once that is known.
+    pub ts_sent: Option<i64>,
 }
 
 impl Order {
@@ -134,6 +136,7 @@ impl Order {
             size_announced: Amount::ZERO,
             ts_changed: i64::MIN,
             ts_seen: 0,
+            ts_sent: None,
         }
     }
 

@@ -50,6 +50,13 @@ impl Orders {
         self.by_id.get_mut(&id).map(|order| &mut order.legs)
     }
 
+    /// An order's last request has left at a moment.
+    pub(crate) fn sent(&mut self, id: OrderId, at: i64) {
+        if let Some(order) = self.by_id.get_mut(&id) {
+            order.ts_sent = Some(at);
+        }
+    }
+
     /// All, by number.
     pub(crate) fn sorted(&self) -> Vec<&Order> {
         let mut orders: Vec<_> = self.iter().collect();

@@ -141,7 +141,7 @@ pub(crate) fn order_row<'a>(
         leverage: None,
         ts_expire: wish.ts_expire,
         ts_release: None,
-        ts_sent: None,
+        ts_sent: order.ts_sent,
         market_seq: note.market_seq,
         reason: note.reason,
         venue_code: note.venue_code,

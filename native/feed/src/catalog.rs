@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use rustonite_core::budget::Limit;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{FeedError, Result};
@@ -56,6 +57,9 @@ pub struct Venue {
     /// Where orders go, by the names of endpoints that its gateway uses.
     #[serde(default)]
     pub trading: BTreeMap<String, String>,
+    /// What an account may send there.
+    #[serde(default, rename = "limit")]
+    pub limits: Vec<Limit>,
     /// Its WebSocket endpoints.
     #[serde(default, rename = "socket")]
     pub sockets: Vec<Socket>,

@@ -227,6 +227,7 @@ codes! {
         ShortUnavailable "short_unavailable" Asset "account" "A short sale needs more than can be borrowed, or that is not known."
     }
     Flow {
+        VenueBudget "venue_budget" Ms "account" "What the venue takes from the account within a time is used up, or it wants to hear nothing for a while. `value` is how long that still lasts."
         MessagesPerS "messages_per_s" Count "strategy, account, venue, all" "As many requests as allowed were sent within the last second."
         MessagesPer10S "messages_per_10s" Count "strategy, account, venue, all" "As many requests as allowed were sent within the last ten seconds."
         MessagesPerDay "messages_per_day" Count "strategy, account, venue, all" "As many requests as allowed were sent in this UTC day."

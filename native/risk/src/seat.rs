@@ -94,6 +94,8 @@ pub(crate) struct Seat {
     pub(crate) cancels_today: i64,
     pub(crate) fills_today: i64,
     pub(crate) paused_until: i64,
+    /// The venue takes nothing new before.
+    pub(crate) full_until: i64,
     pub(crate) state: TradingState,
     times: Times,
     pub(crate) profit: Profit,
@@ -115,6 +117,7 @@ impl Seat {
             cancels_today: 0,
             fills_today: 0,
             paused_until: i64::MIN,
+            full_until: i64::MIN,
             state: TradingState::Active,
             times: Times::new(1),
             profit: Profit::default(),
@@ -197,7 +200,8 @@ impl Seat {
             i64::MAX
         } else {
             let windows = [limits.orders.one, limits.orders.ten];
-            windows.iter().fold(self.paused_until, |from, window| from.max(self.free_from(*window)))
+            let from = self.paused_until.max(self.full_until);
+            windows.iter().fold(from, |from, window| from.max(self.free_from(*window)))
         };
     }
 

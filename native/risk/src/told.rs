@@ -199,6 +199,15 @@ impl Risk {
         }
     }
 
+    /// Until when the venue takes no new order and no change from an account, because what it allows
+    /// is used up. A moment that is over means that it does.
+    pub fn venue_full(&mut self, account: AccountId, until: i64) {
+        if let Some(account) = self.accounts.get_mut(account.index()) {
+            account.seat.full_until = until;
+            account.seat.measure();
+        }
+    }
+
     /// The market data of a venue went up or down.
     pub fn feed_connected(&mut self, venue: VenueId, is_up: bool, now: i64) {
         self.turn(now);

@@ -3,31 +3,42 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, USER_AGENT};
-use hyper::{Method, Request};
+use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
+use rustonite_exec::OrderId;
 use rustonite_exec::gateway::{Call, CallError};
 use rustonite_feed::{Dialler, now_ns};
 use tokio::sync::mpsc as channel;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::line::{Arrived, Bring};
+use crate::line::{Arrived, Bring, Replied};
+use crate::written::Written;
 
 /// How long a call may take; whoever made it has given up long before.
 const PATIENCE: Duration = Duration::from_secs(30);
 const BODY_BYTES_MAX: usize = 64 << 20;
 
-type Sender = SendRequest<Full<Bytes>>;
+/// Beginnings of the names of headers that say something of limits.
+const LIMITS: [&str; 4] = ["x-mbx-", "x-ratelimit-", "x-bapi-limit", "retry-after"];
+
+/// A connection, and when bytes left on it last.
+struct Sender {
+    requests: SendRequest<Full<Bytes>>,
+    written: Arc<AtomicI64>,
+}
 
 /// Makes the calls of one account.
 pub(crate) struct Caller {
-    calls: channel::UnboundedReceiver<Call>,
+    calls: channel::UnboundedReceiver<(Call, Vec<OrderId>)>,
     venue: Venue,
 }
 
@@ -43,7 +54,7 @@ impl Caller {
     pub(crate) fn new(
         root: Url,
         dialler: Dialler,
-        calls: channel::UnboundedReceiver<Call>,
+        calls: channel::UnboundedReceiver<(Call, Vec<OrderId>)>,
         bring: Bring,
     ) -> Self {
         let venue = Venue { root, dialler, bring, idle: RefCell::new(Vec::new()) };
@@ -54,10 +65,10 @@ impl Caller {
     pub(crate) async fn run(self) {
         let Self { mut calls, venue } = self;
         let venue = Rc::new(venue);
-        while let Some(call) = calls.recv().await {
+        while let Some((call, orders)) = calls.recv().await {
             let venue = Rc::clone(&venue);
             tokio::task::spawn_local(async move {
-                let made = timeout(PATIENCE, venue.make(&call)).await;
+                let made = timeout(PATIENCE, venue.make(&call, orders)).await;
                 let late = || CallError { not_sent: false, detail: "no answer came".to_owned() };
                 let answer = made.unwrap_or_else(|_| Err(late()));
                 venue.bring.tell(Arrived::Answer(call.id, answer, now_ns()));
@@ -76,8 +87,18 @@ fn unknown(error: &dyn std::fmt::Display) -> CallError {
     CallError { not_sent: false, detail: error.to_string() }
 }
 
+/// The headers that say something of limits.
+fn limits(headers: &HeaderMap) -> Vec<(String, String)> {
+    let is_one = |name: &str| LIMITS.iter().any(|begin| name.starts_with(begin));
+    let found = headers.iter().filter(|(name, _)| is_one(name.as_str()));
+    let texts = found.filter_map(|(name, value)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    });
+    texts.collect()
+}
+
 impl Venue {
-    async fn make(&self, call: &Call) -> Result<(u16, Bytes), CallError> {
+    async fn make(&self, call: &Call, orders: Vec<OrderId>) -> Result<Replied, CallError> {
         let mut request = self.request(call).map_err(|error| not_sent(&error))?;
         loop {
             let idle = self.idle.borrow_mut().pop();
@@ -86,13 +107,16 @@ impl Venue {
                 Some(sender) => sender,
                 None => self.connect().await.map_err(|error| not_sent(&error))?,
             };
-            match sender.try_send_request(request).await {
+            match sender.requests.try_send_request(request).await {
                 Ok(response) => {
+                    // One request at a time: what left last was the end of this one.
+                    self.bring.note_sent(orders, sender.written.load(Ordering::Relaxed));
                     let status = response.status().as_u16();
+                    let headers = limits(response.headers());
                     let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
                     let body = body.map_err(|error| unknown(&error))?.to_bytes();
                     self.idle.borrow_mut().push(sender);
-                    return Ok((status, body));
+                    return Ok(Replied { status, headers, body });
                 }
                 // The venue closed an idle connection before a byte was written: try another.
                 Err(mut error) => match error.take_message() {
@@ -106,10 +130,12 @@ impl Venue {
 
     async fn connect(&self) -> io::Result<Sender> {
         let (stream, _) = self.dialler.connect(&self.root).await?;
-        let (sender, connection) =
+        let written = Arc::new(AtomicI64::new(0));
+        let stream = Written::new(stream, Arc::clone(&written));
+        let (requests, connection) =
             handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
         tokio::task::spawn_local(connection);
-        Ok(sender)
+        Ok(Sender { requests, written })
     }
 
     fn request(&self, call: &Call) -> io::Result<Request<Full<Bytes>>> {

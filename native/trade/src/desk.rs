@@ -4,6 +4,8 @@
 mod account;
 mod answers;
 mod incoming;
+mod owned;
+mod pace;
 mod risk_rows;
 mod risks;
 
@@ -26,6 +28,7 @@ pub use self::answers::Answers;
 use self::answers::Book;
 use crate::strategy::{Denied, FillNews, OrderNews, OrderView};
 
+const NOT_OPEN: &str = "the account is not open";
 /// How often books are compared if nobody says.
 const COMPARE_EVERY_NS: i64 = 60_000_000_000;
 
@@ -36,6 +39,14 @@ pub trait Outbox: Send {
     /// # Errors
     /// It cannot be sent at all, such as for want of an address.
     fn send(&mut self, what: Outgoing) -> Result<(), FeedError>;
+
+    /// Sends a request of orders, and tells when its bytes have left if it can.
+    ///
+    /// # Errors
+    /// As [`Outbox::send`].
+    fn send_of(&mut self, what: Outgoing, _orders: Vec<OrderId>) -> Result<(), FeedError> {
+        self.send(what)
+    }
 }
 
 /// What strategies and people are told.
@@ -71,6 +82,8 @@ pub struct Desk<J> {
     answers: Book,
     /// The order that was placed last, to be rehearsed.
     last: Option<Wish>,
+    /// New orders that passed and go out together with those that follow.
+    unsent: u32,
 }
 
 /// What a desk has done.
@@ -116,6 +129,7 @@ impl<J: Journal> Desk<J> {
             counts: Counts::new(),
             answers: Book::default(),
             last: None,
+            unsent: 0,
         };
         desk.count_all();
         desk
@@ -194,6 +208,24 @@ impl<J: Journal> Desk<J> {
         self.strategy
     }
 
+    /// Sets what an account's contracts are margined with: nothing is traded while the venue says
+    /// something else.
+    pub fn leverage(&mut self, account: AccountId, leverage: u32) {
+        if let Some(one) = self.accounts.get_mut(account.index()) {
+            one.leverage = Some(leverage);
+        }
+    }
+
+    /// Until when an account's venue wants to hear nothing, if so.
+    pub fn closed_until(&self, account: AccountId) -> Option<i64> {
+        self.accounts.get(account.index())?.closed_until
+    }
+
+    /// Whether an account's venue would cancel its orders if we were gone.
+    pub fn is_guarded(&self, account: AccountId, now: i64) -> bool {
+        self.accounts.get(account.index()).is_some_and(|one| one.gateway.is_guarded(now))
+    }
+
     /// Goes through the accounts.
     pub fn each_account(&self, mut with: impl FnMut(AccountId)) {
         (0..self.accounts.len())
@@ -205,7 +237,36 @@ impl<J: Journal> Desk<J> {
     ///
     /// # Errors
     /// Risk denies it, or the journal takes no row; nothing was sent.
-    pub fn submit(&mut self, mut wish: Wish, now: i64) -> Result<OrderId, Denied> {
+    pub fn submit(&mut self, wish: Wish, now: i64) -> Result<OrderId, Denied> {
+        let (order, intent, pass, request) = self.pass_submit(wish, now)?;
+        self.send(&intent, pass, &request, now);
+        if let Request::Submit { wish, .. } = request {
+            self.last = Some(wish);
+        }
+        Ok(order)
+    }
+
+    /// Places several orders, which leave together where the venue takes them so. Each is denied or
+    /// placed for itself.
+    pub fn submit_many(&mut self, wishes: Vec<Wish>, now: i64) -> Vec<Result<OrderId, Denied>> {
+        let mut results = Vec::new();
+        let mut leaving = Vec::new();
+        for wish in wishes {
+            let passed = self.pass_submit(wish, now);
+            results.push(passed.map(|(order, intent, pass, request)| {
+                self.leave(&intent, pass, request, now, &mut leaving);
+                order
+            }));
+        }
+        self.send_many(leaving, now);
+        results
+    }
+
+    fn pass_submit(
+        &mut self,
+        mut wish: Wish,
+        now: i64,
+    ) -> Result<(OrderId, Intent, Pass, Request), Denied> {
         wish.strategy.get_or_insert(self.strategy);
         let at = self.moment(now);
         let order = self.ledger.next_id();
@@ -223,11 +284,7 @@ impl<J: Journal> Desk<J> {
         let (order, request) =
             self.ledger.submit(at, wish, Link::default()).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::Submitted, None);
-        self.send(&intent, pass, &request, now);
-        if let Request::Submit { wish, .. } = request {
-            self.last = Some(wish);
-        }
-        Ok(order)
+        Ok((order, intent, pass, request))
     }
 
     /// Goes through the motions of the order that was placed last and leaves nothing of them: no
@@ -274,23 +331,39 @@ impl<J: Journal> Desk<J> {
     /// # Errors
     /// The order cannot be cancelled now.
     pub fn cancel(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
+        let (intent, pass, request) = self.pass_cancel(order, now)?;
+        self.send(&intent, pass, &request, now);
+        Ok(())
+    }
+
+    fn pass_cancel(&mut self, order: OrderId, now: i64) -> Result<(Intent, Pass, Request), Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
         let (filled, wish) = (known.size_filled, known.wish.clone());
         let (intent, pass) = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
         let request =
             self.ledger.cancel(self.moment(now), order).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::CancelAsked, None);
-        self.send(&intent, pass, &request, now);
-        Ok(())
+        Ok((intent, pass, request))
     }
 
-    /// Cancels all open orders of an instrument, or all. One that cannot be cancelled at the moment
-    /// has a cancel in flight, or has ended.
+    /// Cancels orders, which leave together where the venue takes them so. One that cannot be
+    /// cancelled at the moment has a cancel in flight, or has ended.
+    pub(super) fn cancel_many(&mut self, orders: Vec<OrderId>, now: i64) {
+        let mut leaving = Vec::new();
+        for order in orders {
+            if let Ok((intent, pass, request)) = self.pass_cancel(order, now) {
+                self.leave(&intent, pass, request, now, &mut leaving);
+            }
+        }
+        self.send_many(leaving, now);
+    }
+
+    /// Cancels all open orders of an instrument, or all.
     pub fn cancel_all(&mut self, instrument: Option<InstrumentId>, now: i64) {
         let mine = |order: &&&Order| instrument.is_none_or(|one| one == order.wish.instrument);
         let open = self.ledger.open_orders();
         let open: Vec<_> = open.iter().filter(mine).map(|order| order.id).collect();
-        open.into_iter().for_each(|order| drop(self.cancel(order, now)));
+        self.cancel_many(open, now);
     }
 
     /// Passes a request to its gateway. There is no other way there: only a check makes a pass, and
@@ -301,29 +374,77 @@ impl<J: Journal> Desk<J> {
         let refused = match (counted, self.accounts.get_mut(intent.account.index())) {
             (Ok(()), Some(account)) => account.send(request, now).err(),
             (Err(denial), _) => Some(account::refusal(denial.to_string())),
-            (_, None) => Some(account::refusal("the account is not open".to_owned())),
+            (_, None) => Some(account::refusal(NOT_OPEN.to_owned())),
         };
-        self.counts.requests += 1;
-        match request {
-            Request::Submit { order, .. } => self.count_sent(intent, *order),
-            Request::Cancel { order, .. } => self.answers.cancel_sent(*order, now),
-            Request::Replace { .. } | Request::Query { .. } => {}
-        }
+        self.count_sent(request, now);
         if let Some(refusal) = refused {
             let report = account::refused(request, refusal, now);
             self.take(&report);
         }
     }
 
+    /// Uses up the pass of a request that leaves together with others.
+    fn leave(
+        &mut self,
+        intent: &Intent,
+        pass: Pass,
+        request: Request,
+        now: i64,
+        leaving: &mut Vec<(AccountId, Request)>,
+    ) {
+        let counted = self.risk.sent(intent, &pass, now);
+        drop(pass);
+        match counted {
+            Ok(()) => {
+                self.unsent += u32::from(matches!(request, Request::Submit { .. }));
+                leaving.push((intent.account, request));
+            }
+            Err(denial) => {
+                let refusal = account::refusal(denial.to_string());
+                self.take(&account::refused(&request, refusal, now));
+            }
+        }
+    }
+
+    /// Passes requests whose passes are used up to their gateways, those of an account together.
+    fn send_many(&mut self, mut leaving: Vec<(AccountId, Request)>, now: i64) {
+        self.unsent = 0;
+        while let Some((id, _)) = leaving.first() {
+            let id = *id;
+            let (mine, others) = leaving.into_iter().partition::<Vec<_>, _>(|one| one.0 == id);
+            leaving = others;
+            let requests: Vec<_> = mine.into_iter().map(|(_, request)| request).collect();
+            let refused = if let Some(account) = self.accounts.get_mut(id.index()) {
+                account.send_many(&requests, now)
+            } else {
+                let refusal = account::refusal(NOT_OPEN.to_owned());
+                (0..requests.len()).map(|at| (at, refusal.clone())).collect()
+            };
+            requests.iter().for_each(|request| self.count_sent(request, now));
+            for (at, refusal) in refused {
+                self.take(&account::refused(&requests[at], refusal, now));
+            }
+        }
+    }
+
+    fn count_sent(&mut self, request: &Request, now: i64) {
+        self.counts.requests += 1;
+        match request {
+            Request::Submit { order, wish, .. } => self.count_submit(*order, wish),
+            Request::Cancel { order, .. } => self.answers.cancel_sent(*order, now),
+            Request::Replace { .. } | Request::Query { .. } => {}
+        }
+    }
+
     /// The bytes of a new order are out.
-    fn count_sent(&mut self, intent: &Intent, order: OrderId) {
+    fn count_submit(&mut self, order: OrderId, wish: &Wish) {
         let now = rustonite_feed::now_ns();
         if self.seen.1 > 0 {
             let took = now.saturating_sub(self.seen.1);
             self.counts.tick_to_order.saturating_record(took.max(1).unsigned_abs());
         }
-        let middle = self.references.get(intent.instrument.index()).copied().unwrap_or(0.0);
-        self.answers.sent(intent.account, order, middle, now);
+        let middle = self.references.get(wish.instrument.index()).copied().unwrap_or(0.0);
+        self.answers.sent(wish.account, order, middle, now);
     }
 
     fn moment(&self, now: i64) -> Moment {
@@ -345,6 +466,15 @@ impl<J: Journal> Desk<J> {
             size_filled: order.size_filled,
             is_pending,
         }
+    }
+
+    /// The position of one account, both sides of hedge mode added.
+    pub(super) fn position_of(&self, account: AccountId, instrument: InstrumentId) -> Amount {
+        let whole = |key: &PositionKey| {
+            key.strategy.is_none() && key.instrument == instrument && key.account == account
+        };
+        let positions = self.ledger.positions().iter();
+        positions.filter(|(key, _)| whole(key)).map(|(_, position)| position.size).sum()
     }
 
     /// The position of all accounts in an instrument, both sides of hedge mode added.

@@ -11,17 +11,19 @@ mod desk;
 pub mod keys;
 mod line;
 mod market;
+mod paper;
 mod rows;
 pub mod state;
 pub mod strategies;
 mod strategy;
 mod trader;
+mod written;
 
 pub use self::config::{
-    AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
+    AccountConfig, Config, MarketConfig, OnStop, PaperConfig, StrategyConfig, Sync, Waiting,
 };
 pub use self::desk::{Answers, Counts, Desk, News, Outbox};
-pub use self::line::{Arrivals, Arrived, Lines, Network};
+pub use self::line::{Arrivals, Arrived, Lines, Network, Replied};
 pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Quotes, Trades};
 pub use self::strategy::{

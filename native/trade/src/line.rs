@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
-use rustonite_exec::gateway::{Call, CallError, Outgoing};
+use rustonite_exec::OrderId;
+use rustonite_exec::gateway::{Call, CallError, HttpAnswer, Outgoing};
 use rustonite_feed::{Dialler, FeedError, Stream, now_ns};
 use tokio::sync::{mpsc as channel, watch};
 use tokio::time::{interval, sleep, timeout};
@@ -38,16 +39,39 @@ pub enum Arrived {
     /// A line is not open any more, or could not be opened. It will be tried again.
     Closed(usize, String),
     /// The answer to a call, and when it was whole.
-    Answer(u64, Result<(u16, Bytes), CallError>, i64),
+    Answer(u64, Result<Replied, CallError>, i64),
+    /// The last byte of a request left, and when: of these orders.
+    Sent(Vec<OrderId>, i64),
 }
+
+/// What was answered to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replied {
+    /// The status.
+    pub status: u16,
+    /// The headers that say something of limits.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Replied {
+    /// As a gateway reads it.
+    pub fn answer(&self) -> HttpAnswer<'_> {
+        HttpAnswer { status: self.status, headers: &self.headers, body: &self.body }
+    }
+}
+
+/// A message, and the orders that it is a request of.
+type Text = (String, Vec<OrderId>);
 
 /// The ways to one account's venue. Dropping it closes them.
 pub struct Lines {
     tasks: channel::UnboundedSender<Task>,
     dialler: Dialler,
     urls: BTreeMap<String, Url>,
-    calls: channel::UnboundedSender<Call>,
-    out: BTreeMap<usize, channel::UnboundedSender<String>>,
+    calls: channel::UnboundedSender<(Call, Vec<OrderId>)>,
+    out: BTreeMap<usize, channel::UnboundedSender<Text>>,
     bring: Bring,
     stop: watch::Receiver<bool>,
 }
@@ -57,6 +81,11 @@ pub struct Lines {
 pub struct Arrivals(mpsc::Receiver<Arrived>);
 
 impl Arrivals {
+    /// Of a venue that is not behind any line.
+    pub(crate) fn none() -> Self {
+        Self(mpsc::channel().1)
+    }
+
     /// The next thing that arrived, if there is one.
     pub fn poll(&self) -> Option<Arrived> {
         self.0.try_recv().ok()
@@ -75,19 +104,30 @@ impl Bring {
         let _ = self.arrived.send(what);
         self.wake.unpark();
     }
+
+    /// Bytes of requests of these orders left. Nobody is woken for that.
+    pub(crate) fn note_sent(&self, orders: Vec<OrderId>, at: i64) {
+        if !orders.is_empty() {
+            let _ = self.arrived.send(Arrived::Sent(orders, at));
+        }
+    }
 }
 
 impl Outbox for Lines {
     fn send(&mut self, what: Outgoing) -> Result<(), FeedError> {
+        self.send_of(what, Vec::new())
+    }
+
+    fn send_of(&mut self, what: Outgoing, orders: Vec<OrderId>) -> Result<(), FeedError> {
         match what {
             Outgoing::Text { line, text } => {
                 // What is sent while a line is down goes nowhere, and the gateway knows.
                 if let Some(out) = self.out.get(&line) {
-                    let _ = out.send(text);
+                    let _ = out.send((text, orders));
                 }
             }
             Outgoing::Call(call) => {
-                let _ = self.calls.send(call);
+                let _ = self.calls.send((call, orders));
             }
             Outgoing::Open { line, endpoint, path } => {
                 let root = self.urls.get(endpoint).ok_or_else(|| FeedError::Config {
@@ -122,7 +162,7 @@ struct Asked {
     line: usize,
     url: Url,
     dialler: Dialler,
-    out: channel::UnboundedReceiver<String>,
+    out: channel::UnboundedReceiver<Text>,
     bring: Bring,
     stop: watch::Receiver<bool>,
 }
@@ -236,7 +276,7 @@ async fn carry(mut asked: Asked) {
 }
 
 /// Comes back once nobody can send any more.
-async fn abandoned(out: &mut channel::UnboundedReceiver<String>) {
+async fn abandoned(out: &mut channel::UnboundedReceiver<Text>) {
     while out.recv().await.is_some() {}
 }
 
@@ -253,10 +293,11 @@ async fn pump(
             biased;
             _ = asked.stop.wait_for(|stop| *stop) => return close(&mut socket).await,
             text = asked.out.recv() => {
-                let Some(text) = text else { return close(&mut socket).await };
+                let Some((text, orders)) = text else { return close(&mut socket).await };
                 if let Err(error) = socket.send(Frame::text(text)).await {
                     return Some(error.to_string());
                 }
+                asked.bring.note_sent(orders, now_ns());
             }
             frame = socket.next_frame() => match frame {
                 Ok(frame) => {

@@ -104,6 +104,12 @@ pub trait Broker {
     /// Cancels all open orders of an instrument, or all.
     fn cancel_all(&self, instrument: Option<InstrumentId>);
 
+    /// Places several orders, such as the two sides of a quote: they leave together where the venue
+    /// takes them so. Each is denied or placed for itself.
+    fn submit_many(&self, wishes: Vec<Wish>) -> Vec<Result<OrderId, Denied>> {
+        wishes.into_iter().map(|wish| self.submit(wish)).collect()
+    }
+
     /// An order of this run, or one that was open when it began.
     fn order(&self, order: OrderId) -> Option<OrderView>;
 

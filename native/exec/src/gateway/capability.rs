@@ -5,6 +5,7 @@ use rustonite_core::datasets::{
     OffsetUnit, OrderKind, PositionSide, Stp, Tif, TriggerSource, order_flags,
 };
 
+use super::batch::Batch;
 use crate::report::{Refusal, RefusalKind};
 use crate::wish::{Trigger, Wish};
 
@@ -104,6 +105,8 @@ pub struct Capabilities {
     pub has_activation: bool,
     /// Which positions an order can be for.
     pub positions: &'static [PositionSide],
+    /// How many requests go into one message.
+    pub batch: Batch,
 }
 
 /// An order in the terms of a venue that has such orders.

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use rustonite_core::Amount;
+use rustonite_core::budget::Errand;
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId};
 
+use super::budget::{Budget, Spend, retry_at};
 use super::parse::Fault;
-use super::{Answer, Balance, CallError, Heard, Position, Question};
+use super::{Answer, Balance, CallError, Heard, HttpAnswer, Position, Question, Unreadable};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 
@@ -51,6 +54,8 @@ pub(super) enum Step {
     Renewal,
     /// That it is not wanted any more.
     LogOff,
+    /// That we are still there, or that nobody has to look after us any more.
+    Guard(InstrumentId),
 }
 
 /// What pages have brought so far.
@@ -63,6 +68,7 @@ pub(super) struct Pages {
     pub(super) reports: Vec<Report>,
     pub(super) balances: Vec<Balance>,
     pub(super) positions: Vec<Position>,
+    pub(super) leverage: Vec<(InstrumentId, Amount)>,
 }
 
 /// A question about one order.
@@ -95,6 +101,23 @@ pub(super) enum Asked {
     Order(Named, OrderEvent, usize),
 }
 
+impl Asked {
+    /// What it counts as at the venue.
+    fn spend(&self) -> Spend<'_> {
+        let (errand, order) = match self {
+            Self::Session(Step::Guard(_)) => return Spend::one(Errand::Guard),
+            Self::Session(_) => return Spend::one(Errand::Session),
+            Self::Question(question, _) => return question.spend(),
+            Self::Query(query) => (Errand::Query, &query.order),
+            Self::Order(order, OrderEvent::Submitted, _) => (Errand::Place, order),
+            Self::Order(order, OrderEvent::CancelAsked, _) => (Errand::Cancel, order),
+            Self::Order(order, ..) => (Errand::Replace, order),
+        };
+        let (instrument, client_id) = (Some(order.instrument), Some(&*order.client_id));
+        Spend { errand, instrument, client_id, count: 1 }
+    }
+}
+
 /// How something was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -118,19 +141,87 @@ impl Flight {
     }
 }
 
+/// What is not answered so far, and what the venue counts of it.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
+    pub(super) budget: Budget,
     last_id: u64,
     /// The one that is being answered.
     answered: u64,
     open: BTreeMap<u64, Flight>,
+    /// What several items in one message are numbered by.
+    batches: BTreeMap<u64, Vec<u64>>,
+    /// Answers of which the next page is not asked for so far.
+    paused: Vec<(Question, Pages)>,
 }
 
 impl Flights {
     pub(super) fn add(&mut self, asked: Asked, way: Way, now: i64) -> u64 {
+        self.budget.spend(&asked.spend(), now);
+        self.put(asked, way, now)
+    }
+
+    fn put(&mut self, asked: Asked, way: Way, now: i64) -> u64 {
         self.last_id += 1;
         self.open.insert(self.last_id, Flight { sent: now, way, asked, is_taken: false });
         self.last_id
+    }
+
+    /// Several requests of a sort in one message, which is answered for all of them.
+    pub(super) fn add_many(&mut self, items: Vec<Asked>, way: Way, now: i64) -> u64 {
+        self.last_id += 1;
+        let id = self.last_id;
+        if let Some(first) = items.first() {
+            let spend = first.spend();
+            let errand = match spend.errand {
+                Errand::Place => Errand::PlaceMany,
+                _ => Errand::CancelMany,
+            };
+            let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+            self.budget.spend(&Spend { errand, count, ..spend }, now);
+        }
+        let numbers = items.into_iter().map(|asked| self.put(asked, way, now)).collect();
+        self.batches.insert(id, numbers);
+        id
+    }
+
+    /// The numbers of the items of a message that is answered, in their order. One that has ended,
+    /// by what a stream told or because it took too long, cannot be taken any more.
+    pub(super) fn items(&mut self, id: u64) -> Option<Vec<u64>> {
+        self.batches.remove(&id)
+    }
+
+    /// The same of a call, whose head may say something of limits.
+    pub(super) fn called_many(
+        &mut self,
+        id: u64,
+        answer: Option<&HttpAnswer<'_>>,
+        ts_recv: i64,
+    ) -> Option<Vec<u64>> {
+        let items = self.items(id)?;
+        let first = items.iter().find_map(|item| self.open.get(item));
+        if let (Some(flight), Some(answer)) = (first, answer) {
+            let (spend, sent) = (Spend::one(flight.asked.spend().errand), flight.sent);
+            self.headed(&spend, answer, sent, ts_recv);
+        }
+        Some(items)
+    }
+
+    /// How many things are not answered.
+    pub(super) fn count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// An answer that goes on: its next page is asked for once there is room for it.
+    pub(super) fn pause(&mut self, question: Question, pages: Pages) -> Heard {
+        self.paused.push((question, pages));
+        Heard::Ask(question)
+    }
+
+    /// What pages have brought so far of an answer that goes on.
+    pub(super) fn resume(&mut self, question: Question) -> Pages {
+        let at = self.paused.iter().position(|(one, _)| *one == question);
+        at.map(|at| self.paused.remove(at).1).unwrap_or_default()
     }
 
     /// The number of what was sent last.
@@ -172,6 +263,7 @@ impl Flights {
 
     /// An order has ended: nothing can be changed any more.
     pub(super) fn over(&mut self, client_id: &str) {
+        self.budget.forget(client_id);
         let is_of_it = |flight: &Flight| {
             flight.is_about(client_id, OrderEvent::CancelAsked)
                 || flight.is_about(client_id, OrderEvent::ReplaceAsked)
@@ -193,14 +285,93 @@ impl Flights {
     }
 
     pub(super) fn take_of_line(&mut self, line: usize) -> Vec<Asked> {
-        self.take_if(|flight| flight.way == Way::Line(line))
+        let taken = self.take_if(|flight| flight.way == Way::Line(line));
+        let paused = std::mem::take(&mut self.paused).into_iter();
+        let paused = paused.map(|(question, pages)| Asked::Question(question, pages));
+        taken.into_iter().chain(paused).collect()
+    }
+
+    /// What has been in flight for too long has no outcome.
+    pub(super) fn lose_before(&mut self, moment: i64, now: i64, heard: &mut Vec<Heard>) {
+        let lost = self.take_before(moment);
+        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+    }
+
+    /// A line is closed, and with it all that was to be answered there.
+    pub(super) fn lose_line(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
+        let lost = self.take_of_line(line);
+        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+    }
+
+    /// What a call was about, and the answer to it; without one it ends here.
+    pub(super) fn answered<'a>(
+        &mut self,
+        id: u64,
+        answer: Result<HttpAnswer<'a>, &CallError>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Option<(Asked, HttpAnswer<'a>)> {
+        let asked = self.called(id, answer.as_ref().ok(), ts_recv)?;
+        match answer {
+            Ok(answer) => Some((asked, answer)),
+            Err(error) => {
+                heard.extend(asked.not_answered(error, ts_recv));
+                None
+            }
+        }
+    }
+
+    /// What a call was about; the head of its answer may say something of limits.
+    pub(super) fn called(
+        &mut self,
+        id: u64,
+        answer: Option<&HttpAnswer<'_>>,
+        ts_recv: i64,
+    ) -> Option<Asked> {
+        let sent = self.open.get(&id)?.sent;
+        let asked = self.take(id)?;
+        if let Some(answer) = answer {
+            self.headed(&asked.spend(), answer, sent, ts_recv);
+        }
+        Some(asked)
+    }
+
+    /// The head of an answer may say something of limits.
+    pub(super) fn headed(
+        &mut self,
+        spend: &Spend<'_>,
+        answer: &HttpAnswer<'_>,
+        sent: i64,
+        ts_recv: i64,
+    ) {
+        self.budget.headers(spend, answer.headers, sent, ts_recv);
+        if matches!(answer.status, 418 | 429) {
+            let until = retry_at(answer.status, answer.headers, ts_recv);
+            self.budget.refused(spend, until, ts_recv);
+        }
+    }
+
+    /// What the venue's error means for what was asked, and for what may still be asked.
+    pub(super) fn ended(
+        &mut self,
+        asked: Asked,
+        error: &VenueError,
+        ts_recv: i64,
+    ) -> Option<Heard> {
+        let is_too_much = error.refusal.reason == RefusalKind::RateLimited;
+        if is_too_much && self.budget.closed_until(ts_recv).is_none() {
+            self.budget.refused(&asked.spend(), None, ts_recv);
+        }
+        error.ends(asked, ts_recv)
     }
 
     fn take_if(&mut self, fits: impl Fn(&Flight) -> bool) -> Vec<Asked> {
         let ids = self.open.iter().filter(|(_, flight)| fits(flight)).map(|(id, _)| *id);
         let ids: Vec<_> = ids.collect();
         let taken = ids.into_iter().filter_map(|id| self.open.remove(&id));
-        taken.map(|flight| flight.asked).collect()
+        let taken = taken.map(|flight| flight.asked).collect();
+        self.batches.retain(|_, items| items.iter().any(|item| self.open.contains_key(item)));
+        taken
     }
 
     /// Whether a session step is in flight.
@@ -232,6 +403,10 @@ impl VenueError {
             return asked.lost(Outcome::Unknown, &refusal, EventSource::Reply, ts_recv);
         }
         let (order, what) = match asked {
+            Asked::Session(Step::Guard(_)) => {
+                let detail = format!("the dead man's timer was not set: {}", refusal.detail);
+                return Some(Heard::Notice(detail));
+            }
             Asked::Session(_) => return Some(Heard::Closed(refusal)),
             Asked::Query(query) if self.is_not_found() => {
                 return Some(query.order.heard(ts_recv, EventSource::Rest, What::NotFound));
@@ -258,7 +433,9 @@ impl Asked {
     ) -> Option<Heard> {
         let (order, request) = match self {
             // Some are tried again by themselves, and one does not matter.
-            Self::Session(Step::Token | Step::Renewal | Step::LogOff) => return None,
+            Self::Session(Step::Token | Step::Renewal | Step::LogOff | Step::Guard(_)) => {
+                return None;
+            }
             Self::Session(_) => return Some(Heard::Closed(refusal.clone())),
             Self::Question(question, _) => {
                 return Some(Heard::Answer(question, Answer::Failed(refusal.clone())));
@@ -274,6 +451,18 @@ impl Asked {
     pub(super) fn unanswered(self, now: i64) -> Option<Heard> {
         let refusal = Refusal { detail: "no answer came".into(), ..Refusal::default() };
         self.lost(Outcome::Unknown, &refusal, EventSource::Own, now)
+    }
+
+    /// The same if the answer to a call cannot be understood.
+    pub(super) fn unreadable(
+        self,
+        fault: &Fault,
+        (venue, body): (&'static str, &[u8]),
+        now: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Unreadable {
+        heard.extend(self.unread(fault, now));
+        Unreadable::new(venue, fault.to_string(), body)
     }
 
     /// The same if the answer cannot be understood.

@@ -5,15 +5,23 @@
 //! not known.
 
 pub mod alpaca;
+mod batch;
+#[cfg(test)]
+mod batch_tests;
 pub mod binance;
 pub mod binance_usdm;
+pub mod budget;
 pub mod bybit;
 pub mod capability;
 mod chain;
 mod desk;
 mod flight;
+mod guard;
+#[cfg(test)]
+mod guard_tests;
 pub mod kraken;
 pub mod okx;
+pub mod paper;
 mod parse;
 #[cfg(test)]
 mod product_tests;
@@ -26,9 +34,13 @@ mod testing;
 mod venues;
 
 use rustonite_core::Amount;
+use rustonite_core::budget::Errand;
 use rustonite_core::datasets::PositionSide;
 use rustonite_core::ids::{AssetId, InstrumentId};
 
+pub use self::batch::{Batch, Written};
+pub use self::budget::{Budget, Spend};
+pub use self::paper::{BestPrices, PaperMarket, PaperSettings};
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;
 pub use self::venues::{Keys, capabilities, connect};
@@ -60,6 +72,9 @@ pub trait Gateway: Send {
     /// Goes through the motions of writing a new order and leaves nothing of them; see
     /// [`crate::Ledger::rehearse`].
     fn rehearse(&self, _client_id: &str, _wish: &Wish, _now: i64) {}
+
+    /// Several requests, in as few messages as the venue takes them in. Each ends for itself.
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written;
 
     /// A question.
     fn ask(&mut self, question: Question, now: i64) -> Outgoing;
@@ -95,6 +110,45 @@ pub trait Gateway: Send {
     /// What is done last, before the lines are closed: usually nothing.
     fn stop(&mut self, _now: i64) -> Vec<Outgoing> {
         Vec::new()
+    }
+
+    /// Whether it tells by itself what is owned; otherwise it has to be asked.
+    fn tells_balances(&self) -> bool {
+        true
+    }
+
+    /// Whether it can be asked what contracts are margined with.
+    fn tells_leverage(&self) -> bool {
+        false
+    }
+
+    /// From now on the venue is to cancel all orders in these instruments once it has heard nothing
+    /// of us for so long. It hears of us while we hear of our orders.
+    ///
+    /// # Errors
+    /// It has no such timer, or none of that length.
+    fn guard(&mut self, _seconds: u32, _instruments: &[InstrumentId]) -> Result<(), Refusal> {
+        Err(guard::none())
+    }
+
+    /// Whether the venue would cancel all orders if we were gone.
+    fn is_guarded(&self, _now: i64) -> bool {
+        false
+    }
+
+    /// Orders may stay without us from now on.
+    fn unguard(&mut self, _now: i64) -> Vec<Outgoing> {
+        Vec::new()
+    }
+
+    /// What the venue allows to be sent; `None` if it does not mind.
+    fn budget(&mut self) -> Option<&mut Budget> {
+        None
+    }
+
+    /// How many things are not answered.
+    fn in_flight(&self) -> usize {
+        0
     }
 }
 
@@ -159,6 +213,8 @@ impl core::fmt::Debug for Call {
 pub struct HttpAnswer<'a> {
     /// The status.
     pub status: u16,
+    /// The headers that say something of limits, their names in small letters.
+    pub headers: &'a [(String, String)],
     /// The body.
     pub body: &'a [u8],
 }
@@ -183,6 +239,22 @@ pub enum Question {
     Balances,
     /// What is held of derivatives, or of shares.
     Positions,
+    /// What contracts are margined with.
+    Leverage,
+}
+
+impl Question {
+    /// What it counts as at the venue.
+    pub fn spend(&self) -> Spend<'static> {
+        let (errand, instrument) = match self {
+            Self::OpenOrders => (Errand::OpenOrders, None),
+            Self::Fills(instrument, _) => (Errand::Fills, Some(*instrument)),
+            Self::Balances => (Errand::Balances, None),
+            Self::Positions => (Errand::Positions, None),
+            Self::Leverage => (Errand::Leverage, None),
+        };
+        Spend { instrument, ..Spend::one(errand) }
+    }
 }
 
 /// What a venue said.
@@ -194,8 +266,12 @@ pub enum Heard {
     Balance(Balance),
     /// About one position.
     Position(Position),
-    /// Something to send at once: the next page of an answer, or what a session needs.
+    /// Something to send at once: what a session or an order needs next.
     Send(Outgoing),
+    /// A question to ask again, for the next page of its answer.
+    Ask(Question),
+    /// Something that a person should know.
+    Notice(String),
     /// An answer to a question.
     Answer(Question, Answer),
     /// The connection is logged on and hears of our orders.
@@ -213,6 +289,8 @@ pub enum Answer {
     Balances(Vec<Balance>),
     /// Whole: what is not there is flat.
     Positions(Vec<Position>),
+    /// Instruments and what they are margined with.
+    Leverage(Vec<(InstrumentId, Amount)>),
     /// There is none, which says nothing about what was asked for.
     Failed(Refusal),
 }

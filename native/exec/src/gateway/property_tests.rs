@@ -83,8 +83,13 @@ impl Bench {
     }
 
     fn take_sent(&mut self) {
-        while let Some(at) = self.heard.iter().position(|one| matches!(one, Heard::Send(_))) {
-            let Heard::Send(outgoing) = self.heard.remove(at) else { unreachable!() };
+        let is_next = |one: &Heard| matches!(one, Heard::Send(_) | Heard::Ask(_));
+        while let Some(at) = self.heard.iter().position(is_next) {
+            let outgoing = match self.heard.remove(at) {
+                Heard::Send(outgoing) => outgoing,
+                Heard::Ask(question) => self.gateway.ask(question, NOW),
+                _ => unreachable!(),
+            };
             self.send(outgoing);
         }
     }
@@ -149,7 +154,7 @@ impl Bench {
         match self.pick(which) {
             None => {}
             Some(Sent::Call(id)) => {
-                let answer = HttpAnswer { status, body: body.as_bytes() };
+                let answer = HttpAnswer { status, headers: &[], body: body.as_bytes() };
                 let _ = self.gateway.answered(id, Ok(answer), NOW, &mut self.heard);
             }
             Some(Sent::Text(line, id)) => {
@@ -209,7 +214,7 @@ proptest! {
             let _ = bench.gateway.write(&submit(wish()), NOW);
             bench.heard.clear();
             let _ = bench.gateway.read(line, &bytes, NOW, &mut bench.heard);
-            let answer = HttpAnswer { status, body: &bytes };
+            let answer = HttpAnswer { status, headers: &[], body: &bytes };
             let _ = bench.gateway.answered(id, Ok(answer), NOW, &mut bench.heard);
             let says_something = bench.heard.iter().any(|one| match one {
                 // What is not understood leaves open what became of a request, or refuses it.

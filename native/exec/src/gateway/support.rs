@@ -59,6 +59,10 @@ pub fn order_support_markdown() -> String {
             native(venue.stps.iter().any(|(one, _)| one == stp))
         }),
     );
+    add(
+        "Several at once",
+        rows(&venues, &["place", "cancel"], |name| name, |venue, name| batch_cell(venue, name)),
+    );
     add("Changes", rows(&venues, &kinds, OrderKind::name, |venue, kind| change_cell(venue, *kind)));
     page
 }
@@ -115,6 +119,15 @@ fn of_kinds(venue: &Capabilities, has: impl Fn(&KindRule) -> bool) -> String {
         0 => "-".to_owned(),
         count if count == venue.kinds.len() => "native".to_owned(),
         _ => format!("native: {}", names.join(", ")),
+    }
+}
+
+fn batch_cell(venue: &Capabilities, name: &str) -> String {
+    let batch = venue.batch;
+    match if name == "place" { batch.place } else { batch.cancel } {
+        1 => "-".to_owned(),
+        most if batch.one_instrument => format!("up to {most} of one instrument"),
+        most => format!("up to {most}"),
     }
 }
 

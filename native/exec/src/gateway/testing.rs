@@ -89,7 +89,11 @@ pub(super) fn trigger(price: &str, direction: TriggerDirection) -> Trigger {
 }
 
 pub(super) fn submit(wish: Wish) -> Request {
-    Request::Submit { order: OrderId(1), client_id: "r-1".into(), wish }
+    submit_of("r-1", wish)
+}
+
+pub(super) fn submit_of(client_id: &str, wish: Wish) -> Request {
+    Request::Submit { order: OrderId(1), client_id: client_id.into(), wish }
 }
 
 /// To 0.6 at 30001.
@@ -112,11 +116,15 @@ pub(super) fn replace_with(size_filled: &str, client_id: &str, wish: Wish) -> Re
 }
 
 pub(super) fn cancel() -> Request {
+    cancel_of("r-1")
+}
+
+pub(super) fn cancel_of(client_id: &str) -> Request {
     Request::Cancel {
         order: OrderId(1),
         instrument: FIRST,
         account: ACCOUNT,
-        client_id: "r-1".into(),
+        client_id: client_id.into(),
         venue_order_id: Some("77".into()),
     }
 }
@@ -161,8 +169,18 @@ pub(super) fn read(gateway: &mut dyn Gateway, line: usize, text: &str) -> Vec<He
 }
 
 pub(super) fn answered(gateway: &mut dyn Gateway, id: u64, status: u16, body: &str) -> Vec<Heard> {
+    answered_with(gateway, id, status, &[], body)
+}
+
+pub(super) fn answered_with(
+    gateway: &mut dyn Gateway,
+    id: u64,
+    status: u16,
+    headers: &[(String, String)],
+    body: &str,
+) -> Vec<Heard> {
     let mut heard = Vec::new();
-    let answer = HttpAnswer { status, body: body.as_bytes() };
+    let answer = HttpAnswer { status, headers, body: body.as_bytes() };
     gateway.answered(id, Ok(answer), NOW + 5, &mut heard).unwrap();
     heard
 }
@@ -193,6 +211,20 @@ pub(super) fn next(heard: Vec<Heard>) -> Outgoing {
     match one(heard) {
         Heard::Send(outgoing) => outgoing,
         other => panic!("expected something to send, found {other:?}"),
+    }
+}
+
+/// The question for the next page of an answer.
+pub(super) fn next_page(gateway: &mut dyn Gateway, id: u64, body: &str) -> Outgoing {
+    let heard = answered(gateway, id, 200, body);
+    asked_again(gateway, heard)
+}
+
+/// The same, of an answer that was read.
+pub(super) fn asked_again(gateway: &mut dyn Gateway, heard: Vec<Heard>) -> Outgoing {
+    match one(heard) {
+        Heard::Ask(question) => gateway.ask(question, NOW + 5),
+        other => panic!("expected a page to ask for, found {other:?}"),
     }
 }
 
@@ -229,6 +261,36 @@ pub(super) fn gateway_of(venue: &str) -> Box<dyn Gateway> {
         answered(&mut *gateway, token.id, 200, r#"{"error":[],"result":{"token":"T"}}"#);
     }
     gateway
+}
+
+/// Lets a gateway hear of its orders, as after a log-on.
+pub(super) fn hearing(venue: &str, gateway: &mut dyn Gateway) {
+    let mut heard = Vec::new();
+    match venue {
+        "binance-usdm" => {
+            let renewal = gateway.opened(1, NOW).pop().map(call).unwrap();
+            heard.extend(answered(gateway, renewal.id, 200, "{}"));
+        }
+        "okx" => {
+            let subscribed = r#"{"event":"subscribe","arg":{"channel":"orders"}}"#;
+            heard.extend(read(gateway, 0, subscribed));
+        }
+        "bybit-linear" => {
+            for line in 0..2 {
+                let yes = r#"{"success":true,"retCode":0,"op":"auth","conn_id":"a"}"#;
+                heard.extend(read(gateway, line, yes));
+            }
+            let yes = r#"{"success":true,"ret_msg":"","op":"subscribe","conn_id":"a"}"#;
+            heard.extend(read(gateway, 1, yes));
+        }
+        "kraken" => {
+            // The subscription was the second thing asked for.
+            let yes = r#"{"method":"subscribe","req_id":3,"success":true,"result":{}}"#;
+            heard.extend(read(gateway, 0, yes));
+        }
+        other => panic!("{other}"),
+    }
+    assert!(heard.contains(&Heard::Ready), "{venue} {heard:?}");
 }
 
 /// Messages of streams: the venue, the line and the text.

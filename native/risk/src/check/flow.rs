@@ -14,6 +14,12 @@ use crate::seen::mixed;
 impl Risk {
     #[inline]
     pub(super) fn flow<J: Judge>(&self, ask: &Ask<'_>, judge: &mut J) -> Flow {
+        let full_until = ask.account.seat.full_until;
+        if ask.now < full_until {
+            let left = Unit::Ms.amount(i128::from(full_until.saturating_sub(ask.now)));
+            let figures = Some((Unit::Ms.amount(0), left));
+            ask.deny(judge, Code::VenueBudget, RiskScope::Account, figures)?;
+        }
         self.rates(ask, judge, false)?;
         let is_new = ask.intent.request != RiskRequest::Replace;
         if is_new {

@@ -38,6 +38,25 @@ provoke! {
         }
     }
 
+    a_venue_that_takes_no_more_is_not_asked(VenueBudget) {
+        let mut world = World::new("");
+        let order = world.plain();
+        world.send(&order);
+        world.risk.venue_full(MAIN, world.now + 30 * MS);
+        let other = world.plain();
+        world.meets(&other, Code::VenueBudget, RiskScope::Account, "0", "30");
+        world.denies(&world.replacing(&order, "99", "1"), Code::VenueBudget);
+        // Cancels have a way of their own.
+        world.passes(&world.cancelling(&order));
+        world.wait(30 * MS - 1);
+        world.denies(&other, Code::VenueBudget);
+        world.wait(1);
+        world.passes(&other);
+        world.risk.venue_full(MAIN, world.now + 30 * MS);
+        world.risk.venue_full(MAIN, i64::MIN);
+        world.passes(&other);
+    }
+
     some_requests_are_kept_for_cancels(MessagesPerS) {
         let mut world = World::new("[account.main]\nmessages_per_s = 3\ncancel_reserve = 2");
         let order = world.plain();

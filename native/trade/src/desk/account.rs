@@ -1,13 +1,15 @@
 //! An account: its gateway, the way there, and whether it may trade.
 
+use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
-use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question};
+use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question, Written};
 use rustonite_exec::reconcile::{Settings, VenueBalance, VenueBooks, VenuePosition};
-use rustonite_exec::{Refusal, RefusalKind, Report, Request, What};
+use rustonite_exec::{Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 
 use super::Outbox;
+use super::pace::{Later, Waiting, has_room, order_of, spend_of, spend_of_many};
 
 /// How far the clocks of a venue and of ours may be apart.
 const CLOCKS_NS: i64 = 2_000_000_000;
@@ -36,6 +38,7 @@ pub(super) enum Stage {
 pub(super) struct Asking {
     pub(super) left: Vec<Question>,
     pub(super) books: VenueBooks,
+    pub(super) leverage: Vec<(InstrumentId, Amount)>,
     /// Why an answer failed.
     pub(super) failed: Option<Box<str>>,
 }
@@ -48,12 +51,19 @@ pub(super) struct Account {
     /// Whether it holds positions besides balances.
     has_positions: bool,
     pub(super) settings: Settings,
+    /// What its contracts are margined with by the configuration.
+    pub(super) leverage: Option<u32>,
     pub(super) stage: Stage,
     pub(super) asking: Option<Asking>,
     /// When the venue is asked for everything again.
     pub(super) again_at: i64,
     /// Fills before this moment are known, or were before our time.
     pub(super) fills_from: i64,
+    waiting: Waiting,
+    /// Until when risk was told that the venue takes nothing new.
+    pub(super) full_until: Option<i64>,
+    /// Until when the venue wants to hear nothing, as people were told.
+    pub(super) closed_until: Option<i64>,
 }
 
 impl Account {
@@ -70,10 +80,14 @@ impl Account {
             instruments,
             has_positions,
             settings,
+            leverage: None,
             stage: Stage::Down,
             asking: None,
             again_at: i64::MAX,
             fills_from,
+            waiting: Waiting::default(),
+            full_until: None,
+            closed_until: None,
         }
     }
 
@@ -86,10 +100,64 @@ impl Account {
         all.into_iter().try_for_each(|what| self.outbox.send(what))
     }
 
-    /// Writes a request and sends it.
+    /// Writes a request and sends it. A cancel or a query that the venue has no room for waits until
+    /// it has; anything else is refused then.
     pub(super) fn send(&mut self, request: &Request, now: i64) -> Result<(), Refusal> {
+        if !has_room(&mut *self.gateway, &spend_of(request), now) {
+            if !matches!(request, Request::Cancel { .. } | Request::Query { .. }) {
+                let detail = "what the venue allows is used up".into();
+                let reason = RefusalKind::RateLimited;
+                return Err(Refusal { reason, venue_code: "".into(), detail });
+            }
+            self.waiting.keep(request);
+            return Ok(());
+        }
         let outgoing = self.gateway.write(request, now)?;
-        self.outbox.send(outgoing).map_err(|error| refusal(error.to_string()))
+        let sent = self.outbox.send_of(outgoing, vec![order_of(request)]);
+        sent.map_err(|error| refusal(error.to_string()))
+    }
+
+    /// Writes several requests of a sort and sends them in few messages. If there is no room for all
+    /// of them, each is looked at alone. Returns which were refused.
+    pub(super) fn send_many(&mut self, requests: &[Request], now: i64) -> Vec<(usize, Refusal)> {
+        if requests.len() < 2 || !has_room(&mut *self.gateway, &spend_of_many(requests), now) {
+            let each = requests.iter().enumerate();
+            let sent = each.map(|(at, request)| (at, self.send(request, now)));
+            return sent.filter_map(|(at, sent)| Some((at, sent.err()?))).collect();
+        }
+        let Written { sent, mut refused } = self.gateway.write_many(requests, now);
+        for (outgoing, which) in sent {
+            let orders = which.iter().map(|at| order_of(&requests[*at])).collect();
+            if let Err(error) = self.outbox.send_of(outgoing, orders) {
+                let refusal = refusal(error.to_string());
+                refused.extend(which.into_iter().map(|at| (at, refusal.clone())));
+            }
+        }
+        refused
+    }
+
+    /// Sends what waited and has room now. Returns cancels that cannot be sent after all.
+    pub(super) fn send_waiting(&mut self, now: i64) -> Result<Vec<(Request, Refusal)>, FeedError> {
+        let mut refused = Vec::new();
+        while let Some(request) = self.waiting.next_cancel(&mut *self.gateway, now) {
+            if let Err(refusal) = self.send(&request, now) {
+                refused.push((request, refusal));
+            }
+        }
+        while let Some(later) = self.waiting.next_ask(&mut *self.gateway, now) {
+            match later {
+                Later::Question(question) => self.ask(question, now)?,
+                // An order whose query cannot be written is asked for when books are compared.
+                Later::Query(request) => drop(self.send(&request, now)),
+            }
+        }
+        Ok(refused)
+    }
+
+    /// The venue hears nothing any more: what waited for it has not left.
+    pub(super) fn drop_waiting(&mut self, now: i64) -> Vec<Report> {
+        let cancels = self.waiting.clear();
+        cancels.iter().map(|request| not_sent(request, now)).collect()
     }
 
     /// Asks the venue for everything that an account is.
@@ -98,14 +166,39 @@ impl Account {
         let mut left = vec![Question::OpenOrders, Question::Balances];
         left.extend(self.has_positions.then_some(Question::Positions));
         left.extend(self.instruments.iter().map(|one| Question::Fills(*one, from)));
-        let texts = left.iter().map(|question| self.gateway.ask(*question, now)).collect();
+        left.extend(self.asks_for_leverage().then_some(Question::Leverage));
         let books = VenueBooks { asked_at: now, ..VenueBooks::default() };
-        self.asking = Some(Asking { left, books, failed: None });
+        let asked = left.clone();
+        self.asking = Some(Asking { left, books, leverage: Vec::new(), failed: None });
         self.again_at = i64::MAX;
-        self.send_all(texts)
+        asked.into_iter().try_for_each(|question| self.ask(question, now))
     }
 
+    fn asks_for_leverage(&self) -> bool {
+        self.leverage.is_some() && self.gateway.tells_leverage()
+    }
+
+    /// Instruments whose contracts the venue margins in another way than the configuration says.
+    pub(super) fn other_leverage(&self, asking: &Asking) -> Vec<(InstrumentId, Amount)> {
+        let Some(ours) = self.leverage.filter(|_| self.asks_for_leverage()) else {
+            return Vec::new();
+        };
+        let ours = Amount(i128::from(ours) * 10_i128.pow(18));
+        let mine = |one: &&(InstrumentId, Amount)| self.instruments.contains(&one.0);
+        asking.leverage.iter().filter(mine).filter(|one| one.1 != ours).copied().collect()
+    }
+
+    /// Instruments that are traded.
+    pub(super) fn instruments(&self) -> &[InstrumentId] {
+        &self.instruments
+    }
+
+    /// Asks a question, now or once the venue has room for it.
     pub(super) fn ask(&mut self, question: Question, now: i64) -> Result<(), FeedError> {
+        if !has_room(&mut *self.gateway, &question.spend(), now) {
+            self.waiting.ask_later(Later::Question(question));
+            return Ok(());
+        }
         let outgoing = self.gateway.ask(question, now);
         self.outbox.send(outgoing)
     }
@@ -141,6 +234,7 @@ impl Asking {
                 self.books.positions = Some(held.collect());
             }
             (_, Answer::Failed(refusal)) => self.failed = Some(refusal.detail.clone()),
+            (_, Answer::Leverage(rows)) => self.leverage.clone_from(rows),
             (_, Answer::Reports(_)) => {}
         }
         true
@@ -152,8 +246,27 @@ pub(super) fn refusal(detail: String) -> Refusal {
     Refusal { reason: RefusalKind::Rules, venue_code: "".into(), detail: detail.into() }
 }
 
+/// A request that has not left.
+fn not_sent(request: &Request, now: i64) -> Report {
+    let detail: Box<str> = "the connection was lost before there was room for it".into();
+    told(request, now, |event| What::Ended {
+        request: event,
+        outcome: Outcome::NotSent,
+        detail: detail.clone(),
+    })
+}
+
 /// What it means for an order that its request did not even leave.
 pub(super) fn refused(request: &Request, refusal: Refusal, now: i64) -> Report {
+    told(request, now, |event| match event {
+        OrderEvent::Submitted => What::Rejected(refusal),
+        OrderEvent::ReplaceAsked => What::ReplaceRejected(refusal),
+        _ => What::CancelRejected(refusal),
+    })
+}
+
+/// Something that we say ourselves about a request.
+fn told(request: &Request, now: i64, what: impl FnOnce(OrderEvent) -> What) -> Report {
     let (account, instrument, client_id, event) = match request {
         Request::Submit { client_id, wish, .. } => {
             (wish.account, wish.instrument, client_id, OrderEvent::Submitted)
@@ -166,11 +279,6 @@ pub(super) fn refused(request: &Request, refusal: Refusal, now: i64) -> Report {
             (*account, *instrument, client_id, OrderEvent::CancelAsked)
         }
     };
-    let what = match event {
-        OrderEvent::Submitted => What::Rejected(refusal),
-        OrderEvent::ReplaceAsked => What::ReplaceRejected(refusal),
-        _ => What::CancelRejected(refusal),
-    };
     Report {
         ts_event: now,
         ts_recv: now,
@@ -180,6 +288,6 @@ pub(super) fn refused(request: &Request, refusal: Refusal, now: i64) -> Report {
         client_id: client_id.clone(),
         client_id_prev: None,
         venue_order_id: None,
-        what,
+        what: what(event),
     }
 }

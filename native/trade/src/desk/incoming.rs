@@ -2,14 +2,14 @@
 
 use rustonite_core::datasets::{BalanceCause, OrderEvent};
 use rustonite_core::ids::AccountId;
-use rustonite_exec::gateway::{Answer, Balance, Heard, HttpAnswer, Question};
+use rustonite_exec::gateway::{Answer, Heard, Question};
 use rustonite_exec::reconcile::{Plan, reconcile};
-use rustonite_exec::{Ask, Booked, Change, Fill, Journal, OrderId, Report, What};
+use rustonite_exec::{Ask, Booked, Change, Fill, Journal, OrderId, Refusal, Report, Request, What};
 use rustonite_feed::FeedError;
 
-use super::account::{Asking, Stage};
+use super::account::{self, Asking, Stage};
 use super::{Desk, News};
-use crate::line::Arrived;
+use crate::line::{Arrived, Replied};
 use crate::strategy::{FillNews, OrderNews};
 
 /// How long until a venue is asked again that did not answer.
@@ -37,11 +37,11 @@ impl<J: Journal> Desk<J> {
             }
             Arrived::Text(line, text, at) => one.gateway.read(line, &text, at, &mut heard),
             Arrived::Answer(id, answer, at) => {
-                let answer = match &answer {
-                    Ok((status, body)) => Ok(HttpAnswer { status: *status, body }),
-                    Err(error) => Err(error),
-                };
+                let answer = answer.as_ref().map(Replied::answer);
                 one.gateway.answered(id, answer, at, &mut heard)
+            }
+            Arrived::Sent(orders, at) => {
+                return orders.into_iter().for_each(|order| self.ledger.sent(order, at));
             }
         };
         if let Err(unreadable) = read {
@@ -61,21 +61,61 @@ impl<J: Journal> Desk<J> {
             if one.again_at <= now {
                 sent = sent.and_then(|()| one.ask_all(now));
             }
+            let waited = one.send_waiting(now);
             self.note(account, sent);
             self.hear(account, heard, now);
+            self.take_waited(account, waited, now);
+            self.tell_closed(account, now);
         }
         self.risk.timer(now, &mut self.trips);
         self.tell_trips();
     }
 
-    /// The end: gateways give back what they hold at their venues.
-    pub fn stop(&mut self, now: i64) {
+    fn take_waited(
+        &mut self,
+        account: AccountId,
+        waited: Result<Vec<(Request, Refusal)>, FeedError>,
+        now: i64,
+    ) {
+        match waited {
+            Ok(refused) => {
+                for (request, refusal) in refused {
+                    self.take(&account::refused(&request, refusal, now));
+                }
+            }
+            Err(error) => self.note(account, Err(error)),
+        }
+    }
+
+    /// Says once that a venue wants to hear nothing for a while.
+    fn tell_closed(&mut self, account: AccountId, now: i64) {
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        let until = one.gateway.budget().and_then(|budget| budget.closed_until(now));
+        let was = std::mem::replace(&mut one.closed_until, until);
+        if let Some(until) = until.filter(|until| was.is_none_or(|was| was < *until)) {
+            let name = self.ledger.directory().account_name(account);
+            let ms = until.saturating_sub(now) / 1_000_000;
+            let text = format!("account {name}: the venue wants to hear nothing for {ms} ms");
+            self.news.push_back(News::Notice(text));
+        }
+    }
+
+    /// The end: gateways give back what they hold at their venues. Timers that end all orders if we
+    /// are gone are stopped where orders may stay.
+    pub fn stop(&mut self, may_stay: bool, now: i64) {
         for at in 0..self.accounts.len() {
             let Some(account) = u16::try_from(at).ok().map(AccountId) else { return };
-            let last = self.accounts[at].gateway.stop(now);
+            let gateway = &mut self.accounts[at].gateway;
+            let mut last = if may_stay { gateway.unguard(now) } else { Vec::new() };
+            last.extend(gateway.stop(now));
             let sent = self.accounts[at].send_all(last);
             self.note(account, sent);
         }
+    }
+
+    /// How many things venues have not answered.
+    pub fn in_flight(&self) -> usize {
+        self.accounts.iter().map(|account| account.gateway.in_flight()).sum()
     }
 
     fn hear(&mut self, account: AccountId, heard: Vec<Heard>, now: i64) {
@@ -89,6 +129,15 @@ impl<J: Journal> Desk<J> {
                     let Some(one) = self.accounts.get_mut(account.index()) else { continue };
                     let sent = one.send_all(vec![what]);
                     self.note(account, sent);
+                }
+                Heard::Ask(question) => {
+                    let Some(one) = self.accounts.get_mut(account.index()) else { continue };
+                    let sent = one.ask(question, now);
+                    self.note(account, sent);
+                }
+                Heard::Notice(text) => {
+                    let name = self.ledger.directory().account_name(account);
+                    self.news.push_back(News::Notice(format!("account {name}: {text}")));
                 }
                 Heard::Answer(question, answer) => self.answered(account, question, answer, now),
                 Heard::Ready => self.begin(account, now),
@@ -109,7 +158,9 @@ impl<J: Journal> Desk<J> {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
         let was_trading = one.stage == Stage::Trading;
         (one.stage, one.asking, one.again_at) = (Stage::Down, None, i64::MAX);
+        let not_sent = one.drop_waiting(now);
         self.connected(account, false, now);
+        not_sent.iter().for_each(|report| self.take(report));
         let name = self.ledger.directory().account_name(account);
         self.news.push_back(News::Notice(format!("account {name}: {why}")));
         if was_trading {
@@ -247,8 +298,12 @@ impl<J: Journal> Desk<J> {
     }
 
     fn answered(&mut self, account: AccountId, question: Question, answer: Answer, now: i64) {
-        if let Answer::Balances(balances) = &answer {
-            balances.iter().for_each(|balance| self.take_balance(account, balance));
+        match &answer {
+            Answer::Balances(balances) => {
+                balances.iter().for_each(|balance| self.take_balance(account, balance));
+            }
+            Answer::Positions(positions) => self.take_holdings(account, positions),
+            _ => {}
         }
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
         let is_taken = one.asking.as_mut().is_some_and(|asking| asking.take(question, &answer));
@@ -261,7 +316,7 @@ impl<J: Journal> Desk<J> {
         match answer {
             Answer::Reports(reports) => reports.iter().for_each(|report| self.take(report)),
             Answer::Failed(refusal) => self.news.push_back(News::Notice(refusal.detail.into())),
-            Answer::Balances(_) | Answer::Positions(_) => {}
+            Answer::Balances(_) | Answer::Positions(_) | Answer::Leverage(_) => {}
         }
     }
 
@@ -285,6 +340,7 @@ impl<J: Journal> Desk<J> {
         if was_trading || plan.is_refused {
             self.tell_mismatches(&plan);
         }
+        let other = self.tell_leverage(account, asking);
         if let Some(why) = &asking.failed {
             self.news.push_back(News::Notice(format!("the venue did not tell: {why}")));
         }
@@ -294,8 +350,9 @@ impl<J: Journal> Desk<J> {
         if let Some(newest) = newest.filter(|_| plan.is_settled()) {
             one.fills_from = one.fills_from.max(newest.saturating_sub(FILLS_OVERLAP_NS));
         }
-        let is_good = asking.failed.is_none() && plan.is_settled();
-        let pause = match (is_good, asking.failed.is_some() || plan.is_refused) {
+        let is_refused = plan.is_refused || other;
+        let is_good = asking.failed.is_none() && plan.is_settled() && !other;
+        let pause = match (is_good, asking.failed.is_some() || is_refused) {
             (true, _) => self.compare_every_ns,
             (false, true) => ASK_AGAIN_NS,
             (false, false) => SETTLE_NS,
@@ -303,9 +360,27 @@ impl<J: Journal> Desk<J> {
         one.again_at = now.saturating_add(pause);
         match (was_trading, is_good) {
             (false, true) => self.go(account, true, now),
-            (true, false) if plan.is_refused => self.go(account, false, now),
+            (true, false) if is_refused => self.go(account, false, now),
             _ => {}
         }
+    }
+
+    /// Says which contracts are margined in another way than the configuration says; true if some
+    /// are.
+    fn tell_leverage(&mut self, account: AccountId, asking: &Asking) -> bool {
+        let one = &self.accounts[account.index()];
+        let (ours, other) = (one.leverage.unwrap_or_default(), one.other_leverage(asking));
+        let directory = std::sync::Arc::clone(self.ledger.directory());
+        for (instrument, theirs) in &other {
+            let name = directory.account_name(account);
+            let symbol = directory.listed(*instrument).map_or("", |listed| &*listed.symbol);
+            let text = format!(
+                "account {name}: the leverage of {symbol} is {theirs} at the venue and {ours} in the \
+                 configuration; nothing is traded until they are the same"
+            );
+            self.news.push_back(News::Notice(text));
+        }
+        !other.is_empty()
     }
 
     fn tell_mismatches(&mut self, plan: &Plan) {
@@ -319,14 +394,6 @@ impl<J: Journal> Desk<J> {
         self.accounts[account.index()].stage = if may { Stage::Trading } else { Stage::Comparing };
         self.connected(account, may, now);
         self.news.push_back(News::Trading(account, may));
-    }
-
-    // Balances
-
-    /// What the venue says is owned is what risk counts with.
-    fn take_balance(&mut self, account: AccountId, balance: &Balance) {
-        let total = balance.available + balance.locked;
-        self.risk.balance(account, balance.asset, total);
     }
 }
 

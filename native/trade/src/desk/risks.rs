@@ -11,7 +11,7 @@ use rustonite_risk::{
     Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
 };
 
-use super::{Desk, News};
+use super::{Desk, News, pace};
 use crate::strategy::Denied;
 
 impl<J: Journal> Desk<J> {
@@ -28,12 +28,26 @@ impl<J: Journal> Desk<J> {
             Ok(intent) => intent,
             Err(code) => return Err(denied_by(code)),
         };
+        self.tell_room(request, wish, now);
         match self.risk.check(&intent, now) {
             Ok(pass) => Ok((intent, pass)),
             Err(denial) => {
                 self.write_denial(&intent, &denial, now);
                 Err(Denied { code: denial.code.name(), detail: without_code(&denial) })
             }
+        }
+    }
+
+    /// Says whether the venue has room for a new order or a change.
+    fn tell_room(&mut self, request: RiskRequest, wish: &Wish, now: i64) {
+        let Some(one) = self.accounts.get_mut(wish.account.index()) else { return };
+        if request == RiskRequest::Cancel {
+            return;
+        }
+        let gateway = &mut *one.gateway;
+        let until = pace::full_until(gateway, request, wish.instrument, self.unsent + 1, now);
+        if std::mem::replace(&mut one.full_until, until) != until {
+            self.risk.venue_full(wish.account, until.unwrap_or(i64::MIN));
         }
     }
 
@@ -231,6 +245,7 @@ impl<J: Journal> Desk<J> {
             size,
         };
         self.risk.filled(&execution, now, &mut self.trips);
+        self.count_owned(booked);
         if booked.pnl_realised != Amount::ZERO {
             self.risk.closed(booked.account, booked.strategy, booked.pnl_realised, now);
         }
@@ -306,7 +321,7 @@ impl<J: Journal> Desk<J> {
         let open = self.ledger.open_orders();
         let under: Vec<_> =
             open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
-        under.into_iter().for_each(|order| drop(self.cancel(order, now)));
+        self.cancel_many(under, now);
     }
 }
 

@@ -4,10 +4,11 @@
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderSide, order_flags};
 use rustonite_core::ids::InstrumentId;
+use rustonite_exec::Wish;
 use serde::Deserialize;
 
 use crate::rows::Quotes;
-use crate::strategy::{Broker, Denied, Failed, OrderView, Strategy, Told, limit, on_lot, on_tick};
+use crate::strategy::{Broker, Failed, OrderView, Strategy, Told, limit, on_lot, on_tick};
 
 /// How it quotes.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,6 +58,7 @@ impl MarketMaker {
         let lean = (held / self.settings.position_max).clamp(-1.0, 1.0);
         let half = self.settings.distance_bps / 1e4;
         let open = broker.open_orders(instrument);
+        let mut new = Vec::new();
         for side in [OrderSide::Buy, OrderSide::Sell] {
             let sign = if side == OrderSide::Buy { -1.0 } else { 1.0 };
             let is_full = lean * sign <= -1.0;
@@ -67,12 +69,14 @@ impl MarketMaker {
             }
             // The middle moves away from what is held by up to one distance.
             let price = middle * (1.0 + sign * half - lean * half);
-            self.keep_at(broker, instrument, side, price, &mine)?;
+            new.extend(self.keep_at(broker, instrument, side, price, &mine)?);
         }
+        // A denial is the risk layer's word and no failure: the next quote is another try.
+        drop(broker.submit_many(new));
         Ok(())
     }
 
-    /// One order of a side at a price, wherever it was before.
+    /// One order of a side at a price, wherever it was before: the one to place, if there is none.
     fn keep_at(
         &self,
         broker: &dyn Broker,
@@ -80,34 +84,24 @@ impl MarketMaker {
         side: OrderSide,
         price: f64,
         mine: &[&OrderView],
-    ) -> Told {
+    ) -> Result<Option<Wish>, Failed> {
         let rules = broker.instrument(instrument).ok_or_else(|| Failed("no rules".to_owned()))?;
         let (Some(target), Some(size)) =
             (on_tick(rules, side, price), on_lot(rules, self.settings.size))
         else {
-            return Ok(());
+            return Ok(None);
         };
         let Some(order) = mine.first() else {
-            let Some(mut wish) = limit(broker, instrument, side, target, size) else {
-                return Ok(());
-            };
-            wish.flags = order_flags::POST_ONLY;
-            return denied(broker.submit(wish).map(drop));
+            let wish = limit(broker, instrument, side, target, size);
+            return Ok(wish.map(|wish| Wish { flags: order_flags::POST_ONLY, ..wish }));
         };
         let at = order.price.unwrap_or_default().to_decimal().to_f64();
         let is_near = (at / price - 1.0).abs() < self.settings.tolerance_bps / 1e4;
-        if order.is_pending || is_near {
-            return Ok(());
+        if !order.is_pending && !is_near {
+            drop(broker.cancel(order.order));
         }
-        denied(broker.cancel(order.order))
+        Ok(None)
     }
-}
-
-/// A denial is the risk layer's word and no failure: the next quote is another try.
-#[allow(clippy::unnecessary_wraps, reason = "ends calls that return the same")]
-fn denied(result: Result<(), Denied>) -> Told {
-    drop(result);
-    Ok(())
 }
 
 impl Strategy for MarketMaker {

@@ -47,6 +47,12 @@ impl Broker for Handle {
         inner.desk.cancel_all(instrument, now);
     }
 
+    fn submit_many(&self, wishes: Vec<Wish>) -> Vec<Result<OrderId, Denied>> {
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        inner.desk.submit_many(wishes, now)
+    }
+
     fn order(&self, order: OrderId) -> Option<OrderView> {
         let inner = lock(&self.shared);
         inner.desk.ledger().order(order).map(|order| inner.desk.view(order))

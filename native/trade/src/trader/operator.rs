@@ -6,6 +6,7 @@ use std::path::Path;
 use hdrhistogram::Histogram;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{RiskScope, TradingState};
+use rustonite_core::ids::AccountId;
 use rustonite_exec::{Ledger, Tapes};
 use rustonite_feed::now_ns;
 use rustonite_risk::{Code, Latch, Limits, Risk, Target};
@@ -75,6 +76,10 @@ pub struct AccountStatus {
     pub name: String,
     /// Whether it may trade.
     pub trading: bool,
+    /// Milliseconds for which its venue still wants to hear nothing, if so.
+    pub closed_ms: Option<i64>,
+    /// Whether its venue would cancel its orders if the trader were gone; `None` if it is not to.
+    pub guarded: Option<bool>,
 }
 
 /// How an account's venue treats its orders. Times are microseconds, by part.
@@ -155,9 +160,14 @@ impl Trader {
         let inner = lock(&self.shared);
         let (ledger, risk) = (inner.desk.ledger(), inner.desk.risk());
         let counts = inner.desk.counts();
-        let accounts = self.config.accounts.iter().zip(&self.trading);
-        let accounts = accounts
-            .map(|(one, trading)| AccountStatus { name: one.name.clone(), trading: *trading });
+        let now = now_ns();
+        let accounts = (0..).map(AccountId).zip(self.config.accounts.iter().zip(&self.trading));
+        let accounts = accounts.map(|(id, (one, trading))| AccountStatus {
+            name: one.name.clone(),
+            trading: *trading,
+            closed_ms: inner.desk.closed_until(id).map(|until| (until - now).max(0) / 1_000_000),
+            guarded: one.dead_man_s.map(|_| inner.desk.is_guarded(id, now)),
+        });
         let held = ledger
             .positions()
             .iter()

@@ -11,10 +11,10 @@ use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_core::instrument::Instrument;
 use rustonite_core::{Amount, Decimal};
 use rustonite_exchange::{Config, Fault, Key, Listing, LocalExchange, Planned, VenueConfig};
-use rustonite_exec::gateway::{Answer, Gateway, Heard, HttpAnswer, Keys, Question, connect};
+use rustonite_exec::gateway::{Answer, Gateway, Heard, Keys, Question, connect};
 use rustonite_exec::{Directory, Fill, OrderId, Report, Request, Trigger, What, Wish};
 use rustonite_feed::{Dialler, now_ns};
-use rustonite_trade::{Arrivals, Arrived, Lines, Network, Outbox as _};
+use rustonite_trade::{Arrivals, Arrived, Lines, Network, Outbox as _, Replied};
 use url::Url;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,16 +30,23 @@ pub(crate) fn amount(text: &str) -> Amount {
 
 /// A venue, a client of it, and what the client has heard so far.
 pub(crate) struct Desk {
-    exchange: LocalExchange,
+    pub(crate) exchange: LocalExchange,
     venue: &'static str,
     pub(crate) gateway: Box<dyn Gateway>,
     lines: Lines,
     arrivals: Arrivals,
     pub(crate) heard: Vec<Heard>,
+    /// Orders, and when bytes about them left.
+    pub(crate) sent: Vec<(OrderId, i64)>,
     _network: Network,
 }
 
 impl Desk {
+    pub(crate) fn binance() -> Self {
+        let listing = Listing::spot("BTCUSDT", decimal("0.10"), decimal("0.001")).unwrap();
+        Self::open("binance", listing, InstrumentKind::Spot, ("BTC", "USDT"))
+    }
+
     pub(crate) fn usdm() -> Self {
         let listing = Listing::perpetual("BTCUSDT", decimal("0.10"), decimal("0.001")).unwrap();
         Self::open("binance-usdm", listing, InstrumentKind::Perpetual, ("BTC", "USDT"))
@@ -105,6 +112,7 @@ impl Desk {
             lines,
             arrivals,
             heard: Vec::new(),
+            sent: Vec::new(),
             _network: network,
         };
         let start = desk.gateway.start(now_ns());
@@ -138,16 +146,19 @@ impl Desk {
             Arrived::Text(line, text, at) => {
                 self.gateway.read(line, &text, at, &mut self.heard).unwrap();
             }
-            Arrived::Answer(id, Ok((status, body)), at) => {
-                let answer = HttpAnswer { status, body: &body };
-                self.gateway.answered(id, Ok(answer), at, &mut self.heard).unwrap();
+            Arrived::Answer(id, answer, at) => {
+                let answer = answer.as_ref().map(Replied::answer);
+                self.gateway.answered(id, answer, at, &mut self.heard).unwrap();
             }
-            Arrived::Answer(id, Err(error), at) => {
-                self.gateway.answered(id, Err(&error), at, &mut self.heard).unwrap();
-            }
+            Arrived::Sent(orders, at) => self.sent.extend(orders.into_iter().map(|id| (id, at))),
         }
-        while let Some(at) = self.heard.iter().position(|one| matches!(one, Heard::Send(_))) {
-            let Heard::Send(outgoing) = self.heard.remove(at) else { unreachable!() };
+        let is_next = |one: &Heard| matches!(one, Heard::Send(_) | Heard::Ask(_));
+        while let Some(at) = self.heard.iter().position(is_next) {
+            let outgoing = match self.heard.remove(at) {
+                Heard::Send(outgoing) => outgoing,
+                Heard::Ask(question) => self.gateway.ask(question, now_ns()),
+                _ => unreachable!(),
+            };
             self.lines.send(outgoing).unwrap();
         }
     }
@@ -160,7 +171,7 @@ impl Desk {
 
     pub(crate) fn send(&mut self, request: &Request) {
         let outgoing = self.gateway.write(request, now_ns()).unwrap();
-        self.lines.send(outgoing).unwrap();
+        self.lines.send_of(outgoing, vec![OrderId(1)]).unwrap();
     }
 
     pub(crate) fn submit(&mut self, client_id: &str, wish: Wish) {

@@ -18,11 +18,12 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::{AccountId, VenueId};
 
+use super::budget::Budget;
 use super::chain::Chains;
 use super::desk::Desk;
-use super::flight::{Asked, Flights, Named, Pages, VenueError, Way};
+use super::flight::{Asked, Flights, Named, VenueError, Way};
 use super::parse::{Fault, Parsed};
-use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable};
+use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written};
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
 use crate::request::{Outcome, Request};
@@ -143,7 +144,7 @@ impl Alpaca {
                     }
                     _ => {}
                 }
-                heard.extend(error.ends(asked, ts_recv));
+                heard.extend(self.flights.ended(asked, error, ts_recv));
             }
         }
     }
@@ -194,12 +195,21 @@ impl Gateway for Alpaca {
         self.lose(lost, now, heard);
     }
 
+    fn tells_balances(&self) -> bool {
+        false
+    }
+
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
     }
 
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        Written::alone(self, requests, now)
+    }
+
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        self.question(question, Pages::default(), now)
+        let pages = self.flights.resume(question);
+        self.question(question, pages, now)
     }
 
     fn read(
@@ -220,7 +230,8 @@ impl Gateway for Alpaca {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Result<(), Unreadable> {
-        let Some(mut asked) = self.flights.take(id) else { return Ok(()) };
+        let answer_head = answer.as_ref().ok();
+        let Some(mut asked) = self.flights.called(id, answer_head, ts_recv) else { return Ok(()) };
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
@@ -245,5 +256,12 @@ impl Gateway for Alpaca {
         let lost = self.flights.take_before(sent_before);
         self.lose(lost, now, heard);
         Vec::new()
+    }
+    fn budget(&mut self) -> Option<&mut Budget> {
+        Some(&mut self.flights.budget)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.flights.count()
     }
 }

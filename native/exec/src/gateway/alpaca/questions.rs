@@ -71,7 +71,9 @@ impl Alpaca {
                 format!("/v2/orders?status=open&direction=asc&limit={ORDERS_MAX}{after}")
             }
             Question::Balances if pages.count == 0 => "/v2/account".to_owned(),
-            Question::Balances | Question::Positions => "/v2/positions".to_owned(),
+            Question::Balances | Question::Positions | Question::Leverage => {
+                "/v2/positions".to_owned()
+            }
             Question::Fills(_, from) => {
                 // What is wanted is behind this moment.
                 let after = iso(from.saturating_sub(1), 9);
@@ -107,10 +109,13 @@ impl Alpaca {
                 let answer = Answer::Positions(self.positions(body, ts_recv)?);
                 return Ok(Heard::Answer(question, answer));
             }
+            Question::Leverage => {
+                return Ok(Heard::Answer(question, Answer::Leverage(Vec::new())));
+            }
         };
         if !is_last {
             pages.count += 1;
-            return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+            return Ok(self.flights.pause(question, pages));
         }
         let answer = if question == Question::Balances {
             Answer::Balances(pages.balances)

@@ -9,11 +9,11 @@ use rustonite_core::ids::InstrumentId;
 use serde_json::{Map, Value, json};
 
 use super::{Alpaca, LINE};
-use crate::gateway::Outgoing;
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
 use crate::gateway::chain::Change;
 use crate::gateway::flight::{Asked, Named, Query};
+use crate::gateway::{Batch, Outgoing};
 use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::{Trail, Wish};
@@ -61,6 +61,7 @@ pub(in crate::gateway) const STOCKS: Capabilities = Capabilities {
     trails: &[OffsetUnit::Price, OffsetUnit::Bps],
     has_activation: false,
     positions: &[PositionSide::Net],
+    batch: Batch::NONE,
 };
 
 /// What the venue can do with orders of crypto.

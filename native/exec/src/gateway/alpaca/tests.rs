@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::Alpaca;
 use crate::gateway::testing::{
-    FIRST, NOW, amount, answered, call, cancel, changed, failed, json, market, next, one, only,
-    query, read, replace, replace_with, submit, trigger, wish,
+    FIRST, NOW, amount, answered, call, cancel, changed, failed, json, market, next, next_page,
+    one, only, query, read, replace, replace_with, submit, trigger, wish,
 };
 use crate::gateway::{Answer, Call, Gateway as _, Heard, Outgoing, Question, testing};
 use crate::report::{RefusalKind, Report, What};
@@ -164,7 +164,7 @@ fn errors_have_kinds_and_some_leave_all_open() {
         let mut gateway = stocks();
         let asked = write(&mut gateway, &submit(wish()));
         let mut heard = Vec::new();
-        let answer = crate::gateway::HttpAnswer { status, body: text.as_bytes() };
+        let answer = crate::gateway::HttpAnswer { status, headers: &[], body: text.as_bytes() };
         let _ = gateway.answered(asked.id, Ok(answer), NOW, &mut heard);
         assert!(matches!(only(heard).what, What::Ended { outcome: Outcome::Unknown, .. }));
     }
@@ -390,7 +390,7 @@ fn fills_come_in_pages_and_of_one_instrument() {
     };
     let page: Vec<_> = (0..100).map(|n| row(n, "AAPL")).collect();
     let page = format!("[{}]", page.join(","));
-    let asked = call(next(answered(&mut gateway, asked.id, 200, &page)));
+    let asked = call(next_page(&mut gateway, asked.id, &page));
     assert!(asked.path.ends_with("&page_token=20260102::e99"), "{}", asked.path);
     let last = format!("[{},{}]", row(100, "AAPL"), row(101, "TSLA"));
     let heard = answered(&mut gateway, asked.id, 200, &last);
@@ -407,7 +407,7 @@ fn coins_are_balances_and_stocks_are_positions() {
     let account = r#"{"currency":"USD","cash":"100","buying_power":"80"}"#;
     let mut coins = crypto();
     let asked = call(coins.ask(Question::Balances, NOW));
-    let asked = call(next(answered(&mut coins, asked.id, 200, account)));
+    let asked = call(next_page(&mut coins, asked.id, account));
     let heard = answered(&mut coins, asked.id, 200, rows);
     let [Heard::Answer(_, Answer::Balances(balances))] = &heard[..] else { panic!("{heard:?}") };
     let pairs: Vec<_> = balances.iter().map(|one| (one.available, one.locked)).collect();

@@ -44,6 +44,12 @@ pub(in crate::gateway) fn refusal(status: u16, error: Option<&str>) -> VenueErro
     VenueError { refusal, outcome_unknown: is_unknown(status, code), cancelled }
 }
 
+/// What became of one of several orders: itself, or why not.
+pub(in crate::gateway) fn of_item(row: &str) -> Result<&str, VenueError> {
+    let text: Text = serde_json::from_str(row).unwrap_or_default();
+    if text.code < 0 { Err(refusal(400, Some(row))) } else { Ok(row) }
+}
+
 /// Whether the venue itself does not say what became of a request. An answer without a code of its
 /// own, such as a gateway's 5xx page, says nothing either; but who is not let in has done nothing.
 fn is_unknown(status: u16, code: i64) -> bool {

@@ -19,12 +19,13 @@ use rustonite_core::ids::{AccountId, VenueId};
 
 use self::params::Pairs;
 use self::session::{Envelope, Session};
+use super::budget::Budget;
 use super::chain::Chains;
 use super::desk::Desk;
 use super::flight::{Asked, Pages, Step, VenueError};
 use super::parse::{Parsed, amount, ns};
 use super::{
-    Answer, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable,
+    Answer, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
 };
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
@@ -60,9 +61,7 @@ impl BinanceSpot {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Parsed {
-        let Some(mut asked) = envelope.id.and_then(|id| self.session.flights.take(id)) else {
-            return Ok(());
-        };
+        let Some(mut asked) = self.session.replied(envelope, ts_recv) else { return Ok(()) };
         match envelope.answer() {
             Ok(result) => {
                 let done = self.done(&mut asked, result, ts_recv, heard);
@@ -95,7 +94,7 @@ impl BinanceSpot {
                 } else if let Asked::Order(order, OrderEvent::Submitted, _) = &asked {
                     self.chains.forget(&order.client_id);
                 }
-                heard.extend(error.ends(asked, ts_recv));
+                heard.extend(self.session.flights.ended(asked, error, ts_recv));
             }
         }
     }
@@ -146,6 +145,14 @@ impl BinanceSpot {
         Ok(())
     }
 
+    /// Nobody knows what became of something. A change stays: the stream or a query may tell.
+    fn lose(&mut self, lost: Vec<Asked>, now: i64, heard: &mut Vec<Heard>) {
+        for asked in lost {
+            self.chains.lost(&asked);
+            heard.extend(asked.unanswered(now));
+        }
+    }
+
     /// What was asked for, or the question for the next page of it.
     fn answer(
         &mut self,
@@ -174,7 +181,7 @@ impl BinanceSpot {
                 if let Some(last) = trades.last().filter(|_| trades.len() == requests::FILLS_MAX) {
                     pages.cursor = last.next_id().to_string();
                     pages.count += 1;
-                    return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+                    return Ok(self.session.flights.pause(question, pages));
                 }
                 Answer::Reports(pages.reports)
             }
@@ -183,6 +190,7 @@ impl BinanceSpot {
                 Answer::Balances(self.balances(&account.balances, account.update_time)?)
             }
             Question::Positions => Answer::Positions(Vec::new()),
+            Question::Leverage => Answer::Leverage(Vec::new()),
         };
         Ok(Heard::Answer(question, answer))
     }
@@ -202,9 +210,10 @@ impl Gateway for BinanceSpot {
         vec![self.session.signed(LINE, method, asked, Pairs::default(), now)]
     }
 
-    fn closed(&mut self, _line: usize, now: i64, heard: &mut Vec<Heard>) {
+    fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
         self.chains.deaf();
-        self.tick(i64::MAX, now, heard);
+        let lost = self.session.flights.take_of_line(line);
+        self.lose(lost, now, heard);
     }
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
@@ -217,8 +226,13 @@ impl Gateway for BinanceSpot {
         }
     }
 
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        Written::alone(self, requests, now)
+    }
+
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        self.question(question, Pages::default(), now)
+        let pages = self.session.flights.resume(question);
+        self.question(question, pages, now)
     }
 
     fn read(
@@ -249,10 +263,15 @@ impl Gateway for BinanceSpot {
     }
 
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        for asked in self.session.flights.take_before(sent_before) {
-            self.chains.lost(&asked);
-            heard.extend(asked.unanswered(now));
-        }
+        let lost = self.session.flights.take_before(sent_before);
+        self.lose(lost, now, heard);
         Vec::new()
+    }
+    fn budget(&mut self) -> Option<&mut Budget> {
+        Some(&mut self.session.flights.budget)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.session.flights.count()
     }
 }

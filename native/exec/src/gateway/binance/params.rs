@@ -33,6 +33,19 @@ impl Default for Pairs {
     }
 }
 
+/// A text as a value in a query.
+pub(in crate::gateway) fn percent(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
 impl<V: AsRef<str>, const N: usize> From<[(&'static str, V); N]> for Pairs {
     fn from(pairs: [(&'static str, V); N]) -> Self {
         let mut all = Self::default();
@@ -55,7 +68,7 @@ impl Pairs {
     }
 
     /// All, in their order.
-    fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub(in crate::gateway) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.names.iter().map(|(name, place)| (*name, &self.values[place.clone()]))
     }
 

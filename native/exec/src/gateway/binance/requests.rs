@@ -14,7 +14,7 @@ use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limi
 use crate::gateway::chain::Change;
 use crate::gateway::flight::{Asked, Named, Pages};
 use crate::gateway::parse::ms;
-use crate::gateway::{Outgoing, Question};
+use crate::gateway::{Batch, Outgoing, Question};
 use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::Wish;
@@ -55,6 +55,7 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
     trails: &[],
     has_activation: false,
     positions: &[PositionSide::Net],
+    batch: Batch::NONE,
 };
 
 impl BinanceSpot {
@@ -62,7 +63,7 @@ impl BinanceSpot {
         let (method, pairs) = match question {
             Question::OpenOrders => ("openOrders.status", Pairs::default()),
             // There are none, which an answer about the account says as well as any.
-            Question::Balances | Question::Positions => {
+            Question::Balances | Question::Positions | Question::Leverage => {
                 ("account.status", [("omitZeroBalances", "true")].into())
             }
             Question::Fills(instrument, from) => {

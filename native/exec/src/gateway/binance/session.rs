@@ -8,7 +8,7 @@ use super::errors;
 use super::params::Pairs;
 use crate::gateway::desk::Desk;
 use crate::gateway::flight::{Asked, Flights, Step, VenueError, Way};
-use crate::gateway::parse::ms;
+use crate::gateway::parse::{ms, ns};
 use crate::gateway::{Call, Outgoing, Signer};
 
 /// Who asks, and what is not answered so far.
@@ -32,6 +32,48 @@ pub(in crate::gateway) struct Envelope<'a> {
     pub(in crate::gateway) error: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(in crate::gateway) event: Option<&'a RawValue>,
+    #[serde(default, rename = "rateLimits", borrow)]
+    limits: Vec<LimitText<'a>>,
+}
+
+/// What is used of a limit.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LimitText<'a> {
+    rate_limit_type: &'a str,
+    interval: &'a str,
+    interval_num: u64,
+    limit: u32,
+    count: u32,
+}
+
+impl LimitText<'_> {
+    /// As the catalog calls it.
+    fn name(&self) -> &'static str {
+        if self.rate_limit_type == "ORDERS" { "orders" } else { "weight" }
+    }
+
+    fn per_s(&self) -> u64 {
+        let unit = match self.interval {
+            "SECOND" => 1,
+            "MINUTE" => 60,
+            "HOUR" => 3_600,
+            _ => 86_400,
+        };
+        self.interval_num.saturating_mul(unit)
+    }
+}
+
+/// Why something was refused that was too much.
+#[derive(Deserialize)]
+struct TooMuch {
+    data: TooMuchData,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TooMuchData {
+    retry_after: i64,
 }
 
 impl<'a> Envelope<'a> {
@@ -43,11 +85,34 @@ impl<'a> Envelope<'a> {
         }
         Err(errors::refusal(status, self.error.map(RawValue::get)))
     }
+
+    /// Until when the venue wants to hear nothing, if that is what it says.
+    fn closed_until(&self) -> Option<i64> {
+        let error = self.error.filter(|_| matches!(self.status, Some(418 | 429)))?;
+        let said: TooMuch = serde_json::from_str(error.get()).ok()?;
+        Some(ns(said.data.retry_after))
+    }
 }
 
 impl Session {
     pub(in crate::gateway) fn new(desk: Desk, api_key: String, signer: Signer) -> Self {
         Self { desk, flights: Flights::default(), api_key, signer, is_logged_on: false }
+    }
+
+    /// What an answer on a line is about; it also says something of limits.
+    pub(in crate::gateway) fn replied(
+        &mut self,
+        envelope: &Envelope<'_>,
+        ts_recv: i64,
+    ) -> Option<Asked> {
+        let budget = &mut self.flights.budget;
+        for limit in &envelope.limits {
+            budget.told(limit.name(), limit.per_s(), limit.limit, limit.count, ts_recv);
+        }
+        if let Some(until) = envelope.closed_until() {
+            budget.close(until);
+        }
+        self.flights.take(envelope.id?)
     }
 
     /// A call on a line, with a signature or with what a session needs instead.
@@ -98,15 +163,34 @@ impl Session {
         method: &'static str,
         path: &str,
         asked: Asked,
-        mut pairs: Pairs,
+        pairs: Pairs,
         now: i64,
     ) -> Outgoing {
+        let path = self.signed_path(path, pairs, now);
+        self.call(method, path, asked, now)
+    }
+
+    /// The same about several orders.
+    pub(in crate::gateway) fn rest_many(
+        &mut self,
+        method: &'static str,
+        path: &str,
+        items: Vec<Asked>,
+        pairs: Pairs,
+        now: i64,
+    ) -> Outgoing {
+        let path = self.signed_path(path, pairs, now);
+        let id = self.flights.add_many(items, Way::Call, now);
+        self.call_of(id, method, path)
+    }
+
+    fn signed_path(&self, path: &str, mut pairs: Pairs, now: i64) -> String {
         pairs.push(("timestamp", ms(now).to_string()));
         let text = pairs.sorted_text();
         // Of all characters of base64 these three mean something else in a query.
         let signature = self.signer.sign(&text);
         let signature = signature.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-        self.call(method, format!("{path}?{text}&signature={signature}"), asked, now)
+        format!("{path}?{text}&signature={signature}")
     }
 
     /// A call of REST that only says who calls.
@@ -117,13 +201,13 @@ impl Session {
         asked: Asked,
         now: i64,
     ) -> Outgoing {
-        Outgoing::Call(Call {
-            id: self.flights.add(asked, Way::Call, now),
-            method,
-            path,
-            headers: vec![("X-MBX-APIKEY", self.api_key.clone())],
-            body: String::new(),
-        })
+        let id = self.flights.add(asked, Way::Call, now);
+        self.call_of(id, method, path)
+    }
+
+    fn call_of(&self, id: u64, method: &'static str, path: String) -> Outgoing {
+        let headers = vec![("X-MBX-APIKEY", self.api_key.clone())];
+        Outgoing::Call(Call { id, method, path, headers, body: String::new() })
     }
 
     /// Says who is there, if the keys are of the kind that can.

@@ -5,8 +5,8 @@ use rustonite_core::datasets::{
 
 use super::BinanceSpot;
 use crate::gateway::testing::{
-    FIRST, NOW, amount, changed, json, next, only, query, replace, sent, submit, text, trigger,
-    wish,
+    FIRST, NOW, amount, asked_again, changed, json, next, only, query, replace, sent, submit, text,
+    trigger, wish,
 };
 use crate::gateway::{Answer, Gateway as _, Heard, Question, Signer, testing};
 use crate::report::{Fill, RefusalKind, What};
@@ -410,7 +410,8 @@ fn fills_are_asked_for_until_there_are_no_more() {
     };
     let page =
         |id: u64, count| format!(r#"{{"id":{id},"status":200,"result":[{}]}}"#, trades(count));
-    let second = text(next(read(&mut gateway, &page(1, 1000))));
+    let heard = read(&mut gateway, &page(1, 1000));
+    let second = text(asked_again(&mut gateway, heard));
     assert_eq!(second["params"]["fromId"], json("1000"));
     assert!(second["params"].get("startTime").is_none());
     let heard = read(&mut gateway, &page(2, 1));

@@ -14,15 +14,21 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use rustonite_core::datasets::OrderEvent;
-use rustonite_core::ids::{AccountId, VenueId};
+use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::binance::errors;
+use super::binance::params::Pairs;
 use super::binance::session::{Envelope, Session};
+use super::budget::Budget;
 use super::desk::Desk;
-use super::flight::{Asked, Pages, Step, VenueError};
+use super::flight::{Asked, Step, VenueError};
+use super::guard::{self, Guard};
 use super::parse::{Fault, Parsed};
-use super::{CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable};
+use super::{
+    CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
+};
 use crate::directory::Directory;
 use crate::report::Refusal;
 use crate::request::Request;
@@ -53,6 +59,7 @@ pub struct BinanceUsdM {
     waiting: HashSet<Box<str>>,
     /// Client ids of orders that had another number while they waited.
     renumbered: HashMap<i64, Box<str>>,
+    guard: Guard,
 }
 
 /// What opens the user stream.
@@ -85,7 +92,24 @@ impl BinanceUsdM {
             key: Key::default(),
             waiting: HashSet::new(),
             renumbered: HashMap::new(),
+            guard: Guard::default(),
         }
+    }
+
+    /// Ends all orders of an instrument after so many seconds; 0 for never.
+    fn set_timer(&mut self, instrument: InstrumentId, seconds: u32, now: i64) -> Outgoing {
+        let pairs = Pairs::from([
+            ("symbol", self.session.desk.symbol(instrument)),
+            ("countdownTime", (u64::from(seconds) * 1_000).to_string()),
+        ]);
+        let asked = Asked::Session(Step::Guard(instrument));
+        self.session.rest("POST", "/fapi/v1/countdownCancelAll", asked, pairs, now)
+    }
+
+    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
+        let seconds = self.guard.seconds();
+        let due = self.guard.due(self.is_ready, &mut self.session.flights.budget, now);
+        due.into_iter().map(|timer| self.set_timer(timer, seconds, now)).collect()
     }
 
     fn ask_for_key(&mut self, now: i64) -> Outgoing {
@@ -97,6 +121,42 @@ impl BinanceUsdM {
     fn renew_key(&mut self, now: i64) -> Outgoing {
         self.key.renewed_at = now;
         self.session.call("PUT", LISTEN_KEY.to_owned(), Asked::Session(Step::Renewal), now)
+    }
+
+    /// An answer about several orders: each is done or refused for itself, in their order.
+    fn answered_many(
+        &mut self,
+        items: Vec<u64>,
+        answer: Result<HttpAnswer<'_>, &CallError>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let lost = items.into_iter().filter_map(|item| self.session.flights.take(item));
+                heard.extend(lost.filter_map(|asked| asked.not_answered(error, ts_recv)));
+                return Ok(());
+            }
+        };
+        let body = std::str::from_utf8(answer.body).unwrap_or_default();
+        let whole = (answer.status != 200).then(|| errors::refusal(answer.status, Some(body)));
+        let rows: Vec<&RawValue> = serde_json::from_str(body).unwrap_or_default();
+        let mut rows = rows.into_iter();
+        let mut read = Ok(());
+        for item in items {
+            let row = rows.next();
+            let Some(asked) = self.session.flights.take(item) else { continue };
+            let result = match (&whole, row) {
+                (Some(error), _) => Err(error.clone()),
+                (None, Some(row)) => errors::of_item(row.get()),
+                // Nothing is said of it.
+                (None, None) => Err(errors::refusal(200, None)),
+            };
+            let taken = self.take_answer(asked, result, ts_recv, heard);
+            read = read.and(taken);
+        }
+        read.map_err(|fault| Unreadable::new(VENUE, fault.to_string(), answer.body))
     }
 
     fn take_answer(
@@ -165,6 +225,7 @@ impl BinanceUsdM {
                 self.is_ready = true;
                 heard.push(Heard::Ready);
             }
+            Step::Guard(timer) => self.guard.is_set(timer),
             Step::Renewal | Step::Subscribe | Step::LogOff => {}
         }
         Ok(())
@@ -189,7 +250,7 @@ impl BinanceUsdM {
                 {
                     self.waiting.remove(&order.client_id);
                 }
-                heard.extend(error.ends(asked, ts_recv));
+                heard.extend(self.session.flights.ended(asked, error, ts_recv));
             }
         }
     }
@@ -220,8 +281,11 @@ impl Gateway for BinanceUsdM {
             *is_open = false;
         }
         self.is_ready = false;
-        let lost = self.session.flights.take_of_line(line);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+        self.session.flights.lose_line(line, now, heard);
+    }
+
+    fn tells_leverage(&self) -> bool {
+        true
     }
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
@@ -234,8 +298,13 @@ impl Gateway for BinanceUsdM {
         }
     }
 
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        self.requests(requests, now)
+    }
+
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        self.question(question, Pages::default(), now)
+        let pages = self.session.flights.resume(question);
+        self.question(question, pages, now)
     }
 
     fn read(
@@ -251,9 +320,7 @@ impl Gateway for BinanceUsdM {
         }
         let envelope: Envelope<'_> =
             serde_json::from_slice(text).map_err(|error| unreadable(error.into()))?;
-        let Some(asked) = envelope.id.and_then(|id| self.session.flights.take(id)) else {
-            return Ok(());
-        };
+        let Some(asked) = self.session.replied(&envelope, ts_recv) else { return Ok(()) };
         self.take_answer(asked, envelope.answer(), ts_recv, heard).map_err(unreadable)
     }
 
@@ -264,14 +331,12 @@ impl Gateway for BinanceUsdM {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Result<(), Unreadable> {
-        let Some(asked) = self.session.flights.take(id) else { return Ok(()) };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                heard.extend(asked.not_answered(error, ts_recv));
-                return Ok(());
-            }
-        };
+        let head = answer.as_ref().ok();
+        if let Some(items) = self.session.flights.called_many(id, head, ts_recv) {
+            return self.answered_many(items, answer, ts_recv, heard);
+        }
+        let answered = self.session.flights.answered(id, answer, ts_recv, heard);
+        let Some((asked, answer)) = answered else { return Ok(()) };
         let unreadable = |fault: Fault| Unreadable::new(VENUE, fault.to_string(), answer.body);
         let body = std::str::from_utf8(answer.body).unwrap_or_default();
         let result = if answer.status == 200 {
@@ -283,17 +348,16 @@ impl Gateway for BinanceUsdM {
     }
 
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        let lost = self.session.flights.take_before(sent_before);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
-        let flights = &self.session.flights;
-        let is_asked = flights.has(Step::Token);
+        self.session.flights.lose_before(sent_before, now, heard);
+        let is_asked = self.session.flights.has(Step::Token);
+        let mut sent = self.timers(now);
         if !self.key.is_known && !is_asked && now - self.key.asked_at >= KEY_PAUSE {
-            return vec![self.ask_for_key(now)];
+            sent.push(self.ask_for_key(now));
         }
         if self.key.is_known && now - self.key.renewed_at >= RENEW_EVERY {
-            return vec![self.renew_key(now)];
+            sent.push(self.renew_key(now));
         }
-        Vec::new()
+        sent
     }
 
     fn stop(&mut self, now: i64) -> Vec<Outgoing> {
@@ -304,5 +368,27 @@ impl Gateway for BinanceUsdM {
         // Nothing depends on the answer.
         let asked = Asked::Session(Step::LogOff);
         vec![self.session.call("DELETE", LISTEN_KEY.to_owned(), asked, now)]
+    }
+    fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
+        guard::check(VENUE, seconds, (1, 86_400))?;
+        self.guard = Guard::new(seconds, instruments);
+        Ok(())
+    }
+
+    fn is_guarded(&self, now: i64) -> bool {
+        self.guard.runs(now)
+    }
+
+    fn unguard(&mut self, now: i64) -> Vec<Outgoing> {
+        let ended = self.guard.end();
+        ended.into_iter().map(|timer| self.set_timer(timer, 0, now)).collect()
+    }
+
+    fn budget(&mut self) -> Option<&mut Budget> {
+        Some(&mut self.session.flights.budget)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.session.flights.count()
     }
 }

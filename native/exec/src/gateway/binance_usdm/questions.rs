@@ -19,6 +19,13 @@ const FILLS_MAX: usize = 1000;
 /// Executions can be asked for by time for so long at once.
 const SPAN_MS: i64 = 7 * 24 * 3600 * 1000 - 1;
 
+/// How a symbol is margined.
+#[derive(Deserialize)]
+struct LeverageText {
+    symbol: String,
+    leverage: serde_json::Number,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct MyTrade {
@@ -42,6 +49,7 @@ impl BinanceUsdM {
             Question::OpenOrders => ("/fapi/v1/openAlgoOrders", Pairs::default()),
             Question::Balances => ("/fapi/v3/balance", Pairs::default()),
             Question::Positions => ("/fapi/v3/positionRisk", Pairs::default()),
+            Question::Leverage => ("/fapi/v1/symbolConfig", Pairs::default()),
             Question::Fills(instrument, from) => {
                 let mut pairs = Pairs::from([("limit", FILLS_MAX.to_string())]);
                 pairs.push(("symbol", self.session.desk.symbol(instrument)));
@@ -70,7 +78,7 @@ impl BinanceUsdM {
             Question::OpenOrders if pages.count == 0 => {
                 pages.reports = self.open_orders(result, ts_recv)?;
                 pages.count = 1;
-                return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+                return Ok(self.session.flights.pause(question, pages));
             }
             Question::OpenOrders => {
                 pages.reports.extend(self.waiting_orders(result, ts_recv)?);
@@ -83,6 +91,16 @@ impl BinanceUsdM {
             Question::Positions => {
                 let rows: Vec<PositionText> = serde_json::from_str(result)?;
                 Answer::Positions(self.positions(&rows)?)
+            }
+            Question::Leverage => {
+                let rows: Vec<LeverageText> = serde_json::from_str(result)?;
+                let known = |row: &LeverageText| {
+                    let instrument = self.session.desk.instrument(&row.symbol).ok()?;
+                    Some((instrument, amount(&row.leverage.to_string())))
+                };
+                let rows = rows.iter().filter_map(known);
+                let rows: Parsed<Vec<_>> = rows.map(|(id, leverage)| Ok((id, leverage?))).collect();
+                Answer::Leverage(rows?)
             }
             Question::Fills(instrument, from) => {
                 return self.fills(question, instrument, from, pages, result, ts_recv);
@@ -139,7 +157,7 @@ impl BinanceUsdM {
         if let Some(last) = trades.last() {
             pages.cursor = last.id.saturating_add(1).to_string();
         }
-        Ok(Heard::Send(self.question(question, pages, ts_recv)))
+        Ok(self.session.flights.pause(question, pages))
     }
 
     fn my_trade(&self, instrument: InstrumentId, one: &MyTrade, ts_recv: i64) -> Parsed<Report> {

@@ -4,11 +4,12 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{
     OffsetUnit, OrderEvent, OrderKind, OrderSide, PositionSide, Tif, TriggerSource, order_flags,
 };
+use serde_json::{Value, json};
 
 use super::orders::{ALGOS, ORDERS};
 use super::{BinanceUsdM, TRADING, VENUE};
-use crate::gateway::Outgoing;
-use crate::gateway::binance::params::Pairs;
+use crate::gateway::batch::{Items, groups};
+use crate::gateway::binance::params::{Pairs, percent};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::binance::words::{self, STPS};
 use crate::gateway::capability::{
@@ -16,10 +17,12 @@ use crate::gateway::capability::{
 };
 use crate::gateway::flight::{Asked, Named, Query};
 use crate::gateway::parse::ms;
+use crate::gateway::{Batch, Outgoing, Written};
 use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::{Trail, Wish};
 
+const BATCH: &str = "/fapi/v1/batchOrders";
 const TIFS: [(Tif, &str); 5] =
     [(Tif::Gtc, "GTC"), (Tif::Ioc, "IOC"), (Tif::Fok, "FOK"), (Tif::Gtd, "GTD"), (Tif::Gtx, "GTX")];
 const STAYING: &[Tif] = &[Tif::Gtc, Tif::Ioc, Tif::Fok, Tif::Gtd, Tif::Gtx];
@@ -57,6 +60,7 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
     trails: &[OffsetUnit::Bps],
     has_activation: true,
     positions: &[PositionSide::Net, PositionSide::Long, PositionSide::Short],
+    batch: Batch { place: 5, cancel: 10, one_instrument: true },
 };
 
 impl BinanceUsdM {
@@ -75,6 +79,55 @@ impl BinanceUsdM {
                 Ok(self.ask_about(Query { place, ..Query::new(order) }, now))
             }
         }
+    }
+
+    /// Several at once, as far as they go together: those that wait for a trigger do not.
+    pub(super) fn requests(&mut self, requests: &[Request], now: i64) -> Written {
+        let mut written = Written::default();
+        let is_plain = |request: &Request| match request {
+            Request::Submit { wish, .. } => !has_trigger(wish.kind),
+            Request::Cancel { client_id, .. } => self.likely_place(client_id) == ORDERS,
+            Request::Replace { .. } | Request::Query { .. } => false,
+        };
+        for group in groups(requests, CAPABILITIES.batch, is_plain) {
+            if let [alone] = group[..] {
+                written.add(self.request(&requests[alone], now), group);
+                continue;
+            }
+            let items = Items::of(requests, group, &mut written, |request| self.item(request));
+            let (is_new, Items { asked, fields, which }) = (items.are_new(), items);
+            let Some(Asked::Order(first, ..)) = asked.first() else { continue };
+            let list = percent(&json!(fields).to_string());
+            let (method, pairs) = if is_new {
+                ("POST", Pairs::from([("batchOrders", list)]))
+            } else {
+                let symbol = self.session.desk.symbol(first.instrument);
+                ("DELETE", Pairs::from([("symbol", symbol), ("origClientOrderIdList", list)]))
+            };
+            let sent = self.session.rest_many(method, BATCH, asked, pairs, now);
+            written.sent.push((sent, which));
+        }
+        written
+    }
+
+    /// One of several: the fields of a new order, or the name of one to cancel.
+    fn item(&self, request: &Request) -> Result<(Asked, Value), Refusal> {
+        let (instrument, client_id, event, fields) = match request {
+            Request::Submit { client_id, wish, .. } => {
+                let mut pairs = placing(wish, &CAPABILITIES.terms(wish)?)?;
+                pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
+                pairs.push(("newClientOrderId", client_id.to_string()));
+                let fields = pairs.iter().map(|(name, value)| (name.to_owned(), json!(value)));
+                (wish.instrument, client_id, OrderEvent::Submitted, fields.collect())
+            }
+            Request::Replace { instrument, client_id, .. }
+            | Request::Cancel { instrument, client_id, .. }
+            | Request::Query { instrument, client_id, .. } => {
+                (*instrument, client_id, OrderEvent::CancelAsked, json!(client_id))
+            }
+        };
+        let order = self.session.desk.named(instrument, client_id);
+        Ok((Asked::Order(order, event, ORDERS), fields))
     }
 
     /// Where an order is looked for first.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{BinanceUsdM, PRIVATE, TRADING};
 use crate::gateway::testing::{
-    FIRST, NOW, amount, answered, call, cancel, changed, failed, json, market, next, one, only,
-    query, read, replace_with, sent, submit, text, trigger, wish,
+    FIRST, NOW, amount, answered, call, cancel, changed, failed, json, market, next, next_page,
+    one, only, query, read, replace_with, sent, submit, text, trigger, wish,
 };
 use crate::gateway::{Answer, Gateway as _, Heard, Outgoing, Question, Signer, testing};
 use crate::report::{RefusalKind, What};
@@ -383,7 +383,7 @@ fn positions_are_told_and_asked_for() {
 fn open_orders_are_those_of_both_lists() {
     let mut gateway = ready();
     let first = call(gateway.ask(Question::OpenOrders, NOW));
-    let second = call(next(answered(&mut gateway, first.id, 200, &format!("[{}]", order("{}")))));
+    let second = call(next_page(&mut gateway, first.id, &format!("[{}]", order("{}"))));
     assert!(second.path.starts_with("/fapi/v1/openAlgoOrders?"));
     let waiting = algo(r#"{"clientAlgoId":"r-9"}"#);
     let heard = answered(&mut gateway, second.id, 200, &format!("[{waiting}]"));
@@ -392,7 +392,7 @@ fn open_orders_are_those_of_both_lists() {
     assert_eq!(ids, ["r-1", "r-9"]);
 
     let first = call(gateway.ask(Question::OpenOrders, NOW));
-    let second = call(next(answered(&mut gateway, first.id, 200, "[]")));
+    let second = call(next_page(&mut gateway, first.id, "[]"));
     let heard = answered(&mut gateway, second.id, 502, "<html>");
     assert!(matches!(&heard[..], [Heard::Answer(_, Answer::Failed(_))]));
 }
@@ -404,7 +404,7 @@ fn fills_are_asked_for_week_by_week_until_there_are_some() {
     let first = call(gateway.ask(Question::Fills(FIRST, from), NOW));
     let start = from / 1_000_000;
     assert!(first.path.contains(&format!("startTime={start}")), "{}", first.path);
-    let second = call(next(answered(&mut gateway, first.id, 200, "[]")));
+    let second = call(next_page(&mut gateway, first.id, "[]"));
     let start = start + 7 * 24 * 3600 * 1000;
     assert!(second.path.contains(&format!("startTime={start}")), "{}", second.path);
     let trade = r#"[{"id":5,"orderId":77,"side":"SELL","price":"1","qty":"2","commission":"0.1",
@@ -415,7 +415,7 @@ fn fills_are_asked_for_week_by_week_until_there_are_some() {
 
     // Some in the first week: those behind them follow by number.
     let first = call(gateway.ask(Question::Fills(FIRST, from), NOW));
-    let second = call(next(answered(&mut gateway, first.id, 200, trade)));
+    let second = call(next_page(&mut gateway, first.id, trade));
     assert!(second.path.contains("fromId=6&"), "{}", second.path);
     let heard = answered(&mut gateway, second.id, 200, "[]");
     let [Heard::Answer(_, Answer::Reports(reports))] = &heard[..] else { panic!("{heard:?}") };

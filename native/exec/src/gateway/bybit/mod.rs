@@ -11,19 +11,24 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent};
-use rustonite_core::ids::{AccountId, VenueId};
+use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::budget::Budget;
 use super::desk::Desk;
-use super::flight::{Asked, Flights, Pages, Way};
+use super::flight::{Asked, Flights, Step, Way};
+use super::guard::{self, Guard};
 use super::parse::{Fault, Parsed, ms, ns};
-use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable};
+use super::{
+    Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
+};
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
 use crate::request::Request;
@@ -35,6 +40,8 @@ const WINDOW_MS: &str = "5000";
 /// How long the word that says who we are is good for.
 const LOG_ON_MS: i64 = 10_000;
 const PING_EVERY: i64 = 20_000_000_000;
+/// How long an address is not heard that asked too much.
+const SHUT_OUT: i64 = 600_000_000_000;
 
 /// What the venue sells, in its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +62,14 @@ impl Category {
             Self::Inverse => "inverse",
         }
     }
+
+    /// Where and for what the venue cancels orders of a line that is gone.
+    const fn dcp(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Spot => ("dcp.spot", "SPOT"),
+            Self::Linear | Self::Inverse => ("dcp.future", "DERIVATIVES"),
+        }
+    }
 }
 
 /// One account of Bybit, for one category.
@@ -69,6 +84,7 @@ pub struct Bybit {
     is_ready: bool,
     is_subscribed: bool,
     pinged_at: i64,
+    guard: Guard,
     changes: Vec<Change>,
 }
 
@@ -103,6 +119,27 @@ pub(super) struct Reply<'a> {
     /// or of REST.
     #[serde(borrow)]
     result: Option<&'a RawValue>,
+    /// What was done with each of several orders.
+    #[serde(borrow)]
+    ret_ext_info: Option<&'a RawValue>,
+    /// What an answer of REST has in its head.
+    #[serde(default)]
+    header: BTreeMap<String, String>,
+}
+
+impl Reply<'_> {
+    fn headers(&self) -> Vec<(String, String)> {
+        let lower = |(name, value): (&String, &String)| (name.to_ascii_lowercase(), value.clone());
+        self.header.iter().map(lower).collect()
+    }
+}
+
+/// What was done with one of several orders.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    code: i64,
+    msg: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -131,6 +168,7 @@ impl Bybit {
             is_ready: false,
             is_subscribed: false,
             pinged_at: 0,
+            guard: Guard::default(),
             changes: Vec::new(),
         }
     }
@@ -143,39 +181,112 @@ impl Bybit {
     }
 
     fn get(&mut self, path: &str, query: &str, asked: Asked, now: i64) -> Outgoing {
-        let at = ms(now).to_string();
-        let sign = self.signer.sign(&format!("{at}{}{WINDOW_MS}{query}", self.api_key));
+        let headers = self.headers(query, now);
         Outgoing::Call(Call {
             id: self.flights.add(asked, Way::Call, now),
             method: "GET",
             path: format!("{path}?{query}"),
-            headers: vec![
-                ("X-BAPI-API-KEY", self.api_key.clone()),
-                ("X-BAPI-TIMESTAMP", at),
-                ("X-BAPI-RECV-WINDOW", WINDOW_MS.to_owned()),
-                ("X-BAPI-SIGN", sign),
-            ],
+            headers,
             body: String::new(),
         })
+    }
+
+    fn headers(&self, signed: &str, now: i64) -> Vec<(&'static str, String)> {
+        let at = ms(now).to_string();
+        let sign = self.signer.sign(&format!("{at}{}{WINDOW_MS}{signed}", self.api_key));
+        vec![
+            ("X-BAPI-API-KEY", self.api_key.clone()),
+            ("X-BAPI-TIMESTAMP", at),
+            ("X-BAPI-RECV-WINDOW", WINDOW_MS.to_owned()),
+            ("X-BAPI-SIGN", sign),
+        ]
+    }
+
+    /// Says how long after the end of the private line all orders end.
+    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Outgoing {
+        let body = json!({"product": self.category.dcp().1, "timeWindow": seconds}).to_string();
+        let mut headers = self.headers(&body, now);
+        headers.push(("Content-Type", "application/json".to_owned()));
+        Outgoing::Call(Call {
+            id: self.flights.add(Asked::Session(Step::Guard(timer)), Way::Call, now),
+            method: "POST",
+            path: "/v5/order/disconnected-cancel-all".to_owned(),
+            headers,
+            body,
+        })
+    }
+
+    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
+        let seconds = self.guard.seconds();
+        let due = self.guard.due(self.is_ready, &mut self.flights.budget, now);
+        due.into_iter().map(|timer| self.set_timer(timer, seconds, now)).collect()
     }
 
     /// An answer on the line for trading.
     fn replied(&mut self, reply: &Reply<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
         let id = reply.req_id.parse().unwrap_or_default();
-        let Some(asked) = self.flights.take(id) else { return };
+        let head = HttpAnswer { status: 200, headers: &reply.headers(), body: b"" };
+        let data = reply.data.map_or("{}", RawValue::get);
+        if let Some(items) = self.flights.called_many(id, Some(&head), ts_recv) {
+            return self.replied_many(items, reply, data, ts_recv, heard);
+        }
+        let Some(asked) = self.flights.called(id, Some(&head), ts_recv) else { return };
+        let placed = serde_json::from_str(data).unwrap_or_default();
+        self.replied_item(id, asked, (reply.ret_code, &reply.ret_msg), &placed, ts_recv, heard);
+    }
+
+    /// An answer about several orders: each is done or refused for itself, in their order.
+    fn replied_many(
+        &mut self,
+        items: Vec<u64>,
+        reply: &Reply<'_>,
+        data: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
+        let placed = rows::list_of::<Placed>(data);
+        let info = reply.ret_ext_info.map_or("{}", RawValue::get);
+        let said = rows::list_of::<Said>(info);
+        let (mut placed, mut said) = (placed.into_iter(), said.into_iter());
+        for item in items {
+            let (placed, said) = (placed.next().unwrap_or_default(), said.next());
+            let Some(asked) = self.flights.take(item) else { continue };
+            match (reply.ret_code, said) {
+                (0, Some(said)) => {
+                    let word = (said.code, &*said.msg);
+                    self.replied_item(item, asked, word, &placed, ts_recv, heard);
+                }
+                // Nothing is said of it.
+                (0, None) => heard.extend(asked.unanswered(ts_recv)),
+                (code, _) => {
+                    let word = (code, &*reply.ret_msg);
+                    self.replied_item(item, asked, word, &placed, ts_recv, heard);
+                }
+            }
+        }
+    }
+
+    /// What an answer says of one order.
+    fn replied_item(
+        &mut self,
+        id: u64,
+        asked: Asked,
+        (code, words): (i64, &str),
+        placed: &Placed,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
         let Asked::Order(order, request, _) = &asked else { return };
-        if reply.ret_code != 0 {
-            let error = errors::refusal(reply.ret_code, &reply.ret_msg);
+        if code != 0 {
+            let error = errors::refusal(code, words);
             if !error.outcome_unknown {
                 self.changes.retain(|change| change.id != id);
             }
-            return heard.extend(error.ends(asked, ts_recv));
+            return heard.extend(self.flights.ended(asked, &error, ts_recv));
         }
         if *request != OrderEvent::Submitted {
             return self.flights.taken(asked, PRIVATE, ts_recv);
         }
-        let data = reply.data.map_or("{}", RawValue::get);
-        let placed: Placed = serde_json::from_str(data).unwrap_or_default();
         let mut report = order.report(ts_recv, EventSource::Reply, What::Accepted);
         let number = Some(&*placed.order_id).filter(|number| !number.is_empty());
         report.venue_order_id = number.map(Into::into);
@@ -207,7 +318,13 @@ impl Bybit {
                 }
                 Ok(())
             }
-            Asked::Session(_) | Asked::Order(..) => Ok(()),
+            Asked::Session(step) => {
+                if let Step::Guard(timer) = step {
+                    self.guard.is_set(*timer);
+                }
+                Ok(())
+            }
+            Asked::Order(..) => Ok(()),
         }
     }
 
@@ -236,16 +353,27 @@ impl Gateway for Bybit {
         }
         self.is_ready = false;
         self.is_subscribed &= line != PRIVATE;
-        let lost = self.flights.take_of_line(line);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+        if line == PRIVATE {
+            self.guard.is_lost();
+        }
+        self.flights.lose_line(line, now, heard);
+    }
+
+    fn tells_leverage(&self) -> bool {
+        self.category != Category::Spot
     }
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
     }
 
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        self.requests(requests, now)
+    }
+
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        self.question(question, Pages::default(), now)
+        let pages = self.flights.resume(question);
+        self.question(question, pages, now)
     }
 
     fn read(
@@ -266,40 +394,61 @@ impl Gateway for Bybit {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Result<(), Unreadable> {
-        let Some(mut asked) = self.flights.take(id) else { return Ok(()) };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                heard.extend(asked.not_answered(error, ts_recv));
-                return Ok(());
-            }
+        let Some((mut asked, answer)) = self.flights.answered(id, answer, ts_recv, heard) else {
+            return Ok(());
         };
         let reply: Result<Reply<'_>, _> = serde_json::from_slice(answer.body);
         let reply = match reply {
             Ok(reply) if answer.status == 200 && reply.ret_code == 0 => reply,
             other => {
                 let error = errors::of_call(answer.status, other.as_ref().ok());
-                heard.extend(error.ends(asked, ts_recv));
+                if answer.status == 403 {
+                    // Of the whole address.
+                    self.flights.budget.close(ts_recv + SHUT_OUT);
+                }
+                heard.extend(self.flights.ended(asked, &error, ts_recv));
                 return Ok(());
             }
         };
         let result = reply.result.map_or("{}", RawValue::get);
         let done = self.done(&mut asked, result, ts_recv, heard);
-        done.map_err(|fault| {
-            heard.extend(asked.unread(&fault, ts_recv));
-            Unreadable::new(VENUE, fault.to_string(), answer.body)
-        })
+        done.map_err(|fault| asked.unreadable(&fault, (VENUE, answer.body), ts_recv, heard))
     }
 
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        let lost = self.flights.take_before(sent_before);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
-        if now - self.pinged_at < PING_EVERY {
-            return Vec::new();
+        self.flights.lose_before(sent_before, now, heard);
+        let mut sent = self.timers(now);
+        if now - self.pinged_at >= PING_EVERY {
+            self.pinged_at = now;
+            let open = (0..self.lines.len()).filter(|line| self.lines[*line].is_open);
+            let ping = |line| Outgoing::Text { line, text: r#"{"op":"ping"}"#.to_owned() };
+            sent.extend(open.map(ping));
         }
-        self.pinged_at = now;
-        let open = (0..self.lines.len()).filter(|line| self.lines[*line].is_open);
-        open.map(|line| Outgoing::Text { line, text: r#"{"op":"ping"}"#.to_owned() }).collect()
+        sent
+    }
+    fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
+        guard::check(VENUE, seconds, (3, 300))?;
+        self.guard = Guard::new(seconds, instruments.first().map_or(&[], std::slice::from_ref));
+        Ok(())
+    }
+
+    fn is_guarded(&self, now: i64) -> bool {
+        self.guard.runs(now)
+    }
+
+    /// The venue forgets nothing, but acts only on lines that hear of it.
+    fn unguard(&mut self, _now: i64) -> Vec<Outgoing> {
+        let topic = json!({"op": "unsubscribe", "args": [self.category.dcp().0]}).to_string();
+        let ended = self.guard.end();
+        ended.into_iter().map(|_| Outgoing::Text { line: PRIVATE, text: topic.clone() }).collect()
+    }
+
+    fn budget(&mut self) -> Option<&mut Budget> {
+        Some(&mut self.flights.budget)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.flights.count()
     }
 }
 

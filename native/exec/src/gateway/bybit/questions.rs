@@ -2,15 +2,23 @@
 
 use rustonite_core::datasets::EventSource;
 use rustonite_core::ids::InstrumentId;
+use serde::Deserialize;
 
 use super::rows::{self, FillRow, List, OrderRow, PositionRow, WalletRow};
 use super::{Bybit, Category};
 use crate::gateway::flight::{Asked, Pages};
-use crate::gateway::parse::{Parsed, ms};
+use crate::gateway::parse::{Parsed, amount, ms};
 use crate::gateway::{Answer, Heard, Outgoing, Position, Question};
 
 /// Executions can be asked for by time for so long at once.
 const SPAN_MS: i64 = 7 * 24 * 3600 * 1000 - 1;
+
+/// How a contract is margined.
+#[derive(Deserialize)]
+struct LeverageRow {
+    symbol: String,
+    leverage: String,
+}
 
 impl Bybit {
     /// Orders and positions of contracts can only be asked for by what they are settled in.
@@ -40,8 +48,20 @@ impl Bybit {
                 query += "&limit=200";
                 "/v5/position/list"
             }
+            // Of one symbol the venue tells it whether there is a position or not.
+            Question::Leverage if self.category != Category::Spot => {
+                let symbols = self.symbols();
+                let symbol = symbols.get(pages.count).map_or("", String::as_str);
+                query += &format!("&symbol={symbol}");
+                return self.get(
+                    "/v5/position/list",
+                    &query,
+                    Asked::Question(question, pages),
+                    now,
+                );
+            }
             // Of spot there are no positions, which an answer about the wallet says as well as any.
-            Question::Balances | Question::Positions => {
+            Question::Balances | Question::Positions | Question::Leverage => {
                 "accountType=UNIFIED".clone_into(&mut query);
                 "/v5/account/wallet-balance"
             }
@@ -82,6 +102,7 @@ impl Bybit {
                 list.next_page_cursor
             }
             Question::Positions => return Ok(positions(Vec::new())),
+            Question::Leverage => return self.leverage(question, pages, result),
             Question::Balances => {
                 let list: List<WalletRow> = serde_json::from_str(result)?;
                 let balances = rows::balances(&self.desk, &list.list, ts_recv)?;
@@ -95,12 +116,36 @@ impl Bybit {
         }
         if goes_on || !self.is_last(question, pages.count, ts_recv) {
             pages.cursor = if goes_on { cursor } else { String::new() };
-            return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+            return Ok(self.flights.pause(question, pages));
         }
         if question == Question::Positions {
             return Ok(positions(pages.positions));
         }
         Ok(Heard::Answer(question, Answer::Reports(pages.reports)))
+    }
+
+    /// One symbol after the other.
+    fn leverage(&mut self, question: Question, mut pages: Pages, result: &str) -> Parsed<Heard> {
+        if self.category != Category::Spot {
+            let list: List<LeverageRow> = serde_json::from_str(result)?;
+            for row in &list.list {
+                if let Ok(instrument) = self.desk.instrument(&row.symbol) {
+                    pages.leverage.push((instrument, amount(&row.leverage)?));
+                }
+            }
+            pages.count += 1;
+            if pages.count < self.symbols().len() {
+                return Ok(self.flights.pause(question, pages));
+            }
+        }
+        Ok(Heard::Answer(question, Answer::Leverage(pages.leverage)))
+    }
+
+    /// All that is traded here.
+    fn symbols(&self) -> Vec<String> {
+        let venue = self.desk.directory.venue_name(self.desk.venue);
+        let listed = self.desk.directory.instruments().filter(|(_, one)| &*one.venue == venue);
+        listed.map(|(_, one)| one.symbol.to_string()).collect()
     }
 
     /// Whether all coins, or all weeks until now, were asked for.

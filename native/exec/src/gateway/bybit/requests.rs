@@ -9,11 +9,12 @@ use rustonite_core::ids::InstrumentId;
 use serde_json::{Map, Value, json};
 
 use super::{Bybit, Category, Change, TRADING, WINDOW_MS};
+use crate::gateway::batch::{Items, groups};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
 use crate::gateway::flight::{Asked, Query, Way};
 use crate::gateway::parse::ms;
-use crate::gateway::{Heard, Outgoing};
+use crate::gateway::{Batch, Heard, Outgoing, Written};
 use crate::report::{Refusal, What};
 use crate::request::Request;
 use crate::wish::Wish;
@@ -65,6 +66,7 @@ pub(in crate::gateway) const SPOT: Capabilities = Capabilities {
     trails: &[],
     has_activation: false,
     positions: &[PositionSide::Net],
+    batch: Batch { place: 10, cancel: 10, one_instrument: false },
 };
 
 /// What the venue can do with orders of contracts.
@@ -84,6 +86,7 @@ pub(in crate::gateway) const LINEAR: Capabilities = Capabilities {
         (TriggerSource::Index, "IndexPrice"),
     ],
     positions: &[PositionSide::Net, PositionSide::Long, PositionSide::Short],
+    batch: Batch { place: 20, cancel: 20, one_instrument: false },
     ..SPOT
 };
 
@@ -126,6 +129,43 @@ impl Bybit {
         }
     }
 
+    /// Several at once, as far as they go together.
+    pub(super) fn requests(&mut self, requests: &[Request], now: i64) -> Written {
+        let mut written = Written::default();
+        for group in groups(requests, self.capabilities().batch, |_| true) {
+            if let [alone] = group[..] {
+                written.add(self.request(&requests[alone], now), group);
+                continue;
+            }
+            let items = Items::of(requests, group, &mut written, |request| self.item(request));
+            if !items.which.is_empty() {
+                let op = if items.are_new() { "order.create-batch" } else { "order.cancel-batch" };
+                let id = self.flights.add_many(items.asked, Way::Line(TRADING), now);
+                let args = json!({"category": self.category.word(), "request": items.fields});
+                written.sent.push((said(id, op, &args, now), items.which));
+            }
+        }
+        written
+    }
+
+    /// One of several. The category is said once for all of them.
+    fn item(&self, request: &Request) -> Result<(Asked, Map<String, Value>), Refusal> {
+        let (instrument, client_id, event, mut fields) = match request {
+            Request::Submit { client_id, wish, .. } => {
+                let fields = self.placing(wish, client_id)?;
+                (wish.instrument, client_id, OrderEvent::Submitted, fields)
+            }
+            Request::Replace { instrument, client_id, .. }
+            | Request::Cancel { instrument, client_id, .. }
+            | Request::Query { instrument, client_id, .. } => {
+                let fields = self.one(*instrument, client_id);
+                (*instrument, client_id, OrderEvent::CancelAsked, fields)
+            }
+        };
+        fields.remove("category");
+        Ok((Asked::Order(self.desk.named(instrument, client_id), event, 0), fields))
+    }
+
     fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
         let path = if query.place == PRESENT { "/v5/order/realtime" } else { "/v5/order/history" };
         let symbol = self.desk.symbol(query.order.instrument);
@@ -158,11 +198,7 @@ impl Bybit {
         };
         let order = self.desk.named(instrument, client_id);
         let id = self.flights.add(Asked::Order(order, request, 0), Way::Line(TRADING), now);
-        let header =
-            json!({"X-BAPI-TIMESTAMP": ms(now).to_string(), "X-BAPI-RECV-WINDOW": WINDOW_MS});
-        let message =
-            json!({"reqId": id.to_string(), "header": header, "op": op, "args": [fields]});
-        Outgoing::Text { line: TRADING, text: message.to_string() }
+        said(id, op, fields, now)
     }
 
     fn one(&self, instrument: InstrumentId, client_id: &str) -> Map<String, Value> {
@@ -244,6 +280,13 @@ impl Bybit {
         fields.insert("triggerDirection".to_owned(), json!(direction));
         set(fields, "triggerBy", &word(self.capabilities().sources, &trigger.source));
     }
+}
+
+/// A request on the line for trading.
+fn said(id: u64, op: &str, args: &impl serde::Serialize, now: i64) -> Outgoing {
+    let header = json!({"X-BAPI-TIMESTAMP": ms(now).to_string(), "X-BAPI-RECV-WINDOW": WINDOW_MS});
+    let message = json!({"reqId": id.to_string(), "header": header, "op": op, "args": [args]});
+    Outgoing::Text { line: TRADING, text: message.to_string() }
 }
 
 fn set(fields: &mut Map<String, Value>, name: &str, value: &impl ToString) {

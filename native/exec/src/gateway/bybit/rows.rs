@@ -24,6 +24,11 @@ pub(super) struct List<T> {
     pub(super) next_page_cursor: String,
 }
 
+/// Rows of what is no page; none if it cannot be read.
+pub(super) fn list_of<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
+    serde_json::from_str::<List<T>>(text).map(|list| list.list).unwrap_or_default()
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct OrderRow {

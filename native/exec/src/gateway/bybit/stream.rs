@@ -3,6 +3,7 @@
 use rustonite_core::Amount;
 use rustonite_core::datasets::EventSource;
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::rows::{self, FillRow, OrderRow, PositionRow, WalletRow};
@@ -10,8 +11,6 @@ use super::{Bybit, Change, PRIVATE, Reply, TRADING, errors, moment};
 use crate::gateway::parse::{Parsed, each, ns, some_amount};
 use crate::gateway::{Heard, Outgoing};
 use crate::report::{Refusal, RefusalKind, Report, What};
-
-const SUBSCRIBE: &str = r#"{"op":"subscribe","args":["order","execution","wallet","position"]}"#;
 
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -79,7 +78,9 @@ impl Bybit {
                 state.is_logged_on = true;
             }
             if line == PRIVATE {
-                let text = SUBSCRIBE.to_owned();
+                let mut topics = vec!["order", "execution", "wallet", "position"];
+                topics.extend(self.guard.is_wanted().then_some(self.category.dcp().0));
+                let text = json!({"op": "subscribe", "args": topics}).to_string();
                 heard.push(Heard::Send(Outgoing::Text { line: PRIVATE, text }));
             }
         }

@@ -4,8 +4,8 @@ use rustonite_core::datasets::{
 
 use super::{Bybit, Category, PRIVATE, TRADING};
 use crate::gateway::testing::{
-    FIRST, NOW, amount, answered, call, cancel, changed, json, market, next, one, only, query,
-    read, replace, sent, submit, text, trigger, wish,
+    FIRST, NOW, amount, answered, call, cancel, changed, json, market, next, next_page, one, only,
+    query, read, replace, sent, submit, text, trigger, wish,
 };
 use crate::gateway::{Answer, Gateway as _, Heard, Question, Signer, testing};
 use crate::report::{RefusalKind, What};
@@ -231,7 +231,7 @@ fn an_order_is_looked_for_in_the_present_and_in_the_past() {
     let body = format!(
         r#"{{"retCode":0,"retMsg":"OK","result":{{"list":[{open},{row}],"nextPageCursor":"p%3D1"}}}}"#
     );
-    let asked = call(next(answered(&mut gateway, asked.id, 200, &body)));
+    let asked = call(next_page(&mut gateway, asked.id, &body));
     assert!(asked.path.ends_with("&cursor=p%3D1"), "{}", asked.path);
     let heard = answered(&mut gateway, asked.id, 200, empty);
     assert!(
@@ -248,7 +248,7 @@ fn fills_are_asked_for_week_by_week() {
         "execType":"Trade","isMaker":true,"orderId":"o","orderLinkId":"r-1","side":"Buy","execTime":"1"}"#;
     let body =
         format!(r#"{{"retCode":0,"retMsg":"OK","result":{{"list":[{row}],"nextPageCursor":""}}}}"#);
-    let asked = call(next(answered(&mut gateway, asked.id, 200, &body)));
+    let asked = call(next_page(&mut gateway, asked.id, &body));
     let start = from / 1_000_000 + 7 * 24 * 3600 * 1000;
     assert!(asked.path.contains(&format!("startTime={start}&")), "{}", asked.path);
     let heard = answered(&mut gateway, asked.id, 200, &body);

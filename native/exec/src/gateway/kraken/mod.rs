@@ -19,17 +19,19 @@ use std::sync::Arc;
 use ring::digest;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent, OrderSide};
-use rustonite_core::ids::{AccountId, VenueId};
+use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::budget::Budget;
 use super::desk::Desk;
-use super::flight::{Asked, Flights, Named, Pages, Step, Way};
+use super::flight::{Asked, Flights, Named, Step, Way};
+use super::guard::{self, Guard};
 use super::parse::{Fault, Parsed};
 use super::{
     Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, SignerError,
-    Unreadable,
+    Unreadable, Written,
 };
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
@@ -50,7 +52,10 @@ pub struct Kraken {
     flights: Flights,
     token: Token,
     is_open: bool,
+    /// The line hears of our orders.
+    is_ready: bool,
     pinged_at: i64,
+    guard: Guard,
     /// The greatest number that a call had.
     nonce: i64,
     /// Of the last message of the stream.
@@ -114,7 +119,9 @@ impl Kraken {
             flights: Flights::default(),
             token: Token::default(),
             is_open: false,
+            is_ready: false,
             pinged_at: 0,
+            guard: Guard::default(),
             nonce: 0,
             sequence: None,
             orders: HashMap::new(),
@@ -180,6 +187,26 @@ impl Kraken {
         Ok(())
     }
 
+    /// Ends all orders of the account after so many seconds; 0 for never.
+    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Option<Outgoing> {
+        let token = self.token.text.clone()?;
+        let asked = Asked::Session(Step::Guard(timer));
+        let id = self.flights.add(asked, Way::Line(LINE), now);
+        let params = json!({"timeout": seconds, "token": token});
+        let method = "cancel_all_orders_after";
+        Some(said(&json!({"method": method, "params": params, "req_id": id})))
+    }
+
+    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
+        let seconds = self.guard.seconds();
+        let due = self.guard.due(
+            self.is_ready && self.token.text.is_some(),
+            &mut self.flights.budget,
+            now,
+        );
+        due.into_iter().filter_map(|timer| self.set_timer(timer, seconds, now)).collect()
+    }
+
     /// The venue has taken a request on the line.
     fn taken(&mut self, asked: Asked, number: Option<&str>, ts_recv: i64) -> Option<Heard> {
         let Asked::Order(order, OrderEvent::Submitted, _) = &asked else {
@@ -219,19 +246,27 @@ impl Gateway for Kraken {
 
     fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
         if line == LINE {
-            self.is_open = false;
+            (self.is_open, self.is_ready) = (false, false);
             self.token.text = None;
         }
-        let lost = self.flights.take_of_line(line);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+        self.flights.lose_line(line, now, heard);
+    }
+
+    fn tells_balances(&self) -> bool {
+        false
     }
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
     }
 
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        self.requests(requests, now)
+    }
+
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        self.question(question, Pages::default(), now)
+        let pages = self.flights.resume(question);
+        self.question(question, pages, now)
     }
 
     fn read(
@@ -252,42 +287,33 @@ impl Gateway for Kraken {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Result<(), Unreadable> {
-        let Some(mut asked) = self.flights.take(id) else { return Ok(()) };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                heard.extend(asked.not_answered(error, ts_recv));
-                return Ok(());
-            }
+        let Some((mut asked, answer)) = self.flights.answered(id, answer, ts_recv, heard) else {
+            return Ok(());
         };
         let envelope: Result<Envelope<'_>, _> = serde_json::from_slice(answer.body);
         let result = match envelope {
             Ok(Envelope { error, result: Some(result) }) if error.is_empty() => result.get(),
             Ok(Envelope { error, .. }) if !error.is_empty() => {
                 let error = errors::refusal(&error[0]);
-                heard.extend(error.ends(asked, ts_recv));
+                heard.extend(self.flights.ended(asked, &error, ts_recv));
                 return Ok(());
             }
             _ => {
                 let error = errors::of_status(answer.status);
-                heard.extend(error.ends(asked, ts_recv));
+                heard.extend(self.flights.ended(asked, &error, ts_recv));
                 return Ok(());
             }
         };
         let done = self.done(&mut asked, result, ts_recv, heard);
-        done.map_err(|fault| {
-            heard.extend(asked.unread(&fault, ts_recv));
-            Unreadable::new(VENUE, fault.to_string(), answer.body)
-        })
+        done.map_err(|fault| asked.unreadable(&fault, (VENUE, answer.body), ts_recv, heard))
     }
 
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        let lost = self.flights.take_before(sent_before);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+        self.flights.lose_before(sent_before, now, heard);
         if !self.is_open {
             return Vec::new();
         }
-        let mut sent = Vec::new();
+        let mut sent = self.timers(now);
         let is_asked = self.flights.has(Step::Token);
         if self.token.text.is_none() && !is_asked && now - self.token.asked_at >= TOKEN_PAUSE {
             sent.push(self.ask_for_token(now));
@@ -297,5 +323,27 @@ impl Gateway for Kraken {
             sent.push(said(&json!({"method": "ping"})));
         }
         sent
+    }
+    fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
+        guard::check(VENUE, seconds, (1, 86_400))?;
+        self.guard = Guard::new(seconds, instruments.first().map_or(&[][..], std::slice::from_ref));
+        Ok(())
+    }
+
+    fn is_guarded(&self, now: i64) -> bool {
+        self.guard.runs(now)
+    }
+
+    fn unguard(&mut self, now: i64) -> Vec<Outgoing> {
+        let ended = self.guard.end();
+        ended.into_iter().filter_map(|timer| self.set_timer(timer, 0, now)).collect()
+    }
+
+    fn budget(&mut self) -> Option<&mut Budget> {
+        Some(&mut self.flights.budget)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.flights.count()
     }
 }

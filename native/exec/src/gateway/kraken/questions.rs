@@ -161,7 +161,9 @@ impl Kraken {
         let (path, fields) = match question {
             Question::OpenOrders => ("/0/private/OpenOrders", String::new()),
             // Of spot there are no positions, which an answer about balances says as well as any.
-            Question::Balances | Question::Positions => ("/0/private/BalanceEx", String::new()),
+            Question::Balances | Question::Positions | Question::Leverage => {
+                ("/0/private/BalanceEx", String::new())
+            }
             Question::Fills(_, from) => {
                 // What is wanted is behind this second.
                 let start = from.div_euclid(SECOND).saturating_sub(1);
@@ -183,6 +185,7 @@ impl Kraken {
             Question::OpenOrders => Answer::Reports(self.open_orders(result, ts_recv)?),
             Question::Balances => Answer::Balances(self.balances(result, ts_recv)?),
             Question::Positions => Answer::Positions(Vec::new()),
+            Question::Leverage => Answer::Leverage(Vec::new()),
             Question::Fills(instrument, from) => {
                 let trades: Trades = serde_json::from_str(result)?;
                 for (id, row) in &trades.trades {
@@ -194,7 +197,7 @@ impl Kraken {
                 pages.count += trades.trades.len();
                 let is_last = trades.count.is_none_or(|count| pages.count >= count);
                 if !is_last && !trades.trades.is_empty() {
-                    return Ok(Heard::Send(self.question(question, pages, ts_recv)));
+                    return Ok(self.flights.pause(question, pages));
                 }
                 Answer::Reports(pages.reports)
             }

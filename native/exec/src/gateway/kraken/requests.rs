@@ -10,11 +10,12 @@ use rustonite_core::datasets::{
 use serde_json::{Map, Number, Value, json};
 
 use super::{Kraken, LINE, said};
-use crate::gateway::Outgoing;
+use crate::gateway::batch::{Items, groups};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
 use crate::gateway::flight::{Asked, Query, Way};
 use crate::gateway::parse::iso;
+use crate::gateway::{Batch, Outgoing, Written};
 use crate::report::{Refusal, RefusalKind};
 use crate::request::Request;
 use crate::wish::{Trail, Wish};
@@ -62,6 +63,7 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
     trails: &[OffsetUnit::Price, OffsetUnit::Bps],
     has_activation: false,
     positions: &[PositionSide::Net],
+    batch: Batch { place: 15, cancel: 50, one_instrument: true },
 };
 
 impl Kraken {
@@ -93,6 +95,57 @@ impl Kraken {
                 Ok(self.ask_about(Query::new(order), now))
             }
         }
+    }
+
+    /// Several at once, as far as they go together.
+    pub(super) fn requests(&mut self, requests: &[Request], now: i64) -> Written {
+        let mut written = Written::default();
+        for group in groups(requests, CAPABILITIES.batch, |_| true) {
+            let token = self.token.text.clone().filter(|_| group.len() > 1);
+            let Some(token) = token else {
+                for at in group {
+                    written.add(self.request(&requests[at], now), vec![at]);
+                }
+                continue;
+            };
+            let items = Items::of(requests, group, &mut written, |request| self.item(request));
+            let (is_new, Items { asked, fields, which }) = (items.are_new(), items);
+            let Some(Asked::Order(first, ..)) = asked.first() else { continue };
+            let symbol = self.desk.symbol(first.instrument);
+            if is_new && which.len() == 1 {
+                // Two are the least.
+                written.add(self.request(&requests[which[0]], now), which);
+                continue;
+            }
+            let (method, params) = if is_new {
+                ("batch_add", json!({"symbol": symbol, "orders": fields, "token": token}))
+            } else {
+                ("batch_cancel", json!({"cl_ord_id": fields, "token": token}))
+            };
+            let id = self.flights.add_many(asked, Way::Line(LINE), now);
+            let text = json!({"method": method, "params": params, "req_id": id});
+            written.sent.push((said(&text), which));
+        }
+        written
+    }
+
+    /// One of several: the fields of a new order but its symbol, which is said once for all of them,
+    /// or the name of one to cancel.
+    fn item(&self, request: &Request) -> Result<(Asked, Value), Refusal> {
+        let (instrument, client_id, event, fields) = match request {
+            Request::Submit { client_id, wish, .. } => {
+                let mut fields = self.placing(wish)?;
+                fields.remove("symbol");
+                fields.insert("cl_ord_id".to_owned(), json!(client_id));
+                (wish.instrument, client_id, OrderEvent::Submitted, Value::Object(fields))
+            }
+            Request::Replace { instrument, client_id, .. }
+            | Request::Cancel { instrument, client_id, .. }
+            | Request::Query { instrument, client_id, .. } => {
+                (*instrument, client_id, OrderEvent::CancelAsked, json!(client_id))
+            }
+        };
+        Ok((Asked::Order(self.desk.named(instrument, client_id), event, 0), fields))
     }
 
     fn say(

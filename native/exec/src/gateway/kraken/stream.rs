@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Known, Kraken, LINE, errors};
-use crate::gateway::flight::Asked;
+use crate::gateway::flight::{Asked, Step};
 use crate::gateway::parse::{Fault, Lexeme, Parsed, each, moment, side};
 use crate::gateway::{Heard, Outgoing};
 use crate::report::{Fill, Refusal, RefusalKind, Report, What};
@@ -35,6 +35,7 @@ struct Message<'a> {
 #[serde(default)]
 struct Placed {
     order_id: Option<String>,
+    error: String,
 }
 
 #[derive(Deserialize)]
@@ -112,13 +113,47 @@ impl Kraken {
         }
     }
 
+    /// An answer about several orders. New ones are taken or refused for themselves; of cancels only
+    /// their number is told, and the stream tells the rest.
+    fn replied_many(
+        &mut self,
+        items: Vec<u64>,
+        message: &Message<'_>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
+        let placed = message.result.map_or("[]", RawValue::get);
+        let placed: Vec<Placed> = serde_json::from_str(placed).unwrap_or_default();
+        let mut placed = placed.into_iter();
+        for item in items {
+            let placed = placed.next().unwrap_or_default();
+            let Some(asked) = self.flights.take(item) else { continue };
+            let error = if message.success { &placed.error } else { &message.error };
+            if !message.success || !error.is_empty() {
+                let error = errors::refusal(error);
+                heard.extend(self.flights.ended(asked, &error, ts_recv));
+                continue;
+            }
+            heard.extend(self.taken(asked, placed.order_id.as_deref(), ts_recv));
+        }
+    }
+
     fn replied(&mut self, message: &Message<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
-        let Some(asked) = message.req_id.and_then(|id| self.flights.take(id)) else { return };
+        let Some(id) = message.req_id else { return };
+        if let Some(items) = self.flights.items(id) {
+            return self.replied_many(items, message, ts_recv, heard);
+        }
+        let Some(asked) = self.flights.take(id) else { return };
         if !message.success {
-            return heard.extend(errors::refusal(&message.error).ends(asked, ts_recv));
+            let error = errors::refusal(&message.error);
+            return heard.extend(self.flights.ended(asked, &error, ts_recv));
         }
         match asked {
-            Asked::Session(_) => heard.push(Heard::Ready),
+            Asked::Session(Step::Guard(timer)) => self.guard.is_set(timer),
+            Asked::Session(_) => {
+                self.is_ready = true;
+                heard.push(Heard::Ready);
+            }
             Asked::Order(..) => {
                 let placed = message.result.map_or("{}", RawValue::get);
                 let placed: Placed = serde_json::from_str(placed).unwrap_or_default();

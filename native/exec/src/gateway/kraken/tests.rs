@@ -5,8 +5,8 @@ use rustonite_core::datasets::{
 
 use super::{Kraken, sign};
 use crate::gateway::testing::{
-    FIRST, NOW, amount, answered, call, cancel, changed, failed, json, market, next, one, only,
-    query, read, replace, sent, submit, text, trigger, wish,
+    FIRST, NOW, amount, answered, call, cancel, changed, failed, json, market, next, next_page,
+    one, only, query, read, replace, sent, submit, text, trigger, wish,
 };
 use crate::gateway::{Answer, Gateway as _, Heard, Outgoing, Question, Signer, testing};
 use crate::report::{Fill, RefusalKind, What};
@@ -253,7 +253,7 @@ fn questions_use_older_names() {
     let trade = r#"{"ordertxid":"OQCLML","pair":"XXBTZUSD","time":1767323046.5,"type":"buy","ordertype":"limit",
         "price":"30010.0","cost":"600.2","fee":"0.1","vol":"0.02","trade_id":40274859,"maker":true}"#;
     let page = format!(r#"{{"error":[],"result":{{"count":2,"trades":{{"THVRQM":{trade}}}}}}}"#);
-    let asked = call(next(answered(&mut gateway, asked.id, 200, &page)));
+    let asked = call(next_page(&mut gateway, asked.id, &page));
     assert!(asked.body.ends_with("&ofs=1"), "{}", asked.body);
     let heard = answered(&mut gateway, asked.id, 200, &page);
     let [Heard::Answer(_, Answer::Reports(reports))] = &heard[..] else { panic!("{heard:?}") };

@@ -14,15 +14,19 @@ mod tests;
 use std::sync::Arc;
 
 use rustonite_core::datasets::{EventSource, OrderEvent};
-use rustonite_core::ids::{AccountId, VenueId};
+use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::budget::Budget;
 use super::desk::Desk;
-use super::flight::{Asked, Flights, Named, Pages, Way};
+use super::flight::{Asked, Flights, Named, Step, Way};
+use super::guard::{self, Guard};
 use super::parse::{Fault, Parsed, iso, ns};
-use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable};
+use super::{
+    Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
+};
 use crate::directory::Directory;
 use crate::report::{Refusal, What};
 use crate::request::Request;
@@ -42,7 +46,10 @@ pub struct Okx {
     signer: Signer,
     flights: Flights,
     is_open: bool,
+    /// The line is logged on and hears of our orders.
+    is_ready: bool,
     pinged_at: i64,
+    guard: Guard,
 }
 
 /// A word that is not shown.
@@ -94,7 +101,9 @@ impl Okx {
             signer,
             flights: Flights::default(),
             is_open: false,
+            is_ready: false,
             pinged_at: 0,
+            guard: Guard::default(),
         }
     }
 
@@ -107,40 +116,79 @@ impl Okx {
     }
 
     fn get(&mut self, path: String, asked: Asked, now: i64) -> Outgoing {
+        self.call("GET", path, String::new(), asked, now)
+    }
+
+    fn call(
+        &mut self,
+        method: &'static str,
+        path: String,
+        body: String,
+        asked: Asked,
+        now: i64,
+    ) -> Outgoing {
         let timestamp = iso(now, 3);
-        let sign = self.signer.sign_base64(format!("{timestamp}GET{path}").as_bytes());
-        Outgoing::Call(Call {
-            id: self.flights.add(asked, Way::Call, now),
-            method: "GET",
-            path,
-            headers: vec![
-                ("OK-ACCESS-KEY", self.api_key.clone()),
-                ("OK-ACCESS-SIGN", sign),
-                ("OK-ACCESS-TIMESTAMP", timestamp),
-                ("OK-ACCESS-PASSPHRASE", self.passphrase.0.clone()),
-            ],
-            body: String::new(),
-        })
+        let signed = format!("{timestamp}{method}{path}{body}");
+        let mut headers = vec![
+            ("OK-ACCESS-KEY", self.api_key.clone()),
+            ("OK-ACCESS-SIGN", self.signer.sign_base64(signed.as_bytes())),
+            ("OK-ACCESS-TIMESTAMP", timestamp),
+            ("OK-ACCESS-PASSPHRASE", self.passphrase.0.clone()),
+        ];
+        if !body.is_empty() {
+            headers.push(("Content-Type", "application/json".to_owned()));
+        }
+        let id = self.flights.add(asked, Way::Call, now);
+        Outgoing::Call(Call { id, method, path, headers, body })
+    }
+
+    /// Ends all orders of the account after so many seconds; 0 for never.
+    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Outgoing {
+        let body = json!({"timeOut": seconds.to_string()}).to_string();
+        let path = "/api/v5/trade/cancel-all-after".to_owned();
+        self.call("POST", path, body, Asked::Session(Step::Guard(timer)), now)
+    }
+
+    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
+        let seconds = self.guard.seconds();
+        let due = self.guard.due(self.is_ready, &mut self.flights.budget, now);
+        due.into_iter().map(|timer| self.set_timer(timer, seconds, now)).collect()
     }
 
     /// An answer on the line.
     fn replied(&mut self, envelope: &Envelope<'_>, ts_recv: i64, heard: &mut Vec<Heard>) {
-        let asked = envelope.id.parse().ok().and_then(|id| self.flights.take(id));
-        let Some(Asked::Order(order, request, place)) = asked else { return };
+        let Ok(id) = envelope.id.parse() else { return };
+        let items = self.flights.items(id).unwrap_or_else(|| vec![id]);
         let data = envelope.data.map_or("[]", RawValue::get);
         let done: Vec<Done> = serde_json::from_str(data).unwrap_or_default();
-        let done = done.into_iter().next();
+        let mut done = done.into_iter();
+        for item in items {
+            self.replied_item(item, done.next(), envelope, ts_recv, heard);
+        }
+    }
+
+    /// What the answer says of one order.
+    fn replied_item(
+        &mut self,
+        id: u64,
+        done: Option<Done>,
+        envelope: &Envelope<'_>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
+        let Some(Asked::Order(order, request, place)) = self.flights.take(id) else { return };
         let asked = Asked::Order(order.clone(), request, place);
         match done {
             Some(done) if done.s_code == "0" => {
                 heard.extend(self.taken(&order, asked, request, &done, ts_recv));
             }
             Some(done) if !done.s_code.is_empty() => {
-                heard.extend(errors::refusal(&done.s_code, &done.s_msg).ends(asked, ts_recv));
+                let error = errors::refusal(&done.s_code, &done.s_msg);
+                heard.extend(self.flights.ended(asked, &error, ts_recv));
             }
             _ => {
                 let error = errors::refusal(&envelope.code, &envelope.msg);
-                heard.extend(error.ends(asked, ts_recv));
+                heard.extend(self.flights.ended(asked, &error, ts_recv));
             }
         }
     }
@@ -185,7 +233,13 @@ impl Okx {
                 heard.push(Heard::Report(picture));
                 Ok(())
             }
-            Asked::Session(_) | Asked::Order(..) => Ok(()),
+            Asked::Session(step) => {
+                if let Step::Guard(timer) = step {
+                    self.guard.is_set(*timer);
+                }
+                Ok(())
+            }
+            Asked::Order(..) => Ok(()),
         }
     }
 }
@@ -207,16 +261,25 @@ impl Gateway for Okx {
 
     fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
         self.is_open &= line != LINE;
-        let lost = self.flights.take_of_line(line);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
+        self.is_ready &= line != LINE;
+        self.flights.lose_line(line, now, heard);
+    }
+
+    fn tells_leverage(&self) -> bool {
+        true
     }
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         self.request(request, now)
     }
 
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        self.requests(requests, now)
+    }
+
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        self.question(question, Pages::default(), now)
+        let pages = self.flights.resume(question);
+        self.question(question, pages, now)
     }
 
     fn read(
@@ -240,38 +303,52 @@ impl Gateway for Okx {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Result<(), Unreadable> {
-        let Some(mut asked) = self.flights.take(id) else { return Ok(()) };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                heard.extend(asked.not_answered(error, ts_recv));
-                return Ok(());
-            }
+        let Some((mut asked, answer)) = self.flights.answered(id, answer, ts_recv, heard) else {
+            return Ok(());
         };
         let envelope: Result<Envelope<'_>, _> = serde_json::from_slice(answer.body);
         let envelope = match envelope {
             Ok(envelope) if answer.status == 200 && envelope.code == "0" => envelope,
             other => {
                 let error = errors::of_call(answer.status, other.as_ref().ok());
-                heard.extend(error.ends(asked, ts_recv));
+                heard.extend(self.flights.ended(asked, &error, ts_recv));
                 return Ok(());
             }
         };
         let data = envelope.data.map_or("[]", RawValue::get);
         let done = self.done(&mut asked, data, ts_recv, heard);
-        done.map_err(|fault| {
-            heard.extend(asked.unread(&fault, ts_recv));
-            Unreadable::new(VENUE, fault.to_string(), answer.body)
-        })
+        done.map_err(|fault| asked.unreadable(&fault, (VENUE, answer.body), ts_recv, heard))
     }
 
     fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        let lost = self.flights.take_before(sent_before);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
-        if !self.is_open || now - self.pinged_at < PING_EVERY {
-            return Vec::new();
+        self.flights.lose_before(sent_before, now, heard);
+        let mut sent = self.timers(now);
+        if self.is_open && now - self.pinged_at >= PING_EVERY {
+            self.pinged_at = now;
+            sent.push(Outgoing::Text { line: LINE, text: "ping".to_owned() });
         }
-        self.pinged_at = now;
-        vec![Outgoing::Text { line: LINE, text: "ping".to_owned() }]
+        sent
+    }
+    fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
+        guard::check(VENUE, seconds, (10, 120))?;
+        self.guard = Guard::new(seconds, instruments.first().map_or(&[][..], std::slice::from_ref));
+        Ok(())
+    }
+
+    fn is_guarded(&self, now: i64) -> bool {
+        self.guard.runs(now)
+    }
+
+    fn unguard(&mut self, now: i64) -> Vec<Outgoing> {
+        let ended = self.guard.end();
+        ended.into_iter().map(|timer| self.set_timer(timer, 0, now)).collect()
+    }
+
+    fn budget(&mut self) -> Option<&mut Budget> {
+        Some(&mut self.flights.budget)
+    }
+
+    fn in_flight(&self) -> usize {
+        self.flights.count()
     }
 }

@@ -3,18 +3,36 @@
 use rustonite_core::datasets::EventSource;
 use rustonite_core::datasets::InstrumentKind;
 use rustonite_core::ids::InstrumentId;
+use serde::Deserialize;
 
 use super::rows::{self, AccountRow, FillRow, OrderRow, PositionRow};
 use super::{Okx, SECOND};
 use crate::gateway::flight::{Asked, Pages};
-use crate::gateway::parse::{Parsed, ms};
+use crate::gateway::parse::{Parsed, amount, ms};
 use crate::gateway::{Answer, Heard, Outgoing, Question};
 
 const ROWS_MAX: usize = 100;
 /// Executions of so long ago are all at hand.
 const RECENT: i64 = 3 * 24 * 3600 * SECOND;
 
+/// How an instrument is margined.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LeverageRow {
+    inst_id: String,
+    lever: String,
+}
+
 impl Okx {
+    /// Symbols of what is margined.
+    fn contracts(&self) -> Vec<String> {
+        let directory = &self.desk.directory;
+        let venue = directory.venue_name(self.desk.venue);
+        let here = directory.instruments().filter(|(_, one)| &*one.venue == venue);
+        let contracts = here.filter(|(id, _)| !self.is_spot(*id));
+        contracts.map(|(_, one)| one.symbol.to_string()).collect()
+    }
+
     pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let after = if pages.cursor.is_empty() {
             String::new()
@@ -27,6 +45,10 @@ impl Okx {
             }
             Question::Balances => "/api/v5/account/balance".to_owned(),
             Question::Positions => "/api/v5/account/positions".to_owned(),
+            Question::Leverage => {
+                let ids = self.contracts().join(",");
+                format!("/api/v5/account/leverage-info?mgnMode=cross&instId={ids}")
+            }
             Question::Fills(instrument, from) => {
                 let list = if now - from < RECENT { "fills" } else { "fills-history" };
                 let (kind, symbol) = (self.kind(instrument), self.desk.symbol(instrument));
@@ -60,6 +82,16 @@ impl Okx {
         let next = match question {
             Question::OpenOrders => self.open_orders(&mut pages, data, ts_recv)?,
             Question::Fills(instrument, _) => self.fills(instrument, &mut pages, data, ts_recv)?,
+            Question::Leverage => {
+                let rows: Vec<LeverageRow> = serde_json::from_str(data)?;
+                let mut found = Vec::new();
+                for row in &rows {
+                    if let Ok(instrument) = self.desk.instrument(&row.inst_id) {
+                        found.push((instrument, amount(&row.lever)?));
+                    }
+                }
+                return Ok(Heard::Answer(question, Answer::Leverage(found)));
+            }
             Question::Balances => {
                 let rows: Vec<AccountRow> = serde_json::from_str(data)?;
                 let balances = rows::balances(&self.desk, &rows, ts_recv)?;
@@ -75,7 +107,7 @@ impl Okx {
         match next.filter(|cursor| *cursor != pages.cursor) {
             Some(cursor) => {
                 pages.cursor = cursor;
-                Ok(Heard::Send(self.question(question, pages, ts_recv)))
+                Ok(self.flights.pause(question, pages))
             }
             None => Ok(Heard::Answer(question, Answer::Reports(pages.reports))),
         }

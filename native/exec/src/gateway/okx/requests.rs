@@ -9,9 +9,10 @@ use rustonite_core::ids::InstrumentId;
 use serde_json::{Map, Value, json};
 
 use super::{LINE, Okx};
-use crate::gateway::Outgoing;
+use crate::gateway::batch::{Items, groups};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, Terms, word};
 use crate::gateway::flight::{Asked, Query, Way};
+use crate::gateway::{Batch, Outgoing, Written};
 use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::Wish;
@@ -60,6 +61,7 @@ pub(in crate::gateway) const SPOT: Capabilities = Capabilities {
     trails: &[],
     has_activation: false,
     positions: &[PositionSide::Net],
+    batch: Batch { place: 20, cancel: 20, one_instrument: true },
 };
 
 /// What the venue can do with orders of swaps and futures.
@@ -116,6 +118,42 @@ impl Okx {
                 Ok(self.get(path, Asked::Query(Box::new(Query::new(order))), now))
             }
         }
+    }
+
+    /// Several at once, as far as they go together.
+    pub(super) fn requests(&mut self, requests: &[Request], now: i64) -> Written {
+        let mut written = Written::default();
+        for group in groups(requests, SPOT.batch, |_| true) {
+            if let [alone] = group[..] {
+                written.add(self.request(&requests[alone], now), group);
+                continue;
+            }
+            let items = Items::of(requests, group, &mut written, |request| self.item(request));
+            if !items.which.is_empty() {
+                let op = if items.are_new() { "batch-orders" } else { "batch-cancel-orders" };
+                let id = self.flights.add_many(items.asked, Way::Line(LINE), now);
+                let text = json!({"id": id.to_string(), "op": op, "args": items.fields});
+                written.sent.push((super::said(&text), items.which));
+            }
+        }
+        written
+    }
+
+    /// One of several.
+    fn item(&self, request: &Request) -> Result<(Asked, Map<String, Value>), Refusal> {
+        let (instrument, client_id, event, fields) = match request {
+            Request::Submit { client_id, wish, .. } => {
+                let fields = self.placing(wish, client_id)?;
+                (wish.instrument, client_id, OrderEvent::Submitted, fields)
+            }
+            Request::Replace { instrument, client_id, .. }
+            | Request::Cancel { instrument, client_id, .. }
+            | Request::Query { instrument, client_id, .. } => {
+                let fields = self.one(*instrument, client_id);
+                (*instrument, client_id, OrderEvent::CancelAsked, fields)
+            }
+        };
+        Ok((Asked::Order(self.desk.named(instrument, client_id), event, 0), fields))
     }
 
     fn order(

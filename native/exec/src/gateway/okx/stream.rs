@@ -36,7 +36,9 @@ impl Okx {
     pub(super) fn message(&mut self, text: &[u8], ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
         let message: Message<'_> = serde_json::from_slice(text)?;
         if let Some(event) = &message.event {
-            heard.extend(session(event, &message));
+            let said = session(event, &message);
+            self.is_ready |= said == Some(Heard::Ready);
+            heard.extend(said);
             return Ok(());
         }
         if message.op.is_some() {

@@ -4,8 +4,8 @@ use rustonite_core::datasets::{
 
 use super::Okx;
 use crate::gateway::testing::{
-    FIRST, NOW, amount, answered, call, cancel, changed, json, market, next, one, only, query,
-    read, replace, sent, submit, text, wish,
+    FIRST, NOW, amount, answered, call, cancel, changed, json, market, next, next_page, one, only,
+    query, read, replace, sent, submit, text, wish,
 };
 use crate::gateway::{Answer, Gateway as _, Heard, Outgoing, Question, Signer, testing};
 use crate::report::{RefusalKind, What};
@@ -220,7 +220,7 @@ fn questions_are_signed_and_answered() {
     let asked = call(gateway.ask(Question::OpenOrders, NOW));
     let page = vec![row; 100].join(",");
     let body = format!(r#"{{"code":"0","msg":"","data":[{page}]}}"#);
-    let asked = call(next(answered(&mut gateway, asked.id, 200, &body)));
+    let asked = call(next_page(&mut gateway, asked.id, &body));
     assert!(asked.path.ends_with("&after=77"), "{}", asked.path);
     let heard = answered(&mut gateway, asked.id, 200, r#"{"code":"0","msg":"","data":[]}"#);
     assert!(

@@ -1,6 +1,8 @@
 //! No request reaches a gateway that risk would not allow, whatever is done with a desk.
 #![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
 
+mod pace;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex};
@@ -15,7 +17,7 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::gateway::{
-    Answer, Balance, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable,
+    Answer, Balance, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written,
 };
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
@@ -29,7 +31,7 @@ use rustonite_trade::{Arrived, Denied, Desk, Outbox};
 const ACCOUNT: AccountId = AccountId(0);
 const INSTRUMENT: InstrumentId = InstrumentId(0);
 const VENUE: VenueId = VenueId(0);
-const LIMITS: &str = include_str!("limits.toml");
+const LIMITS: &str = include_str!("../limits.toml");
 const MIDDLE: i64 = 6_000_000;
 const MS: i64 = 1_000_000;
 const START: i64 = 1_767_312_000_000_000_000;
@@ -44,6 +46,8 @@ struct Fake {
     written: Arc<Mutex<Vec<Request>>>,
     says: Arc<Mutex<Vec<Heard>>>,
     asked: Arc<Mutex<Vec<Question>>>,
+    /// Until when the venue says that it wants to hear nothing.
+    closes: Arc<Mutex<Option<i64>>>,
 }
 
 impl Gateway for Fake {
@@ -60,6 +64,12 @@ impl Gateway for Fake {
     fn write(&mut self, request: &Request, _now: i64) -> Result<Outgoing, Refusal> {
         self.written.lock().unwrap().push(request.clone());
         Ok(text())
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        let each = requests.iter().enumerate();
+        let sent = each.map(|(at, request)| (self.write(request, now).unwrap(), vec![at]));
+        Written { sent: sent.collect(), refused: Vec::new() }
     }
 
     fn ask(&mut self, question: Question, _now: i64) -> Outgoing {
@@ -158,6 +168,10 @@ struct World {
 
 impl World {
     fn new(bounds: [u32; 4]) -> Self {
+        Self::with(bounds, |fake| Box::new(fake))
+    }
+
+    fn with(bounds: [u32; 4], gateway: impl FnOnce(Fake) -> Box<dyn Gateway>) -> Self {
         let mut directory = Directory::default();
         directory.add_account("main");
         directory.add_strategy("test");
@@ -180,7 +194,7 @@ impl World {
         ledger.open_account(ACCOUNT, account_rules());
         let fake = Fake::default();
         let mut desk = Desk::new(ledger, risk, StrategyId(0));
-        let (gateway, outbox) = (Box::new(fake.clone()), Box::new(fake.clone()));
+        let (gateway, outbox) = (gateway(fake.clone()), Box::new(fake.clone()));
         desk.open(gateway, outbox, vec![INSTRUMENT], Settings::default(), START).unwrap();
         let (orders, totals) = (Vec::new(), BTreeMap::new());
         let mut world = Self { desk, fake, now: START, seen: 0, rows: 0, orders, fills: 0, totals };
@@ -347,6 +361,16 @@ impl World {
                 self.orders.push(next);
                 self.desk.submit(Self::wish(new), self.now).map(drop)?;
             }
+            Act::SubmitMany(new) => {
+                let next = self.desk.ledger().next_id().0;
+                self.orders.extend((next..).map(OrderId).take(new.len()));
+                let wishes = new.iter().map(Self::wish).collect();
+                let placed = self.desk.submit_many(wishes, self.now);
+                // One that is denied holds up none of the others.
+                if placed.iter().all(Result::is_err) {
+                    return placed.into_iter().next().unwrap_or(Ok(OrderId(0))).map(drop);
+                }
+            }
             Act::Replace(which, ticks, lots) => {
                 let Some(order) = self.order(*which) else { return Ok(()) };
                 let price = amount("0.01").times(MIDDLE + ticks).unwrap();
@@ -458,6 +482,7 @@ struct New {
 #[derive(Clone, Debug)]
 enum Act {
     Submit(New),
+    SubmitMany(Vec<New>),
     Replace(usize, i64, i64),
     Cancel(usize),
     CancelAll(bool),
@@ -520,7 +545,8 @@ fn acts() -> impl Strategy<Value = Act> {
         });
     let which = 0..20_usize;
     prop_oneof![
-        8 => new.prop_map(Act::Submit),
+        8 => new.clone().prop_map(Act::Submit),
+        4 => proptest::collection::vec(new, 0..4).prop_map(Act::SubmitMany),
         6 => (which.clone(), -90_000..90_000_i64, 0..400_i64)
             .prop_map(|(which, ticks, lots)| Act::Replace(which, ticks, lots)),
         3 => which.clone().prop_map(Act::Cancel),
