@@ -134,6 +134,17 @@ def test_a_trader_at_a_venue_that_cannot_be_traded(desk):
     assert 'account.main.venue: "binanse" cannot be traded; did you mean binance' in check(path)
 
 
+def test_an_account_on_paper_needs_no_keys(desk):
+    path = desk / "trader.toml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("keys =")]
+    lines = [line for line in lines if not line.startswith("urls =")]
+    at = lines.index("[[account]]") + 1
+    lines.insert(at, 'paper = { balances = { USDT = "1000" } }')
+    path.write_text("\n".join(lines) + "\n")
+    (desk / "keys.toml").unlink()
+    assert run("config", "check", path).stdout == f"{path}: trader, can be used\n"
+
+
 def test_what_a_file_is_can_be_said(tmp_path):
     path = tmp_path / "file.toml"
     path.write_text('name = "x"\n')
