@@ -135,7 +135,7 @@ fn keeps_to_the_budget(mut desk: Desk, venue: &str) {
     let least = limits.iter().map(|limit| limit.most).min().unwrap();
     *desk.gateway.budget().unwrap() = rustonite_exec::gateway::Budget::new(limits);
     let place = Spend::one(rustonite_core::budget::Errand::Place);
-    let mut room = |desk: &mut Desk, count: u32| {
+    let room = |desk: &mut Desk, count: u32| {
         let budget = desk.gateway.budget().unwrap();
         budget.room(&Spend { count, ..place }, now_ns())
     };
