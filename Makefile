@@ -8,7 +8,7 @@ GROUPS := --group test
 RUST_SOURCES := $(shell find native schemas -name '*.rs' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
 PACKAGES := $(VENV)/.packages
 
-.PHONY: help demo test test-rust test-python soak sanitize lint bench docs site wheel clean
+.PHONY: help demo test test-rust test-python soak sanitize lint benches bench compare notebooks docs site wheel clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -72,21 +72,23 @@ $(VENV)/feeds/.packages: benches/feed_peers.txt
 	@$(VENV)/feeds/bin/python -m pip install --quiet --requirement benches/feed_peers.txt
 	@touch $@
 
-bench: $(VENV)/peers/.packages $(VENV)/feeds/.packages ## Every figure, peers beside ours
+$(VENV)/replays/.packages: benches/replay_peers.txt
+	@$(PYTHON) -m venv $(VENV)/replays
+	@$(VENV)/replays/bin/python -m pip install --quiet --requirement benches/replay_peers.txt
+	@touch $@
+
+benches: $(VENV)/peers/.packages $(VENV)/feeds/.packages $(VENV)/replays/.packages
 	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
 	cargo build --quiet --locked --release -p rustonite-benches
-	$(BIN)/python benches/run.py
-	$(BIN)/python benches/commits.py
-	$(BIN)/python benches/lake.py
-	target/release/book $(RUSTONITE_FIXTURES)
-	target/release/exchange
-	target/release/orders
-	target/release/trade
-	$(BIN)/python benches/strategy.py
-	target/release/streams
-	target/release/risk
-	target/release/replay_queue $(RUSTONITE_FIXTURES)
-	$(BIN)/python benches/feed.py
+
+bench: benches ## Every figure, peers beside ours
+	$(BIN)/python benches/compare.py --no-page $(BENCH)
+
+compare: benches ## The same, written to docs/reference/benchmarks.md
+	$(BIN)/python benches/compare.py $(BENCH)
+
+notebooks: $(VENV)/.extension ## Run the notebooks and store what they print
+	$(BIN)/python notebooks/execute.py --store
 
 docs: $(VENV)/.extension ## Pages that are made from the code
 	$(BIN)/python -c 'from rustonite_data.schemas import markdown; print(markdown(), end="")' > docs/reference/schemas.md

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+from figures import keep
+
 from rustonite_data import schemas
 from rustonite_data.lake.dataset import Dataset
 from rustonite_data.lake.storage import Storage
@@ -71,6 +73,9 @@ def run(storage, commits):
             median, worst = recent[every // 2], recent[every * 99 // 100]
             figures = f"{median * 1e3:12.1f} {worst * 1e3:8.1f} {opening * 1e3:9.1f}"
             print(f"{number + 1:9} {figures} {entries:13} {memory():8.0f}", flush=True)
+    what = f"a commit to a table, the last tenth of {commits:,}"
+    keep("Lake: log", what, "ms", p50=median * 1e3, p99=worst * 1e3)
+    keep("Lake: log", "opening that table", "ms", single=opening * 1e3)
 
 
 if __name__ == "__main__":

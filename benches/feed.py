@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import keep, keep_absent
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +27,8 @@ FIXTURES = Path(os.environ.get("RUSTONITE_FIXTURES", ROOT.parent / "shared" / "f
 # cryptofeed and the readers pin other packages than ours.
 PEERS_PYTHON = ROOT / ".venv" / "feeds" / "bin" / "python"
 PATIENCE_S = 1.0
+GROUP = "Feed"
+RATE = "M messages/s"
 READERS = ("json", "orjson", "msgspec")
 MESSAGES = {
     "binance-usdm": "binance_usdm/collector_btcusdt_20240808.gz",
@@ -77,12 +80,14 @@ def main() -> None:
         print("result", json.dumps(peer(*sys.argv[1:])))
         return
     if not FIXTURES.is_dir():
+        keep_absent(GROUP, "all", "no recordings")
         print(f"not measured: no recordings in {FIXTURES}", file=sys.stderr)
         return
     table = Table(title="Recorded messages, thousand per second, one thread")
     for name in ("", "bytes", "rustonite: rows and books", *READERS, "cryptofeed: rows and books"):
         table.add_column(name, justify="right" if name else "left")
     for venue, (count, size, seconds) in ours().items():
+        keep(GROUP, decoding(venue), RATE, best=count / seconds / 1e6)
         cells = [step("read", reader, venue) for reader in READERS] if venue in MESSAGES else []
         cells += [""] * (len(READERS) - len(cells))
         theirs = step("playback", venue) if venue in RECORDINGS else ""
@@ -114,6 +119,10 @@ def lines(program: str, *arguments: str | Path) -> list[list[str]]:
     return [line.split("\t") for line in run.stdout.splitlines()]
 
 
+def decoding(venue: str) -> str:
+    return f"{venue}: rows and books of recorded messages"
+
+
 def thousands(count: int, seconds: float) -> str:
     return f"{count / seconds / 1e3:,.0f}"
 
@@ -128,8 +137,13 @@ def step(*arguments: str) -> str:
     if line is None:
         reason = (run.stderr.strip().splitlines() or ["?"])[-1]
         print(f"{' '.join(arguments)}: {reason}", file=sys.stderr)
+        keep_absent(GROUP, " ".join(arguments), reason)
         return "-"
     count, seconds = json.loads(line.removeprefix("result "))
+    what, system = decoding(arguments[-1]), "cryptofeed"
+    if arguments[0] == "read":
+        what, system = f"{arguments[-1]}: recorded messages parsed, no more", arguments[1]
+    keep(GROUP, what, RATE, system=system, best=count / seconds / 1e6)
     return thousands(count, seconds)
 
 

@@ -20,7 +20,10 @@ import tempfile
 from pathlib import Path
 
 import lake_data as data
-from lake_peers import MEMORY, QUESTIONS, RUNS, SYSTEMS
+from figures import keep, keep_absent
+from lake_ours import MEMORY
+from lake_peers import RUNS, SYSTEMS
+from lake_system import QUESTIONS
 from rich.console import Console
 from rich.table import Table
 
@@ -44,6 +47,7 @@ def main() -> None:
         if count not in oracles:
             oracles[count] = step("query", ORACLE, source, source, (count, 1))
         results[name]["wrong"] = differing(results[name], oracles[count])
+        keep_result(name, results[name])
     if arguments.json:
         print(json.dumps({"machine": machine(), "rows": arguments.rows, "systems": results}))
         return
@@ -160,6 +164,33 @@ def same(answer: dict, wanted: dict) -> bool:
         math.isclose(answer["sums"][name], total, rel_tol=TOLERANCE)
         for name, total in wanted["sums"].items()
     )
+
+
+def keep_result(name: str, result: dict) -> None:
+    """Figures for `compare.py`; an answer that differs is none."""
+    ingest, questions = "Lake: ingest", "Lake: questions"
+    few = SYSTEMS[name].rows_max
+    rows = result.get("rows", {}).get("trades", few)
+    system = f"{name} ({rows / 1e6:g} M rows)" if few else name
+    if "failed" in result:
+        keep_absent("Lake", system, result["failed"])
+    if "append_rows_s" in result:
+        append, whole = result["append_rows_s"] / 1e6, result["end_to_end_rows_s"] / 1e6
+        what = "append in batches of 100,000 rows, each committed"
+        keep(ingest, what, "M rows/s", system=system, rate=append)
+        what = "append, then sort and merge: end to end"
+        keep(ingest, what, "M rows/s", system=system, rate=whole)
+        for dataset, size in result["bytes_per_row"].items():
+            if size:
+                what = f"{dataset.removesuffix('s')} in files"
+                keep(ingest, what, "bytes/row", system=system, mean=size)
+        keep(ingest, "memory, end to end", "MB", system=system, peak=result["finalize_mb"])
+    for question, answer in result.get("questions", {}).items():
+        if answer and question not in result["wrong"]:
+            best, median = answer["ms"][0], answer["ms"][len(answer["ms"]) // 2]
+            keep(questions, QUESTIONS[question], "ms", system=system, best=best, median=median)
+        elif answer:
+            keep_absent(questions, system, f"{QUESTIONS[question]}: a wrong answer")
 
 
 def ingest_table(results: dict) -> Table:

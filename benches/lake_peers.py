@@ -16,130 +16,31 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import ClassVar
 
 import lake_data as data
 import numpy as np
 import pyarrow as pa
+from lake_files import Parquet, Plain
+from lake_ours import BySql, HalfHot, Rustonite
+from lake_system import (
+    CHECKED,
+    COLUMNS,
+    QUESTIONS,
+    SLACK_NS,
+    SLICE,
+    Stopwatch,
+    System,
+    Unanswered,
+    files_bytes,
+    polars_bars,
+    polars_notional,
+    range_of,
+    spell,
+)
 
 RUNS = 7
-MEMORY = Path("/dev/shm")  # noqa: S108 - memory that processes share
-MINUTE_NS = 60_000_000_000
-SLACK_NS = int(data.LATENCY_MS_MAX * 1e6) + 10_000_000
-COLUMNS = {name: list(schema.names) for name, schema in data.SCHEMAS.items()}
-SLICE = ["ts_event", "ts_recv", "venue", "symbol", "price", "size", "side", "trade_id"]
-
-QUESTIONS = {
-    "last": "last price per symbol",
-    "hour": "one symbol, one hour, 8 columns to Arrow",
-    "bars": "1-minute bars with VWAP, all symbols",
-    "asof": "as-of join, one symbol's day",
-    "notional": "sum(price * size) by symbol, all rows",
-    "second": "one symbol, one second",
-    "count": "count per minute of a symbol",
-}
-
-
-class Stopwatch:
-    """Adds up the time inside `with`."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __enter__(self):
-        self.started = time.perf_counter()
-        return self
-
-    def __exit__(self, *_):
-        self.seconds += time.perf_counter() - self.started
-
-
-class System:
-    """What a peer is asked to do. Answers are Arrow tables, with the columns of `CHECKED`."""
-
-    package = ""
-    rows_max: int | None = None
-
-    def __init__(self, folder: Path, rows: int) -> None:
-        self.folder, self.rows = folder, rows
-
-    def open(self, *, new: bool) -> None:
-        """Before any step, not timed."""
-
-    def prepare(self, _dataset: str, batch: pa.RecordBatch):
-        return data.plain(batch)
-
-    def append(self, dataset: str, rows) -> None:
-        raise NotImplementedError
-
-    def finalize(self, dataset: str) -> None:
-        """Sort and merge what was appended, as one does once a day."""
-
-    def bytes(self, dataset: str) -> int | None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """After the last step, not timed."""
-
-
-def files_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-# SQL that DuckDB, ClickHouse and we share, with the spelling of times left open.
-SQL = {
-    "last": "select symbol, {last}(price, ts_recv) as price from trades group by symbol",
-    "hour": "select {slice} from trades where symbol = '{symbol}' and {in_hour}",
-    "bars": """
-        select symbol, {minute} as minute, {first}(price, ts_recv) as open, max(price) as high,
-            min(price) as low, {last}(price, ts_recv) as close, sum(size) as volume,
-            sum(price * size) / sum(size) as vwap, count(*) as count
-        from trades group by symbol, minute""",
-    "asof": """
-        select t.ts_recv as ts_recv, t.price as price, q.bid_price as bid_price,
-            q.ask_price as ask_price
-        from (select ts_recv, symbol, price from trades where symbol = '{symbol}') t
-        asof join (select ts_recv, symbol, bid_price, ask_price from quotes
-            where symbol = '{symbol}') q
-        on t.symbol = q.symbol and t.ts_recv >= q.ts_recv""",
-    "notional": "select symbol, sum(price * size) as notional from trades group by symbol",
-    "second": "select {slice} from trades where symbol = '{symbol}' and {in_second}",
-    "count": """
-        select {minute} as minute, count(*) as count from trades where symbol = '{symbol}'
-        group by minute""",
-}
-
-# What must agree between systems: how many rows, and the sums of these columns.
-CHECKED = {
-    "last": ["price"],
-    "hour": ["price", "size", "trade_id"],
-    "bars": ["open", "high", "low", "close", "volume", "vwap", "count"],
-    "asof": ["price", "bid_price", "ask_price"],
-    "notional": ["notional"],
-    "second": ["price", "size", "trade_id"],
-    "count": ["count"],
-}
-
-
-def range_of(question: str) -> tuple[int, int]:
-    """Start and end in nanoseconds, the end exclusive."""
-    start = data.HOUR_NS if question == "hour" else data.SECOND_NS
-    return start, start + (3_600_000_000_000 if question == "hour" else 1_000_000_000)
-
-
-def spell(question: str, *, moment, minute: str, first: str, last: str) -> str:
-    """One of `SQL`; `moment` spells nanoseconds."""
-
-    def between(name: str) -> str:
-        start, end = range_of(name)
-        return f"ts_event >= {moment(start)} and ts_event < {moment(end)}"
-
-    return SQL[question].format(
-        symbol=data.SYMBOL, slice=", ".join(SLICE), minute=minute, first=first, last=last,
-        in_hour=between("hour"), in_second=between("second"),
-    )  # fmt: skip
 
 
 class DuckDB(System):
@@ -345,28 +246,6 @@ class ArcticDB(System):
         return pl.concat(parts).to_arrow()
 
 
-def polars_bars(frame, by):
-    import polars as pl
-
-    price, size, arrived = pl.col("price"), pl.col("size"), pl.col("ts_recv")
-    return frame.group_by(*by, pl.col("ts_event").dt.truncate("1m").alias("minute")).agg(
-        price.min_by(arrived).alias("open"),
-        price.max().alias("high"),
-        price.min().alias("low"),
-        price.max_by(arrived).alias("close"),
-        size.sum().alias("volume"),
-        ((price * size).sum() / size.sum()).alias("vwap"),
-        pl.len().alias("count"),
-    )
-
-
-def polars_notional(frame, by):
-    import polars as pl
-
-    notional = (pl.col("price") * pl.col("size")).sum().alias("notional")
-    return frame.group_by(by).agg(notional) if by else frame.select(notional)
-
-
 class Nautilus(System):
     """NautilusTrader's catalog. It stores and gives Python objects, so it gets fewer rows."""
 
@@ -434,165 +313,6 @@ class Nautilus(System):
         )
 
 
-class Unanswered(Exception):
-    """The system has no way to ask this."""
-
-
-class Rustonite(System):
-    """Ours: every batch is appended to a tape in memory, sealed and committed; then compacted."""
-
-    package = "rustonite"
-    # All of them are questions for bars: of a minute, or of everything.
-    BARS: ClassVar = {
-        "bars": (
-            "1m",
-            {
-                "columns": [
-                    "symbol", "ts_open", "open", "high", "low", "close", "volume", "vwap", "count",
-                ]
-            },
-        ),
-        "notional": ("all", {"columns": ["symbol", "turnover"]}),
-        "count": ("1m", {"symbols": data.SYMBOL, "columns": ["ts_open", "count"]}),
-    }  # fmt: skip
-
-    def open(self, *, new: bool) -> None:
-        from rustonite_data.lake import Committer, Lake
-
-        make = Lake.create if new else Lake
-        self.lake = make(self.folder, tapes=MEMORY / self.folder.parent.name)
-        self.committer = Committer(self.lake)
-        # A batch is a segment, and half of the day may wait.
-        sizes = {"segment_rows": data.BATCH_ROWS, "segments_max": self.rows // data.BATCH_ROWS + 8}
-        self.tapes = {n: self.lake.tape(n, "bench", **sizes) for n in data.SCHEMAS} if new else {}
-
-    def prepare(self, _dataset: str, batch: pa.RecordBatch):
-        return batch
-
-    def append(self, dataset: str, rows) -> None:
-        tape = self.tapes[dataset]
-        tape.append(rows)
-        tape.seal()
-        self.committer.run_once()
-
-    def finalize(self, dataset: str) -> None:
-        self.lake.compact(dataset)
-        self.lake.vacuum(dataset, hours=0, alone=True)
-
-    def bytes(self, dataset: str) -> int:
-        return sum(file.size for file in self.lake.snapshot(dataset, hot=False).files)
-
-    def ask(self, question: str) -> pa.Table:
-        if question == "last":
-            rows = self.lake.last("trades").sort_by("ts_recv")
-            newest = rows.group_by("symbol", use_threads=False).aggregate([("price", "last")])
-            return newest.rename_columns(["symbol", "price"])
-        if question in {"hour", "second"}:
-            start, end = (np.datetime64(moment, "ns") for moment in range_of(question))
-            return pa.table(
-                self.lake.table(
-                    "trades", symbols=[data.SYMBOL], start=start, end=end, columns=SLICE
-                )
-            )
-        if question == "asof":
-            columns = ["ts_recv", "price", "bid_price", "ask_price"]
-            found = self.lake.asof_quotes(
-                symbols=data.SYMBOL, time="ts_recv", by="symbol", columns=columns
-            )
-            return found.arrow().drop_null()
-        interval, choice = self.BARS[question]
-        found = self.lake.bars(interval, by="symbol", **choice).arrow()
-        names = {"turnover": "notional", "ts_open": "minute"}
-        return found.rename_columns([names.get(name, name) for name in found.column_names])
-
-    def close(self) -> None:
-        for tape in self.tapes.values():
-            tape.close()
-
-
-class BySql(Rustonite):
-    """Ours, asked in SQL by its default engine."""
-
-    def ask(self, question: str) -> pa.Table:
-        if question not in self.BARS and question != "asof":
-            return super().ask(question)
-        text = spell(
-            question,
-            moment=lambda ns: f"make_timestamp_ns({ns})",
-            minute="time_bucket(interval '1 minute', ts_event)",
-            first="arg_min",
-            last="arg_max",
-        )
-        return self.lake.sql(text).arrow()
-
-
-class HalfHot(Rustonite):
-    """Ours, with the earlier half of the day compacted and the later half on tapes only.
-
-    The time of its appends has that compaction in it; look at the answers.
-    """
-
-    def open(self, *, new: bool) -> None:
-        super().open(new=new)
-        self.appended = dict.fromkeys(data.SCHEMAS, 0)
-
-    def append(self, dataset: str, rows) -> None:
-        before, self.appended[dataset] = self.appended[dataset], self.appended[dataset] + len(rows)
-        if self.appended[dataset] <= self.rows // 2:
-            super().append(dataset, rows)
-            return
-        if before <= self.rows // 2:
-            super().finalize(dataset)
-        self.tapes[dataset].append(rows)
-
-    def finalize(self, dataset: str) -> None:
-        """Half of it is done already."""
-
-    def bytes(self, dataset: str) -> int | None:  # noqa: ARG002
-        """Tapes have room for rows to come, so bytes per row say nothing."""
-        return None
-
-
-class Plain(System):
-    """Polars over the generated Arrow files: what the answers must be."""
-
-    package = "polars"
-
-    def open(self, *, new: bool) -> None:  # noqa: ARG002
-        import polars as pl
-
-        source = Path(self.folder)
-        self.frames = {
-            name: pl.scan_ipc(source / f"{name}.arrow").with_columns(
-                pl.col(pl.Categorical).cast(str)
-            )
-            for name in data.SCHEMAS
-        }
-
-    def ask(self, question: str) -> pa.Table:
-        import polars as pl
-
-        trades, mine = self.frames["trades"], pl.col("symbol") == data.SYMBOL
-        if question == "last":
-            lazy = trades.group_by("symbol").agg(pl.col("price").max_by("ts_recv"))
-        elif question in {"hour", "second"}:
-            start, end = range_of(question)
-            moment = pl.col("ts_event").to_physical()
-            lazy = trades.filter(mine, moment.is_between(start, end - 1)).select(SLICE)
-        elif question == "bars":
-            lazy = polars_bars(trades, ["symbol"])
-        elif question == "asof":
-            right = self.frames["quotes"].filter(mine).select("ts_recv", "bid_price", "ask_price")
-            left = trades.filter(mine).select("ts_recv", "price")
-            lazy = left.join_asof(right, on="ts_recv").drop_nulls()
-        elif question == "notional":
-            lazy = polars_notional(trades, ["symbol"])
-        else:
-            minute = pl.col("ts_event").dt.truncate("1m")
-            lazy = trades.filter(mine).group_by(minute).agg(pl.len().alias("count"))
-        return lazy.collect().to_arrow()
-
-
 SYSTEMS: dict[str, type[System]] = {
     "rustonite": Rustonite,
     "rustonite-sql": BySql,
@@ -601,6 +321,7 @@ SYSTEMS: dict[str, type[System]] = {
     "chdb": ClickHouse,
     "duckdb": DuckDB,
     "nautilus": Nautilus,
+    "parquet": Parquet,
     "plain": Plain,
 }
 

@@ -23,6 +23,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from figures import keep
 from rich.console import Console
 from rich.table import Table
 
@@ -30,10 +31,17 @@ from rustonite_data import Tape
 
 MEMORY = Path("/dev/shm/rustonite-bench")  # noqa: S108 - memory that processes share
 DISK = Path("target/rustonite-bench")
-SAMPLES = 50_000
+SAMPLES = 2_000 if "--quick" in sys.argv else 50_000
 INTERVAL_NS = 50_000
-PEERS = ("shared_memory+struct", "iceoryx2")
-QUANTILES = (0.5, 0.99, 0.999, 1.0)
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+# What each of `latencies` measures, and of which system.
+WAYS = {
+    "rustonite from Rust, spin": ("Rust to Python, spinning", "rustonite"),
+    "rustonite spin": ("Python to Python, spinning", "rustonite"),
+    "rustonite sleep": ("Python to Python, sleeping", "rustonite"),
+    "shared_memory+struct": ("Python to Python, spinning", "shared_memory+struct (one integer)"),
+    "iceoryx2": ("Python to Python, spinning", "iceoryx2 (one integer)"),
+}
 
 
 def main() -> None:
@@ -109,9 +117,9 @@ def python_append():
             for _ in range(rounds):
                 out.append(batch)
             seconds = time.perf_counter() - started
-        figures = (
-            f"{seconds / rounds * 1e6:.1f} us each, {rounds * rows / seconds / 1e6:.2f} M rows/s"
-        )
+        rate = rounds * rows / seconds / 1e6
+        keep("Tapes", f"append pyarrow batches of {rows:,} from Python", "M rows/s", mean=rate)
+        figures = f"{seconds / rounds * 1e6:.1f} us each, {rate:.2f} M rows/s"
         yield f"Python: append pyarrow batches of {rows:,}", figures
 
 
@@ -129,24 +137,32 @@ def python_poll():
                 started = time.perf_counter_ns()
                 use(reader.poll(10))
                 polls[number] = time.perf_counter_ns() - started
-            yield f"Python: {name}, 10 new rows", quantiles(polls)
+            what = name.replace("poll", "poll in Python, 10 new rows")
+            keep("Tapes", what, "us", **quantiles(polls))
+            yield f"Python: {name}, 10 new rows", told(polls)
         reader = Tape.reader(MEMORY, start="now")
         empty = np.empty(20_000)
         for number in range(len(empty)):
             started = time.perf_counter_ns()
             reader.poll()
             empty[number] = time.perf_counter_ns() - started
-        yield "Python: poll, nothing new", quantiles(empty)
+        keep("Tapes", "poll in Python, nothing new", "us", **quantiles(empty))
+        yield "Python: poll, nothing new", told(empty)
 
 
-def quantiles(nanoseconds: np.ndarray) -> str:
-    values = np.quantile(nanoseconds, QUANTILES, method="higher")
-    names = ("p50", "p99", "p99.9", "max")
-    return ", ".join(f"{n} {v / 1e3:.2f}" for n, v in zip(names, values, strict=True)) + " us"
+def quantiles(nanoseconds: np.ndarray) -> dict[str, float]:
+    """In microseconds."""
+    values = np.quantile(nanoseconds, list(QUANTILES.values()), method="higher") / 1e3
+    return dict(zip(QUANTILES, values.tolist(), strict=True))
+
+
+def told(nanoseconds: np.ndarray) -> str:
+    values = quantiles(nanoseconds).items()
+    return ", ".join(f"{name} {value:.2f}" for name, value in values) + " us"
 
 
 def latencies():
-    for name in ("rustonite from Rust, spin", "rustonite spin", "rustonite sleep", *PEERS):
+    for name, (way, system) in WAYS.items():
         shutil.rmtree(MEMORY, ignore_errors=True)
         run = subprocess.Popen(
             [sys.executable, __file__, "receive", name], stdout=subprocess.PIPE, text=True
@@ -154,7 +170,9 @@ def latencies():
         send(name, run)
         received = run.stdout.read()
         assert run.wait() == 0, f"{name}: the receiver failed"
-        yield f"one way to Python: {name}", quantiles(np.array(received.split(), float))
+        delays = np.array(received.split(), float)
+        keep("Tapes", f"one way, {way}", "us", system=system, **quantiles(delays))
+        yield f"one way to Python: {name}", told(delays)
 
 
 def at_constant_rate(publish) -> None:
@@ -300,10 +318,13 @@ def scans():
         for name, table in (("tape", ours), ("in-memory pyarrow", theirs)):
             yield (
                 f"sum(price*size) of 5 M rows by pyarrow, {name}",
-                best(lambda t=table: notional(t)),
+                best("pyarrow", name, lambda t=table: notional(t)),
             )
         for name, table in (("tape", rows), ("in-memory pyarrow", theirs)):
-            yield f"the same by DuckDB, {name}", best(lambda t=table: duckdb_notional(t))
+            yield (
+                f"the same by DuckDB, {name}",
+                best("DuckDB", name, lambda t=table: duckdb_notional(t)),
+            )
 
 
 def notional(table: pa.Table) -> float:
@@ -314,14 +335,20 @@ def duckdb_notional(rows) -> float:  # noqa: ARG001 - DuckDB finds it by name
     return duckdb.sql("select sum(price * size) from rows").fetchall()[0][0]
 
 
-def best(work, rounds: int = 7) -> str:
+def best(engine: str, name: str, work, rounds: int = 7) -> str:
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)
     times.sort()
-    return f"best {times[0] * 1e3:.1f}, median {times[rounds // 2] * 1e3:.1f} ms of {rounds}"
+    best, median = times[0] * 1e3, times[rounds // 2] * 1e3
+    what, system = (
+        f"sum(price*size) of 5 M rows by {engine}",
+        "rustonite" if name == "tape" else name,
+    )
+    keep("Tapes", what, "ms", system=system, best=best, median=median)
+    return f"best {best:.1f}, median {median:.1f} ms of {rounds}"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from figures import OURS, keep
 from rich.console import Console
 from rich.table import Table
 
@@ -33,6 +34,7 @@ ORDERS_PER_S = 40
 ORDERS, PEER_ORDERS = 400, 5_000
 PATIENCE_S = 120
 QUANTILES = (0.5, 0.9, 0.99)
+PEER = "nautilus"
 
 
 class Counting(Strategy):
@@ -200,12 +202,14 @@ def peer_times() -> dict[str, list[int]]:
     return json.loads(run.stdout)
 
 
-def figures(nanoseconds) -> str:
+def told(what: str, system: str, nanoseconds) -> str:
+    """Keeps the figures of a system; as a cell."""
     if not nanoseconds:
         return "-"
     values = np.quantile(nanoseconds, QUANTILES, method="higher") / 1e3
-    named = zip(("p50", "p90", "p99"), values, strict=True)
-    return ", ".join(f"{name} {value:.1f}" for name, value in named) + " us"
+    named = dict(zip(("p50", "p90", "p99"), map(float, values), strict=True))
+    keep("Trading", what, "us", system=system, **named)
+    return ", ".join(f"{name} {value:.1f}" for name, value in named.items()) + " us"
 
 
 def main() -> None:
@@ -217,15 +221,22 @@ def main() -> None:
         ("on_trades, a column by Polars", PolarsRows(), ROWS),
         ("on_trade, one by one", SingleRows(), ROWS_ONE_BY_ONE),
     ):
-        table.add_row(name, f"{rows_per_second(strategy, rows) / 1e6:.2f} M")
+        rate = rows_per_second(strategy, rows) / 1e6
+        keep("Trading", f"rows to a strategy in Python, {name}", "M rows/s", best=rate)
+        table.add_row(name, f"{rate:.2f} M")
     console.print(table)
     ours, theirs = Submitter(), peer_times()
     order_times(ours)
     table = Table("from a strategy in Python", "rustonite", "NautilusTrader", title="Orders")
-    call, accepted = figures(theirs.get("call")), figures(theirs.get("accepted"))
-    table.add_row("the call of submit", figures(ours.calls), call)
-    table.add_row("submit to accepted, over a socket", figures(ours.accepted), "-")
-    table.add_row("submit to accepted, no socket", "-", accepted)
+    call = "the call of submit in Python"
+    ours_called = told(call, OURS, ours.calls)
+    table.add_row("the call of submit", ours_called, told(call, PEER, theirs.get("call")))
+    accepted = "submit to accepted, from Python"
+    table.add_row(
+        "submit to accepted, ours over a socket, theirs without",
+        told(f"{accepted}, over a socket", OURS, ours.accepted),
+        told(f"{accepted}, no socket", PEER, theirs.get("accepted")),
+    )
     console.print(table)
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+import tomllib
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from rustonite_data.errors import Invalid
 
@@ -49,6 +51,21 @@ def read_as_it_is(path: Path, what: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         problem = error.strerror if isinstance(error, OSError) else "no UTF-8"
         raise Invalid(f"{path}: {problem}, expected {what}") from None
+
+
+def table_of(text: str, place: str) -> dict[str, Any]:
+    """What is in a configuration; `place` is its file in errors.
+
+    Raises:
+        Invalid: it is no TOML; the message names the line.
+    """
+    try:
+        # Numbers as they are written: prices are no floats.
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        problem, _, where = str(error).partition(" (at ")
+        line = re.search(r"line (\d+)", where)
+        raise Invalid(f"{place}{f':{line[1]}' if line else ''}: {problem}") from None
 
 
 def with_environment(text: str, place: str, environment: Mapping[str, str]) -> str:

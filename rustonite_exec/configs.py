@@ -107,7 +107,7 @@ run = "market-maker"                   # or "ema-cross", or "module:Class" in Py
 venue = "binance"
 symbol = "BTCUSDT"
 size = 0.01
-distance_bps = 0.5                     # of each quote from the middle
+distance_bps = 0.2                     # of each quote from the middle
 tolerance_bps = 0.2                    # a quote that is off by less is left alone
 position_max = 0.1
 """

@@ -12,6 +12,7 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rustonite_data import _native
@@ -78,6 +79,7 @@ class LocalExchange:
         prices: Mapping[str, Decimal | int | str] | None = None,
         port: int = 0,
         limits: bool = True,
+        state: Path | str | None = None,
     ) -> None:
         """Begin to listen, on this machine alone.
 
@@ -92,11 +94,16 @@ class LocalExchange:
             prices: Prices at the start, by symbol; others have a usual one.
             port: Where to listen; any free port by default.
             limits: Whether calls and orders are limited as on the venue's usual plan.
+            state: A folder to keep it in. If it was kept there before, it goes on as it was, with
+                the same accounts and orders; the other arguments have to be the same, but for
+                `port`. In memory by default.
 
         Raises:
-            Invalid: a symbol or a price that cannot be, or no symbol.
+            Invalid: a symbol or a price that cannot be, or no symbol; or the state in the folder is
+                of another exchange.
             NotFound: the venue is not spoken here.
-            Unavailable: the port is taken.
+            Unavailable: the port is taken, or another exchange keeps its state in the folder.
+            Corrupt: the state is damaged, or was written by another version.
         """
         if venue not in VENUES:
             near = difflib.get_close_matches(venue, VENUES, 1)
@@ -124,8 +131,10 @@ class LocalExchange:
                 "seed": seed,
                 "events_per_second": _EVENTS_PER_SECOND * speed if others else None,
                 "limits": limits,
+                "state": None if state is None else Path(state),
             }
         )
+        self._is_kept = state is not None
 
     @property
     def address(self) -> str:
@@ -148,6 +157,9 @@ class LocalExchange:
     ) -> Account:
         """Open an account with a key of its own.
 
+        One that was kept in `state` is given back as it was left, with its key, and nothing else is
+        done to it.
+
         Args:
             name: Of the account.
             balances: What it has, by asset; by default some of the usual ones that are traded.
@@ -160,6 +172,8 @@ class LocalExchange:
             Invalid: there is such an account, or a fee has more than six decimals.
             NotFound: an asset that nothing is traded in.
         """
+        if self._is_kept and (known := self._native.key(self.venue, name)):
+            return Account(name, *known)
         account = Account(name, *(keys or (secrets.token_hex(32), secrets.token_hex(32))))
         self._native.add_account(name)
         self._native.add_key(name, account.key, account.secret)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from rustonite_data import _native
-from rustonite_data.config import read
+from rustonite_data.config import read, table_of
 from rustonite_data.errors import Invalid
 from rustonite_exec.exchange import VENUES, Account, LocalExchange
 
@@ -27,6 +26,7 @@ _TOP: dict[str, tuple[tuple[type, ...], str]] = {
     "others": ((bool,), "true or false"),
     "limits": ((bool,), "true or false"),
     "prices": ((dict,), "a table of instrument to price"),
+    "state": ((str,), "a folder"),
     "account": ((list,), "one or more [[account]]"),
 }
 _ACCOUNT: dict[str, tuple[tuple[type, ...], str]] = {
@@ -62,6 +62,7 @@ class ExchangeConfig:
     others: bool = True
     limits: bool = True
     prices: dict[str, Decimal | int | str] | None = None
+    state: Path | None = None
     accounts: tuple[ExchangeAccount, ...] = (ExchangeAccount("demo"),)
 
     @classmethod
@@ -84,10 +85,7 @@ class ExchangeConfig:
         Raises:
             Invalid: as `read`.
         """
-        try:
-            found = tomllib.loads(text, parse_float=Decimal)
-        except tomllib.TOMLDecodeError as error:
-            raise Invalid(f"{place}: {error}") from None
+        found = table_of(text, place)
         file = _File(place, text)
         file.check(found, _TOP, "")
         tables = found.pop("account", [{"name": "demo"}])
@@ -102,6 +100,8 @@ class ExchangeConfig:
         if "symbols" in found:
             found["symbols"] = tuple(map(str, found["symbols"]))
         folder = Path(place).parent
+        if "state" in found:
+            found["state"] = folder / found["state"]
         accounts = [_account(table, folder) for table in tables]
         settings = {**found, "speed": float(found.get("speed", 1)), "accounts": tuple(accounts)}
         return cls(**settings)
@@ -115,7 +115,7 @@ class ExchangeConfig:
         """
         exchange = LocalExchange(
             self.symbols, venue=self.venue, port=self.port, seed=self.seed, speed=self.speed,
-            others=self.others, limits=self.limits, prices=self.prices,
+            others=self.others, limits=self.limits, prices=self.prices, state=self.state,
         )  # fmt: skip
         try:
             return exchange, [_open(exchange, one) for one in self.accounts]

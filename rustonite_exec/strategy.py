@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
+from rustonite_data.errors import Closed
 from rustonite_exec.asking import Number, Side, asked, exits, text
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ class Broker:
     def __init__(self, native: NativeBroker) -> None:
         """Wrap the trader's own broker."""
         self._native = native
+
+    def close(self) -> None:
+        """Let go of the trader, which has ended; whatever is asked now raises `Closed`."""
+        # Whoever keeps the strategy would keep the journal open for writing.
+        self._native = _Ended()  # type: ignore[assignment]
 
     def now(self) -> int:
         """The time in nanoseconds since 1970."""
@@ -348,6 +354,13 @@ class Broker:
     def wake_after(self, time: timedelta) -> None:
         """Have `on_timer` called once after some time."""
         self._native.wake_after(round(time.total_seconds() * 1e9))
+
+
+class _Ended:
+    """In the place of a trader that has ended."""
+
+    def __getattr__(self, name: str) -> Never:
+        raise Closed(f"{name}: trading has ended, and the broker with it")
 
 
 class Strategy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import json
 import sys
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Beat = Callable[[dict[str, Any], list[str]], bool]
+
+TAPES_ARE_IN = "tapes.path"
+"""A file in the journal's folder with the path of its tapes."""
+_BUILT_IN = ("market-maker", "ema-cross")
 
 
 class Trader:
@@ -46,7 +51,7 @@ class Trader:
         self.tapes = Path(about["tapes"])
         self._strategy = strategy
         if strategy is None and not about["is_built_in"]:
-            self._strategy = _load(about["run"], Path(config).parent)
+            self._strategy = _load(about["run"], Path(config))
         if self._strategy is not None:
             self._strategy.settings = about["settings"]
 
@@ -62,26 +67,35 @@ class Trader:
             Closed: the strategy failed; its exception is the cause, and its switch is thrown.
         """
         native = _native.NativeTrader(self._text, self._place)
+        # For those who look at a journal whose tapes are elsewhere.
+        (self.journal / TAPES_ARE_IN).write_text(str(self.tapes.resolve()))
         go_on = beat or (lambda _status, _notices: True)
-        native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
+        try:
+            native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
+        finally:
+            broker = getattr(self._strategy, "broker", None)
+            if broker is not None:
+                broker.close()
 
 
-def _load(run: str, folder: Path) -> Strategy:
+def _load(run: str, config: Path) -> Strategy:
     """The strategy that `module:Class` names; modules beside the configuration are found, too."""
+    place = f"{config}: strategy.run"
     module, colon, name = run.partition(":")
     if not colon:
-        raise Invalid(
-            f"strategy.run: found {run!r}, expected module:Class, market-maker or ema-cross"
-        )
-    sys.path.insert(0, str(folder.resolve()))
+        near = difflib.get_close_matches(run, _BUILT_IN, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        expected = f"module:Class, {' or '.join(_BUILT_IN)}"
+        raise Invalid(f"{place}: found {run!r}, expected {expected}{hint}")
+    sys.path.insert(0, str(config.parent.resolve()))
     try:
         found = getattr(importlib.import_module(module), name)
     except (ModuleNotFoundError, AttributeError) as error:
-        raise NotFound(f"strategy.run: {run}: {error}") from error
+        raise NotFound(f"{place}: {run}: {error}") from error
     finally:
         sys.path.pop(0)
     if not (isinstance(found, type) and issubclass(found, Strategy)):
-        raise Invalid(f"strategy.run: {run} is no subclass of rustonite_exec.Strategy")
+        raise Invalid(f"{place}: {run} is no subclass of rustonite_exec.Strategy")
     return found()
 
 

@@ -1,5 +1,6 @@
 import shutil
 import tempfile
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -36,4 +37,24 @@ def memory():
     """A new folder in memory."""
     made = Path(tempfile.mkdtemp(dir=MEMORY, prefix="rustonite-test-"))
     yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    """Makes a new folder in memory, for each example of a property; the one before is removed.
+
+    On disk the fsync of each tape takes most of the time.
+    """
+    made = Path(tempfile.mkdtemp(dir=MEMORY, prefix="rustonite-test-"))
+    numbers = count()
+
+    def new():
+        number = next(numbers)
+        shutil.rmtree(made / str(number - 1), ignore_errors=True)
+        folder = made / str(number)
+        folder.mkdir()
+        return folder
+
+    yield new
     shutil.rmtree(made, ignore_errors=True)

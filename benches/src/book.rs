@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
+use rustonite_benches::{keep, percentiles};
 use rustonite_book::{Checksum, Keeper, L2Book, L3Book, OrderId, State, Verdict, rules};
 use rustonite_core::Decimal;
 use rustonite_core::datasets::BookSide;
@@ -113,7 +114,7 @@ fn generated(step: i64, odd: i64, name: &str) -> Result<()> {
         single.record(u64::try_from(started.elapsed().as_nanos())?)?;
     }
     let held = book.len(BookSide::Bid) + book.len(BookSide::Ask);
-    report(&format!("L2 update, {held} levels, {name}"), mean, &single);
+    report(&format!("L2 update, {held} levels, {name}"), mean, &single)?;
     if odd == 0 && step == 1 {
         best(&book);
         checksums(&book);
@@ -174,8 +175,7 @@ fn orders() -> Result<()> {
         count += 1;
     }
     let mean = total as f64 / count as f64;
-    report(&format!("L3 add or remove, {} orders, clock included", book.count()), mean, &times);
-    Ok(())
+    report(&format!("L3 add or remove, {} orders, clock included", book.count()), mean, &times)
 }
 
 /// Updates of a recording, decoded.
@@ -252,7 +252,7 @@ fn recorded(folder: &Path) -> Result<()> {
         single.record(u64::try_from(started.elapsed().as_nanos())?)?;
     }
     let name = format!("L2 update, Binance USD-M recording, {held} levels at its end");
-    report(&name, bare / levels.len() as f64, &single);
+    report(&name, bare / levels.len() as f64, &single)?;
     println!(
         "keeper on the same recording\tmean {:.1} ns/level, {:.0} ns/message of {:.1} levels; {:.0} \
          ns/message more than the bare book",
@@ -261,7 +261,13 @@ fn recorded(folder: &Path) -> Result<()> {
         levels.len() as f64 / updates.len() as f64,
         (kept - bare) / updates.len() as f64,
     );
-    Ok(())
+    let mean = kept / levels.len() as f64;
+    Ok(keep(
+        "Books",
+        "L2 update with the venue's rules checked, the same recording",
+        "ns",
+        &[("mean", mean)],
+    )?)
 }
 
 fn timer_ns() -> Result<u64> {
@@ -273,7 +279,7 @@ fn timer_ns() -> Result<u64> {
     Ok(times.value_at_quantile(0.5))
 }
 
-fn report(name: &str, mean: f64, single: &Histogram<u64>) {
+fn report(name: &str, mean: f64, single: &Histogram<u64>) -> Result<()> {
     let at = |quantile| single.value_at_quantile(quantile);
     println!(
         "{name}\tmean {mean:.1} ns; single, clock included: p50 {}, p90 {}, p99 {}, p99.9 {} ns, \
@@ -284,4 +290,7 @@ fn report(name: &str, mean: f64, single: &Histogram<u64>) {
         at(0.999),
         single.max() as f64 / 1e3,
     );
+    let mut figures = vec![("mean", mean)];
+    figures.extend(percentiles(single, 1.0));
+    Ok(keep("Books", name, "ns", &figures)?)
 }

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use rustonite_benches::{keep, percentiles};
 use rustonite_core::datasets::FrameKind;
 use rustonite_feed::server::{Recorded as Message, collected};
 use rustonite_feed::{Config, Recorded, Recorder, Reparser, TapeSettings};
@@ -113,6 +114,9 @@ fn record(folder: &Path) -> Result<()> {
         "median {median:.2}, best {best:.2} million messages/s; by the time that its thread had a \
          core, median {own:.2}"
     );
+    let what = "Binance USD-M frames to tape rows, sequence checked, books kept";
+    let kept = [("median", median), ("best", best), ("median, by the time on a core", own)];
+    keep("Feed", what, "M messages/s", &kept)?;
     tell("Binance USD-M, rows and books", &figures)
 }
 
@@ -159,6 +163,7 @@ fn latency(rates: &[String]) -> Result<()> {
             held = held.max(rate);
         }
     }
+    keep("Feed", "highest rate held", "messages/s", &[("highest", held as f64)])?;
     tell("highest rate held", &format!("{held} messages/s"))
 }
 
@@ -188,6 +193,8 @@ fn one_rate(rate: u64) -> Result<bool> {
         latencies.max() as f64 / 1e3,
         if held { "held" } else { "not held" },
     );
+    let what = format!("socket to visible row at {rate} messages/s");
+    keep("Feed", &what, "us", &percentiles(&latencies, 1e3))?;
     tell(&format!("{rate} messages/s"), &figures)?;
     Ok(held)
 }

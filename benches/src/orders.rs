@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use allocation_counter::measure;
 use hdrhistogram::Histogram;
+use rustonite_benches::{keep, percentiles};
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
     EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderEvent, OrderKind,
@@ -34,7 +35,7 @@ const LOOKS: usize = 50_000_000;
 const KNOWN: usize = 1_000;
 
 fn main() -> Result<()> {
-    looks();
+    looks()?;
     transitions()?;
     lives("no journal", || Ok(Nowhere))?;
     let memory = tempfile::tempdir_in("/dev/shm")?;
@@ -51,7 +52,7 @@ fn tapes(folder: &Path) -> Result<Tapes> {
 }
 
 /// The bare table.
-fn looks() {
+fn looks() -> Result<()> {
     let mut state = 0;
     let start = Instant::now();
     for number in 0..LOOKS {
@@ -61,6 +62,7 @@ fn looks() {
     }
     let ns = start.elapsed().as_secs_f64() * 1e9 / LOOKS as f64;
     println!("table look-up\t{ns:.1} ns");
+    Ok(keep("Trading", "state of an order looked up", "ns", &[("mean", ns)])?)
 }
 
 /// An order whose cancel is asked for and refused, again and again: look-up, facts and state.
@@ -84,7 +86,7 @@ fn transitions() -> Result<()> {
     }
     let ns = start.elapsed().as_secs_f64() * 1e9 / LOOKS as f64;
     println!("transition of an order\t{ns:.1} ns");
-    Ok(())
+    Ok(keep("Trading", "transition of an order", "ns", &[("mean", ns)])?)
 }
 
 fn directory() -> Result<Arc<Directory>> {
@@ -204,6 +206,9 @@ fn lives<J: Journal>(name: &str, journal: impl Fn() -> Result<J>) -> Result<()> 
             at(0.99),
             at(0.999)
         );
+        let mut figures = vec![("mean", times.mean())];
+        figures.extend(percentiles(times, 1.0));
+        keep("Trading", &format!("{step} of an order, {name}"), "ns", &figures)?;
     }
     allocations(&mut ledger, &wish, name)
 }

@@ -1,13 +1,14 @@
 //! Measures replays with own orders. Every line is `name<TAB>figures`.
 //!
 //! Generated data; given the folder of the shared recordings, a recorded market of Binance USD-M as
-//! well.
+//! well. `replay_queue dump FILE` writes the generated data instead, for peers.
 
 use std::error::Error;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::Instant;
 
+use rustonite_benches::keep;
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{Aggressor, BookSide, draft};
 use rustonite_sim::{
@@ -29,9 +30,14 @@ const MODELS: [(&str, QueueModel); 3] = [
 ];
 
 fn main() -> Result<()> {
-    measure("generated", &generated());
+    if let [_, word, path] = &std::env::args().collect::<Vec<_>>()[..]
+        && word == "dump"
+    {
+        return dump(Path::new(path));
+    }
+    measure("generated", &generated())?;
     match std::env::args_os().nth(1) {
-        Some(folder) => measure("Binance USD-M recording", &recorded(Path::new(&folder))?),
+        Some(folder) => measure("Binance USD-M recording", &recorded(Path::new(&folder))?)?,
         None => eprintln!("not measured: no folder of recordings was given"),
     }
     Ok(())
@@ -80,7 +86,7 @@ impl Quoter {
     }
 }
 
-fn measure(name: &str, events: &[Recorded]) {
+fn measure(name: &str, events: &[Recorded]) -> Result<()> {
     for (model_name, queue) in MODELS {
         let (mut best_ns, mut orders, mut fills) = (f64::INFINITY, 0, 0);
         for _ in 0..ROUNDS {
@@ -106,7 +112,11 @@ fn measure(name: &str, events: &[Recorded]) {
             best_ns / events.len() as f64,
             events.len(),
         );
+        let rate = events.len() as f64 * 1e3 / best_ns;
+        let what = format!("replay with own orders, {name}, {model_name}");
+        keep("Replay", &what, "M events/s", &[("best", rate)])?;
     }
+    Ok(())
 }
 
 /// Changes near a touch that wanders, and trades at it.
@@ -137,6 +147,22 @@ fn generated() -> Vec<Recorded> {
         events.push(recorded_at(at, what));
     }
     events
+}
+
+/// Writes the generated events for `benches/replay_peers.py`: five numbers of eight bytes each.
+fn dump(path: &Path) -> Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    for event in generated() {
+        let (is_trade, side, price, quantity) = match event.what {
+            What::Trade { taker, price, quantity } => (1, taker, price, quantity),
+            What::Level { side, price, quantity } => (0, side, price, quantity),
+            _ => continue,
+        };
+        for number in [event.at, is_trade, i64::from(side == Side::Buy), price, quantity] {
+            file.write_all(&number.to_le_bytes())?;
+        }
+    }
+    Ok(file.flush()?)
 }
 
 fn recorded_at(at: i64, what: What) -> Recorded {

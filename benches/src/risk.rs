@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
+use rustonite_benches::{keep, percentiles as kept};
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
     ContractKind, InstrumentKind, InstrumentStatus, OrderKind, OrderSide, RiskRequest, Tif,
@@ -148,6 +149,12 @@ fn checks(risk: &Risk, intents: &[Intent], instruments: u32) -> Result<()> {
         allocations.count_total,
     );
     println!("risk, single checks with the clock, {all}\t{}", percentiles(&singles));
+    let what = format!("all checks of an order, {all}");
+    let mut figures = vec![("mean", mean)];
+    figures.extend(kept(&batches, 10.0));
+    keep("Risk", &what, "ns", &figures)?;
+    let count = allocations.count_total as f64;
+    keep("Risk", &what, "allocations", &[("total", count)])?;
     the_long_way(risk, intents, &all);
     println!("risk, the clock alone\t{}", percentiles(&clock));
     Ok(())

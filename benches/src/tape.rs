@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
+use rustonite_benches::{keep, percentiles};
 use rustonite_core::Row as _;
 use rustonite_core::datasets::{Aggressor, Trades, flags};
 use rustonite_tape::{Polled, Reader, Start, TapeOptions, TypedWriter, Wait, Writer};
@@ -60,6 +61,11 @@ fn main() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where tapes live: in memory or on disk.
+fn place(folder: &Path) -> &'static str {
+    if folder.starts_with("/dev/shm") { "memory" } else { "disk" }
 }
 
 fn now_ns() -> u64 {
@@ -119,7 +125,9 @@ fn append_rows(name: &str, folder: &Path, rows_per_commit: u64) -> Result<()> {
         per_row(0.999),
         blocks.max() as f64 / 1e3,
     );
-    Ok(())
+    let figures =
+        [("mean", mean), ("p50", per_row(0.5)), ("p99", per_row(0.99)), ("p99.9", per_row(0.999))];
+    Ok(keep("Tapes", &format!("{name}, {}", place(folder)), "ns/row", &figures)?)
 }
 
 /// A record batch to append: read back from a tape, so that it has the dataset's own types.
@@ -158,7 +166,8 @@ fn append_batches(folder: &Path, rows: usize) -> Result<()> {
         "append Arrow batches of {rows}\tmedian append {median:.1} M rows/s; {rate:.1} M rows/s over \
          many segments, waiting for the kernel's memory"
     );
-    Ok(())
+    let what = format!("append Arrow batches of {rows}, {}", place(folder));
+    Ok(keep("Tapes", &what, "M rows/s", &[("median", median), ("over many segments", rate)])?)
 }
 
 fn parse_how(how: &str) -> Result<Wait> {
@@ -206,6 +215,13 @@ fn poll_rows(folder: &Path) -> Result<()> {
          {values_ns:.1} ns"
     );
     assert!(notional > 0.0);
+    for (what, mean) in [
+        ("poll in Rust, nothing new", empty_ns),
+        ("poll in Rust, one new row and its price", ns),
+        ("poll in Rust, one new row as plain values", values_ns),
+    ] {
+        keep("Tapes", &format!("{what}, {}", place(folder)), "ns", &[("mean", mean)])?;
+    }
     Ok(())
 }
 
@@ -272,5 +288,7 @@ fn visibility_reader(folder: &Path, how: Wait, count: u64) -> Result<()> {
         latencies.max() as f64 / 1e3,
         1_000_000 / INTERVAL_NS,
     );
-    Ok(())
+    let how = format!("{how:?}").to_lowercase();
+    let what = format!("row visible in another process, Rust, {how}, {}", place(folder));
+    Ok(keep("Tapes", &what, "ns", &percentiles(&latencies, 1.0))?)
 }

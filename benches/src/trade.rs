@@ -14,6 +14,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
+use rustonite_benches::{keep, percentiles};
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
     InstrumentKind, InstrumentStatus, OrderKind, OrderSide, Tif, draft, order_flags,
@@ -69,7 +70,8 @@ fn main() -> Result<()> {
         };
         let times = std::thread::spawn(work).join().map_err(|_| "the trader panicked")??;
         for (what, times) in times.named() {
-            println!("{what}, {rate} ticks/s\t{}; {} orders", percentiles(times), times.len());
+            println!("{what}, {rate} ticks/s\t{}; {} orders", text(times), times.len());
+            keep("Trading", &format!("{what}, {rate} ticks/s"), "us", &percentiles(times, 1e3))?;
         }
     }
     Ok(())
@@ -104,7 +106,7 @@ impl Times {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "some microseconds")]
-fn percentiles(times: &Histogram<u64>) -> String {
+fn text(times: &Histogram<u64>) -> String {
     let us = |part: f64| times.value_at_quantile(part) as f64 / 1e3;
     format!(
         "p50 {:.2} p90 {:.2} p99 {:.2} p99.9 {:.2} us, slowest {:.0} us",
@@ -129,7 +131,13 @@ fn alone() -> Result<()> {
         times.record(u64::try_from(began.elapsed().as_nanos())?)?;
         refuse(&mut desk, &sent)?;
     }
-    println!("order wanted → order bytes, journalled, one after another\t{}", percentiles(&times),);
+    println!("order wanted → order bytes, journalled, one after another\t{}", text(&times));
+    keep(
+        "Trading",
+        "order wanted → order bytes, one after another",
+        "us",
+        &percentiles(&times, 1e3),
+    )?;
     Ok(())
 }
 

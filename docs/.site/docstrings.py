@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from contextlib import suppress
 from functools import reduce
 
 from griffe import Docstring, Extension, Object
@@ -17,8 +18,10 @@ class OurDocstrings(Extension):
     def on_object(self, *, obj: Object, **_: object) -> None:
         """A module, class, function or attribute was read."""
         if obj.path.startswith(_STUB) and obj.docstring is None:
-            native = reduce(getattr, obj.path.removeprefix(_STUB).split("."), _native)
-            obj.docstring = Docstring(inspect.getdoc(native) or "", parent=obj)
+            # What is not in the extension is found by stubtest, and by nobody sooner.
+            with suppress(AttributeError):
+                native = reduce(getattr, obj.path.removeprefix(_STUB).split("."), _native)
+                obj.docstring = Docstring(inspect.getdoc(native) or "", parent=obj)
         if obj.docstring is not None:
             text = re.sub(
                 r"^( *)Example:$", r"\1Examples:", obj.docstring.value, flags=re.MULTILINE

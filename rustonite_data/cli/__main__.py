@@ -2,4 +2,4 @@
 
 from rustonite_data.cli import main
 
-main()
+main(prog_name="rustonite")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from rustonite_data.cli.output import (
     print_json_lines,
     without_hidden,
 )
-from rustonite_data.config import read, read_as_it_is
+from rustonite_data.config import read, read_as_it_is, table_of
 from rustonite_data.errors import Invalid, RustoniteError
 
 if TYPE_CHECKING:
@@ -96,10 +95,7 @@ def kind_of(path: Path) -> str:
     Raises:
         Invalid: it is no TOML, or nothing that is known.
     """
-    try:
-        keys = tomllib.loads(read(path, "a configuration")).keys()
-    except tomllib.TOMLDecodeError as error:
-        raise Invalid(f"{path}: {error}") from None
+    keys = table_of(read(path, "a configuration"), str(path)).keys()
     marks = {kind: len(keys & names) for kind, names in _MARKS.items()}
     most = max(marks.values())
     kinds = [kind for kind, count in marks.items() if count == most]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import click
 from rich.console import Console
 
 from rustonite_data.cli.output import PROBLEMS, json_option, print_json_lines
-from rustonite_data.config import read
-from rustonite_data.errors import Invalid
+from rustonite_data.config import read, table_of
 
 _COLORS = {"ok": "green", "warn": "yellow", "fail": "red"}
 _USUAL = ("recorder.toml", "trader.toml", "exchange.toml")
@@ -75,10 +73,7 @@ def _named(configs: tuple[Path, ...]) -> dict[str, Any]:
     """The folders and keys that configurations name."""
     found: dict[str, Any] = {"keys": []}
     for path in configs:
-        try:
-            table = tomllib.loads(read(path, "a configuration"))
-        except tomllib.TOMLDecodeError as error:
-            raise Invalid(f"{path}: {error}") from None
+        table = table_of(read(path, "a configuration"), str(path))
         if "feed" in table and isinstance(table.get("lake"), str):
             url = table["lake"]
             found.setdefault("lake", url if "://" in url else str(path.parent / url))

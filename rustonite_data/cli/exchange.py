@@ -37,10 +37,14 @@ _LOOK_S = 0.25
 @click.option(
     "--port", type=click.IntRange(0, 65_535), help="Where to listen. By default any free port."
 )
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Keep it there, and go on from there.",
+)
 @click.option("--account", help="Name of an account to open. By default demo.")
 @click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
-@click.option("--symbols", hidden=True, help="Of former days: name them behind the venue.")
-@click.option("--venue", hidden=True, help="Of former days: name it as the first argument.")
 @json_option
 def exchange(  # noqa: PLR0913 - options of the command line
     what: tuple[str, ...],
@@ -49,10 +53,9 @@ def exchange(  # noqa: PLR0913 - options of the command line
     speed: float | None,
     alone: bool,
     port: int | None,
+    state: Path | None,
     account: str | None,
     span: timedelta | None,
-    symbols: str | None,
-    venue: str | None,
     as_json: bool,
 ) -> None:
     """Be a venue to trade on until Ctrl-C: no internet, no real money, other traders included.
@@ -70,9 +73,8 @@ def exchange(  # noqa: PLR0913 - options of the command line
     """
     if speed is not None and math.isinf(speed):
         raise click.BadParameter("found max, expected a number", param_hint="--speed")
-    named = [one.strip() for one in (symbols or "").split(",") if one.strip()]
-    config = _config((*what, *named) if what or not named else (venue or "binance", *named), venue)
-    given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port}
+    config = _config(what)
+    given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port, "state": state}
     given["others"] = False if alone else None
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     if account is not None:
@@ -92,15 +94,16 @@ def exchange(  # noqa: PLR0913 - options of the command line
         click.echo(f"{running.venue}: {status['messages_sent']} messages sent", err=True)
 
 
-def _config(what: tuple[str, ...], venue: str | None) -> ExchangeConfig:
+def _config(what: tuple[str, ...]) -> ExchangeConfig:
     # Imported here, as it brings the extension.
     from rustonite_exec.exchange_config import ExchangeConfig  # noqa: PLC0415
 
     path = Path(what[0]) if what else None
     if path is not None and len(what) == 1 and (path.suffix == ".toml" or path.is_file()):
         return ExchangeConfig.read(path)
-    name, *symbols = what or (venue or "binance",)
-    return ExchangeConfig(venue=name, symbols=tuple(symbols) or None)
+    if not what:
+        return ExchangeConfig()
+    return ExchangeConfig(venue=what[0], symbols=what[1:] or None)
 
 
 def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from rustonite_data.cli.options import duration
-from rustonite_data.cli.output import PROBLEMS, complain, json_option, print_json_lines
+from rustonite_data.cli.output import CANNOT_LOOK, PROBLEMS, complain, json_option, print_json_lines
 from rustonite_data.errors import RustoniteError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
 
     Nothing leaves without a pass of the risk layer and a row of the journal. Without `live = true`
     only this machine is talked to. At the end open orders are cancelled, unless CONFIG keeps them.
+    Exit code 1: it ended by an error; 2: it could not begin.
 
     \b
     Example:
@@ -65,8 +66,8 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
             trader.run(beat)
         except RustoniteError as error:
             complain(error)
-            code = PROBLEMS
-    if as_json:
+            code = PROBLEMS if last else CANNOT_LOOK
+    if as_json and last:
         print_json_lines([last])
     elif last:
         click.echo(f"{last['name']}: {last['fills']} fills, profit {_profit(last)}", err=True)

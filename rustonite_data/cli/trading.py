@@ -124,10 +124,13 @@ def positions(*, journal: str, as_json: bool) -> None:
 def _rows(journal: str, dataset: str) -> Iterator[dict[str, Any]]:
     """All rows of the tapes of a journal."""
     from rustonite_data.tape import Tape  # noqa: PLC0415 - brings the extension
+    from rustonite_exec.trader import TAPES_ARE_IN  # noqa: PLC0415 - as above
 
-    tapes = sorted(Path(journal, dataset).glob("*/tape.toml"))
+    told = Path(journal, TAPES_ARE_IN)
+    folder = Path(told.read_text()) if told.is_file() else Path(journal)
+    tapes = sorted((folder / dataset).glob("*/tape.toml"))
     if not tapes:
-        raise NotFound(f"{journal}: no journal of a trader")
+        raise NotFound(f"{journal}: no journal of a trader; say which with --journal")
     for tape in tapes:
         for batch in Tape.reader(tape.parent).read().batches:
             yield from batch.to_pylist()

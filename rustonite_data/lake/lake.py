@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from rustonite_data.lake.verify import Finding, Repair
 
 _MARKER = "lake.json"
+_TAPES = ".tapes"
 _FORMAT = 1
 
 
@@ -79,7 +80,7 @@ class Lake:
         self.id = self._read_marker()
         folder = Path(tapes) if tapes is not None else None
         if folder is None and self.storage.folder is not None:
-            folder = self.storage.folder / ".tapes"
+            folder = self.storage.folder / _TAPES
         self.tapes = Tapes(folder)
         self._tables: dict[str, Table] = {}
         self._lock = threading.RLock()
@@ -620,8 +621,9 @@ class _Stream:
 def _refuse_other_things(storage: Storage) -> None:
     if storage.folder is None or not storage.folder.is_dir():
         return
-    # What a killed `create` leaves is ours.
-    others = [e.name for e in storage.folder.iterdir() if not e.name.startswith(f".{_MARKER}.")]
+    # What a killed `create` leaves is ours, and a trader may have begun with its tapes.
+    names = [entry.name for entry in storage.folder.iterdir() if entry.name != _TAPES]
+    others = [name for name in names if not name.startswith(f".{_MARKER}.")]
     if others:
         message = f"not a lake, and not empty ({others[0]} …); expected a new folder"
         raise Invalid(f"{storage.root}: {message}")

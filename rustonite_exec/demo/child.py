@@ -15,4 +15,4 @@ if __name__ == "__main__":
     # It may have ended before the kernel was asked.
     if os.getppid() != parent:
         sys.exit(1)
-    main()
+    main(prog_name="rustonite")

@@ -37,6 +37,7 @@ _OURS = (
 )  # fmt: skip
 
 _SPEED = 2.0
+_ROOM = 256 << 20
 _LOOK_S = 0.05
 # What the trader begins with, and what it pays: makers nothing, as large ones do.
 _BALANCES = {"USDT": 100_000, "BTC": 2}
@@ -46,6 +47,7 @@ _RECORDER = """\
 lake = "lake"
 [tape]
 seal_after_s = 5
+segment_bytes = 8388608
 [[feed]]
 venue = "binance"
 symbols = {symbols}
@@ -87,6 +89,7 @@ class Crew:
         Raises:
             Conflict: the folder has other things in it, or another demo runs there.
             Invalid: it cannot be written.
+            Unavailable: there is too little room.
         """
         self._lock = _taken(folder)
         self.folder = folder
@@ -156,9 +159,12 @@ class Crew:
         """
         for name, process in (("recorder", self.recorder), ("trader", self.trader)):
             if process is not None and process.poll() is not None:
-                said = (self.folder / f"{name}.log").read_text().splitlines() or ["it said nothing"]
-                last = said[-1].removeprefix("error: ")
-                raise Unavailable(f"the {name} ended with code {process.returncode}: {last}")
+                code = process.returncode
+                raise Unavailable(f"the {name} ended with code {code}: {self._last_words(name)}")
+
+    def _last_words(self, name: str) -> str:
+        said = (self.folder / f"{name}.log").read_text().splitlines() or ["it said nothing"]
+        return said[-1].removeprefix("error: ")
 
     def wait(self, what: str, enough: Callable[[], bool], beat: Callable[[], None]) -> None:
         """Wait until there is enough, and show what goes on meanwhile.
@@ -170,10 +176,9 @@ class Crew:
         while not enough():
             self.check()
             if time.monotonic() > until:
-                logs = ", ".join(
-                    str(self.folder / f"{name}.log") for name in ("recorder", "trader")
-                )
-                raise Unavailable(f"{what} for {PATIENCE_S:.0f} s; see {logs}")
+                name = "recorder" if self.trader is None else "trader"
+                said = f"the {name} said last: {self._last_words(name)}"
+                raise Unavailable(f"{what} for {PATIENCE_S:.0f} s; {said}")
             beat()
             time.sleep(_LOOK_S)
 
@@ -229,6 +234,13 @@ class Crew:
 def _taken(folder: Path) -> TextIO:
     """The folder, empty and ours for as long as its file is open."""
     marker = folder / _MARKER
+    above = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.is_dir())
+    free = shutil.disk_usage(above).free
+    if free < _ROOM:
+        raise Unavailable(
+            f"{folder}: {free >> 20} MiB are free there, and the demo wants {_ROOM >> 20}; make "
+            "room, or name another folder with --folder"
+        )
     try:
         if folder.exists() and any(folder.iterdir()) and not marker.is_file():
             raise Conflict(f"{folder}: other things are in it; name a new folder with --folder")

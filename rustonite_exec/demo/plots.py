@@ -32,7 +32,7 @@ class Plot:
     title: str
     x_label: str
     y_label: str
-    x_text: Callable[[float], str] = field(default=lambda value: f"{value:g}")
+    x_text: Callable[[float], str] = field(default_factory=lambda: "{:g}".format)
     width: int = 860
     height: int = 260
     _lines: list[tuple[list[tuple[float, float]], str]] = field(default_factory=list)
@@ -40,11 +40,16 @@ class Plot:
     _bars: list[tuple[float, float, float]] = field(default_factory=list)
     _marks: list[tuple[float, str]] = field(default_factory=list)
     _legend: list[tuple[str, str]] = field(default_factory=list)
+    _hole: tuple[float, float] | None = None
 
     def line(self, xs: Sequence[float], ys: Sequence[float], color: str, label: str) -> None:
         """A line; points that nobody could tell apart are left out."""
         points = list(zip(map(float, xs), map(float, ys), strict=True))
-        self._lines.append((thinned(points, _POINTS_MAX), color))
+        behind = len(points)
+        if self._hole is not None:
+            behind = sum(x <= self._hole[0] for x, _ in points)
+        parts = (points[:behind], points[behind:])
+        self._lines += [(thinned(part, _POINTS_MAX), color) for part in parts if part]
         self._legend.append((color, label))
 
     def dots(
@@ -57,6 +62,10 @@ class Plot:
     def bars(self, bars: Iterable[tuple[float, float, float]]) -> None:
         """Bars: from, to, height."""
         self._bars += list(bars)
+
+    def hole(self, low: float, high: float) -> None:
+        """A stretch of which nothing is known: lines that are drawn later have none there."""
+        self._hole = (low, high)
 
     def mark(self, x: float, label: str) -> None:
         """A moment that all of it should be seen beside."""
@@ -97,6 +106,11 @@ class Plot:
             x, y = frame.x(low), frame.y(height)
             wide, tall = max(1.0, frame.x(high) - x - 1), frame.y(0.0) - y
             yield f'<rect class="one" x="{x}" y="{y}" width="{wide:.1f}" height="{tall:.1f}"/>'
+        if self._hole is not None:
+            x, behind = (frame.x(value) for value in self._hole)
+            tall = frame.bottom - frame.top
+            shape = f'x="{x}" y="{frame.top}" width="{behind - x:.1f}" height="{tall}"'
+            yield f'<rect class="hole" {shape}/>'
         for at, (x_value, label) in enumerate(self._marks):
             x = frame.x(x_value)
             y = frame.top + 10 + 12 * (at % 2)

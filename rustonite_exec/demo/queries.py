@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from rustonite_exec.demo.crew import TRADED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import polars as pl
 
     from rustonite_data.lake import Lake
 
@@ -84,8 +84,6 @@ HOT_AND_COLD = 'lake.scan("trades"), lake.scan("trades", hot=False), …'
 
 def hot_and_cold(lake: Lake) -> pl.DataFrame:
     """Rows in files and rows that are only on tapes so far."""
-    import polars as pl  # noqa: PLC0415 - an extra
-
     found = []
     for dataset in ("trades", "quotes", "book_deltas", "frames"):
         rows = lake.scan(dataset).select(pl.len()).collect().item()
@@ -101,8 +99,6 @@ FLOW = """lake.scan("trades").group_by("symbol").agg(
 
 def flow(lake: Lake) -> pl.DataFrame:
     """Who was in a hurry, and how much prices moved."""
-    import polars as pl  # noqa: PLC0415 - an extra
-
     price, size = pl.col("price"), pl.col("size")
     bought = size.filter(pl.col("side").cast(pl.String) == "buy").sum() / size.sum()
     moved = (price.log().diff() ** 2).sum().sqrt() * 1e4
@@ -124,8 +120,6 @@ def flow(lake: Lake) -> pl.DataFrame:
 
 def quotes_of(lake: Lake, symbol: str) -> pl.DataFrame:
     """Middle and spread over time, where both sides are quoted."""
-    import polars as pl  # noqa: PLC0415 - an extra
-
     bid, ask = pl.col("bid_price"), pl.col("ask_price")
     return (
         lake.scan("quotes", symbols=[symbol])
@@ -142,8 +136,6 @@ def quotes_of(lake: Lake, symbol: str) -> pl.DataFrame:
 
 def fills(lake: Lake) -> pl.DataFrame:
     """Own executions in the order of their receipt."""
-    import polars as pl  # noqa: PLC0415 - an extra
-
     return (
         lake.scan("fills")
         .filter(pl.col("kind").cast(pl.String) == "trade")
@@ -162,8 +154,6 @@ def fills(lake: Lake) -> pl.DataFrame:
 
 def profit(lake: Lake) -> pl.DataFrame:
     """Profit over time: the money that came and went, and what is held at the middle."""
-    import polars as pl  # noqa: PLC0415 - an extra
-
     sign = pl.when(pl.col("side") == "buy").then(1.0).otherwise(-1.0)
     is_base = pl.col("fee_asset") == TRADED.removesuffix("USDT")
     paid = pl.when(is_base).then(pl.col("fee") * pl.col("price")).otherwise(pl.col("fee"))

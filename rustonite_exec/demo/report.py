@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ pre { background: var(--grid); padding: .6rem; overflow-x: auto; font-size: .8re
 svg { width: 100%; height: auto; } .holds { color: var(--buy); } .fails { color: var(--sell); }
 .tick { fill: var(--faint); font-size: 11px; } .mid { text-anchor: middle; }
 .end { text-anchor: end; } .grid { stroke: var(--grid); } .axis { stroke: var(--faint); }
+rect.hole { fill: var(--grid); opacity: .6; }
 .mark { stroke: var(--mark); stroke-dasharray: 4 3; } polyline { fill: none; stroke-width: 1.3; }
 polyline.one { stroke: var(--one); } polyline.two { stroke: var(--two); }
 polyline.three { stroke: var(--three); } rect.one { fill: var(--one); }
@@ -49,10 +51,17 @@ polygon.buy, rect.buy { fill: var(--buy); } polygon.sell, rect.sell { fill: var(
 """
 
 
-def page(
-    lake: Lake, proofs: Sequence[Proof], answers: Sequence[Answer], marks: dict[str, int]
-) -> str:
-    """The text of the page; `marks` are moments in nanoseconds by what happened then."""
+@dataclass
+class Marks:
+    """What happened when, in nanoseconds since 1970."""
+
+    moments: dict[str, int] = field(default_factory=dict)
+    unheard: tuple[int, int] = (0, 0)
+    """From when to when nobody recorded."""
+
+
+def page(lake: Lake, proofs: Sequence[Proof], answers: Sequence[Answer], marks: Marks) -> str:
+    """The text of the page."""
     made = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     about = (
         f"rustonite {_native.VERSION}, {made} UTC. The venue, its other traders and the money are "
@@ -118,7 +127,7 @@ def _table(
     return f"<table><tr>{cells('th', titles)}</tr>\n{body}\n</table>"
 
 
-def _plots(lake: Lake, marks: dict[str, int]) -> Iterable[tuple[str, Plot]]:
+def _plots(lake: Lake, marks: Marks) -> Iterable[tuple[str, Plot]]:
     quotes = {symbol: queries.quotes_of(lake, symbol) for symbol in SYMBOLS}
     begin = min((frame["at"][0] for frame in quotes.values() if len(frame)), default=0)
 
@@ -127,7 +136,8 @@ def _plots(lake: Lake, marks: dict[str, int]) -> Iterable[tuple[str, Plot]]:
 
     def over_time(title: str, unit: str) -> Plot:
         plot = Plot(title, "seconds", unit)
-        for label, at in marks.items():
+        plot.hole(*seconds(marks.unheard))
+        for label, at in marks.moments.items():
             plot.mark((at - begin) / _NS, label)
         return plot
 

@@ -148,11 +148,11 @@ def _trading(moment: Moment, most: int) -> list[Text]:
     if status is None:
         return [Text("trader   does not run", "yellow"), *[Text()] * (most + 1)]
     held = ", ".join(f"{float(one['size']):+g} {one['symbol']}" for one in status["positions"])
-    times = status["tick_to_order_us"]
-    parts = ", ".join(f"{name} {float(value):,.1f}" for name, value in list(times.items())[:2])
+    times = {part: float(value) for part, value in status["tick_to_order_us"].items()}
+    shown = "-" if not times else f"{times['0.5']:,.1f} us, of 1 % above {times['0.99']:,.1f} us"
     lines = [
         Text(f"trader   {status['fills']} fills, profit {profit(status)} USDT, {held or 'flat'}"),
-        Text(f"         tick to order, us: {parts or '-'}; {status['denials']} denied by risk"),
+        Text(f"         tick to order {shown}; {status['denials']} denied"),
     ]
     for one in moment.orders[:most]:
         size = f"{float(one['size_filled'] or 0):g}/{float(one['size']):g}"
@@ -162,7 +162,9 @@ def _trading(moment: Moment, most: int) -> list[Text]:
 
 
 def _recording(moment: Moment) -> list[Text]:
-    rates = ", ".join(f"{name} {moment.rates.get(name, 0.0):,.0f}" for name in moment.rows)
+    rates = ", ".join(
+        f"{name.removesuffix('_deltas')} {moment.rates.get(name, 0.0):,.0f}" for name in moment.rows
+    )
     delay = "-" if moment.delay_ms is None else f"{moment.delay_ms:.1f} ms"
     return [
         Text(f"recorder rows/s: {rates}"),

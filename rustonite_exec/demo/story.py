@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rustonite_exec.demo import proofs, queries
 from rustonite_exec.demo.crew import FACTS, REPORT, Crew
-from rustonite_exec.demo.report import page
+from rustonite_exec.demo.report import Marks, page
 from rustonite_exec.demo.screen import Screen
 from rustonite_exec.demo.tables import answer_lines
 from rustonite_exec.demo.watch import Watch
@@ -52,7 +52,7 @@ class _Story:
         self._watch = Watch(crew)
         self._venue = proofs.VenueTrades(crew)
         self._proofs: list[Proof] = []
-        self._marks: dict[str, int] = {}
+        self._marks = Marks()
 
     def told(self) -> dict[str, Any]:
         with self._screen:
@@ -94,7 +94,7 @@ class _Story:
         crew, say = self._crew, self._screen.say
         assert crew.recorder is not None  # noqa: S101 - it was started
         before, pid = proofs.visible(crew), crew.recorder.pid
-        self._marks["recorder killed"] = time.time_ns()
+        killed = self._marks.moments["recorder killed"] = time.time_ns()
         crew.kill("recorder")
         say("kill -9", f"the recorder, process {pid}", "bold red")
         self._prove(*proofs.rows_outlive(crew, before))
@@ -102,12 +102,13 @@ class _Story:
         rows = proofs.visible(crew)["trades"]
         say("record", f"again, process {crew.record()}: goes on after the last row")
         self._until("no trades came", lambda: proofs.visible(crew)["trades"] > rows)
+        self._marks.unheard = (killed, time.time_ns())
 
     def _kill_trader(self) -> None:
         crew, say = self._crew, self._screen.say
         assert crew.trader is not None  # noqa: S101 - it was started
         pid = crew.trader.pid
-        self._marks["trader killed"] = time.time_ns()
+        self._marks.moments["trader killed"] = time.time_ns()
         crew.kill("trader")
         count = len(self._watch.moment.orders)
         say("kill -9", f"the trader, process {pid}, with {count} open orders", "bold red")

@@ -13,10 +13,14 @@ import sys
 import termios
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from rustonite_data.errors import Conflict, Invalid, Unavailable
 from rustonite_data.lake import Lake
+from rustonite_exec.demo import crew
+from rustonite_exec.demo.crew import Crew
 
 DEMO = [sys.executable, "-m", "rustonite_data.cli", "demo"]
 PATIENCE_S = 150
@@ -139,3 +143,25 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
     assert (process.returncode, out) == (2, "")
     assert told.startswith(f"error: {tmp_path}: other things are in it; name a new folder")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_too_little_room_and_a_demo_that_runs_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(crew.shutil, "disk_usage", lambda _path: SimpleNamespace(free=40 << 20))
+    with pytest.raises(Unavailable, match="40 MiB are free there, and the demo wants 256"):
+        Crew(tmp_path / "demo")
+    monkeypatch.undo()
+    with Crew(tmp_path / "demo"), pytest.raises(Conflict, match="another demo runs there"):
+        Crew(tmp_path / "demo")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Invalid, match="Not a directory"):
+        Crew(tmp_path / "file" / "demo")
+
+
+def test_who_ends_by_himself_is_named_with_his_last_words(tmp_path):
+    with Crew(tmp_path / "demo") as everybody:
+        (everybody.folder / "keys.toml").chmod(0o644)
+        everybody.trade()
+        with pytest.raises(
+            Unavailable, match=r"the trader ended with code 2: .*others can read it"
+        ):
+            everybody.wait("nothing was traded", lambda: False, lambda: None)

@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from trading import free_port
+from trading import command, free_port
 
 from rustonite_data.lake import Lake
 from rustonite_exec import ask
@@ -58,6 +58,8 @@ def test_exchange_recorder_and_trader_start_on_them(desk):
         )
         time.sleep(0.1)
     last = json.loads(end(trader))
+    rows = command("orders", "--all", "--json", "--journal", "desk/journal", folder=folder.parent)
+    assert json.loads(rows.splitlines()[0])["venue"] == "binance"
     end(recorder)
     end(exchange)
     rows = (

@@ -146,6 +146,14 @@ def test_scalars_denials_and_errors_of_python(place: Place) -> None:
     assert (denial["code"], denial["value"]) == ("order_size", 50)
 
 
+def test_a_strategy_that_is_kept_does_not_keep_the_journal(place: Place) -> None:
+    first = Crosser()
+    place.run(first, lambda _status: bool(first.fills))
+    with pytest.raises(Closed, match="trading has ended"):
+        first.broker.position("BTCUSDT")
+    place.run(Strategy(), lambda status: status["accounts"][0]["trading"])
+
+
 class Broken(Strategy):
     def on_quotes(self, rows: Batch) -> None:
         raise ZeroDivisionError(f"at {len(rows)} rows")

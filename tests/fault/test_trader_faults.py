@@ -117,6 +117,9 @@ CASES = {
         "filled", [fault("late", ms=300, call="place")], crosses=True,
         told=("submitted", "final_fill"),
     ),
+    "accepted, then ended by the venue": Case(
+        "cancelled", [fault("cancel_placed")], told=("submitted", "accepted", "cancelled"),
+    ),
     "acknowledged, then silence": Case(
         "filled", [fault("mute")], crosses=True, told=("submitted", "accepted"),
     ),

@@ -1,5 +1,5 @@
-"""kill -9 of trader and recorder, and cuts of connections, with live orders on one journal: after
-each restart orders, fills and balances are the venue's to the last digit.
+"""kill -9 of trader, recorder and exchange, and cuts of connections, with live orders on one
+journal: after each restart orders, fills and balances are the venue's to the last digit.
 
 `RUSTONITE_KILL_ROUNDS=200` makes it long.
 """
@@ -14,11 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
+from exchange_process import ExchangeProcess
 from helpers import python
 from trading import Place, feed_of
 from venue_books import VenueBooks, assert_same
-
-from rustonite_exec import LocalExchange
 
 ROUNDS = int(os.environ.get("RUSTONITE_KILL_ROUNDS", "20"))
 STRATEGY = Path(__file__).with_name("churn.py")
@@ -45,14 +44,13 @@ FAULTS = [
 
 
 class Lives:
-    """One journal, and the processes that come and go on it."""
+    """One journal, one venue, and the processes that come and go on them."""
 
-    def __init__(self, place):
-        self.place, self.chance = place, random.Random(11)
+    def __init__(self, place, log):
+        self.place, self.chance, self.log = place, random.Random(11), log
         self.calm, self.still, self.doomed = (
             place.folder / name for name in ("calm", "still", "doomed")
         )
-        self.log = (place.folder / "trader.log").open("w+")
         self.feed = place.folder / "feed.toml"
         self.feed.write_text(feed_of(place.exchange.urls))
         self.trader = self.recorder = None
@@ -82,6 +80,27 @@ class Lives:
         self.record()
         self.until(lambda status: status["seq"] > before + 5)
 
+    def kill_the_exchange(self):
+        """The trader and the recorder come back to the next one by themselves."""
+        self.place.exchange.kill()
+        self.until(lambda status: not status["accounts"][0]["trading"])
+        self.place.exchange.start()
+        self.until_trading()
+
+    def kill_all(self):
+        """In any order, and with anything on its way between them."""
+        everyone = [
+            self.place.exchange.kill,
+            lambda: self.kill(self.recorder),
+            lambda: self.kill(self.trader),
+        ]
+        self.chance.shuffle(everyone)
+        for kill in everyone:
+            time.sleep(self.chance.choice([0, 0, 0.003]))
+            kill()
+        self.place.exchange.start()
+        self.record()
+
     def kill_with_a_request_in_flight(self):
         self.doomed.touch()
         self.trader.wait(timeout=30)
@@ -93,7 +112,6 @@ class Lives:
             if process is not None:
                 process.kill()
                 process.communicate()
-        self.log.close()
 
     def told(self):
         self.log.flush()
@@ -120,15 +138,17 @@ class Lives:
 
 @pytest.fixture
 def lives(memory):
-    with LocalExchange(["BTCUSDT"], speed=2, limits=False) as exchange:
+    with (memory / "processes.log").open("w+") as log:
+        exchange = ExchangeProcess(memory / "venue", log)
         place = Place(memory, exchange)
         shutil.copy(STRATEGY, memory)
         place.configure("churn:Churn", 'reconcile = "refuse"\nreconcile_s = 1\nanswer_ms = 500')
-        lives = Lives(place)
+        lives = Lives(place, log)
         try:
             yield lives
         finally:
             lives.close()
+            exchange.close()
 
 
 def one_life(lives, number):
@@ -138,7 +158,10 @@ def one_life(lives, number):
     if number % 5 == 4:
         # Anywhere in its life: while it starts, reads the journal or asks the venue.
         time.sleep(chance.uniform(0, 1.0))
-        lives.kill(lives.trader)
+        if number % 2:
+            lives.kill_all()
+        else:
+            lives.kill(lives.trader)
         return False
     lives.until_trading()
     lives.hold_still()
@@ -149,7 +172,13 @@ def one_life(lives, number):
         lives.place.exchange.fault(fault.pop("name"), **fault)
     if number % 7 == 3:
         lives.kill_the_recorder()
-    if number % 2:
+    if number % 4 == 2:
+        time.sleep(chance.uniform(0, 0.6))
+        lives.kill_the_exchange()
+    if number % 3 == 2:
+        time.sleep(chance.uniform(0, 0.6))
+        lives.kill_all()
+    elif number % 2:
         lives.kill_with_a_request_in_flight()
     else:
         time.sleep(chance.uniform(0, 0.6))

@@ -140,10 +140,16 @@ def assert_orders(ours, orders):
     last = {one: row["size_filled"] for one, row in ours.last.items() if row["size_filled"]}
     assert_equal(last, filled, ours)
     open_ours = {
-        row["client_id"]: row["price"] for row in ours.last.values() if row["state"] in WORKING
+        name_of(row): row["price"] for row in ours.last.values() if row["state"] in WORKING
     }
     assert_equal(open_ours, open_theirs)
     assert {row["state"] for row in ours.last.values()} <= FINAL | WORKING
+
+
+def name_of(row):
+    """The name of an order at the venue. Of a change that was refused the row has the name that the
+    order would have got by it."""
+    return row["client_id_prev" if row["event"] == "replace_rejected" else "client_id"]
 
 
 def assert_balances(ours, place):

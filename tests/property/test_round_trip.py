@@ -1,8 +1,5 @@
 """What goes into a tape comes out: random tables of random schemas, pyarrow as the judge."""
 
-import shutil
-import tempfile
-
 import pyarrow as pa
 from helpers import plain
 from hypothesis import HealthCheck, given, settings
@@ -98,23 +95,20 @@ def expected(schema, parts):
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(tables())
-def test_append_and_read(case):
+def test_append_and_read(scratch, case):
     schema, parts = case
-    folder = tempfile.mkdtemp(dir="/dev/shm", prefix="rustonite-test-")
-    try:
-        with Tape.create(f"{folder}/t", schema, segment_bytes=1 << 20, segment_rows=64) as tape:
-            for part in parts:
-                tape.append(part)
-            rows = Tape.reader(f"{folder}/t").read()
-        whole = rows.arrow()
-        whole.validate(full=True)
-        wanted = expected(schema, parts)
-        assert whole.schema == pa.schema(schema)
-        assert plain(whole).equals(wanted)
-        python = [row for batch in rows.batches for row in batch.to_pylist()]
-        assert python == plain_python(wanted)
-    finally:
-        shutil.rmtree(folder)
+    path = scratch() / "t"
+    with Tape.create(path, schema, segment_bytes=1 << 20, segment_rows=64) as tape:
+        for part in parts:
+            tape.append(part)
+        rows = Tape.reader(path).read()
+    whole = rows.arrow()
+    whole.validate(full=True)
+    wanted = expected(schema, parts)
+    assert whole.schema == pa.schema(schema)
+    assert plain(whole).equals(wanted)
+    python = [row for batch in rows.batches for row in batch.to_pylist()]
+    assert python == plain_python(wanted)
 
 
 def plain_python(table):

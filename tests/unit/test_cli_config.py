@@ -70,14 +70,24 @@ def test_init_tells_scripts_what_it_wrote(tmp_path):
     ("name", "old", "new", "expected"),
     [
         ("recorder.toml", "seal_after_s", "seal_aftr_s", r":11: .*did you mean seal_after_s\?"),
-        ("recorder.toml", '"book_deltas"', '"book_delta"', r":22: feed\.datasets: .*book_deltas\?"),
-        ("recorder.toml", 'venue = "binance"', 'venue = "binanse"', r":20: .*mean binance"),
+        ("recorder.toml", '"book_deltas"', '"book_delta"', r":21: feed\.datasets: .*book_deltas\?"),
+        ("recorder.toml", 'venue = "binance"', 'venue = "binanse"', r":19: .*mean binance"),
         ("recorder.toml", '"lake"  ', '"${NOT_SET_HERE}"  ', r":5: found \$\{NOT_SET_HERE\}"),
         ("recorder.toml", "[tape]", "[tape", r":10: "),
         ("trader.toml", "journal =", "jurnal =", r":6: .*did you mean journal\?"),
         ("trader.toml", '# on_stop = "keep"', 'on_stop = "kep"', r":10: .*did you mean keep\?"),
-        ("trader.toml", "size = 0.01", "sise = 0.01", r"strategy\.settings: .*sise.*size"),
-        ("trader.toml", '"market-maker"', '"market_maker"', r"strategy\.run: found 'market_maker'"),
+        (
+            "trader.toml",
+            "size = 0.01",
+            "sise = 0.01",
+            r"strategy\.settings of market-maker: .*sise.*did you mean size\?",
+        ),
+        (
+            "trader.toml",
+            '"market-maker"',
+            '"market_maker"',
+            r"strategy\.run: found 'market_maker', .*market-maker\?",
+        ),
         ("trader.toml", '"limits.toml"', '"limit.toml"', r"limit\.toml: .*without limits"),
         ("limits.toml", "order_size_max", "order_size", r":\d+: .*did you mean order_size_max\?"),
         (
@@ -106,7 +116,7 @@ def test_what_is_wrong_is_named_with_its_place(desk, name, old, new, expected):
 
 def test_names_of_limits_are_those_of_the_trader(desk):
     path = desk / "limits.toml"
-    path.write_text(path.read_text() + "[account.mian]\norder_size_max = 1\n")
+    path.write_text(path.read_text() + "[account.mian]\nopen_orders_max = 1\n")
     message = check(desk / "trader.toml")
     assert message == 'limits: unknown account "mian"; did you mean main?'
 
@@ -122,6 +132,17 @@ def test_a_trader_at_a_venue_that_cannot_be_traded(desk):
     before, mark, behind = path.read_text().partition("[[account]]")
     path.write_text(before + mark + behind.replace('"binance"', '"binanse"', 1))
     assert 'account.main.venue: "binanse" cannot be traded; did you mean binance' in check(path)
+
+
+def test_an_account_on_paper_needs_no_keys(desk):
+    path = desk / "trader.toml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("keys =")]
+    lines = [line for line in lines if not line.startswith("urls =")]
+    at = lines.index("[[account]]") + 1
+    lines.insert(at, 'paper = { balances = { USDT = "1000" } }')
+    path.write_text("\n".join(lines) + "\n")
+    (desk / "keys.toml").unlink()
+    assert run("config", "check", path).stdout == f"{path}: trader, can be used\n"
 
 
 def test_what_a_file_is_can_be_said(tmp_path):

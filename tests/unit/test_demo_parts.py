@@ -10,7 +10,8 @@ from rustonite_exec.demo.screen import picture
 from rustonite_exec.demo.watch import Moment
 
 STATUS = {
-    "fills": 12, "denials": 0, "profit": {"all ": "1.25"}, "tick_to_order_us": {"0.5": 5.0},
+    "fills": 12, "denials": 0, "profit": {"all ": "1.25"},
+    "tick_to_order_us": {"0.5": 5.0, "0.99": 9.0},
     "positions": [{"size": "0.01", "symbol": "BTCUSDT"}],
 }  # fmt: skip
 
@@ -61,6 +62,16 @@ def test_a_plot_is_sound_svg_within_its_frame():
     assert all(0 <= float(x) <= plot.width and 0 <= float(y) <= plot.height for x, y in points)
     assert len(root.findall("polygon")) == 2
     assert "killed" in {text.text for text in root.findall("text")}
+
+
+def test_a_line_is_broken_where_nothing_is_known():
+    plot = Plot("a", "s", "b")
+    plot.hole(2.0, 4.0)
+    plot.line([0.0, 1.0, 2.0, 5.0, 6.0], [1.0, 2.0, 3.0, 4.0, 5.0], "one", "x")
+    root = parsed(plot.svg())
+    parts = [line.get("points").split() for line in root.findall("polyline")]
+    assert [len(part) for part in parts] == [3, 2]
+    assert root.find("rect[@class='hole']") is not None
 
 
 def test_plots_of_nothing_and_of_one_value():

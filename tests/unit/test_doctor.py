@@ -84,6 +84,7 @@ def test_the_kind_of_a_folder(tmp_path, path, kind):
 
 def test_a_folder_of_the_network_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "kind_of_file_system", lambda _path: "nfs4")
+    monkeypatch.setattr(doctor, "_DISK_FREE_MIN", 0)
     assert doctor.folder("tapes", tmp_path).level == "warn"
     assert "local disk" in doctor.folder("tapes", tmp_path).advice
     assert doctor.folder("lake", tmp_path / "not" / "there", is_mapped=False).level == "ok"

@@ -10,12 +10,32 @@ from pathlib import Path
 
 import pytest
 
-from rustonite_data.errors import Invalid, NotFound, VenueRejected
+from rustonite_data.errors import Invalid, NotFound, Unavailable, VenueRejected
 from rustonite_exec import LocalExchange
 from rustonite_exec.configs import write_configs
 
 RUSTONITE = Path(sys.executable).with_name("rustonite")
 PATIENCE = 30
+
+
+def test_what_is_kept_goes_on_where_it_ended(tmp_path):
+    with LocalExchange(["BTCUSDT"], state=tmp_path) as exchange:
+        account = exchange.account("me", {"USDT": 1000})
+        exchange.deposit(account, "USDT", 5)
+        with pytest.raises(Unavailable, match="another exchange keeps its state there"):
+            LocalExchange(["BTCUSDT"], state=tmp_path)
+    trades = exchange.status()["instruments"][0]["trades"]
+    with pytest.raises(Unavailable, match="the exchange is stopped"):
+        exchange.deposit(account, "USDT", 1)
+    with LocalExchange(["BTCUSDT"], state=tmp_path) as exchange:
+        assert exchange.account("me", {"USDT": 1}) == account
+        assert exchange.balance(account, "USDT") == (Decimal(1005), Decimal(0))
+        assert exchange.status()["instruments"][0]["trades"] >= trades
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600]
+    with pytest.raises(Invalid, match="it is of binance with BTCUSDT, not of binance with ETHUSDT"):
+        LocalExchange(["ETHUSDT"], state=tmp_path)
+    with pytest.raises(Invalid, match="another seed, speed or price"):
+        LocalExchange(["BTCUSDT"], state=tmp_path, speed=2)
 
 
 @pytest.mark.parametrize(

@@ -119,8 +119,8 @@ def test_a_tape_is_exported_and_imported_again(tmp_path, folder):
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=20))
-def test_floats_survive_text(tmp_path_factory, values):
-    folder = tmp_path_factory.mktemp("f")
+def test_floats_survive_text(scratch, values):
+    folder = scratch()
     table = pa.table({"x": pa.array(values, pa.float64())})
     export(table, folder / "x.csv")
     export(table, folder / "x.jsonl")

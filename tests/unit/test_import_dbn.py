@@ -126,8 +126,8 @@ def test_orders_and_their_trades(tmp_path, name):
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 2), min_size=1, max_size=20))
-def test_prices_are_rounded_correctly(tmp_path_factory, mantissas):
-    path = tmp_path_factory.mktemp("p") / "t.dbn"
+def test_prices_are_rounded_correctly(scratch, mantissas):
+    path = scratch() / "t.dbn"
     got = read(save(path, "trades", [trade(price) for price in mantissas]))
     assert [price for (price,) in rows(got, "trades", "price")] == [
         float(f"{price}e-9") for price in mantissas

@@ -318,7 +318,7 @@ def test_wrong_headers(tmp_path):
 
 def compressed(data, suffix):
     if suffix == ".gz":
-        return gzip.compress(data)
+        return gzip.compress(data, mtime=0)
     if suffix == ".bz2":
         return bz2.compress(data)
     sink = pa.BufferOutputStream()
@@ -399,9 +399,9 @@ decimals = st.builds(
 
 
 @given(st.lists(decimals, min_size=1, max_size=30))
-def test_decimals_are_rounded_correctly_and_marked_when_inexact(tmp_path_factory, texts):
+def test_decimals_are_rounded_correctly_and_marked_when_inexact(scratch, texts):
     path = tardis(
-        tmp_path_factory.mktemp("d"),
+        scratch(),
         [f"a,b,{US},{US + n},1,buy,{t},1" for n, t in enumerate(texts)],
     )
     got = read(path)
@@ -432,7 +432,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "format_"),
     [
-        ("a_trades.csv.gz", gzip.compress(TRADES.encode()), "tardis"),
+        ("a_trades.csv.gz", gzip.compress(TRADES.encode(), mtime=0), "tardis"),
         ("bom_trades.csv", b"\xef\xbb\xbf" + TRADES.encode(), "tardis"),
         ("x.dbn", b"DBN\x02", "databento"),
         ("x", b"PAR1", "parquet"),
@@ -441,7 +441,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         ("x.xlsx", b"anything", "excel"),
         ("AAPL_2012-06-21_34200000_57600000_message_2.csv", b"34200.1,1,1,1,1,1\n", "lobster"),
         ("BTCUSDT-1m-2024-01-01.csv", b"1,2\n", "binance"),
-        ("btcusdt_20240808.gz", gzip.compress(b"1723161253937085768 {}\n"), "collector"),
+        ("btcusdt_20240808.gz", gzip.compress(b"1723161253937085768 {}\n", mtime=0), "collector"),
         ("anything.csv", b"a,b\n", "csv"),
     ],
 )

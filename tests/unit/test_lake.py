@@ -19,6 +19,7 @@ from helpers import (
     trades_at,
 )
 
+from rustonite_data import Tape
 from rustonite_data.errors import Conflict, Invalid, NotFound, Unavailable
 from rustonite_data.lake import Committer, Lake
 from rustonite_data.lake.table import Table
@@ -37,6 +38,15 @@ def test_rows_are_there_before_and_after_the_commit_and_only_once(lake):
         assert drain(lake, tape) == 0
     assert ids(lake.scan("trades").collect()) == list(range(15))
     assert len(lake.snapshot("trades").hot) == 0
+
+
+def test_tapes_may_be_there_before_the_lake(tmp_path):
+    folder = tmp_path / "lake"
+    (folder / ".tapes" / "trades").mkdir(parents=True)
+    with Tape.create(folder / ".tapes" / "trades" / "first", "trades", **SMALL) as tape:
+        tape.append(trades(3))
+    lake = Lake.create(folder)
+    assert lake.sql("select count(*) from trades").rows() == [(3,)]
 
 
 def test_a_second_lake_handle_sees_the_same(lake):

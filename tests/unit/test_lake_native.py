@@ -446,8 +446,8 @@ VENUES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=
 
 
 @given(venues=st.lists(VENUES, min_size=1, max_size=5))
-def test_any_text_names_a_partition(tmp_path_factory, venues):
-    folder = tmp_path_factory.mktemp("lake")
+def test_any_text_names_a_partition(scratch, venues):
+    folder = scratch()
     rows = trades(len(venues)) | {"venue": venues}
     del rows["ts_event"], rows["ts_recv"]
     rows |= {

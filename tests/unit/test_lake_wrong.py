@@ -1,6 +1,7 @@
 """What is wrong with a lake: it is named, and what can be saved is saved."""
 
 import json
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -17,7 +18,7 @@ def test_no_lake_and_other_things(tmp_path):
     with pytest.raises(NotFound, match="not a lake"):
         Lake(tmp_path / "nowhere")
     (tmp_path / "photo.jpg").touch()
-    with pytest.raises(Invalid, match=r"not a lake, and not empty \(photo.jpg"):
+    with pytest.raises(Invalid, match=r"not a lake, and not empty \(photo\.jpg"):
         Lake.create(tmp_path)
     with pytest.raises(Invalid, match="ftp"):
         Lake("ftp://server/lake")
@@ -122,6 +123,19 @@ def test_a_log_that_is_gone(lake):
         file.unlink()
     with pytest.raises((NotFound, Corrupt), match="trades"):
         Lake(lake.storage.root).compact("trades")
+
+
+def test_exact_numbers_are_sound_to_the_last_digit(lake):
+    exact = pa.decimal128(38, 18)
+    texts = ["-0.000000000000000001", "1", "12345678901234567890.123456789012345678"]
+    lake.create_dataset("money", pa.schema([("amount", exact), ("note", pa.string())]))
+    amounts = pa.array([Decimal(text) for text in texts], exact)
+    lake.append("money", pa.table({"amount": amounts, "note": ["1.50", "a", "b"]}))
+    assert lake.verify("money") == []
+    log = lake.storage.folder / "money/_delta_log/00000000000000000001.json"
+    log.write_text(log.read_text().replace("12345678901234567890.12", "12345678901234567890.13"))
+    (found,) = Lake(lake.storage.root).verify("money")
+    assert 'maxValues of "amount"' in found.detail
 
 
 def test_statistics_that_would_hide_rows_are_found(lake):

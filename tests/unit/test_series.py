@@ -138,8 +138,8 @@ INTERVALS = [
 @pytest.mark.parametrize("engine", KERNELS)
 @FEW
 @given(SOME_TRADES, st.sampled_from(INTERVALS))
-def test_bars(tmp_path_factory, engine, made, text):
-    lake = lake_of(tmp_path_factory.mktemp("bars"), trades=traded(made))
+def test_bars(scratch, engine, made, text):
+    lake = lake_of(scratch(), trades=traded(made))
     found = plain(series.bars(lake, text, engine=engine))
     same(found, model_bars(made, Interval.parse(text)))
 
@@ -147,8 +147,8 @@ def test_bars(tmp_path_factory, engine, made, text):
 @pytest.mark.parametrize("engine", KERNELS)
 @FEW
 @given(SOME_TRADES, st.sampled_from(["1s", "700ms", "1m", "1w"]), st.none() | st.integers(0, 80))
-def test_bars_of_empty_spans(tmp_path_factory, engine, made, text, until):
-    lake = lake_of(tmp_path_factory.mktemp("bars"), trades=traded(made))
+def test_bars_of_empty_spans(scratch, engine, made, text, until):
+    lake = lake_of(scratch(), trades=traded(made))
     end = None if until is None else START + until * SECOND // 4 + 1
     found = plain(series.bars(lake, text, empty="fill", end=end, engine=engine))
     before = [one for one in made if end is None or one["ts_event"] < end]
@@ -167,8 +167,8 @@ CHOSEN = st.fixed_dictionaries({}, optional={
 
 @FEW
 @given(SOME_TRADES, st.sampled_from(["1s", "700ms", "1w", "all"]), CHOSEN)
-def test_engines_make_the_same_bars(tmp_path_factory, made, text, chosen):
-    lake = lake_of(tmp_path_factory.mktemp("bars"), trades=traded(made))
+def test_engines_make_the_same_bars(scratch, made, text, chosen):
+    lake = lake_of(scratch(), trades=traded(made))
     found = plain(series.bars(lake, text, engine="duckdb", **chosen))
     for engine in ("native", "datafusion"):
         same(plain(series.bars(lake, text, engine=engine, **chosen)), found)
@@ -340,8 +340,8 @@ QUOTE_COLUMNS = ["ts_event", "symbol", "venue", "bid_price"]
 @pytest.mark.parametrize("engine", KERNELS)
 @FEW
 @given(SOME_TRADES, st.lists(QUOTE, min_size=1, max_size=30))
-def test_trades_with_quotes(tmp_path_factory, engine, made, quotes):
-    folder = tmp_path_factory.mktemp("asof")
+def test_trades_with_quotes(scratch, engine, made, quotes):
+    folder = scratch()
     lake = lake_of(folder, trades=traded(made), quotes=quoted(quotes))
     found = {row["trade_id"]: row for row in plain(series.asof_quotes(lake, engine=engine))}
     assert len(found) == len(made)
@@ -388,8 +388,8 @@ def test_large_joins_are_left_to_duckdb(tmp_path, monkeypatch):
 
 @FEW
 @given(SOME_TRADES, st.lists(QUOTE, min_size=1, max_size=30), CHOSEN)
-def test_engines_find_the_same_quotes(tmp_path_factory, made, quotes, chosen):
-    folder = tmp_path_factory.mktemp("asof")
+def test_engines_find_the_same_quotes(scratch, made, quotes, chosen):
+    folder = scratch()
     lake = lake_of(folder, trades=traded(made), quotes=quoted(quotes, apart=True))
     found = series.asof_quotes(lake, engine="duckdb", **chosen).arrow()
     assert series.asof_quotes(lake, engine="native", **chosen).arrow().equals(found)

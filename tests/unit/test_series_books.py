@@ -143,10 +143,10 @@ def book_rows(found):
     st.lists(CHANGE, min_size=1, max_size=25), st.integers(-3, 14), st.sampled_from([None, 1, 2]),
     st.lists(st.integers(-1, 14), max_size=2),
 )  # fmt: skip
-def test_book_at_a_moment(tmp_path_factory, engine, made, at, levels, losses):
+def test_book_at_a_moment(scratch, engine, made, at, levels, losses):
     changes, at = deltas(made), START + at * SECOND
     lost = [START + moment * SECOND for moment in losses]
-    folder = tmp_path_factory.mktemp("book")
+    folder = scratch()
     lake = lake_of(folder, book_deltas=delta_table(changes), feed_events=events(lost))
     found = series.book_at(
         lake, at, symbols=["BTC", "ETH"], levels=levels, events="feed_events", engine=engine
@@ -160,10 +160,10 @@ def test_book_at_a_moment(tmp_path_factory, engine, made, at, levels, losses):
     st.lists(CHANGE, min_size=1, max_size=25), st.integers(-3, 5), st.integers(1, 12),
     st.sampled_from(["1s", "700ms", "5s"]), st.sampled_from([None, 2]),
 )  # fmt: skip
-def test_sampled_books(tmp_path_factory, engine, made, first, span, interval, levels):
+def test_sampled_books(scratch, engine, made, first, span, interval, levels):
     changes, start = deltas(made), START + first * SECOND
     end = start + span * SECOND
-    lake = lake_of(tmp_path_factory.mktemp("books"), book_deltas=delta_table(changes))
+    lake = lake_of(scratch(), book_deltas=delta_table(changes))
     found = series.books(
         lake, interval, start=start, end=end, symbols=["BTC", "ETH"], levels=levels, engine=engine
     )

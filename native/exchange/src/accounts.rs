@@ -123,6 +123,12 @@ impl Accounts {
         self.keys.get(api_key).map(|(account, key)| (*account, key))
     }
 
+    /// A key of an account whose secret is shared, and that secret: the first by its name.
+    pub(crate) fn secret_of(&self, account: AccountId) -> Option<(&str, &str)> {
+        let mine = self.keys.iter().filter(|(_, (whose, _))| *whose == account);
+        mine.filter_map(|(name, (_, key))| Some((name.as_str(), key.secret()?))).min()
+    }
+
     pub(crate) fn by_name(&self, name: &str) -> Option<AccountId> {
         self.all.iter().find(|(_, account)| account.name == name).map(|(id, _)| *id)
     }

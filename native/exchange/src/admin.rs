@@ -67,7 +67,7 @@ fn read<'a, T: Deserialize<'a>>(what: &str, body: &'a str) -> Result<T> {
 /// Plans a fault that is written in JSON.
 pub(crate) fn fault(shared: &Shared, body: &str) -> Result<Value> {
     let planned: Planned = read("fault", body)?;
-    shared.venue().fault(planned);
+    shared.venue().fault(planned)?;
     Ok(json!({}))
 }
 
@@ -80,11 +80,9 @@ fn account(shared: &Shared, body: &str) -> Result<Value> {
         _ => return Err(ExchangeError::invalid("account", "expected secret or public_key")),
     };
     let mut venue = shared.venue();
-    let floor = &mut venue.hall.floor;
-    let known = floor.accounts.by_name(&asked.name);
-    let id = known.unwrap_or_else(|| floor.open(&asked.name));
+    venue.open_account(&asked.name)?;
     if let (Some(api_key), Some(key)) = (asked.api_key, key) {
-        floor.accounts.add_key(id, &api_key, key);
+        venue.add_key(&asked.name, &api_key, &key)?;
     }
     Ok(json!({"account": asked.name}))
 }

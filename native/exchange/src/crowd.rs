@@ -8,9 +8,11 @@ use std::time::Duration;
 use rustonite_core::Decimal;
 use rustonite_sim::flow::{Flow, FlowConfig, Market};
 use rustonite_sim::{Amount, Command, Exchange, Instrument};
+use serde::{Deserialize, Serialize};
 
 use crate::Shared;
 use crate::error::{ExchangeError, Result};
+use crate::floor::Floor;
 
 const MAKERS: usize = 3;
 const TRADERS: usize = 20;
@@ -20,7 +22,7 @@ const NAP: Duration = Duration::from_millis(5);
 const HUNDRED_OF_QUOTE: i128 = 10_i128.pow(38);
 
 /// What other traders do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Crowd {
     /// The same seed draws the same.
     pub seed: u64,
@@ -45,23 +47,58 @@ impl Drop for Running {
     }
 }
 
+/// Others, and what they do next.
+pub(crate) struct Others {
+    pub(crate) crowd: Crowd,
+    flow: Flow,
+    next: (i64, Command),
+    /// How much later than the flow says, because nobody traded while the exchange was closed.
+    late: i64,
+}
+
+impl Others {
+    /// Others with accounts of their own.
+    pub(crate) fn new(floor: &mut Floor, crowd: &Crowd) -> Result<Self> {
+        let config = config(floor, crowd)?;
+        let flow = Flow::new(&config);
+        let mut flow = flow.map_err(|error| ExchangeError::invalid("crowd", error.to_string()))?;
+        let next = flow.next(&floor.exchange);
+        Ok(Self { crowd: crowd.clone(), flow, next, late: 0 })
+    }
+
+    /// When the next command is due.
+    pub(crate) fn due(&self) -> i64 {
+        self.next.0.saturating_add(self.late)
+    }
+
+    pub(crate) fn next_command(&self) -> Command {
+        self.next.1.clone()
+    }
+
+    /// Looks at what has become of the last command, and chooses the next one.
+    pub(crate) fn think(&mut self, exchange: &Exchange) {
+        self.next = self.flow.next(exchange);
+    }
+
+    /// The next command is due at this moment, unless it comes later.
+    pub(crate) fn go_on_at(&mut self, now: i64) {
+        self.late = (now - self.next.0).max(0);
+    }
+}
+
 /// Lets others trade everything that a venue has listed.
 pub(crate) fn start(shared: &Arc<Shared>, crowd: &Crowd) -> Result<Running> {
-    let config = config(shared, crowd)?;
-    let flow =
-        Flow::new(&config).map_err(|error| ExchangeError::invalid("crowd", error.to_string()))?;
+    let number = shared.venue().add_others(crowd)?;
     let stop = Arc::new(AtomicBool::new(false));
     let (shared, until) = (Arc::clone(shared), Arc::clone(&stop));
     let thread = std::thread::Builder::new()
         .name("rustonite-crowd".to_owned())
-        .spawn(move || run(&shared, flow, &until))
+        .spawn(move || run(&shared, number, &until))
         .map_err(|source| ExchangeError::System { doing: "starting a crowd".to_owned(), source })?;
     Ok(Running { stop, thread: Some(thread) })
 }
 
-fn config(shared: &Shared, crowd: &Crowd) -> Result<FlowConfig> {
-    let mut venue = shared.venue();
-    let floor = &mut venue.hall.floor;
+fn config(floor: &mut Floor, crowd: &Crowd) -> Result<FlowConfig> {
     let listed = (0..).zip(floor.exchange.instruments().cloned().collect::<Vec<_>>());
     let market = |(instrument, listing): (u32, Instrument)| {
         let given = crowd.prices.iter().find(|(symbol, _)| *symbol == listing.symbol);
@@ -101,17 +138,9 @@ fn lots_for(ticks: i64, listing: &Instrument) -> Option<i64> {
     i64::try_from(HUNDRED_OF_QUOTE.checked_div(one)? + 1).ok()
 }
 
-fn run(shared: &Shared, mut flow: Flow, stop: &AtomicBool) {
-    let mut next: Option<(i64, Command)> = None;
+fn run(shared: &Shared, number: usize, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
-        let wait = shared.drive(|exchange: &Exchange, now| {
-            let (at, command) = next.take().unwrap_or_else(|| flow.next(exchange));
-            if at <= now {
-                return (Some(command), 0);
-            }
-            next = Some((at, command));
-            (None, at - now)
-        });
+        let wait = shared.venue().let_others_act(number);
         if wait > 0 {
             std::thread::sleep(Duration::from_nanos(wait.unsigned_abs()).min(NAP));
         }

@@ -5,27 +5,49 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper::HeaderMap;
-use rustonite_sim::latency::{Latency, Message};
+use rustonite_sim::latency::Latency;
 use rustonite_sim::{
     AccountId, Command, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, Reject,
     SelfTrade, Side,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::accounts::Tag;
-use crate::faults::{Fault, Faults, Planned, Sort};
+use crate::faults::{Fault, Faults, Sort};
 use crate::floor::{Done, Floor};
-use crate::limits::Limits;
-use crate::socket::{Out, Sockets};
+use crate::limits::{Allowance, Limits};
+use crate::socket::Sockets;
 
 /// A call of REST, or of a WebSocket interface that has the same calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) body: String,
+    #[serde(with = "headers")]
     pub(crate) headers: HeaderMap,
     pub(crate) from: IpAddr,
+}
+
+/// Headers as pairs.
+mod headers {
+    use hyper::HeaderMap;
+    use hyper::header::{HeaderName, HeaderValue};
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(all: &HeaderMap, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(all.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<HeaderMap, D::Error> {
+        let pairs = Vec::<(String, Vec<u8>)>::deserialize(from)?;
+        let pair = |(name, value): (String, Vec<u8>)| {
+            let name = HeaderName::try_from(name).map_err(D::Error::custom)?;
+            Ok((name, HeaderValue::try_from(value).map_err(D::Error::custom)?))
+        };
+        pairs.into_iter().map(pair).collect()
+    }
 }
 
 /// The answer to a call.
@@ -56,15 +78,51 @@ pub(crate) struct Hall {
     /// Who trades when the venue itself makes something happen.
     pub(crate) house: AccountId,
     pub(crate) latency: Option<Latency>,
+    /// Orders that the venue ends with the next beat.
+    doomed: Vec<OrderId>,
 }
 
 impl Hall {
+    pub(crate) fn new(
+        floor: Floor,
+        house: AccountId,
+        allowance: Allowance,
+        latency: Option<Latency>,
+    ) -> Self {
+        Self {
+            floor,
+            sockets: Sockets::default(),
+            faults: Faults::default(),
+            limits: Limits::new(allowance),
+            house,
+            latency,
+            doomed: Vec::new(),
+        }
+    }
+
     pub(crate) fn apply(
         &mut self,
         command: &Command,
         tags: Vec<Tag>,
     ) -> core::result::Result<Done, Reject> {
-        self.floor.apply(command, tags)
+        let is_of_client = !tags.is_empty();
+        let done = self.floor.apply(command, tags)?;
+        if let (Command::Place(order), Some(id), true) = (command, done.order, is_of_client) {
+            let symbol = self.floor.listed(order.instrument).listing.symbol.clone();
+            let ends = |fault: &Fault| *fault == Fault::CancelPlaced;
+            self.doomed.extend(self.faults.of(Some(&symbol), ends).map(|_| id));
+        }
+        Ok(done)
+    }
+
+    /// Ends the orders that the venue took back.
+    pub(crate) fn end_doomed(&mut self) {
+        for order in std::mem::take(&mut self.doomed) {
+            let Some(found) = self.floor.exchange.order(order) else { continue };
+            let account = found.asked.account;
+            // It may have been filled meanwhile.
+            let _ = self.apply(&Command::Cancel { account, order }, Vec::new());
+        }
     }
 
     /// The venue trades against everything up to an order, and the order itself.
@@ -114,6 +172,20 @@ pub(crate) trait Dialect: Send {
         headers: &HeaderMap,
     ) -> core::result::Result<(), Reply>;
 
+    /// Whether calls come by connections of this path, and on this connection. Others only listen,
+    /// and change nothing.
+    fn calls_come_by(&self, _path: &str) -> bool {
+        false
+    }
+
+    /// See above.
+    fn calls_come_on(&self, _socket: u64) -> bool {
+        false
+    }
+
+    /// All connections that calls come on are gone.
+    fn hang_up(&mut self) {}
+
     /// A client said something.
     fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]);
 
@@ -137,110 +209,4 @@ pub(crate) trait Dialect: Send {
 
     /// Where clients find what, by the names of the recorder's endpoints.
     fn urls(&self, address: SocketAddr) -> BTreeMap<String, String>;
-}
-
-/// A venue: its hall and its language.
-pub(crate) struct Venue {
-    pub(crate) hall: Hall,
-    pub(crate) dialect: Box<dyn Dialect>,
-}
-
-impl Venue {
-    /// How long a call is on its way, and its answer.
-    pub(crate) fn delays(&mut self, request: &Request) -> [Duration; 2] {
-        let there = match self.dialect.sort(request) {
-            Sort::Place => Message::Place,
-            Sort::Amend => Message::Amend,
-            Sort::Cancel => Message::Cancel,
-            Sort::Read => Message::Feed,
-        };
-        let now = self.hall.floor.now();
-        let Some(latency) = &mut self.hall.latency else { return [Duration::ZERO; 2] };
-        [there, Message::Response].map(|message| {
-            Duration::from_nanos(u64::try_from(latency.delay(message, now)).unwrap_or(0))
-        })
-    }
-
-    pub(crate) fn call(&mut self, request: &Request) -> Reply {
-        let reply = self.dialect.call(&mut self.hall, request);
-        self.publish();
-        reply
-    }
-
-    pub(crate) fn connect(
-        &mut self,
-        socket: u64,
-        path: &str,
-        headers: &HeaderMap,
-    ) -> core::result::Result<(), Reply> {
-        let refuses = |fault: &Fault| matches!(fault, Fault::RefuseConnection { .. });
-        if let Some(Fault::RefuseConnection { status }) = self.hall.faults.of(None, refuses) {
-            return Err(Reply::new(status, String::new()));
-        }
-        self.dialect.connect(&mut self.hall, socket, path, headers)
-    }
-
-    pub(crate) fn receive(&mut self, socket: u64, text: &[u8]) {
-        self.dialect.receive(&mut self.hall, socket, text);
-        self.publish();
-    }
-
-    pub(crate) fn disconnect(&mut self, socket: u64) {
-        self.hall.sockets.remove(socket);
-        self.dialect.disconnect(&mut self.hall, socket);
-    }
-
-    /// Does what a trader or the operator asks for.
-    pub(crate) fn apply(
-        &mut self,
-        command: &Command,
-    ) -> core::result::Result<Option<OrderId>, Reject> {
-        let done = self.hall.apply(command, Vec::new())?;
-        self.publish();
-        Ok(done.order)
-    }
-
-    /// Tells clients what they were not told so far.
-    pub(crate) fn publish(&mut self) {
-        for done in std::mem::take(&mut self.hall.floor.untold) {
-            self.dialect.publish(&mut self.hall, &done);
-        }
-    }
-
-    pub(crate) fn beat(&mut self, beats: u64) {
-        // Only orders that have a last moment care for the time.
-        let _ = self.hall.apply(&Command::Tick, Vec::new());
-        self.publish();
-        self.dialect.beat(&mut self.hall, beats);
-        self.publish();
-    }
-
-    /// Plans a fault, or lets it happen.
-    pub(crate) fn fault(&mut self, planned: Planned) {
-        let streams = self.dialect.market_sockets();
-        match planned.fault {
-            Fault::ClockAhead { ms } => {
-                self.hall.floor.clock.ahead = ms.saturating_mul(1_000_000);
-            }
-            Fault::Maintenance { on } => self.hall.faults.maintenance = on,
-            Fault::DropUserStream => {
-                let sockets = self.dialect.user_sockets();
-                self.tell(&sockets, &Out::Cut);
-            }
-            Fault::Cut => self.tell(&streams, &Out::Cut),
-            Fault::Silence => self.tell(&streams, &Out::Silence),
-            Fault::Close { code, reason } => self.tell(&streams, &Out::Close(code, reason)),
-            Fault::Farewell => {
-                if let Some(text) = self.dialect.farewell() {
-                    self.tell(&streams, &Out::text(text));
-                }
-                self.tell(&streams, &Out::Close(1001, String::new()));
-            }
-            _ => self.hall.faults.plan(planned),
-        }
-    }
-
-    fn tell(&mut self, sockets: &[u64], out: &Out) {
-        sockets.iter().for_each(|socket| self.hall.sockets.send(*socket, out.clone()));
-    }
 }

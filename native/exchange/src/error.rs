@@ -23,6 +23,16 @@ pub enum ExchangeError {
     /// The engine refused a command.
     #[error("refused: {0}")]
     Refused(#[from] Reject),
+    /// What was kept of a venue cannot be used.
+    #[error("{path}, byte {at}: {problem}")]
+    State {
+        /// The file.
+        path: String,
+        /// Where.
+        at: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The system did not let us.
     #[error("{doing}: {source}")]
     System {
@@ -51,6 +61,7 @@ impl ExchangeError {
             Self::Invalid { .. } => ErrorKind::Invalid,
             Self::Unknown { .. } => ErrorKind::NotFound,
             Self::Refused(_) => ErrorKind::VenueRejected,
+            Self::State { .. } => ErrorKind::Corrupt,
             Self::System { .. } => ErrorKind::Unavailable,
         }
     }

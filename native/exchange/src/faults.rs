@@ -46,6 +46,8 @@ pub enum Fault {
     DuplicateFill,
     /// The next order that is to be cancelled is filled just before.
     FillBeforeCancel,
+    /// The next order is taken, and ended by the venue a moment later.
+    CancelPlaced,
     /// Connections with user streams break; what happens until they are back is not repeated.
     DropUserStream,
     /// The clock that clients see is so far ahead.
@@ -86,6 +88,18 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether it shows in what streams say, and nowhere else.
+    fn meets_streams(&self) -> bool {
+        matches!(
+            self,
+            Self::DropDepth
+                | Self::DuplicateDepth
+                | Self::DuplicateFill
+                | Self::RefuseStream
+                | Self::RefuseConnection { .. }
+        )
+    }
+
     fn meets_calls(&self) -> bool {
         matches!(
             self,
@@ -129,6 +143,11 @@ impl Faults {
 
     pub(crate) fn waiting(&self) -> &[Planned] {
         &self.waiting
+    }
+
+    /// Faults of streams wait no more.
+    pub(crate) fn forget_streams(&mut self) {
+        self.waiting.retain(|planned| !planned.fault.meets_streams());
     }
 
     /// A fault of a call before it is done, or after.

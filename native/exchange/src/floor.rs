@@ -1,7 +1,10 @@
 //! The owner of the engine: what it did, in the words of accounts and markets.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use fastrand::Rng;
 
 use rustonite_core::Decimal;
 use rustonite_sim::{
@@ -46,10 +49,18 @@ impl Listed {
     }
 }
 
+/// Now, by the machine, in nanoseconds since 1970.
+pub(crate) fn machine_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
 /// Time of the exchange: that of the machine, and what clients are told of it.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     last: i64,
+    /// It stands still: what comes in happens at one moment, so that it can be done again.
+    stands: bool,
     /// How far the clock that clients see is ahead.
     pub(crate) ahead: i64,
 }
@@ -62,9 +73,21 @@ impl Clock {
 
     /// Now, in nanoseconds since 1970, never before the last moment.
     fn now(&mut self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.last = self.last.max(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+        if !self.stands {
+            self.last = self.last.max(machine_now());
+        }
         self.last
+    }
+
+    /// Stands still at a moment, or at the last one if that was later.
+    pub(crate) fn stop_at(&mut self, at: i64) {
+        self.last = self.last.max(at);
+        self.stands = true;
+    }
+
+    /// Goes on with the machine.
+    pub(crate) fn go_on(&mut self) {
+        self.stands = false;
     }
 }
 
@@ -84,6 +107,8 @@ pub(crate) struct Floor {
     pub(crate) lists: HashMap<u64, OrderList>,
     next_list: u64,
     forgotten_at: i64,
+    /// What names that nobody chose are drawn from.
+    chance: RefCell<Rng>,
 }
 
 impl Floor {
@@ -168,6 +193,27 @@ impl Floor {
             }
         }
         account
+    }
+
+    /// Draws the same in every exchange of the same state from now on.
+    pub(crate) fn seed(&self, seed: u64) {
+        self.chance.borrow_mut().seed(seed);
+    }
+
+    /// A text of so many letters and digits, for what nobody has named.
+    pub(crate) fn made_up(&self, length: usize) -> String {
+        let mut chance = self.chance.borrow_mut();
+        (0..length).map(|_| chance.alphanumeric()).collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn chance_is(&self) -> u64 {
+        self.chance.borrow().get_seed()
+    }
+
+    /// A number for what nobody has named.
+    pub(crate) fn made_up_number(&self) -> u128 {
+        self.chance.borrow_mut().u128(..)
     }
 
     pub(crate) fn new_list(&mut self) -> u64 {

@@ -5,6 +5,7 @@ use core::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::{hmac, signature};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{ExchangeError, Result};
 
@@ -12,14 +13,40 @@ use crate::error::{ExchangeError, Result};
 const ED25519_HEAD: [u8; 12] =
     [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// How a signature is checked. Its secret shows up nowhere.
-#[derive(Clone)]
+/// How a signature is checked. Its secret is shown nowhere, but is written where a state is kept.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Key(Check);
 
 #[derive(Clone)]
 enum Check {
-    Hmac(hmac::Key),
+    Hmac { secret: String, key: hmac::Key },
     Ed25519([u8; 32]),
+}
+
+/// A key as it is kept.
+#[derive(Deserialize, Serialize)]
+enum Written {
+    Hmac(String),
+    Ed25519([u8; 32]),
+}
+
+impl From<Written> for Key {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Hmac(secret) => Self::hmac(&secret),
+            Written::Ed25519(public) => Self(Check::Ed25519(public)),
+        }
+    }
+}
+
+impl From<Key> for Written {
+    fn from(key: Key) -> Self {
+        match key.0 {
+            Check::Hmac { secret, .. } => Self::Hmac(secret),
+            Check::Ed25519(public) => Self::Ed25519(public),
+        }
+    }
 }
 
 impl fmt::Debug for Key {
@@ -31,7 +58,8 @@ impl fmt::Debug for Key {
 impl Key {
     /// A shared secret for HMAC-SHA256.
     pub fn hmac(secret: &str) -> Self {
-        Self(Check::Hmac(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        Self(Check::Hmac { secret: secret.to_owned(), key })
     }
 
     /// A public key for Ed25519: PEM, or its base64 alone, or the base64 of the 32 bytes.
@@ -54,17 +82,22 @@ impl Key {
     /// The name of the scheme.
     pub fn kind(&self) -> &'static str {
         match self.0 {
-            Check::Hmac(_) => "HMAC-SHA256",
+            Check::Hmac { .. } => "HMAC-SHA256",
             Check::Ed25519(_) => "Ed25519",
         }
     }
 
     /// Whether somebody who shows a secret has the one that this key was made of.
     pub(crate) fn is_secret(&self, shown: &str) -> bool {
-        const SOME_TEXT: &[u8] = b"the secret itself is not kept";
-        let Check::Hmac(key) = &self.0 else { return false };
-        let shown = hmac::Key::new(hmac::HMAC_SHA256, shown.as_bytes());
-        hmac::verify(key, SOME_TEXT, hmac::sign(&shown, SOME_TEXT).as_ref()).is_ok()
+        self.secret() == Some(shown)
+    }
+
+    /// The secret that was shared, if it is such a key.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        match &self.0 {
+            Check::Hmac { secret, .. } => Some(secret),
+            Check::Ed25519(_) => None,
+        }
     }
 
     pub(crate) fn is_ed25519(&self) -> bool {
@@ -74,7 +107,7 @@ impl Key {
     /// Whether a signature, hexadecimal or base64 as the scheme has it, belongs to a text.
     pub(crate) fn accepts(&self, text: &[u8], signature: &str) -> bool {
         match &self.0 {
-            Check::Hmac(key) => {
+            Check::Hmac { key, .. } => {
                 from_hex(signature).is_some_and(|found| hmac::verify(key, text, &found).is_ok())
             }
             Check::Ed25519(public) => STANDARD.decode(signature).is_ok_and(|found| {

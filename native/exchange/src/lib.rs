@@ -22,28 +22,33 @@ mod limits;
 mod listing;
 mod market;
 mod socket;
+mod state;
+mod venue;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustonite_core::Decimal;
 use rustonite_sim::latency::{Latency, LatencyConfig};
-use rustonite_sim::{AccountId, Amount, AssetId, Command, Exchange, Fees, OrderId};
+use rustonite_sim::{AccountId, Amount, AssetId, Command, Fees, OrderId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 pub use self::crowd::Crowd;
-use self::dialect::{Dialect, Hall, Venue};
+use self::dialect::{Dialect, Hall};
 pub use self::error::{ExchangeError, Result};
 pub use self::faults::{Fault, Planned, Sort};
 pub use self::keys::Key;
 pub use self::limits::Allowance;
 pub use self::listing::{Listing, Perpetual};
+use self::state::{Head, Log};
+use self::venue::Venue;
 
 const BEAT: Duration = Duration::from_millis(100);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
@@ -80,12 +85,15 @@ pub struct Config {
     pub host: IpAddr,
     /// Its venues.
     pub venues: Vec<VenueConfig>,
+    /// The folder that it is kept in; if it was there before, it goes on as it was. In memory if
+    /// `None`.
+    pub state: Option<PathBuf>,
 }
 
 impl Config {
     /// Venues on loopback.
     pub fn new(venues: Vec<VenueConfig>) -> Self {
-        Self { host: IpAddr::V4(Ipv4Addr::LOCALHOST), venues }
+        Self { host: IpAddr::V4(Ipv4Addr::LOCALHOST), venues, state: None }
     }
 }
 
@@ -104,18 +112,6 @@ impl Shared {
     async fn stopped(&self) {
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
-
-    /// Looks at the engine and does what `think` says, with nothing in between. What is refused is
-    /// skipped. Returns what `think` says besides.
-    fn drive(&self, think: impl FnOnce(&Exchange, i64) -> (Option<Command>, i64)) -> i64 {
-        let mut venue = self.venue();
-        let now = venue.hall.floor.now();
-        let (command, besides) = think(&venue.hall.floor.exchange, now);
-        if let Some(command) = command {
-            let _ = venue.apply(&command);
-        }
-        besides
-    }
 }
 
 /// A running exchange. Dropping it stops it.
@@ -129,9 +125,11 @@ impl LocalExchange {
     /// Begins to listen.
     ///
     /// # Errors
-    /// A venue without a dialect, rules that do not fit together, or a port that is taken.
+    /// A venue without a dialect, rules that do not fit together, a port that is taken, or a state
+    /// that cannot be kept, or is of another exchange.
     pub fn start(config: &Config) -> Result<Self> {
-        let venues = config.venues.iter().map(|one| Ok((open(one)?, one.port)));
+        let state = config.state.as_deref();
+        let venues = config.venues.iter().map(|one| Ok((open(one, state)?, one.port)));
         let venues: Vec<_> = venues.collect::<Result<_>>()?;
         // Not the channel of the runtime: callers may be on one of their own.
         let (tell, told) = mpsc::sync_channel(1);
@@ -189,7 +187,7 @@ impl LocalExchange {
             if venue.hall.floor.accounts.by_name(name).is_some() {
                 return Err(ExchangeError::invalid("account", format!("{name:?} is open")));
             }
-            venue.hall.floor.open(name);
+            venue.open_account(name)?;
         }
         Ok(())
     }
@@ -223,11 +221,20 @@ impl LocalExchange {
     /// No such account.
     pub fn add_key(&self, account: &str, api_key: &str, key: &Key) -> Result<()> {
         for (shared, _) in &self.venues {
-            let mut venue = shared.venue();
-            let id = venue.account(account)?;
-            venue.hall.floor.accounts.add_key(id, api_key, key.clone());
+            shared.venue().add_key(account, api_key, key)?;
         }
         Ok(())
+    }
+
+    /// The name and the secret of a key of an account, if its secret is shared: those of an account
+    /// that a state has kept.
+    ///
+    /// # Errors
+    /// No such venue or account.
+    pub fn key(&self, venue: &str, account: &str) -> Result<Option<(String, String)>> {
+        let venue = self.shared(venue)?.venue();
+        let known = venue.hall.floor.accounts.secret_of(venue.account(account)?);
+        Ok(known.map(|(name, secret)| (name.to_owned(), secret.to_owned())))
     }
 
     /// Adds to a balance at a venue; a negative amount takes.
@@ -263,8 +270,7 @@ impl LocalExchange {
     /// # Errors
     /// No such venue.
     pub fn fault(&self, venue: &str, planned: Planned) -> Result<()> {
-        self.shared(venue)?.venue().fault(planned);
-        Ok(())
+        self.shared(venue)?.venue().fault(planned)
     }
 
     /// The same, of a fault in JSON, as `POST /_exchange/fault` takes it.
@@ -296,13 +302,14 @@ impl LocalExchange {
     /// # Errors
     /// No such venue, or whatever the engine refuses.
     pub fn apply(&self, venue: &str, command: &Command) -> Result<Option<OrderId>> {
-        Ok(self.shared(venue)?.venue().apply(command)?)
+        self.shared(venue)?.venue().apply(command)
     }
 
-    /// Lets others trade all that a venue has listed, until the exchange stops.
+    /// Lets others trade all that a venue has listed, until the exchange stops. Those that a state
+    /// has kept go on.
     ///
     /// # Errors
-    /// No such venue, or a price that is not on the tick.
+    /// No such venue, a price that is not on the tick, or a state with others of another kind.
     pub fn open_to(&mut self, venue: &str, crowd: &Crowd) -> Result<()> {
         let running = crowd::start(self.shared(venue)?, crowd)?;
         self.crowds.push(running);
@@ -317,6 +324,9 @@ impl LocalExchange {
         }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+        for (shared, _) in &self.venues {
+            shared.venue().close();
         }
     }
 }
@@ -353,8 +363,26 @@ impl Venue {
     }
 }
 
-/// A venue that does not listen so far.
-fn open(config: &VenueConfig) -> Result<Arc<Shared>> {
+/// A venue that does not listen so far: new, or as it was kept in a folder.
+fn open(config: &VenueConfig, state: Option<&Path>) -> Result<Arc<Shared>> {
+    let mut venue = match state.map(|folder| Log::open(folder, config)).transpose()? {
+        None => build(config, &Head::new(config))?,
+        Some((log, head)) => {
+            let mut venue = build(config, &head)?;
+            venue.keep(log)?;
+            venue
+        }
+    };
+    venue.hall.floor.clock.go_on();
+    Ok(Arc::new(Shared {
+        name: config.venue.clone(),
+        venue: Mutex::new(venue),
+        stop: watch::Sender::new(false),
+    }))
+}
+
+/// A venue that nobody has come to. Its clock stands.
+fn build(config: &VenueConfig, head: &Head) -> Result<Venue> {
     let dialect: Box<dyn Dialect> = match config.venue.as_str() {
         "alpaca" => Box::new(alpaca::Broker::default()),
         "binance" => Box::new(binance::Spot::default()),
@@ -362,27 +390,20 @@ fn open(config: &VenueConfig) -> Result<Arc<Shared>> {
         other => return Err(ExchangeError::unknown("venue", other)),
     };
     let mut floor = floor::Floor::default();
+    floor.clock.stop_at(head.began);
+    floor.seed(head.seed);
     for listing in &config.listings {
         floor.list(listing)?;
     }
     let house = floor.open_unnamed();
-    let hall = Hall {
-        floor,
-        sockets: socket::Sockets::default(),
-        faults: faults::Faults::default(),
-        limits: limits::Limits::new(config.allowance),
-        house,
-        latency: config.latency.as_ref().map(Latency::new),
-    };
-    let mut venue = Venue { hall, dialect };
+    let latency = config.latency.as_ref().map(Latency::new);
+    let hall = Hall::new(floor, house, config.allowance, latency);
+    let mut venue = Venue::new(hall, dialect);
     for asset in 0..AssetId::try_from(venue.hall.floor.assets.len()).unwrap_or(0) {
-        venue.apply(&Command::Deposit { account: house, asset, amount: Amount(HOUSE_FUNDS) })?;
+        let deposit = Command::Deposit { account: house, asset, amount: Amount(HOUSE_FUNDS) };
+        venue.act(&deposit)?;
     }
-    Ok(Arc::new(Shared {
-        name: config.venue.clone(),
-        venue: Mutex::new(venue),
-        stop: watch::Sender::new(false),
-    }))
+    Ok(venue)
 }
 
 type Bound = std::io::Result<Vec<SocketAddr>>;

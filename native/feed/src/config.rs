@@ -233,23 +233,30 @@ pub fn read_toml<T: DeserializeOwned>(place: &str, text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| unreadable(place, text, &error))
 }
 
+/// What an unknown key or word of an error of the TOML reader may have meant: `; did you mean …?`,
+/// or nothing.
+#[must_use]
+pub fn meant(shown: &str) -> String {
+    let named = |before: &str| {
+        let rest = &shown[shown.find(before)? + before.len()..];
+        rest.split_once('`').map(|(name, _)| name)
+    };
+    let unknown = named("unknown field `").or_else(|| named("unknown variant `"));
+    let known = shown.rsplit_once("expected").map_or("", |(_, names)| names);
+    let hint = unknown.map(|name| hint(name, known.split('`').skip(1).step_by(2)));
+    let hint = hint.filter(|hint| hint.starts_with("did"));
+    hint.map_or_else(String::new, |hint| format!("; {hint}"))
+}
+
 /// An error of the TOML reader, with the names that an unknown key or word may have meant.
 fn unreadable(place: &str, text: &str, error: &toml::de::Error) -> FeedError {
     let line = error.span().map(|span| line_at(text, span.start));
     let place = line.map_or_else(|| place.to_owned(), |line| format!("{place}:{line}"));
     let shown = error.message().trim_end();
-    let named = |before: &str, text: &str| {
-        let rest = &text[text.find(before)? + before.len()..];
-        rest.split_once('`').map(|(name, _)| name.to_owned())
-    };
-    let unknown = named("unknown field `", shown).or_else(|| named("unknown variant `", shown));
-    let known = shown.rsplit_once("expected").map_or("", |(_, names)| names);
-    let hint = unknown.map(|name| hint(&name, known.split('`').skip(1).step_by(2)));
     // The message shows the value, and a line of the file is shown for syntax; neither may have
     // what stands before the `@` of an address.
     let source = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default().trim();
-    let hint = hint.filter(|hint| hint.starts_with("did")).map(|hint| format!("; {hint}"));
-    let problem = format!("{shown} in `{source}`{}", hint.unwrap_or_default());
+    let problem = format!("{shown} in `{source}`{}", meant(shown));
     FeedError::config(place, without_secrets(&problem))
 }
 

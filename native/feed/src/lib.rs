@@ -37,7 +37,7 @@ mod writing;
 pub use self::{
     catalog::{Channel, Rest, Socket, Venue},
     clock::now_ns,
-    config::{Config, FeedConfig, MetricsSettings, TapeSettings, read_toml},
+    config::{Config, FeedConfig, MetricsSettings, TapeSettings, meant, read_toml},
     dial::{Dialler, Stream},
     error::{FeedError, Result},
     recorder::Recorder,

@@ -38,9 +38,12 @@ pub fn instruments(
     let root = rest.unwrap_or(&limits.url).parse::<Url>();
     let root =
         root.map_err(|error| FeedError::config(format!("rest of {venue}"), error.to_string()))?;
+    let place = root[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
     let client = Client::new(dialler, root, limits);
-    let system =
-        |source| FeedError::System { doing: format!("asking {venue} for its instruments"), source };
+    let system = |source| FeedError::System {
+        doing: format!("asking {venue} for its instruments at {place}"),
+        source,
+    };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     let keys = keys.map(|(key, secret)| Keys { key: key.to_owned(), secret: secret.to_owned() });

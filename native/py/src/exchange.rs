@@ -1,6 +1,7 @@
 //! The local exchange.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
@@ -28,6 +29,8 @@ pub(crate) struct Settings {
     events_per_second: Option<f64>,
     /// Whether calls and orders are counted against the venue's limits.
     limits: bool,
+    /// Folder that it is kept in.
+    state: Option<PathBuf>,
 }
 
 /// A local exchange, running or stopped.
@@ -75,7 +78,8 @@ impl NativeExchange {
             prices,
         });
         let begin = || {
-            let mut exchange = LocalExchange::start(&Config::new(vec![venue]))?;
+            let config = Config { state: settings.state, ..Config::new(vec![venue]) };
+            let mut exchange = LocalExchange::start(&config)?;
             if let Some(crowd) = &crowd {
                 exchange.open_to(&settings.venue, crowd)?;
             }
@@ -109,6 +113,14 @@ impl NativeExchange {
     fn add_ed25519_key(&self, account: &str, api_key: &str, public: &str) -> PyResult<()> {
         let key = Key::ed25519(public).map_err(refuse)?;
         self.exchange()?.add_key(account, api_key, &key).map_err(refuse)
+    }
+
+    /// A key of an account and its secret, if there is such an account.
+    fn key(&self, venue: &str, account: &str) -> PyResult<Option<(String, String)>> {
+        match self.exchange()?.key(venue, account) {
+            Err(ExchangeError::Unknown { .. }) => Ok(None),
+            found => found.map_err(refuse),
+        }
     }
 
     /// Sets what an account pays.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use rustonite_core::ErrorKind;
+use rustonite_feed::FeedError;
 use rustonite_risk::{Key, Limits, Sense};
 use rustonite_trade::strategies::built_in;
 use rustonite_trade::{
@@ -34,11 +35,23 @@ struct About<'a> {
     settings: &'a toml::Table,
 }
 
+/// The strategy that is built in, if it is one; errors name the file.
+fn built_in_at(place: &str, config: &Config) -> PyResult<Option<Box<dyn Strategy + Send>>> {
+    crate::feed::guarded(|| {
+        built_in(&config.strategy).map_err(|error| match error {
+            FeedError::Config { place: key, problem } => {
+                FeedError::Config { place: format!("{place}: {key}"), problem }
+            }
+            other => other,
+        })
+    })
+}
+
 /// Checks a trader's configuration and returns what of it concerns Python, as JSON.
 #[pyfunction]
 pub(crate) fn trader_config(text: &str, place: &str) -> PyResult<String> {
     let config = crate::feed::guarded(|| Config::parse(place, text))?;
-    let is_built_in = crate::feed::guarded(|| built_in(&config.strategy))?.is_some();
+    let is_built_in = built_in_at(place, &config)?.is_some();
     let about = About {
         name: &config.name,
         journal: &config.journal,
@@ -54,7 +67,7 @@ pub(crate) fn trader_config(text: &str, place: &str) -> PyResult<String> {
 #[pyfunction]
 pub(crate) fn check_trader(text: &str, place: &str) -> PyResult<()> {
     let config = crate::feed::guarded(|| Config::parse(place, text))?;
-    crate::feed::guarded(|| built_in(&config.strategy))?;
+    built_in_at(place, &config)?;
     caught(|| check_files(&config))?.map_err(|error| refuse(&error))
 }
 

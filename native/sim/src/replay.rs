@@ -299,6 +299,19 @@ impl Replay {
         }
     }
 
+    /// Where orders are given by who is no [`Strategy`], at a moment of our clock.
+    pub fn desk(&mut self, now: i64) -> &mut Desk {
+        self.desk.now = self.desk.now.max(now);
+        &mut self.desk
+    }
+
+    /// When the next request or answer that is on its way arrives.
+    pub fn next_message(&self) -> Option<i64> {
+        let request = self.desk.sent.front().map(|sent| sent.0);
+        let answer = self.answers.front().map(|answer| answer.0);
+        request.into_iter().chain(answer).min()
+    }
+
     /// Open own orders: number, open lots, lots of others that come first. For a look from outside;
     /// the strategy knows only what it was told.
     pub fn open_orders(&self) -> impl Iterator<Item = (OwnId, i64, i64)> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rustonite_core::Amount;
 use rustonite_exec::reconcile::Mode;
 use rustonite_feed::{FeedError, read_toml};
 use serde::Deserialize;
@@ -48,6 +49,10 @@ pub struct Config {
     /// Longest time that an answer of a venue may take until it counts as unknown, in milliseconds.
     #[serde(default = "usual_answer_ms")]
     pub answer_ms: u64,
+    /// Tapes are read from their first row to their last, and their time is the clock. All accounts
+    /// are on paper then.
+    #[serde(default)]
+    pub replay: bool,
     /// Where prices come from.
     #[serde(rename = "market")]
     pub markets: Vec<MarketConfig>,
@@ -97,6 +102,25 @@ pub struct AccountConfig {
     /// File with the key and the secret, for its owner alone; by default they are in the environment
     /// as `RUSTONITE_<NAME>_KEY` and `RUSTONITE_<NAME>_SECRET`.
     pub keys: Option<PathBuf>,
+    /// It exists on paper alone: its orders are filled by what others do on the tapes.
+    pub paper: Option<PaperConfig>,
+}
+
+/// An account on paper.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperConfig {
+    /// What it has at the start, by asset.
+    pub balances: BTreeMap<String, Amount>,
+    /// What orders that rested pay, as a part of their worth; negative is a rebate.
+    #[serde(default = "usual_fee")]
+    pub maker: Amount,
+    /// The same of orders that came.
+    #[serde(default = "usual_fee")]
+    pub taker: Amount,
+    /// How long a request is on its way, and its answer again, in milliseconds.
+    #[serde(default = "usual_delay_ms")]
+    pub delay_ms: u32,
 }
 
 /// A strategy.
@@ -168,6 +192,15 @@ fn usual_leverage() -> u32 {
     1
 }
 
+fn usual_fee() -> Amount {
+    // 0.1 %.
+    Amount(10_i128.pow(15))
+}
+
+fn usual_delay_ms() -> u32 {
+    5
+}
+
 fn usual_reconcile_s() -> u64 {
     60
 }
@@ -226,10 +259,13 @@ impl Config {
             if account.leverage == 0 {
                 return wrong(key("leverage"), "found 0, expected 1 or more".to_owned());
             }
+            if let Some(problem) = self.paper_problem(account) {
+                return wrong(key("paper"), problem);
+            }
             if account.live {
                 continue;
             }
-            if account.urls.is_empty() {
+            if account.urls.is_empty() && account.paper.is_none() {
                 let problem = "found none, expected those of a local exchange, or `live = true` \
                                for the venue itself";
                 return wrong(key("urls"), problem.to_owned());
@@ -242,6 +278,25 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+impl Config {
+    /// Why an account cannot be on paper, or has to be.
+    fn paper_problem(&self, account: &AccountConfig) -> Option<String> {
+        if account.paper.is_none() {
+            let problem = "not found: with `replay = true` all accounts are on paper";
+            return self.replay.then(|| problem.to_owned());
+        }
+        if account.live || account.keys.is_some() {
+            return Some("beside it there is no `live` and no `keys`: no order leaves".to_owned());
+        }
+        let needed = |market: &&MarketConfig| {
+            let has = |name: &str| market.datasets.iter().any(|one| one == name);
+            market.venue == account.venue && has("quotes") && has("trades")
+        };
+        let problem = format!("needs a market of {} with quotes and trades", account.venue);
+        self.markets.iter().find(needed).is_none().then_some(problem)
     }
 }
 
@@ -309,6 +364,21 @@ mod tests {
         assert!(error.contains("`live = true`"), "{error}");
         let text = text.replace("name = \"main\"", "name = \"main\"\nlive = true");
         assert!(Config::parse("trader.toml", &text).is_ok());
+    }
+
+    #[test]
+    fn an_account_on_paper_has_no_keys_and_needs_prices() {
+        let paper = "name = \"main\"\npaper = { balances = { USDT = \"1\" } }";
+        let text = GOOD.replace("name = \"main\"", paper);
+        let config = Config::parse("trader.toml", &text).unwrap();
+        let found = config.accounts[0].paper.as_ref().unwrap();
+        assert_eq!((found.taker.to_string().as_str(), found.delay_ms), ("0.001", 5));
+        let live = text.replace("name = \"main\"", "name = \"main\"\nlive = true");
+        assert!(error(&live).contains("account.main.paper: beside it there is no `live`"));
+        let blind = text.replace("tapes =", "datasets = [\"quotes\"]\ntapes =");
+        assert!(error(&blind).contains("needs a market of binance with quotes and trades"));
+        let replay = GOOD.replace("limits =", "replay = true\nlimits =");
+        assert!(error(&replay).contains("with `replay = true` all accounts are on paper"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod desk;
 pub mod keys;
 mod line;
 mod market;
+mod paper;
 mod rows;
 pub mod state;
 pub mod strategies;
@@ -19,7 +20,7 @@ mod trader;
 mod written;
 
 pub use self::config::{
-    AccountConfig, Config, MarketConfig, OnStop, StrategyConfig, Sync, Waiting,
+    AccountConfig, Config, MarketConfig, OnStop, PaperConfig, StrategyConfig, Sync, Waiting,
 };
 pub use self::desk::{Answers, Counts, Desk, News, Outbox};
 pub use self::line::{Arrivals, Arrived, Lines, Network, Replied};

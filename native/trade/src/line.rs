@@ -81,6 +81,11 @@ pub struct Lines {
 pub struct Arrivals(mpsc::Receiver<Arrived>);
 
 impl Arrivals {
+    /// Of a venue that is not behind any line.
+    pub(crate) fn none() -> Self {
+        Self(mpsc::channel().1)
+    }
+
     /// The next thing that arrived, if there is one.
     pub fn poll(&self) -> Option<Arrived> {
         self.0.try_recv().ok()

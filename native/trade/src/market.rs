@@ -69,6 +69,7 @@ struct Found {
     followed: usize,
     venue: VenueId,
     symbol_column: usize,
+    time_column: usize,
     /// What its codes of symbols mean here; `None` for symbols that nothing here trades.
     codes: Vec<Option<InstrumentId>>,
 }
@@ -82,6 +83,7 @@ pub struct Market {
     merged: MergedReader,
     looked: Option<Instant>,
     start: Start,
+    rows_max: usize,
 }
 
 impl Market {
@@ -92,10 +94,28 @@ impl Market {
     pub fn open(directory: Arc<Directory>, followed: Vec<Followed>, start: Start) -> Result<Self> {
         let merged = MergedReader::new(Vec::new(), "ts_recv", Duration::ZERO)?;
         let found = Vec::new();
-        let mut market = Self { directory, followed, found, merged, looked: None, start };
+        let (looked, rows_max) = (None, ROWS_MAX);
+        let mut market = Self { directory, followed, found, merged, looked, start, rows_max };
         market.look()?;
         market.start = Start::First;
         Ok(market)
+    }
+
+    /// Hands out one row after another from now on.
+    pub fn one_by_one(&mut self) {
+        self.rows_max = 1;
+    }
+
+    /// The first of what is followed that is not there so far.
+    pub fn missing(&self) -> Option<&Followed> {
+        let is_found = |number: usize| self.found.iter().any(|found| found.followed == number);
+        (0..self.followed.len()).find(|number| !is_found(*number)).map(|at| &self.followed[at])
+    }
+
+    /// When the first of these rows was received.
+    pub fn received(&self, rows: &Rows) -> Option<i64> {
+        let found = self.found.iter().find(|found| found.followed == rows.followed)?;
+        rows.batch.values::<i64>(found.time_column)?.first().copied()
     }
 
     /// What is followed.
@@ -132,9 +152,11 @@ impl Market {
             opened => opened?,
         };
         let symbol_column = reader.schema().index_of("symbol").unwrap_or(usize::MAX);
+        let time_column = reader.schema().index_of("ts_recv").unwrap_or(usize::MAX);
         let venue = self.directory.venue(&self.followed[followed].venue).unwrap_or_default();
         self.merged.add(reader, "ts_recv")?;
-        self.found.push(Found { followed, venue, symbol_column, codes: Vec::new() });
+        let codes = Vec::new();
+        self.found.push(Found { followed, venue, symbol_column, time_column, codes });
         Ok(())
     }
 
@@ -146,7 +168,7 @@ impl Market {
         if !self.is_complete() {
             self.look()?;
         }
-        let (number, polled) = self.merged.poll(ROWS_MAX)?;
+        let (number, polled) = self.merged.poll(self.rows_max)?;
         Ok(match polled {
             Polled::Empty => Tick::Nothing,
             Polled::Gap(gap) => Tick::Gap(self.found[number].followed, gap),

@@ -5,6 +5,7 @@ mod building;
 mod checking;
 mod operator;
 mod profits;
+mod replaying;
 mod watchdog;
 
 use std::collections::BinaryHeap;
@@ -28,8 +29,9 @@ use crate::config::{Config, OnStop, Waiting};
 use crate::control::Control;
 use crate::cores;
 use crate::desk::{Desk, News};
-use crate::line::{Arrivals, Network};
+use crate::line::{Arrivals, Arrived, Network};
 use crate::market::{Market, Rows, Tick};
+use crate::paper::Papers;
 use crate::rows::{Quotes, Tickers, Trades};
 use crate::strategy::{Broker, Failed, Strategy, Told};
 
@@ -103,11 +105,15 @@ pub(crate) struct Inner {
     timers: BinaryHeap<i64>,
     /// The clock never goes back for orders.
     last_now: i64,
+    /// It goes on as tapes say, and not by itself.
+    is_replay: bool,
 }
 
 impl Inner {
     pub(crate) fn now(&mut self) -> i64 {
-        self.last_now = self.last_now.max(now_ns());
+        if !self.is_replay {
+            self.last_now = self.last_now.max(now_ns());
+        }
         self.last_now
     }
 
@@ -124,6 +130,10 @@ impl Inner {
         // The clock is not read if nobody asked for a time.
         self.timers.peek().copied().is_some_and(|next| -next <= self.now())
     }
+
+    fn go_on_to(&mut self, at: i64) {
+        self.last_now = self.last_now.max(at);
+    }
 }
 
 pub(crate) type Shared = Arc<Mutex<Inner>>;
@@ -139,6 +149,9 @@ pub struct Trader {
     shared: Shared,
     handle: Handle,
     market: Market,
+    /// What comes next of a market that is replayed.
+    held: Option<Tick>,
+    papers: Papers,
     arrivals: Vec<Arrivals>,
     strategy: StrategyId,
     control: Control,
@@ -192,28 +205,10 @@ impl Trader {
             let doing = "taking the core".to_owned();
             cores::take(core).map_err(|source| TradeError::System { doing, source })?;
         }
-        let (mut next_beat, mut next_rehearsal) = (Instant::now(), Instant::now());
-        let ended = loop {
-            let is_idle = match self.step(strategy) {
-                Ok(busy) => !busy,
-                Err(error) => break Err(error),
-            };
-            let now = Instant::now();
-            if is_idle && self.config.wait == Waiting::Spin && now >= next_rehearsal {
-                next_rehearsal = now + REHEARSE_EVERY;
-                self.rehearse();
-            } else if is_idle {
-                self.rest();
-            }
-            if now >= next_beat {
-                next_beat = now + BEAT;
-                if let Err(error) = self.beat() {
-                    break Err(error);
-                }
-                if !go_on(self) {
-                    break Ok(());
-                }
-            }
+        let ended = if self.config.replay {
+            self.replay(strategy, go_on)
+        } else {
+            self.trade(strategy, go_on)
         };
         let how = if ended.is_err() { self.config.on_error } else { self.config.on_stop };
         let stopped = if ended.is_ok() {
@@ -224,6 +219,31 @@ impl Trader {
         };
         self.farewell(how);
         ended.and(stopped)
+    }
+
+    fn trade(
+        &mut self,
+        strategy: &mut dyn Strategy,
+        go_on: &mut dyn FnMut(&mut Self) -> bool,
+    ) -> Result<(), TradeError> {
+        let (mut next_beat, mut next_rehearsal) = (Instant::now(), Instant::now());
+        loop {
+            let is_idle = !self.step(strategy)?;
+            let now = Instant::now();
+            if is_idle && self.config.wait == Waiting::Spin && now >= next_rehearsal {
+                next_rehearsal = now + REHEARSE_EVERY;
+                self.rehearse();
+            } else if is_idle {
+                self.rest();
+            }
+            if now >= next_beat {
+                next_beat = now + BEAT;
+                self.beat()?;
+                if !go_on(self) {
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// Does what there is to do; false if that was nothing.
@@ -237,6 +257,12 @@ impl Trader {
                 busy = true;
             }
         }
+        Ok(self.act(strategy)? || busy)
+    }
+
+    /// Hears what is due of accounts on paper, and tells the strategy; false if there was nothing.
+    fn act(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
+        let busy = self.hear_papers();
         // One look for both: most turns bring neither.
         let (has_news, is_due) = {
             let mut inner = lock(&self.shared);
@@ -251,8 +277,26 @@ impl Trader {
         Ok(busy || has_news || is_due)
     }
 
+    fn hear_papers(&self) -> bool {
+        if self.papers.is_empty() {
+            return false;
+        }
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        let news = self.papers.until(now);
+        for account in &news {
+            inner.desk.arrived(*account, Arrived::Text(0, Vec::new(), now), now);
+        }
+        !news.is_empty()
+    }
+
     fn take_market(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
-        match self.market.poll()? {
+        let tick = self.market.poll()?;
+        self.take_tick(strategy, tick)
+    }
+
+    fn take_tick(&mut self, strategy: &mut dyn Strategy, tick: Tick) -> Result<bool, TradeError> {
+        match tick {
             Tick::Nothing => return Ok(false),
             Tick::Rows(rows) => self.take_rows(strategy, &rows)?,
             Tick::Gap(followed, gap) => {
@@ -282,7 +326,8 @@ impl Trader {
         self.instruments.clear();
         self.instruments.extend(self.market.instruments(rows));
         let followed = &self.market.followed()[rows.followed];
-        let (at, now) = (rows.venue.index(), now_ns());
+        let at = rows.venue.index();
+        let now = if self.config.replay { lock(&self.shared).now() } else { now_ns() };
         let before = std::mem::replace(&mut self.heard[at], now);
         if now.saturating_sub(before) > FEED_SILENCE_NS {
             let mut inner = lock(&self.shared);
@@ -293,11 +338,13 @@ impl Trader {
         let told = match followed.dataset.as_str() {
             "quotes" => {
                 let quotes = Quotes::new(&rows.batch, &instruments);
+                self.papers.quotes(rows.venue, &quotes);
                 self.count_quotes(&quotes);
                 self.if_started(|handle| strategy.on_quotes(handle, &quotes))
             }
             "trades" => {
                 let trades = Trades::new(&rows.batch, &instruments);
+                self.papers.trades(rows.venue, &trades);
                 self.count_trades(&trades);
                 self.if_started(|handle| strategy.on_trades(handle, &trades))
             }
@@ -473,7 +520,11 @@ impl Trader {
         let began = Instant::now();
         let mut silent = crate::strategies::Silent;
         self.is_started = false;
-        while began.elapsed() < FAREWELL && self.waits_for_answers(how) {
+        if self.config.replay {
+            // The end goes on whatever fails.
+            drop(self.pass(&mut silent, i64::MAX));
+        }
+        while !self.config.replay && began.elapsed() < FAREWELL && self.waits_for_answers(how) {
             // The end goes on whatever fails.
             if !matches!(self.step(&mut silent), Ok(true)) {
                 std::thread::park_timeout(NAP);

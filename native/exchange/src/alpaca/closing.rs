@@ -54,7 +54,7 @@ fn sell(call: &mut Call<'_>, id: InstrumentId, lots: i64) -> Answer {
         self_trade: SelfTrade::ExpireTaker,
         ..NewOrder::market(call.account, id, Side::Sell, lots)
     };
-    let client_id = place::made_up_id();
+    let client_id = place::made_up_id(&call.hall.floor);
     trade::place_draft(call, Draft { order, facts, client_id, legs: Vec::new() })
 }
 

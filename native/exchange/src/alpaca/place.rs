@@ -113,7 +113,7 @@ pub(crate) fn client_id(
     account: AccountId,
     fields: &Fields,
 ) -> Result<String, Refusal> {
-    let Some(name) = fields.text("client_order_id")? else { return Ok(made_up_id()) };
+    let Some(name) = fields.text("client_order_id")? else { return Ok(made_up_id(floor)) };
     if name.len() > CLIENT_ID_MAX {
         let text = format!("client_order_id must be no more than {CLIENT_ID_MAX} characters");
         return Err(Refusal::malformed(text));
@@ -126,8 +126,8 @@ pub(crate) fn client_id(
 }
 
 /// A name for what has none.
-pub(crate) fn made_up_id() -> String {
-    uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid().to_string()
+pub(crate) fn made_up_id(floor: &Floor) -> String {
+    uuid::Builder::from_random_bytes(floor.made_up_number().to_be_bytes()).into_uuid().to_string()
 }
 
 /// A price in ticks.

@@ -12,7 +12,7 @@ use super::{Broker, data};
 use crate::dialect::{Dialect as _, Hall, Reply, Request};
 use crate::floor::Floor;
 use crate::keys::Key;
-use crate::limits::{Allowance, Limits};
+use crate::limits::Allowance;
 use crate::listing::Listing;
 use crate::socket::Out;
 
@@ -34,14 +34,7 @@ impl Venue {
                 .unwrap();
         }
         let house = floor.open_unnamed();
-        let hall = Hall {
-            floor,
-            sockets: crate::socket::Sockets::default(),
-            faults: crate::faults::Faults::default(),
-            limits: Limits::new(Allowance::default()),
-            house,
-            latency: None,
-        };
+        let hall = Hall::new(floor, house, Allowance::default(), None);
         let mut venue = Self { hall, broker: Broker::default() };
         venue.account("ann");
         venue.account("bob");

@@ -77,7 +77,7 @@ pub(crate) fn place_draft(call: &mut Call<'_>, draft: Draft) -> Answer {
     let list = (!draft.legs.is_empty()).then(|| call.hall.floor.new_list());
     let tag = |client_id: String| Tag { client_id, list, muted, ..Tag::default() };
     let mut tags = vec![tag(draft.client_id.clone())];
-    tags.extend(draft.legs.iter().map(|_| tag(place::made_up_id())));
+    tags.extend(draft.legs.iter().map(|_| tag(place::made_up_id(&call.hall.floor))));
     let done = call.hall.apply(&command(&draft), tags);
     let done = done.map_err(|reject| refused(&call.hall.floor, &draft.order, &reject))?;
     let first = done.order.unwrap_or(OrderId(0));

@@ -171,7 +171,8 @@ fn place_row<const N: usize>(call: &mut Call<'_>, orders: [(NewOrder, Tag); N]) 
 }
 
 fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<u64, Refusal> {
-    let name = call.params.client_id("listClientOrderId")?.unwrap_or_else(made_up_id);
+    let name = call.params.client_id("listClientOrderId")?;
+    let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
     let list = call.hall.floor.new_list();
     call.hall.floor.lists.insert(list, OrderList { name, contingency });
     Ok(list)

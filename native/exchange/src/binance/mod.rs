@@ -33,6 +33,11 @@ pub(crate) struct Spot {
     sessions: Sessions,
 }
 
+/// Whether the WebSocket interface is at a path.
+fn is_interface(path: &str) -> bool {
+    path.starts_with("/ws-api/")
+}
+
 impl Default for Spot {
     fn default() -> Self {
         Self { streams: Streams::new(Box::new(SpotVoice)), sessions: Sessions::default() }
@@ -63,7 +68,7 @@ impl Dialect for Spot {
             return Err(Reply::new(503, String::new()));
         }
         let base = path.split('?').next().unwrap_or(path);
-        if base.starts_with("/ws-api/") {
+        if is_interface(base) {
             self.sessions.open(socket);
             return Ok(());
         }
@@ -72,6 +77,18 @@ impl Dialect for Spot {
             return Ok(());
         }
         Err(Reply::new(404, String::new()))
+    }
+
+    fn calls_come_by(&self, path: &str) -> bool {
+        is_interface(path.split('?').next().unwrap_or(path))
+    }
+
+    fn calls_come_on(&self, socket: u64) -> bool {
+        self.sessions.has(socket)
+    }
+
+    fn hang_up(&mut self) {
+        self.sessions = Sessions::default();
     }
 
     fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {

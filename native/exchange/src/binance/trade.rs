@@ -57,7 +57,8 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
 
 /// Ends an order; of a list, the other one ends, too.
 pub(crate) fn cancel_one(call: &mut Call<'_>, record: &Record, name: Option<String>) -> Answer {
-    let at = orders::end(call.hall, record, name.unwrap_or_else(made_up_id))?;
+    let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
+    let at = orders::end(call.hall, record, name)?;
     Ok(cancelled(call, record.order.id, at))
 }
 

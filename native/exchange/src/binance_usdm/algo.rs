@@ -55,7 +55,8 @@ pub(crate) fn query(call: &mut Call<'_>) -> Answer {
 pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
     let record = named(call)?.filter(|record| !record.order.is_working);
     let record = record.ok_or_else(Refusal::not_cancelled)?;
-    orders::end(call.hall, &record, made_up_id())?;
+    let name = made_up_id(&call.hall.floor);
+    orders::end(call.hall, &record, name)?;
     Ok(json!({
         "algoId": words::algo_id(&record.order), "clientAlgoId": words::client_id(&record),
         "code": "200", "msg": "success",

@@ -10,6 +10,7 @@ use crate::binance::shared::calls::Answer;
 use crate::binance::shared::refusal::Refusal;
 use crate::binance::shared::streams::names;
 use crate::dialect::Hall;
+use crate::floor::Floor;
 
 /// How long a key is valid after it was asked for or kept alive.
 const VALID_MS: i64 = 60 * 60 * 1_000;
@@ -120,12 +121,12 @@ impl Listeners {
     }
 
     /// The key of an account, old or new, valid from now on.
-    fn renew(&mut self, account: AccountId, now: i64) -> String {
+    fn renew(&mut self, floor: &Floor, account: AccountId, now: i64) -> String {
         if let Some((key, until)) = self.of(account) {
             *until = now + VALID_MS;
             return key.clone();
         }
-        let key: String = (0..KEY_LENGTH).map(|_| fastrand::alphanumeric()).collect();
+        let key = floor.made_up(KEY_LENGTH);
         self.keys.insert(key.clone(), (account, now + VALID_MS));
         key
     }
@@ -138,7 +139,8 @@ fn unknown() -> Refusal {
 pub(crate) fn start(call: &mut Call<'_>) -> Answer {
     call.own()?;
     let now = call.hall.floor.shown_ms();
-    Ok(json!({"listenKey": call.state.listeners.renew(call.account, now)}))
+    let key = call.state.listeners.renew(&call.hall.floor, call.account, now);
+    Ok(json!({"listenKey": key}))
 }
 
 pub(crate) fn keep_alive(call: &mut Call<'_>) -> Answer {

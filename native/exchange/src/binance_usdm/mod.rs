@@ -64,6 +64,11 @@ pub(crate) struct UsdM {
     state: State,
 }
 
+/// Whether the WebSocket interface is at a path.
+fn is_interface(path: &str) -> bool {
+    path == "/ws-fapi/v1"
+}
+
 impl Default for UsdM {
     fn default() -> Self {
         Self {
@@ -99,7 +104,7 @@ impl Dialect for UsdM {
             return Err(Reply::new(503, String::new()));
         }
         let base = path.split('?').next().unwrap_or(path);
-        if base == "/ws-fapi/v1" {
+        if is_interface(base) {
             self.sessions.open(socket);
             return Ok(());
         }
@@ -111,6 +116,18 @@ impl Dialect for UsdM {
             return Ok(());
         }
         Err(Reply::new(404, String::new()))
+    }
+
+    fn calls_come_by(&self, path: &str) -> bool {
+        is_interface(path.split('?').next().unwrap_or(path))
+    }
+
+    fn calls_come_on(&self, socket: u64) -> bool {
+        self.sessions.has(socket)
+    }
+
+    fn hang_up(&mut self) {
+        self.sessions = Sessions::default();
     }
 
     fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {

@@ -216,7 +216,7 @@ fn messages_of_several_have_the_words_of_the_venue() {
     assert!(kraken["params"]["orders"][0].get("symbol").is_none());
     let mut gateway = gateway_of("binance-usdm");
     let asked = call(together(&mut *gateway, &two_new()));
-    let item = "%7B%22newClientOrderId%22%3A%22r-1%22%2C%22price%22%3A%2230000%22";
+    let item = "%22symbol%22%3A%22BTCUSDT%22%2C%22newClientOrderId%22%3A%22r-1%22%7D%2C%7B";
     assert!(asked.path.starts_with("/fapi/v1/batchOrders?batchOrders=%5B"), "{}", asked.path);
     assert!(asked.path.contains(item), "{}", asked.path);
 }

@@ -229,7 +229,9 @@ impl Purse {
             return Ok(());
         }
         let most = self.limit.most.saturating_sub(self.kept(spend.errand));
-        self.meter(spend.instrument).room(cost, most, now)
+        // A single thing that costs more than there is has to go some time: when nothing is used.
+        let cost = if spend.count > 1 { cost } else { cost.min(most.max(1)) };
+        self.meter(spend.instrument).room(cost, most.max(1), now)
     }
 
     /// The venue says how much there is and how much of it was used when it answered.
@@ -295,8 +297,6 @@ impl Meter {
     fn room(&mut self, cost: u32, most: u32, now: i64) -> Result<(), i64> {
         self.turn(now);
         match self {
-            // What costs more than there is has to go some time.
-            Self::Window { sum: 0, .. } => Ok(()),
             Self::Window { length, parts, sum } => {
                 let over = sum.saturating_add(cost).saturating_sub(most);
                 if over == 0 {
@@ -308,15 +308,14 @@ impl Meter {
                     freed >= over
                 });
                 let last = enough.or(parts.back());
-                Err(last.map_or(now, |(begin, _)| ends(*begin, *length)))
+                Err(last.map_or(now.saturating_add(*length), |(begin, _)| ends(*begin, *length)))
             }
-            Self::Drain { level, .. } if *level <= 0.0 => Ok(()),
             Self::Drain { per_s, level, .. } => {
                 let over = *level + f64::from(cost) - f64::from(most);
                 if over <= 0.0 {
                     return Ok(());
                 }
-                Err(now.saturating_add(later(over.min(*level) / *per_s)))
+                Err(now.saturating_add(later(over / *per_s)))
             }
         }
     }

@@ -22,6 +22,7 @@ mod guard;
 mod guard_tests;
 pub mod kraken;
 pub mod okx;
+pub mod paper;
 mod parse;
 #[cfg(test)]
 mod product_tests;
@@ -41,6 +42,7 @@ use rustonite_core::ids::{AssetId, InstrumentId};
 pub use self::batch::{Batch, Written};
 pub use self::budget::{Budget, Spend};
 pub use self::emulation::{Way, capabilities_of, may_need_us};
+pub use self::paper::{BestPrices, PaperMarket, PaperSettings};
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;
 pub use self::venues::{Keys, capabilities, connect};

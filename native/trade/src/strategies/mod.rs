@@ -3,7 +3,7 @@
 mod ema_cross;
 mod market_maker;
 
-use rustonite_feed::FeedError;
+use rustonite_feed::{FeedError, meant};
 use serde::de::DeserializeOwned;
 
 use crate::config::StrategyConfig;
@@ -25,9 +25,12 @@ pub fn built_in(config: &StrategyConfig) -> Result<Option<Box<dyn Strategy + Sen
 }
 
 fn settings<T: DeserializeOwned>(config: &StrategyConfig) -> Result<T, FeedError> {
-    config.settings.clone().try_into().map_err(|error: toml::de::Error| FeedError::Config {
-        place: format!("strategy.settings of {}", config.run),
-        problem: error.message().trim_end().to_owned(),
+    config.settings.clone().try_into().map_err(|error: toml::de::Error| {
+        let problem = error.message().trim_end();
+        FeedError::Config {
+            place: format!("strategy.settings of {}", config.run),
+            problem: format!("{problem}{}", meant(problem)),
+        }
     })
 }
 

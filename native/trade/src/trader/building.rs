@@ -9,11 +9,12 @@ use rustonite_core::datasets::order_flags;
 use rustonite_core::hint::hint;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
 use rustonite_exec::gateway::capability::Replace;
-use rustonite_exec::gateway::{Budget, Gateway, capabilities, connect};
+use rustonite_exec::gateway::paper::open as open_paper;
+use rustonite_exec::gateway::{Budget, Gateway, PaperMarket, capabilities, connect};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Ledger, Restored,
+    Ledger, Restored, Tapes,
 };
 use rustonite_feed::{Dialler, FeedError, Venue, instruments, now_ns};
 use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskVenue};
@@ -23,13 +24,14 @@ use url::Url;
 use super::profits::Profits;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
-use crate::config::{AccountConfig, Config, Sync};
+use crate::config::{AccountConfig, Config, PaperConfig, Sync};
 use crate::control::Control;
 use crate::cores;
 use crate::desk::Desk;
 use crate::keys;
-use crate::line::Network;
-use crate::market::{Followed, Market};
+use crate::line::{Arrivals, Network};
+use crate::market::{Followed, Market, Tick};
+use crate::paper::{self, Papers};
 use crate::state;
 
 /// Orders that may be open at once.
@@ -73,7 +75,10 @@ impl Trader {
         let journal = (tapes.as_path(), config.name.as_str(), options, durability);
         let (mut ledger, restored) = Ledger::open(Arc::clone(&directory), rules, journal)?;
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
-        let now = now_ns();
+        let start = if config.replay { Start::First } else { Start::Now };
+        let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
+        let first = if config.replay { first_row(&mut market)? } else { None };
+        let now = first.as_ref().map_or_else(now_ns, |(_, at)| *at);
         // What was in flight then is asked for once the venue is there.
         drop(ledger.lose_requests(now));
         let mut desk = Desk::new(ledger, risk, strategy);
@@ -84,17 +89,24 @@ impl Trader {
         }
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let mut arrivals = Vec::new();
+        let mut papers = Papers::default();
         let settings = Settings { mode: config.reconcile, ..Settings::default() };
         for (at, account) in config.accounts.iter().enumerate() {
             let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
-            let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
             let mine = ids_of(&directory, account);
-            let is_contract = |one: &InstrumentId| {
-                directory.listed(*one).is_some_and(|listed| listed.contract.is_some())
-            };
+            let is_contract = |one: &InstrumentId| is_contract(&directory, *one);
             for contract in mine.iter().copied().filter(is_contract) {
                 desk.margin(id, contract, 1_000_000_u32.div_ceil(account.leverage));
             }
+            if let Some(paper) = &account.paper {
+                let ledger = desk.ledger();
+                let (gateway, market) = on_paper(&directory, ledger, account, (id, paper))?;
+                papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
+                desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
+                arrivals.push(Arrivals::none());
+                continue;
+            }
+            let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
             let gateway = gateway(&directory, account, id, &mine)?;
             desk.open(gateway, Box::new(lines), mine.clone(), settings.clone(), now)?;
             if mine.iter().any(is_contract) {
@@ -102,9 +114,9 @@ impl Trader {
             }
             arrivals.push(arrived);
         }
-        let market = Market::open(Arc::clone(&directory), followed(&config), Start::Now)?;
         let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at)))).count();
-        let inner = Inner { desk, timers: BinaryHeap::new(), last_now: now };
+        let is_replay = config.replay;
+        let inner = Inner { desk, timers: BinaryHeap::new(), last_now: now, is_replay };
         let shared = Arc::new(Mutex::new(inner));
         let handle = Handle {
             shared: Arc::clone(&shared),
@@ -125,6 +137,8 @@ impl Trader {
             shared,
             handle,
             market,
+            held: first.map(|(tick, _)| tick),
+            papers,
             arrivals,
             strategy,
             control,
@@ -149,6 +163,15 @@ impl Trader {
             self.notices.push(format!("journal: {name} {why}"));
         }
     }
+}
+
+/// The first row of a replay, and its time.
+fn first_row(market: &mut Market) -> Result<Option<(Tick, i64)>, TradeError> {
+    if let Some(missing) = market.missing() {
+        let problem = format!("there is no tape of {} to replay", missing.dataset);
+        return Err(wrong(format!("market.{}.tapes", missing.venue), problem));
+    }
+    Trader::first_of(market)
 }
 
 fn named(name: &str) -> Option<&str> {
@@ -176,8 +199,8 @@ fn directory(
         let id = directory.add_account(&account.name);
         let urls = urls(account)?;
         let rest = urls.get("rest").map(Url::as_str);
-        let keys = keys::of(account)?;
-        let known = Some((keys.key.as_str(), keys.secret.as_str()));
+        let keys = if account.paper.is_none() { Some(keys::of(account)?) } else { None };
+        let known = keys.as_ref().map(|keys| (keys.key.as_str(), keys.secret.as_str()));
         let mut rules = instruments(&account.venue, rest, dialler.clone(), known)?;
         for symbol in &account.symbols {
             let Some(instrument) = rules.remove(symbol) else {
@@ -201,6 +224,28 @@ fn directory(
 fn ids_of(directory: &Directory, account: &AccountConfig) -> Vec<InstrumentId> {
     let venue = directory.venue(&account.venue).unwrap_or_default();
     account.symbols.iter().filter_map(|symbol| directory.instrument(venue, symbol)).collect()
+}
+
+fn is_contract(directory: &Directory, id: InstrumentId) -> bool {
+    directory.listed(id).is_some_and(|listed| listed.contract.is_some())
+}
+
+/// The venue of an account on paper.
+fn on_paper(
+    directory: &Arc<Directory>,
+    ledger: &Ledger<Tapes>,
+    account: &AccountConfig,
+    (id, paper): (AccountId, &PaperConfig),
+) -> Result<(Box<dyn Gateway>, PaperMarket), TradeError> {
+    let mut mine = ids_of(directory, account).into_iter();
+    if let Some(listed) = mine.find(|one| is_contract(directory, *one)) {
+        let symbol = directory.listed(listed).map_or("", |one| &*one.symbol);
+        let problem = format!("{symbol} is a contract; on paper spot is traded so far");
+        return Err(wrong(format!("account.{}.symbols", account.name), problem));
+    }
+    let made = paper::settings(paper, directory, ledger, id);
+    let made = made.map_err(|problem| wrong(format!("account.{}.paper", account.name), problem))?;
+    Ok(open_paper(Arc::clone(directory), id, made))
 }
 
 /// Where an account's orders go.
@@ -269,6 +314,7 @@ fn account_rules(
             ClientIds::new(ClientIdForm::Letters, &prefix(&config.name, &account.name))
                 .map_err(|error| wrong(format!("account.{}", account.name), error.to_string()))?;
         let (changes, figures) = changes_of(&account.venue);
+        let figures = if account.paper.is_some() { Figures::Order } else { figures };
         let rules = AccountRules {
             venue: directory.venue(&account.venue).unwrap_or_default(),
             client_ids,

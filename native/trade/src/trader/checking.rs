@@ -19,7 +19,8 @@ pub fn check_files(config: &Config) -> Result<(), TradeError> {
     for market in &config.markets {
         Venue::find(&market.venue).map_err(|error| not_found("market.venue", &error))?;
     }
-    for account in &config.accounts {
+    // What is on paper needs no key and no gateway.
+    for account in config.accounts.iter().filter(|account| account.paper.is_none()) {
         let mut known = capabilities().into_iter().map(|one| one.venue);
         if !known.any(|venue| venue == account.venue) {
             let hint = hint(&account.venue, capabilities().iter().map(|one| one.venue));

@@ -362,7 +362,10 @@ fn after_a_gap_the_next_row_that_orders_are_judged_by_lets_them_through() {
     assert_eq!(code(&mut world), Some("sequence_gap"), "the quotes before the gap are old");
     world.quote(0);
     assert_eq!(code(&mut world), None);
-    // Where nobody quotes, trades are all there is.
+    // Where nobody quotes, trades are all there is, and no spread is known.
+    let text = LIMITS.replace("spread_max_bps = 50\n", "spread_max_bps = \"none\"\n");
+    let limits = Limits { version: 2, ..Limits::parse("limits.toml", &text).unwrap() };
+    world.desk.set_limits(limits, world.now).unwrap();
     world.desk.quote(INSTRUMENT, 0.0, 0.0, world.now, 2);
     trade(&mut world);
     assert_eq!(code(&mut world), None);

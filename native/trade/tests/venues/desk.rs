@@ -33,7 +33,7 @@ pub(crate) struct Desk {
     pub(crate) exchange: LocalExchange,
     venue: &'static str,
     pub(crate) gateway: Box<dyn Gateway>,
-    lines: Lines,
+    pub(crate) lines: Lines,
     arrivals: Arrivals,
     pub(crate) heard: Vec<Heard>,
     /// Orders, and when bytes about them left.

@@ -10,7 +10,6 @@ use crate::dialect::Hall;
 use crate::faults::Fault;
 use crate::floor::Floor;
 
-const ID_LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const ID_LENGTH: usize = 22;
 
 pub(crate) fn instrument(floor: &Floor, params: &Params) -> Result<InstrumentId, Refusal> {
@@ -53,7 +52,7 @@ pub(crate) fn client_id(
     name: &str,
     taken: &Refusal,
 ) -> Result<String, Refusal> {
-    let Some(client_id) = params.client_id(name)? else { return Ok(made_up_id()) };
+    let Some(client_id) = params.client_id(name)? else { return Ok(made_up_id(floor)) };
     let known = floor.accounts.all.get(&account);
     let known = known.and_then(|account| account.named(&client_id));
     if known.is_some_and(|record| record.order.is_open) {
@@ -63,9 +62,8 @@ pub(crate) fn client_id(
 }
 
 /// A name for what has none.
-pub(crate) fn made_up_id() -> String {
-    let letter = |_| char::from(ID_LETTERS[fastrand::usize(..ID_LETTERS.len())]);
-    (0..ID_LENGTH).map(letter).collect()
+pub(crate) fn made_up_id(floor: &Floor) -> String {
+    floor.made_up(ID_LENGTH)
 }
 
 impl<S> Call<'_, S> {

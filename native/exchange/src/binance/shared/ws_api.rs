@@ -265,8 +265,19 @@ fn written<S>(interface: &Interface<S>, hall: &Hall, id: &Value, served: &Served
     match &served.answer {
         Ok(result) => json!({"id": id, "status": 200, "result": result, "rateLimits": limits}),
         Err(refusal) => json!({
-            "id": id, "status": refusal.status, "error": refusal.json(), "rateLimits": limits,
+            "id": id, "status": refusal.status, "error": error(hall, refusal), "rateLimits": limits,
         }),
     }
     .to_string()
+}
+
+/// A refusal; where REST says in a header when to come again, this says it in the text.
+fn error(hall: &Hall, refusal: &Refusal) -> Value {
+    let mut error = refusal.json();
+    if let Some(seconds) = refusal.retry_after_s {
+        let now = hall.floor.shown(hall.floor.clock.last());
+        let again = now.saturating_add_unsigned(seconds.saturating_mul(1_000));
+        error["data"] = json!({"serverTime": now, "retryAfter": again});
+    }
+    error
 }

@@ -1,0 +1,325 @@
+//! A venue: its hall and its language. All that changes it comes in here, one thing after another,
+//! each at one moment and written down before it is done where a state is kept.
+
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use rustonite_sim::latency::Message;
+use rustonite_sim::{Command, OrderId, Reject};
+
+use crate::crowd::{Crowd, Others};
+use crate::dialect::{Dialect, Hall, Reply, Request};
+use crate::error::{ExchangeError, Result};
+use crate::faults::{Fault, Planned, Sort};
+use crate::floor::machine_now;
+use crate::keys::Key;
+use crate::socket::{Out, Sockets};
+use crate::state::{Entry, Log};
+
+/// Beats between two notes of what the state is: a minute.
+const NOTE_EVERY: u64 = 600;
+/// How long others wait if nothing can be written.
+const NOT_WRITTEN_NS: i64 = 1_000_000_000;
+
+/// See the module.
+pub(crate) struct Venue {
+    pub(crate) hall: Hall,
+    pub(crate) dialect: Box<dyn Dialect>,
+    log: Option<Log>,
+    /// The state that was kept is not changed any more.
+    is_closed: bool,
+    others: Vec<Others>,
+    /// Of these, so many trade since this start.
+    resumed: usize,
+}
+
+impl Venue {
+    pub(crate) fn new(hall: Hall, dialect: Box<dyn Dialect>) -> Self {
+        Self { hall, dialect, log: None, is_closed: false, others: Vec::new(), resumed: 0 }
+    }
+
+    /// Lets something come in: written down first, then done, at one moment.
+    fn take<T>(
+        &mut self,
+        entry: impl FnOnce() -> Entry,
+        act: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T> {
+        if self.is_closed {
+            let source = std::io::Error::other("the exchange is stopped");
+            return Err(ExchangeError::System { doing: "keeping the state".to_owned(), source });
+        }
+        let clock = &mut self.hall.floor.clock;
+        clock.stop_at(machine_now());
+        let at = clock.last();
+        let written = self.log.as_mut().map_or(Ok(()), |log| log.write(at, &entry()));
+        let done = written.map(|()| act(self));
+        self.hall.floor.clock.go_on();
+        done
+    }
+
+    // What comes in
+
+    /// How long a call is on its way, and its answer.
+    pub(crate) fn delays(&mut self, request: &Request) -> [Duration; 2] {
+        let there = match self.dialect.sort(request) {
+            Sort::Place => Message::Place,
+            Sort::Amend => Message::Amend,
+            Sort::Cancel => Message::Cancel,
+            Sort::Read => Message::Feed,
+        };
+        let now = self.hall.floor.now();
+        let Some(latency) = &mut self.hall.latency else { return [Duration::ZERO; 2] };
+        [there, Message::Response].map(|message| {
+            Duration::from_nanos(u64::try_from(latency.delay(message, now)).unwrap_or(0))
+        })
+    }
+
+    pub(crate) fn call(&mut self, request: &Request) -> Reply {
+        let done = self.take(|| Entry::Call(request.clone()), |venue| venue.answer(request));
+        done.unwrap_or_else(|error| Reply::new(503, error.to_string()))
+    }
+
+    pub(crate) fn connect(
+        &mut self,
+        socket: u64,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> core::result::Result<(), Reply> {
+        let refuses = |fault: &Fault| matches!(fault, Fault::RefuseConnection { .. });
+        if let Some(Fault::RefuseConnection { status }) = self.hall.faults.of(None, refuses) {
+            return Err(Reply::new(status, String::new()));
+        }
+        if !self.dialect.calls_come_by(path) {
+            return self.dialect.connect(&mut self.hall, socket, path, headers);
+        }
+        let entry = || Entry::Connected { socket, path: path.to_owned() };
+        self.take(entry, |venue| venue.dialect.connect(&mut venue.hall, socket, path, headers))
+            .unwrap_or_else(|error| Err(Reply::new(503, error.to_string())))
+    }
+
+    pub(crate) fn receive(&mut self, socket: u64, text: &[u8]) {
+        if !self.dialect.calls_come_on(socket) {
+            self.dialect.receive(&mut self.hall, socket, text);
+            return self.publish();
+        }
+        let entry = || Entry::Said { socket, text: text.to_vec() };
+        if self.take(entry, |venue| venue.hear(socket, text)).is_err() {
+            // The client cannot be told by an answer.
+            self.hall.sockets.send(socket, Out::Cut);
+        }
+    }
+
+    pub(crate) fn disconnect(&mut self, socket: u64) {
+        self.hall.sockets.remove(socket);
+        if self.dialect.calls_come_on(socket) {
+            // If it is not written, the next start ends it.
+            let _ = self.take(|| Entry::Gone { socket }, |_| ());
+        }
+        self.dialect.disconnect(&mut self.hall, socket);
+    }
+
+    /// Does what a trader or the operator asks for.
+    pub(crate) fn apply(&mut self, command: &Command) -> Result<Option<OrderId>> {
+        Ok(self.take(|| Entry::Command(command.clone()), |venue| venue.act(command))??)
+    }
+
+    /// Opens an account, unless there is one of that name.
+    pub(crate) fn open_account(&mut self, name: &str) -> Result<()> {
+        if self.hall.floor.accounts.by_name(name).is_some() {
+            return Ok(());
+        }
+        let entry = || Entry::Account(name.to_owned());
+        self.take(entry, |venue| venue.hall.floor.open(name)).map(|_| ())
+    }
+
+    /// Lets an account sign with a key.
+    pub(crate) fn add_key(&mut self, account: &str, api_key: &str, key: &Key) -> Result<()> {
+        let id = self.account(account)?;
+        let entry = || Entry::Key { account: id, api_key: api_key.to_owned(), key: key.clone() };
+        self.take(entry, |venue| venue.hall.floor.accounts.add_key(id, api_key, key.clone()))
+    }
+
+    pub(crate) fn beat(&mut self, beats: u64) {
+        // Without a beat nothing is lost but time: the next one does what was due.
+        let _ = self.take(|| Entry::Beat(beats), |venue| venue.pass_time(beats));
+        if beats % NOTE_EVERY == NOTE_EVERY - 1 && self.log.is_some() {
+            let hash = self.hall.floor.exchange.state_hash();
+            let _ = self.take(|| Entry::Is(hash), |_| ());
+        }
+    }
+
+    /// Plans a fault, or lets it happen.
+    pub(crate) fn fault(&mut self, planned: Planned) -> Result<()> {
+        let written = planned.clone();
+        self.take(|| Entry::Fault(written), |venue| venue.plan(planned))
+    }
+
+    /// Lets others trade, or those of before go on. Their number.
+    pub(crate) fn add_others(&mut self, crowd: &Crowd) -> Result<usize> {
+        let number = self.resumed;
+        if let Some(known) = self.others.get_mut(number) {
+            if known.crowd != *crowd {
+                let problem =
+                    "the state that is kept has others, with another seed, speed or price";
+                return Err(ExchangeError::invalid("crowd", problem));
+            }
+            known.go_on_at(machine_now());
+        } else {
+            self.take(|| Entry::Others(crowd.clone()), |venue| venue.begin(crowd))??;
+        }
+        self.resumed += 1;
+        Ok(number)
+    }
+
+    /// Lets others do what is due. How long until the next is, in nanoseconds.
+    pub(crate) fn let_others_act(&mut self, number: usize) -> i64 {
+        let now = self.hall.floor.now();
+        let Some(due) = self.others.get(number).map(Others::due) else { return NOT_WRITTEN_NS };
+        if due > now {
+            return due - now;
+        }
+        let done = self.take(|| Entry::OthersAct(number), |venue| venue.act_of(number));
+        if done.is_ok() { 0 } else { NOT_WRITTEN_NS }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn others_next(&self) -> Vec<Command> {
+        self.others.iter().map(Others::next_command).collect()
+    }
+
+    // What is done then
+
+    fn answer(&mut self, request: &Request) -> Reply {
+        let reply = self.dialect.call(&mut self.hall, request);
+        self.publish();
+        reply
+    }
+
+    fn hear(&mut self, socket: u64, text: &[u8]) {
+        self.dialect.receive(&mut self.hall, socket, text);
+        self.publish();
+    }
+
+    pub(crate) fn act(
+        &mut self,
+        command: &Command,
+    ) -> core::result::Result<Option<OrderId>, Reject> {
+        let done = self.hall.apply(command, Vec::new())?;
+        self.publish();
+        Ok(done.order)
+    }
+
+    fn pass_time(&mut self, beats: u64) {
+        // Only orders that have a last moment care for the time.
+        let _ = self.hall.apply(&Command::Tick, Vec::new());
+        self.publish();
+        self.dialect.beat(&mut self.hall, beats);
+        self.hall.end_doomed();
+        self.publish();
+    }
+
+    fn begin(&mut self, crowd: &Crowd) -> Result<()> {
+        self.others.push(Others::new(&mut self.hall.floor, crowd)?);
+        Ok(())
+    }
+
+    fn act_of(&mut self, number: usize) {
+        let Some(one) = self.others.get_mut(number) else { return };
+        let command = one.next_command();
+        // What is refused is skipped.
+        let _ = self.act(&command);
+        if let Some(one) = self.others.get_mut(number) {
+            one.think(&self.hall.floor.exchange);
+        }
+    }
+
+    /// Tells clients what they were not told so far.
+    fn publish(&mut self) {
+        for done in std::mem::take(&mut self.hall.floor.untold) {
+            self.dialect.publish(&mut self.hall, &done);
+        }
+    }
+
+    fn plan(&mut self, planned: Planned) {
+        let streams = self.dialect.market_sockets();
+        match planned.fault {
+            Fault::ClockAhead { ms } => {
+                self.hall.floor.clock.ahead = ms.saturating_mul(1_000_000);
+            }
+            Fault::Maintenance { on } => self.hall.faults.maintenance = on,
+            Fault::DropUserStream => {
+                let sockets = self.dialect.user_sockets();
+                self.tell(&sockets, &Out::Cut);
+            }
+            Fault::Cut => self.tell(&streams, &Out::Cut),
+            Fault::Silence => self.tell(&streams, &Out::Silence),
+            Fault::Close { code, reason } => self.tell(&streams, &Out::Close(code, reason)),
+            Fault::Farewell => {
+                if let Some(text) = self.dialect.farewell() {
+                    self.tell(&streams, &Out::text(text));
+                }
+                self.tell(&streams, &Out::Close(1001, String::new()));
+            }
+            _ => self.hall.faults.plan(planned),
+        }
+    }
+
+    fn tell(&mut self, sockets: &[u64], out: &Out) {
+        sockets.iter().for_each(|socket| self.hall.sockets.send(*socket, out.clone()));
+    }
+
+    // From a state that is kept
+
+    /// Does again what was written, and writes what comes from now on.
+    pub(crate) fn keep(&mut self, mut log: Log) -> Result<()> {
+        while let Some((at, entry)) = log.read()? {
+            self.hall.floor.clock.stop_at(at);
+            if !self.again(entry) {
+                return Err(log.other_program());
+            }
+        }
+        self.hall.floor.clock.go_on();
+        self.hall.sockets = Sockets::default();
+        self.log = Some(log);
+        self.take(|| Entry::Opened, Self::hang_up)
+    }
+
+    /// Lets go of the state that is kept.
+    pub(crate) fn close(&mut self) {
+        self.is_closed |= self.log.take().is_some();
+    }
+
+    /// False if the state is not what it was.
+    fn again(&mut self, entry: Entry) -> bool {
+        match entry {
+            Entry::Opened => self.hang_up(),
+            Entry::Call(request) => drop(self.answer(&request)),
+            Entry::Connected { socket, path } => {
+                let headers = HeaderMap::new();
+                let _ = self.dialect.connect(&mut self.hall, socket, &path, &headers);
+            }
+            Entry::Said { socket, text } => self.hear(socket, &text),
+            Entry::Gone { socket } => self.dialect.disconnect(&mut self.hall, socket),
+            Entry::Command(command) => drop(self.act(&command)),
+            Entry::Account(name) => {
+                self.hall.floor.open(&name);
+            }
+            Entry::Key { account, api_key, key } => {
+                self.hall.floor.accounts.add_key(account, &api_key, key);
+            }
+            Entry::Beat(beats) => self.pass_time(beats),
+            Entry::Fault(planned) => self.plan(planned),
+            // What could not be then cannot be now.
+            Entry::Others(crowd) => drop(self.begin(&crowd)),
+            Entry::OthersAct(number) => self.act_of(number),
+            Entry::Is(hash) => return hash == self.hall.floor.exchange.state_hash(),
+        }
+        true
+    }
+
+    /// Nobody is connected any more.
+    fn hang_up(&mut self) {
+        self.dialect.hang_up();
+        self.hall.faults.forget_streams();
+    }
+}

@@ -1,0 +1,157 @@
+//! A paper account: own orders against a market that others made, as it comes or as it was recorded.
+//!
+//! Nothing leaves the process. The gateway writes and reads no texts; it shares the venue with a
+//! [`PaperMarket`], into which the trader puts what it sees and the time. Orders are taken and filled
+//! by the estimates of [`rustonite_sim::replay`]: nobody reacts to them. Everything happens at the
+//! time of receipt, and each way of a request takes the same time.
+
+mod book;
+mod orders;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::Aggressor;
+use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
+
+use self::orders::Venue;
+use super::{CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written};
+use crate::directory::Directory;
+use crate::report::Refusal;
+use crate::request::Request;
+
+/// What goes on the line: the request itself is at the venue already.
+const NO_TEXT: Outgoing = Outgoing::Text { line: 0, text: String::new() };
+
+/// What a paper account is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PaperSettings {
+    /// What it has at the start.
+    pub balances: BTreeMap<AssetId, Amount>,
+    /// What orders that rested pay, in millionths of their worth in the quote asset; negative is a
+    /// rebate.
+    pub maker_ppm: i32,
+    /// The same of orders that came.
+    pub taker_ppm: i32,
+    /// Time of a request to the venue, and of an answer back, in nanoseconds.
+    pub delay_ns: i64,
+}
+
+/// The best bid and ask, each a price and a size; 0 if there is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BestPrices {
+    /// Of buyers.
+    pub bid: (f64, f64),
+    /// Of sellers.
+    pub ask: (f64, f64),
+}
+
+type Shared = Arc<Mutex<Venue>>;
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Venue> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The market's side of a paper account. Its time goes on as it is told.
+#[derive(Debug)]
+pub struct PaperMarket(Shared);
+
+impl PaperMarket {
+    /// The best prices are these now. `at` is never before an earlier one, here and elsewhere.
+    pub fn best(&self, instrument: InstrumentId, at: i64, best: BestPrices) {
+        lock(&self.0).best(instrument, at, best);
+    }
+
+    /// Somebody took.
+    pub fn trade(
+        &self,
+        instrument: InstrumentId,
+        at: i64,
+        taker: Aggressor,
+        price: f64,
+        size: f64,
+    ) {
+        lock(&self.0).trade(instrument, at, taker, (price, size));
+    }
+
+    /// Lets everything happen that is due by now; whether there is anything to read.
+    pub fn until(&self, now: i64) -> bool {
+        let mut venue = lock(&self.0);
+        venue.until(now);
+        venue.has_news()
+    }
+
+    /// When something happens next that is not of the market.
+    pub fn next(&self) -> Option<i64> {
+        lock(&self.0).next()
+    }
+}
+
+/// The gateway of a paper account, and its market's side.
+pub fn open(
+    directory: Arc<Directory>,
+    account: AccountId,
+    settings: PaperSettings,
+) -> (Box<dyn Gateway>, PaperMarket) {
+    let shared = Arc::new(Mutex::new(Venue::new(directory, account, settings)));
+    (Box::new(Paper(Arc::clone(&shared))), PaperMarket(shared))
+}
+
+/// The gateway.
+#[derive(Debug)]
+struct Paper(Shared);
+
+impl Gateway for Paper {
+    fn start(&mut self, _now: i64) -> Vec<Outgoing> {
+        lock(&self.0).say(Heard::Ready);
+        Vec::new()
+    }
+
+    fn opened(&mut self, _line: usize, _now: i64) -> Vec<Outgoing> {
+        Vec::new()
+    }
+
+    fn closed(&mut self, _line: usize, _now: i64, _heard: &mut Vec<Heard>) {}
+
+    fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+        lock(&self.0).take(request, now).map(|()| NO_TEXT)
+    }
+
+    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
+        Written::alone(self, requests, now)
+    }
+
+    fn ask(&mut self, question: Question, now: i64) -> Outgoing {
+        lock(&self.0).ask(question, now);
+        NO_TEXT
+    }
+
+    fn read(
+        &mut self,
+        _line: usize,
+        _text: &[u8],
+        _ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable> {
+        lock(&self.0).read(heard);
+        Ok(())
+    }
+
+    fn answered(
+        &mut self,
+        _id: u64,
+        _answer: Result<HttpAnswer<'_>, &CallError>,
+        _ts_recv: i64,
+        _heard: &mut Vec<Heard>,
+    ) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
+    fn tick(&mut self, _sent_before: i64, _now: i64, _heard: &mut Vec<Heard>) -> Vec<Outgoing> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,93 @@
+//! A trader on recorded tapes: the same rows, one after another, with their time as the clock. The
+//! same tapes, configuration and strategy give the same decisions, whatever the machine does.
+
+use std::time::Instant;
+
+use super::{BEAT, TradeError, Trader, lock};
+use crate::market::{Market, Tick};
+use crate::strategy::Strategy;
+
+impl Trader {
+    /// Reads the first row, whose time is the start of the clock.
+    ///
+    /// # Errors
+    /// A tape cannot be read.
+    pub(super) fn first_of(market: &mut Market) -> Result<Option<(Tick, i64)>, TradeError> {
+        market.one_by_one();
+        loop {
+            match market.poll()? {
+                Tick::Nothing => return Ok(None),
+                Tick::Gap(..) => {}
+                Tick::Rows(rows) => {
+                    let at = market.received(&rows).unwrap_or_default();
+                    return Ok(Some((Tick::Rows(rows), at)));
+                }
+            }
+        }
+    }
+
+    /// Trades until the last row, and until nothing is on its way any more.
+    pub(super) fn replay(
+        &mut self,
+        strategy: &mut dyn Strategy,
+        go_on: &mut dyn FnMut(&mut Self) -> bool,
+    ) -> Result<(), TradeError> {
+        let mut asked = Instant::now();
+        // Before the first row accounts are compared, and trade.
+        while self.act(strategy)? {}
+        while let Some(tick) = self.next_tick()? {
+            let at = match &tick {
+                Tick::Rows(rows) => self.market.received(rows),
+                _ => None,
+            };
+            if let Some(at) = at {
+                self.pass(strategy, at)?;
+                lock(&self.shared).go_on_to(at);
+            }
+            self.take_tick(strategy, tick)?;
+            while self.act(strategy)? {}
+            if asked.elapsed() >= BEAT {
+                asked = Instant::now();
+                if !go_on(self) {
+                    return Ok(());
+                }
+            }
+        }
+        self.pass(strategy, i64::MAX)
+    }
+
+    fn next_tick(&mut self) -> Result<Option<Tick>, TradeError> {
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held));
+        }
+        Ok(match self.market.poll()? {
+            Tick::Nothing => None,
+            tick => Some(tick),
+        })
+    }
+
+    /// Lets everything happen that is due before a moment, each at its own.
+    pub(super) fn pass(
+        &mut self,
+        strategy: &mut dyn Strategy,
+        until: i64,
+    ) -> Result<(), TradeError> {
+        let beat_ns = i64::try_from(BEAT.as_nanos()).unwrap_or(i64::MAX);
+        loop {
+            let (now, timer) = {
+                let mut inner = lock(&self.shared);
+                (inner.now(), inner.timers.peek().map(|next| -*next))
+            };
+            // At the end of the tapes time goes on for what is on its way alone.
+            let beat = (until < i64::MAX).then(|| (now / beat_ns + 1) * beat_ns);
+            let timer = timer.filter(|_| until < i64::MAX);
+            let next = [beat, timer, self.papers.next()].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next < until) else { return Ok(()) };
+            lock(&self.shared).go_on_to(next);
+            if Some(next) == beat {
+                self.beat()?;
+            }
+            while self.act(strategy)? {}
+        }
+    }
+}
