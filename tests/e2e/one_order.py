@@ -1,4 +1,4 @@
-"""A strategy that places one order far from the market, and waits."""
+"""Strategies that place one order far from the market, or none, and wait."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from rustonite_exec import Strategy
 
 if TYPE_CHECKING:
     from rustonite_data._native import Batch
+
+
+class Quiet(Strategy):
+    """Does nothing."""
 
 
 class OneOrder(Strategy):

@@ -141,7 +141,7 @@ def test_orders_end_with_a_trader_that_is_killed(place: Place) -> None:
         while place.open_orders():
             assert time.monotonic() < end
             time.sleep(0.05)
-        place.configure('reconcile = "refuse"', more)
+        place.configure('reconcile = "refuse"', more, "one_order:Quiet")
         with trading(place) as trader:
             status = place.until(lambda one: one["accounts"][0]["trading"])
             assert (status["open_orders"], status["positions"]) == (0, [])

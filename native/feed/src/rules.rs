@@ -13,6 +13,8 @@ use crate::dial::Dialler;
 use crate::error::{FeedError, Result};
 use crate::rest::Client;
 
+/// The smallest part of a share, in 10^-18: nine decimals.
+const SHARE_PART: i128 = 1_000_000_000;
 /// Parts that an answer may have.
 const PARTS_MAX: usize = 1_000;
 
@@ -89,8 +91,10 @@ struct Found {
 
 impl Sink for Found {
     fn instrument(&mut self, row: &draft::Instruments<'_>) {
+        // Shares that can be divided have no lot of their own.
+        let part = (row.fractionable == Some(1)).then_some(SHARE_PART);
         // What has no steps cannot be traded.
-        let (Some(tick), Some(lot)) = (row.tick_size, row.lot_size) else { return };
+        let (Some(tick), Some(lot)) = (row.tick_size, row.lot_size.or(part)) else { return };
         let amount = |value: Option<i128>| value.map(Amount);
         let text = |value: Option<&str>| Box::from(value.unwrap_or_default());
         let quote = text(row.quote);
