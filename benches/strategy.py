@@ -30,8 +30,9 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - memory that processes share
 PEERS_PYTHON = Path(__file__).parents[1] / ".venv" / "peers" / "bin" / "python"
 APPEND_ROWS = 100_000
 ROWS, ROWS_ONE_BY_ONE = 5_000_000, 200_000
-ORDERS_PER_S = 40
-ORDERS, PEER_ORDERS = 400, 5_000
+# What the venue takes: a hundred orders in ten seconds.
+ORDERS_PER_S = 8
+ORDERS, PEER_ORDERS = 200, 5_000
 PATIENCE_S = 120
 QUANTILES = (0.5, 0.9, 0.99)
 PEER = "nautilus"
@@ -99,16 +100,17 @@ class Submitter(Strategy):
 
 def trades(rows: int) -> pa.Table:
     """Trades of this moment."""
+    times = pa.array(np.full(rows, time.time_ns()), pa.timestamp("ns"))
     return pa.table(
         {
-            "ts_event": np.full(rows, time.time_ns()),
-            "ts_recv": np.full(rows, time.time_ns()),
+            "ts_event": times,
+            "ts_recv": times,
             "venue": pa.array(["binance"] * rows).dictionary_encode(),
             "symbol": pa.array(["BTCUSDT"] * rows).dictionary_encode(),
-            "price": np.full(rows, 60_000.0),
-            "size": np.full(rows, 0.25),
+            "price": pa.array(np.full(rows, 60_000.0)),
+            "size": pa.array(np.full(rows, 0.25)),
             "side": pa.array(["buy"] * rows).dictionary_encode(),
-            "flags": np.ones(rows, np.int32),
+            "flags": pa.array(np.ones(rows, np.int32)),
         }
     )
 
@@ -128,6 +130,7 @@ class Place:
         self.config.write_text(f"""
             limits = "limits.toml"
             wait = "spin"
+            patience_ms = 60_000
             market = [{{ venue = "binance", tapes = "tapes", datasets = ["trades"] }}]
             [[account]]
             name = "main"
@@ -179,11 +182,14 @@ def rows_per_second(strategy: Counting, rows: int) -> float:
 
 def order_times(strategy: Submitter) -> None:
     def work(place: Place) -> None:
+        due = time.monotonic()
+
         # A tick makes the strategy place an order, at a rate that the venue takes.
         def beat() -> bool:
-            if len(strategy.calls) < ORDERS:
+            nonlocal due
+            if len(strategy.calls) < ORDERS and time.monotonic() >= due:
+                due = time.monotonic() + 1 / ORDERS_PER_S
                 place.tape.append(trades(1))
-                time.sleep(1 / ORDERS_PER_S)
             return len(strategy.accepted) >= ORDERS
 
         place.run(strategy, beat)
