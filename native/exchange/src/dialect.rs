@@ -7,7 +7,8 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use rustonite_sim::latency::Latency;
 use rustonite_sim::{
-    AccountId, Command, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, Reject, SelfTrade, Side,
+    AccountId, Command, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, Reject,
+    SelfTrade, Side,
 };
 use serde::{Deserialize, Serialize};
 

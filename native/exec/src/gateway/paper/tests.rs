@@ -162,7 +162,9 @@ fn an_order_that_comes_takes_what_is_there_and_the_rest_ends() {
     let filled = fill(filled);
     assert_eq!((filled.price, filled.size), (amount("30001"), amount("0.5")));
     assert_eq!(filled.fee, Some((amount("30.001"), USDT)));
-    assert!(matches!(ended.what, What::Expired { size_filled: Some(size), .. } if size == amount("0.5")));
+    assert!(
+        matches!(ended.what, What::Expired { size_filled: Some(size), .. } if size == amount("0.5"))
+    );
     assert_eq!(paper.balance(BTC, NOW + 10 * MS).0, "1.5");
 }
 
@@ -174,7 +176,9 @@ fn a_market_order_that_finds_nobody_ends() {
     paper.submit("a", wish, NOW).unwrap();
     let reports = paper.reports(NOW + 10 * MS);
     let [_, ended] = &reports[..] else { panic!("{reports:?}") };
-    assert!(matches!(ended.what, What::Expired { size_filled: Some(size), .. } if size == amount("0")));
+    assert!(
+        matches!(ended.what, What::Expired { size_filled: Some(size), .. } if size == amount("0"))
+    );
 }
 
 #[test]
