@@ -103,6 +103,13 @@ def test_fills_meet_the_quotes_of_their_moment_in_one_query(place: Place) -> Non
         .rows()
     )
     assert len(found) == len(strategy.fills)
+    # When bytes left is known once they have: between what was asked and its answer.
+    ((asked, left, answered),) = lake.sql("""
+        select a.ts_recv, o.ts_sent, o.ts_recv from orders o
+        join orders a on a.order_id = o.order_id and a.event = 'submitted'
+        where o.event = 'accepted' and a.ts_sent is null
+    """).rows()
+    assert asked <= left <= answered
     for price, bid, _ask, tags in found:
         assert price >= bid
         assert tags == "first"
@@ -185,7 +192,9 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
     ) as running:
         try:
             status = place.wait(lambda one: one["fills"] >= 5)
-            assert status["accounts"] == [{"name": "main", "trading": True}]
+            assert status["accounts"] == [
+                {"name": "main", "trading": True, "closed_ms": None, "guarded": None}
+            ]
             with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
                 told = answer.read().decode()
             assert 'rustonite_trade_trading{account="main"} 1.0' in told
