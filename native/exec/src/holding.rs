@@ -167,6 +167,7 @@ impl<J: Journal> Ledger<J> {
         if parent.is_final() && !was_final {
             self.orders.note_end(parent.id, report.ts_recv);
         }
+        self.holds.update(&mut self.balances, &self.scribe.directory, &parent);
         self.orders.put(parent);
     }
 }
