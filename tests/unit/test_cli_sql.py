@@ -1,5 +1,6 @@
 """`rustonite sql`: what it prints and writes, how it is interrupted, and its prompt."""
 
+import codecs
 import contextlib
 import datetime as dt
 import decimal
@@ -332,6 +333,7 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x07")
+BEGUN_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*)?$")
 
 
 class Terminal:
@@ -349,7 +351,9 @@ class Terminal:
             start_new_session=True,
         )
         os.close(theirs)
-        self._text = ""
+        # Reads end anywhere: within a letter, and within what colours it.
+        self._letters = codecs.getincrementaldecoder("utf-8")()
+        self._raw = self._text = ""
 
     def write(self, text):
         os.write(self._ours, text.encode())
@@ -362,11 +366,14 @@ class Terminal:
             if not select.select([self._ours], [], [], left)[0]:
                 raise TimeoutError(f"no {wanted!r} in {self._text!r}")
             try:
-                data = os.read(self._ours, 65536).decode()
+                self._raw += self._letters.decode(os.read(self._ours, 65536))
             except OSError as error:
                 left = f"it ended with {self.process.wait(60)}, after {self._text!r}"
                 raise AssertionError(left) from error
-            self._text += ESCAPES.sub("", data).replace("\r", "")
+            begun = BEGUN_ESCAPE.search(self._raw)
+            whole = begun.start() if begun else len(self._raw)
+            self._text += ESCAPES.sub("", self._raw[:whole]).replace("\r", "")
+            self._raw = self._raw[whole:]
         before, _, self._text = self._text.partition(wanted)
         return before
 
