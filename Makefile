@@ -96,7 +96,6 @@ docs: $(VENV)/.extension ## Pages that are made from the code
 	cargo run --quiet --locked --profile dev-fast -p rustonite-exec --example order_support > docs/reference/order-support.md
 	cargo run --quiet --locked --profile dev-fast -p rustonite-exec --example order_states > docs/reference/order-states.md
 	cargo run --quiet --locked --profile dev-fast -p rustonite-risk --example risk_codes > docs/reference/risk-codes.md
-
 	$(BIN)/python -c 'from rustonite_data.cli.reference import markdown; print(markdown(), end="")' > docs/reference/cli.md
 
 site: $(VENV)/.extension ## The pages with search and the Python reference, in site/

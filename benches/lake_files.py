@@ -12,7 +12,7 @@ from pathlib import Path
 
 import lake_data as data
 import pyarrow as pa
-from lake_system import SLICE, System, polars_bars, polars_notional, range_of
+from lake_system import SLICE, Store, System, polars_bars, polars_notional, range_of
 
 ROW_GROUP = 128 * 1024
 
@@ -57,7 +57,7 @@ class Plain(System):
         return lazy.collect().to_arrow()
 
 
-class Parquet(Plain):
+class Parquet(Plain, Store):
     """Files as one would write them by hand: pyarrow's, encoded for ticks, in Delta tables.
 
     A batch is a file and an entry of the log. Then a day is sorted in memory and written anew.

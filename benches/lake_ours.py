@@ -11,12 +11,12 @@ from typing import ClassVar
 import lake_data as data
 import numpy as np
 import pyarrow as pa
-from lake_system import SLICE, System, range_of, spell
+from lake_system import SLICE, Store, range_of, spell
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - memory that processes share
 
 
-class Rustonite(System):
+class Rustonite(Store):
     """Ours: every batch is appended to a tape in memory, sealed and committed; then compacted."""
 
     package = "rustonite"

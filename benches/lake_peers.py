@@ -31,6 +31,7 @@ from lake_system import (
     SLACK_NS,
     SLICE,
     Stopwatch,
+    Store,
     System,
     Unanswered,
     files_bytes,
@@ -43,7 +44,7 @@ from lake_system import (
 RUNS = 7
 
 
-class DuckDB(System):
+class DuckDB(Store):
     package = "duckdb"
 
     def open(self, *, new: bool) -> None:
@@ -106,7 +107,7 @@ class DuckDB(System):
         return self.connection.sql(text).to_arrow_table()
 
 
-class ClickHouse(System):
+class ClickHouse(Store):
     """ClickHouse in the process, by chDB."""
 
     package = "chdb"
@@ -166,7 +167,7 @@ class ClickHouse(System):
         self.session.close()
 
 
-class ArcticDB(System):
+class ArcticDB(Store):
     """LMDB on disk, a library for each dataset, a symbol of ArcticDB for each of ours."""
 
     package = "arcticdb"
@@ -246,7 +247,7 @@ class ArcticDB(System):
         return pl.concat(parts).to_arrow()
 
 
-class Nautilus(System):
+class Nautilus(Store):
     """NautilusTrader's catalog. It stores and gives Python objects, so it gets fewer rows."""
 
     package = "nautilus_trader"
@@ -333,7 +334,7 @@ def peak_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
-def ingest(system: System, source: Path) -> dict:
+def ingest(system: Store, source: Path) -> dict:
     system.open(new=True)
     # So that modules which are imported at first use do not count.
     system.prepare("trades", next(data.batches(source, "trades")).slice(0, 10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import lake_data as data
@@ -43,7 +44,7 @@ class Stopwatch:
 
 
 class System:
-    """What a peer is asked to do. Answers are Arrow tables, with the columns of `CHECKED`."""
+    """Who is asked. Answers are Arrow tables, with the columns of `CHECKED`."""
 
     package = ""
     rows_max: int | None = None
@@ -54,20 +55,26 @@ class System:
     def open(self, *, new: bool) -> None:
         """Before any step, not timed."""
 
+    def close(self) -> None:
+        """After the last step, not timed."""
+
+
+class Store(System, ABC):
+    """Who keeps what is asked for, too."""
+
     def prepare(self, _dataset: str, batch: pa.RecordBatch):
         return data.plain(batch)
 
+    @abstractmethod
     def append(self, dataset: str, rows) -> None:
-        raise NotImplementedError
+        """Store a batch as `prepare` made it."""
 
     def finalize(self, dataset: str) -> None:
         """Sort and merge what was appended, as one does once a day."""
 
+    @abstractmethod
     def bytes(self, dataset: str) -> int | None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """After the last step, not timed."""
+        """What a dataset takes on disk, if that can be told."""
 
 
 def files_bytes(folder: Path) -> int:
