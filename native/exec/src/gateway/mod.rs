@@ -178,6 +178,13 @@ pub enum Outgoing {
     Call(Call),
 }
 
+impl Outgoing {
+    /// A message in JSON.
+    fn json(line: usize, message: &serde_json::Value) -> Self {
+        Self::Text { line, text: message.to_string() }
+    }
+}
+
 impl core::fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {

@@ -225,7 +225,7 @@ impl Alpaca {
 
     pub(super) fn log_on(&self) -> Outgoing {
         let text = json!({"action": "auth", "key": self.api_key, "secret": self.secret});
-        Outgoing::Text { line: LINE, text: text.to_string() }
+        Outgoing::json(LINE, &text)
     }
 }
 

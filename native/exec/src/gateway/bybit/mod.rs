@@ -177,7 +177,7 @@ impl Bybit {
         let expires = ms(now) + LOG_ON_MS;
         let sign = self.signer.sign(&format!("GET/realtime{expires}"));
         let message = json!({"op": "auth", "args": [self.api_key, expires, sign]});
-        Outgoing::Text { line, text: message.to_string() }
+        Outgoing::json(line, &message)
     }
 
     fn get(&mut self, path: &str, query: &str, asked: Asked, now: i64) -> Outgoing {

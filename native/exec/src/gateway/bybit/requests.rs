@@ -286,7 +286,7 @@ impl Bybit {
 fn said(id: u64, op: &str, args: &impl serde::Serialize, now: i64) -> Outgoing {
     let header = json!({"X-BAPI-TIMESTAMP": ms(now).to_string(), "X-BAPI-RECV-WINDOW": WINDOW_MS});
     let message = json!({"reqId": id.to_string(), "header": header, "op": op, "args": [args]});
-    Outgoing::Text { line: TRADING, text: message.to_string() }
+    Outgoing::json(TRADING, &message)
 }
 
 fn set(fields: &mut Map<String, Value>, name: &str, value: &impl ToString) {

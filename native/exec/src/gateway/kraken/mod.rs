@@ -158,7 +158,7 @@ impl Kraken {
         let executions = json!({"channel": "executions", "snap_orders": true, "snap_trades": false,
             "order_status": true, "token": token});
         let id = self.flights.add(Asked::Session(Step::Subscribe), Way::Line(LINE), now);
-        said(&json!({"method": "subscribe", "params": executions, "req_id": id}))
+        Outgoing::json(LINE, &json!({"method": "subscribe", "params": executions, "req_id": id}))
     }
 
     fn done(
@@ -194,7 +194,7 @@ impl Kraken {
         let id = self.flights.add(asked, Way::Line(LINE), now);
         let params = json!({"timeout": seconds, "token": token});
         let method = "cancel_all_orders_after";
-        Some(said(&json!({"method": method, "params": params, "req_id": id})))
+        Some(Outgoing::json(LINE, &json!({"method": method, "params": params, "req_id": id})))
     }
 
     fn timers(&mut self, now: i64) -> Vec<Outgoing> {
@@ -225,11 +225,6 @@ fn sign(signer: &Signer, path: &str, nonce: &str, body: &str) -> String {
     let mut text = path.as_bytes().to_vec();
     text.extend_from_slice(digest.as_ref());
     signer.sign_base64(&text)
-}
-
-/// A message on the only line.
-fn said(message: &serde_json::Value) -> Outgoing {
-    Outgoing::Text { line: LINE, text: message.to_string() }
 }
 
 impl Gateway for Kraken {
@@ -320,10 +315,11 @@ impl Gateway for Kraken {
         }
         if now - self.pinged_at >= PING_EVERY {
             self.pinged_at = now;
-            sent.push(said(&json!({"method": "ping"})));
+            sent.push(Outgoing::json(LINE, &json!({"method": "ping"})));
         }
         sent
     }
+
     fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
         guard::check(VENUE, seconds, (1, 86_400))?;
         self.guard = Guard::new(seconds, instruments.first().map_or(&[][..], std::slice::from_ref));

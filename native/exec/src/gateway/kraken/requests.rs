@@ -9,7 +9,7 @@ use rustonite_core::datasets::{
 };
 use serde_json::{Map, Number, Value, json};
 
-use super::{Kraken, LINE, said};
+use super::{Kraken, LINE};
 use crate::gateway::batch::{Items, groups};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
@@ -124,7 +124,7 @@ impl Kraken {
             };
             let id = self.flights.add_many(asked, Way::Line(LINE), now);
             let text = json!({"method": method, "params": params, "req_id": id});
-            written.sent.push((said(&text), which));
+            written.sent.push((Outgoing::json(LINE, &text), which));
         }
         written
     }
@@ -161,7 +161,7 @@ impl Kraken {
         };
         params.insert("token".to_owned(), json!(token));
         let id = self.flights.add(asked, Way::Line(LINE), now);
-        Ok(said(&json!({"method": method, "params": params, "req_id": id})))
+        Ok(Outgoing::json(LINE, &json!({"method": method, "params": params, "req_id": id})))
     }
 
     fn placing(&self, wish: &Wish) -> Result<Map<String, Value>, Refusal> {

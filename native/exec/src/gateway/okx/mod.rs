@@ -112,7 +112,7 @@ impl Okx {
         let sign = self.signer.sign_base64(format!("{timestamp}GET/users/self/verify").as_bytes());
         let who = json!({"apiKey": self.api_key, "passphrase": self.passphrase.0,
             "timestamp": timestamp, "sign": sign});
-        said(&json!({"op": "login", "args": [who]}))
+        Outgoing::json(LINE, &json!({"op": "login", "args": [who]}))
     }
 
     fn get(&mut self, path: String, asked: Asked, now: i64) -> Outgoing {
@@ -244,11 +244,6 @@ impl Okx {
     }
 }
 
-/// A message on the only line.
-fn said(message: &serde_json::Value) -> Outgoing {
-    Outgoing::Text { line: LINE, text: message.to_string() }
-}
-
 impl Gateway for Okx {
     fn start(&mut self, _now: i64) -> Vec<Outgoing> {
         vec![Outgoing::Open { line: LINE, endpoint: "private", path: String::new() }]
@@ -329,6 +324,7 @@ impl Gateway for Okx {
         }
         sent
     }
+
     fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
         guard::check(VENUE, seconds, (10, 120))?;
         self.guard = Guard::new(seconds, instruments.first().map_or(&[][..], std::slice::from_ref));

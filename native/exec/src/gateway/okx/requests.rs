@@ -133,7 +133,7 @@ impl Okx {
                 let op = if items.are_new() { "batch-orders" } else { "batch-cancel-orders" };
                 let id = self.flights.add_many(items.asked, Way::Line(LINE), now);
                 let text = json!({"id": id.to_string(), "op": op, "args": items.fields});
-                written.sent.push((super::said(&text), items.which));
+                written.sent.push((Outgoing::json(LINE, &text), items.which));
             }
         }
         written
@@ -171,7 +171,7 @@ impl Okx {
         };
         let order = self.desk.named(instrument, client_id);
         let id = self.flights.add(Asked::Order(order, request, 0), Way::Line(LINE), now);
-        super::said(&json!({"id": id.to_string(), "op": op, "args": [fields]}))
+        Outgoing::json(LINE, &json!({"id": id.to_string(), "op": op, "args": [fields]}))
     }
 
     fn one(&self, instrument: InstrumentId, client_id: &str) -> Map<String, Value> {

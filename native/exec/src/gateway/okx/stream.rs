@@ -6,9 +6,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::rows::{self, AccountRow, OrderRow, PositionRow, moment};
-use super::{Envelope, Okx, errors, said};
-use crate::gateway::Heard;
+use super::{Envelope, LINE, Okx, errors};
 use crate::gateway::parse::{Parsed, each, some_amount};
+use crate::gateway::{Heard, Outgoing};
 use crate::report::{Refusal, RefusalKind, Report, What};
 
 #[derive(Deserialize)]
@@ -128,7 +128,7 @@ fn session(event: &str, message: &Message<'_>) -> Option<Heard> {
         "login" if message.code == "0" => {
             let any = |channel: &str| json!({"channel": channel, "instType": "ANY"});
             let channels = [any("orders"), any("positions"), json!({"channel": "account"})];
-            Some(Heard::Send(said(&json!({"op": "subscribe", "args": channels}))))
+            Some(Heard::Send(Outgoing::json(LINE, &json!({"op": "subscribe", "args": channels}))))
         }
         "subscribe" => {
             let is_ready = message.arg.as_ref().is_some_and(|arg| arg.channel == "orders");
