@@ -56,7 +56,7 @@ fn picture(venue: &Venue) -> String {
     )
 }
 
-/// Something that comes in.
+/// Something that comes in: one entry, or none.
 #[derive(Clone, Debug)]
 enum Step {
     Place {
@@ -75,6 +75,7 @@ enum Step {
         price: i64,
     },
     Beat(u64),
+    Note,
     Others,
     Fault(Fault),
 }
@@ -90,7 +91,8 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => (who.clone(), 1_u64..200).prop_map(|(who, order)| Step::CancelOne(who, order)),
         3 => (who, any::<bool>(), price)
             .prop_map(|(who, buys, price)| Step::Call { who, buys, price }),
-        1 => prop_oneof![Just(599_u64), 0_u64..20].prop_map(Step::Beat),
+        1 => (0_u64..20).prop_map(Step::Beat),
+        1 => Just(Step::Note),
         8 => Just(Step::Others),
         1 => prop_oneof![
             Just(Fault::Mute),
@@ -147,6 +149,7 @@ fn take(venue: &mut Venue, step: &Step) {
         }
         Step::Call { who, buys, price } => drop(venue.call(&order(NAMES[who], buys, price))),
         Step::Beat(beats) => venue.beat(beats),
+        Step::Note => venue.note(),
         Step::Others => drop(venue.let_others_act(0)),
         Step::Fault(ref fault) => {
             let planned = Planned { fault: fault.clone(), call: None, symbol: None, times: 1 };
