@@ -3,8 +3,8 @@
 use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::InstrumentId;
 
+use super::Outgoing;
 use super::flight::Asked;
-use super::{Gateway, Outgoing};
 use crate::report::Refusal;
 use crate::request::Request;
 
@@ -44,10 +44,13 @@ impl Written {
     }
 
     /// Each in a message of its own.
-    pub(super) fn alone(gateway: &mut dyn Gateway, requests: &[Request], now: i64) -> Self {
+    pub(super) fn alone(
+        requests: &[Request],
+        mut write: impl FnMut(&Request) -> Result<Outgoing, Refusal>,
+    ) -> Self {
         let mut written = Self::default();
         for (at, request) in requests.iter().enumerate() {
-            written.add(gateway.write(request, now), vec![at]);
+            written.add(write(request), vec![at]);
         }
         written
     }

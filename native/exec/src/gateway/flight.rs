@@ -8,8 +8,9 @@ use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId};
 
 use super::budget::{Budget, Spend, retry_at};
+use super::guard::Guard;
 use super::parse::Fault;
-use super::{Answer, Balance, CallError, Heard, HttpAnswer, Position, Question, Unreadable};
+use super::{Answer, Balance, CallError, Heard, HttpAnswer, Position, Question};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 
@@ -141,10 +142,12 @@ impl Flight {
     }
 }
 
-/// What is not answered so far, and what the venue counts of it.
+/// What is not answered so far, what the venue counts of it, and the timers that end all orders if
+/// it hears nothing more.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     pub(super) budget: Budget,
+    pub(super) guard: Guard,
     last_id: u64,
     /// The one that is being answered.
     answered: u64,
@@ -291,36 +294,6 @@ impl Flights {
         taken.into_iter().chain(paused).collect()
     }
 
-    /// What has been in flight for too long has no outcome.
-    pub(super) fn lose_before(&mut self, moment: i64, now: i64, heard: &mut Vec<Heard>) {
-        let lost = self.take_before(moment);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
-    }
-
-    /// A line is closed, and with it all that was to be answered there.
-    pub(super) fn lose_line(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
-        let lost = self.take_of_line(line);
-        heard.extend(lost.into_iter().filter_map(|asked| asked.unanswered(now)));
-    }
-
-    /// What a call was about, and the answer to it; without one it ends here.
-    pub(super) fn answered<'a>(
-        &mut self,
-        id: u64,
-        answer: Result<HttpAnswer<'a>, &CallError>,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Option<(Asked, HttpAnswer<'a>)> {
-        let asked = self.called(id, answer.as_ref().ok(), ts_recv)?;
-        match answer {
-            Ok(answer) => Some((asked, answer)),
-            Err(error) => {
-                heard.extend(asked.not_answered(error, ts_recv));
-                None
-            }
-        }
-    }
-
     /// What a call was about; the head of its answer may say something of limits.
     pub(super) fn called(
         &mut self,
@@ -358,11 +331,16 @@ impl Flights {
         error: &VenueError,
         ts_recv: i64,
     ) -> Option<Heard> {
+        self.count_refusal(&asked, error, ts_recv);
+        error.ends(asked, ts_recv)
+    }
+
+    /// A refusal may say that it was too much.
+    pub(super) fn count_refusal(&mut self, asked: &Asked, error: &VenueError, ts_recv: i64) {
         let is_too_much = error.refusal.reason == RefusalKind::RateLimited;
         if is_too_much && self.budget.closed_until(ts_recv).is_none() {
             self.budget.refused(&asked.spend(), None, ts_recv);
         }
-        error.ends(asked, ts_recv)
     }
 
     fn take_if(&mut self, fits: impl Fn(&Flight) -> bool) -> Vec<Asked> {
@@ -400,7 +378,7 @@ impl VenueError {
     pub(super) fn ends(&self, asked: Asked, ts_recv: i64) -> Option<Heard> {
         let refusal = self.refusal.clone();
         if self.outcome_unknown {
-            return asked.lost(Outcome::Unknown, &refusal, EventSource::Reply, ts_recv);
+            return asked.lost(Outcome::Unknown, &Loss::of(self), ts_recv);
         }
         let (order, what) = match asked {
             Asked::Session(Step::Guard(_)) => {
@@ -416,65 +394,63 @@ impl VenueError {
                 (order, What::CancelRejected(refusal))
             }
             Asked::Order(order, ..) => (order, What::ReplaceRejected(refusal)),
-            other => return other.lost(Outcome::Unknown, &refusal, EventSource::Reply, ts_recv),
+            other => return other.lost(Outcome::Unknown, &Loss::of(self), ts_recv),
         };
         Some(order.heard(ts_recv, EventSource::Reply, what))
     }
 }
 
+/// Why nobody knows what became of something.
+#[derive(Clone, Debug)]
+pub(super) struct Loss {
+    pub(super) outcome: Outcome,
+    refusal: Refusal,
+    source: EventSource,
+}
+
+impl Loss {
+    fn new(outcome: Outcome, source: EventSource, detail: Box<str>) -> Self {
+        Self { outcome, refusal: Refusal { detail, ..Refusal::default() }, source }
+    }
+
+    /// The venue does not know it itself.
+    pub(super) fn of(error: &VenueError) -> Self {
+        let (outcome, source) = (Outcome::Unknown, EventSource::Reply);
+        Self { outcome, refusal: error.refusal.clone(), source }
+    }
+
+    pub(super) fn unanswered() -> Self {
+        Self::new(Outcome::Unknown, EventSource::Own, "no answer came".into())
+    }
+
+    /// The answer cannot be understood.
+    pub(super) fn unread(fault: &Fault) -> Self {
+        Self::new(Outcome::Unknown, EventSource::Reply, fault.to_string().into())
+    }
+
+    /// A call failed.
+    pub(super) fn not_answered(error: &CallError) -> Self {
+        let outcome = if error.not_sent { Outcome::NotSent } else { Outcome::Unknown };
+        Self::new(outcome, EventSource::Own, error.detail.as_str().into())
+    }
+}
+
 impl Asked {
     /// What it means that nobody knows what became of it.
-    pub(super) fn lost(
-        self,
-        outcome: Outcome,
-        refusal: &Refusal,
-        source: EventSource,
-        now: i64,
-    ) -> Option<Heard> {
+    pub(super) fn lost(self, outcome: Outcome, loss: &Loss, now: i64) -> Option<Heard> {
         let (order, request) = match self {
             // Some are tried again by themselves, and one does not matter.
             Self::Session(Step::Token | Step::Renewal | Step::LogOff | Step::Guard(_)) => {
                 return None;
             }
-            Self::Session(_) => return Some(Heard::Closed(refusal.clone())),
+            Self::Session(_) => return Some(Heard::Closed(loss.refusal.clone())),
             Self::Question(question, _) => {
-                return Some(Heard::Answer(question, Answer::Failed(refusal.clone())));
+                return Some(Heard::Answer(question, Answer::Failed(loss.refusal.clone())));
             }
             Self::Query(query) => (query.order, OrderEvent::OutcomeUnknown),
             Self::Order(order, request, _) => (order, request),
         };
-        let what = What::Ended { request, outcome, detail: refusal.detail.clone() };
-        Some(order.heard(now, source, what))
-    }
-
-    /// The same if no answer came.
-    pub(super) fn unanswered(self, now: i64) -> Option<Heard> {
-        let refusal = Refusal { detail: "no answer came".into(), ..Refusal::default() };
-        self.lost(Outcome::Unknown, &refusal, EventSource::Own, now)
-    }
-
-    /// The same if the answer to a call cannot be understood.
-    pub(super) fn unreadable(
-        self,
-        fault: &Fault,
-        (venue, body): (&'static str, &[u8]),
-        now: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Unreadable {
-        heard.extend(self.unread(fault, now));
-        Unreadable::new(venue, fault.to_string(), body)
-    }
-
-    /// The same if the answer cannot be understood.
-    pub(super) fn unread(self, fault: &Fault, now: i64) -> Option<Heard> {
-        let refusal = Refusal { detail: fault.to_string().into(), ..Refusal::default() };
-        self.lost(Outcome::Unknown, &refusal, EventSource::Reply, now)
-    }
-
-    /// The same of a call that failed.
-    pub(super) fn not_answered(self, error: &CallError, now: i64) -> Option<Heard> {
-        let refusal = Refusal { detail: error.detail.as_str().into(), ..Refusal::default() };
-        let outcome = if error.not_sent { Outcome::NotSent } else { Outcome::Unknown };
-        self.lost(outcome, &refusal, EventSource::Own, now)
+        let what = What::Ended { request, outcome, detail: loss.refusal.detail.clone() };
+        Some(order.heard(now, loss.source, what))
     }
 }

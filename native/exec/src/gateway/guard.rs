@@ -23,9 +23,30 @@ struct Timer {
     until: Option<i64>,
 }
 
+/// What timers a venue has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimerRule {
+    /// The least and the most seconds.
+    pub(super) seconds: (u32, u32),
+    /// One for each instrument, or one for the account.
+    pub(super) each_instrument: bool,
+}
+
 impl Guard {
+    /// Timers as a venue has them.
+    pub(super) fn checked(
+        venue: &str,
+        rule: &TimerRule,
+        seconds: u32,
+        instruments: &[InstrumentId],
+    ) -> Result<Self, Refusal> {
+        check(venue, seconds, rule.seconds)?;
+        let most = if rule.each_instrument { instruments.len() } else { 1 };
+        Ok(Self::new(seconds, &instruments[..most.min(instruments.len())]))
+    }
+
     /// Timers of so many seconds, one for each of these instruments.
-    pub(super) fn new(seconds: u32, instruments: &[InstrumentId]) -> Self {
+    fn new(seconds: u32, instruments: &[InstrumentId]) -> Self {
         let timer = |instrument: &InstrumentId| Timer {
             instrument: *instrument,
             asked_at: None,
@@ -98,7 +119,7 @@ impl Guard {
 }
 
 /// Whether a venue can be asked for a timer of so many seconds.
-pub(super) fn check(venue: &str, seconds: u32, (least, most): (u32, u32)) -> Result<(), Refusal> {
+fn check(venue: &str, seconds: u32, (least, most): (u32, u32)) -> Result<(), Refusal> {
     if (least..=most).contains(&seconds) {
         return Ok(());
     }

@@ -15,6 +15,7 @@ pub mod bybit;
 pub mod capability;
 mod chain;
 mod desk;
+mod dialect;
 mod emulation;
 mod flight;
 mod guard;

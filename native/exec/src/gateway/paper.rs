@@ -122,7 +122,7 @@ impl Gateway for Paper {
     }
 
     fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
-        Written::alone(self, requests, now)
+        Written::alone(requests, |request| self.write(request, now))
     }
 
     fn ask(&mut self, question: Question, now: i64) -> Outgoing {

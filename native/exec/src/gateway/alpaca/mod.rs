@@ -18,17 +18,15 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::{AccountId, VenueId};
 
-use super::budget::Budget;
 use super::chain::Chains;
 use super::desk::Desk;
-use super::flight::{Asked, Flights, Named, VenueError, Way};
-use super::parse::{Fault, Parsed};
-use super::{Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written};
+use super::dialect::Dialect;
+use super::flight::{Asked, Flights, Named, Query, VenueError, Way};
+use super::parse::Parsed;
+use super::{Call, Heard, HttpAnswer, Outgoing};
 use crate::directory::Directory;
-use crate::report::{Refusal, What};
-use crate::request::{Outcome, Request};
+use crate::request::Outcome;
 
-const VENUE: &str = "alpaca";
 const LINE: usize = 0;
 
 /// One account of Alpaca, for stocks or for crypto.
@@ -98,170 +96,100 @@ impl Alpaca {
         })
     }
 
-    fn done(
-        &mut self,
-        asked: &mut Asked,
-        body: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        match asked {
-            Asked::Session(_) => Ok(()),
-            Asked::Question(question, pages) => {
-                let (question, pages) = (*question, std::mem::take(pages));
-                let next = self.answer(question, pages, body, ts_recv)?;
-                heard.push(next);
-                Ok(())
-            }
-            Asked::Query(query) => {
-                let picture = self.asked_about(body, ts_recv)?;
-                let next = self.chains.found(query, picture, ts_recv, heard);
-                heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
-                Ok(())
-            }
-            Asked::Order(order, request, place) => {
-                let (order, request, place) = (order.clone(), *request, *place);
-                heard.extend(self.order_done(order, request, place, body, ts_recv)?);
-                Ok(())
-            }
-        }
-    }
-
-    fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
-        match asked {
-            Asked::Query(query) if error.is_not_found() => {
-                let next = self.chains.missing(*query, ts_recv, heard);
-                heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
-            }
-            asked => {
-                if error.outcome_unknown {
-                    return heard.extend(self.lost(asked, |asked| error.ends(asked, ts_recv)));
-                }
-                match &asked {
-                    Asked::Order(order, OrderEvent::ReplaceAsked, _) => self.forget_change(order),
-                    Asked::Order(order, OrderEvent::Submitted, _) => {
-                        self.chains.forget(&order.client_id);
-                    }
-                    _ => {}
-                }
-                heard.extend(self.flights.ended(asked, error, ts_recv));
-            }
-        }
-    }
-
     fn forget_change(&mut self, new: &Named) {
         self.chains.end(&new.client_id);
         self.held.remove(&new.client_id);
     }
+}
 
-    /// Nobody knows what became of something. A request that waited for the number of its order was
-    /// not sent at all.
-    fn lost(&mut self, asked: Asked, end: impl FnOnce(Asked) -> Option<Heard>) -> Option<Heard> {
-        let Asked::Order(order, request, requests::LOOK_UP) = &asked else {
-            self.chains.lost(&asked);
-            return end(asked);
+impl Dialect for Alpaca {
+    const VENUE: &'static str = "alpaca";
+    const TELLS_BALANCES: bool = false;
+
+    fn flights(&self) -> &Flights {
+        &self.flights
+    }
+
+    fn flights_mut(&mut self) -> &mut Flights {
+        &mut self.flights
+    }
+
+    fn begin(&mut self, _now: i64) -> Vec<Outgoing> {
+        vec![Outgoing::Open { line: LINE, endpoint: "updates", path: String::new() }]
+    }
+
+    fn line_opened(&mut self, _line: usize, _now: i64) -> Vec<Outgoing> {
+        vec![self.log_on()]
+    }
+
+    fn line_closed(&mut self, _line: usize) {
+        self.chains.deaf();
+    }
+
+    fn result<'a>(
+        &mut self,
+        answer: &HttpAnswer<'a>,
+        _ts_recv: i64,
+    ) -> Result<&'a str, VenueError> {
+        let body = std::str::from_utf8(answer.body).unwrap_or_default();
+        if (200..300).contains(&answer.status) {
+            return Ok(body);
+        }
+        Err(errors::refusal(answer.status, body))
+    }
+
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        let picture = self.asked_about(result, ts_recv)?;
+        let next = self.chains.found(query, picture, ts_recv, heard);
+        heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
+        Ok(())
+    }
+
+    fn order_done(
+        &mut self,
+        order: &Named,
+        (request, place): (OrderEvent, usize),
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        heard.extend(self.taken(order.clone(), request, place, result, ts_recv)?);
+        Ok(())
+    }
+
+    fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
+        match &asked {
+            Asked::Query(_) if error.is_not_found() => {
+                let Asked::Query(query) = asked else { return };
+                let next = self.chains.missing(*query, ts_recv, heard);
+                return heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
+            }
+            Asked::Order(order, OrderEvent::ReplaceAsked, _) if !error.outcome_unknown => {
+                self.forget_change(order);
+            }
+            Asked::Order(order, OrderEvent::Submitted, _) if !error.outcome_unknown => {
+                self.chains.forget(&order.client_id);
+            }
+            _ => {}
+        }
+        self.end_refused(asked, error, ts_recv, heard);
+    }
+
+    /// A request that waited for the number of its order was not sent at all.
+    fn lost(&mut self, asked: &Asked, _now: i64) -> Option<Outcome> {
+        let Asked::Order(order, request, requests::LOOK_UP) = asked else {
+            self.chains.lost(asked);
+            return None;
         };
         if *request == OrderEvent::ReplaceAsked {
             self.forget_change(order);
         }
-        let mut heard = end(asked);
-        if let Some(Heard::Report(report)) = &mut heard
-            && let What::Ended { outcome, .. } = &mut report.what
-        {
-            *outcome = Outcome::NotSent;
-        }
-        heard
-    }
-
-    fn lose(&mut self, lost: Vec<Asked>, now: i64, heard: &mut Vec<Heard>) {
-        for asked in lost {
-            heard.extend(self.lost(asked, |asked| asked.unanswered(now)));
-        }
-    }
-}
-
-impl Gateway for Alpaca {
-    fn start(&mut self, _now: i64) -> Vec<Outgoing> {
-        vec![Outgoing::Open { line: LINE, endpoint: "updates", path: String::new() }]
-    }
-
-    fn opened(&mut self, _line: usize, _now: i64) -> Vec<Outgoing> {
-        vec![self.log_on()]
-    }
-
-    fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
-        self.chains.deaf();
-        let lost = self.flights.take_of_line(line);
-        self.lose(lost, now, heard);
-    }
-
-    fn tells_balances(&self) -> bool {
-        false
-    }
-
-    fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
-        self.request(request, now)
-    }
-
-    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
-        Written::alone(self, requests, now)
-    }
-
-    fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        let pages = self.flights.resume(question);
-        self.question(question, pages, now)
-    }
-
-    fn read(
-        &mut self,
-        _line: usize,
-        text: &[u8],
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let unreadable = |fault: Fault| Unreadable::new(VENUE, fault.to_string(), text);
-        self.message(text, ts_recv, heard).map_err(unreadable)
-    }
-
-    fn answered(
-        &mut self,
-        id: u64,
-        answer: Result<HttpAnswer<'_>, &CallError>,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let answer_head = answer.as_ref().ok();
-        let Some(mut asked) = self.flights.called(id, answer_head, ts_recv) else { return Ok(()) };
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                heard.extend(self.lost(asked, |asked| asked.not_answered(error, ts_recv)));
-                return Ok(());
-            }
-        };
-        let body = std::str::from_utf8(answer.body).unwrap_or_default();
-        if !(200..300).contains(&answer.status) {
-            let error = errors::refusal(answer.status, body);
-            self.refused(asked, &error, ts_recv, heard);
-            return Ok(());
-        }
-        let done = self.done(&mut asked, body, ts_recv, heard);
-        done.map_err(|fault| {
-            heard.extend(self.lost(asked, |asked| asked.unread(&fault, ts_recv)));
-            Unreadable::new(VENUE, fault.to_string(), answer.body)
-        })
-    }
-
-    fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        let lost = self.flights.take_before(sent_before);
-        self.lose(lost, now, heard);
-        Vec::new()
-    }
-    fn budget(&mut self) -> Option<&mut Budget> {
-        Some(&mut self.flights.budget)
-    }
-
-    fn in_flight(&self) -> usize {
-        self.flights.count()
+        Some(Outcome::NotSent)
     }
 }

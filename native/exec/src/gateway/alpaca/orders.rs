@@ -140,7 +140,7 @@ impl Alpaca {
     }
 
     /// What was asked of an order was taken.
-    pub(super) fn order_done(
+    pub(super) fn taken(
         &mut self,
         order: Named,
         request: OrderEvent,

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::Alpaca;
 use super::orders::OrderText;
+use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages};
 use crate::gateway::parse::{Lexeme, Parsed, iso, moment, side};
 use crate::gateway::{Answer, Balance, Heard, Outgoing, Position, Question};
@@ -63,8 +64,8 @@ struct Activity<'a> {
     order_id: Text<'a>,
 }
 
-impl Alpaca {
-    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+impl Questions for Alpaca {
+    fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let path = match question {
             Question::OpenOrders => {
                 let after = parameter("after", &pages.cursor);
@@ -87,7 +88,7 @@ impl Alpaca {
     }
 
     /// What was asked for, or the question for the next page of it.
-    pub(super) fn answer(
+    fn answer(
         &mut self,
         question: Question,
         mut pages: Pages,
@@ -124,7 +125,9 @@ impl Alpaca {
         };
         Ok(Heard::Answer(question, answer))
     }
+}
 
+impl Alpaca {
     /// Orders in what nothing here trades are left out. True if there are no more.
     fn open_orders(&mut self, pages: &mut Pages, body: &str, ts_recv: i64) -> Parsed<bool> {
         let orders: Vec<OrderText<'_>> = serde_json::from_str(body)?;

@@ -12,6 +12,7 @@ use super::{Alpaca, LINE};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
 use crate::gateway::chain::Change;
+use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Named, Query};
 use crate::gateway::{Batch, Outgoing};
 use crate::report::Refusal;
@@ -76,13 +77,8 @@ pub(in crate::gateway) const COINS: Capabilities = Capabilities {
     ..STOCKS
 };
 
-impl Alpaca {
-    fn capabilities(&self, instrument: InstrumentId) -> &'static Capabilities {
-        let kind = self.desk.listed(instrument).map(|listed| listed.kind);
-        if kind == Some(InstrumentKind::Stock) { &STOCKS } else { &COINS }
-    }
-
-    pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+impl Requests for Alpaca {
+    fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
                 let body = self.placing(wish, client_id)?;
@@ -105,6 +101,13 @@ impl Alpaca {
                 Ok(self.ask_about(query, now))
             }
         }
+    }
+}
+
+impl Alpaca {
+    fn capabilities(&self, instrument: InstrumentId) -> &'static Capabilities {
+        let kind = self.desk.listed(instrument).map(|listed| listed.kind);
+        if kind == Some(InstrumentKind::Stock) { &STOCKS } else { &COINS }
     }
 
     fn number(&self, client_id: &str) -> Option<Box<str>> {

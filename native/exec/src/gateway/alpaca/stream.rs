@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::orders::OrderText;
 use super::{Alpaca, LINE};
+use crate::gateway::dialect::Stream;
 use crate::gateway::flight::Named;
 use crate::gateway::parse::{Fault, Lexeme, Parsed, moment, side};
 use crate::gateway::{Heard, Outgoing};
@@ -55,21 +56,14 @@ struct Update<'a> {
     order: OrderText<'a>,
 }
 
-impl Alpaca {
-    /// An instrument: pairs may come without their slash.
-    pub(super) fn instrument(&self, symbol: &str) -> Parsed<InstrumentId> {
-        let exact = self.desk.instrument(symbol);
-        exact.or_else(|fault| {
-            let venue = self.desk.directory.venue_name(self.desk.venue);
-            let mut listed = self.desk.directory.instruments();
-            let same =
-                |listed: &str| listed.len() > symbol.len() && listed.replace('/', "") == symbol;
-            let found = listed.find(|(_, one)| &*one.venue == venue && same(&one.symbol));
-            found.map(|(id, _)| id).ok_or(fault)
-        })
-    }
-
-    pub(super) fn message(&mut self, text: &[u8], ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
+impl Stream for Alpaca {
+    fn message(
+        &mut self,
+        _line: usize,
+        text: &[u8],
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
         let message: Message<'_> = serde_json::from_slice(text)?;
         match &*message.stream {
             "trade_updates" => {
@@ -90,6 +84,21 @@ impl Alpaca {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Alpaca {
+    /// An instrument: pairs may come without their slash.
+    pub(super) fn instrument(&self, symbol: &str) -> Parsed<InstrumentId> {
+        let exact = self.desk.instrument(symbol);
+        exact.or_else(|fault| {
+            let venue = self.desk.directory.venue_name(self.desk.venue);
+            let mut listed = self.desk.directory.instruments();
+            let same =
+                |listed: &str| listed.len() > symbol.len() && listed.replace('/', "") == symbol;
+            let found = listed.find(|(_, one)| &*one.venue == venue && same(&one.symbol));
+            found.map(|(id, _)| id).ok_or(fault)
+        })
     }
 
     fn update(&mut self, one: &Update<'_>, ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {

@@ -1,20 +1,24 @@
 //! What is sent.
 
+use std::hint::black_box;
+
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    OrderEvent, OrderKind, OrderSide, PositionSide, Tif, TriggerDirection, TriggerSource,
-    order_flags,
+    EventSource, OrderEvent, OrderKind, OrderSide, PositionSide, Tif, TriggerDirection,
+    TriggerSource, order_flags,
 };
 use rustonite_core::ids::InstrumentId;
 
 use super::params::Pairs;
+use super::reports::{AccountText, MyTrade, OrderText};
 use super::words::{self, STPS, TIFS};
 use super::{BinanceSpot, LINE, VENUE};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
 use crate::gateway::chain::Change;
+use crate::gateway::dialect::{Questions, Requests};
 use crate::gateway::flight::{Asked, Named, Pages};
-use crate::gateway::parse::ms;
-use crate::gateway::{Batch, Outgoing, Question};
+use crate::gateway::parse::{Parsed, ms};
+use crate::gateway::{Answer, Batch, Heard, Outgoing, Question};
 use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::Wish;
@@ -58,29 +62,8 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
     batch: Batch::NONE,
 };
 
-impl BinanceSpot {
-    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
-        let (method, pairs) = match question {
-            Question::OpenOrders => ("openOrders.status", Pairs::default()),
-            // There are none, which an answer about the account says as well as any.
-            Question::Balances | Question::Positions | Question::Leverage => {
-                ("account.status", [("omitZeroBalances", "true")].into())
-            }
-            Question::Fills(instrument, from) => {
-                let mut pairs = Pairs::from([("limit", FILLS_MAX.to_string())]);
-                if pages.count == 0 {
-                    pairs.push(("startTime", ms(from).to_string()));
-                } else {
-                    pairs.push(("fromId", pages.cursor.clone()));
-                }
-                pairs.push(("symbol", self.session.desk.symbol(instrument)));
-                ("myTrades", pairs)
-            }
-        };
-        self.session.signed(LINE, method, Asked::Question(question, pages), pairs, now)
-    }
-
-    pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+impl Requests for BinanceSpot {
+    fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
                 let pairs = self.new_order(client_id, wish)?;
@@ -101,6 +84,79 @@ impl BinanceSpot {
         }
     }
 
+    fn rehearsed(&self, client_id: &str, wish: &Wish, now: i64) {
+        if let Ok(pairs) = self.new_order(client_id, wish) {
+            black_box(self.session.signed_text(0, "order.place", pairs, now));
+        }
+    }
+}
+
+impl Questions for BinanceSpot {
+    fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+        let (method, pairs) = match question {
+            Question::OpenOrders => ("openOrders.status", Pairs::default()),
+            // There are none, which an answer about the account says as well as any.
+            Question::Balances | Question::Positions | Question::Leverage => {
+                ("account.status", [("omitZeroBalances", "true")].into())
+            }
+            Question::Fills(instrument, from) => {
+                let mut pairs = Pairs::from([("limit", FILLS_MAX.to_string())]);
+                if pages.count == 0 {
+                    pairs.push(("startTime", ms(from).to_string()));
+                } else {
+                    pairs.push(("fromId", pages.cursor.clone()));
+                }
+                pairs.push(("symbol", self.session.desk.symbol(instrument)));
+                ("myTrades", pairs)
+            }
+        };
+        self.session.signed(LINE, method, Asked::Question(question, pages), pairs, now)
+    }
+
+    /// What was asked for, or the question for the next page of it.
+    fn answer(
+        &mut self,
+        question: Question,
+        mut pages: Pages,
+        result: &str,
+        ts_recv: i64,
+    ) -> Parsed<Heard> {
+        let answer = match question {
+            Question::OpenOrders => {
+                let orders: Vec<OrderText<'_>> = serde_json::from_str(result)?;
+                for order in &orders {
+                    // Orders in what nothing here trades are left out.
+                    if self.is_listed(&order.symbol) {
+                        let picture = self.picture(order, ts_recv, EventSource::Reconciliation)?;
+                        pages.reports.push(self.chains.pictured(picture));
+                    }
+                }
+                Answer::Reports(pages.reports)
+            }
+            Question::Fills(instrument, _) => {
+                let trades: Vec<MyTrade<'_>> = serde_json::from_str(result)?;
+                for trade in &trades {
+                    pages.reports.push(self.my_trade(instrument, trade, ts_recv)?);
+                }
+                if let Some(last) = trades.last().filter(|_| trades.len() == FILLS_MAX) {
+                    pages.cursor = last.next_id().to_string();
+                    pages.count += 1;
+                    return Ok(self.session.flights.pause(question, pages));
+                }
+                Answer::Reports(pages.reports)
+            }
+            Question::Balances => {
+                let account: AccountText<'_> = serde_json::from_str(result)?;
+                Answer::Balances(self.balances(&account.balances, account.update_time)?)
+            }
+            Question::Positions => Answer::Positions(Vec::new()),
+            Question::Leverage => Answer::Leverage(Vec::new()),
+        };
+        Ok(Heard::Answer(question, answer))
+    }
+}
+
+impl BinanceSpot {
     /// The parameters of a new order.
     pub(super) fn new_order(&self, client_id: &str, wish: &Wish) -> Result<Pairs, Refusal> {
         let mut pairs = placing(wish)?;

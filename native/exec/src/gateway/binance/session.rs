@@ -9,7 +9,7 @@ use super::params::Pairs;
 use crate::gateway::desk::Desk;
 use crate::gateway::flight::{Asked, Flights, Step, VenueError, Way};
 use crate::gateway::parse::{ms, ns};
-use crate::gateway::{Call, Outgoing, Signer};
+use crate::gateway::{Call, HttpAnswer, Outgoing, Signer};
 
 /// Who asks, and what is not answered so far.
 #[derive(Debug)]
@@ -97,6 +97,15 @@ impl<'a> Envelope<'a> {
 impl Session {
     pub(in crate::gateway) fn new(desk: Desk, api_key: String, signer: Signer) -> Self {
         Self { desk, flights: Flights::default(), api_key, signer, is_logged_on: false }
+    }
+
+    /// What a call of REST brings, or why it brings nothing.
+    pub(in crate::gateway) fn result<'a>(answer: &HttpAnswer<'a>) -> Result<&'a str, VenueError> {
+        let body = std::str::from_utf8(answer.body).unwrap_or_default();
+        if answer.status == 200 {
+            return Ok(body);
+        }
+        Err(errors::refusal(answer.status, Some(body)))
     }
 
     /// What an answer on a line is about; it also says something of limits.

@@ -10,7 +10,6 @@ mod stream;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::hint::black_box;
 use std::sync::Arc;
 
 use rustonite_core::datasets::OrderEvent;
@@ -20,19 +19,14 @@ use serde_json::value::RawValue;
 
 use super::binance::errors;
 use super::binance::params::Pairs;
-use super::binance::session::{Envelope, Session};
-use super::budget::Budget;
+use super::binance::session::Session;
 use super::desk::Desk;
-use super::flight::{Asked, Step, VenueError};
-use super::guard::{self, Guard};
+use super::dialect::Dialect;
+use super::flight::{Asked, Flights, Named, Query, Step, VenueError};
+use super::guard::TimerRule;
 use super::parse::{Fault, Parsed};
-use super::{
-    CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
-};
+use super::{Heard, HttpAnswer, Outgoing, Signer};
 use crate::directory::Directory;
-use crate::report::Refusal;
-use crate::request::Request;
-use crate::wish::Wish;
 
 const VENUE: &str = "binance-usdm";
 /// Orders go out and are answered here.
@@ -59,7 +53,6 @@ pub struct BinanceUsdM {
     waiting: HashSet<Box<str>>,
     /// Client ids of orders that had another number while they waited.
     renumbered: HashMap<i64, Box<str>>,
-    guard: Guard,
 }
 
 /// What opens the user stream.
@@ -92,24 +85,7 @@ impl BinanceUsdM {
             key: Key::default(),
             waiting: HashSet::new(),
             renumbered: HashMap::new(),
-            guard: Guard::default(),
         }
-    }
-
-    /// Ends all orders of an instrument after so many seconds; 0 for never.
-    fn set_timer(&mut self, instrument: InstrumentId, seconds: u32, now: i64) -> Outgoing {
-        let pairs = Pairs::from([
-            ("symbol", self.session.desk.symbol(instrument)),
-            ("countdownTime", (u64::from(seconds) * 1_000).to_string()),
-        ]);
-        let asked = Asked::Session(Step::Guard(instrument));
-        self.session.rest("POST", "/fapi/v1/countdownCancelAll", asked, pairs, now)
-    }
-
-    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
-        let seconds = self.guard.seconds();
-        let due = self.guard.due(self.is_ready, &mut self.session.flights.budget, now);
-        due.into_iter().map(|timer| self.set_timer(timer, seconds, now)).collect()
     }
 
     fn ask_for_key(&mut self, now: i64) -> Outgoing {
@@ -122,89 +98,101 @@ impl BinanceUsdM {
         self.key.renewed_at = now;
         self.session.call("PUT", LISTEN_KEY.to_owned(), Asked::Session(Step::Renewal), now)
     }
+}
 
-    /// An answer about several orders: each is done or refused for itself, in their order.
-    fn answered_many(
-        &mut self,
-        items: Vec<u64>,
-        answer: Result<HttpAnswer<'_>, &CallError>,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let lost = items.into_iter().filter_map(|item| self.session.flights.take(item));
-                heard.extend(lost.filter_map(|asked| asked.not_answered(error, ts_recv)));
-                return Ok(());
-            }
-        };
-        let body = std::str::from_utf8(answer.body).unwrap_or_default();
-        let whole = (answer.status != 200).then(|| errors::refusal(answer.status, Some(body)));
-        let rows: Vec<&RawValue> = serde_json::from_str(body).unwrap_or_default();
-        let mut rows = rows.into_iter();
-        let mut read = Ok(());
-        for item in items {
-            let row = rows.next();
-            let Some(asked) = self.session.flights.take(item) else { continue };
-            let result = match (&whole, row) {
-                (Some(error), _) => Err(error.clone()),
-                (None, Some(row)) => errors::of_item(row.get()),
-                // Nothing is said of it.
-                (None, None) => Err(errors::refusal(200, None)),
-            };
-            let taken = self.take_answer(asked, result, ts_recv, heard);
-            read = read.and(taken);
-        }
-        read.map_err(|fault| Unreadable::new(VENUE, fault.to_string(), answer.body))
+impl Dialect for BinanceUsdM {
+    const VENUE: &'static str = VENUE;
+    const TIMER: Option<TimerRule> =
+        Some(TimerRule { seconds: (1, 86_400), each_instrument: true });
+
+    fn flights(&self) -> &Flights {
+        &self.session.flights
     }
 
-    fn take_answer(
-        &mut self,
-        mut asked: Asked,
-        answer: Result<&str, VenueError>,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        match answer {
-            Ok(result) => {
-                let done = self.done(&mut asked, result, ts_recv, heard);
-                if let Err(fault) = &done {
-                    heard.extend(asked.unread(fault, ts_recv));
-                }
-                done
-            }
-            Err(error) => {
-                self.refused(asked, &error, ts_recv, heard);
-                Ok(())
-            }
-        }
+    fn flights_mut(&mut self) -> &mut Flights {
+        &mut self.session.flights
     }
 
-    fn done(
+    fn begin(&mut self, now: i64) -> Vec<Outgoing> {
+        let open = Outgoing::Open { line: TRADING, endpoint: "ws_api", path: String::new() };
+        vec![open, self.ask_for_key(now)]
+    }
+
+    fn line_opened(&mut self, line: usize, now: i64) -> Vec<Outgoing> {
+        if let Some(is_open) = self.is_open.get_mut(line) {
+            *is_open = true;
+        }
+        let mut sent = Vec::new();
+        if line == TRADING {
+            sent.extend(self.session.log_on(TRADING, now));
+        }
+        if self.is_open == [true; 2] {
+            sent.push(self.renew_key(now));
+        }
+        sent
+    }
+
+    fn line_closed(&mut self, line: usize) {
+        if let Some(is_open) = self.is_open.get_mut(line) {
+            *is_open = false;
+        }
+        self.is_ready = false;
+    }
+
+    fn hears(&self) -> bool {
+        self.is_ready
+    }
+
+    fn upkeep(&mut self, now: i64) -> Vec<Outgoing> {
+        let is_asked = self.session.flights.has(Step::Token);
+        let mut sent = Vec::new();
+        if !self.key.is_known && !is_asked && now - self.key.asked_at >= KEY_PAUSE {
+            sent.push(self.ask_for_key(now));
+        }
+        if self.key.is_known && now - self.key.renewed_at >= RENEW_EVERY {
+            sent.push(self.renew_key(now));
+        }
+        sent
+    }
+
+    fn end(&mut self, now: i64) -> Vec<Outgoing> {
+        if !self.key.is_known {
+            return Vec::new();
+        }
+        self.key.is_known = false;
+        // Nothing depends on the answer.
+        let asked = Asked::Session(Step::LogOff);
+        vec![self.session.call("DELETE", LISTEN_KEY.to_owned(), asked, now)]
+    }
+
+    fn has_leverage(&self) -> bool {
+        true
+    }
+
+    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Option<Outgoing> {
+        let pairs = Pairs::from([
+            ("symbol", self.session.desk.symbol(timer)),
+            ("countdownTime", (u64::from(seconds) * 1_000).to_string()),
+        ]);
+        let asked = Asked::Session(Step::Guard(timer));
+        Some(self.session.rest("POST", "/fapi/v1/countdownCancelAll", asked, pairs, now))
+    }
+
+    fn result<'a>(
         &mut self,
-        asked: &mut Asked,
+        answer: &HttpAnswer<'a>,
+        _ts_recv: i64,
+    ) -> Result<&'a str, VenueError> {
+        Session::result(answer)
+    }
+
+    fn stepped(
+        &mut self,
+        step: Step,
         result: &str,
-        ts_recv: i64,
+        _ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Parsed {
-        match asked {
-            Asked::Session(step) => self.stepped(*step, result, heard),
-            Asked::Question(question, pages) => {
-                let (question, pages) = (*question, std::mem::take(pages));
-                let next = self.answer(question, pages, result, ts_recv)?;
-                heard.push(next);
-                Ok(())
-            }
-            Asked::Query(query) => self.found(query, result, ts_recv, heard),
-            Asked::Order(order, request, place) => {
-                heard.extend(self.order_done(order, *request, *place, result, ts_recv)?);
-                Ok(())
-            }
-        }
-    }
-
-    fn stepped(&mut self, step: Step, result: &str, heard: &mut Vec<Heard>) -> Parsed {
         match step {
             Step::LogOn => self.session.logged_on(),
             Step::Token => {
@@ -215,20 +203,69 @@ impl BinanceUsdM {
                 self.key.is_known = true;
                 let path = format!("?listenKey={}", key.listen_key);
                 self.is_open[PRIVATE] = false;
-                heard.push(Heard::Send(Outgoing::Open {
-                    line: PRIVATE,
-                    endpoint: "private",
-                    path,
-                }));
+                let endpoint = "private";
+                heard.push(Heard::Send(Outgoing::Open { line: PRIVATE, endpoint, path }));
             }
             Step::Renewal if self.is_open == [true; 2] && !self.is_ready => {
                 self.is_ready = true;
                 heard.push(Heard::Ready);
             }
-            Step::Guard(timer) => self.guard.is_set(timer),
-            Step::Renewal | Step::Subscribe | Step::LogOff => {}
+            Step::Renewal | Step::Subscribe | Step::LogOff | Step::Guard(_) => {}
         }
         Ok(())
+    }
+
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        self.sought(query, result, ts_recv, heard)
+    }
+
+    fn order_done(
+        &mut self,
+        order: &Named,
+        (request, place): (OrderEvent, usize),
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        heard.extend(self.taken(order, request, place, result, ts_recv)?);
+        Ok(())
+    }
+
+    /// Each is done or refused for itself, in their order.
+    fn many_done(
+        &mut self,
+        items: Vec<u64>,
+        answer: &HttpAnswer<'_>,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        let whole = Session::result(answer);
+        let rows: Vec<&RawValue> = whole
+            .as_ref()
+            .ok()
+            .and_then(|body| serde_json::from_str(body).ok())
+            .unwrap_or_default();
+        let mut rows = rows.into_iter();
+        let mut read = Ok(());
+        for item in items {
+            let row = rows.next();
+            let Some(asked) = self.session.flights.take(item) else { continue };
+            let result = match (&whole, row) {
+                (Err(error), _) => Err(error.clone()),
+                (Ok(_), Some(row)) => errors::of_item(row.get()),
+                // Nothing is said of it.
+                (Ok(_), None) => Err(errors::refusal(200, None)),
+            };
+            let taken = self.take_answer(asked, result, ts_recv, heard);
+            read = read.and(taken);
+        }
+        read
     }
 
     fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
@@ -250,145 +287,8 @@ impl BinanceUsdM {
                 {
                     self.waiting.remove(&order.client_id);
                 }
-                heard.extend(self.session.flights.ended(asked, error, ts_recv));
+                self.end_refused(asked, error, ts_recv, heard);
             }
         }
-    }
-}
-
-impl Gateway for BinanceUsdM {
-    fn start(&mut self, now: i64) -> Vec<Outgoing> {
-        let open = Outgoing::Open { line: TRADING, endpoint: "ws_api", path: String::new() };
-        vec![open, self.ask_for_key(now)]
-    }
-
-    fn opened(&mut self, line: usize, now: i64) -> Vec<Outgoing> {
-        if let Some(is_open) = self.is_open.get_mut(line) {
-            *is_open = true;
-        }
-        let mut sent = Vec::new();
-        if line == TRADING {
-            sent.extend(self.session.log_on(TRADING, now));
-        }
-        if self.is_open == [true; 2] {
-            sent.push(self.renew_key(now));
-        }
-        sent
-    }
-
-    fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
-        if let Some(is_open) = self.is_open.get_mut(line) {
-            *is_open = false;
-        }
-        self.is_ready = false;
-        self.session.flights.lose_line(line, now, heard);
-    }
-
-    fn tells_leverage(&self) -> bool {
-        true
-    }
-
-    fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
-        self.request(request, now)
-    }
-
-    fn rehearse(&self, client_id: &str, wish: &Wish, now: i64) {
-        if let Ok(pairs) = self.new_order(client_id, wish) {
-            black_box(self.session.signed_text(0, "order.place", pairs, now));
-        }
-    }
-
-    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
-        self.requests(requests, now)
-    }
-
-    fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        let pages = self.session.flights.resume(question);
-        self.question(question, pages, now)
-    }
-
-    fn read(
-        &mut self,
-        line: usize,
-        text: &[u8],
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let unreadable = |fault: Fault| Unreadable::new(VENUE, fault.to_string(), text);
-        if line == PRIVATE {
-            return self.event(text, ts_recv, heard).map_err(unreadable);
-        }
-        let envelope: Envelope<'_> =
-            serde_json::from_slice(text).map_err(|error| unreadable(error.into()))?;
-        let Some(asked) = self.session.replied(&envelope, ts_recv) else { return Ok(()) };
-        self.take_answer(asked, envelope.answer(), ts_recv, heard).map_err(unreadable)
-    }
-
-    fn answered(
-        &mut self,
-        id: u64,
-        answer: Result<HttpAnswer<'_>, &CallError>,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let head = answer.as_ref().ok();
-        if let Some(items) = self.session.flights.called_many(id, head, ts_recv) {
-            return self.answered_many(items, answer, ts_recv, heard);
-        }
-        let answered = self.session.flights.answered(id, answer, ts_recv, heard);
-        let Some((asked, answer)) = answered else { return Ok(()) };
-        let unreadable = |fault: Fault| Unreadable::new(VENUE, fault.to_string(), answer.body);
-        let body = std::str::from_utf8(answer.body).unwrap_or_default();
-        let result = if answer.status == 200 {
-            Ok(body)
-        } else {
-            Err(errors::refusal(answer.status, Some(body)))
-        };
-        self.take_answer(asked, result, ts_recv, heard).map_err(unreadable)
-    }
-
-    fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        self.session.flights.lose_before(sent_before, now, heard);
-        let is_asked = self.session.flights.has(Step::Token);
-        let mut sent = self.timers(now);
-        if !self.key.is_known && !is_asked && now - self.key.asked_at >= KEY_PAUSE {
-            sent.push(self.ask_for_key(now));
-        }
-        if self.key.is_known && now - self.key.renewed_at >= RENEW_EVERY {
-            sent.push(self.renew_key(now));
-        }
-        sent
-    }
-
-    fn stop(&mut self, now: i64) -> Vec<Outgoing> {
-        if !self.key.is_known {
-            return Vec::new();
-        }
-        self.key.is_known = false;
-        // Nothing depends on the answer.
-        let asked = Asked::Session(Step::LogOff);
-        vec![self.session.call("DELETE", LISTEN_KEY.to_owned(), asked, now)]
-    }
-    fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
-        guard::check(VENUE, seconds, (1, 86_400))?;
-        self.guard = Guard::new(seconds, instruments);
-        Ok(())
-    }
-
-    fn is_guarded(&self, now: i64) -> bool {
-        self.guard.runs(now)
-    }
-
-    fn unguard(&mut self, now: i64) -> Vec<Outgoing> {
-        let ended = self.guard.end();
-        ended.into_iter().map(|timer| self.set_timer(timer, 0, now)).collect()
-    }
-
-    fn budget(&mut self) -> Option<&mut Budget> {
-        Some(&mut self.session.flights.budget)
-    }
-
-    fn in_flight(&self) -> usize {
-        self.session.flights.count()
     }
 }

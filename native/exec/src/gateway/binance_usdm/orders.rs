@@ -130,7 +130,7 @@ fn algo_state(word: &str) -> Parsed<OrderState> {
 
 impl BinanceUsdM {
     /// What was asked of an order is done.
-    pub(super) fn order_done(
+    pub(super) fn taken(
         &mut self,
         named: &Named,
         request: OrderEvent,
@@ -187,7 +187,7 @@ impl BinanceUsdM {
     }
 
     /// A query has found something.
-    pub(super) fn found(
+    pub(super) fn sought(
         &mut self,
         query: &mut Query,
         result: &str,

@@ -9,6 +9,7 @@ use super::account::{BalanceText, PositionText};
 use super::orders::{AlgoText, OrderText};
 use super::stream::{fee, position_side};
 use crate::gateway::binance::params::Pairs;
+use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages};
 use crate::gateway::parse::{Parsed, amount, ms, ns, side};
 use crate::gateway::{Answer, Heard, Outgoing, Question};
@@ -42,8 +43,8 @@ struct MyTrade {
     maker: bool,
 }
 
-impl BinanceUsdM {
-    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+impl Questions for BinanceUsdM {
+    fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let (path, pairs) = match question {
             Question::OpenOrders if pages.count == 0 => ("/fapi/v1/openOrders", Pairs::default()),
             Question::OpenOrders => ("/fapi/v1/openAlgoOrders", Pairs::default()),
@@ -67,7 +68,7 @@ impl BinanceUsdM {
     }
 
     /// What was asked for, or the question for the next page of it.
-    pub(super) fn answer(
+    fn answer(
         &mut self,
         question: Question,
         mut pages: Pages,
@@ -108,7 +109,9 @@ impl BinanceUsdM {
         };
         Ok(Heard::Answer(question, answer))
     }
+}
 
+impl BinanceUsdM {
     /// Orders in what nothing here trades are left out.
     fn open_orders(&self, result: &str, ts_recv: i64) -> Parsed<Vec<Report>> {
         let desk = &self.session.desk;

@@ -1,5 +1,7 @@
 //! What is sent about orders.
 
+use std::hint::black_box;
+
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
     OffsetUnit, OrderEvent, OrderKind, OrderSide, PositionSide, Tif, TriggerSource, order_flags,
@@ -15,6 +17,7 @@ use crate::gateway::binance::words::{self, STPS};
 use crate::gateway::capability::{
     Capabilities, KindRule, Part, Replace, Terms, closes, has_trigger, word,
 };
+use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Named, Query};
 use crate::gateway::parse::ms;
 use crate::gateway::{Batch, Outgoing, Written};
@@ -63,8 +66,8 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
     batch: Batch { place: 5, cancel: 10, one_instrument: true },
 };
 
-impl BinanceUsdM {
-    pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+impl Requests for BinanceUsdM {
+    fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => self.submit(client_id, wish, now),
             Request::Replace { .. } => self.replace(request, now),
@@ -82,7 +85,7 @@ impl BinanceUsdM {
     }
 
     /// Several at once, as far as they go together: those that wait for a trigger do not.
-    pub(super) fn requests(&mut self, requests: &[Request], now: i64) -> Written {
+    fn requests(&mut self, requests: &[Request], now: i64) -> Written {
         let mut written = Written::default();
         let is_plain = |request: &Request| match request {
             Request::Submit { wish, .. } => !has_trigger(wish.kind),
@@ -110,6 +113,14 @@ impl BinanceUsdM {
         written
     }
 
+    fn rehearsed(&self, client_id: &str, wish: &Wish, now: i64) {
+        if let Ok(pairs) = self.new_order(client_id, wish) {
+            black_box(self.session.signed_text(0, "order.place", pairs, now));
+        }
+    }
+}
+
+impl BinanceUsdM {
     /// One of several: the fields of a new order, or the name of one to cancel.
     fn item(&self, request: &Request) -> Result<(Asked, Value), Refusal> {
         let (instrument, client_id, event, fields) = match request {

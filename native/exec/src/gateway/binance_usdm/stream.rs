@@ -8,9 +8,11 @@ use rustonite_core::ids::AssetId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::BinanceUsdM;
 use super::account::PositionText;
+use super::{BinanceUsdM, PRIVATE};
+use crate::gateway::binance::session::Envelope;
 use crate::gateway::desk::Desk;
+use crate::gateway::dialect::{Dialect as _, Stream};
 use crate::gateway::parse::{Parsed, amount, ns, side, some_amount};
 use crate::gateway::{Heard, Position};
 use crate::report::{Fill, Refusal, RefusalKind, What};
@@ -148,8 +150,25 @@ fn fill_kind(one: &Execution<'_>) -> FillKind {
     }
 }
 
+impl Stream for BinanceUsdM {
+    fn message(
+        &mut self,
+        line: usize,
+        text: &[u8],
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        if line == PRIVATE {
+            return self.event(text, ts_recv, heard);
+        }
+        let envelope: Envelope<'_> = serde_json::from_slice(text)?;
+        let Some(asked) = self.session.replied(&envelope, ts_recv) else { return Ok(()) };
+        self.take_answer(asked, envelope.answer(), ts_recv, heard)
+    }
+}
+
 impl BinanceUsdM {
-    pub(super) fn event(&mut self, text: &[u8], ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
+    fn event(&mut self, text: &[u8], ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
         let event: Event<'_> = serde_json::from_slice(text)?;
         match (event.e, event.data) {
             (None, Some(data)) => self.event(data.get().as_bytes(), ts_recv, heard),

@@ -21,19 +21,15 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::budget::Budget;
 use super::desk::Desk;
-use super::flight::{Asked, Flights, Step, Way};
-use super::guard::{self, Guard};
-use super::parse::{Fault, Parsed, ms, ns};
-use super::{
-    Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
-};
+use super::dialect::Dialect;
+use super::flight::{Asked, Flights, Loss, Query, Step, VenueError, Way};
+use super::guard::TimerRule;
+use super::parse::{Parsed, ms, ns};
+use super::{Call, Heard, HttpAnswer, Outgoing, Signer};
 use crate::directory::Directory;
-use crate::report::{Refusal, What};
-use crate::request::Request;
+use crate::report::What;
 
-const VENUE: &str = "bybit";
 const TRADING: usize = 0;
 const PRIVATE: usize = 1;
 const WINDOW_MS: &str = "5000";
@@ -84,7 +80,6 @@ pub struct Bybit {
     is_ready: bool,
     is_subscribed: bool,
     pinged_at: i64,
-    guard: Guard,
     changes: Vec<Change>,
 }
 
@@ -168,7 +163,6 @@ impl Bybit {
             is_ready: false,
             is_subscribed: false,
             pinged_at: 0,
-            guard: Guard::default(),
             changes: Vec::new(),
         }
     }
@@ -200,26 +194,6 @@ impl Bybit {
             ("X-BAPI-RECV-WINDOW", WINDOW_MS.to_owned()),
             ("X-BAPI-SIGN", sign),
         ]
-    }
-
-    /// Says how long after the end of the private line all orders end.
-    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Outgoing {
-        let body = json!({"product": self.category.dcp().1, "timeWindow": seconds}).to_string();
-        let mut headers = self.headers(&body, now);
-        headers.push(("Content-Type", "application/json".to_owned()));
-        Outgoing::Call(Call {
-            id: self.flights.add(Asked::Session(Step::Guard(timer)), Way::Call, now),
-            method: "POST",
-            path: "/v5/order/disconnected-cancel-all".to_owned(),
-            headers,
-            body,
-        })
-    }
-
-    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
-        let seconds = self.guard.seconds();
-        let due = self.guard.due(self.is_ready, &mut self.flights.budget, now);
-        due.into_iter().map(|timer| self.set_timer(timer, seconds, now)).collect()
     }
 
     /// An answer on the line for trading.
@@ -257,7 +231,7 @@ impl Bybit {
                     self.replied_item(item, asked, word, &placed, ts_recv, heard);
                 }
                 // Nothing is said of it.
-                (0, None) => heard.extend(asked.unanswered(ts_recv)),
+                (0, None) => self.lose(asked, &Loss::unanswered(), ts_recv, heard),
                 (code, _) => {
                     let word = (code, &*reply.ret_msg);
                     self.replied_item(item, asked, word, &placed, ts_recv, heard);
@@ -293,162 +267,114 @@ impl Bybit {
         heard.push(Heard::Report(report));
     }
 
-    fn done(
-        &mut self,
-        asked: &mut Asked,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        match asked {
-            Asked::Question(question, pages) => {
-                let (question, pages) = (*question, std::mem::take(pages));
-                let next = self.answer(question, pages, result, ts_recv)?;
-                heard.push(next);
-                Ok(())
-            }
-            Asked::Query(query) => {
-                let list: rows::List<rows::OrderRow> = serde_json::from_str(result)?;
-                match list.list.first() {
-                    Some(row) => {
-                        let picture = row.picture(&query.order, ts_recv, EventSource::Rest)?;
-                        heard.push(Heard::Report(picture));
-                    }
-                    None => heard.push(self.missing(query, ts_recv)),
-                }
-                Ok(())
-            }
-            Asked::Session(step) => {
-                if let Step::Guard(timer) = step {
-                    self.guard.is_set(*timer);
-                }
-                Ok(())
-            }
-            Asked::Order(..) => Ok(()),
-        }
-    }
-
     /// Both lines know who we are, and the private one what we want to hear.
     fn is_whole(&self) -> bool {
         self.is_subscribed && self.lines.iter().all(|line| line.is_logged_on)
     }
 }
 
-impl Gateway for Bybit {
-    fn start(&mut self, _now: i64) -> Vec<Outgoing> {
+impl Dialect for Bybit {
+    const VENUE: &'static str = "bybit";
+    const TIMER: Option<TimerRule> = Some(TimerRule { seconds: (3, 300), each_instrument: false });
+
+    fn flights(&self) -> &Flights {
+        &self.flights
+    }
+
+    fn flights_mut(&mut self) -> &mut Flights {
+        &mut self.flights
+    }
+
+    fn begin(&mut self, _now: i64) -> Vec<Outgoing> {
         let open = |line, endpoint| Outgoing::Open { line, endpoint, path: String::new() };
         vec![open(TRADING, "trade"), open(PRIVATE, "private")]
     }
 
-    fn opened(&mut self, line: usize, now: i64) -> Vec<Outgoing> {
+    fn line_opened(&mut self, line: usize, now: i64) -> Vec<Outgoing> {
         if let Some(state) = self.lines.get_mut(line) {
             *state = Line { is_open: true, is_logged_on: false };
         }
         vec![self.log_on(line, now)]
     }
 
-    fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
+    fn line_closed(&mut self, line: usize) {
         if let Some(state) = self.lines.get_mut(line) {
             *state = Line::default();
         }
         self.is_ready = false;
         self.is_subscribed &= line != PRIVATE;
         if line == PRIVATE {
-            self.guard.is_lost();
+            self.flights.guard.is_lost();
         }
-        self.flights.lose_line(line, now, heard);
     }
 
-    fn tells_leverage(&self) -> bool {
+    fn hears(&self) -> bool {
+        self.is_ready
+    }
+
+    fn upkeep(&mut self, now: i64) -> Vec<Outgoing> {
+        if now - self.pinged_at < PING_EVERY {
+            return Vec::new();
+        }
+        self.pinged_at = now;
+        let open = (0..self.lines.len()).filter(|line| self.lines[*line].is_open);
+        open.map(|line| Outgoing::Text { line, text: r#"{"op":"ping"}"#.to_owned() }).collect()
+    }
+
+    fn has_leverage(&self) -> bool {
         self.category != Category::Spot
     }
 
-    fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
-        self.request(request, now)
+    /// Says how long after the end of the private line all orders end.
+    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Option<Outgoing> {
+        let body = json!({"product": self.category.dcp().1, "timeWindow": seconds}).to_string();
+        let mut headers = self.headers(&body, now);
+        headers.push(("Content-Type", "application/json".to_owned()));
+        Some(Outgoing::Call(Call {
+            id: self.flights.add(Asked::Session(Step::Guard(timer)), Way::Call, now),
+            method: "POST",
+            path: "/v5/order/disconnected-cancel-all".to_owned(),
+            headers,
+            body,
+        }))
     }
 
-    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
-        self.requests(requests, now)
+    /// The venue forgets nothing, but acts only on lines that hear of it.
+    fn end_timer(&mut self, _timer: InstrumentId, _now: i64) -> Option<Outgoing> {
+        let topic = json!({"op": "unsubscribe", "args": [self.category.dcp().0]});
+        Some(Outgoing::json(PRIVATE, &topic))
     }
 
-    fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        let pages = self.flights.resume(question);
-        self.question(question, pages, now)
-    }
-
-    fn read(
-        &mut self,
-        line: usize,
-        text: &[u8],
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let unreadable = |fault: Fault| Unreadable::new(VENUE, fault.to_string(), text);
-        self.message(line, text, ts_recv, heard).map_err(unreadable)
-    }
-
-    fn answered(
-        &mut self,
-        id: u64,
-        answer: Result<HttpAnswer<'_>, &CallError>,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let Some((mut asked, answer)) = self.flights.answered(id, answer, ts_recv, heard) else {
-            return Ok(());
-        };
-        let reply: Result<Reply<'_>, _> = serde_json::from_slice(answer.body);
-        let reply = match reply {
-            Ok(reply) if answer.status == 200 && reply.ret_code == 0 => reply,
+    fn result<'a>(&mut self, answer: &HttpAnswer<'a>, ts_recv: i64) -> Result<&'a str, VenueError> {
+        let reply: Result<Reply<'a>, _> = serde_json::from_slice(answer.body);
+        match reply {
+            Ok(reply) if answer.status == 200 && reply.ret_code == 0 => {
+                Ok(reply.result.map_or("{}", RawValue::get))
+            }
             other => {
-                let error = errors::of_call(answer.status, other.as_ref().ok());
                 if answer.status == 403 {
                     // Of the whole address.
                     self.flights.budget.close(ts_recv + SHUT_OUT);
                 }
-                heard.extend(self.flights.ended(asked, &error, ts_recv));
-                return Ok(());
+                Err(errors::of_call(answer.status, other.as_ref().ok()))
             }
-        };
-        let result = reply.result.map_or("{}", RawValue::get);
-        let done = self.done(&mut asked, result, ts_recv, heard);
-        done.map_err(|fault| asked.unreadable(&fault, (VENUE, answer.body), ts_recv, heard))
-    }
-
-    fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        self.flights.lose_before(sent_before, now, heard);
-        let mut sent = self.timers(now);
-        if now - self.pinged_at >= PING_EVERY {
-            self.pinged_at = now;
-            let open = (0..self.lines.len()).filter(|line| self.lines[*line].is_open);
-            let ping = |line| Outgoing::Text { line, text: r#"{"op":"ping"}"#.to_owned() };
-            sent.extend(open.map(ping));
         }
-        sent
     }
-    fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
-        guard::check(VENUE, seconds, (3, 300))?;
-        self.guard = Guard::new(seconds, instruments.first().map_or(&[], std::slice::from_ref));
+
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        let list: rows::List<rows::OrderRow> = serde_json::from_str(result)?;
+        let found = match list.list.first() {
+            Some(row) => Heard::Report(row.picture(&query.order, ts_recv, EventSource::Rest)?),
+            None => self.missing(query, ts_recv),
+        };
+        heard.push(found);
         Ok(())
-    }
-
-    fn is_guarded(&self, now: i64) -> bool {
-        self.guard.runs(now)
-    }
-
-    /// The venue forgets nothing, but acts only on lines that hear of it.
-    fn unguard(&mut self, _now: i64) -> Vec<Outgoing> {
-        let topic = json!({"op": "unsubscribe", "args": [self.category.dcp().0]}).to_string();
-        let ended = self.guard.end();
-        ended.into_iter().map(|_| Outgoing::Text { line: PRIVATE, text: topic.clone() }).collect()
-    }
-
-    fn budget(&mut self) -> Option<&mut Budget> {
-        Some(&mut self.flights.budget)
-    }
-
-    fn in_flight(&self) -> usize {
-        self.flights.count()
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::rows::{self, FillRow, List, OrderRow, PositionRow, WalletRow};
 use super::{Bybit, Category};
+use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages};
 use crate::gateway::parse::{Parsed, amount, ms};
 use crate::gateway::{Answer, Heard, Outgoing, Position, Question};
@@ -20,21 +21,8 @@ struct LeverageRow {
     leverage: String,
 }
 
-impl Bybit {
-    /// Orders and positions of contracts can only be asked for by what they are settled in.
-    fn coins(&self) -> Vec<String> {
-        if self.category != Category::Linear {
-            return vec![String::new()];
-        }
-        let venue = self.desk.directory.venue_name(self.desk.venue);
-        let listed = self.desk.directory.instruments().filter(|(_, one)| &*one.venue == venue);
-        let mut coins: Vec<_> = listed.map(|(_, one)| one.settle.to_string()).collect();
-        coins.sort_unstable();
-        coins.dedup();
-        coins
-    }
-
-    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+impl Questions for Bybit {
+    fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let category = self.category.word();
         let mut query = format!("category={category}");
         let coins = self.coins();
@@ -84,7 +72,7 @@ impl Bybit {
     }
 
     /// What was asked for, or the question for the next page of it.
-    pub(super) fn answer(
+    fn answer(
         &mut self,
         question: Question,
         mut pages: Pages,
@@ -122,6 +110,21 @@ impl Bybit {
             return Ok(positions(pages.positions));
         }
         Ok(Heard::Answer(question, Answer::Reports(pages.reports)))
+    }
+}
+
+impl Bybit {
+    /// Orders and positions of contracts can only be asked for by what they are settled in.
+    fn coins(&self) -> Vec<String> {
+        if self.category != Category::Linear {
+            return vec![String::new()];
+        }
+        let venue = self.desk.directory.venue_name(self.desk.venue);
+        let listed = self.desk.directory.instruments().filter(|(_, one)| &*one.venue == venue);
+        let mut coins: Vec<_> = listed.map(|(_, one)| one.settle.to_string()).collect();
+        coins.sort_unstable();
+        coins.dedup();
+        coins
     }
 
     /// One symbol after the other.

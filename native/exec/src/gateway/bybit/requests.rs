@@ -12,6 +12,7 @@ use super::{Bybit, Category, Change, TRADING, WINDOW_MS};
 use crate::gateway::batch::{Items, groups};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
+use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Query, Way};
 use crate::gateway::parse::ms;
 use crate::gateway::{Batch, Heard, Outgoing, Written};
@@ -94,16 +95,8 @@ pub(in crate::gateway) const LINEAR: Capabilities = Capabilities {
 pub(in crate::gateway) const INVERSE: Capabilities =
     Capabilities { venue: "bybit-inverse", ..LINEAR };
 
-impl Bybit {
-    const fn capabilities(&self) -> &'static Capabilities {
-        match self.category {
-            Category::Spot => &SPOT,
-            Category::Linear => &LINEAR,
-            Category::Inverse => &INVERSE,
-        }
-    }
-
-    pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+impl Requests for Bybit {
+    fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
                 let fields = self.placing(wish, client_id)?;
@@ -130,7 +123,7 @@ impl Bybit {
     }
 
     /// Several at once, as far as they go together.
-    pub(super) fn requests(&mut self, requests: &[Request], now: i64) -> Written {
+    fn requests(&mut self, requests: &[Request], now: i64) -> Written {
         let mut written = Written::default();
         for group in groups(requests, self.capabilities().batch, |_| true) {
             if let [alone] = group[..] {
@@ -146,6 +139,16 @@ impl Bybit {
             }
         }
         written
+    }
+}
+
+impl Bybit {
+    const fn capabilities(&self) -> &'static Capabilities {
+        match self.category {
+            Category::Spot => &SPOT,
+            Category::Linear => &LINEAR,
+            Category::Inverse => &INVERSE,
+        }
     }
 
     /// One of several. The category is said once for all of them.

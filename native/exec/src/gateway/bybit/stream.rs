@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::rows::{self, FillRow, OrderRow, PositionRow, WalletRow};
 use super::{Bybit, Change, PRIVATE, Reply, TRADING, errors, moment};
+use crate::gateway::dialect::Stream;
 use crate::gateway::parse::{Parsed, each, ns, some_amount};
 use crate::gateway::{Heard, Outgoing};
 use crate::report::{Refusal, RefusalKind, Report, What};
@@ -33,8 +34,8 @@ struct Message<'a> {
     data: Option<&'a RawValue>,
 }
 
-impl Bybit {
-    pub(super) fn message(
+impl Stream for Bybit {
+    fn message(
         &mut self,
         line: usize,
         text: &[u8],
@@ -59,7 +60,9 @@ impl Bybit {
             _ => Ok(()),
         }
     }
+}
 
+impl Bybit {
     /// What is said about the connection itself.
     fn session(&mut self, line: usize, message: &Message<'_>, heard: &mut Vec<Heard>) {
         let is_done = message.success != Some(false) && message.code.unwrap_or_default() == 0;
@@ -79,7 +82,7 @@ impl Bybit {
             }
             if line == PRIVATE {
                 let mut topics = vec!["order", "execution", "wallet", "position"];
-                topics.extend(self.guard.is_wanted().then_some(self.category.dcp().0));
+                topics.extend(self.flights.guard.is_wanted().then_some(self.category.dcp().0));
                 let text = json!({"op": "subscribe", "args": topics}).to_string();
                 heard.push(Heard::Send(Outgoing::Text { line: PRIVATE, text }));
             }

@@ -24,18 +24,14 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::budget::Budget;
 use super::desk::Desk;
-use super::flight::{Asked, Flights, Named, Step, Way};
-use super::guard::{self, Guard};
-use super::parse::{Fault, Parsed};
-use super::{
-    Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, SignerError,
-    Unreadable, Written,
-};
+use super::dialect::Dialect;
+use super::flight::{Asked, Flights, Named, Query, Step, VenueError, Way};
+use super::guard::TimerRule;
+use super::parse::Parsed;
+use super::{Call, Heard, HttpAnswer, Outgoing, Signer, SignerError};
 use crate::directory::Directory;
-use crate::report::{Refusal, What};
-use crate::request::Request;
+use crate::report::What;
 
 const VENUE: &str = "kraken";
 const LINE: usize = 0;
@@ -55,7 +51,6 @@ pub struct Kraken {
     /// The line hears of our orders.
     is_ready: bool,
     pinged_at: i64,
-    guard: Guard,
     /// The greatest number that a call had.
     nonce: i64,
     /// Of the last message of the stream.
@@ -121,7 +116,6 @@ impl Kraken {
             is_open: false,
             is_ready: false,
             pinged_at: 0,
-            guard: Guard::default(),
             nonce: 0,
             sequence: None,
             orders: HashMap::new(),
@@ -161,52 +155,6 @@ impl Kraken {
         Outgoing::json(LINE, &json!({"method": "subscribe", "params": executions, "req_id": id}))
     }
 
-    fn done(
-        &mut self,
-        asked: &mut Asked,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        match asked {
-            Asked::Session(_) => {
-                let token: TokenText = serde_json::from_str(result)?;
-                if self.is_open {
-                    heard.push(Heard::Send(self.subscribe(&token.token, ts_recv)));
-                }
-                self.token.text = Some(token.token);
-            }
-            Asked::Question(question, pages) => {
-                let (question, pages) = (*question, std::mem::take(pages));
-                let next = self.answer(question, pages, result, ts_recv)?;
-                heard.push(next);
-            }
-            Asked::Query(query) => heard.push(self.found(query, result, ts_recv)?),
-            Asked::Order(..) => {}
-        }
-        Ok(())
-    }
-
-    /// Ends all orders of the account after so many seconds; 0 for never.
-    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Option<Outgoing> {
-        let token = self.token.text.clone()?;
-        let asked = Asked::Session(Step::Guard(timer));
-        let id = self.flights.add(asked, Way::Line(LINE), now);
-        let params = json!({"timeout": seconds, "token": token});
-        let method = "cancel_all_orders_after";
-        Some(Outgoing::json(LINE, &json!({"method": method, "params": params, "req_id": id})))
-    }
-
-    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
-        let seconds = self.guard.seconds();
-        let due = self.guard.due(
-            self.is_ready && self.token.text.is_some(),
-            &mut self.flights.budget,
-            now,
-        );
-        due.into_iter().filter_map(|timer| self.set_timer(timer, seconds, now)).collect()
-    }
-
     /// The venue has taken a request on the line.
     fn taken(&mut self, asked: Asked, number: Option<&str>, ts_recv: i64) -> Option<Heard> {
         let Asked::Order(order, OrderEvent::Submitted, _) = &asked else {
@@ -227,88 +175,47 @@ fn sign(signer: &Signer, path: &str, nonce: &str, body: &str) -> String {
     signer.sign_base64(&text)
 }
 
-impl Gateway for Kraken {
-    fn start(&mut self, _now: i64) -> Vec<Outgoing> {
+impl Dialect for Kraken {
+    const VENUE: &'static str = VENUE;
+    const TELLS_BALANCES: bool = false;
+    const TIMER: Option<TimerRule> =
+        Some(TimerRule { seconds: (1, 86_400), each_instrument: false });
+
+    fn flights(&self) -> &Flights {
+        &self.flights
+    }
+
+    fn flights_mut(&mut self) -> &mut Flights {
+        &mut self.flights
+    }
+
+    fn begin(&mut self, _now: i64) -> Vec<Outgoing> {
         vec![Outgoing::Open { line: LINE, endpoint: "private", path: String::new() }]
     }
 
-    fn opened(&mut self, _line: usize, now: i64) -> Vec<Outgoing> {
+    fn line_opened(&mut self, _line: usize, now: i64) -> Vec<Outgoing> {
         (self.is_open, self.sequence, self.pinged_at) = (true, None, now);
         // The stream begins with all that are open.
         self.orders.clear();
         vec![self.ask_for_token(now)]
     }
 
-    fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
+    fn line_closed(&mut self, line: usize) {
         if line == LINE {
             (self.is_open, self.is_ready) = (false, false);
             self.token.text = None;
         }
-        self.flights.lose_line(line, now, heard);
     }
 
-    fn tells_balances(&self) -> bool {
-        false
+    fn hears(&self) -> bool {
+        self.is_ready && self.token.text.is_some()
     }
 
-    fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
-        self.request(request, now)
-    }
-
-    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
-        self.requests(requests, now)
-    }
-
-    fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        let pages = self.flights.resume(question);
-        self.question(question, pages, now)
-    }
-
-    fn read(
-        &mut self,
-        _line: usize,
-        text: &[u8],
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let unreadable = |fault: Fault| Unreadable::new(VENUE, fault.to_string(), text);
-        self.message(text, ts_recv, heard).map_err(unreadable)
-    }
-
-    fn answered(
-        &mut self,
-        id: u64,
-        answer: Result<HttpAnswer<'_>, &CallError>,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let Some((mut asked, answer)) = self.flights.answered(id, answer, ts_recv, heard) else {
-            return Ok(());
-        };
-        let envelope: Result<Envelope<'_>, _> = serde_json::from_slice(answer.body);
-        let result = match envelope {
-            Ok(Envelope { error, result: Some(result) }) if error.is_empty() => result.get(),
-            Ok(Envelope { error, .. }) if !error.is_empty() => {
-                let error = errors::refusal(&error[0]);
-                heard.extend(self.flights.ended(asked, &error, ts_recv));
-                return Ok(());
-            }
-            _ => {
-                let error = errors::of_status(answer.status);
-                heard.extend(self.flights.ended(asked, &error, ts_recv));
-                return Ok(());
-            }
-        };
-        let done = self.done(&mut asked, result, ts_recv, heard);
-        done.map_err(|fault| asked.unreadable(&fault, (VENUE, answer.body), ts_recv, heard))
-    }
-
-    fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        self.flights.lose_before(sent_before, now, heard);
+    fn upkeep(&mut self, now: i64) -> Vec<Outgoing> {
         if !self.is_open {
             return Vec::new();
         }
-        let mut sent = self.timers(now);
+        let mut sent = Vec::new();
         let is_asked = self.flights.has(Step::Token);
         if self.token.text.is_none() && !is_asked && now - self.token.asked_at >= TOKEN_PAUSE {
             sent.push(self.ask_for_token(now));
@@ -320,26 +227,51 @@ impl Gateway for Kraken {
         sent
     }
 
-    fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
-        guard::check(VENUE, seconds, (1, 86_400))?;
-        self.guard = Guard::new(seconds, instruments.first().map_or(&[][..], std::slice::from_ref));
+    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Option<Outgoing> {
+        let token = self.token.text.clone()?;
+        let asked = Asked::Session(Step::Guard(timer));
+        let id = self.flights.add(asked, Way::Line(LINE), now);
+        let params = json!({"timeout": seconds, "token": token});
+        let method = "cancel_all_orders_after";
+        Some(Outgoing::json(LINE, &json!({"method": method, "params": params, "req_id": id})))
+    }
+
+    fn result<'a>(
+        &mut self,
+        answer: &HttpAnswer<'a>,
+        _ts_recv: i64,
+    ) -> Result<&'a str, VenueError> {
+        let envelope: Result<Envelope<'a>, _> = serde_json::from_slice(answer.body);
+        match envelope {
+            Ok(Envelope { error, result: Some(result) }) if error.is_empty() => Ok(result.get()),
+            Ok(Envelope { error, .. }) if !error.is_empty() => Err(errors::refusal(&error[0])),
+            _ => Err(errors::of_status(answer.status)),
+        }
+    }
+
+    fn stepped(
+        &mut self,
+        _step: Step,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        let token: TokenText = serde_json::from_str(result)?;
+        if self.is_open {
+            heard.push(Heard::Send(self.subscribe(&token.token, ts_recv)));
+        }
+        self.token.text = Some(token.token);
         Ok(())
     }
 
-    fn is_guarded(&self, now: i64) -> bool {
-        self.guard.runs(now)
-    }
-
-    fn unguard(&mut self, now: i64) -> Vec<Outgoing> {
-        let ended = self.guard.end();
-        ended.into_iter().filter_map(|timer| self.set_timer(timer, 0, now)).collect()
-    }
-
-    fn budget(&mut self) -> Option<&mut Budget> {
-        Some(&mut self.flights.budget)
-    }
-
-    fn in_flight(&self) -> usize {
-        self.flights.count()
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        heard.push(self.sought(query, result, ts_recv)?);
+        Ok(())
     }
 }

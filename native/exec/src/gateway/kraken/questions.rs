@@ -8,6 +8,7 @@ use rustonite_core::ids::InstrumentId;
 use serde::Deserialize;
 
 use super::{Kraken, names};
+use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Named, Pages, Query};
 use crate::gateway::parse::{Fault, Lexeme, Parsed, amount, side, some_amount};
 use crate::gateway::{Answer, Balance, Heard, Outgoing, Question};
@@ -134,30 +135,8 @@ impl OrderRow {
     }
 }
 
-impl Kraken {
-    pub(super) fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
-        let list = if query.place == OPEN { "OpenOrders" } else { "ClosedOrders" };
-        let path = format!("/0/private/{list}");
-        let fields = format!("cl_ord_id={}", query.order.client_id);
-        self.post(&path, &fields, Asked::Query(Box::new(query)), now)
-    }
-
-    /// What a query has found, or where to look next.
-    pub(super) fn found(&mut self, query: &Query, result: &str, ts_recv: i64) -> Parsed<Heard> {
-        let orders: Orders = serde_json::from_str(result)?;
-        let is_it = |row: &OrderRow| row.cl_ord_id.as_deref() == Some(&*query.order.client_id);
-        if let Some((number, row)) = orders.orders.iter().find(|(_, row)| is_it(row)) {
-            let picture = row.picture(number, &query.order, ts_recv, EventSource::Rest)?;
-            return Ok(Heard::Report(picture));
-        }
-        if query.place == OPEN {
-            let next = Query { place: CLOSED, ..Query::new(query.order.clone()) };
-            return Ok(Heard::Send(self.ask_about(next, ts_recv)));
-        }
-        Ok(query.order.heard(ts_recv, EventSource::Rest, What::NotFound))
-    }
-
-    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+impl Questions for Kraken {
+    fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let (path, fields) = match question {
             Question::OpenOrders => ("/0/private/OpenOrders", String::new()),
             // Of spot there are no positions, which an answer about balances says as well as any.
@@ -174,7 +153,7 @@ impl Kraken {
     }
 
     /// What was asked for, or the question for the next page of it.
-    pub(super) fn answer(
+    fn answer(
         &mut self,
         question: Question,
         mut pages: Pages,
@@ -203,6 +182,30 @@ impl Kraken {
             }
         };
         Ok(Heard::Answer(question, answer))
+    }
+}
+
+impl Kraken {
+    pub(super) fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
+        let list = if query.place == OPEN { "OpenOrders" } else { "ClosedOrders" };
+        let path = format!("/0/private/{list}");
+        let fields = format!("cl_ord_id={}", query.order.client_id);
+        self.post(&path, &fields, Asked::Query(Box::new(query)), now)
+    }
+
+    /// What a query has found, or where to look next.
+    pub(super) fn sought(&mut self, query: &Query, result: &str, ts_recv: i64) -> Parsed<Heard> {
+        let orders: Orders = serde_json::from_str(result)?;
+        let is_it = |row: &OrderRow| row.cl_ord_id.as_deref() == Some(&*query.order.client_id);
+        if let Some((number, row)) = orders.orders.iter().find(|(_, row)| is_it(row)) {
+            let picture = row.picture(number, &query.order, ts_recv, EventSource::Rest)?;
+            return Ok(Heard::Report(picture));
+        }
+        if query.place == OPEN {
+            let next = Query { place: CLOSED, ..Query::new(query.order.clone()) };
+            return Ok(Heard::Send(self.ask_about(next, ts_recv)));
+        }
+        Ok(query.order.heard(ts_recv, EventSource::Rest, What::NotFound))
     }
 
     /// Orders in what nothing here trades are left out.

@@ -13,6 +13,7 @@ use super::{Kraken, LINE};
 use crate::gateway::batch::{Items, groups};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
+use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Query, Way};
 use crate::gateway::parse::iso;
 use crate::gateway::{Batch, Outgoing, Written};
@@ -66,8 +67,8 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
     batch: Batch { place: 15, cancel: 50, one_instrument: true },
 };
 
-impl Kraken {
-    pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+impl Requests for Kraken {
+    fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
                 let mut fields = self.placing(wish)?;
@@ -98,7 +99,7 @@ impl Kraken {
     }
 
     /// Several at once, as far as they go together.
-    pub(super) fn requests(&mut self, requests: &[Request], now: i64) -> Written {
+    fn requests(&mut self, requests: &[Request], now: i64) -> Written {
         let mut written = Written::default();
         for group in groups(requests, CAPABILITIES.batch, |_| true) {
             let token = self.token.text.clone().filter(|_| group.len() > 1);
@@ -128,7 +129,9 @@ impl Kraken {
         }
         written
     }
+}
 
+impl Kraken {
     /// One of several: the fields of a new order but its symbol, which is said once for all of them,
     /// or the name of one to cancel.
     fn item(&self, request: &Request) -> Result<(Asked, Value), Refusal> {

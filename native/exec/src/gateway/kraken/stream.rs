@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Known, Kraken, LINE, errors};
-use crate::gateway::flight::{Asked, Step};
+use crate::gateway::dialect::{Dialect as _, Stream};
+use crate::gateway::flight::{Asked, Loss, Step};
 use crate::gateway::parse::{Fault, Lexeme, Parsed, each, moment, side};
 use crate::gateway::{Heard, Outgoing};
 use crate::report::{Fill, Refusal, RefusalKind, Report, What};
@@ -77,8 +78,14 @@ fn some(lexeme: Option<&Lexeme<'_>>) -> Parsed<Option<Amount>> {
     lexeme.map(Lexeme::amount).transpose()
 }
 
-impl Kraken {
-    pub(super) fn message(&mut self, text: &[u8], ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
+impl Stream for Kraken {
+    fn message(
+        &mut self,
+        _line: usize,
+        text: &[u8],
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
         let message: Message<'_> = serde_json::from_slice(text)?;
         if !message.method.is_empty() {
             self.replied(&message, ts_recv, heard);
@@ -101,7 +108,9 @@ impl Kraken {
             _ => Ok(()),
         }
     }
+}
 
+impl Kraken {
     /// Without one of the messages nobody knows what is open: the line is opened anew.
     fn check_sequence(&mut self, sequence: Option<i64>, heard: &mut Vec<Heard>) {
         let Some(sequence) = sequence else { return };
@@ -149,7 +158,7 @@ impl Kraken {
             return heard.extend(self.flights.ended(asked, &error, ts_recv));
         }
         match asked {
-            Asked::Session(Step::Guard(timer)) => self.guard.is_set(timer),
+            Asked::Session(Step::Guard(timer)) => self.flights.guard.is_set(timer),
             Asked::Session(_) => {
                 self.is_ready = true;
                 heard.push(Heard::Ready);
@@ -160,7 +169,7 @@ impl Kraken {
                 heard.extend(self.taken(asked, placed.order_id.as_deref(), ts_recv));
             }
             Asked::Question(..) | Asked::Query(_) => {
-                heard.extend(asked.unanswered(ts_recv));
+                self.lose(asked, &Loss::unanswered(), ts_recv, heard);
             }
         }
     }

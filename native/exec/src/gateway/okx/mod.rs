@@ -19,19 +19,15 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::budget::Budget;
 use super::desk::Desk;
-use super::flight::{Asked, Flights, Named, Step, Way};
-use super::guard::{self, Guard};
+use super::dialect::Dialect;
+use super::flight::{Asked, Flights, Named, Query, Step, VenueError, Way};
+use super::guard::TimerRule;
 use super::parse::{Fault, Parsed, iso, ns};
-use super::{
-    Call, CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Signer, Unreadable, Written,
-};
+use super::{Call, Heard, HttpAnswer, Outgoing, Signer};
 use crate::directory::Directory;
-use crate::report::{Refusal, What};
-use crate::request::Request;
+use crate::report::What;
 
-const VENUE: &str = "okx";
 const LINE: usize = 0;
 const SECOND: i64 = 1_000_000_000;
 /// The venue closes a line that was silent for thirty seconds.
@@ -49,7 +45,6 @@ pub struct Okx {
     /// The line is logged on and hears of our orders.
     is_ready: bool,
     pinged_at: i64,
-    guard: Guard,
 }
 
 /// A word that is not shown.
@@ -103,7 +98,6 @@ impl Okx {
             is_open: false,
             is_ready: false,
             pinged_at: 0,
-            guard: Guard::default(),
         }
     }
 
@@ -140,19 +134,6 @@ impl Okx {
         }
         let id = self.flights.add(asked, Way::Call, now);
         Outgoing::Call(Call { id, method, path, headers, body })
-    }
-
-    /// Ends all orders of the account after so many seconds; 0 for never.
-    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Outgoing {
-        let body = json!({"timeOut": seconds.to_string()}).to_string();
-        let path = "/api/v5/trade/cancel-all-after".to_owned();
-        self.call("POST", path, body, Asked::Session(Step::Guard(timer)), now)
-    }
-
-    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
-        let seconds = self.guard.seconds();
-        let due = self.guard.due(self.is_ready, &mut self.flights.budget, now);
-        due.into_iter().map(|timer| self.set_timer(timer, seconds, now)).collect()
     }
 
     /// An answer on the line.
@@ -211,140 +192,80 @@ impl Okx {
         report.ts_event = done.ts.parse().map_or(ts_recv, ns);
         Some(Heard::Report(report))
     }
-
-    fn done(
-        &mut self,
-        asked: &mut Asked,
-        data: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        match asked {
-            Asked::Question(question, pages) => {
-                let (question, pages) = (*question, std::mem::take(pages));
-                let next = self.answer(question, pages, data, ts_recv)?;
-                heard.push(next);
-                Ok(())
-            }
-            Asked::Query(query) => {
-                let rows: Vec<rows::OrderRow> = serde_json::from_str(data)?;
-                let row = rows.first().ok_or_else(|| Fault::Other("no order".to_owned()))?;
-                let picture = row.picture(&query.order, ts_recv, EventSource::Rest)?;
-                heard.push(Heard::Report(picture));
-                Ok(())
-            }
-            Asked::Session(step) => {
-                if let Step::Guard(timer) = step {
-                    self.guard.is_set(*timer);
-                }
-                Ok(())
-            }
-            Asked::Order(..) => Ok(()),
-        }
-    }
 }
 
-impl Gateway for Okx {
-    fn start(&mut self, _now: i64) -> Vec<Outgoing> {
+impl Dialect for Okx {
+    const VENUE: &'static str = "okx";
+    const TIMER: Option<TimerRule> = Some(TimerRule { seconds: (10, 120), each_instrument: false });
+
+    fn flights(&self) -> &Flights {
+        &self.flights
+    }
+
+    fn flights_mut(&mut self) -> &mut Flights {
+        &mut self.flights
+    }
+
+    fn begin(&mut self, _now: i64) -> Vec<Outgoing> {
         vec![Outgoing::Open { line: LINE, endpoint: "private", path: String::new() }]
     }
 
-    fn opened(&mut self, _line: usize, now: i64) -> Vec<Outgoing> {
+    fn line_opened(&mut self, _line: usize, now: i64) -> Vec<Outgoing> {
         (self.is_open, self.pinged_at) = (true, now);
         vec![self.log_on(now)]
     }
 
-    fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
+    fn line_closed(&mut self, line: usize) {
         self.is_open &= line != LINE;
         self.is_ready &= line != LINE;
-        self.flights.lose_line(line, now, heard);
     }
 
-    fn tells_leverage(&self) -> bool {
+    fn hears(&self) -> bool {
+        self.is_ready
+    }
+
+    fn upkeep(&mut self, now: i64) -> Vec<Outgoing> {
+        if !self.is_open || now - self.pinged_at < PING_EVERY {
+            return Vec::new();
+        }
+        self.pinged_at = now;
+        vec![Outgoing::Text { line: LINE, text: "ping".to_owned() }]
+    }
+
+    fn has_leverage(&self) -> bool {
         true
     }
 
-    fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
-        self.request(request, now)
+    fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Option<Outgoing> {
+        let body = json!({"timeOut": seconds.to_string()}).to_string();
+        let path = "/api/v5/trade/cancel-all-after".to_owned();
+        Some(self.call("POST", path, body, Asked::Session(Step::Guard(timer)), now))
     }
 
-    fn write_many(&mut self, requests: &[Request], now: i64) -> Written {
-        self.requests(requests, now)
-    }
-
-    fn ask(&mut self, question: Question, now: i64) -> Outgoing {
-        let pages = self.flights.resume(question);
-        self.question(question, pages, now)
-    }
-
-    fn read(
+    fn result<'a>(
         &mut self,
-        _line: usize,
-        text: &[u8],
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        if text == b"pong" {
-            return Ok(());
-        }
-        let unreadable = |fault: Fault| Unreadable::new(VENUE, fault.to_string(), text);
-        self.message(text, ts_recv, heard).map_err(unreadable)
-    }
-
-    fn answered(
-        &mut self,
-        id: u64,
-        answer: Result<HttpAnswer<'_>, &CallError>,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Result<(), Unreadable> {
-        let Some((mut asked, answer)) = self.flights.answered(id, answer, ts_recv, heard) else {
-            return Ok(());
-        };
-        let envelope: Result<Envelope<'_>, _> = serde_json::from_slice(answer.body);
-        let envelope = match envelope {
-            Ok(envelope) if answer.status == 200 && envelope.code == "0" => envelope,
-            other => {
-                let error = errors::of_call(answer.status, other.as_ref().ok());
-                heard.extend(self.flights.ended(asked, &error, ts_recv));
-                return Ok(());
+        answer: &HttpAnswer<'a>,
+        _ts_recv: i64,
+    ) -> Result<&'a str, VenueError> {
+        let envelope: Result<Envelope<'a>, _> = serde_json::from_slice(answer.body);
+        match envelope {
+            Ok(envelope) if answer.status == 200 && envelope.code == "0" => {
+                Ok(envelope.data.map_or("[]", RawValue::get))
             }
-        };
-        let data = envelope.data.map_or("[]", RawValue::get);
-        let done = self.done(&mut asked, data, ts_recv, heard);
-        done.map_err(|fault| asked.unreadable(&fault, (VENUE, answer.body), ts_recv, heard))
-    }
-
-    fn tick(&mut self, sent_before: i64, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
-        self.flights.lose_before(sent_before, now, heard);
-        let mut sent = self.timers(now);
-        if self.is_open && now - self.pinged_at >= PING_EVERY {
-            self.pinged_at = now;
-            sent.push(Outgoing::Text { line: LINE, text: "ping".to_owned() });
+            other => Err(errors::of_call(answer.status, other.as_ref().ok())),
         }
-        sent
     }
 
-    fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {
-        guard::check(VENUE, seconds, (10, 120))?;
-        self.guard = Guard::new(seconds, instruments.first().map_or(&[][..], std::slice::from_ref));
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        let rows: Vec<rows::OrderRow> = serde_json::from_str(result)?;
+        let row = rows.first().ok_or_else(|| Fault::Other("no order".to_owned()))?;
+        heard.push(Heard::Report(row.picture(&query.order, ts_recv, EventSource::Rest)?));
         Ok(())
-    }
-
-    fn is_guarded(&self, now: i64) -> bool {
-        self.guard.runs(now)
-    }
-
-    fn unguard(&mut self, now: i64) -> Vec<Outgoing> {
-        let ended = self.guard.end();
-        ended.into_iter().map(|timer| self.set_timer(timer, 0, now)).collect()
-    }
-
-    fn budget(&mut self) -> Option<&mut Budget> {
-        Some(&mut self.flights.budget)
-    }
-
-    fn in_flight(&self) -> usize {
-        self.flights.count()
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::rows::{self, AccountRow, FillRow, OrderRow, PositionRow};
 use super::{Okx, SECOND};
+use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages};
 use crate::gateway::parse::{Parsed, amount, ms};
 use crate::gateway::{Answer, Heard, Outgoing, Question};
@@ -23,17 +24,8 @@ struct LeverageRow {
     lever: String,
 }
 
-impl Okx {
-    /// Symbols of what is margined.
-    fn contracts(&self) -> Vec<String> {
-        let directory = &self.desk.directory;
-        let venue = directory.venue_name(self.desk.venue);
-        let here = directory.instruments().filter(|(_, one)| &*one.venue == venue);
-        let contracts = here.filter(|(id, _)| !self.is_spot(*id));
-        contracts.map(|(_, one)| one.symbol.to_string()).collect()
-    }
-
-    pub(super) fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
+impl Questions for Okx {
+    fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let after = if pages.cursor.is_empty() {
             String::new()
         } else {
@@ -62,17 +54,8 @@ impl Okx {
         self.get(path, Asked::Question(question, pages), now)
     }
 
-    fn kind(&self, instrument: InstrumentId) -> &'static str {
-        match self.desk.listed(instrument).map(|listed| listed.kind) {
-            Some(InstrumentKind::Perpetual) => "SWAP",
-            Some(InstrumentKind::Future) => "FUTURES",
-            Some(InstrumentKind::Option) => "OPTION",
-            _ => "SPOT",
-        }
-    }
-
     /// What was asked for, or the question for the next page of it.
-    pub(super) fn answer(
+    fn answer(
         &mut self,
         question: Question,
         mut pages: Pages,
@@ -110,6 +93,26 @@ impl Okx {
                 Ok(self.flights.pause(question, pages))
             }
             None => Ok(Heard::Answer(question, Answer::Reports(pages.reports))),
+        }
+    }
+}
+
+impl Okx {
+    /// Symbols of what is margined.
+    fn contracts(&self) -> Vec<String> {
+        let directory = &self.desk.directory;
+        let venue = directory.venue_name(self.desk.venue);
+        let here = directory.instruments().filter(|(_, one)| &*one.venue == venue);
+        let contracts = here.filter(|(id, _)| !self.is_spot(*id));
+        contracts.map(|(_, one)| one.symbol.to_string()).collect()
+    }
+
+    fn kind(&self, instrument: InstrumentId) -> &'static str {
+        match self.desk.listed(instrument).map(|listed| listed.kind) {
+            Some(InstrumentKind::Perpetual) => "SWAP",
+            Some(InstrumentKind::Future) => "FUTURES",
+            Some(InstrumentKind::Option) => "OPTION",
+            _ => "SPOT",
         }
     }
 

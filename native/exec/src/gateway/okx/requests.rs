@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{LINE, Okx};
 use crate::gateway::batch::{Items, groups};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, Terms, word};
+use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Query, Way};
 use crate::gateway::{Batch, Outgoing, Written};
 use crate::report::Refusal;
@@ -75,17 +76,8 @@ pub(in crate::gateway) const DERIVATIVES: Capabilities = Capabilities {
     ..SPOT
 };
 
-impl Okx {
-    pub(super) fn is_spot(&self, instrument: InstrumentId) -> bool {
-        let kind = self.desk.listed(instrument).map(|listed| listed.kind);
-        kind.is_none_or(|kind| kind == InstrumentKind::Spot)
-    }
-
-    fn capabilities(&self, instrument: InstrumentId) -> &'static Capabilities {
-        if self.is_spot(instrument) { &SPOT } else { &DERIVATIVES }
-    }
-
-    pub(super) fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
+impl Requests for Okx {
+    fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
                 let fields = self.placing(wish, client_id)?;
@@ -121,7 +113,7 @@ impl Okx {
     }
 
     /// Several at once, as far as they go together.
-    pub(super) fn requests(&mut self, requests: &[Request], now: i64) -> Written {
+    fn requests(&mut self, requests: &[Request], now: i64) -> Written {
         let mut written = Written::default();
         for group in groups(requests, SPOT.batch, |_| true) {
             if let [alone] = group[..] {
@@ -137,6 +129,17 @@ impl Okx {
             }
         }
         written
+    }
+}
+
+impl Okx {
+    pub(super) fn is_spot(&self, instrument: InstrumentId) -> bool {
+        let kind = self.desk.listed(instrument).map(|listed| listed.kind);
+        kind.is_none_or(|kind| kind == InstrumentKind::Spot)
+    }
+
+    fn capabilities(&self, instrument: InstrumentId) -> &'static Capabilities {
+        if self.is_spot(instrument) { &SPOT } else { &DERIVATIVES }
     }
 
     /// One of several.

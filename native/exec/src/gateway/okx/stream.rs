@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::rows::{self, AccountRow, OrderRow, PositionRow, moment};
 use super::{Envelope, LINE, Okx, errors};
+use crate::gateway::dialect::Stream;
 use crate::gateway::parse::{Parsed, each, some_amount};
 use crate::gateway::{Heard, Outgoing};
 use crate::report::{Refusal, RefusalKind, Report, What};
@@ -32,8 +33,17 @@ struct Argument {
     channel: String,
 }
 
-impl Okx {
-    pub(super) fn message(&mut self, text: &[u8], ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
+impl Stream for Okx {
+    fn message(
+        &mut self,
+        _line: usize,
+        text: &[u8],
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed {
+        if text == b"pong" {
+            return Ok(());
+        }
         let message: Message<'_> = serde_json::from_slice(text)?;
         if let Some(event) = &message.event {
             let said = session(event, &message);
@@ -67,7 +77,9 @@ impl Okx {
             _ => Ok(()),
         }
     }
+}
 
+impl Okx {
     fn order_update(&mut self, row: &OrderRow, ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
         let mut named = self.desk.named(self.desk.instrument(&row.inst_id)?, &row.cl_ord_id);
         named.venue_order_id = Some(row.ord_id.as_str().into());
