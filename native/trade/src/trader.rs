@@ -340,6 +340,10 @@ impl Trader {
                 let quotes = Quotes::new(&rows.batch, &instruments);
                 self.papers.quotes(rows.venue, &quotes);
                 self.count_quotes(&quotes);
+                if !self.profits.is_known() {
+                    // The first price of what is held may be traded on.
+                    self.tell_profit();
+                }
                 self.if_started(|handle| strategy.on_quotes(handle, &quotes))
             }
             "trades" => {
@@ -447,7 +451,15 @@ impl Trader {
             return Ok(());
         }
         self.is_started = true;
+        // Orders of its first call are judged by what the venue has just told.
+        self.tell_profit();
         self.watched(|handle| strategy.on_start(handle))
+    }
+
+    fn tell_profit(&mut self) {
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        self.profits.tell(&mut inner.desk, now);
     }
 
     fn wake(&mut self, strategy: &mut dyn Strategy) -> Result<(), TradeError> {
