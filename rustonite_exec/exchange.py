@@ -7,7 +7,6 @@ they have its addresses. Others trade there, too: a crowd and makers, drawn from
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import secrets
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rustonite_data import _native
 from rustonite_data.errors import Invalid, NotFound
+from rustonite_data.hints import hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,9 +106,7 @@ class LocalExchange:
             Corrupt: the state is damaged, or was written by another version.
         """
         if venue not in VENUES:
-            near = difflib.get_close_matches(venue, VENUES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VENUES)}"
-            raise NotFound(f"venue: {venue!r} is not spoken here; {hint}")
+            raise NotFound(f"venue: {venue!r} is not spoken here; {hint(venue, VENUES)}")
         self._usual = usual = _USUAL.get(venue, _SPOT)
         symbols = usual.symbols if symbols is None else symbols
         symbols = [symbols] if isinstance(symbols, str) else symbols

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +11,7 @@ from typing import Any
 from rustonite_data import _native
 from rustonite_data.config import read, table_of
 from rustonite_data.errors import Invalid
+from rustonite_data.hints import hint, near
 from rustonite_exec.exchange import VENUES, Account, LocalExchange
 
 _PORT_MAX = 65_535
@@ -89,7 +89,11 @@ class ExchangeConfig:
         file = _File(place, text)
         file.check(found, _TOP, "")
         tables = found.pop("account", [{"name": "demo"}])
+        if not tables:
+            raise file.wrong("account", tables, _TOP["account"][1])
         for table in tables:
+            if not isinstance(table, dict):
+                raise file.wrong("account", table, _TOP["account"][1])
             file.check(table, _ACCOUNT, "account.")
         if found.get("venue", "binance") not in VENUES:
             raise file.wrong("venue", found["venue"], _TOP["venue"][1], VENUES)
@@ -147,7 +151,7 @@ class _File:
     ) -> None:
         for key, value in table.items():
             if key not in known:
-                raise Invalid(f"{self._at(key)}: {path}{key}: unknown key; {_hint(key, known)}")
+                raise Invalid(f"{self._at(key)}: {path}{key}: unknown key; {hint(key, known)}")
             kinds, expected = known[key]
             # True is a number to Python, not to those who write files.
             if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
@@ -162,18 +166,13 @@ class _File:
         path: str = "",
     ) -> Invalid:
         """What is wrong with a value."""
-        near = difflib.get_close_matches(str(value), known, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        meant = near(str(value), known)
         shown = str(value) if isinstance(value, Decimal) else repr(value)
-        return Invalid(f"{self._at(key)}: {path}{key}: found {shown}, expected {expected}{hint}")
+        text = f"found {shown}, expected {expected}{'; ' if meant else ''}{meant}"
+        return Invalid(f"{self._at(key)}: {path}{key}: {text}")
 
     def _at(self, key: str) -> str:
         found = re.search(rf'^[^#\n]*?(?<![\w-])"?{re.escape(key)}"?\s*=', self.text, re.MULTILINE)
         if found is None:
             return self.place
         return f"{self.place}:{self.text.count(chr(10), 0, found.start()) + 1}"
-
-
-def _hint(name: str, known: dict[str, Any]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

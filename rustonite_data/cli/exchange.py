@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rustonite_data.cli.options import duration, speed_factor
+from rustonite_data.cli.options import for_option, speed_factor
 from rustonite_data.cli.output import json_option, print_json_lines
 from rustonite_data.cli.serve import ended
 
@@ -24,8 +24,10 @@ _LOOK_S = 0.25
 
 
 @click.command()
-@click.argument("what", nargs=-1, metavar="[CONFIG | VENUE [SYMBOL…]]")
-@click.option("--seed", type=int, help="What other traders are drawn from. By default 1.")
+@click.argument("what", nargs=-1, metavar="[CONFIG | VENUE [SYMBOL]...]")
+@click.option(
+    "--seed", type=int, metavar="N", help="What other traders are drawn from. By default 1."
+)
 @click.option(
     "--speed",
     type=speed_factor,
@@ -35,7 +37,10 @@ _LOOK_S = 0.25
 )
 @click.option("--alone", is_flag=True, help="Nobody else trades.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), help="Where to listen. By default any free port."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="Port to listen on. By default any free one.",
 )
 @click.option(
     "--state",
@@ -43,8 +48,8 @@ _LOOK_S = 0.25
     metavar="FOLDER",
     help="Keep it there, and go on from there.",
 )
-@click.option("--account", help="Name of an account to open. By default demo.")
-@click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@click.option("--account", metavar="NAME", help="Name of an account to open. By default demo.")
+@for_option
 @json_option
 def exchange(  # noqa: PLR0913 - options of the command line
     what: tuple[str, ...],
@@ -72,7 +77,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
       rustonite exchange exchange.toml
     """
     if speed is not None and math.isinf(speed):
-        raise click.BadParameter("found max, expected a number", param_hint="--speed")
+        raise click.BadParameter("found max, expected a number", param_hint="'--speed'")
     config = _config(what)
     given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port, "state": state}
     given["others"] = False if alone else None
