@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import secrets
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+SEED_MAX = (1 << 64) - 1
 _EVENTS_PER_SECOND = 200.0
 _PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150", "AAPL": "200"}
 _OTHER_PRICE = "100"
@@ -112,8 +114,10 @@ class LocalExchange:
         symbols = [symbols] if isinstance(symbols, str) else symbols
         if not symbols:
             raise Invalid("symbols: found none, expected one or more")
-        if not speed > 0:
-            raise Invalid(f"speed: found {speed}, expected more than 0")
+        if not 0 < speed < math.inf:
+            raise Invalid(f"speed: found {speed}, expected a number above 0")
+        if not 0 <= seed <= SEED_MAX:
+            raise Invalid(f"seed: found {seed}, expected a whole number from 0 to {SEED_MAX}")
         given = dict(prices or {})
         if unknown := sorted(given.keys() - set(symbols)):
             raise Invalid(f"prices: {', '.join(unknown)} is not among the symbols")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
-from rustonite_data.config import read
+from rustonite_data.config import about, read
 from rustonite_data.errors import Conflict, Invalid, NotFound
 from rustonite_data.hints import near
 from rustonite_exec.strategy import Strategy
@@ -46,15 +46,16 @@ class Trader:
         """
         self._place = str(config)
         self._text = read(Path(config), "a trader's configuration")
-        about = json.loads(_native.trader_config(self._text, self._place))
-        self.name: str = about["name"]
-        self.journal = Path(about["journal"])
-        self.tapes = Path(about["tapes"])
+        with about(self._place):
+            facts = json.loads(_native.trader_config(self._text, self._place))
+        self.name: str = facts["name"]
+        self.journal = Path(facts["journal"])
+        self.tapes = Path(facts["tapes"])
         self._strategy = strategy
-        if strategy is None and not about["is_built_in"]:
-            self._strategy = _load(about["run"], Path(config))
+        if strategy is None and not facts["is_built_in"]:
+            self._strategy = _load(facts["run"], Path(config))
         if self._strategy is not None:
-            self._strategy.settings = about["settings"]
+            self._strategy.settings = facts["settings"]
 
     def run(self, beat: Beat | None = None) -> None:
         """Trade until Ctrl-C, or until `beat` returns false.
@@ -67,7 +68,8 @@ class Trader:
             Unavailable: a venue, the journal or a tape of market data.
             Closed: the strategy failed; its exception is the cause, and its switch is thrown.
         """
-        native = _native.NativeTrader(self._text, self._place)
+        with about(self._place):
+            native = _native.NativeTrader(self._text, self._place)
         # For those who look at a journal whose tapes are elsewhere.
         (self.journal / TAPES_ARE_IN).write_text(str(self.tapes.resolve()))
         go_on = beat or (lambda _status, _notices: True)

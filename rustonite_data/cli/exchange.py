@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import click
 from rustonite_data.cli.options import for_option, speed_factor
 from rustonite_data.cli.output import json_option, print_json_lines
 from rustonite_data.cli.serve import ended
+from rustonite_data.config import about
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -85,7 +87,8 @@ def exchange(  # noqa: PLR0913 - options of the command line
     if account is not None:
         config = replace(config, accounts=(replace(config.accounts[0], name=account),))
     with ended() as end:
-        running, accounts = config.start()
+        with about(what[0]) if _is_file(what) else nullcontext():
+            running, accounts = config.start()
         with running:
             _tell(running, accounts, as_json=as_json)
             until = math.inf if span is None else time.monotonic() + span.total_seconds()
@@ -103,12 +106,15 @@ def _config(what: tuple[str, ...]) -> ExchangeConfig:
     # Imported here, as it brings the extension.
     from rustonite_exec.exchange_config import ExchangeConfig  # noqa: PLC0415
 
-    path = Path(what[0]) if what else None
-    if path is not None and len(what) == 1 and (path.suffix == ".toml" or path.is_file()):
-        return ExchangeConfig.read(path)
+    if _is_file(what):
+        return ExchangeConfig.read(Path(what[0]))
     if not what:
         return ExchangeConfig()
     return ExchangeConfig(venue=what[0], symbols=what[1:] or None)
+
+
+def _is_file(what: tuple[str, ...]) -> bool:
+    return len(what) == 1 and (what[0].endswith(".toml") or Path(what[0]).is_file())
 
 
 def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> None:
