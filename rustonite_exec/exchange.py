@@ -7,8 +7,8 @@ they have its addresses. Others trade there, too: a crowd and makers, drawn from
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
+import math
 import secrets
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rustonite_data import _native
 from rustonite_data.errors import Invalid, NotFound
+from rustonite_data.hints import hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+SEED_MAX = (1 << 64) - 1
 _EVENTS_PER_SECOND = 200.0
 _PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150", "AAPL": "200"}
 _OTHER_PRICE = "100"
@@ -106,16 +108,16 @@ class LocalExchange:
             Corrupt: the state is damaged, or was written by another version.
         """
         if venue not in VENUES:
-            near = difflib.get_close_matches(venue, VENUES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VENUES)}"
-            raise NotFound(f"venue: {venue!r} is not spoken here; {hint}")
+            raise NotFound(f"venue: {venue!r} is not spoken here; {hint(venue, VENUES)}")
         self._usual = usual = _USUAL.get(venue, _SPOT)
         symbols = usual.symbols if symbols is None else symbols
         symbols = [symbols] if isinstance(symbols, str) else symbols
         if not symbols:
             raise Invalid("symbols: found none, expected one or more")
-        if not speed > 0:
-            raise Invalid(f"speed: found {speed}, expected more than 0")
+        if not 0 < speed < math.inf:
+            raise Invalid(f"speed: found {speed}, expected a number above 0")
+        if not 0 <= seed <= SEED_MAX:
+            raise Invalid(f"seed: found {seed}, expected a whole number from 0 to {SEED_MAX}")
         given = dict(prices or {})
         if unknown := sorted(given.keys() - set(symbols)):
             raise Invalid(f"prices: {', '.join(unknown)} is not among the symbols")

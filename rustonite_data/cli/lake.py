@@ -267,6 +267,7 @@ def _tape_cells(facts: dict[str, Any]) -> list[str]:
     type=click.IntRange(min=0),
     default=20,
     show_default=True,
+    metavar="N",
     help="How many commits; 0 for all.",
 )
 @lake_options

@@ -28,7 +28,7 @@ PATIENCE_S = 150
 
 def start(folder, *arguments, **options):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    command = [*DEMO, "--folder", str(folder), "--seconds", "2", *arguments]
+    command = [*DEMO, "--folder", str(folder), "--for", "2s", *arguments]
     return subprocess.Popen(command, **{**pipes, **options})
 
 
@@ -107,7 +107,7 @@ def test_in_a_small_terminal(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ended_in_the_middle(tmp_path, number):
     folder = tmp_path / "demo"
-    process = start(folder, "--seconds", "60")
+    process = start(folder, "--for", "60s")
     with process:
         for line in process.stdout:
             if line.startswith("trade "):
@@ -124,7 +124,7 @@ def test_ended_in_the_middle(tmp_path, number):
 
 
 def test_children_do_not_outlive_it(tmp_path):
-    with start(tmp_path / "demo", "--seconds", "60") as process:
+    with start(tmp_path / "demo", "--for", "60s") as process:
         for line in process.stdout:
             if line.startswith("trade "):
                 break

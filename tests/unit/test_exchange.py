@@ -43,6 +43,8 @@ def test_what_is_kept_goes_on_where_it_ended(tmp_path):
     [
         ([], {}, Invalid, "symbols: found none"),
         (["BTCUSDT"], {"speed": 0}, Invalid, "speed: found 0"),
+        (["BTCUSDT"], {"speed": float("inf")}, Invalid, "speed: found inf"),
+        (["BTCUSDT"], {"seed": -1}, Invalid, "seed: found -1"),
         (["BTCUSDT"], {"venue": "nowhere"}, NotFound, "nowhere.*there are binance, binance-usdm"),
         (["BTCUSDT"], {"venue": "binanse"}, NotFound, "did you mean binance"),
         (["NOTHING"], {}, Invalid, "NOTHING.*ends with a quote asset"),
