@@ -29,6 +29,8 @@ mod parse;
 mod product_tests;
 #[cfg(test)]
 mod property_tests;
+#[cfg(test)]
+mod session_tests;
 mod sign;
 mod support;
 #[cfg(test)]
