@@ -104,10 +104,14 @@ impl Requests for Alpaca {
     }
 }
 
+/// What the venue can do with orders of such instruments.
+pub(in crate::gateway) fn of_kind(kind: InstrumentKind) -> &'static Capabilities {
+    if kind == InstrumentKind::Stock { &STOCKS } else { &COINS }
+}
+
 impl Alpaca {
     fn capabilities(&self, instrument: InstrumentId) -> &'static Capabilities {
-        let kind = self.desk.listed(instrument).map(|listed| listed.kind);
-        if kind == Some(InstrumentKind::Stock) { &STOCKS } else { &COINS }
+        self.desk.listed(instrument).map_or(&COINS, |listed| of_kind(listed.kind))
     }
 
     fn number(&self, client_id: &str) -> Option<Box<str>> {

@@ -76,6 +76,11 @@ pub(in crate::gateway) const DERIVATIVES: Capabilities = Capabilities {
     ..SPOT
 };
 
+/// What the venue can do with orders of such instruments.
+pub(in crate::gateway) fn of_kind(kind: InstrumentKind) -> &'static Capabilities {
+    if kind == InstrumentKind::Spot { &SPOT } else { &DERIVATIVES }
+}
+
 impl Requests for Okx {
     fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
@@ -139,7 +144,7 @@ impl Okx {
     }
 
     fn capabilities(&self, instrument: InstrumentId) -> &'static Capabilities {
-        if self.is_spot(instrument) { &SPOT } else { &DERIVATIVES }
+        self.desk.listed(instrument).map_or(&SPOT, |listed| of_kind(listed.kind))
     }
 
     /// One of several.
