@@ -7,6 +7,7 @@ use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::InstrumentId;
 
 use super::budget::Budget;
+use super::desk::Desk;
 use super::flight::{Asked, Flights, Loss, Named, Pages, Query, Step, VenueError};
 use super::guard::{self, Guard, TimerRule};
 use super::parse::{Fault, Parsed};
@@ -20,6 +21,8 @@ const LOG_ON_NS: i64 = 30_000_000_000;
 
 /// How requests about orders are written.
 pub(super) trait Requests {
+    fn desk(&self) -> &Desk;
+
     /// One request.
     ///
     /// # Errors

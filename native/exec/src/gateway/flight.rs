@@ -374,6 +374,19 @@ pub(super) struct VenueError {
 }
 
 impl VenueError {
+    /// What a status says by itself: who is not let in has done nothing.
+    pub(super) fn of_status(status: u16) -> Self {
+        let reason = match status {
+            429 => RefusalKind::RateLimited,
+            401 | 403 => RefusalKind::Authentication,
+            503 => RefusalKind::Unavailable,
+            _ => RefusalKind::Other,
+        };
+        let refusal = Refusal { reason, venue_code: status.to_string().into(), detail: "".into() };
+        let outcome_unknown = !matches!(status, 401 | 403 | 429);
+        Self { refusal, outcome_unknown, cancelled: false }
+    }
+
     pub(super) fn is_not_found(&self) -> bool {
         self.refusal.reason == RefusalKind::UnknownOrder
     }

@@ -245,7 +245,7 @@ impl Dialect for Kraken {
         match envelope {
             Ok(Envelope { error, result: Some(result) }) if error.is_empty() => Ok(result.get()),
             Ok(Envelope { error, .. }) if !error.is_empty() => Err(errors::refusal(&error[0])),
-            _ => Err(errors::of_status(answer.status)),
+            _ => Err(VenueError::of_status(answer.status)),
         }
     }
 
