@@ -101,6 +101,17 @@ def test_another_leverage_than_the_venue_has_is_not_traded_on(place: Place) -> N
     assert any(one.startswith(text) for one in told), told
 
 
+def test_without_a_setting_the_leverage_is_what_the_venue_has(place: Place) -> None:
+    """An order that is worth more than the account has, but for less than twenty times."""
+    place.account = place.exchange.account("small", {"USDT": 200})
+    strategy = InAndOut(SYMBOL, "0.01", reduce_only=True)
+    config = place.configure(more="")
+    with place.recording():
+        last = strategy.until_out(config)
+    assert sum(one.size * one.price for one in strategy.fills if one.order.side == "buy") > 200
+    assert last["positions"] == []
+
+
 @contextmanager
 def trading(place: Place) -> Iterator[subprocess.Popen[bytes]]:
     """A trader in a process of its own."""

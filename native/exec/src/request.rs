@@ -64,6 +64,28 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// What is traded.
+    pub(crate) fn instrument(&self) -> InstrumentId {
+        match self {
+            Self::Submit { wish, .. } => wish.instrument,
+            Self::Replace { instrument, .. }
+            | Self::Cancel { instrument, .. }
+            | Self::Query { instrument, .. } => *instrument,
+        }
+    }
+
+    /// The id that the order has at the venue, or is to have.
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::Submit { client_id, .. }
+            | Self::Replace { client_id, .. }
+            | Self::Cancel { client_id, .. }
+            | Self::Query { client_id, .. } => client_id,
+        }
+    }
+}
+
 /// How a request that brought no report ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {

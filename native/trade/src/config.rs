@@ -93,9 +93,9 @@ pub struct AccountConfig {
     /// Says that real money is meant. Without it only this machine is talked to.
     #[serde(default)]
     pub live: bool,
-    /// Leverage that contracts are margined with; it has to be what the account is set to there.
-    #[serde(default = "usual_leverage")]
-    pub leverage: u32,
+    /// Leverage that contracts are margined with; it has to be what the account is set to there. If
+    /// it is not said, what the venue says is taken.
+    pub leverage: Option<u32>,
     /// The venue cancels all orders once it has heard nothing of us for so many seconds, where it
     /// can.
     pub dead_man_s: Option<u32>,
@@ -188,10 +188,6 @@ fn usual_patience_ms() -> u64 {
     1_000
 }
 
-fn usual_leverage() -> u32 {
-    1
-}
-
 fn usual_fee() -> Amount {
     // 0.1 %.
     Amount(10_i128.pow(15))
@@ -256,7 +252,7 @@ impl Config {
             if account.symbols.is_empty() {
                 return wrong(key("symbols"), "found none, expected one or more".to_owned());
             }
-            if account.leverage == 0 {
+            if account.leverage == Some(0) {
                 return wrong(key("leverage"), "found 0, expected 1 or more".to_owned());
             }
             if let Some(problem) = self.paper_problem(account) {

@@ -27,7 +27,7 @@ use rustonite_exec::{
 use rustonite_feed::FeedError;
 use rustonite_risk::{Intent, Pass, Risk, Trip};
 
-use self::account::Account;
+use self::account::{Account, Leverage};
 pub use self::answers::Answers;
 use self::answers::Book;
 use self::waiting::Waiting;
@@ -217,10 +217,10 @@ impl<J: Journal> Desk<J> {
     }
 
     /// Sets what an account's contracts are margined with: nothing is traded while the venue says
-    /// something else.
-    pub fn leverage(&mut self, account: AccountId, leverage: u32) {
+    /// something else. Without it what the venue says is taken, and nothing is traded before.
+    pub fn leverage(&mut self, account: AccountId, leverage: Option<u32>) {
         if let Some(one) = self.accounts.get_mut(account.index()) {
-            one.leverage = Some(leverage);
+            one.leverage = Some(leverage.map_or(Leverage::AsThere, Leverage::Set));
         }
     }
 

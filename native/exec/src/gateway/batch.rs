@@ -4,6 +4,8 @@ use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::InstrumentId;
 
 use super::Outgoing;
+use super::desk::Desk;
+use super::dialect::Requests;
 use super::flight::Asked;
 use crate::report::Refusal;
 use crate::request::Request;
@@ -92,33 +94,61 @@ pub(super) fn groups(
     groups.into_iter().map(|(_, members)| members).collect()
 }
 
+/// Writes requests in as few messages as the venue takes them in. A request that is left alone goes as
+/// any other.
+pub(super) fn together<R: Requests, F>(
+    writer: &mut R,
+    requests: &[Request],
+    groups: Vec<Vec<usize>>,
+    now: i64,
+    item: impl Fn(&R, &Request) -> Result<F, Refusal>,
+    message: impl Fn(&mut R, Items<F>) -> Outgoing,
+) -> Written {
+    let mut written = Written::default();
+    for group in groups {
+        let (mut which, mut items) = (group, Items { asked: Vec::new(), fields: Vec::new() });
+        if which.len() > 1 {
+            which.retain(|at| match item(writer, &requests[*at]) {
+                Ok(fields) => {
+                    items.asked.push(asked(writer.desk(), &requests[*at]));
+                    items.fields.push(fields);
+                    true
+                }
+                Err(refusal) => {
+                    written.refused.push((*at, refusal));
+                    false
+                }
+            });
+        }
+        match which[..] {
+            [] => {}
+            [alone] => written.add(writer.request(&requests[alone], now), which),
+            _ => written.sent.push((message(writer, items), which)),
+        }
+    }
+    written
+}
+
+/// What is asked by one of several.
+fn asked(desk: &Desk, request: &Request) -> Asked {
+    let is_new = matches!(request, Request::Submit { .. });
+    let event = if is_new { OrderEvent::Submitted } else { OrderEvent::CancelAsked };
+    Asked::Order(desk.named(request.instrument(), request.client_id()), event, 0)
+}
+
 /// What goes into one message.
 pub(super) struct Items<F> {
     pub(super) asked: Vec<Asked>,
     pub(super) fields: Vec<F>,
-    pub(super) which: Vec<usize>,
 }
 
 impl<F> Items<F> {
-    /// Those of a group that can be written; the others are refused for themselves.
-    pub(super) fn of(
-        requests: &[Request],
-        group: Vec<usize>,
-        written: &mut Written,
-        item: impl Fn(&Request) -> Result<(Asked, F), Refusal>,
-    ) -> Self {
-        let mut items = Self { asked: Vec::new(), fields: Vec::new(), which: Vec::new() };
-        for at in group {
-            match item(&requests[at]) {
-                Ok((asked, fields)) => {
-                    items.asked.push(asked);
-                    items.fields.push(fields);
-                    items.which.push(at);
-                }
-                Err(refusal) => written.refused.push((at, refusal)),
-            }
+    /// The instrument of the first of them.
+    pub(super) fn instrument(&self) -> Option<InstrumentId> {
+        match self.asked.first() {
+            Some(Asked::Order(order, ..)) => Some(order.instrument),
+            _ => None,
         }
-        items
     }
 
     /// Whether they are new orders.

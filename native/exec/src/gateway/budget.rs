@@ -148,6 +148,28 @@ impl Budget {
     }
 }
 
+/// What streams say of limits that drain.
+impl Budget {
+    /// So much of one instrument's count is used.
+    pub(super) fn counted(&mut self, name: &str, instrument: InstrumentId, used: u32, now: i64) {
+        for purse in self.draining(name) {
+            purse.meter(Some(instrument)).is_at_least(used, now);
+        }
+    }
+
+    /// So much may be used.
+    pub(super) fn is_as_large(&mut self, name: &str, most: u32) {
+        for purse in self.draining(name) {
+            purse.limit.most = most.max(1);
+        }
+    }
+
+    fn draining(&mut self, name: &str) -> impl Iterator<Item = &mut Purse> {
+        let drains = move |purse: &&mut Purse| purse.limit.per_s == 0 && purse.limit.name == name;
+        self.purses.iter_mut().filter(drains)
+    }
+}
+
 /// When a venue that refused something wants to be asked again; `None` if it does not say.
 pub(super) fn retry_at(status: u16, headers: &[(String, String)], now: i64) -> Option<i64> {
     let value = |name: &str| {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use rustonite_core::Amount;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
 use rustonite_core::instrument::Instrument;
 
 use super::flight::Named;
-use super::parse::{Fault, Parsed};
+use super::parse::{Fault, Parsed, amount};
 use crate::directory::Directory;
 
 /// One account at one venue.
@@ -29,6 +30,22 @@ impl Desk {
 
     pub(super) fn listed(&self, instrument: InstrumentId) -> Option<&Instrument> {
         self.directory.listed(instrument)
+    }
+
+    /// All instruments of the venue.
+    pub(super) fn all_listed(&self) -> impl Iterator<Item = (InstrumentId, &Instrument)> {
+        let venue = self.directory.venue_name(self.venue);
+        self.directory.instruments().filter(move |(_, one)| &*one.venue == venue)
+    }
+
+    /// What contracts are margined with, by symbol. Those that nothing here trades are left out.
+    pub(super) fn leverage<'a>(
+        &self,
+        rows: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Parsed<Vec<(InstrumentId, Amount)>> {
+        let rows = rows.into_iter();
+        let known = rows.filter_map(|(symbol, text)| Some((self.instrument(symbol).ok()?, text)));
+        known.map(|(instrument, text)| Ok((instrument, amount(text)?))).collect()
     }
 
     pub(super) fn symbol(&self, instrument: InstrumentId) -> String {

@@ -7,6 +7,7 @@ use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::InstrumentId;
 
 use super::budget::Budget;
+use super::desk::Desk;
 use super::flight::{Asked, Flights, Loss, Named, Pages, Query, Step, VenueError};
 use super::guard::{self, Guard, TimerRule};
 use super::parse::{Fault, Parsed};
@@ -15,8 +16,13 @@ use crate::report::Refusal;
 use crate::request::{Outcome, Request};
 use crate::wish::Wish;
 
+/// How long it may take from an open line until the venue tells of our orders.
+const LOG_ON_NS: i64 = 30_000_000_000;
+
 /// How requests about orders are written.
 pub(super) trait Requests {
+    fn desk(&self) -> &Desk;
+
     /// One request.
     ///
     /// # Errors
@@ -58,6 +64,8 @@ pub(super) trait Stream {
 pub(super) trait Dialect: Requests + Questions + Stream + Send {
     /// Our name of the venue.
     const VENUE: &'static str;
+    /// How many lines it has.
+    const LINES: usize = 1;
     /// Whether it tells by itself what is owned.
     const TELLS_BALANCES: bool = true;
     /// Its timer that ends all orders, if it has one.
@@ -248,6 +256,34 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         }
     }
 
+    /// Opens lines anew that were open for a while without a word about our orders: an answer to a
+    /// log-on may get lost as well as any other.
+    fn reopen(&mut self, now: i64, heard: &mut Vec<Heard>) -> Vec<Outgoing> {
+        let deaf_since = self.flights().deaf_since;
+        if deaf_since.is_none_or(|since| now - since < LOG_ON_NS) {
+            return Vec::new();
+        }
+        (0..Self::LINES).for_each(|line| self.end_line(line, now, heard));
+        heard.push(Heard::Notice("the log-on was not answered; lines are opened anew".to_owned()));
+        self.begin(now)
+    }
+
+    /// A line is closed, and with it all that was to be answered there.
+    fn end_line(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
+        self.line_closed(line);
+        self.flights_mut().deaf_since = None;
+        for asked in self.flights_mut().take_of_line(line) {
+            self.lose(asked, &Loss::unanswered(), now, heard);
+        }
+    }
+
+    /// What was heard may say that there is nothing to wait for any more.
+    fn note(&mut self, heard: &[Heard]) {
+        if heard.contains(&Heard::Ready) {
+            self.flights_mut().deaf_since = None;
+        }
+    }
+
     /// Timers that are due.
     fn timers(&mut self, now: i64) -> Vec<Outgoing> {
         let hears = self.hears();
@@ -265,14 +301,12 @@ impl<D: Dialect> Gateway for D {
     }
 
     fn opened(&mut self, line: usize, now: i64) -> Vec<Outgoing> {
+        self.flights_mut().deaf_since = Some(now);
         self.line_opened(line, now)
     }
 
     fn closed(&mut self, line: usize, now: i64, heard: &mut Vec<Heard>) {
-        self.line_closed(line);
-        for asked in self.flights_mut().take_of_line(line) {
-            self.lose(asked, &Loss::unanswered(), now, heard);
-        }
+        self.end_line(line, now, heard);
     }
 
     fn write(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
@@ -299,7 +333,9 @@ impl<D: Dialect> Gateway for D {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Result<(), Unreadable> {
+        let before = heard.len();
         let read = self.message(line, text, ts_recv, heard);
+        self.note(&heard[before..]);
         read.map_err(|fault| unreadable::<D>(&fault, text))
     }
 
@@ -323,6 +359,7 @@ impl<D: Dialect> Gateway for D {
                 return Ok(());
             }
         };
+        let before = heard.len();
         let read = match (items, alone) {
             (Some(items), _) => self.many_done(items, &answer, ts_recv, heard),
             (None, Some(asked)) => {
@@ -331,6 +368,7 @@ impl<D: Dialect> Gateway for D {
             }
             (None, None) => Ok(()),
         };
+        self.note(&heard[before..]);
         read.map_err(|fault| unreadable::<D>(&fault, answer.body))
     }
 
@@ -338,7 +376,8 @@ impl<D: Dialect> Gateway for D {
         for asked in self.flights_mut().take_before(sent_before) {
             self.lose(asked, &Loss::unanswered(), now, heard);
         }
-        let mut sent = self.timers(now);
+        let mut sent = self.reopen(now, heard);
+        sent.extend(self.timers(now));
         sent.extend(self.upkeep(now));
         sent
     }

@@ -55,6 +55,8 @@ pub(super) enum Step {
     Renewal,
     /// That it is not wanted any more.
     LogOff,
+    /// What time it is at the venue.
+    Clock,
     /// That we are still there, or that nobody has to look after us any more.
     Guard(InstrumentId),
 }
@@ -148,6 +150,8 @@ impl Flight {
 pub(super) struct Flights {
     pub(super) budget: Budget,
     pub(super) guard: Guard,
+    /// Since when a line is open on which nothing is heard of our orders so far.
+    pub(super) deaf_since: Option<i64>,
     last_id: u64,
     /// The one that is being answered.
     answered: u64,
@@ -370,6 +374,19 @@ pub(super) struct VenueError {
 }
 
 impl VenueError {
+    /// What a status says by itself: who is not let in has done nothing.
+    pub(super) fn of_status(status: u16) -> Self {
+        let reason = match status {
+            429 => RefusalKind::RateLimited,
+            401 | 403 => RefusalKind::Authentication,
+            503 => RefusalKind::Unavailable,
+            _ => RefusalKind::Other,
+        };
+        let refusal = Refusal { reason, venue_code: status.to_string().into(), detail: "".into() };
+        let outcome_unknown = !matches!(status, 401 | 403 | 429);
+        Self { refusal, outcome_unknown, cancelled: false }
+    }
+
     pub(super) fn is_not_found(&self) -> bool {
         self.refusal.reason == RefusalKind::UnknownOrder
     }
@@ -385,6 +402,7 @@ impl VenueError {
                 let detail = format!("the dead man's timer was not set: {}", refusal.detail);
                 return Some(Heard::Notice(detail));
             }
+            Asked::Session(Step::Clock) => return None,
             Asked::Session(_) => return Some(Heard::Closed(refusal)),
             Asked::Query(query) if self.is_not_found() => {
                 return Some(query.order.heard(ts_recv, EventSource::Rest, What::NotFound));
@@ -440,9 +458,9 @@ impl Asked {
     pub(super) fn lost(self, outcome: Outcome, loss: &Loss, now: i64) -> Option<Heard> {
         let (order, request) = match self {
             // Some are tried again by themselves, and one does not matter.
-            Self::Session(Step::Token | Step::Renewal | Step::LogOff | Step::Guard(_)) => {
-                return None;
-            }
+            Self::Session(
+                Step::Token | Step::Renewal | Step::LogOff | Step::Clock | Step::Guard(_),
+            ) => return None,
             Self::Session(_) => return Some(Heard::Closed(loss.refusal.clone())),
             Self::Question(question, _) => {
                 return Some(Heard::Answer(question, Answer::Failed(loss.refusal.clone())));

@@ -29,6 +29,8 @@ mod parse;
 mod product_tests;
 #[cfg(test)]
 mod property_tests;
+#[cfg(test)]
+mod session_tests;
 mod sign;
 mod support;
 #[cfg(test)]
@@ -46,7 +48,7 @@ pub use self::emulation::{Way, capabilities_of, may_need_us};
 pub use self::paper::{BestPrices, PaperMarket, PaperSettings};
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;
-pub use self::venues::{Keys, capabilities, connect};
+pub use self::venues::{Keys, capabilities, capabilities_for, connect};
 use crate::report::{Refusal, Report};
 use crate::request::Request;
 use crate::wish::Wish;

@@ -6,10 +6,14 @@ use rustonite_core::{Amount, Decimal};
 use rustonite_wire::Json;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 const NS_PER_MS: i64 = 1_000_000;
 /// Sums of a hundred amounts below this one still fit.
 const AMOUNT_MAX: u128 = 10_u128.pow(36);
+
+/// Executions can be asked for by time for a week at once, at venues that mind.
+const SPAN_MS: i64 = 7 * 24 * 3600 * 1000;
 
 pub(super) type Parsed<T = ()> = Result<T, Fault>;
 
@@ -92,6 +96,18 @@ pub(super) fn iso(ns: i64, decimals: usize) -> String {
     let rest = format!("{rest:09}");
     let rest = &rest[..decimals.min(9)];
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{rest}Z")
+}
+
+/// The first and the last millisecond of a page of executions since a moment.
+pub(super) fn span_ms(from: i64, page: usize) -> (i64, i64) {
+    let pages = i64::try_from(page).unwrap_or(i64::MAX);
+    let first = ms(from).saturating_add(pages.saturating_mul(SPAN_MS));
+    (first, first.saturating_add(SPAN_MS - 1))
+}
+
+/// A field of a request whose values are texts.
+pub(super) fn set(fields: &mut Map<String, Value>, name: &str, value: &impl ToString) {
+    fields.insert(name.to_owned(), Value::String(value.to_string()));
 }
 
 /// A number of JSON, or a text with one, as it stands there.

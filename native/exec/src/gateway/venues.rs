@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use rustonite_core::ids::AccountId;
+use rustonite_core::ids::{AccountId, InstrumentId};
 
 use super::alpaca::{self, Alpaca};
 use super::binance::{self, BinanceSpot};
 use super::binance_usdm::{self, BinanceUsdM};
 use super::bybit::{self, Bybit, Category};
 use super::capability::Capabilities;
+use super::emulation::capabilities_of;
 use super::kraken::{self, Kraken};
 use super::okx::{self, Okx};
 use super::{Gateway, Signer, SignerError};
@@ -47,6 +48,20 @@ pub fn capabilities() -> Vec<&'static Capabilities> {
     ]
 }
 
+/// What an instrument's venue can do with orders of it; `None` of a venue that nothing is sent to. Some
+/// venues trade things of several sorts under one name.
+pub fn capabilities_for(
+    directory: &Directory,
+    instrument: InstrumentId,
+) -> Option<&'static Capabilities> {
+    let listed = directory.listed(instrument)?;
+    match &*listed.venue {
+        "alpaca" => Some(alpaca::requests::of_kind(listed.kind)),
+        "okx" => Some(okx::requests::of_kind(listed.kind)),
+        venue => capabilities_of(venue),
+    }
+}
+
 /// The gateway of an account by the name of its venue; `None` if there is none for such a venue.
 ///
 /// # Errors
@@ -83,4 +98,28 @@ pub fn connect(
         "kraken" => Box::new(Kraken::new(directory, id, account, key, &secret)?),
         _ => return Ok(None),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustonite_core::datasets::InstrumentKind;
+
+    use super::capabilities_for;
+    use crate::gateway::testing::{FIRST, directory};
+
+    #[test]
+    fn what_a_venue_can_do_depends_on_what_is_traded_there() {
+        use InstrumentKind::{Perpetual, Spot, Stock};
+        let of = |venue: &str, kind| {
+            let (directory, ..) = directory(venue, "X", kind, "X", "USD");
+            capabilities_for(&directory, FIRST).map(|can| can.venue)
+        };
+        assert_eq!(of("alpaca", Stock), Some("alpaca-stocks"));
+        assert_eq!(of("alpaca", Spot), Some("alpaca-crypto"));
+        assert_eq!(of("alpaca-stocks", Stock), Some("alpaca-stocks"));
+        assert_eq!(of("okx", Spot), Some("okx"));
+        assert_eq!(of("okx", Perpetual), Some("okx-derivatives"));
+        assert_eq!(of("bybit-linear", Perpetual), Some("bybit-linear"));
+        assert_eq!(of("nowhere", Spot), None);
+    }
 }

@@ -1,5 +1,7 @@
 //! An account: its gateway, the way there, and whether it may trade.
 
+use std::collections::BTreeMap;
+
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
@@ -33,6 +35,15 @@ pub(super) enum Stage {
     Trading,
 }
 
+/// Who says what contracts are margined with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leverage {
+    /// The configuration: the venue has to say the same.
+    Set(u32),
+    /// The venue.
+    AsThere,
+}
+
 /// Questions about everything that an account is.
 #[derive(Debug)]
 pub(super) struct Asking {
@@ -51,8 +62,8 @@ pub(super) struct Account {
     /// Whether it holds positions besides balances.
     has_positions: bool,
     pub(super) settings: Settings,
-    /// What its contracts are margined with by the configuration.
-    pub(super) leverage: Option<u32>,
+    /// What its contracts are margined with; `None` if it has none.
+    pub(super) leverage: Option<Leverage>,
     pub(super) stage: Stage,
     pub(super) asking: Option<Asking>,
     /// When the venue is asked for everything again.
@@ -178,14 +189,33 @@ impl Account {
         self.leverage.is_some() && self.gateway.tells_leverage()
     }
 
-    /// Instruments whose contracts the venue margins in another way than the configuration says.
-    pub(super) fn other_leverage(&self, asking: &Asking) -> Vec<(InstrumentId, Amount)> {
-        let Some(ours) = self.leverage.filter(|_| self.asks_for_leverage()) else {
-            return Vec::new();
+    /// Instruments whose contracts the venue margins in another way than the configuration says, and
+    /// what that says.
+    pub(super) fn other_leverage(&self, asking: &Asking) -> (u32, Vec<(InstrumentId, Amount)>) {
+        let Some(Leverage::Set(ours)) = self.leverage.filter(|_| self.asks_for_leverage()) else {
+            return (0, Vec::new());
         };
-        let ours = Amount(i128::from(ours) * 10_i128.pow(18));
-        let mine = |one: &&(InstrumentId, Amount)| self.instruments.contains(&one.0);
-        asking.leverage.iter().filter(mine).filter(|one| one.1 != ours).copied().collect()
+        let ours_exact = Amount(i128::from(ours) * 10_i128.pow(18));
+        let other = asking.leverage.iter().filter(|one| self.trades(one.0) && one.1 != ours_exact);
+        (ours, other.copied().collect())
+    }
+
+    /// The part of a contract's worth that the venue asks for, in millionths, where the venue is who
+    /// says it. Of two sides with leverages of their own the stricter one counts.
+    pub(super) fn margins_there(&self, asking: &Asking) -> BTreeMap<InstrumentId, u32> {
+        let mut margins = BTreeMap::new();
+        if self.leverage == Some(Leverage::AsThere) {
+            for (instrument, leverage) in asking.leverage.iter().filter(|one| self.trades(one.0)) {
+                let Some(part) = part_ppm(*leverage) else { continue };
+                let strictest = margins.entry(*instrument).or_insert(part);
+                *strictest = part.max(*strictest);
+            }
+        }
+        margins
+    }
+
+    fn trades(&self, instrument: InstrumentId) -> bool {
+        self.instruments.contains(&instrument)
     }
 
     /// Instruments that are traded.
@@ -239,6 +269,15 @@ impl Asking {
         }
         true
     }
+}
+
+/// The part of its worth that a contract is margined with, rounded up; `None` of what is no leverage.
+fn part_ppm(leverage: Amount) -> Option<u32> {
+    let whole = 1_000_000 * 10_i128.pow(18);
+    if leverage <= Amount::ZERO {
+        return None;
+    }
+    u32::try_from((whole + leverage.0 - 1) / leverage.0).ok()
 }
 
 /// A refusal of our own.

@@ -345,6 +345,9 @@ impl<J: Journal> Desk<J> {
         if was_trading || plan.is_refused {
             self.tell_mismatches(&plan);
         }
+        for (instrument, part_ppm) in self.accounts[account.index()].margins_there(asking) {
+            self.margin(account, instrument, part_ppm);
+        }
         let other = self.tell_leverage(account, asking);
         if let Some(why) = &asking.failed {
             self.news.push_back(News::Notice(format!("the venue did not tell: {why}")));
@@ -373,8 +376,7 @@ impl<J: Journal> Desk<J> {
     /// Says which contracts are margined in another way than the configuration says; true if some
     /// are.
     fn tell_leverage(&mut self, account: AccountId, asking: &Asking) -> bool {
-        let one = &self.accounts[account.index()];
-        let (ours, other) = (one.leverage.unwrap_or_default(), one.other_leverage(asking));
+        let (ours, other) = self.accounts[account.index()].other_leverage(asking);
         let directory = std::sync::Arc::clone(self.ledger.directory());
         for (instrument, theirs) in &other {
             let name = directory.account_name(account);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderEvent, RiskRequest, TriggerSource};
 use rustonite_core::ids::InstrumentId;
-use rustonite_exec::gateway::{Way, capabilities_of};
+use rustonite_exec::gateway::{Way, capabilities_for};
 use rustonite_exec::held::{self, Act, Held, ICEBERG, Seen};
 use rustonite_exec::{
     Change, ExecError, Flight, Journal, Link, Order, OrderId, Trigger, Values, Wish,
@@ -95,9 +95,8 @@ impl<J: Journal> Desk<J> {
 
     /// Who does what of a wish.
     pub(super) fn way(&self, wish: &Wish, now: i64) -> Result<Way, Denied> {
-        let directory = self.ledger.directory();
-        let rules = self.ledger.rules(wish.account).map_err(|error| halted(&error))?;
-        let can = capabilities_of(directory.venue_name(rules.venue));
+        self.ledger.rules(wish.account).map_err(|error| halted(&error))?;
+        let can = capabilities_for(self.ledger.directory(), wish.instrument);
         let Some(can) = can else { return Ok(Way::Venue(wish.clone())) };
         match can.way(wish, day_end(now)) {
             Ok(way) => Ok(way),

@@ -95,8 +95,10 @@ impl Trader {
             let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
             let mine = ids_of(&directory, account);
             let is_contract = |one: &InstrumentId| is_contract(&directory, *one);
-            for contract in mine.iter().copied().filter(is_contract) {
-                desk.margin(id, contract, 1_000_000_u32.div_ceil(account.leverage));
+            if let Some(leverage) = account.leverage {
+                for contract in mine.iter().copied().filter(is_contract) {
+                    desk.margin(id, contract, 1_000_000_u32.div_ceil(leverage));
+                }
             }
             if let Some(paper) = &account.paper {
                 let ledger = desk.ledger();

@@ -12,6 +12,7 @@ use super::{Alpaca, LINE};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
 use crate::gateway::chain::Change;
+use crate::gateway::desk::Desk;
 use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Named, Query};
 use crate::gateway::{Batch, Outgoing};
@@ -78,6 +79,10 @@ pub(in crate::gateway) const COINS: Capabilities = Capabilities {
 };
 
 impl Requests for Alpaca {
+    fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
     fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
@@ -104,10 +109,14 @@ impl Requests for Alpaca {
     }
 }
 
+/// What the venue can do with orders of such instruments.
+pub(in crate::gateway) fn of_kind(kind: InstrumentKind) -> &'static Capabilities {
+    if kind == InstrumentKind::Stock { &STOCKS } else { &COINS }
+}
+
 impl Alpaca {
     fn capabilities(&self, instrument: InstrumentId) -> &'static Capabilities {
-        let kind = self.desk.listed(instrument).map(|listed| listed.kind);
-        if kind == Some(InstrumentKind::Stock) { &STOCKS } else { &COINS }
+        self.desk.listed(instrument).map_or(&COINS, |listed| of_kind(listed.kind))
     }
 
     fn number(&self, client_id: &str) -> Option<Box<str>> {

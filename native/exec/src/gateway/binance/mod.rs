@@ -1,6 +1,7 @@
 //! Binance spot, over its WebSocket interface: requests, their answers and the user stream on one
 //! connection.
 
+pub(super) mod clock;
 pub(super) mod errors;
 pub(super) mod params;
 mod replacing;
@@ -105,16 +106,26 @@ impl Dialect for BinanceSpot {
         Session::result(answer)
     }
 
+    fn upkeep(&mut self, now: i64) -> Vec<Outgoing> {
+        let asks = self.session.clock.begins();
+        let asked = Asked::Session(Step::Clock);
+        asks.then(|| self.session.open(LINE, "time", asked, now)).into_iter().collect()
+    }
+
     fn stepped(
         &mut self,
         step: Step,
-        _result: &str,
-        _ts_recv: i64,
+        result: &str,
+        ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Parsed {
-        if step == Step::Subscribe {
-            self.session.logged_on();
-            heard.push(Heard::Ready);
+        match step {
+            Step::Subscribe => {
+                self.session.logged_on();
+                heard.push(Heard::Ready);
+            }
+            Step::Clock => self.session.clock.set(result, ts_recv)?,
+            _ => {}
         }
         Ok(())
     }
@@ -165,6 +176,7 @@ impl Dialect for BinanceSpot {
     }
 
     fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
+        self.session.clock.doubt(error);
         match asked {
             Asked::Query(query) if error.is_not_found() => {
                 let next = self.chains.missing(*query, ts_recv, heard);

@@ -15,6 +15,7 @@ use super::words::{self, STPS, TIFS};
 use super::{BinanceSpot, LINE, VENUE};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
 use crate::gateway::chain::Change;
+use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Questions, Requests};
 use crate::gateway::flight::{Asked, Named, Pages};
 use crate::gateway::parse::{Parsed, ms};
@@ -63,6 +64,10 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
 };
 
 impl Requests for BinanceSpot {
+    fn desk(&self) -> &Desk {
+        &self.session.desk
+    }
+
     fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {

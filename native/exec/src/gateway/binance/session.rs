@@ -4,11 +4,12 @@ use rustonite_core::ids::InstrumentId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::clock::Clock;
 use super::errors;
 use super::params::Pairs;
 use crate::gateway::desk::Desk;
 use crate::gateway::flight::{Asked, Flights, Step, VenueError, Way};
-use crate::gateway::parse::{ms, ns};
+use crate::gateway::parse::ns;
 use crate::gateway::{Call, HttpAnswer, Outgoing, Signer};
 
 /// Who asks, and what is not answered so far.
@@ -19,6 +20,7 @@ pub(in crate::gateway) struct Session {
     api_key: String,
     signer: Signer,
     is_logged_on: bool,
+    pub(in crate::gateway) clock: Clock,
 }
 
 /// What a connection brings: an answer, or an event of the user stream.
@@ -96,7 +98,14 @@ impl<'a> Envelope<'a> {
 
 impl Session {
     pub(in crate::gateway) fn new(desk: Desk, api_key: String, signer: Signer) -> Self {
-        Self { desk, flights: Flights::default(), api_key, signer, is_logged_on: false }
+        Self {
+            desk,
+            flights: Flights::default(),
+            api_key,
+            signer,
+            is_logged_on: false,
+            clock: Clock::default(),
+        }
     }
 
     /// What a call of REST brings, or why it brings nothing.
@@ -145,7 +154,7 @@ impl Session {
         mut pairs: Pairs,
         now: i64,
     ) -> String {
-        pairs.push(("timestamp", ms(now).to_string()));
+        pairs.push(("timestamp", self.clock.ms(now).to_string()));
         if !self.is_logged_on {
             pairs.push(("apiKey", &self.api_key));
             let signature = self.signer.sign(&pairs.sorted_text());
@@ -194,7 +203,7 @@ impl Session {
     }
 
     fn signed_path(&self, path: &str, mut pairs: Pairs, now: i64) -> String {
-        pairs.push(("timestamp", ms(now).to_string()));
+        pairs.push(("timestamp", self.clock.ms(now).to_string()));
         let text = pairs.sorted_text();
         // Of all characters of base64 these three mean something else in a query.
         let signature = self.signer.sign(&text);

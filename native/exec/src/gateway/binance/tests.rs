@@ -155,6 +155,24 @@ fn an_error_is_told_by_what_it_leaves_open() {
 }
 
 #[test]
+fn a_clock_that_is_wrong_is_set_by_the_venues() {
+    let mut gateway = gateway();
+    let asked = sent(gateway.write(&submit(wish()), NOW));
+    let answer = format!(
+        r#"{{"id":{},"status":400,"error":{{"code":-1021,"msg":"Timestamp"}}}}"#,
+        asked["id"]
+    );
+    only(read(&mut gateway, &answer));
+    let time = testing::text(gateway.tick(NOW, NOW, &mut Vec::new()).pop().unwrap());
+    assert_eq!(time["method"], "time");
+    // Two seconds behind us.
+    let answer = r#"{"id":2,"status":200,"result":{"serverTime":1767323043678}}"#;
+    assert_eq!(read(&mut gateway, answer), []);
+    let next = sent(gateway.write(&submit(wish()), NOW + 5));
+    assert_eq!(next["params"]["timestamp"], json("1767323043678"));
+}
+
+#[test]
 fn a_fill_of_the_stream_is_whole() {
     let mut gateway = gateway();
     let text = execution(

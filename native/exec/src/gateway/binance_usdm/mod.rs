@@ -27,6 +27,7 @@ use super::guard::TimerRule;
 use super::parse::{Fault, Parsed};
 use super::{Heard, HttpAnswer, Outgoing, Signer};
 use crate::directory::Directory;
+use crate::request::Outcome;
 
 const VENUE: &str = "binance-usdm";
 /// Orders go out and are answered here.
@@ -93,6 +94,11 @@ impl BinanceUsdM {
         self.session.call("POST", LISTEN_KEY.to_owned(), Asked::Session(Step::Token), now)
     }
 
+    /// The venue did not say that it has renewed the key.
+    fn renew_soon(&mut self, now: i64) {
+        self.key.renewed_at = now - RENEW_EVERY + RENEW_PAUSE;
+    }
+
     /// Says that the key is still wanted. The answer tells whether the stream is one that lives.
     fn renew_key(&mut self, now: i64) -> Outgoing {
         self.key.renewed_at = now;
@@ -102,6 +108,7 @@ impl BinanceUsdM {
 
 impl Dialect for BinanceUsdM {
     const VENUE: &'static str = VENUE;
+    const LINES: usize = 2;
     const TIMER: Option<TimerRule> =
         Some(TimerRule { seconds: (1, 86_400), each_instrument: true });
 
@@ -146,6 +153,10 @@ impl Dialect for BinanceUsdM {
     fn upkeep(&mut self, now: i64) -> Vec<Outgoing> {
         let is_asked = self.session.flights.has(Step::Token);
         let mut sent = Vec::new();
+        if self.session.clock.begins() {
+            let asked = Asked::Session(Step::Clock);
+            sent.push(self.session.call("GET", "/fapi/v1/time".to_owned(), asked, now));
+        }
         if !self.key.is_known && !is_asked && now - self.key.asked_at >= KEY_PAUSE {
             sent.push(self.ask_for_key(now));
         }
@@ -190,11 +201,12 @@ impl Dialect for BinanceUsdM {
         &mut self,
         step: Step,
         result: &str,
-        _ts_recv: i64,
+        ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Parsed {
         match step {
             Step::LogOn => self.session.logged_on(),
+            Step::Clock => self.session.clock.set(result, ts_recv)?,
             Step::Token => {
                 let key: KeyText = serde_json::from_str(result)?;
                 if !key.listen_key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -269,14 +281,13 @@ impl Dialect for BinanceUsdM {
     }
 
     fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
+        self.session.clock.doubt(error);
         match asked {
             Asked::Session(Step::Renewal) if error.refusal.venue_code.as_ref() == KEY_IS_GONE => {
                 heard.push(Heard::Send(self.ask_for_key(ts_recv)));
             }
             Asked::Session(Step::LogOff) => {}
-            Asked::Session(Step::Renewal) => {
-                self.key.renewed_at = ts_recv - RENEW_EVERY + RENEW_PAUSE;
-            }
+            Asked::Session(Step::Renewal) => self.renew_soon(ts_recv),
             Asked::Query(query) if error.is_not_found() => self.missing(*query, ts_recv, heard),
             Asked::Order(order, request, place) if error.is_not_found() => {
                 heard.push(self.order_missing(order, request, place, error, ts_recv));
@@ -290,5 +301,12 @@ impl Dialect for BinanceUsdM {
                 self.end_refused(asked, error, ts_recv, heard);
             }
         }
+    }
+
+    fn lost(&mut self, asked: &Asked, now: i64) -> Option<Outcome> {
+        if matches!(asked, Asked::Session(Step::Renewal)) {
+            self.renew_soon(now);
+        }
+        None
     }
 }

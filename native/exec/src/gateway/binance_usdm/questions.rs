@@ -11,20 +11,18 @@ use super::stream::{fee, position_side};
 use crate::gateway::binance::params::Pairs;
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages};
-use crate::gateway::parse::{Parsed, amount, ms, ns, side};
+use crate::gateway::parse::{Lexeme, Parsed, amount, ms, ns, side, span_ms};
 use crate::gateway::{Answer, Heard, Outgoing, Question};
 use crate::report::{Fill, Report, What};
 
 /// Rows of a page.
 const FILLS_MAX: usize = 1000;
-/// Executions can be asked for by time for so long at once.
-const SPAN_MS: i64 = 7 * 24 * 3600 * 1000 - 1;
-
 /// How a symbol is margined.
 #[derive(Deserialize)]
-struct LeverageText {
+struct LeverageText<'a> {
     symbol: String,
-    leverage: serde_json::Number,
+    #[serde(borrow)]
+    leverage: Lexeme<'a>,
 }
 
 #[derive(Deserialize)]
@@ -55,9 +53,9 @@ impl Questions for BinanceUsdM {
                 let mut pairs = Pairs::from([("limit", FILLS_MAX.to_string())]);
                 pairs.push(("symbol", self.session.desk.symbol(instrument)));
                 if pages.cursor.is_empty() {
-                    let start = span_start(from, pages.count);
+                    let (start, end) = span_ms(from, pages.count);
                     pairs.push(("startTime", start.to_string()));
-                    pairs.push(("endTime", start.saturating_add(SPAN_MS).to_string()));
+                    pairs.push(("endTime", end.to_string()));
                 } else {
                     pairs.push(("fromId", pages.cursor.clone()));
                 }
@@ -94,14 +92,9 @@ impl Questions for BinanceUsdM {
                 Answer::Positions(self.positions(&rows)?)
             }
             Question::Leverage => {
-                let rows: Vec<LeverageText> = serde_json::from_str(result)?;
-                let known = |row: &LeverageText| {
-                    let instrument = self.session.desk.instrument(&row.symbol).ok()?;
-                    Some((instrument, amount(&row.leverage.to_string())))
-                };
-                let rows = rows.iter().filter_map(known);
-                let rows: Parsed<Vec<_>> = rows.map(|(id, leverage)| Ok((id, leverage?))).collect();
-                Answer::Leverage(rows?)
+                let rows: Vec<LeverageText<'_>> = serde_json::from_str(result)?;
+                let rows = rows.iter().map(|row| (&*row.symbol, row.leverage.text()));
+                Answer::Leverage(self.session.desk.leverage(rows)?)
             }
             Question::Fills(instrument, from) => {
                 return self.fills(question, instrument, from, pages, result, ts_recv);
@@ -151,7 +144,7 @@ impl BinanceUsdM {
         for trade in &trades {
             pages.reports.push(self.my_trade(instrument, trade, ts_recv)?);
         }
-        let span_end = span_start(from, pages.count).saturating_add(SPAN_MS);
+        let (_, span_end) = span_ms(from, pages.count);
         let reaches_now = !pages.cursor.is_empty() || span_end >= ms(ts_recv);
         if trades.len() < FILLS_MAX && reaches_now {
             return Ok(Heard::Answer(question, Answer::Reports(pages.reports)));
@@ -184,10 +177,4 @@ impl BinanceUsdM {
         report.ts_event = ns(one.time);
         Ok(report)
     }
-}
-
-/// When the span of a page begins.
-fn span_start(from: i64, page: usize) -> i64 {
-    let pages = i64::try_from(page).unwrap_or(i64::MAX);
-    ms(from).saturating_add(pages.saturating_mul(SPAN_MS + 1))
 }

@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 
 use super::orders::{ALGOS, ORDERS};
 use super::{BinanceUsdM, TRADING, VENUE};
-use crate::gateway::batch::{Items, groups};
+use crate::gateway::batch::{groups, together};
 use crate::gateway::binance::params::{Pairs, percent};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::binance::words::{self, STPS};
 use crate::gateway::capability::{
     Capabilities, KindRule, Part, Replace, Terms, closes, has_trigger, word,
 };
+use crate::gateway::desk::Desk;
 use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Named, Query};
 use crate::gateway::parse::ms;
@@ -67,6 +68,10 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
 };
 
 impl Requests for BinanceUsdM {
+    fn desk(&self) -> &Desk {
+        &self.session.desk
+    }
+
     fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => self.submit(client_id, wish, now),
@@ -86,31 +91,23 @@ impl Requests for BinanceUsdM {
 
     /// Several at once, as far as they go together: those that wait for a trigger do not.
     fn requests(&mut self, requests: &[Request], now: i64) -> Written {
-        let mut written = Written::default();
         let is_plain = |request: &Request| match request {
             Request::Submit { wish, .. } => !has_trigger(wish.kind),
             Request::Cancel { client_id, .. } => self.likely_place(client_id) == ORDERS,
             Request::Replace { .. } | Request::Query { .. } => false,
         };
-        for group in groups(requests, CAPABILITIES.batch, is_plain) {
-            if let [alone] = group[..] {
-                written.add(self.request(&requests[alone], now), group);
-                continue;
-            }
-            let items = Items::of(requests, group, &mut written, |request| self.item(request));
-            let (is_new, Items { asked, fields, which }) = (items.are_new(), items);
-            let Some(Asked::Order(first, ..)) = asked.first() else { continue };
-            let list = percent(&json!(fields).to_string());
-            let (method, pairs) = if is_new {
+        let groups = groups(requests, CAPABILITIES.batch, is_plain);
+        together(self, requests, groups, now, Self::fields, |usdm, items| {
+            let list = percent(&json!(items.fields).to_string());
+            let (method, pairs) = if items.are_new() {
                 ("POST", Pairs::from([("batchOrders", list)]))
             } else {
-                let symbol = self.session.desk.symbol(first.instrument);
+                let symbol = items.instrument().map(|one| usdm.session.desk.symbol(one));
+                let symbol = symbol.unwrap_or_default();
                 ("DELETE", Pairs::from([("symbol", symbol), ("origClientOrderIdList", list)]))
             };
-            let sent = self.session.rest_many(method, BATCH, asked, pairs, now);
-            written.sent.push((sent, which));
-        }
-        written
+            usdm.session.rest_many(method, BATCH, items.asked, pairs, now)
+        })
     }
 
     fn rehearsed(&self, client_id: &str, wish: &Wish, now: i64) {
@@ -122,23 +119,14 @@ impl Requests for BinanceUsdM {
 
 impl BinanceUsdM {
     /// One of several: the fields of a new order, or the name of one to cancel.
-    fn item(&self, request: &Request) -> Result<(Asked, Value), Refusal> {
-        let (instrument, client_id, event, fields) = match request {
-            Request::Submit { client_id, wish, .. } => {
-                let mut pairs = placing(wish, &CAPABILITIES.terms(wish)?)?;
-                pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
-                pairs.push(("newClientOrderId", client_id.to_string()));
-                let fields = pairs.iter().map(|(name, value)| (name.to_owned(), json!(value)));
-                (wish.instrument, client_id, OrderEvent::Submitted, fields.collect())
-            }
-            Request::Replace { instrument, client_id, .. }
-            | Request::Cancel { instrument, client_id, .. }
-            | Request::Query { instrument, client_id, .. } => {
-                (*instrument, client_id, OrderEvent::CancelAsked, json!(client_id))
-            }
+    fn fields(&self, request: &Request) -> Result<Value, Refusal> {
+        let Request::Submit { client_id, wish, .. } = request else {
+            return Ok(json!(request.client_id()));
         };
-        let order = self.session.desk.named(instrument, client_id);
-        Ok((Asked::Order(order, event, ORDERS), fields))
+        let mut pairs = placing(wish, &CAPABILITIES.terms(wish)?)?;
+        pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
+        pairs.push(("newClientOrderId", client_id.to_string()));
+        Ok(pairs.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect())
     }
 
     /// Where an order is looked for first.

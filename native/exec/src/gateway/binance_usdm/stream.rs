@@ -203,6 +203,10 @@ impl BinanceUsdM {
                 Ok(())
             }
             "listenKeyExpired" => {
+                // Until there is a new stream nobody tells of our orders.
+                self.is_ready = false;
+                let detail = "the listen key has expired".into();
+                heard.push(Heard::Closed(Refusal { detail, ..Refusal::default() }));
                 heard.push(Heard::Send(self.ask_for_key(ts_recv)));
                 Ok(())
             }

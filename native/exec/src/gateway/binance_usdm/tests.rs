@@ -9,7 +9,7 @@ use crate::gateway::testing::{
     FIRST, NOW, amount, answered, call, cancel, changed, failed, json, market, next, next_page,
     one, only, query, read, replace_with, sent, submit, text, trigger, wish,
 };
-use crate::gateway::{Answer, Gateway as _, Heard, Outgoing, Question, Signer, testing};
+use crate::gateway::{Answer, CallError, Gateway as _, Heard, Outgoing, Question, Signer, testing};
 use crate::report::{RefusalKind, What};
 use crate::request::Outcome;
 use crate::wish::{Trail, Trigger, Wish};
@@ -114,8 +114,15 @@ fn a_key_is_given_back_in_the_end() {
 fn a_key_that_is_gone_is_replaced() {
     let mut expired = ready();
     let event = r#"{"e":"listenKeyExpired","E":1767323045700,"listenKey":"abc"}"#;
-    let asked = call(next(read(&mut expired, PRIVATE, event)));
+    let heard = read(&mut expired, PRIVATE, event);
+    let [Heard::Closed(_), Heard::Send(Outgoing::Call(asked))] = &heard[..] else {
+        panic!("{heard:?}")
+    };
     assert_eq!(asked.method, "POST");
+    // What the stream did not tell in between has to be asked for.
+    next(answered(&mut expired, asked.id, 200, r#"{"listenKey":"def"}"#));
+    let renewal = call(expired.opened(PRIVATE, NOW).pop().unwrap());
+    assert_eq!(answered(&mut expired, renewal.id, 200, "{}"), [Heard::Ready]);
 
     let mut closed = ready();
     closed.closed(PRIVATE, NOW, &mut Vec::new());
@@ -129,6 +136,35 @@ fn a_key_that_is_gone_is_replaced() {
     let again = call(closed.tick(NOW, later, &mut Vec::new()).pop().unwrap());
     assert_eq!((again.method, &*again.path), ("POST", "/fapi/v1/listenKey"));
     assert_eq!(closed.tick(NOW, later, &mut Vec::new()), []);
+}
+
+#[test]
+fn a_renewal_that_gets_lost_is_sent_again_soon() {
+    let mut gateway = ready();
+    let at = |minutes: i64| NOW + minutes * MINUTE;
+    let renewal = call(gateway.tick(NOW, at(30), &mut Vec::new()).pop().unwrap());
+    let (error, mut heard) = (CallError { not_sent: false, detail: "gone".to_owned() }, Vec::new());
+    gateway.answered(renewal.id, Err(&error), at(30), &mut heard).unwrap();
+    assert_eq!((heard, gateway.tick(NOW, at(30), &mut Vec::new())), (Vec::new(), Vec::new()));
+    let again = call(gateway.tick(NOW, at(31), &mut Vec::new()).pop().unwrap());
+    assert_eq!((again.method, &*again.path), ("PUT", "/fapi/v1/listenKey"));
+    // The same of one that takes too long.
+    assert_eq!(gateway.tick(at(32), at(32), &mut Vec::new()), []);
+    let again = call(gateway.tick(NOW, at(33), &mut Vec::new()).pop().unwrap());
+    assert_eq!(again.method, "PUT");
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_set_by_the_venues() {
+    let mut gateway = ready();
+    let asked = sent(gateway.write(&submit(wish()), NOW));
+    assert!(matches!(only(refuse(&mut gateway, &asked["id"], -1021)).what, What::Rejected(_)));
+    let time = call(gateway.tick(NOW, NOW, &mut Vec::new()).pop().unwrap());
+    assert_eq!((time.method, &*time.path), ("GET", "/fapi/v1/time"));
+    assert_eq!(answered(&mut gateway, time.id, 200, r#"{"serverTime":1767323049678}"#), []);
+    let next = sent(gateway.write(&submit(wish()), NOW + 5));
+    assert_eq!(next["params"]["timestamp"], json("1767323049678"));
+    assert_eq!(gateway.tick(NOW, NOW, &mut Vec::new()), []);
 }
 
 #[test]

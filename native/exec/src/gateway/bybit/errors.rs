@@ -17,15 +17,12 @@ pub(super) fn of_call(status: u16, reply: Option<&Reply<'_>>) -> VenueError {
     if let Some(reply) = reply.filter(|reply| reply.ret_code != 0) {
         return refusal(reply.ret_code, &reply.ret_msg);
     }
-    let reason = match status {
-        // Of an address that asks too much.
-        403 | 429 => RefusalKind::RateLimited,
-        401 => RefusalKind::Authentication,
-        503 => RefusalKind::Unavailable,
-        _ => RefusalKind::Other,
-    };
-    let refusal = Refusal { reason, venue_code: status.to_string().into(), detail: "".into() };
-    VenueError { refusal, outcome_unknown: !matches!(status, 401 | 403 | 429), cancelled: false }
+    let mut error = VenueError::of_status(status);
+    if status == 403 {
+        // An address that asks too much.
+        error.refusal.reason = RefusalKind::RateLimited;
+    }
+    error
 }
 
 fn kind(code: i64) -> RefusalKind {

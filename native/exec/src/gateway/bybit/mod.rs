@@ -275,6 +275,7 @@ impl Bybit {
 
 impl Dialect for Bybit {
     const VENUE: &'static str = "bybit";
+    const LINES: usize = 2;
     const TIMER: Option<TimerRule> = Some(TimerRule { seconds: (3, 300), each_instrument: false });
 
     fn flights(&self) -> &Flights {

@@ -8,11 +8,8 @@ use super::rows::{self, FillRow, List, OrderRow, PositionRow, WalletRow};
 use super::{Bybit, Category};
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages};
-use crate::gateway::parse::{Parsed, amount, ms};
+use crate::gateway::parse::{Parsed, ms, span_ms};
 use crate::gateway::{Answer, Heard, Outgoing, Position, Question};
-
-/// Executions can be asked for by time for so long at once.
-const SPAN_MS: i64 = 7 * 24 * 3600 * 1000 - 1;
 
 /// How a contract is margined.
 #[derive(Deserialize)]
@@ -54,8 +51,8 @@ impl Questions for Bybit {
                 "/v5/account/wallet-balance"
             }
             Question::Fills(instrument, from) => {
-                let (symbol, start) = (self.desk.symbol(instrument), span_start(from, pages.count));
-                let end = start.saturating_add(SPAN_MS);
+                let symbol = self.desk.symbol(instrument);
+                let (start, end) = span_ms(from, pages.count);
                 query += &format!("&symbol={symbol}&startTime={start}&endTime={end}&limit=100");
                 "/v5/execution/list"
             }
@@ -119,8 +116,7 @@ impl Bybit {
         if self.category != Category::Linear {
             return vec![String::new()];
         }
-        let venue = self.desk.directory.venue_name(self.desk.venue);
-        let listed = self.desk.directory.instruments().filter(|(_, one)| &*one.venue == venue);
+        let listed = self.desk.all_listed();
         let mut coins: Vec<_> = listed.map(|(_, one)| one.settle.to_string()).collect();
         coins.sort_unstable();
         coins.dedup();
@@ -131,11 +127,8 @@ impl Bybit {
     fn leverage(&mut self, question: Question, mut pages: Pages, result: &str) -> Parsed<Heard> {
         if self.category != Category::Spot {
             let list: List<LeverageRow> = serde_json::from_str(result)?;
-            for row in &list.list {
-                if let Ok(instrument) = self.desk.instrument(&row.symbol) {
-                    pages.leverage.push((instrument, amount(&row.leverage)?));
-                }
-            }
+            let rows = list.list.iter().map(|row| (&*row.symbol, &*row.leverage));
+            pages.leverage.extend(self.desk.leverage(rows)?);
             pages.count += 1;
             if pages.count < self.symbols().len() {
                 return Ok(self.flights.pause(question, pages));
@@ -146,15 +139,13 @@ impl Bybit {
 
     /// All that is traded here.
     fn symbols(&self) -> Vec<String> {
-        let venue = self.desk.directory.venue_name(self.desk.venue);
-        let listed = self.desk.directory.instruments().filter(|(_, one)| &*one.venue == venue);
-        listed.map(|(_, one)| one.symbol.to_string()).collect()
+        self.desk.all_listed().map(|(_, one)| one.symbol.to_string()).collect()
     }
 
     /// Whether all coins, or all weeks until now, were asked for.
     fn is_last(&self, question: Question, count: usize, ts_recv: i64) -> bool {
         match question {
-            Question::Fills(_, from) => span_start(from, count) > ms(ts_recv),
+            Question::Fills(_, from) => span_ms(from, count).0 > ms(ts_recv),
             _ => count >= self.coins().len(),
         }
     }
@@ -193,10 +184,4 @@ impl Bybit {
 
 fn positions(positions: Vec<Position>) -> Heard {
     Heard::Answer(Question::Positions, Answer::Positions(positions))
-}
-
-/// When the span of a page begins.
-fn span_start(from: i64, page: usize) -> i64 {
-    let pages = i64::try_from(page).unwrap_or(i64::MAX);
-    ms(from).saturating_add(pages.saturating_mul(SPAN_MS + 1))
 }

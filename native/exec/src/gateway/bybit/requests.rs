@@ -9,12 +9,13 @@ use rustonite_core::ids::InstrumentId;
 use serde_json::{Map, Value, json};
 
 use super::{Bybit, Category, Change, TRADING, WINDOW_MS};
-use crate::gateway::batch::{Items, groups};
+use crate::gateway::batch::{groups, together};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
+use crate::gateway::desk::Desk;
 use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Query, Way};
-use crate::gateway::parse::ms;
+use crate::gateway::parse::{ms, set};
 use crate::gateway::{Batch, Heard, Outgoing, Written};
 use crate::report::{Refusal, What};
 use crate::request::Request;
@@ -96,6 +97,10 @@ pub(in crate::gateway) const INVERSE: Capabilities =
     Capabilities { venue: "bybit-inverse", ..LINEAR };
 
 impl Requests for Bybit {
+    fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
     fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
@@ -124,21 +129,13 @@ impl Requests for Bybit {
 
     /// Several at once, as far as they go together.
     fn requests(&mut self, requests: &[Request], now: i64) -> Written {
-        let mut written = Written::default();
-        for group in groups(requests, self.capabilities().batch, |_| true) {
-            if let [alone] = group[..] {
-                written.add(self.request(&requests[alone], now), group);
-                continue;
-            }
-            let items = Items::of(requests, group, &mut written, |request| self.item(request));
-            if !items.which.is_empty() {
-                let op = if items.are_new() { "order.create-batch" } else { "order.cancel-batch" };
-                let id = self.flights.add_many(items.asked, Way::Line(TRADING), now);
-                let args = json!({"category": self.category.word(), "request": items.fields});
-                written.sent.push((said(id, op, &args, now), items.which));
-            }
-        }
-        written
+        let groups = groups(requests, self.capabilities().batch, |_| true);
+        together(self, requests, groups, now, Self::fields, |bybit, items| {
+            let op = if items.are_new() { "order.create-batch" } else { "order.cancel-batch" };
+            let id = bybit.flights.add_many(items.asked, Way::Line(TRADING), now);
+            let args = json!({"category": bybit.category.word(), "request": items.fields});
+            said(id, op, &args, now)
+        })
     }
 }
 
@@ -152,21 +149,13 @@ impl Bybit {
     }
 
     /// One of several. The category is said once for all of them.
-    fn item(&self, request: &Request) -> Result<(Asked, Map<String, Value>), Refusal> {
-        let (instrument, client_id, event, mut fields) = match request {
-            Request::Submit { client_id, wish, .. } => {
-                let fields = self.placing(wish, client_id)?;
-                (wish.instrument, client_id, OrderEvent::Submitted, fields)
-            }
-            Request::Replace { instrument, client_id, .. }
-            | Request::Cancel { instrument, client_id, .. }
-            | Request::Query { instrument, client_id, .. } => {
-                let fields = self.one(*instrument, client_id);
-                (*instrument, client_id, OrderEvent::CancelAsked, fields)
-            }
+    fn fields(&self, request: &Request) -> Result<Map<String, Value>, Refusal> {
+        let mut fields = match request {
+            Request::Submit { client_id, wish, .. } => self.placing(wish, client_id)?,
+            other => self.one(other.instrument(), other.client_id()),
         };
         fields.remove("category");
-        Ok((Asked::Order(self.desk.named(instrument, client_id), event, 0), fields))
+        Ok(fields)
     }
 
     fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
@@ -290,8 +279,4 @@ fn said(id: u64, op: &str, args: &impl serde::Serialize, now: i64) -> Outgoing {
     let header = json!({"X-BAPI-TIMESTAMP": ms(now).to_string(), "X-BAPI-RECV-WINDOW": WINDOW_MS});
     let message = json!({"reqId": id.to_string(), "header": header, "op": op, "args": [args]});
     Outgoing::json(TRADING, &message)
-}
-
-fn set(fields: &mut Map<String, Value>, name: &str, value: &impl ToString) {
-    fields.insert(name.to_owned(), json!(value.to_string()));
 }

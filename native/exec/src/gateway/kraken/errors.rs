@@ -19,18 +19,6 @@ pub(super) fn refusal(text: &str) -> VenueError {
     VenueError { refusal, outcome_unknown, cancelled: false }
 }
 
-/// An answer that is none.
-pub(super) fn of_status(status: u16) -> VenueError {
-    let reason = match status {
-        429 => RefusalKind::RateLimited,
-        401 | 403 => RefusalKind::Authentication,
-        503 => RefusalKind::Unavailable,
-        _ => RefusalKind::Other,
-    };
-    let refusal = Refusal { reason, venue_code: status.to_string().into(), detail: "".into() };
-    VenueError { refusal, outcome_unknown: !matches!(status, 401 | 403 | 429), cancelled: false }
-}
-
 fn kind(code: &str, words: &str) -> RefusalKind {
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
     if says(&["rate limit", "orders limit", "too many requests"]) {

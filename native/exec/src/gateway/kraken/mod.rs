@@ -150,7 +150,7 @@ impl Kraken {
     /// What is to be heard on the line.
     fn subscribe(&mut self, token: &str, now: i64) -> Outgoing {
         let executions = json!({"channel": "executions", "snap_orders": true, "snap_trades": false,
-            "order_status": true, "token": token});
+            "order_status": true, "ratecounter": true, "token": token});
         let id = self.flights.add(Asked::Session(Step::Subscribe), Way::Line(LINE), now);
         Outgoing::json(LINE, &json!({"method": "subscribe", "params": executions, "req_id": id}))
     }
@@ -245,7 +245,7 @@ impl Dialect for Kraken {
         match envelope {
             Ok(Envelope { error, result: Some(result) }) if error.is_empty() => Ok(result.get()),
             Ok(Envelope { error, .. }) if !error.is_empty() => Err(errors::refusal(&error[0])),
-            _ => Err(errors::of_status(answer.status)),
+            _ => Err(VenueError::of_status(answer.status)),
         }
     }
 

@@ -10,9 +10,10 @@ use rustonite_core::datasets::{
 use serde_json::{Map, Number, Value, json};
 
 use super::{Kraken, LINE};
-use crate::gateway::batch::{Items, groups};
+use crate::gateway::batch::{groups, together};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
+use crate::gateway::desk::Desk;
 use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Query, Way};
 use crate::gateway::parse::iso;
@@ -68,6 +69,10 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
 };
 
 impl Requests for Kraken {
+    fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
     fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
@@ -100,55 +105,35 @@ impl Requests for Kraken {
 
     /// Several at once, as far as they go together.
     fn requests(&mut self, requests: &[Request], now: i64) -> Written {
-        let mut written = Written::default();
-        for group in groups(requests, CAPABILITIES.batch, |_| true) {
-            let token = self.token.text.clone().filter(|_| group.len() > 1);
-            let Some(token) = token else {
-                for at in group {
-                    written.add(self.request(&requests[at], now), vec![at]);
-                }
-                continue;
-            };
-            let items = Items::of(requests, group, &mut written, |request| self.item(request));
-            let (is_new, Items { asked, fields, which }) = (items.are_new(), items);
-            let Some(Asked::Order(first, ..)) = asked.first() else { continue };
-            let symbol = self.desk.symbol(first.instrument);
-            if is_new && which.len() == 1 {
-                // Two are the least.
-                written.add(self.request(&requests[which[0]], now), which);
-                continue;
-            }
-            let (method, params) = if is_new {
-                ("batch_add", json!({"symbol": symbol, "orders": fields, "token": token}))
+        let Some(token) = self.token.text.clone() else {
+            return Written::alone(requests, |request| self.request(request, now));
+        };
+        let groups = groups(requests, CAPABILITIES.batch, |_| true);
+        together(self, requests, groups, now, Self::fields, |kraken, items| {
+            let symbol = items.instrument().map(|one| kraken.desk.symbol(one));
+            let (method, params) = if items.are_new() {
+                let fields = json!({"symbol": symbol, "orders": items.fields, "token": token});
+                ("batch_add", fields)
             } else {
-                ("batch_cancel", json!({"cl_ord_id": fields, "token": token}))
+                ("batch_cancel", json!({"cl_ord_id": items.fields, "token": token}))
             };
-            let id = self.flights.add_many(asked, Way::Line(LINE), now);
-            let text = json!({"method": method, "params": params, "req_id": id});
-            written.sent.push((Outgoing::json(LINE, &text), which));
-        }
-        written
+            let id = kraken.flights.add_many(items.asked, Way::Line(LINE), now);
+            Outgoing::json(LINE, &json!({"method": method, "params": params, "req_id": id}))
+        })
     }
 }
 
 impl Kraken {
     /// One of several: the fields of a new order but its symbol, which is said once for all of them,
     /// or the name of one to cancel.
-    fn item(&self, request: &Request) -> Result<(Asked, Value), Refusal> {
-        let (instrument, client_id, event, fields) = match request {
-            Request::Submit { client_id, wish, .. } => {
-                let mut fields = self.placing(wish)?;
-                fields.remove("symbol");
-                fields.insert("cl_ord_id".to_owned(), json!(client_id));
-                (wish.instrument, client_id, OrderEvent::Submitted, Value::Object(fields))
-            }
-            Request::Replace { instrument, client_id, .. }
-            | Request::Cancel { instrument, client_id, .. }
-            | Request::Query { instrument, client_id, .. } => {
-                (*instrument, client_id, OrderEvent::CancelAsked, json!(client_id))
-            }
+    fn fields(&self, request: &Request) -> Result<Value, Refusal> {
+        let Request::Submit { client_id, wish, .. } = request else {
+            return Ok(json!(request.client_id()));
         };
-        Ok((Asked::Order(self.desk.named(instrument, client_id), event, 0), fields))
+        let mut fields = self.placing(wish)?;
+        fields.remove("symbol");
+        fields.insert("cl_ord_id".to_owned(), json!(client_id));
+        Ok(Value::Object(fields))
     }
 
     fn say(

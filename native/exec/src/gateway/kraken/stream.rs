@@ -12,6 +12,9 @@ use crate::gateway::parse::{Fault, Lexeme, Parsed, each, moment, side};
 use crate::gateway::{Heard, Outgoing};
 use crate::report::{Fill, Refusal, RefusalKind, Report, What};
 
+/// As the catalog calls the limit.
+const COUNTER: &str = "orders";
+
 #[derive(Deserialize)]
 struct Message<'a> {
     #[serde(default)]
@@ -65,6 +68,17 @@ struct Execution<'a> {
     timestamp: Option<&'a RawValue>,
     #[serde(default)]
     reason: String,
+    /// What the venue counts of our orders in this instrument.
+    #[serde(borrow, default)]
+    ratecounter: Option<Lexeme<'a>>,
+}
+
+/// What it answers to a subscription.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Subscribed {
+    /// How far that count may go.
+    maxratecount: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +112,7 @@ impl Stream for Kraken {
                 self.check_sequence(message.sequence, heard);
                 each(&rows, |row| {
                     self.learn(row)?;
+                    self.count(row, ts_recv)?;
                     // Open orders are asked for elsewhere.
                     if message.sort == "snapshot" {
                         return Ok(());
@@ -160,6 +175,11 @@ impl Kraken {
         match asked {
             Asked::Session(Step::Guard(timer)) => self.flights.guard.is_set(timer),
             Asked::Session(_) => {
+                let result = message.result.map_or("{}", RawValue::get);
+                let subscribed: Subscribed = serde_json::from_str(result).unwrap_or_default();
+                if let Some(most) = subscribed.maxratecount {
+                    self.flights.budget.is_as_large(COUNTER, most);
+                }
                 self.is_ready = true;
                 heard.push(Heard::Ready);
             }
@@ -172,6 +192,17 @@ impl Kraken {
                 self.lose(asked, &Loss::unanswered(), ts_recv, heard);
             }
         }
+    }
+
+    /// The venue's own count, which also has what others send for the account.
+    fn count(&mut self, row: &Execution<'_>, ts_recv: i64) -> Parsed {
+        let (Some(used), Some(known)) = (&row.ratecounter, self.orders.get(&*row.order_id)) else {
+            return Ok(());
+        };
+        let whole = 10_i128.pow(18);
+        let used = u32::try_from((used.amount()?.0 + whole - 1) / whole).unwrap_or(u32::MAX);
+        self.flights.budget.counted(COUNTER, known.named.instrument, used, ts_recv);
+        Ok(())
     }
 
     /// Keeps what later updates leave out.

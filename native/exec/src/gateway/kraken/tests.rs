@@ -1,14 +1,20 @@
+use std::collections::BTreeMap;
+
+use rustonite_core::budget::{Errand, Limit};
 use rustonite_core::datasets::{
     InstrumentKind, OffsetUnit, OrderEvent, OrderKind, OrderSide, OrderState, Tif,
     TriggerDirection, order_flags,
 };
+use rustonite_core::ids::InstrumentId;
 
 use super::{Kraken, sign};
 use crate::gateway::testing::{
     FIRST, NOW, amount, answered, call, cancel, changed, failed, json, market, next, next_page,
     one, only, query, read, replace, sent, submit, text, trigger, wish,
 };
-use crate::gateway::{Answer, Gateway as _, Heard, Outgoing, Question, Signer, testing};
+use crate::gateway::{
+    Answer, Budget, Gateway as _, Heard, Outgoing, Question, Signer, Spend, testing,
+};
 use crate::report::{Fill, RefusalKind, What};
 use crate::request::Outcome;
 use crate::wish::{Trail, Wish};
@@ -34,6 +40,7 @@ fn ready() -> Kraken {
         (&subscribe["params"]["channel"], &subscribe["params"]["token"]),
         (&json(r#""executions""#), &json(r#""TOKEN""#))
     );
+    assert_eq!(subscribe["params"]["ratecounter"], true);
     let id = &subscribe["req_id"];
     let subscribed = format!(
         r#"{{"method":"subscribe","req_id":{id},"result":{{"channel":"executions"}},"success":true}}"#
@@ -287,4 +294,49 @@ fn an_order_is_looked_for_among_the_open_and_the_closed() {
     let asked = call(next(answered(&mut gateway, asked.id, 200, empty)));
     let empty = r#"{"error":[],"result":{"closed":{},"count":0}}"#;
     assert_eq!(only(answered(&mut gateway, asked.id, 200, empty)).what, What::NotFound);
+}
+
+#[test]
+fn what_the_venue_counts_corrects_our_count() {
+    let orders = Limit {
+        name: "orders".to_owned(),
+        most: 60,
+        per_s: 0,
+        drains_per_s: 1.0,
+        each_instrument: true,
+        costs: [(Errand::Place, 1)].into(),
+        young: BTreeMap::new(),
+        used_header: String::new(),
+        left_header: String::new(),
+        most_header: String::new(),
+    };
+    let mut gateway = ready();
+    *gateway.budget().unwrap() = Budget::new(vec![orders]);
+    let has_room = |gateway: &mut Kraken, instrument| {
+        let spend = Spend { instrument: Some(instrument), ..Spend::one(Errand::Place) };
+        gateway.budget().unwrap().room(&spend, NOW + 5).is_ok()
+    };
+    let counted = |sequence, counter: &str| {
+        let row =
+            r#"{"exec_type":"status","symbol":"BTC/USD","side":"buy","order_qty":1,"ratecounter":"#;
+        execution(sequence, &format!("{row}{counter}}}"))
+    };
+    read(&mut gateway, 0, &counted(1, "59"));
+    assert!(has_room(&mut gateway, FIRST));
+    // It need not be a whole number.
+    read(&mut gateway, 0, &counted(2, "59.5"));
+    assert!(!has_room(&mut gateway, FIRST));
+    assert!(has_room(&mut gateway, InstrumentId(1)));
+    // An account of another tier has more.
+    gateway.opened(0, NOW);
+    let token = r#"{"error":[],"result":{"token":"TOKEN"}}"#;
+    let id = gateway.flights.last_id();
+    let subscribe = text(next(answered(&mut gateway, id, 200, token)));
+    let subscribed = format!(
+        r#"{{"method":"subscribe","req_id":{},"success":true,
+        "result":{{"channel":"executions","maxratecount":125}}}}"#,
+        subscribe["req_id"]
+    );
+    assert_eq!(read(&mut gateway, 0, &subscribed), [Heard::Ready]);
+    assert!(has_room(&mut gateway, FIRST));
 }

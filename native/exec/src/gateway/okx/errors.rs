@@ -18,14 +18,7 @@ pub(super) fn of_call(status: u16, envelope: Option<&Envelope<'_>>) -> VenueErro
     if let Some(envelope) = said {
         return refusal(&envelope.code, &envelope.msg);
     }
-    let reason = match status {
-        429 => RefusalKind::RateLimited,
-        401 | 403 => RefusalKind::Authentication,
-        503 => RefusalKind::Unavailable,
-        _ => RefusalKind::Other,
-    };
-    let refusal = Refusal { reason, venue_code: status.to_string().into(), detail: "".into() };
-    VenueError { refusal, outcome_unknown: !matches!(status, 401 | 403 | 429), cancelled: false }
+    VenueError::of_status(status)
 }
 
 fn kind(code: u32) -> RefusalKind {

@@ -9,7 +9,7 @@ use super::rows::{self, AccountRow, FillRow, OrderRow, PositionRow};
 use super::{Okx, SECOND};
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages};
-use crate::gateway::parse::{Parsed, amount, ms};
+use crate::gateway::parse::{Parsed, ms};
 use crate::gateway::{Answer, Heard, Outgoing, Question};
 
 const ROWS_MAX: usize = 100;
@@ -67,13 +67,8 @@ impl Questions for Okx {
             Question::Fills(instrument, _) => self.fills(instrument, &mut pages, data, ts_recv)?,
             Question::Leverage => {
                 let rows: Vec<LeverageRow> = serde_json::from_str(data)?;
-                let mut found = Vec::new();
-                for row in &rows {
-                    if let Ok(instrument) = self.desk.instrument(&row.inst_id) {
-                        found.push((instrument, amount(&row.lever)?));
-                    }
-                }
-                return Ok(Heard::Answer(question, Answer::Leverage(found)));
+                let rows = rows.iter().map(|row| (&*row.inst_id, &*row.lever));
+                return Ok(Heard::Answer(question, Answer::Leverage(self.desk.leverage(rows)?)));
             }
             Question::Balances => {
                 let rows: Vec<AccountRow> = serde_json::from_str(data)?;
@@ -100,10 +95,7 @@ impl Questions for Okx {
 impl Okx {
     /// Symbols of what is margined.
     fn contracts(&self) -> Vec<String> {
-        let directory = &self.desk.directory;
-        let venue = directory.venue_name(self.desk.venue);
-        let here = directory.instruments().filter(|(_, one)| &*one.venue == venue);
-        let contracts = here.filter(|(id, _)| !self.is_spot(*id));
+        let contracts = self.desk.all_listed().filter(|(id, _)| !self.is_spot(*id));
         contracts.map(|(_, one)| one.symbol.to_string()).collect()
     }
 

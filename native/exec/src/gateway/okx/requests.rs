@@ -9,10 +9,12 @@ use rustonite_core::ids::InstrumentId;
 use serde_json::{Map, Value, json};
 
 use super::{LINE, Okx};
-use crate::gateway::batch::{Items, groups};
+use crate::gateway::batch::{groups, together};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, Terms, word};
+use crate::gateway::desk::Desk;
 use crate::gateway::dialect::Requests;
 use crate::gateway::flight::{Asked, Query, Way};
+use crate::gateway::parse::set;
 use crate::gateway::{Batch, Outgoing, Written};
 use crate::report::Refusal;
 use crate::request::Request;
@@ -76,7 +78,16 @@ pub(in crate::gateway) const DERIVATIVES: Capabilities = Capabilities {
     ..SPOT
 };
 
+/// What the venue can do with orders of such instruments.
+pub(in crate::gateway) fn of_kind(kind: InstrumentKind) -> &'static Capabilities {
+    if kind == InstrumentKind::Spot { &SPOT } else { &DERIVATIVES }
+}
+
 impl Requests for Okx {
+    fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
     fn request(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => {
@@ -114,21 +125,12 @@ impl Requests for Okx {
 
     /// Several at once, as far as they go together.
     fn requests(&mut self, requests: &[Request], now: i64) -> Written {
-        let mut written = Written::default();
-        for group in groups(requests, SPOT.batch, |_| true) {
-            if let [alone] = group[..] {
-                written.add(self.request(&requests[alone], now), group);
-                continue;
-            }
-            let items = Items::of(requests, group, &mut written, |request| self.item(request));
-            if !items.which.is_empty() {
-                let op = if items.are_new() { "batch-orders" } else { "batch-cancel-orders" };
-                let id = self.flights.add_many(items.asked, Way::Line(LINE), now);
-                let text = json!({"id": id.to_string(), "op": op, "args": items.fields});
-                written.sent.push((Outgoing::json(LINE, &text), items.which));
-            }
-        }
-        written
+        let groups = groups(requests, SPOT.batch, |_| true);
+        together(self, requests, groups, now, Self::fields, |okx, items| {
+            let op = if items.are_new() { "batch-orders" } else { "batch-cancel-orders" };
+            let id = okx.flights.add_many(items.asked, Way::Line(LINE), now);
+            Outgoing::json(LINE, &json!({"id": id.to_string(), "op": op, "args": items.fields}))
+        })
     }
 }
 
@@ -139,24 +141,15 @@ impl Okx {
     }
 
     fn capabilities(&self, instrument: InstrumentId) -> &'static Capabilities {
-        if self.is_spot(instrument) { &SPOT } else { &DERIVATIVES }
+        self.desk.listed(instrument).map_or(&SPOT, |listed| of_kind(listed.kind))
     }
 
     /// One of several.
-    fn item(&self, request: &Request) -> Result<(Asked, Map<String, Value>), Refusal> {
-        let (instrument, client_id, event, fields) = match request {
-            Request::Submit { client_id, wish, .. } => {
-                let fields = self.placing(wish, client_id)?;
-                (wish.instrument, client_id, OrderEvent::Submitted, fields)
-            }
-            Request::Replace { instrument, client_id, .. }
-            | Request::Cancel { instrument, client_id, .. }
-            | Request::Query { instrument, client_id, .. } => {
-                let fields = self.one(*instrument, client_id);
-                (*instrument, client_id, OrderEvent::CancelAsked, fields)
-            }
-        };
-        Ok((Asked::Order(self.desk.named(instrument, client_id), event, 0), fields))
+    fn fields(&self, request: &Request) -> Result<Map<String, Value>, Refusal> {
+        match request {
+            Request::Submit { client_id, wish, .. } => self.placing(wish, client_id),
+            other => Ok(self.one(other.instrument(), other.client_id())),
+        }
     }
 
     fn order(
@@ -223,8 +216,4 @@ fn kind(wish: &Wish, terms: &Terms) -> &'static str {
         _ if terms.is_post_only => "post_only",
         _ => word(&TIFS, &terms.tif.unwrap_or_default()),
     }
-}
-
-fn set(fields: &mut Map<String, Value>, name: &str, value: &impl ToString) {
-    fields.insert(name.to_owned(), json!(value.to_string()));
 }

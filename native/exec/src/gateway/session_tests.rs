@@ -1,0 +1,60 @@
+//! Sessions that do not come about.
+
+use super::testing::{NOW, gateway_of, hearing};
+use super::{Gateway, Heard, Outgoing, capabilities};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// The lines that are opened when so many seconds have passed.
+fn opened_after(gateway: &mut dyn Gateway, seconds: i64) -> Vec<usize> {
+    let now = NOW + seconds * SECOND;
+    let sent = gateway.tick(now, now, &mut Vec::new());
+    let lines = sent.into_iter().filter_map(|one| match one {
+        Outgoing::Open { line, .. } => Some(line),
+        _ => None,
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_log_on_without_an_answer_is_tried_again_on_a_new_line() {
+    for venue in capabilities() {
+        // What it opened is open, and nothing comes there.
+        let mut gateway = gateway_of(venue.venue);
+        assert_eq!(opened_after(&mut *gateway, 29), [0; 0], "{}", venue.venue);
+        let again = opened_after(&mut *gateway, 31);
+        assert_eq!(again.first(), Some(&0), "{}", venue.venue);
+        // The lines are on their way, and then there is time again.
+        assert_eq!(opened_after(&mut *gateway, 32), [0; 0], "{}", venue.venue);
+        gateway.opened(0, NOW + 40 * SECOND);
+        assert_eq!(opened_after(&mut *gateway, 69), [0; 0], "{}", venue.venue);
+        assert_eq!(opened_after(&mut *gateway, 71).first(), Some(&0), "{}", venue.venue);
+    }
+}
+
+#[test]
+fn a_new_line_ends_what_was_asked_on_the_old_one() {
+    let mut gateway = gateway_of("okx");
+    let request = super::testing::submit(super::testing::wish());
+    gateway.write(&request, NOW).unwrap();
+    let mut heard = Vec::new();
+    gateway.tick(NOW, NOW + 31 * SECOND, &mut heard);
+    assert!(heard.iter().any(|one| matches!(one, Heard::Report(_))), "{heard:?}");
+    assert_eq!(gateway.in_flight(), 0);
+}
+
+#[test]
+fn lines_that_hear_of_orders_stay() {
+    for venue in ["binance-usdm", "okx", "bybit-linear", "kraken"] {
+        let mut gateway = gateway_of(venue);
+        hearing(venue, &mut *gateway);
+        assert_eq!(opened_after(&mut *gateway, 60), [0; 0], "{venue}");
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_opened_is_left_to_those_who_open_it() {
+    let mut gateway = gateway_of("binance");
+    gateway.closed(0, NOW + SECOND, &mut Vec::new());
+    assert_eq!(opened_after(&mut *gateway, 60), [0; 0]);
+}
