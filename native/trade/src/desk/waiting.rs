@@ -97,7 +97,9 @@ impl<J: Journal> Desk<J> {
     pub(super) fn way(&self, wish: &Wish, now: i64) -> Result<Way, Denied> {
         let directory = self.ledger.directory();
         let rules = self.ledger.rules(wish.account).map_err(|error| halted(&error))?;
-        let can = capabilities_of(directory.venue_name(rules.venue));
+        let account = self.accounts.get(wish.account.index());
+        let can = account.and_then(|one| one.gateway.capabilities());
+        let can = can.or_else(|| capabilities_of(directory.venue_name(rules.venue)));
         let Some(can) = can else { return Ok(Way::Venue(wish.clone())) };
         match can.way(wish, day_end(now)) {
             Ok(way) => Ok(way),
