@@ -119,7 +119,7 @@ pub(crate) fn settings(
     directory: &Directory,
     ledger: &Ledger<Tapes>,
     account: AccountId,
-    (has_depth, start): (bool, i64),
+    start: i64,
 ) -> Result<PaperSettings, String> {
     let balance = |(name, amount): (&String, &Amount)| {
         let asset = directory.asset(name);
@@ -149,7 +149,6 @@ pub(crate) fn settings(
         positions: positions.collect(),
         resting: mine.filter_map(resting).collect(),
         leverage: of.leverage,
-        has_depth,
         queue: match config.queue {
             Queue::Behind => QueueModel::RiskAverse,
             Queue::Even => QueueModel::Power(1.0),

@@ -56,12 +56,11 @@ pub struct PaperSettings {
     pub balances: BTreeMap<AssetId, Amount>,
     /// What it holds of contracts at the start.
     pub positions: BTreeMap<InstrumentId, Position>,
-    /// Orders in the market at the start. They come to it anew, behind all that stands there.
+    /// Orders in the market at the start. They come to it anew with the first price, behind all that
+    /// stands there.
     pub resting: Vec<Resting>,
     /// What contracts are margined with.
     pub leverage: u32,
-    /// Whether depth is told: levels, and not the best prices alone.
-    pub has_depth: bool,
     /// Who leaves a queue when a level shrinks without a trade.
     pub queue: QueueModel,
     /// When it begins. Numbers of orders and fills follow from it, so that no other run has them.
@@ -82,7 +81,6 @@ impl Default for PaperSettings {
             positions: BTreeMap::new(),
             resting: Vec::new(),
             leverage: 1,
-            has_depth: false,
             queue: QueueModel::RiskAverse,
             start: 0,
             maker_ppm: 0,
@@ -117,7 +115,8 @@ impl PaperMarket {
         lock(&self.0).best(instrument, at, best);
     }
 
-    /// A level of the book is this now; 0 if there is none. Only for accounts that are told depth.
+    /// A level of the book is this now; 0 if there is none. After the first whole picture the best
+    /// prices are not listened to any more.
     pub fn level(
         &self,
         instrument: InstrumentId,

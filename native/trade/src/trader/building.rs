@@ -242,8 +242,7 @@ fn on_paper(
         let problem = format!("contracts need a market of {} with tickers", account.venue);
         return Err(wrong(place(), problem));
     }
-    let begins = (config.follows(&account.venue, "book_deltas"), now);
-    let made = paper::settings((paper, account), directory, ledger, id, begins);
+    let made = paper::settings((paper, account), directory, ledger, id, now);
     let made = made.map_err(|problem| wrong(place(), problem))?;
     Ok(open_paper(Arc::clone(directory), id, made))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::recorded_rules;
 use rustonite_feed::{Dialler, instruments};
+use rustonite_tape::TapeError;
 use url::Url;
 
 use super::TradeError;
@@ -42,8 +43,11 @@ fn recorded(
             venue: market.venue.clone(),
             dataset: "instruments".to_owned(),
         };
-        if let Some(tape) = tape.find() {
-            known.extend(recorded_rules(&tape, &account.venue)?);
+        let Some(tape) = tape.find() else { continue };
+        match recorded_rules(&tape, &account.venue) {
+            // Its writer is making it.
+            Err(TapeError::NotATape { .. } | TapeError::Gone { .. }) => {}
+            rules => known.extend(rules?),
         }
     }
     let has_all = account.symbols.iter().all(|symbol| known.contains_key(symbol));

@@ -43,7 +43,8 @@ pub(super) struct Book {
     levels: [BTreeSet<i64>; 2],
     /// The same of a picture that is not whole so far.
     pictured: [BTreeSet<i64>; 2],
-    has_depth: bool,
+    /// A whole picture was seen.
+    is_pictured: bool,
     /// Time of the last event.
     last: i64,
     ears: Ears,
@@ -65,7 +66,7 @@ impl Book {
             replay: Replay::new(&config, Latency::new(&LatencyConfig::constant(delay_ns))),
             levels: Default::default(),
             pictured: Default::default(),
-            has_depth: settings.has_depth,
+            is_pictured: false,
             last: i64::MIN,
             ears: Ears::default(),
         }
@@ -113,9 +114,9 @@ impl Book {
         self.happens(at, What::Trade { taker, price, quantity });
     }
 
-    /// Where the depth is told, the best prices are no news.
+    /// Once the depth is known, the best prices are no news.
     pub(super) fn best(&mut self, at: i64, best: BestPrices) {
-        if self.has_depth {
+        if self.is_pictured {
             return;
         }
         self.best_of(at, Side::Buy, best.bid);
@@ -136,6 +137,7 @@ impl Book {
             self.pictured[side as usize].insert(price);
         }
         if part == Part::PictureEnd {
+            self.is_pictured = true;
             self.forget_others(at);
         }
     }

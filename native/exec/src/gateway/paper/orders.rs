@@ -68,10 +68,23 @@ impl Own {
         (&self.wish, self.wish.size - self.filled)
     }
 
+    /// What is left of it, as it comes to the market anew. That it only rests was seen to before.
+    fn rest(&self) -> Wish {
+        Wish {
+            size: self.wish.size - self.filled,
+            flags: self.wish.flags & !order_flags::POST_ONLY,
+            tif: self.wish.tif.map(|tif| if tif == Tif::Gtx { Tif::Gtc } else { tif }),
+            ..self.wish.clone()
+        }
+    }
+
     pub(super) fn reduces(&self) -> bool {
         self.wish.flags & order_flags::REDUCE_ONLY != 0
     }
 }
+
+/// An order's place.
+type Key = (InstrumentId, OwnId);
 
 /// See the module.
 #[derive(Debug)]
@@ -84,6 +97,8 @@ pub(super) struct Venue {
     /// Which order has a client id.
     pub(super) names: BTreeMap<Box<str>, (InstrumentId, OwnId)>,
     pub(super) money: Money,
+    /// Orders of an earlier run that wait for the first price.
+    early: Vec<Key>,
     pub(super) fills: Vec<Report>,
     numbers: i64,
     pub(super) now: i64,
@@ -105,41 +120,52 @@ impl Venue {
             books: BTreeMap::new(),
             orders: BTreeMap::new(),
             names: BTreeMap::new(),
+            early: Vec::new(),
             fills: Vec::new(),
             now: i64::MIN,
             news: Vec::new(),
             settings,
         };
         for order in std::mem::take(&mut venue.settings.resting) {
-            venue.take_up(&order);
+            venue.take_up(order);
         }
         venue
     }
 
-    /// An order of an earlier run, which nobody is told of. That it only rests was seen to then.
-    fn take_up(&mut self, resting: &Resting) {
-        let Resting { client_id, wish, filled: (filled, average), .. } = resting;
-        let start = self.settings.start;
-        let Some(book) = self.book(wish.instrument) else { return };
-        let rest = Wish {
-            size: wish.size - *filled,
-            flags: wish.flags & !order_flags::POST_ONLY,
-            tif: wish.tif.map(|tif| if tif == Tif::Gtx { Tif::Gtc } else { tif }),
-            ..wish.clone()
-        };
-        let Ok(order) = words::order(book, &rest) else { return };
-        let id = book.desk(start).place(order);
-        let is_part = *filled > Amount::ZERO;
+    /// An order of an earlier run: known, and not in the market so far.
+    fn take_up(&mut self, resting: Resting) {
+        let Resting { client_id, venue_order_id, wish, filled: (filled, average) } = resting;
+        let is_part = filled > Amount::ZERO;
         let own = Own {
-            before: *filled,
-            filled: *filled,
-            filled_quote: average.product(*filled).unwrap_or_default(),
+            before: filled,
+            filled,
+            filled_quote: average.product(filled).unwrap_or_default(),
             asked: VecDeque::new(),
             state: if is_part { OrderState::PartiallyFilled } else { OrderState::Accepted },
-            ..Own::new(client_id, resting.venue_order_id.clone().unwrap_or_default(), wish)
+            ..Own::new(&client_id, venue_order_id.unwrap_or_default(), &wish)
         };
-        self.names.insert(client_id.clone(), (wish.instrument, id));
-        self.orders.insert((wish.instrument, id), own);
+        let number = u64::try_from(self.early.len()).unwrap_or(u64::MAX);
+        let key = (wish.instrument, OwnId(u64::MAX - number));
+        self.names.insert(client_id, key);
+        self.orders.insert(key, own);
+        self.early.push(key);
+    }
+
+    /// Orders of an earlier run come to the market, silently: that they rest is known.
+    fn enter(&mut self, instrument: InstrumentId, now: i64) {
+        let is_here = |key: &Key| key.0 == instrument;
+        let (here, others) = std::mem::take(&mut self.early).into_iter().partition(is_here);
+        self.early = others;
+        let here: Vec<Key> = here;
+        for early in here {
+            let Some(own) = self.orders.remove(&early) else { continue };
+            let rest = own.rest();
+            let Some(book) = self.book(instrument) else { continue };
+            let Ok(order) = words::order(book, &rest) else { continue };
+            let key = (instrument, book.desk(now).place(order));
+            self.names.insert(own.client_id.clone(), key);
+            self.orders.insert(key, own);
+        }
     }
 
     // The market and the time
@@ -150,6 +176,9 @@ impl Venue {
             book.best(at, best);
         }
         self.hear();
+        if !self.early.is_empty() {
+            self.enter(instrument, at);
+        }
     }
 
     pub(super) fn trade(
@@ -236,6 +265,7 @@ impl Venue {
                 self.replace((client_id_prev, client_id), wish, now)
             }
             Request::Cancel { client_id, instrument, .. } => {
+                self.enter(*instrument, now);
                 let (id, own) = self.named(*instrument, client_id)?;
                 own.asked.push_back(Asked::Cancel);
                 if let Some(book) = self.book(*instrument) {
@@ -277,6 +307,7 @@ impl Venue {
     }
 
     fn replace(&mut self, (old, new): (&str, &str), wish: &Wish, now: i64) -> Result<(), Refusal> {
+        self.enter(wish.instrument, now);
         let (id, own) = self.named(wish.instrument, old)?;
         let before = own.before;
         let Some(book) = self.book(wish.instrument) else { return Err(too_late()) };

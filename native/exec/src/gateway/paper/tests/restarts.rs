@@ -24,6 +24,8 @@ fn orders_of_an_earlier_run_go_on() {
         filled: (amount("0.2"), amount("28990")),
     };
     let mut paper = opened(PaperSettings { resting: vec![resting], start: NOW, ..settings() });
+    // It comes behind those that the first price shows.
+    paper.market.best(FIRST, NOW, best((29_000.0, 0.4), (30_001.0, 0.5)));
     assert_eq!(paper.heard(NOW + 2 * MS), [], "that it rests is known");
     let Answer::Reports(open) = paper.answer(Question::OpenOrders, NOW + 2 * MS) else { panic!() };
     let [one] = &open[..] else { panic!("{open:?}") };
@@ -45,7 +47,9 @@ fn orders_of_an_earlier_run_go_on() {
     };
     paper.gateway.write(&smaller, NOW + 2 * MS).unwrap();
     paper.reports(NOW + 10 * MS);
-    paper.market.trade(FIRST, NOW + 11 * MS, Aggressor::Sell, 28_999.0, 1.0);
+    paper.market.trade(FIRST, NOW + 11 * MS, Aggressor::Sell, 29_000.0, 0.4);
+    assert_eq!(paper.reports(NOW + 13 * MS), []);
+    paper.market.trade(FIRST, NOW + 14 * MS, Aggressor::Sell, 29_000.0, 1.0);
     let [last] = &paper.reports(NOW + 20 * MS)[..] else { panic!("it is filled once") };
     let filled = fill(last);
     assert_eq!((filled.size, filled.size_filled), (amount("0.1"), Some(amount("0.3"))));
@@ -55,7 +59,7 @@ fn orders_of_an_earlier_run_go_on() {
 
 #[test]
 fn a_queue_that_is_known_is_waited_in() {
-    let mut paper = opened(PaperSettings { has_depth: true, ..settings() });
+    let mut paper = opened(settings());
     let level = |paper: &Paper, at, price, size, part| {
         paper.market.level(FIRST, at, OrderSide::Buy, price, size, part);
     };
@@ -77,7 +81,7 @@ fn a_queue_that_is_known_is_waited_in() {
 
 #[test]
 fn a_picture_takes_away_what_is_not_in_it_and_keeps_places() {
-    let mut paper = opened(PaperSettings { has_depth: true, ..settings() });
+    let mut paper = opened(settings());
     let level = |paper: &Paper, at, price, size, part| {
         paper.market.level(FIRST, at, OrderSide::Sell, price, size, part);
     };
@@ -95,4 +99,19 @@ fn a_picture_takes_away_what_is_not_in_it_and_keeps_places() {
     paper.submit("b", take, NOW + 6 * MS).unwrap();
     let reports = paper.reports(NOW + 10 * MS);
     assert!(reports.iter().all(|one| !matches!(one.what, What::Fill(_))), "{reports:?}");
+}
+
+#[test]
+fn an_order_of_an_earlier_run_can_be_cancelled_before_the_first_price() {
+    let resting = Resting {
+        client_id: "a".into(),
+        venue_order_id: None,
+        wish: buy("29000", "0.5"),
+        filled: (amount("0"), amount("0")),
+    };
+    let mut paper = opened(PaperSettings { resting: vec![resting], start: NOW, ..settings() });
+    paper.cancel("a", NOW + MS);
+    let reports = paper.reports(NOW + 5 * MS);
+    assert!(matches!(reports[..], [Report { what: What::Cancelled { .. }, .. }]), "{reports:?}");
+    assert_eq!(paper.balance(USDT, NOW + 5 * MS).1, "0");
 }
