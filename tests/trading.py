@@ -150,7 +150,7 @@ class Quoter(Client):
             return
         self.renewed = time.monotonic()
         if self.more is None:
-            self.more = self.rest("buy", "0.1", self.bid)
+            self.more = self.rest("sell", "0.1", self.ask)
         else:
             self.cancel(self.more)
             self.more = None

@@ -25,7 +25,7 @@ pub use self::config::{
 pub use self::desk::{Answers, Counts, Desk, News, Outbox};
 pub use self::line::{Arrivals, Arrived, Lines, Network, Replied};
 pub use self::market::{Followed, Market, Rows, Tick};
-pub use self::rows::{Quotes, Tickers, Trades};
+pub use self::rows::{Deltas, Quotes, Tickers, Trades};
 pub use self::strategy::{
     Broker, Changes, Denied, Failed, FillNews, Group, OrderNews, OrderView, Placed, Strategy, Told,
     limit, on_lot, on_tick,

@@ -6,6 +6,7 @@ mod checking;
 mod operator;
 mod profits;
 mod replaying;
+mod rules;
 mod watchdog;
 
 use std::collections::BinaryHeap;
@@ -32,7 +33,7 @@ use crate::desk::{Desk, News};
 use crate::line::{Arrivals, Arrived, Network};
 use crate::market::{Market, Rows, Tick};
 use crate::paper::Papers;
-use crate::rows::{Quotes, Tickers, Trades};
+use crate::rows::{Deltas, Quotes, Tickers, Trades};
 use crate::strategy::{Broker, Failed, Strategy, Told};
 
 /// How often what does not hurry is done.
@@ -353,8 +354,16 @@ impl Trader {
                 self.if_started(|handle| strategy.on_trades(handle, &trades))
             }
             dataset => {
-                if dataset == "tickers" {
-                    self.count_marks(&Tickers::new(&rows.batch, &instruments));
+                match dataset {
+                    "tickers" => {
+                        let tickers = Tickers::new(&rows.batch, &instruments);
+                        self.papers.marks(rows.venue, &tickers);
+                        self.count_marks(&tickers);
+                    }
+                    "book_deltas" if !self.papers.is_empty() => {
+                        self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, &instruments));
+                    }
+                    _ => {}
                 }
                 self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch))
             }

@@ -96,7 +96,9 @@ impl<J: Journal> Desk<J> {
     /// Who does what of a wish.
     pub(super) fn way(&self, wish: &Wish, now: i64) -> Result<Way, Denied> {
         self.ledger.rules(wish.account).map_err(|error| halted(&error))?;
-        let can = capabilities_for(self.ledger.directory(), wish.instrument);
+        let account = self.accounts.get(wish.account.index());
+        let can = account.and_then(|one| one.gateway.capabilities());
+        let can = can.or_else(|| capabilities_for(self.ledger.directory(), wish.instrument));
         let Some(can) = can else { return Ok(Way::Venue(wish.clone())) };
         match can.way(wish, day_end(now)) {
             Ok(way) => Ok(way),
