@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rustonite_data._native import Batch
     from rustonite_exec import Account
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 RENEW_S = 0.1
 LIMITS = (Path(__file__).parents[1] / "native/trade/tests/limits.toml").read_text()
 

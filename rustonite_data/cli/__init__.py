@@ -74,6 +74,15 @@ class Commands(click.Group):
             raise click.UsageError(f"no command {name!r}; {hint(name, _COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as in the base class
+        """Run the command as a program."""
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit as ended:
+            if ended.code == INTERRUPTED:
+                CTRL_C.leave()
+            raise
+
     def make_context(
         self,
         info_name: str | None,

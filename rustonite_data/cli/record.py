@@ -167,7 +167,7 @@ class _Signals:
         if number == signal.SIGINT:
             CTRL_C.notice()
             if self.ended.is_set():
-                raise KeyboardInterrupt
+                CTRL_C.give_up()
         self.ended.set()
 
     def reload(self, _number: int, _frame: FrameType | None) -> None:

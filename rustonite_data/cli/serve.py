@@ -160,7 +160,7 @@ def ended() -> Iterator[threading.Event]:
         if number == signal.SIGINT:
             CTRL_C.notice()
             if event.is_set():
-                raise KeyboardInterrupt
+                CTRL_C.give_up()
         event.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -86,6 +86,17 @@ def tapes_below(folder: Path) -> Iterator[Path]:
             yield Path(here)
 
 
+def described(path: Path) -> dict[str, Any]:
+    """What is known of a tape; where there is none, those below are named."""
+    try:
+        return _native.describe_tape(path)
+    except NotFound as error:
+        below = sorted(found.parent.name for found in path.glob("*/tape.toml"))
+        if not below:
+            raise
+        raise NotFound(f"{path}: no tape here; there are {', '.join(below)} in it") from error
+
+
 def summary(path: Path) -> dict[str, Any]:
     """What `ls` tells of a tape."""
     facts = _native.describe_tape(path)
@@ -146,7 +157,7 @@ def show(tape: Path, as_json: bool) -> None:
     Example:
       rustonite tape show /dev/shm/trades
     """
-    facts = _native.describe_tape(tape)
+    facts = described(tape)
     columns: list[dict[str, Any]] = []
     try:
         columns = column_facts(Tape.reader(tape, start="now", verify=False).schema)
@@ -209,7 +220,7 @@ def tail(tape: Path, count: int, follow: bool, columns: str | None, as_json: boo
       rustonite tape tail -n 3 --columns ts_recv,symbol,price /dev/shm/trades
       rustonite tape tail --follow --json /dev/shm/trades | jq .price
     """
-    facts = _native.describe_tape(tape)
+    facts = described(tape)
     end = facts["next_row"]
     start = max(facts["first_row"], end - count)
     reader = Tape.reader(tape, start=start, verify=False)

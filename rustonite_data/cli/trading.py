@@ -52,7 +52,7 @@ def kill(scope: str, name: str, *, journal: str, as_json: bool) -> None:
     \b
     Example:
       rustonite kill
-      rustonite kill strategy market-maker
+      rustonite kill strategy maker
     """
     from rustonite_exec import kill as throw  # noqa: PLC0415 - brings the extension
 

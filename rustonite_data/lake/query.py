@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rustonite_data import _native
+from rustonite_data import _native, schemas
 from rustonite_data.errors import Invalid
 from rustonite_data.extras import how_to_get
 from rustonite_data.hints import hint
@@ -161,8 +161,12 @@ def run_sql(  # noqa: PLR0913 - settings by keyword
         missing = _NO_TABLE.search(str(error))
         if missing is None:
             raise
+        name = missing["duckdb"] or missing["others"]
+        if name in schemas.names():
+            there = ", ".join(names) or "no datasets"
+            raise Invalid(f"{name} has no rows so far; there are {there}") from error
         first = str(error).partition("\n")[0]
-        raise Invalid(f"{first}; {hint(missing['duckdb'] or missing['others'], names)}") from error
+        raise Invalid(f"{first}; {hint(name, names)}") from error
 
 
 def _engine(name: str) -> Callable[..., pa.Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import uuid
@@ -194,7 +195,9 @@ class Storage:
         except (PermissionError, NotADirectoryError) as error:
             raise Invalid(f"{where}: {error.strerror}") from error
         except (OSError, obstore.exceptions.BaseError) as error:
-            raise Unavailable(f"{where}: {_first_line(error)}") from error
+            is_fixed = isinstance(error, OSError) and error.errno == errno.EROFS
+            kind = Invalid if is_fixed else Unavailable
+            raise kind(f"{where}: {_first_line(error)}") from error
 
 
 def split_options(

@@ -117,7 +117,7 @@ def test_ended_in_the_middle(tmp_path, number):
         began = time.monotonic()
         process.send_signal(number)
         _, told = process.communicate(timeout=30)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     assert process.returncode == 130
     assert told == f"stopped; what there is so far is in {folder}\n"
     assert not any(lives(pid) for pid in started)
@@ -130,7 +130,7 @@ def test_children_do_not_outlive_it(tmp_path):
                 break
         started = children(process.pid)
         process.kill()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while any(lives(pid) for pid in started) and time.monotonic() < until:
         time.sleep(0.05)
     assert not any(lives(pid) for pid in started)

@@ -137,7 +137,7 @@ def test_orders_end_with_a_trader_that_is_killed(place: Place) -> None:
             assert len(place.open_orders()) == 1
             trader.send_signal(signal.SIGKILL)
             trader.communicate()
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE_S
         while place.open_orders():
             assert time.monotonic() < end
             time.sleep(0.05)

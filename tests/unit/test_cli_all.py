@@ -9,7 +9,7 @@ import sys
 import click
 import pytest
 from click.testing import CliRunner
-from helpers import trades_arrow
+from helpers import python, trades_arrow
 
 from rustonite_data import _native, cli
 from rustonite_data.lake import Lake
@@ -184,6 +184,22 @@ def test_what_the_system_refuses_is_no_traceback(monkeypatch, number, kind, retr
         "kind": kind,
         "retryable": retryable,
     }
+
+
+def test_after_ctrl_c_python_is_not_taken_apart():
+    """Threads of libraries that are at work would crash: seen of recorders in one of twelve."""
+    code = """
+        import atexit, os, signal
+        from rustonite_data import cli
+        from rustonite_data.cli.options import Place
+
+        atexit.register(print, "taken apart")
+        Place.open = lambda _place: os.kill(os.getpid(), signal.SIGINT)
+        cli.main(["lake", "ls"])
+    """
+    process = python(code)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 130
 
 
 @pytest.mark.parametrize("words", [["record"], ["trade"], ["exchange"], ["config", "check"]])

@@ -15,7 +15,7 @@ from rustonite_exec import LocalExchange
 from rustonite_exec.configs import write_configs
 
 RUSTONITE = Path(sys.executable).with_name("rustonite")
-PATIENCE = 30
+PATIENCE = 60
 
 
 def test_what_is_kept_goes_on_where_it_ended(tmp_path):

@@ -148,7 +148,8 @@ pub(crate) fn settings(
     Ok(PaperSettings {
         positions: positions.collect(),
         resting: mine.filter_map(resting).collect(),
-        leverage: of.leverage,
+        // No venue has one that could be taken.
+        leverage: of.leverage.unwrap_or(1),
         queue: match config.queue {
             Queue::Behind => QueueModel::RiskAverse,
             Queue::Even => QueueModel::Power(1.0),
