@@ -12,7 +12,7 @@ from typing import Any
 from rustonite_data import _native
 from rustonite_data.config import read, table_of
 from rustonite_data.errors import Invalid
-from rustonite_exec.exchange import VENUES, Account, LocalExchange
+from rustonite_exec.exchange import VENUES, Account, Latency, LocalExchange
 
 _PORT_MAX = 65_535
 _AMOUNT = (int, float, str, Decimal)
@@ -27,6 +27,7 @@ _TOP: dict[str, tuple[tuple[type, ...], str]] = {
     "limits": ((bool,), "true or false"),
     "prices": ((dict,), "a table of instrument to price"),
     "state": ((str,), "a folder"),
+    "latency": ((str, dict), "a time such as 5ms, or a table of them"),
     "account": ((list,), "one or more [[account]]"),
 }
 _ACCOUNT: dict[str, tuple[tuple[type, ...], str]] = {
@@ -63,6 +64,7 @@ class ExchangeConfig:
     limits: bool = True
     prices: dict[str, Decimal | int | str] | None = None
     state: Path | None = None
+    latency: Latency = None
     accounts: tuple[ExchangeAccount, ...] = (ExchangeAccount("demo"),)
 
     @classmethod
@@ -116,6 +118,7 @@ class ExchangeConfig:
         exchange = LocalExchange(
             self.symbols, venue=self.venue, port=self.port, seed=self.seed, speed=self.speed,
             others=self.others, limits=self.limits, prices=self.prices, state=self.state,
+            latency=self.latency,
         )  # fmt: skip
         try:
             return exchange, [_open(exchange, one) for one in self.accounts]

@@ -58,7 +58,7 @@ async fn answer(
 }
 
 async fn call(shared: &Shared, request: &Request) -> Reply {
-    let [there, back] = shared.venue().delays(request);
+    let [there, back] = shared.venue().ways(request);
     sleep(there).await;
     let reply = shared.venue().call(request);
     if reply.is_lost {

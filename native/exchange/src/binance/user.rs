@@ -12,6 +12,7 @@ use crate::accounts::Record;
 use crate::dialect::Hall;
 use crate::figures::money;
 use crate::floor::{Done, Floor};
+use crate::socket::Out;
 
 const ZERO: &str = "0.00000000";
 
@@ -34,7 +35,7 @@ pub(crate) fn publish(sessions: &Sessions, hall: &mut Hall, done: &Done) {
         for (socket, user, _) in of_account {
             for event in &events {
                 let text = json!({"subscriptionId": user, "event": event}).to_string();
-                hall.sockets.say(*socket, text);
+                hall.sockets.tell(*socket, Out::text(text));
             }
         }
     }
