@@ -208,6 +208,19 @@ fn what_was_said_before_the_line_ended_comes_all_the_same() {
 }
 
 #[test]
+fn a_call_arrives_although_nobody_waits_for_its_answer() {
+    run(async {
+        let exchange = exchange();
+        set(&exchange, VENUE, json!({"place": "300ms"}));
+        let order = limit(&exchange, "ann", "BUY", "40000", "a");
+        assert!(tokio::time::timeout(Duration::from_millis(100), order).await.is_err());
+        while get(&exchange, "/api/v3/depth?symbol=BTCUSDT").await.body["bids"] == json!([]) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+}
+
+#[test]
 fn one_connection_does_not_wait_for_another() {
     run(async {
         let exchange = exchange();
