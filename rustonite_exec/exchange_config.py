@@ -13,7 +13,7 @@ from rustonite_data import _native
 from rustonite_data.config import read, table_of
 from rustonite_data.errors import Invalid
 from rustonite_data.hints import hint, near
-from rustonite_exec.exchange import SEED_MAX, VENUES, Account, LocalExchange
+from rustonite_exec.exchange import SEED_MAX, VENUES, Account, Latency, LocalExchange
 
 _PORT_MAX = 65_535
 _AMOUNT = (int, float, str, Decimal)
@@ -29,6 +29,7 @@ _TOP: _Known = {
     "limits": ((bool,), "true or false"),
     "prices": ((dict,), "a table of instrument to price"),
     "state": ((str,), "a folder"),
+    "latency": ((str, dict), "a time such as 5ms, or a table of them"),
     "account": ((list,), "one or more [[account]]"),
 }
 _ACCOUNT: _Known = {
@@ -65,6 +66,7 @@ class ExchangeConfig:
     limits: bool = True
     prices: dict[str, Decimal | int | str] | None = None
     state: Path | None = None
+    latency: Latency = None
     accounts: tuple[ExchangeAccount, ...] = (ExchangeAccount("demo"),)
 
     @classmethod
@@ -112,6 +114,7 @@ class ExchangeConfig:
         exchange = LocalExchange(
             self.symbols, venue=self.venue, port=self.port, seed=self.seed, speed=self.speed,
             others=self.others, limits=self.limits, prices=self.prices, state=self.state,
+            latency=self.latency,
         )  # fmt: skip
         try:
             return exchange, [_open(exchange, one) for one in self.accounts]

@@ -50,6 +50,11 @@ _LOOK_S = 0.25
     metavar="FOLDER",
     help="Keep it there, and go on from there.",
 )
+@click.option(
+    "--latency",
+    metavar="TIME",
+    help="How long each message takes, such as 5ms. A file can say more.",
+)
 @click.option("--account", metavar="NAME", help="Name of an account to open. By default demo.")
 @for_option
 @json_option
@@ -61,6 +66,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
     alone: bool,
     port: int | None,
     state: Path | None,
+    latency: str | None,
     account: str | None,
     span: timedelta | None,
     as_json: bool,
@@ -82,7 +88,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
         raise click.BadParameter("found max, expected a number", param_hint="'--speed'")
     config = _config(what)
     given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port, "state": state}
-    given["others"] = False if alone else None
+    given |= {"others": False if alone else None, "latency": latency}
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     if account is not None:
         config = replace(config, accounts=(replace(config.accounts[0], name=account),))
