@@ -48,6 +48,8 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
     from rustonite_exec import Trader  # noqa: PLC0415
 
     trader = Trader(config)
+    for venue, tapes in trader.markets_without_tapes():
+        click.echo(f"warning: no tapes of {venue} in {tapes} so far; start its recorder", err=True)
     until = math.inf if span is None else time.monotonic() + span.total_seconds()
     last: dict[str, Any] = {}
     code = 0
