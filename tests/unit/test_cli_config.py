@@ -156,6 +156,23 @@ def test_an_account_on_paper_needs_no_keys(desk):
     assert run("config", "check", path).stdout == f"{path}: trader, can be used\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "name", "expected"),
+    [
+        ("record", "trader", "a trader, expected a recorder; rustonite trade {}"),
+        ("trade", "recorder", "a recorder, expected a trader; rustonite record {}"),
+        ("exchange", "trader", "a trader, expected a local exchange; rustonite trade {}"),
+        ("trade", "limits", "limits, expected a trader"),
+        ("record", "keys", "keys, expected a recorder"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(desk, command, name, expected):
+    path = desk / f"{name}.toml"
+    result = run(command, path)
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {path}: found what configures {expected.format(path)}\n"
+
+
 def test_a_trader_without_a_recorder_is_told(tmp_path):
     desk = tmp_path / "desk"
     write_configs(desk, port=1)  # where nobody listens
