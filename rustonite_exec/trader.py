@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
-from rustonite_data.config import about, read
+from rustonite_data.config import about, read, table_of
 from rustonite_data.errors import Conflict, Invalid, NotFound
 from rustonite_data.hints import near
 from rustonite_exec.strategy import Strategy
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TAPES_ARE_IN = "tapes.path"
 """A file in the journal's folder with the path of its tapes."""
 _MARKS = {TAPES_ARE_IN, "control", "orders", "switches.json"}
+_DATASETS = ("quotes", "trades")
 _BUILT_IN = ("market-maker", "ema-cross")
 
 
@@ -56,6 +57,19 @@ class Trader:
             self._strategy = _load(facts["run"], Path(config))
         if self._strategy is not None:
             self._strategy.settings = facts["settings"]
+
+    def markets_without_tapes(self) -> list[tuple[str, Path]]:
+        """Venues that nobody has recorded so far, with the folders where their tapes are to be."""
+        folder = Path(self._place).parent
+        markets = [
+            (market["venue"], folder / market["tapes"], market.get("datasets", _DATASETS))
+            for market in table_of(self._text, self._place)["market"]
+        ]
+        return [
+            (venue, tapes)
+            for venue, tapes, datasets in markets
+            if not any(tape for one in datasets for tape in tapes.glob(f"{one}/*/tape.toml"))
+        ]
 
     def run(self, beat: Beat | None = None) -> None:
         """Trade until Ctrl-C, or until `beat` returns false.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from rustonite_data.config import about, read, read_as_it_is, table_of
 from rustonite_data.errors import Invalid, RustoniteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # What is in files of one kind only, at the top.
 _MARKS = {
@@ -29,6 +30,17 @@ _MARKS = {
     "exchange": {"venue", "port", "seed", "speed", "others", "symbols", "prices"},
     "keys": {"key", "secret"},
 }
+
+
+_NAMED = {
+    "recorder": "a recorder",
+    "trader": "a trader",
+    "limits": "limits",
+    "exchange": "a local exchange",
+    "keys": "keys",
+}
+# The command that reads a kind.
+_READERS = {"recorder": "record", "trader": "trade", "exchange": "exchange"}
 
 
 @click.group()
@@ -106,6 +118,23 @@ def kind_of(path: Path) -> str:
         return path.stem
     found = ", ".join(sorted(keys)) or "nothing"
     raise Invalid(f"{path}: found {found}, which does not tell what it configures; give --as KIND")
+
+
+@contextmanager
+def expecting(kind: str, path: Path) -> Iterator[None]:
+    """Say what a file is, where it cannot be used because it is of another kind."""
+    try:
+        yield
+    except Invalid:
+        found = None
+        with suppress(RustoniteError):
+            found = kind_of(path)
+        if found in {None, kind}:
+            raise
+        then = f"; rustonite {_READERS[found]} {path}" if found in _READERS else ""
+        raise Invalid(
+            f"{path}: found what configures {_NAMED[found]}, expected {_NAMED[kind]}{then}"
+        ) from None
 
 
 def _recorder(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rustonite_data.cli.config import expecting
 from rustonite_data.cli.options import for_option, speed_factor
 from rustonite_data.cli.output import json_option, print_json_lines
 from rustonite_data.cli.serve import ended
@@ -113,7 +114,8 @@ def _config(what: tuple[str, ...]) -> ExchangeConfig:
     from rustonite_exec.exchange_config import ExchangeConfig  # noqa: PLC0415
 
     if _is_file(what):
-        return ExchangeConfig.read(Path(what[0]))
+        with expecting("exchange", Path(what[0])):
+            return ExchangeConfig.read(Path(what[0]))
     if not what:
         return ExchangeConfig()
     return ExchangeConfig(venue=what[0], symbols=what[1:] or None)

@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from rustonite_data.cli.config import expecting
 from rustonite_data.cli.interrupts import CTRL_C
 from rustonite_data.cli.options import Place, duration, for_option, storage_options
 from rustonite_data.cli.output import (
@@ -104,7 +105,8 @@ def record(  # noqa: PLR0913 - options of the command line
         raise click.UsageError("--datasets goes with VENUE; a file says it itself")
     text = read(path, WHAT) if from_file else _simple(what[0], what[1:], datasets)
     place = str(path) if from_file else "command line"
-    listen = _checked(text, place)
+    with expecting("recorder", path) if from_file else nullcontext():
+        listen = _checked(text, place)
     url = lake.url or (None if from_file else "lake")
     # Imported here, as it brings the engines.
     from rustonite_data.record import Recorder  # noqa: PLC0415

@@ -6,6 +6,7 @@ import math
 import signal
 import time
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from rustonite_data.cli.config import expecting
 from rustonite_data.cli.options import for_option
 from rustonite_data.cli.output import CANNOT_LOOK, PROBLEMS, complain, json_option, print_json_lines
 from rustonite_data.errors import RustoniteError
@@ -47,7 +49,10 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
     # Imported here, as it brings the extension.
     from rustonite_exec import Trader  # noqa: PLC0415
 
-    trader = Trader(config)
+    with expecting("trader", Path(config)):
+        trader = Trader(config)
+    for venue, tapes in trader.markets_without_tapes():
+        click.echo(f"warning: no tapes of {venue} in {tapes} so far; start its recorder", err=True)
     until = math.inf if span is None else time.monotonic() + span.total_seconds()
     last: dict[str, Any] = {}
     code = 0

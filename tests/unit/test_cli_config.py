@@ -6,8 +6,10 @@ import stat
 
 import pytest
 from click.testing import CliRunner
+from helpers import SMALL
 
-from rustonite_data import cli
+from rustonite_data import Tape, cli
+from rustonite_exec import Trader
 from rustonite_exec.configs import FILES, write_configs
 
 
@@ -152,6 +154,38 @@ def test_an_account_on_paper_needs_no_keys(desk):
     path.write_text("\n".join(lines) + "\n")
     (desk / "keys.toml").unlink()
     assert run("config", "check", path).stdout == f"{path}: trader, can be used\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "expected"),
+    [
+        ("record", "trader", "a trader, expected a recorder; rustonite trade {}"),
+        ("trade", "recorder", "a recorder, expected a trader; rustonite record {}"),
+        ("exchange", "trader", "a trader, expected a local exchange; rustonite trade {}"),
+        ("trade", "limits", "limits, expected a trader"),
+        ("record", "keys", "keys, expected a recorder"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(desk, command, name, expected):
+    path = desk / f"{name}.toml"
+    result = run(command, path)
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {path}: found what configures {expected.format(path)}\n"
+
+
+def test_a_trader_without_a_recorder_is_told(tmp_path):
+    desk = tmp_path / "desk"
+    write_configs(desk, port=1)  # where nobody listens
+    trader = Trader(desk / "trader.toml")
+    assert trader.markets_without_tapes() == [("binance", desk / "lake" / ".tapes")]
+    result = run("trade", desk / "trader.toml")
+    warning, error = result.stderr.splitlines()
+    assert warning == (
+        f"warning: no tapes of binance in {desk}/lake/.tapes so far; start its recorder"
+    )
+    assert (result.exit_code, error.startswith("error: asking binance")) == (2, True)
+    Tape.create(desk / "lake" / ".tapes" / "quotes" / "recorder-binance", "quotes", **SMALL).close()
+    assert trader.markets_without_tapes() == []
 
 
 def test_what_a_file_is_can_be_said(tmp_path):

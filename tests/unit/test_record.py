@@ -144,12 +144,12 @@ def test_a_connection_that_dies_is_opened_again(venue, start):
     until(books_are_whole(recorder))
     venue.emit("BTCUSDT", 20)
     until(lambda: trade_ids(recorder, "BTCUSDT")[-1:] == venue.ids("BTCUSDT")[-1:])
+    until(lambda: recorder.status()[0].problems == {})
     recorder.close()
     assert trade_ids(recorder, "BTCUSDT") == venue.ids("BTCUSDT")
     gaps = [fact for fact in facts(recorder, "gap") if fact[2] == "book_deltas"]
     assert {symbol for _, symbol, *_ in gaps} == {"BTCUSDT", "ETHUSDT"}
     assert "disconnected" in {detail for *_, detail in gaps}
-    assert recorder.status()[0].problems == {}
 
 
 def test_a_lost_update_hurts_one_instrument_only(venue, start):

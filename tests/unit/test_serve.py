@@ -84,7 +84,7 @@ def test_what_tapes_have_is_served_again(memory):
         record(server, 500, tapes=memory / "tapes")
     with (
         serve("binance", frames=memory / "tapes", speed=math.inf) as server,
-        connect(server.urls["public"]) as socket,
+        connect(server.urls["public"], close_timeout=0.2) as socket,
     ):
         subscribed(server, "btcusdt@trade", socket)
         trade = json.loads(socket.recv(PATIENCE))["data"]
@@ -103,7 +103,7 @@ def test_the_same_seed_makes_the_same_market():
     def first_trades(seed):
         with (
             serve("binance", ["BTCUSDT"], seed=seed, speed=math.inf) as server,
-            connect(server.urls["public"]) as socket,
+            connect(server.urls["public"], close_timeout=0.2) as socket,
         ):
             subscribed(server, "btcusdt@trade", socket)
             told = [json.loads(socket.recv(PATIENCE)) for _ in range(20)]
@@ -117,7 +117,7 @@ def test_faults():
         server.fault("cut", after=50)
         server.fault("drop", symbol="BTCUSDT", times=2)
         assert server.status().faults_waiting == 2
-        with connect(server.urls["public"]) as socket:
+        with connect(server.urls["public"], close_timeout=0.2) as socket:
             subscribed(server, "btcusdt@depth@100ms", socket)
             numbers = []
             with suppress(ConnectionClosedError):
