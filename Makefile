@@ -41,8 +41,9 @@ test-rust:
 		--exclude rustonite-benches
 	cargo test --quiet --locked --profile dev-fast -p rustonite-tape --features loom --test publish_loom
 
+# Files side by side, in their order: those that take long are the first ones.
 test-python: $(VENV)/.extension
-	$(BIN)/python -m pytest --quiet
+	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/.packages ## An hour of recording at 50,000 messages a second, with everything that goes wrong
 	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension

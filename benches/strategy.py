@@ -3,8 +3,10 @@
 `python benches/strategy.py`. A trader follows a tape of trades, to which millions of rows are
 appended at once; timed from the first row that the strategy is given to the last. Then it places
 orders at a local exchange: the call of `broker.submit` alone, which is risk, journal and the signed
-bytes, and until `on_order` tells that the venue has accepted, over a socket. NautilusTrader does
-the same on its backtest engine without a socket: see `submit_peer.py`.
+bytes, and until `on_order` tells that the venue has accepted, over a socket. Once an order at a
+time and the next one as soon as that is cancelled; NautilusTrader does the same on its backtest
+engine without a socket: see `submit_peer.py`. And once with quiet moments between the orders, when
+a processor forgets the way of an order.
 """
 
 from __future__ import annotations
@@ -30,9 +32,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - memory that processes share
 PEERS_PYTHON = Path(__file__).parents[1] / ".venv" / "peers" / "bin" / "python"
 APPEND_ROWS = 100_000
 ROWS, ROWS_ONE_BY_ONE = 5_000_000, 200_000
-# What the venue takes: a hundred orders in ten seconds.
-ORDERS_PER_S = 8
-ORDERS, PEER_ORDERS = 200, 5_000
+ORDERS, SELDOM_ORDERS = 5_000, 200
+SELDOM_PER_S = 8
 PATIENCE_S = 120
 QUANTILES = (0.5, 0.9, 0.99)
 PEER = "nautilus"
@@ -79,23 +80,39 @@ class SingleRows(Counting):
         self.count(1)
 
 
-class Submitter(Strategy):
-    """Places orders far from the market, one at a time, and cancels them."""
+class Seldom(Strategy):
+    """Places an order far from the market at each tick, and cancels it."""
+
+    orders = SELDOM_ORDERS
 
     def __init__(self) -> None:
         self.began = {}
         self.calls, self.accepted = [], []
 
-    def on_trades(self, _rows) -> None:
+    def place(self) -> None:
         began = time.perf_counter_ns()
         order = self.broker.submit("BTCUSDT", "buy", "0.001", "59900", post_only=True)
         self.calls.append(time.perf_counter_ns() - began)
         self.began[order] = began
 
+    def on_trades(self, _rows) -> None:
+        self.place()
+
     def on_order(self, news) -> None:
         if news.event == "accepted":
             self.accepted.append(time.perf_counter_ns() - self.began.pop(news.order.id))
             self.broker.cancel(news.order.id)
+
+
+class Steady(Seldom):
+    """Places the next one as soon as that has happened."""
+
+    orders = ORDERS
+
+    def on_order(self, news) -> None:
+        super().on_order(news)
+        if news.event == "cancelled" and len(self.calls) < self.orders:
+            self.place()
 
 
 def trades(rows: int) -> pa.Table:
@@ -159,7 +176,7 @@ def in_a_place(work):
     """Does something where a trader can run."""
     with (
         tempfile.TemporaryDirectory(dir=MEMORY) as folder,
-        LocalExchange(["BTCUSDT"], speed=0.1) as exchange,
+        LocalExchange(["BTCUSDT"], speed=0.1, limits=False) as exchange,
     ):
         return work(Place(Path(folder), exchange))
 
@@ -180,27 +197,29 @@ def rows_per_second(strategy: Counting, rows: int) -> float:
     return strategy.rows / (strategy.ended - strategy.began)
 
 
-def order_times(strategy: Submitter) -> None:
-    def work(place: Place) -> None:
-        due = time.monotonic()
+def order_times(strategy: Seldom, ticks: int) -> Seldom:
+    """Lets a strategy place its orders, with so many ticks."""
 
-        # A tick makes the strategy place an order, at a rate that the venue takes.
+    def work(place: Place) -> None:
+        due, told = time.monotonic(), 0
+
         def beat() -> bool:
-            nonlocal due
-            if len(strategy.calls) < ORDERS and time.monotonic() >= due:
-                due = time.monotonic() + 1 / ORDERS_PER_S
+            nonlocal due, told
+            if told < ticks and time.monotonic() >= due:
+                due, told = time.monotonic() + 1 / SELDOM_PER_S, told + 1
                 place.tape.append(trades(1))
-            return len(strategy.accepted) >= ORDERS
+            return len(strategy.accepted) >= strategy.orders
 
         place.run(strategy, beat)
 
     in_a_place(work)
+    return strategy
 
 
 def peer_times() -> dict[str, list[int]]:
     if not PEERS_PYTHON.exists():
         return {}
-    command = [PEERS_PYTHON, Path(__file__).with_name("submit_peer.py"), str(PEER_ORDERS)]
+    command = [PEERS_PYTHON, Path(__file__).with_name("submit_peer.py"), str(ORDERS)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         print(run.stderr, file=sys.stderr)
@@ -231,17 +250,28 @@ def main() -> None:
         keep("Trading", f"rows to a strategy in Python, {name}", "M rows/s", best=rate)
         table.add_row(name, f"{rate:.2f} M")
     console.print(table)
-    ours, theirs = Submitter(), peer_times()
-    order_times(ours)
-    table = Table("from a strategy in Python", "rustonite", "NautilusTrader", title="Orders")
-    call = "the call of submit in Python"
-    ours_called = told(call, OURS, ours.calls)
-    table.add_row("the call of submit", ours_called, told(call, PEER, theirs.get("call")))
+    theirs, steady = peer_times(), order_times(Steady(), 1)
+    seldom = order_times(Seldom(), SELDOM_ORDERS)
+    table = Table(
+        "from a strategy in Python",
+        "rustonite",
+        "NautilusTrader",
+        f"rustonite, {SELDOM_PER_S} orders/s",
+        title="Orders",
+    )
+    call, quiet = "the call of submit in Python", f", {SELDOM_PER_S} orders/s"
     accepted = "submit to accepted, from Python"
     table.add_row(
+        "the call of submit",
+        told(call, OURS, steady.calls),
+        told(call, PEER, theirs.get("call")),
+        told(call + quiet, OURS, seldom.calls),
+    )
+    table.add_row(
         "submit to accepted, ours over a socket, theirs without",
-        told(f"{accepted}, over a socket", OURS, ours.accepted),
+        told(f"{accepted}, over a socket", OURS, steady.accepted),
         told(f"{accepted}, no socket", PEER, theirs.get("accepted")),
+        told(f"{accepted}, over a socket{quiet}", OURS, seldom.accepted),
     )
     console.print(table)
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rustonite_data.errors import Invalid
+from rustonite_data.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 # Comments and texts, the longer marks first. Only those in double quotes have references.
@@ -51,6 +52,17 @@ def read_as_it_is(path: Path, what: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         problem = error.strerror if isinstance(error, OSError) else "no UTF-8"
         raise Invalid(f"{path}: {problem}, expected {what}") from None
+
+
+@contextmanager
+def about(place: str) -> Iterator[None]:
+    """Name the file in what is raised inside about its content, if that does not do it itself."""
+    try:
+        yield
+    except (Invalid, NotFound) as error:
+        if place in str(error):
+            raise
+        raise type(error)(f"{place}: {error}") from error
 
 
 def table_of(text: str, place: str) -> dict[str, Any]:

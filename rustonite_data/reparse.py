@@ -167,13 +167,20 @@ class Frames:
             select epoch_ns(ts_recv) as ts, connection, venue, kind::varchar, status,
                 null::varchar, null::varchar, data, frame_seq
             from frames where {frames} and {WITHIN}
-            union all
-            select epoch_ns(ts_recv), coalesce(connection, 0), venue, kind::varchar, null,
-                channel::varchar, symbol::varchar, null, -1
-            from feed_events where venue is not null and {facts} and {WITHIN}
-                and kind in ('subscribe', 'unsubscribe', 'disconnect', 'start')
-            order by ts, connection, frame_seq
         """  # noqa: S608 - our own text
+        # Frames of a file that was imported come without facts.
+        has_facts = "feed_events" in self._lake.datasets()
+        if has_facts:
+            query += f"""
+                union all
+                select epoch_ns(ts_recv), coalesce(connection, 0), venue, kind::varchar, null,
+                    channel::varchar, symbol::varchar, null, -1
+                from feed_events where venue is not null and {facts} and {WITHIN}
+                    and kind in ('subscribe', 'unsubscribe', 'disconnect', 'start')
+            """  # noqa: S608 - our own text
+        query += " order by ts, connection, frame_seq"
         for first, behind in windows(self._minutes, _ROWS):
-            params = [*of_frames, first, behind, *of_facts, first, behind]
+            params = [*of_frames, first, behind]
+            if has_facts:
+                params += [*of_facts, first, behind]
             yield [row[:8] for row in self._lake.sql(query, params).rows()]

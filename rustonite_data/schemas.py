@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rustonite_data import _native
 from rustonite_data._native import Column, Schema
 from rustonite_data.errors import NotFound
+from rustonite_data.hints import hint
 
 __all__ = ["Column", "Schema", "all_schemas", "get", "markdown", "names"]
 
@@ -39,8 +40,7 @@ def get(dataset: str) -> Schema:
     try:
         return _EMBEDDED[dataset]
     except KeyError:
-        known = ", ".join(names())
-        raise NotFound(f"dataset {dataset!r}: not known, expected one of {known}") from None
+        raise NotFound(f"dataset {dataset!r}: not known; {hint(dataset, names())}") from None
 
 
 def markdown() -> str:

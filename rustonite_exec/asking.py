@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -10,7 +11,43 @@ from rustonite_data.errors import Invalid
 
 Side = Literal["buy", "sell"]
 Number = Decimal | int | str
-NUMBERS = ("price_protect", "trigger", "trail", "activation", "size_display")
+NUMBERS = ("price_protect", "trigger", "trail", "limit_offset", "activation", "size_display")
+FLAGS = ("post_only", "reduce_only", "display_random", "emulated")
+
+
+@dataclass(frozen=True)
+class NewOrder:
+    """An order to be placed; the fields are the arguments of `Broker.submit`."""
+
+    symbol: str
+    side: Side
+    size: Number
+    price: Number | None = None
+    _: KW_ONLY
+    venue: str | None = None
+    kind: str | None = None
+    tif: str | None = None
+    expires: datetime | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+    price_protect: Number | None = None
+    trigger: Number | None = None
+    trigger_by: str = "last"
+    trail: Number | None = None
+    trail_unit: str = "price"
+    limit_offset: Number | None = None
+    activation: Number | None = None
+    size_display: Number | None = None
+    display_random: bool = False
+    emulate: bool = False
+    tags: str | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """In the words of the native side."""
+        words = {one.name: getattr(self, one.name) for one in fields(self)}
+        flags = {name: words.pop(name) for name in FLAGS[:-1]}
+        flags["emulated"] = words.pop("emulate")
+        return asked(**words, flags=[name for name, is_set in flags.items() if is_set])
 
 
 def text(name: str, value: Number | None) -> str | None:
@@ -31,7 +68,8 @@ def asked(
 ) -> dict[str, Any]:
     """An order, with the kind and the time in force that are meant if it does not say."""
     expires = more.get("expires")
-    tif = ("gtc" if expires is None else "gtd") if price is not None else None
+    has_limit = price is not None or more.get("limit_offset") is not None
+    tif = ("gtc" if expires is None else "gtd") if has_limit else None
     return {
         "symbol": symbol,
         "side": side,
@@ -50,9 +88,10 @@ def asked(
 
 
 def _kind(price: Number | None, more: dict[str, Any]) -> str:
+    has_limit = price is not None or more.get("limit_offset") is not None
+    kind = "limit" if has_limit else "market"
     if more.get("trail") is not None:
-        return "trailing_stop_market"
-    kind = "market" if price is None else "limit"
+        return f"trailing_stop_{kind}"
     return kind if more.get("trigger") is None else f"stop_{kind}"
 
 

@@ -7,20 +7,26 @@ they have its addresses. Others trade there, too: a crowd and makers, drawn from
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
+import math
 import secrets
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from rustonite_data import _native
 from rustonite_data.errors import Invalid, NotFound
+from rustonite_data.hints import hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
+
+SEED_MAX = (1 << 64) - 1
+
+Latency: TypeAlias = "str | Mapping[str, Any] | None"
+"""A time such as `5ms`, a table as the page about the local exchange has it, or none."""
 
 _EVENTS_PER_SECOND = 200.0
 _PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150", "AAPL": "200"}
@@ -80,6 +86,7 @@ class LocalExchange:
         port: int = 0,
         limits: bool = True,
         state: Path | str | None = None,
+        latency: Latency = None,
     ) -> None:
         """Begin to listen, on this machine alone.
 
@@ -96,26 +103,27 @@ class LocalExchange:
             limits: Whether calls and orders are limited as on the venue's usual plan.
             state: A folder to keep it in. If it was kept there before, it goes on as it was, with
                 the same accounts and orders; the other arguments have to be the same, but for
-                `port`. In memory by default.
+                `port` and `latency`. In memory by default.
+            latency: How long messages take; see `latency`.
 
         Raises:
-            Invalid: a symbol or a price that cannot be, or no symbol; or the state in the folder is
-                of another exchange.
+            Invalid: a symbol, a price or a latency that cannot be, or no symbol; or the state in
+                the folder is of another exchange.
             NotFound: the venue is not spoken here.
             Unavailable: the port is taken, or another exchange keeps its state in the folder.
             Corrupt: the state is damaged, or was written by another version.
         """
         if venue not in VENUES:
-            near = difflib.get_close_matches(venue, VENUES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VENUES)}"
-            raise NotFound(f"venue: {venue!r} is not spoken here; {hint}")
+            raise NotFound(f"venue: {venue!r} is not spoken here; {hint(venue, VENUES)}")
         self._usual = usual = _USUAL.get(venue, _SPOT)
         symbols = usual.symbols if symbols is None else symbols
         symbols = [symbols] if isinstance(symbols, str) else symbols
         if not symbols:
             raise Invalid("symbols: found none, expected one or more")
-        if not speed > 0:
-            raise Invalid(f"speed: found {speed}, expected more than 0")
+        if not 0 < speed < math.inf:
+            raise Invalid(f"speed: found {speed}, expected a number above 0")
+        if not 0 <= seed <= SEED_MAX:
+            raise Invalid(f"seed: found {seed}, expected a whole number from 0 to {SEED_MAX}")
         given = dict(prices or {})
         if unknown := sorted(given.keys() - set(symbols)):
             raise Invalid(f"prices: {', '.join(unknown)} is not among the symbols")
@@ -132,6 +140,7 @@ class LocalExchange:
                 "events_per_second": _EVENTS_PER_SECOND * speed if others else None,
                 "limits": limits,
                 "state": None if state is None else Path(state),
+                "latency": _json(latency),
             }
         )
         self._is_kept = state is not None
@@ -224,6 +233,19 @@ class LocalExchange:
         """
         self._native.fault(self.venue, json.dumps({"fault": name, **details}))
 
+    def latency(self, latency: Latency) -> None:
+        """Set how long messages take from now on, but for those that are on their way.
+
+        Args:
+            latency: A time such as `5ms` for all messages; or a table with `feed`, `place`,
+                `amend`, `cancel` and `response`, `all` for those that are not named, `bad_times`
+                and `seed`, as the page about the local exchange has it. None for no latency.
+
+        Raises:
+            Invalid: a key or a value that cannot be.
+        """
+        self._native.set_latency(self.venue, _json(latency))
+
     def status(self) -> dict[str, Any]:
         """What it has done so far."""
         status: dict[str, Any] = json.loads(self._native.status(self.venue))
@@ -245,6 +267,19 @@ class LocalExchange:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _json(latency: Latency) -> str:
+    return json.dumps(_plain(latency))
+
+
+def _plain(value: object) -> object:
+    """As JSON has it: numbers that are none become texts, which are refused by name."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else str(value)
+    return value
 
 
 def _usual_price(symbol: str) -> str:

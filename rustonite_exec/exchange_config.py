@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
+import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from rustonite_data import _native
 from rustonite_data.config import read, table_of
 from rustonite_data.errors import Invalid
-from rustonite_exec.exchange import VENUES, Account, LocalExchange
+from rustonite_data.hints import hint, near
+from rustonite_exec.exchange import SEED_MAX, VENUES, Account, Latency, LocalExchange
 
 _PORT_MAX = 65_535
 _AMOUNT = (int, float, str, Decimal)
 # Key, kinds of its value, and how they are called.
-_TOP: dict[str, tuple[tuple[type, ...], str]] = {
+_Known = dict[str, tuple[tuple[type, ...], str]]
+_TOP: _Known = {
     "venue": ((str,), f"one of {', '.join(VENUES)}"),
-    "symbols": ((list,), "a list of instruments"),
+    "symbols": ((list,), 'a list of instruments, such as ["BTCUSDT"]'),
     "port": ((int,), f"a port from 0 to {_PORT_MAX}"),
-    "seed": ((int,), "a whole number"),
+    "seed": ((int,), "a whole number from 0"),
     "speed": ((int, float, Decimal), "a number above 0"),
     "others": ((bool,), "true or false"),
     "limits": ((bool,), "true or false"),
     "prices": ((dict,), "a table of instrument to price"),
     "state": ((str,), "a folder"),
+    "latency": ((str, dict), "a time such as 5ms, or a table of them"),
     "account": ((list,), "one or more [[account]]"),
 }
-_ACCOUNT: dict[str, tuple[tuple[type, ...], str]] = {
+_ACCOUNT: _Known = {
     "name": ((str,), "a name"),
     "keys": ((str,), "a file"),
     "balances": ((dict,), "a table of asset to amount"),
@@ -63,6 +66,7 @@ class ExchangeConfig:
     limits: bool = True
     prices: dict[str, Decimal | int | str] | None = None
     state: Path | None = None
+    latency: Latency = None
     accounts: tuple[ExchangeAccount, ...] = (ExchangeAccount("demo"),)
 
     @classmethod
@@ -89,16 +93,10 @@ class ExchangeConfig:
         file = _File(place, text)
         file.check(found, _TOP, "")
         tables = found.pop("account", [{"name": "demo"}])
-        for table in tables:
-            file.check(table, _ACCOUNT, "account.")
-        if found.get("venue", "binance") not in VENUES:
-            raise file.wrong("venue", found["venue"], _TOP["venue"][1], VENUES)
-        if not 0 <= found.get("port", 0) <= _PORT_MAX:
-            raise file.wrong("port", found["port"], _TOP["port"][1])
-        if not found.get("speed", 1) > 0:
-            raise file.wrong("speed", found["speed"], _TOP["speed"][1])
+        _check_accounts(file, tables)
+        _check_top(file, found)
         if "symbols" in found:
-            found["symbols"] = tuple(map(str, found["symbols"]))
+            found["symbols"] = tuple(found["symbols"])
         folder = Path(place).parent
         if "state" in found:
             found["state"] = folder / found["state"]
@@ -116,12 +114,48 @@ class ExchangeConfig:
         exchange = LocalExchange(
             self.symbols, venue=self.venue, port=self.port, seed=self.seed, speed=self.speed,
             others=self.others, limits=self.limits, prices=self.prices, state=self.state,
+            latency=self.latency,
         )  # fmt: skip
         try:
             return exchange, [_open(exchange, one) for one in self.accounts]
         except BaseException:
             exchange.close()
             raise
+
+
+def _check_top(file: _File, found: dict[str, Any]) -> None:
+    if found.get("venue", "binance") not in VENUES:
+        raise file.wrong("venue", found["venue"], _TOP["venue"][1], VENUES)
+    symbols = found.get("symbols", ["BTCUSDT"])
+    can_be = {
+        "symbols": bool(symbols) and all(isinstance(one, str) and one for one in symbols),
+        "port": 0 <= found.get("port", 0) <= _PORT_MAX,
+        "seed": 0 <= found.get("seed", 0) <= SEED_MAX,
+        "speed": 0 < float(found.get("speed", 1)) < math.inf,
+        "prices": all(map(_is_amount, found.get("prices", {}).values())),
+    }
+    for key, is_well in can_be.items():
+        if not is_well:
+            raise file.wrong(key, found[key], _TOP[key][1])
+
+
+def _check_accounts(file: _File, tables: list[Any]) -> None:
+    if not tables or not all(isinstance(table, dict) for table in tables):
+        raise file.wrong("account", tables, _TOP["account"][1])
+    for table in tables:
+        file.check(table, _ACCOUNT, "account.")
+        amounts = {key: [table[key]] for key in ("maker", "taker") if key in table}
+        amounts["balances"] = list(table.get("balances", {}).values())
+        for key, values in amounts.items():
+            if not all(map(_is_amount, values)):
+                raise file.wrong(key, table[key], _ACCOUNT[key][1], path="account.")
+
+
+def _is_amount(value: object) -> bool:
+    try:
+        return not isinstance(value, bool) and Decimal(str(value)).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def _account(table: dict[str, Any], folder: Path) -> ExchangeAccount:
@@ -142,12 +176,10 @@ class _File:
     place: str
     text: str
 
-    def check(
-        self, table: dict[str, Any], known: dict[str, tuple[tuple[type, ...], str]], path: str
-    ) -> None:
+    def check(self, table: dict[str, Any], known: _Known, path: str) -> None:
         for key, value in table.items():
             if key not in known:
-                raise Invalid(f"{self._at(key)}: {path}{key}: unknown key; {_hint(key, known)}")
+                raise Invalid(f"{self._at(key)}: {path}{key}: unknown key; {hint(key, known)}")
             kinds, expected = known[key]
             # True is a number to Python, not to those who write files.
             if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
@@ -162,18 +194,13 @@ class _File:
         path: str = "",
     ) -> Invalid:
         """What is wrong with a value."""
-        near = difflib.get_close_matches(str(value), known, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        meant = near(str(value), known)
         shown = str(value) if isinstance(value, Decimal) else repr(value)
-        return Invalid(f"{self._at(key)}: {path}{key}: found {shown}, expected {expected}{hint}")
+        text = f"found {shown}, expected {expected}{'; ' if meant else ''}{meant}"
+        return Invalid(f"{self._at(key)}: {path}{key}: {text}")
 
     def _at(self, key: str) -> str:
         found = re.search(rf'^[^#\n]*?(?<![\w-])"?{re.escape(key)}"?\s*=', self.text, re.MULTILINE)
         if found is None:
             return self.place
         return f"{self.place}:{self.text.count(chr(10), 0, found.start()) + 1}"
-
-
-def _hint(name: str, known: dict[str, Any]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

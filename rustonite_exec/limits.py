@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from decimal import Decimal
 
 from rustonite_data import _native
 from rustonite_data.errors import Invalid
+from rustonite_data.hints import hint
 
 Limit = Decimal | int | str | bool | None
 
@@ -58,9 +58,7 @@ def limits(currency: str = "USDT", version: int = 1, **changes: Limit) -> str:
     keys = _native.limit_keys()
     known = [name for name, *_ in keys]
     if unknown := next((name for name in changes if name not in known), None):
-        near = difflib.get_close_matches(unknown, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        raise Invalid(f"limits: {unknown} is no key of limits; {hint}")
+        raise Invalid(f"limits: {unknown} is no key of limits; {hint(unknown, known)}")
     lines = [f"version = {version}", f'currency = "{currency}"', "", "[all]"]
     for name, about, unit, is_switch in keys:
         value = {**_USUAL, **changes}.get(name)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Never
 
-from rustonite_data.errors import Closed
-from rustonite_exec.asking import Number, Side, asked, exits, text
+from rustonite_data.errors import Closed, RiskRejected
+from rustonite_exec.asking import NewOrder, Number, Side, asked, exits, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
     from rustonite_data._native import Batch, Gap, NativeBroker
@@ -140,6 +140,7 @@ class Broker:
         trigger_by: str = "last",
         trail: Number | None = None,
         trail_unit: str = "price",
+        limit_offset: Number | None = None,
         activation: Number | None = None,
         size_display: Number | None = None,
         display_random: bool = False,
@@ -168,6 +169,8 @@ class Broker:
             trigger_by: What is watched, a word of the column `trigger_source` of `orders`.
             trail: Distance that a trailing stop keeps.
             trail_unit: `price`, `bps` or `ticks`.
+            limit_offset: Has a trailing stop end in a limit order, so much worse than the price
+                that starts it; `price` instead is a limit that stays.
             activation: Price from which a trailing stop begins to follow.
             size_display: Shown part of an iceberg.
             display_random: Vary the shown part between half of it and all.
@@ -179,33 +182,36 @@ class Broker:
             Invalid: a word or a number that cannot be.
             NotFound: an instrument that is not traded here.
         """
-        flags = {
-            "post_only": post_only,
-            "reduce_only": reduce_only,
-            "display_random": display_random,
-            "emulated": emulate,
-        }
-        return self._native.submit(
-            asked(
-                symbol,
-                side,
-                size,
-                price,
-                venue=venue,
-                kind=kind,
-                tif=tif,
-                expires=expires,
-                price_protect=price_protect,
-                trigger=trigger,
-                trigger_by=trigger_by,
-                trail=trail,
-                trail_unit=trail_unit,
-                activation=activation,
-                size_display=size_display,
-                flags=[name for name, is_set in flags.items() if is_set],
-                tags=tags,
-            )
-        )
+        order = NewOrder(
+            symbol, side, size, price, venue=venue, kind=kind, tif=tif, expires=expires,
+            post_only=post_only, reduce_only=reduce_only, price_protect=price_protect,
+            trigger=trigger, trigger_by=trigger_by, trail=trail, trail_unit=trail_unit,
+            limit_offset=limit_offset, activation=activation, size_display=size_display,
+            display_random=display_random, emulate=emulate, tags=tags,
+        )  # fmt: skip
+        return self._native.submit(order.asked())
+
+    def submit_many(self, orders: Iterable[NewOrder]) -> list[int | RiskRejected]:
+        """Place several orders, which leave together where the venue takes them so.
+
+        Each passes risk by itself. Returns for each its number, or the `RiskRejected` that `submit`
+        would have raised: the others are placed all the same.
+
+        Example:
+            >>> class Quoter(Strategy):
+            ...     def on_start(self) -> None:
+            ...         buy = NewOrder("BTCUSDT", "buy", "0.1", 59_000)
+            ...         sell = NewOrder("BTCUSDT", "sell", "0.1", 61_000)
+            ...         for one in self.broker.submit_many([buy, sell]):
+            ...             if not isinstance(one, int):
+            ...                 print("denied:", one)
+
+        Raises:
+            Invalid: a word or a number of one of them that cannot be; none was placed.
+            NotFound: an instrument that is not traded here; none was placed.
+        """
+        placed = self._native.submit_many([one.asked() for one in orders])
+        return [RiskRejected(why) if number is None else number for number, why in placed]
 
     def bracket(  # noqa: PLR0913 - three orders at once
         self,
@@ -219,6 +225,7 @@ class Broker:
         stop_limit: Number | None = None,
         trail: Number | None = None,
         trail_unit: str = "price",
+        limit_offset: Number | None = None,
         trigger_by: str = "last",
         when_full: bool = False,
         price_protect: Number | None = None,
@@ -237,6 +244,7 @@ class Broker:
             stop_limit: Limit of the stop; without one it is a market order.
             trail: Distance, if the stop is to trail.
             trail_unit: `price`, `bps` or `ticks`.
+            limit_offset: Limit of a stop that trails, so far from the price that starts it.
             trigger_by: What the stop watches.
             when_full: Wait until the entry is filled in full, and not only for its first fill.
             price_protect: Worst price of an entry at the market.
@@ -258,6 +266,7 @@ class Broker:
                 "price": stop_limit,
                 "trail": trail,
                 "trail_unit": trail_unit,
+                "limit_offset": limit_offset,
                 "trigger_by": trigger_by,
             },
         )
@@ -274,6 +283,7 @@ class Broker:
         stop_limit: Number | None = None,
         trail: Number | None = None,
         trail_unit: str = "price",
+        limit_offset: Number | None = None,
         trigger_by: str = "last",
         venue: str | None = None,
         tags: str | None = None,
@@ -290,6 +300,7 @@ class Broker:
                 "price": stop_limit,
                 "trail": trail,
                 "trail_unit": trail_unit,
+                "limit_offset": limit_offset,
                 "trigger_by": trigger_by,
             },
         )
@@ -301,13 +312,30 @@ class Broker:
         number, [(parent, numbers)] = self._native.submit_group(entry, [orders], when_full)
         return Group(number, parent, tuple(numbers))
 
-    def replace(self, order: int, size: Number, price: Number | None = None) -> None:
-        """Change the whole size of an order, and its limit unless that stays.
+    def replace(
+        self,
+        order: int,
+        size: Number | None = None,
+        price: Number | None = None,
+        *,
+        trigger: Number | None = None,
+        trail: Number | None = None,
+    ) -> None:
+        """Change an order; what is not given stays.
+
+        Args:
+            order: Its number.
+            size: Its whole size, with what is filled.
+            price: Its limit.
+            trigger: The price that starts it, while it waits at the trader.
+            trail: The distance that its trigger keeps, while it waits at the trader: from the next
+                price on, unless `trigger` says where it is now.
 
         Raises:
-            RiskRejected: a limit stands against it, or the order cannot be changed now.
+            RiskRejected: a limit stands against it, or the order cannot be changed so now.
         """
-        self._native.replace(order, text("price", price), str(text("size", size)))
+        changed = {"size": size, "price": price, "trigger": trigger, "trail": trail}
+        self._native.replace(order, {name: text(name, one) for name, one in changed.items()})
 
     def cancel(self, order: int) -> None:
         """Cancel an order.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import json
 import sys
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
-from rustonite_data.config import read
+from rustonite_data.config import about, read
 from rustonite_data.errors import Conflict, Invalid, NotFound
+from rustonite_data.hints import near
 from rustonite_exec.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TAPES_ARE_IN = "tapes.path"
 """A file in the journal's folder with the path of its tapes."""
+_MARKS = {TAPES_ARE_IN, "control", "orders", "switches.json"}
 _BUILT_IN = ("market-maker", "ema-cross")
 
 
@@ -45,15 +46,16 @@ class Trader:
         """
         self._place = str(config)
         self._text = read(Path(config), "a trader's configuration")
-        about = json.loads(_native.trader_config(self._text, self._place))
-        self.name: str = about["name"]
-        self.journal = Path(about["journal"])
-        self.tapes = Path(about["tapes"])
+        with about(self._place):
+            facts = json.loads(_native.trader_config(self._text, self._place))
+        self.name: str = facts["name"]
+        self.journal = Path(facts["journal"])
+        self.tapes = Path(facts["tapes"])
         self._strategy = strategy
-        if strategy is None and not about["is_built_in"]:
-            self._strategy = _load(about["run"], Path(config))
+        if strategy is None and not facts["is_built_in"]:
+            self._strategy = _load(facts["run"], Path(config))
         if self._strategy is not None:
-            self._strategy.settings = about["settings"]
+            self._strategy.settings = facts["settings"]
 
     def run(self, beat: Beat | None = None) -> None:
         """Trade until Ctrl-C, or until `beat` returns false.
@@ -66,7 +68,8 @@ class Trader:
             Unavailable: a venue, the journal or a tape of market data.
             Closed: the strategy failed; its exception is the cause, and its switch is thrown.
         """
-        native = _native.NativeTrader(self._text, self._place)
+        with about(self._place):
+            native = _native.NativeTrader(self._text, self._place)
         # For those who look at a journal whose tapes are elsewhere.
         (self.journal / TAPES_ARE_IN).write_text(str(self.tapes.resolve()))
         go_on = beat or (lambda _status, _notices: True)
@@ -83,10 +86,9 @@ def _load(run: str, config: Path) -> Strategy:
     place = f"{config}: strategy.run"
     module, colon, name = run.partition(":")
     if not colon:
-        near = difflib.get_close_matches(run, _BUILT_IN, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        meant = near(run, _BUILT_IN)
         expected = f"module:Class, {' or '.join(_BUILT_IN)}"
-        raise Invalid(f"{place}: found {run!r}, expected {expected}{hint}")
+        raise Invalid(f"{place}: found {run!r}, expected {expected}{'; ' if meant else ''}{meant}")
     sys.path.insert(0, str(config.parent.resolve()))
     try:
         found = getattr(importlib.import_module(module), name)
@@ -119,8 +121,27 @@ def kill(journal: str | Path, scope: str = "all", name: str = "") -> bool:
 
     A running trader cancels what is open under it; without one the next begins with the switch
     thrown. True if a trader ran.
+
+    Raises:
+        NotFound: it is no journal; a switch that nobody reads would stop nothing.
+        Conflict: the trader knows nothing of that name.
     """
+    if not is_journal(Path(journal)):
+        raise NotFound(f"{journal}: no journal of a trader")
     if ask(journal, {"do": "kill", "scope": scope, "name": name}) is not None:
         return True
     _native.trader_kill(Path(journal), scope, name)
     return False
+
+
+def is_journal(folder: Path) -> bool:
+    """Whether a folder is a trader's journal, or an empty one that the next trader may have.
+
+    Example:
+        >>> is_journal(folder), is_journal(folder / "elsewhere")
+        (True, False)
+    """
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    return not names or bool(names & _MARKS)

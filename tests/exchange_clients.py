@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import ccxt
 from helpers import moved
 
-PATIENCE = 30
+PATIENCE = 60
 
 
 @contextmanager

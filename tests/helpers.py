@@ -131,6 +131,7 @@ def problem(result):
 
 
 def misuse(result):
-    """The line of a usage error that says what is wrong."""
-    assert (result.exit_code, result.stdout) == (2, ""), result.output
-    return result.stderr.splitlines()[-1]
+    """What is wrong with the words of a command, which `--help` would have told."""
+    told = problem(result).rstrip()
+    assert told.endswith(" --help)")
+    return told.rpartition(" (")[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import socket
 import subprocess
@@ -11,6 +13,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 from rustonite_data.record import Recorder
 from rustonite_exec import FillNews, LocalExchange, Strategy, Trader, ask
@@ -21,7 +25,8 @@ if TYPE_CHECKING:
     from rustonite_data._native import Batch
     from rustonite_exec import Account
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
+RENEW_S = 0.1
 LIMITS = (Path(__file__).parents[1] / "native/trade/tests/limits.toml").read_text()
 
 
@@ -71,6 +76,84 @@ class Place:
                 return status
             time.sleep(0.02)
         raise AssertionError(status)
+
+
+class Client:
+    """Trades by the REST interface of a local exchange, for an account of its own."""
+
+    def __init__(self, exchange: LocalExchange, account: Account, symbol: str) -> None:
+        self.exchange, self.account, self.symbol = exchange, account, symbol
+        self.path = "/api/v3/" if exchange.venue == "binance" else "/fapi/v1/"
+
+    def call(self, method: str, name: str, **params: Any) -> Any:
+        """A signed call about the symbol."""
+        params = {"symbol": self.symbol, "timestamp": int(time.time() * 1000), **params}
+        text = urlencode(params)
+        sign = hmac.new(self.account.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        path = name if name.startswith("/") else self.path + name
+        url = f"{self.exchange.urls['rest']}{path}?{text}&signature={sign}"
+        headers = {"X-MBX-APIKEY": self.account.key}
+        request = Request(url, method=method, headers=headers)  # noqa: S310 - ours
+        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - ours
+            return json.load(answer)
+
+    def open_orders(self) -> list[Any]:
+        """What the venue says is open."""
+        found: list[Any] = self.call("GET", "openOrders")
+        return found
+
+    def rest(self, side: str, size: str, price: float) -> int:
+        """An order that waits; its number."""
+        return int(self._place(side, size, price, "GTC")["orderId"])
+
+    def take(self, side: str, size: str, price: float) -> None:
+        """Takes what is there up to a price."""
+        self._place(side, size, price, "IOC")
+
+    def _place(self, side: str, size: str, price: float, tif: str) -> Any:
+        more = {"quantity": size, "price": f"{price:.2f}", "timeInForce": tif}
+        return self.call("POST", "order", side=side.upper(), type="LIMIT", **more)
+
+    def cancel(self, order: int) -> None:
+        """End an order."""
+        self.call("DELETE", "order", orderId=order)
+
+
+class Quoter(Client):
+    """All that there is in a market without others: a bid and an ask that stay where put."""
+
+    def __init__(self, exchange: LocalExchange, symbol: str, size: str = "20") -> None:
+        rich = {"USDT": 10_000_000, **({"BTC": 1_000} if exchange.venue == "binance" else {})}
+        super().__init__(exchange, exchange.account("quoter", rich), symbol)
+        self.size = size
+        self.bid, self.ask = 0.0, 0.0
+        self.orders: list[int] = []
+        self.more: int | None = None
+        self.renewed = 0.0
+
+    def leave(self) -> None:
+        """Quote nothing."""
+        before, self.more = [*self.orders, *([self.more] if self.more else [])], None
+        for order in before:
+            self.cancel(order)
+        self.orders = []
+
+    def move(self, bid: float, ask: float) -> None:
+        """Quote at other prices."""
+        self.leave()
+        self.bid, self.ask = bid, ask
+        self.orders = [self.rest("buy", self.size, bid), self.rest("sell", self.size, ask)]
+
+    def renew(self) -> None:
+        """Let the market say what it is some times a second, so that prices are not old."""
+        if time.monotonic() - self.renewed < RENEW_S:
+            return
+        self.renewed = time.monotonic()
+        if self.more is None:
+            self.more = self.rest("sell", "0.1", self.ask)
+        else:
+            self.cancel(self.more)
+            self.more = None
 
 
 class InAndOut(Strategy):

@@ -20,7 +20,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
 
-PATIENCE = 20
+PATIENCE = 60
 INVALID_SYMBOL = {"code": -1121, "msg": "Invalid symbol."}
 # What tests do to connections is no news.
 QUIET = logging.getLogger("tests.venue")

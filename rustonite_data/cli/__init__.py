@@ -8,16 +8,22 @@ and needs none of them installed.
 
 from __future__ import annotations
 
+import errno
 import importlib
+import itertools
 import platform
 from typing import Any
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from rustonite_data import __version__, _native
 from rustonite_data.cli.interrupts import CTRL_C, INTERRUPTED
-from rustonite_data.cli.output import CANNOT_LOOK, complain
-from rustonite_data.errors import RustoniteError
+from rustonite_data.cli.output import CANNOT_LOOK, complain, errors_as_json
+from rustonite_data.errors import Invalid, NotFound, RustoniteError, Unavailable
+from rustonite_data.hints import hint
+
+_USED_UP = {errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
 
 # Name, and the module it is in if that has another one.
 _COMMANDS = {
@@ -59,6 +65,41 @@ class Commands(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first word names."""
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"no command {name!r}; {hint(name, _COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as in the base class
+        """Run the command as a program."""
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit as ended:
+            if ended.code == INTERRUPTED:
+                CTRL_C.leave()
+            raise
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - as in the base class
+    ) -> click.Context:
+        """Read the words before the command."""
+        errors_as_json("--json" in itertools.takewhile(lambda word: word != "--", args))
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            if (mistake := ours(error)) is None:
+                raise
+            complain(mistake)
+            raise click.exceptions.Exit(CANNOT_LOOK) from error
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as in the base class
         """Run the command."""
         with CTRL_C.watched():
@@ -71,22 +112,33 @@ class Commands(click.Group):
             except Exception as error:
                 if CTRL_C.pressed:
                     ctx.exit(INTERRUPTED)
-                if not complain_of(error):
+                if (mistake := ours(error)) is None:
                     raise
+                complain(mistake)
                 ctx.exit(CANNOT_LOOK)
 
 
-def complain_of(error: Exception) -> bool:
-    """Print an error that tells people what to do; says whether it is one."""
+def ours(error: Exception) -> RustoniteError | None:
+    """What an error says to people: what is wrong and what to do. None if it is a bug."""
+    if isinstance(error, RustoniteError):
+        return error
+    if isinstance(error, click.UsageError) and not isinstance(error, NoArgsIsHelpError):
+        return _misuse(error)
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("rustonite"):
         from rustonite_data.extras import how_to_get  # noqa: PLC0415 - rarely needed
 
-        complain(f"{error.name} is not installed: {how_to_get(str(error.name))}")
-        return True
-    if isinstance(error, RustoniteError):
-        complain(error)
-        return True
-    return False
+        return NotFound(f"{error.name} is not installed: {how_to_get(str(error.name))}")
+    # A closed pipe is for click.
+    if isinstance(error, OSError) and error.strerror and error.errno != errno.EPIPE:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        kind = Unavailable if error.errno in _USED_UP else Invalid
+        return kind(f"{where}{error.strerror}")
+    return None
+
+
+def _misuse(error: click.UsageError) -> Invalid:
+    text = error.format_message().rstrip(".")
+    return Invalid(f"{text} ({error.ctx.command_path} --help)" if error.ctx else text)
 
 
 def _version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:

@@ -56,7 +56,7 @@ def commit(place: Place, *, follow: bool, seal: bool, every: timedelta, as_json:
         raise click.UsageError("--seal is for a single look; --follow seals what nobody writes")
     seconds = every.total_seconds()
     if seconds <= 0:
-        raise click.BadParameter("expected more than 0 s", param_hint="--every")
+        raise click.BadParameter("expected more than 0 s", param_hint="'--every'")
     # Imported here, as it brings the engines.
     from rustonite_data.lake import Committer  # noqa: PLC0415
 

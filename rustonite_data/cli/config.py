@@ -15,7 +15,7 @@ from rustonite_data.cli.output import (
     print_json_lines,
     without_hidden,
 )
-from rustonite_data.config import read, read_as_it_is, table_of
+from rustonite_data.config import about, read, read_as_it_is, table_of
 from rustonite_data.errors import Invalid, RustoniteError
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def check(files: tuple[Path, ...], *, kind: str | None, as_json: bool) -> None:
         found = kind
         try:
             found = kind or kind_of(path)
-            _CHECKS[found](path)
+            with about(str(path)):
+                _CHECKS[found](path)
         except RustoniteError as error:
             code = CANNOT_LOOK
             if as_json:

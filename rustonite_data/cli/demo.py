@@ -12,10 +12,12 @@ import click
 from rich.console import Console
 
 from rustonite_data.cli.interrupts import INTERRUPTED
+from rustonite_data.cli.options import duration
 from rustonite_data.cli.output import PROBLEMS, json_option, print_json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
     from types import FrameType
 
 
@@ -23,19 +25,22 @@ if TYPE_CHECKING:
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
     default="rustonite-demo",
     show_default=True,
     help="Where all of it is kept; what an earlier demo left there is replaced.",
 )
 @click.option(
-    "--seconds",
-    type=click.FloatRange(min=1),
-    default=40.0,
+    "--for",
+    "span",
+    type=duration,
+    default="40s",
     show_default=True,
-    help="How long to watch; the rest takes some ten seconds.",
+    metavar="DURATION",
+    help="How long to watch, at least 1s; the rest takes some ten seconds.",
 )
 @json_option
-def demo(folder: Path, *, seconds: float, as_json: bool) -> None:
+def demo(folder: Path, *, span: timedelta, as_json: bool) -> None:
     """Record and trade on a venue on this machine, kill both, and show that nothing is missing.
 
     No network, no account, no real money. Recorder and market maker are processes of their own;
@@ -46,8 +51,11 @@ def demo(folder: Path, *, seconds: float, as_json: bool) -> None:
     \b
     Example:
       rustonite demo
-      rustonite demo --seconds 10 --folder /tmp/demo --json
+      rustonite demo --for 10s --folder /tmp/demo --json
     """
+    seconds = span.total_seconds()
+    if seconds < 1:
+        raise click.BadParameter("expected at least 1s", param_hint="'--for'")
     # Imported here, as it brings the engines.
     from rustonite_exec.demo.story import run  # noqa: PLC0415
 

@@ -81,7 +81,8 @@ def _named(configs: tuple[Path, ...]) -> dict[str, Any]:
             found.setdefault("tapes", path.parent / table["tapes"])
         accounts = table.get("account", [])
         for account in accounts if isinstance(accounts, list) else ():
-            if isinstance(account.get("keys"), str):
+            # What is wrong with a file is for `config check` to say.
+            if isinstance(account, dict) and isinstance(account.get("keys"), str):
                 found["keys"].append(path.parent / account["keys"])
     found["keys"] = list(dict.fromkeys(found["keys"]))
     return found

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rustonite_data.cli.options import duration, speed_factor
+from rustonite_data.cli.options import for_option, speed_factor
 from rustonite_data.cli.output import json_option, print_json_lines
 from rustonite_data.cli.serve import ended
+from rustonite_data.config import about
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -24,8 +26,10 @@ _LOOK_S = 0.25
 
 
 @click.command()
-@click.argument("what", nargs=-1, metavar="[CONFIG | VENUE [SYMBOL…]]")
-@click.option("--seed", type=int, help="What other traders are drawn from. By default 1.")
+@click.argument("what", nargs=-1, metavar="[CONFIG | VENUE [SYMBOL]...]")
+@click.option(
+    "--seed", type=int, metavar="N", help="What other traders are drawn from. By default 1."
+)
 @click.option(
     "--speed",
     type=speed_factor,
@@ -35,7 +39,10 @@ _LOOK_S = 0.25
 )
 @click.option("--alone", is_flag=True, help="Nobody else trades.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), help="Where to listen. By default any free port."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="Port to listen on. By default any free one.",
 )
 @click.option(
     "--state",
@@ -43,8 +50,13 @@ _LOOK_S = 0.25
     metavar="FOLDER",
     help="Keep it there, and go on from there.",
 )
-@click.option("--account", help="Name of an account to open. By default demo.")
-@click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@click.option(
+    "--latency",
+    metavar="TIME",
+    help="How long each message takes, such as 5ms. A file can say more.",
+)
+@click.option("--account", metavar="NAME", help="Name of an account to open. By default demo.")
+@for_option
 @json_option
 def exchange(  # noqa: PLR0913 - options of the command line
     what: tuple[str, ...],
@@ -54,6 +66,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
     alone: bool,
     port: int | None,
     state: Path | None,
+    latency: str | None,
     account: str | None,
     span: timedelta | None,
     as_json: bool,
@@ -72,15 +85,16 @@ def exchange(  # noqa: PLR0913 - options of the command line
       rustonite exchange exchange.toml
     """
     if speed is not None and math.isinf(speed):
-        raise click.BadParameter("found max, expected a number", param_hint="--speed")
+        raise click.BadParameter("found max, expected a number", param_hint="'--speed'")
     config = _config(what)
     given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port, "state": state}
-    given["others"] = False if alone else None
+    given |= {"others": False if alone else None, "latency": latency}
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     if account is not None:
         config = replace(config, accounts=(replace(config.accounts[0], name=account),))
     with ended() as end:
-        running, accounts = config.start()
+        with about(what[0]) if _is_file(what) else nullcontext():
+            running, accounts = config.start()
         with running:
             _tell(running, accounts, as_json=as_json)
             until = math.inf if span is None else time.monotonic() + span.total_seconds()
@@ -98,12 +112,15 @@ def _config(what: tuple[str, ...]) -> ExchangeConfig:
     # Imported here, as it brings the extension.
     from rustonite_exec.exchange_config import ExchangeConfig  # noqa: PLC0415
 
-    path = Path(what[0]) if what else None
-    if path is not None and len(what) == 1 and (path.suffix == ".toml" or path.is_file()):
-        return ExchangeConfig.read(path)
+    if _is_file(what):
+        return ExchangeConfig.read(Path(what[0]))
     if not what:
         return ExchangeConfig()
     return ExchangeConfig(venue=what[0], symbols=what[1:] or None)
+
+
+def _is_file(what: tuple[str, ...]) -> bool:
+    return len(what) == 1 and (what[0].endswith(".toml") or Path(what[0]).is_file())
 
 
 def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> None:

@@ -24,7 +24,9 @@ EXPORT_FORMATS = ("parquet", "csv", "arrow", "jsonl")
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+)
 @click.option(
     "--format",
     "form",
@@ -32,8 +34,10 @@ EXPORT_FORMATS = ("parquet", "csv", "arrow", "jsonl")
     help="What the files are, where neither name nor content tell.",
 )
 @click.option("--dataset", metavar="NAME", help="Import rows of this dataset only.")
-@click.option("--venue", help="The venue of all rows, where the files do not say.")
-@click.option("--symbol", help="The symbol of all rows, where the files do not say.")
+@click.option("--venue", metavar="NAME", help="The venue of all rows, where the files do not say.")
+@click.option(
+    "--symbol", metavar="NAME", help="The symbol of all rows, where the files do not say."
+)
 @click.option(
     "--column",
     "columns",
@@ -82,7 +86,7 @@ def import_files(  # noqa: PLR0913 - one for each option
     again: bool,
     as_json: bool,
 ) -> None:
-    """Bring the rows of FILES into the lake, each file whole or not at all.
+    """Bring the rows of each FILE into the lake, whole or not at all.
 
     A file whose content was imported before is skipped, so the same command may be run again.
     Formats: Tardis, Databento, Binance's public data, LOBSTER, hftbacktest's collector, and CSV,

@@ -24,7 +24,8 @@ _ABOUT = {
     type=click.IntRange(1, 65_535),
     default=9000,
     show_default=True,
-    help="Of the local exchange.",
+    metavar="PORT",
+    help="Port of the local exchange.",
 )
 @json_option
 def init(folder: Path, *, port: int, as_json: bool) -> None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,14 +57,29 @@ class CtrlC:
             signal.set_wakeup_fd(earlier)
             os.close(writing)
 
+    def give_up(self) -> None:
+        """Raise, from a handler of one's own, for somebody who does not want to wait."""
+        self.pressed = True
+        self._noticed.set()
+        raise KeyboardInterrupt
+
+    def leave(self) -> None:
+        """End the process at once, if the key ended the command.
+
+        Threads of libraries may be at work still, and crash when Python takes itself apart.
+        """
+        if self.pressed:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError, ValueError):
+                    stream.flush()
+            os._exit(INTERRUPTED)
+
     def notice(self) -> None:
         """Say that a handler of one's own has seen the signal, and that the command will end."""
         self._noticed.set()
 
     def _press(self, _number: int, _frame: FrameType | None) -> None:
-        self.pressed = True
-        self._noticed.set()
-        raise KeyboardInterrupt
+        self.give_up()
 
     def _watch(self, reading: int) -> None:
         while numbers := os.read(reading, 64):

@@ -146,7 +146,9 @@ def _hot_span(rows: Any, column: str) -> list[int]:  # noqa: ANN401 - Arrow data
     import pyarrow as pa  # noqa: PLC0415 - not for those who only look at tapes
     import pyarrow.compute as pc  # noqa: PLC0415 - as above
 
-    ends = pc.min_max(pa.table(rows)[column].cast(pa.int64())).as_py()
+    from rustonite_data.lake.streams import table_of  # noqa: PLC0415 - as above
+
+    ends = pc.min_max(table_of(rows)[column].cast(pa.int64())).as_py()
     return [end for end in (ends["min"], ends["max"]) if end is not None]
 
 
@@ -267,6 +269,7 @@ def _tape_cells(facts: dict[str, Any]) -> list[str]:
     type=click.IntRange(min=0),
     default=20,
     show_default=True,
+    metavar="N",
     help="How many commits; 0 for all.",
 )
 @lake_options

@@ -12,7 +12,13 @@ _WORDS = {"none": None, "true": True, "false": False}
 
 
 @click.command()
-@click.option("--currency", default="USDT", show_default=True, help="What money limits are in.")
+@click.option(
+    "--currency",
+    metavar="NAME",
+    default="USDT",
+    show_default=True,
+    help="What money limits are in.",
+)
 @click.option(
     "--set",
     "changes",

@@ -45,8 +45,7 @@ class Place:
         url = self.url
         if url is None:
             if not Path(_MARKER).is_file():
-                message = "give --lake URL, set RUSTONITE_LAKE, or go into the folder of a lake"
-                raise NotFound(f"which lake? {message}")
+                raise NotFound(f"which lake? {_how_to_say_which()}")
             url = "."
         # Engines take a while to import, and commands on tapes need none of them.
         from rustonite_data.lake import Lake  # noqa: PLC0415
@@ -58,6 +57,13 @@ class Place:
         from rustonite_data.lake import Lake  # noqa: PLC0415 - as above
 
         return Lake.create(url, tapes=self.tapes, storage_options=self.storage_options or None)
+
+
+def _how_to_say_which() -> str:
+    near = sorted(path.parent for path in Path().glob(f"*/{_MARKER}"))
+    if near:
+        return f"there is one here: --lake {near[0]}"
+    return "give --lake URL, set RUSTONITE_LAKE, or go into the folder of a lake"
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -110,6 +116,22 @@ def speed_factor(text: str) -> float:
 def version(text: str) -> int | datetime:
     """A version of a table or a moment, as the type of an option."""
     return int(text) if re.fullmatch(r"\d{1,7}", text) else moment(text)
+
+
+for_option = click.option(
+    "--for", "span", type=duration, metavar="DURATION", help="Stop after so long."
+)
+start_option = click.option(
+    "--start", type=moment, metavar="TIME", help="What is from this moment on."
+)
+end_option = click.option("--end", type=moment, metavar="TIME", help="What is before this moment.")
+
+venues_option = click.option(
+    "--venue", "venues", multiple=True, metavar="NAME", help="Only this venue; may be repeated."
+)
+symbols_option = click.option(
+    "--symbol", "symbols", multiple=True, metavar="NAME", help="Only this symbol; may be repeated."
+)
 
 
 def lake_options(command: Callable[Concatenate[Place, P], R]) -> Callable[P, R]:

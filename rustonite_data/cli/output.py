@@ -32,10 +32,22 @@ _NS = 1_000_000_000
 _SECRET_MIN = 6
 _SECRET_NAME = re.compile("(?:KEY|PASS|PASSPHRASE|PASSWORD|SECRET|TOKEN)$")
 
+# A line of a file of keys in a message about that file.
+_SECRET_VALUE = re.compile(
+    r"""(\b\w*(?:key|pass|passphrase|password|secret|token)\s*=\s*)("[^"]*"?|'[^']*'?)""",
+    re.IGNORECASE,
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 
 
 _hidden: set[str] = set()
+_how = {"json": False}
+
+
+def errors_as_json(wanted: bool) -> None:
+    """Say whether errors from now on are JSON, as what a script reads is."""
+    _how["json"] = wanted
 
 
 def hide(values: Iterable[str]) -> None:
@@ -44,18 +56,23 @@ def hide(values: Iterable[str]) -> None:
 
 
 def without_hidden(text: str) -> str:
-    """The text with a mark in place of each hidden value, and of secrets of the environment."""
+    """The text with a mark in place of hidden values, of secrets of the environment and of keys."""
     ours = {value for name, value in os.environ.items() if _SECRET_NAME.search(name)}
     secrets = _hidden | {value for value in ours if len(value) >= _SECRET_MIN}
     for value in sorted(secrets, key=len, reverse=True):
         text = text.replace(value, "…")
-    return text
+    return _SECRET_VALUE.sub(r"\1…", text)
 
 
-def complain(error: object) -> None:
+def complain(error: RustoniteError) -> None:
     """Print a problem as one line on stderr, without the marks that point at the line above."""
     lines = [line for line in without_hidden(str(error)).splitlines() if line.strip(" ^~")]
-    click.echo(f"error: {' '.join(' '.join(lines).split())}", err=True)
+    text = " ".join(" ".join(lines).split())
+    line = f"error: {text}"
+    if _how["json"]:
+        facts = {"error": text, "kind": error.kind, "retryable": error.retryable}
+        line = json.dumps(facts, ensure_ascii=False)
+    click.echo(line, err=True)
 
 
 def spinner(text: str) -> Any:  # noqa: ANN401 - either of two context managers

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rustonite_data.cli.interrupts import CTRL_C
-from rustonite_data.cli.options import Place, duration, storage_options
+from rustonite_data.cli.options import Place, duration, for_option, storage_options
 from rustonite_data.cli.output import (
     PROBLEMS,
     complain,
@@ -49,7 +49,7 @@ WHAT = "a recorder's configuration"
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True, metavar="CONFIG | VENUE SYMBOL…")
+@click.argument("what", nargs=-1, required=True, metavar="CONFIG | VENUE SYMBOL...")
 @click.option(
     "--lake",
     "lake_url",
@@ -59,13 +59,15 @@ WHAT = "a recorder's configuration"
     help="Folder or URL of the lake, made if it is not there. By default CONFIG's, or ./lake.",
 )
 @storage_options
-@click.option("--datasets", metavar="NAME,…", help="With VENUE: which datasets, joined by commas.")
+@click.option(
+    "--datasets", metavar="NAME,...", help="With VENUE: which datasets, joined by commas."
+)
 @click.option(
     "--metrics",
     metavar="HOST:PORT",
     help="Serve /metrics (Prometheus) and /health there; instead of what CONFIG says.",
 )
-@click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@for_option
 @click.option(
     "--every",
     type=duration,
@@ -96,7 +98,8 @@ def record(  # noqa: PLR0913 - options of the command line
       rustonite record recorder.toml --metrics 127.0.0.1:9108
     """
     path = Path(what[0])
-    from_file = len(what) == 1 and (path.suffix == ".toml" or path.is_file())
+    # A folder of that name is most likely meant as the place of a file.
+    from_file = len(what) == 1 and (path.suffix == ".toml" or path.exists())
     if from_file and datasets:
         raise click.UsageError("--datasets goes with VENUE; a file says it itself")
     text = read(path, WHAT) if from_file else _simple(what[0], what[1:], datasets)
@@ -164,7 +167,7 @@ class _Signals:
         if number == signal.SIGINT:
             CTRL_C.notice()
             if self.ended.is_set():
-                raise KeyboardInterrupt
+                CTRL_C.give_up()
         self.ended.set()
 
     def reload(self, _number: int, _frame: FrameType | None) -> None:

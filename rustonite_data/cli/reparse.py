@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rustonite_data.cli.options import Place, lake_options, moment
+from rustonite_data.cli.options import Place, end_option, lake_options, start_option
 from rustonite_data.cli.output import json_option, print_json_lines, print_table, progress
 
 if TYPE_CHECKING:
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Folder of its tapes on this machine. By default .tapes in its folder.",
 )
-@click.option("--venue", metavar="NAME", help="Only frames of this venue.")
-@click.option("--start", type=moment, metavar="TIME", help="Only frames from this moment on.")
-@click.option("--end", type=moment, metavar="TIME", help="Only frames before this moment.")
-@click.option("--name", default="reparse", show_default=True, help="Begin of the tapes' names.")
+@click.option("--venue", metavar="NAME", help="Only this venue.")
+@start_option
+@end_option
+@click.option(
+    "--name",
+    default="reparse",
+    show_default=True,
+    metavar="NAME",
+    help="Begin of the tapes' names.",
+)
 @lake_options
 @json_option
 def reparse(  # noqa: PLR0913 - options of the command line
@@ -54,6 +60,8 @@ def reparse(  # noqa: PLR0913 - options of the command line
 
     lake = place.open()
     target = Place(into, into_tapes, place.storage_options).create(into)
+    if target.storage.root == lake.storage.root:
+        raise click.UsageError(f"--into {into}: the lake itself, which would have all rows twice")
     with progress(f"frames of {lake.storage.root}") as show:
         found = work.reparse(
             lake, target, venue=venue, start=start, end=end, name=name, progress=show

@@ -66,7 +66,7 @@ def save_result(rows: pa.Table, form: str, path: Path) -> None:
         if whole:
             part.replace(path)
     except OSError as error:
-        raise Unavailable(f"{path}: {error}") from error
+        raise Unavailable(f"{path}: {error.strerror or error}") from error
     finally:
         if whole:
             part.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rustonite_data.cli.interrupts import CTRL_C
-from rustonite_data.cli.options import duration, moment, speed_factor
+from rustonite_data.cli.options import duration, end_option, for_option, speed_factor, start_option
 from rustonite_data.cli.output import count_text, json_option, print_json_lines
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ def _fault(text: str) -> tuple[str, dict[str, Any]]:
 
 @click.command()
 @click.argument("venue")
-@click.argument("symbols", nargs=-1, metavar="[SYMBOL…]")
+@click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
 @click.option(
     "--frames",
     metavar="FOLDER_OR_LAKE",
     help="Send what `rustonite record` kept, instead of a made-up market for SYMBOLs.",
 )
-@click.option("--start", type=moment, metavar="TIME", help="Frames from this moment on.")
-@click.option("--end", type=moment, metavar="TIME", help="Frames before this moment.")
+@start_option
+@end_option
 @click.option(
     "--listen",
     default="127.0.0.1:0",
@@ -63,7 +63,9 @@ def _fault(text: str) -> tuple[str, dict[str, Any]]:
     metavar="FACTOR",
     help="1 is the pace of the recording, 10 ten times as fast, max as fast as clients read.",
 )
-@click.option("--seed", default=1, show_default=True, help="What the market is made from.")
+@click.option(
+    "--seed", metavar="N", default=1, show_default=True, help="What the market is made from."
+)
 @click.option(
     "--every",
     type=duration,
@@ -82,10 +84,10 @@ def _fault(text: str) -> tuple[str, dict[str, Any]]:
     "faults",
     multiple=True,
     type=_fault,
-    metavar="NAME[:KEY=VALUE,…]",
+    metavar="NAME[:KEY=VALUE,...]",
     help="Something that goes wrong, such as drop:symbol=BTCUSDT,after=1000 or cut:after=5000.",
 )
-@click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@for_option
 @json_option
 def serve(  # noqa: PLR0913 - options of the command line
     venue: str,
@@ -158,7 +160,7 @@ def ended() -> Iterator[threading.Event]:
         if number == signal.SIGINT:
             CTRL_C.notice()
             if event.is_set():
-                raise KeyboardInterrupt
+                CTRL_C.give_up()
         event.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -63,8 +63,21 @@ class Session:
 @click.command()
 @click.argument("query", required=False)
 @lake_options
-@click.option("-f", "--file", type=click.File(encoding="utf-8"), help="Run the queries in a file.")
-@click.option("-e", "--engine", type=click.Choice(ENGINES), default="duckdb", show_default=True)
+@click.option(
+    "-f",
+    "--file",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="Run the queries in a file.",
+)
+@click.option(
+    "-e",
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="duckdb",
+    show_default=True,
+    help="What runs queries.",
+)
 @click.option(
     "--format",
     "form",

@@ -14,13 +14,12 @@ import click
 
 from rustonite_data import Gap, Tape, _native
 from rustonite_data.cli.output import (
-    CANNOT_LOOK,
     EPOCH,
     PROBLEMS,
     aligned,
     column_facts,
-    complain,
     decimal_text,
+    each,
     json_option,
     one_line,
     print_columns,
@@ -31,7 +30,7 @@ from rustonite_data.cli.output import (
     time_text,
     widths,
 )
-from rustonite_data.errors import Corrupt, Invalid, NotFound, RustoniteError
+from rustonite_data.errors import Invalid, NotFound, RustoniteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -58,26 +57,22 @@ def tape() -> None:
 def list_tapes(folder: Path, as_json: bool) -> None:
     """List the tapes below FOLDER (here, if not given). A tape itself is fine, too.
 
+    Exit code 1: one is damaged; 2: one could not be looked at. The others are listed.
+
     \b
     Example:
       rustonite tape ls /dev/shm
     """
-    found, failed = [], False
-    for path in tapes_below(folder):
-        try:
-            found.append(summary(path))
-        except RustoniteError as error:
-            failed = True
-            complain(error)
+    found: list[dict[str, Any]] = []
+    code = each(map(str, tapes_below(folder)), lambda path: found.append(summary(Path(path))))
     if as_json:
         print_json_lines(found)
     elif found:
         titles = ["tape", "dataset", "rows", "segments", "size", "writer", "last row", "lives in"]
         print_table(titles, [summary_cells(facts) for facts in found], right={2, 3, 4})
-    elif not failed:
+    elif not code:
         click.echo(f"no tapes below {folder}", err=True)
-    if failed:
-        sys.exit(PROBLEMS)
+    sys.exit(code)
 
 
 def tapes_below(folder: Path) -> Iterator[Path]:
@@ -89,6 +84,17 @@ def tapes_below(folder: Path) -> Iterator[Path]:
         if "tape.toml" in files:
             below.clear()
             yield Path(here)
+
+
+def described(path: Path) -> dict[str, Any]:
+    """What is known of a tape; where there is none, those below are named."""
+    try:
+        return _native.describe_tape(path)
+    except NotFound as error:
+        below = sorted(found.parent.name for found in path.glob("*/tape.toml"))
+        if not below:
+            raise
+        raise NotFound(f"{path}: no tape here; there are {', '.join(below)} in it") from error
 
 
 def summary(path: Path) -> dict[str, Any]:
@@ -151,7 +157,7 @@ def show(tape: Path, as_json: bool) -> None:
     Example:
       rustonite tape show /dev/shm/trades
     """
-    facts = _native.describe_tape(tape)
+    facts = described(tape)
     columns: list[dict[str, Any]] = []
     try:
         columns = column_facts(Tape.reader(tape, start="now", verify=False).schema)
@@ -190,7 +196,16 @@ def identity(facts: dict[str, Any]) -> list[list[str]]:
 
 @tape.command()
 @path_argument
-@click.option("-n", "--rows", "count", type=click.IntRange(min=0), default=10, show_default=True)
+@click.option(
+    "-n",
+    "--rows",
+    "count",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many of the last rows.",
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with new rows until Ctrl-C.")
 @click.option("--columns", metavar="A,B", help="Only these columns.")
 @json_option
@@ -205,7 +220,7 @@ def tail(tape: Path, count: int, follow: bool, columns: str | None, as_json: boo
       rustonite tape tail -n 3 --columns ts_recv,symbol,price /dev/shm/trades
       rustonite tape tail --follow --json /dev/shm/trades | jq .price
     """
-    facts = _native.describe_tape(tape)
+    facts = described(tape)
     end = facts["next_row"]
     start = max(facts["first_row"], end - count)
     reader = Tape.reader(tape, start=start, verify=False)
@@ -290,10 +305,12 @@ class TextRows:
 
 
 @tape.command()
-@click.argument("tapes", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "tapes", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="TAPE..."
+)
 @json_option
 def verify(tapes: tuple[Path, ...], as_json: bool) -> None:
-    """Read every byte of TAPES and compare the checksums of sealed segments.
+    """Read every byte of each TAPE and compare the checksums of sealed segments.
 
     Nothing is changed, and a live tape can be checked. Exit code 0: sound; 1: something is wrong;
     2: a tape could not be looked at.
@@ -302,21 +319,19 @@ def verify(tapes: tuple[Path, ...], as_json: bool) -> None:
     Example:
       rustonite tape verify /dev/shm/trades && echo sound
     """
-    code = 0
-    for path in tapes:
-        try:
-            with spinner(f"verifying {path}"):
-                facts = _native.verify_tape(path)
-        except RustoniteError as error:
-            complain(error)
-            code = max(code, PROBLEMS if isinstance(error, Corrupt) else CANNOT_LOOK)
-            continue
-        code = max(code, 0 if facts["sound"] else PROBLEMS)
+    verdicts: list[bool] = []
+
+    def one(path: str) -> None:
+        with spinner(f"verifying {path}"):
+            facts = _native.verify_tape(Path(path))
+        verdicts.append(facts["sound"])
         if as_json:
             print_json_lines([facts])
         else:
             print_verdict(facts)
-    sys.exit(code)
+
+    code = each(map(str, tapes), one)
+    sys.exit(max(code, 0 if all(verdicts) else PROBLEMS))
 
 
 def print_verdict(facts: dict[str, Any]) -> None:

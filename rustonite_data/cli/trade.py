@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from rustonite_data.cli.options import duration
+from rustonite_data.cli.options import for_option
 from rustonite_data.cli.output import CANNOT_LOOK, PROBLEMS, complain, json_option, print_json_lines
 from rustonite_data.errors import RustoniteError
 
@@ -28,7 +28,7 @@ _LOOK_S = 0.25
 
 @click.command()
 @click.argument("config", type=click.Path(dir_okay=False))
-@click.option("--for", "span", type=duration, metavar="DURATION", help="Stop after so long.")
+@for_option
 @click.option(
     "--metrics", metavar="HOST:PORT", help="Serve /metrics (Prometheus) and /health there."
 )

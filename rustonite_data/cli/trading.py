@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
 _FINAL = ("denied", "filled", "cancelled", "expired", "rejected")
 _NUMBERS = ("order_id", "price", "size", "pnl", "fees")
-_SCOPES = ("all", "venue", "account", "strategy", "instrument", "order")
+_SUCH_AS = {
+    "venue": "binance",
+    "account": "main",
+    "strategy": "maker",
+    "instrument": "binance:BTCUSDT",
+    "order": "1048577",
+}
+_SCOPES = ("all", *_SUCH_AS)
 
 _journal = click.option(
     "--journal",
@@ -45,10 +52,11 @@ def kill(scope: str, name: str, *, journal: str, as_json: bool) -> None:
     \b
     Example:
       rustonite kill
-      rustonite kill strategy market-maker
+      rustonite kill strategy maker
     """
     from rustonite_exec import kill as throw  # noqa: PLC0415 - brings the extension
 
+    _expect(journal, scope, name)
     running = throw(journal, scope, name)
     if as_json:
         print_json_lines([{"scope": scope, "name": name, "running": running}])
@@ -73,6 +81,7 @@ def resume(scope: str, name: str, *, journal: str, as_json: bool) -> None:
     """
     from rustonite_exec import ask  # noqa: PLC0415 - brings the extension
 
+    _expect(journal, scope, name)
     answer = ask(journal, {"do": "resume", "scope": scope, "name": name})
     if answer is None:
         raise NotFound(f"no trader runs on {journal}: start it, then put its switches back")
@@ -121,6 +130,22 @@ def positions(*, journal: str, as_json: bool) -> None:
     _tell(chosen, (*columns, "pnl_realised", "fees"), as_json=as_json)
 
 
+def _expect(journal: str, scope: str, name: str) -> None:
+    """Refuse what no trader can mean."""
+    from rustonite_exec.trader import is_journal  # noqa: PLC0415 - brings the extension
+
+    if scope == "all" and name:
+        raise click.UsageError(f"all is all: found the name {name!r}, expected none")
+    if scope != "all" and not name:
+        raise click.UsageError(f"{scope}: expected its NAME, such as {_SUCH_AS[scope]}")
+    if not is_journal(Path(journal)):
+        raise _no_journal(journal)
+
+
+def _no_journal(journal: str) -> NotFound:
+    return NotFound(f"{journal}: no journal of a trader; say which with --journal")
+
+
 def _rows(journal: str, dataset: str) -> Iterator[dict[str, Any]]:
     """All rows of the tapes of a journal."""
     from rustonite_data.tape import Tape  # noqa: PLC0415 - brings the extension
@@ -130,7 +155,7 @@ def _rows(journal: str, dataset: str) -> Iterator[dict[str, Any]]:
     folder = Path(told.read_text()) if told.is_file() else Path(journal)
     tapes = sorted((folder / dataset).glob("*/tape.toml"))
     if not tapes:
-        raise NotFound(f"{journal}: no journal of a trader; say which with --journal")
+        raise _no_journal(journal)
     for tape in tapes:
         for batch in Tape.reader(tape.parent).read().batches:
             yield from batch.to_pylist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rustonite_data.cli.options import Place, duration, lake_options, moment, version
+from rustonite_data.cli.options import (
+    Place,
+    duration,
+    end_option,
+    lake_options,
+    moment,
+    start_option,
+    symbols_option,
+    venues_option,
+    version,
+)
 from rustonite_data.cli.output import (
     PROBLEMS,
     confirm,
@@ -130,10 +141,10 @@ def _ago(keep: timedelta) -> datetime:
 
 @click.command()
 @click.argument("dataset")
-@click.option("--symbol", "symbols", multiple=True, help="Only this symbol; may be repeated.")
-@click.option("--venue", "venues", multiple=True, help="Only this venue; may be repeated.")
-@click.option("--start", type=moment, metavar="TIME", help="From this time on.")
-@click.option("--end", type=moment, metavar="TIME", help="Before this time.")
+@symbols_option
+@venues_option
+@start_option
+@end_option
 @dry_run_option
 @yes_option
 @lake_options
@@ -206,27 +217,28 @@ def restore(
 @click.command()
 @datasets_argument
 @click.option(
-    "--hours",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Keep what the versions of the last hours need. By default one day.",
+    "--keep",
+    type=duration,
+    metavar="DURATION",
+    help="Keep what the versions of so long need, at least 1h. By default one day.",
 )
 @click.option("--dry-run", is_flag=True, help="Only tell which files would go.")
 @lake_options
 @json_option
 def vacuum(
-    place: Place, *, datasets: tuple[str, ...], hours: int | None, dry_run: bool, as_json: bool
+    place: Place, *, datasets: tuple[str, ...], keep: timedelta | None, dry_run: bool, as_json: bool
 ) -> None:
     """Remove files that neither the lake nor its recent versions need.
 
     All datasets, if none is given. What was dropped before cannot be restored afterwards, and a
-    query that has been running for longer than the hours may lose its files.
+    query that has been running for longer than --keep may lose its files.
 
     \b
     Example:
       rustonite lake vacuum --dry-run
-      rustonite lake vacuum trades --hours 24
+      rustonite lake vacuum trades --keep 24h
     """
+    hours = None if keep is None else _hours(keep)
     lake = place.open()
 
     def one(name: str) -> None:
@@ -242,19 +254,26 @@ def vacuum(
     sys.exit(each(tables(lake, datasets), one))
 
 
+def _hours(keep: timedelta) -> int:
+    """Whole hours, rather more than less."""
+    if keep < timedelta(hours=1):
+        raise click.BadParameter("expected at least 1h", param_hint="'--keep'")
+    return math.ceil(keep / timedelta(hours=1))
+
+
 @click.command()
 @datasets_argument
 @click.option(
     "--gap",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
+    type=duration,
+    metavar="DURATION",
     help="Also tell where an instrument was silent for longer.",
 )
 @click.option("--strict", is_flag=True, help="Exit code 1 for warnings, too.")
 @lake_options
 @json_option
 def verify(
-    place: Place, *, datasets: tuple[str, ...], gap: float | None, strict: bool, as_json: bool
+    place: Place, *, datasets: tuple[str, ...], gap: timedelta | None, strict: bool, as_json: bool
 ) -> None:
     """Read every file and compare it with the log, with its schema and with the others.
 
@@ -266,14 +285,17 @@ def verify(
     \b
     Example:
       rustonite lake verify && echo sound
-      rustonite lake verify trades --gap 60 --strict
+      rustonite lake verify trades --gap 60s --strict
     """
+    if gap is not None and not gap:
+        raise click.BadParameter("expected more than 0s", param_hint="'--gap'")
+    seconds = None if gap is None else gap.total_seconds()
     lake = place.open()
     levels: set[str] = set()
 
     def one(name: str) -> None:
         with progress(f"verifying {name}") as show:
-            findings = lake.verify(name, gap_s=gap, progress=show)
+            findings = lake.verify(name, gap_s=seconds, progress=show)
         levels.update(finding.level for finding in findings)
         if as_json:
             print_json_lines(finding.row() for finding in findings)

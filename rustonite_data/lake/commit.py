@@ -243,9 +243,9 @@ class Committer:
         numbers = {one.tape: one.last_segment for one in pending}
         with staged(self._storage, dataset) as stage:
             # Compaction will soon read these files and write others: a disk takes them as they are.
-            level, prefix = (0, UNCOMPRESSED) if self._storage.local else (1, "")
+            prefix = UNCOMPRESSED if self._storage.local else ""
             for one in pending:
-                stage.write(table.dataset, one.rows, prefix + _name(one), level=level)
+                stage.write(table.dataset, one.rows, prefix + _name(one), compressed=not prefix)
             version = stage.commit(table, Change(transactions=numbers))
             if version is None:
                 raise Conflict(f"{table.root}: another committer works on these tapes: {numbers}")

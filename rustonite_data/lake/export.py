@@ -215,7 +215,7 @@ def export(
 
 def _refuse_to_replace(path: Path, *, overwrite: bool) -> None:
     if path.exists() and not overwrite:
-        raise Conflict(f"{path}: exists already, say overwrite=True to replace it")
+        raise Conflict(f"{path}: exists already; overwrite=True (--overwrite) replaces it")
 
 
 def _format_of(path: Path, said: str | None) -> tuple[str, bool]:

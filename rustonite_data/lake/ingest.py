@@ -70,7 +70,7 @@ class _Lane:
         try:
             rows = pa.RecordBatchReader.from_batches(schema, self._batches(schema))
             name = f"import-{uuid.uuid4().hex}"
-            self.stage.write(self.table.dataset, rows, name, level=3)
+            self.stage.write(self.table.dataset, rows, name)
         except BaseException as error:  # noqa: BLE001 - raised again where the rows come from
             self._error = error
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from rustonite_data import _native, schemas
 from rustonite_data._native import Schema
 from rustonite_data.errors import Conflict, Corrupt, Invalid, NotFound
+from rustonite_data.hints import hint
 from rustonite_data.lake import export, ingest, last, maintain, query, series, verify
 from rustonite_data.lake.choice import Choice
 from rustonite_data.lake.dataset import Dataset
@@ -223,8 +224,10 @@ class Lake:
     def _existing(self, name: str) -> Table:
         table = self._table(name)
         if table is None:
-            known = ", ".join(self.datasets()) or "none so far"
-            raise NotFound(f"{self.storage.root}: no dataset {name!r}; there are: {known}")
+            known = self.datasets()
+            if name in known:
+                raise NotFound(f"{self.storage.root}: {name} has no files so far, only tapes")
+            raise NotFound(f"{self.storage.root}: no dataset {name!r}; {hint(name, known)}")
         return table
 
     def _untabled(self, name: str) -> Dataset:
@@ -494,8 +497,9 @@ class Lake:
         """
         rows = source
         if isinstance(source, str):
-            known = source in self.datasets()
-            rows = _Stream(self.snapshot(source)) if known else self.sql(source)
+            # One word is no query.
+            is_name = source in self.datasets() or source.isidentifier()
+            rows = _Stream(self.snapshot(source)) if is_name else self.sql(source)
         return export.export(rows, path, format, overwrite=overwrite, progress=progress)
 
     # Maintenance

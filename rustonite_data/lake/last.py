@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from rustonite_data import _native
 from rustonite_data.errors import NotFound, RustoniteError
+from rustonite_data.lake.streams import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,7 @@ def of_rows(dataset: Dataset, rows: Any) -> pa.Table:  # noqa: ANN401 - Arrow da
         key=dataset.key,
         dictionaries=False,
     )
-    return pa.table(found).select(list(dataset.columns)).cast(dataset.file_schema())
+    return table_of(found).select(list(dataset.columns)).cast(dataset.file_schema())
 
 
 def merge(dataset: Dataset, parts: Sequence[pa.Table]) -> pa.Table:

@@ -212,7 +212,7 @@ def _rewrite(
             if 0 < matches < file.rows and stage is not None:
                 keep = f"select * from {rows} where ({condition}) is not true"  # noqa: S608
                 kept = engine.sql(keep, params=[str(path), *params]).to_arrow_reader()
-                stage.write(table.dataset, kept, f"kept-{uuid.uuid4().hex}", level=3)
+                stage.write(table.dataset, kept, f"kept-{uuid.uuid4().hex}")
     return changed, gone
 
 

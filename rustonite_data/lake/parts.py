@@ -15,6 +15,7 @@ from rustonite_data.errors import Corrupt, NotFound, RustoniteError, Unavailable
 from rustonite_data.lake import prune
 from rustonite_data.lake.dataset import DATE
 from rustonite_data.lake.storage import Storage
+from rustonite_data.lake.streams import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +32,7 @@ def hot_table(snapshot: Snapshot) -> pa.Table | None:
     if not snapshot.hot:
         return None
     schema = tape_schema(snapshot.dataset)
-    return pa.concat_tables([_fit(pa.table(rows), schema) for rows in snapshot.hot])
+    return pa.concat_tables([_fit(table_of(rows), schema) for rows in snapshot.hot])
 
 
 def tape_schema(dataset: Dataset) -> pa.Schema:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rustonite_data import _native
+from rustonite_data import _native, schemas
 from rustonite_data.errors import Invalid
+from rustonite_data.extras import how_to_get
+from rustonite_data.hints import hint
 from rustonite_data.lake import parts
 from rustonite_data.lake.choice import Choice
 from rustonite_data.lake.series_sql import expand
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
 ENGINES = ("duckdb", "datafusion", "polars")
 _SHOWN_ROWS = 10
 _SHOWN_WIDTH = 30
-_NO_TABLE = re.compile(r"Table with name .* does not exist|(table|relation) '.*' (was )?not found")
+_NO_TABLE = re.compile(
+    r"Table with name (?P<duckdb>\S+) does not exist"
+    r"|(table|relation) '(\w+\.)*(?P<others>.*)' (was )?not found"
+)
 
 
 class Result:
@@ -153,10 +158,15 @@ def run_sql(  # noqa: PLR0913 - settings by keyword
     try:
         return Result(run(chosen, text, params, restricted=restricted))
     except Invalid as error:
-        if _NO_TABLE.search(str(error)) is None:
+        missing = _NO_TABLE.search(str(error))
+        if missing is None:
             raise
+        name = missing["duckdb"] or missing["others"]
+        if name in schemas.names():
+            there = ", ".join(names) or "no datasets"
+            raise Invalid(f"{name} has no rows so far; there are {there}") from error
         first = str(error).partition("\n")[0]
-        raise Invalid(f"{first}; there are: {', '.join(names) or 'none'}") from error
+        raise Invalid(f"{first}; {hint(name, names)}") from error
 
 
 def _engine(name: str) -> Callable[..., pa.Table]:
@@ -165,7 +175,7 @@ def _engine(name: str) -> Callable[..., pa.Table]:
     try:
         run: Callable[..., pa.Table] = importlib.import_module(modules[name]).run
     except ImportError as error:
-        message = f"this Python has no {error.name}; install it with pip"
+        message = f"{error.name} is not installed: {how_to_get(str(error.name))}"
         raise Invalid(f"engine {name!r}: {message}") from error
     return run
 

@@ -116,7 +116,8 @@ def _lazy(
 
 def frame_schema(snapshot: Snapshot) -> pl.Schema:
     """Names and types of the frame's columns."""
-    return pl.DataFrame(snapshot.dataset.file_schema().empty_table()).schema
+    # `empty_table` would import pandas, if it is there.
+    return pl.DataFrame(pa.Table.from_batches([], snapshot.dataset.file_schema())).schema
 
 
 def _lazy_files(snapshot: Snapshot, files: Sequence[DataFile], schema: pl.Schema) -> pl.LazyFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import uuid
@@ -191,10 +192,12 @@ class Storage:
             raise
         except FileNotFoundError as error:
             raise NotFound(f"{where}: no such file") from error
-        except PermissionError as error:
-            raise Invalid(f"{where}: {_first_line(error)}") from error
+        except (PermissionError, NotADirectoryError) as error:
+            raise Invalid(f"{where}: {error.strerror}") from error
         except (OSError, obstore.exceptions.BaseError) as error:
-            raise Unavailable(f"{where}: {_first_line(error)}") from error
+            is_fixed = isinstance(error, OSError) and error.errno == errno.EROFS
+            kind = Invalid if is_fixed else Unavailable
+            raise kind(f"{where}: {_first_line(error)}") from error
 
 
 def split_options(
@@ -239,7 +242,9 @@ def _duration(key: str, text: str) -> timedelta:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+    # The path is told already, and the number of an error is for programs.
+    said = isinstance(error, OSError) and error.strerror
+    return said or str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 @contextlib.contextmanager

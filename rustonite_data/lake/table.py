@@ -18,6 +18,7 @@ import random
 import tempfile
 import time
 import uuid
+from array import array
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -39,6 +40,7 @@ from rustonite_data.errors import (
 )
 from rustonite_data.lake.dataset import Dataset, delta_field
 from rustonite_data.lake.snapshot import DataFile
+from rustonite_data.lake.streams import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -261,12 +263,15 @@ class Table:
         return self._listed[1]
 
     def _list(self) -> tuple[DataFile, ...]:
-        adds = _whole_nanoseconds(pa.table(self.delta.get_add_actions()))
+        adds = _whole_nanoseconds(table_of(self.delta.get_add_actions()))
         paths: list[str] = adds.column("path").to_pylist()
         # Files never change, so only new ones are converted.
         known = self._files
         fresh = [position for position, path in enumerate(paths) if unquote(path) not in known]
-        for row in adds.take(pa.array(fresh, pa.int64())).to_pylist() if fresh else []:
+        # As bytes, since a list makes pyarrow import pandas.
+        wanted = pa.py_buffer(array("q", fresh))
+        rows = adds.take(pa.Array.from_buffers(pa.int64(), len(fresh), [None, wanted]))
+        for row in rows.to_pylist():
             file = _data_file(row)
             known[file.path] = file
         self._files = {path: known[path] for path in sorted(map(unquote, paths))}

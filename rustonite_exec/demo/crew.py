@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -164,7 +165,11 @@ class Crew:
 
     def _last_words(self, name: str) -> str:
         said = (self.folder / f"{name}.log").read_text().splitlines() or ["it said nothing"]
-        return said[-1].removeprefix("error: ")
+        last = said[-1].removeprefix("error: ")
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            # One that writes JSON has its errors so, too.
+            return str(json.loads(last)["error"])
+        return last
 
     def wait(self, what: str, enough: Callable[[], bool], beat: Callable[[], None]) -> None:
         """Wait until there is enough, and show what goes on meanwhile.

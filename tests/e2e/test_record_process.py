@@ -48,6 +48,14 @@ def spawn(venue, memory):
         process.communicate()
 
 
+def told(process, word):
+    """Wait until it says so on stderr."""
+    while line := process.stderr.readline():
+        if word in line:
+            return
+    raise AssertionError(f"it ended without {word!r}")
+
+
 def end(process, number=signal.SIGTERM):
     """Send a signal; returns seconds until the end, and what was printed."""
     began = time.monotonic()
@@ -55,6 +63,11 @@ def end(process, number=signal.SIGTERM):
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     return time.monotonic() - began, out, err
+
+
+def recorded(memory, symbol):
+    """How many trades there are, those on tapes included."""
+    return len(Lake(memory / "lake").table("trades", symbols=symbol))
 
 
 def ids(memory, symbol):
@@ -79,10 +92,11 @@ def test_a_signal_drains_and_seals(venue, memory, spawn, number):
     venue.expect(*BTC, *ETH)
     venue.emit("BTCUSDT", 200)
     venue.emit("ETHUSDT", 200)
-    time.sleep(0.3)
+    until(lambda: all(recorded(memory, symbol) == 200 for symbol in venue.markets))
     seconds, out, _ = end(process, number)
     assert out == ""
-    assert seconds < 3
+    # Of a machine that has nothing else to do it is one.
+    assert seconds < 10
     for symbol in venue.markets:
         assert ids(memory, symbol) == venue.ids(symbol) == list(range(1, 201))
     assert kinds(memory)[-1] == "stop"
@@ -99,19 +113,16 @@ def test_a_hangup_reads_the_configuration_again(venue, memory, spawn):
     venue.expect(*ETH)
     config.write_text(venue.config("BTCUSDT").replace("binance", "binanse"))
     process.send_signal(signal.SIGHUP)
-    time.sleep(0.6)
+    told(process, "unknown venue")
     config.write_bytes(b"name = '\xff'")
     process.send_signal(signal.SIGHUP)
-    time.sleep(0.6)
+    told(process, "no UTF-8")
     config.write_text(venue.config("BTCUSDT", head="interval_s = 5"))
     process.send_signal(signal.SIGHUP)
+    told(process, "needs a restart: interval_s")
     until(lambda: venue.subscribed == set(BTC))
     venue.stop()
-    time.sleep(0.3)
-    _, out, err = end(process)
-    assert "unknown venue" in err
-    assert "no UTF-8" in err
-    assert "needs a restart: interval_s" in err
+    _, out, _ = end(process)
     assert venue.connected == 1
     assert json.loads(out.splitlines()[-1])["resyncs"] == 0
     assert ids(memory, "BTCUSDT") == venue.ids("BTCUSDT")
@@ -127,7 +138,7 @@ def test_health_of_a_process(venue, spawn):
 
     def health():
         try:
-            with urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            with urlopen(f"http://127.0.0.1:{port}/health", timeout=PATIENCE) as answer:
                 return answer.status
         except HTTPError as error:
             with error:
@@ -182,5 +193,5 @@ def test_a_second_key_press_ends_at_once(venue, spawn):
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
     process.communicate(timeout=PATIENCE)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert process.returncode in {0, 130}

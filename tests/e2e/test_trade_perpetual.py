@@ -3,9 +3,6 @@ leverage; and orders that end with their trader."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import shutil
 import signal
 import subprocess
@@ -15,11 +12,9 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 
 import pytest
-from trading import PATIENCE_S, InAndOut, configured, followed
+from trading import PATIENCE_S, Client, InAndOut, configured, followed
 
 from rustonite_data.record import Recorder
 from rustonite_exec import LocalExchange, Strategy, Trader, ask, limits
@@ -58,13 +53,7 @@ class Place:
 
     def open_orders(self) -> list[Any]:
         """What the venue says is open."""
-        text = urlencode({"symbol": SYMBOL, "timestamp": int(time.time() * 1000)})
-        sign = hmac.new(self.account.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-        url = f"{self.exchange.urls['rest']}/fapi/v1/openOrders?{text}&signature={sign}"
-        request = Request(url, headers={"X-MBX-APIKEY": self.account.key})  # noqa: S310 - ours
-        with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - ours
-            orders: list[Any] = json.load(answer)
-        return orders
+        return Client(self.exchange, self.account, SYMBOL).open_orders()
 
     def until(self, is_so: Any) -> Any:
         """Wait until something is so of the running trader."""
@@ -196,7 +185,7 @@ def test_orders_end_with_a_trader_that_is_killed(place: Place) -> None:
             assert len(place.open_orders()) == 1
             trader.send_signal(signal.SIGKILL)
             trader.communicate()
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE_S
         while place.open_orders():
             assert time.monotonic() < end
             time.sleep(0.05)

@@ -126,7 +126,7 @@ def test_a_lake_without_space_for_a_compaction(small, tmp_path):
 
 
 def until(true):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -18,7 +18,7 @@ from rustonite_data.record import Recorder
 # Libraries leave sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("default")
 
-PATIENCE = 30
+PATIENCE = 60
 TRADES = 40
 SPOT = {"type": "spot", "spot": True}
 SWAP = {"type": "swap", "swap": True, "contract": True, "contractSize": 1}

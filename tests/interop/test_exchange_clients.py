@@ -71,6 +71,20 @@ def test_ccxt_reads_the_market(exchange):
     assert book["bids"][-1][0] * 0.9 < client.fetch_ticker(UNIFIED)["last"]
 
 
+def test_ccxt_trades_with_latency(quiet):
+    quiet.latency({"all": {"least": "5ms", "largest": "40ms"}, "place": "150ms", "seed": 4})
+    account = quiet.account("late", {"USDT": 10_000})
+    client = of_ccxt(quiet, account)
+    client.load_markets()
+    began = time.monotonic()
+    resting = client.create_order(UNIFIED, "limit", "buy", 0.01, 50_000)
+    assert time.monotonic() - began >= 0.15
+    assert [one["id"] for one in client.fetch_open_orders(UNIFIED)] == [resting["id"]]
+    assert client.cancel_order(resting["id"], UNIFIED)["status"] == "canceled"
+    quiet.latency(None)
+    assert client.fetch_open_orders(UNIFIED) == []
+
+
 def test_ccxt_trades(exchange):
     account = exchange.account("trader", {"USDT": 10_000})
     client = of_ccxt(exchange, account)

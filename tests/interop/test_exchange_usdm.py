@@ -77,7 +77,23 @@ def test_ccxt_reads_the_market(exchange):
     assert funding["fundingRate"] == 0.0001
     assert funding["markPrice"] == pytest.approx(client.fetch_ticker(UNIFIED)["last"], rel=0.01)
     assert client.fetch_open_interest(UNIFIED)["openInterestAmount"] > 0
-    assert client.fetch_leverage_tiers([UNIFIED])[UNIFIED][0]["maxLeverage"] == 125
+    tiers = client.fetch_leverage_tiers([UNIFIED])[UNIFIED]
+    assert [(one["maxLeverage"], one["maxNotional"]) for one in tiers[:2]] == [
+        (125, 50_000),
+        (100, 600_000),
+    ]
+    assert [one["minNotional"] for one in tiers[1:]] == [one["maxNotional"] for one in tiers[:-1]]
+    assert tiers[1]["maintenanceMarginRate"] == 0.005
+
+
+def test_ccxt_meets_the_tiers(quiet):
+    client = of_ccxt(quiet, quiet.account())
+    client.load_markets()
+    assert client.set_leverage(125, UNIFIED)["maxNotionalValue"] == "50000"
+    with pytest.raises(ccxt.ExchangeError, match="-2027"):
+        client.create_order(UNIFIED, "limit", "buy", 1.1, 50_000)
+    assert client.fetch_open_orders(UNIFIED) == []
+    assert client.create_order(UNIFIED, "limit", "buy", 0.9, 50_000)["status"] == "open"
 
 
 def test_ccxt_trades(exchange):

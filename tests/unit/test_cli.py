@@ -178,6 +178,13 @@ def test_errors_are_one_line(command, memory):
     assert run(command).exit_code == 2
 
 
+@pytest.mark.parametrize("command", ["show", "tail"])
+def test_a_folder_of_tapes_names_them(command, path):
+    result = run(command, path.parent)
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {path.parent}: no tape here; there are trades in it\n"
+
+
 def test_wrong_columns_and_folders(path, memory):
     result = run("tail", "--columns", "prise", path)
     assert (result.exit_code, result.stdout) == (2, "")

@@ -96,10 +96,19 @@ def test_init_tells_scripts_what_it_wrote(tmp_path):
             "order_size_max = true",
             r"order_size_max: found true",
         ),
+        ("trader.toml", 'venue = "binance"', 'venue = "binanse"', r": market\.venue: .*binance"),
         ("exchange.toml", "seed =", "sead =", r":8: sead: unknown key; did you mean seed\?"),
         ("exchange.toml", '"binance"  ', '"binanze"  ', r":5: venue: found 'binanze', .*binance\?"),
         ("exchange.toml", "port = 9000", "port = 90000", r":7: port: found 90000, expected a port"),
         ("exchange.toml", "speed = 1.0", "speed = true", r":9: speed: found True, expected a numb"),
+        ("exchange.toml", "speed = 1.0", "speed = inf", r":9: speed: found Infinity, expected a n"),
+        ("exchange.toml", "speed = 1.0", "speed = nan", r":9: speed: found NaN, expected a number"),
+        ("exchange.toml", "seed = 7", "seed = -1", r":8: seed: found -1, expected a whole number"),
+        ("exchange.toml", '"ETHUSDT"]', "7]", r":6: symbols: found \['BTCUSDT', 7\], expected a "),
+        ("exchange.toml", "[[account]]", "[account]", r": account: found .* one or more \[\[acc"),
+        ("exchange.toml", "USDT = 100000", 'USDT = "x"', r":16: account\.balances: found .*'x'"),
+        ("exchange.toml", "# maker = ", "maker = 'x' #", r":17: account\.maker: found "),
+        ("exchange.toml", '"keys.toml"', '"key.toml"', r"/key\.toml: No such file or directory"),
         ("exchange.toml", "balances", "balance", r":16: account\.balance: .* mean balances\?"),
         ("keys.toml", "secret = ", "secert = ", r"expected the lines `key = "),
     ],
@@ -117,8 +126,8 @@ def test_what_is_wrong_is_named_with_its_place(desk, name, old, new, expected):
 def test_names_of_limits_are_those_of_the_trader(desk):
     path = desk / "limits.toml"
     path.write_text(path.read_text() + "[account.mian]\nopen_orders_max = 1\n")
-    message = check(desk / "trader.toml")
-    assert message == 'limits: unknown account "mian"; did you mean main?'
+    config = desk / "trader.toml"
+    assert check(config) == f'{config}: limits: unknown account "mian"; did you mean main?'
 
 
 def test_keys_that_others_can_read(desk):

@@ -181,8 +181,10 @@ def test_compact_and_vacuum(lake, call):
     files = list(Path(lake.storage.root).glob("trades/venue=*/*/*.parquet"))
     assert len(files) == 4
     assert output(call("vacuum")).endswith("trades: 0 files removed\n")
-    assert "is not in the range" in misuse(call("vacuum", "--hours", 0))
-    assert objects(call("vacuum", "trades", "--dry-run", "--hours", 1, "--json"))[0]["files"] == []
+    assert "expected at least 1h" in misuse(call("vacuum", "--keep", "59m"))
+    assert (
+        objects(call("vacuum", "trades", "--dry-run", "--keep", "1h", "--json"))[0]["files"] == []
+    )
     assert call("vacuum", "trades", "--dry-run").stderr == "trades: 0 files would be removed\n"
 
 
@@ -224,7 +226,7 @@ def test_silence_is_told_when_asked_for(lake, call):
     )
     lake.append("trades", rows)
     assert "silence" not in output(call("verify", "trades"))
-    assert "silence" in call("verify", "trades", "--gap", 3600).stdout
+    assert "silence" in call("verify", "trades", "--gap", "1h").stdout
 
 
 def test_a_failure_does_not_keep_others_from_being_looked_at(lake, call):
@@ -269,7 +271,9 @@ def test_import(lake, call, tmp_path):
     assert "option 'nothing' is not known" in problem(call(*command, good, "--option", "nothing=1"))
     result = call(*command, bad, good, "--json")
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"error: {bad}: line 3, column 'p': 'dear', expected")
+    told = json.loads(result.stderr)
+    assert told["error"].startswith(f"{bad}: line 3, column 'p': 'dear', expected")
+    assert (told["kind"], told["retryable"]) == ("Invalid", False)
     assert json.loads(result.stdout) == {
         "file": str(good),
         "rows": {},

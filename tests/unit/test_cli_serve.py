@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 
 from rustonite_data import cli
 
-PATIENCE = 20
+PATIENCE = 60
 
 
 def call(*arguments):

@@ -100,7 +100,7 @@ def test_thinning_keeps_peaks_and_order():
 
 
 def test_a_moment_costs_little_to_draw():
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(100):
         picture(moment(), 1.0, 60.0, 80, 24)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0

@@ -36,6 +36,11 @@ def test_this_machine_can_be_used(tmp_path):
     assert all(one["advice"] for one in found.values() if one["level"] != "ok")
 
 
+def test_accounts_that_are_none_are_for_config_check(tmp_path):
+    (tmp_path / "trader.toml").write_text("account = [1, 'x']")
+    assert run(tmp_path / "trader.toml", "--lake", tmp_path).exit_code == 0
+
+
 def test_text_has_what_to_do(tmp_path):
     write_configs(tmp_path)
     (tmp_path / "keys.toml").chmod(0o640)

@@ -1,9 +1,12 @@
 """The local exchange from Python and from the command line."""
 
+import http.client
 import json
+import math
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +16,10 @@ import pytest
 from rustonite_data.errors import Invalid, NotFound, Unavailable, VenueRejected
 from rustonite_exec import LocalExchange
 from rustonite_exec.configs import write_configs
+from rustonite_exec.exchange_config import ExchangeConfig
 
 RUSTONITE = Path(sys.executable).with_name("rustonite")
-PATIENCE = 30
+PATIENCE = 60
 
 
 def test_what_is_kept_goes_on_where_it_ended(tmp_path):
@@ -43,6 +47,8 @@ def test_what_is_kept_goes_on_where_it_ended(tmp_path):
     [
         ([], {}, Invalid, "symbols: found none"),
         (["BTCUSDT"], {"speed": 0}, Invalid, "speed: found 0"),
+        (["BTCUSDT"], {"speed": float("inf")}, Invalid, "speed: found inf"),
+        (["BTCUSDT"], {"seed": -1}, Invalid, "seed: found -1"),
         (["BTCUSDT"], {"venue": "nowhere"}, NotFound, "nowhere.*there are binance, binance-usdm"),
         (["BTCUSDT"], {"venue": "binanse"}, NotFound, "did you mean binance"),
         (["NOTHING"], {}, Invalid, "NOTHING.*ends with a quote asset"),
@@ -56,6 +62,83 @@ def test_what_is_kept_goes_on_where_it_ended(tmp_path):
 def test_settings_that_cannot_be(symbols, settings, error, message):
     with pytest.raises(error, match=message):
         LocalExchange(symbols, **settings)
+
+
+@pytest.mark.parametrize(
+    ("latency", "message"),
+    [
+        ("5", 'latency: found "5", expected a time such as 5ms'),
+        ("-1ms", 'latency: found "-1ms", expected a time from 0s to 1h'),
+        ({"plaec": "1ms"}, "latency.plaec: unknown key; did you mean place"),
+        ({"all": {"median": "1ms", "sigma": math.nan}}, 'latency.all.sigma: found "nan"'),
+        ({"all": {"median": "1ms", "sigma": Decimal("Infinity")}}, "latency.all.sigma: found "),
+    ],
+)
+def test_a_latency_that_cannot_be(latency, message):
+    with pytest.raises(Invalid, match=message):
+        LocalExchange("BTCUSDT", latency=latency)
+    with LocalExchange("BTCUSDT", others=False, latency="1ms") as exchange:
+        with pytest.raises(Invalid, match=message):
+            exchange.latency(latency)
+        assert exchange.status()["latency"]["feed"] == "1ms"
+
+
+@pytest.mark.parametrize(
+    ("venue", "path"),
+    [
+        ("binance", "/api/v3/ping"),
+        ("binance-usdm", "/fapi/v1/ping"),
+        ("alpaca", "/v1beta3/crypto/us/latest/quotes?symbols=BTC/USD"),
+    ],
+)
+def test_calls_take_as_long_as_was_said(venue, path):
+    with LocalExchange(venue=venue, others=False, latency="100ms") as exchange:
+        assert took(exchange, path) >= 0.2
+        exchange.latency({"feed": "150ms", "seed": 2})
+        assert took(exchange, path) >= 0.15
+        assert exchange.status()["latency"]["seed"] == 2
+        exchange.latency(None)
+        assert exchange.status()["latency"] is None
+
+
+def took(exchange, path):
+    """Seconds until a call is answered, whatever the answer is."""
+    connection = http.client.HTTPConnection(exchange.address, timeout=PATIENCE)
+    began = time.monotonic()
+    connection.request("GET", path)
+    connection.getresponse().read()
+    seconds = time.monotonic() - began
+    connection.close()
+    return seconds
+
+
+def test_latency_is_an_option_that_a_state_does_not_keep(tmp_path):
+    with LocalExchange("BTCUSDT", others=False, state=tmp_path, latency="1ms") as exchange:
+        assert exchange.status()["latency"]["place"] == "1ms"
+        exchange.latency("2ms")
+    with LocalExchange("BTCUSDT", others=False, state=tmp_path) as exchange:
+        assert exchange.status()["latency"] is None
+
+
+def test_a_file_says_how_long_messages_take(tmp_path):
+    file = tmp_path / "exchange.toml"
+    file.write_text(
+        'symbols = ["BTCUSDT"]\nothers = false\n'
+        '[latency]\nfeed = { median = "2ms", sigma = 0.5, spikes = 0.25 }\n'
+    )
+    with ExchangeConfig.read(file).start()[0] as exchange:
+        feed = {"median": "2ms", "sigma": 0.5, "spikes": 0.25, "spike_factor": 10.0}
+        assert exchange.status()["latency"]["feed"] == feed
+    command = [RUSTONITE, "exchange", file, "--latency", "7ms", "--for", "0.1s", "--json"]
+    process = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True, text=True)
+    status = json.loads(process.stdout.splitlines()[1])
+    assert status["latency"]["response"] == "7ms"
+    wrong = subprocess.run(
+        [*command[:3], "--latency", "soon"], capture_output=True, timeout=PATIENCE, text=True,
+        check=False,
+    )  # fmt: skip
+    assert wrong.returncode != 0
+    assert 'latency: found "soon", expected a time such as 5ms' in wrong.stderr
 
 
 def test_accounts_and_their_money():

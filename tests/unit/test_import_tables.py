@@ -151,7 +151,7 @@ class TestTables:
 
     def test_columns_that_are_missing(self, tmp_path):
         path = as_file(tmp_path, "csv")
-        with pytest.raises(errors.Invalid, match="dataset= is needed"):
+        with pytest.raises(errors.Invalid, match="give a dataset"):
             open_source(path)
         with pytest.raises(errors.NotFound, match="dataset 'none'"):
             open_source(path, dataset="none")

@@ -125,14 +125,14 @@ def words(shape, distinct, count):
     return found[:count]
 
 
-@pytest.mark.parametrize("level", [0, 3])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("distinct", [1, 2, 3, 200, 300, 70_000])
 @pytest.mark.parametrize("shape", ["runs", "singles", "runs with nulls", "singles with nulls"])
-def test_columns_of_codes_are_what_other_readers_read(tmp_path, shape, distinct, level):
+def test_columns_of_codes_are_what_other_readers_read(tmp_path, shape, distinct, compressed):
     found = words(shape, distinct, 23_456)
     table = pa.table({"n": range(len(found)), "word": pa.array(found).dictionary_encode()})
     settings = {"partition_by": [], "sort_by": ["n"]}
-    (file,) = lake_write(CODED, table, tmp_path, name="a", level=level, **settings)
+    (file,) = lake_write(CODED, table, tmp_path, name="a", compressed=compressed, **settings)
     path = tmp_path / file.path
     assert lake_check(CODED, path, partition={}, stats=file.stats, **settings) == []
     assert pq.read_table(path)["word"].to_pylist() == found
@@ -203,7 +203,7 @@ ENCODINGS = {
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_files_are_encoded_as_the_schema_says(tmp_path, dataset):
     schema = schemas.get(dataset)
-    _, paths = written(schema, rows_of(schema, 400), tmp_path, level=3)
+    _, paths = written(schema, rows_of(schema, 400), tmp_path)
     file = pq.ParquetFile(paths[0])
     facts = file.metadata.metadata
     assert b"ARROW:schema" not in facts
@@ -215,7 +215,8 @@ def test_files_are_encoded_as_the_schema_says(tmp_path, dataset):
         chunk = group.column(number)
         encoding = wanted[chunk.path_in_schema.split(".")[0]]
         assert ENCODINGS[encoding] <= set(chunk.encodings), chunk.path_in_schema
-        assert chunk.compression == "ZSTD"
+        as_they_are = encoding in {"plain", "delta_length_byte_array", "delta_byte_array"}
+        assert chunk.compression == ("ZSTD" if as_they_are else "LZ4")
         assert chunk.has_offset_index
         assert chunk.has_column_index
     sorted_by = [file.schema.column(c.column_index).name for c in group.sorting_columns]
@@ -626,8 +627,6 @@ def test_names_and_settings_are_checked(tmp_path):
     for name in ("", "a/b", "..", ".hidden", "ä"):
         with pytest.raises(Invalid, match="name: found"):
             written(TRADES, trades_arrow(1), tmp_path, name=name)
-    with pytest.raises(Invalid, match="level: found 99, expected 0 to 22"):
-        written(TRADES, trades_arrow(1), tmp_path, level=99)
     with pytest.raises(Invalid, match="memory_bytes: found 0"):
         written(TRADES, trades_arrow(1), tmp_path, memory_bytes=0)
     with pytest.raises(Invalid, match='partition_by: found "nope"'):
@@ -691,20 +690,20 @@ def test_ctrl_c_stops_within_a_second_and_leaves_nothing(tmp_path):
         print("ready", flush=True)
         try:
             lake_write(schema, table, sys.argv[1], partition_by=["venue", "date"],
-                       sort_by=["symbol", "ts_recv"], name="a", level=19)
+                       sort_by=["symbol", "ts_recv"], name="a")
         except KeyboardInterrupt:
             print("stopped")
         """,
         tmp_path,
     )
     assert process.stdout.readline() == "ready\n"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while not list(tmp_path.rglob("*.parquet")):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    assert finish(process) == "stopped\n"
+    assert finish(process, timeout=100) == "stopped\n"
     assert not list(tmp_path.rglob("*.parquet"))
 
 

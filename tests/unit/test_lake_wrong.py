@@ -36,7 +36,7 @@ def test_a_marker_of_the_future_and_a_broken_one(lake):
 
 def test_a_dataset_that_is_not_there(lake):
     lake.append("trades", trades_arrow(1))
-    with pytest.raises(NotFound, match="no dataset 'trade'; there are: trades"):
+    with pytest.raises(NotFound, match="no dataset 'trade'; did you mean trades"):
         lake.compact("trade")
     with pytest.raises((NotFound, Invalid), match="trade"):
         lake.sql("select * from trade")

@@ -494,8 +494,10 @@ def test_wrong_sql_says_what_is_wrong(lake, engine, text):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_table_that_is_none_names_those_that_are(lake, engine):
-    with pytest.raises(Invalid, match="there are: trades"):
+    with pytest.raises(Invalid, match=r"did you mean trades\?"):
         lake.sql("SELECT * FROM trade", engine=engine)
+    with pytest.raises(Invalid, match=r"^quotes has no rows so far; there are trades$"):
+        lake.sql("SELECT * FROM quotes", engine=engine)
 
 
 def test_no_statement(lake):

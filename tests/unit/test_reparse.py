@@ -97,6 +97,14 @@ def test_only_a_part(recorded, memory):
     assert rows(again, "trades").sort("ts_recv").equals(want)
 
 
+def test_frames_that_came_without_facts(recorded, memory):
+    """As those of a file that was imported."""
+    bare, again = Lake.create(memory / "bare"), Lake.create(memory / "again")
+    bare.append("frames", recorded.sql("select * exclude (date) from frames").arrow())
+    reparse(bare, again)
+    assert rows(again, "trades").equals(rows(recorded, "trades"))
+
+
 def test_frames_are_decoded_once_under_a_name(recorded, memory):
     again = Lake.create(memory / "again")
     reparse(recorded, again)

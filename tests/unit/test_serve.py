@@ -14,7 +14,7 @@ from rustonite_data.errors import Invalid, NotFound, Unavailable
 from rustonite_data.lake import Lake
 from rustonite_data.record import Recorder
 
-PATIENCE = 20
+PATIENCE = 60
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
 
 

@@ -216,7 +216,7 @@ def test_a_setting_out_of_range(memory, name):
 
 
 def test_an_unknown_dataset(memory):
-    with pytest.raises(NotFound, match=r"dataset 'trade': not known, expected one of balances"):
+    with pytest.raises(NotFound, match=r"dataset 'trade': not known; did you mean trades"):
         Tape.create(memory / "t", "trade")
 
 

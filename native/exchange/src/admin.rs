@@ -9,6 +9,7 @@ use crate::dialect::{Reply, Request};
 use crate::error::{ExchangeError, Result};
 use crate::faults::Planned;
 use crate::keys::Key;
+use crate::latency;
 
 /// Where these calls begin.
 pub(crate) const STEERING: &str = "/_exchange/";
@@ -42,7 +43,7 @@ struct Mark {
     price: Decimal,
 }
 
-/// `POST fault`, `POST account`, `POST deposit`, `POST mark`, `GET status`, `GET page`.
+/// `POST` of `fault`, `account`, `deposit`, `mark`, `latency`; `GET` of `latency`, `status`, `page`.
 pub(crate) fn answer(shared: &Shared, what: &str, request: &Request) -> Reply {
     let is_post = request.method == "POST";
     let done = match what {
@@ -50,6 +51,8 @@ pub(crate) fn answer(shared: &Shared, what: &str, request: &Request) -> Reply {
         "account" if is_post => account(shared, &request.body),
         "deposit" if is_post => deposit(shared, &request.body),
         "mark" if is_post => mark(shared, &request.body),
+        "latency" if is_post => set_latency(shared, &request.body),
+        "latency" => Ok(latency::written(shared.venue().hall.sockets.latency())),
         "status" => Ok(status(shared)),
         "" | "page" => return Reply::new(200, page(&status(shared))),
         _ => Err(ExchangeError::unknown("call", what)),
@@ -99,6 +102,11 @@ fn mark(shared: &Shared, body: &str) -> Result<Value> {
     Ok(json!({}))
 }
 
+fn set_latency(shared: &Shared, body: &str) -> Result<Value> {
+    shared.venue().set_latency(latency::read_latency(body)?);
+    Ok(json!({}))
+}
+
 /// What is going on, without any secret.
 pub(crate) fn status(shared: &Shared) -> Value {
     let mut venue = shared.venue();
@@ -134,6 +142,7 @@ pub(crate) fn status(shared: &Shared) -> Value {
         "venue": shared.name, "time": now, "connections": hall.sockets.len(),
         "messages_sent": hall.sockets.sent, "maintenance": hall.faults.maintenance,
         "clock_ahead_ms": hall.floor.clock.ahead / 1_000_000,
+        "latency": latency::written(hall.sockets.latency()),
         "faults": hall.faults.waiting(), "instruments": instruments, "accounts": accounts,
     })
 }

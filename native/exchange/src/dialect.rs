@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper::HeaderMap;
-use rustonite_sim::latency::Latency;
 use rustonite_sim::{
     AccountId, Command, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, Reject,
     SelfTrade, Side,
@@ -77,25 +76,18 @@ pub(crate) struct Hall {
     pub(crate) limits: Limits,
     /// Who trades when the venue itself makes something happen.
     pub(crate) house: AccountId,
-    pub(crate) latency: Option<Latency>,
     /// Orders that the venue ends with the next beat.
     doomed: Vec<OrderId>,
 }
 
 impl Hall {
-    pub(crate) fn new(
-        floor: Floor,
-        house: AccountId,
-        allowance: Allowance,
-        latency: Option<Latency>,
-    ) -> Self {
+    pub(crate) fn new(floor: Floor, house: AccountId, allowance: Allowance) -> Self {
         Self {
             floor,
             sockets: Sockets::default(),
             faults: Faults::default(),
             limits: Limits::new(allowance),
             house,
-            latency,
             doomed: Vec::new(),
         }
     }
@@ -153,6 +145,11 @@ impl Hall {
 pub(crate) trait Dialect: Send {
     /// What a call does to orders.
     fn sort(&self, request: &Request) -> Sort;
+
+    /// What a message on a connection does to orders.
+    fn sort_of_said(&self, _socket: u64, _text: &[u8]) -> Sort {
+        Sort::Read
+    }
 
     /// Answers a call.
     fn call(&mut self, hall: &mut Hall, request: &Request) -> Reply;

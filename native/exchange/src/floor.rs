@@ -9,7 +9,7 @@ use fastrand::Rng;
 use rustonite_core::Decimal;
 use rustonite_sim::{
     AccountId, Amount, AssetId, Command, Event, Exchange, Instrument, InstrumentId, OrderId,
-    Reject, Side,
+    Reject, Side, Tiers,
 };
 
 use crate::accounts::{Account, Accounts, OrderList, OwnFill, Record, Tag};
@@ -157,6 +157,9 @@ impl Floor {
         if listing.is_free {
             self.exchange.waive_fees(id);
         }
+        if let Some(Perpetual { tiers, .. }) = &listing.perpetual {
+            self.exchange.set_tiers(id, Tiers::new(tiers)?)?;
+        }
         self.instruments.push(Listed { listing: listing.clone(), rules });
         self.markets.push(Market::default());
         self.by_symbol.insert(listing.symbol.clone(), id);
@@ -187,7 +190,8 @@ impl Floor {
         let account = self.exchange.open();
         let now = self.now();
         for (instrument, listed) in (0..).zip(&self.instruments) {
-            if let Some(Perpetual { leverage_usual: leverage, .. }) = listed.listing.perpetual {
+            if let Some(Perpetual { leverage_usual, .. }) = listed.listing.perpetual {
+                let leverage = leverage_usual;
                 let command = Command::SetLeverage { account, instrument, leverage };
                 let _ = self.exchange.apply(now, &command, &mut Vec::new());
             }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -54,18 +55,30 @@ async fn answer(
     if let Some(what) = request.path.strip_prefix(admin::STEERING) {
         return Ok(response(admin::answer(&shared, what, &request)));
     }
-    Ok(response(call(&shared, &request).await))
+    Ok(response(call(shared, request).await))
 }
 
-async fn call(shared: &Shared, request: &Request) -> Reply {
-    let [there, back] = shared.venue().delays(request);
-    sleep(there).await;
-    let reply = shared.venue().call(request);
+async fn call(shared: Arc<Shared>, request: Request) -> Reply {
+    let [there, back] = shared.venue().ways(&request);
+    let reply = if there.is_zero() {
+        shared.venue().call(&request)
+    } else {
+        arrive(Arc::clone(&shared), request, there).await
+    };
     if reply.is_lost {
         shared.stopped().await;
     }
     sleep(back + reply.after).await;
     reply
+}
+
+/// A call that is on its way arrives, whether or not anybody still waits for its answer.
+async fn arrive(shared: Arc<Shared>, request: Request, after: Duration) -> Reply {
+    let arrival = tokio::task::spawn_local(async move {
+        sleep(after).await;
+        shared.venue().call(&request)
+    });
+    arrival.await.unwrap_or_else(|error| Reply::new(500, error.to_string()))
 }
 
 fn upgrade(shared: &Arc<Shared>, request: &mut HttpRequest<Incoming>) -> Response<Full<Bytes>> {

@@ -18,6 +18,7 @@ mod figures;
 mod floor;
 mod http;
 mod keys;
+mod latency;
 mod limits;
 mod listing;
 mod market;
@@ -33,7 +34,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustonite_core::Decimal;
-use rustonite_sim::latency::{Latency, LatencyConfig};
+use rustonite_sim::latency::LatencyConfig;
 use rustonite_sim::{AccountId, Amount, AssetId, Command, Fees, OrderId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -45,6 +46,7 @@ use self::dialect::{Dialect, Hall};
 pub use self::error::{ExchangeError, Result};
 pub use self::faults::{Fault, Planned, Sort};
 pub use self::keys::Key;
+pub use self::latency::read_latency;
 pub use self::limits::Allowance;
 pub use self::listing::{Listing, Perpetual};
 use self::state::{Head, Log};
@@ -281,6 +283,24 @@ impl LocalExchange {
         admin::fault(self.shared(venue)?, json).map(|_| ())
     }
 
+    /// Sets how long messages take at a venue from now on, those that are on their way excepted;
+    /// none of that if `None`.
+    ///
+    /// # Errors
+    /// No such venue.
+    pub fn set_latency(&self, venue: &str, latency: Option<LatencyConfig>) -> Result<()> {
+        self.shared(venue)?.venue().set_latency(latency);
+        Ok(())
+    }
+
+    /// The same, of settings in JSON, as `POST /_exchange/latency` takes them.
+    ///
+    /// # Errors
+    /// No such venue, or settings that cannot be.
+    pub fn set_latency_in_json(&self, venue: &str, json: &str) -> Result<()> {
+        self.set_latency(venue, read_latency(json)?)
+    }
+
     /// What is going on at a venue, in JSON.
     ///
     /// # Errors
@@ -374,6 +394,7 @@ fn open(config: &VenueConfig, state: Option<&Path>) -> Result<Arc<Shared>> {
         }
     };
     venue.hall.floor.clock.go_on();
+    venue.set_latency(config.latency);
     Ok(Arc::new(Shared {
         name: config.venue.clone(),
         venue: Mutex::new(venue),
@@ -396,8 +417,7 @@ fn build(config: &VenueConfig, head: &Head) -> Result<Venue> {
         floor.list(listing)?;
     }
     let house = floor.open_unnamed();
-    let latency = config.latency.as_ref().map(Latency::new);
-    let hall = Hall::new(floor, house, config.allowance, latency);
+    let hall = Hall::new(floor, house, config.allowance);
     let mut venue = Venue::new(hall, dialect);
     for asset in 0..AssetId::try_from(venue.hall.floor.assets.len()).unwrap_or(0) {
         let deposit = Command::Deposit { account: house, asset, amount: Amount(HOUSE_FUNDS) };

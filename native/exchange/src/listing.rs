@@ -1,7 +1,7 @@
 //! Instruments as users list them.
 
 use rustonite_core::Decimal;
-use rustonite_sim::{Amount, AssetId, Filters, Instrument, Kind};
+use rustonite_sim::{Amount, AssetId, Filters, Instrument, Kind, Tier};
 
 use crate::error::{ExchangeError, Result};
 
@@ -10,22 +10,46 @@ const QUOTES: [&str; 8] = ["FDUSD", "USDT", "USDC", "BTC", "ETH", "BNB", "EUR", 
 /// Decimals that an asset is counted in.
 pub(crate) const ASSET_DECIMALS: u32 = 8;
 
+/// A thousand of an asset.
+const THOUSAND: i128 = 10_i128.pow(18 + 3);
+
+/// Worth of the largest position in thousands, largest leverage, and margin to keep in millionths:
+/// those of the venue's contract in bitcoin, as we remember them.
+const TIERS: [(i64, u32, u32); 12] = [
+    (50, 125, 4_000),
+    (600, 100, 5_000),
+    (3_000, 75, 6_500),
+    (12_000, 50, 10_000),
+    (70_000, 25, 20_000),
+    (100_000, 20, 25_000),
+    (230_000, 10, 50_000),
+    (480_000, 5, 100_000),
+    (600_000, 4, 125_000),
+    (800_000, 3, 150_000),
+    (1_200_000, 2, 250_000),
+    (1_800_000, 1, 500_000),
+];
+
 /// What a perpetual has besides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Perpetual {
-    /// Largest leverage.
-    pub leverage_max: u32,
     /// Leverage of accounts that never set one.
     pub leverage_usual: u32,
-    /// Margin below which positions are liquidated, in millionths of their worth.
-    pub maintenance_ppm: u32,
+    /// Largest leverage, and margin below which positions are liquidated, by their worth: the
+    /// smallest first, in the quote asset.
+    pub tiers: Vec<Tier>,
     /// What longs pay shorts at each funding, in millionths.
     pub funding_ppm: i64,
 }
 
 impl Default for Perpetual {
     fn default() -> Self {
-        Self { leverage_max: 125, leverage_usual: 20, maintenance_ppm: 4_000, funding_ppm: 100 }
+        let tier = |(thousands, leverage_max, maintenance_ppm)| Tier {
+            worth_max: Amount(i128::from(thousands) * THOUSAND),
+            leverage_max,
+            maintenance_ppm,
+        };
+        Self { leverage_usual: 20, tiers: TIERS.map(tier).into(), funding_ppm: 100 }
     }
 }
 
@@ -157,9 +181,9 @@ impl Listing {
             .map_err(|error| ExchangeError::invalid(&self.symbol, error.to_string()))?;
         Ok(Instrument {
             symbol: self.symbol.clone(),
-            kind: match self.perpetual {
+            kind: match self.perpetual.as_ref().and_then(|perpetual| perpetual.tiers.first()) {
                 None => Kind::Spot,
-                Some(Perpetual { leverage_max, maintenance_ppm, .. }) => {
+                Some(&Tier { leverage_max, maintenance_ppm, .. }) => {
                     Kind::Perpetual { leverage_max, maintenance_ppm }
                 }
             },

@@ -1,22 +1,27 @@
 //! One WebSocket connection of a client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
+use rustonite_sim::latency::{Latency, LatencyConfig, Message};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use yawc::close::CloseCode;
 use yawc::frame::OpCode;
 use yawc::{Frame, HttpStream, WebSocket};
 
 use crate::Shared;
+use crate::floor::machine_now;
+use crate::venue::Venue;
 
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// Messages that may wait for a client; one that reads slower is cut off.
 const QUEUE_MAX: usize = 200_000;
+/// Messages of a client that may be on their way; no more are read meanwhile.
+const INBOX_MAX: usize = 10_000;
 /// Messages that are sent before the line is flushed.
 const BATCH: usize = 256;
 
@@ -30,6 +35,8 @@ pub(crate) enum Out {
     Cut,
     /// Nothing more is said, and the line stays open.
     Silence,
+    /// It arrives then, and what comes after it no earlier.
+    Later(Instant, Box<Out>),
     /// Nothing more waits.
     Flush,
 }
@@ -46,9 +53,31 @@ pub(crate) struct Sockets {
     queues: BTreeMap<u64, mpsc::Sender<Out>>,
     next: u64,
     pub(crate) sent: u64,
+    /// How long messages take, and what that is drawn from.
+    latency: Option<(LatencyConfig, Latency)>,
 }
 
 impl Sockets {
+    pub(crate) fn set_latency(&mut self, config: Option<LatencyConfig>) {
+        self.latency = config.map(|config| (config, Latency::new(&config)));
+    }
+
+    pub(crate) fn latency(&self) -> Option<&LatencyConfig> {
+        self.latency.as_ref().map(|(config, _)| config)
+    }
+
+    /// How long a message is on its way that is sent now.
+    pub(crate) fn way(&mut self, message: Message) -> Duration {
+        let Some((_, latency)) = &mut self.latency else { return Duration::ZERO };
+        let delay = latency.delay(message, machine_now());
+        Duration::from_nanos(u64::try_from(delay).unwrap_or(0))
+    }
+
+    /// All connections are gone.
+    pub(crate) fn clear(&mut self) {
+        *self = Self { latency: self.latency.take(), ..Self::default() };
+    }
+
     pub(crate) fn add(&mut self) -> (u64, mpsc::Receiver<Out>) {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
         self.next += 1;
@@ -71,29 +100,96 @@ impl Sockets {
         }
     }
 
-    pub(crate) fn say_binary(&mut self, socket: u64, bytes: impl Into<Bytes>) {
-        self.sent += 1;
-        self.send(socket, Out::Binary(bytes.into()));
+    /// Tells of the market.
+    pub(crate) fn say(&mut self, socket: u64, out: Out) {
+        self.post(socket, out, Message::Feed);
     }
 
-    pub(crate) fn say(&mut self, socket: u64, text: impl Into<Bytes>) {
-        self.sent += 1;
-        self.send(socket, Out::text(text));
+    /// Tells a trader.
+    pub(crate) fn tell(&mut self, socket: u64, out: Out) {
+        self.post(socket, out, Message::Response);
     }
-}
 
-impl Sockets {
-    /// Says something once some time has passed.
-    pub(crate) fn say_later(&mut self, socket: u64, text: String, after: Duration) {
+    fn post(&mut self, socket: u64, out: Out, message: Message) {
+        self.sent += 1;
+        let out = if self.latency.is_some() { self.late(out, message) } else { out };
+        self.send(socket, out);
+    }
+
+    fn late(&mut self, out: Out, message: Message) -> Out {
+        Out::Later(Instant::now() + self.way(message), Box::new(out))
+    }
+
+    /// Tells a trader once some time has passed; what is told meanwhile overtakes it.
+    pub(crate) fn tell_later(&mut self, socket: u64, text: String, after: Duration) {
         if after.is_zero() {
-            return self.say(socket, text);
+            return self.tell(socket, Out::text(text));
         }
         let Some(queue) = self.queues.get(&socket).cloned() else { return };
         self.sent += 1;
+        let after = after + self.way(Message::Response);
         tokio::task::spawn_local(async move {
             tokio::time::sleep(after).await;
             let _ = queue.send(Out::text(text)).await;
         });
+    }
+}
+
+/// What is on its way to a client.
+struct Outbox {
+    queue: mpsc::Receiver<Out>,
+    /// The first one, and when it arrives.
+    first: Option<(Instant, Out)>,
+}
+
+impl Outbox {
+    /// Waits for what arrives next.
+    async fn next(&mut self) -> Option<Out> {
+        loop {
+            if let Some((at, _)) = &self.first {
+                sleep_until(*at).await;
+                return self.first.take().map(|(_, out)| out);
+            }
+            match self.queue.recv().await? {
+                Out::Later(at, out) => self.first = Some((at, *out)),
+                out => return Some(out),
+            }
+        }
+    }
+
+    /// What has arrived.
+    fn arrived(&mut self) -> Option<Out> {
+        match self.queue.try_recv().ok()? {
+            Out::Later(at, out) if at > Instant::now() => {
+                self.first = Some((at, *out));
+                None
+            }
+            Out::Later(_, out) => Some(*out),
+            out => Some(out),
+        }
+    }
+}
+
+/// What a client said and the venue has not heard so far.
+#[derive(Default)]
+struct Inbox(VecDeque<(Instant, Bytes)>);
+
+impl Inbox {
+    fn add(&mut self, text: Bytes, after: Duration) {
+        let at = Instant::now() + after;
+        let last = self.0.back().map_or(at, |(last, _)| *last);
+        self.0.push_back((at.max(last), text));
+    }
+
+    /// Waits for what arrives next; for ever if nothing is on its way.
+    async fn next(&mut self) -> Bytes {
+        if let Some((at, _)) = self.0.front() {
+            sleep_until(*at).await;
+        }
+        match self.0.pop_front() {
+            Some((_, text)) => text,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -102,9 +198,19 @@ pub(crate) async fn run(
     shared: Arc<Shared>,
     mut socket: WebSocket<HttpStream>,
     number: u64,
-    mut outbox: mpsc::Receiver<Out>,
+    queue: mpsc::Receiver<Out>,
 ) {
-    let _ = talk(&shared, &mut socket, number, &mut outbox).await;
+    let mut inbox = Inbox::default();
+    let mut outbox = Outbox { queue, first: None };
+    let _ = talk(&shared, &mut socket, number, &mut outbox, &mut inbox).await;
+    drop(outbox);
+    // What was on its way when the line ended arrives all the same.
+    while !inbox.0.is_empty() {
+        tokio::select! {
+            () = shared.stopped() => break,
+            text = inbox.next() => shared.venue().receive(number, &text),
+        }
+    }
     shared.venue().disconnect(number);
 }
 
@@ -112,7 +218,8 @@ async fn talk(
     shared: &Arc<Shared>,
     socket: &mut WebSocket<HttpStream>,
     number: u64,
-    outbox: &mut mpsc::Receiver<Out>,
+    outbox: &mut Outbox,
+    inbox: &mut Inbox,
 ) -> yawc::Result<()> {
     let mut pings = interval(PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -121,18 +228,19 @@ async fn talk(
         tokio::select! {
             () = shared.stopped() => return close(socket, 1001, "").await,
             _ = pings.tick() => socket.send(Frame::ping(Vec::new())).await?,
-            out = outbox.recv() => {
+            out = outbox.next() => {
                 let Some(out) = out else { return Ok(()) };
                 if !send(shared, socket, outbox, out).await? {
                     return Ok(());
                 }
             }
-            frame = socket.next_frame() => {
+            text = inbox.next() => shared.venue().receive(number, &text),
+            frame = socket.next_frame(), if inbox.0.len() < INBOX_MAX => {
                 let frame = frame?;
                 match frame.opcode() {
                     OpCode::Text | OpCode::Binary => {
                         let text = frame.payload().clone();
-                        shared.venue().receive(number, &text);
+                        hear(&mut shared.venue(), number, text, inbox);
                     }
                     OpCode::Close => return Ok(()),
                     _ => {}
@@ -142,11 +250,21 @@ async fn talk(
     }
 }
 
+/// Lets the venue hear something, now or later.
+fn hear(venue: &mut Venue, number: u64, text: Bytes, inbox: &mut Inbox) {
+    let after = venue.way_of_said(number, &text);
+    if after.is_zero() && inbox.0.is_empty() {
+        venue.receive(number, &text);
+    } else {
+        inbox.add(text, after);
+    }
+}
+
 /// Sends what waits. False if this was the end.
 async fn send(
     shared: &Arc<Shared>,
     socket: &mut WebSocket<HttpStream>,
-    outbox: &mut mpsc::Receiver<Out>,
+    outbox: &mut Outbox,
     first: Out,
 ) -> yawc::Result<bool> {
     let mut out = first;
@@ -160,13 +278,13 @@ async fn send(
             }
             Out::Cut => return Ok(false),
             Out::Silence => {
-                outbox.close();
+                outbox.queue.close();
                 shared.stopped().await;
                 return Ok(false);
             }
-            Out::Flush => break,
+            Out::Later(..) | Out::Flush => break,
         }
-        out = outbox.try_recv().unwrap_or(Out::Flush);
+        out = outbox.arrived().unwrap_or(Out::Flush);
     }
     socket.flush().await?;
     Ok(true)

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hyper::HeaderMap;
-use rustonite_sim::latency::Message;
+use rustonite_sim::latency::{LatencyConfig, Message};
 use rustonite_sim::{Command, OrderId, Reject};
 
 use crate::crowd::{Crowd, Others};
@@ -13,7 +13,7 @@ use crate::error::{ExchangeError, Result};
 use crate::faults::{Fault, Planned, Sort};
 use crate::floor::machine_now;
 use crate::keys::Key;
-use crate::socket::{Out, Sockets};
+use crate::socket::Out;
 use crate::state::{Entry, Log};
 
 /// Beats between two notes of what the state is: a minute.
@@ -60,18 +60,23 @@ impl Venue {
     // What comes in
 
     /// How long a call is on its way, and its answer.
-    pub(crate) fn delays(&mut self, request: &Request) -> [Duration; 2] {
-        let there = match self.dialect.sort(request) {
-            Sort::Place => Message::Place,
-            Sort::Amend => Message::Amend,
-            Sort::Cancel => Message::Cancel,
-            Sort::Read => Message::Feed,
-        };
-        let now = self.hall.floor.now();
-        let Some(latency) = &mut self.hall.latency else { return [Duration::ZERO; 2] };
-        [there, Message::Response].map(|message| {
-            Duration::from_nanos(u64::try_from(latency.delay(message, now)).unwrap_or(0))
-        })
+    pub(crate) fn ways(&mut self, request: &Request) -> [Duration; 2] {
+        let there = message(self.dialect.sort(request));
+        [there, Message::Response].map(|message| self.hall.sockets.way(message))
+    }
+
+    /// How long it takes until what a client said on a connection is here.
+    pub(crate) fn way_of_said(&mut self, socket: u64, text: &[u8]) -> Duration {
+        if self.hall.sockets.latency().is_none() {
+            return Duration::ZERO;
+        }
+        self.hall.sockets.way(message(self.dialect.sort_of_said(socket, text)))
+    }
+
+    /// Sets how long messages take. That decides when something comes in, which is what a state
+    /// keeps; it is not part of the state itself.
+    pub(crate) fn set_latency(&mut self, config: Option<LatencyConfig>) {
+        self.hall.sockets.set_latency(config);
     }
 
     pub(crate) fn call(&mut self, request: &Request) -> Reply {
@@ -286,7 +291,7 @@ impl Venue {
             }
         }
         self.hall.floor.clock.go_on();
-        self.hall.sockets = Sockets::default();
+        self.hall.sockets.clear();
         self.log = Some(log);
         self.take(|| Entry::Opened, Self::hang_up)
     }
@@ -328,5 +333,14 @@ impl Venue {
     fn hang_up(&mut self) {
         self.dialect.hang_up();
         self.hall.faults.forget_streams();
+    }
+}
+
+fn message(sort: Sort) -> Message {
+    match sort {
+        Sort::Place => Message::Place,
+        Sort::Amend => Message::Amend,
+        Sort::Cancel => Message::Cancel,
+        Sort::Read => Message::Feed,
     }
 }

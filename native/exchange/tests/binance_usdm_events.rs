@@ -6,7 +6,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::usdm::{ALGO, ORDER, all_told, ask, deal, limit, mark, pairs, position, told, user};
+use common::usdm::{
+    ALGO, ORDER, all_told, ask, deal, limit, mark, pairs, position, ticks_around, told, user,
+};
 use common::{FUTURES, Line, call, decimal, futures, get, run, signed};
 use rustonite_sim::{Command, Side};
 use serde_json::json;
@@ -293,13 +295,6 @@ fn no_more_conditional_orders_wait_than_the_rules_say() {
         let rows = ask(&exchange, "ann", "/fapi/v1/openAlgoOrders", "symbol=BTCUSDT").await;
         assert_eq!(rows.as_array().unwrap().len(), 10);
     });
-}
-
-/// A tick above and below a price that has more decimals.
-fn ticks_around(price: &str) -> (i64, i64) {
-    let units = decimal(price).to_scale(8).unwrap();
-    let below = i64::try_from(units / 10_000_000).unwrap();
-    (below, below + 1)
 }
 
 #[test]

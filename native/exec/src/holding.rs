@@ -14,7 +14,7 @@ use crate::report::Report;
 use crate::request::Request;
 use crate::rows::OrderNote;
 use crate::table;
-use crate::wish::{OrderId, Wish};
+use crate::wish::{OrderId, Trail, Wish};
 
 impl<J: Journal> Ledger<J> {
     /// A new order that is kept here until it is released.
@@ -74,8 +74,26 @@ impl<J: Journal> Ledger<J> {
     /// # Errors
     /// As [`Ledger::submit`]; the order is not held.
     pub fn amend(&mut self, at: impl Into<Moment>, id: OrderId, values: Values) -> Result<()> {
+        let trail = self.order(id).and_then(|order| order.wish.trigger?.trail);
+        self.amend_trail(at, id, values, trail)
+    }
+
+    /// Other values of an order that was never sent, and another way to follow the market.
+    ///
+    /// # Errors
+    /// As [`Ledger::amend`].
+    pub fn amend_trail(
+        &mut self,
+        at: impl Into<Moment>,
+        id: OrderId,
+        values: Values,
+        trail: Option<Trail>,
+    ) -> Result<()> {
         let at = at.into();
         let mut order = self.held(id, OrderEvent::Replaced)?;
+        if let Some(trigger) = &mut order.wish.trigger {
+            trigger.trail = trail;
+        }
         let told = own(OrderEvent::Replaced, at.now, order.leg, Some(values));
         self.write(&mut order, at, &told, None)?;
         self.keep(order);

@@ -87,6 +87,25 @@ impl Wish {
         self.flags & order_flags::LOCAL_EXPIRY != 0
     }
 
+    /// Whether its limit keeps its distance from a trigger that follows the market.
+    pub const fn limit_follows(&self) -> bool {
+        self.flags & order_flags::LIMIT_FOLLOWS != 0
+    }
+
+    /// Has the limit follow the trigger, so much worse for us than that is.
+    pub fn set_limit_behind(&mut self, distance: Amount) {
+        let from = self.trigger.map_or(Amount::ZERO, |trigger| trigger.price);
+        self.price =
+            Some(if self.side == OrderSide::Buy { from + distance } else { from - distance });
+        self.flags |= order_flags::LIMIT_FOLLOWS;
+    }
+
+    /// Its limit once its trigger is at another price.
+    pub fn limit_at(&self, trigger: Amount) -> Option<Amount> {
+        let before = self.trigger.filter(|_| self.limit_follows());
+        self.price.map(|price| before.map_or(price, |before| price + (trigger - before.price)))
+    }
+
     /// The kind that its venue is told: once a condition of ours is met, what is left is an order at
     /// the market or at a limit.
     pub const fn kind_sent(&self) -> OrderKind {
@@ -96,7 +115,9 @@ impl Wish {
             {
                 OrderKind::Market
             }
-            OrderKind::StopLimit | OrderKind::LimitIfTouched if self.is_emulated() => {
+            OrderKind::StopLimit | OrderKind::LimitIfTouched | OrderKind::TrailingStopLimit
+                if self.is_emulated() =>
+            {
                 OrderKind::Limit
             }
             kind => kind,
@@ -117,7 +138,8 @@ impl Wish {
     pub fn sent(&self) -> Self {
         let tif = self.tif_sent();
         let mut sent = Self { kind: self.kind_sent(), tif, ..self.clone() };
-        sent.flags &= !order_flags::LOCAL_EXPIRY;
+        let followed = if self.is_emulated() { order_flags::LIMIT_FOLLOWS } else { 0 };
+        sent.flags &= !(order_flags::LOCAL_EXPIRY | followed);
         let ends_here = self.expires_here() || (self.is_emulated() && tif.is_none());
         sent.ts_expire = self.ts_expire.filter(|_| !ends_here);
         sent.trigger = self.trigger.filter(|_| !self.is_emulated());

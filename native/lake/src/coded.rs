@@ -11,7 +11,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, StringArray};
 use bytes::Bytes;
-use parquet::basic::{BoundaryOrder, Compression, Encoding, PageType, Type, ZstdLevel};
+use lz4_flex::block;
+use parquet::basic::{BoundaryOrder, Compression, Encoding, PageType, Type};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::ByteArray;
@@ -93,21 +94,20 @@ pub(crate) fn encode(
     column: &ColumnDescPtr,
     pieces: &[ArrayRef],
     texts: &StringArray,
-    level: i32,
+    compressed: bool,
 ) -> Result<Option<CodedChunk>> {
     let places = Places::of(pieces, texts);
     if !places.suit() {
         return Ok(None);
     }
-    Chunk::new(column, level)?.write(&places).map(Some)
+    Chunk::new(column, compressed).write(&places).map(Some)
 }
 
 /// A chunk that is being written.
 struct Chunk<'a> {
     column: &'a ColumnDescPtr,
     sink: TrackedWrite<Vec<u8>>,
-    compression: Compression,
-    zstd: Option<zstd::bulk::Compressor<'static>>,
+    packs: bool,
     index: ColumnIndexBuilder,
     offsets: OffsetIndexBuilder,
     compressed: i64,
@@ -118,25 +118,18 @@ struct Chunk<'a> {
 }
 
 impl<'a> Chunk<'a> {
-    fn new(column: &'a ColumnDescPtr, level: i32) -> Result<Self> {
-        let (compression, zstd) = if level == 0 {
-            (Compression::UNCOMPRESSED, None)
-        } else {
-            let zstd = zstd::bulk::Compressor::new(level)?;
-            (Compression::ZSTD(ZstdLevel::try_new(level)?), Some(zstd))
-        };
-        Ok(Self {
+    fn new(column: &'a ColumnDescPtr, packs: bool) -> Self {
+        Self {
             column,
             sink: TrackedWrite::new(Vec::new()),
-            compression,
-            zstd,
+            packs,
             index: ColumnIndexBuilder::new(Type::BYTE_ARRAY),
             offsets: OffsetIndexBuilder::new(),
             compressed: 0,
             uncompressed: 0,
             pages: 0,
             bounds: Vec::new(),
-        })
+        }
     }
 
     fn write(mut self, places: &Places<'_>) -> Result<CodedChunk> {
@@ -169,10 +162,7 @@ impl<'a> Chunk<'a> {
             plain.extend_from_slice(text.as_bytes());
         }
         let size = plain.len();
-        let bytes = match &mut self.zstd {
-            Some(zstd) => zstd.compress(&plain)?,
-            None => plain,
-        };
+        let bytes = if self.packs { block::compress(&plain) } else { plain };
         let page = Page::DictionaryPage {
             buf: bytes.into(),
             num_values: texts.len() as u32,
@@ -191,10 +181,8 @@ impl<'a> Chunk<'a> {
         let mut values = vec![width];
         hybrid(places, width, &mut values);
         let size = levels_size + values.len();
-        let smaller = match &mut self.zstd {
-            Some(zstd) => Some(zstd.compress(&values)?).filter(|small| small.len() < values.len()),
-            None => None,
-        };
+        let smaller = self.packs.then(|| block::compress(&values));
+        let smaller = smaller.filter(|small| small.len() < values.len());
         bytes.extend_from_slice(smaller.as_ref().unwrap_or(&values));
         let page = Page::DataPageV2 {
             buf: bytes.into(),
@@ -254,7 +242,11 @@ impl<'a> Chunk<'a> {
         let (least, most) = (bound(by_rank.first()), bound(by_rank.last()));
         let count = |page_type, encoding, count| PageEncodingStats { page_type, encoding, count };
         let metadata = ColumnChunkMetaData::builder(self.column.clone())
-            .set_compression(self.compression)
+            .set_compression(if self.packs {
+                Compression::LZ4_RAW
+            } else {
+                Compression::UNCOMPRESSED
+            })
             .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
             .set_page_encoding_stats(vec![
                 count(PageType::DICTIONARY_PAGE, Encoding::PLAIN, 1),

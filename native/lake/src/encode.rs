@@ -25,6 +25,7 @@ use crate::texts::with_texts;
 
 /// Rows that the encoder looks at together: pages end behind a multiple of them.
 const STEP_ROWS: usize = 1024;
+const ZSTD_LEVEL: i32 = 3;
 /// Rows of a page, in all columns alike, so that rows are found by the pages of some of them.
 pub(crate) const PAGE_ROWS: usize = 5 * STEP_ROWS;
 /// Rows that a column is copied and encoded in at a time.
@@ -34,15 +35,8 @@ pub(crate) const BOUND_BYTES_MAX: usize = 64;
 /// Values of a row group up to which a second thread is not worth its start.
 const VALUES_FEW: usize = 200_000;
 
-/// Writer properties of a layout. Level 0 leaves pages uncompressed.
-pub(crate) fn properties(layout: &Layout, level: i32) -> Result<WriterProperties> {
-    let compression = if level == 0 {
-        Compression::UNCOMPRESSED
-    } else {
-        let legal = ZstdLevel::try_new(level);
-        let legal = legal.map_err(|_| LakeError::argument("level", level, "0 to 22"))?;
-        Compression::ZSTD(legal)
-    };
+/// Writer properties of a layout.
+pub(crate) fn properties(layout: &Layout, compressed: bool) -> WriterProperties {
     let schema = &layout.schema;
     let facts = [
         ("rustonite.dataset", schema.dataset().to_owned()),
@@ -53,7 +47,6 @@ pub(crate) fn properties(layout: &Layout, level: i32) -> Result<WriterProperties
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_created_by(concat!("rustonite version ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(compression)
         .set_dictionary_enabled(false)
         .set_max_row_group_row_count(None)
         .set_write_batch_size(STEP_ROWS)
@@ -69,9 +62,27 @@ pub(crate) fn properties(layout: &Layout, level: i32) -> Result<WriterProperties
         if column.encoding == ParquetEncoding::Dictionary {
             builder = builder.set_column_dictionary_enabled(path.clone(), true);
         }
+        if compressed {
+            builder = builder.set_column_compression(path.clone(), compression(column.encoding));
+        }
         builder = builder.set_column_encoding(path, encoding(column));
     }
-    Ok(builder.build())
+    builder.build()
+}
+
+/// What an encoding leaves of a column is small already, and LZ4 unpacks it in a third of zstd's
+/// time. In values as they are, texts above all, zstd finds much more.
+fn compression(encoding: ParquetEncoding) -> Compression {
+    match encoding {
+        ParquetEncoding::Dictionary
+        | ParquetEncoding::DeltaBinaryPacked
+        | ParquetEncoding::ByteStreamSplit => Compression::LZ4_RAW,
+        ParquetEncoding::Plain
+        | ParquetEncoding::DeltaLengthByteArray
+        | ParquetEncoding::DeltaByteArray => {
+            Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default())
+        }
+    }
 }
 
 fn sorting(layout: &Layout) -> Vec<SortingColumn> {
@@ -110,8 +121,7 @@ pub(crate) struct Encode<'a> {
     pub(crate) texts: &'a [Option<Arc<StringArray>>],
     pub(crate) path: &'a Path,
     pub(crate) parquet: &'a SchemaDescriptor,
-    /// Level of zstd; 0 leaves pages uncompressed.
-    pub(crate) level: i32,
+    pub(crate) compressed: bool,
 }
 
 /// A column's chunk and how many of its rows are null.
@@ -217,7 +227,7 @@ impl Encode<'_> {
         let nulls = arrays.iter().map(|array| array.null_count() as u64).sum();
         // Every column is one leaf.
         let descriptor = self.parquet.column(column);
-        let chunk = coded::encode(&descriptor, &arrays, texts, self.level);
+        let chunk = coded::encode(&descriptor, &arrays, texts, self.compressed);
         let chunk = chunk.map_err(|error| LakeError::writing(self.path, error))?;
         Ok(chunk.map(|chunk| (Chunk::Coded(chunk), nulls)))
     }

@@ -27,8 +27,8 @@ const INPUTS_MAX: usize = 64;
 pub struct MergeOptions {
     /// File name without its ending.
     pub name: String,
-    /// Level of zstd.
-    pub level: i32,
+    /// Whether pages are compressed.
+    pub compressed: bool,
     /// Most rows of a file; files end earlier, where the first sort column changes.
     pub file_rows_max: usize,
     /// Folder for intermediate files; the system's if `None`.
@@ -55,7 +55,7 @@ pub fn merge(
     let options = SinkOptions {
         folder: folder.to_owned(),
         name: options.name.clone(),
-        level: options.level,
+        compressed: options.compressed,
         file_rows_max: options.file_rows_max,
         threads: options.threads,
         durable: true,

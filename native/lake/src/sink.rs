@@ -58,8 +58,7 @@ pub(crate) struct SinkOptions {
     pub(crate) folder: PathBuf,
     /// File name without its ending.
     pub(crate) name: String,
-    /// Level of zstd; 0 leaves pages uncompressed.
-    pub(crate) level: i32,
+    pub(crate) compressed: bool,
     pub(crate) file_rows_max: usize,
     pub(crate) threads: usize,
     /// Whether files survive a crash of the machine; intermediate ones need not.
@@ -115,7 +114,7 @@ impl<'a> Sink<'a> {
         let parquet = ArrowSchemaConverter::new().with_coerce_types(true);
         let parquet = parquet.convert(&layout.stored());
         let parquet = parquet.map_err(|error| LakeError::writing(&options.folder, error))?;
-        let properties = Arc::new(properties(layout, options.level)?);
+        let properties = Arc::new(properties(layout, options.compressed));
         Ok(Self {
             layout,
             options,
@@ -282,7 +281,7 @@ impl<'a> Sink<'a> {
             texts: &texts,
             path: &open.path,
             parquet: &self.parquet,
-            level: self.options.level,
+            compressed: self.options.compressed,
         };
         let chunks = job.run(writers, self.options.threads, self.task)?;
         let mut row_group = open.writer.next_row_group().map_err(failed)?;

@@ -39,7 +39,7 @@ impl Spill {
         Ok(SinkOptions {
             folder,
             name: format!("run-{}", self.files),
-            level: 0,
+            compressed: false,
             file_rows_max: usize::MAX,
             threads: self.threads,
             durable: false,

@@ -29,8 +29,8 @@ const JOINED_ROWS: usize = 1 << 16;
 pub struct WriteOptions {
     /// File name without its ending.
     pub name: String,
-    /// Level of zstd.
-    pub level: i32,
+    /// Whether pages are compressed.
+    pub compressed: bool,
     /// Bytes of rows that are sorted in memory; more are sorted in runs, which are then merged.
     pub memory_bytes: usize,
     /// Most rows of a file; files end earlier, where the first sort column changes.
@@ -56,7 +56,7 @@ pub fn write(
     let sink = SinkOptions {
         folder: folder.to_owned(),
         name: options.name.clone(),
-        level: options.level,
+        compressed: options.compressed,
         file_rows_max: options.file_rows_max,
         threads: options.threads,
         durable: true,

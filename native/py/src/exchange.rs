@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use rustonite_core::Decimal;
 use rustonite_exchange::{
     Allowance, Config, Crowd, ExchangeError, Key, Listing, LocalExchange, VenueConfig,
+    read_latency,
 };
 
 use crate::error::{caught, invalid, raise};
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     limits: bool,
     /// Folder that it is kept in.
     state: Option<PathBuf>,
+    /// How long messages take, in JSON.
+    latency: String,
 }
 
 /// A local exchange, running or stopped.
@@ -69,6 +72,7 @@ impl NativeExchange {
         }
         let mut venue = VenueConfig::new(&settings.venue, listings);
         venue.port = settings.port;
+        venue.latency = read_latency(&settings.latency).map_err(refuse)?;
         if !settings.limits {
             venue.allowance = Allowance::ALL;
         }
@@ -151,6 +155,11 @@ impl NativeExchange {
     /// Lets something go wrong.
     fn fault(&self, venue: &str, json: &str) -> PyResult<()> {
         self.exchange()?.fault_in_json(venue, json).map_err(refuse)
+    }
+
+    /// Sets how long messages take, in JSON.
+    fn set_latency(&self, venue: &str, json: &str) -> PyResult<()> {
+        self.exchange()?.set_latency_in_json(venue, json).map_err(refuse)
     }
 
     /// What a venue has done so far, in JSON.

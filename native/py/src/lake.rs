@@ -106,7 +106,7 @@ fn files(written: Vec<WrittenFile>) -> Vec<LakeFile> {
 /// Writes rows of a tape or of any Arrow stream to sorted files, at least one per partition.
 #[pyfunction]
 #[pyo3(signature = (
-    schema, rows, folder, *, partition_by, sort_by, name, level = 1, memory_bytes = MEMORY_BYTES,
+    schema, rows, folder, *, partition_by, sort_by, name, compressed = true, memory_bytes = MEMORY_BYTES,
     file_rows_max = WRITE_ROWS_MAX, spill = None, threads = None, progress = None,
 ))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
@@ -118,7 +118,7 @@ pub(crate) fn lake_write(
     partition_by: Vec<String>,
     sort_by: Vec<String>,
     name: String,
-    level: i32,
+    compressed: bool,
     memory_bytes: usize,
     file_rows_max: usize,
     spill: Option<PathBuf>,
@@ -128,7 +128,7 @@ pub(crate) fn lake_write(
     let layout = layout(schema, &partition_by, &sort_by)?;
     let options = WriteOptions {
         name: file_name(name)?,
-        level,
+        compressed,
         memory_bytes: positive("memory_bytes", memory_bytes)?,
         file_rows_max: positive("file_rows_max", file_rows_max)?,
         spill,
@@ -144,7 +144,7 @@ pub(crate) fn lake_write(
 /// Merges sorted files of one partition into fewer, larger ones.
 #[pyfunction]
 #[pyo3(signature = (
-    schema, inputs, folder, *, partition_by, sort_by, name, level = 3,
+    schema, inputs, folder, *, partition_by, sort_by, name, compressed = true,
     file_rows_max = MERGE_ROWS_MAX, spill = None, threads = None, progress = None,
 ))]
 #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
@@ -156,7 +156,7 @@ pub(crate) fn lake_merge(
     partition_by: Vec<String>,
     sort_by: Vec<String>,
     name: String,
-    level: i32,
+    compressed: bool,
     file_rows_max: usize,
     spill: Option<PathBuf>,
     threads: Option<usize>,
@@ -165,7 +165,7 @@ pub(crate) fn lake_merge(
     let layout = layout(schema, &partition_by, &sort_by)?;
     let options = MergeOptions {
         name: file_name(name)?,
-        level,
+        compressed,
         file_rows_max: positive("file_rows_max", file_rows_max)?,
         spill,
         threads: positive("threads", threads.unwrap_or(ENCODERS.min(processors())))?,

@@ -12,8 +12,8 @@ use rustonite_core::{Amount, Decimal, ErrorKind};
 use rustonite_exec::{OrderId, Trail, Trigger, Wish};
 use rustonite_tape::Batch as TapeBatch;
 use rustonite_trade::{
-    Broker, Denied, Failed, FillNews, Group, OrderNews, OrderView, Quotes, Strategy, Told, Trades,
-    on_lot, on_tick,
+    Broker, Changes, Denied, Failed, FillNews, Group, OrderNews, OrderView, Quotes, Strategy, Told,
+    Trades, on_lot, on_tick,
 };
 
 use crate::batch::{Batch, Gap, Shared};
@@ -41,12 +41,23 @@ struct Asked {
     trigger_by: String,
     trail: Option<String>,
     trail_unit: String,
+    limit_offset: Option<String>,
     activation: Option<String>,
     expires: Option<i64>,
     size_display: Option<String>,
     /// Words of the column `order_flags` of `orders`.
     flags: Vec<String>,
     tags: Option<String>,
+}
+
+/// What of an order is to be different, as Python words it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Changed {
+    price: Option<String>,
+    size: Option<String>,
+    trigger: Option<String>,
+    trail: Option<String>,
 }
 
 /// Numbers of a group that was placed: the entry's, and of each set the parent's and its orders'.
@@ -117,7 +128,7 @@ impl NativeBroker {
         })?;
         let side = word("side", &asked.side, OrderSide::parse)?;
         let kind = word("kind", &asked.kind, OrderKind::parse)?;
-        Ok(Wish {
+        let mut wish = Wish {
             account,
             strategy: None,
             instrument,
@@ -136,7 +147,11 @@ impl NativeBroker {
             stp: None,
             ts_expire: asked.expires,
             tags: asked.tags.as_deref().map(Box::from),
-        })
+        };
+        if let Some(offset) = optional("limit_offset", asked.limit_offset.as_ref())? {
+            wish.set_limit_behind(offset);
+        }
+        Ok(wish)
     }
 
     fn view<'py>(&self, py: Python<'py>, order: &OrderView) -> PyResult<Bound<'py, PyDict>> {
@@ -198,16 +213,30 @@ impl NativeBroker {
         Ok((placed.entry.map(|order| order.0), sets.collect()))
     }
 
-    /// Changes limit and whole size of an order.
-    fn replace(
+    /// Places several orders; returns of each its number, or why it is denied.
+    fn submit_many(
         &self,
         py: Python<'_>,
-        order: i64,
-        price: Option<String>,
-        size: &str,
-    ) -> PyResult<()> {
-        let (price, size) = (optional("price", price.as_ref())?, amount("size", size)?);
-        let done = py.detach(|| self.broker.replace(OrderId(order), price, size));
+        asked: Vec<Asked>,
+    ) -> PyResult<Vec<(Option<i64>, Option<String>)>> {
+        let wishes = asked.iter().map(|one| self.wish(one)).collect::<PyResult<_>>()?;
+        let placed = py.detach(|| self.broker.submit_many(wishes));
+        let outcomes = placed.into_iter().map(|one| match one {
+            Ok(order) => (Some(order.0), None),
+            Err(denied) => (None, Some(denied.to_string())),
+        });
+        Ok(outcomes.collect())
+    }
+
+    /// Changes an order; what is not given stays.
+    fn replace(&self, py: Python<'_>, order: i64, changed: Changed) -> PyResult<()> {
+        let changes = Changes {
+            price: optional("price", changed.price.as_ref())?,
+            size: optional("size", changed.size.as_ref())?,
+            trigger: optional("trigger", changed.trigger.as_ref())?,
+            trail: optional("trail", changed.trail.as_ref())?,
+        };
+        let done = py.detach(|| self.broker.change(OrderId(order), changes));
         done.map_err(|error| denied(&error))
     }
 

@@ -238,6 +238,14 @@ pub enum Reject {
         /// Largest.
         largest: u32,
     },
+    /// A position, or what it would grow to, is larger than its leverage allows.
+    #[error("worth {worth}, expected at most {largest} with this leverage")]
+    Tier {
+        /// What it is or would be worth.
+        worth: Amount,
+        /// Largest.
+        largest: Amount,
+    },
     /// What was asked for does not go together.
     #[error("{0}")]
     Contradiction(&'static str),

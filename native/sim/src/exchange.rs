@@ -9,6 +9,7 @@ use crate::accounts::{Account, BALANCE_MAX, Balance};
 use crate::book::Book;
 use crate::lists::List;
 use crate::orders::{Entry, NONE, Orders, Slot};
+use crate::tiers::Tiers;
 use crate::triggers::{Next, Triggers};
 use crate::{
     AccountId, Amount, AssetId, CancelReason, Command, Event, Fees, Instrument, InstrumentId,
@@ -55,6 +56,8 @@ pub(crate) struct Listed {
     pub(crate) trades: u64,
     pub(crate) halted: bool,
     pub(crate) free: bool,
+    /// Of a perpetual.
+    pub(crate) tiers: Tiers,
 }
 
 impl Listed {
@@ -170,6 +173,7 @@ impl Exchange {
         let lot = Amount::from_decimal(instrument.lot).map_err(|_| Reject::Overflow)?;
         let id = InstrumentId::try_from(self.listed.len()).map_err(|_| Reject::Overflow)?;
         self.listed.push(Listed {
+            tiers: Tiers::of(instrument.kind),
             instrument,
             unit,
             lot,

@@ -20,6 +20,7 @@ mod perpetual;
 mod placing;
 pub mod queue;
 pub mod replay;
+mod tiers;
 mod triggers;
 
 pub use command::{
@@ -37,6 +38,7 @@ pub use replay::{
     Strategy, Told, What,
 };
 pub use rustonite_core::Amount;
+pub use tiers::{Tier, Tiers};
 
 /// Number of an account, from 0 in the order of opening.
 pub type AccountId = u32;

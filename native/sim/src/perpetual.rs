@@ -4,7 +4,7 @@
 //! entry, changes by deposits, fees and the insurance alone.
 
 use crate::accounts::{Account, BALANCE_MAX, Holding, part};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Listed};
 use crate::filters::COUNT_MAX;
 use crate::orders::{Slot, Stage};
 use crate::{
@@ -36,20 +36,31 @@ fn only_closes(order: &NewOrder) -> bool {
     order.reduce_only || order.quantity == Quantity::Position || of_other_side
 }
 
-/// Margin that positions and open orders of an instrument need.
-fn initial_margin(holding: &Holding) -> Amount {
+/// Worth at entry of the positions of an instrument, the side by side ones last.
+fn entered(holding: &Holding) -> [Amount; 3] {
+    let sides = [PositionSide::Net, PositionSide::Long, PositionSide::Short];
+    sides.map(|side| holding.position(side).entry_quote)
+}
+
+/// What the positions of an instrument are worth if all of the open orders are filled that make
+/// them larger.
+pub(crate) fn largest_worth(holding: &Holding) -> Amount {
     let [buys, sells] = holding.ordered;
-    let net = holding.position(PositionSide::Net).entry_quote;
-    let sides = [PositionSide::Long, PositionSide::Short];
-    let sides = sides.map(|side| Amount(holding.position(side).entry_quote.0.abs()));
-    let worst = if sides.iter().all(|worth| *worth == Amount::ZERO) {
+    let [net, long, short] = entered(holding);
+    let apart = Amount(long.0.abs() + short.0.abs());
+    if apart == Amount::ZERO {
         (net + buys).max(sells - net).max(Amount::ZERO)
     } else {
-        sides[0] + sides[1] + buys + sells
-    };
+        apart + buys + sells
+    }
+}
+
+/// Margin that positions and open orders of an instrument need.
+fn initial_margin(holding: &Holding) -> Amount {
+    let worst = largest_worth(holding);
     // The margin of isolated positions has left the balance.
-    let apart =
-        if holding.isolated { Amount(net.0.abs()) + sides[0] + sides[1] } else { Amount::ZERO };
+    let entered = entered(holding).iter().map(|worth| Amount(worth.0.abs())).sum();
+    let apart = if holding.isolated { entered } else { Amount::ZERO };
     Amount((worst - apart).0.max(0) / i128::from(holding.leverage))
 }
 
@@ -181,9 +192,10 @@ impl Exchange {
         };
         let account = &self.accounts[order.account as usize];
         let mut holding = account.holding(order.instrument);
-        let before = initial_margin(&holding);
+        let before = holding;
         holding.ordered[order.side as usize] += notional;
-        let needed = initial_margin(&holding) - before;
+        listed.check_tier(&before, &holding)?;
+        let needed = initial_margin(&holding) - initial_margin(&before);
         let asset = listed.instrument.quote;
         let free = self.available(order.account, asset);
         if needed > Amount::ZERO && needed > free {
@@ -242,14 +254,12 @@ impl Exchange {
         &self,
         account: AccountId,
         instrument: InstrumentId,
-    ) -> Result<(Holding, AssetId, u32), Reject> {
+    ) -> Result<(Holding, &Listed), Reject> {
         let holding = self.account(account)?.holding(instrument);
         let listed = self.known(instrument)?;
         match listed.instrument.kind {
             Kind::Spot => Err(Reject::Contradiction("spot has no positions")),
-            Kind::Perpetual { leverage_max, .. } => {
-                Ok((holding, listed.instrument.quote, leverage_max))
-            }
+            Kind::Perpetual { .. } => Ok((holding, listed)),
         }
     }
 
@@ -259,7 +269,8 @@ impl Exchange {
         instrument: InstrumentId,
         leverage: u32,
     ) -> Result<(), Reject> {
-        let (holding, quote, largest) = self.perpetual(account, instrument)?;
+        let (holding, listed) = self.perpetual(account, instrument)?;
+        let (quote, largest) = (listed.instrument.quote, listed.tiers.leverage_max());
         if !(1..=largest).contains(&leverage) {
             return Err(Reject::Leverage { found: leverage, largest });
         }
@@ -268,6 +279,9 @@ impl Exchange {
         }
         let mut after = holding;
         after.leverage = leverage;
+        if leverage > holding.leverage {
+            listed.check_worth(&after)?;
+        }
         let needed = initial_margin(&after) - initial_margin(&holding);
         let free = self.available(account, quote);
         if needed > Amount::ZERO && needed > free {
@@ -311,7 +325,8 @@ impl Exchange {
         position: PositionSide,
         amount: Amount,
     ) -> Result<(), Reject> {
-        let (holding, quote, _) = self.perpetual(account, instrument)?;
+        let (holding, listed) = self.perpetual(account, instrument)?;
+        let quote = listed.instrument.quote;
         if amount.0.unsigned_abs() > BALANCE_MAX.unsigned_abs() {
             return Err(Reject::Overflow);
         }
@@ -405,12 +420,7 @@ impl Exchange {
     }
 
     fn maintenance(&self, instrument: InstrumentId, worth: Amount) -> Amount {
-        match self.listed[instrument as usize].instrument.kind {
-            Kind::Spot => Amount::ZERO,
-            Kind::Perpetual { maintenance_ppm, .. } => {
-                part(Amount(worth.0.abs()), i64::from(maintenance_ppm))
-            }
-        }
+        self.listed[instrument as usize].tiers.maintenance(worth)
     }
 
     /// Closes a position at what the book gives. What it does not take stays until the next mark.

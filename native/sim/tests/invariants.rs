@@ -12,7 +12,8 @@ use common::{ACCOUNTS, BNB, BTC, PERP, SPOT, USD, amount, empty};
 use proptest::prelude::*;
 use rustonite_sim::{
     AccountId, Amount, AssetId, Command, Event, Exchange, Expiry, Fees, InstrumentId, NewOrder,
-    OrderId, PositionSide, Quantity, SelfTrade, Side, Trailing, Trigger, TriggerSource,
+    OrderId, PositionSide, Quantity, SelfTrade, Side, Tier, Tiers, Trailing, Trigger,
+    TriggerSource,
 };
 
 /// Numbers that a command is made of.
@@ -162,9 +163,22 @@ struct Judge {
     now: i64,
 }
 
+/// Tiers that positions of these tests outgrow.
+fn tiered() -> Exchange {
+    let tier = |worth, leverage_max, maintenance_ppm| Tier {
+        worth_max: amount(worth),
+        leverage_max,
+        maintenance_ppm,
+    };
+    let tiers = [tier("20", 50, 10_000), tier("60", 20, 25_000), tier("1000", 5, 100_000)];
+    let mut exchange = empty();
+    exchange.set_tiers(PERP, Tiers::new(&tiers).unwrap()).unwrap();
+    exchange
+}
+
 impl Judge {
     fn new() -> Self {
-        let exchange = empty();
+        let exchange = tiered();
         let mut judge = Self {
             exchange,
             deposited: [Amount::ZERO; 3],
@@ -287,7 +301,7 @@ proptest! {
 
 /// Events of many random commands, as one number; and how many trades there were.
 fn run(seed: u64, count: u32) -> (u64, u64, u32) {
-    let (mut rng, mut exchange) = (fastrand::Rng::with_seed(seed), empty());
+    let (mut rng, mut exchange) = (fastrand::Rng::with_seed(seed), tiered());
     let mut hasher = DefaultHasher::new();
     let (mut events, mut orders, mut trades) = (Vec::new(), 0, 0);
     for account in 0..ACCOUNTS {

@@ -5,11 +5,11 @@
 mod common;
 
 use common::{
-    PERP, USD, amount, buy, done, fees, funded, market, perp, placed, refused, sell, trades,
+    PERP, SPOT, USD, amount, buy, done, fees, funded, market, perp, placed, refused, sell, trades,
 };
 use rustonite_sim::{
     Amount, CancelReason, Command, Event, Exchange, NewOrder, PositionSide, Quantity, Reject, Side,
-    Trigger, TriggerSource,
+    Tier, Tiers, Trigger, TriggerSource,
 };
 
 const NET: PositionSide = PositionSide::Net;
@@ -72,6 +72,65 @@ fn orders_need_margin_by_leverage_and_those_that_reduce_need_none() {
     let found =
         refused(&mut exchange, Command::SetLeverage { account: 1, instrument: PERP, leverage: 51 });
     assert_eq!(found, Reject::Leverage { found: 51, largest: 50 });
+}
+
+/// Up to 1,000 a leverage of 50 and 1 %, up to 5,000 of 20 and 2.5 %, up to 20,000 of 5 and 10 %.
+fn with_tiers() -> Exchange {
+    let tier = |worth, leverage_max, maintenance_ppm| Tier {
+        worth_max: amount(worth),
+        leverage_max,
+        maintenance_ppm,
+    };
+    let tiers = [tier("1000", 50, 10_000), tier("5000", 20, 25_000), tier("20000", 5, 100_000)];
+    let mut exchange = funded();
+    exchange.set_tiers(PERP, Tiers::new(&tiers).unwrap()).unwrap();
+    exchange
+}
+
+#[test]
+fn a_larger_position_may_have_less_leverage() {
+    let mut exchange = with_tiers();
+    leverage(&mut exchange, 1, 20);
+    let found = refused(&mut exchange, Command::Place(perp(buy(1, 10_000, 50_001))));
+    let (worth, largest) = (amount("5000.1"), amount("5000"));
+    assert_eq!(found, Reject::Tier { worth, largest });
+    deal(&mut exchange, 10_000, 40_000);
+    // 1,000 more are ordered, so that nothing more may be.
+    let more = placed(&mut exchange, perp(buy(1, 9_000, 11_111)));
+    let found = refused(&mut exchange, Command::Place(perp(buy(1, 9_000, 1))));
+    assert!(matches!(found, Reject::Tier { .. }), "{found}");
+    let raised = Command::SetLeverage { account: 1, instrument: PERP, leverage: 21 };
+    let worth = amount("4999.99");
+    let found = refused(&mut exchange, raised);
+    assert_eq!(found, Reject::Tier { worth, largest: amount("1000") });
+    // The other side is free as far as it goes, and so is all of it with less leverage.
+    done(&mut exchange, Command::Place(perp(sell(1, 11_000, 70_000))));
+    done(&mut exchange, Command::Cancel { account: 1, order: more });
+    leverage(&mut exchange, 1, 5);
+    done(&mut exchange, Command::Place(perp(buy(1, 9_000, 100_000))));
+}
+
+#[test]
+fn a_larger_position_keeps_more_margin() {
+    let mut exchange = with_tiers();
+    leverage(&mut exchange, 1, 5);
+    done(&mut exchange, Command::SetIsolated { account: 1, instrument: PERP, isolated: true });
+    // 10,000 with a margin of 2,000; it keeps a tenth, less 390.
+    deal(&mut exchange, 10_000, 100_000);
+    let liquidated = |events: &[Event]| {
+        events.iter().any(|event| matches!(event, Event::Liquidated { account: 1, .. }))
+    };
+    // Worth 8,456: equity 456, and 455.6 is kept. A tick below, 455 is less than 455.5.
+    assert!(!liquidated(&mark(&mut exchange, 8_456)));
+    assert!(liquidated(&mark(&mut exchange, 8_455)));
+}
+
+#[test]
+fn only_positions_have_tiers() {
+    let mut exchange = funded();
+    let tiers = exchange.tiers(PERP).unwrap().clone();
+    assert!(exchange.set_tiers(SPOT, tiers.clone()).is_err());
+    assert!(exchange.set_tiers(9, tiers).is_err());
 }
 
 #[test]

@@ -121,6 +121,20 @@ pub struct PaperConfig {
     /// How long a request is on its way, and its answer again, in milliseconds.
     #[serde(default = "usual_delay_ms")]
     pub delay_ms: u32,
+    /// Who is taken to leave a queue when a level shrinks without a trade.
+    #[serde(default)]
+    pub queue: Queue,
+}
+
+/// Who leaves a queue when a level shrinks without a trade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Queue {
+    /// Those behind us, as long as there are any: no fill that may not have been.
+    #[default]
+    Behind,
+    /// Those ahead and behind in proportion to what stands there.
+    Even,
 }
 
 /// A strategy.
@@ -287,12 +301,15 @@ impl Config {
         if account.live || account.keys.is_some() {
             return Some("beside it there is no `live` and no `keys`: no order leaves".to_owned());
         }
-        let needed = |market: &&MarketConfig| {
-            let has = |name: &str| market.datasets.iter().any(|one| one == name);
-            market.venue == account.venue && has("quotes") && has("trades")
-        };
+        let follows = |name: &str| self.follows(&account.venue, name);
         let problem = format!("needs a market of {} with quotes and trades", account.venue);
-        self.markets.iter().find(needed).is_none().then_some(problem)
+        (!follows("quotes") || !follows("trades")).then_some(problem)
+    }
+
+    /// Whether a dataset of a venue is followed.
+    pub fn follows(&self, venue: &str, dataset: &str) -> bool {
+        let mine = self.markets.iter().filter(|market| market.venue == venue);
+        mine.flat_map(|market| &market.datasets).any(|one| one == dataset)
     }
 }
 

@@ -25,9 +25,9 @@ pub use self::config::{
 pub use self::desk::{Answers, Counts, Desk, News, Outbox};
 pub use self::line::{Arrivals, Arrived, Lines, Network, Replied};
 pub use self::market::{Followed, Market, Rows, Tick};
-pub use self::rows::{Quotes, Tickers, Trades};
+pub use self::rows::{Deltas, Quotes, Tickers, Trades};
 pub use self::strategy::{
-    Broker, Denied, Failed, FillNews, Group, OrderNews, OrderView, Placed, Strategy, Told, limit,
-    on_lot, on_tick,
+    Broker, Changes, Denied, Failed, FillNews, Group, OrderNews, OrderView, Placed, Strategy, Told,
+    limit, on_lot, on_tick,
 };
 pub use self::trader::{Handle, Status, TradeError, Trader, check_files, kill_without_trader};

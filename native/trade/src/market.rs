@@ -26,7 +26,7 @@ pub struct Followed {
 
 impl Followed {
     /// The tape, if a recorder made it. Its name is that of the recorder and of the venue.
-    fn find(&self) -> Option<PathBuf> {
+    pub(crate) fn find(&self) -> Option<PathBuf> {
         let ending = format!("-{}", self.venue);
         let ours = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str());

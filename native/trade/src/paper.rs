@@ -2,14 +2,17 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::Aggressor;
+use rustonite_core::datasets::{OrderKind, OrderSide, flags};
 use rustonite_core::ids::{AccountId, AssetId, VenueId};
-use rustonite_exec::gateway::{BestPrices, Outgoing, PaperMarket, PaperSettings};
-use rustonite_exec::{Directory, Ledger, Tapes};
+use rustonite_exec::gateway::{
+    BestPrices, BookPart, Outgoing, PaperMarket, PaperSettings, QueueModel, Resting,
+};
+use rustonite_exec::{Directory, Ledger, Order, Tapes};
 use rustonite_feed::FeedError;
 
-use crate::config::PaperConfig;
+use crate::config::{AccountConfig, PaperConfig, Queue};
 use crate::desk::Outbox;
-use crate::rows::{Quotes, Trades};
+use crate::rows::{Deltas, Quotes, Tickers, Trades};
 
 const MILLIONTHS: i64 = 1_000_000;
 
@@ -66,6 +69,35 @@ impl Papers {
         }
     }
 
+    pub(crate) fn deltas(&self, venue: VenueId, rows: &Deltas<'_>) {
+        for market in self.at(venue) {
+            for (at, instrument) in rows.instrument.iter().enumerate() {
+                let Some(instrument) = *instrument else { continue };
+                let is_picture = rows.flags[at] & flags::SNAPSHOT != 0;
+                let part = match (is_picture, rows.flags[at] & flags::LAST != 0) {
+                    (false, _) => BookPart::Change,
+                    (true, false) => BookPart::Picture,
+                    (true, true) => BookPart::PictureEnd,
+                };
+                let is_bid = i32::from(rows.side[at]) == 0;
+                let side = if is_bid { OrderSide::Buy } else { OrderSide::Sell };
+                let (price, size) = (rows.price[at], rows.size[at]);
+                market.level(instrument, rows.ts_recv[at], side, price, size, part);
+            }
+        }
+    }
+
+    pub(crate) fn marks(&self, venue: VenueId, rows: &Tickers<'_>) {
+        for market in self.at(venue) {
+            for (at, instrument) in rows.instrument.iter().enumerate() {
+                let Some(instrument) = *instrument else { continue };
+                let funding = (rows.funding_rate[at], rows.ts_funding_next[at]);
+                let funding = Some(funding).filter(|(_, next)| *next > 0);
+                market.mark(instrument, rows.ts_recv[at], rows.mark_price[at], funding);
+            }
+        }
+    }
+
     /// Lets everything happen that is due by now. Accounts that there is news for.
     pub(crate) fn until(&self, now: i64) -> Vec<AccountId> {
         let news = self.0.iter().filter(|(.., market)| market.until(now));
@@ -83,10 +115,11 @@ impl Papers {
 /// # Errors
 /// An asset that nothing is traded in, or a fee that has more than six decimals.
 pub(crate) fn settings(
-    config: &PaperConfig,
+    (config, of): (&PaperConfig, &AccountConfig),
     directory: &Directory,
     ledger: &Ledger<Tapes>,
     account: AccountId,
+    start: i64,
 ) -> Result<PaperSettings, String> {
     let balance = |(name, amount): (&String, &Amount)| {
         let asset = directory.asset(name);
@@ -102,11 +135,42 @@ pub(crate) fn settings(
             balances.insert(asset, owned.total);
         }
     }
+    let positions = ledger.positions().iter();
+    let positions = positions
+        .filter(|(key, one)| {
+            let is_contract =
+                directory.listed(key.instrument).is_some_and(|listed| listed.contract.is_some());
+            let is_whole = key.account == account && key.strategy.is_none();
+            is_contract && is_whole && one.size != Amount::ZERO
+        })
+        .map(|(key, one)| (key.instrument, *one));
+    let mine = ledger.open_orders().into_iter().filter(|order| order.wish.account == account);
     Ok(PaperSettings {
+        positions: positions.collect(),
+        resting: mine.filter_map(resting).collect(),
+        // No venue has one that could be taken.
+        leverage: of.leverage.unwrap_or(1),
+        queue: match config.queue {
+            Queue::Behind => QueueModel::RiskAverse,
+            Queue::Even => QueueModel::Power(1.0),
+        },
+        start,
         balances,
         maker_ppm: millionths("maker", config.maker)?,
         taker_ppm: millionths("taker", config.taker)?,
         delay_ns: i64::from(config.delay_ms) * 1_000_000,
+    })
+}
+
+/// An order that stood in the market when the process ended. Of one whose request was on its way
+/// nobody knows, and it is asked for.
+fn resting(order: &Order) -> Option<Resting> {
+    let is_there = order.facts.known && order.wish.kind_sent() == OrderKind::Limit;
+    (is_there && !order.is_held()).then(|| Resting {
+        client_id: order.client_id().into(),
+        venue_order_id: order.venue_order_id().map(Into::into),
+        wish: order.wish.sent(),
+        filled: (order.size_filled, order.price_average.unwrap_or_default()),
     })
 }
 

@@ -88,9 +88,31 @@ view! {
 view! {
     /// Prices by which venues value positions; 0 where there is none.
     Tickers of Tickers {
+        /// Our clock.
+        ts_recv: i64,
         /// The mark price.
         mark_price: f64,
         /// The index price.
         index_price: f64,
+        /// The part of a position's worth that is paid next.
+        funding_rate: f64,
+        /// When it is.
+        ts_funding_next: i64,
+    }
+}
+
+view! {
+    /// Changes of books.
+    Deltas of BookDeltas {
+        /// Ours.
+        ts_recv: i64,
+        /// Code of the side.
+        side: i8,
+        /// Price of the level.
+        price: f64,
+        /// Its size; 0 for none.
+        size: f64,
+        /// Facts about the row.
+        flags: i32,
     }
 }

@@ -101,6 +101,20 @@ pub struct Placed {
     pub exits: Vec<(OrderId, Vec<OrderId>)>,
 }
 
+/// What of an order is to be different; what is `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Its limit.
+    pub price: Option<Amount>,
+    /// Its whole size.
+    pub size: Option<Amount>,
+    /// The price that starts it, of one that waits here.
+    pub trigger: Option<Amount>,
+    /// The distance that its trigger keeps, in the same unit. It is kept from the next price on,
+    /// unless the trigger's price is given, too.
+    pub trail: Option<Amount>,
+}
+
 /// What a strategy can do. Each wish passes risk and the journal before a byte leaves.
 pub trait Broker {
     /// The time, in nanoseconds since 1970.
@@ -118,11 +132,19 @@ pub trait Broker {
     /// Risk denies one of them, or they do not make a group; none was sent.
     fn submit_group(&self, group: Group) -> Result<Placed, Denied>;
 
-    /// Changes limit and whole size of an order.
+    /// Changes an order.
     ///
     /// # Errors
     /// Risk denies it, or there is no such order to change.
-    fn replace(&self, order: OrderId, price: Option<Amount>, size: Amount) -> Result<(), Denied>;
+    fn change(&self, order: OrderId, changes: Changes) -> Result<(), Denied>;
+
+    /// Changes limit and whole size of an order.
+    ///
+    /// # Errors
+    /// As [`Broker::change`].
+    fn replace(&self, order: OrderId, price: Option<Amount>, size: Amount) -> Result<(), Denied> {
+        self.change(order, Changes { price, size: Some(size), ..Changes::default() })
+    }
 
     /// Cancels an order.
     ///

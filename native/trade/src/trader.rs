@@ -6,6 +6,7 @@ mod checking;
 mod operator;
 mod profits;
 mod replaying;
+mod rules;
 mod watchdog;
 
 use std::collections::BinaryHeap;
@@ -32,7 +33,7 @@ use crate::desk::{Desk, News};
 use crate::line::{Arrivals, Arrived, Network};
 use crate::market::{Market, Rows, Tick};
 use crate::paper::Papers;
-use crate::rows::{Quotes, Tickers, Trades};
+use crate::rows::{Deltas, Quotes, Tickers, Trades};
 use crate::strategy::{Broker, Failed, Strategy, Told};
 
 /// How often what does not hurry is done.
@@ -340,6 +341,10 @@ impl Trader {
                 let quotes = Quotes::new(&rows.batch, &instruments);
                 self.papers.quotes(rows.venue, &quotes);
                 self.count_quotes(&quotes);
+                if !self.profits.is_known() {
+                    // The first price of what is held may be traded on.
+                    self.tell_profit();
+                }
                 self.if_started(|handle| strategy.on_quotes(handle, &quotes))
             }
             "trades" => {
@@ -349,8 +354,16 @@ impl Trader {
                 self.if_started(|handle| strategy.on_trades(handle, &trades))
             }
             dataset => {
-                if dataset == "tickers" {
-                    self.count_marks(&Tickers::new(&rows.batch, &instruments));
+                match dataset {
+                    "tickers" => {
+                        let tickers = Tickers::new(&rows.batch, &instruments);
+                        self.papers.marks(rows.venue, &tickers);
+                        self.count_marks(&tickers);
+                    }
+                    "book_deltas" if !self.papers.is_empty() => {
+                        self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, &instruments));
+                    }
+                    _ => {}
                 }
                 self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch))
             }
@@ -447,7 +460,15 @@ impl Trader {
             return Ok(());
         }
         self.is_started = true;
+        // Orders of its first call are judged by what the venue has just told.
+        self.tell_profit();
         self.watched(|handle| strategy.on_start(handle))
+    }
+
+    fn tell_profit(&mut self) {
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        self.profits.tell(&mut inner.desk, now);
     }
 
     fn wake(&mut self, strategy: &mut dyn Strategy) -> Result<(), TradeError> {

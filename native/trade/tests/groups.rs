@@ -71,6 +71,7 @@ enum Plan {
     Bracket { when_full: bool },
     Then,
     Iceberg { random: bool },
+    WaitingIceberg,
     IcebergBracket,
 }
 
@@ -96,7 +97,7 @@ impl Plan {
                 let entry = Some(Self::sliced(entry, false));
                 Group { entry, when_full: false, exits }
             }
-            Self::Iceberg { .. } => return None,
+            Self::Iceberg { .. } | Self::WaitingIceberg => return None,
         };
         Some(group)
     }
@@ -160,6 +161,13 @@ impl Life {
         let placed = match (plan, plan.group()) {
             (Plan::Iceberg { random }, _) => {
                 let wish = Plan::sliced(limit(OrderSide::Buy, -10), random);
+                let parent = world.desk.submit(wish, world.now).unwrap();
+                Placed { entry: Some(parent), exits: Vec::new() }
+            }
+            (Plan::WaitingIceberg, _) => {
+                let kind = OrderKind::StopLimit;
+                let (tif, price) = (Some(Tif::Gtc), price(-210));
+                let wish = Plan::sliced(Wish { kind, tif, price, ..stop(-200) }, true);
                 let parent = world.desk.submit(wish, world.now).unwrap();
                 Placed { entry: Some(parent), exits: Vec::new() }
             }
@@ -315,6 +323,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         any::<bool>().prop_map(|when_full| Plan::Bracket { when_full }),
         Just(Plan::Then),
         any::<bool>().prop_map(|random| Plan::Iceberg { random }),
+        Just(Plan::WaitingIceberg),
         Just(Plan::IcebergBracket),
     ]
 }

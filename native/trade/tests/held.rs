@@ -18,7 +18,7 @@ use rustonite_exec::{
 };
 use rustonite_risk::{Limits, Target};
 use rustonite_tape::TapeOptions;
-use rustonite_trade::{Arrived, Group, News};
+use rustonite_trade::{Arrived, Changes, Denied, Group, News};
 
 const BOUNDS: [u32; 4] = [500, 7, 100, 200];
 
@@ -107,6 +107,19 @@ fn told<J: Journal>(world: &mut World<J>, order: OrderId) -> Vec<String> {
 
 fn cancelled() -> What {
     What::Cancelled { size_filled: None, size_prevented: None, refusal: None }
+}
+
+fn replaced(
+    world: &mut World,
+    order: OrderId,
+    price: Option<Amount>,
+    size: i64,
+) -> Result<(), Denied> {
+    change(world, order, Changes { price, size: Some(lots(size)), ..Changes::default() })
+}
+
+fn change(world: &mut World, order: OrderId, changes: Changes) -> Result<(), Denied> {
+    world.desk.replace(order, &changes, world.now)
 }
 
 fn wait<J: Journal>(world: &mut World<J>, ms: i64) {
@@ -237,12 +250,116 @@ fn what_waits_can_be_changed() {
         ..stop(-100, 10)
     };
     let order = world.desk.submit(wish, world.now).unwrap();
-    world.desk.replace(order, Some(ticks(-160)), lots(20), world.now).unwrap();
-    let too_fine = world.desk.replace(order, Some(amount("59999.001")), lots(20), world.now);
+    replaced(&mut world, order, Some(ticks(-160)), 20).unwrap();
+    let too_fine = replaced(&mut world, order, Some(amount("59999.001")), 20);
     assert_eq!(too_fine.unwrap_err().code, "too_many_decimals");
     world.quote(-200);
     let [Request::Submit { wish, .. }] = &world.written()[..] else { panic!("it was not sent") };
     assert_eq!((wish.kind, wish.price, wish.size), (OrderKind::Limit, Some(ticks(-160)), lots(20)));
+}
+
+/// A trailing stop of so many lots that keeps 50 ticks, and is a limit order then.
+fn trailing(size: i64, limit_behind: Option<i64>) -> Wish {
+    let trail = Trail { offset: amount("0.5"), unit: OffsetUnit::Price, activation: None };
+    let mut wish = stop(0, size);
+    let trigger = wish.trigger.as_mut().unwrap();
+    (trigger.price, trigger.trail) = (Amount::ZERO, Some(trail));
+    wish.kind = OrderKind::TrailingStopMarket;
+    if let Some(behind) = limit_behind {
+        (wish.kind, wish.tif) = (OrderKind::TrailingStopLimit, Some(Tif::Gtc));
+        wish.set_limit_behind(amount("0.01").times(behind).unwrap());
+    }
+    wish
+}
+
+/// Trigger and limit of an order.
+fn waits_at<J: Journal>(world: &World<J>, order: OrderId) -> (Amount, Option<Amount>) {
+    let wish = &world.desk.ledger().order(order).unwrap().wish;
+    (wish.trigger.unwrap().price, wish.price)
+}
+
+#[test]
+fn the_limit_of_a_trailing_stop_follows_or_stays() {
+    let mut world = World::new(BOUNDS);
+    let follows = world.desk.submit(trailing(10, Some(7)), world.now).unwrap();
+    let stays =
+        Wish { price: Some(ticks(-300)), flags: order_flags::EMULATED, ..trailing(20, Some(0)) };
+    let stays = world.desk.submit(stays, world.now).unwrap();
+    for (bid, trigger) in [(0, -50), (20, -30), (5, -30)] {
+        world.quote(bid + 1);
+        assert_eq!(waits_at(&world, follows), (ticks(trigger), Some(ticks(trigger - 7))));
+        assert_eq!(waits_at(&world, stays), (ticks(trigger), Some(ticks(-300))));
+    }
+    world.quote(-29);
+    let sent: Vec<_> = world
+        .written()
+        .into_iter()
+        .map(|request| match request {
+            Request::Submit { order, wish, .. } => (order, wish.kind, wish.price, wish.tif),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let at = |price| (OrderKind::Limit, Some(ticks(price)), Some(Tif::Gtc));
+    let [(one, ..), (other, ..)] = sent[..] else { panic!("both are sent") };
+    assert_eq!((one, other), (follows, stays));
+    assert_eq!((sent[0].1, sent[0].2, sent[0].3), at(-37));
+    assert_eq!((sent[1].1, sent[1].2, sent[1].3), at(-300));
+}
+
+#[test]
+fn a_limit_that_will_be_off_the_tick_is_denied_at_once() {
+    let mut world = World::new(BOUNDS);
+    let mut wish = trailing(10, Some(7));
+    wish.set_limit_behind(amount("0.005"));
+    assert_eq!(world.desk.submit(wish, world.now).unwrap_err().code, "too_many_decimals");
+}
+
+#[test]
+fn a_trigger_can_be_moved_while_it_waits() {
+    let mut world = World::new(BOUNDS);
+    let order = world.desk.submit(stop(-100, 10), world.now).unwrap();
+    let trigger = |ticks_away| Changes { trigger: Some(ticks(ticks_away)), ..Changes::default() };
+    change(&mut world, order, trigger(-150)).unwrap();
+    world.quote(-120);
+    assert_eq!(sent(&world), [], "the old price starts nothing");
+    assert!(*world.desk.held() == Held::of(world.desk.ledger()));
+    let zero = Changes { trigger: Some(Amount::ZERO), ..Changes::default() };
+    assert_eq!(change(&mut world, order, zero).unwrap_err().code, "not_emulated");
+    let trail = Changes { trail: Some(amount("1")), ..Changes::default() };
+    assert_eq!(change(&mut world, order, trail).unwrap_err().code, "not_possible");
+    world.quote(-149);
+    assert_eq!(sent(&world), [(order.0, Some(lots(10)))]);
+    world.report_of(order, What::Accepted);
+    let denied = change(&mut world, order, trigger(-160)).unwrap_err();
+    assert_eq!((denied.code, sent(&world)), ("not_possible", vec![]));
+    let plain = world.desk.submit(limit(OrderSide::Buy, -100, 10), world.now).unwrap();
+    world.report_of(plain, What::Accepted);
+    assert_eq!(change(&mut world, plain, trigger(-160)).unwrap_err().code, "not_possible");
+}
+
+#[test]
+fn another_distance_is_kept_from_the_next_price_on() {
+    let mut world = World::new(BOUNDS);
+    let order = world.desk.submit(trailing(10, Some(7)), world.now).unwrap();
+    world.quote(101);
+    assert_eq!(waits_at(&world, order), (ticks(50), Some(ticks(43))));
+    let wider = Changes { trail: Some(amount("0.8")), ..Changes::default() };
+    change(&mut world, order, wider).unwrap();
+    assert_eq!(waits_at(&world, order).0, Amount::ZERO);
+    // It counts from where the market is now, and not from where it was furthest.
+    world.quote(61);
+    assert_eq!(waits_at(&world, order), (ticks(-20), Some(ticks(-27))));
+    // With a price of its own it is in force at once.
+    let nearer = Changes { trail: Some(amount("0.3")), trigger: Some(ticks(20)), ..wider };
+    change(&mut world, order, nearer).unwrap();
+    assert_eq!(waits_at(&world, order), (ticks(20), Some(ticks(13))));
+    let limit = Changes { price: Some(ticks(0)), ..Changes::default() };
+    assert_eq!(change(&mut world, order, limit).unwrap_err().code, "not_possible");
+    let nothing = Changes { trail: Some(Amount::ZERO), ..Changes::default() };
+    assert_eq!(change(&mut world, order, nothing).unwrap_err().code, "not_emulated");
+    assert!(*world.desk.held() == Held::of(world.desk.ledger()));
+    world.quote(21);
+    assert_eq!(sent(&world), [(order.0, Some(lots(10)))]);
 }
 
 #[test]
@@ -468,6 +585,40 @@ fn an_iceberg_shows_no_more_than_its_part() {
 }
 
 #[test]
+fn an_iceberg_that_waits_for_a_price_shows_nothing_before() {
+    let mut world = World::new(BOUNDS);
+    let wish = Wish {
+        size_display: Some(lots(4)),
+        kind: OrderKind::StopLimit,
+        tif: Some(Tif::Gtc),
+        price: Some(ticks(-150)),
+        ..stop(-100, 10)
+    };
+    let parent = world.desk.submit(wish, world.now).unwrap();
+    assert_eq!((state(&world, parent), sent(&world)), (OrderState::Held, vec![]));
+    let moved = Changes { trigger: Some(ticks(-120)), ..Changes::default() };
+    change(&mut world, parent, moved).unwrap();
+    world.quote(-110);
+    assert_eq!(sent(&world), []);
+    world.quote(-119);
+    for size in [4, 4, 2] {
+        let [Request::Submit { order, wish, .. }] = &world.written()[..] else {
+            panic!("no slice was sent")
+        };
+        assert_eq!((wish.size, wish.price, wish.trigger), (lots(size), Some(ticks(-150)), None));
+        assert_eq!((wish.kind, wish.size_display), (OrderKind::Limit, None));
+        // The price may go back: it has begun.
+        world.quote(0);
+        world.report_of(*order, What::Accepted);
+        world.fill_of(*order, size);
+    }
+    assert_eq!((state(&world, parent), sent(&world)), (OrderState::Filled, vec![]));
+    let denied = change(&mut world, parent, moved).unwrap_err();
+    assert_eq!(denied.code, "not_possible");
+    assert!(*world.desk.held() == Held::default());
+}
+
+#[test]
 fn an_iceberg_can_be_changed_and_cancelled() {
     let mut world = World::new(BOUNDS);
     let wish = Wish {
@@ -478,7 +629,7 @@ fn an_iceberg_can_be_changed_and_cancelled() {
     let parent = world.desk.submit(wish, world.now).unwrap();
     let slice = OrderId(sent(&world)[0].0);
     world.report_of(slice, What::Accepted);
-    world.desk.replace(parent, Some(ticks(-20)), lots(10), world.now).unwrap();
+    replaced(&mut world, parent, Some(ticks(-20)), 10).unwrap();
     let [Request::Replace { order, wish, .. }] = &world.written()[..] else { panic!("unchanged") };
     assert_eq!((*order, wish.price), (slice, Some(ticks(-20))));
     world.report_of(slice, What::Replaced { price: Some(ticks(-20)), size: lots(4) });

@@ -200,6 +200,36 @@ fn a_kill_cancels_and_stays_thrown_after_a_restart() {
     assert!(error.to_string().contains("kill_switch"), "{error}");
 }
 
+#[test]
+fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
+    let mut place = Place::open(400.0);
+    let mut trader = place.trader();
+    until(&mut trader, &mut market_maker(), |trader| !trader.status().positions.is_empty())
+        .unwrap();
+    place.recorder.stop().unwrap();
+    let hash = trader.state_hash();
+    drop(trader);
+    // No quote comes before the strategy has begun, so that the first one finds a position that
+    // nobody could value.
+    let mut trader = place.trader();
+    assert_eq!(trader.state_hash(), hash);
+    let (urls, tapes) =
+        (place.exchange.urls("binance").unwrap(), place.folder.path().join("tapes"));
+    let mut recorder = None;
+    let mut buyer = Buyer::default();
+    until(&mut trader, &mut buyer, |trader| {
+        let status = trader.status();
+        if status.started && recorder.is_none() {
+            assert_eq!(status.profit, BTreeMap::new(), "nothing is guessed");
+            recorder = Some(record(&urls, &tapes));
+        }
+        status.open_orders == 1
+    })
+    .unwrap();
+    assert_eq!(trader.status().denials, 0);
+    recorder.unwrap().stop().unwrap();
+}
+
 /// Fails at its first quote.
 struct Broken;
 

@@ -146,7 +146,7 @@ def _format_by_name(path: Path, inside: str) -> str:
             return format_
     if inside.lower().endswith(_TEXT_SUFFIXES):
         return "csv"
-    raise Invalid(f"{path}: format not recognised, expected format= one of {', '.join(FORMATS)}")
+    raise Invalid(f"{path}: format not recognised; give one (--format): {', '.join(FORMATS)}")
 
 
 def _is_workbook(path: Path, start: bytes) -> bool:

@@ -58,7 +58,9 @@ def plan(request: Request, names: Sequence[str]) -> Plan:
         Invalid: a column that must not be null has no source, or a mapping makes no sense.
     """
     if request.dataset is None:
-        raise Invalid(f"{request.path}: dataset= is needed: the file does not tell what it holds")
+        raise Invalid(
+            f"{request.path}: the file does not tell what it holds; give a dataset (--dataset)"
+        )
     schema = request.schema(str(request.dataset_name))
     given = {"venue": request.venue, "symbol": request.symbol}
     known = {column.name: column for column in schema.columns}

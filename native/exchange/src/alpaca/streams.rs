@@ -446,11 +446,7 @@ impl Streams {
 }
 
 fn send(hall: &mut Hall, socket: u64, packed: bool, bytes: Bytes) {
-    if packed {
-        hall.sockets.say_binary(socket, bytes);
-    } else {
-        hall.sockets.say(socket, bytes);
-    }
+    hall.sockets.say(socket, if packed { Out::Binary(bytes) } else { Out::Text(bytes) });
 }
 
 /// What messages begin with.

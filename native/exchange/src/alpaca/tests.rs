@@ -34,7 +34,7 @@ impl Venue {
                 .unwrap();
         }
         let house = floor.open_unnamed();
-        let hall = Hall::new(floor, house, Allowance::default(), None);
+        let hall = Hall::new(floor, house, Allowance::default());
         let mut venue = Self { hall, broker: Broker::default() };
         venue.account("ann");
         venue.account("bob");

@@ -16,6 +16,7 @@ use crate::accounts::Record;
 use crate::dialect::Hall;
 use crate::faults::Fault;
 use crate::floor::{Done, Floor};
+use crate::socket::Out;
 
 /// What may happen to an order but fills.
 const EVENTS: [&str; 7] =
@@ -137,7 +138,7 @@ fn say(hall: &mut Hall, socket: u64, packed: bool, message: &Value) {
     } else {
         message.to_string().into_bytes()
     };
-    hall.sockets.say_binary(socket, bytes);
+    hall.sockets.tell(socket, Out::Binary(bytes.into()));
 }
 
 fn answer(client: &mut Client, hall: &Hall, asked: &Asked) -> Value {

@@ -16,7 +16,7 @@ use crate::accounts::{OrderList, Tag};
 /// One ends the other.
 const OCO: &str = "OCO";
 /// One brings the others.
-const OTO: &str = "OTO";
+pub(crate) const OTO: &str = "OTO";
 
 /// The upper order of a pair.
 const ABOVE: Names = Names {

@@ -20,7 +20,7 @@ use hyper::HeaderMap;
 use self::routes::INTERFACE;
 use self::shared::refusal::Refusal;
 use self::shared::streams::Streams;
-use self::shared::ws_api::Sessions;
+use self::shared::ws_api::{Sessions, sort_of};
 use self::stream_text::SpotVoice;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
@@ -47,6 +47,10 @@ impl Default for Spot {
 impl Dialect for Spot {
     fn sort(&self, request: &Request) -> Sort {
         INTERFACE.find(&request.method, &request.path).map_or(Sort::Read, |route| route.sort)
+    }
+
+    fn sort_of_said(&self, socket: u64, text: &[u8]) -> Sort {
+        if self.sessions.has(socket) { sort_of(&INTERFACE, text) } else { Sort::Read }
     }
 
     fn call(&mut self, hall: &mut Hall, request: &Request) -> Reply {

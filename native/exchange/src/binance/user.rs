@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rustonite_sim::{AccountId, Amount, Event, OrderId};
 use serde_json::{Value, json};
 
+use super::lists::OTO;
 use super::shared::words as common;
 use super::shared::ws_api::{Sessions, twice};
 use super::words;
@@ -12,6 +13,7 @@ use crate::accounts::Record;
 use crate::dialect::Hall;
 use crate::figures::money;
 use crate::floor::{Done, Floor};
+use crate::socket::Out;
 
 const ZERO: &str = "0.00000000";
 
@@ -34,7 +36,7 @@ pub(crate) fn publish(sessions: &Sessions, hall: &mut Hall, done: &Done) {
         for (socket, user, _) in of_account {
             for event in &events {
                 let text = json!({"subscriptionId": user, "event": event}).to_string();
-                hall.sockets.say(*socket, text);
+                hall.sockets.tell(*socket, Out::text(text));
             }
         }
     }
@@ -42,8 +44,13 @@ pub(crate) fn publish(sessions: &Sessions, hall: &mut Hall, done: &Done) {
 
 /// Events of an account in the order in which they happened: orders first, then what it has now.
 fn events(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
-    let reports = done.events.iter().filter_map(|event| report(floor, account, event, done.at));
-    let mut all: Vec<Value> = reports.collect();
+    let mut all = Vec::new();
+    for event in &done.events {
+        all.extend(report(floor, account, event, done.at));
+        if matches!(*event, Event::Placed { order } if done.order == Some(order)) {
+            all.extend(waiting(floor, account, done));
+        }
+    }
     all.extend(position(floor, account, done));
     all.extend(lists(floor, account, done));
     all
@@ -69,6 +76,31 @@ fn report(floor: &Floor, account: AccountId, event: &Event, at: i64) -> Option<V
     let mut value = unchanged(floor, record, at);
     tell(floor, record, event, &mut value);
     Some(value)
+}
+
+/// Reports of orders that were taken to wait for the first one of their list, even if their turn
+/// came in the same moment.
+fn waiting(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
+    let first = done.order.and_then(|first| floor.record(account, first));
+    let Some(first) = first.filter(|first| brings_others(floor, first)) else { return Vec::new() };
+    let own = floor.accounts.all.get(&account).into_iter().flat_map(|own| own.orders.values());
+    let others = own.filter(|one| one.tag.list == first.tag.list && one.order.id > first.order.id);
+    let told = others.filter(|one| !one.tag.muted).map(|one| {
+        let mut value = unchanged(floor, one, done.at);
+        value["X"] = json!("PENDING_NEW");
+        value["w"] = json!(false);
+        if let Some(fields) = value.as_object_mut() {
+            // It has not begun to work.
+            fields.remove("W");
+        }
+        value
+    });
+    told.collect()
+}
+
+fn brings_others(floor: &Floor, record: &Record) -> bool {
+    let list = record.tag.list.and_then(|list| floor.lists.get(&list));
+    list.is_some_and(|list| list.contingency == OTO)
 }
 
 /// A report of an order that was just taken.

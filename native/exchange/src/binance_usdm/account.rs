@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::clockwork::mark_price;
 use super::positions::{Position, Sums, all, margin_assets, order_margin};
+use super::settings::notional_max;
 use super::{Call, State, words};
 use crate::binance::shared::calls::Answer;
 use crate::binance::shared::words::{price_text, size_text};
@@ -121,7 +122,7 @@ pub(crate) fn account_v2(call: &mut Call<'_>) -> Answer {
             ("positionInitialMargin", json!(text(position.initial()))),
             ("openOrderInitialMargin", json!(text(orders))),
             ("isolated", json!(position.isolated)),
-            ("maxNotional", json!(super::settings::NOTIONAL_MAX)),
+            ("maxNotional", json!(notional_max(floor, account, position.instrument))),
             ("bidNotional", json!(text(buys))),
             ("askNotional", json!(text(sells))),
         ] {
@@ -193,7 +194,7 @@ pub(crate) fn risk_v2(call: &mut Call<'_>) -> Answer {
         let mut row = risk_row(floor, call.state, &position);
         for (name, fact) in [
             ("leverage", json!(position.leverage.to_string())),
-            ("maxNotionalValue", json!(super::settings::NOTIONAL_MAX)),
+            ("maxNotionalValue", json!(notional_max(floor, call.account, position.instrument))),
             ("marginType", json!(if position.isolated { "isolated" } else { "cross" })),
             ("isAutoAddMargin", json!("false")),
         ] {

@@ -7,6 +7,7 @@ use rustonite_sim::{AccountId, Amount, Command, InstrumentId, Side};
 use serde_json::{Value, json};
 
 use super::positions::{Position, Sums, all, margin_assets};
+use super::public::funding_ppm;
 use super::{State, trade, words};
 use crate::binance::shared::words::{price_text, size_text};
 use crate::dialect::Hall;
@@ -94,8 +95,7 @@ fn fund(state: &mut State, hall: &mut Hall) {
         return;
     }
     for id in perpetuals(&hall.floor) {
-        let perpetual = hall.floor.listed(id).listing.perpetual.unwrap_or_default();
-        let rate_ppm = perpetual.funding_ppm;
+        let rate_ppm = funding_ppm(&hall.floor, id);
         let Some(price) = mark_price(&hall.floor, id) else { continue };
         if hall.apply(&Command::Funding { instrument: id, rate_ppm }, Vec::new()).is_ok() {
             state.ledger.add_funding(id, (due * FUNDING_EVERY_MS, rate_ppm, price));

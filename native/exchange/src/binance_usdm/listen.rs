@@ -11,6 +11,7 @@ use crate::binance::shared::refusal::Refusal;
 use crate::binance::shared::streams::names;
 use crate::dialect::Hall;
 use crate::floor::Floor;
+use crate::socket::Out;
 
 /// How long a key is valid after it was asked for or kept alive.
 const VALID_MS: i64 = 60 * 60 * 1_000;
@@ -99,7 +100,7 @@ impl Listeners {
             } else {
                 event.to_string()
             };
-            hall.sockets.say(*socket, text);
+            hall.sockets.tell(*socket, Out::text(text));
         }
     }
 

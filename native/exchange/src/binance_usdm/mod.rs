@@ -38,7 +38,7 @@ use self::stream_text::UsdMVoice;
 use crate::binance::shared;
 use crate::binance::shared::refusal::Refusal;
 use crate::binance::shared::streams::Streams;
-use crate::binance::shared::ws_api::Sessions;
+use crate::binance::shared::ws_api::{Sessions, sort_of};
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
@@ -83,6 +83,10 @@ impl Default for UsdM {
 impl Dialect for UsdM {
     fn sort(&self, request: &Request) -> Sort {
         INTERFACE.find(&request.method, &request.path).map_or(Sort::Read, |route| route.sort)
+    }
+
+    fn sort_of_said(&self, socket: u64, text: &[u8]) -> Sort {
+        if self.sessions.has(socket) { sort_of(&INTERFACE, text) } else { Sort::Read }
     }
 
     fn call(&mut self, hall: &mut Hall, request: &Request) -> Reply {

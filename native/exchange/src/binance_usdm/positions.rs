@@ -1,9 +1,9 @@
 //! Positions in figures.
 
-use rustonite_sim::{AccountId, Amount, AssetId, InstrumentId, PositionSide};
+use rustonite_sim::{AccountId, Amount, AssetId, InstrumentId, PositionSide, Tier, Tiers};
 
 use super::clockwork::mark_price;
-use crate::figures::ratio;
+use crate::figures::{product, ratio};
 use crate::floor::Floor;
 
 const MILLION: i128 = 1_000_000;
@@ -25,7 +25,7 @@ pub(crate) struct Position {
     pub(crate) margin: Amount,
     pub(crate) leverage: u32,
     pub(crate) isolated: bool,
-    maintenance_ppm: u32,
+    maintenance: Amount,
 }
 
 impl Position {
@@ -39,7 +39,7 @@ impl Position {
         let (leverage, isolated) = floor.exchange.leverage(account, instrument);
         let price = mark_price(floor, instrument).unwrap_or(0);
         let worth = floor.exchange.worth(instrument, price, quantity.abs());
-        let perpetual = floor.listed(instrument).listing.perpetual.unwrap_or_default();
+        let tiers = floor.exchange.tiers(instrument);
         Self {
             account,
             instrument,
@@ -50,7 +50,7 @@ impl Position {
             margin,
             leverage,
             isolated,
-            maintenance_ppm: perpetual.maintenance_ppm,
+            maintenance: tiers.map_or(Amount::ZERO, |tiers| tiers.maintenance(worth)),
         }
     }
 
@@ -64,7 +64,7 @@ impl Position {
     }
 
     pub(crate) fn maintenance(&self) -> Amount {
-        part(Amount(self.worth.0.abs()), i128::from(self.maintenance_ppm))
+        self.maintenance
     }
 
     fn size(&self, floor: &Floor) -> Amount {
@@ -83,9 +83,21 @@ impl Position {
         }
         let margin = if self.isolated { self.margin } else { self.shared_margin(floor) };
         let size = self.size(floor);
-        let keeps = part(Amount(size.0.abs()), i128::from(self.maintenance_ppm));
-        let price = ratio(self.entry - margin, size - keeps);
-        price.max(Amount::ZERO)
+        let price_in = |(tier, deducted): (Tier, Amount)| {
+            let keeps = part(Amount(size.0.abs()), i128::from(tier.maintenance_ppm));
+            (ratio(self.entry - margin - deducted, size - keeps), tier.worth_max)
+        };
+        let mut price = Amount::ZERO;
+        for (found, worth_max) in
+            floor.exchange.tiers(self.instrument).into_iter().flat_map(Tiers::iter).map(price_in)
+        {
+            price = found.max(Amount::ZERO);
+            // The tier is that of what it is worth at this price; the largest one has no end.
+            if product(price, size).abs() <= worth_max {
+                break;
+            }
+        }
+        price
     }
 
     /// What stands for it besides its own worth, if all others stay as they are.

@@ -60,7 +60,8 @@ fn symbol(floor: &Floor, id: InstrumentId) -> Value {
     let listed = floor.listed(id);
     let listing = &listed.listing;
     let is_halted = floor.markets[id as usize].is_halted;
-    let maintenance = listing.perpetual.unwrap_or_default().maintenance_ppm;
+    let tiers = listing.perpetual.as_ref().map(|perpetual| perpetual.tiers.as_slice());
+    let maintenance = tiers.and_then(|tiers| tiers.first()).map_or(0, |one| one.maintenance_ppm);
     json!({
         "symbol": listing.symbol, "pair": listing.symbol, "contractType": "PERPETUAL",
         "deliveryDate": NEVER_MS, "onboardDate": LISTED_MS,
@@ -196,7 +197,7 @@ pub(crate) fn rate(ppm: i64) -> String {
 
 /// The rate of an instrument's fundings, in millionths.
 pub(crate) fn funding_ppm(floor: &Floor, id: InstrumentId) -> i64 {
-    floor.listed(id).listing.perpetual.unwrap_or_default().funding_ppm
+    floor.listed(id).listing.perpetual.as_ref().map_or(0, |perpetual| perpetual.funding_ppm)
 }
 
 pub(crate) fn premium_index(call: &mut Call<'_>) -> Answer {

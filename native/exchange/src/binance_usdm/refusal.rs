@@ -56,6 +56,9 @@ pub(crate) fn of_order(reject: &Reject) -> Refusal {
         Reject::PositionSide => {
             refused(-4061, "Order's position side does not match user's setting.")
         }
+        Reject::Tier { .. } => {
+            refused(-2027, "Exceeded the maximum allowable position at current leverage.")
+        }
         Reject::Balance { .. } => refused(-2019, "Margin is insufficient."),
         _ => refused(-1128, "Combination of optional parameters invalid."),
     }

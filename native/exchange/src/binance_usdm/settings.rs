@@ -1,7 +1,7 @@
 //! How an account trades: leverage, margin, one position or two, fees.
 
 use rustonite_core::Decimal;
-use rustonite_sim::{AccountId, Amount, Command, InstrumentId, PositionSide, Reject};
+use rustonite_sim::{AccountId, Amount, Command, InstrumentId, PositionSide, Reject, Tier, Tiers};
 use serde_json::{Value, json};
 
 use super::place::{flag, need_number, read_position};
@@ -12,17 +12,16 @@ use crate::binance::shared::calls::Answer;
 use crate::binance::shared::orders::instrument;
 use crate::binance::shared::refusal::Refusal;
 use crate::floor::Floor;
-use crate::listing::Perpetual;
-
-/// Worth of the largest position: no tier ends before it.
-pub(crate) const NOTIONAL_MAX: &str = "1000000000";
 
 fn success() -> Value {
     json!({"code": 200, "msg": "success"})
 }
 
-fn perpetual(floor: &Floor, id: InstrumentId) -> Perpetual {
-    floor.listed(id).listing.perpetual.unwrap_or_default()
+/// Worth of the largest position that an account may have with its leverage.
+pub(crate) fn notional_max(floor: &Floor, account: AccountId, id: InstrumentId) -> String {
+    let (leverage, _) = floor.exchange.leverage(account, id);
+    let largest = floor.exchange.tiers(id).map(|tiers| tiers.worth_max(leverage));
+    largest.unwrap_or_default().to_string()
 }
 
 pub(crate) fn leverage(call: &mut Call<'_>) -> Answer {
@@ -39,6 +38,7 @@ pub(crate) fn leverage(call: &mut Call<'_>) -> Answer {
             -4161,
             "Leverage reduction is not supported in Isolated Margin Mode with open positions.",
         ),
+        Reject::Tier { .. } => of_order(&reject),
         Reject::Balance { .. } => {
             Refusal::new(-2028, "Leverage is smaller than permitted: insufficient margin balance.")
         }
@@ -46,7 +46,8 @@ pub(crate) fn leverage(call: &mut Call<'_>) -> Answer {
     })?;
     let symbol = call.hall.floor.listed(id).listing.symbol.clone();
     user::configured(call, &json!({"s": symbol, "l": leverage}));
-    Ok(json!({"leverage": leverage, "maxNotionalValue": NOTIONAL_MAX, "symbol": symbol}))
+    let largest = notional_max(&call.hall.floor, call.account, id);
+    Ok(json!({"leverage": leverage, "maxNotionalValue": largest, "symbol": symbol}))
 }
 
 pub(crate) fn brackets(call: &mut Call<'_>) -> Answer {
@@ -54,21 +55,33 @@ pub(crate) fn brackets(call: &mut Call<'_>) -> Answer {
     let wanted = call.symbol_if_sent()?;
     let floor = &call.hall.floor;
     let row = |(id, _): (InstrumentId, _)| {
-        let Perpetual { leverage_max, maintenance_ppm, .. } = perpetual(floor, id);
-        let ratio = Decimal::new(i128::from(maintenance_ppm), -6).unwrap_or(Decimal::ZERO);
-        json!({
-            "symbol": floor.listed(id).listing.symbol, "notionalCoef": 1.0,
-            "brackets": [{
-                "bracket": 1, "initialLeverage": leverage_max,
-                "notionalCap": NOTIONAL_MAX.parse().unwrap_or(0_u64), "notionalFloor": 0,
-                "maintMarginRatio": ratio.to_f64(), "cum": 0.0,
-            }],
-        })
+        let symbol = &floor.listed(id).listing.symbol;
+        json!({"symbol": symbol, "notionalCoef": 1.0, "brackets": tiers(floor, id)})
     };
     let listed = (0_u32..).zip(&floor.instruments);
     let mut rows: Vec<_> =
         listed.filter(|(id, _)| wanted.is_none_or(|one| one == *id)).map(row).collect();
     Ok(if wanted.is_some() { rows.pop().unwrap_or_default() } else { Value::Array(rows) })
+}
+
+fn tiers(floor: &Floor, id: InstrumentId) -> Vec<Value> {
+    let ratio = |ppm| Decimal::new(i128::from(ppm), -6).unwrap_or(Decimal::ZERO).to_f64();
+    let mut below = Amount::ZERO;
+    let tiers = floor.exchange.tiers(id).into_iter().flat_map(Tiers::iter);
+    let row = |(number, (tier, deducted)): (usize, (Tier, Amount))| {
+        let from = std::mem::replace(&mut below, tier.worth_max);
+        json!({
+            "bracket": number + 1, "initialLeverage": tier.leverage_max,
+            "notionalCap": whole(tier.worth_max), "notionalFloor": whole(from),
+            "maintMarginRatio": ratio(tier.maintenance_ppm),
+            "cum": deducted.to_decimal().to_f64(),
+        })
+    };
+    tiers.enumerate().map(row).collect()
+}
+
+fn whole(amount: Amount) -> i64 {
+    i64::try_from(amount.0 / 10_i128.pow(18)).unwrap_or(i64::MAX)
 }
 
 fn has_position(floor: &Floor, account: AccountId, id: InstrumentId) -> bool {
@@ -204,7 +217,7 @@ pub(crate) fn symbol_config(call: &mut Call<'_>) -> Answer {
         json!({
             "symbol": listed.listing.symbol,
             "marginType": if isolated { "ISOLATED" } else { "CROSSED" }, "isAutoAddMargin": false,
-            "leverage": leverage, "maxNotionalValue": NOTIONAL_MAX,
+            "leverage": leverage, "maxNotionalValue": notional_max(floor, account, id),
         })
     };
     let listed = (0_u32..).zip(&floor.instruments);

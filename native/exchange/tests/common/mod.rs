@@ -184,6 +184,23 @@ pub async fn first_trade(exchange: &LocalExchange) {
     assert_eq!(limit(exchange, "ann", "BUY", "50000", "first-buy").await.status, 200);
 }
 
+/// Sets how long messages take.
+pub fn set(exchange: &LocalExchange, venue: &str, latency: Value) {
+    exchange.set_latency_in_json(venue, &latency.to_string()).unwrap();
+}
+
+/// A call of the WebSocket interface with sorted and signed parameters.
+pub fn asked(who: &str, id: &str, method: &str, mut params: Value) -> Value {
+    params["apiKey"] = json!(who);
+    params["timestamp"] = json!(now_ms());
+    let sorted: BTreeMap<_, _> = params.as_object().unwrap().clone().into_iter().collect();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let pairs: Vec<_> =
+        sorted.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
+    params["signature"] = json!(sign(&pairs.join("&")));
+    json!({"id": id, "method": method, "params": params})
+}
+
 pub struct Line(TcpWebSocket);
 
 impl Line {
@@ -235,21 +252,20 @@ impl Line {
         }
     }
 
+    /// Waits until a stream of the market has answered: it tells what comes from now on.
+    pub async fn is_heard(&mut self) {
+        self.say(json!({"method": "LIST_SUBSCRIPTIONS", "id": 1}).to_string()).await;
+        assert_eq!(self.hear().await.unwrap()["id"], 1);
+    }
+
     /// Whether nothing comes for a while.
     pub async fn is_silent(&mut self) -> bool {
         tokio::time::timeout(Duration::from_millis(500), self.hear()).await.is_err()
     }
 
     /// The answer to a request with sorted and signed parameters.
-    pub async fn ask(&mut self, who: &str, method: &str, mut params: Value) -> Value {
-        params["apiKey"] = json!(who);
-        params["timestamp"] = json!(now_ms());
-        let sorted: BTreeMap<_, _> = params.as_object().unwrap().clone().into_iter().collect();
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let pairs: Vec<_> =
-            sorted.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
-        params["signature"] = json!(sign(&pairs.join("&")));
-        self.say(json!({"id": method, "method": method, "params": params}).to_string()).await;
+    pub async fn ask(&mut self, who: &str, method: &str, params: Value) -> Value {
+        self.say(asked(who, method, method, params).to_string()).await;
         loop {
             let answer = self.hear().await.unwrap();
             if answer["id"] == method {

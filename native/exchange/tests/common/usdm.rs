@@ -5,7 +5,7 @@ use rustonite_exchange::LocalExchange;
 use rustonite_sim::Command;
 use serde_json::Value;
 
-use super::{FUTURES, Line, call, signed};
+use super::{FUTURES, Line, call, decimal, signed};
 
 pub const ORDER: &str = "/fapi/v1/order";
 pub const ALGO: &str = "/fapi/v1/algoOrder";
@@ -73,4 +73,11 @@ pub async fn ask(exchange: &LocalExchange, who: &str, path: &str, query: &str) -
 pub async fn position(exchange: &LocalExchange, who: &str) -> Value {
     let rows = ask(exchange, who, "/fapi/v2/positionRisk", "symbol=BTCUSDT").await;
     rows[0].clone()
+}
+
+/// A tick above and below a price that has more decimals.
+pub fn ticks_around(price: &str) -> (i64, i64) {
+    let units = decimal(price).to_scale(8).unwrap();
+    let below = i64::try_from(units / 10_000_000).unwrap();
+    (below, below + 1)
 }

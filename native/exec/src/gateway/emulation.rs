@@ -24,12 +24,13 @@ pub(super) const SOURCES: [TriggerSource; 6] = [
 const TRAILS: [OffsetUnit; 3] = [OffsetUnit::Price, OffsetUnit::Bps, OffsetUnit::Ticks];
 
 /// Kinds of orders whose condition we can watch, with what is left of them once it is met.
-pub(super) const KINDS: [(OrderKind, OrderKind); 5] = [
+pub(super) const KINDS: [(OrderKind, OrderKind); 6] = [
     (OrderKind::StopMarket, OrderKind::Market),
     (OrderKind::StopLimit, OrderKind::Limit),
     (OrderKind::MarketIfTouched, OrderKind::Market),
     (OrderKind::LimitIfTouched, OrderKind::Limit),
     (OrderKind::TrailingStopMarket, OrderKind::Market),
+    (OrderKind::TrailingStopLimit, OrderKind::Limit),
 ];
 
 /// Times in force that we can end ourselves.
@@ -45,7 +46,7 @@ pub enum Way {
     Venue(Wish),
     /// It waits here until its trigger is reached.
     Held(Wish),
-    /// It is cut here, and one slice after the other is sent.
+    /// It is cut here, and one slice after the other is sent, if it waits for a price from then on.
     Sliced(Wish),
 }
 
@@ -77,10 +78,9 @@ impl Capabilities {
             Ok(_) => None,
             Err(refusal) => Some(refusal),
         };
-        let (is_triggered, is_cut) = (wish.trigger.is_some(), self.is_cut(wish, day_end));
         let mut ours = wish.clone();
         ours.flags &= !order_flags::EMULATED;
-        if is_triggered
+        if wish.trigger.is_some()
             && (wish.is_emulated() || self.terms(&self.ended_here(&ours, day_end)).is_err())
         {
             self.check_our_trigger(wish)?;
@@ -88,6 +88,7 @@ impl Capabilities {
         }
         ours = self.ended_here(&ours, day_end);
         let mut sent = ours.sent();
+        let is_cut = self.is_cut(&sent, wish.is_emulated());
         if is_cut {
             sent.size_display = None;
             sent.flags &= !SLICED;
@@ -102,14 +103,10 @@ impl Capabilities {
         })
     }
 
-    /// Whether it is an iceberg that the venue would not cut.
-    fn is_cut(&self, wish: &Wish, day_end: i64) -> bool {
-        let whole = Wish { size_display: None, ..wish.clone() };
-        let whole = self.ended_here(&whole, day_end).sent();
-        let cut = Wish { size_display: wish.size_display, ..whole };
-        wish.size_display.is_some()
-            && wish.kind == OrderKind::Limit
-            && (wish.is_emulated() || self.terms(&cut).is_err())
+    /// Whether what is sent is an iceberg that the venue would not cut, or is not to.
+    fn is_cut(&self, sent: &Wish, is_ours: bool) -> bool {
+        let is_iceberg = sent.size_display.is_some() && sent.kind == OrderKind::Limit;
+        is_iceberg && (is_ours || self.terms(sent).is_err())
     }
 
     /// The order with its end as our task, if the venue does not end such orders.
@@ -138,6 +135,9 @@ impl Capabilities {
         }
         if wish.price.is_some() != has_limit(wish.kind) {
             return Err(self.refuse("orders have a limit if they are of such a kind"));
+        }
+        if wish.limit_follows() && wish.kind != OrderKind::TrailingStopLimit {
+            return Err(self.refuse("only the limit of a trailing stop follows"));
         }
         if !SOURCES.contains(&trigger.source) {
             let source = trigger.source.name();

@@ -44,8 +44,11 @@ use rustonite_core::ids::{AssetId, InstrumentId};
 
 pub use self::batch::{Batch, Written};
 pub use self::budget::{Budget, Spend};
+use self::capability::Capabilities;
 pub use self::emulation::{Way, capabilities_of, may_need_us};
-pub use self::paper::{BestPrices, PaperMarket, PaperSettings};
+pub use self::paper::{
+    BestPrices, PaperMarket, PaperSettings, Part as BookPart, QueueModel, Resting,
+};
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;
 pub use self::venues::{Keys, capabilities, capabilities_for, connect};
@@ -115,6 +118,11 @@ pub trait Gateway: Send {
     /// What is done last, before the lines are closed: usually nothing.
     fn stop(&mut self, _now: i64) -> Vec<Outgoing> {
         Vec::new()
+    }
+
+    /// What it can do with orders, if that is something else than its venue can.
+    fn capabilities(&self) -> Option<&'static Capabilities> {
+        None
     }
 
     /// Whether it tells by itself what is owned; otherwise it has to be asked.

@@ -6,7 +6,10 @@
 //! time of receipt, and each way of a request takes the same time.
 
 mod book;
+mod capability;
+mod money;
 mod orders;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -15,23 +18,53 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::Aggressor;
+use rustonite_core::datasets::{Aggressor, OrderSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 
+pub use rustonite_sim::QueueModel;
+
+pub use self::book::Part;
 use self::orders::Venue;
+use super::capability::Capabilities;
 use super::{CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written};
 use crate::directory::Directory;
+use crate::positions::Position;
 use crate::report::Refusal;
 use crate::request::Request;
+use crate::wish::Wish;
 
 /// What goes on the line: the request itself is at the venue already.
 const NO_TEXT: Outgoing = Outgoing::Text { line: 0, text: String::new() };
+
+/// An order that an earlier run left in the market.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resting {
+    /// Our name of it.
+    pub client_id: Box<str>,
+    /// The number that it had then.
+    pub venue_order_id: Option<Box<str>>,
+    /// As it is in force.
+    pub wish: Wish,
+    /// What of it was filled, and at which average price.
+    pub filled: (Amount, Amount),
+}
 
 /// What a paper account is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PaperSettings {
     /// What it has at the start.
     pub balances: BTreeMap<AssetId, Amount>,
+    /// What it holds of contracts at the start.
+    pub positions: BTreeMap<InstrumentId, Position>,
+    /// Orders in the market at the start. They come to it anew with the first price, behind all that
+    /// stands there.
+    pub resting: Vec<Resting>,
+    /// What contracts are margined with.
+    pub leverage: u32,
+    /// Who leaves a queue when a level shrinks without a trade.
+    pub queue: QueueModel,
+    /// When it begins. Numbers of orders and fills follow from it, so that no other run has them.
+    pub start: i64,
     /// What orders that rested pay, in millionths of their worth in the quote asset; negative is a
     /// rebate.
     pub maker_ppm: i32,
@@ -39,6 +72,22 @@ pub struct PaperSettings {
     pub taker_ppm: i32,
     /// Time of a request to the venue, and of an answer back, in nanoseconds.
     pub delay_ns: i64,
+}
+
+impl Default for PaperSettings {
+    fn default() -> Self {
+        Self {
+            balances: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            resting: Vec::new(),
+            leverage: 1,
+            queue: QueueModel::RiskAverse,
+            start: 0,
+            maker_ppm: 0,
+            taker_ppm: 0,
+            delay_ns: 0,
+        }
+    }
 }
 
 /// The best bid and ask, each a price and a size; 0 if there is none.
@@ -64,6 +113,25 @@ impl PaperMarket {
     /// The best prices are these now. `at` is never before an earlier one, here and elsewhere.
     pub fn best(&self, instrument: InstrumentId, at: i64, best: BestPrices) {
         lock(&self.0).best(instrument, at, best);
+    }
+
+    /// A level of the book is this now; 0 if there is none. After the first whole picture the best
+    /// prices are not listened to any more.
+    pub fn level(
+        &self,
+        instrument: InstrumentId,
+        at: i64,
+        side: OrderSide,
+        price: f64,
+        size: f64,
+        part: Part,
+    ) {
+        lock(&self.0).level(instrument, at, (words::side(side), price, size), part);
+    }
+
+    /// What contracts are valued at, and the funding that is paid next: a part of the worth, and when.
+    pub fn mark(&self, instrument: InstrumentId, at: i64, price: f64, funding: Option<(f64, i64)>) {
+        lock(&self.0).mark(instrument, at, price, funding);
     }
 
     /// Somebody took.
@@ -106,6 +174,10 @@ pub fn open(
 struct Paper(Shared);
 
 impl Gateway for Paper {
+    fn capabilities(&self) -> Option<&'static Capabilities> {
+        Some(&capability::CAPABILITIES)
+    }
+
     fn start(&mut self, _now: i64) -> Vec<Outgoing> {
         lock(&self.0).say(Heard::Ready);
         Vec::new()

@@ -22,7 +22,7 @@ Words behind `native` and `emulated` say for which kinds of orders, if not for a
 ";
 
 /// What we cut into slices.
-const SLICES: &str = "emulated: limit";
+const SLICES: &str = "emulated: kinds with a limit";
 /// Groups that we keep.
 const GROUPS: [Contingency; 3] = [Contingency::Oco, Contingency::Oto, Contingency::Bracket];
 

@@ -143,7 +143,9 @@ impl<'a, J: Journal> Group<'a, J> {
     /// Whether what the parent waits for has come, in the size that the parent has.
     fn has_begun(&mut self) -> bool {
         let (parent, has_begun) = (self.parent, self.parent.facts.triggered);
-        let Some(entry) = parent.link.parent else { return true };
+        let Some(entry) = parent.link.parent else {
+            return has_begun || parent.wish.trigger.is_none();
+        };
         let Some(entry) = self.ledger.order(entry) else {
             // Ended long ago and forgotten, or never written down.
             if !has_begun {

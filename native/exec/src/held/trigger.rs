@@ -87,6 +87,12 @@ impl Watch {
         Some(watch)
     }
 
+    /// Whether both wait at the same price, and follow in the same way.
+    pub(super) fn waits_as(&self, other: &Self) -> bool {
+        let trail = |watch: &Self| watch.follows.map(|follows| follows.trail);
+        self.price == other.price && trail(self) == trail(other)
+    }
+
     fn set(&mut self, price: Amount) {
         self.price = price;
         self.level = match float(price) {

@@ -54,10 +54,7 @@ impl Held {
     pub fn note<J: Journal>(&mut self, ledger: &Ledger<J>, id: OrderId) {
         let order = ledger.order(id);
         let waits = order.filter(|order| {
-            order.state == OrderState::Held
-                && !order.facts.triggered
-                && !order.is_split()
-                && may_begin(ledger, order)
+            order.state == OrderState::Held && !order.facts.triggered && may_begin(ledger, order)
         });
         match waits.and_then(|order| Some((order, tick_of(ledger, order)?))) {
             Some((order, tick)) => self.watch(order, tick),
@@ -76,7 +73,7 @@ impl Held {
         let known = self.watches[at].iter_mut().find(|one| one.order == order.id);
         match known {
             // It saw more of the market than the ledger knows.
-            Some(known) if known.price == watch.price => {}
+            Some(known) if known.waits_as(&watch) => {}
             Some(known) => *known = watch,
             None => {
                 self.watches[at].push(watch);

@@ -303,7 +303,7 @@ pub(crate) fn usual_layout(schema: &Arc<Schema>) -> Arc<Layout> {
 pub(crate) fn write_options(name: &str) -> WriteOptions {
     WriteOptions {
         name: name.to_owned(),
-        level: 1,
+        compressed: true,
         memory_bytes: 64 << 20,
         file_rows_max: 4 << 20,
         spill: Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))),
@@ -314,7 +314,7 @@ pub(crate) fn write_options(name: &str) -> WriteOptions {
 pub(crate) fn merge_options(name: &str) -> MergeOptions {
     MergeOptions {
         name: name.to_owned(),
-        level: 3,
+        compressed: true,
         file_rows_max: 4 << 20,
         spill: Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))),
         threads: 1,

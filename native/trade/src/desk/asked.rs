@@ -7,9 +7,9 @@ use rustonite_exec::gateway::may_need_us;
 use rustonite_exec::{Journal, Link, Order, OrderId, Request, Values, Wish};
 use rustonite_risk::{Intent, Pass};
 
-use super::waiting::values_of;
+use super::waiting::{denied, values_of};
 use super::{Desk, halted, unknown};
-use crate::strategy::Denied;
+use crate::strategy::{Changes, Denied};
 
 /// A new order that is written down, with the pass to send it.
 type Ready = (OrderId, Intent, Pass, Request);
@@ -123,22 +123,19 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    /// Changes limit and whole size of an order.
+    /// Changes an order.
     ///
     /// # Errors
     /// As [`Desk::submit`]; the order cannot be changed now.
-    pub fn replace(
-        &mut self,
-        order: OrderId,
-        price: Option<Amount>,
-        size: Amount,
-        now: i64,
-    ) -> Result<(), Denied> {
+    pub fn replace(&mut self, order: OrderId, changes: &Changes, now: i64) -> Result<(), Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        let size = changes.size.unwrap_or(known.wish.size);
         let changed = if known.is_held() {
-            self.replace_held(order, price, size, now)
+            self.replace_held(order, changes, now)
+        } else if changes.trigger.or(changes.trail).is_some() {
+            Err(denied("not_possible", "what starts an order can be changed while it waits here"))
         } else {
-            self.change(order, price, size, now)
+            self.change(order, changes.price, size, now)
         };
         self.work(now);
         changed

@@ -84,7 +84,9 @@ impl<J: Journal> Desk<J> {
     /// Sends the next slice of a parent.
     pub(super) fn slice(&mut self, parent: OrderId, size: Amount, now: i64) {
         let Some(known) = self.ledger.order(parent) else { return };
-        let wish = slice_of(&known.wish.sent(), size);
+        let mut wish = slice_of(&known.wish.sent(), size);
+        // What its parent waited for has come.
+        wish.flags &= !order_flags::EMULATED;
         let group = known.link.group;
         let link = Link { parent: Some(parent), group, ..Link::default() };
         let order = self.ledger.next_id();

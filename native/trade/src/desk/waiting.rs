@@ -8,13 +8,15 @@ use rustonite_core::datasets::{OrderEvent, RiskRequest, TriggerSource};
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::gateway::{Way, capabilities_for};
 use rustonite_exec::held::{self, Act, Held, ICEBERG, Seen};
-use rustonite_exec::{Change, Flight, Journal, Link, Order, OrderId, Values, Wish};
+use rustonite_exec::{
+    Change, ExecError, Flight, Journal, Link, Order, OrderId, Trigger, Values, Wish,
+};
 use rustonite_risk::{Code, Group as Part};
 
 use super::releasing::{is_passing, slice_of};
 use super::risks::{denied_as, denied_by};
 use super::{Desk, halted, unknown};
-use crate::strategy::Denied;
+use crate::strategy::{Changes, Denied, on_tick};
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
@@ -94,7 +96,9 @@ impl<J: Journal> Desk<J> {
     /// Who does what of a wish.
     pub(super) fn way(&self, wish: &Wish, now: i64) -> Result<Way, Denied> {
         self.ledger.rules(wish.account).map_err(|error| halted(&error))?;
-        let can = capabilities_for(self.ledger.directory(), wish.instrument);
+        let account = self.accounts.get(wish.account.index());
+        let can = account.and_then(|one| one.gateway.capabilities());
+        let can = can.or_else(|| capabilities_for(self.ledger.directory(), wish.instrument));
         let Some(can) = can else { return Ok(Way::Venue(wish.clone())) };
         match can.way(wish, day_end(now)) {
             Ok(way) => Ok(way),
@@ -142,7 +146,10 @@ impl<J: Journal> Desk<J> {
     /// the market are looked at when it is released.
     pub(super) fn check_held(&mut self, wish: &Wish, now: i64) -> Result<(), Denied> {
         self.check_followed(wish)?;
-        let slice = slice_of(wish, wish.size_display.unwrap_or(wish.size).min(wish.size));
+        let mut slice = slice_of(wish, wish.size_display.unwrap_or(wish.size).min(wish.size));
+        if wish.limit_follows() {
+            slice.price = Some(self.limit_to_come(wish));
+        }
         let order = self.ledger.next_id();
         let intent = self.intent(RiskRequest::Release, order, &slice, Amount::ZERO);
         let intent = intent.map_err(denied_by)?;
@@ -153,6 +160,17 @@ impl<J: Journal> Desk<J> {
             self.write_denial(&intent, denial, now);
             Err(denied_as(denial))
         })
+    }
+
+    /// A limit as it may be once its trigger has begun to follow.
+    fn limit_to_come(&self, wish: &Wish) -> Amount {
+        let from = wish.trigger.map(|trigger| trigger.price).filter(|price| *price > Amount::ZERO);
+        let from = from.or_else(|| {
+            let listed = self.ledger.directory().listed(wish.instrument)?;
+            let middle = self.reference(wish.instrument)?.to_decimal().to_f64();
+            on_tick(listed, wish.side, middle)
+        });
+        from.and_then(|from| wish.limit_at(from)).or(wish.price).unwrap_or_default()
     }
 
     /// A trigger on what does not come would never be reached.
@@ -177,23 +195,29 @@ impl<J: Journal> Desk<J> {
         Err(denied("not_followed", format!("a trigger by {source} needs {needed} of {venue}")))
     }
 
-    /// Changes an order that waits here. Of a group only limits can be changed: its size is the
-    /// parent's, or follows an entry.
+    /// Changes an order that waits here. Of a group only limits and triggers can be changed: its
+    /// size is the parent's, or follows an entry.
     pub(super) fn replace_held(
         &mut self,
         order: OrderId,
-        price: Option<Amount>,
-        size: Amount,
+        changes: &Changes,
         now: i64,
     ) -> Result<(), Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        if known.link.parent.is_some() && size != known.wish.size {
-            return Err(denied("not_possible", "the size is that of the order's group"));
+        let wish = changed(known, changes).map_err(|why| denied("not_possible", why))?;
+        if changes.trigger.or(changes.trail).is_some() {
+            self.way(&wish, now)?;
         }
-        let values = Values { price: price.or(known.wish.price), size, ..values_of(known) };
-        let wish = Wish { price: values.price, size, ..known.wish.clone() };
         self.check_held(&wish, now)?;
-        self.amend(order, values, now)
+        let trigger = wish.trigger;
+        let values = Values {
+            price: wish.price,
+            size: wish.size,
+            price_trigger: trigger.map(|one| one.price),
+        };
+        let trail = trigger.and_then(|trigger| trigger.trail);
+        let amended = self.ledger.amend_trail(self.moment(now), order, values, trail);
+        self.note_amended(order, amended)
     }
 
     // What the market does
@@ -224,7 +248,8 @@ impl<J: Journal> Desk<J> {
     pub fn release_due(&mut self, now: i64) {
         while let Some((order, price)) = self.waiting.held.next_moved() {
             let Some(known) = self.ledger.order(order) else { continue };
-            let values = Values { price_trigger: Some(price), ..values_of(known) };
+            let limit = known.wish.limit_at(price);
+            let values = Values { price: limit, price_trigger: Some(price), ..values_of(known) };
             // A journal that takes no row halts trading by itself.
             drop(self.ledger.amend(self.moment(now), order, values));
         }
@@ -232,8 +257,8 @@ impl<J: Journal> Desk<J> {
             let Some(known) = self.ledger.order(order).filter(|one| one.is_held()) else {
                 continue;
             };
-            let (size, is_alone) = (known.wish.size, known.link.parent.is_none());
-            if is_alone {
+            let size = known.wish.size;
+            if known.link.parent.is_none() && !known.is_split() {
                 self.release(order, size, now);
             } else {
                 self.note_triggered(order, size, now);
@@ -345,8 +370,16 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    pub(super) fn amend(&mut self, order: OrderId, values: Values, now: i64) -> Result<(), Denied> {
+    fn amend(&mut self, order: OrderId, values: Values, now: i64) -> Result<(), Denied> {
         let amended = self.ledger.amend(self.moment(now), order, values);
+        self.note_amended(order, amended)
+    }
+
+    fn note_amended(
+        &mut self,
+        order: OrderId,
+        amended: Result<(), ExecError>,
+    ) -> Result<(), Denied> {
         amended.map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::Replaced, None);
         self.touch(order);
@@ -390,6 +423,38 @@ impl<J: Journal> Desk<J> {
         self.tell_order(order, event, reason);
         self.touch(order);
     }
+}
+
+/// What a held order wants after changes.
+fn changed(known: &Order, changes: &Changes) -> Result<Wish, &'static str> {
+    let mut wish = known.wish.clone();
+    if changes.size.is_some_and(|size| known.link.parent.is_some() && size != wish.size) {
+        return Err("the size is that of the order's group");
+    }
+    wish.size = changes.size.unwrap_or(wish.size);
+    if changes.price.is_some() && wish.limit_follows() {
+        return Err("the limit follows the trigger");
+    }
+    if changes.trigger.or(changes.trail).is_some() {
+        let trigger = wish.trigger.as_mut().ok_or("the order waits for no price")?;
+        if known.facts.triggered {
+            return Err("the order's price has come");
+        }
+        let has_begun = trigger.price > Amount::ZERO;
+        let trail = trigger.trail.as_mut();
+        if let Some(offset) = changes.trail {
+            let trail = trail.ok_or("the order's trigger does not follow")?;
+            trail.offset = offset;
+            // What it waited for to begin has come.
+            trail.activation = trail.activation.filter(|_| !has_begun);
+        }
+        let follows_anew = changes.trail.map(|_| Amount::ZERO);
+        let at = changes.trigger.or(follows_anew).unwrap_or(trigger.price);
+        wish.price = wish.limit_at(at);
+        wish.trigger = wish.trigger.map(|trigger| Trigger { price: at, ..trigger });
+    }
+    wish.price = changes.price.or(wish.price);
+    Ok(wish)
 }
 
 /// What an order has, as a change would say it.

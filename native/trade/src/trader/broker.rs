@@ -7,7 +7,7 @@ use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::{Directory, OrderId, Wish};
 
 use super::{Shared, lock};
-use crate::strategy::{Broker, Denied, Group, OrderView, Placed};
+use crate::strategy::{Broker, Changes, Denied, Group, OrderView, Placed};
 
 /// A trader's broker. Copies share the trader; calls may come from any thread.
 #[derive(Clone)]
@@ -35,10 +35,10 @@ impl Broker for Handle {
         inner.desk.submit_group(group, now)
     }
 
-    fn replace(&self, order: OrderId, price: Option<Amount>, size: Amount) -> Result<(), Denied> {
+    fn change(&self, order: OrderId, changes: Changes) -> Result<(), Denied> {
         let mut inner = lock(&self.shared);
         let now = inner.now();
-        inner.desk.replace(order, price, size, now)
+        inner.desk.replace(order, &changes, now)
     }
 
     fn cancel(&self, order: OrderId) -> Result<(), Denied> {

@@ -18,12 +18,13 @@ use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
     Ledger, Restored, Tapes,
 };
-use rustonite_feed::{Dialler, FeedError, Venue, instruments, now_ns};
+use rustonite_feed::{Dialler, FeedError, Venue, now_ns};
 use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskVenue};
 use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
 use super::profits::Profits;
+use super::rules::rules_of;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
 use crate::config::{AccountConfig, Config, PaperConfig, Sync};
@@ -106,7 +107,8 @@ impl Trader {
             }
             if let Some(paper) = &account.paper {
                 let ledger = desk.ledger();
-                let (gateway, market) = on_paper(&directory, ledger, account, (id, paper))?;
+                let began = (&config, now);
+                let (gateway, market) = on_paper(&directory, ledger, account, (id, paper), began)?;
                 papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
                 desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
                 arrivals.push(Arrivals::none());
@@ -203,11 +205,7 @@ fn directory(
     for account in &config.accounts {
         directory.add_venue(&account.venue);
         let id = directory.add_account(&account.name);
-        let urls = urls(account)?;
-        let rest = urls.get("rest").map(Url::as_str);
-        let keys = if account.paper.is_none() { Some(keys::of(account)?) } else { None };
-        let known = keys.as_ref().map(|keys| (keys.key.as_str(), keys.secret.as_str()));
-        let mut rules = instruments(&account.venue, rest, dialler.clone(), known)?;
+        let mut rules = rules_of(config, account, dialler)?;
         for symbol in &account.symbols {
             let Some(instrument) = rules.remove(symbol) else {
                 let hint = hint(symbol, rules.keys().map(String::as_str));
@@ -242,20 +240,21 @@ fn on_paper(
     ledger: &Ledger<Tapes>,
     account: &AccountConfig,
     (id, paper): (AccountId, &PaperConfig),
+    (config, now): (&Config, i64),
 ) -> Result<(Box<dyn Gateway>, PaperMarket), TradeError> {
     let mut mine = ids_of(directory, account).into_iter();
-    if let Some(listed) = mine.find(|one| is_contract(directory, *one)) {
-        let symbol = directory.listed(listed).map_or("", |one| &*one.symbol);
-        let problem = format!("{symbol} is a contract; on paper spot is traded so far");
-        return Err(wrong(format!("account.{}.symbols", account.name), problem));
+    let place = || format!("account.{}.paper", account.name);
+    if mine.any(|one| is_contract(directory, one)) && !config.follows(&account.venue, "tickers") {
+        let problem = format!("contracts need a market of {} with tickers", account.venue);
+        return Err(wrong(place(), problem));
     }
-    let made = paper::settings(paper, directory, ledger, id);
-    let made = made.map_err(|problem| wrong(format!("account.{}.paper", account.name), problem))?;
+    let made = paper::settings((paper, account), directory, ledger, id, now);
+    let made = made.map_err(|problem| wrong(place(), problem))?;
     Ok(open_paper(Arc::clone(directory), id, made))
 }
 
 /// Where an account's orders go.
-fn urls(account: &AccountConfig) -> Result<BTreeMap<String, Url>, TradeError> {
+pub(super) fn urls(account: &AccountConfig) -> Result<BTreeMap<String, Url>, TradeError> {
     if !account.live {
         return Ok(account.urls.clone());
     }

@@ -19,16 +19,24 @@ pub(super) struct Profits {
     /// The latest figures.
     pub(super) totals: BTreeMap<String, Amount>,
     changed: bool,
+    /// All could be valued the last time that it was tried.
+    is_known: bool,
 }
 
 impl Profits {
     pub(super) fn new(currency: String, day: i64, began: BTreeMap<String, Amount>) -> Self {
-        Self { currency, day, began, totals: BTreeMap::new(), changed: false }
+        Self { currency, day, began, totals: BTreeMap::new(), changed: false, is_known: false }
     }
 
     /// Whether a day or a scope is new since the last call, so that it has to be kept.
     pub(super) fn took_over_a_day(&mut self) -> bool {
         std::mem::take(&mut self.changed)
+    }
+
+    /// Whether the risk layer knows the profit: not before each position that there is at the start
+    /// has a price.
+    pub(super) fn is_known(&self) -> bool {
+        self.is_known
     }
 
     /// Tells the risk layer what positions have earned. What cannot be valued is not told, and
@@ -40,7 +48,9 @@ impl Profits {
             self.began.clear();
             self.changed = true;
         }
-        let Some(sums) = self.sums(desk) else { return };
+        let sums = self.sums(desk);
+        self.is_known = sums.is_some();
+        let Some(sums) = sums else { return };
         for (target, total) in sums {
             let name = format!("{} {}", target.scope().name(), desk.risk().name(target));
             let began = *self.began.entry(name.clone()).or_insert_with(|| {

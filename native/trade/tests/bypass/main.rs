@@ -17,7 +17,7 @@ use rustonite_core::datasets::{OrderEvent, OrderKind, OrderSide, RiskRequest, Ti
 use rustonite_core::ids::StrategyId;
 use rustonite_exec::{Nowhere, OrderId, Outcome, Refusal, RefusalKind, Request, What, Wish};
 use rustonite_risk::{Intent, Limits, Target};
-use rustonite_trade::{Arrived, Denied, Desk};
+use rustonite_trade::{Arrived, Changes, Denied, Desk};
 
 impl World {
     fn wish(one: &New) -> Wish {
@@ -120,7 +120,9 @@ impl World {
                 let Some(order) = self.order(*which) else { return Ok(()) };
                 let price = amount("0.01").times(MIDDLE + ticks).unwrap();
                 let size = amount("0.001").times(*lots).unwrap();
-                self.desk.replace(order, Some(price), size, self.now)?;
+                let changes =
+                    Changes { price: Some(price), size: Some(size), ..Changes::default() };
+                self.desk.replace(order, &changes, self.now)?;
             }
             Act::Cancel(which) => {
                 let Some(order) = self.order(*which) else { return Ok(()) };

@@ -17,6 +17,7 @@ use crate::dialect::Hall;
 use crate::faults::Fault;
 use crate::floor::Done;
 use crate::market::{Changes, Pace};
+use crate::socket::Out;
 
 /// Streams of one connection.
 const STREAMS_MAX: usize = 1_024;
@@ -124,7 +125,7 @@ impl Streams {
 
     pub(crate) fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {
         let answer = self.answer(hall, socket, text);
-        hall.sockets.say(socket, answer.to_string());
+        hall.sockets.say(socket, Out::text(answer.to_string()));
     }
 
     fn answer(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) -> Value {
@@ -373,13 +374,13 @@ impl Streams {
         for (socket, name) in wanting {
             let is_combined = self.clients.get(socket).is_some_and(|client| client.combined);
             if !is_combined {
-                hall.sockets.say(*socket, plain.clone());
+                hall.sockets.say(*socket, Out::Text(plain.clone()));
                 continue;
             }
             let known = wrapped.as_ref().filter(|(known, _)| known == name);
             let bytes = known.map_or_else(|| wrap(name, &plain), |(_, bytes)| bytes.clone());
             wrapped = Some((name, bytes.clone()));
-            hall.sockets.say(*socket, bytes);
+            hall.sockets.say(*socket, Out::Text(bytes));
         }
     }
 }

@@ -12,7 +12,8 @@ use super::params::Params;
 use super::refusal::Refusal;
 use super::streams::is_id;
 use crate::dialect::Hall;
-use crate::faults::Fault;
+use crate::faults::{Fault, Sort};
+use crate::socket::Out;
 
 /// Whose calls a connection's are: all are made from here.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -70,7 +71,7 @@ impl Sessions {
             return;
         }
         let text = written(interface, hall, &id, &served);
-        hall.sockets.say_later(socket, text, served.after);
+        hall.sockets.tell_later(socket, text, served.after);
         let ended = std::mem::take(&mut session.ending);
         Self::end_users(session, hall, socket, &ended);
     }
@@ -81,7 +82,7 @@ impl Sessions {
         for user in ended.iter().filter(|user| session.users.remove(user).is_some()) {
             let event = json!({"e": "eventStreamTerminated", "E": at});
             let text = json!({"subscriptionId": user, "event": event}).to_string();
-            hall.sockets.say(socket, text);
+            hall.sockets.tell(socket, Out::text(text));
         }
     }
 
@@ -91,6 +92,12 @@ impl Sessions {
             one.users.iter().map(move |(user, account)| (*socket, *user, *account))
         })
     }
+}
+
+/// What a message does to orders.
+pub(crate) fn sort_of<S>(interface: &Interface<S>, text: &[u8]) -> Sort {
+    let route = read(text).ok().and_then(|(_, method, _)| interface.named(&method));
+    route.map_or(Sort::Read, |route| route.sort)
 }
 
 /// Repeats a fill if that is to go wrong.

@@ -87,8 +87,13 @@ fn what_cannot_be_watched_is_refused() {
     assert!(refused(&with(|one| one.trail = None)).contains("offset if it is a trailing stop"));
     let twice = with(|one| one.source = TriggerSource::DoubleLast);
     assert!(refused(&twice).contains("do not watch double_last"));
-    let limit = Wish { kind: OrderKind::TrailingStopLimit, price: Some(amount("1")), ..trailing };
-    assert!(refused(&limit).contains("trailing_stop_limit"));
+    let follows = Wish {
+        flags: order_flags::LIMIT_FOLLOWS,
+        ..waiting(OrderKind::StopLimit, TriggerSource::Mid)
+    };
+    assert!(refused(&follows).contains("only the limit of a trailing stop follows"));
+    let plain = Wish { flags: order_flags::LIMIT_FOLLOWS | EMULATED, ..wish() };
+    assert!(way("binance", &plain).is_err());
     let mut nowhere = waiting(OrderKind::StopMarket, TriggerSource::Mid);
     nowhere.trigger.as_mut().unwrap().price = amount("0");
     let nowhere = way("binance", &Wish { flags: EMULATED, ..nowhere }).unwrap_err();
@@ -125,9 +130,31 @@ fn an_iceberg_is_cut_where_the_venue_shows_all() {
     let till = Wish { tif: Some(Tif::Gtd), ts_expire: Some(NOW), ..iceberg.clone() };
     let Ok(Way::Sliced(ours)) = way("bybit-spot", &till) else { panic!("it is cut") };
     assert!(ours.expires_here());
-    // One that waits for a price is shown as the venue shows it, or not at all.
+    // One that waits for a price does so here, where the venue shows all.
     let stop = waiting(OrderKind::StopLimit, TriggerSource::Last);
     let stop = Wish { size_display: Some(amount("0.1")), ..stop };
     assert_eq!(way("binance", &stop), Ok(Way::Venue(stop.clone())));
-    assert!(way("bybit-spot", &stop).is_err());
+    let Ok(Way::Sliced(ours)) = way("bybit-spot", &stop) else { panic!("it is cut") };
+    assert_eq!((ours.is_emulated(), ours.trigger), (true, stop.trigger));
+    let market = waiting(OrderKind::StopMarket, TriggerSource::Last);
+    assert!(way("bybit-spot", &Wish { size_display: Some(amount("0.1")), ..market }).is_err());
+}
+
+#[test]
+fn a_limit_behind_a_trailing_trigger_goes_with_it() {
+    let mut wish = waiting(OrderKind::TrailingStopLimit, TriggerSource::Last);
+    wish.set_limit_behind(amount("30"));
+    assert_eq!(
+        (wish.price, wish.limit_at(amount("29500"))),
+        (Some(amount("28970")), Some(amount("29470")))
+    );
+    let Ok(Way::Held(ours)) = way("binance", &wish) else { panic!("it waits here") };
+    let sent = ours.sent();
+    assert_eq!((sent.kind, sent.flags & order_flags::LIMIT_FOLLOWS), (OrderKind::Limit, 0));
+    wish.trigger.as_mut().unwrap().price = amount("0");
+    wish.set_limit_behind(amount("30"));
+    assert_eq!(wish.limit_at(amount("29500")), Some(amount("29470")));
+    // One that stays where it is does so.
+    let stays = waiting(OrderKind::TrailingStopLimit, TriggerSource::Last);
+    assert_eq!(stays.limit_at(amount("29500")), stays.price);
 }

@@ -6,7 +6,7 @@ use rustonite_core::instrument::Instrument;
 use rustonite_sim::replay::{
     Desk, FeedClock, OwnId, Penetration, Recorded, Replay, ReplayConfig, Report, Strategy, What,
 };
-use rustonite_sim::{Amount, Fees, Latency, LatencyConfig, QueueModel, Side};
+use rustonite_sim::{Amount, Fees, Latency, LatencyConfig, Side};
 
 use super::{BestPrices, PaperSettings};
 
@@ -22,6 +22,17 @@ impl Strategy for Ears {
     }
 }
 
+/// What a level belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A change.
+    Change,
+    /// A whole picture of which more is to come.
+    Picture,
+    /// The last of a whole picture: what was not in it is not there.
+    PictureEnd,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Book {
@@ -30,6 +41,10 @@ pub(super) struct Book {
     replay: Replay,
     /// Prices of levels that are known, in ticks: of buyers, and of sellers.
     levels: [BTreeSet<i64>; 2],
+    /// The same of a picture that is not whole so far.
+    pictured: [BTreeSet<i64>; 2],
+    /// A whole picture was seen.
+    is_pictured: bool,
     /// Time of the last event.
     last: i64,
     ears: Ears,
@@ -37,9 +52,9 @@ pub(super) struct Book {
 
 impl Book {
     pub(super) fn new(rules: &Instrument, settings: &PaperSettings) -> Self {
-        let PaperSettings { maker_ppm, taker_ppm, delay_ns, .. } = *settings;
+        let &PaperSettings { maker_ppm, taker_ppm, delay_ns, .. } = settings;
         let config = ReplayConfig {
-            queue: QueueModel::RiskAverse,
+            queue: settings.queue,
             penetration: Penetration::Traded,
             feed: FeedClock::Recorded,
             fees: Fees { maker_ppm, taker_ppm },
@@ -49,7 +64,9 @@ impl Book {
             tick: rules.tick,
             lot: rules.lot,
             replay: Replay::new(&config, Latency::new(&LatencyConfig::constant(delay_ns))),
-            levels: [BTreeSet::new(), BTreeSet::new()],
+            levels: Default::default(),
+            pictured: Default::default(),
+            is_pictured: false,
             last: i64::MIN,
             ears: Ears::default(),
         }
@@ -97,9 +114,46 @@ impl Book {
         self.happens(at, What::Trade { taker, price, quantity });
     }
 
+    /// Once the depth is known, the best prices are no news.
     pub(super) fn best(&mut self, at: i64, best: BestPrices) {
+        if self.is_pictured {
+            return;
+        }
         self.best_of(at, Side::Buy, best.bid);
         self.best_of(at, Side::Sell, best.ask);
+    }
+
+    pub(super) fn level(&mut self, at: i64, (side, price, size): (Side, f64, f64), part: Part) {
+        let (price, quantity) = (nearest(price, self.tick), nearest(size, self.lot));
+        if price > 0 {
+            if quantity > 0 {
+                self.levels[side as usize].insert(price);
+            } else {
+                self.levels[side as usize].remove(&price);
+            }
+            self.happens(at, What::Level { side, price, quantity });
+        }
+        if part != Part::Change {
+            self.pictured[side as usize].insert(price);
+        }
+        if part == Part::PictureEnd {
+            self.is_pictured = true;
+            self.forget_others(at);
+        }
+    }
+
+    /// A picture is whole: levels that are not in it went while nobody saw it.
+    fn forget_others(&mut self, at: i64) {
+        for side in [Side::Buy, Side::Sell] {
+            let pictured = std::mem::take(&mut self.pictured[side as usize]);
+            let known = std::mem::take(&mut self.levels[side as usize]);
+            let (stays, gone): (BTreeSet<_>, BTreeSet<_>) =
+                known.into_iter().partition(|price| pictured.contains(price));
+            self.levels[side as usize] = stays;
+            for price in gone {
+                self.happens(at, What::Level { side, price, quantity: 0 });
+            }
+        }
     }
 
     /// Levels before the best one are gone. Those behind it stay as they were seen last: nothing

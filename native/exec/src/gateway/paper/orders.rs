@@ -3,26 +3,28 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use rustonite_core::Amount;
-use rustonite_core::datasets::{
-    Aggressor, EventSource, FillKind, Liquidity, OrderKind, OrderSide, OrderState,
-};
-use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
-use rustonite_sim::replay::{OwnId, Report as SimReport, Told};
-use rustonite_sim::{CancelReason, Side};
+use rustonite_core::datasets::{Aggressor, OrderState, Tif, order_flags};
+use rustonite_core::ids::{AccountId, InstrumentId};
+use rustonite_core::{Amount, Decimal};
+use rustonite_sim::Side;
+use rustonite_sim::replay::OwnId;
 
-use super::book::Book;
-use super::words::{self, refusal, rejected};
-use super::{BestPrices, PaperSettings};
+use super::book::{Book, Part};
+use super::money::{Money, Open};
+use super::words::{self, refusal};
+use super::{BestPrices, PaperSettings, Resting};
 use crate::directory::Directory;
-use crate::gateway::{Answer, Balance, Heard, Question};
-use crate::report::{Fill, OrderPicture, Refusal, RefusalKind, Report, What};
+use crate::gateway::{Answer, Heard, Question};
+use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Request;
 use crate::wish::Wish;
 
+/// Numbers of orders and fills begin at the start's time in this unit.
+const NUMBERS_EVERY_NS: i64 = 1_000_000;
+
 /// A request of which nothing was heard so far.
 #[derive(Clone, Debug)]
-enum Asked {
+pub(super) enum Asked {
     Place,
     Replace { client_id: Box<str>, price: Option<Amount>, size: Amount },
     Cancel,
@@ -30,41 +32,76 @@ enum Asked {
 
 /// An order, as far as its account was told.
 #[derive(Clone, Debug)]
-struct Own {
-    instrument: InstrumentId,
-    number: u64,
-    client_id: Box<str>,
-    wish: Wish,
-    filled: Amount,
+pub(super) struct Own {
+    pub(super) venue_order_id: Box<str>,
+    pub(super) client_id: Box<str>,
+    pub(super) wish: Wish,
+    pub(super) filled: Amount,
+    /// Of that in an earlier run.
+    pub(super) before: Amount,
     /// What changed hands for it.
-    filled_quote: Amount,
-    asked: VecDeque<Asked>,
-    state: OrderState,
+    pub(super) filled_quote: Amount,
+    pub(super) asked: VecDeque<Asked>,
+    pub(super) state: OrderState,
 }
 
 impl Own {
-    fn is_open(&self) -> bool {
+    /// One that is on its way.
+    fn new(client_id: &str, venue_order_id: Box<str>, wish: &Wish) -> Self {
+        Self {
+            venue_order_id,
+            client_id: client_id.into(),
+            wish: wish.clone(),
+            filled: Amount::ZERO,
+            before: Amount::ZERO,
+            filled_quote: Amount::ZERO,
+            asked: VecDeque::from([Asked::Place]),
+            state: OrderState::PendingSubmit,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
         !crate::table::is_final(self.state)
+    }
+
+    pub(super) fn open(&self) -> Open<'_> {
+        (&self.wish, self.wish.size - self.filled)
+    }
+
+    /// What is left of it, as it comes to the market anew. That it only rests was seen to before.
+    fn rest(&self) -> Wish {
+        Wish {
+            size: self.wish.size - self.filled,
+            flags: self.wish.flags & !order_flags::POST_ONLY,
+            tif: self.wish.tif.map(|tif| if tif == Tif::Gtx { Tif::Gtc } else { tif }),
+            ..self.wish.clone()
+        }
+    }
+
+    pub(super) fn reduces(&self) -> bool {
+        self.wish.flags & order_flags::REDUCE_ONLY != 0
     }
 }
 
-/// Base and quote of an instrument.
-type Assets = (AssetId, AssetId);
+/// An order's place.
+type Key = (InstrumentId, OwnId);
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Venue {
     directory: Arc<Directory>,
-    account: AccountId,
+    pub(super) account: AccountId,
     settings: PaperSettings,
-    books: BTreeMap<InstrumentId, Book>,
-    orders: BTreeMap<(InstrumentId, OwnId), Own>,
+    pub(super) books: BTreeMap<InstrumentId, Book>,
+    pub(super) orders: BTreeMap<(InstrumentId, OwnId), Own>,
     /// Which order has a client id.
-    names: BTreeMap<Box<str>, (InstrumentId, OwnId)>,
-    balances: BTreeMap<AssetId, Amount>,
-    fills: Vec<Report>,
-    numbers: u64,
-    now: i64,
+    pub(super) names: BTreeMap<Box<str>, (InstrumentId, OwnId)>,
+    pub(super) money: Money,
+    /// Orders of an earlier run that wait for the first price.
+    early: Vec<Key>,
+    pub(super) fills: Vec<Report>,
+    numbers: i64,
+    pub(super) now: i64,
     news: Vec<Heard>,
 }
 
@@ -74,18 +111,60 @@ impl Venue {
         account: AccountId,
         settings: PaperSettings,
     ) -> Self {
-        Self {
-            directory,
+        let mut venue = Self {
             account,
-            balances: settings.balances.clone(),
-            settings,
+            money: Money::new(Arc::clone(&directory), &settings),
+            directory,
+            // No two runs begin within so short a time, nor are there more numbers in it.
+            numbers: settings.start / NUMBERS_EVERY_NS,
             books: BTreeMap::new(),
             orders: BTreeMap::new(),
             names: BTreeMap::new(),
+            early: Vec::new(),
             fills: Vec::new(),
-            numbers: 0,
             now: i64::MIN,
             news: Vec::new(),
+            settings,
+        };
+        for order in std::mem::take(&mut venue.settings.resting) {
+            venue.take_up(order);
+        }
+        venue
+    }
+
+    /// An order of an earlier run: known, and not in the market so far.
+    fn take_up(&mut self, resting: Resting) {
+        let Resting { client_id, venue_order_id, wish, filled: (filled, average) } = resting;
+        let is_part = filled > Amount::ZERO;
+        let own = Own {
+            before: filled,
+            filled,
+            filled_quote: average.product(filled).unwrap_or_default(),
+            asked: VecDeque::new(),
+            state: if is_part { OrderState::PartiallyFilled } else { OrderState::Accepted },
+            ..Own::new(&client_id, venue_order_id.unwrap_or_default(), &wish)
+        };
+        let number = u64::try_from(self.early.len()).unwrap_or(u64::MAX);
+        let key = (wish.instrument, OwnId(u64::MAX - number));
+        self.names.insert(client_id, key);
+        self.orders.insert(key, own);
+        self.early.push(key);
+    }
+
+    /// Orders of an earlier run come to the market, silently: that they rest is known.
+    fn enter(&mut self, instrument: InstrumentId, now: i64) {
+        let is_here = |key: &Key| key.0 == instrument;
+        let (here, others) = std::mem::take(&mut self.early).into_iter().partition(is_here);
+        self.early = others;
+        let here: Vec<Key> = here;
+        for early in here {
+            let Some(own) = self.orders.remove(&early) else { continue };
+            let rest = own.rest();
+            let Some(book) = self.book(instrument) else { continue };
+            let Ok(order) = words::order(book, &rest) else { continue };
+            let key = (instrument, book.desk(now).place(order));
+            self.names.insert(own.client_id.clone(), key);
+            self.orders.insert(key, own);
         }
     }
 
@@ -97,6 +176,9 @@ impl Venue {
             book.best(at, best);
         }
         self.hear();
+        if !self.early.is_empty() {
+            self.enter(instrument, at);
+        }
     }
 
     pub(super) fn trade(
@@ -119,14 +201,50 @@ impl Venue {
         self.hear();
     }
 
+    pub(super) fn level(
+        &mut self,
+        instrument: InstrumentId,
+        at: i64,
+        level: (Side, f64, f64),
+        part: Part,
+    ) {
+        self.until(at);
+        if let Some(book) = self.book(instrument) {
+            book.level(at, level, part);
+        }
+        self.hear();
+    }
+
+    pub(super) fn mark(
+        &mut self,
+        instrument: InstrumentId,
+        at: i64,
+        price: f64,
+        funding: Option<(f64, i64)>,
+    ) {
+        self.until(at);
+        let exact = |value| Decimal::from_f64(value).and_then(Amount::from_decimal).ok();
+        if let Some(price) = exact(price).filter(|price| *price > Amount::ZERO) {
+            self.money.mark(instrument, price);
+        }
+        if let Some((rate, next)) = funding.filter(|(_, next)| *next > at)
+            && let Some(rate) = exact(rate)
+        {
+            self.money.fund(instrument, rate, next);
+        }
+    }
+
     pub(super) fn until(&mut self, now: i64) {
         self.now = self.now.max(now);
         self.books.values_mut().for_each(|book| book.until(now));
         self.hear();
+        for paid in self.money.pay(now) {
+            self.tell_paid(&paid);
+        }
     }
 
     pub(super) fn next(&self) -> Option<i64> {
-        self.books.values().filter_map(Book::next).min()
+        self.books.values().filter_map(Book::next).chain(self.money.next()).min()
     }
 
     fn book(&mut self, instrument: InstrumentId) -> Option<&mut Book> {
@@ -147,6 +265,7 @@ impl Venue {
                 self.replace((client_id_prev, client_id), wish, now)
             }
             Request::Cancel { client_id, instrument, .. } => {
+                self.enter(*instrument, now);
                 let (id, own) = self.named(*instrument, client_id)?;
                 own.asked.push_back(Asked::Cancel);
                 if let Some(book) = self.book(*instrument) {
@@ -169,30 +288,30 @@ impl Venue {
     fn place(&mut self, client_id: &str, wish: &Wish, now: i64) -> Result<(), Refusal> {
         let instrument = wish.instrument;
         self.check_funds(wish)?;
+        self.check_reduces(wish)?;
         let unknown = || refusal(RefusalKind::Rules, "the instrument is not listed");
         let book = self.book(instrument).ok_or_else(unknown)?;
         let order = words::order(book, wish)?;
         let id = book.desk(now).place(order);
-        self.numbers += 1;
-        let own = Own {
-            instrument,
-            number: self.numbers,
-            client_id: client_id.into(),
-            wish: wish.clone(),
-            filled: Amount::ZERO,
-            filled_quote: Amount::ZERO,
-            asked: VecDeque::from([Asked::Place]),
-            state: OrderState::PendingSubmit,
-        };
+        let number = self.number();
+        let own = Own::new(client_id, number, wish);
         self.names.insert(client_id.into(), (instrument, id));
         self.orders.insert((instrument, id), own);
         Ok(())
     }
 
+    /// A number that nothing else has.
+    pub(super) fn number(&mut self) -> Box<str> {
+        self.numbers += 1;
+        self.numbers.to_string().into()
+    }
+
     fn replace(&mut self, (old, new): (&str, &str), wish: &Wish, now: i64) -> Result<(), Refusal> {
-        let (id, _) = self.named(wish.instrument, old)?;
+        self.enter(wish.instrument, now);
+        let (id, own) = self.named(wish.instrument, old)?;
+        let before = own.before;
         let Some(book) = self.book(wish.instrument) else { return Err(too_late()) };
-        let order = words::order(book, wish)?;
+        let order = words::order(book, &Wish { size: wish.size - before, ..wish.clone() })?;
         let Some(price) = order.price else {
             return Err(refusal(RefusalKind::Rules, "a market order is not changed"));
         };
@@ -214,191 +333,27 @@ impl Venue {
         self.orders.get_mut(&key).map(|own| (key.1, own)).ok_or_else(too_late)
     }
 
-    /// What is paid has to be there; what a market order pays is seen once it is filled.
     fn check_funds(&self, wish: &Wish) -> Result<(), Refusal> {
-        let Some((base, quote)) = self.assets(wish.instrument) else { return Ok(()) };
-        let (asset, needed) = match (wish.side, wish.price) {
-            (OrderSide::Sell, _) => (base, wish.size),
-            (_, Some(price)) => (quote, price.product(wish.size).unwrap_or_default()),
-            (_, None) => return Ok(()),
-        };
-        let balance = self.balance(asset);
-        if needed <= balance.available {
-            return Ok(());
-        }
-        let detail = format!("needs {needed}, {} is available", balance.available);
-        Err(refusal(RefusalKind::Balance, &detail))
-    }
-
-    // What is told
-
-    /// Takes what was heard of the books.
-    fn hear(&mut self) {
-        let mut told = Vec::new();
-        for (instrument, book) in &mut self.books {
-            let of_book = book.take_told().into_iter();
-            told.extend(of_book.map(|(at, id, report)| (at, (*instrument, id), report)));
-        }
-        told.sort_by_key(|(at, ..)| *at);
-        for (at, key, report) in told {
-            self.tell(at, key, &report);
-        }
-    }
-
-    fn tell(&mut self, at: i64, key: (InstrumentId, OwnId), report: &SimReport) {
-        let Some(mut own) = self.orders.remove(&key) else { return };
-        let times = (report.at, at);
-        match report.told {
-            Told::Rests { .. } => self.taken(&mut own, times),
-            Told::Filled { price, quantity, open, is_maker, fee } => {
-                if !is_maker {
-                    self.taken(&mut own, times);
-                }
-                self.filled(&mut own, times, (price, quantity, open == 0), is_maker, fee);
+        let reduces = wish.flags & order_flags::REDUCE_ONLY != 0;
+        match self.money.lacks(wish, &self.open()).filter(|_| !reduces) {
+            None => Ok(()),
+            Some((needed, there)) => {
+                let detail = format!("needs {needed}, {there} is available");
+                Err(refusal(RefusalKind::Balance, &detail))
             }
-            Told::Ended { reason, .. } => self.ended(&mut own, times, reason),
-            Told::Refused(reject) => self.refused(&mut own, times, rejected(reject)),
-        }
-        self.orders.insert(key, own);
-    }
-
-    /// The first word about a request that was done.
-    fn taken(&mut self, own: &mut Own, times: (i64, i64)) {
-        match own.asked.front() {
-            Some(Asked::Place) => {
-                own.asked.pop_front();
-                own.state = OrderState::Accepted;
-                self.say_of(own, None, times, What::Accepted);
-            }
-            Some(Asked::Replace { client_id, price, size }) => {
-                let (client_id, price, size) = (client_id.clone(), *price, *size);
-                own.asked.pop_front();
-                let before = std::mem::replace(&mut own.client_id, client_id);
-                (own.wish.price, own.wish.size) = (price, size);
-                self.say_of(own, Some(before), times, What::Replaced { price, size });
-            }
-            Some(Asked::Cancel) | None => {}
         }
     }
 
-    fn filled(
-        &mut self,
-        own: &mut Own,
-        times: (i64, i64),
-        (ticks, lots, is_last): (i64, i64, bool),
-        is_maker: bool,
-        fee: Amount,
-    ) {
-        let Some(book) = self.books.get(&own.instrument) else { return };
-        let (price, size) = (book.price(ticks), book.size(lots));
-        let worth = price.product(size).unwrap_or_default();
-        let Some((base, quote)) = self.assets(own.instrument) else { return };
-        own.filled += size;
-        own.filled_quote += worth;
-        own.state = if is_last { OrderState::Filled } else { OrderState::PartiallyFilled };
-        let sign = if own.wish.side == OrderSide::Sell { -1 } else { 1 };
-        let signed = |amount: Amount| amount.times(sign).unwrap_or_default();
-        *self.balances.entry(base).or_default() += signed(size);
-        *self.balances.entry(quote).or_default() += -signed(worth) - fee;
-        let number = i64::try_from(self.fills.len()).unwrap_or(i64::MAX) + 1;
-        let fill = Fill {
-            fill_id: number.to_string().into(),
-            trade_id: None,
-            kind: FillKind::Trade,
-            side: own.wish.side,
-            price,
-            size,
-            size_filled: Some(own.filled),
-            fee: Some((fee, quote)),
-            liquidity: if is_maker { Liquidity::Maker } else { Liquidity::Taker },
-            position_side: None,
-        };
-        let report = self.report_of(own, None, times, What::Fill(fill));
-        self.fills.push(report.clone());
-        self.say(Heard::Report(report));
-    }
-
-    fn ended(&mut self, own: &mut Own, times: (i64, i64), reason: CancelReason) {
-        let size_filled = Some(own.filled);
-        if reason == CancelReason::Asked {
-            own.asked.pop_front();
-            own.state = OrderState::Cancelled;
-            let what = What::Cancelled { size_filled, size_prevented: None, refusal: None };
-            return self.say_of(own, None, times, what);
+    fn check_reduces(&self, wish: &Wish) -> Result<(), Refusal> {
+        let reduces = wish.flags & order_flags::REDUCE_ONLY != 0;
+        if reduces && wish.size > self.money.reducible(wish) {
+            return Err(refusal(RefusalKind::Rules, "it would do more than reduce"));
         }
-        self.taken(own, times);
-        own.state = OrderState::Expired;
-        let what = What::Expired { size_filled, size_prevented: None, refusal: None };
-        self.say_of(own, None, times, what);
+        Ok(())
     }
 
-    fn refused(&mut self, own: &mut Own, times: (i64, i64), refusal: Refusal) {
-        let what = match own.asked.pop_front() {
-            Some(Asked::Place) => {
-                own.state = OrderState::Rejected;
-                What::Rejected(refusal)
-            }
-            Some(Asked::Replace { client_id, .. }) => {
-                self.names.remove(&client_id);
-                What::ReplaceRejected(refusal)
-            }
-            Some(Asked::Cancel) | None => What::CancelRejected(refusal),
-        };
-        self.say_of(own, None, times, what);
-    }
-
-    fn say_of(&mut self, own: &Own, before: Option<Box<str>>, times: (i64, i64), what: What) {
-        let report = self.report_of(own, before, times, what);
-        self.say(Heard::Report(report));
-    }
-
-    fn report_of(
-        &self,
-        own: &Own,
-        before: Option<Box<str>>,
-        times: (i64, i64),
-        what: What,
-    ) -> Report {
-        let id = own.number.to_string().into();
-        Report {
-            client_id_prev: before,
-            ..self.report(own.instrument, &own.client_id, Some(id), times, what)
-        }
-    }
-
-    fn report(
-        &self,
-        instrument: InstrumentId,
-        client_id: &str,
-        venue_order_id: Option<Box<str>>,
-        (ts_event, ts_recv): (i64, i64),
-        what: What,
-    ) -> Report {
-        Report {
-            ts_event,
-            ts_recv,
-            source: EventSource::Simulated,
-            account: self.account,
-            instrument,
-            client_id: client_id.into(),
-            client_id_prev: None,
-            venue_order_id,
-            what,
-        }
-    }
-
-    fn picture(&self, own: &Own) -> Report {
-        let price_average =
-            own.filled_quote.ratio(own.filled).filter(|_| own.filled > Amount::ZERO);
-        let picture = OrderPicture {
-            state: own.state,
-            side: own.wish.side,
-            price: own.wish.price.filter(|_| own.wish.kind == OrderKind::Limit),
-            size: own.wish.size,
-            size_filled: own.filled,
-            price_average,
-        };
-        self.report_of(own, None, (self.now, self.now), What::Picture(picture))
+    fn open(&self) -> Vec<Open<'_>> {
+        self.orders.values().filter(|own| own.is_open()).map(Own::open).collect()
     }
 
     // Questions
@@ -416,39 +371,11 @@ impl Venue {
                 let fits = |one: &&Report| one.instrument == instrument && one.ts_event >= from;
                 Answer::Reports(self.fills.iter().filter(fits).cloned().collect())
             }
-            Question::Balances => {
-                let assets = self.balances.keys().copied();
-                Answer::Balances(assets.map(|asset| self.balance(asset)).collect())
-            }
-            Question::Positions => Answer::Positions(Vec::new()),
+            Question::Balances => Answer::Balances(self.money.balances(&self.open(), self.now)),
+            Question::Positions => Answer::Positions(self.money.positions(self.now)),
             Question::Leverage => Answer::Leverage(Vec::new()),
         };
         self.say(Heard::Answer(question, answer));
-    }
-
-    fn balance(&self, asset: AssetId) -> Balance {
-        let total = self.balances.get(&asset).copied().unwrap_or_default();
-        let open = self.orders.values().filter(|own| own.is_open());
-        let locked: Amount = open.map(|own| self.keeps(own, asset)).sum();
-        Balance { ts_event: self.now, asset, available: total - locked, locked }
-    }
-
-    /// What an open order keeps of an asset.
-    fn keeps(&self, own: &Own, asset: AssetId) -> Amount {
-        let Some((base, quote)) = self.assets(own.instrument) else { return Amount::ZERO };
-        let open = own.wish.size - own.filled;
-        match own.wish.side {
-            OrderSide::Sell if asset == base => open,
-            OrderSide::Buy if asset == quote => {
-                own.wish.price.and_then(|price| price.product(open)).unwrap_or_default()
-            }
-            _ => Amount::ZERO,
-        }
-    }
-
-    fn assets(&self, instrument: InstrumentId) -> Option<Assets> {
-        let listed = self.directory.listed(instrument)?;
-        Some((self.directory.asset(&listed.base)?, self.directory.asset(&listed.quote)?))
     }
 
     // News

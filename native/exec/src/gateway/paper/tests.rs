@@ -12,6 +12,9 @@ use crate::report::{Fill, RefusalKind, Report, What};
 use crate::request::Request;
 use crate::wish::{OrderId, Wish};
 
+mod contracts;
+mod restarts;
+
 const MS: i64 = 1_000_000;
 const BTC: AssetId = AssetId(0);
 const USDT: AssetId = AssetId(1);
@@ -27,8 +30,13 @@ impl Paper {
         let (directory, _, account) =
             directory("binance", "BTCUSDT", InstrumentKind::Spot, "BTC", "USDT");
         let balances = BTreeMap::from([(USDT, amount("30000")), (BTC, amount("1"))]);
-        let settings =
-            PaperSettings { balances, maker_ppm: 1_000, taker_ppm: 2_000, delay_ns: 5 * MS };
+        let settings = PaperSettings {
+            balances,
+            maker_ppm: 1_000,
+            taker_ppm: 2_000,
+            delay_ns: 5 * MS,
+            ..PaperSettings::default()
+        };
         let (gateway, market) = open(directory, account, settings);
         market.best(FIRST, NOW, best((30_000.0, 0.5), (30_001.0, 0.5)));
         Self { gateway, market }

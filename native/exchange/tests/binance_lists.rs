@@ -1,0 +1,157 @@
+//! Orders of spot that belong together.
+
+mod common;
+
+use common::{Line, exchange, first_trade, limit, run, signed};
+use serde_json::{Value, json};
+
+const PROFIT_OR_LOSS: &str = "symbol=BTCUSDT&listClientOrderId=row&workingType=LIMIT\
+     &workingSide=BUY&workingPrice=49000&workingQuantity=0.1&workingTimeInForce=GTC\
+     &workingClientOrderId=entry&pendingSide=SELL&pendingQuantity=0.1\
+     &pendingAboveType=LIMIT_MAKER&pendingAbovePrice=51000&pendingAboveClientOrderId=profit\
+     &pendingBelowType=STOP_LOSS&pendingBelowStopPrice=45000&pendingBelowClientOrderId=loss";
+
+#[test]
+fn an_order_brings_others_once_it_is_filled() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let states = async || {
+            let query = "symbol=BTCUSDT";
+            let all = signed(&exchange, "ann", "GET", "/api/v3/allOrders", query).await.body;
+            let name = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap().to_owned();
+            let all = all.as_array().unwrap().iter().skip(1);
+            all.map(|one| name(one, "clientOrderId") + " " + &name(one, "status"))
+                .collect::<Vec<_>>()
+        };
+        let query = PROFIT_OR_LOSS;
+        let path = "/api/v3/orderList/otoco";
+        let market = query.replace("workingType=LIMIT", "workingType=MARKET");
+        assert_eq!(signed(&exchange, "ann", "POST", path, &market).await.code(), -1116);
+        let placed = signed(&exchange, "ann", "POST", path, query).await;
+        assert_eq!(placed.status, 200, "{}", placed.body);
+        assert_eq!(placed.body["contingencyType"], "OTO");
+        assert_eq!(placed.body["orderReports"].as_array().unwrap().len(), 3);
+        assert_eq!(states().await, ["entry NEW", "profit PENDING_NEW", "loss PENDING_NEW"]);
+        limit(&exchange, "bob", "SELL", "49000", "maker").await;
+        assert_eq!(states().await, ["entry FILLED", "profit NEW", "loss NEW"]);
+        limit(&exchange, "bob", "BUY", "51000", "taker").await;
+        assert_eq!(states().await, ["entry FILLED", "profit FILLED", "loss EXPIRED"]);
+    });
+}
+
+#[test]
+fn an_order_that_waits_for_another_ends_with_it() {
+    run(async {
+        let exchange = exchange();
+        let query = "symbol=BTCUSDT&listClientOrderId=row&workingType=LIMIT_MAKER&workingSide=BUY\
+                     &workingPrice=49000&workingQuantity=0.1&workingClientOrderId=entry\
+                     &pendingType=LIMIT&pendingSide=SELL&pendingPrice=51000&pendingQuantity=0.1\
+                     &pendingTimeInForce=GTC&pendingClientOrderId=exit";
+        let placed = signed(&exchange, "ann", "POST", "/api/v3/orderList/oto", query).await;
+        assert_eq!(placed.status, 200, "{}", placed.body);
+        let query = "symbol=BTCUSDT&listClientOrderId=row";
+        let ended = signed(&exchange, "ann", "DELETE", "/api/v3/orderList", query).await.body;
+        let reports = ended["orderReports"].as_array().unwrap();
+        let states: Vec<_> = reports.iter().map(|one| &one["status"]).collect();
+        assert_eq!((&ended["listOrderStatus"], states.len()), (&json!("ALL_DONE"), 2), "{ended}");
+        assert_eq!(states[0], "CANCELED");
+        let open = signed(&exchange, "ann", "GET", "/api/v3/openOrders", "").await.body;
+        assert_eq!(open, json!([]));
+    });
+}
+
+async fn user(exchange: &rustonite_exchange::LocalExchange) -> Line {
+    let mut line = Line::open(exchange, "/ws-api/v3").await;
+    line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+    line
+}
+
+/// The next reports of orders: whose, what happened, the state, and whether it is in the book.
+async fn reports(line: &mut Line, count: usize) -> Vec<String> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        let event = line.event().await;
+        if event["e"] == "executionReport" {
+            let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+            all.push(format!("{} {} {} {}", text("c"), text("x"), text("X"), event["w"]));
+        }
+    }
+    all
+}
+
+#[test]
+fn the_user_stream_tells_of_orders_that_wait_for_another() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let mut line = user(&exchange).await;
+        let path = "/api/v3/orderList/otoco";
+        assert_eq!(signed(&exchange, "ann", "POST", path, PROFIT_OR_LOSS).await.status, 200);
+        let placed =
+            ["entry NEW NEW true", "profit NEW PENDING_NEW false", "loss NEW PENDING_NEW false"];
+        assert_eq!(reports(&mut line, 3).await, placed);
+        limit(&exchange, "bob", "SELL", "49000", "maker").await;
+        let come = ["entry TRADE FILLED false", "profit NEW NEW true", "loss NEW NEW false"];
+        assert_eq!(reports(&mut line, 3).await, come);
+    });
+}
+
+#[test]
+fn an_order_whose_turn_comes_at_once_was_told_to_wait_before() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        limit(&exchange, "bob", "SELL", "49000", "maker").await;
+        let mut line = user(&exchange).await;
+        let path = "/api/v3/orderList/otoco";
+        assert_eq!(signed(&exchange, "ann", "POST", path, PROFIT_OR_LOSS).await.status, 200);
+        let told = reports(&mut line, 6).await;
+        let waits =
+            ["entry NEW NEW true", "profit NEW PENDING_NEW false", "loss NEW PENDING_NEW false"];
+        assert_eq!(told[..3], waits);
+        assert_eq!(told[3], "entry TRADE FILLED false");
+        assert_eq!(told[4..], ["profit NEW NEW true", "loss NEW NEW false"]);
+    });
+}
+
+#[test]
+fn a_pair_waits_for_nothing() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let mut line = user(&exchange).await;
+        let query = "symbol=BTCUSDT&side=SELL&quantity=0.1&aboveType=LIMIT_MAKER&abovePrice=51000\
+                     &aboveClientOrderId=profit&belowType=STOP_LOSS&belowStopPrice=45000\
+                     &belowClientOrderId=loss";
+        let placed = signed(&exchange, "ann", "POST", "/api/v3/orderList/oco", query).await;
+        assert_eq!(placed.status, 200, "{}", placed.body);
+        assert_eq!(reports(&mut line, 2).await, ["profit NEW NEW true", "loss NEW NEW false"]);
+    });
+}
+
+#[test]
+fn an_order_that_waited_ends_on_the_stream_with_the_one_it_waited_for() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let mut line = user(&exchange).await;
+        let path = "/api/v3/orderList/otoco";
+        assert_eq!(signed(&exchange, "ann", "POST", path, PROFIT_OR_LOSS).await.status, 200);
+        reports(&mut line, 3).await;
+        let query = "symbol=BTCUSDT&listClientOrderId=row";
+        assert_eq!(
+            signed(&exchange, "ann", "DELETE", "/api/v3/orderList", query).await.status,
+            200
+        );
+        let mut ended = Vec::new();
+        while ended.len() < 3 {
+            let event: Value = line.event().await;
+            if event["e"] == "executionReport" {
+                assert_eq!(event["w"], false, "{event}");
+                ended.push(event["X"].as_str().unwrap().to_owned());
+            }
+        }
+        assert!(ended.iter().all(|state| ["CANCELED", "EXPIRED"].contains(&state.as_str())));
+    });
+}

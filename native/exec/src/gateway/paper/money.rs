@@ -1,0 +1,253 @@
+//! What a paper account owns: assets, positions in contracts, and what open orders may take of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{OrderSide, PositionSide, order_flags};
+use rustonite_core::ids::{AssetId, InstrumentId};
+use rustonite_core::instrument::Instrument;
+
+use super::PaperSettings;
+use crate::booking::signed;
+use crate::directory::Directory;
+use crate::gateway::{Balance, Position as Told};
+use crate::positions::{Contract, Position};
+use crate::wish::Wish;
+
+const ONE: Amount = Amount(10_i128.pow(18));
+const MILLIONTH: i64 = 1_000_000_000_000;
+
+/// What may still be filled of an order.
+pub(super) type Open<'a> = (&'a Wish, Amount);
+
+/// Funding that is to be paid: a part of the worth, and when.
+#[derive(Clone, Copy, Debug)]
+struct Funding {
+    rate: Amount,
+    at: i64,
+}
+
+/// A payment of funding.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paid {
+    pub(super) instrument: InstrumentId,
+    pub(super) at: i64,
+    pub(super) price: Amount,
+    pub(super) size: Amount,
+    /// Negative if received.
+    pub(super) amount: Amount,
+    pub(super) asset: AssetId,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Money {
+    directory: Arc<Directory>,
+    balances: BTreeMap<AssetId, Amount>,
+    positions: BTreeMap<InstrumentId, Position>,
+    leverage: Amount,
+    fees_ppm: (i32, i32),
+    /// What contracts are valued at.
+    marks: BTreeMap<InstrumentId, Amount>,
+    funding: BTreeMap<InstrumentId, Funding>,
+}
+
+impl Money {
+    pub(super) fn new(directory: Arc<Directory>, settings: &PaperSettings) -> Self {
+        let leverage = ONE.times(i64::from(settings.leverage.max(1))).unwrap_or(ONE);
+        Self {
+            directory,
+            balances: settings.balances.clone(),
+            positions: settings.positions.clone(),
+            leverage,
+            fees_ppm: (settings.maker_ppm, settings.taker_ppm),
+            marks: BTreeMap::new(),
+            funding: BTreeMap::new(),
+        }
+    }
+
+    // The market
+
+    pub(super) fn mark(&mut self, instrument: InstrumentId, price: Amount) {
+        self.marks.insert(instrument, price);
+    }
+
+    pub(super) fn fund(&mut self, instrument: InstrumentId, rate: Amount, at: i64) {
+        self.funding.insert(instrument, Funding { rate, at });
+    }
+
+    /// When funding is paid next.
+    pub(super) fn next(&self) -> Option<i64> {
+        self.funding.values().map(|one| one.at).min()
+    }
+
+    /// Pays the funding that is due by now, and says of what.
+    pub(super) fn pay(&mut self, now: i64) -> Vec<Paid> {
+        let due = |one: &(&InstrumentId, &Funding)| one.1.at <= now;
+        let due: Vec<_> = self.funding.iter().filter(due).map(|(id, one)| (*id, *one)).collect();
+        due.into_iter().filter_map(|(instrument, one)| self.pay_one(instrument, one)).collect()
+    }
+
+    /// Longs pay shorts if the rate is above 0.
+    fn pay_one(&mut self, instrument: InstrumentId, Funding { rate, at }: Funding) -> Option<Paid> {
+        self.funding.remove(&instrument);
+        let position = self.position(instrument);
+        let (price, listed) = (*self.marks.get(&instrument)?, self.directory.listed(instrument)?);
+        let worth = Contract::of(listed).worth(position.size, price)?.abs();
+        let paid = worth.product(rate)?;
+        let amount = if position.size < Amount::ZERO { -paid } else { paid };
+        let asset = self.directory.asset(&listed.settle)?;
+        if amount == Amount::ZERO {
+            return None;
+        }
+        *self.balances.entry(asset).or_default() -= amount;
+        Some(Paid { instrument, at, price, size: position.size.abs(), amount, asset })
+    }
+
+    // Fills
+
+    /// Books a fill; the fee, and in what it is paid. `spot_fee` is that of what is no contract.
+    pub(super) fn filled(
+        &mut self,
+        wish: &Wish,
+        (price, size): (Amount, Amount),
+        is_maker: bool,
+        spot_fee: Amount,
+    ) -> Option<(Amount, AssetId)> {
+        let directory = Arc::clone(&self.directory);
+        let listed = directory.listed(wish.instrument)?;
+        let moved = signed(wish.side, size);
+        if listed.contract.is_none() {
+            let (base, quote) = (directory.asset(&listed.base)?, directory.asset(&listed.quote)?);
+            *self.balances.entry(base).or_default() += moved;
+            *self.balances.entry(quote).or_default() -= moved.product(price)? + spot_fee;
+            return Some((spot_fee, quote));
+        }
+        let (contract, settle) = (Contract::of(listed), directory.asset(&listed.settle)?);
+        let part = if is_maker { self.fees_ppm.0 } else { self.fees_ppm.1 };
+        let part = Amount(MILLIONTH.into()).times(part.into())?;
+        let fee = contract.worth(size, price)?.abs().product(part)?;
+        let position = self.positions.entry(wish.instrument).or_default();
+        let realised = position.fill(contract, moved, price)?;
+        *self.balances.entry(settle).or_default() += realised - fee;
+        Some((fee, settle))
+    }
+
+    // What there is
+
+    pub(super) fn position(&self, instrument: InstrumentId) -> Position {
+        self.positions.get(&instrument).copied().unwrap_or_default()
+    }
+
+    pub(super) fn positions(&self, now: i64) -> Vec<Told> {
+        let held = self.positions.iter().filter(|(_, one)| one.size != Amount::ZERO);
+        let told = held.map(|(instrument, one)| Told {
+            ts_event: now,
+            instrument: *instrument,
+            side: PositionSide::Net,
+            size: one.size,
+            price_entry: one.price_entry,
+        });
+        told.collect()
+    }
+
+    pub(super) fn balances(&self, open: &[Open<'_>], now: i64) -> Vec<Balance> {
+        self.balances.keys().map(|asset| self.balance(*asset, open, now)).collect()
+    }
+
+    pub(super) fn balance(&self, asset: AssetId, open: &[Open<'_>], now: i64) -> Balance {
+        let total = self.balances.get(&asset).copied().unwrap_or_default();
+        let kept: Amount = open.iter().map(|one| self.keeps(*one, asset)).sum();
+        let locked = kept + self.margin(asset, open).min(total.max(Amount::ZERO));
+        Balance { ts_event: now, asset, available: total - locked, locked }
+    }
+
+    /// What an open order of spot keeps of an asset.
+    fn keeps(&self, (wish, size): Open<'_>, asset: AssetId) -> Amount {
+        let Some(listed) = self.directory.listed(wish.instrument) else { return Amount::ZERO };
+        let is_of = |name: &str| self.directory.asset(name) == Some(asset);
+        match wish.side {
+            _ if listed.contract.is_some() => Amount::ZERO,
+            OrderSide::Sell if is_of(&listed.base) => size,
+            OrderSide::Buy if is_of(&listed.quote) => {
+                wish.price.and_then(|price| price.product(size)).unwrap_or_default()
+            }
+            _ => Amount::ZERO,
+        }
+    }
+
+    /// What positions, and orders that may make them larger, are margined with.
+    fn margin(&self, asset: AssetId, open: &[Open<'_>]) -> Amount {
+        let mine = self.contracts(asset);
+        mine.map(|(id, listed)| self.margin_of(id, listed, open).unwrap_or_default()).sum()
+    }
+
+    fn contracts(&self, settle: AssetId) -> impl Iterator<Item = (InstrumentId, &Instrument)> {
+        let is_mine = move |(_, listed): &(InstrumentId, &Instrument)| {
+            listed.contract.is_some() && self.directory.asset(&listed.settle) == Some(settle)
+        };
+        self.directory.instruments().filter(is_mine)
+    }
+
+    fn margin_of(
+        &self,
+        instrument: InstrumentId,
+        listed: &Instrument,
+        open: &[Open<'_>],
+    ) -> Option<Amount> {
+        let position = self.position(instrument);
+        let mine = open.iter().filter(|(wish, _)| {
+            wish.instrument == instrument && wish.flags & order_flags::REDUCE_ONLY == 0
+        });
+        let (mut longest, mut shortest, mut limit) = (position.size, position.size, None);
+        for (wish, size) in mine {
+            match wish.side {
+                OrderSide::Buy => longest += *size,
+                OrderSide::Sell => shortest -= *size,
+            }
+            limit = limit.or(wish.price);
+        }
+        let price = self.marks.get(&instrument).copied().or(position.price_entry).or(limit)?;
+        let largest = longest.abs().max(shortest.abs());
+        Contract::of(listed).worth(largest, price)?.abs().ratio(self.leverage)
+    }
+
+    /// What positions have earned so far at their marks.
+    fn unrealised(&self, settle: AssetId) -> Amount {
+        let earned = self.contracts(settle).filter_map(|(instrument, listed)| {
+            let mark = *self.marks.get(&instrument)?;
+            self.position(instrument).pnl_unrealised(Contract::of(listed), mark)
+        });
+        earned.sum()
+    }
+
+    /// Why an order cannot be paid, if so: what it needs, and what there is. What a market order of
+    /// spot pays is seen once it is filled.
+    pub(super) fn lacks(&self, wish: &Wish, open: &[Open<'_>]) -> Option<(Amount, Amount)> {
+        let listed = self.directory.listed(wish.instrument)?;
+        let (needed, there) = if listed.contract.is_some() {
+            let settle = self.directory.asset(&listed.settle)?;
+            let with: Vec<_> = open.iter().copied().chain([(wish, wish.size)]).collect();
+            let before = self.margin(settle, open);
+            let total = self.balances.get(&settle).copied().unwrap_or_default();
+            let there = total + self.unrealised(settle) - before;
+            (self.margin(settle, &with) - before, there)
+        } else {
+            let (asset, needed) = match (wish.side, wish.price) {
+                (OrderSide::Sell, _) => (&listed.base, wish.size),
+                (_, Some(price)) => (&listed.quote, price.product(wish.size).unwrap_or_default()),
+                (_, None) => return None,
+            };
+            (needed, self.balance(self.directory.asset(asset)?, open, 0).available)
+        };
+        (needed > Amount::ZERO && needed > there).then_some((needed, there))
+    }
+
+    /// Most that an order may be that only makes a position smaller.
+    pub(super) fn reducible(&self, wish: &Wish) -> Amount {
+        let size = self.position(wish.instrument).size;
+        let room = if wish.side == OrderSide::Sell { size } else { -size };
+        room.max(Amount::ZERO)
+    }
+}
