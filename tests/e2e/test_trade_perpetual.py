@@ -22,7 +22,8 @@ from rustonite_exec import LocalExchange, Strategy, Trader, ask, limits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rustonite_exec import Account
+    from rustonite_data._native import Batch
+    from rustonite_exec import Account, OrderNews
 
 VENUE, SYMBOL = "binance-usdm", "BTCUSDT"
 USUAL_LEVERAGE = "leverage = 20"
@@ -84,6 +85,53 @@ def test_in_and_out_of_a_position_of_usdm(place: Place) -> None:
     free, locked = place.exchange.balance(place.account, "USDT")
     assert Decimal(last["balances"]["USDT"]) == free + locked
     assert Decimal(last["profit"]["account main"]) == free + locked - 100_000
+
+
+class Mover(Strategy):
+    """Places an order below the market, changes it twice and cancels it."""
+
+    def __init__(self) -> None:
+        self.order: int | None = None
+        self.bid = 0.0
+        self.events: list[str] = []
+
+    def price(self, part: float) -> Any:
+        return self.broker.on_tick(SYMBOL, "buy", self.bid * part)
+
+    def on_quotes(self, rows: Batch) -> None:
+        self.bid = rows.to_pylist(["bid_price"])[-1]["bid_price"]
+        if self.bid and self.order is None:
+            self.order = self.broker.submit(SYMBOL, "buy", "0.01", self.price(0.985))
+
+    def on_order(self, news: OrderNews) -> None:
+        if news.event not in ("accepted", "replaced", "cancelled"):
+            return
+        self.events.append(news.event)
+        match len(self.events):
+            case 1:
+                self.broker.replace(news.order.id, "0.01", self.price(0.984))
+            case 2:
+                self.broker.replace(news.order.id, "0.02", self.price(0.983))
+            case 3:
+                self.broker.cancel(news.order.id)
+
+
+def test_an_order_that_the_venue_changes_in_place_keeps_its_name(place: Place) -> None:
+    strategy = Mover()
+    told: list[str] = []
+    began = time.monotonic()
+
+    def beat(status: dict[str, Any], notices: list[str]) -> bool:
+        told.extend(notices)
+        assert time.monotonic() - began < PATIENCE_S, (status, strategy.events, told)
+        return "cancelled" not in strategy.events
+
+    config = place.configure()
+    with place.recording():
+        Trader(config, strategy).run(beat)
+    assert strategy.events == ["accepted", "replaced", "replaced", "cancelled"], told
+    assert place.open_orders() == []
+    assert not any("unknown" in text for text in told), told
 
 
 def test_another_leverage_than_the_venue_has_is_not_traded_on(place: Place) -> None:

@@ -10,7 +10,9 @@ use rustonite_core::hint::hint;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
 use rustonite_exec::gateway::capability::Replace;
 use rustonite_exec::gateway::paper::open as open_paper;
-use rustonite_exec::gateway::{Budget, Gateway, PaperMarket, capabilities, connect};
+use rustonite_exec::gateway::{
+    self, Budget, Gateway, PaperMarket, capabilities, capabilities_for, connect,
+};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
@@ -96,7 +98,9 @@ impl Trader {
             let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
             let mine = ids_of(&directory, account);
             let is_contract = |one: &InstrumentId| is_contract(&directory, *one);
-            if let Some(leverage) = account.leverage {
+            // On paper nobody else would say it.
+            let leverage = account.leverage.or(account.paper.as_ref().map(|_| 1));
+            if let Some(leverage) = leverage {
                 for contract in mine.iter().copied().filter(is_contract) {
                     desk.margin(id, contract, 1_000_000_u32.div_ceil(leverage));
                 }
@@ -297,12 +301,23 @@ fn gateway(
     Ok(made)
 }
 
-/// What becomes of client ids at a venue.
-fn changes_of(venue: &str) -> (ChangeIds, Figures) {
-    let known = capabilities().into_iter().find(|one| one.venue == venue);
-    let in_place =
-        known.is_some_and(|one| one.kinds.iter().all(|kind| kind.replace == Replace::InPlace));
-    if in_place { (ChangeIds::Same, Figures::Order) } else { (ChangeIds::New, Figures::Leg) }
+/// What a venue can do with what is traded there.
+fn tables_of<'a>(
+    directory: &'a Directory,
+    venue: &'a str,
+) -> impl Iterator<Item = &'static gateway::capability::Capabilities> + 'a {
+    let here = directory.instruments().filter(move |(_, one)| &*one.venue == venue);
+    here.filter_map(|(id, _)| capabilities_for(directory, id))
+}
+
+/// What becomes of client ids at a venue. Orders that cannot be changed at all have no say in it, and
+/// on paper each change has an id of its own.
+fn changes_of(directory: &Directory, account: &AccountConfig) -> (ChangeIds, Figures) {
+    let mut kinds = tables_of(directory, &account.venue).flat_map(|one| one.kinds);
+    if account.paper.is_some() || kinds.any(|kind| kind.replace == Replace::NewOrder) {
+        return (ChangeIds::New, Figures::Leg);
+    }
+    (ChangeIds::Same, Figures::Order)
 }
 
 fn account_rules(
@@ -314,7 +329,7 @@ fn account_rules(
         let client_ids =
             ClientIds::new(ClientIdForm::Letters, &prefix(&config.name, &account.name))
                 .map_err(|error| wrong(format!("account.{}", account.name), error.to_string()))?;
-        let (changes, figures) = changes_of(&account.venue);
+        let (changes, figures) = changes_of(directory, account);
         let figures = if account.paper.is_some() { Figures::Order } else { figures };
         let rules = AccountRules {
             venue: directory.venue(&account.venue).unwrap_or_default(),
@@ -381,7 +396,9 @@ fn risk_directory(
     rustonite_risk::Directory {
         currency: currency.into(),
         assets: assets.map(Into::into).collect(),
-        venues: venues.map(|name| RiskVenue { name: name.into(), can: allowed(name) }).collect(),
+        venues: venues
+            .map(|name| RiskVenue { name: name.into(), can: allowed(directory, name) })
+            .collect(),
         accounts: accounts.collect(),
         strategies: vec![config.strategy.name.as_str().into()],
         instruments: directory.instruments().map(|(_, listed)| listed.clone()).collect(),
@@ -391,13 +408,13 @@ fn risk_directory(
 }
 
 /// What risk lets pass to a venue: what its gateway can write.
-fn allowed(venue: &str) -> Capabilities {
-    let Some(known) = capabilities().into_iter().find(|one| one.venue == venue) else {
-        return Capabilities::default();
-    };
-    let kinds: Vec<_> = known.kinds.iter().map(|one| one.kind).collect();
-    let tifs: Vec<_> = known.kinds.iter().flat_map(|one| one.tifs).copied().collect();
-    let post_only = if known.post_only.is_empty() { 0 } else { order_flags::POST_ONLY };
-    let flags = known.kinds.iter().fold(post_only, |all, one| all | one.flags);
+fn allowed(directory: &Directory, venue: &str) -> Capabilities {
+    let tables: Vec<_> = tables_of(directory, venue).collect();
+    let rules = || tables.iter().flat_map(|one| one.kinds);
+    let kinds: Vec<_> = rules().map(|one| one.kind).collect();
+    let tifs: Vec<_> = rules().flat_map(|one| one.tifs).copied().collect();
+    let posts = tables.iter().any(|one| !one.post_only.is_empty());
+    let post_only = if posts { order_flags::POST_ONLY } else { 0 };
+    let flags = rules().fold(post_only, |all, one| all | one.flags);
     Capabilities::of(&kinds, &tifs, flags)
 }
