@@ -180,8 +180,6 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
         venue="binance",
         symbol="BTCUSDT",
         size=0.01,
-        distance_bps=0.2,
-        tolerance_bps=0.2,
         position_max=0.1,
     )
     port = free_port()
