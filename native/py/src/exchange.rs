@@ -7,8 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use rustonite_core::Decimal;
 use rustonite_exchange::{
-    Allowance, Config, Crowd, ExchangeError, Key, Listing, LocalExchange, VenueConfig,
-    read_latency,
+    Allowance, Config, Crowd, ExchangeError, Key, Listing, LocalExchange, VenueConfig, read_latency,
 };
 
 use crate::error::{caught, invalid, raise};
