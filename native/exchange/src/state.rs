@@ -27,7 +27,7 @@ use crate::keys::Key;
 mod tests;
 
 /// Rises with each change of what a file holds, or of what it means.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Length and checksum.
 const FRAME_HEAD: usize = 8;
 /// No call is larger, whatever its headers.

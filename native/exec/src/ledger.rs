@@ -380,7 +380,7 @@ impl<J: Journal> Ledger<J> {
         leg: usize,
         values: Option<Values>,
     ) -> Result<()> {
-        order.ts_sent = None;
+        (order.ts_asked, order.ts_sent) = (at.now, None);
         self.write(order, at, &own(event, at.now, leg, values), None)?;
         self.scribe.intent_written()
     }

@@ -114,7 +114,9 @@ pub struct Order {
     pub ts_changed: i64,
     /// When we last heard of it or acted on it.
     pub ts_seen: i64,
-    /// When the last byte of its last request left, once that is known.
+    /// When its last request was asked for.
+    pub ts_asked: i64,
+    /// When the last byte of that left, once it is known.
     pub ts_sent: Option<i64>,
 }
 
@@ -136,6 +138,7 @@ impl Order {
             size_announced: Amount::ZERO,
             ts_changed: i64::MIN,
             ts_seen: 0,
+            ts_asked: 0,
             ts_sent: None,
         }
     }

@@ -56,7 +56,8 @@ impl Orders {
     /// An order's last request has left at a moment.
     pub(crate) fn sent(&mut self, id: OrderId, at: i64) {
         if let Some(order) = self.by_id.get_mut(&id) {
-            order.ts_sent = Some(at);
+            // The clock may have been set back in between.
+            order.ts_sent = Some(at.max(order.ts_asked));
         }
     }
 

@@ -200,3 +200,15 @@ fn both_accounts_of_the_books_are_written() {
     // The venue's word is written down; ours is still ours.
     assert_eq!(ledger.positions().get(&key(LINEAR)), Position::default());
 }
+
+#[test]
+fn no_request_leaves_before_it_is_asked_for_whatever_the_clock_does() {
+    let mut ledger = ledger();
+    let (id, _) = ledger.submit(NOW, wish(), Link::default()).unwrap();
+    let moment = |ledger: &Ledger<Nowhere>| ledger.order(id).unwrap().ts_sent;
+    assert_eq!(moment(&ledger), None);
+    ledger.sent(id, NOW + 7);
+    assert_eq!(moment(&ledger), Some(NOW + 7));
+    ledger.sent(id, NOW - 1);
+    assert_eq!(moment(&ledger), Some(NOW));
+}

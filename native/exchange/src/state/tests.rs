@@ -278,7 +278,7 @@ fn the_state_of_another_venue_is_refused() {
     log.append(&head).unwrap();
     drop(log);
     let error = Log::open(folder.path(), &config("binance")).unwrap_err().to_string();
-    assert!(error.contains("found format 2, expected 1"), "{error}");
+    assert!(error.contains("found format 3, expected 2"), "{error}");
 }
 
 #[test]
