@@ -41,9 +41,11 @@ test-rust:
 		--exclude rustonite-benches
 	cargo test --quiet --locked --profile dev-fast -p rustonite-tape --features loom --test publish_loom
 
-# Files side by side, in their order: those that take long are the first ones.
+# Tests that live with other processes run alone; of the others, two files side by side.
+ALONE := tests/e2e tests/fault tests/interop
 test-python: $(VENV)/.extension
-	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest --quiet $(ALONE)
 
 soak: $(VENV)/.packages ## An hour of recording at 50,000 messages a second, with everything that goes wrong
 	@$(MAKE) --silent --no-print-directory PROFILE=release $(VENV)/.extension
