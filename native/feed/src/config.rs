@@ -254,10 +254,33 @@ fn unreadable(place: &str, text: &str, error: &toml::de::Error) -> FeedError {
     let place = line.map_or_else(|| place.to_owned(), |line| format!("{place}:{line}"));
     let shown = error.message().trim_end();
     // The message shows the value, and a line of the file is shown for syntax; neither may have
-    // what stands before the `@` of an address.
+    // what stands before the `@` of an address, nor a key that stands where only its file may.
     let source = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default().trim();
-    let problem = format!("{shown} in `{source}`{}", meant(shown));
+    let mut problem = format!("{shown} in `{source}`{}", meant(shown));
+    for value in keys_in(source) {
+        problem = problem.replace(value, "…");
+    }
     FeedError::config(place, without_secrets(&problem))
+}
+
+/// The values of a line of TOML that are not for other eyes, by their names.
+fn keys_in(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices('=').filter_map(|(at, _)| {
+        let value = line[at + 1..].trim_start();
+        let value = match value.chars().next()? {
+            quote @ ('"' | '\'') => value[1..].split(quote).next(),
+            _ => value.split([' ', ',', '}']).next(),
+        };
+        value.filter(|value| names_a_secret(&line[..at]) && !value.is_empty())
+    })
+}
+
+/// Whether what has such a name is not for other eyes.
+fn names_a_secret(name: &str) -> bool {
+    let name = name.trim().to_ascii_lowercase();
+    ["key", "pass", "passphrase", "password", "secret", "token"]
+        .iter()
+        .any(|word| name.ends_with(word))
 }
 
 /// A text without what stands before the `@` of addresses.

@@ -156,6 +156,21 @@ fn passwords_of_proxies_are_not_told() {
 }
 
 #[test]
+fn keys_that_stand_where_they_may_not_are_not_told() {
+    for line in [
+        "secret = \"s3cret\"",
+        "api_key='s3cret'",
+        "password = s3cret",
+        "name = { a = 1, token = \"s3cret\" }",
+        "passphrase = \"s3cret",
+    ] {
+        let error = parse(line).unwrap_err();
+        assert!(!error.contains("s3c"), "{error}");
+        assert!(error.starts_with("recorder.toml:1: ") && error.contains('…'), "{error}");
+    }
+}
+
+#[test]
 fn topics_are_spread_over_as_few_connections_as_allowed() {
     let mut venue = Venue::find("binance").unwrap();
     venue.sockets[0].topics_max = 5;
