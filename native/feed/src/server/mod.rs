@@ -179,7 +179,6 @@ impl Server {
             playing: watch::Sender::new(true),
             stop: watch::Sender::new(false),
         });
-        let listening = format!("listening at {}", shared.config.listen);
         let (tell, told) = oneshot::channel();
         let for_thread = Arc::clone(&shared);
         let system = |doing: &str| {
@@ -193,7 +192,7 @@ impl Server {
         let address = told
             .blocking_recv()
             .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
-            .map_err(system(&listening))?;
+            .map_err(system("starting the replay server"))?;
         Ok(Self { shared, address, thread: Some(thread) })
     }
 

@@ -63,7 +63,8 @@ impl Trader {
             cores::leave(core).map_err(system("leaving the core"))?;
         }
         let folder = config.journal.clone();
-        std::fs::create_dir_all(&folder).map_err(system("making the journal's folder"))?;
+        let making = format!("making the journal's folder {}", folder.display());
+        std::fs::create_dir_all(&folder).map_err(system(&making))?;
         let kept = state::read(&folder).map_err(system("reading the switches"))?;
         let limits = read_limits(&config.limits)?;
         let dialler = Dialler::new(None, None)?;
