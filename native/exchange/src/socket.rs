@@ -37,8 +37,6 @@ pub(crate) enum Out {
     Silence,
     /// It arrives then, and what comes after it no earlier.
     Later(Instant, Box<Out>),
-    /// Nothing more waits.
-    Flush,
 }
 
 impl Out {
@@ -267,8 +265,9 @@ async fn send(
     outbox: &mut Outbox,
     first: Out,
 ) -> yawc::Result<bool> {
-    let mut out = first;
-    for _ in 0..BATCH {
+    let mut waiting = Some(first);
+    let mut sent = 0;
+    while let Some(out) = waiting {
         match out {
             Out::Text(text) => socket.feed(Frame::text(text)).await?,
             Out::Binary(bytes) => socket.feed(Frame::binary(bytes)).await?,
@@ -282,9 +281,11 @@ async fn send(
                 shared.stopped().await;
                 return Ok(false);
             }
-            Out::Later(..) | Out::Flush => break,
+            // What arrived is none of these any more.
+            Out::Later(..) => {}
         }
-        out = outbox.arrived().unwrap_or(Out::Flush);
+        sent += 1;
+        waiting = if sent < BATCH { outbox.arrived() } else { None };
     }
     socket.flush().await?;
     Ok(true)

@@ -5,10 +5,12 @@ mod common;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::{
-    Line, VENUE, call, exchange, exchange_with, first_trade, get, limit, now_ms, run, sign, signed,
+    Line, VENUE, call, decimal, exchange, exchange_with, first_trade, get, limit, now_ms, run,
+    sign, signed,
 };
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use rustonite_exchange::{Allowance, Key, LocalExchange};
+use rustonite_sim::{Command, NewOrder, Side};
 use serde_json::{Value, json};
 
 /// Books and balances: what a refusal must not change.
@@ -302,6 +304,29 @@ fn streams_are_subscribed_listed_and_left() {
         );
         line.say("[".to_owned()).await;
         assert_eq!(line.hear().await.unwrap()["error"]["code"], 3);
+    });
+}
+
+#[test]
+fn nothing_of_a_burst_is_lost() {
+    run(async {
+        let exchange = exchange();
+        let mut line = Line::open(&exchange, "/ws/btcusdt@trade").await;
+        line.is_heard().await;
+        let place = |name: &str, side: Side, lots: i64| {
+            let account = exchange.account(VENUE, name).unwrap();
+            let order = NewOrder::limit(account, 0, side, 5_000_000, lots);
+            exchange.apply(VENUE, &Command::Place(order)).unwrap();
+        };
+        for name in ["a", "b", "c", "d", "e"] {
+            exchange.add_account(name).unwrap();
+            exchange.deposit(VENUE, name, "BTC", decimal("1")).unwrap();
+            (0..200).for_each(|_| place(name, Side::Sell, 10));
+        }
+        place("ann", Side::Buy, 10_000);
+        for number in 1..=1_000 {
+            assert_eq!(line.hear().await.unwrap()["t"], number);
+        }
     });
 }
 
