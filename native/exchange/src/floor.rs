@@ -19,7 +19,7 @@ use crate::listing::{ASSET_DECIMALS, Listing, Perpetual};
 use crate::market::Market;
 
 /// How long the engine knows orders that have ended.
-const FORGOTTEN_AFTER_NS: i64 = 10_000_000_000;
+const FORGOTTEN_AFTER_NS: i64 = 1_000_000_000;
 
 /// What a command did.
 #[derive(Clone, Debug)]

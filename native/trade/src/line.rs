@@ -294,10 +294,10 @@ async fn pump(
             _ = asked.stop.wait_for(|stop| *stop) => return close(&mut socket).await,
             text = asked.out.recv() => {
                 let Some((text, orders)) = text else { return close(&mut socket).await };
-                if let Err(error) = socket.send(Frame::text(text)).await {
-                    return Some(error.to_string());
+                match sent(&mut socket, text).await {
+                    Ok(at) => asked.bring.note_sent(orders, at),
+                    Err(error) => return Some(error.to_string()),
                 }
-                asked.bring.note_sent(orders, now_ns());
             }
             frame = socket.next_frame() => match frame {
                 Ok(frame) => {
@@ -324,6 +324,15 @@ async fn pump(
             }
         }
     }
+}
+
+/// Sends a text; when its last byte was handed to the system. Once that has come back the answer may
+/// be there already.
+async fn sent(socket: &mut WebSocket<Box<dyn Stream>>, text: String) -> yawc::Result<i64> {
+    socket.feed(Frame::text(text)).await?;
+    let at = now_ns();
+    socket.flush().await?;
+    Ok(at)
 }
 
 /// Says goodbye.
