@@ -24,43 +24,12 @@ use rustonite_trade::{Group, Placed};
 const SIZE: i64 = 20;
 const SHOWN: i64 = 6;
 
-fn price(ticks: i64) -> Option<Amount> {
-    amount("0.01").times(MIDDLE + ticks)
-}
-
-fn lots(lots: i64) -> Amount {
-    amount("0.001").times(lots).unwrap()
-}
-
-fn limit(side: OrderSide, at: i64) -> Wish {
-    Wish {
-        account: ACCOUNT,
-        strategy: None,
-        instrument: INSTRUMENT,
-        side,
-        kind: OrderKind::Limit,
-        tif: Some(Tif::Gtc),
-        price: price(at),
-        price_protect: None,
-        size: lots(SIZE),
-        size_quote: None,
-        size_display: None,
-        size_min: None,
-        trigger: None,
-        flags: 0,
-        position_side: None,
-        stp: None,
-        ts_expire: None,
-        tags: None,
-    }
-}
-
 fn stop(at: i64) -> Wish {
     let (source, direction) = (TriggerSource::BidAsk, TriggerDirection::Down);
-    let trigger = Trigger { price: price(at).unwrap(), source, direction, trail: None };
+    let trigger = Trigger { price: ticks(at), source, direction, trail: None };
     let flags = order_flags::EMULATED;
     let (kind, trigger) = (OrderKind::StopMarket, Some(trigger));
-    Wish { kind, tif: None, price: None, trigger, flags, ..limit(OrderSide::Sell, 0) }
+    Wish { kind, tif: None, price: None, trigger, flags, ..limit(OrderSide::Sell, 0, SIZE) }
 }
 
 /// What is placed.
@@ -77,8 +46,8 @@ enum Plan {
 
 impl Plan {
     fn group(self) -> Option<Group> {
-        let entry = limit(OrderSide::Buy, -10);
-        let exits = vec![vec![limit(OrderSide::Sell, 5_000), stop(-200)]];
+        let entry = limit(OrderSide::Buy, -10, SIZE);
+        let exits = vec![vec![limit(OrderSide::Sell, 5_000, SIZE), stop(-200)]];
         let group = match self {
             Self::Pair => Group { exits, ..Group::default() },
             Self::Stops => {
@@ -160,13 +129,13 @@ impl Life {
         let mut world = World::of(opened(&folder.path().join("live")), [500, 7, 100, 200]);
         let placed = match (plan, plan.group()) {
             (Plan::Iceberg { random }, _) => {
-                let wish = Plan::sliced(limit(OrderSide::Buy, -10), random);
+                let wish = Plan::sliced(limit(OrderSide::Buy, -10, SIZE), random);
                 let parent = world.desk.submit(wish, world.now).unwrap();
                 Placed { entry: Some(parent), exits: Vec::new() }
             }
             (Plan::WaitingIceberg, _) => {
                 let kind = OrderKind::StopLimit;
-                let (tif, price) = (Some(Tif::Gtc), price(-210));
+                let (tif, price) = (Some(Tif::Gtc), Some(ticks(-210)));
                 let wish = Plan::sliced(Wish { kind, tif, price, ..stop(-200) }, true);
                 let parent = world.desk.submit(wish, world.now).unwrap();
                 Placed { entry: Some(parent), exits: Vec::new() }

@@ -22,37 +22,6 @@ use rustonite_trade::{Arrived, Changes, Denied, Group, News};
 
 const BOUNDS: [u32; 4] = [500, 7, 100, 200];
 
-fn ticks(ticks: i64) -> Amount {
-    amount("0.01").times(MIDDLE + ticks).unwrap()
-}
-
-fn lots(lots: i64) -> Amount {
-    amount("0.001").times(lots).unwrap()
-}
-
-fn limit(side: OrderSide, at: i64, size: i64) -> Wish {
-    Wish {
-        account: ACCOUNT,
-        strategy: None,
-        instrument: INSTRUMENT,
-        side,
-        kind: OrderKind::Limit,
-        tif: Some(Tif::Gtc),
-        price: Some(ticks(at)),
-        price_protect: None,
-        size: lots(size),
-        size_quote: None,
-        size_display: None,
-        size_min: None,
-        trigger: None,
-        flags: 0,
-        position_side: None,
-        stp: None,
-        ts_expire: None,
-        tags: None,
-    }
-}
-
 /// A sell of so many lots at the market, once the bid is so many ticks from the middle.
 fn stop(at: i64, size: i64) -> Wish {
     let trigger = Trigger {

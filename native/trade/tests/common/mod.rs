@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind, Tif, order_flags,
+    EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind, OrderSide, Tif,
+    order_flags,
 };
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
@@ -16,7 +17,7 @@ use rustonite_exec::gateway::{
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, External, Figures, Fill, Journal,
-    Ledger, Nowhere, OrderId, Refusal, Report, Request, What,
+    Ledger, Nowhere, OrderId, Refusal, Report, Request, What, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Target, Venue};
@@ -309,5 +310,37 @@ impl<J: Journal> World<J> {
     /// What went to the gateway since it was last asked for.
     pub(crate) fn written(&self) -> Vec<Request> {
         std::mem::take(&mut *self.fake.written.lock().unwrap())
+    }
+}
+
+/// A price so many ticks from the middle.
+pub(crate) fn ticks(ticks: i64) -> Amount {
+    amount("0.01").times(MIDDLE + ticks).unwrap()
+}
+
+pub(crate) fn lots(lots: i64) -> Amount {
+    amount("0.001").times(lots).unwrap()
+}
+
+pub(crate) fn limit(side: OrderSide, at: i64, size: i64) -> Wish {
+    Wish {
+        account: ACCOUNT,
+        strategy: None,
+        instrument: INSTRUMENT,
+        side,
+        kind: OrderKind::Limit,
+        tif: Some(Tif::Gtc),
+        price: Some(ticks(at)),
+        price_protect: None,
+        size: lots(size),
+        size_quote: None,
+        size_display: None,
+        size_min: None,
+        trigger: None,
+        flags: 0,
+        position_side: None,
+        stp: None,
+        ts_expire: None,
+        tags: None,
     }
 }
