@@ -26,7 +26,10 @@ mod tests {
 
     #[test]
     fn a_name_that_is_known_twice_is_named_once() {
-        assert_eq!(hint("trade", ["trades", "quotes", "trades"].into_iter()), "did you mean trades?");
+        assert_eq!(
+            hint("trade", ["trades", "quotes", "trades"].into_iter()),
+            "did you mean trades?"
+        );
         assert_eq!(hint("x", ["a", "b", "a"].into_iter()), "there are a, b");
     }
 }

@@ -145,7 +145,8 @@ impl Config {
 
     /// An empty text would be the configuration's own folder, which nobody means.
     fn check_places(&self, places: &Places<'_>) -> Result<()> {
-        let is_empty = |path: &Option<PathBuf>| path.as_ref().is_some_and(|one| one.as_os_str().is_empty());
+        let is_empty =
+            |path: &Option<PathBuf>| path.as_ref().is_some_and(|one| one.as_os_str().is_empty());
         let all = [
             ("lake", self.lake.as_deref() == Some("")),
             ("tapes", is_empty(&self.tapes)),
