@@ -24,7 +24,7 @@ use crate::orders::Orders;
 use crate::positions::Positions;
 use crate::request::Request;
 use crate::rows::{OrderNote, about_reason};
-use crate::rules::{AccountRules, ChangeIds};
+use crate::rules::AccountRules;
 use crate::scribe::Scribe;
 use crate::wish::{OrderId, Wish};
 
@@ -144,10 +144,8 @@ impl<J: Journal> Ledger<J> {
             return Err(ExecError::NotManaged(id));
         }
         let prev = order.changes.last().map_or(order.leg, |change| change.leg);
-        let leg = match self.rules(order.wish.account)?.changes {
-            ChangeIds::Same => prev,
-            ChangeIds::New => self.add_leg(id, prev)?,
-        };
+        let renames = self.rules(order.wish.account)?.renames(order);
+        let leg = if renames { self.add_leg(id, prev)? } else { prev };
         let Some(mut order) = self.orders.get(id).cloned() else {
             return Err(ExecError::UnknownOrder(id));
         };

@@ -314,11 +314,15 @@ fn tables_of<'a>(
 /// What becomes of client ids at a venue. Orders that cannot be changed at all have no say in it, and
 /// on paper each change has an id of its own.
 fn changes_of(directory: &Directory, account: &AccountConfig) -> (ChangeIds, Figures) {
-    let mut kinds = tables_of(directory, &account.venue).flat_map(|one| one.kinds);
-    if account.paper.is_some() || kinds.any(|kind| kind.replace == Replace::NewOrder) {
+    let has = |replace| {
+        let mut kinds = tables_of(directory, &account.venue).flat_map(|one| one.kinds);
+        kinds.any(|kind| kind.replace == replace)
+    };
+    if account.paper.is_some() || has(Replace::NewOrder) {
         return (ChangeIds::New, Figures::Leg);
     }
-    (ChangeIds::Same, Figures::Order)
+    let changes = if has(Replace::Anew) { ChangeIds::NewIfWaiting } else { ChangeIds::Same };
+    (changes, Figures::Order)
 }
 
 fn account_rules(

@@ -210,6 +210,7 @@ impl Venue {
             state: own.state,
             side: own.wish.side,
             price: own.wish.price.filter(|_| own.wish.kind == OrderKind::Limit),
+            price_trigger: None,
             size: own.wish.size,
             size_filled: own.filled,
             price_average,
