@@ -13,6 +13,7 @@ use crate::{Amount, CancelReason, Expiry, Fees, Latency, Message, QueueModel, Re
 use venue::Venue;
 
 mod book;
+mod late;
 mod orders;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,8 @@ pub struct Recorded {
 }
 
 /// What happened at the venue. A recording has either levels and trades, or single orders; a trade
-/// comes before the change of the level that it caused, as far as the venue says both.
+/// comes before the change of the level that it caused, as far as the venue says both, or not later
+/// than [`ReplayConfig::late_ns`] after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// A level is so large now.
@@ -105,6 +107,9 @@ pub enum FeedClock {
 pub struct ReplayConfig {
     /// Who leaves the queue.
     pub queue: QueueModel,
+    /// How much later than the change of a level the trade may come that made it, in nanoseconds. 0
+    /// of a recording that is in the venue's order.
+    pub late_ns: i64,
     /// What a trade beyond the own price gives.
     pub penetration: Penetration,
     /// When the strategy sees what.
@@ -227,6 +232,19 @@ impl Desk {
     /// Asks for the end of an order.
     pub fn cancel(&mut self, order: OwnId) {
         self.send(Message::Cancel, order, Request::Cancel);
+    }
+
+    /// An order of the venue itself: it is there at once, before all that is on its way.
+    pub fn place_at_once(&mut self, order: OwnOrder) -> OwnId {
+        self.orders += 1;
+        let id = OwnId(self.orders);
+        self.sent.push_front((self.now, id, Request::Place(order)));
+        id
+    }
+
+    /// The venue itself ends an order, before all that is on its way.
+    pub fn cancel_at_once(&mut self, order: OwnId) {
+        self.sent.push_front((self.now, order, Request::Cancel));
     }
 
     fn send(&mut self, message: Message, order: OwnId, request: Request) {

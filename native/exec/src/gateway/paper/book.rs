@@ -55,6 +55,7 @@ impl Book {
         let &PaperSettings { maker_ppm, taker_ppm, delay_ns, .. } = settings;
         let config = ReplayConfig {
             queue: settings.queue,
+            late_ns: settings.late_ns,
             penetration: Penetration::Traded,
             feed: FeedClock::Recorded,
             fees: Fees { maker_ppm, taker_ppm },
@@ -88,6 +89,11 @@ impl Book {
 
     pub(super) fn size(&self, lots: i64) -> Amount {
         self.lot.times(lots).unwrap_or_default()
+    }
+
+    /// Whether anybody is known on a side.
+    pub(super) fn has(&self, side: Side) -> bool {
+        !self.levels[side as usize].is_empty()
     }
 
     /// Where orders are given.

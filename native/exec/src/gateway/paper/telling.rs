@@ -82,7 +82,7 @@ impl Venue {
         let fill = Fill {
             fill_id,
             trade_id: None,
-            kind: FillKind::Trade,
+            kind: if own.is_forced() { FillKind::Liquidation } else { FillKind::Trade },
             side: own.wish.side,
             price,
             size,
@@ -115,7 +115,7 @@ impl Venue {
         }
     }
 
-    pub(super) fn tell_paid(&mut self, paid: &Paid) {
+    pub(super) fn tell_paid(&mut self, paid: &Paid, now: i64) {
         let fill = Fill {
             fill_id: self.number(),
             trade_id: None,
@@ -128,7 +128,7 @@ impl Venue {
             liquidity: Liquidity::Unknown,
             position_side: None,
         };
-        let times = (paid.at, self.now);
+        let times = (paid.at, now);
         let report = self.report(paid.instrument, "", None, times, What::Fill(fill));
         self.fills.push(report.clone());
         self.say(Heard::Report(report));
@@ -158,12 +158,24 @@ impl Venue {
                 self.names.remove(&client_id);
                 What::ReplaceRejected(refusal)
             }
-            Some(Asked::Cancel) | None => What::CancelRejected(refusal),
+            Some(Asked::Cancel) => What::CancelRejected(refusal),
+            // An order of an earlier run, which came to the market silently.
+            None => {
+                own.state = OrderState::Expired;
+                let (size_filled, refusal) = (Some(own.filled), Some(refusal));
+                What::Expired { size_filled, size_prevented: None, refusal }
+            }
         };
         self.say_of(own, None, times, what);
     }
 
-    fn say_of(&mut self, own: &Own, before: Option<Box<str>>, times: (i64, i64), what: What) {
+    pub(super) fn say_of(
+        &mut self,
+        own: &Own,
+        before: Option<Box<str>>,
+        times: (i64, i64),
+        what: What,
+    ) {
         let report = self.report_of(own, before, times, what);
         self.say(Heard::Report(report));
     }
