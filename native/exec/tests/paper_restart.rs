@@ -317,6 +317,8 @@ impl<J: Journal> Life<J> {
 
     /// Until nothing is in doubt or on its way.
     fn settle(&mut self) {
+        // What was heard under a clock that was set back since is heard by now.
+        self.now += 6_000 * MS;
         for _ in 0..10 {
             self.now += 50 * MS;
             self.quote();
@@ -326,7 +328,7 @@ impl<J: Journal> Life<J> {
                 return;
             }
         }
-        panic!("it does not settle: {:?}", self.ledger.open_orders());
+        panic!("it does not settle: {:?} {:?}", self.compare(), self.ledger.open_orders());
     }
 
     /// What the ledger has is what the fills make, and what is open can be open.
@@ -343,7 +345,8 @@ impl<J: Journal> Life<J> {
         let summed: Vec<_> = summed.iter().map(|one| (one.size, one.price_entry)).collect();
         assert_eq!(sizes, summed);
         for order in self.ledger.orders() {
-            let summed = order.venue_order_id().and_then(|id| sums.orders.get(id));
+            let number = order.legs.iter().find_map(|leg| leg.venue_order_id.as_deref());
+            let summed = number.and_then(|number| sums.orders.get(number));
             assert_eq!(order.size_filled, summed.copied().unwrap_or_default(), "{order:?}");
             let is_brief = matches!(order.wish.tif, None | Some(Tif::Ioc | Tif::Fok));
             let is_open = self.ledger.open_orders().iter().any(|one| one.id == order.id);
@@ -352,7 +355,7 @@ impl<J: Journal> Life<J> {
     }
 }
 
-const ROWS: i64 = 1_200;
+const ROWS: i64 = 250;
 
 fn live(life: &mut Life<Cut>) {
     life.quote();
@@ -385,5 +388,5 @@ fn a_restart_after_every_row_has_what_the_fills_make() {
         again.settle();
         again.check();
     }
-    assert!(filled > 100 && open > 1_000, "{filled} {open}");
+    assert!(filled > 20 && open > 200, "{filled} {open}");
 }

@@ -191,6 +191,9 @@ pub trait Strategy {
 
     /// The venue has said something about an own order.
     fn told(&mut self, report: &Report, desk: &mut Desk);
+
+    /// What is told next is the first word about the oldest request of an order that had none.
+    fn answered(&mut self, _order: OwnId) {}
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -261,12 +264,15 @@ pub struct Replay {
     desk: Desk,
     /// What the strategy has not received so far, by the time at which it does.
     coming: VecDeque<(i64, Recorded)>,
-    answers: VecDeque<(i64, Report)>,
+    answers: VecDeque<(i64, Report, IsFirstWord)>,
     /// Reports of the event at hand.
     reports: Vec<Report>,
     /// When the last event was received that has been received.
     received: i64,
 }
+
+/// Whether a report is the first word about a request.
+type IsFirstWord = bool;
 
 /// What happens next.
 enum Step {
@@ -295,7 +301,7 @@ impl Replay {
     pub fn event(&mut self, event: &Recorded, strategy: &mut impl Strategy) {
         self.run_until(event.at, strategy);
         self.venue.event(event, &mut self.reports);
-        self.answer();
+        self.answer(None);
         let arrives = match self.feed {
             FeedClock::Modelled => self.desk.latency.arrival(Message::Feed, event.at),
             FeedClock::Recorded => event.received.max(self.received),
@@ -355,6 +361,8 @@ impl Replay {
 
     fn deliver(&mut self) {
         let Some((at, order, request)) = self.desk.sent.pop_front() else { return };
+        self.venue.expire(at, &mut self.reports);
+        let first_word = self.reports.len();
         match request {
             Request::Place(new) => self.venue.place(at, order, new, &mut self.reports),
             Request::Amend { price, quantity } => {
@@ -362,21 +370,24 @@ impl Replay {
             }
             Request::Cancel => self.venue.cancel(at, order, &mut self.reports),
         }
-        self.answer();
+        self.answer(Some(first_word));
     }
 
     /// Sends the reports of what just happened.
     #[inline]
-    fn answer(&mut self) {
-        for report in self.reports.drain(..) {
+    fn answer(&mut self, first_word: Option<usize>) {
+        for (place, report) in self.reports.drain(..).enumerate() {
             let arrives = self.desk.latency.arrival(Message::Response, report.at);
-            self.answers.push_back((arrives, report));
+            self.answers.push_back((arrives, report, Some(place) == first_word));
         }
     }
 
     fn hear(&mut self, strategy: &mut impl Strategy) {
-        let Some((at, report)) = self.answers.pop_front() else { return };
+        let Some((at, report, is_first_word)) = self.answers.pop_front() else { return };
         self.desk.now = at;
+        if is_first_word {
+            strategy.answered(report.order);
+        }
         strategy.told(&report, &mut self.desk);
     }
 

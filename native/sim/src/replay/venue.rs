@@ -222,7 +222,7 @@ impl Venue {
     }
 
     #[inline]
-    fn expire(&mut self, now: i64, reports: &mut Vec<Report>) {
+    pub(super) fn expire(&mut self, now: i64, reports: &mut Vec<Report>) {
         if now >= self.expires {
             self.expire_some(now, reports);
         }

@@ -1,5 +1,7 @@
 //! Positions that have lost their margin: orders end, and the market takes what is held.
 
+use std::collections::VecDeque;
+
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderKind, OrderSide, OrderState, order_flags};
 use rustonite_core::ids::InstrumentId;
@@ -44,7 +46,8 @@ impl Venue {
             if key.0 != instrument || !is_there || own.is_forced() {
                 continue;
             }
-            own.asked.push_back(Asked::Cancel);
+            // It overtakes what is on its way.
+            own.asked.push_front(Asked::Cancel);
             if let Some(book) = self.books.get_mut(&instrument) {
                 book.desk(now).cancel_at_once(key.1);
                 book.until(now);
@@ -71,7 +74,7 @@ impl Venue {
         let client_id = format!("liquidation-{number}");
         let own = Own {
             state: OrderState::Accepted,
-            asked: std::collections::VecDeque::new(),
+            asked: VecDeque::from([Asked::Enter]),
             ..Own::new(&client_id, number, &wish)
         };
         self.names.insert(client_id.into(), key);

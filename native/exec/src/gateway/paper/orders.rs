@@ -26,7 +26,13 @@ const NUMBERS_EVERY_NS: i64 = 1_000_000;
 #[derive(Clone, Debug)]
 pub(super) enum Asked {
     Place,
-    Replace { client_id: Box<str>, price: Option<Amount>, size: Amount },
+    /// It comes to the market silently, because its account knows of it.
+    Enter,
+    Replace {
+        client_id: Box<str>,
+        price: Option<Amount>,
+        size: Amount,
+    },
     Cancel,
 }
 
@@ -187,7 +193,8 @@ impl Venue {
         let book = self.book(instrument).ok_or_else(unlisted)?;
         let order = words::order(book, &rest)?;
         let key = (instrument, book.desk(now).place(order));
-        if let Some(own) = self.orders.remove(&early) {
+        if let Some(mut own) = self.orders.remove(&early) {
+            own.asked.push_front(Asked::Enter);
             self.names.insert(own.client_id.clone(), key);
             self.orders.insert(key, own);
         }
@@ -197,9 +204,7 @@ impl Venue {
     /// An order that is not in the market has ended.
     pub(super) fn end(&mut self, key: Key, now: i64, refusal: Option<Refusal>) {
         let Some(mut own) = self.orders.remove(&key) else { return };
-        own.state = OrderState::Expired;
-        let what = What::Expired { size_filled: Some(own.filled), size_prevented: None, refusal };
-        self.say_of(&own, None, (now, now), what);
+        self.expired(&mut own, (now, now), refusal);
         self.orders.insert(key, own);
     }
 
