@@ -62,6 +62,7 @@ impl<J: Journal> Ledger<J> {
         let directory = std::sync::Arc::clone(self.directory());
         let Some(listed) = directory.listed(booking.instrument) else { return Amount::ZERO };
         let fee_in_base = fee_in_base(&directory, listed, booking);
+        self.note_booked(booking.account, booking.instrument, booking.ts_event);
         let mut pnl_realised = Amount::ZERO;
         let whole_account = std::iter::once(None);
         for strategy in whole_account.chain(booking.strategy.map(Some)) {

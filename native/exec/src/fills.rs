@@ -100,6 +100,12 @@ impl Fills {
         counted.filter(move |one| one.at > moment && one.size != Amount::ZERO)
     }
 
+    /// Ids of an account's executions.
+    pub(crate) fn ids(&self, account: AccountId) -> impl Iterator<Item = &str> {
+        let mine = self.counted.iter().filter(move |(place, _)| place.0 == account);
+        mine.flat_map(|(_, ids)| ids.keys().map(AsRef::as_ref))
+    }
+
     pub(crate) fn add(
         &mut self,
         place: Place,

@@ -23,6 +23,7 @@ use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskV
 use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
+use super::past::{Past, tell_missed};
 use super::profits::Profits;
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
@@ -59,6 +60,14 @@ impl Trader {
     /// # Errors
     /// Whatever of that fails.
     pub fn open(config: Config) -> Result<Self, TradeError> {
+        Self::open_with(config, &mut |_| Ok(None))
+    }
+
+    /// The same where rows can be had out of lakes.
+    ///
+    /// # Errors
+    /// As [`Trader::open`].
+    pub fn open_with(config: Config, past: &mut Past<'_>) -> Result<Self, TradeError> {
         if let Some(core) = config.core {
             cores::leave(core).map_err(system("leaving the core"))?;
         }
@@ -68,7 +77,7 @@ impl Trader {
         let kept = state::read(&folder).map_err(system("reading the switches"))?;
         let limits = read_limits(&config.limits)?;
         let dialler = Dialler::new(None, None)?;
-        let (directory, accounts) = directory(&config, &dialler)?;
+        let (directory, accounts) = directory(&config, &dialler, past)?;
         let currency = limits.currency.to_string();
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
         let risk_directory = risk_directory(&directory, &config, &currency);
@@ -110,6 +119,9 @@ impl Trader {
                 let ledger = desk.ledger();
                 let began = (&config, now);
                 let (gateway, market) = on_paper(&directory, ledger, account, (id, paper), began)?;
+                if !config.replay {
+                    tell_missed(&directory, (&config, account), &market, past)?;
+                }
                 papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
                 desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
                 arrivals.push(Arrivals::none());
@@ -199,6 +211,7 @@ pub(super) fn read_limits(path: &Path) -> Result<Limits, TradeError> {
 fn directory(
     config: &Config,
     dialler: &Dialler,
+    past: &mut Past<'_>,
 ) -> Result<(Arc<Directory>, Vec<Option<AccountId>>), TradeError> {
     let mut directory = Directory::default();
     let mut accounts = Vec::new();
@@ -206,7 +219,7 @@ fn directory(
     for account in &config.accounts {
         directory.add_venue(&account.venue);
         let id = directory.add_account(&account.name);
-        let mut rules = rules_of(config, account, dialler)?;
+        let mut rules = rules_of(config, account, dialler, past)?;
         for symbol in &account.symbols {
             let Some(instrument) = rules.remove(symbol) else {
                 let hint = hint(symbol, rules.keys().map(String::as_str));
