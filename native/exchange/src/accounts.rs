@@ -1,8 +1,11 @@
 //! Accounts, their keys, and the orders that have a client's name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
-use rustonite_sim::{AccountId, Amount, AssetId, InstrumentId, Order, OrderId, PositionSide};
+use rustonite_sim::{
+    AccountId, Amount, AssetId, InstrumentId, Order, OrderId, PositionSide, SelfTrade,
+};
 
 use crate::keys::Key;
 
@@ -10,6 +13,8 @@ use crate::keys::Key;
 const ENDED_MAX: usize = 20_000;
 /// Fills that an account can ask for.
 const FILLS_MAX: usize = 50_000;
+/// Trades with itself that were prevented and an account can ask for.
+const PREVENTED_MAX: usize = 10_000;
 
 /// What a client said about an order beyond what the engine knows.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +24,7 @@ pub(crate) struct Tag {
     /// The name of the request that cancels it.
     pub(crate) cancel_id: Option<String>,
     /// The list that it belongs to.
-    pub(crate) list: Option<u64>,
+    pub(crate) list: Option<Arc<OrderList>>,
     /// It comes once another order is filled.
     pub(crate) is_pending: bool,
     /// Nothing about it is told to the user stream.
@@ -27,9 +32,10 @@ pub(crate) struct Tag {
 }
 
 /// Orders that a client placed together.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct OrderList {
-    /// The client's name for it.
+    pub(crate) number: u64,
+    /// The client's name for it; empty where lists have none.
     pub(crate) name: String,
     /// The venue's word for what one order means to the others.
     pub(crate) contingency: &'static str,
@@ -42,6 +48,33 @@ pub(crate) struct Record {
     pub(crate) tag: Tag,
     /// When its trigger was hit.
     pub(crate) triggered_at: Option<i64>,
+    /// The last trade with its own account that was prevented.
+    pub(crate) prevented: Option<u64>,
+}
+
+impl Record {
+    pub(crate) fn new(order: Order, tag: Tag) -> Self {
+        Self { order, tag, triggered_at: None, prevented: None }
+    }
+
+    /// Number of the list that it belongs to.
+    pub(crate) fn list(&self) -> Option<u64> {
+        self.tag.list.as_ref().map(|list| list.number)
+    }
+}
+
+/// A trade of an account with itself that was prevented.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prevented {
+    pub(crate) instrument: InstrumentId,
+    pub(crate) number: u64,
+    pub(crate) taker: OrderId,
+    pub(crate) maker: OrderId,
+    pub(crate) mode: SelfTrade,
+    pub(crate) price: i64,
+    /// By how many lots the one that came got smaller, and the one that rested.
+    pub(crate) lots: [i64; 2],
+    pub(crate) at: i64,
 }
 
 /// An order's part in a trade.
@@ -68,6 +101,7 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) orders: BTreeMap<OrderId, Record>,
     pub(crate) fills: Vec<OwnFill>,
+    pub(crate) prevented: VecDeque<Prevented>,
     /// The newest order of each name.
     by_client_id: HashMap<String, OrderId>,
 }
@@ -96,6 +130,30 @@ impl Account {
             self.fills.drain(..FILLS_MAX / 10);
         }
         self.fills.push(fill);
+    }
+
+    /// Keeps what both orders of a prevented trade tell of it, one after the other.
+    pub(crate) fn add_prevented(&mut self, new: Prevented) {
+        let is_same =
+            |one: &&mut Prevented| (one.instrument, one.number) == (new.instrument, new.number);
+        if let Some(known) = self.prevented.back_mut().filter(is_same) {
+            known.lots = [0, 1].map(|place| known.lots[place].max(new.lots[place]));
+            return;
+        }
+        if self.prevented.len() >= PREVENTED_MAX {
+            self.prevented.pop_front();
+        }
+        self.prevented.push_back(new);
+    }
+
+    /// Another name for an order from now on.
+    pub(crate) fn rename(&mut self, order: OrderId, client_id: &str) {
+        let Some(record) = self.orders.get_mut(&order) else { return };
+        let old = std::mem::replace(&mut record.tag.client_id, client_id.to_owned());
+        if self.by_client_id.get(&old) == Some(&order) {
+            self.by_client_id.remove(&old);
+        }
+        self.by_client_id.insert(client_id.to_owned(), order);
     }
 
     pub(crate) fn named(&self, client_id: &str) -> Option<&Record> {

@@ -127,7 +127,7 @@ impl Hall {
         let against = NewOrder {
             account: self.house,
             side: side.opposite(),
-            quantity: Quantity::Lots(seen.max(order.quantity - order.filled)),
+            quantity: Quantity::Lots(seen.max(order.open())),
             expiry: Expiry::Immediate,
             post_only: false,
             reduce_only: false,

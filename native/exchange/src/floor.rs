@@ -12,7 +12,7 @@ use rustonite_sim::{
     Reject, Side, Tiers,
 };
 
-use crate::accounts::{Account, Accounts, OrderList, OwnFill, Record, Tag};
+use crate::accounts::{Account, Accounts, OwnFill, Prevented, Record, Tag};
 use crate::candles::Print;
 use crate::error::{ExchangeError, Result};
 use crate::listing::{ASSET_DECIMALS, Listing, Perpetual};
@@ -28,8 +28,18 @@ pub(crate) struct Done {
     pub(crate) order: Option<OrderId>,
     pub(crate) events: Vec<Event>,
     pub(crate) at: i64,
+    /// Number of the execution that the first event is; each is one, and so is each order that was
+    /// taken, behind them.
+    pub(crate) execution: u64,
     /// Whose balance the operator changed, of what, and by how much.
     pub(crate) deposit: Option<(AccountId, AssetId, Amount)>,
+}
+
+impl Done {
+    /// Number of the execution that the first event of a kind is; 0 if there is none.
+    pub(crate) fn execution_of(&self, kind: impl Fn(&Event) -> bool) -> u64 {
+        (self.execution..).zip(&self.events).find(|(_, event)| kind(event)).map_or(0, |(id, _)| id)
+    }
 }
 
 /// An instrument with the rules that it was listed with.
@@ -103,9 +113,9 @@ pub(crate) struct Floor {
     /// What nobody was told so far.
     pub(crate) untold: Vec<Done>,
     by_symbol: HashMap<String, InstrumentId>,
-    /// Lists by their number.
-    pub(crate) lists: HashMap<u64, OrderList>,
     next_list: u64,
+    /// What happened to orders so far, in numbers.
+    executions: u64,
     forgotten_at: i64,
     /// What names that nobody chose are drawn from.
     chance: RefCell<Rng>,
@@ -249,7 +259,9 @@ impl Floor {
         if let Command::Mark { instrument, .. } = *command {
             self.market(instrument).is_marked = true;
         }
-        let done = Done { order, events, at, deposit };
+        let execution = self.executions + 1;
+        self.executions += (events.len() + tags.len()) as u64;
+        let done = Done { order, events, at, execution, deposit };
         self.keep(&done, tags);
         self.untold.push(done.clone());
         Ok(done)
@@ -273,7 +285,7 @@ impl Floor {
     fn keep_new(&mut self, id: OrderId, tag: Tag) {
         let Some(order) = self.exchange.order(id) else { return };
         if let Some(account) = self.accounts.all.get_mut(&order.asked.account) {
-            account.add(Record { order, tag, triggered_at: None });
+            account.add(Record::new(order, tag));
         }
     }
 
@@ -292,6 +304,10 @@ impl Floor {
             Event::Fill { order, account, .. } => {
                 self.refresh(order);
                 self.keep_fill(event, account, at);
+            }
+            Event::Prevented { order, .. } => {
+                self.refresh(order);
+                self.keep_prevented(event, at);
             }
             Event::Placed { order } => self.note_placed(order),
             Event::Triggered { order } => {
@@ -314,7 +330,7 @@ impl Floor {
                 record.tag.is_pending = false;
             }
             // Nobody but the venue places orders without a word.
-            None => account.add(Record { order, tag: Tag::default(), triggered_at: None }),
+            None => account.add(Record::new(order, Tag::default())),
         }
     }
 
@@ -331,6 +347,31 @@ impl Floor {
         if let Some(record) = self.record_mut(order.asked.account, id) {
             record.order = order;
         }
+    }
+
+    fn keep_prevented(&mut self, event: &Event, at: i64) {
+        let &Event::Prevented { order, other, number, price, quantity, is_maker, .. } = event
+        else {
+            return;
+        };
+        let (taker, maker) = if is_maker { (other, order) } else { (order, other) };
+        let Some(came) = self.exchange.order(taker).map(|order| order.asked) else { return };
+        let Some(account) = self.accounts.all.get_mut(&came.account) else { return };
+        if let Some(record) = account.orders.get_mut(&order) {
+            record.prevented = Some(number);
+        }
+        let lots = if is_maker { [0, quantity] } else { [quantity, 0] };
+        let (instrument, mode) = (came.instrument, came.self_trade);
+        account.add_prevented(Prevented {
+            instrument,
+            number,
+            taker,
+            maker,
+            mode,
+            price,
+            lots,
+            at,
+        });
     }
 
     fn keep_fill(&mut self, event: &Event, account: AccountId, at: i64) {

@@ -74,6 +74,10 @@ pub struct Listing {
     pub market_quantity_max: Decimal,
     /// Least price times quantity.
     pub notional_min: Decimal,
+    /// Largest price times quantity; of market orders it is not checked.
+    pub notional_max: Option<Decimal>,
+    /// Parts of an iceberg.
+    pub iceberg_parts_max: Option<i64>,
     /// How far below and above the last price a limit may be: factors in millionths.
     pub band_ppm: Option<(i64, i64)>,
     /// Orders of an account that may be open.
@@ -124,6 +128,8 @@ impl Listing {
             quantity: (lot, whole(9_000)),
             market_quantity_max: whole(1_000),
             notional_min: whole(5),
+            notional_max: Some(whole(9_000_000)),
+            iceberg_parts_max: Some(100),
             band_ppm: Some((200_000, 5_000_000)),
             orders_max: 200,
             triggers_max: 5,
@@ -155,6 +161,8 @@ impl Listing {
             quantity: (lot, whole(1_000_000)),
             market_quantity_max: whole(1_000_000),
             notional_min: Decimal::ZERO,
+            notional_max: None,
+            iceberg_parts_max: None,
             band_ppm: None,
             orders_max: 500,
             triggers_max: 500,
@@ -169,16 +177,25 @@ impl Listing {
     /// As [`Listing::spot`].
     pub fn perpetual(symbol: &str, tick: Decimal, lot: Decimal) -> Result<Self> {
         let spot = Self::spot(symbol, tick, lot)?;
-        let perpetual = Some(Perpetual::default());
-        Ok(Self { perpetual, band_ppm: Some((950_000, 1_050_000)), triggers_max: 10, ..spot })
+        Ok(Self {
+            perpetual: Some(Perpetual::default()),
+            band_ppm: Some((950_000, 1_050_000)),
+            notional_max: None,
+            iceberg_parts_max: None,
+            triggers_max: 10,
+            ..spot
+        })
     }
 
     /// Price filters in ticks, quantities in lots; steps that do not divide a limit are cut off.
     pub(crate) fn instrument(&self, base: AssetId, quote: AssetId) -> Result<Instrument> {
         let ticks = |value: Decimal| count(&self.symbol, value, self.tick);
         let lots = |value: Decimal| count(&self.symbol, value, self.lot);
-        let notional = Amount::from_decimal(self.notional_min)
-            .map_err(|error| ExchangeError::invalid(&self.symbol, error.to_string()))?;
+        let amount = |value: Decimal| {
+            Amount::from_decimal(value)
+                .map_err(|error| ExchangeError::invalid(&self.symbol, error.to_string()))
+        };
+        let notional_max = self.notional_max.map(amount).transpose()?;
         Ok(Instrument {
             symbol: self.symbol.clone(),
             kind: match self.perpetual.as_ref().and_then(|perpetual| perpetual.tiers.first()) {
@@ -192,10 +209,12 @@ impl Listing {
             tick: self.tick,
             lot: self.lot,
             filters: Filters {
+                notional_max,
+                iceberg_parts_max: self.iceberg_parts_max,
                 price: Some((ticks(self.price.0)?, ticks(self.price.1)?)),
                 quantity: Some((lots(self.quantity.0)?, lots(self.quantity.1)?)),
                 market_quantity_max: Some(lots(self.market_quantity_max)?),
-                notional_min: Some(notional),
+                notional_min: Some(amount(self.notional_min)?),
                 band_ppm: self.band_ppm,
                 orders_max: Some(self.orders_max),
                 triggers_max: Some(self.triggers_max),

@@ -278,7 +278,10 @@ async fn send(
             Out::Cut => return Ok(false),
             Out::Silence => {
                 outbox.queue.close();
-                shared.stopped().await;
+                tokio::select! {
+                    () = shared.stopped() => {}
+                    () = gone(socket) => {}
+                }
                 return Ok(false);
             }
             // What arrived is none of these any more.
@@ -289,6 +292,11 @@ async fn send(
     }
     socket.flush().await?;
     Ok(true)
+}
+
+/// Waits until a client has left; what it says meanwhile is not heard.
+async fn gone(socket: &mut WebSocket<HttpStream>) {
+    while socket.next_frame().await.is_ok_and(|frame| frame.opcode() != OpCode::Close) {}
 }
 
 async fn close(socket: &mut WebSocket<HttpStream>, code: u16, reason: &str) -> yawc::Result<()> {

@@ -1,7 +1,7 @@
 //! What accounts own, and what they pay.
 
 use crate::orders::Ends;
-use crate::{Amount, AssetId, Fees, InstrumentId, PositionSide};
+use crate::{Amount, AssetId, Fees, InstrumentId, PositionSide, Side};
 
 /// Millionths.
 pub(crate) const MILLION: i128 = 1_000_000;
@@ -35,13 +35,15 @@ pub(crate) struct Position {
 pub(crate) struct Holding {
     /// Orders that are open.
     pub(crate) open: usize,
-    /// Of these, so many that wait for their trigger.
+    /// Of these, so many that wait for their trigger, or for an order that comes before it.
     pub(crate) waiting: usize,
     pub(crate) leverage: u32,
     pub(crate) isolated: bool,
     positions: [Position; 3],
-    /// Worth of open orders that buy and that sell, those that only reduce left out.
+    /// Worth of open orders that buy and that sell, those that only reduce left out,
     pub(crate) ordered: [Amount; 2],
+    /// and of those that are for positions side by side.
+    pub(crate) ordered_apart: [Amount; 2],
 }
 
 impl Default for Holding {
@@ -53,6 +55,7 @@ impl Default for Holding {
             isolated: false,
             positions: Default::default(),
             ordered: Default::default(),
+            ordered_apart: Default::default(),
         }
     }
 }
@@ -70,6 +73,15 @@ impl Holding {
         [PositionSide::Net, PositionSide::Long, PositionSide::Short]
             .into_iter()
             .zip(&self.positions)
+    }
+
+    /// Worth of open orders of a side that are for a position.
+    pub(crate) fn ordered_mut(&mut self, side: Side, position: PositionSide) -> &mut Amount {
+        let ordered = match position {
+            PositionSide::Net => &mut self.ordered,
+            PositionSide::Long | PositionSide::Short => &mut self.ordered_apart,
+        };
+        &mut ordered[side as usize]
     }
 
     pub(crate) fn is_flat(&self) -> bool {

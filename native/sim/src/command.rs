@@ -244,7 +244,7 @@ pub enum Command {
         /// The others: one or two.
         pending: Vec<NewOrder>,
     },
-    /// Ends an order.
+    /// Ends an order, and with it those of its list.
     Cancel {
         /// Whose.
         account: AccountId,

@@ -70,6 +70,30 @@ pub enum Event {
         /// What a perpetual's position gained by it.
         realised: Amount,
     },
+    /// An order would have traded with another one of its account. What becomes of it depends on
+    /// the mode of who came: it gets smaller, or it ends in an event that follows.
+    Prevented {
+        /// Which.
+        order: OrderId,
+        /// The other one.
+        other: OrderId,
+        /// What both orders share of it: a number, from 1 for each instrument.
+        number: u64,
+        /// Price in ticks.
+        price: i64,
+        /// Quantity in lots.
+        quantity: i64,
+        /// The same so far, this included.
+        prevented: i64,
+        /// Filled so far, in lots.
+        filled: i64,
+        /// What has changed hands for it so far, of the quote asset.
+        filled_quote: Amount,
+        /// Whether it had rested.
+        is_maker: bool,
+        /// Whether it goes on.
+        goes_on: bool,
+    },
     /// An order was changed in place.
     Amended {
         /// Which.
@@ -128,6 +152,15 @@ pub enum Event {
         /// Of what.
         instrument: InstrumentId,
         /// How much of the quote asset; negative if paid.
+        amount: Amount,
+    },
+    /// The insurance paid what an account owed.
+    Insured {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        asset: AssetId,
+        /// How much.
         amount: Amount,
     },
     /// A position had too little margin; the venue closes it in the events that follow.
@@ -202,9 +235,28 @@ pub enum Reject {
         /// Least.
         least: Amount,
     },
+    /// Price times quantity is too large.
+    #[error("worth {found}, expected at most {largest}")]
+    NotionalMax {
+        /// Found.
+        found: Amount,
+        /// Largest.
+        largest: Amount,
+    },
+    /// So many parts of an iceberg are too many.
+    #[error("an iceberg of {found} parts, expected at most {largest}")]
+    IcebergParts {
+        /// Found.
+        found: i64,
+        /// Largest.
+        largest: i64,
+    },
     /// Too many orders of this account are open.
     #[error("{0} orders are open, no more are taken")]
     TooManyOrders(usize),
+    /// Too many orders of this account wait for their trigger.
+    #[error("{0} orders wait for their trigger, no more are taken")]
+    TooManyTriggers(usize),
     /// There is not enough money.
     #[error("needs {needed}, {free} is free")]
     Balance {

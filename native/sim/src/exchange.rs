@@ -31,6 +31,8 @@ pub struct Order {
     pub quantity: i64,
     /// Filled so far, in lots.
     pub filled: i64,
+    /// What would have traded with its own account and did not, in lots.
+    pub prevented: i64,
     /// What changed hands for it, of the quote asset.
     pub filled_quote: Amount,
     /// Whether its trigger was hit, or it has none.
@@ -39,6 +41,14 @@ pub struct Order {
     pub is_open: bool,
     /// Why it ended, if it did so unfilled.
     pub cancelled: Option<CancelReason>,
+}
+
+impl Order {
+    /// Lots that can still trade.
+    #[must_use]
+    pub fn open(&self) -> i64 {
+        self.quantity - self.filled - self.prevented
+    }
 }
 
 /// An instrument and what is going on in it.
@@ -54,6 +64,8 @@ pub(crate) struct Listed {
     pub(crate) last: Option<i64>,
     pub(crate) mark: Option<i64>,
     pub(crate) trades: u64,
+    /// Trades of accounts with themselves that did not happen.
+    pub(crate) prevented: u64,
     pub(crate) halted: bool,
     pub(crate) free: bool,
     /// Of a perpetual.
@@ -182,6 +194,7 @@ impl Exchange {
             last: None,
             mark: None,
             trades: 0,
+            prevented: 0,
             halted: false,
             free: false,
         });
@@ -243,7 +256,7 @@ impl Exchange {
             }
             Command::Cancel { account, order } => {
                 let slot = self.open_slot(account, order)?;
-                self.end(slot, Some(CancelReason::Asked));
+                self.cancel(slot);
                 Ok(())
             }
             Command::CancelAll { account, instrument } => self.cancel_all(account, instrument),

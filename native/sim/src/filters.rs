@@ -1,7 +1,7 @@
 //! What is checked before an order is taken.
 
 use crate::accounts::Holding;
-use crate::exchange::Listed;
+use crate::exchange::{Listed, Order};
 use crate::{Amount, Expiry, Kind, NewOrder, PositionSide, Quantity, Reject, SelfTrade, Trailing};
 
 /// No price and no quantity is larger, so that products and sums fit.
@@ -76,23 +76,31 @@ pub(crate) fn check(order: &NewOrder, listed: &Listed) -> Result<(), Reject> {
     match order.quantity {
         Quantity::Lots(lots) => {
             check_lots(lots, order, listed)?;
-            let price = order.price.or(order.trigger.map(|t| t.price)).or(listed.last);
-            if let Some(price) = price.filter(|price| *price > 0) {
+            // A trailing trigger has no price so far.
+            let trigger = order.trigger.map(|trigger| trigger.price).filter(|price| *price > 0);
+            if let Some(price) = order.price.or(trigger).or(listed.last) {
                 check_notional(listed.worth(price, lots)?, order, listed)?;
             }
+            check_display(order, lots, listed)
         }
         Quantity::Quote(amount) => {
             if amount <= Amount::ZERO {
                 return Err(Reject::Contradiction("a quantity of quote is more than 0"));
             }
-            check_notional(amount, order, listed)?;
+            check_notional(amount, order, listed)
         }
-        Quantity::Position => {}
+        Quantity::Position => Ok(()),
     }
-    match order.display {
-        Some(display) if display < 1 => {
-            Err(Reject::Contradiction("an iceberg shows at least one lot"))
-        }
+}
+
+fn check_display(order: &NewOrder, lots: i64, listed: &Listed) -> Result<(), Reject> {
+    let Some(display) = order.display else { return Ok(()) };
+    if display < 1 {
+        return Err(Reject::Contradiction("an iceberg shows at least one lot"));
+    }
+    let found = lots / display + i64::from(lots % display > 0);
+    match listed.instrument.filters.iceberg_parts_max {
+        Some(largest) if found > largest => Err(Reject::IcebergParts { found, largest }),
         _ => Ok(()),
     }
 }
@@ -138,26 +146,37 @@ fn check_lots(quantity: i64, order: &NewOrder, listed: &Listed) -> Result<(), Re
 }
 
 fn check_notional(found: Amount, order: &NewOrder, listed: &Listed) -> Result<(), Reject> {
-    match listed.instrument.filters.notional_min {
-        Some(least) if found < least && !order.reduce_only => {
+    let filters = &listed.instrument.filters;
+    match (filters.notional_min, filters.notional_max) {
+        (Some(least), _) if found < least && !order.reduce_only => {
             Err(Reject::Notional { found, least })
+        }
+        (_, Some(largest)) if found > largest && order.price.is_some() => {
+            Err(Reject::NotionalMax { found, largest })
         }
         _ => Ok(()),
     }
 }
 
-/// Whether an account may have so many more orders.
+/// Whether an account may have these orders besides those that it has, once one has gone.
 pub(crate) fn check_count(
-    more: usize,
-    waits: bool,
+    coming: &[&NewOrder],
+    going: Option<&Order>,
     holding: &Holding,
     listed: &Listed,
 ) -> Result<(), Reject> {
     let filters = &listed.instrument.filters;
-    let within = |found: usize, most: Option<usize>| match most {
-        Some(most) if found + more > most => Err(Reject::TooManyOrders(found)),
-        _ => Ok(()),
+    let exceeds = |open: usize, more: usize, most: Option<usize>| {
+        more > 0 && most.is_some_and(|most| open + more > most)
     };
-    within(holding.open, filters.orders_max)?;
-    if waits { within(holding.waiting, filters.triggers_max) } else { Ok(()) }
+    let open = holding.open - usize::from(going.is_some());
+    if exceeds(open, coming.len(), filters.orders_max) {
+        return Err(Reject::TooManyOrders(open));
+    }
+    let waiting = holding.waiting - usize::from(going.is_some_and(|order| !order.is_working));
+    let more = coming.iter().filter(|order| order.trigger.is_some()).count();
+    if exceeds(waiting, more, filters.triggers_max) {
+        return Err(Reject::TooManyTriggers(waiting));
+    }
+    Ok(())
 }

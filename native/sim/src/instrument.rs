@@ -31,6 +31,10 @@ pub struct Filters {
     pub market_quantity_max: Option<i64>,
     /// Least price times quantity.
     pub notional_min: Option<Amount>,
+    /// Largest price times quantity; of market orders it is not checked.
+    pub notional_max: Option<Amount>,
+    /// Parts of an iceberg.
+    pub iceberg_parts_max: Option<i64>,
     /// How far below and above the last price a limit may be: factors in millionths.
     pub band_ppm: Option<(i64, i64)>,
     /// Orders of an account that may be open.

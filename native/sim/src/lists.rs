@@ -45,11 +45,12 @@ impl Exchange {
     pub(crate) fn place_oco(&mut self, orders: &[NewOrder; 2]) -> Result<OrderId, Reject> {
         check_pair([&orders[0], &orders[1]])?;
         for order in orders {
-            self.check(order, 2)?;
+            self.check(order)?;
         }
+        self.check_count(&[&orders[0], &orders[1]], None)?;
         let needs = [self.need(&orders[0], None)?, self.need(&orders[1], None)?];
         for (order, need) in orders.iter().zip(&needs) {
-            self.check_money(order, need)?;
+            self.check_money(order, need, None)?;
         }
         let list = self.add_list(List { working: None, others: Vec::new(), open: 2 })?;
         let slots = [self.add(&orders[0], Stage::Coming)?, self.add(&orders[1], Stage::Coming)?];
@@ -87,7 +88,7 @@ impl Exchange {
             [one, other] => check_pair([one, other])?,
             _ => return Err(Reject::Contradiction("one or two orders follow")),
         }
-        self.check(working, 1 + pending.len())?;
+        self.check(working)?;
         for order in pending {
             if order.account != working.account || order.instrument != working.instrument {
                 return Err(Reject::Contradiction("all orders are of one account and instrument"));
@@ -96,8 +97,10 @@ impl Exchange {
             crate::filters::is_sound(order, listed, self.now)?;
             crate::filters::check(order, listed)?;
         }
+        let all: Vec<_> = std::iter::once(working).chain(pending).collect();
+        self.check_count(&all, None)?;
         let need = self.need(working, None)?;
-        self.check_money(working, &need)?;
+        self.check_money(working, &need, None)?;
         let list =
             self.add_list(List { working: None, others: Vec::new(), open: 1 + pending.len() })?;
         let slot = self.add(working, Stage::Coming)?;
@@ -139,7 +142,7 @@ impl Exchange {
             crate::filters::check(new, listed)?;
             Amount::ZERO
         } else {
-            self.check(new, 0)?;
+            self.check(new)?;
             self.missing_for_leg(slot, list, new)?
         };
         let stage = if stage == Stage::Pending { stage } else { Stage::Coming };
@@ -176,7 +179,7 @@ impl Exchange {
             }
         }
         need.amount = Amount((need.amount - held).0.max(0));
-        self.check_money(new, &need)?;
+        self.check_money(new, &need, Some(slot))?;
         Ok(need.amount)
     }
 
@@ -202,7 +205,7 @@ impl Exchange {
         let need = |slot: &Slot| {
             let asked = self.orders.get(*slot).order.asked;
             let need = self.need(&asked, None)?;
-            self.check_money(&asked, &need).map(|()| need)
+            self.check_money(&asked, &need, None).map(|()| need)
         };
         let Ok(needs) = slots.iter().map(need).collect::<Result<Vec<_>, _>>() else {
             for slot in slots {
@@ -259,27 +262,41 @@ impl Exchange {
         let id = self.orders.get(slot).order.id;
         let there = &mut self.lists[list as usize];
         there.open -= 1;
+        // All end by the same request.
+        let of_others = match reason {
+            Some(CancelReason::Asked) => CancelReason::Asked,
+            _ => CancelReason::OtherOfList,
+        };
         if there.working != Some(id) {
             // The one that ended it goes on.
             if reason != Some(CancelReason::OtherOfList) {
-                self.end_other(list, slot);
+                self.end_all(list, Some(id), of_others);
             }
         } else if reason.is_none() {
             self.next.push_back(Next::Filled(list));
         } else {
-            self.end_all(list, None);
+            self.end_all(list, None, of_others);
         }
+    }
+
+    /// Somebody asks for the end of an order: of a list, all end.
+    pub(crate) fn cancel(&mut self, slot: Slot) {
+        let list = self.orders.get(slot).list;
+        let working = list.and_then(|list| self.lists[list as usize].working);
+        let working = working.and_then(|id| self.orders.slot(id));
+        let first = working.filter(|slot| self.orders.get(*slot).stage != Stage::Ended);
+        self.end(first.unwrap_or(slot), Some(CancelReason::Asked));
     }
 
     /// Ends the order that shares a list with this one.
     pub(crate) fn end_other(&mut self, list: u32, slot: Slot) {
         let id = self.orders.get(slot).order.id;
         if self.lists[list as usize].working != Some(id) {
-            self.end_all(list, Some(id));
+            self.end_all(list, Some(id), CancelReason::OtherOfList);
         }
     }
 
-    fn end_all(&mut self, list: u32, but: Option<OrderId>) {
+    fn end_all(&mut self, list: u32, but: Option<OrderId>, reason: CancelReason) {
         for id in self.lists[list as usize].others.clone() {
             if Some(id) == but {
                 continue;
@@ -287,7 +304,7 @@ impl Exchange {
             if let Some(slot) = self.orders.slot(id)
                 && self.orders.get(slot).stage != Stage::Ended
             {
-                self.end(slot, Some(CancelReason::OtherOfList));
+                self.end(slot, Some(reason));
             }
         }
     }

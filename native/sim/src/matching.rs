@@ -131,7 +131,7 @@ impl Exchange {
             if self.orders.get(maker).order.asked.account == asked.account
                 && asked.self_trade != SelfTrade::Allow
             {
-                self.prevent(slot, maker, wanted, asked.self_trade);
+                self.prevent(slot, maker, (price, wanted), asked.self_trade);
                 continue;
             }
             let offered = self.fillable(maker, self.orders.get(maker).shown);
@@ -165,47 +165,46 @@ impl Exchange {
     }
 
     /// Two orders of one account meet.
-    fn prevent(&mut self, taker: Slot, maker: Slot, wanted: i64, mode: SelfTrade) {
-        let reason = Some(CancelReason::SelfTrade);
+    fn prevent(&mut self, taker: Slot, maker: Slot, (price, wanted): (i64, i64), mode: SelfTrade) {
         let lots = wanted.min(self.orders.get(maker).open());
-        match mode {
-            SelfTrade::Allow => {}
-            SelfTrade::ExpireTaker => self.end_prevented(taker, reason, lots),
-            SelfTrade::ExpireMaker => self.end_prevented(maker, reason, lots),
-            SelfTrade::ExpireBoth => {
-                self.end_prevented(maker, reason, lots);
-                self.end_prevented(taker, reason, lots);
-            }
-            SelfTrade::Decrement => {
-                for slot in [maker, taker] {
-                    self.decrement(slot, lots);
-                }
+        let instrument = self.orders.get(taker).order.asked.instrument;
+        let listed = &mut self.listed[instrument as usize];
+        listed.prevented += 1;
+        let number = listed.prevented;
+        for (slot, other, is_maker) in [(maker, taker, true), (taker, maker, false)] {
+            let ends = match mode {
+                SelfTrade::Allow => continue,
+                SelfTrade::ExpireTaker if is_maker => continue,
+                SelfTrade::ExpireMaker if !is_maker => continue,
+                SelfTrade::ExpireTaker | SelfTrade::ExpireMaker | SelfTrade::ExpireBoth => true,
+                SelfTrade::Decrement => self.orders.get(slot).open() <= lots,
+            };
+            self.shrink(slot, lots);
+            let (id, other) = (self.orders.get(slot).order.id, self.orders.get(other).order.id);
+            let order = &self.orders.get(slot).order;
+            self.events.push(Event::Prevented {
+                order: id,
+                other,
+                number,
+                price,
+                quantity: lots,
+                prevented: order.prevented,
+                filled: order.filled,
+                filled_quote: order.filled_quote,
+                is_maker,
+                goes_on: !ends,
+            });
+            if ends {
+                self.end_prevented(slot, Some(CancelReason::SelfTrade), lots);
+            } else if self.orders.get(slot).stage == Stage::Resting {
+                self.take_shown(slot, lots);
             }
         }
     }
 
-    /// An order gets smaller by what it would have traded with its own account.
-    fn decrement(&mut self, slot: Slot, lots: i64) {
-        let entry = self.orders.get(slot);
-        if entry.open() <= lots {
-            self.end_prevented(slot, Some(CancelReason::SelfTrade), lots);
-            return;
-        }
-        let asked = entry.order.asked;
-        self.unhold(slot, lots);
-        let entry = self.orders.get_mut(slot);
-        entry.order.quantity -= lots;
-        if let Quantity::Lots(whole) = asked.quantity {
-            entry.order.asked.quantity = Quantity::Lots(whole - lots);
-        }
-        self.events.push(Event::Amended { order: entry.order.id });
-        if entry.stage == Stage::Resting {
-            self.take_shown(slot, lots);
-        }
-    }
-
-    /// Unlocks what was locked for so many lots.
-    fn unhold(&mut self, slot: Slot, lots: i64) {
+    /// An order gets smaller by what it would have traded with its own account, and so does what
+    /// is locked for it.
+    fn shrink(&mut self, slot: Slot, lots: i64) {
         self.count_ordered(slot, false);
         let entry = self.orders.get(slot);
         let asked = entry.order.asked;
@@ -218,13 +217,16 @@ impl Exchange {
         };
         let amount = amount.min(entry.held);
         let asset = self.held_asset(slot);
-        self.orders.get_mut(slot).held -= amount;
-        let balance = self.balance_of(asked.account, asset);
-        balance.locked -= amount;
-        balance.free += amount;
-        self.orders.get_mut(slot).order.filled += lots;
+        let entry = self.orders.get_mut(slot);
+        entry.held -= amount;
+        entry.order.prevented += lots;
+        entry.order.changed_at = self.now;
+        if amount > Amount::ZERO {
+            let balance = self.balance_of(asked.account, asset);
+            balance.locked -= amount;
+            balance.free += amount;
+        }
         self.count_ordered(slot, true);
-        self.orders.get_mut(slot).order.filled -= lots;
     }
 
     fn trade(&mut self, taker: Slot, maker: Slot, price: i64, lots: i64) {

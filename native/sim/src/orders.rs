@@ -72,7 +72,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// Lots that are not filled.
     pub(crate) fn open(&self) -> i64 {
-        self.order.quantity - self.order.filled
+        self.order.open()
     }
 }
 

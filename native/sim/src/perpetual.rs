@@ -47,12 +47,10 @@ fn entered(holding: &Holding) -> [Amount; 3] {
 pub(crate) fn largest_worth(holding: &Holding) -> Amount {
     let [buys, sells] = holding.ordered;
     let [net, long, short] = entered(holding);
+    let alone = (net + buys).max(sells - net).max(Amount::ZERO);
+    // Side by side, one side does not stand for the other.
     let apart = Amount(long.0.abs() + short.0.abs());
-    if apart == Amount::ZERO {
-        (net + buys).max(sells - net).max(Amount::ZERO)
-    } else {
-        apart + buys + sells
-    }
+    alone + apart + holding.ordered_apart.into_iter().sum()
 }
 
 /// Margin that positions and open orders of an instrument need.
@@ -107,7 +105,7 @@ impl Exchange {
         };
         let before = std::mem::replace(&mut self.orders.get_mut(slot).counted, counted);
         let holding = self.accounts[asked.account as usize].holding_mut(asked.instrument);
-        holding.ordered[asked.side as usize] += counted - before;
+        *holding.ordered_mut(asked.side, asked.position) += counted - before;
     }
 
     // Margin
@@ -165,7 +163,8 @@ impl Exchange {
     /// Worth of an account's open orders that buy and that sell, those that only reduce left out.
     pub fn ordered(&self, account: AccountId, instrument: InstrumentId) -> [Amount; 2] {
         let account = self.accounts.get(account as usize);
-        account.map(|one| one.holding(instrument).ordered).unwrap_or_default()
+        let holding = account.map(|one| one.holding(instrument)).unwrap_or_default();
+        [0, 1].map(|side| holding.ordered[side] + holding.ordered_apart[side])
     }
 
     /// Lots of all long positions of a perpetual.
@@ -177,7 +176,12 @@ impl Exchange {
         self.accounts.iter().map(positions).sum()
     }
 
-    pub(crate) fn check_margin(&self, order: &NewOrder) -> Result<(), Reject> {
+    /// Whether there is margin for an order. If `without` is an order, as if that was not there.
+    pub(crate) fn check_margin(
+        &self,
+        order: &NewOrder,
+        without: Option<Slot>,
+    ) -> Result<(), Reject> {
         if only_closes(order) {
             return Ok(());
         }
@@ -187,13 +191,17 @@ impl Exchange {
             Some(price) if price > 0 => listed.worth(price, lots)?,
             _ => {
                 let price = self.mark_price(order.instrument).unwrap_or(0);
-                listed.worth(price, lots)?.max(self.foresee(order, None).quote)
+                listed.worth(price, lots)?.max(self.foresee(order, without).quote)
             }
         };
         let account = &self.accounts[order.account as usize];
         let mut holding = account.holding(order.instrument);
         let before = holding;
-        holding.ordered[order.side as usize] += notional;
+        if let Some(entry) = without.map(|slot| self.orders.get(slot)) {
+            let asked = &entry.order.asked;
+            *holding.ordered_mut(asked.side, asked.position) -= entry.counted;
+        }
+        *holding.ordered_mut(order.side, order.position) += notional;
         listed.check_tier(&before, &holding)?;
         let needed = initial_margin(&holding) - initial_margin(&before);
         let asset = listed.instrument.quote;
@@ -204,9 +212,10 @@ impl Exchange {
         Ok(())
     }
 
-    pub(crate) fn lacks_margin(&self, order: &NewOrder) -> bool {
+    /// Whether there is too little margin for what becomes of an order.
+    pub(crate) fn lacks_margin(&self, order: &NewOrder, before: Slot) -> bool {
         let is_spot = self.listed[order.instrument as usize].instrument.kind == Kind::Spot;
-        !is_spot && self.check_margin(order).is_err()
+        !is_spot && self.check_margin(order, Some(before)).is_err()
     }
 
     // Fills
@@ -379,10 +388,11 @@ impl Exchange {
     fn judge(&mut self, account: AccountId, instrument: InstrumentId) {
         let there = &self.accounts[account as usize];
         let holding = there.holding(instrument);
+        let quote = self.listed[instrument as usize].instrument.quote;
         if holding.is_flat() {
+            self.clear_debt(account, quote);
             return;
         }
-        let quote = self.listed[instrument as usize].instrument.quote;
         if holding.isolated {
             for (side, one) in holding.positions() {
                 let worth = self.worth_at_mark(instrument, one.quantity);
@@ -412,9 +422,14 @@ impl Exchange {
         for (id, side, _) in positions {
             self.liquidate(account, id, side);
         }
+        self.clear_debt(account, quote);
+    }
+
+    /// An account that holds nothing any more owes nothing either.
+    fn clear_debt(&mut self, account: AccountId, quote: AssetId) {
         let there = &self.accounts[account as usize];
-        let is_flat = self.shared(there, quote).all(|(_, holding)| holding.is_flat());
-        if is_flat {
+        let owes = there.balance(quote).free < Amount::ZERO;
+        if owes && self.shared(there, quote).all(|(_, holding)| holding.is_flat()) {
             self.make_good(account, quote, Amount::ZERO);
         }
     }
@@ -457,8 +472,10 @@ impl Exchange {
     fn make_good(&mut self, account: AccountId, quote: AssetId, least: Amount) {
         let free = self.accounts[account as usize].balance(quote).free;
         if free < least {
-            self.assets[quote as usize].insurance -= least - free;
+            let amount = least - free;
+            self.assets[quote as usize].insurance -= amount;
             self.balance_of(account, quote).free = least;
+            self.events.push(Event::Insured { account, asset: quote, amount });
         }
     }
 

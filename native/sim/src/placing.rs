@@ -17,6 +17,11 @@ pub(crate) struct Need {
 impl Exchange {
     pub(crate) fn place(&mut self, order: &NewOrder) -> Result<OrderId, Reject> {
         let need = self.checked(order)?;
+        self.put(order, &need)
+    }
+
+    /// Takes an order that was checked.
+    fn put(&mut self, order: &NewOrder, need: &Need) -> Result<OrderId, Reject> {
         let slot = self.add(order, Stage::Coming)?;
         self.hold(slot, need.amount);
         let id = self.orders.get(slot).order.id;
@@ -41,23 +46,22 @@ impl Exchange {
     }
 
     fn checked(&self, order: &NewOrder) -> Result<Need, Reject> {
-        self.check(order, 1)?;
+        self.check(order)?;
+        self.check_count(&[order], None)?;
         let need = self.need(order, None)?;
-        self.check_money(order, &need)?;
+        self.check_money(order, &need, None)?;
         Ok(need)
     }
 
-    /// Everything that has nothing to do with money.
-    pub(crate) fn check(&self, order: &NewOrder, more: usize) -> Result<(), Reject> {
+    /// Everything that has nothing to do with money, nor with other orders of the account.
+    pub(crate) fn check(&self, order: &NewOrder) -> Result<(), Reject> {
         let listed = self.known(order.instrument)?;
-        let account = self.account(order.account)?;
+        self.account(order.account)?;
         if listed.halted {
             return Err(Reject::Halted);
         }
         filters::is_sound(order, listed, self.now)?;
         filters::check(order, listed)?;
-        let holding = account.holding(order.instrument);
-        filters::check_count(more, order.trigger.is_some(), &holding, listed)?;
         if listed.instrument.kind != Kind::Spot {
             self.check_position(order)?;
         }
@@ -70,6 +74,19 @@ impl Exchange {
             return Err(Reject::WouldTrade);
         }
         Ok(())
+    }
+
+    /// Whether there is room for orders of one account and instrument, in the place of another one
+    /// if that goes.
+    pub(crate) fn check_count(
+        &self,
+        coming: &[&NewOrder],
+        going: Option<Slot>,
+    ) -> Result<(), Reject> {
+        let Some(first) = coming.first() else { return Ok(()) };
+        let holding = self.account(first.account)?.holding(first.instrument);
+        let going = going.map(|slot| &self.orders.get(slot).order);
+        filters::check_count(coming, going, &holding, self.known(first.instrument)?)
     }
 
     /// What has to be there for an order of spot.
@@ -99,9 +116,15 @@ impl Exchange {
         Ok(Need { asset, amount })
     }
 
-    pub(crate) fn check_money(&self, order: &NewOrder, need: &Need) -> Result<(), Reject> {
+    /// Whether what an order needs is there. If `without` is an order, the margin of that is free.
+    pub(crate) fn check_money(
+        &self,
+        order: &NewOrder,
+        need: &Need,
+        without: Option<Slot>,
+    ) -> Result<(), Reject> {
         if self.listed[order.instrument as usize].instrument.kind != Kind::Spot {
-            return self.check_margin(order);
+            return self.check_margin(order, without);
         }
         let free = self.accounts[order.account as usize].balance(need.asset).free;
         if free < need.amount {
@@ -124,6 +147,7 @@ impl Exchange {
             changed_at: self.now,
             quantity,
             filled: 0,
+            prevented: 0,
             filled_quote: Amount::ZERO,
             is_working: asked.trigger.is_none(),
             is_open: true,
@@ -144,7 +168,9 @@ impl Exchange {
         let slot = self.orders.add(entry).ok_or(Reject::Overflow)?;
         let account = &mut self.accounts[asked.account as usize];
         self.orders.push(&mut account.orders, slot, |entry| &mut entry.of_account);
-        account.holding_mut(asked.instrument).open += 1;
+        let holding = account.holding_mut(asked.instrument);
+        holding.open += 1;
+        holding.waiting += usize::from(asked.trigger.is_some());
         if let Expiry::At(at) = asked.expiry {
             self.expiries.insert((at, order.id));
         }
@@ -193,7 +219,6 @@ impl Exchange {
             self.come(slot);
             return;
         };
-        self.accounts[asked.account as usize].holding_mut(asked.instrument).waiting += 1;
         self.orders.get_mut(slot).stage = Stage::Waiting;
         let listed = &mut self.listed[asked.instrument as usize];
         let now = listed.looked_at(trigger.source);
@@ -273,7 +298,7 @@ impl Exchange {
         self.leave(slot);
         self.count_ordered(slot, false);
         let entry = self.orders.get_mut(slot);
-        let (id, asked) = (entry.order.id, entry.order.asked);
+        let (id, asked, waited) = (entry.order.id, entry.order.asked, !entry.order.is_working);
         entry.stage = Stage::Ended;
         entry.order.is_open = false;
         entry.order.cancelled = reason;
@@ -283,7 +308,9 @@ impl Exchange {
         }
         let account = &mut self.accounts[asked.account as usize];
         self.orders.unlink(&mut account.orders, slot, |entry| &mut entry.of_account);
-        account.holding_mut(asked.instrument).open -= 1;
+        let holding = account.holding_mut(asked.instrument);
+        holding.open -= 1;
+        holding.waiting -= usize::from(waited);
         if let Expiry::At(at) = asked.expiry {
             self.expiries.remove(&(at, id));
         }
@@ -310,7 +337,6 @@ impl Exchange {
                     let listed = &mut self.listed[asked.instrument as usize];
                     listed.triggers.remove(id, trigger, self.orders.get(slot).trigger);
                 }
-                self.accounts[asked.account as usize].holding_mut(asked.instrument).waiting -= 1;
             }
             Stage::Coming | Stage::Pending | Stage::Ended => {}
         }
@@ -330,7 +356,7 @@ impl Exchange {
         for id in ids {
             // The end of one may have been the end of another.
             if let Ok(slot) = self.open_slot(account, id) {
-                self.end(slot, Some(CancelReason::Asked));
+                self.cancel(slot);
             }
         }
         Ok(())
@@ -349,11 +375,15 @@ impl Exchange {
             Err(_) if always => return self.place(new),
             Err(refused) => return Err(refused),
         };
-        self.check(new, 0)?;
+        if self.orders.get(slot).list.is_some() {
+            return Err(Reject::Contradiction("an order of a list is replaced within its list"));
+        }
+        self.check(new)?;
+        self.check_count(&[new], Some(slot))?;
         self.check_money_without(slot, new)?;
+        let need = self.need(new, Some(slot))?;
         self.end(slot, Some(CancelReason::Replaced));
-        // What was checked is not changed by an order less of the same account.
-        self.place(new)
+        self.put(new, &need)
     }
 
     /// Whether the money for an order is there once another one has ended.
@@ -362,7 +392,7 @@ impl Exchange {
         if self.held_asset(slot) == need.asset {
             need.amount = Amount((need.amount - self.orders.get(slot).held).0.max(0));
         }
-        self.check_money(new, &need)
+        self.check_money(new, &need, Some(slot))
     }
 
     pub(crate) fn amend(
@@ -374,25 +404,26 @@ impl Exchange {
     ) -> Result<(), Reject> {
         let slot = self.open_slot(account, id)?;
         let entry = self.orders.get(slot);
-        let (old, filled, stage) = (entry.order.asked, entry.order.filled, entry.stage);
+        let (old, stage) = (entry.order.asked, entry.stage);
+        let gone = entry.order.filled + entry.order.prevented;
         if entry.list.is_some() {
             return Err(Reject::Contradiction("an order of a list is not changed"));
         }
         let (Some(before), Stage::Resting) = (old.price, stage) else {
             return Err(Reject::Contradiction("only an order in the book is changed"));
         };
-        if quantity <= filled {
-            return Err(Reject::Quantity { quantity, least: filled + 1, largest: i64::MAX });
+        if quantity <= gone {
+            return Err(Reject::Quantity { quantity, least: gone + 1, largest: i64::MAX });
         }
         let price = price.unwrap_or(before);
         let new = NewOrder { price: Some(price), quantity: Quantity::Lots(quantity), ..old };
-        let open = NewOrder { quantity: Quantity::Lots(quantity - filled), ..new };
+        let open = NewOrder { quantity: Quantity::Lots(quantity - gone), ..new };
         self.check_amended(&new)?;
         self.check_money_without(slot, &open)?;
         let need = self.need(&open, None)?;
         let keeps_rank = price == before && quantity <= self.orders.get(slot).order.quantity;
         if keeps_rank {
-            self.shrink_to(slot, price, quantity - filled);
+            self.shrink_to(slot, price, quantity - gone);
         } else {
             self.leave(slot);
         }

@@ -220,7 +220,7 @@ impl Exchange {
         let free = need
             .as_ref()
             .map(|need| self.accounts[asked.account as usize].balance(need.asset).free);
-        if free.is_ok_and(|free| free < missing) || self.lacks_margin(&now) {
+        if free.is_ok_and(|free| free < missing) || self.lacks_margin(&now, slot) {
             self.end(slot, Some(CancelReason::Balance));
             return;
         }

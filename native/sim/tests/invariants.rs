@@ -8,11 +8,11 @@ mod common;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use common::{ACCOUNTS, BNB, BTC, PERP, SPOT, USD, amount, empty};
+use common::{ACCOUNTS, BNB, BTC, PERP, SPOT, USD, amount, empty_with};
 use proptest::prelude::*;
 use rustonite_sim::{
-    AccountId, Amount, AssetId, Command, Event, Exchange, Expiry, Fees, InstrumentId, NewOrder,
-    OrderId, PositionSide, Quantity, SelfTrade, Side, Tier, Tiers, Trailing, Trigger,
+    AccountId, Amount, AssetId, Command, Event, Exchange, Expiry, Fees, Filters, InstrumentId,
+    NewOrder, OrderId, PositionSide, Quantity, SelfTrade, Side, Tier, Tiers, Trailing, Trigger,
     TriggerSource,
 };
 
@@ -163,22 +163,33 @@ struct Judge {
     now: i64,
 }
 
-/// Tiers that positions of these tests outgrow.
-fn tiered() -> Exchange {
+/// Rules and tiers that orders and positions of these tests outgrow.
+fn strict() -> Exchange {
+    let filters = Filters {
+        price: Some((PRICE - 19, PRICE + 28)),
+        quantity: Some((2, 48)),
+        market_quantity_max: Some(45),
+        notional_min: Some(amount("0.3")),
+        notional_max: Some(amount("4.7")),
+        iceberg_parts_max: Some(12),
+        band_ppm: Some((998_200, 1_001_800)),
+        orders_max: Some(8),
+        triggers_max: Some(2),
+    };
     let tier = |worth, leverage_max, maintenance_ppm| Tier {
         worth_max: amount(worth),
         leverage_max,
         maintenance_ppm,
     };
     let tiers = [tier("20", 50, 10_000), tier("60", 20, 25_000), tier("1000", 5, 100_000)];
-    let mut exchange = empty();
+    let mut exchange = empty_with(&filters);
     exchange.set_tiers(PERP, Tiers::new(&tiers).unwrap()).unwrap();
     exchange
 }
 
 impl Judge {
     fn new() -> Self {
-        let exchange = tiered();
+        let exchange = strict();
         let mut judge = Self {
             exchange,
             deposited: [Amount::ZERO; 3],
@@ -301,7 +312,7 @@ proptest! {
 
 /// Events of many random commands, as one number; and how many trades there were.
 fn run(seed: u64, count: u32) -> (u64, u64, u32) {
-    let (mut rng, mut exchange) = (fastrand::Rng::with_seed(seed), tiered());
+    let (mut rng, mut exchange) = (fastrand::Rng::with_seed(seed), strict());
     let mut hasher = DefaultHasher::new();
     let (mut events, mut orders, mut trades) = (Vec::new(), 0, 0);
     for account in 0..ACCOUNTS {

@@ -5,12 +5,12 @@
 mod common;
 
 use common::{
-    BNB, BTC, SPOT, USD, amount, buy, done, empty, fees, funded, levels, market, placed, refused,
-    sell, trades,
+    BNB, BTC, SPOT, USD, amount, buy, done, fees, funded, levels, market, placed, refused, sell,
+    trades,
 };
 use rustonite_sim::{
-    Amount, CancelReason, Command, Event, Exchange, Expiry, Fees, Filters, Instrument, Kind,
-    NewOrder, OrderId, Quantity, Reject, SelfTrade, Side, Trailing, Trigger, TriggerSource,
+    Amount, CancelReason, Command, Event, Exchange, Expiry, Fees, NewOrder, OrderId, Quantity,
+    Reject, SelfTrade, Side, Trailing, Trigger, TriggerSource,
 };
 
 fn cancelled(events: &[Event]) -> Vec<(u64, CancelReason)> {
@@ -149,55 +149,6 @@ fn a_post_only_order_never_takes() {
     let order = NewOrder { post_only: true, ..buy(1, 100, 5) };
     assert_eq!(refused(&mut exchange, Command::Place(order)), Reject::WouldTrade);
     done(&mut exchange, Command::Place(NewOrder { price: Some(99), ..order }));
-}
-
-#[test]
-fn filters_name_what_they_want() {
-    let mut exchange = empty();
-    let filters = Filters {
-        price: Some((100, 1_000)),
-        quantity: Some((10, 500)),
-        market_quantity_max: Some(50),
-        notional_min: Some(amount("0.05")),
-        band_ppm: Some((500_000, 1_500_000)),
-        orders_max: Some(2),
-        triggers_max: Some(1),
-    };
-    let listed = exchange.list(Instrument {
-        symbol: "FILTERED".to_owned(),
-        kind: Kind::Spot,
-        base: BTC,
-        quote: USD,
-        tick: "0.01".parse().unwrap(),
-        lot: "0.001".parse().unwrap(),
-        filters,
-    });
-    let instrument = listed.unwrap();
-    for account in [0, 1] {
-        for asset in [BTC, USD] {
-            done(&mut exchange, Command::Deposit { account, asset, amount: amount("100") });
-        }
-    }
-    let with = |order: NewOrder| Command::Place(NewOrder { instrument, ..order });
-    let price = Reject::Price { price: 99, least: 100, largest: 1_000 };
-    assert_eq!(refused(&mut exchange, with(buy(0, 99, 10))), price);
-    let quantity = Reject::Quantity { quantity: 9, least: 10, largest: 500 };
-    assert_eq!(refused(&mut exchange, with(buy(0, 100, 9))), quantity);
-    let quantity = Reject::Quantity { quantity: 51, least: 10, largest: 50 };
-    assert_eq!(refused(&mut exchange, with(market(0, Side::Buy, 51))), quantity);
-    let notional = Reject::Notional { found: amount("0.01"), least: amount("0.05") };
-    assert_eq!(refused(&mut exchange, with(buy(0, 100, 10))), notional);
-    done(&mut exchange, with(sell(0, 500, 100)));
-    done(&mut exchange, with(buy(1, 500, 50)));
-    let band = Reject::Band { price: 249, least: 250, largest: 750 };
-    assert_eq!(refused(&mut exchange, with(buy(1, 249, 100))), band);
-    done(&mut exchange, with(stop(sell(0, 400, 100), 450, false)));
-    assert_eq!(refused(&mut exchange, with(sell(0, 600, 100))), Reject::TooManyOrders(2));
-    done(&mut exchange, with(stop(sell(1, 400, 30), 450, false)));
-    assert_eq!(
-        refused(&mut exchange, with(stop(sell(1, 400, 30), 440, false))),
-        Reject::TooManyOrders(1)
-    );
 }
 
 #[test]
@@ -400,9 +351,49 @@ fn orders_that_follow_another_come_once_it_is_filled() {
     assert_eq!(exchange.balance(0, BTC).1, amount("0.005"));
 
     let other = Command::PlaceOto { working: buy(0, 90, 5), pending };
-    let first = exchange.apply(0, &other, &mut Vec::new()).unwrap().unwrap();
-    let events = done(&mut exchange, Command::Cancel { account: 0, order: first });
-    assert_eq!(cancelled(&events).len(), 3);
+    for place in 0..3 {
+        let OrderId(first) = exchange.apply(0, &other, &mut Vec::new()).unwrap().unwrap();
+        let order = OrderId(first + place);
+        let events = done(&mut exchange, Command::Cancel { account: 0, order });
+        let all = [0, 1, 2].map(|place| (first + place, CancelReason::Asked));
+        let mut ended = cancelled(&events);
+        ended.sort_by_key(|(order, _)| *order);
+        assert_eq!(ended, all, "who cancels one cancels all");
+    }
+}
+
+#[test]
+fn what_would_trade_with_its_own_account_is_told() {
+    let mut exchange = funded();
+    let maker = placed(&mut exchange, sell(0, 100, 10));
+    let order = NewOrder { self_trade: SelfTrade::Decrement, ..buy(0, 101, 4) };
+    let events = done(&mut exchange, Command::Place(order));
+    let taker = OrderId(maker.0 + 1);
+    let told = |order, other, is_maker| Event::Prevented {
+        order,
+        other,
+        number: 1,
+        price: 100,
+        quantity: 4,
+        prevented: 4,
+        filled: 0,
+        filled_quote: Amount::ZERO,
+        is_maker,
+        goes_on: is_maker,
+    };
+    assert!(events.contains(&told(maker, taker, true)), "{events:?}");
+    assert!(events.contains(&told(taker, maker, false)), "{events:?}");
+    let order = exchange.order(maker).unwrap();
+    assert_eq!((order.quantity, order.prevented, order.open()), (10, 4, 6));
+    assert_eq!(exchange.balance(0, BTC).1, amount("0.006"));
+    assert_eq!(exchange.balance(0, USD).1, Amount::ZERO);
+    // What is left may still be made smaller, and trades.
+    let amend = |quantity| Command::Amend { account: 0, order: maker, price: None, quantity };
+    let least = Reject::Quantity { quantity: 4, least: 5, largest: i64::MAX };
+    assert_eq!(refused(&mut exchange, amend(4)), least);
+    done(&mut exchange, amend(9));
+    assert_eq!(trades(&done(&mut exchange, Command::Place(buy(1, 100, 9)))), [(100, 5)]);
+    assert_eq!(exchange.balance(0, BTC).1, Amount::ZERO);
 }
 
 #[test]

@@ -66,13 +66,13 @@ pub(crate) fn quote(listed: &Listed, quote: &Quote, ahead: i64) -> Row {
     Row(row)
 }
 
-pub(crate) fn bar(listed: &Listed, candle: &Candle) -> Row {
+pub(crate) fn bar(listed: &Listed, candle: &Candle, ahead: i64) -> Row {
     let price = |ticks| Field::Number(listed.price(ticks));
     let size = listed.size(candle.quantity);
     let lots = Amount::from_decimal(size).unwrap_or_default();
     let average = ratio(candle.quote, lots).truncated(PLACES).to_decimal();
     Row(vec![
-        ("t", Field::Time(candle.start)),
+        ("t", Field::Time(candle.start + ahead)),
         ("o", price(candle.open)),
         ("h", price(candle.high)),
         ("l", price(candle.low)),
@@ -158,8 +158,8 @@ pub(crate) fn bars(call: &mut Call<'_>) -> Answer {
         let floor = &mut call.hall.floor;
         let now = floor.now();
         let candles = timeframe.candles(floor, id, now);
-        let listed = floor.listed(id);
-        candles.iter().map(|candle| (candle.start, bar(listed, candle))).collect()
+        let (listed, ahead) = (floor.listed(id), floor.clock.ahead);
+        candles.iter().map(|candle| (candle.start + ahead, bar(listed, candle, ahead))).collect()
     })
 }
 
@@ -241,7 +241,7 @@ fn last_bar(call: &mut Call<'_>, id: InstrumentId, name: &str, before: usize) ->
     let now = floor.now();
     let candles = floor.market(id).candles.of(Interval::named(name)?, now);
     let candle = candles.iter().rev().filter(|candle| candle.count > 0).nth(before).copied()?;
-    Some(bar(floor.listed(id), &candle))
+    Some(bar(floor.listed(id), &candle, floor.clock.ahead))
 }
 
 pub(crate) fn latest_trades(call: &mut Call<'_>) -> Answer {

@@ -438,7 +438,9 @@ impl Streams {
                 let Some(candle) = due.next().filter(|one| one.count > 0).copied() else {
                     continue;
                 };
-                let row = data::bar(hall.floor.listed(id), &candle).after(head(kind, &symbol));
+                let floor = &hall.floor;
+                let row = data::bar(floor.listed(id), &candle, floor.clock.ahead);
+                let row = row.after(head(kind, &symbol));
                 self.tell(hall, channel, &symbol, &[row]);
             }
         }

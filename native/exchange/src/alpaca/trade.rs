@@ -1,5 +1,7 @@
 //! Calls that place, change and end orders, and those that read them.
 
+use std::sync::Arc;
+
 use rustonite_sim::{Command, Expiry, NewOrder, Order, OrderId, Quantity, Reject, SelfTrade, Side};
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use super::refusal::Refusal;
 use super::routes::{Answer, Call};
 use super::times;
 use super::words::{self, State};
-use crate::accounts::{Account, Record, Tag};
+use crate::accounts::{Account, OrderList, Record, Tag};
 use crate::faults::Fault;
 use crate::floor::Floor;
 
@@ -74,8 +76,11 @@ pub(crate) fn place_draft(call: &mut Call<'_>, draft: Draft) -> Answer {
     let symbol = call.hall.floor.listed(draft.order.instrument).listing.symbol.clone();
     let mutes = |fault: &Fault| *fault == Fault::Mute;
     let muted = call.hall.faults.of(Some(&symbol), mutes).is_some();
-    let list = (!draft.legs.is_empty()).then(|| call.hall.floor.new_list());
-    let tag = |client_id: String| Tag { client_id, list, muted, ..Tag::default() };
+    let list = (!draft.legs.is_empty()).then(|| {
+        let number = call.hall.floor.new_list();
+        Arc::new(OrderList { number, ..OrderList::default() })
+    });
+    let tag = |client_id: String| Tag { client_id, list: list.clone(), muted, ..Tag::default() };
     let mut tags = vec![tag(draft.client_id.clone())];
     tags.extend(draft.legs.iter().map(|_| tag(place::made_up_id(&call.hall.floor))));
     let done = call.hall.apply(&command(&draft), tags);
@@ -178,7 +183,9 @@ fn refused(floor: &Floor, order: &NewOrder, reject: &Reject) -> Refusal {
             words::text(listed.size(least)),
             words::text(listed.size(largest)),
         )),
-        Reject::TooManyOrders(_) => Refusal::forbidden("too many open orders"),
+        Reject::TooManyOrders(_) | Reject::TooManyTriggers(_) => {
+            Refusal::forbidden("too many open orders")
+        }
         Reject::Overflow => Refusal::invalid("qty is too large"),
         ref other => Refusal::invalid(other.to_string()),
     }
@@ -293,10 +300,12 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
     check_wash(&call.hall.floor, &order, facts.class, Some(id))?;
     let client_id = place::client_id(&call.hall.floor, call.account, &fields)?;
     let Tag { list, muted, .. } = record.tag;
+    let is_listed = list.is_some();
     let tag = Tag { client_id, list, muted, ..Tag::default() };
-    let command = match list {
-        Some(_) => Command::ReplaceLeg { order: id, new: order },
-        None => Command::Replace { order: id, new: order, always: false },
+    let command = if is_listed {
+        Command::ReplaceLeg { order: id, new: order }
+    } else {
+        Command::Replace { order: id, new: order, always: false }
     };
     let done = call.hall.apply(&command, vec![tag]);
     let done = done.map_err(|reject| refused(&call.hall.floor, &order, &reject))?;
@@ -318,7 +327,7 @@ fn changed(
     let listed = floor.listed(old.instrument);
     check_changes(facts.kind, fields)?;
     let mut new = old;
-    let open = record.order.quantity - record.order.filled;
+    let open = record.order.open();
     let asked = fields.decimal("qty")?.map(|qty| place::lots(listed, qty)).transpose()?;
     new.quantity = Quantity::Lots(asked.unwrap_or(open));
     if let Some(price) = fields.decimal("limit_price")? {

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use rustonite_sim::{Amount, Fees};
+use rustonite_sim::{AccountId, Amount, Fees};
 use serde_json::{Value, json};
 
 use super::shared::calls::{Answer, Call};
 use super::shared::orders::{instrument, page, wanted};
 use super::shared::refusal::Refusal;
-use super::shared::words::{price_text, size_text};
+use super::shared::words::{price_text, self_trade, size_text};
 use super::{lists, words};
-use crate::accounts::OwnFill;
+use crate::accounts::{OwnFill, Prevented, Record};
 use crate::figures::money;
 use crate::floor::Floor;
 
@@ -68,16 +68,18 @@ pub(crate) fn my_trades(call: &mut Call<'_>) -> Answer {
             && order.is_none_or(|order| fill.order.0.cast_signed() == order)
     };
     let fills: Vec<_> = call.own()?.fills.iter().filter(fits).collect();
-    Ok(page(&fills, limit, first.is_some()).iter().map(|fill| fill_row(floor, fill)).collect())
+    let row = |fill: &&OwnFill| fill_row(floor, call.account, fill);
+    Ok(page(&fills, limit, first.is_some()).iter().map(row).collect())
 }
 
-fn fill_row(floor: &Floor, fill: &OwnFill) -> Value {
+fn fill_row(floor: &Floor, account: AccountId, fill: &OwnFill) -> Value {
+    let list = floor.record(account, fill.order);
     let listed = floor.listed(fill.instrument);
     json!({
         "symbol": listed.listing.symbol,
         "id": fill.trade,
         "orderId": fill.order.0,
-        "orderListId": -1,
+        "orderListId": list.map_or(-1, words::list_id),
         "price": price_text(listed, fill.price),
         "qty": size_text(listed, fill.quantity),
         "quoteQty": money(floor.exchange.worth(fill.instrument, fill.price, fill.quantity)).to_string(),
@@ -156,13 +158,48 @@ pub(crate) fn order_limits(call: &mut Call<'_>) -> Answer {
 }
 
 pub(crate) fn open_lists(call: &mut Call<'_>) -> Answer {
-    let open: BTreeSet<_> = call.own()?.open_orders().filter_map(|one| one.tag.list).collect();
+    let open: BTreeSet<_> = call.own()?.open_orders().filter_map(Record::list).collect();
     Ok(open.into_iter().map(|list| lists::answer(call, list)).collect())
 }
 
-#[allow(clippy::unnecessary_wraps)] // All calls have one form.
-pub(crate) fn none(_: &mut Call<'_>) -> Answer {
-    Ok(json!([]))
+/// Trades of the account with itself that were prevented.
+pub(crate) fn prevented(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
+    let number = call.params.integer("preventedMatchId")?;
+    let order = call.params.integer("orderId")?;
+    let first = call.params.integer("fromPreventedMatchId")?;
+    if number.is_none() && order.is_none() {
+        let text = "Param 'preventedMatchId' or 'orderId' must be sent, but both were empty/null!";
+        return Err(Refusal::new(-1102, text));
+    }
+    let floor = &call.hall.floor;
+    let fits = |one: &&Prevented| {
+        let is_of =
+            |order: i64| [one.taker, one.maker].iter().any(|id| id.0.cast_signed() == order);
+        one.instrument == id
+            && number.is_none_or(|number| one.number.cast_signed() == number)
+            && order.is_none_or(is_of)
+            && first.is_none_or(|first| one.number.cast_signed() >= first)
+    };
+    let found = call.own()?.prevented.iter().filter(fits).take(limit);
+    Ok(found.map(|one| prevented_row(floor, one)).collect())
+}
+
+fn prevented_row(floor: &Floor, one: &Prevented) -> Value {
+    let listed = floor.listed(one.instrument);
+    let symbol = &listed.listing.symbol;
+    let mut row = json!({
+        "symbol": symbol, "preventedMatchId": one.number, "takerOrderId": one.taker.0,
+        "makerSymbol": symbol, "makerOrderId": one.maker.0, "tradeGroupId": words::NO_GROUP,
+        "selfTradePreventionMode": self_trade(one.mode), "price": price_text(listed, one.price),
+        "transactTime": floor.shown(one.at),
+    });
+    let names = ["takerPreventedQuantity", "makerPreventedQuantity"];
+    for (name, lots) in names.into_iter().zip(one.lots).filter(|(_, lots)| *lots > 0) {
+        row[name] = json!(size_text(listed, lots));
+    }
+    row
 }
 
 /// The assets as wallets name them: clients ask for them when they start.

@@ -1,5 +1,7 @@
 //! Calls about orders that belong together.
 
+use std::sync::Arc;
+
 use rustonite_sim::{Command, InstrumentId, NewOrder};
 use serde_json::{Value, json};
 
@@ -11,7 +13,7 @@ use super::shared::params::Params;
 use super::shared::refusal::Refusal;
 use super::trade::cancel_one;
 use super::words;
-use crate::accounts::{OrderList, Tag};
+use crate::accounts::{OrderList, Record, Tag};
 
 /// One ends the other.
 const OCO: &str = "OCO";
@@ -153,8 +155,8 @@ fn for_old_oco(params: &Params, sells: bool, stop_kind: &str) -> Params {
 fn place_pair(call: &mut Call<'_>, pair: [(NewOrder, Tag); 2]) -> Answer {
     let list = new_list(call, OCO)?;
     let [(above, above_tag), (below, below_tag)] = pair;
-    let tags = [above_tag, below_tag].map(|tag| Tag { list: Some(list), ..tag });
-    place(call, list, &Command::PlaceOco([above, below]), tags.into())
+    let tags = [above_tag, below_tag].map(|tag| Tag { list: Some(Arc::clone(&list)), ..tag });
+    place(call, list.number, &Command::PlaceOco([above, below]), tags.into())
 }
 
 /// The first brings the others.
@@ -163,19 +165,22 @@ fn place_row<const N: usize>(call: &mut Call<'_>, orders: [(NewOrder, Tag); N]) 
     let (mut pending, tags): (Vec<NewOrder>, Vec<Tag>) = (0..)
         .zip(orders)
         .map(|(place, (order, tag))| {
-            (order, Tag { list: Some(list), is_pending: place > 0, ..tag })
+            (order, Tag { list: Some(Arc::clone(&list)), is_pending: place > 0, ..tag })
         })
         .unzip();
     let working = pending.remove(0);
-    place(call, list, &Command::PlaceOto { working, pending }, tags)
+    place(call, list.number, &Command::PlaceOto { working, pending }, tags)
 }
 
-fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<u64, Refusal> {
+fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<Arc<OrderList>, Refusal> {
     let name = call.params.client_id("listClientOrderId")?;
     let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
-    let list = call.hall.floor.new_list();
-    call.hall.floor.lists.insert(list, OrderList { name, contingency });
-    Ok(list)
+    let is_taken = |record: &Record| record.tag.list.as_ref().is_some_and(|list| list.name == name);
+    if call.own()?.open_orders().any(is_taken) {
+        return Err(Refusal::new(-2010, "Duplicate order sent."));
+    }
+    let number = call.hall.floor.new_list();
+    Ok(Arc::new(OrderList { number, name, contingency }))
 }
 
 fn place(call: &mut Call<'_>, list: u64, command: &Command, tags: Vec<Tag>) -> Answer {
@@ -184,15 +189,15 @@ fn place(call: &mut Call<'_>, list: u64, command: &Command, tags: Vec<Tag>) -> A
 }
 
 /// All about a list and its orders.
-pub(crate) fn answer(call: &Call<'_>, list: u64) -> Value {
+pub(crate) fn answer(call: &Call<'_>, number: u64) -> Value {
     let floor = &call.hall.floor;
     let Ok(own) = call.own() else { return Value::Null };
     let records: Vec<_> =
-        own.orders.values().filter(|record| record.tag.list == Some(list)).collect();
+        own.orders.values().filter(|record| record.list() == Some(number)).collect();
     let Some(first) = records.first() else { return Value::Null };
+    let Some(list) = &first.tag.list else { return Value::Null };
     let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
     let (kind, state) = words::list_state(&records);
-    let known = floor.lists.get(&list);
     let orders: Vec<_> = records
         .iter()
         .map(|one| {
@@ -203,30 +208,28 @@ pub(crate) fn answer(call: &Call<'_>, list: u64) -> Value {
         .collect();
     let reports: Vec<_> = records.iter().map(|one| words::base(floor, one)).collect();
     json!({
-        "orderListId": list, "contingencyType": known.map(|list| list.contingency),
-        "listStatusType": kind,
-        "listOrderStatus": state, "listClientOrderId": known.map(|list| &list.name),
+        "orderListId": number, "contingencyType": list.contingency, "listStatusType": kind,
+        "listOrderStatus": state, "listClientOrderId": list.name,
         "transactionTime": floor.shown(first.order.changed_at), "symbol": symbol,
         "orders": orders, "orderReports": reports,
     })
 }
 
+/// Ends a list: one of the account that is open.
 pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
     let id: InstrumentId = instrument(&call.hall.floor, call.params)?;
-    let list = call.params.integer("orderListId")?.map(i64::cast_unsigned);
+    let number = call.params.integer("orderListId")?.map(i64::cast_unsigned);
     let name = call.params.get("listClientOrderId");
-    let lists = &call.hall.floor.lists;
-    let list = list.or_else(|| {
-        lists.iter().find(|(_, known)| Some(known.name.as_str()) == name).map(|(list, _)| *list)
-    });
-    let record = call
-        .own()?
-        .open_orders()
-        .find(|record| {
-            record.tag.list == list && list.is_some() && record.order.asked.instrument == id
-        })
-        .cloned()
-        .ok_or_else(Refusal::not_cancelled)?;
+    let is_meant = |list: &OrderList| match number {
+        Some(number) => list.number == number,
+        None => name == Some(list.name.as_str()),
+    };
+    let fits = |record: &&Record| {
+        let list = record.tag.list.as_deref();
+        list.is_some_and(is_meant) && record.order.asked.instrument == id
+    };
+    let record = call.own()?.open_orders().find(fits).cloned();
+    let record = record.ok_or_else(Refusal::not_cancelled)?;
     cancel_one(call, &record, None)?;
-    Ok(answer(call, record.tag.list.unwrap_or_default()))
+    Ok(answer(call, record.list().unwrap_or_default()))
 }

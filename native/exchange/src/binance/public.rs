@@ -11,11 +11,14 @@ use super::shared::words;
 use crate::candles::Interval;
 use crate::figures::{fixed, money, ratio};
 use crate::floor::{Floor, Listed};
+use crate::listing::Listing;
 
 const DEPTH_USUAL: usize = 100;
 const DEPTH_MAX: usize = 5_000;
 /// Minutes of an average price.
 const AVERAGE_MINUTES: usize = 5;
+/// Minutes of the price that filters look at: none, which is the last price.
+const LAST_PRICE: usize = 0;
 
 pub(crate) fn exchange_info(call: &mut Call<'_>) -> Answer {
     let (ids, _) = named(call)?;
@@ -49,7 +52,7 @@ fn symbol(floor: &Floor, id: InstrumentId) -> Value {
             "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT",
             "TAKE_PROFIT_LIMIT",
         ],
-        "icebergAllowed": true, "ocoAllowed": true, "otoAllowed": false,
+        "icebergAllowed": true, "ocoAllowed": true, "otoAllowed": true,
         "quoteOrderQtyMarketAllowed": true, "allowTrailingStop": true,
         "cancelReplaceAllowed": true, "amendAllowed": true, "pegInstructionsAllowed": false,
         "isSpotTradingAllowed": true, "isMarginTradingAllowed": false,
@@ -74,7 +77,6 @@ fn filters(listed: &Listed) -> Value {
             "filterType": "LOT_SIZE", "minQty": text(listing.quantity.0),
             "maxQty": text(listing.quantity.1), "stepSize": text(listing.lot),
         }),
-        json!({"filterType": "ICEBERG_PARTS", "limit": 100}),
         json!({
             "filterType": "MARKET_LOT_SIZE", "minQty": text(listing.quantity.0),
             "maxQty": text(listing.market_quantity_max), "stepSize": text(listing.lot),
@@ -84,25 +86,36 @@ fn filters(listed: &Listed) -> Value {
             "maxTrailingAboveDelta": 2000, "minTrailingBelowDelta": 10,
             "maxTrailingBelowDelta": 2000,
         }),
-        json!({
-            "filterType": "NOTIONAL", "minNotional": text(listing.notional_min),
-            "applyMinToMarket": true, "maxNotional": "9000000.00000000",
-            "applyMaxToMarket": false, "avgPriceMins": AVERAGE_MINUTES,
-        }),
+        notional(listing),
         json!({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": listing.orders_max}),
         json!({"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": listing.triggers_max}),
     ];
+    if let Some(limit) = listing.iceberg_parts_max {
+        filters.push(json!({"filterType": "ICEBERG_PARTS", "limit": limit}));
+    }
     if let Some((down, up)) = listing.band_ppm {
         filters.insert(
-            5,
+            4,
             json!({
                 "filterType": "PERCENT_PRICE_BY_SIDE", "bidMultiplierUp": factor(up),
                 "bidMultiplierDown": factor(down), "askMultiplierUp": factor(up),
-                "askMultiplierDown": factor(down), "avgPriceMins": AVERAGE_MINUTES,
+                "askMultiplierDown": factor(down), "avgPriceMins": LAST_PRICE,
             }),
         );
     }
     Value::Array(filters)
+}
+
+fn notional(listing: &Listing) -> Value {
+    let mut filter = json!({
+        "filterType": "NOTIONAL", "minNotional": fixed(listing.notional_min).to_string(),
+        "applyMinToMarket": true, "avgPriceMins": LAST_PRICE,
+    });
+    if let Some(most) = listing.notional_max {
+        filter["maxNotional"] = json!(fixed(most).to_string());
+        filter["applyMaxToMarket"] = json!(false);
+    }
+    filter
 }
 
 /// What a picture of so many levels weighs.

@@ -20,8 +20,10 @@ pub(crate) fn of_order(reject: &Reject, is_market: bool) -> Refusal {
             filter("MARKET_LOT_SIZE")
         }
         Reject::Quantity { .. } => filter("LOT_SIZE"),
-        Reject::Notional { .. } => filter("NOTIONAL"),
+        Reject::Notional { .. } | Reject::NotionalMax { .. } => filter("NOTIONAL"),
+        Reject::IcebergParts { .. } => filter("ICEBERG_PARTS"),
         Reject::TooManyOrders(_) => filter("MAX_NUM_ORDERS"),
+        Reject::TooManyTriggers(_) => filter("MAX_NUM_ALGO_ORDERS"),
         Reject::WouldTrade => Refusal::new(-2010, "Order would immediately match and take."),
         Reject::WouldTrigger => Refusal::new(-2010, "Stop price would trigger immediately."),
         Reject::Balance { .. } => {

@@ -16,7 +16,7 @@ pub(crate) static INTERFACE: Interface = Interface {
 };
 
 /// Every parameter that some call knows.
-const KNOWN: [&str; 96] = [
+const KNOWN: [&str; 98] = [
     "symbol",
     "symbols",
     "permissions",
@@ -48,6 +48,8 @@ const KNOWN: [&str; 96] = [
     "timestamp",
     "signature",
     "orderId",
+    "preventedMatchId",
+    "fromPreventedMatchId",
     "origClientOrderId",
     "cancelRestrictions",
     "cancelReplaceMode",
@@ -198,7 +200,7 @@ static ROUTES: [Route; 34] = [
         "myPreventedMatches",
         20,
         Sort::Read,
-        account::none,
+        account::prevented,
     ),
     signed("GET", "/sapi/v1/capital/config/getall", "", 10, Sort::Read, account::coins),
 ];

@@ -1,6 +1,6 @@
 //! Calls that place, change and end orders.
 
-use rustonite_sim::{Command, OrderId};
+use rustonite_sim::{Command, Event, OrderId};
 use serde_json::{Value, json};
 
 use super::place::{ALONE, Detail, lots, new_order, placed};
@@ -86,15 +86,21 @@ pub(crate) fn cancel_all(call: &mut Call<'_>) -> Answer {
     let mut answers = Vec::new();
     let mut lists = Vec::new();
     for record in open {
-        match record.tag.list {
-            Some(list) if lists.contains(&list) => {}
+        if record.list().is_some_and(|list| lists.contains(&list)) {
+            continue;
+        }
+        // One that was filled meanwhile does not keep the others.
+        let Ok(ended) = cancel_one(call, &record, None) else { continue };
+        answers.push(match record.list() {
             Some(list) => {
                 lists.push(list);
-                cancel_one(call, &record, None)?;
-                answers.push(lists::answer(call, list));
+                lists::answer(call, list)
             }
-            None => answers.push(cancel_one(call, &record, None)?),
-        }
+            None => ended,
+        });
+    }
+    if answers.is_empty() {
+        return Err(Refusal::not_cancelled());
     }
     Ok(Value::Array(answers))
 }
@@ -161,34 +167,50 @@ pub(crate) fn amend(call: &mut Call<'_>) -> Answer {
     if quantity == record.order.quantity {
         return Err(refused("The requested action would change no state; rejecting."));
     }
-    if quantity > record.order.quantity || quantity <= record.order.filled {
+    let gone = record.order.filled + record.order.prevented;
+    if quantity > record.order.quantity || quantity <= gone {
         return Err(refused("Order amend (quantity increase) is not supported."));
     }
     let (account, order) = (call.account, record.order.id);
+    let name = new_name(call, &record)?;
     let command = Command::Amend { account, order, price: None, quantity };
     let done = call.hall.apply(&command, Vec::new());
     let done = done.map_err(|reject| of_order(&reject, false))?;
+    if let Some(own) = call.hall.floor.accounts.all.get_mut(&account) {
+        own.rename(order, &name);
+    }
     let floor = &call.hall.floor;
     Ok(json!({
         "transactTime": floor.shown(done.at),
-        "executionId": done.at / 1_000,
-        "amendedOrder": floor.record(account, order).map(|record| amended(call, record)),
+        "executionId": done.execution_of(|event| matches!(event, Event::Amended { .. })),
+        "amendedOrder": floor.record(account, order).map(|new| amended(call, new, &record)),
     }))
 }
 
-fn amended(call: &Call<'_>, record: &Record) -> Value {
+/// The name that an order has once it is amended: its own may be sent again.
+fn new_name(call: &Call<'_>, record: &Record) -> Result<String, Refusal> {
+    let name = "newClientOrderId";
+    let own = &record.tag.client_id;
+    if call.params.get(name) == Some(own) {
+        return Ok(own.clone());
+    }
+    let taken = Refusal::new(-2010, "Duplicate order sent.");
+    orders::client_id(&call.hall.floor, call.account, call.params, name, &taken)
+}
+
+fn amended(call: &Call<'_>, record: &Record, before: &Record) -> Value {
     let Record { order, tag, .. } = record;
     let listed = call.hall.floor.listed(order.asked.instrument);
     json!({
         "symbol": listed.listing.symbol,
         "orderId": order.id.0,
         "orderListId": words::list_id(record),
-        "origClientOrderId": tag.client_id,
+        "origClientOrderId": before.tag.client_id,
         "clientOrderId": tag.client_id,
         "price": common::price_text(listed, order.asked.price.unwrap_or(0)),
         "qty": common::size_text(listed, order.quantity),
         "executedQty": common::size_text(listed, order.filled),
-        "preventedQty": "0.00000000",
+        "preventedQty": common::size_text(listed, order.prevented),
         "quoteOrderQty": "0.00000000",
         "cumulativeQuoteQty": money(order.filled_quote).to_string(),
         "status": words::status(record),

@@ -9,7 +9,7 @@ use super::lists::OTO;
 use super::shared::words as common;
 use super::shared::ws_api::{Sessions, twice};
 use super::words;
-use crate::accounts::Record;
+use crate::accounts::{Prevented, Record};
 use crate::dialect::Hall;
 use crate::figures::money;
 use crate::floor::{Done, Floor};
@@ -45,8 +45,8 @@ pub(crate) fn publish(sessions: &Sessions, hall: &mut Hall, done: &Done) {
 /// Events of an account in the order in which they happened: orders first, then what it has now.
 fn events(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     let mut all = Vec::new();
-    for event in &done.events {
-        all.extend(report(floor, account, event, done.at));
+    for (execution, event) in (done.execution..).zip(&done.events) {
+        all.extend(report(floor, account, event, (done.at, execution)));
         if matches!(*event, Event::Placed { order } if done.order == Some(order)) {
             all.extend(waiting(floor, account, done));
         }
@@ -62,18 +62,20 @@ fn order_of(event: &Event) -> Option<OrderId> {
         Event::Placed { order }
         | Event::Triggered { order }
         | Event::Amended { order }
+        | Event::Prevented { order, .. }
         | Event::Fill { order, .. }
         | Event::Cancelled { order, .. } => Some(order),
         _ => None,
     }
 }
 
-fn report(floor: &Floor, account: AccountId, event: &Event, at: i64) -> Option<Value> {
+fn report(floor: &Floor, account: AccountId, event: &Event, when: (i64, u64)) -> Option<Value> {
     let record = floor.record(account, order_of(event)?)?;
-    if record.tag.muted {
+    // What ends an order is told with its end.
+    if record.tag.muted || matches!(event, Event::Prevented { goes_on: false, .. }) {
         return None;
     }
-    let mut value = unchanged(floor, record, at);
+    let mut value = unchanged(floor, record, when);
     tell(floor, record, event, &mut value);
     Some(value)
 }
@@ -82,11 +84,12 @@ fn report(floor: &Floor, account: AccountId, event: &Event, at: i64) -> Option<V
 /// came in the same moment.
 fn waiting(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     let first = done.order.and_then(|first| floor.record(account, first));
-    let Some(first) = first.filter(|first| brings_others(floor, first)) else { return Vec::new() };
+    let Some(first) = first.filter(|first| brings_others(first)) else { return Vec::new() };
     let own = floor.accounts.all.get(&account).into_iter().flat_map(|own| own.orders.values());
-    let others = own.filter(|one| one.tag.list == first.tag.list && one.order.id > first.order.id);
-    let told = others.filter(|one| !one.tag.muted).map(|one| {
-        let mut value = unchanged(floor, one, done.at);
+    let others = own.filter(|one| one.list() == first.list() && one.order.id > first.order.id);
+    let executions = done.execution + done.events.len() as u64..;
+    let told = executions.zip(others).filter(|(_, one)| !one.tag.muted).map(|(execution, one)| {
+        let mut value = unchanged(floor, one, (done.at, execution));
         value["X"] = json!("PENDING_NEW");
         value["w"] = json!(false);
         if let Some(fields) = value.as_object_mut() {
@@ -98,13 +101,12 @@ fn waiting(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     told.collect()
 }
 
-fn brings_others(floor: &Floor, record: &Record) -> bool {
-    let list = record.tag.list.and_then(|list| floor.lists.get(&list));
-    list.is_some_and(|list| list.contingency == OTO)
+fn brings_others(record: &Record) -> bool {
+    record.tag.list.as_ref().is_some_and(|list| list.contingency == OTO)
 }
 
-/// A report of an order that was just taken.
-fn unchanged(floor: &Floor, record: &Record, at: i64) -> Value {
+/// A report of an order that was just taken, with its moment and number.
+fn unchanged(floor: &Floor, record: &Record, (at, execution): (i64, u64)) -> Value {
     let Record { order, tag, .. } = record;
     let asked = &order.asked;
     let listed = floor.listed(asked.instrument);
@@ -123,7 +125,7 @@ fn unchanged(floor: &Floor, record: &Record, at: i64) -> Value {
         "P": trigger.as_deref().unwrap_or(ZERO), "F": display.as_deref().unwrap_or(ZERO),
         "g": words::list_id(record), "C": "", "x": "NEW", "X": "NEW", "r": "NONE",
         "i": order.id.0, "l": ZERO, "z": ZERO, "L": ZERO, "n": "0", "N": null, "T": shown,
-        "t": -1, "I": at / 1_000, "w": order.is_working && asked.price.is_some(), "m": false,
+        "t": -1, "I": execution, "w": order.is_working && asked.price.is_some(), "m": false,
         "M": false, "O": floor.shown(order.placed_at), "Z": ZERO, "Y": ZERO, "Q": quote,
         "W": shown, "V": common::self_trade(asked.self_trade),
     })
@@ -180,6 +182,24 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
             }
             so_far(record, &size, value);
             value["w"] = json!(false);
+            if status == "EXPIRED_IN_MATCH" {
+                prevented(floor, record, value);
+            }
+        }
+        Event::Prevented { other, number, quantity, prevented, filled, filled_quote, .. } => {
+            for (name, fact) in [
+                ("x", json!("TRADE_PREVENTION")),
+                ("X", json!(if filled > 0 { "PARTIALLY_FILLED" } else { "NEW" })),
+                ("z", json!(size(filled))),
+                ("Z", json!(money(filled_quote).to_string())),
+                ("v", json!(number)),
+                ("A", json!(size(prevented))),
+                ("B", json!(size(quantity))),
+                ("u", json!(words::NO_GROUP)),
+                ("U", json!(other.0)),
+            ] {
+                value[name] = fact;
+            }
         }
         Event::Amended { .. } => {
             value["x"] = json!("REPLACED");
@@ -188,6 +208,24 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// Says which trade with itself ended an order.
+fn prevented(floor: &Floor, record: &Record, value: &mut Value) {
+    let order = &record.order;
+    let (id, account) = (order.asked.instrument, order.asked.account);
+    let own = floor.accounts.all.get(&account);
+    let is_it = |one: &&Prevented| one.instrument == id && Some(one.number) == record.prevented;
+    let Some(last) = own.and_then(|own| own.prevented.iter().rev().find(is_it)) else { return };
+    let listed = floor.listed(id);
+    let is_maker = last.maker == order.id;
+    let (other, lots) =
+        if is_maker { (last.taker, last.lots[1]) } else { (last.maker, last.lots[0]) };
+    value["v"] = json!(last.number);
+    value["A"] = json!(common::size_text(listed, order.prevented));
+    value["B"] = json!(common::size_text(listed, lots));
+    value["u"] = json!(words::NO_GROUP);
+    value["U"] = json!(other.0);
 }
 
 fn so_far(record: &Record, size: &dyn Fn(i64) -> String, value: &mut Value) {
@@ -224,7 +262,7 @@ fn lists(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     let mut seen = Vec::new();
     for event in &done.events {
         let record = order_of(event).and_then(|id| floor.record(account, id));
-        if let Some(list) = record.and_then(|record| record.tag.list)
+        if let Some(list) = record.and_then(Record::list)
             && !seen.contains(&list)
         {
             seen.push(list);
@@ -233,22 +271,22 @@ fn lists(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     seen.into_iter().filter_map(|list| list_status(floor, account, list, done.at)).collect()
 }
 
-fn list_status(floor: &Floor, account: AccountId, list: u64, at: i64) -> Option<Value> {
+fn list_status(floor: &Floor, account: AccountId, number: u64, at: i64) -> Option<Value> {
     let own = floor.accounts.all.get(&account)?;
     let records: Vec<_> =
-        own.orders.values().filter(|record| record.tag.list == Some(list)).collect();
+        own.orders.values().filter(|record| record.list() == Some(number)).collect();
     let first = records.first()?;
+    let list = first.tag.list.as_ref()?;
     let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
     let (kind, state) = words::list_state(&records);
-    let known = floor.lists.get(&list);
     let orders: Vec<_> = records
         .iter()
         .map(|one| json!({"s": symbol, "i": one.order.id.0, "c": one.tag.client_id}))
         .collect();
     let at = floor.shown(at);
     Some(json!({
-        "e": "listStatus", "E": at, "s": symbol, "g": list,
-        "c": known.map(|list| list.contingency), "l": kind, "L": state,
-        "r": "NONE", "C": known.map(|list| &list.name), "T": at, "O": orders,
+        "e": "listStatus", "E": at, "s": symbol, "g": number,
+        "c": list.contingency, "l": kind, "L": state,
+        "r": "NONE", "C": list.name, "T": at, "O": orders,
     }))
 }

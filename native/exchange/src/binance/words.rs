@@ -8,6 +8,9 @@ use crate::accounts::Record;
 use crate::figures::money;
 use crate::floor::Floor;
 
+/// Accounts whose orders do not trade with each other are a group; an account alone is in none.
+pub(crate) const NO_GROUP: i64 = -1;
+
 /// A stop follows a loss: it buys into a rise, or sells into a fall.
 pub(crate) fn is_stop(order: &NewOrder) -> Option<bool> {
     order.trigger.map(|trigger| trigger.rises == (order.side == Side::Buy))
@@ -63,7 +66,7 @@ fn quote_asked(order: &NewOrder) -> String {
 
 /// Number of the list of an order.
 pub(crate) fn list_id(record: &Record) -> i64 {
-    record.tag.list.and_then(|list| i64::try_from(list).ok()).unwrap_or(-1)
+    record.list().and_then(|list| i64::try_from(list).ok()).unwrap_or(-1)
 }
 
 /// What all answers about an order say.
@@ -95,6 +98,10 @@ pub(crate) fn base(floor: &Floor, record: &Record) -> Value {
         value["icebergQty"] = json!(size_text(listed, lots));
     }
     value["selfTradePreventionMode"] = json!(self_trade(order.asked.self_trade));
+    if let Some(number) = record.prevented {
+        value["preventedMatchId"] = json!(number);
+        value["preventedQuantity"] = json!(size_text(listed, order.prevented));
+    }
     value
 }
 

@@ -23,11 +23,8 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     let (order, mut tag) = new_order(&call.hall.floor, call.account, call.params, true)?;
     let symbol = call.params.get("symbol");
     tag.muted = call.hall.faults.of(symbol, |fault| *fault == Fault::Mute).is_some();
-    let done = call.hall.apply(&Command::Place(order), vec![tag]).map_err(|reject| {
-        let refusal = of_order(&reject);
-        let is_full = refusal.code == -2025;
-        if is_full { Refusal::new(-4045, "Reach max stop order limit.") } else { refusal }
-    })?;
+    let done = call.hall.apply(&Command::Place(order), vec![tag]);
+    let done = done.map_err(|reject| of_order(&reject))?;
     let floor = &call.hall.floor;
     let record = floor.record(call.account, done.order.unwrap_or(OrderId(0)));
     Ok(record.map(|record| words::algo(floor, record)).unwrap_or_default())

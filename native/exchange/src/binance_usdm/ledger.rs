@@ -91,6 +91,17 @@ impl Ledger {
                     trade: None,
                 });
             }
+            Event::Insured { account, asset, amount } => {
+                self.add(floor, account, |number| Income {
+                    number,
+                    at,
+                    kind: "INSURANCE_CLEAR",
+                    instrument: None,
+                    asset,
+                    amount,
+                    trade: None,
+                });
+            }
             Event::Position { account, instrument, position, .. }
                 if floor.accounts.all.contains_key(&account) =>
             {

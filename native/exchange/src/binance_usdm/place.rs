@@ -120,9 +120,9 @@ pub(crate) fn new_order(
         reduce_only,
         display: None,
         trigger: trigger(floor, id, side, params, kind)?,
-        self_trade: match params.get("selfTradePreventionMode") {
-            None => SelfTrade::ExpireMaker,
-            Some(_) => self_trade(params)?,
+        self_trade: match self_trade(params)? {
+            SelfTrade::Decrement => return Err(invalid("selfTradePreventionMode")),
+            mode => mode,
         },
         position,
     };

@@ -47,6 +47,7 @@ pub(crate) fn of_order(reject: &Reject) -> Refusal {
             ),
         ),
         Reject::TooManyOrders(_) => refused(-2025, "Reach max open order limit."),
+        Reject::TooManyTriggers(_) => refused(-4045, "Reach max stop order limit."),
         Reject::WouldTrade => refused(
             -5022,
             "Due to the order could not be executed as maker, the Post Only order will be rejected. The order will not be recorded in the order history",

@@ -87,7 +87,7 @@ pub(crate) fn modify(call: &mut Call<'_>) -> Answer {
     if asked.price == Some(price) && record.order.quantity == quantity {
         return Err(Refusal::new(-5027, "No need to modify the order."));
     }
-    if quantity <= record.order.filled {
+    if quantity <= record.order.quantity - record.order.open() {
         return end(call, &record);
     }
     let (account, order) = (call.account, record.order.id);

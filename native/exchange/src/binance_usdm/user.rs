@@ -248,15 +248,18 @@ fn cause(account: AccountId, done: &Done) -> (&'static str, Amount) {
     if done.events.iter().any(of_fill) {
         return ("ORDER", Amount::ZERO);
     }
-    let funded = |event: &Event| match *event {
-        Event::Funded { account: whose, amount, .. } if whose == account => Some(amount),
+    let moved = |event: &Event| match *event {
+        Event::Funded { account: whose, amount, .. } if whose == account => {
+            Some(("FUNDING_FEE", amount))
+        }
+        Event::Insured { account: whose, amount, .. } if whose == account => {
+            Some(("INSURANCE_CLEAR", amount))
+        }
         _ => None,
     };
-    let funded: Vec<_> = done.events.iter().filter_map(funded).collect();
-    if funded.is_empty() {
-        return ("MARGIN_TRANSFER", Amount::ZERO);
-    }
-    ("FUNDING_FEE", funded.into_iter().sum())
+    let moved: Vec<_> = done.events.iter().filter_map(moved).collect();
+    let Some((cause, _)) = moved.first() else { return ("MARGIN_TRANSFER", Amount::ZERO) };
+    (cause, moved.iter().map(|(_, amount)| *amount).sum())
 }
 
 /// What an account has now of what changed.

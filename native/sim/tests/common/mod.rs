@@ -22,6 +22,11 @@ pub(crate) fn amount(text: &str) -> Amount {
 
 /// A tick is 0.01, a lot 0.001. Accounts have no money.
 pub(crate) fn empty() -> Exchange {
+    empty_with(&Filters::default())
+}
+
+/// The same with rules.
+pub(crate) fn empty_with(filters: &Filters) -> Exchange {
     let mut exchange = Exchange::new();
     for (name, number) in [("BTC", BTC), ("USD", USD), ("BNB", BNB)] {
         assert_eq!(exchange.asset(name, 8), number);
@@ -35,7 +40,7 @@ pub(crate) fn empty() -> Exchange {
             quote: USD,
             tick: "0.01".parse().unwrap(),
             lot: "0.001".parse().unwrap(),
-            filters: Filters::default(),
+            filters: filters.clone(),
         });
         listed.unwrap();
     }

@@ -150,20 +150,21 @@ pub(crate) fn klines<S>(call: &mut Call<'_, S>) -> Answer {
     };
     let found: Vec<_> = candles.iter().filter(fits).collect();
     let skipped = if since.is_some() { 0 } else { found.len().saturating_sub(limit) };
-    let listed = floor.listed(id);
-    Ok(found.iter().skip(skipped).take(limit).map(|candle| candle_row(listed, candle)).collect())
+    let row = |candle: &&Candle| candle_row(floor, id, candle);
+    Ok(found.iter().skip(skipped).take(limit).map(row).collect())
 }
 
-fn candle_row(listed: &Listed, candle: &Candle) -> Value {
+fn candle_row(floor: &Floor, id: InstrumentId, candle: &Candle) -> Value {
+    let listed = floor.listed(id);
     let price = |ticks| words::price_text(listed, ticks);
     json!([
-        candle.start / 1_000_000,
+        floor.shown(candle.start),
         price(candle.open),
         price(candle.high),
         price(candle.low),
         price(candle.close),
         words::size_text(listed, candle.quantity),
-        candle.end / 1_000_000 - 1,
+        floor.shown(candle.end) - 1,
         money(candle.quote).to_string(),
         candle.count,
         words::size_text(listed, candle.taker_bought),
@@ -241,7 +242,7 @@ pub(crate) fn kline(
     json!({
         "e": "kline", "E": floor.shown(now), "s": symbol,
         "k": {
-            "t": candle.start / 1_000_000, "T": candle.end / 1_000_000 - 1, "s": symbol,
+            "t": floor.shown(candle.start), "T": floor.shown(candle.end) - 1, "s": symbol,
             "i": interval.name(), "f": number(candle.trades.0), "L": number(candle.trades.1),
             "o": price(candle.open), "c": price(candle.close), "h": price(candle.high),
             "l": price(candle.low), "v": words::size_text(listed, candle.quantity),

@@ -119,7 +119,10 @@ pub(crate) fn end(hall: &mut Hall, record: &Record, name: String) -> Result<i64,
     let (account, order) = (asked.account, record.order.id);
     let symbol = hall.floor.listed(asked.instrument).listing.symbol.clone();
     let races = |fault: &Fault| *fault == Fault::FillBeforeCancel;
-    if record.order.is_open && hall.faults.of(Some(&symbol), races).is_some() {
+    if record.order.is_open
+        && !record.tag.is_pending
+        && hall.faults.of(Some(&symbol), races).is_some()
+    {
         hall.fill_by_house(&record.order);
     }
     if let Some(record) = hall.floor.record_mut(account, order) {

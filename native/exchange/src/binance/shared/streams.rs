@@ -270,7 +270,7 @@ impl Streams {
         let quote = Quote {
             symbol: &listed.listing.symbol,
             seq: self.voice.number(update),
-            ts_event: at,
+            ts_event: at + hall.floor.clock.ahead,
             bid: level(BookSide::Bid, now[0]),
             ask: level(BookSide::Ask, now[1]),
         };
