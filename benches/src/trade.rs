@@ -149,6 +149,9 @@ fn amount(text: &str) -> Result<Amount> {
     Ok(Amount::from_decimal(text.parse()?)?)
 }
 
+/// What went to the venue, and when.
+type Sent = mpsc::Receiver<(Outgoing, i64)>;
+
 /// Takes what would go to the venue, and notes when.
 struct Wire(mpsc::Sender<(Outgoing, i64)>);
 
@@ -213,7 +216,7 @@ fn risk(directory: &Directory) -> Result<Risk> {
 }
 
 /// A desk that may trade, and what it sends.
-fn desk(home: &Path) -> Result<(Desk<Tapes>, Arc<Directory>, mpsc::Receiver<(Outgoing, i64)>)> {
+fn desk(home: &Path) -> Result<(Desk<Tapes>, Arc<Directory>, Sent)> {
     let directory = Arc::new(directory()?);
     let venue = directory.venue("binance").unwrap_or_default();
     let rules = AccountRules {
@@ -244,7 +247,7 @@ fn desk(home: &Path) -> Result<(Desk<Tapes>, Arc<Directory>, mpsc::Receiver<(Out
 }
 
 /// Answers what a desk asks until it may trade.
-fn settle(desk: &mut Desk<Tapes>, sent: &mpsc::Receiver<(Outgoing, i64)>) -> Result<()> {
+fn settle(desk: &mut Desk<Tapes>, sent: &Sent) -> Result<()> {
     for _ in 0..100 {
         while let Ok(what) = sent.try_recv() {
             let (Outgoing::Text { text, .. }, _) = what else { continue };
@@ -383,7 +386,7 @@ fn wish() -> Wish {
 }
 
 /// Lets the venue refuse the order that was sent just now. Returns when its bytes were there.
-fn refuse(desk: &mut Desk<Tapes>, sent: &mpsc::Receiver<(Outgoing, i64)>) -> Result<i64> {
+fn refuse(desk: &mut Desk<Tapes>, sent: &Sent) -> Result<i64> {
     let Ok((Outgoing::Text { text, .. }, ready)) = sent.try_recv() else {
         return Err("no bytes".into());
     };

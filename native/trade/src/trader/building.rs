@@ -101,40 +101,8 @@ impl Trader {
             desk.follow(&one.venue, &one.dataset);
         }
         let network = Network::start().map_err(system("starting the network's thread"))?;
-        let mut arrivals = Vec::new();
-        let mut papers = Papers::default();
-        let settings = Settings { mode: config.reconcile, ..Settings::default() };
-        for (at, account) in config.accounts.iter().enumerate() {
-            let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
-            let mine = ids_of(&directory, account);
-            let is_contract = |one: &InstrumentId| is_contract(&directory, *one);
-            // On paper nobody else would say it.
-            let leverage = account.leverage.or(account.paper.as_ref().map(|_| 1));
-            if let Some(leverage) = leverage {
-                for contract in mine.iter().copied().filter(is_contract) {
-                    desk.margin(id, contract, 1_000_000_u32.div_ceil(leverage));
-                }
-            }
-            if let Some(paper) = &account.paper {
-                let ledger = desk.ledger();
-                let began = (&config, now);
-                let (gateway, market) = on_paper(&directory, ledger, account, (id, paper), began)?;
-                if !config.replay {
-                    tell_missed(&directory, (&config, account), &market, past)?;
-                }
-                papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
-                desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
-                arrivals.push(Arrivals::none());
-                continue;
-            }
-            let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
-            let gateway = gateway(&directory, account, id, &mine)?;
-            desk.open(gateway, Box::new(lines), mine.clone(), settings.clone(), now)?;
-            if mine.iter().any(is_contract) {
-                desk.leverage(id, account.leverage);
-            }
-            arrivals.push(arrived);
-        }
+        let lines = (&network, &dialler);
+        let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, past, now)?;
         let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at)))).count();
         let is_replay = config.replay;
         let inner = Inner { desk, timers: BinaryHeap::new(), last_now: now, is_replay };
@@ -184,6 +152,52 @@ impl Trader {
             self.notices.push(format!("journal: {name} {why}"));
         }
     }
+}
+
+/// Opens the accounts. Returns what comes of each, and what those on paper need.
+fn open_accounts(
+    desk: &mut Desk<Tapes>,
+    config: &Config,
+    directory: &Arc<Directory>,
+    (network, dialler): (&Network, &Dialler),
+    past: &mut Past<'_>,
+    now: i64,
+) -> Result<(Vec<Arrivals>, Papers), TradeError> {
+    let mut arrivals = Vec::new();
+    let mut papers = Papers::default();
+    let settings = Settings { mode: config.reconcile, ..Settings::default() };
+    for (at, account) in config.accounts.iter().enumerate() {
+        let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
+        let mine = ids_of(directory, account);
+        let is_contract = |one: &InstrumentId| is_contract(directory, *one);
+        // On paper nobody else would say it.
+        let leverage = account.leverage.or(account.paper.as_ref().map(|_| 1));
+        if let Some(leverage) = leverage {
+            for contract in mine.iter().copied().filter(is_contract) {
+                desk.margin(id, contract, 1_000_000_u32.div_ceil(leverage));
+            }
+        }
+        if let Some(paper) = &account.paper {
+            let ledger = desk.ledger();
+            let began = (config, now);
+            let (gateway, market) = on_paper(directory, ledger, account, (id, paper), began)?;
+            if !config.replay {
+                tell_missed(directory, (config, account), &market, past)?;
+            }
+            papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
+            desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
+            arrivals.push(Arrivals::none());
+            continue;
+        }
+        let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
+        let gateway = gateway(directory, account, id, &mine)?;
+        desk.open(gateway, Box::new(lines), mine.clone(), settings.clone(), now)?;
+        if mine.iter().any(is_contract) {
+            desk.leverage(id, account.leverage);
+        }
+        arrivals.push(arrived);
+    }
+    Ok((arrivals, papers))
 }
 
 /// The first row of a replay, and its time.
