@@ -1,8 +1,10 @@
 //! Accounts, their keys, and the orders that have a client's name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use rustonite_sim::{AccountId, Amount, AssetId, InstrumentId, Order, OrderId, PositionSide};
+use serde::{Deserialize, Serialize};
 
 use crate::keys::Key;
 
@@ -12,7 +14,7 @@ const ENDED_MAX: usize = 20_000;
 const FILLS_MAX: usize = 50_000;
 
 /// What a client said about an order beyond what the engine knows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Tag {
     /// The client's name for it; empty if the venue placed it.
     pub(crate) client_id: String,
@@ -22,21 +24,23 @@ pub(crate) struct Tag {
     pub(crate) list: Option<u64>,
     /// It comes once another order is filled.
     pub(crate) is_pending: bool,
+    /// The venue placed it against a liquidated position of somebody else.
+    pub(crate) is_deleveraged: bool,
     /// Nothing about it is told to the user stream.
     pub(crate) muted: bool,
 }
 
 /// Orders that a client placed together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct OrderList {
     /// The client's name for it.
     pub(crate) name: String,
     /// The venue's word for what one order means to the others.
-    pub(crate) contingency: &'static str,
+    pub(crate) contingency: Cow<'static, str>,
 }
 
 /// An order of an account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Record {
     pub(crate) order: Order,
     pub(crate) tag: Tag,
@@ -45,7 +49,7 @@ pub(crate) struct Record {
 }
 
 /// An order's part in a trade.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct OwnFill {
     pub(crate) instrument: InstrumentId,
     pub(crate) order: OrderId,
@@ -63,13 +67,13 @@ pub(crate) struct OwnFill {
 }
 
 /// Orders and fills of an account, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) orders: BTreeMap<OrderId, Record>,
     pub(crate) fills: Vec<OwnFill>,
     /// The newest order of each name.
-    by_client_id: HashMap<String, OrderId>,
+    by_client_id: BTreeMap<String, OrderId>,
 }
 
 impl Account {
@@ -108,10 +112,10 @@ impl Account {
 }
 
 /// All accounts by their number, and who signs for which.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Accounts {
     pub(crate) all: BTreeMap<AccountId, Account>,
-    keys: HashMap<String, (AccountId, Key)>,
+    keys: BTreeMap<String, (AccountId, Key)>,
 }
 
 impl Accounts {

@@ -174,7 +174,7 @@ fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<u64, Refus
     let name = call.params.client_id("listClientOrderId")?;
     let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
     let list = call.hall.floor.new_list();
-    call.hall.floor.lists.insert(list, OrderList { name, contingency });
+    call.hall.floor.lists.insert(list, OrderList { name, contingency: contingency.into() });
     Ok(list)
 }
 
@@ -203,7 +203,7 @@ pub(crate) fn answer(call: &Call<'_>, list: u64) -> Value {
         .collect();
     let reports: Vec<_> = records.iter().map(|one| words::base(floor, one)).collect();
     json!({
-        "orderListId": list, "contingencyType": known.map(|list| list.contingency),
+        "orderListId": list, "contingencyType": known.map(|list| &list.contingency),
         "listStatusType": kind,
         "listOrderStatus": state, "listClientOrderId": known.map(|list| &list.name),
         "transactionTime": floor.shown(first.order.changed_at), "symbol": symbol,

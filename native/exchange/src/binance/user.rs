@@ -248,7 +248,7 @@ fn list_status(floor: &Floor, account: AccountId, list: u64, at: i64) -> Option<
     let at = floor.shown(at);
     Some(json!({
         "e": "listStatus", "E": at, "s": symbol, "g": list,
-        "c": known.map(|list| list.contingency), "l": kind, "L": state,
+        "c": known.map(|list| &list.contingency), "l": kind, "L": state,
         "r": "NONE", "C": known.map(|list| &list.name), "T": at, "O": orders,
     }))
 }
