@@ -72,7 +72,7 @@ pub enum SelfTrade {
 }
 
 /// Which position of a perpetual.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PositionSide {
     /// The only one, long or short.
