@@ -95,15 +95,26 @@ def _kind(price: Number | None, more: dict[str, Any]) -> str:
     return kind if more.get("trigger") is None else f"stop_{kind}"
 
 
-def exits(
-    order: dict[str, Any], target: Number | None, stop: dict[str, Any]
+def exits(  # noqa: PLR0913 - two orders at once
+    symbol: str,
+    side: Side,
+    size: Number,
+    target: Number | None,
+    *,
+    stop: Number | None,
+    stop_limit: Number | None,
+    trail: Number | None,
+    venue: str | None,
+    tags: str | None,
+    **more: Any,  # noqa: ANN401 - what a stop has besides
 ) -> list[dict[str, Any]]:
-    """A target and a stop, if there are both; `order` is what they share."""
+    """A target and a stop, as far as there are both."""
     orders = []
     if target is not None:
-        orders.append(asked(**order, price=target))
-    if stop["trigger"] is not None or stop["trail"] is not None:
-        orders.append(asked(**order, **stop))
+        orders.append(asked(symbol, side, size, target, venue=venue, tags=tags))
+    if stop is not None or trail is not None:
+        words = {"trigger": stop, "trail": trail, "venue": venue, "tags": tags, **more}
+        orders.append(asked(symbol, side, size, stop_limit, **words))
     return orders
 
 

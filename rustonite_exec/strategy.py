@@ -259,17 +259,10 @@ class Broker:
         )
         other: Side = "sell" if side == "buy" else "buy"
         orders = exits(
-            {"symbol": symbol, "side": other, "size": size, "venue": venue, "tags": tags},
-            target,
-            {
-                "trigger": stop,
-                "price": stop_limit,
-                "trail": trail,
-                "trail_unit": trail_unit,
-                "limit_offset": limit_offset,
-                "trigger_by": trigger_by,
-            },
-        )
+            symbol, other, size, target, stop=stop, stop_limit=stop_limit, trail=trail,
+            trail_unit=trail_unit, limit_offset=limit_offset, trigger_by=trigger_by,
+            venue=venue, tags=tags,
+        )  # fmt: skip
         return self._group(entry, orders, when_full=when_full)
 
     def oco(  # noqa: PLR0913 - two orders at once
@@ -293,17 +286,10 @@ class Broker:
         The arguments are those of `bracket`, with `side` that of both.
         """
         orders = exits(
-            {"symbol": symbol, "side": side, "size": size, "venue": venue, "tags": tags},
-            target,
-            {
-                "trigger": stop,
-                "price": stop_limit,
-                "trail": trail,
-                "trail_unit": trail_unit,
-                "limit_offset": limit_offset,
-                "trigger_by": trigger_by,
-            },
-        )
+            symbol, side, size, target, stop=stop, stop_limit=stop_limit, trail=trail,
+            trail_unit=trail_unit, limit_offset=limit_offset, trigger_by=trigger_by,
+            venue=venue, tags=tags,
+        )  # fmt: skip
         return self._group(None, orders, when_full=False)
 
     def _group(
@@ -327,7 +313,7 @@ class Broker:
             order: Its number.
             size: Its whole size, with what is filled.
             price: Its limit.
-            trigger: The price that starts it, while it waits at the trader.
+            trigger: The price that starts it, while it waits at the trader or at its venue.
             trail: The distance that its trigger keeps, while it waits at the trader: from the next
                 price on, unless `trigger` says where it is now.
 

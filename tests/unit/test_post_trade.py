@@ -54,12 +54,40 @@ ORDERS = [
     # Of a restart: neither an order nor an answer.
     event(50, 1, "submitted", "pending_submit", reason="snapshot"),
 ]
-FILLS = [fill(1.005, 1, "buy", "101", "2"), fill(59.5, 1, "sell", "105", "1")]
+FILLS = [
+    fill(1.005, 1, "buy", "101", "2"),
+    fill(59.5, 1, "sell", "105", "1"),
+    {**fill(60, 0, "buy", "100", "2"), "kind": "funding", "fill_id": "f1", "order_id": None},
+    {**fill(61, 0, "buy", "100", "2"), "kind": "funding", "fill_id": "f2", "order_id": None},
+]
+
+
+def position(
+    at: float, strategy: str | None, fill_id: str, size: str, funding: str
+) -> dict[str, Any]:
+    about = {"strategy": strategy, "fill_id": fill_id, "size": size, "funding": funding}
+    return {**OURS, **moment(at), "source": "own", "cause": "fill", "position_side": "net", **about}
+
+
+POSITIONS = [
+    position(1, None, "1-1.005", "2", "0"),
+    position(1, "long", "1-1.005", "3", "0"),
+    position(1, "short", "1-1.005", "-1", "0"),
+    position(60, None, "f1", "2", "0.2"),
+    position(60, "long", "f1", "3", "0.3"),
+    position(60, "short", "f1", "-1", "-0.1"),
+    # Flat and opened again, it begins anew.
+    position(60.5, "short", "1-59.5", "-2", "0"),
+    position(61, None, "f2", "1", "0.3"),
+    position(61, "long", "f2", "3", "0.6"),
+    position(61, "short", "f2", "-2", "-0.2"),
+]
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    for dataset, rows in (("quotes", QUOTES), ("orders", ORDERS), ("fills", FILLS)):
+    ours = {"orders": ORDERS, "fills": FILLS, "positions": POSITIONS}
+    for dataset, rows in ({"quotes": QUOTES} | ours).items():
         with Tape.create(tmp_path / "tapes" / dataset / "main", dataset) as tape:
             for seq, row in enumerate(rows, start=1):
                 own = {} if dataset == "quotes" else {"seq": seq}
@@ -101,3 +129,8 @@ def test_ends_and_times_of_orders(lake: Lake) -> None:
     assert row["answer_us"][0] == pytest.approx(2_000)
     assert row["fill_us"] == [pytest.approx(5_000)] * 2
     assert row["cancel_us"] == [pytest.approx(7_000)] * 2
+
+
+def test_funding_is_that_of_each_strategy_and_of_the_account(lake: Lake) -> None:
+    found = {row["strategy"]: float(row["funding_paid"]) for row in answers(lake, "funding_paid")}
+    assert found == {None: 0.3, "long": 0.6, "short": pytest.approx(-0.3)}

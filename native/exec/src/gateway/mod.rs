@@ -40,6 +40,8 @@ mod sign;
 mod support;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trigger_tests;
 mod venues;
 
 use rustonite_core::Amount;

@@ -194,7 +194,7 @@ impl<J: Journal> World<J> {
         gateway: impl FnOnce(Fake) -> Box<dyn Gateway>,
     ) -> Self {
         let directory = Arc::clone(ledger.directory());
-        let kinds = [OrderKind::Limit, OrderKind::Market];
+        let kinds = [OrderKind::Limit, OrderKind::Market, OrderKind::StopLimit];
         let can = Capabilities::of(&kinds, &[Tif::Gtc, Tif::Ioc], order_flags::POST_ONLY);
         let risk_directory = rustonite_risk::Directory {
             currency: "USDT".into(),

@@ -179,6 +179,10 @@ impl Desk {
     }
 
     pub(crate) fn replace(&mut self, from: &str, to: &str, price: &str, size: &str, filled: &str) {
+        self.change(from, to, limit(price, size), filled);
+    }
+
+    pub(crate) fn change(&mut self, from: &str, to: &str, wish: Wish, filled: &str) {
         self.send(&Request::Replace {
             order: OrderId(1),
             instrument: IT,
@@ -186,7 +190,7 @@ impl Desk {
             client_id: to.into(),
             client_id_prev: from.into(),
             venue_order_id: None,
-            wish: limit(price, size),
+            wish,
             size_filled: amount(filled),
         });
     }

@@ -122,6 +122,72 @@ fn a_stop_that_is_reached_keeps_its_name_at_binance_usdm() {
     assert!(matches!(seen.what, What::Picture(one) if one.state == OrderState::Filled));
 }
 
+/// A stop waits, is changed to another trigger, limit and size, and then started or cancelled.
+fn a_trigger_is_changed(mut desk: Desk, ids: [&str; 3]) {
+    desk.other(rustonite_sim::Side::Sell, 500_000, 100);
+    desk.submit("first", limit("50000", "0.1"));
+    desk.report(|one| matches!(one.what, What::Fill(_)));
+
+    let [first, second, third] = ids;
+    desk.submit(first, stop(OrderKind::StopLimit, "51000", Some("51100"), "0.2"));
+    desk.report(|one| &*one.client_id == first && one.what == What::Accepted);
+    desk.change(first, second, stop(OrderKind::StopLimit, "52000", Some("52100"), "0.3"), "0");
+    let replaced = desk.report(|one| matches!(one.what, What::Replaced { .. }));
+    let expected = What::Replaced { price: Some(amount("52100")), size: amount("0.3") };
+    assert_eq!((&*replaced.client_id, replaced.what), (second, expected));
+
+    let open = desk.open_orders();
+    let [Report { what: What::Picture(picture), client_id, .. }] = &open[..] else {
+        panic!("{open:?}")
+    };
+    assert_eq!((&**client_id, picture.price_trigger), (second, Some(amount("52000"))));
+
+    // Nearer to the market, and reached.
+    desk.change(second, third, stop(OrderKind::StopLimit, "50010", Some("50100"), "0.2"), "0");
+    desk.report(|one| &*one.client_id == third && matches!(one.what, What::Replaced { .. }));
+    desk.other(rustonite_sim::Side::Sell, 500_200, 100);
+    desk.submit("last", limit("50020", "0.1"));
+    desk.other(rustonite_sim::Side::Sell, 501_000, 200);
+    let fill = desk.report(|one| &*one.client_id == third && matches!(one.what, What::Fill(_)));
+    assert!(matches!(fill.what, What::Fill(fill) if fill.size == amount("0.2")));
+    assert_eq!(desk.open_orders(), []);
+    let ended = desk.heard.iter().filter(
+        |one| matches!(one, Heard::Report(one) if matches!(one.what, What::Cancelled { .. })),
+    );
+    assert_eq!(ended.count(), 0, "{:?}", desk.heard);
+}
+
+#[test]
+fn the_trigger_of_a_stop_is_changed_at_binance() {
+    a_trigger_is_changed(Desk::binance(), ["s-1", "s-2", "s-3"]);
+}
+
+#[test]
+fn the_trigger_of_a_stop_is_changed_at_binance_usdm() {
+    a_trigger_is_changed(Desk::usdm(), ["s-1", "s-2", "s-3"]);
+}
+
+#[test]
+fn the_trigger_of_a_stop_is_changed_at_alpaca() {
+    a_trigger_is_changed(Desk::alpaca(), ["s-1", "s-2", "s-3"]);
+}
+
+#[test]
+fn a_change_whose_new_order_is_refused_leaves_no_stop_at_binance_usdm() {
+    let mut desk = Desk::usdm();
+    desk.other(rustonite_sim::Side::Sell, 500_000, 100);
+    desk.submit("u-1", limit("50000", "0.1"));
+    desk.report(|one| matches!(one.what, What::Fill(_)));
+    desk.submit("s-1", stop(OrderKind::StopMarket, "51000", None, "0.2"));
+    desk.report(|one| &*one.client_id == "s-1" && one.what == What::Accepted);
+    // It would start at once.
+    desk.change("s-1", "s-2", stop(OrderKind::StopMarket, "49000", None, "0.2"), "0");
+    let ended = desk.report(|one| matches!(one.what, What::Cancelled { .. }));
+    let What::Cancelled { refusal: Some(refusal), .. } = ended.what else { panic!("{ended:?}") };
+    assert_eq!((&*ended.client_id, &*refusal.venue_code), ("s-1", "-2021"));
+    assert_eq!(desk.open_orders(), []);
+}
+
 fn unknown_is_settled(mut desk: Desk) {
     desk.fault(Fault::FailAfter { status: 503 });
     desk.submit("b-1", limit("50000", "0.5"));

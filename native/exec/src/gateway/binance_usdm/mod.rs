@@ -5,6 +5,8 @@ mod account;
 mod orders;
 mod questions;
 mod renewing;
+#[cfg(test)]
+mod renewing_tests;
 pub(super) mod requests;
 mod stream;
 #[cfg(test)]

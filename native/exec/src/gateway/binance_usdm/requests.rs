@@ -58,7 +58,8 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
         waits(OrderKind::StopLimit, "STOP", STAYING, LIMITED),
         waits(OrderKind::MarketIfTouched, "TAKE_PROFIT_MARKET", &[Tif::Gtc], CLOSING),
         waits(OrderKind::LimitIfTouched, "TAKE_PROFIT", STAYING, LIMITED),
-        waits(OrderKind::TrailingStopMarket, "TRAILING_STOP_MARKET", &[Tif::Gtc], REDUCE),
+        // A new one would begin to follow anew.
+        rule(OrderKind::TrailingStopMarket, "TRAILING_STOP_MARKET", &[Tif::Gtc], REDUCE),
     ],
     tifs: &TIFS,
     post_only: &[Tif::Gtc, Tif::Gtx],

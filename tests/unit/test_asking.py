@@ -1,0 +1,51 @@
+"""Orders in the words of the native side."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from rustonite_data.errors import Invalid
+from rustonite_exec.asking import exits
+
+SHARED: dict[str, Any] = {"venue": "binance", "tags": "a,b"}
+NO_STOP: dict[str, Any] = {"stop": None, "stop_limit": None, "trail": None}
+
+
+def test_exits_are_a_target_and_a_stop() -> None:
+    target, stop = exits(
+        "BTCUSDT", "sell", "0.01", 61_000, stop="58000", stop_limit="57900", trail=None,
+        trail_unit="price", limit_offset=None, trigger_by="mark", **SHARED,
+    )  # fmt: skip
+    assert (target["kind"], target["price"], target["trigger"]) == ("limit", "61000", None)
+    assert (stop["kind"], stop["price"], stop["trigger"]) == ("stop_limit", "57900", "58000")
+    assert stop["trigger_by"] == "mark"
+    for order in (target, stop):
+        shared = [order[name] for name in ("symbol", "side", "size", "venue", "tags")]
+        assert shared == ["BTCUSDT", "sell", "0.01", "binance", "a,b"]
+
+
+def test_a_stop_may_trail_and_end_in_a_limit() -> None:
+    words: dict[str, Any] = {
+        "stop": None,
+        "stop_limit": None,
+        "trail": 50,
+        "trail_unit": "bps",
+        "trigger_by": "mid",
+    }
+    (stop,) = exits("BTCUSDT", "sell", 1, None, limit_offset=Decimal(20), **words, **SHARED)
+    assert (stop["kind"], stop["trail"], stop["trail_unit"]) == ("trailing_stop_limit", "50", "bps")
+    assert (stop["limit_offset"], stop["price"]) == ("20", None)
+
+
+def test_without_a_target_or_a_stop_there_is_no_such_order() -> None:
+    assert exits("BTCUSDT", "sell", 1, None, **NO_STOP, **SHARED) == []
+    (target,) = exits("BTCUSDT", "sell", 1, "61000", **NO_STOP, **SHARED)
+    assert target["price"] == "61000"
+
+
+def test_a_float_is_no_exact_number() -> None:
+    with pytest.raises(Invalid, match="trigger: found the float"):
+        exits("BTCUSDT", "sell", 1, None, **NO_STOP | {"stop": 0.1}, **SHARED)
