@@ -8,7 +8,7 @@ from pathlib import Path
 from rustonite_data.errors import NotFound
 
 
-def tapes_of(  # noqa: PLR0913 - as the native side asks
+def tapes_of(  # noqa: PLR0913, PLR0917 - as the native side asks
     folder: Path, lake: str, dataset: str, venue: str, symbols: list[str], since: int | None
 ) -> Path | None:
     """A folder of tapes with rows of a lake, made in `folder`; none if there are no such rows.
