@@ -21,6 +21,8 @@ def tapes_of(  # noqa: PLR0913, PLR0917 - as the native side asks
     from rustonite_data.replay import replay  # noqa: PLC0415
 
     history = Lake(lake)
+    if dataset not in history.datasets():
+        return None
     tapes = Path(tempfile.mkdtemp(dir=folder))
     try:
         replay(

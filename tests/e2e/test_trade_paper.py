@@ -139,7 +139,7 @@ class Entering(Noted):
 
     def begin(self) -> None:
         self.broker.submit(SYMBOL, "buy", "0.1", "60100", tif="ioc")
-        self.broker.submit(SYMBOL, "buy", "0.001", "50000")
+        self.broker.submit(SYMBOL, "buy", "0.001", "58000")
 
 
 def test_a_contract_on_paper_has_a_position_and_a_stop(contracts: Place) -> None:

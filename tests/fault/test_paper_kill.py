@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections import Counter, defaultdict
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 import pytest
@@ -128,9 +128,8 @@ def sums(lives, books):
             continue
         moved = row["size"] if row["side"] == "buy" else -row["size"]
         position += moved
-        if lives.venue == "binance":
-            owned["BTC"] += moved
-            owned["USDT"] -= moved * row["price"]
+        owned["BTC"] += moved
+        owned["USDT"] -= moved * row["price"]
     return owned, position
 
 
@@ -142,10 +141,12 @@ def assert_holdings(lives, books, status):
         return
     held = [row for row in rows_of(lives.journal / "positions" / "trader")
             if row["source"] == "own" and row["strategy"] is None]  # fmt: skip
-    assert (held[-1]["size"] if held else Decimal(0)) == position
-    earned = sum(row["change"] or 0 for row in books.balances if row["cause"] == "settlement")
-    assert last["USDT"] == owned["USDT"] + earned
-    told = [Decimal(one["size"]) for one in status["positions"] if one["strategy"] is None]
+    size, entry = (held[-1]["size"], held[-1]["price_entry"]) if held else (Decimal(0), None)
+    assert size == position
+    # What changed hands is profit, or still in the position.
+    worth = (size * (entry or 0)).quantize(Decimal("1e-18"), ROUND_DOWN)
+    assert last["USDT"] == owned["USDT"] + worth
+    told = [Decimal(one["size"]) for one in status["positions"]]
     assert told == ([position] if position else [])
 
 
