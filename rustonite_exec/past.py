@@ -8,7 +8,7 @@ from pathlib import Path
 from rustonite_data.errors import NotFound
 
 
-def tapes_of(  # noqa: PLR0913 - as the native side asks
+def tapes_of(  # noqa: PLR0913, PLR0917 - as the native side asks
     folder: Path, lake: str, dataset: str, venue: str, symbols: list[str], since: int | None
 ) -> Path | None:
     """A folder of tapes with rows of a lake, made in `folder`; none if there are no such rows.
@@ -21,6 +21,8 @@ def tapes_of(  # noqa: PLR0913 - as the native side asks
     from rustonite_data.replay import replay  # noqa: PLC0415
 
     history = Lake(lake)
+    if dataset not in history.datasets():
+        return None
     tapes = Path(tempfile.mkdtemp(dir=folder))
     try:
         replay(

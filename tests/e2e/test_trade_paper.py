@@ -5,16 +5,19 @@ nothing once it was recorded.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 from trading import LIMITS, PATIENCE_S, Client, Quoter, followed
 from waits import Noted, Script
 
 from rustonite_data.errors import Invalid
+from rustonite_data.lake import Lake
 from rustonite_data.record import Recorder
 from rustonite_data.tape import Tape
 from rustonite_exec import LocalExchange, Trader, limits
@@ -49,12 +52,14 @@ class Place:
         with Recorder(feed, tapes=self.folder / "tapes"):
             yield
 
-    def configure(self, name: str, top: str = "", more: str = "") -> Path:
+    def configure(
+        self, name: str, top: str = "", more: str = "", market: str = "", usdt: int = 100_000
+    ) -> Path:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         is_spot = self.venue == "binance"
         (folder / "limits.toml").write_text(LIMITS if is_spot else limits())
-        owned = 'USDT = "100000"' + (', BTC = "2"' if is_spot else "")
+        owned = f'USDT = "{usdt}"' + (', BTC = "2"' if is_spot else "")
         # On the tapes no venue is needed.
         rest = json.dumps(self.exchange.urls["rest"]) if "replay" not in top else ""
         urls = f"urls = {{ rest = {rest} }}" if rest else ""
@@ -66,6 +71,7 @@ class Place:
             venue = "{self.venue}"
             tapes = "../tapes"
             datasets = {json.dumps(self.datasets)}
+            {market}
             [[account]]
             name = "main"
             venue = "{self.venue}"
@@ -95,6 +101,11 @@ class Place:
         Trader(config, strategy).run(beat)
         return last
 
+    def recorded(self, dataset: str) -> Path:
+        """The recorder's tape of a dataset."""
+        [tape] = (self.folder / "tapes" / dataset).glob("*/tape.toml")
+        return tape.parent
+
     def rows(self, name: str, dataset: str) -> list[dict[str, Any]]:
         tape = Tape.reader(self.folder / name / "journal" / dataset / "trader")
         found: list[dict[str, Any]] = tape.read().pl().to_dicts()
@@ -121,6 +132,14 @@ class Long(Noted):
         self.stop = self.broker.submit(
             SYMBOL, "sell", "0.1", trigger="59500", trigger_by="mark", reduce_only=True
         )
+
+
+class Entering(Noted):
+    """Buys, and has something else in the market."""
+
+    def begin(self) -> None:
+        self.broker.submit(SYMBOL, "buy", "0.1", "60100", tif="ioc")
+        self.broker.submit(SYMBOL, "buy", "0.001", "58000")
 
 
 def test_a_contract_on_paper_has_a_position_and_a_stop(contracts: Place) -> None:
@@ -172,6 +191,58 @@ def test_a_position_on_paper_outlives_its_trader(contracts: Place) -> None:
     assert status["positions"] == []
     numbers = [row["fill_id"] for row in contracts.rows("paper", "fills")]
     assert len(set(numbers)) == len(numbers) == 2
+
+
+def test_funding_that_a_trader_missed_is_paid_at_its_next_start(contracts: Place) -> None:
+    contracts.exchange.set_mark(SYMBOL, 60_000)
+    lake = Lake.create(contracts.folder / "lake")
+    config = contracts.configure("paper", 'on_stop = "keep"', market='lake = "../lake"')
+    first = Long(SYMBOL)
+    with contracts.recording():
+        script = Script(lambda: first.has_begun and first.filled.get(first.entry) == Decimal("0.1"))
+        before = contracts.trade(config, first, script)
+        row = Tape.reader(contracts.recorded("tickers")).read().pl().tail(1)
+        missed = time.time_ns()
+        for at, mark, rate, due in [
+            (missed, 60_000.0, 0.0002, missed + 10_000_000),
+            (missed + 20_000_000, 61_000.0, 0.0001, missed + 10**15),
+        ]:
+            columns = {"ts_recv": at, "ts_event": at, "ts_funding_next": due}
+            times = [
+                pl.lit(one).cast(pl.Datetime("ns")).alias(name) for name, one in columns.items()
+            ]
+            told = row.with_columns(*times, mark_price=mark, funding_rate=rate)
+            lake.append("tickers", told)
+        time.sleep(0.05)
+        again, last = Noted(SYMBOL), Noted(SYMBOL)
+        contracts.trade(config, again, Script(lambda: again.has_begun))
+        after = contracts.trade(config, last, Script(lambda: last.has_begun))
+    paid = [row for row in contracts.rows("paper", "fills") if row["kind"] == "funding"]
+    # 0.02 % of 6000.
+    assert [(row["fee"], row["size"]) for row in paid] == [(Decimal("1.2"), Decimal("0.1"))]
+    owned = [Decimal(status["balances"]["USDT"]) for status in (before, after)]
+    assert owned[0] - owned[1] == Decimal("1.2")
+
+
+def test_a_contract_on_paper_is_closed_by_force(contracts: Place) -> None:
+    contracts.exchange.set_mark(SYMBOL, 60_000)
+    config = contracts.configure("paper", usdt=400)
+    strategy = Entering(SYMBOL)
+    with contracts.recording():
+        status = contracts.trade(
+            config,
+            strategy,
+            Script(
+                lambda: strategy.has_begun and strategy.broker.position(SYMBOL) == Decimal("0.1"),
+                lambda: contracts.exchange.set_mark(SYMBOL, 56_000),
+                lambda: strategy.broker.position(SYMBOL) == 0,
+            ),
+        )
+    assert (status["positions"], status["open_orders"]) == ([], 0)
+    kinds = [row["kind"] for row in contracts.rows("paper", "fills")]
+    assert kinds == ["trade", "liquidation"]
+    owner = contracts.rows("paper", "fills")[-1]["strategy"]
+    assert owner is None
 
 
 def test_a_contract_on_paper_needs_its_mark(contracts: Place) -> None:
@@ -241,7 +312,13 @@ def test_what_was_recorded_is_replayed_without_its_venue(tmp_path: Path) -> None
             place.trade(place.configure("live"), seen, script)
     replayed = []
     for name in ("one", "two"):
-        config = place.configure(name, "replay = true", 'queue = "even"')
+        if name == "two":
+            # Its rules of instruments are in the lake alone by then.
+            tape = place.recorded("instruments")
+            Lake.create(tmp_path / "lake").append("instruments", Tape.reader(tape).read())
+            shutil.rmtree(tape)
+        market = 'lake = "../lake"' if name == "two" else ""
+        config = place.configure(name, "replay = true", 'queue = "even"', market)
         Trader(config, Resting(SYMBOL)).run()
         replayed.append([place.rows(name, dataset) for dataset in ("orders", "fills")])
     assert replayed[0] == replayed[1]

@@ -4,26 +4,26 @@ with themselves and with what its venue on paper goes on with, to the last digit
 `RUSTONITE_KILL_ROUNDS=200` makes it long.
 """
 
+import contextlib
 import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 import pytest
-from trading import LIMITS, PATIENCE_S, followed
+from helpers import finish, python
+from trader_process import TraderProcess
+from trading import LIMITS, followed
 from venue_books import FINAL, WORKING, JournalBooks, assert_equal, rows_of
 
+from rustonite_data.errors import Invalid, RiskRejected
 from rustonite_data.record import Recorder
-from rustonite_exec import LocalExchange, Trader, ask, limits
+from rustonite_exec import LocalExchange, Strategy, Trader, limits
 
 ROUNDS = int(os.environ.get("RUSTONITE_KILL_ROUNDS", "12"))
-CHURN = Path(__file__).with_name("churn.py")
+TAPES = ("orders", "fills", "positions", "balances", "risk_events")
 SYMBOL = "BTCUSDT"
 DATASETS = {"binance": "book_deltas", "binance-usdm": "tickers"}
 NAMES = {
@@ -36,15 +36,12 @@ OWNED = {
 }
 
 
-class PaperLives:
-    """One journal, and the traders that come and go on it."""
+class PaperLives(TraderProcess):
+    """One journal, and the traders on paper that come and go on it."""
 
     def __init__(self, folder, exchange, log):
-        self.folder, self.exchange, self.log = folder, exchange, log
-        self.venue, self.chance = exchange.venue, random.Random(5)
-        self.journal = folder / "journal"
-        self.calm, self.still, self.doomed = (folder / one for one in ("calm", "still", "doomed"))
-        self.trader = None
+        super().__init__(folder, log, seed=5)
+        self.exchange, self.venue = exchange, exchange.venue
         self.owned = OWNED[self.venue]
         self.configure()
 
@@ -54,7 +51,6 @@ class PaperLives:
         return feed.replace('["trades", "quotes"]', more)
 
     def configure(self):
-        shutil.copy(CHURN, self.folder)
         (self.folder / "limits.toml").write_text(LIMITS if self.venue == "binance" else limits())
         owned = ", ".join(f'{asset} = "{amount}"' for asset, amount in self.owned.items())
         (self.folder / "trader.toml").write_text(f"""
@@ -77,49 +73,12 @@ class PaperLives:
             run = "churn:Churn"
         """)
 
-    def trade(self):
-        command = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
-        self.trader = subprocess.Popen(command, cwd=self.folder, stdout=self.log, stderr=self.log)
-
-    def kill(self):
-        self.trader.kill()
-        self.trader.communicate()
-        assert self.trader.returncode == -signal.SIGKILL, self.told()
-
-    def kill_with_a_request_in_flight(self):
-        self.doomed.touch()
-        self.trader.wait(timeout=30)
-        self.doomed.unlink()
-        assert self.trader.returncode == -signal.SIGKILL, self.told()
-
-    def told(self):
-        self.log.flush()
-        return Path(self.log.name).read_text()[-3000:]
-
-    def until(self, enough):
-        status = None
-        for _ in range(int(PATIENCE_S * 50)):
-            status = ask(self.journal, {"do": "status"}) if self.journal.exists() else None
-            if status is not None and enough(status):
-                return status
-            time.sleep(0.02)
-        raise AssertionError(f"{status}\n{self.told()}")
-
-    def until_still(self):
-        """Nothing is in flight, and only orders far from the market are open."""
-        self.until(lambda status: status["accounts"][0]["trading"])
-        self.calm.touch()
-        status = self.until(lambda _status: self.still.exists())
-        # Once more, after the strategy has ended what it wanted to.
-        before = status["seq"]
-        time.sleep(1.2)
-        status = self.until(lambda one: one["accounts"][0]["trading"])
-        assert status["rejects"] == 0 or before, status
-        return status
-
-    def go_on(self):
-        self.calm.unlink()
-        self.still.unlink()
+    def rest(self):
+        """Nothing is on its way, and books have been compared since."""
+        self.until_trading()
+        self.hold_still()
+        time.sleep(1.5)
+        return self.until_trading()
 
 
 @pytest.fixture(params=["binance", "binance-usdm"])
@@ -129,13 +88,11 @@ def lives(request, memory):
         LocalExchange([SYMBOL], venue=request.param, speed=2, limits=False) as exchange,
     ):
         lives = PaperLives(memory, exchange, log)
-        with Recorder(lives.feed(), tapes=memory / "tapes"):
+        with Recorder(lives.feed(), tapes=memory / "tapes") as lives.recorder:
             try:
                 yield lives
             finally:
-                if lives.trader is not None:
-                    lives.trader.kill()
-                    lives.trader.communicate()
+                lives.close()
 
 
 def assert_fills(books):
@@ -171,9 +128,8 @@ def sums(lives, books):
             continue
         moved = row["size"] if row["side"] == "buy" else -row["size"]
         position += moved
-        if lives.venue == "binance":
-            owned["BTC"] += moved
-            owned["USDT"] -= moved * row["price"]
+        owned["BTC"] += moved
+        owned["USDT"] -= moved * row["price"]
     return owned, position
 
 
@@ -185,19 +141,18 @@ def assert_holdings(lives, books, status):
         return
     held = [row for row in rows_of(lives.journal / "positions" / "trader")
             if row["source"] == "own" and row["strategy"] is None]  # fmt: skip
-    assert (held[-1]["size"] if held else Decimal(0)) == position
-    earned = sum(row["change"] or 0 for row in books.balances if row["cause"] == "settlement")
-    assert last["USDT"] == owned["USDT"] + earned
-    told = [Decimal(one["size"]) for one in status["positions"] if one["strategy"] is None]
+    size, entry = (held[-1]["size"], held[-1]["price_entry"]) if held else (Decimal(0), None)
+    assert size == position
+    # What changed hands is profit, or still in the position.
+    worth = (size * (entry or 0)).quantize(Decimal("1e-18"), ROUND_DOWN)
+    assert last["USDT"] == owned["USDT"] + worth
+    told = [Decimal(one["size"]) for one in status["positions"]]
     assert told == ([position] if position else [])
 
 
 def assert_books(lives, status):
     books = JournalBooks(lives.journal)
-    datasets = ("orders", "fills", "positions", "balances", "risk_events")
-    numbers = [
-        row["seq"] for one in datasets for row in rows_of(lives.journal / one / "trader")
-    ]
+    numbers = [row["seq"] for one in TAPES for row in rows_of(lives.journal / one / "trader")]
     assert sorted(numbers) == list(range(1, len(numbers) + 1))
     assert_fills(books)
     assert_orders(books, status)
@@ -213,15 +168,15 @@ def one_life(lives, number):
     if number % 5 == 4:
         # Anywhere in its life: while it starts, or reads the journal.
         time.sleep(lives.chance.uniform(0, 1.0))
-        lives.kill()
+        lives.kill(lives.trader)
         return
-    assert_books(lives, lives.until_still())
+    assert_books(lives, lives.rest())
     lives.go_on()
     if number % 2:
         lives.kill_with_a_request_in_flight()
     else:
         time.sleep(lives.chance.uniform(0, 0.8))
-        lives.kill()
+        lives.kill(lives.trader)
 
 
 @pytest.mark.timeout(60 + 10 * ROUNDS)
@@ -229,20 +184,85 @@ def test_nothing_is_lost_or_doubled_by_kills_on_paper(lives):
     for number in range(ROUNDS):
         one_life(lives, number)
     lives.trade()
-    books = assert_books(lives, lives.until_still())
+    books = assert_books(lives, lives.rest())
     # The test shows nothing if it hardly traded, or was killed with nothing in flight.
     assert len(books.fills) > ROUNDS
     assert [row for row in books.order_rows if row["event"] == "outcome_unknown"]
-    lives.trader.send_signal(signal.SIGTERM)
-    lives.trader.communicate(timeout=30)
-    assert lives.trader.returncode == 0, lives.told()
+    lives.stop()
+
+
+class Rounds(Strategy):
+    """Does the same on the same rows: takes, places far away, cancels."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def on_quote(self, quote):
+        self.seen += 1
+        if not quote.bid_price or not quote.ask_price or self.seen % 5:
+            return
+        orders = self.broker.open_orders(SYMBOL)
+        with contextlib.suppress(RiskRejected):
+            if orders and self.seen % 3 == 0:
+                self.broker.cancel(orders[0].id)
+            elif self.seen % 2:
+                price = self.broker.on_tick(SYMBOL, "buy", quote.ask_price)
+                self.broker.submit(SYMBOL, "buy", "0.001", price, tif="ioc")
+            else:
+                price = self.broker.on_tick(SYMBOL, "buy", quote.bid_price)
+                self.broker.submit(SYMBOL, "buy", "0.001", price)
 
 
 REPLAY = """
     import sys
-    from pathlib import Path
+    sys.path[:0] = sys.argv[2:]
     from rustonite_exec import Trader
+    from test_paper_kill import Rounds
 
-    sys.path.insert(0, sys.argv[2])
-    Trader(Path(sys.argv[1])).run()
+    Trader(sys.argv[1], Rounds()).run()
 """
+
+
+def replayed(lives, name):
+    """A process that trades the tapes again, with a journal of its own."""
+    folder = lives.folder / name
+    folder.mkdir()
+    text = (lives.folder / "trader.toml").read_text().replace('"tapes"', '"../tapes"')
+    (folder / "trader.toml").write_text(f"replay = true\n{text}")
+    shutil.copy(lives.folder / "limits.toml", folder)
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    return folder / "journal", python(REPLAY, folder / "trader.toml", *paths)
+
+
+def journal_rows(journal):
+    """All rows of a journal by number."""
+    return {row["seq"]: (one, row) for one in TAPES for row in rows_of(journal / one / "trader")}
+
+
+def test_what_a_killed_replay_wrote_is_how_a_whole_one_begins(lives):
+    lives.trade()
+    lives.until_trading()
+    time.sleep(3)
+    lives.kill(lives.trader)
+    lives.recorder.close()
+    whole, process = replayed(lives, "whole")
+    finish(process)
+    expected = journal_rows(whole)
+    assert len(expected) > 100
+    began = time.monotonic()
+    finish(replayed(lives, "again")[1])
+    seconds, cut = time.monotonic() - began, 0
+    for number in range(ROUNDS):
+        journal, process = replayed(lives, f"killed-{number}")
+        time.sleep(lives.chance.uniform(0.3, 1) * seconds)
+        process.kill()
+        process.communicate()
+        if not all((journal / one / "trader" / "tape.toml").exists() for one in TAPES):
+            continue
+        found = journal_rows(journal)
+        assert found == {seq: expected[seq] for seq in range(1, len(found) + 1)}
+        cut += 0 < len(found) < len(expected)
+    assert cut
+    # The same tapes are not traded twice on one journal.
+    with pytest.raises(Invalid, match="a replay begins with an empty one"):
+        Trader(lives.folder / "whole" / "trader.toml", Rounds()).run()

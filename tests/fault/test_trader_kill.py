@@ -5,22 +5,16 @@ journal: after each restart orders, fills and balances are the venue's to the la
 """
 
 import os
-import random
-import shutil
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from exchange_process import ExchangeProcess
 from helpers import python
+from trader_process import TraderProcess
 from trading import Place, feed_of
 from venue_books import VenueBooks, assert_same
 
 ROUNDS = int(os.environ.get("RUSTONITE_KILL_ROUNDS", "20"))
-STRATEGY = Path(__file__).with_name("churn.py")
 RECORDER = """
     import sys, time
     from pathlib import Path
@@ -43,33 +37,20 @@ FAULTS = [
 ]
 
 
-class Lives:
+class Lives(TraderProcess):
     """One journal, one venue, and the processes that come and go on them."""
 
     def __init__(self, place, log):
-        self.place, self.chance, self.log = place, random.Random(11), log
-        self.calm, self.still, self.doomed = (
-            place.folder / name for name in ("calm", "still", "doomed")
-        )
+        super().__init__(place.folder, log, seed=11)
+        self.place = place
         self.feed = place.folder / "feed.toml"
         self.feed.write_text(feed_of(place.exchange.urls))
-        self.trader = self.recorder = None
+        self.recorder = None
         self.record()
 
     def record(self):
         self.recorder = python(RECORDER, self.feed, self.place.folder / "tapes", stdout=self.log,
                                stderr=self.log)  # fmt: skip
-
-    def trade(self):
-        command = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
-        self.trader = subprocess.Popen(
-            command, cwd=self.place.folder, stdout=self.log, stderr=self.log
-        )
-
-    def kill(self, process):
-        process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL, self.told()
 
     def kill_the_recorder(self):
         """The trader goes on with the next one's rows, on the same tapes."""
@@ -101,39 +82,11 @@ class Lives:
         self.place.exchange.start()
         self.record()
 
-    def kill_with_a_request_in_flight(self):
-        self.doomed.touch()
-        self.trader.wait(timeout=30)
-        self.doomed.unlink()
-        assert self.trader.returncode == -signal.SIGKILL, self.told()
-
     def close(self):
-        for process in (self.trader, self.recorder):
-            if process is not None:
-                process.kill()
-                process.communicate()
-
-    def told(self):
-        self.log.flush()
-        return Path(self.log.name).read_text()[-3000:]
-
-    def until_trading(self):
-        return self.until(lambda one: one["accounts"][0]["trading"])
-
-    def until(self, enough):
-        try:
-            return self.place.wait(enough)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.told()}") from None
-
-    def hold_still(self):
-        """Nothing is in flight, and only orders far from the market are open."""
-        self.calm.touch()
-        self.until(lambda _status: self.still.exists())
-
-    def go_on(self):
-        self.calm.unlink()
-        self.still.unlink()
+        super().close()
+        if self.recorder is not None:
+            self.recorder.kill()
+            self.recorder.communicate()
 
 
 @pytest.fixture
@@ -141,7 +94,6 @@ def lives(memory):
     with (memory / "processes.log").open("w+") as log:
         exchange = ExchangeProcess(memory / "venue", log)
         place = Place(memory, exchange)
-        shutil.copy(STRATEGY, memory)
         place.configure("churn:Churn", 'reconcile = "refuse"\nreconcile_s = 1\nanswer_ms = 500')
         lives = Lives(place, log)
         try:
@@ -199,7 +151,5 @@ def test_nothing_is_lost_or_doubled_by_kills(lives):
     assert len(ours.fills) > 2 * ROUNDS
     lost = [row for row in ours.order_rows if row["event"] == "outcome_unknown"]
     assert len(lost) > ROUNDS / 4
-    lives.trader.send_signal(signal.SIGTERM)
-    lives.trader.communicate(timeout=30)
-    assert lives.trader.returncode == 0, lives.told()
+    lives.stop()
     assert [one for one in books.orders() if one["status"] in {"NEW", "PARTIALLY_FILLED"}] == []

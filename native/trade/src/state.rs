@@ -74,7 +74,22 @@ mod tests {
         let kept: Kept = serde_json::from_str(text).unwrap();
         write(folder.path(), &kept).unwrap();
         assert_eq!(read(folder.path()).unwrap(), kept);
-        std::fs::write(folder.path().join(FILE), "{").unwrap();
-        assert!(read(folder.path()).unwrap_err().to_string().contains(FILE));
+    }
+
+    #[test]
+    fn a_file_that_ends_anywhere_is_refused_and_one_that_was_not_finished_counts_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Kept { day: 3, ..Kept::default() };
+        write(folder.path(), &kept).unwrap();
+        let path = folder.path().join(FILE);
+        let whole = std::fs::read(&path).unwrap();
+        for end in 0..whole.len() {
+            std::fs::write(folder.path().join(format!("{FILE}.new")), &whole[..end]).unwrap();
+            assert_eq!(read(folder.path()).unwrap(), kept, "{end} bytes beside it");
+            std::fs::write(&path, &whole[..end]).unwrap();
+            let error = read(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(FILE), "{end} bytes: {error}");
+            write(folder.path(), &kept).unwrap();
+        }
     }
 }

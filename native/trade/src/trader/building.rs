@@ -87,6 +87,10 @@ impl Trader {
         let tapes = config.tapes.clone().unwrap_or_else(|| folder.clone());
         let journal = (tapes.as_path(), config.name.as_str(), options, durability);
         let (mut ledger, restored) = Ledger::open(Arc::clone(&directory), rules, journal)?;
+        if config.replay && restored.rows > 0 {
+            let problem = "it has rows, and a replay begins with an empty one: name another";
+            return Err(wrong(format!("journal {}", folder.display()), problem));
+        }
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         let start = if config.replay { Start::First } else { Start::Now };
         let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;

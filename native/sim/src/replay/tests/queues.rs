@@ -53,6 +53,50 @@ fn a_level_that_goes_leaves_us_first() {
     assert_eq!(bench.fills(trade(Buy, 101, 3)), [(1, 3)]);
 }
 
+/// Trades come up to ten steps late.
+fn late() -> Bench {
+    let mut bench = Bench::with(&ReplayConfig { late_ns: 10, ..config(QueueModel::RiskAverse) });
+    bench.event(level(Buy, 99, 100));
+    bench.event(level(Sell, 101, 100));
+    bench
+}
+
+#[test]
+fn a_trade_that_is_told_after_its_level_takes_nobody_twice() {
+    let mut bench = late();
+    bench.place(limit(Buy, 99, 10));
+    bench.event(level(Buy, 99, 30));
+    assert_eq!(bench.fills(trade(Sell, 99, 50)), []);
+    assert_eq!(bench.fills(trade(Sell, 99, 20)), []);
+    assert_eq!(bench.ahead(1), 30);
+    assert_eq!(bench.fills(trade(Sell, 99, 34)), [(1, 4)]);
+    // It all went, and was told later.
+    let mut bench = late();
+    bench.place(limit(Buy, 99, 10));
+    bench.event(level(Buy, 99, 0));
+    assert_eq!(bench.fills(trade(Sell, 99, 103)), [(1, 3)], "what is beyond those who stood there");
+}
+
+#[test]
+fn an_order_that_comes_between_a_level_and_its_trade_was_not_there() {
+    let mut bench = late();
+    bench.event(level(Buy, 99, 40));
+    assert_eq!(bench.place(limit(Buy, 99, 10)), [(1, Told::Rests { open: 10, ahead: 40 })]);
+    assert_eq!(bench.fills(trade(Sell, 99, 60)), []);
+    assert_eq!(bench.ahead(1), 40);
+    // The level had lost that before.
+    assert_eq!(bench.place(limit(Buy, 99, 10)), [(2, Told::Rests { open: 10, ahead: 40 })]);
+}
+
+#[test]
+fn a_trade_that_comes_later_than_that_is_another_one() {
+    let mut bench = late();
+    bench.place(limit(Buy, 99, 10));
+    bench.event(level(Buy, 99, 0));
+    bench.now += 10;
+    assert_eq!(bench.fills(trade(Sell, 99, 4)), [(1, 4)]);
+}
+
 #[test]
 fn own_orders_of_a_level_share_its_queue() {
     let mut bench = Bench::filled(QueueModel::RiskAverse);
