@@ -344,7 +344,7 @@ fn open_files(folder: &Path, path: &Path) -> io::Result<[File; 3]> {
         Err(TryLockError::Error(error)) => return Err(error),
     }
     match std::fs::remove_file(unfinished(path)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok([lock, own(path)?, File::open(path)?]),
     }
 }
