@@ -115,15 +115,17 @@ fn tiers_are_those_that_were_listed() {
             },
         ]);
         assert_eq!(found, expected);
-        let set = async |leverage: u32| {
+        let of = async |who: &str, leverage: u32| {
             let query = format!("symbol=BTCUSDT&leverage={leverage}");
-            signed(&exchange, "ann", "POST", LEVERAGE, &query).await
+            signed(&exchange, who, "POST", LEVERAGE, &query).await
         };
+        let set = async |leverage: u32| of("ann", leverage).await;
         assert_eq!(set(31).await.code(), -4028);
         assert_eq!(set(11).await.body["maxNotionalValue"], "1000");
         let order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=50000&quantity=0.1";
         assert_eq!(signed(&exchange, "ann", "POST", ORDER, order).await.code(), -2027);
         assert_eq!(set(10).await.body["maxNotionalValue"], "9000");
+        assert_eq!(of("bob", 10).await.status, 200);
         deal(&exchange, "bob", "ann", "0.1", "50000").await;
         mark(&exchange, 500_000);
         // 5,000 times 5 %, less 30.
