@@ -7,14 +7,16 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
 from rustonite_data.config import read, table_of
 from rustonite_data.errors import Invalid
 from rustonite_data.hints import hint, near
 from rustonite_exec.exchange import SEED_MAX, VENUES, Account, Latency, LocalExchange
-from rustonite_exec.exchange_tiers import Rows
+
+if TYPE_CHECKING:
+    from rustonite_exec.exchange_tiers import Rows
 
 _PORT_MAX = 65_535
 _AMOUNT = (int, float, str, Decimal)

@@ -43,7 +43,7 @@ def fee_rows(rows: Rows) -> list[tuple[str, str, str]]:
 
 
 def _tables(rows: Rows, names: tuple[str, ...], place: str) -> list[list[str]]:
-    if not all(isinstance(row, Mapping) for row in rows) or isinstance(rows, Mapping):
+    if isinstance(rows, Mapping) or not all(isinstance(row, Mapping) for row in rows):
         raise Invalid(f"{place}: found {rows!r}, expected tables with {', '.join(names)}")
     return [_numbers(row, names, f"{place}[{number}]") for number, row in enumerate(rows)]
 

@@ -1,5 +1,6 @@
 """The local exchange from Python and from the command line."""
 
+import hmac
 import http.client
 import json
 import math
@@ -81,6 +82,108 @@ def test_a_latency_that_cannot_be(latency, message):
         with pytest.raises(Invalid, match=message):
             exchange.latency(latency)
         assert exchange.status()["latency"]["feed"] == "1ms"
+
+
+TIERS = [
+    {"worth": 10_000, "leverage": 50, "keeps": "0.01"},
+    {"worth": Decimal(250_000), "leverage": 20, "keeps": 0.025},
+]
+FEE_TIERS = [
+    {"volume": 0, "maker": "0.001", "taker": 0.002},
+    {"volume": 1_000_000, "maker": Decimal("-0.0001"), "taker": 0},
+]
+
+
+def answer(exchange, account, path, query=""):
+    """What a signed call of Binance is answered with."""
+    query += f"{'&' if query else ''}timestamp={time.time_ns() // 1_000_000}"
+    signature = hmac.new(account.secret.encode(), query.encode(), "sha256").hexdigest()
+    connection = http.client.HTTPConnection(exchange.address, timeout=PATIENCE)
+    headers = {"X-MBX-APIKEY": account.key}
+    connection.request("GET", f"{path}?{query}&signature={signature}", headers=headers)
+    found = json.loads(connection.getresponse().read())
+    connection.close()
+    return found
+
+
+def test_tiers_of_a_symbol_are_those_that_were_given():
+    symbols = ["BTCUSDT", "ETHUSDT"]
+    settings = {"venue": "binance-usdm", "others": False, "tiers": {"ETHUSDT": TIERS}}
+    with LocalExchange(symbols, **settings) as exchange:
+        account = exchange.account()
+        found = {
+            one["symbol"]: [
+                (row["notionalCap"], row["initialLeverage"], row["maintMarginRatio"])
+                for row in one["brackets"]
+            ]
+            for one in answer(exchange, account, "/fapi/v1/leverageBracket")
+        }
+    assert found["ETHUSDT"] == [(10_000, 50, 0.01), (250_000, 20, 0.025)]
+    assert found["BTCUSDT"][0] == (50_000, 125, 0.004)
+
+
+def test_accounts_without_fees_of_their_own_pay_by_their_volume(tmp_path):
+    file = tmp_path / "exchange.toml"
+    file.write_text(
+        'symbols = ["BTCUSDT"]\nothers = false\n'
+        "fee_tiers = [{ volume = 0, maker = 0.001, taker = 0.002 }, "
+        "{ volume = 1_000_000, maker = -0.0001, taker = 0 }]\n"
+        '[[account]]\nname = "own"\nmaker = 0.003\ntaker = 0.004\n[[account]]\nname = "tiers"\n'
+    )
+    exchange, accounts = ExchangeConfig.read(file).start()
+    with exchange:
+        found = [
+            answer(exchange, one, "/api/v3/account/commission", "symbol=BTCUSDT")
+            for one in accounts
+        ]
+    rates = [tuple(one["standardCommission"][name] for name in ("maker", "taker")) for one in found]
+    assert rates == [("0.00300000", "0.00400000"), ("0.00100000", "0.00200000")]
+    with LocalExchange("BTCUSDT", others=False, state=tmp_path, fee_tiers=FEE_TIERS):
+        pass
+    with pytest.raises(Invalid, match="other ticks, lots or limits"):
+        LocalExchange("BTCUSDT", others=False, state=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tiers": {"ETHUSDT": TIERS}}, "tiers: ETHUSDT is not among the symbols"),
+        ({"tiers": {"BTCUSDT": []}}, "tiers of BTCUSDT: there is at least one tier"),
+        ({"tiers": {"BTCUSDT": TIERS[::-1]}}, "tiers of BTCUSDT: a larger tier is stricter"),
+        ({"tiers": {"BTCUSDT": [TIERS[0], TIERS[0]]}}, "tiers of BTCUSDT: a larger tier is"),
+        (
+            {"tiers": {"BTCUSDT": [{**TIERS[0], "keeps": "0.02"}]}},
+            "tiers of BTCUSDT: a position keeps less margin than it begins with",
+        ),
+        ({"tiers": {"BTCUSDT": [{"worth": 1, "leverage": 2}]}}, r"tiers.BTCUSDT\[0\].keeps: found"),
+        (
+            {"tiers": {"BTCUSDT": [{**TIERS[0], "leverage": 2.5}]}},
+            r"tiers.BTCUSDT\[0\].leverage: found 2.5, expected a whole number from 1 to",
+        ),
+        (
+            {"tiers": {"BTCUSDT": [{**TIERS[0], "keep": 1}]}},
+            r"tiers.BTCUSDT\[0\].keep: unknown key; did you mean keeps",
+        ),
+        ({"tiers": {"BTCUSDT": [1]}}, "tiers.BTCUSDT: found .*, expected tables with worth"),
+        ({"tiers": {"BTCUSDT": {"worth": 1}}}, "tiers.BTCUSDT: found .*, expected tables with"),
+        (
+            {"tiers": {"BTCUSDT": [{**TIERS[0], "worth": math.nan}]}},
+            r"tiers.BTCUSDT\[0\].worth: found nan, expected a number",
+        ),
+        ({"fee_tiers": FEE_TIERS[1:]}, "fee_tiers: the first tier of fees begins at a volume of 0"),
+        ({"fee_tiers": [{**FEE_TIERS[0], "maker": True}]}, r"fee_tiers\[0\].maker: found True"),
+        ({"fee_tiers": [{**FEE_TIERS[0], "maker": "1"}]}, "fee_tiers: a fee is less than all"),
+        ({"fee_tiers": [{**FEE_TIERS[0], "maker": "1e-7"}]}, "fees: .*decimal"),
+    ],
+)
+def test_tiers_that_cannot_be(settings, message):
+    with pytest.raises(Invalid, match=message):
+        LocalExchange("BTCUSDT", venue="binance-usdm", others=False, **settings)
+
+
+def test_only_perpetuals_have_tiers():
+    with pytest.raises(Invalid, match="tiers: BTCUSDT is no perpetual"):
+        LocalExchange("BTCUSDT", tiers={"BTCUSDT": TIERS})
 
 
 @pytest.mark.parametrize(

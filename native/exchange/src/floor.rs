@@ -248,7 +248,8 @@ impl Floor {
         let now = self.now();
         for (instrument, listed) in (0..).zip(&self.instruments) {
             if let Some(Perpetual { leverage_usual, .. }) = listed.listing.perpetual {
-                let leverage = leverage_usual;
+                let largest = self.exchange.tiers(instrument).map_or(1, Tiers::leverage_max);
+                let leverage = leverage_usual.min(largest);
                 let command = Command::SetLeverage { account, instrument, leverage };
                 let _ = self.exchange.apply(now, &command, &mut Vec::new());
             }

@@ -332,20 +332,52 @@ fn positions_end_at_the_price_that_was_told() {
 }
 
 #[test]
-fn what_the_book_does_not_take_of_a_liquidation_expires() {
+fn what_nobody_takes_of_a_liquidation_is_closed_against_the_other_side() {
     run(async {
         let exchange = futures();
         deal(&exchange, "bob", "ann", "1", "50000").await;
         exchange.deposit(FUTURES, "ann", "USDT", decimal("-97000")).unwrap();
         limit(&exchange, "bob", "BUY", "0.4", "47600").await;
-        let mut line = user(&exchange, "ann").await;
+        let mut trades = Line::open(&exchange, "/market/ws/btcusdt@aggTrade").await;
+        let mut ann = user(&exchange, "ann").await;
+        let mut bob = user(&exchange, "bob").await;
         mark(&exchange, 471_800);
         let expected = pairs(&[
             ("ORDER_TRADE_UPDATE", "NEW"),
             ("ACCOUNT_UPDATE", "ORDER"),
             ("ORDER_TRADE_UPDATE", "PARTIALLY_FILLED"),
-            ("ORDER_TRADE_UPDATE", "EXPIRED"),
+            ("ORDER_TRADE_UPDATE", "FILLED"),
         ]);
-        assert_eq!(all_told(&mut line, 4).await, expected);
+        assert_eq!(all_told(&mut ann, 4).await, expected);
+        // Nothing is left of 3,000 at 47,000.
+        let (left, _) = exchange.balance(FUTURES, "ann", "USDT").unwrap();
+        assert_eq!(left, decimal("240"), "0.4 were sold for more");
+        let mut orders = Vec::new();
+        while orders.len() < 3 {
+            let event = bob.hear().await.unwrap();
+            if event["e"] == "ORDER_TRADE_UPDATE" {
+                let of = ["c", "X", "x", "L", "z", "rp"].map(|name| event["o"][name].clone());
+                orders.push(of);
+            }
+        }
+        assert_eq!(orders[1][..3], ["adl_autoclose", "NEW", "NEW"].map(|text| json!(text)));
+        let closed =
+            ["adl_autoclose", "FILLED", "CALCULATED", "47000.00", "0.600", "1800.00000000"];
+        assert_eq!(orders[2], closed.map(|text| json!(text)));
+        assert_eq!(position(&exchange, "bob").await["positionAmt"], "0.000");
+        let forced = |kind: &str| format!("autoCloseType={kind}");
+        for (who, kind, expected) in [
+            ("bob", "ADL", 1),
+            ("bob", "LIQUIDATION", 0),
+            ("ann", "ADL", 0),
+            ("ann", "LIQUIDATION", 1),
+        ] {
+            let found = ask(&exchange, who, "/fapi/v1/forceOrders", &forced(kind)).await;
+            assert_eq!(found.as_array().unwrap().len(), expected, "{who} {kind}: {found}");
+        }
+        let own = ask(&exchange, "bob", "/fapi/v1/userTrades", "symbol=BTCUSDT").await;
+        assert_eq!(own.as_array().unwrap().len(), 3, "all of a position's changes are fills");
+        assert_eq!(trades.hear().await.unwrap()["q"], "0.400");
+        assert!(trades.is_silent().await, "what positions give to each other is no trade");
     });
 }

@@ -1,9 +1,12 @@
 //! Tiers of positions of Binance USD-M futures: the larger, the less leverage and the more margin.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod common;
 
 use common::usdm::{ORDER, ask, deal, limit, mark, position, ticks_around};
-use common::{FUTURES, decimal, futures, run, signed};
+use common::{FUTURES, decimal, futures, run, signed, start_futures};
+use rustonite_exchange::{Config, Listing, LocalExchange, VenueConfig, rates};
 use serde_json::json;
 
 const LEVERAGE: &str = "/fapi/v1/leverage";
@@ -82,4 +85,65 @@ fn a_large_position_keeps_what_its_tiers_ask_for_and_ends_at_the_price_that_was_
         mark(&exchange, below);
         assert_eq!(position(&exchange, "ann").await["positionAmt"], "0.000");
     });
+}
+
+/// Tiers of worth, leverage, and part that is kept.
+fn listed_with(tiers: &[(&str, u32, &str)]) -> VenueConfig {
+    let mut listing = Listing::perpetual("BTCUSDT", decimal("0.10"), decimal("0.001")).unwrap();
+    let tier = |(worth, leverage, keeps): &(&str, u32, &str)| {
+        rates::tier(decimal(worth), *leverage, decimal(keeps)).unwrap()
+    };
+    listing.perpetual.as_mut().unwrap().tiers = tiers.iter().map(tier).collect();
+    VenueConfig::new(FUTURES, vec![listing])
+}
+
+#[test]
+fn tiers_are_those_that_were_listed() {
+    run(async {
+        let exchange = start_futures(listed_with(&[("1000", 30, "0.02"), ("9000", 10, "0.05")]));
+        let found =
+            ask(&exchange, "ann", "/fapi/v1/leverageBracket", "symbol=BTCUSDT").await["brackets"]
+                .take();
+        let expected = json!([
+            {
+                "bracket": 1, "initialLeverage": 30, "notionalCap": 1_000, "notionalFloor": 0,
+                "maintMarginRatio": 0.02, "cum": 0.0,
+            },
+            {
+                "bracket": 2, "initialLeverage": 10, "notionalCap": 9_000, "notionalFloor": 1_000,
+                "maintMarginRatio": 0.05, "cum": 30.0,
+            },
+        ]);
+        assert_eq!(found, expected);
+        let of = async |who: &str, leverage: u32| {
+            let query = format!("symbol=BTCUSDT&leverage={leverage}");
+            signed(&exchange, who, "POST", LEVERAGE, &query).await
+        };
+        let set = async |leverage: u32| of("ann", leverage).await;
+        assert_eq!(set(31).await.code(), -4028);
+        assert_eq!(set(11).await.body["maxNotionalValue"], "1000");
+        let order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=50000&quantity=0.1";
+        assert_eq!(signed(&exchange, "ann", "POST", ORDER, order).await.code(), -2027);
+        assert_eq!(set(10).await.body["maxNotionalValue"], "9000");
+        assert_eq!(of("bob", 10).await.status, 200);
+        deal(&exchange, "bob", "ann", "0.1", "50000").await;
+        mark(&exchange, 500_000);
+        // 5,000 times 5 %, less 30.
+        let account = ask(&exchange, "ann", "/fapi/v2/account", "").await;
+        assert_eq!(account["totalMaintMargin"], "220.00000000");
+    });
+}
+
+#[test]
+fn tiers_that_cannot_be_are_refused_by_name() {
+    for (tiers, problem) in [
+        (&[][..], "there is at least one tier"),
+        (&[("1000", 50, "0.02")], "a position keeps less margin than it begins with"),
+        (&[("1000", 20, "0.02"), ("1000", 10, "0.02")], "a larger tier is stricter"),
+        (&[("1000", 20, "0.02"), ("2000", 10, "0.01")], "a larger tier is stricter"),
+    ] {
+        let error = LocalExchange::start(&Config::new(vec![listed_with(tiers)])).err().unwrap();
+        assert_eq!(error.to_string(), format!("tiers of BTCUSDT: {problem}"));
+        assert_eq!(error.kind(), rustonite_core::ErrorKind::Invalid);
+    }
 }

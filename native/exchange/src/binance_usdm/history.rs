@@ -117,10 +117,13 @@ fn income_row(floor: &Floor, income: &Income) -> Value {
 /// Orders that the venue placed to close positions.
 pub(crate) fn forced(call: &mut Call<'_>) -> Answer {
     let id = call.symbol_if_sent()?;
+    let kind = call.params.get("autoCloseType").map(str::to_owned);
+    let kind_of = |record: &Record| if record.tag.is_deleveraged { "ADL" } else { "LIQUIDATION" };
     let in_time = call.in_time()?;
     let floor = &call.hall.floor;
     let fits = |record: &&Record| {
         record.tag.client_id.is_empty()
+            && kind.as_deref().is_none_or(|kind| kind == kind_of(record))
             && id.is_none_or(|id| record.order.asked.instrument == id)
             && in_time(floor.shown(record.order.placed_at))
     };

@@ -43,7 +43,11 @@ pub fn now_ms() -> i64 {
 pub fn exchange_with(allowance: Allowance) -> LocalExchange {
     let listing = Listing::spot("BTCUSDT", decimal("0.01"), decimal("0.00001")).unwrap();
     let other = Listing::spot("ETHUSDT", decimal("0.01"), decimal("0.0001")).unwrap();
-    let venue = VenueConfig { allowance, ..VenueConfig::new(VENUE, vec![listing, other]) };
+    start_spot(VenueConfig { allowance, ..VenueConfig::new(VENUE, vec![listing, other]) })
+}
+
+/// The same of any venue that speaks of spot.
+pub fn start_spot(venue: VenueConfig) -> LocalExchange {
     let exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
     for name in ["ann", "bob"] {
         exchange.add_account(name).unwrap();
@@ -61,7 +65,10 @@ pub fn exchange() -> LocalExchange {
 /// The same of perpetuals, with money alone, and a third account.
 pub fn futures() -> LocalExchange {
     let listing = |symbol| Listing::perpetual(symbol, decimal("0.10"), decimal("0.001")).unwrap();
-    let venue = VenueConfig::new(FUTURES, vec![listing("BTCUSDT"), listing("ETHUSDT")]);
+    start_futures(VenueConfig::new(FUTURES, vec![listing("BTCUSDT"), listing("ETHUSDT")]))
+}
+
+pub fn start_futures(venue: VenueConfig) -> LocalExchange {
     let exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
     for name in ["ann", "bob", "cat"] {
         exchange.add_account(name).unwrap();
