@@ -213,6 +213,25 @@ class Broker:
         placed = self._native.submit_many([one.asked() for one in orders])
         return [RiskRejected(why) if number is None else number for number, why in placed]
 
+    def would_fail(self, order: NewOrder) -> list[RiskRejected]:
+        """Say which limits an order would meet now; nothing is placed, and nothing is raised.
+
+        `submit` stops at the first of them. One that waits here for a price is judged as if that
+        had come.
+
+        Example:
+            >>> class Careful(Strategy):
+            ...     def on_start(self) -> None:
+            ...         order = NewOrder("BTCUSDT", "buy", "500", 60_000)
+            ...         for one in self.broker.would_fail(order):
+            ...             print("would be denied:", one)
+
+        Raises:
+            Invalid: a word or a number that cannot be.
+            NotFound: an instrument that is not traded here.
+        """
+        return [RiskRejected(why) for why in self._native.would_fail(order.asked())]
+
     def bracket(  # noqa: PLR0913 - three orders at once
         self,
         symbol: str,

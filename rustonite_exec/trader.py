@@ -119,7 +119,7 @@ def _load(run: str, config: Path) -> Strategy:
     return found()
 
 
-def ask(journal: str | Path, request: dict[str, str]) -> dict[str, Any] | None:
+def ask(journal: str | Path, request: dict[str, Any]) -> dict[str, Any] | None:
     """Ask a running trader something; `None` if none runs on that journal.
 
     Raises:
@@ -134,11 +134,24 @@ def ask(journal: str | Path, request: dict[str, str]) -> dict[str, Any] | None:
     return answer
 
 
-def kill(journal: str | Path, scope: str = "all", name: str = "") -> bool:
+def kill(
+    journal: str | Path, scope: str = "all", name: str = "", *, flatten: bool = False
+) -> dict[str, Any] | None:
     """Throw a kill switch: only cancels are let through until it is put back.
 
-    A running trader cancels what is open under it; without one the next begins with the switch
-    thrown. True if a trader ran.
+    A running trader cancels what is open under it, again and again until nothing is left; without
+    one the next begins with the switch thrown and does so.
+
+    Args:
+        journal: Folder of the trader's journal.
+        scope: `all`, or what `name` is of: `venue`, `account`, `strategy`, `instrument`, `order`.
+        name: Which one.
+        flatten: Close the positions, too, by reduce-only orders at the market. Until they are flat,
+            orders that shrink them are let through.
+
+    Returns:
+        How many orders are `cancelled` already, and what is `left`: how many are `open` and `why`,
+        those of `others`, `positions` that are still to be closed. `None` if no trader ran.
 
     Raises:
         NotFound: it is no journal; a switch that nobody reads would stop nothing.
@@ -146,10 +159,11 @@ def kill(journal: str | Path, scope: str = "all", name: str = "") -> bool:
     """
     if not is_journal(Path(journal)):
         raise NotFound(f"{journal}: no journal of a trader")
-    if ask(journal, {"do": "kill", "scope": scope, "name": name}) is not None:
-        return True
-    _native.trader_kill(Path(journal), scope, name)
-    return False
+    request = {"do": "kill", "scope": scope, "name": name, "flatten": flatten}
+    answer = ask(journal, request)
+    if answer is None:
+        _native.trader_kill(Path(journal), scope, name, flatten)
+    return answer
 
 
 def is_journal(folder: Path) -> bool:

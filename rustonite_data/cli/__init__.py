@@ -31,6 +31,7 @@ _COMMANDS = {
     "config": "",
     "demo": "",
     "doctor": "",
+    "dry-run": "trading",
     "exchange": "",
     "init": "",
     "kill": "trading",
@@ -43,9 +44,11 @@ _COMMANDS = {
     "replay": "",
     "resume": "trading",
     "serve": "",
+    "settle": "trading",
     "sql": "",
     "tape": "",
     "trade": "",
+    "trading": "trading",
 }
 
 
@@ -62,7 +65,7 @@ class Commands(click.Group):
             return None
         name = _COMMANDS[cmd_name] or cmd_name
         module = importlib.import_module(f"rustonite_data.cli.{name}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def resolve_command(

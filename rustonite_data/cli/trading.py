@@ -1,13 +1,14 @@
-"""`rustonite kill`, `resume`, `orders` and `positions`: what an operator asks of a trader."""
+"""`rustonite kill`, `resume`, `trading`, `orders`, `positions`: what is asked of a trader."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rustonite_data.cli.output import json_option, print_json_lines, print_table
+from rustonite_data.cli.output import PROBLEMS, json_option, print_json_lines, print_table
 from rustonite_data.errors import NotFound
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _SUCH_AS = {
     "order": "1048577",
 }
 _SCOPES = ("all", *_SUCH_AS)
+_STATES = ("active", "reduce_only", "cancel_only", "halted")
+_LOOK_S = 0.05
 
 _journal = click.option(
     "--journal",
@@ -41,29 +44,79 @@ _name = click.argument("name", default="")
 @click.command()
 @_scope
 @_name
+@click.option("--flatten", is_flag=True, help="Close positions, too, once no order is open.")
+@click.option(
+    "--wait",
+    "wait_s",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long to wait until nothing is open any more.",
+)
 @_journal
 @json_option
-def kill(scope: str, name: str, *, journal: str, as_json: bool) -> None:
+def kill(
+    scope: str, name: str, *, flatten: bool, wait_s: float, journal: str, as_json: bool
+) -> None:
     """Throw a kill switch: what is open under it is cancelled, and nothing new leaves.
 
-    It stays thrown over restarts until `rustonite resume`. Works without a running trader, too: the
-    next one begins with the switch thrown.
+    It stays thrown over restarts until `rustonite resume`. Cancels are repeated until nothing is
+    open; if something still is after --wait, it is told why and the exit code is 1, and the trader
+    goes on. Works without a running trader, too: the next one begins with the switch thrown.
 
     \b
     Example:
       rustonite kill
       rustonite kill strategy maker
+      rustonite kill account main --flatten --wait 30
     """
     from rustonite_exec import kill as throw  # noqa: PLC0415 - brings the extension
 
     _expect(journal, scope, name)
-    running = throw(journal, scope, name)
-    if as_json:
-        print_json_lines([{"scope": scope, "name": name, "running": running}])
-        return
+    answer = throw(journal, scope, name, flatten=flatten)
+    told = {"scope": scope, "name": name, "running": answer is not None}
     what = "all" if scope == "all" else f"{scope} {name}"
-    then = "its orders are cancelled" if running else "no trader runs; the next one begins with it"
-    click.echo(f"switch of {what} thrown: {then}")
+    if answer is None:
+        then = "no trader runs; the next one begins with it"
+        print_json_lines([told]) if as_json else click.echo(f"switch of {what} thrown: {then}")
+        return
+    left = _until_ended(journal, scope, name, answer["left"], wait_s)
+    cancelled = answer["cancelled"] + max(answer["left"]["open"] - left["open"], 0)
+    if as_json:
+        print_json_lines([{**told, "cancelled": cancelled, "left": left}])
+    else:
+        click.echo(f"switch of {what} thrown: {cancelled} orders ended{_still_there(left)}")
+    if wait_s and (left["open"] or left["positions"]):
+        raise click.exceptions.Exit(PROBLEMS)
+
+
+def _until_ended(
+    journal: str, scope: str, name: str, left: dict[str, Any], wait_s: float
+) -> dict[str, Any]:
+    """What is left under a switch when nothing is, or when one has waited for long enough."""
+    from rustonite_exec import ask  # noqa: PLC0415 - brings the extension
+
+    until = time.monotonic() + wait_s
+    while (left["open"] or left["positions"]) and time.monotonic() < until:
+        time.sleep(_LOOK_S)
+        answer = ask(journal, {"do": "ending", "scope": scope, "name": name})
+        if answer is None:
+            break
+        left = answer
+    return left
+
+
+def _still_there(left: dict[str, Any]) -> str:
+    """What a switch has not ended, and why."""
+    parts = []
+    for key, what, why in (("open", "orders", "why"), ("positions", "positions", "positions_why")):
+        if left[key]:
+            reasons = ", ".join(f"{count} {code}" for code, count in left[why].items())
+            parts.append(f"{left[key]} {what} still open ({reasons})")
+    if left["others"]:
+        parts.append(f"{left['others']} orders of others left to them")
+    return "".join(f", {part}" for part in parts)
 
 
 @click.command()
@@ -89,6 +142,106 @@ def resume(scope: str, name: str, *, journal: str, as_json: bool) -> None:
         print_json_lines([{"scope": scope, "name": name, "switches": answer["switches"]}])
     else:
         click.echo(f"{answer['switches']} switches put back")
+
+
+@click.command("dry-run")
+@click.argument("symbol")
+@click.argument("side", type=click.Choice(("buy", "sell")))
+@click.argument("size")
+@click.argument("price", required=False)
+@click.option("--venue", help="Of the symbol, where several have it.")
+@_journal
+@json_option
+def dry_run(
+    symbol: str,
+    side: str,
+    size: str,
+    price: str | None,
+    *,
+    venue: str | None,
+    journal: str,
+    as_json: bool,
+) -> None:
+    """Ask a running trader which limits an order would meet now. Nothing is placed.
+
+    Without PRICE it is one at the market. Exit code 1: it would be denied.
+
+    \b
+    Example:
+      rustonite dry-run BTCUSDT buy 0.5 60000
+    """
+    from rustonite_exec import ask  # noqa: PLC0415 - brings the extension
+
+    _expect(journal, "instrument", symbol)
+    order = {"venue": venue, "symbol": symbol, "side": side, "size": size, "price": price}
+    answer = ask(journal, {"do": "dry_run", **order})
+    if answer is None:
+        raise NotFound(f"no trader runs on {journal}: only one knows what limits are measured by")
+    denials = answer["denials"]
+    if as_json:
+        print_json_lines(denials)
+    elif denials:
+        print_table(["code", "detail"], [[one["code"], one["detail"]] for one in denials], set())
+    else:
+        click.echo("it would be let through")
+    if denials:
+        raise click.exceptions.Exit(PROBLEMS)
+
+
+@click.command()
+@click.argument("order", type=int)
+@_journal
+@json_option
+def settle(order: int, *, journal: str, as_json: bool) -> None:
+    """End an order that its venue does not know any more, by your word.
+
+    Such an order ends by itself after a minute of asking, unless `reconcile` is `report` or
+    `refuse`. One that the venue may still have is refused: cancel it.
+
+    \b
+    Example:
+      rustonite settle 1048577
+    """
+    from rustonite_exec import ask  # noqa: PLC0415 - brings the extension
+
+    _expect(journal, "order", str(order))
+    answer = ask(journal, {"do": "settle", "order": order})
+    if answer is None:
+        raise NotFound(f"no trader runs on {journal}: start it, so that it asks the venue first")
+    if as_json:
+        print_json_lines([{"order": order}])
+    else:
+        click.echo(f"order {order} counts as ended")
+
+
+@click.command()
+@click.argument("state", type=click.Choice(_STATES))
+@_scope
+@_name
+@_journal
+@json_option
+def trading(state: str, scope: str, name: str, *, journal: str, as_json: bool) -> None:
+    """Set what a trader may do: everything, only shrink positions, only cancel, or nothing.
+
+    It stays so over restarts until it is `active` again, and cancels nothing by itself. A switch
+    that was thrown is another thing: `rustonite resume` puts it back, and such a state with it.
+
+    \b
+    Example:
+      rustonite trading reduce_only
+      rustonite trading active account main
+    """
+    from rustonite_exec import ask  # noqa: PLC0415 - brings the extension
+
+    _expect(journal, scope, name)
+    answer = ask(journal, {"do": "trading", "scope": scope, "name": name, "state": state})
+    if answer is None:
+        raise NotFound(f"no trader runs on {journal}: `rustonite kill` works without one")
+    if as_json:
+        print_json_lines([{"scope": scope, "name": name, "state": answer["state"]}])
+        return
+    what = "all" if scope == "all" else f"{scope} {name}"
+    click.echo(f"{what}: {answer['state']}")
 
 
 @click.command()

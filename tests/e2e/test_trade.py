@@ -203,8 +203,11 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
             assert sum(map(int, re.findall(ended, told))) > 0
             with urlopen(f"http://127.0.0.1:{port}/health") as answer:
                 assert answer.read() == b"ok\n"
-            assert "thrown: its orders are cancelled" in command("kill", folder=place.folder)
-            status = place.wait(lambda one: one["open_orders"] == 0)
+            told = command("kill", folder=place.folder)
+            assert re.fullmatch(r"switch of all thrown: [1-9]\d* orders ended\n", told)
+            status = place.status()
+            assert status is not None
+            assert status["open_orders"] == 0
             assert [one["code"] for one in status["switches"]] == ["kill_switch"]
             assert command("orders", "--json", folder=place.folder) == ""
             assert command("resume", folder=place.folder) == "1 switches put back\n"
@@ -231,7 +234,7 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
 
 def test_a_kill_without_a_trader_is_there_when_the_next_begins(place: Place) -> None:
     place.journal.mkdir()
-    assert kill(place.journal) is False
+    assert kill(place.journal) is None
     strategy = Crosser()
     with pytest.raises(Closed, match="kill_switch"):
         place.run(strategy)

@@ -140,11 +140,11 @@ impl<'a> Cells<'a> {
 
 /// Places of columns by name, resolved once.
 macro_rules! columns {
-    ($name:ident: $($field:ident)*) => {
-        struct $name { $($field: usize,)* }
+    ($visible:vis $name:ident: $($field:ident)*) => {
+        $visible struct $name { $($field: usize,)* }
 
         impl $name {
-            fn of(schema: &rustonite_core::Schema) -> Self {
+            $visible fn of(schema: &rustonite_core::Schema) -> Self {
                 Self { $($field: $crate::cells::column(schema, stringify!($field)),)* }
             }
         }

@@ -71,7 +71,7 @@ impl<J: Journal> Ledger<J> {
         let Subject { mut order, renamed, .. } = subject;
         change.order = Some(order.id);
         if let Some(leg) = renamed {
-            let note = snapshot_note(&order, leg, now);
+            let note = snapshot_note(&order, leg, now, None);
             let _ = self.scribe.order(&order, note);
         }
         order.ts_seen = order.ts_seen.max(now);

@@ -5,6 +5,8 @@
 //! without its order row is counted by the same code as when it came. Positions and balances follow
 //! from the fills; their rows are needed only where older segments were removed.
 
+mod switches;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,12 +25,15 @@ use crate::directory::Directory;
 use crate::filling::booking_of;
 use crate::journal::{Durability, JournalError, TAPES, Tapes};
 use crate::ledger::Ledger;
-use crate::order::{Leg, Link, Order};
+use crate::order::{self, Facts, Leg, Link, Order};
 use crate::positions::{Position, PositionKey};
 use crate::report::{Correction, Fill, Report, What};
-use crate::rows::{Booking, SNAPSHOT, reason_about};
+use crate::rows::{Booking, SNAPSHOT, facts_told, reason_about};
 use crate::rules::AccountRules;
 use crate::wish::{OrderId, Trail, Trigger, Wish};
+
+use self::switches::SwitchColumns;
+pub use self::switches::Thrown;
 
 /// What a restart found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +47,8 @@ pub struct Restored {
     pub unlisted: BTreeSet<String>,
     /// Orders whose rows count more fills than there are.
     pub fills_missing: BTreeSet<OrderId>,
+    /// Switches that were thrown and not put back since, as far as rows are kept.
+    pub thrown: Vec<Thrown>,
 }
 
 impl Ledger<Tapes> {
@@ -103,7 +110,10 @@ impl Ledger<Tapes> {
             "fills" => self.restore_fill(cells, &columns.fills),
             "positions" => self.restore_position(cells, &columns.positions),
             "balances" => self.restore_balance(cells, &columns.balances),
-            _ => Ok(()),
+            _ => {
+                columns.switches.take(cells, &mut restored.thrown);
+                Ok(())
+            }
         };
         if let Err(Unlisted(name)) = found {
             restored.unlisted.insert(name);
@@ -145,6 +155,9 @@ impl Ledger<Tapes> {
         }
         let state = cells.word(columns.state, OrderState::parse).unwrap_or_default();
         agree(&mut order, wish, state, cells.amount(columns.size_asked).is_none());
+        if is_new && cells.text(columns.reason) == Some(SNAPSHOT) {
+            take_facts(&mut order, leg, cells, columns);
+        }
         order.size_prevented = cells.amount(columns.size_prevented);
         order.ts_seen = cells.int(columns.ts_recv).unwrap_or(0);
         if order.is_final() && (is_new || !was_final) {
@@ -434,12 +447,24 @@ fn agree(order: &mut Order, wish: Wish, state: OrderState, no_change_in_flight: 
     order.state = state;
 }
 
+/// What the row of a snapshot says of how far requests have got.
+fn take_facts(order: &mut Order, leg: usize, cells: Cells<'_>, columns: &OrderColumns) {
+    let Some((told, change)) = facts_told(cells.text(columns.detail)) else { return };
+    let (known, doubt, submit, cancel) = (told.known, told.doubt, told.submit, told.cancel);
+    order.facts = Facts { submit, cancel, known, doubt, ..order.facts };
+    let asked = change_values(cells, columns, OrderEvent::ReplaceAsked, &order.wish);
+    if let Some(Values { price, size, price_trigger }) = asked.filter(|_| order.changes.is_empty())
+    {
+        order.changes.push(order::Change { leg, price, size, price_trigger, flight: change });
+    }
+}
+
 columns!(OrderColumns: ts_event ts_recv account strategy venue symbol order_id client_id
     client_id_prev venue_order_id parent_id group_id contingency algo event source state side kind
     tif price price_asked price_protect size size_asked size_quote size_filled size_prevented
     price_average size_display size_min price_trigger price_trigger_asked trigger_source
     trigger_direction trail_offset trail_unit price_activation order_flags position_side stp
-    ts_expire reason tags);
+    ts_expire reason detail tags);
 columns!(FillColumns: ts_event ts_recv account strategy venue symbol client_id venue_order_id
     fill_id fill_id_prev trade_id kind source side price size fee fee_asset liquidity position_side);
 columns!(PositionColumns: ts_event account strategy venue symbol source position_side size price_entry
@@ -451,6 +476,7 @@ struct Columns {
     fills: FillColumns,
     positions: PositionColumns,
     balances: BalanceColumns,
+    switches: SwitchColumns,
 }
 
 impl Columns {
@@ -464,6 +490,7 @@ impl Columns {
             fills: FillColumns::of(schema("fills")),
             positions: PositionColumns::of(schema("positions")),
             balances: BalanceColumns::of(schema("balances")),
+            switches: SwitchColumns::of(schema("risk_events")),
         }
     }
 }

@@ -10,7 +10,7 @@ use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId};
 use crate::apply::About;
 use crate::balances::Owned;
 use crate::directory::Directory;
-use crate::order::{Leg, Order};
+use crate::order::{Facts, Flight, Leg, Order};
 use crate::positions::{Position, PositionKey};
 
 /// What an order row says besides the order.
@@ -50,8 +50,58 @@ pub(crate) fn reason_about(reason: Option<&str>) -> About {
     found.map_or(About::Nothing, |(about, _)| *about)
 }
 
+/// What a snapshot says of the facts behind an order's state, which alone does not tell them: whether
+/// the venue knows the order, and how far its requests have got.
+pub(crate) fn facts_words(order: &Order) -> String {
+    let facts = &order.facts;
+    let lost = order.changes.last().is_some_and(|change| change.flight == Flight::Unknown);
+    let words = [
+        (facts.known, "known"),
+        (facts.doubt, "doubt"),
+        (facts.submit == Flight::Asked, "submit_asked"),
+        (facts.submit == Flight::Unknown, "submit_unknown"),
+        (facts.cancel == Flight::Asked, "cancel_asked"),
+        (facts.cancel == Flight::Unknown, "cancel_unknown"),
+        (lost, "replace_unknown"),
+    ];
+    let words: Vec<_> = words.iter().filter(|(is_so, _)| *is_so).map(|(_, word)| *word).collect();
+    format!("{FACTS}{}", words.join(" "))
+}
+
+/// How the text of a row with the facts of an order begins.
+const FACTS: &str = "facts: ";
+
+/// The facts that a snapshot's row tells; `None` if it has none, as older ones.
+pub(crate) fn facts_told(detail: Option<&str>) -> Option<(Facts, Flight)> {
+    let words: Vec<_> = detail?.strip_prefix(FACTS)?.split(' ').collect();
+    let is_so = |word: &str| words.contains(&word);
+    let flight = |asked: &str, lost: &str| {
+        if is_so(asked) {
+            Flight::Asked
+        } else if is_so(lost) {
+            Flight::Unknown
+        } else {
+            Flight::Settled
+        }
+    };
+    let facts = Facts {
+        known: is_so("known"),
+        doubt: is_so("doubt"),
+        submit: flight("submit_asked", "submit_unknown"),
+        cancel: flight("cancel_asked", "cancel_unknown"),
+        ..Facts::default()
+    };
+    let change = if is_so("replace_unknown") { Flight::Unknown } else { Flight::Asked };
+    Some((facts, change))
+}
+
 /// A row that repeats what is known of an order.
-pub(crate) fn snapshot_note(order: &Order, leg: usize, now: i64) -> OrderNote<'static> {
+pub(crate) fn snapshot_note<'a>(
+    order: &Order,
+    leg: usize,
+    now: i64,
+    facts: Option<&'a str>,
+) -> OrderNote<'a> {
     let is_triggered = order.state == OrderState::Held && order.facts.triggered;
     OrderNote {
         event: if is_triggered { OrderEvent::Triggered } else { event_of(order.state) },
@@ -61,7 +111,7 @@ pub(crate) fn snapshot_note(order: &Order, leg: usize, now: i64) -> OrderNote<'s
         leg,
         reason: Some(SNAPSHOT),
         venue_code: None,
-        detail: None,
+        detail: facts,
         market_seq: None,
     }
 }

@@ -18,7 +18,7 @@ use crate::ledger::Ledger;
 use crate::order::Order;
 use crate::positions::{Position, PositionKey};
 use crate::reconcile::VenuePosition;
-use crate::rows::{BalanceOf, OrderNote, StateNote, about_reason, snapshot_note};
+use crate::rows::{BalanceOf, OrderNote, StateNote, about_reason, facts_words, snapshot_note};
 use crate::wish::OrderId;
 
 /// How much of the past is kept at hand.
@@ -110,7 +110,8 @@ impl<J: Journal> Ledger<J> {
     pub fn snapshot(&mut self, now: i64) -> Result<()> {
         for order in self.orders.open() {
             let leg = order.changes.last().map_or(order.leg, |change| change.leg);
-            let note = snapshot_note(order, leg, now);
+            let facts = facts_words(order);
+            let note = snapshot_note(order, leg, now, Some(&facts));
             self.scribe.order(order, note)?;
         }
         let note = own_note(now, None);

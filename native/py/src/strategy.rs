@@ -228,6 +228,13 @@ impl NativeBroker {
         Ok(outcomes.collect())
     }
 
+    /// The limits that an order would meet now; nothing is placed.
+    fn would_fail(&self, py: Python<'_>, asked: Asked) -> PyResult<Vec<String>> {
+        let wish = self.wish(&asked)?;
+        let failed = py.detach(|| self.broker.would_fail(wish));
+        Ok(failed.iter().map(ToString::to_string).collect())
+    }
+
     /// Changes an order; what is not given stays.
     fn replace(&self, py: Python<'_>, order: i64, changed: Changed) -> PyResult<()> {
         let changes = Changes {

@@ -101,8 +101,13 @@ pub(crate) fn trader_ask(py: Python<'_>, journal: PathBuf, line: &str) -> PyResu
 
 /// Throws a kill switch where no trader runs.
 #[pyfunction]
-pub(crate) fn trader_kill(journal: PathBuf, scope: &str, name: &str) -> PyResult<()> {
-    kill_without_trader(&journal, scope, name).map_err(|error| system(&error))
+pub(crate) fn trader_kill(
+    journal: PathBuf,
+    scope: &str,
+    name: &str,
+    flatten: bool,
+) -> PyResult<()> {
+    kill_without_trader(&journal, scope, name, flatten).map_err(|error| system(&error))
 }
 
 /// A trader: opened, and then run once.

@@ -139,6 +139,8 @@ pub(crate) struct VenueState {
     pub(crate) seat: Seat,
     pub(crate) can: Capabilities,
     pub(crate) is_connected: bool,
+    /// It hears us, whether or not new orders may leave.
+    pub(crate) is_reachable: bool,
     pub(crate) is_feed_up: bool,
     /// Since when one of the two is away, if any was ever up.
     pub(crate) away_since: Option<i64>,

@@ -16,7 +16,14 @@ use crate::seat::Seat;
 
 impl VenueState {
     pub(crate) fn new(can: Capabilities) -> Self {
-        Self { seat: Seat::new(), can, is_connected: false, is_feed_up: false, away_since: None }
+        Self {
+            seat: Seat::new(),
+            can,
+            is_connected: false,
+            is_reachable: false,
+            is_feed_up: false,
+            away_since: None,
+        }
     }
 }
 

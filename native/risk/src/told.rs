@@ -199,6 +199,14 @@ impl Risk {
         }
     }
 
+    /// The venue hears us, or does not. Cancels need no more than that; what is new needs
+    /// [`Risk::venue_connected`], which is said once our books are the venue's.
+    pub fn venue_reachable(&mut self, venue: VenueId, is_reachable: bool) {
+        if let Some(venue) = self.venues.get_mut(venue.index()) {
+            venue.is_reachable = is_reachable;
+        }
+    }
+
     /// Until when the venue takes no new order and no change from an account, because what it allows
     /// is used up. A moment that is over means that it does.
     pub fn venue_full(&mut self, account: AccountId, until: i64) {

@@ -15,11 +15,27 @@ use crate::risk::{Risk, Traded};
 impl Risk {
     /// Throws the kill switch of a target: only cancels are let through until [`Risk::reset`].
     pub fn kill(&mut self, target: Target, now: i64) -> Trip {
+        self.set_switch(target, Code::KillSwitch, TradingState::CancelOnly, now)
+    }
+
+    /// Throws a switch of a target, or changes what one that is thrown lets through.
+    pub fn set_switch(
+        &mut self,
+        target: Target,
+        code: Code,
+        state: TradingState,
+        now: i64,
+    ) -> Trip {
         self.turn(now);
-        let state = TradingState::CancelOnly;
-        let trip =
-            Trip { target, code: Code::KillSwitch, state, limit: None, value: None, ts: now };
-        self.latch(trip);
+        let mut trip = Trip { target, code, state, limit: None, value: None, ts: now };
+        let is_same = |other: &&mut Trip| other.target == target && other.code == code;
+        if let Some(thrown) = self.latches.iter_mut().find(is_same) {
+            thrown.state = state;
+            trip = *thrown;
+        } else {
+            self.latches.push(trip);
+        }
+        self.apply_states();
         trip
     }
 

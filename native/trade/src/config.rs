@@ -32,6 +32,9 @@ pub struct Config {
     /// What becomes of trading if the strategy fails.
     #[serde(default)]
     pub on_error: OnStop,
+    /// What becomes of open orders and positions if a rule throws a switch.
+    #[serde(default)]
+    pub on_trip: OnTrip,
     /// What is done about differences of our books and the venue's.
     #[serde(default)]
     pub reconcile: Mode,
@@ -180,6 +183,19 @@ pub enum OnStop {
     Cancel,
     /// They stay.
     Keep,
+}
+
+/// What becomes of what is under a switch that a rule has thrown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTrip {
+    /// Orders are cancelled that the switch would not let through any more.
+    #[default]
+    Cancel,
+    /// They stay.
+    Keep,
+    /// All orders are cancelled, and then positions are closed.
+    Flatten,
 }
 
 /// How a trader waits.

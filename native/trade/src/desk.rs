@@ -4,6 +4,8 @@
 mod account;
 mod answers;
 mod asked;
+mod closing;
+mod forgotten;
 mod groups;
 mod incoming;
 mod owned;
@@ -11,14 +13,16 @@ mod pace;
 mod releasing;
 mod risk_rows;
 mod risks;
+mod switches;
+mod tickers;
 mod waiting;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use hdrhistogram::Histogram;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{InstrumentKind, OrderEvent};
-use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
+use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Gateway, Outgoing};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
@@ -30,6 +34,9 @@ use rustonite_risk::{Intent, Pass, Risk, Trip};
 use self::account::{Account, Leverage};
 pub use self::answers::Answers;
 use self::answers::Book;
+use self::forgotten::Forgotten;
+pub use self::switches::Ending;
+use self::switches::Switches;
 use self::waiting::Waiting;
 use crate::strategy::{Denied, FillNews, OrderNews, OrderView};
 
@@ -78,8 +85,10 @@ pub struct Desk<J> {
     /// What was seen last of the market: its row, and when we got it.
     seen: (Option<i64>, i64),
     points_per_unit: Vec<f64>,
-    /// Middle of the last quote of each instrument; 0 for none.
-    references: Vec<f64>,
+    /// Middle of the last quote of each instrument, and when it came; 0 for none.
+    references: Vec<(f64, i64)>,
+    /// What assets were said to be worth.
+    rates: BTreeMap<AssetId, Option<Amount>>,
     compare_every_ns: i64,
     trips: Vec<Trip>,
     news: VecDeque<News>,
@@ -90,6 +99,8 @@ pub struct Desk<J> {
     /// New orders that passed and go out together with those that follow.
     unsent: u32,
     waiting: Waiting,
+    switches: Switches,
+    forgotten: Forgotten,
 }
 
 /// What a desk has done.
@@ -128,7 +139,8 @@ impl<J: Journal> Desk<J> {
             strategy,
             seen: (None, 0),
             compare_every_ns: COMPARE_EVERY_NS,
-            references: vec![0.0; points_per_unit.len()],
+            references: vec![(0.0, 0); points_per_unit.len()],
+            rates: BTreeMap::new(),
             points_per_unit,
             trips: Vec::new(),
             news: VecDeque::new(),
@@ -137,6 +149,8 @@ impl<J: Journal> Desk<J> {
             last: None,
             unsent: 0,
             waiting: Waiting::default(),
+            switches: Switches::default(),
+            forgotten: Forgotten::default(),
         };
         desk.count_all();
         desk.take_up();
@@ -318,7 +332,7 @@ impl<J: Journal> Desk<J> {
             let took = now.saturating_sub(self.seen.1);
             self.counts.tick_to_order.saturating_record(took.max(1).unsigned_abs());
         }
-        let middle = self.references.get(wish.instrument.index()).copied().unwrap_or(0.0);
+        let middle = self.references.get(wish.instrument.index()).map_or(0.0, |one| one.0);
         self.answers.sent(wish.account, order, middle, now);
     }
 

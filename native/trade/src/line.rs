@@ -44,6 +44,18 @@ pub enum Arrived {
     Sent(Vec<OrderId>, i64),
 }
 
+impl Arrived {
+    /// With its moment by another clock.
+    #[must_use]
+    pub(crate) fn moved(mut self, clock: impl Fn(i64) -> i64) -> Self {
+        match &mut self {
+            Self::Text(.., at) | Self::Answer(.., at) | Self::Sent(_, at) => *at = clock(*at),
+            Self::Open(_) | Self::Closed(..) => {}
+        }
+        self
+    }
+}
+
 /// What was answered to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replied {

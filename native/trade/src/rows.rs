@@ -86,7 +86,7 @@ view! {
 }
 
 view! {
-    /// Prices by which venues value positions; 0 where there is none.
+    /// Prices by which venues value positions, and what was traded in a day; 0 where there is none.
     Tickers of Tickers {
         /// Our clock.
         ts_recv: i64,
@@ -94,6 +94,8 @@ view! {
         mark_price: f64,
         /// The index price.
         index_price: f64,
+        /// What was traded within the window that the row names.
+        volume: f64,
         /// The part of a position's worth that is paid next.
         funding_rate: f64,
         /// When it is.

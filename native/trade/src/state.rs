@@ -7,7 +7,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use rustonite_core::Amount;
-use rustonite_risk::Latches;
+use rustonite_core::datasets::RiskScope;
+use rustonite_exec::Thrown;
+use rustonite_risk::{Code, Latch, Latches, Risk, Target};
 use serde::{Deserialize, Serialize};
 
 /// Name of the file in the journal's folder.
@@ -20,12 +22,48 @@ pub struct Kept {
     /// Switches that are thrown.
     #[serde(default)]
     pub latches: Latches,
+    /// Whose orders stay although their kill switch is thrown, by scope and name.
+    #[serde(default)]
+    pub keeps: Vec<(String, String)>,
     /// The UTC day that `profit` is of, in days since 1970.
     #[serde(default)]
     pub day: i64,
     /// Profit in all when that day began, by scope and name.
     #[serde(default)]
     pub profit: BTreeMap<String, Amount>,
+}
+
+impl Kept {
+    /// What there is to keep of a trader's switches.
+    pub(crate) fn of(risk: &Risk, keeps: &[Target]) -> Self {
+        let keeps = keeps.iter().map(|one| (one.scope().name().to_owned(), risk.name(*one)));
+        Self { latches: risk.latches(), keeps: keeps.collect(), ..Self::default() }
+    }
+
+    /// Whose orders stay, as far as they are still known.
+    pub(crate) fn targets(&self, risk: &Risk) -> Vec<Target> {
+        let target = |(scope, name): &(String, String)| risk.target(RiskScope::parse(scope)?, name);
+        self.keeps.iter().filter_map(target).collect()
+    }
+}
+
+/// Throws what the journal says was thrown and the file does not have: the process ended between the
+/// two. What is not traded any more is left out.
+pub(crate) fn take_up(risk: &mut Risk, kept: &Latches, thrown: &[Thrown]) {
+    for one in thrown {
+        let Some(code) = Code::parse(&one.code).filter(|code| *code != Code::Volatility) else {
+            continue;
+        };
+        let is_same = |latch: &Latch| {
+            latch.scope == one.scope && latch.name == one.name && latch.code == code
+        };
+        if kept.0.iter().any(is_same) {
+            continue;
+        }
+        if let Some(target) = risk.target(one.scope, &one.name) {
+            risk.set_switch(target, code, one.state, one.ts);
+        }
+    }
 }
 
 /// Reads what was kept; nothing if there is no file.

@@ -161,6 +161,9 @@ pub trait Broker {
         wishes.into_iter().map(|wish| self.submit(wish)).collect()
     }
 
+    /// The limits that an order would meet now. Nothing is placed.
+    fn would_fail(&self, wish: Wish) -> Vec<Denied>;
+
     /// An order of this run, or one that was open when it began.
     fn order(&self, order: OrderId) -> Option<OrderView>;
 

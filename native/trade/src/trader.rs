@@ -3,11 +3,14 @@
 mod broker;
 mod building;
 mod checking;
+mod clock;
 mod operator;
 mod past;
 mod profits;
 mod replaying;
 mod rules;
+mod status;
+mod tickers;
 mod watchdog;
 
 use std::collections::BinaryHeap;
@@ -16,17 +19,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustonite_core::ErrorKind;
+use rustonite_core::datasets::{RiskActor, TradingState};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_exec::{Directory, Housekeeping, JournalError, Tapes};
-use rustonite_feed::{FeedError, now_ns};
-use rustonite_risk::{LimitsError, StartError, Target};
+use rustonite_feed::FeedError;
+use rustonite_risk::{LimitsError, StartError, Target, Trip};
 use rustonite_tape::TapeError;
 
 pub use self::broker::Handle;
 pub use self::checking::check_files;
-pub use self::operator::{Status, kill_without_trader};
+use self::clock::Clock;
+pub use self::operator::kill_without_trader;
 pub use self::past::{Past, Wanted};
 use self::profits::Profits;
+pub use self::status::Status;
 use self::watchdog::Watchdog;
 use crate::config::{Config, OnStop, Waiting};
 use crate::control::Control;
@@ -47,6 +53,8 @@ const REHEARSE_EVERY: Duration = Duration::from_micros(200);
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How long venues may take for the answers to what is said last.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// A clock that is set back by less is nobody's business.
+const SET_BACK_MS_TOLD: i64 = 100;
 /// Market data is up if something came so recently.
 const FEED_SILENCE_NS: i64 = 60_000_000_000;
 
@@ -106,18 +114,12 @@ pub(crate) struct Inner {
     pub(crate) desk: Desk<Tapes>,
     /// Moments at which the strategy wants to be woken, negative so that the next is the largest.
     timers: BinaryHeap<i64>,
-    /// The clock never goes back for orders.
-    last_now: i64,
-    /// It goes on as tapes say, and not by itself.
-    is_replay: bool,
+    clock: Clock,
 }
 
 impl Inner {
     pub(crate) fn now(&mut self) -> i64 {
-        if !self.is_replay {
-            self.last_now = self.last_now.max(now_ns());
-        }
-        self.last_now
+        self.clock.now()
     }
 
     /// Releases what the rows just counted made due.
@@ -135,7 +137,7 @@ impl Inner {
     }
 
     fn go_on_to(&mut self, at: i64) {
-        self.last_now = self.last_now.max(at);
+        self.clock.go_on_to(at);
     }
 }
 
@@ -256,6 +258,7 @@ impl Trader {
             while let Some(arrived) = self.arrivals[at].poll() {
                 let mut inner = lock(&self.shared);
                 let now = inner.now();
+                let arrived = arrived.moved(|at| inner.clock.ours(at));
                 inner.desk.arrived(AccountId(u16::try_from(at).unwrap_or(u16::MAX)), arrived, now);
                 busy = true;
             }
@@ -330,7 +333,7 @@ impl Trader {
         self.instruments.extend(self.market.instruments(rows));
         let followed = &self.market.followed()[rows.followed];
         let at = rows.venue.index();
-        let now = if self.config.replay { lock(&self.shared).now() } else { now_ns() };
+        let now = lock(&self.shared).now();
         let before = std::mem::replace(&mut self.heard[at], now);
         if now.saturating_sub(before) > FEED_SILENCE_NS {
             let mut inner = lock(&self.shared);
@@ -360,7 +363,7 @@ impl Trader {
                     "tickers" => {
                         let tickers = Tickers::new(&rows.batch, &instruments);
                         self.papers.marks(rows.venue, &tickers);
-                        self.count_marks(&tickers);
+                        self.count_tickers(&tickers);
                     }
                     "book_deltas" if !self.papers.is_empty() => {
                         self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, &instruments));
@@ -400,16 +403,6 @@ impl Trader {
         inner.release_due();
     }
 
-    fn count_marks(&self, rows: &Tickers<'_>) {
-        let mut inner = lock(&self.shared);
-        for (at, instrument) in rows.instrument.iter().enumerate() {
-            let Some(instrument) = *instrument else { continue };
-            let price = |column: &[f64]| column.get(at).copied().unwrap_or(0.0);
-            inner.desk.marks(instrument, price(rows.mark_price), price(rows.index_price));
-        }
-        inner.release_due();
-    }
-
     fn count_trades(&self, rows: &Trades<'_>) {
         let mut inner = lock(&self.shared);
         let first = i64::try_from(rows.batch.first_row()).unwrap_or(i64::MAX);
@@ -435,9 +428,7 @@ impl Trader {
                 News::Trading(account, may) => self.take_trading(account, may, strategy),
                 News::Trip(trip) => {
                     let name = lock(&self.shared).desk.risk().name(trip.target);
-                    let scope = trip.scope().name();
-                    self.notices
-                        .push(format!("{} threw the switch of {scope} {name}", trip.code.name()));
+                    self.notices.push(trip_notice(&trip, &name));
                     self.keep_switches()?;
                     Ok(())
                 }
@@ -488,7 +479,7 @@ impl Trader {
             let now = inner.now();
             let target = Target::Strategy(self.strategy);
             match self.config.on_error {
-                OnStop::Cancel => inner.desk.kill(target, now),
+                OnStop::Cancel => inner.desk.kill_by(RiskActor::Rule, target, now),
                 OnStop::Keep => inner.desk.latch(target, now),
             }
         }
@@ -518,6 +509,7 @@ impl Trader {
             let mut inner = lock(&self.shared);
             let now = inner.now();
             inner.desk.tick(now, answer_ns);
+            self.notices.extend(inner.clock.take_set_back().and_then(set_back_notice));
             // A journal that fails halts trading; cancels still go out.
             drop(inner.desk.ledger_mut().tick(now, &Housekeeping::default()));
             for (at, heard) in self.heard.iter().enumerate() {
@@ -525,6 +517,7 @@ impl Trader {
                 let is_up = *heard > 0 && now.saturating_sub(*heard) < FEED_SILENCE_NS;
                 inner.desk.feed_connected(venue, is_up, now);
             }
+            inner.desk.tell_rates(now);
             self.profits.tell(&mut inner.desk, now);
         }
         if self.profits.took_over_a_day() {
@@ -577,4 +570,20 @@ impl Trader {
             OnStop::Keep => open.iter().any(is_waiting),
         }
     }
+}
+
+/// What a person should know of a clock that was set back so far; nothing of what is hardly seen.
+fn set_back_notice(ns: i64) -> Option<String> {
+    let ms = ns / 1_000_000;
+    let then = "time goes on here, and market data counts as that much older";
+    (ms >= SET_BACK_MS_TOLD).then(|| format!("the clock was set back by {ms} ms: {then}"))
+}
+
+fn trip_notice(trip: &Trip, name: &str) -> String {
+    let (code, scope, state) = (trip.code.name(), trip.scope().name(), trip.state.name());
+    let place = if name.is_empty() { scope.to_owned() } else { format!("{scope} {name}") };
+    if trip.state == TradingState::Active {
+        return format!("{place}: the trading state is active again");
+    }
+    format!("{code} threw the switch of {place}: {state}")
 }

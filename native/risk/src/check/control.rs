@@ -33,6 +33,9 @@ impl Risk {
                 judge.hear(denied(trip, ask))?;
             }
         }
+        if ask.venue.is_reachable {
+            return GO_ON;
+        }
         ask.connection(judge)
     }
 

@@ -7,7 +7,7 @@ use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question, Written};
 use rustonite_exec::reconcile::{Settings, VenueBalance, VenueBooks, VenuePosition};
-use rustonite_exec::{Outcome, Refusal, RefusalKind, Report, Request, What};
+use rustonite_exec::{Ask, Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 
 use super::Outbox;
@@ -15,6 +15,8 @@ use super::pace::{Later, Waiting, has_room, order_of, spend_of, spend_of_many};
 
 /// How far the clocks of a venue and of ours may be apart.
 const CLOCKS_NS: i64 = 2_000_000_000;
+/// How often the pause doubles between comparisons that come to the same.
+const SETTLE_DOUBLINGS: u32 = 5;
 /// Books were compared within so long before the last word of an order.
 const COMPARED_NS: i64 = 24 * 3_600_000_000_000;
 
@@ -66,6 +68,8 @@ pub(super) struct Account {
     pub(super) leverage: Option<Leverage>,
     pub(super) stage: Stage,
     pub(super) asking: Option<Asking>,
+    /// What the last comparison asked, and how many before it asked just that.
+    asked: (Vec<Ask>, u32),
     /// When the venue is asked for everything again.
     pub(super) again_at: i64,
     /// Fills before this moment are known, or were before our time.
@@ -94,6 +98,7 @@ impl Account {
             leverage: None,
             stage: Stage::Down,
             asking: None,
+            asked: (Vec::new(), 0),
             again_at: i64::MAX,
             fills_from,
             waiting: Waiting::default(),
@@ -221,6 +226,17 @@ impl Account {
     /// Instruments that are traded.
     pub(super) fn instruments(&self) -> &[InstrumentId] {
         &self.instruments
+    }
+
+    /// How long until books are compared again that leave these questions: longer and longer if it
+    /// is the same ones again and again.
+    pub(super) fn settle_pause(&mut self, asks: &[Ask], first_ns: i64) -> i64 {
+        if self.asked.0 == asks {
+            self.asked.1 += 1;
+        } else {
+            self.asked = (asks.to_vec(), 0);
+        }
+        first_ns << self.asked.1.min(SETTLE_DOUBLINGS)
     }
 
     /// Asks a question, now or once the venue has room for it.

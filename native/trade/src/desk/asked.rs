@@ -5,14 +5,17 @@ use rustonite_core::datasets::{OrderEvent, RiskRequest};
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::gateway::may_need_us;
 use rustonite_exec::{Journal, Link, Order, OrderId, Request, Values, Wish};
-use rustonite_risk::{Intent, Pass};
+use rustonite_risk::{Code, Denial, Intent, Pass};
 
+use super::risks::{denied_as, denied_by};
 use super::waiting::{denied, values_of};
 use super::{Desk, halted, unknown};
 use crate::strategy::{Changes, Denied};
 
 /// A new order that is written down, with the pass to send it.
 type Ready = (OrderId, Intent, Pass, Request);
+/// What the risk layer says of a request.
+type Judged = Result<(Intent, Pass), Box<(Intent, Denial)>>;
 
 impl<J: Journal> Desk<J> {
     /// Places an order. What its venue has not waits here, where that can be.
@@ -187,19 +190,61 @@ impl<J: Journal> Desk<J> {
         Ok(())
     }
 
+    /// The limits that an order would meet now, those that only warn left out. Nothing is placed and
+    /// nothing written down.
+    pub fn would_fail(&mut self, mut wish: Wish, now: i64) -> Vec<Denied> {
+        wish.strategy.get_or_insert(self.strategy);
+        let order = self.ledger.next_id();
+        let intent = match self.intent(RiskRequest::Submit, order, &wish, Amount::ZERO) {
+            Ok(intent) => intent,
+            Err(code) => return vec![denied_by(code)],
+        };
+        self.tell_room(RiskRequest::Submit, &wish, now);
+        let mut failures = Vec::new();
+        self.risk.would_fail(&intent, now, &mut failures);
+        failures.iter().filter(|denial| !denial.soft).map(denied_as).collect()
+    }
+
     fn pass_cancel(&mut self, order: OrderId, now: i64) -> Result<(Intent, Pass, Request), Denied> {
+        let (intent, pass) = match self.judge_cancel(order, now)? {
+            Ok(passed) => passed,
+            Err(refused) => {
+                let (intent, denial) = *refused;
+                self.write_denial(&intent, &denial, now);
+                return Err(denied_as(&denial));
+            }
+        };
+        Ok((intent, pass, self.write_cancel(order, now)?))
+    }
+
+    /// Asks the risk layer for a cancel. An order that it does not count is counted first: what is
+    /// open has to be possible to end.
+    pub(super) fn judge_cancel(&mut self, order: OrderId, now: i64) -> Result<Judged, Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
         let (filled, wish) = (known.size_filled, known.wish.clone());
-        let (intent, pass) = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
+        let intent = self.intent(RiskRequest::Cancel, order, &wish, filled).map_err(denied_by)?;
+        let mut judged = self.risk.check(&intent, now);
+        if matches!(&judged, Err(denial) if denial.code == Code::OrderUnknown) {
+            self.count_again(order);
+            judged = self.risk.check(&intent, now);
+        }
+        Ok(match judged {
+            Ok(pass) => Ok((intent, pass)),
+            Err(denial) => Err(Box::new((intent, denial))),
+        })
+    }
+
+    /// Writes down that an order is to be cancelled.
+    pub(super) fn write_cancel(&mut self, order: OrderId, now: i64) -> Result<Request, Denied> {
         let request =
             self.ledger.cancel(self.moment(now), order).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::CancelAsked, None);
-        Ok((intent, pass, request))
+        Ok(request)
     }
 
     /// Cancels orders, which leave together where the venue takes them so. One that cannot be
     /// cancelled at the moment has a cancel in flight, or has ended.
-    pub(super) fn cancel_many(&mut self, orders: Vec<OrderId>, now: i64) {
+    fn cancel_many(&mut self, orders: Vec<OrderId>, now: i64) {
         let mut leaving = Vec::new();
         for order in orders {
             if self.ledger.order(order).is_some_and(Order::is_held) {

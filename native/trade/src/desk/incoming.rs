@@ -70,6 +70,7 @@ impl<J: Journal> Desk<J> {
         }
         self.risk.timer(now, &mut self.trips);
         self.tell_trips();
+        self.sweep(now);
         self.wait_on(now);
     }
 
@@ -161,6 +162,7 @@ impl<J: Journal> Desk<J> {
         let was_trading = one.stage == Stage::Trading;
         (one.stage, one.asking, one.again_at) = (Stage::Down, None, i64::MAX);
         let not_sent = one.drop_waiting(now);
+        self.tell_reachable(account);
         self.connected(account, false, now);
         not_sent.iter().for_each(|report| self.take(report));
         let name = self.ledger.directory().account_name(account);
@@ -168,6 +170,17 @@ impl<J: Journal> Desk<J> {
         if was_trading {
             self.news.push_back(News::Trading(account, false));
         }
+    }
+
+    /// Whether an account of the venue is heard there, so that cancels can leave.
+    fn tell_reachable(&mut self, account: AccountId) {
+        let Ok(venue) = self.ledger.rules(account).map(|rules| rules.venue) else { return };
+        let mut is_reachable = false;
+        self.each_account(|one| {
+            let is_here = self.ledger.rules(one).is_ok_and(|rules| rules.venue == venue);
+            is_reachable |= is_here && self.accounts[one.index()].stage != Stage::Down;
+        });
+        self.risk.venue_reachable(venue, is_reachable);
     }
 
     fn connected(&mut self, account: AccountId, is_up: bool, now: i64) {
@@ -181,6 +194,7 @@ impl<J: Journal> Desk<J> {
     /// What a venue, or we ourselves, say about an order.
     pub(super) fn take(&mut self, report: &Report) {
         let change = self.ledger.report(report);
+        self.note_not_found(&change, report);
         self.changed(report.account, &change, Some(report));
     }
 
@@ -299,6 +313,8 @@ impl<J: Journal> Desk<J> {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
         one.stage = Stage::Comparing;
         let sent = one.ask_all(now);
+        self.tell_reachable(account);
+        self.hurry();
         self.note(account, sent);
     }
 
@@ -341,6 +357,7 @@ impl<J: Journal> Desk<J> {
         }
         plan.entries.iter().for_each(|entry| self.ledger.set_entry(now, account, entry));
         plan.asks.iter().for_each(|ask| self.ask(account, *ask, now));
+        self.end_forgotten(account, asking, now);
         let was_trading = self.accounts[account.index()].stage == Stage::Trading;
         if was_trading || plan.is_refused {
             self.tell_mismatches(&plan);
@@ -363,7 +380,7 @@ impl<J: Journal> Desk<J> {
         let pause = match (is_good, asking.failed.is_some() || is_refused) {
             (true, _) => self.compare_every_ns,
             (false, true) => ASK_AGAIN_NS,
-            (false, false) => SETTLE_NS,
+            (false, false) => one.settle_pause(&plan.asks, SETTLE_NS),
         };
         one.again_at = now.saturating_add(pause);
         match (was_trading, is_good) {

@@ -42,14 +42,14 @@ pub(super) fn slice_of(wish: &Wish, size: Amount) -> Wish {
 }
 
 /// Why something that was due is not sent.
-struct Refused {
-    code: Code,
+pub(super) struct Refused {
+    pub(super) code: Code,
     denied: Denied,
     /// What was asked and answered; `None` for what is no question.
-    asked: Option<(Intent, Denial)>,
+    pub(super) asked: Option<(Intent, Denial)>,
 }
 
-type Passed = (Intent, Pass, Wish);
+pub(super) type Passed = (Intent, Pass, Wish);
 
 impl<J: Journal> Desk<J> {
     /// Sends a held order, if risk lets it pass. What stands against it for a moment puts it off,
@@ -143,7 +143,7 @@ impl<J: Journal> Desk<J> {
 
     /// Asks the risk layer. A market order that limits want protected, and that has no worst price,
     /// gets one.
-    fn passed(
+    pub(super) fn passed(
         &mut self,
         request: RiskRequest,
         order: OrderId,
@@ -177,7 +177,7 @@ impl<J: Journal> Desk<J> {
 
     /// The worst price of a market order, so far from the middle.
     fn protection(&self, wish: &Wish, part: f64) -> Option<Amount> {
-        let middle = self.references.get(wish.instrument.index())?;
+        let (middle, _) = self.references.get(wish.instrument.index())?;
         let away = if wish.side == OrderSide::Buy { 1.0 + part } else { 1.0 - part };
         on_tick(self.ledger.directory().listed(wish.instrument)?, wish.side, middle * away)
     }

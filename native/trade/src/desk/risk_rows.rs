@@ -35,13 +35,16 @@ impl<J: Journal> Desk<J> {
         drop(self.ledger.risk_event(&row));
     }
 
-    pub(super) fn write_trip(&mut self, trip: &Trip) {
-        let actor = if trip.value.is_some() { RiskActor::Rule } else { RiskActor::Operator };
-        self.write_switch(trip, RiskVerdict::Trip, actor, trip.ts);
+    pub(super) fn write_trip(&mut self, trip: &Trip, actor: RiskActor, now: i64) {
+        self.write_switch(trip, RiskVerdict::Trip, actor, now);
     }
 
     pub(super) fn write_reset(&mut self, trip: &Trip, now: i64) {
         self.write_switch(trip, RiskVerdict::Reset, RiskActor::Operator, now);
+    }
+
+    pub(super) fn write_state(&mut self, trip: &Trip, now: i64) {
+        self.write_switch(trip, RiskVerdict::StateChange, RiskActor::Operator, now);
     }
 
     pub(super) fn write_limits(&mut self, now: i64) {
@@ -69,6 +72,8 @@ impl<J: Journal> Desk<J> {
             Target::Venue(venue) => Some(directory.venue_name(venue)),
             _ => instrument.map(|listed| &*listed.venue),
         };
+        // For a restart: the state of the whole scope may be stricter.
+        let own_state = (verdict != RiskVerdict::Reset).then_some(trip.state.name());
         let row = draft::RiskEvents {
             ts_event: now,
             ts_recv: now,
@@ -94,6 +99,7 @@ impl<J: Journal> Desk<J> {
             value: trip.value.map(|value| value.0),
             limits_version: Some(self.risk.limits().version),
             actor: Some(actor),
+            detail: own_state,
             ..draft::RiskEvents::default()
         };
         drop(self.ledger.risk_event(&row));

@@ -3,11 +3,11 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use rustonite_core::datasets::{PositionSide, RiskRequest};
+use rustonite_core::datasets::{PositionSide, RiskActor, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exec::held::Seen;
-use rustonite_exec::{Booked, Journal, Order, OrderId, Wish};
+use rustonite_exec::{Booked, ChangeIds, Journal, Order, OrderId, Wish};
 use rustonite_risk::{
     Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
 };
@@ -126,7 +126,7 @@ impl<J: Journal> Desk<J> {
             seq: row,
         };
         self.seen = (Some(row), ts);
-        self.keep_reference(instrument, bid, ask);
+        self.keep_reference(instrument, bid, ask, ts);
         self.risk.gap(instrument, false);
         self.watch(instrument, &Seen::Quote(bid, ask));
         self.risk.quote(instrument, &quote, &mut self.trips);
@@ -150,24 +150,24 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    fn keep_reference(&mut self, instrument: InstrumentId, bid: f64, ask: f64) {
+    fn keep_reference(&mut self, instrument: InstrumentId, bid: f64, ask: f64, ts: i64) {
         if bid > 0.0
             && ask > 0.0
             && let Some(place) = self.references.get_mut(instrument.index())
         {
-            *place = f64::midpoint(bid, ask);
+            *place = (f64::midpoint(bid, ask), ts);
         }
     }
 
     /// The middle of the last quote of an instrument.
     pub fn reference(&self, instrument: InstrumentId) -> Option<Amount> {
-        let middle = self.references.get(instrument.index()).filter(|middle| **middle > 0.0)?;
+        let (middle, _) = self.references.get(instrument.index()).filter(|one| one.0 > 0.0)?;
         Decimal::from_f64(*middle).and_then(Amount::from_decimal).ok()
     }
 
     /// A price of the market in points; 0 for none.
     #[inline]
-    fn points(&self, instrument: InstrumentId, price: f64) -> i64 {
+    pub(super) fn points(&self, instrument: InstrumentId, price: f64) -> i64 {
         let per_unit = self.points_per_unit.get(instrument.index()).copied().unwrap_or(0.0);
         let points = (price * per_unit).round();
         #[allow(clippy::cast_possible_truncation, reason = "saturates, and is compared only")]
@@ -188,19 +188,23 @@ impl<J: Journal> Desk<J> {
     /// Counts what a ledger of an earlier run has.
     pub(super) fn count_all(&mut self) {
         let open = self.ledger.open_orders().into_iter().filter(|order| !order.is_held());
-        let open: Vec<Order> = open.cloned().collect();
-        for order in &open {
-            let intent = self.intent(RiskRequest::Submit, order.id, &order.wish, order.size_filled);
-            if let Ok(intent) = intent {
-                self.risk.adopt(&intent);
-            }
-        }
+        let open: Vec<OrderId> = open.map(|order| order.id).collect();
+        open.into_iter().for_each(|order| self.count_again(order));
         let positions: Vec<_> =
             self.ledger.positions().iter().map(|(key, one)| (*key, one.size)).collect();
         for (key, size) in positions {
             if let Some(strategy) = key.strategy {
                 self.set_position(key.account, Some(strategy), key.instrument, key.side, size);
             }
+        }
+    }
+
+    /// Counts an order that exists already.
+    pub(super) fn count_again(&mut self, order: OrderId) {
+        let Some(known) = self.ledger.order(order).filter(|one| !one.is_final()) else { return };
+        let (wish, filled) = (known.wish.clone(), known.size_filled);
+        if let Ok(intent) = self.intent(RiskRequest::Submit, order, &wish, filled) {
+            self.risk.adopt(&intent);
         }
     }
 
@@ -259,7 +263,7 @@ impl<J: Journal> Desk<J> {
 
     pub(super) fn tell_trips(&mut self) {
         for trip in std::mem::take(&mut self.trips) {
-            self.write_trip(&trip);
+            self.write_trip(&trip, RiskActor::Rule, trip.ts);
             self.news.push_back(News::Trip(trip));
         }
     }
@@ -288,45 +292,6 @@ impl<J: Journal> Desk<J> {
         self.risk.set_limits(limits)?;
         self.write_limits(now);
         Ok(())
-    }
-
-    /// Throws the kill switch of a target and leaves its orders where they are.
-    pub fn latch(&mut self, target: Target, now: i64) {
-        let trip = self.risk.kill(target, now);
-        self.write_trip(&trip);
-        self.news.push_back(News::Trip(trip));
-    }
-
-    /// Throws the kill switch of a target and cancels what is open under it.
-    pub fn kill(&mut self, target: Target, now: i64) {
-        self.latch(target, now);
-        self.cancel_under(target, now);
-    }
-
-    /// Puts the switches of a target back; says how many there were.
-    pub fn resume(&mut self, target: Target, now: i64) -> usize {
-        let reset = self.risk.reset(target, now);
-        reset.iter().for_each(|trip| self.write_reset(trip, now));
-        reset.len()
-    }
-
-    fn cancel_under(&mut self, target: Target, now: i64) {
-        let is_under = |order: &Order| match target {
-            Target::All => true,
-            Target::Account(account) => order.wish.account == account,
-            Target::Strategy(strategy) => order.wish.strategy == Some(strategy),
-            Target::Instrument(instrument) => order.wish.instrument == instrument,
-            Target::Order(number) => order.id.0 == number,
-            Target::Venue(venue) => {
-                let listed = self.ledger.directory().listed(order.wish.instrument);
-                let name = self.ledger.directory().venue_name(venue);
-                listed.is_some_and(|listed| &*listed.venue == name)
-            }
-        };
-        let open = self.ledger.open_orders();
-        let under: Vec<_> =
-            open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
-        self.cancel_many(under, now);
     }
 }
 

@@ -23,7 +23,7 @@ const DAY_NS: i64 = 86_400_000_000_000;
 /// What waits, and what is still to be looked at.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    held: Held,
+    pub(super) held: Held,
     /// Orders that are different now.
     touched: Vec<OrderId>,
     /// Orders of which something was refused that is tried again a little later.
@@ -221,14 +221,6 @@ impl<J: Journal> Desk<J> {
     }
 
     // What the market does
-
-    /// Prices that value positions.
-    pub fn marks(&mut self, instrument: InstrumentId, mark: f64, index: f64) {
-        if self.waiting.held.is_watching(instrument) {
-            self.waiting.held.see(instrument, &Seen::Mark(mark));
-            self.waiting.held.see(instrument, &Seen::Index(index));
-        }
-    }
 
     #[inline]
     pub(super) fn watch(&mut self, instrument: InstrumentId, seen: &Seen) {

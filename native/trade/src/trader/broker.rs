@@ -59,6 +59,12 @@ impl Broker for Handle {
         inner.desk.submit_many(wishes, now)
     }
 
+    fn would_fail(&self, wish: Wish) -> Vec<Denied> {
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        inner.desk.would_fail(wish, now)
+    }
+
     fn order(&self, order: OrderId) -> Option<OrderView> {
         let inner = lock(&self.shared);
         inner.desk.ledger().order(order).map(|order| inner.desk.view(order))

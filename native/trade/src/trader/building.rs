@@ -23,6 +23,7 @@ use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskV
 use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
+use super::clock::Clock;
 use super::past::{Past, tell_missed};
 use super::profits::Profits;
 use super::rules::rules_of;
@@ -36,7 +37,7 @@ use crate::keys;
 use crate::line::{Arrivals, Network};
 use crate::market::{Followed, Market, Tick};
 use crate::paper::{self, Papers};
-use crate::state;
+use crate::state::{self, Kept};
 
 /// Orders that may be open at once.
 const ORDERS_MAX: usize = 10_000;
@@ -81,7 +82,7 @@ impl Trader {
         let currency = limits.currency.to_string();
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
         let risk_directory = risk_directory(&directory, &config, &currency);
-        let risk = Risk::new(risk_directory, limits, &kept.latches)?;
+        let mut risk = Risk::new(risk_directory, limits, &kept.latches)?;
         let rules = account_rules(&directory, &config)?;
         let (options, durability) = journal_options(config.sync);
         let tapes = config.tapes.clone().unwrap_or_else(|| folder.clone());
@@ -91,6 +92,7 @@ impl Trader {
             let problem = "it has rows, and a replay begins with an empty one: name another";
             return Err(wrong(format!("journal {}", folder.display()), problem));
         }
+        state::take_up(&mut risk, &kept.latches, &restored.thrown);
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         let start = if config.replay { Start::First } else { Start::Now };
         let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
@@ -98,18 +100,13 @@ impl Trader {
         let now = first.as_ref().map_or_else(now_ns, |(_, at)| *at);
         // What was in flight then is asked for once the venue is there.
         drop(ledger.lose_requests(now));
-        let mut desk = Desk::new(ledger, risk, strategy);
-        let every = i64::try_from(config.reconcile_s.max(1)).unwrap_or(i64::MAX);
-        desk.compare_every(every.saturating_mul(1_000_000_000));
-        for one in followed(&config) {
-            desk.follow(&one.venue, &one.dataset);
-        }
+        let mut desk = desk(&config, ledger, risk, &kept);
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let lines = (&network, &dialler);
         let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, past, now)?;
         let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at)))).count();
-        let is_replay = config.replay;
-        let inner = Inner { desk, timers: BinaryHeap::new(), last_now: now, is_replay };
+        let clock = Clock::new(now, config.replay);
+        let inner = Inner { desk, timers: BinaryHeap::new(), clock };
         let shared = Arc::new(Mutex::new(inner));
         let handle = Handle {
             shared: Arc::clone(&shared),
@@ -202,6 +199,21 @@ fn open_accounts(
         arrivals.push(arrived);
     }
     Ok((arrivals, papers))
+}
+
+/// A desk without accounts.
+fn desk(config: &Config, ledger: Ledger<Tapes>, risk: Risk, kept: &Kept) -> Desk<Tapes> {
+    let keeps = kept.targets(&risk);
+    let strategy = ledger.directory().strategy(&config.strategy.name).unwrap_or_default();
+    let mut desk = Desk::new(ledger, risk, strategy);
+    desk.on_trip(config.on_trip);
+    keeps.into_iter().for_each(|target| desk.keep(target));
+    let every = i64::try_from(config.reconcile_s.max(1)).unwrap_or(i64::MAX);
+    desk.compare_every(every.saturating_mul(1_000_000_000));
+    for one in followed(config) {
+        desk.follow(&one.venue, &one.dataset);
+    }
+    desk
 }
 
 /// The first row of a replay, and its time.

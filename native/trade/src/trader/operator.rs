@@ -1,226 +1,79 @@
-//! What an operator can ask of a trader.
+//! What operators ask of a trader, and the answers.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use hdrhistogram::Histogram;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{RiskScope, TradingState};
-use rustonite_core::ids::AccountId;
-use rustonite_exec::{Ledger, Tapes};
+use rustonite_core::datasets::{OrderKind, OrderSide, RiskScope, TradingState};
+use rustonite_exec::OrderId;
 use rustonite_feed::now_ns;
 use rustonite_risk::{Code, Latch, Limits, Risk, Target};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{TradeError, Trader, lock};
 use crate::control::Asked;
-use crate::desk::Answers;
 use crate::state::{self, Kept};
+use crate::strategy::{Broker as _, Denied, limit};
+
+/// What is meant: how far it reaches, and which one there.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    scope: String,
+    name: String,
+}
 
 /// A request, as it comes over the control socket.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 enum Request {
     Status {},
-    Kill { scope: String, name: String },
-    Resume { scope: String, name: String },
+    Kill(Kill),
+    Ending(Place),
+    Resume(Place),
+    Trading(Trading),
+    Settle { order: i64 },
+    DryRun(DryRun),
     Reload {},
 }
 
-/// Figures by the part of all that is below them.
-type Parts = BTreeMap<&'static str, f64>;
-
-/// What a trader tells of itself.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Status {
-    /// Its name.
-    pub name: String,
-    /// Whether the strategy was started.
-    pub started: bool,
-    /// Accounts.
-    pub accounts: Vec<AccountStatus>,
-    /// Orders that are open.
-    pub open_orders: usize,
-    /// Executions since the start.
-    pub fills: u64,
-    /// Requests sent.
-    pub requests: u64,
-    /// Wishes that risk denied.
-    pub denials: u64,
-    /// Requests that venues refused.
-    pub rejects: u64,
-    /// Microseconds from the receipt of a tick to the bytes of the order that it caused, by part.
-    pub tick_to_order_us: Parts,
-    /// How the venues treat our orders.
-    pub answers: Vec<AnswersStatus>,
-    /// What is owned, by asset.
-    pub balances: BTreeMap<String, Amount>,
-    /// Number of the journal's last row.
-    pub seq: i64,
-    /// Why no order leaves any more, if so.
-    pub halted: Option<String>,
-    /// Positions that are not flat.
-    pub positions: Vec<PositionStatus>,
-    /// Profit by scope and name, in the reporting currency.
-    pub profit: BTreeMap<String, Amount>,
-    /// Switches that are thrown.
-    pub switches: Vec<SwitchStatus>,
-    /// Version of the limits in force.
-    pub limits_version: i64,
-}
-
-/// An account.
-#[derive(Clone, Debug, Serialize)]
-pub struct AccountStatus {
-    /// Our name of it.
-    pub name: String,
-    /// Whether it may trade.
-    pub trading: bool,
-    /// Milliseconds for which its venue still wants to hear nothing, if so.
-    pub closed_ms: Option<i64>,
-    /// Whether its venue would cancel its orders if the trader were gone; `None` if it is not to.
-    pub guarded: Option<bool>,
-}
-
-/// How an account's venue treats its orders. Times are microseconds, by part.
-#[derive(Clone, Debug, Serialize)]
-pub struct AnswersStatus {
-    /// Whose orders.
-    pub account: String,
-    /// Orders that were sent.
-    pub sent: u64,
-    /// Of those: filled in full,
-    pub filled: u64,
-    /// cancelled,
-    pub cancelled: u64,
-    /// expired,
-    pub expired: u64,
-    /// and refused.
-    pub rejected: u64,
-    /// What executions cost against the middle at their order, in basis points of their worth.
-    pub slippage_bps: Option<f64>,
-    /// From the bytes of an order to the venue's first word.
-    pub first_word_us: Parts,
-    /// To its first execution.
-    pub first_fill_us: Parts,
-    /// From the bytes of a cancel to the end of the order.
-    pub cancel_us: Parts,
-}
-
-impl AnswersStatus {
-    fn new(account: &str, answers: &Answers) -> Self {
-        Self {
-            account: account.to_owned(),
-            sent: answers.sent,
-            filled: answers.filled,
-            cancelled: answers.cancelled,
-            expired: answers.expired,
-            rejected: answers.rejected,
-            slippage_bps: answers.slippage_bps(),
-            first_word_us: parts(&answers.first_word),
-            first_fill_us: parts(&answers.first_fill),
-            cancel_us: parts(&answers.cancel),
-        }
+impl Request {
+    /// Nothing is different after it.
+    const fn is_question(&self) -> bool {
+        matches!(self, Self::Status {} | Self::Ending(_) | Self::DryRun(_))
     }
 }
 
-/// A position.
-#[derive(Clone, Debug, Serialize)]
-pub struct PositionStatus {
-    /// Whose.
-    pub account: String,
-    /// Where.
-    pub venue: String,
-    /// Of what.
-    pub symbol: String,
-    /// Signed size.
-    pub size: Amount,
-    /// Average entry.
-    pub price_entry: Option<Amount>,
-    /// Profit realised, fees and funding taken off.
-    pub pnl: Amount,
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kill {
+    scope: String,
+    name: String,
+    /// Positions are closed, too.
+    #[serde(default)]
+    flatten: bool,
 }
 
-/// A switch that is thrown.
-#[derive(Clone, Debug, Serialize)]
-pub struct SwitchStatus {
-    /// How far it reaches.
-    pub scope: &'static str,
-    /// Name within the scope.
-    pub name: String,
-    /// Why it was thrown.
-    pub code: &'static str,
-    /// What it allows.
-    pub state: &'static str,
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trading {
+    scope: String,
+    name: String,
+    state: String,
+}
+
+/// An order that is only asked about.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DryRun {
+    venue: Option<String>,
+    symbol: String,
+    side: String,
+    size: Amount,
+    /// None is an order at the market.
+    price: Option<Amount>,
 }
 
 impl Trader {
-    /// What there is to tell.
-    pub fn status(&self) -> Status {
-        let inner = lock(&self.shared);
-        let (ledger, risk) = (inner.desk.ledger(), inner.desk.risk());
-        let counts = inner.desk.counts();
-        let now = now_ns();
-        let accounts = (0..).map(AccountId).zip(self.config.accounts.iter().zip(&self.trading));
-        let accounts = accounts.map(|(id, (one, trading))| AccountStatus {
-            name: one.name.clone(),
-            trading: *trading,
-            closed_ms: inner.desk.closed_until(id).map(|until| (until - now).max(0) / 1_000_000),
-            guarded: one.dead_man_s.map(|_| inner.desk.is_guarded(id, now)),
-        });
-        let held = ledger
-            .positions()
-            .iter()
-            .filter(|(key, position)| key.strategy.is_none() && position.size != Amount::ZERO);
-        let positions = held.filter_map(|(key, position)| {
-            let listed = self.directory.listed(key.instrument)?;
-            Some(PositionStatus {
-                account: self.directory.account_name(key.account).to_owned(),
-                venue: listed.venue.to_string(),
-                symbol: listed.symbol.to_string(),
-                size: position.size,
-                price_entry: position.price_entry,
-                pnl: position.pnl_net(),
-            })
-        });
-        let answers = self.config.accounts.iter().zip(inner.desk.answers());
-        let answers = answers.map(|(one, answers)| AnswersStatus::new(&one.name, answers));
-        let switches = risk.thrown().iter().map(|trip| SwitchStatus {
-            scope: trip.scope().name(),
-            name: risk.name(trip.target),
-            code: trip.code.name(),
-            state: trip.state.name(),
-        });
-        Status {
-            name: self.config.name.clone(),
-            started: self.is_started,
-            accounts: accounts.collect(),
-            open_orders: ledger.open_orders().len(),
-            fills: self.fills,
-            requests: counts.requests,
-            denials: counts.denials,
-            rejects: counts.rejects,
-            tick_to_order_us: parts(&counts.tick_to_order),
-            answers: answers.collect(),
-            balances: self.balances(ledger),
-            seq: ledger.seq(),
-            halted: ledger.halted().map(str::to_owned),
-            positions: positions.collect(),
-            profit: self.profits.totals.clone(),
-            switches: switches.collect(),
-            limits_version: risk.limits().version,
-        }
-    }
-
-    fn balances(&self, ledger: &Ledger<Tapes>) -> BTreeMap<String, Amount> {
-        let mut balances = BTreeMap::new();
-        for (_, asset, owned) in ledger.balances().iter() {
-            let name = self.directory.asset_name(asset).to_owned();
-            *balances.entry(name).or_insert(Amount::ZERO) += owned.total;
-        }
-        balances
-    }
-
     /// Answers what operators asked.
     pub(super) fn serve_operator(&mut self) -> Result<(), TradeError> {
         while let Some(asked) = self.control.poll() {
@@ -231,31 +84,97 @@ impl Trader {
 
     fn serve(&mut self, asked: Asked) -> Result<(), TradeError> {
         let answer = match serde_json::from_str(&asked.line) {
-            Ok(Request::Status {}) => {
-                serde_json::to_string(&self.status()).map_err(|error| error.to_string())
+            Ok(request) => {
+                let answer = self.answer(&request);
+                if !request.is_question() {
+                    self.keep_switches()?;
+                }
+                answer
             }
-            Ok(Request::Kill { scope, name }) => self.kill(&scope, &name),
-            Ok(Request::Resume { scope, name }) => self.resume(&scope, &name),
-            Ok(Request::Reload {}) => self.reload(),
             Err(error) => Err(error.to_string()),
         };
-        self.keep_switches()?;
         let refused = |problem: String| serde_json::json!({"error": problem}).to_string();
         asked.answer(answer.unwrap_or_else(refused));
         Ok(())
     }
 
-    fn kill(&mut self, scope: &str, name: &str) -> Result<String, String> {
-        let mut inner = lock(&self.shared);
-        let target = find(inner.desk.risk(), scope, name)?;
-        let now = inner.now();
-        inner.desk.kill(target, now);
-        Ok(r#"{"done":"killed"}"#.to_owned())
+    fn answer(&mut self, request: &Request) -> Result<String, String> {
+        match request {
+            Request::Status {} => to_text(&self.status()),
+            Request::Ending(place) => self.ending(place),
+            Request::DryRun(order) => self.dry_run(order),
+            Request::Kill(asked) => self.kill(asked),
+            Request::Settle { order } => self.settle(*order),
+            Request::Trading(asked) => self.trading(asked),
+            Request::Resume(place) => self.resume(place),
+            Request::Reload {} => self.reload(),
+        }
     }
 
-    fn resume(&mut self, scope: &str, name: &str) -> Result<String, String> {
+    fn kill(&mut self, asked: &Kill) -> Result<String, String> {
         let mut inner = lock(&self.shared);
-        let target = find(inner.desk.risk(), scope, name)?;
+        let target = find(inner.desk.risk(), &asked.scope, &asked.name)?;
+        let now = inner.now();
+        let before = inner.desk.open_under(target);
+        if asked.flatten {
+            inner.desk.kill_and_flatten(target, now);
+        } else {
+            inner.desk.kill(target, now);
+        }
+        let cancelled = before.saturating_sub(inner.desk.open_under(target));
+        let ending = inner.desk.ending(target);
+        Ok(serde_json::json!({"done": "killed", "cancelled": cancelled, "left": ending})
+            .to_string())
+    }
+
+    fn ending(&self, place: &Place) -> Result<String, String> {
+        let inner = lock(&self.shared);
+        let target = find(inner.desk.risk(), &place.scope, &place.name)?;
+        to_text(&inner.desk.ending(target))
+    }
+
+    fn settle(&mut self, order: i64) -> Result<String, String> {
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        inner.desk.settle(OrderId(order), now).map_err(|denied| denied.to_string())?;
+        Ok(serde_json::json!({"done": "settled", "order": order}).to_string())
+    }
+
+    fn dry_run(&self, order: &DryRun) -> Result<String, String> {
+        let side = OrderSide::parse(&order.side)
+            .ok_or_else(|| format!("side: found {:?}, expected buy or sell", order.side))?;
+        let not_here = || format!("{} is not traded here, or at several venues", order.symbol);
+        let found = self.handle.find(order.venue.as_deref(), &order.symbol);
+        let instrument = found.ok_or_else(not_here)?;
+        let price = order.price.unwrap_or_default();
+        let wish = limit(&self.handle, instrument, side, price, order.size);
+        let mut wish = wish.ok_or_else(not_here)?;
+        if order.price.is_none() {
+            (wish.kind, wish.tif, wish.price) = (OrderKind::Market, None, None);
+        }
+        let failed = self.handle.would_fail(wish);
+        let row =
+            |denied: &Denied| serde_json::json!({"code": denied.code, "detail": denied.detail});
+        let denials: Vec<_> = failed.iter().map(row).collect();
+        Ok(serde_json::json!({"done": "tried", "denials": denials}).to_string())
+    }
+
+    fn trading(&mut self, asked: &Trading) -> Result<String, String> {
+        let parsed = TradingState::parse(&asked.state).ok_or_else(|| {
+            let expected = "active, reduce_only, cancel_only or halted";
+            format!("state: found {:?}, expected {expected}", asked.state)
+        })?;
+        let mut inner = lock(&self.shared);
+        let target = find(inner.desk.risk(), &asked.scope, &asked.name)?;
+        let now = inner.now();
+        inner.desk.set_state(target, parsed, now);
+        let state = inner.desk.risk().state(target).name();
+        Ok(serde_json::json!({"done": "set", "state": state}).to_string())
+    }
+
+    fn resume(&mut self, place: &Place) -> Result<String, String> {
+        let mut inner = lock(&self.shared);
+        let target = find(inner.desk.risk(), &place.scope, &place.name)?;
         let now = inner.now();
         let count = inner.desk.resume(target, now);
         Ok(serde_json::json!({"done": "resumed", "switches": count}).to_string())
@@ -268,15 +187,21 @@ impl Trader {
         let text = text.map_err(|error| format!("{place}: {error}"))?;
         let limits = Limits::parse(&place, &text).map_err(|error| error.to_string())?;
         let version = limits.version;
-        let taken = lock(&self.shared).desk.set_limits(limits, now_ns());
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        let taken = inner.desk.set_limits(limits, now);
         taken.map_err(|error| error.to_string())?;
         Ok(serde_json::json!({"done": "reloaded", "version": version}).to_string())
     }
 
     /// Keeps the switches where the next run finds them.
     pub(super) fn keep_switches(&self) -> Result<(), TradeError> {
-        let latches = lock(&self.shared).desk.risk().latches();
-        let kept = Kept { latches, day: self.profits.day, profit: self.profits.began.clone() };
+        let switches = {
+            let inner = lock(&self.shared);
+            Kept::of(inner.desk.risk(), inner.desk.kept())
+        };
+        let (day, profit) = (self.profits.day, self.profits.began.clone());
+        let kept = Kept { day, profit, ..switches };
         state::write(&self.folder, &kept).map_err(|source| TradeError::System {
             doing: "keeping the switches".to_owned(),
             source,
@@ -284,14 +209,8 @@ impl Trader {
     }
 }
 
-/// Microseconds that parts of the times are below.
-fn parts(times: &Histogram<u64>) -> Parts {
-    #[allow(clippy::cast_precision_loss, reason = "times of less than some days")]
-    let us = |part: f64| times.value_at_quantile(part) as f64 / 1e3;
-    if times.is_empty() {
-        return Parts::new();
-    }
-    [("0.5", us(0.5)), ("0.99", us(0.99)), ("0.999", us(0.999)), ("1", us(1.0))].into()
+fn to_text(told: &impl serde::Serialize) -> Result<String, String> {
+    serde_json::to_string(told).map_err(|error| error.to_string())
 }
 
 fn find(risk: &Risk, scope: &str, name: &str) -> Result<Target, String> {
@@ -306,7 +225,12 @@ fn find(risk: &Risk, scope: &str, name: &str) -> Result<Target, String> {
 ///
 /// # Errors
 /// The folder's file cannot be read or written, or the scope is no scope.
-pub fn kill_without_trader(folder: &Path, scope: &str, name: &str) -> std::io::Result<()> {
+pub fn kill_without_trader(
+    folder: &Path,
+    scope: &str,
+    name: &str,
+    flatten: bool,
+) -> std::io::Result<()> {
     let scope = RiskScope::parse(scope)
         .ok_or_else(|| std::io::Error::other(format!("{scope:?} is no scope")))?;
     let mut kept = state::read(folder)?;
@@ -314,13 +238,15 @@ pub fn kill_without_trader(folder: &Path, scope: &str, name: &str) -> std::io::R
         scope,
         name: name.to_owned(),
         code: Code::KillSwitch,
-        state: TradingState::CancelOnly,
+        // Positions are closed for as long as orders that shrink them are let through.
+        state: if flatten { TradingState::ReduceOnly } else { TradingState::CancelOnly },
         limit: None,
         value: None,
         ts: now_ns(),
     };
     let is_same = |one: &Latch| one.scope == scope && one.name == name && one.code == latch.code;
     kept.latches.0.retain(|one| !is_same(one));
+    kept.keeps.retain(|one| *one != (scope.name().to_owned(), name.to_owned()));
     kept.latches.0.push(latch);
     state::write(folder, &kept)
 }

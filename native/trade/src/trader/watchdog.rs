@@ -1,48 +1,72 @@
 //! Watches that calls of the strategy come back. One that does not keeps the trader from hearing
-//! its venues, so its switch is thrown and its orders are cancelled from here.
+//! its venues, so its switch is thrown and its orders are cancelled from here. So are all orders when
+//! the signal comes that stops everything, whatever the strategy does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustonite_feed::now_ns;
+use rustonite_core::datasets::RiskActor;
 use rustonite_risk::Target;
+use signal_hook::SigId;
+use signal_hook::consts::SIGUSR1;
 
 use super::{Shared, lock};
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// When a call began; 0 while there is none.
-#[derive(Debug, Default)]
+/// A call of the strategy. Its times are of a clock that nobody sets back.
+#[derive(Debug)]
 struct Call {
+    since: Instant,
+    /// When it began; 0 while there is none.
     began: AtomicI64,
     /// The call took too long.
     is_late: AtomicBool,
     stop: AtomicBool,
 }
 
+impl Call {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            began: AtomicI64::new(0),
+            is_late: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    /// Never 0.
+    fn now(&self) -> i64 {
+        i64::try_from(self.since.elapsed().as_nanos()).unwrap_or(i64::MAX).max(1)
+    }
+}
+
 /// The watching thread. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     call: Arc<Call>,
+    signal: SigId,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watchdog {
     /// Throws the switch of a target when a call takes longer than `patience_ns`.
     pub(super) fn start(shared: Shared, target: Target, patience_ns: i64) -> std::io::Result<Self> {
-        let call = Arc::new(Call::default());
+        let call = Arc::new(Call::new());
+        let signalled = Arc::new(AtomicBool::new(false));
+        let signal = signal_hook::flag::register(SIGUSR1, Arc::clone(&signalled))?;
         let watched = Arc::clone(&call);
         let thread = std::thread::Builder::new()
             .name("rustonite-watchdog".to_owned())
-            .spawn(move || watch(&watched, &shared, target, patience_ns))?;
-        Ok(Self { call, thread: Some(thread) })
+            .spawn(move || watch(&watched, &signalled, &shared, (target, patience_ns)))?;
+        Ok(Self { call, signal, thread: Some(thread) })
     }
 
     /// Calls the strategy. Whether it came back too late is told once.
     pub(super) fn during<T>(&self, work: impl FnOnce() -> T) -> (T, bool) {
-        self.call.began.store(now_ns(), Ordering::Relaxed);
+        self.call.began.store(self.call.now(), Ordering::Relaxed);
         let done = work();
         self.call.began.store(0, Ordering::Relaxed);
         (done, self.call.is_late.swap(false, Ordering::Relaxed))
@@ -51,6 +75,7 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
+        signal_hook::low_level::unregister(self.signal);
         self.call.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -58,15 +83,27 @@ impl Drop for Watchdog {
     }
 }
 
-fn watch(call: &Call, shared: &Shared, target: Target, patience_ns: i64) {
+fn watch(
+    call: &Call,
+    signalled: &AtomicBool,
+    shared: &Shared,
+    (target, patience_ns): (Target, i64),
+) {
     while !call.stop.load(Ordering::Relaxed) {
         std::thread::sleep(LOOK_EVERY);
+        if signalled.swap(false, Ordering::Relaxed) {
+            kill(shared, RiskActor::Signal, Target::All);
+        }
         let began = call.began.load(Ordering::Relaxed);
-        let is_late = began != 0 && now_ns().saturating_sub(began) > patience_ns;
+        let is_late = began != 0 && call.now().saturating_sub(began) > patience_ns;
         if is_late && !call.is_late.swap(true, Ordering::Relaxed) {
-            let mut inner = lock(shared);
-            let now = inner.now();
-            inner.desk.kill(target, now);
+            kill(shared, RiskActor::Rule, target);
         }
     }
+}
+
+fn kill(shared: &Shared, actor: RiskActor, target: Target) {
+    let mut inner = lock(shared);
+    let now = inner.now();
+    inner.desk.kill_by(actor, target, now);
 }

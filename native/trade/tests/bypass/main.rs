@@ -85,6 +85,10 @@ impl World {
                 continue;
             };
             assert!(denied.is_none(), "{act:?} was denied, and {request:?} left");
+            if intent.request == RiskRequest::Cancel {
+                // One that a venue works although it was refused is not counted so far.
+                before.adopt(&intent);
+            }
             let pass = before.check(&intent, self.now);
             let pass = pass.unwrap_or_else(|denial| panic!("{request:?}: {denial}, at {act:?}"));
             before.sent(&intent, &pass, self.now).unwrap();

@@ -178,26 +178,34 @@ impl World {
     pub(crate) fn with(bounds: [u32; 4], gateway: impl FnOnce(Fake) -> Box<dyn Gateway>) -> Self {
         let mut ledger = Ledger::new(directory(), Nowhere);
         ledger.open_account(ACCOUNT, account_rules());
-        Self::at(ledger, bounds, gateway)
+        Self::at(ledger, limits(bounds), gateway)
+    }
+
+    /// With limits in another currency.
+    pub(crate) fn in_currency(currency: &str, bounds: [u32; 4]) -> Self {
+        let mut ledger = Ledger::new(directory(), Nowhere);
+        ledger.open_account(ACCOUNT, account_rules());
+        let limits = Limits { currency: currency.into(), ..limits(bounds) };
+        Self::at(ledger, limits, |fake| Box::new(fake))
     }
 }
 
 impl<J: Journal> World<J> {
     /// With the orders of a ledger.
     pub(crate) fn of(ledger: Ledger<J>, bounds: [u32; 4]) -> Self {
-        Self::at(ledger, bounds, |fake| Box::new(fake))
+        Self::at(ledger, limits(bounds), |fake| Box::new(fake))
     }
 
     fn at(
         ledger: Ledger<J>,
-        bounds: [u32; 4],
+        limits: Limits,
         gateway: impl FnOnce(Fake) -> Box<dyn Gateway>,
     ) -> Self {
         let directory = Arc::clone(ledger.directory());
         let kinds = [OrderKind::Limit, OrderKind::Market, OrderKind::StopLimit];
         let can = Capabilities::of(&kinds, &[Tif::Gtc, Tif::Ioc], order_flags::POST_ONLY);
         let risk_directory = rustonite_risk::Directory {
-            currency: "USDT".into(),
+            currency: limits.currency.clone(),
             assets: ["BTC", "USDT"].map(Into::into).to_vec(),
             venues: vec![Venue { name: "binance".into(), can }],
             accounts: vec![Account { name: "main".into(), venue: VENUE, hedging: false }],
@@ -207,7 +215,7 @@ impl<J: Journal> World<J> {
             client_ids_max: 4096,
         };
         let assets = ["BTC", "USDT"].map(|name| directory.asset(name).unwrap());
-        let risk = Risk::new(risk_directory, limits(bounds), &Latches::default()).unwrap();
+        let risk = Risk::new(risk_directory, limits, &Latches::default()).unwrap();
         let fake = Fake::default();
         let mut desk = Desk::new(ledger, risk, StrategyId(0));
         let (gateway, outbox) = (gateway(fake.clone()), Box::new(fake.clone()));

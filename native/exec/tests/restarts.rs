@@ -1,0 +1,128 @@
+//! What a restart has to know besides orders, fills and balances.
+#![allow(clippy::unwrap_used, reason = "a failing test should panic")]
+
+mod common;
+
+use common::*;
+use rustonite_core::datasets::{
+    OrderEvent, OrderState, RiskScope, RiskVerdict, TradingState, draft,
+};
+use rustonite_exec::{Durability, Housekeeping, Ledger, Tapes, What};
+use rustonite_tape::TapeOptions;
+
+fn few_rows() -> TapeOptions {
+    TapeOptions { segment_rows: Some(64), segments_max: 3, ..tape_options() }
+}
+
+/// Writes so many rows, with snapshots between them, that the first ones are removed.
+fn live_long(ledger: &mut Ledger<Tapes>) {
+    let housekeeping = Housekeeping { snapshot_rows: 100, keep_ended_ns: 0 };
+    for _ in 0..200 {
+        let order = working(ledger);
+        ledger.report(&of(ledger, order, cancelled(Some("0"))));
+        ledger.tick(NOW * 2, &housekeeping).unwrap();
+    }
+}
+
+#[test]
+fn what_is_known_of_requests_outlives_the_rows_of_them() {
+    let folder = in_memory();
+    let tapes = Tapes::open(folder.path(), "main", few_rows(), Durability::Interval).unwrap();
+    let mut ledger = open_with(tapes, rules());
+    let never = submitted(&mut ledger);
+    ledger.report(&of(&ledger, never, lost(OrderEvent::Submitted)));
+    let ending = working(&mut ledger);
+    ledger.cancel(NOW, ending).unwrap();
+    ledger.report(&of(&ledger, ending, lost(OrderEvent::CancelAsked)));
+    let changing = working(&mut ledger);
+    let request = ledger.replace(NOW, changing, values("101", "10")).unwrap();
+    ledger.report(&by_id(&client_id_of(&request), lost(OrderEvent::ReplaceAsked)));
+    let both = submitted(&mut ledger);
+    ledger.cancel(NOW, both).unwrap();
+    let ids = [never, ending, changing, both];
+    let facts = |ledger: &Ledger<Tapes>| {
+        ids.map(|id| {
+            let order = ledger.order(id).unwrap();
+            (order.state, order.facts, order.changes.clone())
+        })
+    };
+    let live = facts(&ledger);
+    live_long(&mut ledger);
+    assert_eq!(facts(&ledger), live);
+    drop(ledger);
+    let journal = (folder.path(), "main", few_rows(), Durability::Interval);
+    let (mut ledger, found) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
+    assert!(found.rows < 500, "the first rows are still there: {}", found.rows);
+    assert_eq!(facts(&ledger), live);
+    // The venue never had the first one: a query ends it.
+    ledger.report(&rest(of(&ledger, never, What::NotFound)));
+    assert_eq!(state(&ledger, never), OrderState::Rejected);
+}
+
+type Row = (RiskVerdict, &'static str, RiskScope, Option<&'static str>, TradingState);
+
+/// What is thrown after a restart that found these decisions: scope, name, code and state.
+fn thrown_after(rows: &[Row]) -> Vec<(RiskScope, String, String, TradingState)> {
+    let folder = in_memory();
+    let mut ledger = open_with(tapes(folder.path()), rules());
+    for (verdict, code, scope, name, state) in rows {
+        let is = |one: RiskScope| name.filter(|_| *scope == one);
+        let row = draft::RiskEvents {
+            ts_event: NOW,
+            ts_recv: NOW,
+            account: is(RiskScope::Account),
+            strategy: is(RiskScope::Strategy),
+            venue: is(RiskScope::Venue).or(is(RiskScope::Instrument).map(|_| "binance")),
+            symbol: is(RiskScope::Instrument),
+            verdict: *verdict,
+            code,
+            scope: *scope,
+            trading_state: TradingState::Halted,
+            detail: Some(state.name()),
+            ..draft::RiskEvents::default()
+        };
+        ledger.risk_event(&row).unwrap();
+    }
+    drop(ledger);
+    let thrown = reopened(folder.path()).1.thrown;
+    thrown.into_iter().map(|one| (one.scope, one.name, one.code.into(), one.state)).collect()
+}
+
+#[test]
+fn switches_that_were_thrown_and_not_put_back_are_told() {
+    use RiskScope::{Account, All, Instrument, Strategy};
+    use RiskVerdict::{Deny, Reset, StateChange, Trip};
+    use TradingState::{Active, CancelOnly, ReduceOnly};
+    let thrown = thrown_after(&[
+        (Deny, "kill_switch", All, None, CancelOnly),
+        (Trip, "kill_switch", Strategy, Some("maker"), CancelOnly),
+        (Trip, "stale_data", Instrument, Some("BTCUSDT"), CancelOnly),
+        (Trip, "kill_switch", Account, Some("main"), CancelOnly),
+        (Trip, "daily_loss", Account, Some("main"), ReduceOnly),
+        (Reset, "kill_switch", Account, Some("main"), Active),
+        (Trip, "kill_switch", All, None, ReduceOnly),
+        (Trip, "kill_switch", All, None, CancelOnly),
+    ]);
+    let expected = [
+        (Strategy, "maker", "kill_switch", CancelOnly),
+        (Instrument, "binance:BTCUSDT", "stale_data", CancelOnly),
+        (All, "", "kill_switch", CancelOnly),
+    ];
+    let expected =
+        expected.map(|(scope, name, code, state)| (scope, name.into(), code.into(), state));
+    assert_eq!(thrown, expected);
+    let states = thrown_after(&[
+        (StateChange, "halted", All, None, TradingState::Halted),
+        (StateChange, "cancel_only", All, None, CancelOnly),
+        (Trip, "kill_switch", All, None, CancelOnly),
+    ]);
+    let codes: Vec<_> = states.iter().map(|one| one.2.as_str()).collect();
+    assert_eq!(codes, ["cancel_only", "kill_switch"]);
+    let lifted = thrown_after(&[
+        (StateChange, "halted", All, None, TradingState::Halted),
+        (Trip, "kill_switch", All, None, CancelOnly),
+        (StateChange, "reduce_only_state", All, None, Active),
+    ]);
+    let codes: Vec<_> = lifted.iter().map(|one| one.2.as_str()).collect();
+    assert_eq!(codes, ["kill_switch"]);
+}

@@ -1,0 +1,94 @@
+//! What of the market besides prices is told to risk, and what is denied without it.
+#![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
+
+mod common;
+
+use common::*;
+use rustonite_core::datasets::{InstrumentStatus, OrderSide};
+use rustonite_risk::Limits;
+
+const BOUNDS: [u32; 4] = [500, 20, 200, 200];
+
+impl World {
+    fn limits(&mut self, changes: &[(&str, &str)]) {
+        let mut text = LIMITS.to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from));
+            text = text.replace(from, to);
+        }
+        let version = self.desk.risk().limits().version + 1;
+        let limits = Limits { version, ..Limits::parse("limits.toml", &text).unwrap() };
+        self.desk.set_limits(limits, self.now).unwrap();
+    }
+
+    /// What an order far from the market would be denied for.
+    fn codes(&mut self) -> Vec<&'static str> {
+        let wish = limit(OrderSide::Buy, -1_000, 100);
+        self.desk.would_fail(wish, self.now).into_iter().map(|denied| denied.code).collect()
+    }
+}
+
+#[test]
+fn our_price_is_compared_with_the_mark_once_there_is_one() {
+    let mut world = World::new(BOUNDS);
+    world.limits(&[("divergence_bps = \"none\"", "divergence_bps = 10")]);
+    assert_eq!(world.codes(), ["mark_missing"]);
+    world.desk.marks(INSTRUMENT, 60_030.0, 0.0);
+    assert_eq!(world.codes(), [""; 0]);
+    world.desk.marks(INSTRUMENT, 60_100.0, 0.0);
+    assert_eq!(world.codes(), ["divergence"]);
+    // A row without one says nothing.
+    world.desk.marks(INSTRUMENT, 0.0, 60_000.0);
+    assert_eq!(world.codes(), ["divergence"]);
+}
+
+#[test]
+fn an_order_is_compared_with_what_is_traded_in_a_day() {
+    let mut world = World::new(BOUNDS);
+    world.limits(&[("adv_share_bps = \"none\"", "adv_share_bps = 10")]);
+    assert_eq!(world.codes(), ["adv_missing"]);
+    world.desk.daily_volume(INSTRUMENT, 99.0);
+    assert_eq!(world.codes(), ["adv_share"]);
+    world.desk.daily_volume(INSTRUMENT, 101.0);
+    assert_eq!(world.codes(), [""; 0]);
+}
+
+#[test]
+fn nothing_is_traded_while_the_venue_halts_it() {
+    let mut world = World::new(BOUNDS);
+    world.desk.status(INSTRUMENT, InstrumentStatus::Halted);
+    assert_eq!(world.codes(), ["instrument_halted"]);
+    world.desk.status(INSTRUMENT, InstrumentStatus::Unknown);
+    assert_eq!(world.codes(), ["instrument_halted"]);
+    world.desk.status(INSTRUMENT, InstrumentStatus::Trading);
+    assert_eq!(world.codes(), [""; 0]);
+}
+
+#[test]
+fn what_is_paid_in_another_asset_is_valued_by_a_pair_that_is_quoted() {
+    let mut world = World::in_currency("BTC", BOUNDS);
+    world.limits(&[
+        ("currency = \"USDT\"", "currency = \"BTC\""),
+        // Nobody tells profits here.
+        ("daily_loss_max = 5_000", "daily_loss_max = \"none\""),
+        ("drawdown_max = 5_000", "drawdown_max = \"none\""),
+    ]);
+    assert!(world.codes().contains(&"rate_missing"));
+    world.desk.tell_rates(world.now);
+    assert_eq!(world.codes(), [""; 0], "USDT are worth what BTCUSDT says");
+    // A pair that nobody quotes any more says nothing.
+    world.now += 601_000 * MS;
+    world.desk.tell_rates(world.now);
+    assert!(world.codes().contains(&"rate_missing"));
+}
+
+#[test]
+fn a_dry_run_tells_every_limit_and_places_nothing() {
+    let mut world = World::new(BOUNDS);
+    let before = (world.desk.ledger().seq(), world.desk.ledger().next_id());
+    let wish = limit(OrderSide::Buy, -300_000, 600);
+    let codes: Vec<_> = world.desk.would_fail(wish, world.now).iter().map(|one| one.code).collect();
+    assert_eq!(codes, ["order_size", "order_notional", "price_far"]);
+    assert_eq!((world.desk.ledger().seq(), world.desk.ledger().next_id()), before);
+    assert_eq!(world.written(), []);
+}

@@ -1,0 +1,377 @@
+//! What stops trading: kill switches, switches that rules throw, and what is open under them.
+#![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::*;
+use rustonite_core::Amount;
+use rustonite_core::datasets::{
+    EventSource, OrderEvent, OrderKind, OrderSide, OrderState, TradingState,
+};
+use rustonite_core::ids::StrategyId;
+use rustonite_exec::gateway::Heard;
+use rustonite_exec::{
+    OrderId, OrderPicture, Outcome, Refusal, RefusalKind, Report, Request, What, Wish,
+};
+use rustonite_risk::{Limits, Target};
+use rustonite_trade::{Arrived, Ending, OnTrip};
+
+const BOUNDS: [u32; 4] = [500, 20, 200, 200];
+
+fn ended() -> What {
+    What::Cancelled { size_filled: None, size_prevented: None, refusal: None }
+}
+
+fn refused(reason: RefusalKind) -> What {
+    What::CancelRejected(Refusal { reason, venue_code: "-2011".into(), detail: "no".into() })
+}
+
+/// Orders that cancels were written for.
+fn cancels(world: &World) -> Vec<OrderId> {
+    let cancel = |request: Request| match request {
+        Request::Cancel { order, .. } => Some(order),
+        _ => None,
+    };
+    world.written().into_iter().filter_map(cancel).collect()
+}
+
+impl World {
+    fn place(&mut self, wish: Wish) -> OrderId {
+        let order = self.desk.submit(wish, self.now).unwrap();
+        self.report_of(order, What::Accepted);
+        self.written();
+        order
+    }
+
+    /// Time passes; the market goes on.
+    fn wait(&mut self, ms: i64) {
+        for _ in 0..ms / 50 {
+            self.now += 50 * MS;
+            self.quote(0);
+            self.desk.tick(self.now, 5_000 * MS);
+        }
+    }
+
+    fn tighten(&mut self, from: &str, to: &str) {
+        assert!(LIMITS.contains(from));
+        let limits = Limits::parse("limits.toml", &LIMITS.replace(from, to)).unwrap();
+        let version = self.desk.risk().limits().version + 1;
+        self.desk.set_limits(Limits { version, ..limits }, self.now).unwrap();
+    }
+
+    fn state(&self, order: OrderId) -> OrderState {
+        self.desk.ledger().order(order).unwrap().state
+    }
+
+    fn ending(&self) -> Ending {
+        self.desk.ending(Target::All)
+    }
+}
+
+fn buy(at: i64, size: i64) -> Wish {
+    limit(OrderSide::Buy, at, size)
+}
+
+#[test]
+fn a_kill_goes_on_until_all_is_cancelled_however_few_requests_are_allowed() {
+    let mut world = World::new([500, 40, 10, 200]);
+    let mut orders = Vec::new();
+    for at in 0..30 {
+        orders.push(world.place(buy(-1_000 - at, 1)));
+        world.wait(100);
+    }
+    world.wait(1_000);
+    world.desk.kill(Target::All, world.now);
+    let left = world.ending();
+    let why = BTreeMap::from([("cancel_asked", 10), ("messages_per_s", 20)]);
+    assert_eq!((left.open, left.why), (30, why));
+    let mut gone = Vec::new();
+    for second in 1..=4 {
+        let leaving = cancels(&world);
+        assert!(leaving.len() <= 10, "{} within a second", leaving.len());
+        for order in &leaving {
+            world.report_of(*order, ended());
+        }
+        gone.extend(leaving);
+        world.wait(1_000);
+        assert!(second > 2 || world.ending().open > 0);
+    }
+    assert_eq!(gone, orders, "each is asked for once");
+    assert_eq!(world.ending(), Ending::default());
+}
+
+#[test]
+fn a_kill_without_a_connection_cancels_once_there_is_one() {
+    let mut world = World::new(BOUNDS);
+    let orders = [-1_000, -1_001, -1_002].map(|at| world.place(buy(at, 1)));
+    world.desk.arrived(ACCOUNT, Arrived::Closed(0, "cut".to_owned()), world.now);
+    world.desk.kill(Target::Account(ACCOUNT), world.now);
+    world.wait(10_000);
+    assert_eq!(cancels(&world), []);
+    assert_eq!(world.ending().why, BTreeMap::from([("venue_disconnected", 3)]));
+    // It is heard again; that our books are the venue's is still to be seen.
+    world.say(vec![Heard::Ready]);
+    world.wait(50);
+    assert_eq!(cancels(&world), orders);
+    assert_eq!(world.ending().why, BTreeMap::from([("cancel_asked", 3)]));
+}
+
+#[test]
+fn a_cancel_that_came_before_its_order_is_asked_for_again() {
+    let mut world = World::new(BOUNDS);
+    let order = world.desk.submit(buy(-1_000, 1), world.now).unwrap();
+    world.desk.kill(Target::All, world.now);
+    assert_eq!(cancels(&world), [order]);
+    world.report_of(order, refused(RefusalKind::UnknownOrder));
+    world.report_of(order, What::Accepted);
+    assert_eq!(world.state(order), OrderState::Accepted);
+    assert_eq!(world.ending().why, BTreeMap::from([("cancel_rejected", 1)]));
+    world.wait(100);
+    assert_eq!(cancels(&world), [], "not at once");
+    world.wait(150);
+    assert_eq!(cancels(&world), [order]);
+    world.report_of(order, ended());
+    world.wait(10_000);
+    assert_eq!(cancels(&world), []);
+    assert_eq!(world.ending(), Ending::default());
+}
+
+#[test]
+fn a_venue_that_refuses_a_cancel_again_and_again_is_asked_less_and_less() {
+    let mut world = World::new(BOUNDS);
+    let order = world.place(buy(-1_000, 1));
+    world.desk.kill(Target::All, world.now);
+    let mut asked = 0;
+    for _ in 0..600 {
+        for order in cancels(&world) {
+            asked += 1;
+            world.report_of(order, refused(RefusalKind::Other));
+        }
+        world.wait(50);
+    }
+    // Within thirty seconds: at 0, 0.2, 0.6, 1.4, 3, 6.2, 12.6, 19 and 25.4.
+    assert_eq!((asked, world.state(order)), (9, OrderState::Accepted));
+}
+
+#[test]
+fn an_order_that_risk_lost_count_of_can_be_cancelled() {
+    let mut world = World::new(BOUNDS);
+    let order = world.desk.submit(buy(-1_000, 1), world.now).unwrap();
+    let refusal =
+        Refusal { reason: RefusalKind::Rules, venue_code: "-1".into(), detail: "no".into() };
+    world.report_of(order, What::Rejected(refusal));
+    assert_eq!(world.state(order), OrderState::Rejected);
+    // The venue has it after all.
+    let picture = OrderPicture {
+        state: OrderState::Accepted,
+        side: OrderSide::Buy,
+        price: Some(ticks(-1_000)),
+        size: lots(1),
+        size_filled: Amount::ZERO,
+        price_average: None,
+    };
+    world.report_of(order, What::Picture(picture));
+    assert_eq!(world.state(order), OrderState::Accepted);
+    world.written();
+    world.desk.cancel(order, world.now).unwrap();
+    assert_eq!(cancels(&world), [order]);
+}
+
+#[test]
+fn orders_in_a_market_that_nobody_sees_are_cancelled() {
+    let mut world = World::new(BOUNDS);
+    world.tighten("stale_trip_ms = \"none\"", "stale_trip_ms = 1_000");
+    let order = world.place(buy(-1_000, 1));
+    world.now += 1_100 * MS;
+    world.desk.tick(world.now, 5_000 * MS);
+    assert_eq!(world.desk.risk().thrown()[0].code.name(), "stale_data");
+    assert_eq!(cancels(&world), [order]);
+}
+
+#[test]
+fn orders_stay_under_a_switch_that_a_rule_throws_if_they_are_to() {
+    let mut world = World::new(BOUNDS);
+    world.desk.on_trip(OnTrip::Keep);
+    world.tighten("stale_trip_ms = \"none\"", "stale_trip_ms = 1_000");
+    let order = world.place(buy(-1_000, 1));
+    world.now += 1_100 * MS;
+    world.desk.tick(world.now, 5_000 * MS);
+    assert_eq!(world.desk.risk().thrown().len(), 1);
+    assert_eq!(cancels(&world), []);
+    // A person's switch is another thing.
+    world.desk.kill(Target::Instrument(INSTRUMENT), world.now);
+    assert_eq!(cancels(&world), [order]);
+}
+
+#[test]
+fn a_latch_leaves_orders_where_they_are_until_somebody_kills() {
+    let mut world = World::new(BOUNDS);
+    let order = world.place(buy(-1_000, 1));
+    world.desk.latch(Target::Strategy(StrategyId(0)), world.now);
+    world.wait(1_000);
+    assert_eq!(cancels(&world), []);
+    assert_eq!(world.ending(), Ending::default());
+    world.desk.kill(Target::Strategy(StrategyId(0)), world.now);
+    assert_eq!(cancels(&world), [order]);
+}
+
+#[test]
+fn after_a_loss_only_what_could_make_the_position_larger_is_cancelled() {
+    let mut world = World::new(BOUNDS);
+    let entry = world.place(buy(0, 10));
+    world.fill_of(entry, 10);
+    let more = world.place(buy(-1_000, 5));
+    let out = world.place(limit(OrderSide::Sell, 1_000, 10));
+    let half = world.place(limit(OrderSide::Sell, 900, 5));
+    world.desk.profit(Target::All, amount("-6000"), amount("-6000"), world.now);
+    world.wait(50);
+    assert_eq!(cancels(&world), [more]);
+    world.report_of(more, ended());
+    world.wait(1_000);
+    assert_eq!((cancels(&world), world.state(out)), (Vec::new(), OrderState::Accepted));
+    // Half of the position goes another way: the whole order would turn it around.
+    world.fill_of(half, 5);
+    world.wait(50);
+    assert_eq!(cancels(&world), [out]);
+}
+
+#[test]
+fn a_kill_can_close_positions_and_lets_nothing_through_after_it() {
+    let mut world = World::new(BOUNDS);
+    let entry = world.place(buy(0, 300));
+    world.fill_of(entry, 300);
+    let resting = world.place(buy(-1_000, 5));
+    world.tighten("order_size_max = 1\n", "order_size_max = 0.2\n");
+    world.desk.kill_and_flatten(Target::All, world.now);
+    assert_eq!(cancels(&world), [resting]);
+    let left = world.ending();
+    assert_eq!((left.open, left.positions), (1, 1));
+    let denied = world.desk.submit(buy(-1_000, 1), world.now).unwrap_err();
+    assert_eq!(denied.code, "kill_switch");
+    world.wait(1_000);
+    assert_eq!(world.written(), [], "an order that is open could still fill");
+    world.report_of(resting, ended());
+    let mut sold = Vec::new();
+    for _ in 0..40 {
+        for request in world.written() {
+            let Request::Submit { order, wish, .. } = request else { panic!("{request:?}") };
+            assert_eq!((wish.side, wish.kind), (OrderSide::Sell, OrderKind::Market));
+            assert!(wish.price_protect.is_some(), "limits want it protected");
+            let size = wish.size.0 / lots(1).0;
+            world.report_of(order, What::Accepted);
+            world.fill_of(order, i64::try_from(size).unwrap());
+            sold.push(size);
+        }
+        world.wait(100);
+    }
+    // All of it is more than an order may be.
+    assert_eq!(sold, [150, 150]);
+    assert_eq!(world.ending(), Ending::default());
+    assert_eq!(world.desk.risk().state(Target::All), TradingState::CancelOnly);
+    let denied = world.desk.submit(limit(OrderSide::Sell, 0, 1), world.now).unwrap_err();
+    assert_eq!(denied.code, "kill_switch");
+}
+
+#[test]
+fn a_rule_can_close_positions() {
+    let mut world = World::new(BOUNDS);
+    world.desk.on_trip(OnTrip::Flatten);
+    let entry = world.place(limit(OrderSide::Sell, 0, 10));
+    world.fill_of(entry, 10);
+    world.tighten("rejects_max = 50", "rejects_max = 1");
+    let refusal =
+        Refusal { reason: RefusalKind::Rules, venue_code: "-1".into(), detail: "no".into() };
+    for at in [-1_000, -1_001] {
+        let order = world.desk.submit(buy(at, 1), world.now).unwrap();
+        world.report_of(order, What::Rejected(refusal.clone()));
+    }
+    world.written();
+    assert_eq!(world.desk.risk().thrown()[0].code.name(), "repeated_rejects");
+    world.wait(50);
+    let written = world.written();
+    let [Request::Submit { order, wish, .. }] = &written[..] else { panic!("{written:?}") };
+    assert_eq!((wish.side, wish.size), (OrderSide::Buy, lots(10)));
+    world.fill_of(*order, 10);
+    world.wait(1_000);
+    assert_eq!(world.written(), []);
+    let thrown = world.desk.risk().thrown();
+    assert!(thrown.iter().all(|trip| trip.state == TradingState::CancelOnly), "{thrown:?}");
+}
+
+#[test]
+fn a_trading_state_says_what_is_let_through_and_cancels_nothing() {
+    let mut world = World::new(BOUNDS);
+    let resting = world.place(buy(-1_000, 5));
+    world.desk.set_state(Target::All, TradingState::CancelOnly, world.now);
+    world.wait(1_000);
+    assert_eq!(cancels(&world), []);
+    assert_eq!(world.desk.submit(buy(-1_000, 1), world.now).unwrap_err().code, "cancel_only");
+    world.desk.cancel(resting, world.now).unwrap();
+    world.desk.set_state(Target::All, TradingState::Active, world.now);
+    assert!(world.desk.submit(buy(-1_000, 1), world.now).is_ok());
+    // A kill switch is not lifted by a state.
+    world.desk.kill(Target::Account(ACCOUNT), world.now);
+    world.desk.set_state(Target::Account(ACCOUNT), TradingState::Active, world.now);
+    assert_eq!(world.desk.submit(buy(-1_000, 1), world.now).unwrap_err().code, "kill_switch");
+}
+
+#[test]
+fn what_others_placed_is_told_and_left_to_them() {
+    let mut world = World::new(BOUNDS);
+    let picture = OrderPicture {
+        state: OrderState::Accepted,
+        side: OrderSide::Buy,
+        price: Some(ticks(-500)),
+        size: lots(1),
+        size_filled: Amount::ZERO,
+        price_average: None,
+    };
+    let report = Report {
+        ts_event: world.now,
+        ts_recv: world.now,
+        source: EventSource::Stream,
+        account: ACCOUNT,
+        instrument: INSTRUMENT,
+        client_id: "theirs".into(),
+        client_id_prev: None,
+        venue_order_id: Some("7".into()),
+        what: What::Picture(picture),
+    };
+    world.say(vec![Heard::Report(report)]);
+    world.desk.kill(Target::All, world.now);
+    world.wait(1_000);
+    assert_eq!(cancels(&world), []);
+    let left = world.ending();
+    assert_eq!((left.open, left.others), (0, 1));
+}
+
+#[test]
+fn a_cancel_whose_outcome_is_not_known_is_looked_into_and_not_repeated() {
+    let mut world = World::new(BOUNDS);
+    let order = world.place(buy(-1_000, 1));
+    world.desk.kill(Target::All, world.now);
+    assert_eq!(cancels(&world), [order]);
+    let request = OrderEvent::CancelAsked;
+    world.report_of(
+        order,
+        What::Ended { request, outcome: Outcome::Unknown, detail: "time-out".into() },
+    );
+    assert_eq!(world.ending().why, BTreeMap::from([("unknown", 1)]));
+    world.wait(1_000);
+    let queries = world.written();
+    assert!(queries.iter().all(|one| matches!(one, Request::Query { .. })), "{queries:?}");
+    // The query shows that it works: then it is cancelled again.
+    let picture = OrderPicture {
+        state: OrderState::Accepted,
+        side: OrderSide::Buy,
+        price: Some(ticks(-1_000)),
+        size: lots(1),
+        size_filled: Amount::ZERO,
+        price_average: None,
+    };
+    world.report_of(order, What::Picture(picture));
+    world.wait(500);
+    assert_eq!(cancels(&world), [order]);
+}
