@@ -47,8 +47,8 @@ pub(crate) struct Profit {
     pub(crate) day: i128,
     /// Since the start of time.
     pub(crate) total: i128,
-    /// The largest that `total` ever was.
-    pub(crate) peak: i128,
+    /// The largest that `total` ever was; `None` until it is told.
+    pub(crate) peak: Option<i128>,
     /// A limit wants it and it was never told.
     pub(crate) is_missing: bool,
 }

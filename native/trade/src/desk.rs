@@ -11,6 +11,7 @@ mod pace;
 mod releasing;
 mod risk_rows;
 mod risks;
+mod standing;
 mod waiting;
 
 use std::collections::VecDeque;

@@ -183,9 +183,7 @@ impl<J: Journal> Desk<J> {
     }
 
     fn pass_cancel(&mut self, order: OrderId, now: i64) -> Result<(Intent, Pass, Request), Denied> {
-        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        let (filled, wish) = (known.size_filled, known.wish.clone());
-        let (intent, pass) = self.checked(RiskRequest::Cancel, order, &wish, filled, now)?;
+        let (intent, pass) = self.checked_cancel(order, now)?;
         let request =
             self.ledger.cancel(self.moment(now), order).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::CancelAsked, None);

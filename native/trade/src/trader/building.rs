@@ -23,7 +23,7 @@ use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskV
 use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
-use super::profits::Profits;
+use super::profits::{Profits, restore_peaks};
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
@@ -35,7 +35,7 @@ use crate::keys;
 use crate::line::{Arrivals, Network};
 use crate::market::{Followed, Market, Tick};
 use crate::paper::{self, Papers};
-use crate::state;
+use crate::state::{self, Kept};
 
 /// Orders that may be open at once.
 const ORDERS_MAX: usize = 10_000;
@@ -71,8 +71,7 @@ impl Trader {
         let (directory, accounts) = directory(&config, &dialler)?;
         let currency = limits.currency.to_string();
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
-        let risk_directory = risk_directory(&directory, &config, &currency);
-        let risk = Risk::new(risk_directory, limits, &kept.latches)?;
+        let risk = risk_of(&directory, &config, limits, &kept)?;
         let rules = account_rules(&directory, &config)?;
         let (options, durability) = journal_options(config.sync);
         let tapes = config.tapes.clone().unwrap_or_else(|| folder.clone());
@@ -380,6 +379,19 @@ fn followed(config: &Config) -> Vec<Followed> {
         })
     });
     each.collect()
+}
+
+/// The risk layer with what it knew in earlier runs besides orders and positions.
+fn risk_of(
+    directory: &Directory,
+    config: &Config,
+    limits: Limits,
+    kept: &Kept,
+) -> Result<Risk, TradeError> {
+    let risk_directory = risk_directory(directory, config, &limits.currency);
+    let mut risk = Risk::new(risk_directory, limits, &kept.latches)?;
+    restore_peaks(&mut risk, &kept.peaks);
+    Ok(risk)
 }
 
 fn risk_directory(

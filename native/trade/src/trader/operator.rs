@@ -12,7 +12,7 @@ use rustonite_feed::now_ns;
 use rustonite_risk::{Code, Latch, Limits, Risk, Target};
 use serde::{Deserialize, Serialize};
 
-use super::{TradeError, Trader, lock};
+use super::{TradeError, Trader, lock, profits};
 use crate::control::Asked;
 use crate::desk::Answers;
 use crate::state::{self, Kept};
@@ -275,8 +275,12 @@ impl Trader {
 
     /// Keeps the switches where the next run finds them.
     pub(super) fn keep_switches(&self) -> Result<(), TradeError> {
-        let latches = lock(&self.shared).desk.risk().latches();
-        let kept = Kept { latches, day: self.profits.day, profit: self.profits.began.clone() };
+        let (latches, peaks) = {
+            let inner = lock(&self.shared);
+            (inner.desk.risk().latches(), profits::peaks(inner.desk.risk()))
+        };
+        let (day, profit) = (self.profits.day, self.profits.began.clone());
+        let kept = Kept { latches, day, profit, peaks };
         state::write(&self.folder, &kept).map_err(|source| TradeError::System {
             doing: "keeping the switches".to_owned(),
             source,
