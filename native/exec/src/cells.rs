@@ -141,10 +141,10 @@ impl<'a> Cells<'a> {
 /// Places of columns by name, resolved once.
 macro_rules! columns {
     ($name:ident: $($field:ident)*) => {
-        struct $name { $($field: usize,)* }
+        pub(crate) struct $name { $(pub(crate) $field: usize,)* }
 
         impl $name {
-            fn of(schema: &rustonite_core::Schema) -> Self {
+            pub(crate) fn of(schema: &rustonite_core::Schema) -> Self {
                 Self { $($field: $crate::cells::column(schema, stringify!($field)),)* }
             }
         }

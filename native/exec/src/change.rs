@@ -96,6 +96,15 @@ pub struct Booked {
     pub is_late: bool,
 }
 
+impl Booked {
+    /// Whether it is an execution in the market, told or worked out, and no change of one.
+    pub fn is_execution(&self) -> bool {
+        use FillKind as Kind;
+        let kinds = [Kind::Trade, Kind::Adjustment, Kind::Liquidation, Kind::Adl];
+        self.size > Amount::ZERO && kinds.contains(&self.kind)
+    }
+}
+
 /// Something that should not have happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anomaly {

@@ -24,6 +24,7 @@ use crate::filling::booking_of;
 use crate::journal::{Durability, JournalError, TAPES, Tapes};
 use crate::ledger::Ledger;
 use crate::order::{Leg, Link, Order};
+use crate::past::{Passed, Past, event_of, past_of, reset_of};
 use crate::positions::{Position, PositionKey};
 use crate::report::{Correction, Fill, Report, What};
 use crate::rows::{Booking, SNAPSHOT, reason_about};
@@ -56,17 +57,35 @@ impl Ledger<Tapes> {
         accounts: impl IntoIterator<Item = (AccountId, AccountRules)>,
         journal: (&std::path::Path, &str, TapeOptions, Durability),
     ) -> Result<(Self, Restored), JournalError> {
+        Self::open_and_tell(directory, accounts, journal, &mut |_| {})
+    }
+
+    /// As [`Ledger::open`], and tells what the journal says of the past, in its order.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_and_tell(
+        directory: Arc<Directory>,
+        accounts: impl IntoIterator<Item = (AccountId, AccountRules)>,
+        journal: (&std::path::Path, &str, TapeOptions, Durability),
+        tell: &mut dyn FnMut(Passed),
+    ) -> Result<(Self, Restored), JournalError> {
         let (folder, name, options, durability) = journal;
         let tapes = Tapes::open(folder, name, options, durability)?;
         let mut ledger = Self::new(directory, tapes);
         for (account, rules) in accounts {
             ledger.open_account(account, rules);
         }
-        let restored = ledger.restore(folder, name)?;
+        let restored = ledger.restore(folder, name, tell)?;
         Ok((ledger, restored))
     }
 
-    fn restore(&mut self, folder: &std::path::Path, name: &str) -> Result<Restored, JournalError> {
+    fn restore(
+        &mut self,
+        folder: &std::path::Path,
+        name: &str,
+        tell: &mut dyn FnMut(Passed),
+    ) -> Result<Restored, JournalError> {
         let tapes = TAPES.map(|dataset| Rows::open(&folder.join(dataset).join(name)));
         let mut tapes = tapes.into_iter().collect::<Result<Vec<_>, TapeError>>()?;
         let columns = Columns::of(&tapes);
@@ -82,7 +101,7 @@ impl Ledger<Tapes> {
             self.scribe.start_after(seq);
             restored.rows += 1;
             if let Some(cells) = tapes[tape].cells() {
-                self.restore_row(tape, cells, &columns, &mut restored);
+                self.restore_row(tape, cells, &columns, &mut restored, tell);
             }
             tapes[tape].advance()?;
         }
@@ -97,13 +116,19 @@ impl Ledger<Tapes> {
         cells: Cells<'_>,
         columns: &Columns,
         restored: &mut Restored,
+        tell: &mut dyn FnMut(Passed),
     ) {
         let found = match TAPES[tape] {
-            "orders" => self.restore_order(cells, &columns.orders, restored),
-            "fills" => self.restore_fill(cells, &columns.fills),
+            "orders" => self.restore_order(cells, &columns.orders, restored, tell),
+            "fills" => self.restore_fill(cells, &columns.fills, tell),
             "positions" => self.restore_position(cells, &columns.positions),
             "balances" => self.restore_balance(cells, &columns.balances),
-            _ => Ok(()),
+            _ => {
+                let (account, strategy) = Default::default();
+                let past = reset_of(cells, &columns.risk_events);
+                past.into_iter().for_each(|past| tell(Passed { account, strategy, ts: 0, past }));
+                Ok(())
+            }
         };
         if let Err(Unlisted(name)) = found {
             restored.unlisted.insert(name);
@@ -115,8 +140,14 @@ impl Ledger<Tapes> {
         cells: Cells<'_>,
         columns: &OrderColumns,
         restored: &mut Restored,
+        tell: &mut dyn FnMut(Passed),
     ) -> Result<(), Unlisted> {
         let wish = self.wish(cells, columns)?;
+        if let Some(event) = event_of(cells, columns) {
+            let Wish { account, strategy, .. } = wish;
+            let ts = cells.int(columns.ts_recv).unwrap_or(0);
+            tell(Passed { account, strategy, ts, past: Past::Order(event) });
+        }
         let id = OrderId(cells.int(columns.order_id).unwrap_or(0));
         let event = cells.word(columns.event, OrderEvent::parse).unwrap_or_default();
         let (mut order, is_new) = match self.orders.take(id) {
@@ -194,7 +225,12 @@ impl Ledger<Tapes> {
     }
 
     /// Counts a fill again, as when it came.
-    fn restore_fill(&mut self, cells: Cells<'_>, columns: &FillColumns) -> Result<(), Unlisted> {
+    fn restore_fill(
+        &mut self,
+        cells: Cells<'_>,
+        columns: &FillColumns,
+        tell: &mut dyn FnMut(Passed),
+    ) -> Result<(), Unlisted> {
         let (account, instrument) =
             self.place(cells, [columns.account, columns.venue, columns.symbol])?;
         let strategy = self.strategy(cells, columns.strategy)?;
@@ -230,6 +266,10 @@ impl Ledger<Tapes> {
                 self.count_fill(None, &fee, false, &mut change);
             }
             _ => self.count_again(&report, &fill, strategy, &mut change),
+        }
+        for booked in &change.fills {
+            let (account, strategy, ts) = (booked.account, booked.strategy, report.ts_recv);
+            past_of(booked).for_each(|past| tell(Passed { account, strategy, ts, past }));
         }
         Ok(())
     }
@@ -444,12 +484,14 @@ columns!(FillColumns: ts_event ts_recv account strategy venue symbol client_id v
 columns!(PositionColumns: account strategy venue symbol source position_side size price_entry
     pnl_realised fees funding);
 columns!(BalanceColumns: account asset source total);
+columns!(RiskColumns: account strategy venue verdict scope);
 
 struct Columns {
     orders: OrderColumns,
     fills: FillColumns,
     positions: PositionColumns,
     balances: BalanceColumns,
+    risk_events: RiskColumns,
 }
 
 impl Columns {
@@ -463,6 +505,7 @@ impl Columns {
             fills: FillColumns::of(schema("fills")),
             positions: PositionColumns::of(schema("positions")),
             balances: BalanceColumns::of(schema("balances")),
+            risk_events: RiskColumns::of(schema("risk_events")),
         }
     }
 }

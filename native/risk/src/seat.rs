@@ -159,6 +159,17 @@ impl Seat {
         self.cancels_today += i64::from(is_cancel);
     }
 
+    pub(crate) fn count_execution(&mut self) {
+        self.fills_today += 1;
+        self.executions += 1;
+    }
+
+    /// Counts of executions, refusals and losses begin anew.
+    pub(crate) fn start_counts(&mut self) {
+        (self.executions, self.rejects, self.losses) = (0, 0, 0);
+        self.paused_until = i64::MIN;
+    }
+
     pub(crate) fn start_day(&mut self) {
         (self.sent_today, self.cancels_today, self.fills_today) = (0, 0, 0);
         self.profit.day = 0;

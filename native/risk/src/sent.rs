@@ -298,10 +298,7 @@ impl Risk {
         trips: &mut Vec<Trip>,
     ) {
         let strategy = StrategyId(u16::try_from(strategy).unwrap_or(u16::MAX));
-        self.each_seat(fill.account, strategy, |seat| {
-            seat.fills_today += 1;
-            seat.executions += 1;
-        });
+        self.each_seat(fill.account, strategy, Seat::count_execution);
         let targets = self.targets(fill.account, strategy);
         for target in targets {
             let most = self.hard(target, Key::ExecutionsMax);
@@ -356,6 +353,11 @@ impl Risk {
     /// Notes the time, and starts the counters of a day anew.
     pub(crate) fn turn(&mut self, now: i64) {
         self.now = self.now.max(now);
+        self.turn_day(now);
+    }
+
+    /// Starts the counters of a day anew.
+    pub(crate) fn turn_day(&mut self, now: i64) {
         if now < self.day_end {
             return;
         }

@@ -48,8 +48,7 @@ impl Risk {
         let (reset, kept) = self.latches.iter().partition(|trip| trip.target == target);
         self.latches = kept;
         if let Some(seat) = self.seat_mut(target) {
-            (seat.executions, seat.rejects, seat.losses) = (0, 0, 0);
-            seat.paused_until = i64::MIN;
+            seat.start_counts();
             seat.profit.peak = seat.profit.is_told.then_some(seat.profit.total);
         }
         self.apply_states();
@@ -135,7 +134,16 @@ impl Risk {
     ) {
         self.turn(now);
         let place = u16::try_from(self.strategy_place(strategy)).unwrap_or(u16::MAX);
-        let strategy = StrategyId(place);
+        self.count_closed(account, StrategyId(place), profit, now);
+    }
+
+    pub(crate) fn count_closed(
+        &mut self,
+        account: AccountId,
+        strategy: StrategyId,
+        profit: Amount,
+        now: i64,
+    ) {
         for target in self.targets(account, strategy) {
             let most = self.hard(target, Key::LossStreakMax);
             let pause = self.hard(target, Key::LossPauseMs).unwrap_or(0);

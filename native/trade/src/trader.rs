@@ -5,8 +5,11 @@ mod building;
 mod checking;
 mod operator;
 mod profits;
+mod recalling;
 mod replaying;
 mod rules;
+#[cfg(test)]
+mod testing;
 mod watchdog;
 
 use std::collections::BinaryHeap;

@@ -3,7 +3,7 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use rustonite_core::datasets::{FillKind, RiskRequest};
+use rustonite_core::datasets::RiskRequest;
 use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exec::held::Seen;
@@ -212,7 +212,7 @@ impl<J: Journal> Desk<J> {
     /// A booking changed a position.
     pub(super) fn count_fill(&mut self, booked: &Booked, now: i64) {
         let Some(rules) = self.risk.rules(booked.instrument) else { return };
-        if booked.size > Amount::ZERO && is_trade(booked.kind) {
+        if booked.is_execution() {
             let execution = Execution {
                 order: None,
                 account: booked.account,
@@ -308,12 +308,6 @@ impl<J: Journal> Desk<J> {
             open.into_iter().filter(|one| is_under(one)).map(|one| one.id).collect();
         self.cancel_many(under, now);
     }
-}
-
-/// Whether a booking is an execution in the market, told or worked out, and no change of one.
-fn is_trade(kind: FillKind) -> bool {
-    use FillKind as Kind;
-    matches!(kind, Kind::Trade | Kind::Adjustment | Kind::Liquidation | Kind::Adl)
 }
 
 /// A denial without the code that it begins with.

@@ -24,6 +24,7 @@ use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
 use super::profits::{Profits, restore_peaks};
+use super::recalling::recall;
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
@@ -71,12 +72,8 @@ impl Trader {
         let (directory, accounts) = directory(&config, &dialler)?;
         let currency = limits.currency.to_string();
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
-        let risk = risk_of(&directory, &config, limits, &kept)?;
-        let rules = account_rules(&directory, &config)?;
-        let (options, durability) = journal_options(config.sync);
-        let tapes = config.tapes.clone().unwrap_or_else(|| folder.clone());
-        let journal = (tapes.as_path(), config.name.as_str(), options, durability);
-        let (mut ledger, restored) = Ledger::open(Arc::clone(&directory), rules, journal)?;
+        let mut risk = risk_of(&directory, &config, limits, &kept)?;
+        let (mut ledger, restored) = open_ledger(&config, &directory, &mut risk)?;
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         let start = if config.replay { Start::First } else { Start::Now };
         let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
@@ -379,6 +376,20 @@ fn followed(config: &Config) -> Vec<Followed> {
         })
     });
     each.collect()
+}
+
+/// The journal with what it says; the risk layer is told what counts of the past.
+fn open_ledger(
+    config: &Config,
+    directory: &Arc<Directory>,
+    risk: &mut Risk,
+) -> Result<(Ledger<Tapes>, Restored), TradeError> {
+    let rules = account_rules(directory, config)?;
+    let (options, durability) = journal_options(config.sync);
+    let tapes = config.tapes.as_ref().unwrap_or(&config.journal);
+    let journal = (tapes.as_path(), config.name.as_str(), options, durability);
+    let directory = Arc::clone(directory);
+    Ok(Ledger::open_and_tell(directory, rules, journal, &mut |passed| recall(risk, passed))?)
 }
 
 /// The risk layer with what it knew in earlier runs besides orders and positions.

@@ -1,54 +1,11 @@
 use std::path::Path;
-use std::sync::Arc;
 
-use rustonite_core::datasets::{
-    EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind, OrderSide, Tif,
-};
-use rustonite_core::ids::VenueId;
-use rustonite_core::instrument::Instrument;
-use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Durability, External, Figures, Fill, Ledger,
-    Link, Report, Tapes, What, Wish,
-};
-use rustonite_risk::{Account, Capabilities, Latches, Limits, Venue};
-use rustonite_tape::TapeOptions;
+use rustonite_core::datasets::OrderSide;
+use rustonite_exec::Tapes;
 
+use super::super::testing::{IT, LIMITS, NOON, STRATEGY, amount, executed, ledger, risk};
 use super::*;
 use crate::state::Kept;
-
-const MAIN: AccountId = AccountId(0);
-const STRATEGY: StrategyId = StrategyId(0);
-const IT: InstrumentId = InstrumentId(0);
-const NOON: i64 = 20_000 * DAY_NS + DAY_NS / 2;
-const LIMITS: &str = include_str!("../../../tests/limits.toml");
-
-fn amount(text: &str) -> Amount {
-    Amount::from_decimal(text.parse().unwrap()).unwrap()
-}
-
-fn directory() -> Arc<Directory> {
-    let mut directory = Directory::default();
-    directory.add_account("main");
-    directory.add_strategy("test");
-    directory.list(Instrument {
-        venue: "binance".into(),
-        symbol: "BTCUSDT".into(),
-        kind: InstrumentKind::Spot,
-        contract: None,
-        base: "BTC".into(),
-        quote: "USDT".into(),
-        settle: "USDT".into(),
-        tick: amount("0.01"),
-        lot: amount("0.001"),
-        multiplier: amount("1"),
-        price: (None, None),
-        size: (None, None),
-        market_size_max: None,
-        notional: (None, None),
-        status: InstrumentStatus::Trading,
-    });
-    Arc::new(directory)
-}
 
 /// A trader's desk and profits, as a start finds them.
 struct Run {
@@ -58,32 +15,8 @@ struct Run {
 
 impl Run {
     fn start(folder: &Path, kept: &Kept, limits: &str) -> Self {
-        let directory = directory();
-        let rules = AccountRules {
-            venue: VenueId(0),
-            client_ids: ClientIds::new(ClientIdForm::Letters, "profit").unwrap(),
-            changes: ChangeIds::New,
-            figures: Figures::Order,
-            external: External::Watched,
-        };
-        let options = TapeOptions { segment_bytes: 1 << 20, ..TapeOptions::default() };
-        let journal = (folder, "main", options, Durability::Interval);
-        let (ledger, _) = Ledger::open(Arc::clone(&directory), [(MAIN, rules)], journal).unwrap();
-        let risk_directory = rustonite_risk::Directory {
-            currency: "USDT".into(),
-            assets: ["BTC", "USDT"].map(Into::into).to_vec(),
-            venues: vec![Venue {
-                name: "binance".into(),
-                can: Capabilities::of(&[OrderKind::Limit], &[Tif::Gtc], 0),
-            }],
-            accounts: vec![Account { name: "main".into(), venue: VenueId(0), hedging: false }],
-            strategies: vec!["test".into()],
-            instruments: directory.instruments().map(|(_, one)| one.clone()).collect(),
-            orders_max: 64,
-            client_ids_max: 64,
-        };
-        let limits = Limits::parse("limits.toml", limits).unwrap();
-        let mut risk = Risk::new(risk_directory, limits, &Latches::default()).unwrap();
+        let ledger = ledger(folder, &mut |_| {});
+        let mut risk = risk(limits);
         restore_peaks(&mut risk, &kept.peaks);
         let mut desk = Desk::new(ledger, risk, STRATEGY);
         desk.quote(IT, 99.0, 101.0, NOON, 1);
@@ -109,53 +42,6 @@ impl Run {
     fn thrown(&self) -> Vec<(&'static str, String)> {
         let thrown = self.desk.risk().thrown().iter();
         thrown.map(|trip| (trip.code.name(), name_of(self.desk.risk(), trip.target))).collect()
-    }
-}
-
-fn executed(ledger: &mut Ledger<Tapes>, side: OrderSide, price: Amount) -> Report {
-    let wish = Wish {
-        account: MAIN,
-        strategy: Some(STRATEGY),
-        instrument: IT,
-        side,
-        kind: OrderKind::Limit,
-        tif: Some(Tif::Gtc),
-        price: Some(price),
-        price_protect: None,
-        size: amount("1"),
-        size_quote: None,
-        size_display: None,
-        size_min: None,
-        trigger: None,
-        flags: 0,
-        position_side: None,
-        stp: None,
-        ts_expire: None,
-        tags: None,
-    };
-    let (order, _) = ledger.submit(NOON, wish, Link::default()).unwrap();
-    let fill = Fill {
-        fill_id: order.0.to_string().into(),
-        trade_id: None,
-        kind: FillKind::Trade,
-        side,
-        price,
-        size: amount("1"),
-        size_filled: None,
-        fee: None,
-        liquidity: Liquidity::Maker,
-        position_side: None,
-    };
-    Report {
-        ts_event: NOON,
-        ts_recv: NOON,
-        source: EventSource::Stream,
-        account: MAIN,
-        instrument: IT,
-        client_id: ledger.order(order).unwrap().client_id().into(),
-        client_id_prev: None,
-        venue_order_id: None,
-        what: What::Fill(fill),
     }
 }
 
@@ -203,7 +89,7 @@ fn drawdown_is_measured_from_the_peak_of_earlier_runs() {
 fn a_new_peak_is_kept_and_not_with_every_beat() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = Run::start(folder.path(), &Kept::default(), LIMITS);
-    run.profits.tell(&mut run.desk, NOON);
+    run.round_trip("100", "100");
     let is_to_be_kept = |run: &mut Run, seconds: i64| {
         run.profits.is_to_be_kept(run.desk.risk(), NOON + seconds * 1_000_000_000)
     };
