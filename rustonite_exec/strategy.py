@@ -62,10 +62,20 @@ class OrderNews:
 
 @dataclass(frozen=True)
 class FillNews:
-    """An execution of an order."""
+    """An execution of an order, or what became of one.
+
+    Sizes add up to what is filled: what is taken back has a negative one, and what is corrected is
+    taken back first.
+    """
 
     order: Order
+    kind: str
+    """`trade`; `bust` and `correction` of an earlier execution; `adjustment` where it was worked out
+    from the venue's figures, until the execution itself comes."""
     fill_id: str
+    """Its id in `fills`: the venue's, or ours for an adjustment."""
+    fill_id_prev: str | None
+    """The execution that is taken back or corrected."""
     price: Decimal
     size: Decimal
     fee: Decimal | None
@@ -483,7 +493,9 @@ def fill_news(found: Mapping[str, Any]) -> FillNews:
     fee = found["fee"]
     return FillNews(
         order=order_of(found["order"]),
+        kind=found["kind"],
         fill_id=found["fill_id"],
+        fill_id_prev=found["fill_id_prev"],
         price=Decimal(found["price"]),
         size=Decimal(found["size"]),
         fee=None if fee is None else Decimal(fee),

@@ -16,8 +16,8 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_risk::{
-    Account, Capabilities, Directory, Execution, Intent, Latches, Limits, Quote, Risk, Target,
-    Venue,
+    Access, Account, Capabilities, Directory, Execution, Intent, Latches, Limits, Quote, Risk,
+    Target, Venue,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -309,7 +309,7 @@ fn ready(instruments: u32) -> Result<Risk> {
     };
     let mut risk = Risk::new(directory, Limits::parse("limits", LIMITS)?, &Latches::default())?;
     let money = Amount(1_000_000_000 * 1_000_000_000_000_000_000);
-    risk.venue_connected(VENUE, true, NOW);
+    risk.access(ACCOUNT, Access::All, NOW);
     risk.feed_connected(VENUE, true, NOW);
     risk.balance(ACCOUNT, SETTLE, money);
     risk.equity(ACCOUNT, money);

@@ -141,7 +141,7 @@ impl<'a> Cells<'a> {
 /// Places of columns by name, resolved once.
 macro_rules! columns {
     ($visible:vis $name:ident: $($field:ident)*) => {
-        $visible struct $name { $($field: usize,)* }
+        $visible struct $name { $($visible $field: usize,)* }
 
         impl $name {
             $visible fn of(schema: &rustonite_core::Schema) -> Self {

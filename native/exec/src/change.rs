@@ -1,7 +1,9 @@
 //! What came of a report.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{FillKind, OrderEvent, OrderSide, OrderState};
+use rustonite_core::datasets::{
+    FillKind, Liquidity, OrderEvent, OrderSide, OrderState, PositionSide,
+};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId};
 
 use crate::wish::OrderId;
@@ -58,9 +60,14 @@ pub struct Applied {
     pub after: OrderState,
 }
 
-/// A booking.
+/// A booking. What becomes of a corrected execution comes as two: what was counted before is taken
+/// back, and the new figures are counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Booked {
+    /// Its id in the journal: the venue's, or one of ours where it was worked out.
+    pub fill_id: Box<str>,
+    /// The execution that it takes back or changes.
+    pub fill_id_prev: Option<Box<str>>,
     /// The order behind it.
     pub order: Option<OrderId>,
     /// Whose.
@@ -75,14 +82,27 @@ pub struct Booked {
     pub side: OrderSide,
     /// Price.
     pub price: Amount,
-    /// Size; of a bust, what was taken back.
+    /// Size; negative takes an earlier one back.
     pub size: Amount,
     /// Fee paid, negative if received.
     pub fee: Option<(Amount, AssetId)>,
+    /// Whether we gave or took.
+    pub liquidity: Liquidity,
+    /// Which position, in hedge mode.
+    pub position_side: Option<PositionSide>,
     /// Profit that the account's position realised by it, without fees.
     pub pnl_realised: Amount,
     /// It came after the order had ended.
     pub is_late: bool,
+}
+
+impl Booked {
+    /// Whether it is an execution in the market, told or worked out, and no change of one.
+    pub fn is_execution(&self) -> bool {
+        use FillKind as Kind;
+        let kinds = [Kind::Trade, Kind::Adjustment, Kind::Liquidation, Kind::Adl];
+        self.size > Amount::ZERO && kinds.contains(&self.kind)
+    }
 }
 
 /// Something that should not have happened.

@@ -1,7 +1,7 @@
 //! Executions: counted once, whatever source they come from and in whatever order.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{Contingency, FillKind, OrderEvent, order_flags};
+use rustonite_core::datasets::{Contingency, FillKind, Liquidity, OrderEvent, order_flags};
 use rustonite_core::ids::{AccountId, InstrumentId};
 
 use crate::apply::Told;
@@ -74,7 +74,8 @@ impl<J: Journal> Ledger<J> {
         }
     }
 
-    /// A fill that comes after all takes the place of one that was worked out in its stead.
+    /// A fill that comes after all takes the place of those that were worked out in its stead: with
+    /// it more would be counted than the venue has said is filled.
     fn make_room(
         &mut self,
         subject: &mut Subject,
@@ -82,20 +83,43 @@ impl<J: Journal> Ledger<J> {
         fill: &Fill,
         change: &mut Change,
     ) {
-        let order = &subject.order;
-        let sum = order.size_filled + fill.size;
-        if sum <= order.size_announced.max(order.wish.size) && !order.is_final() {
+        // The journal has rows of what took whose place.
+        if self.scribe.is_muted() {
             return;
         }
-        let Some((prev, counted)) = self.fills.inferred(place(report), order.id) else { return };
-        let left = counted.size - fill.size;
-        let becomes = (left > Amount::ZERO).then_some((counted.price, left));
+        let counted = self.size_counted(&subject.order, subject.leg);
+        let order = &subject.order;
+        let told = fill.size_filled.map(|there| order.size_filled + there - counted);
+        let known = order.size_announced.max(told.unwrap_or_default());
+        let mut excess = (order.size_filled + fill.size - known).min(fill.size);
+        while excess > Amount::ZERO {
+            let inferred = self.fills.inferred(place(report), subject.order.id);
+            let Some((prev, size)) = inferred.map(|(id, size)| (id.to_owned(), size)) else {
+                return;
+            };
+            let gone = size.min(excess);
+            self.replace_inferred(subject, report, &prev, (gone, &fill.fill_id), change);
+            excess -= gone;
+        }
+    }
+
+    /// Takes so much of an execution back that was worked out.
+    fn replace_inferred(
+        &mut self,
+        subject: &mut Subject,
+        report: &Report,
+        prev: &str,
+        (gone, by): (Amount, &str),
+        change: &mut Change,
+    ) {
+        let Some(counted) = self.fills.get(place(report), prev) else { return };
+        let left = counted.size - gone;
         let correction = Correction {
-            fill_id: format!("{prev}/{}", fill.fill_id).into(),
+            fill_id: format!("{prev}/{by}").into(),
             fill_id_prev: prev.into(),
-            becomes,
+            becomes: (left > Amount::ZERO).then_some((counted.price, left)),
         };
-        self.book_correction(Some((&mut subject.order, subject.leg)), report, &correction, change);
+        self.book_correction(Some(&mut subject.order), report, &correction, change);
     }
 
     /// The event of a fill that was counted.
@@ -141,7 +165,7 @@ impl<J: Journal> Ledger<J> {
             leg,
             at: booking.ts_event,
             strategy: booking.strategy,
-            position_side: booking.position_side.unwrap_or_default(),
+            position_side: booking.position_side,
             side,
             price,
             size: if moves.is_empty() { Amount::ZERO } else { size },
@@ -150,7 +174,7 @@ impl<J: Journal> Ledger<J> {
         let place = (booking.account, booking.instrument);
         self.fills.add(place, booking.fill_id, booking.trade_id, counted);
         let pnl_realised = self.book(booking, moves, change);
-        change.fills.push(booked(booking, id, pnl_realised, is_late));
+        change.fills.push(Booked { pnl_realised, is_late, ..booked(booking, id) });
     }
 
     /// A fee that the first report of an execution did not know.
@@ -286,18 +310,17 @@ impl<J: Journal> Ledger<J> {
         correction: &Correction,
         change: &mut Change,
     ) {
-        let order = (&mut subject.order, subject.leg);
-        self.book_correction(Some(order), report, correction, change);
+        self.book_correction(Some(&mut subject.order), report, correction, change);
         subject.is_due = true;
         let told: Told = told_by(subject, report, OrderEvent::Corrected);
         self.tell(subject, report, &told, Words::default(), change);
         change.ask(Ask::Order(subject.order.id));
     }
 
-    /// Takes an execution back and counts what it becomes.
-    pub(crate) fn book_correction(
+    /// Takes an execution back and counts what it becomes, under the leg that it was counted under.
+    fn book_correction(
         &mut self,
-        order: Option<(&mut Order, usize)>,
+        order: Option<&mut Order>,
         report: &Report,
         correction: &Correction,
         change: &mut Change,
@@ -320,30 +343,35 @@ impl<J: Journal> Ledger<J> {
             size,
             size_filled: None,
             fee: None,
-            liquidity: rustonite_core::datasets::Liquidity::Unknown,
-            position_side: order.as_ref().and_then(|(order, _)| order.wish.position_side),
+            liquidity: Liquidity::Unknown,
+            position_side: before.position_side,
         };
-        let named = order.as_ref().map(|(order, leg)| (&**order, *leg));
+        let named = order.as_ref().map(|order| (&**order, before.leg));
         let booking = Booking {
             fill_id_prev: Some(&correction.fill_id_prev),
+            strategy: before.strategy,
             ..booking_of(report, &fill, named)
         };
-        let moves = [
-            (-signed(before.side, before.size), before.price),
-            (signed(before.side, becomes), price),
-        ];
+        let moved = [(-before.size, before.price), (becomes, price)];
+        let moved = if becomes > Amount::ZERO { &moved[..] } else { &moved[..1] };
+        let moves: Vec<_> =
+            moved.iter().map(|(size, price)| (signed(before.side, *size), *price)).collect();
         let position_after = self.position_after(&booking, &moves);
         let _ = self.scribe.fill(&booking, position_after);
-        if let Some((order, leg)) = order {
-            let moved = [(-before.size, before.price), (becomes, price)];
-            let moved = if becomes > Amount::ZERO { &moved[..] } else { &moved[..1] };
-            moved.iter().for_each(|(size, price)| order.count_fill(leg, *size, *price));
+        if let Some(order) = order {
+            moved.iter().for_each(|(size, price)| order.count_fill(before.leg, *size, *price));
             self.fill_parent(order.link.parent, report, moved);
         }
-        let counted = Counted { price, size: becomes, ..before.clone() };
-        self.fills.add(place, &correction.fill_id, None, counted);
         let pnl_realised = self.book(&booking, &moves, change);
-        change.fills.push(booked(&booking, before.order, pnl_realised, false));
+        for (at, (size, price)) in moved.iter().enumerate() {
+            // The profit of both is that of the last.
+            let pnl_realised = if at + 1 == moved.len() { pnl_realised } else { Amount::ZERO };
+            let (size, price) = (*size, *price);
+            let booked = Booked { price, size, pnl_realised, ..booked(&booking, before.order) };
+            change.fills.push(booked);
+        }
+        let counted = Counted { price, size: becomes, ..before };
+        self.fills.add(place, &correction.fill_id, None, counted);
     }
 }
 
@@ -377,13 +405,10 @@ fn place(report: &Report) -> (AccountId, InstrumentId) {
     (report.account, report.instrument)
 }
 
-fn booked(
-    booking: &Booking<'_>,
-    order: Option<crate::wish::OrderId>,
-    pnl_realised: Amount,
-    is_late: bool,
-) -> Booked {
+fn booked(booking: &Booking<'_>, order: Option<crate::wish::OrderId>) -> Booked {
     Booked {
+        fill_id: booking.fill_id.into(),
+        fill_id_prev: booking.fill_id_prev.map(Into::into),
         order,
         account: booking.account,
         strategy: booking.strategy,
@@ -393,8 +418,10 @@ fn booked(
         price: booking.price,
         size: booking.size,
         fee: booking.fee,
-        pnl_realised,
-        is_late,
+        liquidity: booking.liquidity.unwrap_or(Liquidity::Unknown),
+        position_side: booking.position_side,
+        pnl_realised: Amount::ZERO,
+        is_late: false,
     }
 }
 

@@ -27,10 +27,9 @@ pub(crate) struct Counted {
     pub(crate) leg: usize,
     /// When, by the venue's clock.
     pub(crate) at: i64,
-    /// By whom.
+    /// For which strategy, and of which position: the order may be forgotten when it is taken back.
     pub(crate) strategy: Option<StrategyId>,
-    /// Which position, in hedge mode.
-    pub(crate) position_side: PositionSide,
+    pub(crate) position_side: Option<PositionSide>,
     /// Our side.
     pub(crate) side: OrderSide,
     /// Price.
@@ -65,6 +64,8 @@ pub(crate) struct Fills {
     counted: HashMap<Place, Ids<Counted>, FixedState>,
     /// The same execution under the public trade's number.
     trades: HashMap<Trade, Box<str>, FixedState>,
+    /// Those that were worked out from the venue's figures, by order.
+    inferred: HashMap<OrderId, Vec<Box<str>>, FixedState>,
     /// Changes of executions that have not come so far.
     early: HashMap<Place, Ids<Correction>, FixedState>,
     order: VecDeque<(Place, Box<str>, Option<Trade>)>,
@@ -122,6 +123,9 @@ impl Fills {
         if let Some(trade) = trade {
             self.trades.insert(trade, fill_id.into());
         }
+        if let Some(order) = counted.order.filter(|_| fill_id.starts_with(INFERRED_PREFIX)) {
+            self.inferred.entry(order).or_default().push(fill_id.into());
+        }
         self.counted.entry(place).or_default().insert(fill_id.into(), counted);
         self.order.push_back((place, fill_id.into(), trade));
         if self.order.len() > KEPT_MAX {
@@ -131,23 +135,26 @@ impl Fills {
 
     fn forget_oldest(&mut self) {
         let Some((place, fill_id, trade)) = self.order.pop_front() else { return };
-        if let Some(ids) = self.counted.get_mut(&place) {
-            ids.remove(&fill_id);
+        let counted = self.counted.get_mut(&place).and_then(|ids| ids.remove(&fill_id));
+        if let Some(order) = counted.and_then(|counted| counted.order)
+            && let Some(ids) = self.inferred.get_mut(&order)
+        {
+            ids.retain(|id| *id != fill_id);
+            if ids.is_empty() {
+                self.inferred.remove(&order);
+            }
         }
         if let Some(trade) = trade {
             self.trades.remove(&trade);
         }
     }
 
-    /// An execution of an order that was worked out from the venue's figures: its id and size.
-    pub(crate) fn inferred(&self, place: Place, order: OrderId) -> Option<(&str, &Counted)> {
-        let of_order = |(id, counted): &(&str, &Counted)| {
-            counted.order == Some(order)
-                && counted.size > Amount::ZERO
-                && id.starts_with(INFERRED_PREFIX)
-        };
-        let counted = self.counted.get(&place)?.iter().map(|(id, counted)| (&**id, counted));
-        counted.filter(of_order).min_by_key(|(id, _)| *id)
+    /// The first execution of an order that was worked out from the venue's figures and still
+    /// counts: its id and size.
+    pub(crate) fn inferred(&self, place: Place, order: OrderId) -> Option<(&str, Amount)> {
+        let ids = self.inferred.get(&order)?.iter();
+        let counted = ids.filter_map(|id| Some((&**id, self.get(place, id)?.size)));
+        counted.filter(|(_, size)| *size > Amount::ZERO).min()
     }
 
     /// Keeps a change of an execution that has not come so far.

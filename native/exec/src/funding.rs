@@ -52,7 +52,12 @@ impl<J: Journal> Ledger<J> {
         let mut held: BTreeMap<_, _> = now.map(|(key, position)| (*key, position.size)).collect();
         for moved in self.fills.moved_since((account, instrument), booking.ts_event) {
             for strategy in [None, moved.strategy] {
-                let key = PositionKey { account, strategy, instrument, side: moved.position_side };
+                let key = PositionKey {
+                    account,
+                    strategy,
+                    instrument,
+                    side: moved.position_side.unwrap_or_default(),
+                };
                 if let Some(size) = held.get_mut(&key) {
                     *size -= moved.signed();
                 }

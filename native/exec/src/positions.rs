@@ -62,11 +62,12 @@ pub struct Position {
     pub size: Amount,
     /// Average entry; `None` when flat.
     pub price_entry: Option<Amount>,
-    /// Profit realised since it was last flat, without fees and funding.
+    /// Profit realised in all, without fees and funding. What is flat keeps its sums, so that limits
+    /// on losses know of every position that was closed.
     pub pnl_realised: Amount,
-    /// Fees paid since then in the settlement currency, and in the base of spot at the fill's price.
+    /// Fees paid in all in the settlement currency, and in the base of spot at the fill's price.
     pub fees: Amount,
-    /// Funding paid since then; negative if received.
+    /// Funding paid in all; negative if received.
     pub funding: Amount,
 }
 
@@ -91,9 +92,6 @@ impl Position {
             None => Amount::ZERO,
         };
         let realised = worth_after - worth_before - paid;
-        if self.size == Amount::ZERO {
-            *self = Self::default();
-        }
         self.size = size_after;
         self.price_entry = price_entry;
         self.pnl_realised += realised;

@@ -26,6 +26,7 @@ use crate::filling::booking_of;
 use crate::journal::{Durability, JournalError, TAPES, Tapes};
 use crate::ledger::Ledger;
 use crate::order::{self, Facts, Leg, Link, Order};
+use crate::past::{Passed, Past, event_of, past_of, reset_of};
 use crate::positions::{Position, PositionKey};
 use crate::report::{Correction, Fill, Report, What};
 use crate::rows::{Booking, SNAPSHOT, facts_told, reason_about};
@@ -63,17 +64,35 @@ impl Ledger<Tapes> {
         accounts: impl IntoIterator<Item = (AccountId, AccountRules)>,
         journal: (&std::path::Path, &str, TapeOptions, Durability),
     ) -> Result<(Self, Restored), JournalError> {
+        Self::open_and_tell(directory, accounts, journal, &mut |_| {})
+    }
+
+    /// As [`Ledger::open`], and tells what the journal says of the past, in its order.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_and_tell(
+        directory: Arc<Directory>,
+        accounts: impl IntoIterator<Item = (AccountId, AccountRules)>,
+        journal: (&std::path::Path, &str, TapeOptions, Durability),
+        tell: &mut dyn FnMut(Passed),
+    ) -> Result<(Self, Restored), JournalError> {
         let (folder, name, options, durability) = journal;
         let tapes = Tapes::open(folder, name, options, durability)?;
         let mut ledger = Self::new(directory, tapes);
         for (account, rules) in accounts {
             ledger.open_account(account, rules);
         }
-        let restored = ledger.restore(folder, name)?;
+        let restored = ledger.restore(folder, name, tell)?;
         Ok((ledger, restored))
     }
 
-    fn restore(&mut self, folder: &std::path::Path, name: &str) -> Result<Restored, JournalError> {
+    fn restore(
+        &mut self,
+        folder: &std::path::Path,
+        name: &str,
+        tell: &mut dyn FnMut(Passed),
+    ) -> Result<Restored, JournalError> {
         let tapes = TAPES.map(|dataset| Rows::open(&folder.join(dataset).join(name)));
         let mut tapes = tapes.into_iter().collect::<Result<Vec<_>, TapeError>>()?;
         let columns = Columns::of(&tapes);
@@ -89,7 +108,7 @@ impl Ledger<Tapes> {
             self.scribe.start_after(seq);
             restored.rows += 1;
             if let Some(cells) = tapes[tape].cells() {
-                self.restore_row(tape, cells, &columns, &mut restored);
+                self.restore_row(tape, cells, &columns, &mut restored, tell);
             }
             tapes[tape].advance()?;
         }
@@ -104,14 +123,18 @@ impl Ledger<Tapes> {
         cells: Cells<'_>,
         columns: &Columns,
         restored: &mut Restored,
+        tell: &mut dyn FnMut(Passed),
     ) {
         let found = match TAPES[tape] {
-            "orders" => self.restore_order(cells, &columns.orders, restored),
-            "fills" => self.restore_fill(cells, &columns.fills),
+            "orders" => self.restore_order(cells, &columns.orders, restored, tell),
+            "fills" => self.restore_fill(cells, &columns.fills, tell),
             "positions" => self.restore_position(cells, &columns.positions),
             "balances" => self.restore_balance(cells, &columns.balances),
             _ => {
                 columns.switches.take(cells, &mut restored.thrown);
+                let (account, strategy) = Default::default();
+                let past = reset_of(cells, &columns.risk_events);
+                past.into_iter().for_each(|past| tell(Passed { account, strategy, ts: 0, past }));
                 Ok(())
             }
         };
@@ -125,8 +148,14 @@ impl Ledger<Tapes> {
         cells: Cells<'_>,
         columns: &OrderColumns,
         restored: &mut Restored,
+        tell: &mut dyn FnMut(Passed),
     ) -> Result<(), Unlisted> {
         let wish = self.wish(cells, columns)?;
+        if let Some(event) = event_of(cells, columns) {
+            let Wish { account, strategy, .. } = wish;
+            let ts = cells.int(columns.ts_recv).unwrap_or(0);
+            tell(Passed { account, strategy, ts, past: Past::Order(event) });
+        }
         let id = OrderId(cells.int(columns.order_id).unwrap_or(0));
         let event = cells.word(columns.event, OrderEvent::parse).unwrap_or_default();
         let (mut order, is_new) = match self.orders.take(id) {
@@ -207,7 +236,12 @@ impl Ledger<Tapes> {
     }
 
     /// Counts a fill again, as when it came.
-    fn restore_fill(&mut self, cells: Cells<'_>, columns: &FillColumns) -> Result<(), Unlisted> {
+    fn restore_fill(
+        &mut self,
+        cells: Cells<'_>,
+        columns: &FillColumns,
+        tell: &mut dyn FnMut(Passed),
+    ) -> Result<(), Unlisted> {
         let (account, instrument) =
             self.place(cells, [columns.account, columns.venue, columns.symbol])?;
         let strategy = self.strategy(cells, columns.strategy)?;
@@ -243,6 +277,10 @@ impl Ledger<Tapes> {
                 self.count_fill(None, &fee, false, &mut change);
             }
             _ => self.count_again(&report, &fill, strategy, &mut change),
+        }
+        for booked in &change.fills {
+            let (account, strategy, ts) = (booked.account, booked.strategy, report.ts_recv);
+            past_of(booked).for_each(|past| tell(Passed { account, strategy, ts, past }));
         }
         Ok(())
     }
@@ -459,7 +497,7 @@ fn take_facts(order: &mut Order, leg: usize, cells: Cells<'_>, columns: &OrderCo
     }
 }
 
-columns!(OrderColumns: ts_event ts_recv account strategy venue symbol order_id client_id
+columns!(pub(crate) OrderColumns: ts_event ts_recv account strategy venue symbol order_id client_id
     client_id_prev venue_order_id parent_id group_id contingency algo event source state side kind
     tif price price_asked price_protect size size_asked size_quote size_filled size_prevented
     price_average size_display size_min price_trigger price_trigger_asked trigger_source
@@ -470,6 +508,7 @@ columns!(FillColumns: ts_event ts_recv account strategy venue symbol client_id v
 columns!(PositionColumns: ts_event account strategy venue symbol source position_side size price_entry
     pnl_realised fees funding);
 columns!(BalanceColumns: account asset source total);
+columns!(pub(crate) RiskColumns: account strategy venue verdict scope);
 
 struct Columns {
     orders: OrderColumns,
@@ -477,6 +516,7 @@ struct Columns {
     positions: PositionColumns,
     balances: BalanceColumns,
     switches: SwitchColumns,
+    risk_events: RiskColumns,
 }
 
 impl Columns {
@@ -491,6 +531,7 @@ impl Columns {
             positions: PositionColumns::of(schema("positions")),
             balances: BalanceColumns::of(schema("balances")),
             switches: SwitchColumns::of(schema("risk_events")),
+            risk_events: RiskColumns::of(schema("risk_events")),
         }
     }
 }

@@ -42,6 +42,11 @@ impl<J: Journal> Scribe<J> {
         self.muted = muted;
     }
 
+    /// Whether a journal is being read back.
+    pub(crate) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
     pub(crate) fn halted(&self) -> Option<&str> {
         self.halted.as_deref()
     }

@@ -212,6 +212,38 @@ fn check_gap(
     check_against_the_engine(&venue, is_spot)
 }
 
+/// As above, and the venue's list of executions is late: what it counts of orders and does not list
+/// is worked out, and gives way once the list has it.
+fn check_late_list(
+    deeds: &[Deed],
+    is_spot: bool,
+    style: Style,
+    gap: std::ops::Range<usize>,
+    (late, has_figures): (usize, bool),
+) -> Result<(), TestCaseError> {
+    let mut venue = Venue::new(is_spot, style);
+    venue.gap = gap;
+    venue.live(deeds);
+    venue.ledger.lose_requests(venue.ts);
+    let mut listed_late = venue.fills.split_off(venue.fills.len().saturating_sub(late));
+    reconciled(&mut venue)?;
+    for report in &mut listed_late {
+        let What::Fill(fill) = &mut report.what else { continue };
+        fill.size_filled = fill.size_filled.filter(|_| has_figures);
+    }
+    venue.fills.extend(listed_late);
+    reconciled(&mut venue)?;
+    let key = |strategy| PositionKey {
+        account: ACCOUNT,
+        strategy,
+        instrument: venue.instrument,
+        side: PositionSide::Net,
+    };
+    let size = |strategy| venue.ledger.positions().get(&key(strategy)).size;
+    prop_assert_eq!(size(Some(STRATEGY)), size(None));
+    check_against_the_engine(&venue, is_spot)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 3_000,
@@ -238,6 +270,18 @@ proptest! {
         lost in 0_usize..60,
     ) {
         check_gap(&deeds, is_spot, style, lost_from..lost_from + lost)?;
+    }
+
+    #[test]
+    fn a_list_of_executions_that_is_late_counts_none_twice(
+        deeds in deeds(),
+        is_spot in any::<bool>(),
+        style in styles(),
+        lost_from in 0_usize..60,
+        lost in 0_usize..60,
+        late in (0_usize..12, any::<bool>()),
+    ) {
+        check_late_list(&deeds, is_spot, style, lost_from..lost_from + lost, late)?;
     }
 }
 

@@ -408,7 +408,9 @@ impl Strategy for PyStrategy {
         self.call(|py, strategy| {
             let told = PyDict::new(py);
             told.set_item("order", view(py, broker, &news.order)?)?;
+            told.set_item("kind", news.kind.name())?;
             told.set_item("fill_id", &*news.fill_id)?;
+            told.set_item("fill_id_prev", news.fill_id_prev.as_deref())?;
             told.set_item("price", news.price.to_string())?;
             told.set_item("size", news.size.to_string())?;
             told.set_item("fee", news.fee.map(|(fee, _)| fee.to_string()))?;

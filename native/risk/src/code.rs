@@ -154,7 +154,8 @@ codes! {
         CancelOnly "cancel_only" None "strategy, instrument, account, venue, all" "The trading state lets only cancels through."
         ReduceOnlyState "reduce_only_state" Size "strategy, instrument, account, venue, all" "The trading state lets only orders through that shrink the position even if all other open orders fill. `limit` is how much could be."
         Restricted "restricted" None "instrument" "The instrument is on the restricted list."
-        VenueDisconnected "venue_disconnected" None "venue" "The order connection of the venue is not up, or was never said to be."
+        VenueDisconnected "venue_disconnected" None "account" "The account's order connection is not up, or was never said to be."
+        NotReconciled "not_reconciled" None "account" "The account's books are not known to be those of its venue. Cancels are let through."
         FeedDisconnected "feed_disconnected" None "venue" "The market data of the venue is not up, or was never said to be."
     }
     Validity {
@@ -238,7 +239,7 @@ codes! {
         SelfTrade "self_trade" Price "order" "It would trade with an order of ours. `limit` is the price of that one."
         RepeatedExecutions "repeated_executions" Count "strategy, account, venue, all" "A trip: executed as often as allowed without a person saying that it may go on."
         RepeatedRejects "repeated_rejects" Count "strategy, account, venue, all" "A trip: the venue refused too many requests in a row."
-        DisconnectedLong "disconnected_long" Ms "venue" "A trip: the venue was away for longer than `disconnect_trip_ms`."
+        DisconnectedLong "disconnected_long" Ms "account, venue" "A trip: the venue, or one of several accounts there, was away for longer than `disconnect_trip_ms`."
     }
     Loss {
         ProfitMissing "profit_missing" None "strategy, account, venue, all" "A limit on losses is set, and the profit of the scope was never told."

@@ -162,6 +162,13 @@ impl Denial {
     }
 }
 
+impl From<Code> for Denial {
+    /// Of a request that could not even be put into whole numbers.
+    fn from(code: Code) -> Self {
+        Self::new(code, RiskScope::Order)
+    }
+}
+
 impl std::fmt::Display for Denial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.code.name())?;

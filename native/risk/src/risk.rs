@@ -138,12 +138,21 @@ pub(crate) struct Bounds {
 pub(crate) struct VenueState {
     pub(crate) seat: Seat,
     pub(crate) can: Capabilities,
-    pub(crate) is_connected: bool,
-    /// It hears us, whether or not new orders may leave.
-    pub(crate) is_reachable: bool,
     pub(crate) is_feed_up: bool,
-    /// Since when one of the two is away, if any was ever up.
+    /// Since when it is away: its market data, or every account there.
     pub(crate) away_since: Option<i64>,
+}
+
+/// What an account's connection is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// There is none that hears of its orders.
+    #[default]
+    None,
+    /// There is one, and our books are not known to be the venue's: orders can be cancelled.
+    Cancels,
+    /// What we know is what the venue knows.
+    All,
 }
 
 /// An account's own figures.
@@ -152,6 +161,9 @@ pub(crate) struct AccountState {
     pub(crate) seat: Seat,
     pub(crate) venue: VenueId,
     pub(crate) hedging: bool,
+    pub(crate) access: Access,
+    /// Since when it may not trade.
+    pub(crate) away_since: Option<i64>,
     pub(crate) equity: Option<i128>,
     /// Rounded down, and nothing while it is not told.
     pub(crate) equity_coarse: i64,

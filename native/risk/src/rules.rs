@@ -5,7 +5,7 @@
 
 use rustonite_core::Amount;
 use rustonite_core::amount::SCALE;
-use rustonite_core::datasets::{ContractKind, InstrumentKind};
+use rustonite_core::datasets::{ContractKind, InstrumentKind, OrderSide};
 use rustonite_core::instrument::Instrument;
 
 use crate::code::Code;
@@ -99,6 +99,19 @@ impl Rules {
     /// [`Code::TooManyDecimals`]: finer than the instrument's sizes, or beyond what fits.
     pub fn size(&self, size: Amount) -> Result<i64, Code> {
         points(size, self.size_decimals).exact().ok_or(Code::TooManyDecimals)
+    }
+
+    /// A size that is there, in points: what is finer is rounded away from zero, so that no position
+    /// and no order looks smaller than it is.
+    pub fn size_outward(&self, size: Amount) -> i64 {
+        let points = points(size, self.size_decimals);
+        if size.0 < 0 { points.down } else { points.up }
+    }
+
+    /// The limit of an order that is there, in points: what is finer is rounded to the market.
+    pub fn price_toward_market(&self, side: OrderSide, price: Amount) -> i64 {
+        let points = points(price, self.price_decimals);
+        if side == OrderSide::Buy { points.up } else { points.down }
     }
 
     /// A price of so many points.

@@ -47,8 +47,8 @@ pub(crate) struct Profit {
     pub(crate) day: i128,
     /// Since the start of time.
     pub(crate) total: i128,
-    /// The largest that `total` ever was.
-    pub(crate) peak: i128,
+    /// The largest that `total` ever was; `None` until it is told.
+    pub(crate) peak: Option<i128>,
     /// A limit wants it and it was never told.
     pub(crate) is_missing: bool,
 }
@@ -157,6 +157,17 @@ impl Seat {
         self.times.push(now);
         self.sent_today += 1;
         self.cancels_today += i64::from(is_cancel);
+    }
+
+    pub(crate) fn count_execution(&mut self) {
+        self.fills_today += 1;
+        self.executions += 1;
+    }
+
+    /// Counts of executions, refusals and losses begin anew.
+    pub(crate) fn start_counts(&mut self) {
+        (self.executions, self.rejects, self.losses) = (0, 0, 0);
+        self.paused_until = i64::MIN;
     }
 
     pub(crate) fn start_day(&mut self) {

@@ -103,20 +103,32 @@ impl Risk {
         ask.is_spot().then(|| ask.pays_each())
     }
 
+    /// Whether an order counts as open.
+    pub fn is_open(&self, order: i64) -> bool {
+        self.orders.has(order)
+    }
+
     /// The venue says, or it follows from a fill, how much of an order may still be filled. 0 ends
     /// it.
     pub fn order_changed(&mut self, order: i64, leaves: i64) {
-        let Some(open) = self.orders.get(order).copied() else { return };
-        let leaves = leaves.max(0);
-        let mut after = open;
-        after.leaves = leaves;
-        self.recount(&open, &after);
-        if leaves == 0 {
+        self.order_left(order, leaves);
+        let ended = self.orders.get(order).copied().filter(|open| open.leaves == 0);
+        if let Some(open) = ended {
             self.count_open(&open, -1);
             let own = &mut self.instruments[open.instrument.index()].own;
             self.orders.remove(order, own);
-        } else if let Some(place) = self.orders.get_mut(order) {
-            place.leaves = leaves;
+        }
+    }
+
+    /// As [`Risk::order_changed`], of an order that stays open even if nothing is known to be left of
+    /// it: it may be cancelled.
+    pub fn order_left(&mut self, order: i64, leaves: i64) {
+        let Some(open) = self.orders.get(order).copied() else { return };
+        let mut after = open;
+        after.leaves = leaves.max(0);
+        self.recount(&open, &after);
+        if let Some(place) = self.orders.get_mut(order) {
+            place.leaves = after.leaves;
         }
     }
 
@@ -161,8 +173,9 @@ impl Risk {
         }
     }
 
-    /// A change is on its way: until it is settled, the worse of before and after counts.
-    fn widen(&mut self, intent: &Intent) {
+    /// A change is on its way: until it is settled, the worse of before and after counts. For one
+    /// that an earlier run sent.
+    pub fn widen(&mut self, intent: &Intent) {
         let Some(open) = self.orders.get(intent.order).copied() else { return };
         let account = self.accounts.get(open.account.index());
         let mut after = open;
@@ -285,10 +298,7 @@ impl Risk {
         trips: &mut Vec<Trip>,
     ) {
         let strategy = StrategyId(u16::try_from(strategy).unwrap_or(u16::MAX));
-        self.each_seat(fill.account, strategy, |seat| {
-            seat.fills_today += 1;
-            seat.executions += 1;
-        });
+        self.each_seat(fill.account, strategy, Seat::count_execution);
         let targets = self.targets(fill.account, strategy);
         for target in targets {
             let most = self.hard(target, Key::ExecutionsMax);
@@ -334,33 +344,6 @@ impl Risk {
         self.children.forget(parent);
     }
 
-    /// Sets the position of an account to what the venue says; negative is short. A difference is
-    /// the strategy's.
-    pub fn set_position(
-        &mut self,
-        account: AccountId,
-        strategy: Option<StrategyId>,
-        instrument: InstrumentId,
-        side: Option<PositionSide>,
-        size: i64,
-    ) {
-        let place = self.strategy_place(strategy);
-        let (Some(state), Some(traded)) =
-            (self.accounts.get(account.index()), self.instruments.get(instrument.index()))
-        else {
-            return;
-        };
-        if state.venue != traded.venue || place >= self.strategies.len() {
-            return;
-        }
-        let leg = leg(state, side);
-        let was = self.account_cells[state.cell(traded)][leg].position;
-        let more = size.saturating_sub(was);
-        self.change_cells(account.index(), place, instrument, leg, |cell| {
-            cell.position = cell.position.saturating_add(more);
-        });
-    }
-
     pub(crate) fn targets(&self, account: AccountId, strategy: StrategyId) -> [Target; 4] {
         let venue = self.accounts.get(account.index()).map(|account| account.venue);
         let venue = venue.map_or(Target::All, Target::Venue);
@@ -370,6 +353,11 @@ impl Risk {
     /// Notes the time, and starts the counters of a day anew.
     pub(crate) fn turn(&mut self, now: i64) {
         self.now = self.now.max(now);
+        self.turn_day(now);
+    }
+
+    /// Starts the counters of a day anew.
+    pub(crate) fn turn_day(&mut self, now: i64) {
         if now < self.day_end {
             return;
         }

@@ -10,20 +10,15 @@ use crate::directory::{Capabilities, Directory};
 use crate::exposure::{Cell, PPM};
 use crate::market::Market;
 use crate::orders::Own;
-use crate::risk::{AccountState, Bounds, Quick, Rare, Risk, StartError, Traded, VenueState};
+use crate::risk::{
+    Access, AccountState, Bounds, Quick, Rare, Risk, StartError, Traded, VenueState,
+};
 use crate::rules::{Class, Rules, ten_to};
 use crate::seat::Seat;
 
 impl VenueState {
     pub(crate) fn new(can: Capabilities) -> Self {
-        Self {
-            seat: Seat::new(),
-            can,
-            is_connected: false,
-            is_reachable: false,
-            is_feed_up: false,
-            away_since: None,
-        }
+        Self { seat: Seat::new(), can, is_feed_up: false, away_since: None }
     }
 }
 
@@ -99,6 +94,8 @@ pub(crate) fn accounts(
             seat,
             venue,
             hedging,
+            access: Access::None,
+            away_since: None,
             equity: None,
             equity_coarse: 0,
             cells_from: cells,

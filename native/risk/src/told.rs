@@ -9,7 +9,7 @@ use crate::directory::Target;
 use crate::exposure::{PPM, clamped};
 use crate::latch::Trip;
 use crate::market::Quote;
-use crate::risk::Risk;
+use crate::risk::{Access, AccountState, Risk};
 
 impl Risk {
     /// New best prices. A move beyond `volatility_bps` pauses the instrument, and the trip says so.
@@ -190,21 +190,15 @@ impl Risk {
         }
     }
 
-    /// The order connection of a venue went up or down.
-    pub fn venue_connected(&mut self, venue: VenueId, is_up: bool, now: i64) {
+    /// What an account's order connection is good for from now on.
+    pub fn access(&mut self, account: AccountId, access: Access, now: i64) {
         self.turn(now);
-        if let Some(venue) = self.venues.get_mut(venue.index()) {
-            venue.is_connected = is_up;
-            venue.note_absence(now);
-        }
-    }
-
-    /// The venue hears us, or does not. Cancels need no more than that; what is new needs
-    /// [`Risk::venue_connected`], which is said once our books are the venue's.
-    pub fn venue_reachable(&mut self, venue: VenueId, is_reachable: bool) {
-        if let Some(venue) = self.venues.get_mut(venue.index()) {
-            venue.is_reachable = is_reachable;
-        }
+        let Some(state) = self.accounts.get_mut(account.index()) else { return };
+        state.access = access;
+        state.away_since =
+            if access == Access::All { None } else { state.away_since.or(Some(now)) };
+        let venue = state.venue;
+        self.note_absence(venue, now);
     }
 
     /// Until when the venue takes no new order and no change from an account, because what it allows
@@ -219,16 +213,18 @@ impl Risk {
     /// The market data of a venue went up or down.
     pub fn feed_connected(&mut self, venue: VenueId, is_up: bool, now: i64) {
         self.turn(now);
-        if let Some(venue) = self.venues.get_mut(venue.index()) {
-            venue.is_feed_up = is_up;
-            venue.note_absence(now);
+        if let Some(state) = self.venues.get_mut(venue.index()) {
+            state.is_feed_up = is_up;
         }
+        self.note_absence(venue, now);
     }
-}
 
-impl crate::risk::VenueState {
-    fn note_absence(&mut self, now: i64) {
-        let is_whole = self.is_connected && self.is_feed_up;
-        self.away_since = if is_whole { None } else { self.away_since.or(Some(now)) };
+    fn note_absence(&mut self, venue: VenueId, now: i64) {
+        let has_access = |one: &AccountState| one.venue == venue && one.access == Access::All;
+        let is_traded = self.accounts.iter().any(has_access);
+        if let Some(state) = self.venues.get_mut(venue.index()) {
+            let is_whole = is_traded && state.is_feed_up;
+            state.away_since = if is_whole { None } else { state.away_since.or(Some(now)) };
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::key::Key;
 use crate::latch::{Latch, LatchError, Latches, Trip};
 use crate::limits::Section;
 use crate::merged::Sections;
-use crate::risk::{Risk, Traded};
+use crate::risk::{AccountState, Risk, Traded};
 
 impl Risk {
     /// Throws the kill switch of a target: only cancels are let through until [`Risk::reset`].
@@ -64,9 +64,8 @@ impl Risk {
         let (reset, kept) = self.latches.iter().partition(|trip| trip.target == target);
         self.latches = kept;
         if let Some(seat) = self.seat_mut(target) {
-            (seat.executions, seat.rejects, seat.losses) = (0, 0, 0);
-            seat.paused_until = i64::MIN;
-            seat.profit.peak = seat.profit.total;
+            seat.start_counts();
+            seat.profit.peak = seat.profit.is_told.then_some(seat.profit.total);
         }
         self.apply_states();
         reset
@@ -96,17 +95,40 @@ impl Risk {
         self.turn(now);
         let Some(seat) = self.seat_mut(target) else { return };
         let profit = &mut seat.profit;
-        profit.peak = if profit.is_told { profit.peak.max(total.0) } else { total.0 };
+        profit.peak = profit.peak.max(Some(total.0));
         (profit.is_told, profit.is_missing) = (true, false);
         (profit.day, profit.total) = (day.0, total.0);
         seat.measure();
         self.judge_profit(target, now, trips);
     }
 
+    /// The highest profits so far of the scopes that were told of theirs, for the next run.
+    pub fn peaks(&self) -> Vec<(Target, Amount)> {
+        let peak = |target| Some((target, Amount(self.seat(target)?.profit.peak?)));
+        self.scopes().filter_map(peak).collect()
+    }
+
+    /// A scope's highest profit of an earlier run, which drawdown is measured from.
+    pub fn restore_peak(&mut self, target: Target, peak: Amount) {
+        if let Some(seat) = self.seat_mut(target) {
+            seat.profit.peak = seat.profit.peak.max(Some(peak.0));
+        }
+    }
+
+    /// Scopes that count for themselves.
+    fn scopes(&self) -> impl Iterator<Item = Target> + use<> {
+        let count = |seats: usize| 0..u16::try_from(seats).unwrap_or(u16::MAX);
+        let venues = count(self.venues.len()).map(|at| Target::Venue(VenueId(at)));
+        let accounts = count(self.accounts.len()).map(|at| Target::Account(AccountId(at)));
+        let strategies = count(self.strategies.len()).map(|at| Target::Strategy(StrategyId(at)));
+        std::iter::once(Target::All).chain(venues).chain(accounts).chain(strategies)
+    }
+
     fn judge_profit(&mut self, target: Target, now: i64, trips: &mut Vec<Trip>) {
-        let Some(profit) = self.seat(target).map(|seat| seat.profit) else { return };
+        let profit = self.seat(target).map(|seat| seat.profit).filter(|profit| profit.is_told);
+        let Some(profit) = profit else { return };
         let loss = profit.day.saturating_neg();
-        let fall = profit.peak.saturating_sub(profit.total);
+        let fall = profit.peak.map_or(0, |peak| peak.saturating_sub(profit.total));
         for (code, key, value) in
             [(Code::DailyLoss, Key::DailyLossMax, loss), (Code::Drawdown, Key::DrawdownMax, fall)]
         {
@@ -128,7 +150,16 @@ impl Risk {
     ) {
         self.turn(now);
         let place = u16::try_from(self.strategy_place(strategy)).unwrap_or(u16::MAX);
-        let strategy = StrategyId(place);
+        self.count_closed(account, StrategyId(place), profit, now);
+    }
+
+    pub(crate) fn count_closed(
+        &mut self,
+        account: AccountId,
+        strategy: StrategyId,
+        profit: Amount,
+        now: i64,
+    ) {
         for target in self.targets(account, strategy) {
             let most = self.hard(target, Key::LossStreakMax);
             let pause = self.hard(target, Key::LossPauseMs).unwrap_or(0);
@@ -153,16 +184,11 @@ impl Risk {
         for at in 0..self.venues.len() {
             self.trip_if_away(at, now, trips);
         }
-        let count = |seats: usize| u16::try_from(seats).unwrap_or(u16::MAX);
-        self.judge_profit(Target::All, now, trips);
-        for at in 0..count(self.venues.len()) {
-            self.judge_profit(Target::Venue(VenueId(at)), now, trips);
+        for at in 0..self.accounts.len() {
+            self.trip_if_alone_away(at, now, trips);
         }
-        for at in 0..count(self.accounts.len()) {
-            self.judge_profit(Target::Account(AccountId(at)), now, trips);
-        }
-        for at in 0..count(self.strategies.len()) {
-            self.judge_profit(Target::Strategy(StrategyId(at)), now, trips);
+        for target in self.scopes() {
+            self.judge_profit(target, now, trips);
         }
     }
 
@@ -185,14 +211,34 @@ impl Risk {
     fn trip_if_away(&mut self, at: usize, now: i64, trips: &mut Vec<Trip>) {
         let Some(venue) = u16::try_from(at).ok().map(VenueId) else { return };
         let Some(since) = self.venues[at].away_since else { return };
+        self.trip_if_away_for(venue, Target::Venue(venue), since, now, trips);
+    }
+
+    /// An account that is away while its venue is there.
+    fn trip_if_alone_away(&mut self, at: usize, now: i64, trips: &mut Vec<Trip>) {
+        let Some(account) = u16::try_from(at).ok().map(AccountId) else { return };
+        let AccountState { venue, away_since, .. } = self.accounts[at];
+        let is_venue_there = self.venues[venue.index()].away_since.is_none();
+        let Some(since) = away_since.filter(|_| is_venue_there) else { return };
+        self.trip_if_away_for(venue, Target::Account(account), since, now, trips);
+    }
+
+    fn trip_if_away_for(
+        &mut self,
+        venue: VenueId,
+        target: Target,
+        since: i64,
+        now: i64,
+        trips: &mut Vec<Trip>,
+    ) {
         let away = i128::from(now.saturating_sub(since));
-        let sections = [Some(&self.sections.all), self.sections.venues.get(at)];
+        let sections = [Some(&self.sections.all), self.sections.venues.get(venue.index())];
         let limits = sections.into_iter().flatten();
         let most = limits.filter_map(|section| section.hard(Key::DisconnectTripMs)).min();
         if let Some(most) = most.filter(|most| away > *most) {
             let figures = Some((Unit::Ms.amount(most), Unit::Ms.amount(away)));
             let state = TradingState::CancelOnly;
-            self.trip(Target::Venue(venue), Code::DisconnectedLong, state, figures, now, trips);
+            self.trip(target, Code::DisconnectedLong, state, figures, now, trips);
         }
     }
 

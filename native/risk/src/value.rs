@@ -77,7 +77,8 @@ impl Risk {
     }
 }
 
-fn changed(cell: &mut Cell, worth: &Worth, change: impl Fn(&mut Cell)) -> Share {
+/// Changes a cell; says what that adds to the sums of its scopes.
+pub(crate) fn changed(cell: &mut Cell, worth: &Worth, change: impl Fn(&mut Cell)) -> Share {
     let before = Share::of(cell, worth.size, worth.margin);
     change(cell);
     cell.clamp();

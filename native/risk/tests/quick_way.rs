@@ -104,7 +104,7 @@ fn run(case: &Case) {
         world.risk.mark(instrument, mark);
         world.quote(instrument, &halves(case.bid), &halves(case.bid + case.spread));
         let held = if at == 2 { case.held / 1000 } else { case.held };
-        world.risk.set_position(MAIN, Some(MM), instrument, None, held);
+        world.hold_of(MAIN, instrument, held);
     }
     if case.profit % 3 != 0 {
         let profit = amount(&(case.profit * 10).to_string());

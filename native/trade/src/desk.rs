@@ -13,6 +13,7 @@ mod pace;
 mod releasing;
 mod risk_rows;
 mod risks;
+mod standing;
 mod switches;
 mod tickers;
 mod waiting;

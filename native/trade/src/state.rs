@@ -1,5 +1,5 @@
-//! What a trader keeps besides its journal: thrown switches, and where the day's profit began. A
-//! small file, written whole, so that people can read it and a kill works without a trader.
+//! What a trader keeps besides its journal: thrown switches, where the day's profit began, and how
+//! high it ever was. A small file, written whole, so that people can read it and a kill works without a trader.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -31,6 +31,9 @@ pub struct Kept {
     /// Profit in all when that day began, by scope and name.
     #[serde(default)]
     pub profit: BTreeMap<String, Amount>,
+    /// The highest that profit ever was, by scope and name.
+    #[serde(default)]
+    pub peaks: BTreeMap<String, Amount>,
 }
 
 impl Kept {

@@ -1,7 +1,9 @@
 //! Who decides: what a strategy is told, and what it can do.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{Liquidity, OrderEvent, OrderKind, OrderSide, OrderState, Tif};
+use rustonite_core::datasets::{
+    FillKind, Liquidity, OrderEvent, OrderKind, OrderSide, OrderState, Tif,
+};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::{Directory, OrderId, Wish};
@@ -61,16 +63,22 @@ pub struct OrderNews {
     pub reason: Option<String>,
 }
 
-/// An execution of one of our orders.
+/// An execution of one of our orders, or what became of one. Sizes add up to what is filled: what is
+/// taken back has a negative one, and what is corrected is taken back first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FillNews {
     /// The order after it.
     pub order: OrderView,
-    /// The venue's id of it; empty where it is worked out from cumulative figures.
+    /// What was booked: `trade`; `bust` and `correction` of an earlier execution; `adjustment` where
+    /// it was worked out from the venue's figures, until the execution itself comes.
+    pub kind: FillKind,
+    /// Its id in the journal: the venue's, or ours for an adjustment.
     pub fill_id: Box<str>,
+    /// The execution that is taken back or corrected.
+    pub fill_id_prev: Option<Box<str>>,
     /// Price.
     pub price: Amount,
-    /// Size.
+    /// Size; negative where an earlier execution is taken back.
     pub size: Amount,
     /// Fee paid and its asset; negative if received, `None` while unknown.
     pub fee: Option<(Amount, AssetId)>,

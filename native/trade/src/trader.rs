@@ -7,9 +7,12 @@ mod clock;
 mod operator;
 mod past;
 mod profits;
+mod recalling;
 mod replaying;
 mod rules;
 mod status;
+#[cfg(test)]
+mod testing;
 mod tickers;
 mod watchdog;
 
@@ -19,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustonite_core::ErrorKind;
-use rustonite_core::datasets::{RiskActor, TradingState};
+use rustonite_core::datasets::{FillKind, RiskActor, TradingState};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_exec::{Directory, Housekeeping, JournalError, Tapes};
 use rustonite_feed::FeedError;
@@ -223,7 +226,7 @@ impl Trader {
             Ok(())
         };
         self.farewell(how);
-        ended.and(stopped)
+        ended.and(stopped).and(self.keep_switches())
     }
 
     fn trade(
@@ -422,7 +425,8 @@ impl Trader {
             let told = match news {
                 News::Order(news) => self.if_started(|handle| strategy.on_order(handle, &news)),
                 News::Fill(news) => {
-                    self.fills += 1;
+                    let is_more = !matches!(news.kind, FillKind::Bust | FillKind::Correction);
+                    self.fills += u64::from(is_more);
                     self.if_started(|handle| strategy.on_fill(handle, &news))
                 }
                 News::Trading(account, may) => self.take_trading(account, may, strategy),
@@ -505,7 +509,7 @@ impl Trader {
     fn beat(&mut self) -> Result<(), TradeError> {
         let answer_ns =
             i64::try_from(self.config.answer_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        {
+        let is_to_be_kept = {
             let mut inner = lock(&self.shared);
             let now = inner.now();
             inner.desk.tick(now, answer_ns);
@@ -519,8 +523,9 @@ impl Trader {
             }
             inner.desk.tell_rates(now);
             self.profits.tell(&mut inner.desk, now);
-        }
-        if self.profits.took_over_a_day() {
+            self.profits.is_to_be_kept(inner.desk.risk(), now)
+        };
+        if is_to_be_kept {
             self.keep_switches()?;
         }
         self.serve_operator()

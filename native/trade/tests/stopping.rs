@@ -169,6 +169,7 @@ fn an_order_that_risk_lost_count_of_can_be_cancelled() {
         side: OrderSide::Buy,
         price: Some(ticks(-1_000)),
         size: lots(1),
+        price_trigger: None,
         size_filled: Amount::ZERO,
         price_average: None,
     };
@@ -325,6 +326,7 @@ fn what_others_placed_is_told_and_left_to_them() {
         side: OrderSide::Buy,
         price: Some(ticks(-500)),
         size: lots(1),
+        price_trigger: None,
         size_filled: Amount::ZERO,
         price_average: None,
     };
@@ -368,6 +370,7 @@ fn a_cancel_whose_outcome_is_not_known_is_looked_into_and_not_repeated() {
         side: OrderSide::Buy,
         price: Some(ticks(-1_000)),
         size: lots(1),
+        price_trigger: None,
         size_filled: Amount::ZERO,
         price_average: None,
     };

@@ -46,13 +46,13 @@ fn a_flip_closes_the_old_position_and_enters_the_new_one_at_the_fill() {
 }
 
 #[test]
-fn flat_has_no_entry_and_its_sums_last_until_the_next_position() {
+fn flat_has_no_entry_and_keeps_its_sums() {
     let (mut position, _) = filled(LINEAR, &[("2", "100"), ("-2", "101")]);
     assert_eq!((position.price_entry, position.pnl_realised), (None, amount("2")));
     position.fees = amount("0.5");
     assert_eq!(position.pnl_net(), amount("1.5"));
     position.fill(LINEAR, amount("1"), amount("100")).unwrap();
-    assert_eq!((position.pnl_realised, position.fees), (Amount::ZERO, Amount::ZERO));
+    assert_eq!((position.pnl_realised, position.fees), (amount("2"), amount("0.5")));
 }
 
 #[test]

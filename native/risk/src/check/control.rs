@@ -7,7 +7,7 @@ use crate::code::{Code, Unit};
 use crate::directory::Target;
 use crate::intent::Denial;
 use crate::latch::Trip;
-use crate::risk::Risk;
+use crate::risk::{Access, Risk};
 
 impl Risk {
     #[inline]
@@ -20,6 +20,9 @@ impl Risk {
             ask.deny(judge, Code::Restricted, RiskScope::Instrument, None)?;
         }
         ask.connection(judge)?;
+        if ask.account.access == Access::Cancels {
+            ask.deny(judge, Code::NotReconciled, RiskScope::Account, None)?;
+        }
         if !ask.venue.is_feed_up {
             ask.deny(judge, Code::FeedDisconnected, RiskScope::Venue, None)?;
         }
@@ -32,9 +35,6 @@ impl Risk {
             for trip in self.trips_of(ask).filter(|trip| trip.state == TradingState::Halted) {
                 judge.hear(denied(trip, ask))?;
             }
-        }
-        if ask.venue.is_reachable {
-            return GO_ON;
         }
         ask.connection(judge)
     }
@@ -103,9 +103,9 @@ fn denied(trip: &Trip, ask: &Ask<'_>) -> Denial {
 impl Ask<'_> {
     #[inline]
     fn connection<J: Judge>(&self, judge: &mut J) -> Flow {
-        if self.venue.is_connected {
+        if self.account.access != Access::None {
             return GO_ON;
         }
-        self.deny(judge, Code::VenueDisconnected, RiskScope::Venue, None)
+        self.deny(judge, Code::VenueDisconnected, RiskScope::Account, None)
     }
 }

@@ -12,7 +12,7 @@ use crate::exposure::{Cell, PPM, Purse};
 use crate::intent::Intent;
 use crate::key::Key;
 use crate::orders::Open;
-use crate::risk::{AccountState, Quick, Risk, Traded, VenueState};
+use crate::risk::{Access, AccountState, Quick, Risk, Traded, VenueState};
 use crate::rules::Class;
 use crate::seat::{COARSE_BITS, Seat};
 
@@ -162,7 +162,8 @@ impl Sight<'_> {
     #[inline]
     fn is_ready(&self, all: &Seat, now: i64) -> bool {
         let traded = self.traded;
-        let is_on = traded.quick.is_on && self.venue.is_connected && self.venue.is_feed_up;
+        let is_on =
+            traded.quick.is_on && self.account.access == Access::All && self.venue.is_feed_up;
         let from = self
             .seats()
             .into_iter()

@@ -1,8 +1,8 @@
-use rustonite_core::datasets::{OrderSide, RiskScope, TradingState, order_flags};
-use rustonite_risk::{Code, Intent, Target};
+use rustonite_core::datasets::{OrderSide, PositionSide, RiskScope, TradingState, order_flags};
+use rustonite_risk::{Access, Code, Intent, Target};
 
 use crate::provoke;
-use crate::world::{ARB, MAIN, MM, MS, PERP, SIM, SPOT, START, World};
+use crate::world::{ARB, HEDGE, MAIN, MM, MS, PERP, SIM, SPOT, START, World};
 
 const TARGETS: [(Target, RiskScope); 5] = [
     (Target::All, RiskScope::All),
@@ -139,12 +139,30 @@ provoke! {
         world.risk.feed_connected(SIM, false, START);
         world.denies(&other, Code::FeedDisconnected);
         world.passes(&world.cancelling(&order));
-        world.risk.venue_connected(SIM, false, START);
+        world.risk.access(MAIN, Access::None, START);
         world.denies(&other, Code::VenueDisconnected);
         world.denies(&world.cancelling(&order), Code::VenueDisconnected);
-        world.risk.venue_connected(SIM, true, START);
+        world.risk.access(MAIN, Access::All, START);
         world.risk.feed_connected(SIM, true, START);
         world.passes(&other);
+    }
+
+    an_account_trades_once_its_own_books_are_compared(NotReconciled VenueDisconnected) {
+        let mut world = World::new("");
+        let order = world.buy(PERP, "100", "1");
+        world.send(&order);
+        let mine = world.buy(PERP, "99", "1");
+        let side = Some(PositionSide::Long);
+        let other = Intent { account: HEDGE, position_side: side, ..world.buy(PERP, "100", "1") };
+        world.risk.access(MAIN, Access::Cancels, START);
+        assert_eq!(world.denies(&mine, Code::NotReconciled).scope, RiskScope::Account);
+        world.denies(&world.replacing(&order, "98", "1"), Code::NotReconciled);
+        world.passes(&world.cancelling(&order));
+        world.passes(&other);
+        world.risk.access(MAIN, Access::All, START);
+        world.risk.access(HEDGE, Access::None, START);
+        world.passes(&mine);
+        assert_eq!(world.denies(&other, Code::VenueDisconnected).scope, RiskScope::Account);
     }
 }
 

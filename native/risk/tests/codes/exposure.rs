@@ -1,6 +1,6 @@
 use rustonite_core::datasets::{OrderSide, PositionSide, RiskScope, order_flags};
 use rustonite_core::ids::{InstrumentId, StrategyId};
-use rustonite_risk::{Code, Intent, Target};
+use rustonite_risk::{Access, Code, Intent, Target};
 
 use crate::provoke;
 use crate::world::{
@@ -111,7 +111,7 @@ provoke! {
 
     an_account_is_worth_what_it_holds(EquityMissing Concentration Leverage) {
         let mut world = World::bare(directory(), "[all]\nconcentration_bps = 5000\nleverage_max = 1.5");
-        world.risk.venue_connected(SIM, true, world.now);
+        world.risk.access(MAIN, Access::All, world.now);
         world.risk.feed_connected(SIM, true, world.now);
         world.quote(SPOT, "99.99", "100.01");
         world.quote(PERP, "99.5", "100.5");
@@ -226,7 +226,7 @@ provoke! {
 /// Connected and priced, without balances.
 fn known_but_poor() -> World {
     let mut world = World::bare(directory(), "[all]\ndeny_unfunded = true");
-    world.risk.venue_connected(SIM, true, world.now);
+    world.risk.access(MAIN, Access::All, world.now);
     world.risk.feed_connected(SIM, true, world.now);
     world.quote(SPOT, "99.99", "100.01");
     world.quote(PERP, "99.5", "100.5");

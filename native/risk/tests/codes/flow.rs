@@ -1,5 +1,5 @@
 use rustonite_core::datasets::{OrderKind, OrderSide, RiskRequest, RiskScope, TradingState};
-use rustonite_risk::{Code, Intent, Target};
+use rustonite_risk::{Access, Code, Intent, Target};
 
 use crate::provoke;
 use crate::world::{ARB, HEDGE, MAIN, MM, MS, PERP, SECOND, SIM, SPOT, World};
@@ -247,6 +247,18 @@ provoke! {
         world.risk.feed_connected(SIM, true, world.now);
         world.meets(&order, Code::DisconnectedLong, RiskScope::Venue, "1000", "1000.000001");
         world.risk.reset(Target::Venue(SIM), world.now);
+        world.passes(&order);
+    }
+
+    an_account_that_is_away_alone_trips_alone(DisconnectedLong) {
+        let mut world = World::new("[venue.sim]\ndisconnect_trip_ms = 1000");
+        let order = world.plain();
+        world.risk.access(HEDGE, Access::Cancels, world.now);
+        world.risk.timer(world.now + SECOND + 1, &mut world.trips);
+        let thrown = (Target::Account(HEDGE), Code::DisconnectedLong);
+        assert_eq!((world.trips[0].target, world.trips[0].code), thrown);
+        assert_eq!(world.trips.len(), 1);
+        world.wait(2 * SECOND);
         world.passes(&order);
     }
 }

@@ -1,13 +1,13 @@
 use rustonite_core::datasets::{OrderSide, RiskScope};
-use rustonite_risk::{Code, Intent, Quote, Target};
+use rustonite_risk::{Access, Code, Intent, Quote, Target};
 
 use crate::provoke;
-use crate::world::{BTC, MS, PERP, SECOND, SIM, SPOT, START, World, amount, directory};
+use crate::world::{BTC, MAIN, MS, PERP, SECOND, SIM, SPOT, START, World, amount, directory};
 
 provoke! {
     there_is_a_price(PriceMissing) {
         let mut world = World::bare(directory(), "");
-        world.risk.venue_connected(SIM, true, START);
+        world.risk.access(MAIN, Access::All, START);
         world.risk.feed_connected(SIM, true, START);
         let order = world.plain();
         assert_eq!(world.denies(&order, Code::PriceMissing).scope, RiskScope::Instrument);

@@ -15,8 +15,8 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_risk::{
-    Account, Capabilities, Code, Denial, Directory, Execution, Intent, Latches, Limits, Quote,
-    Risk, Trip, Venue,
+    Access, Account, Capabilities, Code, Denial, Directory, Execution, Held, Intent, Latches,
+    Limits, Quote, Risk, Trip, Venue,
 };
 
 pub(crate) const MAIN: AccountId = AccountId(0);
@@ -146,11 +146,11 @@ impl World {
     fn tell_all(&mut self) {
         let risk = &mut self.risk;
         for venue in [SIM, VenueId(1)] {
-            risk.venue_connected(venue, true, START);
             risk.feed_connected(venue, true, START);
         }
         risk.rate(BTC, Some(amount("100")));
         for account in [MAIN, HEDGE, FAR] {
+            risk.access(account, Access::All, START);
             risk.equity(account, amount("1000000"));
             for asset in [USD, BTC] {
                 risk.balance(account, asset, amount("1000000"));
@@ -350,7 +350,19 @@ impl World {
     pub(crate) fn hold(&mut self, instrument: InstrumentId, size: &str) {
         let size = self.size(instrument, size);
         let account = if instrument == FAR_SPOT { FAR } else { MAIN };
-        self.risk.set_position(account, Some(MM), instrument, None, size);
+        self.hold_of(account, instrument, size);
+    }
+
+    /// As above, in points.
+    pub(crate) fn hold_of(&mut self, account: AccountId, instrument: InstrumentId, size: i64) {
+        self.risk.hold(&Held {
+            account,
+            strategy: Some(MM),
+            instrument,
+            side: None,
+            by_account: size,
+            by_strategy: size,
+        });
     }
 
     /// Lets time pass, with prices that stay fresh.

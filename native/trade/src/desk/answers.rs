@@ -157,7 +157,7 @@ fn record(times: &mut Histogram<u64>, from: i64, to: i64) {
 #[cfg(test)]
 mod tests {
     use rustonite_core::Amount;
-    use rustonite_core::datasets::{FillKind, OrderEvent, OrderSide};
+    use rustonite_core::datasets::{FillKind, Liquidity, OrderEvent, OrderSide};
     use rustonite_core::ids::{AccountId, InstrumentId};
     use rustonite_exec::{Booked, OrderId};
 
@@ -168,6 +168,8 @@ mod tests {
     fn fill(order: i64, side: OrderSide, price: i128, size: i128) -> Booked {
         let unit = 10_i128.pow(18);
         Booked {
+            fill_id: "1".into(),
+            fill_id_prev: None,
             order: Some(OrderId(order)),
             account: MAIN,
             strategy: None,
@@ -177,6 +179,8 @@ mod tests {
             price: Amount(price * unit),
             size: Amount(size * unit),
             fee: None,
+            liquidity: Liquidity::Maker,
+            position_side: None,
             pnl_realised: Amount::ZERO,
             is_late: false,
         }

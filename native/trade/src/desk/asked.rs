@@ -7,6 +7,7 @@ use rustonite_exec::gateway::may_need_us;
 use rustonite_exec::{Journal, Link, Order, OrderId, Request, Values, Wish};
 use rustonite_risk::{Code, Denial, Intent, Pass};
 
+use super::risk_rows::Question;
 use super::risks::{denied_as, denied_by};
 use super::waiting::{denied, values_of};
 use super::{Desk, halted, unknown};
@@ -15,7 +16,7 @@ use crate::strategy::{Changes, Denied};
 /// A new order that is written down, with the pass to send it.
 type Ready = (OrderId, Intent, Pass, Request);
 /// What the risk layer says of a request.
-type Judged = Result<(Intent, Pass), Box<(Intent, Denial)>>;
+type Judged = Result<(Intent, Pass), Box<(Question, Denial)>>;
 
 impl<J: Journal> Desk<J> {
     /// Places an order. What its venue has not waits here, where that can be.
@@ -209,8 +210,8 @@ impl<J: Journal> Desk<J> {
         let (intent, pass) = match self.judge_cancel(order, now)? {
             Ok(passed) => passed,
             Err(refused) => {
-                let (intent, denial) = *refused;
-                self.write_denial(&intent, &denial, now);
+                let (asked, denial) = *refused;
+                self.write_denial(asked, &denial, now);
                 return Err(denied_as(&denial));
             }
         };
@@ -220,17 +221,17 @@ impl<J: Journal> Desk<J> {
     /// Asks the risk layer for a cancel. An order that it does not count is counted first: what is
     /// open has to be possible to end.
     pub(super) fn judge_cancel(&mut self, order: OrderId, now: i64) -> Result<Judged, Denied> {
-        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        let (filled, wish) = (known.size_filled, known.wish.clone());
-        let intent = self.intent(RiskRequest::Cancel, order, &wish, filled).map_err(denied_by)?;
-        let mut judged = self.risk.check(&intent, now);
-        if matches!(&judged, Err(denial) if denial.code == Code::OrderUnknown) {
-            self.count_again(order);
-            judged = self.risk.check(&intent, now);
+        if !self.risk.is_open(order.0) {
+            self.count_order(order);
         }
-        Ok(match judged {
+        let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        let asked = Question::of(RiskRequest::Cancel, order, &known.wish);
+        let Some(intent) = self.standing(RiskRequest::Cancel, known) else {
+            return Ok(Err(Box::new((asked, Code::InstrumentUnsupported.into()))));
+        };
+        Ok(match self.risk.check(&intent, now) {
             Ok(pass) => Ok((intent, pass)),
-            Err(denial) => Err(Box::new((intent, denial))),
+            Err(denial) => Err(Box::new((asked, denial))),
         })
     }
 

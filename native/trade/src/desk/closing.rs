@@ -13,6 +13,7 @@ use rustonite_risk::{Code, Target};
 
 use super::Desk;
 use super::account::Stage;
+use super::releasing::Refused;
 use super::switches::Try;
 
 /// The label of orders that close positions.
@@ -148,12 +149,11 @@ impl<J: Journal> Desk<J> {
                 Ok(())
             }
             Err(refused) => {
-                if let Some((intent, denial)) = refused.asked
-                    && denial.code.name() != refused_before
-                {
-                    self.write_denial(&intent, &denial, now);
+                let Refused { asked, denial, .. } = *refused;
+                if denial.code.name() != refused_before {
+                    self.write_denial(asked, &denial, now);
                 }
-                Err(refused.code)
+                Err(denial.code)
             }
         }
     }

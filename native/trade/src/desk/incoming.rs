@@ -4,8 +4,9 @@ use rustonite_core::datasets::{BalanceCause, OrderEvent};
 use rustonite_core::ids::AccountId;
 use rustonite_exec::gateway::{Answer, Heard, Question};
 use rustonite_exec::reconcile::{Plan, reconcile};
-use rustonite_exec::{Ask, Booked, Change, Fill, Journal, OrderId, Refusal, Report, Request, What};
+use rustonite_exec::{Ask, Booked, Change, Journal, OrderId, Refusal, Report, Request, What};
 use rustonite_feed::FeedError;
+use rustonite_risk::Access;
 
 use super::account::{self, Asking, Stage};
 use super::{Desk, News};
@@ -162,31 +163,13 @@ impl<J: Journal> Desk<J> {
         let was_trading = one.stage == Stage::Trading;
         (one.stage, one.asking, one.again_at) = (Stage::Down, None, i64::MAX);
         let not_sent = one.drop_waiting(now);
-        self.tell_reachable(account);
-        self.connected(account, false, now);
+        self.risk.access(account, Access::None, now);
         not_sent.iter().for_each(|report| self.take(report));
         let name = self.ledger.directory().account_name(account);
         self.news.push_back(News::Notice(format!("account {name}: {why}")));
         if was_trading {
             self.news.push_back(News::Trading(account, false));
         }
-    }
-
-    /// Whether an account of the venue is heard there, so that cancels can leave.
-    fn tell_reachable(&mut self, account: AccountId) {
-        let Ok(venue) = self.ledger.rules(account).map(|rules| rules.venue) else { return };
-        let mut is_reachable = false;
-        self.each_account(|one| {
-            let is_here = self.ledger.rules(one).is_ok_and(|rules| rules.venue == venue);
-            is_reachable |= is_here && self.accounts[one.index()].stage != Stage::Down;
-        });
-        self.risk.venue_reachable(venue, is_reachable);
-    }
-
-    fn connected(&mut self, account: AccountId, is_up: bool, now: i64) {
-        let Ok(rules) = self.ledger.rules(account) else { return };
-        let venue = rules.venue;
-        self.risk.venue_connected(venue, is_up, now);
     }
 
     // Reports
@@ -202,12 +185,8 @@ impl<J: Journal> Desk<J> {
     pub(super) fn changed(&mut self, account: AccountId, change: &Change, of: Option<&Report>) {
         let now = of.map_or(0, |report| report.ts_recv);
         for booked in &change.fills {
-            let side = of.and_then(|report| match &report.what {
-                What::Fill(fill) => fill.position_side,
-                _ => None,
-            });
             self.answers.executed(booked);
-            self.count_fill(booked, side, now);
+            self.count_fill(booked, now);
         }
         if let Some(order) = change.order {
             self.count_order(order);
@@ -254,25 +233,20 @@ impl<J: Journal> Desk<J> {
                 self.news.push_back(News::Order(news));
             }
         }
-        for booked in &change.fills {
-            let fill = of.and_then(|report| match &report.what {
-                What::Fill(fill) => Some(fill),
-                _ => None,
-            });
-            self.tell_fill(booked, fill);
-        }
+        change.fills.iter().for_each(|booked| self.tell_fill(booked));
     }
 
-    fn tell_fill(&mut self, booked: &Booked, fill: Option<&Fill>) {
+    fn tell_fill(&mut self, booked: &Booked) {
         let Some(order) = booked.order.and_then(|order| self.ledger.order(order)) else { return };
         let news = FillNews {
             order: self.view(order),
-            fill_id: fill.map(|fill| fill.fill_id.clone()).unwrap_or_default(),
+            kind: booked.kind,
+            fill_id: booked.fill_id.clone(),
+            fill_id_prev: booked.fill_id_prev.clone(),
             price: booked.price,
             size: booked.size,
             fee: booked.fee,
-            liquidity: fill
-                .map_or(rustonite_core::datasets::Liquidity::Unknown, |fill| fill.liquidity),
+            liquidity: booked.liquidity,
             position: self.position(booked.instrument),
         };
         self.news.push_back(News::Fill(news));
@@ -313,7 +287,7 @@ impl<J: Journal> Desk<J> {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
         one.stage = Stage::Comparing;
         let sent = one.ask_all(now);
-        self.tell_reachable(account);
+        self.risk.access(account, Access::Cancels, now);
         self.hurry();
         self.note(account, sent);
     }
@@ -416,7 +390,7 @@ impl<J: Journal> Desk<J> {
     /// Orders may leave from now on, or may not.
     fn go(&mut self, account: AccountId, may: bool, now: i64) {
         self.accounts[account.index()].stage = if may { Stage::Trading } else { Stage::Comparing };
-        self.connected(account, may, now);
+        self.risk.access(account, if may { Access::All } else { Access::Cancels }, now);
         self.news.push_back(News::Trading(account, may));
     }
 }

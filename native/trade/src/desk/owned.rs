@@ -1,14 +1,80 @@
-//! What accounts own, as the risk layer has to know it.
+//! What accounts hold and own, as the risk layer has to know it.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::InstrumentKind;
-use rustonite_core::ids::{AccountId, InstrumentId};
+use rustonite_core::datasets::{InstrumentKind, PositionSide};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Balance, Position};
-use rustonite_exec::{Booked, Journal};
+use rustonite_exec::{Booked, Journal, PositionKey};
+use rustonite_risk::Held;
 
 use super::Desk;
 
+/// Positions of an account that risk counts as one: those of a leg, which is the short one or that of
+/// all others.
+fn sides(hedges: bool, is_short: bool) -> &'static [PositionSide] {
+    use PositionSide::{Long, Net, Short};
+    match (hedges, is_short) {
+        (false, false) => &[Net, Long, Short],
+        (false, true) => &[],
+        (true, false) => &[Net, Long],
+        (true, true) => &[Short],
+    }
+}
+
 impl<J: Journal> Desk<J> {
+    /// Tells risk what an account and a strategy hold of an instrument. It is rounded away from zero:
+    /// fees that are taken in it leave less than a lot.
+    pub(super) fn count_position(&mut self, key: &PositionKey) {
+        let Some(rules) = self.risk.rules(key.instrument) else { return };
+        let accounts = &self.risk.directory().accounts;
+        let Some(hedges) = accounts.get(key.account.index()).map(|one| one.hedging) else { return };
+        let is_short = hedges && key.side == PositionSide::Short;
+        let by_account = self.size_held(key.account, None, key.instrument, is_short);
+        let by_strategy = self.size_held_by(key.strategy, key.instrument, is_short);
+        let held = Held {
+            account: key.account,
+            strategy: key.strategy,
+            instrument: key.instrument,
+            side: (key.side != PositionSide::Net).then_some(key.side),
+            by_account: rules.size_outward(by_account),
+            by_strategy: rules.size_outward(by_strategy),
+        };
+        self.risk.hold(&held);
+    }
+
+    /// What a strategy holds on all accounts; for none what no strategy holds.
+    fn size_held_by(
+        &self,
+        strategy: Option<StrategyId>,
+        instrument: InstrumentId,
+        is_short: bool,
+    ) -> Amount {
+        let directory = self.risk.directory();
+        let strategies = (0..directory.strategies.len()).filter_map(|at| u16::try_from(at).ok());
+        let strategies = strategies.map(|at| Some(StrategyId(at)));
+        let accounts = (0..directory.accounts.len()).filter_map(|at| u16::try_from(at).ok());
+        let by = |account, strategy| self.size_held(account, strategy, instrument, is_short);
+        let on = |account| match strategy {
+            Some(_) => by(account, strategy),
+            None => by(account, None) - strategies.clone().map(|one| by(account, one)).sum(),
+        };
+        accounts.map(|at| on(AccountId(at))).sum()
+    }
+
+    fn size_held(
+        &self,
+        account: AccountId,
+        strategy: Option<StrategyId>,
+        instrument: InstrumentId,
+        is_short: bool,
+    ) -> Amount {
+        let accounts = &self.risk.directory().accounts;
+        let hedges = accounts.get(account.index()).is_some_and(|one| one.hedging);
+        let sides = sides(hedges, is_short).iter();
+        let key = |side: &PositionSide| PositionKey { account, strategy, instrument, side: *side };
+        sides.map(|side| self.ledger.positions().get(&key(side)).size).sum()
+    }
+
     /// What the venue says is owned is what risk counts with.
     pub(super) fn take_balance(&mut self, account: AccountId, balance: &Balance) {
         let total = balance.available + balance.locked;

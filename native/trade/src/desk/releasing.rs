@@ -6,6 +6,7 @@ use rustonite_exec::{Journal, Link, Order, OrderId, Wish};
 use rustonite_risk::{Code, Denial, Intent, Pass};
 
 use super::Desk;
+use super::risk_rows::Question;
 use super::risks::{denied_as, denied_by};
 use crate::strategy::{Denied, on_tick};
 
@@ -18,6 +19,7 @@ pub(super) fn is_passing(code: Code) -> bool {
     matches!(
         code,
         Code::VenueDisconnected
+            | Code::NotReconciled
             | Code::FeedDisconnected
             | Code::PriceMissing
             | Code::SequenceGap
@@ -43,10 +45,9 @@ pub(super) fn slice_of(wish: &Wish, size: Amount) -> Wish {
 
 /// Why something that was due is not sent.
 pub(super) struct Refused {
-    pub(super) code: Code,
     denied: Denied,
-    /// What was asked and answered; `None` for what is no question.
-    pub(super) asked: Option<(Intent, Denial)>,
+    pub(super) asked: Question,
+    pub(super) denial: Denial,
 }
 
 pub(super) type Passed = (Intent, Pass, Wish);
@@ -107,15 +108,16 @@ impl<J: Journal> Desk<J> {
     /// Whether an order that was refused is tried again. The first refusal is written down, and the
     /// last one.
     fn is_put_off(&mut self, order: OrderId, refused: &Refused, now: i64) -> bool {
-        let (is_first, is_put_off) = (self.waiting.put_off.insert(order), is_passing(refused.code));
-        if let Some((intent, denial)) = refused.asked.filter(|_| is_first || !is_put_off) {
-            self.write_denial(&intent, &denial, now);
+        let (is_first, is_put_off) =
+            (self.waiting.put_off.insert(order), is_passing(refused.denial.code));
+        if is_first || !is_put_off {
+            self.write_denial(refused.asked, &refused.denial, now);
         }
         is_put_off || !self.waiting.put_off.remove(&order)
     }
 
     fn deny_held(&mut self, order: OrderId, refused: &Refused, now: i64) {
-        let (at, code) = (self.moment(now), refused.code.name());
+        let (at, code) = (self.moment(now), refused.denial.code.name());
         if self.ledger.withdraw(at, order, OrderEvent::Denied, Some(code)).is_ok() {
             self.note_ended(order, OrderEvent::Denied, Some(refused.denied.to_string()));
         }
@@ -153,10 +155,11 @@ impl<J: Journal> Desk<J> {
     ) -> Result<Passed, Box<Refused>> {
         let mut protections = PROTECTIONS.iter();
         let mut is_ours = false;
+        let asked = Question::of(request, order, &wish);
         loop {
-            let intent = self
-                .intent(request, order, &wish, Amount::ZERO)
-                .map_err(|code| Box::new(Refused { code, denied: denied_by(code), asked: None }))?;
+            let intent = self.intent(request, order, &wish, Amount::ZERO).map_err(|code| {
+                Box::new(Refused { denied: denied_by(code), asked, denial: code.into() })
+            })?;
             let intent = Intent { parent: parent.map(|parent| parent.0), ..intent };
             self.tell_room(request, &wish, now);
             let denial = match self.risk.check(&intent, now) {
@@ -168,8 +171,7 @@ impl<J: Journal> Desk<J> {
                 is_ours && matches!(denial.code, Code::ProtectMissing | Code::PriceCollar)
             });
             let Some(price) = narrower.and_then(|part| self.protection(&wish, *part)) else {
-                let (code, denied) = (denial.code, denied_as(&denial));
-                return Err(Box::new(Refused { code, denied, asked: Some((intent, denial)) }));
+                return Err(Box::new(Refused { denied: denied_as(&denial), asked, denial }));
             };
             wish.price_protect = Some(price);
         }

@@ -1,25 +1,44 @@
 //! Decisions of the risk layer as rows of the journal.
 
-use rustonite_core::datasets::{RiskActor, RiskScope, RiskVerdict, draft};
-use rustonite_exec::Journal;
-use rustonite_risk::{Denial, Intent, Target, Trip};
+use rustonite_core::datasets::{RiskActor, RiskRequest, RiskScope, RiskVerdict, draft};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
+use rustonite_exec::{Journal, OrderId, Wish};
+use rustonite_risk::{Denial, Target, Trip};
 
 use super::Desk;
 
+/// What risk was asked, as its rows name it.
+#[derive(Clone, Copy)]
+pub(super) struct Question {
+    request: RiskRequest,
+    order: OrderId,
+    account: AccountId,
+    strategy: Option<StrategyId>,
+    instrument: InstrumentId,
+}
+
+impl Question {
+    pub(super) fn of(request: RiskRequest, order: OrderId, wish: &Wish) -> Self {
+        let Wish { account, strategy, instrument, .. } = *wish;
+        Self { request, order, account, strategy, instrument }
+    }
+}
+
 impl<J: Journal> Desk<J> {
-    pub(super) fn write_denial(&mut self, intent: &Intent, denial: &Denial, now: i64) {
+    pub(super) fn write_denial(&mut self, asked: Question, denial: &Denial, now: i64) {
+        self.counts.denials += 1;
         let directory = std::sync::Arc::clone(self.ledger.directory());
-        let listed = directory.listed(intent.instrument);
+        let listed = directory.listed(asked.instrument);
         let state = self.risk.state(Target::All);
         let row = draft::RiskEvents {
             ts_event: now,
             ts_recv: now,
-            account: Some(directory.account_name(intent.account)),
-            strategy: intent.strategy.map(|strategy| directory.strategy_name(strategy)),
+            account: Some(directory.account_name(asked.account)),
+            strategy: asked.strategy.map(|strategy| directory.strategy_name(strategy)),
             venue: listed.map(|listed| &*listed.venue),
             symbol: listed.map(|listed| &*listed.symbol),
-            order_id: Some(intent.order),
-            request: Some(intent.request),
+            order_id: Some(asked.order.0),
+            request: Some(asked.request),
             verdict: RiskVerdict::Deny,
             code: denial.code.name(),
             scope: denial.scope,

@@ -3,15 +3,17 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use rustonite_core::datasets::{PositionSide, RiskActor, RiskRequest};
-use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
+use rustonite_core::datasets::{RiskActor, RiskRequest};
+use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exec::held::Seen;
-use rustonite_exec::{Booked, ChangeIds, Journal, Order, OrderId, Wish};
+use rustonite_exec::{Booked, Journal, OrderId, PositionKey, Wish};
 use rustonite_risk::{
     Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
 };
 
+use super::risk_rows::Question;
+use super::standing::size_of_money;
 use super::{Desk, News, pace};
 use crate::strategy::Denied;
 
@@ -25,15 +27,19 @@ impl<J: Journal> Desk<J> {
         filled: Amount,
         now: i64,
     ) -> Result<(Intent, Pass), Denied> {
+        let asked = Question::of(request, order, wish);
         let intent = match self.intent(request, order, wish, filled) {
             Ok(intent) => intent,
-            Err(code) => return Err(denied_by(code)),
+            Err(code) => {
+                self.write_denial(asked, &code.into(), now);
+                return Err(denied_by(code));
+            }
         };
         self.tell_room(request, wish, now);
         match self.risk.check(&intent, now) {
             Ok(pass) => Ok((intent, pass)),
             Err(denial) => {
-                self.write_denial(&intent, &denial, now);
+                self.write_denial(asked, &denial, now);
                 Err(denied_as(&denial))
             }
         }
@@ -42,9 +48,6 @@ impl<J: Journal> Desk<J> {
     /// Says whether the venue has room for a new order or a change.
     pub(super) fn tell_room(&mut self, request: RiskRequest, wish: &Wish, now: i64) {
         let Some(one) = self.accounts.get_mut(wish.account.index()) else { return };
-        if request == RiskRequest::Cancel {
-            return;
-        }
         let gateway = &mut *one.gateway;
         let until = pace::full_until(gateway, request, wish.instrument, self.unsent + 1, now);
         if std::mem::replace(&mut one.full_until, until) != until {
@@ -63,14 +66,7 @@ impl<J: Journal> Desk<J> {
         let rules = self.risk.rules(wish.instrument).ok_or(Code::InstrumentUnknown)?;
         let price = |amount: Option<Amount>| amount.map(|one| rules.price(one)).transpose();
         let size = |amount: Option<Amount>| amount.map(|one| rules.size(one)).transpose();
-        let by_money = wish.size_quote;
-        let whole = match by_money {
-            Some(quote) => {
-                let reference = wish.price_protect.or(wish.price).ok_or(Code::PriceMissing)?;
-                rules.size_of_quote(quote, rules.price(reference)?).ok_or(Code::TooManyDecimals)?
-            }
-            None => rules.size(wish.size)?,
-        };
+        let whole = size_of_money(rules, wish).unwrap_or_else(|| rules.size(wish.size))?;
         let trigger = wish.trigger.filter(|_| !wish.is_emulated());
         let client_id = match self.leg(request, order, wish.account) {
             Some(leg) => FixedState::default().hash_one((wish.account, order.0, leg)),
@@ -94,7 +90,7 @@ impl<J: Journal> Desk<J> {
             size_filled: rules.size(filled)?,
             size_display: size(wish.size_display)?,
             size_min: size(wish.size_min)?,
-            by_money: by_money.is_some(),
+            by_money: wish.size_quote.is_some(),
             flags: wish.flags,
             stp: wish.stp,
             ts_expire: wish.ts_expire,
@@ -185,75 +181,27 @@ impl<J: Journal> Desk<J> {
         self.risk.gap(instrument, true);
     }
 
-    /// Counts what a ledger of an earlier run has.
-    pub(super) fn count_all(&mut self) {
-        let open = self.ledger.open_orders().into_iter().filter(|order| !order.is_held());
-        let open: Vec<OrderId> = open.map(|order| order.id).collect();
-        open.into_iter().for_each(|order| self.count_again(order));
-        let positions: Vec<_> =
-            self.ledger.positions().iter().map(|(key, one)| (*key, one.size)).collect();
-        for (key, size) in positions {
-            if let Some(strategy) = key.strategy {
-                self.set_position(key.account, Some(strategy), key.instrument, key.side, size);
-            }
-        }
-    }
-
-    /// Counts an order that exists already.
-    pub(super) fn count_again(&mut self, order: OrderId) {
-        let Some(known) = self.ledger.order(order).filter(|one| !one.is_final()) else { return };
-        let (wish, filled) = (known.wish.clone(), known.size_filled);
-        if let Ok(intent) = self.intent(RiskRequest::Submit, order, &wish, filled) {
-            self.risk.adopt(&intent);
-        }
-    }
-
-    fn set_position(
-        &mut self,
-        account: AccountId,
-        strategy: Option<StrategyId>,
-        instrument: InstrumentId,
-        side: PositionSide,
-        size: Amount,
-    ) {
-        let Some(rules) = self.risk.rules(instrument) else { return };
-        let Ok(points) = rules.size(size) else { return };
-        let side = (side != PositionSide::Net).then_some(side);
-        self.risk.set_position(account, strategy, instrument, side, points);
-    }
-
-    /// An order is different now.
-    pub(super) fn count_order(&mut self, order: OrderId) {
-        let Some(order) = self.ledger.order(order) else { return };
-        let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
-        let (Ok(at_risk), Ok(left)) =
-            (rules.size(order.size_at_risk()), rules.size(order.size_left()))
-        else {
-            return;
-        };
-        let price = order.wish.price.and_then(|price| rules.price(price).ok());
-        let number = order.id.0;
-        if order.changes.is_empty() && left > 0 {
-            self.risk.order_replaced(number, price, left);
-        } else {
-            self.risk.order_changed(number, at_risk);
-        }
-    }
-
     /// A booking changed a position.
-    pub(super) fn count_fill(&mut self, booked: &Booked, side: Option<PositionSide>, now: i64) {
+    pub(super) fn count_fill(&mut self, booked: &Booked, now: i64) {
         let Some(rules) = self.risk.rules(booked.instrument) else { return };
-        let Ok(size) = rules.size(booked.size) else { return };
-        let execution = Execution {
-            order: None,
+        if booked.is_execution() {
+            let execution = Execution {
+                order: None,
+                account: booked.account,
+                strategy: booked.strategy,
+                instrument: booked.instrument,
+                side: booked.side,
+                position_side: booked.position_side,
+                size: rules.size_outward(booked.size),
+            };
+            self.risk.filled(&execution, now, &mut self.trips);
+        }
+        self.count_position(&PositionKey {
             account: booked.account,
             strategy: booked.strategy,
             instrument: booked.instrument,
-            side: booked.side,
-            position_side: side,
-            size,
-        };
-        self.risk.filled(&execution, now, &mut self.trips);
+            side: booked.position_side.unwrap_or_default(),
+        });
         self.count_owned(booked);
         if booked.pnl_realised != Amount::ZERO {
             self.risk.closed(booked.account, booked.strategy, booked.pnl_realised, now);

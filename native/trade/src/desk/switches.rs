@@ -279,9 +279,9 @@ impl<J: Journal> Desk<J> {
                 Ok(())
             }
             Err(refused) => {
-                let (intent, denial) = *refused;
+                let (asked, denial) = *refused;
                 if !self.switches.tries.contains_key(&order) {
-                    self.write_denial(&intent, &denial, now);
+                    self.write_denial(asked, &denial, now);
                 }
                 Err(denial.code.name())
             }

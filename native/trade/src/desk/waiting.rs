@@ -14,6 +14,7 @@ use rustonite_exec::{
 use rustonite_risk::{Code, Group as Part};
 
 use super::releasing::{is_passing, slice_of};
+use super::risk_rows::Question;
 use super::risks::{denied_as, denied_by};
 use super::{Desk, halted, unknown};
 use crate::strategy::{Changes, Denied, on_tick};
@@ -151,13 +152,17 @@ impl<J: Journal> Desk<J> {
             slice.price = Some(self.limit_to_come(wish));
         }
         let order = self.ledger.next_id();
+        let asked = Question::of(RiskRequest::Release, order, &slice);
         let intent = self.intent(RiskRequest::Release, order, &slice, Amount::ZERO);
-        let intent = intent.map_err(denied_by)?;
+        let intent = intent.map_err(|code| {
+            self.write_denial(asked, &code.into(), now);
+            denied_by(code)
+        })?;
         let mut failures = Vec::new();
         self.risk.would_fail(&intent, now, &mut failures);
         let lasting = failures.iter().find(|one| !one.soft && is_lasting(one.code));
         lasting.map_or(Ok(()), |denial| {
-            self.write_denial(&intent, denial, now);
+            self.write_denial(asked, denial, now);
             Err(denied_as(denial))
         })
     }

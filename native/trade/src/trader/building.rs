@@ -25,7 +25,8 @@ use url::Url;
 
 use super::clock::Clock;
 use super::past::{Past, tell_missed};
-use super::profits::Profits;
+use super::profits::{Profits, restore_peaks};
+use super::recalling::recall;
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
@@ -81,13 +82,8 @@ impl Trader {
         let (directory, accounts) = directory(&config, &dialler, past)?;
         let currency = limits.currency.to_string();
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
-        let risk_directory = risk_directory(&directory, &config, &currency);
-        let mut risk = Risk::new(risk_directory, limits, &kept.latches)?;
-        let rules = account_rules(&directory, &config)?;
-        let (options, durability) = journal_options(config.sync);
-        let tapes = config.tapes.clone().unwrap_or_else(|| folder.clone());
-        let journal = (tapes.as_path(), config.name.as_str(), options, durability);
-        let (mut ledger, restored) = Ledger::open(Arc::clone(&directory), rules, journal)?;
+        let mut risk = risk_of(&directory, &config, limits, &kept)?;
+        let (mut ledger, restored) = open_ledger(&config, &directory, &mut risk)?;
         if config.replay && restored.rows > 0 {
             let problem = "it has rows, and a replay begins with an empty one: name another";
             return Err(wrong(format!("journal {}", folder.display()), problem));
@@ -427,6 +423,33 @@ fn followed(config: &Config) -> Vec<Followed> {
         })
     });
     each.collect()
+}
+
+/// The journal with what it says; the risk layer is told what counts of the past.
+fn open_ledger(
+    config: &Config,
+    directory: &Arc<Directory>,
+    risk: &mut Risk,
+) -> Result<(Ledger<Tapes>, Restored), TradeError> {
+    let rules = account_rules(directory, config)?;
+    let (options, durability) = journal_options(config.sync);
+    let tapes = config.tapes.as_ref().unwrap_or(&config.journal);
+    let journal = (tapes.as_path(), config.name.as_str(), options, durability);
+    let directory = Arc::clone(directory);
+    Ok(Ledger::open_and_tell(directory, rules, journal, &mut |passed| recall(risk, passed))?)
+}
+
+/// The risk layer with what it knew in earlier runs besides orders and positions.
+fn risk_of(
+    directory: &Directory,
+    config: &Config,
+    limits: Limits,
+    kept: &Kept,
+) -> Result<Risk, TradeError> {
+    let risk_directory = risk_directory(directory, config, &limits.currency);
+    let mut risk = Risk::new(risk_directory, limits, &kept.latches)?;
+    restore_peaks(&mut risk, &kept.peaks);
+    Ok(risk)
 }
 
 fn risk_directory(

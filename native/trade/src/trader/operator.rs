@@ -9,7 +9,7 @@ use rustonite_feed::now_ns;
 use rustonite_risk::{Code, Latch, Limits, Risk, Target};
 use serde::Deserialize;
 
-use super::{TradeError, Trader, lock};
+use super::{TradeError, Trader, lock, profits};
 use crate::control::Asked;
 use crate::state::{self, Kept};
 use crate::strategy::{Broker as _, Denied, limit};
@@ -198,7 +198,8 @@ impl Trader {
     pub(super) fn keep_switches(&self) -> Result<(), TradeError> {
         let switches = {
             let inner = lock(&self.shared);
-            Kept::of(inner.desk.risk(), inner.desk.kept())
+            let risk = inner.desk.risk();
+            Kept { peaks: profits::peaks(risk), ..Kept::of(risk, inner.desk.kept()) }
         };
         let (day, profit) = (self.profits.day, self.profits.began.clone());
         let kept = Kept { day, profit, ..switches };

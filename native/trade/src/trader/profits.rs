@@ -3,13 +3,39 @@
 use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
+use rustonite_core::datasets::RiskScope;
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
-use rustonite_exec::{Contract, Directory, Tapes};
-use rustonite_risk::Target;
+use rustonite_exec::{Contract, Directory, Journal};
+use rustonite_risk::{Risk, Target};
 
 use crate::desk::Desk;
 
 const DAY_NS: i64 = 86_400_000_000_000;
+/// A new peak is kept so long after the last one at the soonest, because that takes a moment of the
+/// disk.
+const KEEP_PEAKS_NS: i64 = 10_000_000_000;
+
+/// A scope and its name, as files have them.
+fn name_of(risk: &Risk, target: Target) -> String {
+    format!("{} {}", target.scope().name(), risk.name(target))
+}
+
+/// The highest profits so far, by scope and name.
+pub(super) fn peaks(risk: &Risk) -> BTreeMap<String, Amount> {
+    risk.peaks().into_iter().map(|(target, peak)| (name_of(risk, target), peak)).collect()
+}
+
+/// Tells the risk layer the highest profits of earlier runs. What is not there any more is left out.
+pub(super) fn restore_peaks(risk: &mut Risk, peaks: &BTreeMap<String, Amount>) {
+    for (name, peak) in peaks {
+        let target = name.split_once(' ').and_then(|(scope, name)| {
+            RiskScope::parse(scope).and_then(|scope| risk.target(scope, name))
+        });
+        if let Some(target) = target {
+            risk.restore_peak(target, *peak);
+        }
+    }
+}
 
 /// Where the day's profit began, by scope and name.
 pub(super) struct Profits {
@@ -19,17 +45,34 @@ pub(super) struct Profits {
     /// The latest figures.
     pub(super) totals: BTreeMap<String, Amount>,
     changed: bool,
+    /// The peaks that were kept last, and when that was.
+    peaks_kept: (Vec<(Target, Amount)>, i64),
     /// All could be valued the last time that it was tried.
     is_known: bool,
 }
 
 impl Profits {
     pub(super) fn new(currency: String, day: i64, began: BTreeMap<String, Amount>) -> Self {
-        Self { currency, day, began, totals: BTreeMap::new(), changed: false, is_known: false }
+        Self {
+            currency,
+            day,
+            began,
+            totals: BTreeMap::new(),
+            changed: false,
+            peaks_kept: (Vec::new(), 0),
+            is_known: false,
+        }
     }
 
-    /// Whether a day or a scope is new since the last call, so that it has to be kept.
-    pub(super) fn took_over_a_day(&mut self) -> bool {
+    /// Whether there is something new since the last call that has to be kept: a day, a scope, or a
+    /// peak.
+    pub(super) fn is_to_be_kept(&mut self, risk: &Risk, now: i64) -> bool {
+        let is_due = now.saturating_sub(self.peaks_kept.1) >= KEEP_PEAKS_NS;
+        if is_due {
+            let peaks = risk.peaks();
+            self.changed |= peaks != self.peaks_kept.0;
+            self.peaks_kept = (peaks, now);
+        }
         std::mem::take(&mut self.changed)
     }
 
@@ -41,7 +84,7 @@ impl Profits {
 
     /// Tells the risk layer what positions have earned. What cannot be valued is not told, and
     /// limits on it deny then.
-    pub(super) fn tell(&mut self, desk: &mut Desk<Tapes>, now: i64) {
+    pub(super) fn tell(&mut self, desk: &mut Desk<impl Journal>, now: i64) {
         let day = now.div_euclid(DAY_NS);
         if day != self.day {
             self.day = day;
@@ -52,7 +95,7 @@ impl Profits {
         self.is_known = sums.is_some();
         let Some(sums) = sums else { return };
         for (target, total) in sums {
-            let name = format!("{} {}", target.scope().name(), desk.risk().name(target));
+            let name = name_of(desk.risk(), target);
             let began = *self.began.entry(name.clone()).or_insert_with(|| {
                 self.changed = true;
                 total
@@ -64,7 +107,7 @@ impl Profits {
     }
 
     /// Profit of all, of each account and of each strategy.
-    fn sums(&self, desk: &Desk<Tapes>) -> Option<Vec<(Target, Amount)>> {
+    fn sums(&self, desk: &Desk<impl Journal>) -> Option<Vec<(Target, Amount)>> {
         let directory = desk.ledger().directory();
         let mut all = Amount::ZERO;
         let mut accounts: BTreeMap<AccountId, Amount> = BTreeMap::new();
@@ -99,7 +142,7 @@ impl Profits {
     }
 
     /// What each account is worth, if all that it owns can be valued.
-    fn tell_equity(&self, desk: &mut Desk<Tapes>) {
+    fn tell_equity(&self, desk: &mut Desk<impl Journal>) {
         let mut equities: BTreeMap<AccountId, Option<Amount>> = BTreeMap::new();
         let directory = std::sync::Arc::clone(desk.ledger().directory());
         for (account, asset, owned) in desk.ledger().balances().iter() {
@@ -122,7 +165,12 @@ impl Profits {
         }
     }
 
-    fn price_of(&self, desk: &Desk<Tapes>, directory: &Directory, asset: &str) -> Option<Amount> {
+    fn price_of(
+        &self,
+        desk: &Desk<impl Journal>,
+        directory: &Directory,
+        asset: &str,
+    ) -> Option<Amount> {
         let fits = |id: &InstrumentId| {
             directory
                 .listed(*id)
@@ -132,3 +180,6 @@ impl Profits {
         desk.reference(pair)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! What a journal tells of the past besides what is: how often something was asked for and what came
+//! of it, for limits that count.
+
+use rustonite_core::Amount;
+use rustonite_core::datasets::{EventSource, OrderEvent, RiskScope, RiskVerdict};
+use rustonite_core::ids::{AccountId, StrategyId};
+
+use crate::cells::Cells;
+use crate::change::Booked;
+use crate::restore::{OrderColumns, RiskColumns};
+use crate::rows::SNAPSHOT;
+
+/// Something that a row of the journal tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// Something happened to an order, by us or by its venue.
+    Order(OrderEvent),
+    /// An order was executed.
+    Executed,
+    /// A position was closed with a profit or loss.
+    Closed(Amount),
+    /// A person put a switch back: its scope, and its name there.
+    Reset(RiskScope, String),
+}
+
+/// Whose past it is, and when it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Of which account; the first one for a switch.
+    pub account: AccountId,
+    /// For which strategy.
+    pub strategy: Option<StrategyId>,
+    /// When we knew.
+    pub ts: i64,
+    /// What.
+    pub past: Past,
+}
+
+/// The event of an order's row; `None` if the row only repeats what is known.
+pub(crate) fn event_of(cells: Cells<'_>, columns: &OrderColumns) -> Option<OrderEvent> {
+    let source = cells.word(columns.source, EventSource::parse);
+    let event = cells.word(columns.event, OrderEvent::parse)?;
+    let is_ours = matches!(
+        event,
+        OrderEvent::Submitted
+            | OrderEvent::Released
+            | OrderEvent::ReplaceAsked
+            | OrderEvent::CancelAsked
+    );
+    let is_news = cells.text(columns.reason) != Some(SNAPSHOT);
+    (is_news && (!is_ours || source == Some(EventSource::Own))).then_some(event)
+}
+
+/// What a booking adds.
+pub(crate) fn past_of(booked: &Booked) -> impl Iterator<Item = Past> + use<> {
+    let executed = booked.is_execution().then_some(Past::Executed);
+    let closed = Some(booked.pnl_realised).filter(|profit| *profit != Amount::ZERO);
+    executed.into_iter().chain(closed.map(Past::Closed))
+}
+
+/// The switch that a row of the risk layer says was put back.
+pub(crate) fn reset_of(cells: Cells<'_>, columns: &RiskColumns) -> Option<Past> {
+    let verdict = cells.word(columns.verdict, RiskVerdict::parse)?;
+    let scope = cells.word(columns.scope, RiskScope::parse)?;
+    let name = match scope {
+        RiskScope::Account => cells.text(columns.account),
+        RiskScope::Strategy => cells.text(columns.strategy),
+        RiskScope::Venue => cells.text(columns.venue),
+        _ => None,
+    };
+    let name = name.unwrap_or_default().to_owned();
+    (verdict == RiskVerdict::Reset).then_some(Past::Reset(scope, name))
+}

@@ -1,0 +1,58 @@
+//! What happened in earlier runs and still counts for limits on flow. It throws no switch: those that
+//! were thrown are kept by themselves.
+
+use rustonite_core::Amount;
+use rustonite_core::ids::{AccountId, StrategyId};
+
+use crate::directory::Target;
+use crate::risk::Risk;
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// A request left.
+    Sent {
+        /// It was a cancel.
+        is_cancel: bool,
+    },
+    /// The venue refused a request.
+    Refused,
+    /// The venue took one.
+    Taken,
+    /// An order was executed.
+    Executed,
+    /// A position was closed with a profit or loss.
+    Closed(Amount),
+}
+
+impl Risk {
+    /// Counts what happened in an earlier run. To be told in its order, before anything else.
+    pub fn recall(
+        &mut self,
+        account: AccountId,
+        strategy: Option<StrategyId>,
+        past: Past,
+        ts: i64,
+    ) {
+        self.turn_day(ts);
+        let place = self.strategy_place(strategy);
+        let strategy = StrategyId(u16::try_from(place).unwrap_or(u16::MAX));
+        if let Past::Closed(profit) = past {
+            return self.count_closed(account, strategy, profit, ts);
+        }
+        self.each_seat(account, strategy, |seat| match past {
+            Past::Sent { is_cancel } => seat.count_request(ts, is_cancel),
+            Past::Refused => seat.rejects += 1,
+            Past::Taken => seat.rejects = 0,
+            Past::Executed => seat.count_execution(),
+            Past::Closed(_) => {}
+        });
+    }
+
+    /// A person put the switches of a target back in an earlier run.
+    pub fn recall_reset(&mut self, target: Target) {
+        if let Some(seat) = self.seat_mut(target) {
+            seat.start_counts();
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Orders that are there already, as the risk layer has to know them: it counts every one that may
+//! still be filled, whoever found it and whatever was thought of it before.
+
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
+use rustonite_core::datasets::{OrderKind, RiskRequest};
+use rustonite_exec::{Journal, Order, OrderId, Wish};
+use rustonite_risk::{Code, Intent, Rules};
+
+use super::Desk;
+
+impl<J: Journal> Desk<J> {
+    /// Counts what a ledger of an earlier run has.
+    pub(super) fn count_all(&mut self) {
+        let open: Vec<_> = self.ledger.open_orders().iter().map(|order| order.id).collect();
+        open.into_iter().for_each(|order| self.count_order(order));
+        let keys: Vec<_> = self.ledger.positions().iter().map(|(key, _)| *key).collect();
+        keys.iter().for_each(|key| self.count_position(key));
+    }
+
+    /// An order is different now.
+    pub(super) fn count_order(&mut self, id: OrderId) {
+        let Some(order) = self.ledger.order(id) else { return };
+        if order.is_final() {
+            return self.risk.order_changed(id.0, 0);
+        }
+        if order.is_held() {
+            return;
+        }
+        if !self.risk.is_open(id.0) {
+            return self.adopt(id);
+        }
+        let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
+        let left = size_left(rules, order);
+        let price = order.wish.price;
+        let price = price.map(|price| rules.price_toward_market(order.wish.side, price));
+        if order.changes.is_empty() && left > 0 {
+            self.risk.order_replaced(id.0, price, left);
+        } else {
+            self.risk.order_left(id.0, left);
+        }
+    }
+
+    /// Counts an open order that risk does not have: of an earlier run, found at the venue, or one
+    /// that was thought to have ended.
+    fn adopt(&mut self, id: OrderId) {
+        let Some(order) = self.ledger.order(id) else { return };
+        let Some(intent) = self.standing(RiskRequest::Submit, order) else { return };
+        let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
+        let change = |price: Option<_>, size| Intent {
+            request: RiskRequest::Replace,
+            price: price.map(|price| rules.price_toward_market(intent.side, price)),
+            size: rules.size_outward(size),
+            client_id: 0,
+            ..intent
+        };
+        let changes: Vec<_> = order.changes.iter().map(|one| change(one.price, one.size)).collect();
+        self.risk.adopt(&intent);
+        changes.iter().for_each(|change| self.risk.widen(change));
+    }
+
+    /// An order in the risk layer's whole numbers. What does not fit is rounded to the strict side,
+    /// since what is there cannot be denied.
+    pub(super) fn standing(&self, request: RiskRequest, order: &Order) -> Option<Intent> {
+        let wish = &order.wish;
+        let rules = self.risk.rules(wish.instrument)?;
+        let price = wish.price.map(|price| rules.price_toward_market(wish.side, price));
+        // Of what others placed the venue does not always say the kind; with a limit it rests.
+        let kind = match wish.kind_sent() {
+            OrderKind::Unknown if price.is_some() => OrderKind::Limit,
+            kind => kind,
+        };
+        let size_filled = rules.size_outward(order.size_filled);
+        let client_id = FixedState::default().hash_one((wish.account, order.id.0, 0_usize));
+        Some(Intent {
+            request,
+            order: order.id.0,
+            parent: None,
+            account: wish.account,
+            strategy: wish.strategy,
+            instrument: wish.instrument,
+            side: wish.side,
+            position_side: wish.position_side,
+            kind,
+            tif: wish.tif_sent(),
+            price,
+            price_protect: None,
+            trigger: None,
+            size: size_left(rules, order).saturating_add(size_filled),
+            size_filled,
+            size_display: None,
+            size_min: None,
+            by_money: wish.size_quote.is_some(),
+            flags: wish.flags,
+            stp: wish.stp,
+            ts_expire: wish.ts_expire,
+            client_id: if request == RiskRequest::Submit { client_id } else { 0 },
+            ts_cause: self.seen.1,
+        })
+    }
+}
+
+/// What of an order may still be filled, in points.
+fn size_left(rules: &Rules, order: &Order) -> i64 {
+    match size_of_money(rules, &order.wish) {
+        // Of one in money it is what the rest of it buys at most, until the venue says that it ended.
+        Some(Ok(whole)) => {
+            let left = rules.size_amount(whole) - order.size_filled;
+            rules.size_outward(left).max(0)
+        }
+        Some(Err(_)) | None => rules.size_outward(order.size_at_risk()),
+    }
+}
+
+/// How much an order in money buys at most, in points; `None` of one with a size.
+pub(super) fn size_of_money(rules: &Rules, wish: &Wish) -> Option<Result<i64, Code>> {
+    let quote = wish.size_quote?;
+    let whole = || {
+        let reference = wish.price_protect.or(wish.price).ok_or(Code::PriceMissing)?;
+        rules.size_of_quote(quote, rules.price(reference)?).ok_or(Code::TooManyDecimals)
+    };
+    Some(whole())
+}

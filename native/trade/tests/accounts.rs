@@ -1,0 +1,146 @@
+//! Two accounts at one venue: each trades once its own books are compared, whatever the other does.
+#![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::*;
+use rustonite_core::Amount;
+use rustonite_core::datasets::{OrderKind, OrderSide, Tif};
+use rustonite_core::ids::{AccountId, StrategyId};
+use rustonite_exec::gateway::{Answer, Balance, Heard, Question};
+use rustonite_exec::reconcile::Settings;
+use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, Wish};
+use rustonite_risk::{Account, Capabilities, Latches, Risk, Target, Venue};
+use rustonite_trade::{Arrived, Denied, Desk};
+
+const OTHER: AccountId = AccountId(1);
+
+struct Two {
+    desk: Desk<Nowhere>,
+    fakes: [Fake; 2],
+}
+
+impl Two {
+    /// Neither is logged on.
+    fn new() -> Self {
+        let mut directory = Directory::default();
+        for name in ["main", "other"] {
+            directory.add_account(name);
+        }
+        directory.add_strategy("test");
+        directory.list(instrument());
+        let directory = Arc::new(directory);
+        let mut ledger = Ledger::new(Arc::clone(&directory), Nowhere);
+        for account in [ACCOUNT, OTHER] {
+            ledger.open_account(account, account_rules());
+        }
+        let can = Capabilities::of(&[OrderKind::Limit], &[Tif::Gtc], 0);
+        let account = |name: &str| Account { name: name.into(), venue: VENUE, hedging: false };
+        let risk_directory = rustonite_risk::Directory {
+            currency: "USDT".into(),
+            assets: ["BTC", "USDT"].map(Into::into).to_vec(),
+            venues: vec![Venue { name: "binance".into(), can }],
+            accounts: ["main", "other"].map(account).to_vec(),
+            strategies: vec!["test".into()],
+            instruments: directory.instruments().map(|(_, one)| one.clone()).collect(),
+            orders_max: 64,
+            client_ids_max: 64,
+        };
+        let limits = limits([500, 20, 200, 200]);
+        let risk = Risk::new(risk_directory, limits, &Latches::default()).unwrap();
+        let mut desk = Desk::new(ledger, risk, StrategyId(0));
+        let fakes = [Fake::default(), Fake::default()];
+        for fake in &fakes {
+            let (gateway, outbox) = (Box::new(fake.clone()), Box::new(fake.clone()));
+            desk.open(gateway, outbox, vec![INSTRUMENT], Settings::default(), START).unwrap();
+        }
+        let own = [Target::Account(ACCOUNT), Target::Account(OTHER)];
+        for target in [Target::All, Target::Strategy(StrategyId(0))].into_iter().chain(own) {
+            desk.profit(target, Amount::ZERO, Amount::ZERO, START);
+        }
+        desk.feed_connected(VENUE, true, START);
+        desk.quote(INSTRUMENT, 59_999.99, 60_000.01, START, 1);
+        Self { desk, fakes }
+    }
+
+    fn fake(&self, account: AccountId) -> &Fake {
+        &self.fakes[account.index()]
+    }
+
+    fn say(&mut self, account: AccountId, heard: Vec<Heard>) {
+        *self.fake(account).says.lock().unwrap() = heard;
+        self.desk.arrived(account, Arrived::Text(0, Vec::new(), START), START);
+    }
+
+    fn log_on(&mut self, account: AccountId) {
+        self.say(account, vec![Heard::Ready]);
+        let balances = ["BTC", "USDT"].map(|name| {
+            let asset = self.desk.ledger().directory().asset(name).unwrap();
+            let available = amount("1000000");
+            Heard::Balance(Balance { ts_event: START, asset, available, locked: Amount::ZERO })
+        });
+        self.say(account, balances.to_vec());
+    }
+
+    /// Its books are found to be the venue's.
+    fn compare(&mut self, account: AccountId) {
+        let asked = std::mem::take(&mut *self.fake(account).asked.lock().unwrap());
+        let answers = asked.into_iter().map(|question| match question {
+            Question::Balances => Heard::Answer(question, Answer::Balances(Vec::new())),
+            question => Heard::Answer(question, Answer::Reports(Vec::new())),
+        });
+        let answers = answers.collect();
+        self.say(account, answers);
+    }
+
+    fn buy(&mut self, account: AccountId, at: i64) -> Result<OrderId, Denied> {
+        self.desk.submit(Wish { account, ..limit(OrderSide::Buy, at, 10) }, START)
+    }
+
+    fn code(&mut self, account: AccountId) -> &'static str {
+        self.buy(account, -100).unwrap_err().code
+    }
+}
+
+#[test]
+fn no_account_trades_before_its_own_books_are_compared() {
+    let mut two = Two::new();
+    two.log_on(ACCOUNT);
+    two.compare(ACCOUNT);
+    two.buy(ACCOUNT, -100).unwrap();
+    assert_eq!(two.code(OTHER), "venue_disconnected");
+    two.log_on(OTHER);
+    assert_eq!(two.code(OTHER), "not_reconciled");
+    two.compare(OTHER);
+    two.buy(OTHER, -200).unwrap();
+}
+
+#[test]
+fn an_account_that_is_cut_off_holds_up_no_other() {
+    let mut two = Two::new();
+    for account in [ACCOUNT, OTHER] {
+        two.log_on(account);
+        two.compare(account);
+    }
+    two.desk.arrived(OTHER, Arrived::Closed(0, "cut".to_owned()), START);
+    assert_eq!(two.code(OTHER), "venue_disconnected");
+    two.buy(ACCOUNT, -100).unwrap();
+}
+
+#[test]
+fn a_cancel_leaves_while_books_are_compared() {
+    let mut two = Two::new();
+    two.log_on(ACCOUNT);
+    two.compare(ACCOUNT);
+    let order = two.buy(ACCOUNT, -100).unwrap();
+    two.log_on(ACCOUNT);
+    assert_eq!(two.code(ACCOUNT), "not_reconciled");
+    two.fake(ACCOUNT).written.lock().unwrap().clear();
+    two.desk.kill(Target::All, START);
+    let written = two.fake(ACCOUNT).written.lock().unwrap();
+    let is_cancel =
+        |one: &Request| matches!(one, Request::Cancel { order: id, .. } if *id == order);
+    assert!(written.len() == 1 && is_cancel(&written[0]), "{written:?}");
+}
