@@ -3,7 +3,7 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use rustonite_core::datasets::{PositionSide, RiskRequest};
+use rustonite_core::datasets::{FillKind, PositionSide, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exec::held::Seen;
@@ -236,8 +236,22 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    /// A booking changed a position.
+    /// A booking changed a position, or what it has earned.
     pub(super) fn count_fill(&mut self, booked: &Booked, side: Option<PositionSide>, now: i64) {
+        match booked.kind {
+            FillKind::Bust | FillKind::Correction => self.tell_position(booked),
+            // Their size is that of what was paid for.
+            FillKind::Funding | FillKind::Settlement | FillKind::Fee => {}
+            _ => self.count_execution(booked, side, now),
+        }
+        self.count_owned(booked);
+        if booked.pnl_realised != Amount::ZERO {
+            self.risk.closed(booked.account, booked.strategy, booked.pnl_realised, now);
+        }
+        self.tell_trips();
+    }
+
+    fn count_execution(&mut self, booked: &Booked, side: Option<PositionSide>, now: i64) {
         let Some(rules) = self.risk.rules(booked.instrument) else { return };
         let Ok(size) = rules.size(booked.size) else { return };
         let execution = Execution {
@@ -250,11 +264,23 @@ impl<J: Journal> Desk<J> {
             size,
         };
         self.risk.filled(&execution, now, &mut self.trips);
-        self.count_owned(booked);
-        if booked.pnl_realised != Amount::ZERO {
-            self.risk.closed(booked.account, booked.strategy, booked.pnl_realised, now);
-        }
-        self.tell_trips();
+    }
+
+    /// An execution was taken back or changed: a position is where the ledger says.
+    fn tell_position(&mut self, booked: &Booked) {
+        let (account, instrument) = (booked.account, booked.instrument);
+        let order = booked.order.and_then(|order| self.ledger.order(order));
+        let side = order.and_then(|order| order.wish.position_side).unwrap_or_default();
+        let of_it = self.ledger.positions().iter().filter(|(key, _)| {
+            (key.account, key.instrument, key.side) == (account, instrument, side)
+        });
+        let held: Vec<_> = of_it.map(|(key, one)| (key.strategy, one.size)).collect();
+        let all: Amount = held.iter().map(|(_, size)| *size).sum();
+        let own = held.iter().filter(|(strategy, _)| *strategy == booked.strategy);
+        let own: Amount = own.map(|(_, size)| *size).sum();
+        // Nobody's is what of the account's no strategy has.
+        let size = if booked.strategy.is_none() { own + own - all } else { own };
+        self.set_position(account, booked.strategy, instrument, side, size);
     }
 
     pub(super) fn tell_trips(&mut self) {
