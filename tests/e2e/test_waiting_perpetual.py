@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from rustonite_exec import OrderNews
+
 VENUE, SYMBOL = "binance-usdm", "BTCUSDT"
 DATASETS = 'datasets = ["quotes", "trades", "tickers"]'
 
@@ -171,3 +173,42 @@ def test_a_stop_is_no_larger_than_what_is_left_of_its_position(market: Market) -
     status = market.follow(strategy, script)
     assert strategy.filled[strategy.stop] == Decimal("0.004")
     assert status["positions"] == []
+
+
+class Moved(Noted):
+    """Is long at once, has a stop at the venue, and moves it nearer to the market."""
+
+    stop = 0
+
+    def begin(self) -> None:
+        self.entry = self.broker.submit(SYMBOL, "buy", "0.01", "60100", tif="ioc")
+        self.stop = self.broker.submit(
+            SYMBOL, "sell", "0.01", "59000", trigger="59100", trigger_by="mark", reduce_only=True
+        )
+
+    def on_order(self, news: OrderNews) -> None:
+        super().on_order(news)
+        if news.order.id == self.stop and news.event == "accepted":
+            self.broker.replace(self.stop, trigger="59800")
+
+    def is_moved(self) -> bool:
+        return self.events.get(self.stop, [""])[-1] == "replaced"
+
+    def is_out(self) -> bool:
+        return self.events[self.stop][-1] == "final_fill"
+
+
+def test_a_stop_at_the_venue_is_moved(market: Market) -> None:
+    market.exchange.set_mark(SYMBOL, 60_000)
+    strategy = Moved(SYMBOL)
+    script = Script(
+        strategy.is_moved,
+        # Below where it is now, and above where it was.
+        lambda: market.exchange.set_mark(SYMBOL, 59_700),
+        strategy.is_out,
+    )
+    status = market.follow(strategy, script)
+    expected = ["submitted", "accepted", "replace_asked", "replaced"]
+    assert strategy.events[strategy.stop][:4] == expected
+    assert "cancelled" not in strategy.events[strategy.stop]
+    assert (status["positions"], status["open_orders"]) == ([], 0)

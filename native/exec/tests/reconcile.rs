@@ -439,6 +439,29 @@ fn start_figures_of_one_leg_are_compared_with_that_leg() {
     assert_eq!((order.size_filled, order.wish.size), (amount("5"), amount("10")));
 }
 
+#[test]
+fn start_a_payment_is_taken_once_and_moves_no_position() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    ledger.report(&of(&ledger, id, filled_by("1", "4")));
+    // One whose number the venue has not told could be behind it, if it were an execution.
+    submitted(&mut ledger);
+    let usdt = ledger.directory().asset("USDT").unwrap();
+    let fee = Some((amount("0.1"), usdt));
+    let paid = Fill { kind: FillKind::Funding, fee, ..fill("f1", "4", "100") };
+    let mut venue = nothing();
+    venue.balances = None;
+    let fills = vec![executed(&ledger, id, fill("1", "4", "100")), by_id("", What::Fill(paid))];
+    venue.fills = BTreeMap::from([(SPOT, (0, fills))]);
+    let first = plan(&ledger, &venue);
+    assert_eq!(first.reports.len(), 1, "{:?}", first.reports);
+    ledger.apply_plan(LATER, ACCOUNT, &first);
+    let key = PositionKey { instrument: SPOT, ..key(PositionSide::Net) };
+    let position = ledger.positions().get(&key);
+    assert_eq!((position.size, position.funding), (amount("4"), amount("0.1")));
+    assert_eq!(plan(&ledger, &venue).reports, []);
+}
+
 // While trading
 
 #[test]

@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustonite_core::datasets::OrderSide;
+use rustonite_core::datasets::{OrderEvent, OrderKind, OrderSide, TriggerDirection, TriggerSource};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exchange::{Config, Crowd, Key, Listing, LocalExchange, VenueConfig};
+use rustonite_exec::{Trigger, Wish};
 use rustonite_feed::Recorder;
 use rustonite_trade::strategies::{MarketMaker, MarketMakerSettings};
 use rustonite_trade::{
-    Broker, Config as TraderConfig, Failed, FillNews, OrderNews, Quotes, Strategy, Told,
+    Broker, Changes, Config as TraderConfig, Failed, FillNews, OrderNews, Quotes, Strategy, Told,
     TradeError, Trader, control, limit, on_lot, on_tick,
 };
 
@@ -25,6 +28,7 @@ fn decimal(text: &str) -> Decimal {
 
 /// A venue with others that trade, a recorder of it, and room for a trader.
 struct Place {
+    venue: &'static str,
     exchange: LocalExchange,
     recorder: Recorder,
     folder: tempfile::TempDir,
@@ -32,19 +36,30 @@ struct Place {
 
 impl Place {
     fn open(events_per_second: f64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let listing = Listing::spot("BTCUSDT", decimal("0.01"), decimal("0.00001")).unwrap();
-        let venue = VenueConfig::new("binance", vec![listing]);
-        let mut exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
+        Self::at("binance", listing, events_per_second)
+    }
+
+    fn usdm(events_per_second: f64) -> Self {
+        let listing = Listing::perpetual("BTCUSDT", decimal("0.01"), decimal("0.00001")).unwrap();
+        Self::at("binance-usdm", listing, events_per_second)
+    }
+
+    fn at(venue: &'static str, listing: Listing, events_per_second: f64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::new(vec![VenueConfig::new(venue, vec![listing])]);
+        let mut exchange = LocalExchange::start(&config).unwrap();
         exchange.add_account("me").unwrap();
-        exchange.deposit("binance", "me", "USDT", decimal("100000")).unwrap();
-        exchange.deposit("binance", "me", "BTC", decimal("2")).unwrap();
+        exchange.deposit(venue, "me", "USDT", decimal("100000")).unwrap();
+        if venue == "binance" {
+            exchange.deposit(venue, "me", "BTC", decimal("2")).unwrap();
+        }
         exchange.add_key("me", "key", &Key::hmac("secret")).unwrap();
         let prices = vec![("BTCUSDT".to_owned(), decimal("60000"))];
-        exchange.open_to("binance", &Crowd { seed: 1, events_per_second, prices }).unwrap();
-        let urls = exchange.urls("binance").unwrap();
-        let recorder = record(&urls, &folder.path().join("tapes"));
-        let place = Self { exchange, recorder, folder };
+        exchange.open_to(venue, &Crowd { seed: 1, events_per_second, prices }).unwrap();
+        let urls = exchange.urls(venue).unwrap();
+        let recorder = record(venue, &urls, &folder.path().join("tapes"));
+        let place = Self { venue, exchange, recorder, folder };
         place.write_configuration(&urls);
         place
     }
@@ -56,11 +71,13 @@ impl Place {
         std::fs::write(&keys, "key = \"key\"\nsecret = \"secret\"\n").unwrap();
         std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
         let urls: Vec<_> = urls.iter().map(|(name, url)| format!("{name} = {url:?}")).collect();
+        let (venue, urls) = (self.venue, urls.join(", "));
+        let leverage = if venue == "binance" { "" } else { "leverage = 20\n" };
         let text = format!(
-            "limits = \"limits.toml\"\n[[market]]\nvenue = \"binance\"\ntapes = \"tapes\"\n\
-             [[account]]\nname = \"main\"\nvenue = \"binance\"\nsymbols = [\"BTCUSDT\"]\n\
-             keys = \"keys.toml\"\nurls = {{ {} }}\n[strategy]\nname = \"test\"\nrun = \"test\"\n",
-            urls.join(", ")
+            "limits = \"limits.toml\"\n[[market]]\nvenue = {venue:?}\ntapes = \"tapes\"\n\
+             [[account]]\nname = \"main\"\nvenue = {venue:?}\nsymbols = [\"BTCUSDT\"]\n\
+             keys = \"keys.toml\"\n{leverage}urls = {{ {urls} }}\n\
+             [strategy]\nname = \"test\"\nrun = \"test\"\n"
         );
         std::fs::write(folder.join("trader.toml"), text).unwrap();
     }
@@ -73,7 +90,7 @@ impl Place {
 
     /// What the venue says that the account has.
     fn owned(&self, asset: &str) -> Amount {
-        let (free, locked) = self.exchange.balance("binance", "me", asset).unwrap();
+        let (free, locked) = self.exchange.balance(self.venue, "me", asset).unwrap();
         Amount::from_decimal(free).unwrap() + Amount::from_decimal(locked).unwrap()
     }
 
@@ -82,12 +99,14 @@ impl Place {
     }
 }
 
-fn record(urls: &BTreeMap<String, String>, tapes: &Path) -> Recorder {
-    let public = &urls["public"];
+fn record(venue: &str, urls: &BTreeMap<String, String>, tapes: &Path) -> Recorder {
+    let names = ["public", "market", "rest"].into_iter();
+    let urls = names.filter_map(|name| Some(format!("{name} = {:?}", urls.get(name)?)));
+    let urls: Vec<_> = urls.collect();
     let text = format!(
-        "frames = false\n[[feed]]\nvenue = \"binance\"\nsymbols = [\"BTCUSDT\"]\n\
-         datasets = [\"trades\", \"quotes\"]\nurls = {{ public = {public:?}, rest = {:?} }}\n",
-        urls["rest"]
+        "frames = false\n[[feed]]\nvenue = {venue:?}\nsymbols = [\"BTCUSDT\"]\n\
+         datasets = [\"trades\", \"quotes\"]\nurls = {{ {} }}\n",
+        urls.join(", ")
     );
     Recorder::start(&rustonite_feed::Config::parse("test", &text).unwrap(), tapes).unwrap()
 }
@@ -216,14 +235,14 @@ fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
     let mut trader = place.trader();
     assert_eq!(trader.state_hash(), hash);
     let (urls, tapes) =
-        (place.exchange.urls("binance").unwrap(), place.folder.path().join("tapes"));
+        (place.exchange.urls(place.venue).unwrap(), place.folder.path().join("tapes"));
     let mut recorder = None;
     let mut buyer = Buyer::default();
     until(&mut trader, &mut buyer, |trader| {
         let status = trader.status();
         if status.started && recorder.is_none() {
             assert_eq!(status.profit, BTreeMap::new(), "nothing is guessed");
-            recorder = Some(record(&urls, &tapes));
+            recorder = Some(record(place.venue, &urls, &tapes));
         }
         status.open_orders == 1
     })
@@ -278,4 +297,75 @@ fn a_strategy_that_does_not_come_back_loses_its_orders() {
     let status = trader.status();
     assert_eq!(status.open_orders, 0);
     assert_eq!(status.switches[0].code, "kill_switch");
+}
+
+/// Has a stop at the venue, and moves it nearer to the market once it is there.
+#[derive(Default)]
+struct Mover {
+    to: Option<Amount>,
+    events: Vec<String>,
+    is_moved: Arc<AtomicBool>,
+}
+
+impl Strategy for Mover {
+    fn on_quotes(&mut self, broker: &dyn Broker, rows: &Quotes<'_>) -> Told {
+        let (Some(bid), Some(Some(instrument))) = (rows.bid_price.last(), rows.instrument.last())
+        else {
+            return Ok(());
+        };
+        if self.to.is_some() {
+            return Ok(());
+        }
+        let rules = broker.instrument(*instrument).unwrap();
+        let at = |part: f64| on_tick(rules, OrderSide::Sell, bid * part).unwrap();
+        let size = on_lot(rules, 0.01).unwrap();
+        let trigger = Trigger {
+            price: at(0.987),
+            source: TriggerSource::Last,
+            direction: TriggerDirection::Down,
+            trail: None,
+        };
+        let wish = Wish {
+            kind: OrderKind::StopLimit,
+            trigger: Some(trigger),
+            ..limit(broker, *instrument, OrderSide::Sell, at(0.985), size).unwrap()
+        };
+        self.to = Some(at(0.99));
+        broker.submit(wish).map(drop).map_err(|denied| Failed(denied.to_string()))
+    }
+
+    fn on_order(&mut self, broker: &dyn Broker, news: &OrderNews) -> Told {
+        if news.event == OrderEvent::Accepted && self.events.len() == 1 {
+            let changes = Changes { trigger: self.to, ..Changes::default() };
+            let changed = broker.change(news.order.order, changes);
+            changed.map_err(|denied| Failed(denied.to_string()))?;
+        }
+        self.is_moved.fetch_or(news.event == OrderEvent::Replaced, Ordering::Relaxed);
+        self.events.push(news.event.name().to_owned());
+        Ok(())
+    }
+}
+
+/// A stop is moved, cancelled at the end, and remembered by the journal.
+fn moves_a_stop(place: &Place) {
+    let mut trader = place.trader();
+    let mut mover = Mover::default();
+    let is_moved = Arc::clone(&mover.is_moved);
+    until(&mut trader, &mut mover, |_| is_moved.load(Ordering::Relaxed)).unwrap();
+    assert_eq!(mover.events[..4], ["submitted", "accepted", "replace_asked", "replaced"]);
+    let status = trader.status();
+    assert_eq!((status.open_orders, status.denials), (0, 0), "{:?}", trader.take_notices());
+    let hash = trader.state_hash();
+    drop(trader);
+    assert_eq!(place.trader().state_hash(), hash);
+}
+
+#[test]
+fn a_stop_at_its_venue_is_moved() {
+    moves_a_stop(&Place::open(100.0));
+}
+
+#[test]
+fn a_stop_that_its_venue_cannot_change_is_moved_all_the_same() {
+    moves_a_stop(&Place::usdm(100.0));
 }

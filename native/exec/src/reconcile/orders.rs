@@ -13,6 +13,7 @@ use crate::fills::INFERRED_PREFIX;
 use crate::journal::Journal;
 use crate::order::Order;
 use crate::report::{Fill, OrderPicture, Report, What};
+use crate::rows::is_execution;
 use crate::table;
 use crate::wish::OrderId;
 
@@ -59,6 +60,11 @@ impl<J: Journal> Comparing<'_, J> {
             if differs {
                 self.plan.mismatches.push(Mismatch::FillDiffers(fill.fill_id.clone()));
             }
+            return;
+        }
+        if !is_execution(fill.kind) {
+            // A payment: no order is behind it, and it moves no position.
+            self.plan.reports.push(as_reconciled(report));
             return;
         }
         if order.is_none() {

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::tests::{algo, ready, refuse, reply, stop};
 use super::{BinanceUsdM, PRIVATE};
 use crate::gateway::testing::{
-    NOW, amount, answered, call, cancel, changed, next, only, query, read, replace_with, sent,
-    submit, text, trigger,
+    NOW, amount, answered, call, cancel, cancel_of, changed, next, only, query, read, replace_with,
+    sent, submit, text, trigger,
 };
 use crate::gateway::{Gateway as _, Heard};
 use crate::report::{RefusalKind, What};
@@ -75,10 +75,7 @@ fn the_order_ends_and_then_another_is_placed() {
     assert_replaced(reply(&mut gateway, &begin, &anew()));
     assert_eq!(only(told(&mut gateway, "r-2", "NEW")).what, What::Accepted);
     // The new one is an order like any other.
-    let Request::Cancel { order, instrument, account, .. } = cancel() else { unreachable!() };
-    let client_id = "r-2".into();
-    let end = Request::Cancel { order, instrument, account, client_id, venue_order_id: None };
-    let asked = sent(gateway.write(&end, NOW));
+    let asked = sent(gateway.write(&cancel_of("r-2"), NOW));
     assert_eq!(asked["method"], "algoOrder.cancel");
     let report = only(reply(&mut gateway, &asked["id"], ENDED));
     assert!(matches!(report.what, What::Cancelled { .. }));
@@ -136,6 +133,18 @@ fn a_cancel_during_a_change_ends_whichever_there_is() {
     let report = only(reply(&mut gateway, &asked["id"], ENDED));
     assert!(matches!(report.what, What::Cancelled { .. }));
     assert_eq!(&*report.client_id, "r-2");
+}
+
+#[test]
+fn of_several_cancels_that_of_a_change_goes_alone() {
+    let (mut gateway, end) = changing();
+    placed(&mut gateway, &end);
+    let all = [cancel(), cancel_of("r-7"), cancel_of("r-8")];
+    let sent = gateway.write_many(&all, NOW).sent;
+    let alone = sent.into_iter().find(|(_, which)| which == &[0]).unwrap().0;
+    let asked = text(alone);
+    assert_eq!(asked["method"], "algoOrder.cancel");
+    assert_eq!(asked["params"]["clientAlgoId"], "r-2");
 }
 
 #[test]

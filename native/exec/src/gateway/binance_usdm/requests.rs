@@ -100,7 +100,9 @@ impl Requests for BinanceUsdM {
     fn requests(&mut self, requests: &[Request], now: i64) -> Written {
         let is_plain = |request: &Request| match request {
             Request::Submit { wish, .. } => !has_trigger(wish.kind),
-            Request::Cancel { client_id, .. } => self.likely_place(client_id) == ORDERS,
+            Request::Cancel { client_id, .. } => {
+                self.likely_place(client_id) == ORDERS && self.chains.around(client_id).is_none()
+            }
             Request::Replace { .. } | Request::Query { .. } => false,
         };
         let groups = groups(requests, CAPABILITIES.batch, is_plain);

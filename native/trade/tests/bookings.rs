@@ -1,0 +1,73 @@
+//! Bookings that are no executions: what risk counts of them.
+#![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
+
+mod common;
+
+use common::*;
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide};
+use rustonite_core::ids::StrategyId;
+use rustonite_exec::gateway::Heard;
+use rustonite_exec::{Correction, Fill, OrderId, Report, What};
+use rustonite_risk::Target;
+
+/// A world that holds ten lots, bought by one order.
+fn holding() -> (World, OrderId) {
+    let mut world = World::new([500, 7, 100, 200]);
+    let order = world.desk.submit(limit(OrderSide::Buy, -50, 10), world.now).unwrap();
+    world.report_of(order, What::Accepted);
+    world.fill_of(order, 10);
+    (world, order)
+}
+
+/// What risk counts as held: of the account, and of the strategy.
+fn counted(world: &World) -> [i64; 2] {
+    [Target::Account(ACCOUNT), Target::Strategy(StrategyId(0))]
+        .map(|target| world.desk.risk().position(target, INSTRUMENT).unwrap())
+}
+
+#[test]
+fn a_payment_of_funding_moves_no_position() {
+    let (mut world, _) = holding();
+    let before = counted(&world);
+    assert!(before[0] > 0 && before[0] == before[1], "{before:?}");
+    let usdt = world.desk.ledger().directory().asset("USDT").unwrap();
+    let fill = Fill {
+        fill_id: "funding-1".into(),
+        trade_id: None,
+        kind: FillKind::Funding,
+        side: OrderSide::Buy,
+        price: ticks(0),
+        // That of the position.
+        size: lots(10),
+        size_filled: None,
+        fee: Some((amount("0.1"), usdt)),
+        liquidity: Liquidity::Unknown,
+        position_side: None,
+    };
+    let report = Report {
+        ts_event: world.now,
+        ts_recv: world.now,
+        source: EventSource::Stream,
+        account: ACCOUNT,
+        instrument: INSTRUMENT,
+        client_id: "".into(),
+        client_id_prev: None,
+        venue_order_id: None,
+        what: What::Fill(fill),
+    };
+    world.say(vec![Heard::Report(report)]);
+    assert_eq!(counted(&world), before);
+}
+
+#[test]
+fn an_execution_that_is_taken_back_is_not_held() {
+    let (mut world, order) = holding();
+    let whole = counted(&world);
+    let corrected = |id: &str, prev: &str, becomes| {
+        What::Corrected(Correction { fill_id: id.into(), fill_id_prev: prev.into(), becomes })
+    };
+    world.report_of(order, corrected("2", "1", Some((ticks(-50), lots(4)))));
+    assert_eq!(counted(&world), whole.map(|all| all / 10 * 4));
+    world.report_of(order, corrected("3", "2", None));
+    assert_eq!(counted(&world), [0, 0]);
+}
