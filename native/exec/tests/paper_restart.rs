@@ -345,9 +345,11 @@ impl<J: Journal> Life<J> {
         let summed: Vec<_> = summed.iter().map(|one| (one.size, one.price_entry)).collect();
         assert_eq!(sizes, summed);
         for order in self.ledger.orders() {
-            let number = order.legs.iter().find_map(|leg| leg.venue_order_id.as_deref());
-            let summed = number.and_then(|number| sums.orders.get(number));
-            assert_eq!(order.size_filled, summed.copied().unwrap_or_default(), "{order:?}");
+            let numbers = order.legs.iter().filter_map(|leg| leg.venue_order_id.as_deref());
+            let summed: Amount =
+                numbers.filter_map(|number| sums.orders.get(number)).copied().sum();
+            assert_eq!(order.size_filled, summed, "{order:?}");
+            assert!(order.venue_order_id().is_some() || !order.facts.known, "{order:?}");
             let is_brief = matches!(order.wish.tif, None | Some(Tif::Ioc | Tif::Fok));
             let is_open = self.ledger.open_orders().iter().any(|one| one.id == order.id);
             assert!(!(is_brief && is_open), "{order:?}");

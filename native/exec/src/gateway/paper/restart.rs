@@ -27,11 +27,9 @@ impl Resting {
     /// An order that the venue has spoken of. Of one whose request was on its way nobody knows, and
     /// it is asked for.
     fn of(order: &Order) -> Option<Self> {
-        // A change keeps the number here.
-        let number = order.legs.iter().rev().find_map(|leg| leg.venue_order_id.clone());
         (order.facts.known && !order.is_held()).then(|| Self {
             client_id: order.client_id().into(),
-            venue_order_id: number,
+            venue_order_id: order.venue_order_id().map(Into::into),
             wish: order.wish.sent(),
             filled: (order.size_filled, order.price_average.unwrap_or_default()),
         })

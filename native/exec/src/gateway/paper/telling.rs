@@ -57,6 +57,8 @@ impl Venue {
             }
             Some(Asked::Replace { client_id, price, size }) => {
                 let before = std::mem::replace(&mut own.client_id, client_id);
+                // With the new name it has a new number, so that each row has both.
+                own.venue_order_id = self.number();
                 (own.wish.price, own.wish.size) = (price, size);
                 self.say_of(own, Some(before), times, What::Replaced { price, size });
             }

@@ -193,13 +193,15 @@ fn a_market_order_that_finds_nobody_ends() {
 fn a_change_has_the_new_name_and_a_cancel_ends_it() {
     let mut paper = Paper::open();
     paper.submit("a", buy("29000", "0.5"), NOW).unwrap();
-    paper.reports(NOW + 10 * MS);
+    let [accepted] = &paper.reports(NOW + 10 * MS)[..] else { panic!() };
+    let accepted = accepted.clone();
     paper.replace(("a", "b"), "29500", NOW + 10 * MS);
     let reports = paper.reports(NOW + 20 * MS);
     let [replaced] = &reports[..] else { panic!("{reports:?}") };
     let expected = What::Replaced { price: Some(amount("29500")), size: amount("0.5") };
     assert_eq!(replaced.what, expected);
     assert_eq!((&*replaced.client_id, replaced.client_id_prev.as_deref()), ("b", Some("a")));
+    assert_ne!(replaced.venue_order_id, accepted.venue_order_id);
     let Answer::Reports(open) = paper.answer(Question::OpenOrders, NOW + 20 * MS) else { panic!() };
     let [one] = &open[..] else { panic!("{open:?}") };
     assert!(matches!(&one.what, What::Picture(one) if one.state == OrderState::Accepted));
