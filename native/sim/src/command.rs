@@ -251,6 +251,13 @@ pub enum Command {
         /// Which.
         order: OrderId,
     },
+    /// Ends an order without its account's asking.
+    Revoke {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        order: OrderId,
+    },
     /// Ends all orders of an account in an instrument, oldest first.
     CancelAll {
         /// Whose.

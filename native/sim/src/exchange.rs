@@ -259,6 +259,11 @@ impl Exchange {
                 self.cancel(slot);
                 Ok(())
             }
+            Command::Revoke { account, order } => {
+                let slot = self.open_slot(account, order)?;
+                self.end(slot, Some(CancelReason::Venue));
+                Ok(())
+            }
             Command::CancelAll { account, instrument } => self.cancel_all(account, instrument),
             Command::Amend { account, order, price, quantity } => {
                 self.amend(account, order, price, quantity)
@@ -473,6 +478,12 @@ impl Exchange {
     /// What stood in for liquidated accounts; negative if it was more than there was.
     pub fn insurance(&self, asset: AssetId) -> Amount {
         self.assets.get(asset as usize).map_or(Amount::ZERO, |asset| asset.insurance)
+    }
+
+    /// The asset that an account pays fees in, if it has enough of it: the price of a whole one in
+    /// the quote asset, and the discount in millionths.
+    pub fn fee_asset(&self, account: AccountId) -> Option<(AssetId, Amount, u32)> {
+        self.accounts.get(account as usize)?.fee_asset
     }
 
     /// What an account pays.
