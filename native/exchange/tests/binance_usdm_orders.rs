@@ -1,4 +1,5 @@
 //! Margin of orders that change, and what the operator of perpetuals does.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 
