@@ -137,10 +137,11 @@ impl NativeExchange {
         &self,
         venue: &str,
         account: &str,
-        (asset, price, discount): (&str, &str, &str),
+        terms: (String, String, String),
     ) -> PyResult<()> {
-        let (price, discount) = (number("price", price)?, number("discount", discount)?);
-        self.exchange()?.pay_fees_in(venue, account, asset, price, discount).map_err(refuse)
+        let (asset, price, discount) = terms;
+        let (price, discount) = (number("price", &price)?, number("discount", &discount)?);
+        self.exchange()?.pay_fees_in(venue, account, &asset, price, discount).map_err(refuse)
     }
 
     /// Stops to take orders of an instrument, or begins again.
@@ -149,7 +150,6 @@ impl NativeExchange {
     }
 
     /// Lets longs of a perpetual pay shorts now.
-    #[pyo3(signature = (venue, symbol, rate))]
     fn fund(&self, venue: &str, symbol: &str, rate: Option<&str>) -> PyResult<()> {
         let rate = rate.map(|rate| number("rate", rate)).transpose()?;
         self.exchange()?.fund(venue, symbol, rate).map_err(refuse)
