@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from rustonite_data import _native
 from rustonite_data.errors import Invalid, NotFound
 from rustonite_data.hints import hint
+from rustonite_exec.exchange_tiers import Rows, fee_rows, tier_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ NOT_IMITATED = {
     "binance": _OF_BINANCE,
     "binance-usdm": (
         *_OF_BINANCE, "several assets as margin", "margin that is added by itself",
-        "automatic deleveraging", "contracts that expire", "`priceMatch` and `priceProtect`",
+        "contracts that expire", "`priceMatch` and `priceProtect`",
         "hidden retail orders", "statistics of traders",
     ),
     "alpaca": (
@@ -106,6 +107,8 @@ class LocalExchange:
         limits: bool = True,
         state: Path | str | None = None,
         latency: Latency = None,
+        tiers: Mapping[str, Rows] | None = None,
+        fee_tiers: Rows = (),
     ) -> None:
         """Begin to listen, on this machine alone.
 
@@ -124,10 +127,16 @@ class LocalExchange:
                 the same accounts and orders; the other arguments have to be the same, but for
                 `port` and `latency`. In memory by default.
             latency: How long messages take; see `latency`.
+            tiers: Of perpetuals, by symbol, the smallest positions first: a table each with the
+                largest `worth`, the largest `leverage`, and the part of a position's worth that it
+                `keeps` as margin. Usual ones by default.
+            fee_tiers: What accounts pay that have no fees of their own: tables with a `volume` of
+                30 days in the quote asset of the first symbol, from 0 upwards, and the fees
+                `maker` and `taker` from there on.
 
         Raises:
-            Invalid: a symbol, a price or a latency that cannot be, or no symbol; or the state in
-                the folder is of another exchange.
+            Invalid: a symbol, a price, a tier or a latency that cannot be, or no symbol; or the
+                state in the folder is of another exchange.
             NotFound: the venue is not spoken here.
             Unavailable: the port is taken, or another exchange keeps its state in the folder.
             Corrupt: the state is damaged, or was written by another version.
@@ -144,8 +153,9 @@ class LocalExchange:
         if not 0 <= seed <= SEED_MAX:
             raise Invalid(f"seed: found {seed}, expected a whole number from 0 to {SEED_MAX}")
         given = dict(prices or {})
-        if unknown := sorted(given.keys() - set(symbols)):
-            raise Invalid(f"prices: {', '.join(unknown)} is not among the symbols")
+        for name, of in {"prices": given, "tiers": tiers or {}}.items():
+            if unknown := sorted(of.keys() - set(symbols)):
+                raise Invalid(f"{name}: {', '.join(unknown)} is not among the symbols")
         self.venue = venue
         listings = [
             (one, usual.tick, usual.lot, str(given.get(one, _usual_price(one)))) for one in symbols
@@ -155,6 +165,8 @@ class LocalExchange:
                 "venue": venue,
                 "port": port,
                 "listings": listings,
+                "tiers": tier_rows(tiers or {}),
+                "fee_tiers": fee_rows(fee_tiers),
                 "seed": seed,
                 "events_per_second": _EVENTS_PER_SECOND * speed if others else None,
                 "limits": limits,
@@ -163,6 +175,7 @@ class LocalExchange:
             }
         )
         self._is_kept = state is not None
+        self._has_fee_tiers = bool(fee_tiers)
 
     @property
     def address(self) -> str:
@@ -194,7 +207,8 @@ class LocalExchange:
             balances: What it has, by asset; by default some of the usual ones that are traded.
             maker: Fee of orders that rested, as a part of what is received, or of a perpetual's
                 worth; negative is a rebate. The venue's usual one by default. Stocks are free.
-            taker: The same of orders that came.
+            taker: The same of orders that came. Where there are `fee_tiers`, an account without
+                `maker` and `taker` pays by them.
             fees_in: Another asset that fees are paid in while there is enough of it, such as
                 `("BNB", 600, "0.25")`: its name, the price of a whole one in the quote asset, and
                 the discount as a part.
@@ -214,7 +228,8 @@ class LocalExchange:
             usual if fee is None else str(fee)
             for fee, usual in zip((maker, taker), self._usual.fees, strict=True)
         ]
-        self._native.set_fees(self.venue, name, *fees)
+        if not self._has_fee_tiers or (maker, taker) != (None, None):
+            self._native.set_fees(self.venue, name, *fees)
         if fees_in is not None:
             asset, price, discount = fees_in
             self._native.pay_fees_in(self.venue, name, (asset, str(price), str(discount)))

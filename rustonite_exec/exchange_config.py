@@ -14,6 +14,7 @@ from rustonite_data.config import read, table_of
 from rustonite_data.errors import Invalid
 from rustonite_data.hints import hint, near
 from rustonite_exec.exchange import SEED_MAX, VENUES, Account, Latency, LocalExchange
+from rustonite_exec.exchange_tiers import Rows
 
 _PORT_MAX = 65_535
 _AMOUNT = (int, float, str, Decimal)
@@ -30,6 +31,8 @@ _TOP: _Known = {
     "prices": ((dict,), "a table of instrument to price"),
     "state": ((str,), "a folder"),
     "latency": ((str, dict), "a time such as 5ms, or a table of them"),
+    "tiers": ((dict,), "a table of instrument to tables with worth, leverage and keeps"),
+    "fee_tiers": ((list,), "tables with volume, maker and taker"),
     "account": ((list,), "one or more [[account]]"),
 }
 _FEES_IN = 'a table such as { asset = "BNB", price = 600, discount = 0.25 }'
@@ -71,6 +74,8 @@ class ExchangeConfig:
     prices: dict[str, Decimal | int | str] | None = None
     state: Path | None = None
     latency: Latency = None
+    tiers: dict[str, Rows] | None = None
+    fee_tiers: Rows = ()
     accounts: tuple[ExchangeAccount, ...] = (ExchangeAccount("demo"),)
 
     @classmethod
@@ -118,7 +123,7 @@ class ExchangeConfig:
         exchange = LocalExchange(
             self.symbols, venue=self.venue, port=self.port, seed=self.seed, speed=self.speed,
             others=self.others, limits=self.limits, prices=self.prices, state=self.state,
-            latency=self.latency,
+            latency=self.latency, tiers=self.tiers, fee_tiers=self.fee_tiers,
         )  # fmt: skip
         try:
             return exchange, [_open(exchange, one) for one in self.accounts]

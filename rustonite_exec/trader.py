@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
 from rustonite_data.config import about, read, table_of
 from rustonite_data.errors import Conflict, Invalid, NotFound
 from rustonite_data.hints import near
+from rustonite_exec.past import tapes_of
 from rustonite_exec.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -82,8 +85,9 @@ class Trader:
             Unavailable: a venue, the journal or a tape of market data.
             Closed: the strategy failed; its exception is the cause, and its switch is thrown.
         """
-        with about(self._place):
-            native = _native.NativeTrader(self._text, self._place)
+        with about(self._place), TemporaryDirectory(prefix="rustonite-past-") as folder:
+            past = partial(tapes_of, Path(folder))
+            native = _native.NativeTrader(self._text, self._place, past)
         # For those who look at a journal whose tapes are elsewhere.
         (self.journal / TAPES_ARE_IN).write_text(str(self.tapes.resolve()))
         go_on = beat or (lambda _status, _notices: True)

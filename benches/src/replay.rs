@@ -94,6 +94,7 @@ fn measure(name: &str, events: &[Recorded]) -> Result<()> {
                 queue,
                 penetration: Penetration::Whole,
                 feed: FeedClock::Modelled,
+                late_ns: 100_000_000,
                 fees: Fees { maker_ppm: 200, taker_ppm: 500 },
                 unit: Amount(100_000_000_000_000),
             };

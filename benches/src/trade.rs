@@ -126,10 +126,9 @@ fn alone() -> Result<()> {
     let mut times = Histogram::new_with_bounds(1, SECOND_NS, 3)?;
     for number in 0..ORDERS_ALONE {
         desk.quote(InstrumentId(0), 60_000.0, 60_000.02, now(), number);
-        let began = Instant::now();
-        desk.submit(wish(), now())?;
-        times.record(u64::try_from(began.elapsed().as_nanos())?)?;
-        refuse(&mut desk, &sent)?;
+        let wanted = now();
+        desk.submit(wish(), wanted)?;
+        times.record(u64::try_from((refuse(&mut desk, &sent)? - wanted).max(1))?)?;
     }
     println!("order wanted → order bytes, journalled, one after another\t{}", text(&times));
     keep(
@@ -150,12 +149,15 @@ fn amount(text: &str) -> Result<Amount> {
     Ok(Amount::from_decimal(text.parse()?)?)
 }
 
-/// Takes what would go to the venue.
-struct Wire(mpsc::Sender<Outgoing>);
+/// What went to the venue, and when.
+type Sent = mpsc::Receiver<(Outgoing, i64)>;
+
+/// Takes what would go to the venue, and notes when.
+struct Wire(mpsc::Sender<(Outgoing, i64)>);
 
 impl Outbox for Wire {
     fn send(&mut self, what: Outgoing) -> std::result::Result<(), FeedError> {
-        let _ = self.0.send(what);
+        let _ = self.0.send((what, now()));
         Ok(())
     }
 }
@@ -214,7 +216,7 @@ fn risk(directory: &Directory) -> Result<Risk> {
 }
 
 /// A desk that may trade, and what it sends.
-fn desk(home: &Path) -> Result<(Desk<Tapes>, Arc<Directory>, mpsc::Receiver<Outgoing>)> {
+fn desk(home: &Path) -> Result<(Desk<Tapes>, Arc<Directory>, Sent)> {
     let directory = Arc::new(directory()?);
     let venue = directory.venue("binance").unwrap_or_default();
     let rules = AccountRules {
@@ -245,10 +247,10 @@ fn desk(home: &Path) -> Result<(Desk<Tapes>, Arc<Directory>, mpsc::Receiver<Outg
 }
 
 /// Answers what a desk asks until it may trade.
-fn settle(desk: &mut Desk<Tapes>, sent: &mpsc::Receiver<Outgoing>) -> Result<()> {
+fn settle(desk: &mut Desk<Tapes>, sent: &Sent) -> Result<()> {
     for _ in 0..100 {
         while let Ok(what) = sent.try_recv() {
-            let Outgoing::Text { text, .. } = what else { continue };
+            let (Outgoing::Text { text, .. }, _) = what else { continue };
             let result = match method(&text) {
                 "userDataStream.subscribe.signature" => r#"{"subscriptionId":0}"#,
                 "account.status" => {
@@ -349,13 +351,12 @@ fn measure(home: &Path, rate: u64) -> Result<Times> {
             if quotes_seen.is_multiple_of(ORDER_EVERY) {
                 let wanted = now();
                 desk.submit(wish(), wanted)?;
-                let ready = now();
+                let ready = refuse(&mut desk, &sent)?;
                 // The first half second warms up.
                 if quotes_seen > rate / 2 {
                     let spans = [ready - due, ready - visible, seen_at - visible, ready - wanted];
                     times.record(spans)?;
                 }
-                refuse(&mut desk, &sent)?;
             }
         }
     }
@@ -384,15 +385,17 @@ fn wish() -> Wish {
     }
 }
 
-/// Lets the venue refuse the order that was sent just now.
-fn refuse(desk: &mut Desk<Tapes>, sent: &mpsc::Receiver<Outgoing>) -> Result<()> {
-    let Ok(Outgoing::Text { text, .. }) = sent.try_recv() else { return Err("no bytes".into()) };
+/// Lets the venue refuse the order that was sent just now. Returns when its bytes were there.
+fn refuse(desk: &mut Desk<Tapes>, sent: &Sent) -> Result<i64> {
+    let Ok((Outgoing::Text { text, .. }, ready)) = sent.try_recv() else {
+        return Err("no bytes".into());
+    };
     let id = id(&text);
     let answer =
         format!(r#"{{"id":{id},"status":400,"error":{{"code":-1013,"msg":"Filter failure: X"}}}}"#);
     desk.arrived(AccountId(0), Arrived::Text(0, answer.into_bytes(), now()), now());
     while desk.next_news().is_some() {}
-    Ok(())
+    Ok(ready)
 }
 
 /// Appends quotes when they are due.

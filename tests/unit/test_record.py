@@ -429,6 +429,8 @@ CONFIGS = [
     ("[[feed]]\nvenue = 'okx'\ndatasets = ['trade']", NotFound, "recorder.toml:3: .*mean trades"),
     ("[[feed]]\nvenue = 'okx'\nsymbols = 'X'", Invalid, "recorder.toml:3: .*sequence"),
     ("[[feed]", Invalid, "recorder.toml:1"),
+    ('tapes = ""', Invalid, 'recorder.toml:1: tapes: found "", expected a path'),
+    ('name = "x"\nlake = ""', Invalid, 'recorder.toml:2: lake: found "", expected a path'),
 ]
 
 

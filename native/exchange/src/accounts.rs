@@ -1,11 +1,13 @@
 //! Accounts, their keys, and the orders that have a client's name.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use rustonite_sim::{
     AccountId, Amount, AssetId, InstrumentId, Order, OrderId, PositionSide, SelfTrade,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::keys::Key;
 
@@ -17,7 +19,7 @@ const FILLS_MAX: usize = 50_000;
 const PREVENTED_MAX: usize = 10_000;
 
 /// What a client said about an order beyond what the engine knows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Tag {
     /// The client's name for it; empty if the venue placed it.
     pub(crate) client_id: String,
@@ -29,22 +31,24 @@ pub(crate) struct Tag {
     pub(crate) list: Option<Arc<OrderList>>,
     /// It comes once another order is filled.
     pub(crate) is_pending: bool,
+    /// The venue placed it against a liquidated position of somebody else.
+    pub(crate) is_deleveraged: bool,
     /// Nothing about it is told to the user stream.
     pub(crate) muted: bool,
 }
 
 /// Orders that a client placed together.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct OrderList {
     pub(crate) number: u64,
     /// The client's name for it; empty where lists have none.
     pub(crate) name: String,
     /// The venue's word for what one order means to the others.
-    pub(crate) contingency: &'static str,
+    pub(crate) contingency: Cow<'static, str>,
 }
 
 /// An order of an account.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Record {
     pub(crate) order: Order,
     pub(crate) tag: Tag,
@@ -66,7 +70,7 @@ impl Record {
 }
 
 /// A trade of an account with itself that was prevented.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Prevented {
     pub(crate) instrument: InstrumentId,
     pub(crate) number: u64,
@@ -80,7 +84,7 @@ pub(crate) struct Prevented {
 }
 
 /// An order's part in a trade.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct OwnFill {
     pub(crate) instrument: InstrumentId,
     pub(crate) order: OrderId,
@@ -98,14 +102,14 @@ pub(crate) struct OwnFill {
 }
 
 /// Orders and fills of an account, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) orders: BTreeMap<OrderId, Record>,
     pub(crate) fills: Vec<OwnFill>,
     pub(crate) prevented: VecDeque<Prevented>,
     /// The newest order of each name.
-    by_client_id: HashMap<String, OrderId>,
+    by_client_id: BTreeMap<String, OrderId>,
 }
 
 impl Account {
@@ -169,10 +173,10 @@ impl Account {
 }
 
 /// All accounts by their number, and who signs for which.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Accounts {
     pub(crate) all: BTreeMap<AccountId, Account>,
-    keys: HashMap<String, (AccountId, Key)>,
+    keys: BTreeMap<String, (AccountId, Key)>,
 }
 
 impl Accounts {

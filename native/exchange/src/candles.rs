@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use rustonite_core::calendar::{civil, day_number, months_later};
 use rustonite_sim::Amount;
+use serde::{Deserialize, Serialize};
 
 /// Candles of an interval that are kept.
 const KEPT: usize = 1_500;
@@ -74,7 +75,7 @@ impl Interval {
 }
 
 /// A candle. Prices in ticks, quantities in lots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Candle {
     pub(crate) start: i64,
     /// First nanosecond behind it.
@@ -150,7 +151,7 @@ impl Candle {
 }
 
 /// A trade as everybody sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Print {
     pub(crate) trade: u64,
     pub(crate) at: i64,
@@ -162,7 +163,7 @@ pub(crate) struct Print {
 }
 
 /// Candles of all intervals.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Candles([VecDeque<Candle>; INTERVALS.len()]);
 
 impl Default for Candles {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustonite_core::Decimal;
 use rustonite_sim::flow::{Flow, FlowConfig, Market};
-use rustonite_sim::{Amount, Command, Exchange, Instrument};
+use rustonite_sim::{Command, Exchange, Instrument};
 use serde::{Deserialize, Serialize};
 
 use crate::Shared;
@@ -18,8 +18,6 @@ const MAKERS: usize = 3;
 const TRADERS: usize = 20;
 /// The longest sleep, so that the end is noticed.
 const NAP: Duration = Duration::from_millis(5);
-/// As the product of two amounts.
-const HUNDRED_OF_QUOTE: i128 = 10_i128.pow(38);
 
 /// What other traders do.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -48,6 +46,7 @@ impl Drop for Running {
 }
 
 /// Others, and what they do next.
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Others {
     pub(crate) crowd: Crowd,
     flow: Flow,
@@ -107,20 +106,10 @@ fn config(floor: &mut Floor, crowd: &Crowd) -> Result<FlowConfig> {
             ExchangeError::invalid(&listing.symbol, error.to_string())
         };
         let price = price.and_then(|price| price.to_ticks(listing.tick)).map_err(wrong)?;
-        Ok(Market {
-            instrument,
-            makers: (0..MAKERS).map(|_| floor.open_unnamed()).collect(),
-            crowd: (0..TRADERS).map(|_| floor.open_unnamed()).collect(),
-            index: instrument as usize,
-            price,
-            // A hundredth of a per cent, and no less than makers can quote.
-            spread: (price / 100_000).max(1),
-            size: lots_for(price, &listing).unwrap_or(1),
-            listing,
-            volatility: 3e-5,
-            // The venue sees to it.
-            funding_every: i64::MAX,
-        })
+        let makers = (0..MAKERS).map(|_| floor.open_unnamed()).collect();
+        let crowd = (0..TRADERS).map(|_| floor.open_unnamed()).collect();
+        // Funding is never due: the venue sees to it.
+        Ok(Market::usual(instrument, listing, price, makers, crowd))
     };
     let markets = listed.map(market).collect::<Result<_>>()?;
     Ok(FlowConfig {
@@ -129,13 +118,6 @@ fn config(floor: &mut Floor, crowd: &Crowd) -> Result<FlowConfig> {
         events_per_second: crowd.events_per_second,
         markets,
     })
-}
-
-/// Lots for some hundred units of quote at a price.
-fn lots_for(ticks: i64, listing: &Instrument) -> Option<i64> {
-    let price = Decimal::from_ticks(ticks, listing.tick).and_then(Amount::from_decimal).ok()?;
-    let one = price.0.checked_mul(Amount::from_decimal(listing.lot).ok()?.0)?;
-    i64::try_from(HUNDRED_OF_QUOTE.checked_div(one)? + 1).ok()
 }
 
 fn run(shared: &Shared, number: usize, stop: &AtomicBool) {

@@ -15,6 +15,7 @@ use crate::accounts::Tag;
 use crate::faults::{Fault, Faults, Sort};
 use crate::floor::{Done, Floor};
 use crate::limits::{Allowance, Limits};
+use crate::picture::{DecodeError, EncodeError};
 use crate::socket::Sockets;
 
 /// A call of REST, or of a WebSocket interface that has the same calls.
@@ -68,9 +69,10 @@ impl Reply {
 }
 
 /// Everything of a venue but its language.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Hall {
     pub(crate) floor: Floor,
+    #[serde(skip)]
     pub(crate) sockets: Sockets,
     pub(crate) faults: Faults,
     pub(crate) limits: Limits,
@@ -90,6 +92,14 @@ impl Hall {
             house,
             doomed: Vec::new(),
         }
+    }
+
+    /// Becomes what was kept, but for what is listed and allowed.
+    pub(crate) fn become_as(&mut self, mut kept: Self) {
+        kept.floor.keep_listed(&mut self.floor);
+        kept.limits.allowed = self.limits.allowed;
+        std::mem::swap(&mut kept.sockets, &mut self.sockets);
+        *self = kept;
     }
 
     pub(crate) fn apply(
@@ -206,6 +216,19 @@ pub(crate) trait Dialect: Send {
 
     /// The end is near.
     fn farewell(&self) -> Option<String>;
+
+    /// Adds to a picture of the state what the dialect knows besides the hall. Who only listens is
+    /// not in it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn keep(&self, picture: &mut Vec<u8>) -> core::result::Result<(), EncodeError>;
+
+    /// Takes it from there again.
+    ///
+    /// # Errors
+    /// The picture is of something else.
+    fn restore(&mut self, picture: &mut &[u8]) -> core::result::Result<(), DecodeError>;
 
     /// Where clients find what, by the names of the recorder's endpoints.
     fn urls(&self, address: SocketAddr) -> BTreeMap<String, String>;

@@ -130,7 +130,7 @@ fn once() -> u32 {
 }
 
 /// Faults that wait for something to meet.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Faults {
     waiting: Vec<Planned>,
     pub(crate) maintenance: bool,

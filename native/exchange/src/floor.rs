@@ -1,16 +1,17 @@
 //! The owner of the engine: what it did, in the words of accounts and markets.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
 
 use rustonite_core::Decimal;
 use rustonite_sim::{
-    AccountId, Amount, AssetId, Command, Event, Exchange, Instrument, InstrumentId, OrderId,
+    AccountId, Amount, AssetId, Command, Event, Exchange, Fees, Instrument, InstrumentId, OrderId,
     Reject, Side, Tiers,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, Accounts, OwnFill, Prevented, Record, Tag};
 use crate::candles::Print;
@@ -66,9 +67,10 @@ pub(crate) fn machine_now() -> i64 {
 }
 
 /// Time of the exchange: that of the machine, and what clients are told of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Clock {
     last: i64,
+    #[serde(skip)]
     /// It stands still: what comes in happens at one moment, so that it can be done again.
     stands: bool,
     /// How far the clock that clients see is ahead.
@@ -79,6 +81,11 @@ impl Clock {
     /// The moment that was asked for last.
     pub(crate) fn last(&self) -> i64 {
         self.last
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_last(&mut self, at: i64) {
+        self.last = at;
     }
 
     /// Now, in nanoseconds since 1970, never before the last moment.
@@ -101,27 +108,57 @@ impl Clock {
     }
 }
 
+/// The generator of names as a state keeps it.
+mod kept {
+    use std::cell::RefCell;
+
+    use fastrand::Rng;
+    use rustonite_sim::kept_rng;
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(rng: &RefCell<Rng>, to: S) -> Result<S::Ok, S::Error> {
+        kept_rng::serialize(&rng.borrow(), to)
+    }
+
+    pub(super) fn deserialize<'de, D>(from: D) -> Result<RefCell<Rng>, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        kept_rng::deserialize(from).map(RefCell::new)
+    }
+}
+
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Floor {
     pub(crate) exchange: Exchange,
+    #[serde(skip)]
     pub(crate) instruments: Vec<Listed>,
     pub(crate) markets: Vec<Market>,
     pub(crate) assets: Vec<String>,
     pub(crate) accounts: Accounts,
     pub(crate) clock: Clock,
     /// What nobody was told so far.
+    #[serde(skip)]
     pub(crate) untold: Vec<Done>,
-    by_symbol: HashMap<String, InstrumentId>,
+    #[serde(skip)]
+    by_symbol: BTreeMap<String, InstrumentId>,
     next_list: u64,
     /// What happened to orders so far, in numbers.
     executions: u64,
     forgotten_at: i64,
     /// What names that nobody chose are drawn from.
+    #[serde(with = "kept")]
     chance: RefCell<Rng>,
 }
 
 impl Floor {
+    /// Takes over what another one has listed.
+    pub(crate) fn keep_listed(&mut self, other: &mut Self) {
+        self.instruments = std::mem::take(&mut other.instruments);
+        self.by_symbol = std::mem::take(&mut other.by_symbol);
+    }
+
     pub(crate) fn now(&mut self) -> i64 {
         self.clock.now()
     }
@@ -168,7 +205,10 @@ impl Floor {
             self.exchange.waive_fees(id);
         }
         if let Some(Perpetual { tiers, .. }) = &listing.perpetual {
-            self.exchange.set_tiers(id, Tiers::new(tiers)?)?;
+            let tiers = Tiers::new(tiers).map_err(|problem| {
+                ExchangeError::invalid(&format!("tiers of {}", listing.symbol), problem.to_string())
+            })?;
+            self.exchange.set_tiers(id, tiers)?;
         }
         self.instruments.push(Listed { listing: listing.clone(), rules });
         self.markets.push(Market::default());
@@ -190,13 +230,20 @@ impl Floor {
 
     /// Opens an account.
     pub(crate) fn open(&mut self, name: &str) -> AccountId {
-        let id = self.open_unnamed();
+        let id = self.open_any();
         self.accounts.all.insert(id, Account::named_so(name));
         id
     }
 
-    /// Opens an account whose orders are not kept: one of many other traders.
+    /// Opens an account whose orders are not kept and that pays no fees: one of many other traders.
     pub(crate) fn open_unnamed(&mut self) -> AccountId {
+        let account = self.open_any();
+        let command = Command::SetFees { account, fees: Fees::default(), fee_asset: None };
+        let _ = self.exchange.apply(self.clock.now(), &command, &mut Vec::new());
+        account
+    }
+
+    fn open_any(&mut self) -> AccountId {
         let account = self.exchange.open();
         let now = self.now();
         for (instrument, listed) in (0..).zip(&self.instruments) {
@@ -218,11 +265,6 @@ impl Floor {
     pub(crate) fn made_up(&self, length: usize) -> String {
         let mut chance = self.chance.borrow_mut();
         (0..length).map(|_| chance.alphanumeric()).collect()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn chance_is(&self) -> u64 {
-        self.chance.borrow().get_seed()
     }
 
     /// A number for what nobody has named.
@@ -310,6 +352,11 @@ impl Floor {
                 self.keep_prevented(event, at);
             }
             Event::Placed { order } => self.note_placed(order),
+            Event::Deleveraged { account, order, .. } => {
+                if let Some(record) = self.record_mut(account, order) {
+                    record.tag.is_deleveraged = true;
+                }
+            }
             Event::Triggered { order } => {
                 self.refresh(order);
                 self.note_triggered(order, at);

@@ -22,6 +22,8 @@ mod latency;
 mod limits;
 mod listing;
 mod market;
+mod picture;
+pub mod rates;
 mod socket;
 mod state;
 mod steering;
@@ -35,8 +37,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustonite_core::Decimal;
+pub use rustonite_sim::FeeTier;
 use rustonite_sim::latency::LatencyConfig;
-use rustonite_sim::{AccountId, Amount, AssetId, Command, Fees, OrderId};
+use rustonite_sim::{AccountId, Amount, AssetId, Command, OrderId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -71,6 +74,9 @@ pub struct VenueConfig {
     pub listings: Vec<Listing>,
     /// What clients may ask for.
     pub allowance: Allowance,
+    /// Fees of accounts that have none of their own, by what they have traded in 30 days in the quote
+    /// asset of the first listing. Nobody else pays any if there are none.
+    pub fee_tiers: Vec<FeeTier>,
     /// How long messages take; none of that if `None`.
     pub latency: Option<LatencyConfig>,
 }
@@ -79,7 +85,8 @@ impl VenueConfig {
     /// A venue on a free port, with usual limits and no delays.
     pub fn new(venue: &str, listings: Vec<Listing>) -> Self {
         let allowance = Allowance::of(venue);
-        Self { venue: venue.to_owned(), port: 0, listings, allowance, latency: None }
+        let (venue, fee_tiers) = (venue.to_owned(), Vec::new());
+        Self { venue, port: 0, listings, allowance, fee_tiers, latency: None }
     }
 }
 
@@ -208,12 +215,7 @@ impl LocalExchange {
         maker: Decimal,
         taker: Decimal,
     ) -> Result<()> {
-        let ppm = |part: Decimal| {
-            let ppm = part.to_scale(6).map_err(|error| error.to_string());
-            ppm.and_then(|ppm| i32::try_from(ppm).map_err(|error| error.to_string()))
-                .map_err(|problem| ExchangeError::invalid("fees", problem))
-        };
-        let fees = Fees { maker_ppm: ppm(maker)?, taker_ppm: ppm(taker)? };
+        let fees = rates::fees(maker, taker)?;
         let mut venue = self.shared(venue)?.venue();
         let account = venue.account(account)?;
         let fee_asset = venue.hall.floor.exchange.fee_asset(account);
@@ -423,6 +425,7 @@ fn build(config: &VenueConfig, head: &Head) -> Result<Venue> {
     if config.venue == "binance" {
         floor.asset(FEE_ASSET);
     }
+    rates::set_tiers(&mut floor.exchange, &config.fee_tiers)?;
     let house = floor.open_unnamed();
     let hall = Hall::new(floor, house, config.allowance);
     let mut venue = Venue::new(hall, dialect);

@@ -1,9 +1,10 @@
 //! How much clients may ask for.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use rustonite_sim::AccountId;
+use serde::{Deserialize, Serialize};
 
 const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -60,7 +61,7 @@ impl Allowance {
 }
 
 /// A count that begins anew with each window of time.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 struct Count {
     window: i64,
     count: u32,
@@ -77,7 +78,7 @@ impl Count {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 struct Caller {
     weight: Count,
     warnings: Count,
@@ -92,12 +93,13 @@ pub(crate) struct TooMuch {
 }
 
 /// What was used so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Limits {
+    #[serde(skip)]
     pub(crate) allowed: Allowance,
-    callers: HashMap<IpAddr, Caller>,
-    orders: HashMap<AccountId, [Count; 3]>,
-    accounts: HashMap<AccountId, Count>,
+    callers: BTreeMap<IpAddr, Caller>,
+    orders: BTreeMap<AccountId, [Count; 3]>,
+    accounts: BTreeMap<AccountId, Count>,
 }
 
 impl Limits {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use rustonite_sim::{OrderId, Side};
+use serde::{Deserialize, Serialize};
 
 use crate::candles::{Candles, Print};
 
@@ -10,7 +11,7 @@ use crate::candles::{Candles, Print};
 const PRINTS_MAX: usize = 10_000;
 
 /// Trades of one order that came, at one price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Aggregate {
     pub(crate) id: u64,
     pub(crate) first: u64,
@@ -54,7 +55,7 @@ pub(crate) struct Changes {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Market {
     pub(crate) prints: VecDeque<Print>,
     pub(crate) aggregates: VecDeque<Aggregate>,
@@ -62,6 +63,7 @@ pub(crate) struct Market {
     /// Number of the last change of a level.
     pub(crate) update: i64,
     /// Of the streams that somebody hears.
+    #[serde(skip)]
     pub(crate) changes: BTreeMap<Pace, Changes>,
     /// Best bid and ask, price and quantity, as they were told last.
     pub(crate) best: [Option<(i64, i64)>; 2],

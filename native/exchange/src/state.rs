@@ -4,7 +4,11 @@
 //! frames: length and checksum of a payload, and the payload. The first one says what the venue is
 //! made of. An entry is in the file before what it asks for is done; one that was being written when
 //! the process ended is cut off, and was not done. What is written outlives the process and not the
-//! machine: nothing is synced.
+//! machine: entries are not synced.
+//!
+//! Once the entries are long, a file that begins with a picture of the state takes their place. It
+//! is written beside the old one and gets its name when it is whole, so that there is always the one
+//! or the other.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read as _, Write as _};
@@ -27,11 +31,14 @@ use crate::keys::Key;
 mod tests;
 
 /// Rises with each change of what a file holds, or of what it means.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Length and checksum.
 const FRAME_HEAD: usize = 8;
+const CHECKSUM: &str = "its checksum is wrong";
 /// No call is larger, whatever its headers.
 const PAYLOAD_MAX: usize = 16 << 20;
+/// Entries are replaced by a picture once they are so long, and twice as long as the last picture.
+const ENTRIES_LONG: u64 = 32 << 20;
 
 /// What came in.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -80,12 +87,15 @@ pub(crate) struct Head {
     pub(crate) began: i64,
     /// What names that nobody chose are drawn from.
     pub(crate) seed: u64,
+    /// A picture of the state follows, and the entries since.
+    #[serde(default)]
+    is_pictured: bool,
 }
 
 impl Head {
     /// Of a venue that is made now.
     pub(crate) fn new(config: &VenueConfig) -> Self {
-        let rules = format!("{:?} {:?}", config.listings, config.allowance);
+        let rules = format!("{:?} {:?} {:?}", config.listings, config.allowance, config.fee_tiers);
         Self {
             format: FORMAT,
             venue: config.venue.clone(),
@@ -93,6 +103,7 @@ impl Head {
             rules: crc32fast::hash(rules.as_bytes()),
             began: machine_now(),
             seed: fastrand::u64(..),
+            is_pictured: false,
         }
     }
 
@@ -114,12 +125,18 @@ impl Head {
 #[derive(Debug)]
 pub(crate) struct Log {
     path: PathBuf,
+    /// Locked as long as this lives: files in the state's place come and go.
+    _lock: File,
+    head: Head,
     /// At the end, for what comes.
     file: File,
     /// For what was; gone once all was read.
     past: Option<BufReader<File>>,
     /// Bytes of whole frames.
     length: u64,
+    /// Bytes before the first entry.
+    entries_from: u64,
+    entries_long: u64,
     buffer: Vec<u8>,
 }
 
@@ -131,20 +148,51 @@ impl Log {
     /// Another process has it, it is of another venue, or the system does not let us.
     pub(crate) fn open(folder: &Path, config: &VenueConfig) -> Result<(Self, Head)> {
         let path = folder.join(format!("{}.state", config.venue));
-        let (file, past) = open_files(folder, &path).map_err(|error| system(&path, error))?;
-        let past = Some(BufReader::new(past));
-        let mut log = Self { path, file, past, length: 0, buffer: Vec::new() };
+        let files = open_files(folder, &path).map_err(|error| system(&path, error))?;
+        let [lock, file, past] = files;
         let wanted = Head::new(config);
+        let mut log = Self {
+            path,
+            _lock: lock,
+            head: wanted.clone(),
+            file,
+            past: Some(BufReader::new(past)),
+            length: 0,
+            entries_from: 0,
+            entries_long: ENTRIES_LONG,
+            buffer: Vec::new(),
+        };
         if let Some(found) = log.frame::<Head>()? {
-            return match found.difference(&wanted) {
-                None => Ok((log, found)),
-                Some(problem) => {
-                    Err(ExchangeError::invalid(&log.path.display().to_string(), problem))
-                }
-            };
+            if let Some(problem) = found.difference(&wanted) {
+                return Err(ExchangeError::invalid(&log.path.display().to_string(), problem));
+            }
+            log.head = found;
+        } else {
+            log.append(&wanted)?;
         }
-        log.append(&wanted)?;
-        Ok((log, wanted))
+        log.entries_from = log.length;
+        let head = log.head.clone();
+        Ok((log, head))
+    }
+
+    /// The picture of the state that the entries begin with, if there is one.
+    ///
+    /// # Errors
+    /// The file is damaged, or cannot be read.
+    pub(crate) fn picture(&mut self) -> Result<Option<Vec<u8>>> {
+        let Some(past) = self.past.as_mut().filter(|_| self.head.is_pictured) else {
+            return Ok(None);
+        };
+        let mut picture = Vec::new();
+        let read = next_payload(past, &mut picture, usize::MAX);
+        match read.map_err(|error| system(&self.path, error))? {
+            Next::Whole => {}
+            // It got its name when it was whole.
+            Next::Torn | Next::Damaged => return Err(self.wrong(CHECKSUM.to_owned())),
+        }
+        self.length += (FRAME_HEAD + picture.len()) as u64;
+        self.entries_from = self.length;
+        Ok(Some(picture))
     }
 
     /// The next entry and its moment; `None` once all were read, or what follows was not written
@@ -164,6 +212,30 @@ impl Log {
         self.append(&(at, entry))
     }
 
+    /// Whether a picture should take the place of the entries.
+    pub(crate) fn is_long(&self) -> bool {
+        self.length - self.entries_from > self.entries_long.max(2 * self.entries_from)
+    }
+
+    /// Puts a picture of the state in the place of all that led to it, and an entry behind it.
+    ///
+    /// # Errors
+    /// It cannot be written; all is as it was then.
+    pub(crate) fn shorten(&mut self, picture: &[u8], at: i64, entry: &Entry) -> Result<()> {
+        let head = Head { is_pictured: true, ..self.head.clone() };
+        let mut bytes = Vec::with_capacity(picture.len() + 1024);
+        let encoded = encode(&mut self.buffer, &head);
+        bytes.extend_from_slice(encoded.map_err(|error| system(&self.path, error))?);
+        push_frame(&mut bytes, picture).map_err(|error| system(&self.path, error))?;
+        let entries_from = bytes.len() as u64;
+        let encoded = encode(&mut self.buffer, &(at, entry));
+        bytes.extend_from_slice(encoded.map_err(|error| system(&self.path, error))?);
+        let file = put_in_place(&self.path, &bytes).map_err(|error| system(&self.path, error))?;
+        (self.file, self.head, self.entries_from) = (file, head, entries_from);
+        self.length = bytes.len() as u64;
+        Ok(())
+    }
+
     /// The error of a state that comes out otherwise than it was.
     pub(crate) fn other_program(&self) -> ExchangeError {
         self.wrong(
@@ -172,26 +244,20 @@ impl Log {
     }
 
     fn append(&mut self, what: &impl Serialize) -> Result<()> {
-        self.buffer.clear();
-        self.buffer.extend_from_slice(&[0; FRAME_HEAD]);
-        rmp_serde::encode::write(&mut self.buffer, what)
-            .map_err(|error| system(&self.path, io::Error::other(error)))?;
-        let (head, payload) = self.buffer.split_at_mut(FRAME_HEAD);
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        head[..4].copy_from_slice(&length.to_le_bytes());
-        head[4..].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
-        if let Err(error) = self.file.write_all(&self.buffer) {
+        let encoded = encode(&mut self.buffer, what);
+        let bytes = encoded.map_err(|error| system(&self.path, error))?;
+        if let Err(error) = self.file.write_all(bytes) {
             // A part of it may be there, and would be in the way of the next one.
             let cut = self.file.set_len(self.length);
             return Err(system(&self.path, cut.err().unwrap_or(error)));
         }
-        self.length += self.buffer.len() as u64;
+        self.length += bytes.len() as u64;
         Ok(())
     }
 
     fn frame<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
         let Some(past) = &mut self.past else { return Ok(None) };
-        let read = next_payload(past, &mut self.buffer);
+        let read = next_payload(past, &mut self.buffer, PAYLOAD_MAX);
         match read.map_err(|error| system(&self.path, error))? {
             Next::Whole => {}
             Next::Torn => {
@@ -199,7 +265,7 @@ impl Log {
                 self.file.set_len(self.length).map_err(|error| system(&self.path, error))?;
                 return Ok(None);
             }
-            Next::Damaged => return Err(self.wrong("its checksum is wrong".to_owned())),
+            Next::Damaged => return Err(self.wrong(CHECKSUM.to_owned())),
         }
         let found = rmp_serde::from_slice(&self.buffer);
         let found = found.map_err(|error| self.wrong(format!("it cannot be read: {error}")))?;
@@ -207,7 +273,7 @@ impl Log {
         Ok(Some(found))
     }
 
-    fn wrong(&self, problem: String) -> ExchangeError {
+    pub(crate) fn wrong(&self, problem: String) -> ExchangeError {
         let (path, at) = (self.path.display().to_string(), self.length);
         ExchangeError::State { path, at, problem }
     }
@@ -222,13 +288,17 @@ enum Next {
 }
 
 /// Reads the payload of the next frame.
-fn next_payload(from: &mut BufReader<File>, payload: &mut Vec<u8>) -> io::Result<Next> {
+fn next_payload(
+    from: &mut BufReader<File>,
+    payload: &mut Vec<u8>,
+    largest: usize,
+) -> io::Result<Next> {
     payload.clear();
     from.by_ref().take(FRAME_HEAD as u64).read_to_end(payload)?;
     let Ok(head) = <[u8; FRAME_HEAD]>::try_from(payload.as_slice()) else { return Ok(Next::Torn) };
     let [length, checksum] =
         [0, 4].map(|at| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
-    if length as usize > PAYLOAD_MAX {
+    if length as usize > largest {
         return Ok(Next::Damaged);
     }
     payload.clear();
@@ -239,11 +309,33 @@ fn next_payload(from: &mut BufReader<File>, payload: &mut Vec<u8>) -> io::Result
     Ok(if crc32fast::hash(payload) == checksum { Next::Whole } else { Next::Damaged })
 }
 
-/// The file to append to, locked, and the same to read from. Both hold secrets of accounts.
-fn open_files(folder: &Path, path: &Path) -> io::Result<(File, File)> {
+/// A frame of something, in a buffer.
+fn encode<'a>(buffer: &'a mut Vec<u8>, what: &impl Serialize) -> io::Result<&'a [u8]> {
+    buffer.clear();
+    buffer.extend_from_slice(&[0; FRAME_HEAD]);
+    rmp_serde::encode::write(buffer, what).map_err(io::Error::other)?;
+    let (head, payload) = buffer.split_at_mut(FRAME_HEAD);
+    head.copy_from_slice(&frame_head(payload)?);
+    Ok(buffer)
+}
+
+fn push_frame(bytes: &mut Vec<u8>, payload: &[u8]) -> io::Result<()> {
+    bytes.extend_from_slice(&frame_head(payload)?);
+    bytes.extend_from_slice(payload);
+    Ok(())
+}
+
+fn frame_head(payload: &[u8]) -> io::Result<[u8; FRAME_HEAD]> {
+    let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
+    let numbers = u64::from(length) | u64::from(crc32fast::hash(payload)) << 32;
+    Ok(numbers.to_le_bytes())
+}
+
+/// A lock, the file to append to, and the same to read from. The latter hold secrets of accounts.
+fn open_files(folder: &Path, path: &Path) -> io::Result<[File; 3]> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    match file.try_lock() {
+    let lock = own(&path.with_extension("lock"))?;
+    match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let text = "another exchange keeps its state there";
@@ -251,7 +343,37 @@ fn open_files(folder: &Path, path: &Path) -> io::Result<(File, File)> {
         }
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    Ok((file, File::open(path)?))
+    match std::fs::remove_file(unfinished(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok([lock, own(path)?, File::open(path)?]),
+    }
+}
+
+/// A file for its owner alone, made if it is not there, to append to.
+fn own(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// Where a file is written that takes the place of another one.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
+
+/// Bytes take the place of a file, all of them or none. They are synced: what was there before
+/// may have outlived the end of the machine, and this has to as well.
+fn put_in_place(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let new = unfinished(path);
+    let mut file = own(&new)?;
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.write_all(bytes))
+        .and_then(|()| file.sync_data())
+        .and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        // What is left of it is removed by the next start, if not now.
+        let _ = std::fs::remove_file(&new);
+    }
+    written.map(|()| file)
 }
 
 fn system(path: &Path, source: io::Error) -> ExchangeError {

@@ -1,15 +1,13 @@
 //! What the operator of a venue does that no trader can: halts, fundings, fees in another asset.
 
 use rustonite_core::Decimal;
-use rustonite_sim::{Amount, Command, InstrumentId};
+use rustonite_sim::{Command, InstrumentId};
 
 use crate::LocalExchange;
 use crate::error::{ExchangeError, Result};
 use crate::listing::Perpetual;
+use crate::rates::{amount, millionths};
 use crate::venue::Venue;
-
-/// Decimals of parts.
-const PART_PLACES: i32 = 6;
 
 impl LocalExchange {
     /// Stops to take orders of an instrument, or begins again; cancelling stays possible.
@@ -48,12 +46,6 @@ impl LocalExchange {
     }
 }
 
-fn millionths(what: &str, part: Decimal) -> Result<i64> {
-    let wrong = |problem: String| ExchangeError::invalid(what, problem);
-    let part = part.to_scale(PART_PLACES).map_err(|error| wrong(error.to_string()))?;
-    i64::try_from(part).map_err(|error| wrong(error.to_string()))
-}
-
 impl Venue {
     fn instrument(&self, symbol: &str) -> Result<InstrumentId> {
         let found = self.hall.floor.instrument(symbol);
@@ -84,13 +76,9 @@ impl Venue {
         discount: Decimal,
     ) -> Result<()> {
         let (account, asset) = (self.account(account)?, self.hall.floor.asset_named(asset)?);
-        let discount = u32::try_from(millionths("discount", discount)?)
-            .map_err(|error| ExchangeError::invalid("discount", error.to_string()))?;
-        let price = Amount::from_decimal(price)
-            .map_err(|error| ExchangeError::invalid("price", error.to_string()))?;
-        let fees = self.hall.floor.exchange.fees(account);
+        let (price, discount) = (amount("price", price)?, millionths("discount", discount)?);
         let fee_asset = Some((asset, price, discount));
-        self.apply(&Command::SetFees { account, fees, fee_asset })?;
+        self.apply(&Command::PayFeesIn { account, fee_asset })?;
         Ok(())
     }
 }

@@ -25,10 +25,10 @@ const NOT_WRITTEN_NS: i64 = 1_000_000_000;
 pub(crate) struct Venue {
     pub(crate) hall: Hall,
     pub(crate) dialect: Box<dyn Dialect>,
-    log: Option<Log>,
+    pub(crate) log: Option<Log>,
     /// The state that was kept is not changed any more.
     is_closed: bool,
-    others: Vec<Others>,
+    pub(crate) others: Vec<Others>,
     /// Of these, so many trade since this start.
     resumed: usize,
 }
@@ -149,6 +149,10 @@ impl Venue {
         let _ = self.take(|| Entry::Beat(beats), |venue| venue.pass_time(beats));
         if beats % NOTE_EVERY == NOTE_EVERY - 1 {
             self.note();
+            if self.log.as_ref().is_some_and(Log::is_long) {
+                // If it cannot be written, nothing has changed, and the next note tries again.
+                let _ = self.shorten();
+            }
         }
     }
 
@@ -158,6 +162,16 @@ impl Venue {
             let hash = self.hall.floor.exchange.state_hash();
             let _ = self.take(|| Entry::Is(hash), |_| ());
         }
+    }
+
+    /// Keeps a picture of the state in the place of what has led to it.
+    pub(crate) fn shorten(&mut self) -> Result<()> {
+        let (at, hash) = (self.hall.floor.clock.last(), self.hall.floor.exchange.state_hash());
+        let picture = self.picture().map_err(|error| ExchangeError::System {
+            doing: "keeping a picture of the state".to_owned(),
+            source: std::io::Error::other(error),
+        })?;
+        self.log.as_mut().map_or(Ok(()), |log| log.shorten(&picture, at, &Entry::Is(hash)))
     }
 
     /// Plans a fault, or lets it happen.
@@ -192,11 +206,6 @@ impl Venue {
         }
         let done = self.take(|| Entry::OthersAct(number), |venue| venue.act_of(number));
         if done.is_ok() { 0 } else { NOT_WRITTEN_NS }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn others_next(&self) -> Vec<Command> {
-        self.others.iter().map(Others::next_command).collect()
     }
 
     // What is done then
@@ -287,6 +296,10 @@ impl Venue {
 
     /// Does again what was written, and writes what comes from now on.
     pub(crate) fn keep(&mut self, mut log: Log) -> Result<()> {
+        if let Some(picture) = log.picture()? {
+            let shown = self.become_as(&picture);
+            shown.map_err(|error| log.wrong(format!("its picture cannot be read: {error}")))?;
+        }
         while let Some((at, entry)) = log.read()? {
             self.hall.floor.clock.stop_at(at);
             if !self.again(entry) {
@@ -295,8 +308,14 @@ impl Venue {
         }
         self.hall.floor.clock.go_on();
         self.hall.sockets.clear();
+        let is_long = log.is_long();
         self.log = Some(log);
-        self.take(|| Entry::Opened, Self::hang_up)
+        self.take(|| Entry::Opened, Self::hang_up)?;
+        if is_long {
+            // As above.
+            let _ = self.shorten();
+        }
+        Ok(())
     }
 
     /// Lets go of the state that is kept.

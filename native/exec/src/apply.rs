@@ -113,9 +113,10 @@ impl Order {
     }
 
     /// What an event can change besides state and facts.
-    fn mark(&self) -> (usize, usize, usize, Amount, Option<Amount>) {
+    fn mark(&self) -> (usize, [usize; 2], Amount, [Option<Amount>; 2]) {
         let lost = self.changes.iter().filter(|change| change.flight == Flight::Unknown);
-        (self.leg, self.changes.len(), lost.count(), self.wish.size, self.wish.price)
+        let prices = [self.wish.price, self.wish.trigger.map(|trigger| trigger.price)];
+        (self.leg, [self.changes.len(), lost.count()], self.wish.size, prices)
     }
 
     /// The end of an order whose change has already put another in its place.
@@ -261,9 +262,7 @@ impl Order {
     /// Which change in flight a change that is done, or refused, was.
     fn change_done(&self, leg: usize, values: &Values) -> Option<usize> {
         let of_leg = |change: &Change| change.leg == leg;
-        let same = |change: &Change| {
-            of_leg(change) && change.price == values.price && change.size == values.size
-        };
+        let same = |change: &Change| of_leg(change) && change.is_to(values);
         let exact = self.changes.iter().position(same);
         exact.or_else(|| self.changes.iter().position(of_leg))
     }

@@ -62,6 +62,7 @@ impl<J: Journal> Ledger<J> {
         let directory = std::sync::Arc::clone(self.directory());
         let Some(listed) = directory.listed(booking.instrument) else { return Amount::ZERO };
         let fee_in_base = fee_in_base(&directory, listed, booking);
+        self.note_booked(booking.account, booking.instrument, booking.ts_event);
         let mut pnl_realised = Amount::ZERO;
         let whole_account = std::iter::once(None);
         for strategy in whole_account.chain(booking.strategy.map(Some)) {
@@ -73,8 +74,29 @@ impl<J: Journal> Ledger<J> {
                 None => change.odd(AnomalyCode::BeyondCounting, booking.fill_id),
             }
         }
+        if booking.kind == FillKind::Funding && booking.strategy.is_none() {
+            self.share_funding(listed, booking, change);
+        }
         self.move_balances(&directory, listed, booking, moves, pnl_realised);
         pnl_realised
+    }
+
+    /// Books funding on the strategies that it was paid for.
+    fn share_funding(&mut self, listed: &Instrument, booking: &Booking<'_>, change: &mut Change) {
+        let settle = self.directory().asset(&listed.settle);
+        if booking.fee.is_none_or(|(_, asset)| Some(asset) != settle) {
+            return;
+        }
+        let Some(shares) = self.shares_of_funding(booking) else {
+            return change.odd(AnomalyCode::BeyondCounting, booking.fill_id);
+        };
+        for (key, part) in shares {
+            let mut position = self.positions.get(&key);
+            position.funding += part;
+            self.positions.set(key, position);
+            let note = note_of(booking);
+            let _ = self.scribe.position(&key, &position, PositionCause::Fill, note);
+        }
     }
 
     fn move_position(

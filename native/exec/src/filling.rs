@@ -136,8 +136,17 @@ impl<J: Journal> Ledger<J> {
         if let Some((order, leg)) = order {
             order.count_fill(leg, size, price);
         }
-        let has_fee = booking.fee.is_some();
-        let counted = Counted { order: id, leg, side, price, size, has_fee };
+        let counted = Counted {
+            order: id,
+            leg,
+            at: booking.ts_event,
+            strategy: booking.strategy,
+            position_side: booking.position_side.unwrap_or_default(),
+            side,
+            price,
+            size: if moves.is_empty() { Amount::ZERO } else { size },
+            has_fee: booking.fee.is_some(),
+        };
         let place = (booking.account, booking.instrument);
         self.fills.add(place, booking.fill_id, booking.trade_id, counted);
         let pnl_realised = self.book(booking, moves, change);

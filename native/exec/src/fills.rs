@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::FixedState;
 use rustonite_core::Amount;
-use rustonite_core::datasets::OrderSide;
-use rustonite_core::ids::{AccountId, InstrumentId};
+use rustonite_core::datasets::{OrderSide, PositionSide};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 
+use crate::booking::signed;
 use crate::report::Correction;
 use crate::wish::OrderId;
 
@@ -24,14 +25,27 @@ pub(crate) struct Counted {
     pub(crate) order: Option<OrderId>,
     /// Under which of its ids.
     pub(crate) leg: usize,
+    /// When, by the venue's clock.
+    pub(crate) at: i64,
+    /// By whom.
+    pub(crate) strategy: Option<StrategyId>,
+    /// Which position, in hedge mode.
+    pub(crate) position_side: PositionSide,
     /// Our side.
     pub(crate) side: OrderSide,
     /// Price.
     pub(crate) price: Amount,
-    /// Size; zero once it was taken back or replaced by a correction.
+    /// Size; zero once it was taken back or replaced by a correction, and of what moves no position.
     pub(crate) size: Amount,
     /// Whether its fee is known.
     pub(crate) has_fee: bool,
+}
+
+impl Counted {
+    /// What it added to its position.
+    pub(crate) fn signed(&self) -> Amount {
+        signed(self.side, self.size)
+    }
 }
 
 /// Where an execution happened.
@@ -78,6 +92,18 @@ impl Fills {
 
     pub(crate) fn get_mut(&mut self, place: Place, fill_id: &str) -> Option<&mut Counted> {
         self.counted.get_mut(&place)?.get_mut(fill_id)
+    }
+
+    /// Executions that happened after a moment.
+    pub(crate) fn moved_since(&self, place: Place, moment: i64) -> impl Iterator<Item = &Counted> {
+        let counted = self.counted.get(&place).into_iter().flat_map(HashMap::values);
+        counted.filter(move |one| one.at > moment && one.size != Amount::ZERO)
+    }
+
+    /// Ids of an account's executions.
+    pub(crate) fn ids(&self, account: AccountId) -> impl Iterator<Item = &str> {
+        let mine = self.counted.iter().filter(move |(place, _)| place.0 == account);
+        mine.flat_map(|(_, ids)| ids.keys().map(AsRef::as_ref))
     }
 
     pub(crate) fn add(

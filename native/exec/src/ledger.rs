@@ -3,13 +3,14 @@
 //! What is asked for comes in as wishes and goes out as requests, each only after its intent is in
 //! the journal. What venues say comes in as reports (`reports.rs`).
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent, draft};
-use rustonite_core::ids::AccountId;
+use rustonite_core::ids::{AccountId, InstrumentId};
 
 use crate::apply::{About, Told, Values};
 use crate::balances::Balances;
@@ -24,7 +25,7 @@ use crate::orders::Orders;
 use crate::positions::Positions;
 use crate::request::Request;
 use crate::rows::{OrderNote, about_reason};
-use crate::rules::{AccountRules, ChangeIds};
+use crate::rules::AccountRules;
 use crate::scribe::Scribe;
 use crate::wish::{OrderId, Wish};
 
@@ -58,6 +59,8 @@ pub struct Ledger<J> {
     pub(crate) scribe: Scribe<J>,
     /// Last row of the last snapshot.
     pub(crate) summed_up: i64,
+    /// When something was last booked.
+    pub(crate) booked: BTreeMap<(AccountId, InstrumentId), i64>,
 }
 
 impl<J: Journal> Ledger<J> {
@@ -72,6 +75,7 @@ impl<J: Journal> Ledger<J> {
             holds: Holds::default(),
             scribe: Scribe::new(directory, journal),
             summed_up: 0,
+            booked: BTreeMap::new(),
         }
     }
 
@@ -144,10 +148,8 @@ impl<J: Journal> Ledger<J> {
             return Err(ExecError::NotManaged(id));
         }
         let prev = order.changes.last().map_or(order.leg, |change| change.leg);
-        let leg = match self.rules(order.wish.account)?.changes {
-            ChangeIds::Same => prev,
-            ChangeIds::New => self.add_leg(id, prev)?,
-        };
+        let renames = self.rules(order.wish.account)?.renames(order);
+        let leg = if renames { self.add_leg(id, prev)? } else { prev };
         let Some(mut order) = self.orders.get(id).cloned() else {
             return Err(ExecError::UnknownOrder(id));
         };
@@ -269,6 +271,27 @@ impl<J: Journal> Ledger<J> {
     /// The number that the next order will have.
     pub fn next_id(&self) -> OrderId {
         self.orders.next_id()
+    }
+
+    /// The largest of the numbers that an account's orders and executions have at their venue; 0
+    /// where these are no numbers.
+    pub fn number_last(&self, account: AccountId) -> i64 {
+        let mine = self.orders.iter().filter(|order| order.wish.account == account);
+        let of_orders =
+            mine.flat_map(|order| &order.legs).filter_map(|leg| leg.venue_order_id.as_deref());
+        let ids = of_orders.chain(self.fills.ids(account));
+        ids.filter_map(|id| id.parse().ok()).max().unwrap_or(0)
+    }
+
+    /// When something was last booked of an instrument, by the venue's clock: funding of its position
+    /// is paid until then. `None` if nothing was.
+    pub fn booked_until(&self, account: AccountId, instrument: InstrumentId) -> Option<i64> {
+        self.booked.get(&(account, instrument)).copied()
+    }
+
+    pub(crate) fn note_booked(&mut self, account: AccountId, of: InstrumentId, at: i64) {
+        let until = self.booked.entry((account, of)).or_insert(at);
+        *until = at.max(*until);
     }
 
     /// All positions.

@@ -13,6 +13,7 @@ pub mod directory;
 mod error;
 mod filling;
 mod fills;
+mod funding;
 pub mod gateway;
 pub mod held;
 mod holding;

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use rustonite_core::Amount;
 use rustonite_core::datasets::{Contingency, OrderEvent, OrderState, order_flags};
 
+use crate::apply::Values;
 use crate::table::{self, Cell};
 use crate::wish::{OrderId, Wish};
 
@@ -59,6 +60,16 @@ pub struct Change {
     pub price_trigger: Option<Amount>,
     /// How far it has got.
     pub flight: Flight,
+}
+
+impl Change {
+    /// Whether an order with these values is as the change wants it. Not everybody tells the price
+    /// that starts it.
+    pub(crate) fn is_to(&self, values: &Values) -> bool {
+        let triggers = self.price_trigger.zip(values.price_trigger);
+        (self.price, self.size) == (values.price, values.size)
+            && triggers.is_none_or(|(asked, told)| asked == told)
+    }
 }
 
 /// What is known of an order besides its wish.
@@ -159,6 +170,12 @@ impl Order {
     /// Whether it was never sent: it waits here, or only its children are.
     pub fn is_held(&self) -> bool {
         matches!(self.state, OrderState::Held | OrderState::Released)
+    }
+
+    /// Whether its venue watches for the price that starts it.
+    pub fn waits_at_venue(&self) -> bool {
+        let is_theirs = !self.is_held() && !self.wish.is_emulated();
+        is_theirs && self.wish.trigger.is_some() && !self.facts.triggered
     }
 
     /// Whether its children are sent in its place, and their fills are its own.

@@ -123,8 +123,10 @@ pub enum RefusalKind {
     RateLimited,
     /// Maintenance, halt or cancel-only.
     Unavailable,
-    /// Key, signature or clock.
+    /// Key or signature.
     Authentication,
+    /// Our clock is too far from the venue's.
+    Clock,
 }
 
 impl RefusalKind {
@@ -141,6 +143,7 @@ impl RefusalKind {
             Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",
             Self::Authentication => "authentication",
+            Self::Clock => "clock",
         }
     }
 }
@@ -190,6 +193,8 @@ pub struct OrderPicture {
     pub side: OrderSide,
     /// Limit in force.
     pub price: Option<Amount>,
+    /// The price that starts it, where the venue says.
+    pub price_trigger: Option<Amount>,
     /// Whole size in force.
     pub size: Amount,
     /// Filled in all.

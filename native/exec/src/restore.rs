@@ -293,6 +293,7 @@ impl Ledger<Tapes> {
             funding: cells.amount(columns.funding).unwrap_or_default(),
         };
         self.positions.set(key, position);
+        self.note_booked(account, instrument, cells.int(columns.ts_event).unwrap_or(0));
         Ok(())
     }
 
@@ -441,7 +442,7 @@ columns!(OrderColumns: ts_event ts_recv account strategy venue symbol order_id c
     ts_expire reason tags);
 columns!(FillColumns: ts_event ts_recv account strategy venue symbol client_id venue_order_id
     fill_id fill_id_prev trade_id kind source side price size fee fee_asset liquidity position_side);
-columns!(PositionColumns: account strategy venue symbol source position_side size price_entry
+columns!(PositionColumns: ts_event account strategy venue symbol source position_side size price_entry
     pnl_realised fees funding);
 columns!(BalanceColumns: account asset source total);
 

@@ -3,6 +3,7 @@
 use rustonite_core::ids::VenueId;
 
 use crate::client_ids::ClientIds;
+use crate::order::Order;
 
 /// How an account is traded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,20 @@ pub enum ChangeIds {
     New,
     /// It stays: the venue changes in place.
     Same,
+    /// It stays, but of an order that waits at the venue for its trigger: that one ends, and a new
+    /// one takes its place.
+    NewIfWaiting,
+}
+
+impl AccountRules {
+    /// Whether a change of an order makes a client id.
+    pub fn renames(&self, order: &Order) -> bool {
+        match self.changes {
+            ChangeIds::New => true,
+            ChangeIds::Same => false,
+            ChangeIds::NewIfWaiting => order.waits_at_venue(),
+        }
+    }
 }
 
 /// What cumulative figures of a venue count.

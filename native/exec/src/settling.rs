@@ -28,7 +28,7 @@ impl<J: Journal> Ledger<J> {
         let values = Values {
             price: picture.price.or(subject.order.wish.price),
             size: self.whole_size(&subject.order, subject.leg, picture.size),
-            price_trigger: None,
+            price_trigger: picture.price_trigger.filter(|_| has_fixed_trigger(&subject.order)),
         };
         self.infer_change_done(subject, report, Some(values), change);
         let order = &subject.order;
@@ -126,9 +126,9 @@ impl<J: Journal> Ledger<J> {
         change: &mut Change,
     ) {
         let lost = subject.order.changes.iter().filter(|one| one.flight == Flight::Unknown);
-        let lost: Vec<_> = lost.map(|one| (one.leg, one.price, one.size)).collect();
-        for (leg, price, size) in lost {
-            let done = leg == subject.leg && (price, size) == (values.price, values.size);
+        let lost: Vec<_> = lost.map(|one| (one.leg, one.is_to(&values))).collect();
+        for (leg, is_so) in lost {
+            let done = leg == subject.leg && is_so;
             let event = if done { OrderEvent::Replaced } else { OrderEvent::ReplaceRejected };
             let told = told_by_query(subject, report, event);
             let told = Told { leg, values: done.then_some(values), ..told };
@@ -146,7 +146,9 @@ impl<J: Journal> Ledger<J> {
         change: &mut Change,
     ) {
         let order = &subject.order;
-        let differs = (order.wish.price, order.wish.size) != (values.price, values.size);
+        let trigger = order.wish.trigger.map(|trigger| trigger.price);
+        let differs = (order.wish.price, order.wish.size) != (values.price, values.size)
+            || trigger.zip(values.price_trigger).is_some_and(|(here, there)| here != there);
         let sized = order.wish.size_quote.is_none();
         let newer = report.ts_event >= order.ts_changed;
         if !(differs && sized && newer && order.changes.is_empty()) {
@@ -154,12 +156,18 @@ impl<J: Journal> Ledger<J> {
         }
         if order.wish.size > Amount::ZERO {
             let price = |price: Option<Amount>| price.map_or("none".to_owned(), |p| p.to_string());
+            let here = (order.wish.size, price(order.wish.price));
+            let there = (values.size, price(values.price));
+            let waits = trigger.zip(values.price_trigger).filter(|(here, there)| here != there);
+            let waits =
+                waits.map(|(here, there)| format!("; started by {here} here, {there} there"));
             let detail = format!(
-                "{} at {} here, {} at {} there",
-                order.wish.size,
-                price(order.wish.price),
-                values.size,
-                price(values.price)
+                "{} at {} here, {} at {} there{}",
+                here.0,
+                here.1,
+                there.0,
+                there.1,
+                waits.unwrap_or_default()
             );
             change.odd(AnomalyCode::SettingsDiffer, detail);
         }
@@ -220,6 +228,11 @@ impl<J: Journal> Ledger<J> {
             self.tell(subject, report, &told, Words::reason("not_found"), change);
         }
     }
+}
+
+/// Whether an order waits for a price that stays where it was set.
+fn has_fixed_trigger(order: &Order) -> bool {
+    order.wish.trigger.is_some_and(|trigger| trigger.trail.is_none())
 }
 
 /// An event as a query tells it: an answer, which ends doubt.

@@ -116,6 +116,124 @@ fn funding_is_paid_by_the_position_and_counted_once() {
     assert_eq!(total(&ledger, "USDT"), amount("-0.2"));
 }
 
+/// Funding of so much, for what was held at a moment.
+fn funding(ledger: &Ledger<Nowhere>, id: &str, fee: &str, at: i64) -> Report {
+    let fee = Some((amount(fee), asset(ledger, "USDT")));
+    let paid = Fill { kind: FillKind::Funding, fee, ..fill(id, "0", "100") };
+    Report { instrument: LINEAR, ts_event: at, ..by_id("", What::Fill(paid)) }
+}
+
+fn of_strategy(strategy: u16) -> PositionKey {
+    PositionKey { strategy: Some(StrategyId(strategy)), ..key(LINEAR) }
+}
+
+/// What each strategy has paid, and the account.
+fn paid(ledger: &Ledger<Nowhere>) -> [Amount; 3] {
+    let funding = |key| ledger.positions().get(&key).funding;
+    [funding(of_strategy(0)), funding(of_strategy(1)), funding(key(LINEAR))]
+}
+
+fn by(strategy: Option<u16>, side: OrderSide, size: &str) -> Wish {
+    Wish { strategy: strategy.map(StrategyId), ..of_instrument(LINEAR, side, size) }
+}
+
+#[test]
+fn funding_is_shared_by_what_strategies_hold() {
+    let mut ledger = ledger();
+    trade(&mut ledger, by(Some(0), OrderSide::Buy, "3"), "100");
+    trade(&mut ledger, by(Some(1), OrderSide::Sell, "1"), "100");
+    // The account is long 2: the long pays for 3 and the short is paid for 1.
+    let report = funding(&ledger, "f1", "0.2", NOW + 1);
+    assert_eq!(ledger.report(&report).anomalies, []);
+    assert_eq!(paid(&ledger), ["0.3", "-0.1", "0.2"].map(amount));
+    assert!(ledger.report(&report).is_empty());
+    assert_eq!(paid(&ledger), ["0.3", "-0.1", "0.2"].map(amount));
+    // Money moves once.
+    assert_eq!(total(&ledger, "USDT"), amount("-0.2"));
+    assert_eq!(ledger.positions().get(&of_strategy(0)).pnl_net(), amount("-0.3"));
+}
+
+#[test]
+fn what_no_strategy_holds_is_paid_by_the_account_alone() {
+    let mut ledger = ledger();
+    trade(&mut ledger, by(Some(0), OrderSide::Buy, "1"), "100");
+    trade(&mut ledger, by(None, OrderSide::Buy, "3"), "100");
+    ledger.report(&funding(&ledger, "f1", "0.4", NOW + 1));
+    assert_eq!(paid(&ledger), ["0.1", "0", "0.4"].map(amount));
+}
+
+#[test]
+fn parts_of_funding_add_up_to_the_last_decimal() {
+    let mut ledger = ledger();
+    trade(&mut ledger, by(Some(0), OrderSide::Buy, "2"), "100");
+    trade(&mut ledger, by(Some(1), OrderSide::Buy, "1"), "100");
+    ledger.report(&funding(&ledger, "f1", "0.1", NOW + 1));
+    let [first, second, all] = paid(&ledger);
+    assert_eq!((first + second, all), (amount("0.1"), amount("0.1")));
+    assert_eq!(second, amount("0.033333333333333333"));
+}
+
+#[test]
+fn funding_is_for_what_was_held_at_its_moment_and_not_when_it_is_told() {
+    let mut ledger = ledger();
+    trade(&mut ledger, by(Some(0), OrderSide::Buy, "2"), "100");
+    // What is told later was executed later, and the funding in between.
+    let later = |ledger: &mut Ledger<Nowhere>, wish: Wish, id: &str| {
+        let (side, size) = (wish.side, wish.size);
+        let (order, _) = ledger.submit(NOW, wish, Link::default()).unwrap();
+        let fill = Fill { side, size, ..fill(id, "1", "100") };
+        let report = Report { instrument: LINEAR, ..of(ledger, order, What::Fill(fill)) };
+        ledger.report(&Report { ts_event: NOW + 1_000, ..report });
+    };
+    later(&mut ledger, by(Some(0), OrderSide::Sell, "2"), "900");
+    later(&mut ledger, by(Some(1), OrderSide::Buy, "5"), "901");
+    ledger.report(&funding(&ledger, "f1", "0.2", NOW + 500));
+    assert_eq!(paid(&ledger), ["0.2", "0", "0.2"].map(amount));
+    // The next one is for what is held by then.
+    ledger.report(&funding(&ledger, "f2", "0.5", NOW + 2_000));
+    assert_eq!(paid(&ledger), ["0.2", "0.5", "0.7"].map(amount));
+}
+
+#[test]
+fn funding_of_hedged_positions_is_shared_side_by_side() {
+    let mut ledger = ledger();
+    let hedged = |strategy, side, position_side, size: &str| Wish {
+        position_side: Some(position_side),
+        ..by(Some(strategy), side, size)
+    };
+    trade(&mut ledger, hedged(0, OrderSide::Buy, PositionSide::Long, "3"), "100");
+    trade(&mut ledger, hedged(1, OrderSide::Sell, PositionSide::Short, "1"), "100");
+    // Of the account's sum, and then of one side alone.
+    ledger.report(&funding(&ledger, "f1", "0.2", NOW + 1));
+    let mut long = funding(&ledger, "f2", "0.3", NOW + 1);
+    let What::Fill(fill) = &mut long.what else { unreachable!() };
+    fill.position_side = Some(PositionSide::Long);
+    ledger.report(&long);
+    let paid = |strategy, side| {
+        ledger.positions().get(&PositionKey { side, ..of_strategy(strategy) }).funding
+    };
+    assert_eq!(paid(0, PositionSide::Long), amount("0.6"));
+    assert_eq!(paid(1, PositionSide::Short), amount("-0.1"));
+}
+
+#[test]
+fn shares_of_funding_outlive_a_restart() {
+    let folder = in_memory();
+    let before = {
+        let (mut ledger, _) = reopened(folder.path());
+        trade(&mut ledger, by(Some(0), OrderSide::Buy, "3"), "100");
+        trade(&mut ledger, by(Some(1), OrderSide::Sell, "1"), "100");
+        let usdt = ledger.directory().asset("USDT").unwrap();
+        let fee = Some((amount("0.2"), usdt));
+        let paid = Fill { kind: FillKind::Funding, fee, ..fill("f1", "0", "100") };
+        ledger.report(&Report { instrument: LINEAR, ..by_id("", What::Fill(paid)) });
+        ledger.positions().clone()
+    };
+    let (ledger, _) = reopened(folder.path());
+    assert_eq!(ledger.positions(), &before);
+    assert_eq!(ledger.positions().get(&of_strategy(1)).funding, amount("-0.1"));
+}
+
 #[test]
 fn open_orders_lock_what_they_may_take() {
     let mut ledger = ledger();

@@ -136,9 +136,29 @@ impl Config {
     /// datasets or channels.
     pub fn parse(place: &str, text: &str) -> Result<Self> {
         let mut config: Self = read_toml(place, text)?;
+        let places = Places { name: place, text };
+        config.check_places(&places)?;
         config.start_from(Path::new(place).parent().unwrap_or(Path::new("")));
-        config.check(&Places { name: place, text })?;
+        config.check(&places)?;
         Ok(config)
+    }
+
+    /// An empty text would be the configuration's own folder, which nobody means.
+    fn check_places(&self, places: &Places<'_>) -> Result<()> {
+        let is_empty =
+            |path: &Option<PathBuf>| path.as_ref().is_some_and(|one| one.as_os_str().is_empty());
+        let all = [
+            ("lake", self.lake.as_deref() == Some("")),
+            ("tapes", is_empty(&self.tapes)),
+            ("catalog", is_empty(&self.catalog)),
+            ("ca_file", is_empty(&self.ca_file)),
+        ];
+        let Some((key, _)) = all.into_iter().find(|(_, is_empty)| *is_empty) else {
+            return Ok(());
+        };
+        let place = places.of(&[Step::Key(key)]);
+        let problem = "found \"\", expected a path, or no such line".to_owned();
+        Err(FeedError::config(format!("{place}: {key}"), problem))
     }
 
     fn start_from(&mut self, folder: &Path) {

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use rustonite_core::Decimal;
 use rustonite_exchange::{
-    Allowance, Config, Crowd, ExchangeError, Key, Listing, LocalExchange, VenueConfig, read_latency,
+    Allowance, Config, Crowd, ExchangeError, FeeTier, Key, Listing, LocalExchange, VenueConfig,
+    rates, read_latency,
 };
 
 use crate::error::{caught, invalid, raise};
@@ -15,6 +16,10 @@ use crate::reader::{check_process, process_id};
 
 /// Symbol, tick, lot, price at the start.
 type Listed = (String, String, String, String);
+/// Worth, leverage, part that is kept as margin.
+type Tiered = (String, u32, String);
+/// Volume, fees of who rested and of who came.
+type FeeTiered = (String, String, String);
 
 /// What is served, and how.
 #[derive(FromPyObject)]
@@ -24,6 +29,9 @@ pub(crate) struct Settings {
     /// 0 is any free one.
     port: u16,
     listings: Vec<Listed>,
+    /// Of perpetuals, by symbol, where they are not the usual ones.
+    tiers: BTreeMap<String, Vec<Tiered>>,
+    fee_tiers: Vec<FeeTiered>,
     seed: u64,
     /// Of other traders; none of them if it is none.
     events_per_second: Option<f64>,
@@ -50,6 +58,23 @@ fn number(what: &str, text: &str) -> PyResult<Decimal> {
     Decimal::parse(text.as_bytes()).map_err(|error| invalid(format!("{what}: {error}")))
 }
 
+fn with_tiers(mut listing: Listing, tiers: Option<&Vec<Tiered>>) -> PyResult<Listing> {
+    let Some(tiers) = tiers else { return Ok(listing) };
+    let Some(perpetual) = &mut listing.perpetual else {
+        return Err(invalid(format!("tiers: {} is no perpetual", listing.symbol)));
+    };
+    let tier = |(worth, leverage, keeps): &Tiered| {
+        rates::tier(number("worth", worth)?, *leverage, number("keeps", keeps)?).map_err(refuse)
+    };
+    perpetual.tiers = tiers.iter().map(tier).collect::<PyResult<_>>()?;
+    Ok(listing)
+}
+
+fn fee_tier((volume, maker, taker): &FeeTiered) -> PyResult<FeeTier> {
+    let (maker, taker) = (number("maker", maker)?, number("taker", taker)?);
+    rates::fee_tier(number("volume", volume)?, maker, taker).map_err(refuse)
+}
+
 impl NativeExchange {
     fn exchange(&self) -> PyResult<MutexGuard<'_, LocalExchange>> {
         check_process(self.pid, "local exchange")?;
@@ -66,11 +91,13 @@ impl NativeExchange {
         let mut prices = Vec::new();
         for (symbol, tick, lot, price) in &settings.listings {
             let (tick, lot) = (number("tick", tick)?, number("lot", lot)?);
-            listings.push(Listing::of(&settings.venue, symbol, tick, lot).map_err(refuse)?);
+            let listing = Listing::of(&settings.venue, symbol, tick, lot).map_err(refuse)?;
+            listings.push(with_tiers(listing, settings.tiers.get(symbol))?);
             prices.push((symbol.clone(), number("price", price)?));
         }
         let mut venue = VenueConfig::new(&settings.venue, listings);
         venue.port = settings.port;
+        venue.fee_tiers = settings.fee_tiers.iter().map(fee_tier).collect::<PyResult<_>>()?;
         venue.latency = read_latency(&settings.latency).map_err(refuse)?;
         if !settings.limits {
             venue.allowance = Allowance::ALL;

@@ -9,7 +9,7 @@ use rustonite_feed::FeedError;
 use rustonite_risk::{Key, Limits, Sense};
 use rustonite_trade::strategies::built_in;
 use rustonite_trade::{
-    Config, Strategy, TradeError, Trader, check_files, control, keys, kill_without_trader,
+    Config, Strategy, TradeError, Trader, Wanted, check_files, control, keys, kill_without_trader,
 };
 
 use crate::error::{caught, raise};
@@ -114,13 +114,18 @@ pub(crate) struct NativeTrader {
 
 #[pymethods]
 impl NativeTrader {
-    /// Opens the journal, asks venues for the rules of what is traded, and connects.
+    /// Opens the journal, asks venues for the rules of what is traded, and connects. `past` makes
+    /// tapes of rows of a lake: it is called with lake, dataset, venue, symbols and since when.
     #[new]
-    fn new(py: Python<'_>, text: &str, place: &str) -> PyResult<Self> {
-        let trader = py.detach(|| {
+    #[pyo3(signature = (text, place, past = None))]
+    fn new(py: Python<'_>, text: &str, place: &str, past: Option<Py<PyAny>>) -> PyResult<Self> {
+        let mut raised = None;
+        let opened = py.detach(|| {
             let config = crate::feed::guarded(|| Config::parse(place, text))?;
-            caught(|| Trader::open(config))?.map_err(|error| refuse(&error))
-        })?;
+            let mut ask = |wanted: &Wanted<'_>| past_of(past.as_ref(), wanted, &mut raised);
+            caught(|| Trader::open_with(config, &mut ask))?.map_err(|error| refuse(&error))
+        });
+        let trader = raised.map_or(opened, Err)?;
         Ok(Self { trader: Mutex::new(Some(trader)), pid: process_id() })
     }
 
@@ -148,6 +153,23 @@ impl NativeTrader {
             error
         })
     }
+}
+
+/// Rows of a lake as a folder of tapes. What Python raises is kept.
+fn past_of(
+    past: Option<&Py<PyAny>>,
+    wanted: &Wanted<'_>,
+    raised: &mut Option<PyErr>,
+) -> Result<Option<PathBuf>, TradeError> {
+    let Some(past) = past else { return Ok(None) };
+    let &Wanted { lake, dataset, venue, symbols, since } = wanted;
+    let asked = (lake, dataset, venue, symbols.to_vec(), since);
+    let made = Python::attach(|py| past.call1(py, asked)?.extract::<Option<PathBuf>>(py));
+    made.map_err(|error| {
+        let problem = error.to_string();
+        *raised = Some(error);
+        FeedError::Config { place: format!("market.{venue}.lake"), problem }.into()
+    })
 }
 
 type Ended = (Result<(), TradeError>, Option<PyErr>);

@@ -1,5 +1,8 @@
 //! What accounts own, and what they pay.
 
+use serde::{Deserialize, Serialize};
+
+use crate::fees::Volumes;
 use crate::orders::Ends;
 use crate::{Amount, AssetId, Fees, InstrumentId, PositionSide, Side};
 
@@ -13,14 +16,14 @@ const WHOLE: i128 = 10_i128.pow(18);
 const ASIDE: i128 = 10_i128.pow(9);
 
 /// What can be used, and what open orders keep.
-#[derive(Clone, Copy, Debug, Default, Hash)]
+#[derive(Clone, Copy, Debug, Default, Hash, Deserialize, Serialize)]
 pub(crate) struct Balance {
     pub(crate) free: Amount,
     pub(crate) locked: Amount,
 }
 
 /// A position of a perpetual.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub(crate) struct Position {
     /// In lots; negative if short.
     pub(crate) quantity: i64,
@@ -31,7 +34,7 @@ pub(crate) struct Position {
 }
 
 /// What an account has to do with an instrument.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, Deserialize, Serialize)]
 pub(crate) struct Holding {
     /// Orders that are open.
     pub(crate) open: usize,
@@ -89,11 +92,13 @@ impl Holding {
     }
 }
 
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, Deserialize, Serialize)]
 pub(crate) struct Account {
     balances: Vec<Balance>,
     holdings: Vec<Holding>,
-    pub(crate) fees: Fees,
+    /// Its own; otherwise those of the tiers.
+    pub(crate) fees: Option<Fees>,
+    pub(crate) volumes: Volumes,
     /// Asset, price of a whole one in quote units, discount in millionths.
     pub(crate) fee_asset: Option<(AssetId, Amount, u32)>,
     pub(crate) hedged: bool,
@@ -106,7 +111,8 @@ impl Account {
         Self {
             balances: Vec::new(),
             holdings: Vec::new(),
-            fees: Fees::default(),
+            fees: None,
+            volumes: Volumes::default(),
             fee_asset: None,
             hedged: false,
             orders: Ends::EMPTY,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Side;
 use crate::orders::{Ends, NONE, Orders, Slot};
 
 /// All orders of one price.
-#[derive(Debug, Hash)]
+#[derive(Debug, Hash, Deserialize, Serialize)]
 pub(crate) struct Level {
     pub(crate) queue: Ends,
     /// Lots that are seen.
@@ -14,7 +16,7 @@ pub(crate) struct Level {
 }
 
 /// Both sides. Keys grow with the distance from the touch.
-#[derive(Debug, Default, Hash)]
+#[derive(Debug, Default, Hash, Deserialize, Serialize)]
 pub(crate) struct Book {
     bids: BTreeMap<i64, Level>,
     asks: BTreeMap<i64, Level>,

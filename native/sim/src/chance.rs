@@ -3,6 +3,28 @@
 
 use fastrand::Rng;
 
+/// A generator as a state keeps it: it goes on with the same draws.
+pub mod kept {
+    use fastrand::Rng;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    /// Writes where a generator is.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn serialize<S: Serializer>(rng: &Rng, to: S) -> Result<S::Ok, S::Error> {
+        rng.get_seed().serialize(to)
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// There is no number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Rng, D::Error> {
+        Ok(Rng::with_seed(u64::deserialize(from)?))
+    }
+}
+
 /// Waiting time of something that happens once per `mean`, on average.
 pub(crate) fn exponential(rng: &mut Rng, mean: f64) -> f64 {
     -mean * (1.0 - rng.f64()).ln()

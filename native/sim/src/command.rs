@@ -72,7 +72,7 @@ pub enum SelfTrade {
 }
 
 /// Which position of a perpetual.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PositionSide {
     /// The only one, long or short.
@@ -231,6 +231,13 @@ pub enum Command {
         fees: Fees,
         /// Pay in this asset instead, as long as there is enough: its price in units of 10^-18 of
         /// the quote asset for one whole unit, and the discount in millionths.
+        fee_asset: Option<(AssetId, Amount, u32)>,
+    },
+    /// Sets what an account's fees are paid in while there is enough of it, whatever they are.
+    PayFeesIn {
+        /// Whose.
+        account: AccountId,
+        /// Asset, price of a whole one in the quote asset, and the discount in millionths.
         fee_asset: Option<(AssetId, Amount, u32)>,
     },
     /// A new order.

@@ -43,7 +43,8 @@ pub enum Event {
         /// The order that rested.
         maker: OrderId,
     },
-    /// An order's part in a trade, for its account. Follows the trade: first maker, then taker.
+    /// An order's part in a trade, for its account. Follows the trade: first maker, then taker. What
+    /// positions give to each other is no trade of the market, but has a number of its own.
     Fill {
         /// Which.
         order: OrderId,
@@ -163,7 +164,8 @@ pub enum Event {
         /// How much.
         amount: Amount,
     },
-    /// A position had too little margin; the venue closes it in the events that follow.
+    /// A position had too little margin; the venue closes it in the events that follow. Some of its
+    /// fills may follow no trade: see [`Event::Deleveraged`].
     Liquidated {
         /// Whose.
         account: AccountId,
@@ -171,6 +173,18 @@ pub enum Event {
         instrument: InstrumentId,
         /// Which.
         position: PositionSide,
+    },
+    /// A position of somebody else was liquidated and nobody took it: the venue closes a part of this
+    /// one against it. Follows the placing of the order that does so.
+    Deleveraged {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        instrument: InstrumentId,
+        /// Which.
+        position: PositionSide,
+        /// The order.
+        order: OrderId,
     },
     /// An instrument takes orders no more, or again.
     Halted {

@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use rustonite_core::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, BALANCE_MAX, Balance};
 use crate::book::Book;
+use crate::fees::{FeeTiers, is_sound};
 use crate::lists::List;
 use crate::orders::{Entry, NONE, Orders, Slot};
 use crate::tiers::Tiers;
@@ -17,7 +19,7 @@ use crate::{
 };
 
 /// An order as it is now. Those that have ended are known until they are forgotten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Order {
     /// Its number.
     pub id: OrderId,
@@ -52,7 +54,7 @@ impl Order {
 }
 
 /// An instrument and what is going on in it.
-#[derive(Debug, Hash)]
+#[derive(Debug, Hash, Deserialize, Serialize)]
 pub(crate) struct Listed {
     pub(crate) instrument: Instrument,
     /// Worth of one lot at a price of one tick.
@@ -92,7 +94,7 @@ impl Listed {
 }
 
 /// Some asset.
-#[derive(Debug, Hash)]
+#[derive(Debug, Hash, Deserialize, Serialize)]
 pub(crate) struct Asset {
     pub(crate) name: String,
     pub(crate) decimals: u32,
@@ -113,20 +115,25 @@ pub(crate) struct Touched {
 }
 
 /// All state. Deterministic: it holds no clock and no randomness.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Exchange {
     pub(crate) now: i64,
     pub(crate) assets: Vec<Asset>,
     pub(crate) listed: Vec<Listed>,
     pub(crate) accounts: Vec<Account>,
+    /// For accounts without fees of their own.
+    pub(crate) fee_tiers: Option<FeeTiers>,
     pub(crate) orders: Orders,
     pub(crate) lists: Vec<List>,
     /// Orders that expire.
     pub(crate) expiries: BTreeSet<(i64, OrderId)>,
     /// What happens in the command of the moment.
+    #[serde(skip)]
     pub(crate) events: Vec<Event>,
+    #[serde(skip)]
     pub(crate) touched: Touched,
     /// What is done once the book is at rest.
+    #[serde(skip)]
     pub(crate) next: VecDeque<Next>,
 }
 
@@ -144,6 +151,7 @@ impl Exchange {
             assets: Vec::new(),
             listed: Vec::new(),
             accounts: Vec::new(),
+            fee_tiers: None,
             orders: Orders::new(),
             lists: Vec::new(),
             expiries: BTreeSet::new(),
@@ -254,6 +262,7 @@ impl Exchange {
             Command::SetFees { account, fees, fee_asset } => {
                 self.set_fees(account, fees, fee_asset)
             }
+            Command::PayFeesIn { account, fee_asset } => self.pay_fees_in(account, fee_asset),
             Command::Cancel { account, order } => {
                 let slot = self.open_slot(account, order)?;
                 self.cancel(slot);
@@ -406,10 +415,20 @@ impl Exchange {
         fee_asset: Option<(AssetId, Amount, u32)>,
     ) -> Result<(), Reject> {
         self.account(account)?;
-        let sound = |ppm: i32| ppm.abs() < 1_000_000;
-        if !sound(fees.maker_ppm) || !sound(fees.taker_ppm) {
+        if !is_sound(fees) {
             return Err(Reject::Contradiction("a fee is less than all"));
         }
+        self.pay_fees_in(account, fee_asset)?;
+        self.accounts[account as usize].fees = Some(fees);
+        Ok(())
+    }
+
+    fn pay_fees_in(
+        &mut self,
+        account: AccountId,
+        fee_asset: Option<(AssetId, Amount, u32)>,
+    ) -> Result<(), Reject> {
+        self.account(account)?;
         if let Some((asset, price, discount)) = fee_asset
             && (asset as usize >= self.assets.len()
                 || price <= Amount::ZERO
@@ -417,8 +436,7 @@ impl Exchange {
         {
             return Err(Reject::Contradiction("no such way to pay fees"));
         }
-        let account = &mut self.accounts[account as usize];
-        (account.fees, account.fee_asset) = (fees, fee_asset);
+        self.accounts[account as usize].fee_asset = fee_asset;
         Ok(())
     }
 
@@ -486,11 +504,6 @@ impl Exchange {
         self.accounts.get(account as usize)?.fee_asset
     }
 
-    /// What an account pays.
-    pub fn fees(&self, account: AccountId) -> Fees {
-        self.accounts.get(account as usize).map(|account| account.fees).unwrap_or_default()
-    }
-
     /// A position: quantity in lots, worth at entry, margin of its own.
     pub fn position(
         &self,
@@ -552,6 +565,7 @@ impl Exchange {
         self.assets.hash(&mut hasher);
         self.listed.hash(&mut hasher);
         self.accounts.hash(&mut hasher);
+        self.fee_tiers.hash(&mut hasher);
         self.orders.hash(&mut hasher);
         self.lists.hash(&mut hasher);
         self.expiries.hash(&mut hasher);

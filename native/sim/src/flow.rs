@@ -1,15 +1,18 @@
 //! Other traders: commands that give a believable book and tape.
 //!
 //! A crowd without knowledge places, cancels and takes; makers keep quotes around a reference price
-//! that moves slowly. Takers come in bursts, mostly on one side at a time, and moods (calm, busy,
-//! trending) change how fast all of that goes. Pure: it looks at the exchange, says what is done next
+//! that stands still and jumps. Who knows of a jump takes all that is offered at a worse price, others
+//! follow, and makers close the gap. Takers come in bursts, mostly on one side at a time, and moods
+//! (calm, busy, trending) change how fast all of that goes. How much of it is like recorded markets
+//! is measured in `tests/facts.rs`. Pure: it looks at the exchange, says what is done next
 //! and when, and draws from its seed alone, so the same seed and exchange give the same commands.
 
 use std::collections::VecDeque;
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Command, Exchange, Instrument, InstrumentId, Kind};
+use crate::{AccountId, Amount, Command, Exchange, Instrument, InstrumentId, Kind};
 
 use index::Index;
 use market::Trader;
@@ -22,9 +25,11 @@ mod tests;
 
 /// Nanoseconds of a second.
 const SECOND: f64 = 1e9;
+/// Worth of a usual small order.
+const USUAL_WORTH: Amount = Amount(100 * 10_i128.pow(18));
 
 /// One instrument that others trade.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Market {
     /// Its number at the exchange.
     pub instrument: InstrumentId,
@@ -39,15 +44,41 @@ pub struct Market {
     pub index: usize,
     /// Price at the start, in ticks.
     pub price: i64,
-    /// Usual distance between the best bid and ask, in ticks. It gets wider if there are too few
-    /// events for makers to follow a price that moves so much.
+    /// Usual distance between the best bid and ask, in ticks.
     pub spread: i64,
+    /// How far from there half of the orders are that are away from the touch, in ticks.
+    pub depth: i64,
     /// What small orders are for, in lots; few are much larger.
     pub size: i64,
     /// Deviation of the reference price's relative moves in a calm second: 0.0001 is 56 % a year.
     pub volatility: f64,
     /// Time between fundings of a perpetual, in nanoseconds.
     pub funding_every: i64,
+}
+
+impl Market {
+    /// One as the local exchange has it: small orders are for some hundred units of quote.
+    pub fn usual(
+        instrument: InstrumentId,
+        listing: Instrument,
+        price: i64,
+        makers: Vec<AccountId>,
+        crowd: Vec<AccountId>,
+    ) -> Self {
+        Self {
+            instrument,
+            makers,
+            crowd,
+            index: instrument as usize,
+            price,
+            spread: 1,
+            depth: (price / 10_000).max(1),
+            size: purse::lots_for(&listing, price, USUAL_WORTH),
+            listing,
+            volatility: 3e-5,
+            funding_every: i64::MAX,
+        }
+    }
 }
 
 /// What a [`Flow`] is made of.
@@ -75,7 +106,7 @@ pub enum FlowError {
 }
 
 /// A row of commands without end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Flow {
     now: i64,
     /// Done before anything else.
@@ -96,7 +127,7 @@ impl Flow {
         let indexes = (0..count).map(|number| {
             let leader = config.markets.iter().find(|market| market.index == number);
             let volatility = leader.map_or(0.0, |market| market.volatility);
-            Index::new(seeds.fork(), config.start, volatility)
+            Index::new(seeds.fork(), config, volatility)
         });
         let indexes = indexes.collect();
         let traders = config.markets.iter().map(|market| Trader::new(market, config, seeds.fork()));
@@ -135,6 +166,7 @@ fn check(config: &FlowConfig) -> Result<(), FlowError> {
     for market in &config.markets {
         positive(market.price > 0, "price")?;
         positive(market.spread > 0, "spread")?;
+        positive(market.depth > 0, "depth")?;
         positive(market.size > 0, "size")?;
         positive(market.volatility > 0.0, "volatility")?;
         positive(market.funding_every > 0 || market.listing.kind == Kind::Spot, "funding_every")?;

@@ -9,10 +9,12 @@ mod chance;
 pub mod command;
 pub mod event;
 pub mod exchange;
+mod fees;
 mod filters;
 pub mod flow;
 pub mod instrument;
 pub mod latency;
+mod liquidation;
 mod lists;
 mod matching;
 mod orders;
@@ -23,12 +25,14 @@ pub mod replay;
 mod tiers;
 mod triggers;
 
+pub use chance::kept as kept_rng;
 pub use command::{
     CancelReason, Command, Expiry, NewOrder, OrderId, PositionSide, Quantity, SelfTrade, Side,
     Trailing, Trigger, TriggerSource,
 };
 pub use event::{Event, Reject};
 pub use exchange::{Exchange, Order};
+pub use fees::{FeeTier, FeeTiers};
 pub use flow::{Flow, FlowConfig, FlowError, Market};
 pub use instrument::{Fees, Filters, Instrument, Kind};
 pub use latency::{BadTimes, Delay, Latency, LatencyConfig, Message};

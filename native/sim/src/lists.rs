@@ -1,5 +1,7 @@
 //! Orders that belong together: one ends the other, or one brings the others.
 
+use serde::{Deserialize, Serialize};
+
 use crate::exchange::Exchange;
 use crate::orders::{Slot, Stage};
 use crate::placing::Need;
@@ -7,7 +9,7 @@ use crate::triggers::Next;
 use crate::{Amount, CancelReason, Event, NewOrder, OrderId, Reject};
 
 /// A list. Its place is used again once all its orders have ended.
-#[derive(Debug, Hash)]
+#[derive(Debug, Hash, Deserialize, Serialize)]
 pub(crate) struct List {
     /// The order whose fill brings the pending ones.
     working: Option<OrderId>,

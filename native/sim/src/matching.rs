@@ -285,7 +285,7 @@ impl Exchange {
     }
 
     /// One side of a trade: money, fees, the order.
-    fn fill(&mut self, slot: Slot, trade: u64, price: i64, lots: i64, is_maker: bool) {
+    pub(crate) fn fill(&mut self, slot: Slot, trade: u64, price: i64, lots: i64, is_maker: bool) {
         let asked = self.orders.get(slot).order.asked;
         let listed = &self.listed[asked.instrument as usize];
         let cost = listed.worth_of(price, lots);
@@ -359,7 +359,7 @@ impl Exchange {
     ) -> (AssetId, Amount) {
         let account = &self.accounts[asked.account as usize];
         let is_free = self.listed[asked.instrument as usize].free;
-        let fees = if is_free { Fees::default() } else { account.fees };
+        let fees = if is_free { Fees::default() } else { self.fees(asked.account) };
         let ppm = i64::from(if is_maker { fees.maker_ppm } else { fees.taker_ppm });
         let other = account.fee_asset.filter(|_| ppm > 0).and_then(|(asset, price, discount)| {
             let fee = part(part(cost, ppm), 1_000_000 - i64::from(discount));
@@ -374,6 +374,7 @@ impl Exchange {
             self.balance_of(asked.account, asset).free -= fee;
             self.assets[asset as usize].collected += fee;
         }
+        self.count_volume(asked.account, asked.instrument, cost);
         (asset, fee)
     }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::exchange::Order;
 use crate::{Amount, OrderId};
 
@@ -12,7 +14,7 @@ pub(crate) type Slot = u32;
 pub(crate) const NONE: Slot = Slot::MAX;
 
 /// Neighbours in a list.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, Deserialize, Serialize)]
 pub(crate) struct Links {
     pub(crate) before: Slot,
     pub(crate) behind: Slot,
@@ -23,7 +25,7 @@ impl Links {
 }
 
 /// Both ends of a list of entries.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, Deserialize, Serialize)]
 pub(crate) struct Ends {
     pub(crate) first: Slot,
     pub(crate) last: Slot,
@@ -34,7 +36,7 @@ impl Ends {
 }
 
 /// Where an open order is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub(crate) enum Stage {
     /// On its way into the book.
     Coming,
@@ -49,7 +51,7 @@ pub(crate) enum Stage {
 }
 
 /// An order and what belongs to it.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Hash, Deserialize, Serialize)]
 pub(crate) struct Entry {
     pub(crate) order: Order,
     pub(crate) stage: Stage,
@@ -77,7 +79,7 @@ impl Entry {
 }
 
 /// All orders that are not forgotten.
-#[derive(Debug, Default, Hash)]
+#[derive(Debug, Default, Hash, Deserialize, Serialize)]
 pub(crate) struct Orders {
     entries: Vec<Entry>,
     free: Vec<Slot>,

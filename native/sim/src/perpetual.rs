@@ -1,4 +1,4 @@
-//! Positions of perpetuals: margin, leverage, funding, liquidation.
+//! Positions of perpetuals: margin, leverage, funding.
 //!
 //! Money is conserved to the last unit: what accounts have, less the worth of their positions at
 //! entry, changes by deposits, fees and the insurance alone.
@@ -6,10 +6,10 @@
 use crate::accounts::{Account, BALANCE_MAX, Holding, part};
 use crate::exchange::{Exchange, Listed};
 use crate::filters::COUNT_MAX;
-use crate::orders::{Slot, Stage};
+use crate::orders::Slot;
 use crate::{
-    AccountId, Amount, AssetId, CancelReason, Event, InstrumentId, Kind, NewOrder, PositionSide,
-    Quantity, Reject, SelfTrade, Side, TriggerSource,
+    AccountId, Amount, AssetId, Event, InstrumentId, Kind, NewOrder, PositionSide, Quantity,
+    Reject, Side, TriggerSource,
 };
 
 /// A share of an amount, cut towards zero.
@@ -111,14 +111,14 @@ impl Exchange {
     // Margin
 
     /// The worth of a position at the mark price; negative if short.
-    fn worth_at_mark(&self, instrument: InstrumentId, quantity: i64) -> Amount {
+    pub(crate) fn worth_at_mark(&self, instrument: InstrumentId, quantity: i64) -> Amount {
         let price = self.mark_price(instrument).unwrap_or(0);
         let worth = self.listed[instrument as usize].worth_of(price, quantity.abs());
         if quantity < 0 { -worth } else { worth }
     }
 
     /// Perpetuals of an account that are settled in an asset and share its balance.
-    fn shared<'a>(
+    pub(crate) fn shared<'a>(
         &'a self,
         account: &'a Account,
         quote: AssetId,
@@ -130,7 +130,7 @@ impl Exchange {
     }
 
     /// What shared positions of an account have gained since entry.
-    fn unrealised(&self, account: &Account, quote: AssetId) -> Amount {
+    pub(crate) fn unrealised(&self, account: &Account, quote: AssetId) -> Amount {
         let gain = |(id, holding): (InstrumentId, &Holding)| {
             let of = |quantity, entry| self.worth_at_mark(id, quantity) - entry;
             holding.positions().map(|(_, one)| of(one.quantity, one.entry_quote)).sum::<Amount>()
@@ -382,101 +382,6 @@ impl Exchange {
         }
         self.run_triggers();
         Ok(())
-    }
-
-    /// Liquidates positions of an account that have too little margin.
-    fn judge(&mut self, account: AccountId, instrument: InstrumentId) {
-        let there = &self.accounts[account as usize];
-        let holding = there.holding(instrument);
-        let quote = self.listed[instrument as usize].instrument.quote;
-        if holding.is_flat() {
-            self.clear_debt(account, quote);
-            return;
-        }
-        if holding.isolated {
-            for (side, one) in holding.positions() {
-                let worth = self.worth_at_mark(instrument, one.quantity);
-                let equity = one.margin + worth - one.entry_quote;
-                if one.quantity != 0 && equity < self.maintenance(instrument, worth) {
-                    self.liquidate(account, instrument, side);
-                }
-            }
-            return;
-        }
-        let equity = there.balance(quote).free + self.unrealised(there, quote);
-        let needed: Amount = self
-            .shared(there, quote)
-            .flat_map(|(id, holding)| holding.positions().map(move |(_, one)| (id, one.quantity)))
-            .map(|(id, quantity)| self.maintenance(id, self.worth_at_mark(id, quantity)))
-            .sum();
-        if equity >= needed {
-            return;
-        }
-        let positions: Vec<_> = self
-            .shared(there, quote)
-            .flat_map(|(id, holding)| {
-                holding.positions().map(move |(side, one)| (id, side, one.quantity))
-            })
-            .filter(|(.., quantity)| *quantity != 0)
-            .collect();
-        for (id, side, _) in positions {
-            self.liquidate(account, id, side);
-        }
-        self.clear_debt(account, quote);
-    }
-
-    /// An account that holds nothing any more owes nothing either.
-    fn clear_debt(&mut self, account: AccountId, quote: AssetId) {
-        let there = &self.accounts[account as usize];
-        let owes = there.balance(quote).free < Amount::ZERO;
-        if owes && self.shared(there, quote).all(|(_, holding)| holding.is_flat()) {
-            self.make_good(account, quote, Amount::ZERO);
-        }
-    }
-
-    fn maintenance(&self, instrument: InstrumentId, worth: Amount) -> Amount {
-        self.listed[instrument as usize].tiers.maintenance(worth)
-    }
-
-    /// Closes a position at what the book gives. What it does not take stays until the next mark.
-    fn liquidate(&mut self, account: AccountId, instrument: InstrumentId, position: PositionSide) {
-        let of = |order: &crate::Order| order.asked.instrument == instrument;
-        let ids: Vec<_> = self.open_orders(account).filter(of).map(|order| order.id).collect();
-        self.events.push(Event::Liquidated { account, instrument, position });
-        for id in ids {
-            if let Ok(slot) = self.open_slot(account, id) {
-                self.end(slot, Some(CancelReason::Liquidation));
-            }
-        }
-        let holding = self.accounts[account as usize].holding(instrument);
-        let quantity = holding.position(position).quantity;
-        let quote = self.listed[instrument as usize].instrument.quote;
-        let before = self.accounts[account as usize].balance(quote).free;
-        let side = if quantity > 0 { Side::Sell } else { Side::Buy };
-        let order = NewOrder {
-            reduce_only: true,
-            self_trade: SelfTrade::ExpireMaker,
-            position,
-            ..NewOrder::market(account, instrument, side, quantity.abs())
-        };
-        let Ok(slot) = self.add(&order, Stage::Coming) else { return };
-        self.events.push(Event::Placed { order: self.orders.get(slot).order.id });
-        self.come(slot);
-        // An isolated position loses its own margin and no more.
-        if holding.isolated {
-            self.make_good(account, quote, before);
-        }
-    }
-
-    /// The insurance pays what an account has less than it should.
-    fn make_good(&mut self, account: AccountId, quote: AssetId, least: Amount) {
-        let free = self.accounts[account as usize].balance(quote).free;
-        if free < least {
-            let amount = least - free;
-            self.assets[quote as usize].insurance -= amount;
-            self.balance_of(account, quote).free = least;
-            self.events.push(Event::Insured { account, asset: quote, amount });
-        }
     }
 
     pub(crate) fn fund(&mut self, instrument: InstrumentId, rate_ppm: i64) -> Result<(), Reject> {

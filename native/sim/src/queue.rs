@@ -41,21 +41,37 @@ impl QueueModel {
 pub struct Place {
     /// Lots of others that come first. Not whole, because models share.
     ahead: f64,
+    /// Lots that left from ahead without a trade, which may still be told of.
+    untold: f64,
+    /// Until when.
+    until: i64,
 }
 
 impl Place {
     /// Behind so many lots.
     pub fn behind(lots: i64) -> Self {
-        Self { ahead: float(lots.max(0)) }
+        Self { ahead: float(lots.max(0)), untold: 0.0, until: i64::MIN }
+    }
+
+    /// The same where so many lots more have left just before: a trade of them that is told before
+    /// `until` was over when the order came.
+    #[must_use]
+    pub fn after(self, lots: i64, until: i64) -> Self {
+        Self { untold: float(lots.max(0)), until, ..self }
     }
 
     /// Lots of others that come first, at the most.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "there are never more than lots of a level"
-    )]
     pub fn ahead(&self) -> i64 {
-        self.ahead.ceil() as i64
+        whole(self.ahead)
+    }
+
+    /// Lots of a trade that is told now, at the most, that are not for this place.
+    pub fn before(&self, now: i64) -> i64 {
+        whole(self.ahead + self.untold_at(now))
+    }
+
+    fn untold_at(&self, now: i64) -> f64 {
+        if self.until > now { self.untold } else { 0.0 }
     }
 
     /// So many lots left the front.
@@ -63,8 +79,18 @@ impl Place {
         self.ahead = (self.ahead - float(lots)).max(0.0);
     }
 
-    /// There are so many lots now, and there were so many when all trades since are counted.
-    pub fn resize(&mut self, model: QueueModel, before: i64, now: i64) {
+    /// So many lots were traded, as is told now: first those that are missing already.
+    pub fn trade(&mut self, now: i64, lots: i64) {
+        let untold = self.untold_at(now);
+        let known = untold.min(float(lots));
+        self.untold = untold - known;
+        self.ahead = (self.ahead - (float(lots) - known)).max(0.0);
+    }
+
+    /// There are so many lots now, and there were so many when all trades since are counted. A trade
+    /// that comes before `until` may be why.
+    pub fn resize(&mut self, model: QueueModel, before: i64, now: i64, (at, until): (i64, i64)) {
+        let ahead_before = self.ahead;
         let cancelled = float(before - now);
         if cancelled > 0.0 {
             let behind = (float(before) - self.ahead).max(0.0);
@@ -72,5 +98,14 @@ impl Place {
         }
         // More than all that is left cannot be ahead.
         self.ahead = self.ahead.clamp(0.0, float(now.max(0)));
+        if until > at && self.ahead < ahead_before {
+            self.untold = self.untold_at(at) + (ahead_before - self.ahead);
+            self.until = until;
+        }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "there are never more than lots of a level")]
+fn whole(lots: f64) -> i64 {
+    lots.ceil() as i64
 }

@@ -13,6 +13,7 @@ use crate::{Amount, CancelReason, Expiry, Fees, Latency, Message, QueueModel, Re
 use venue::Venue;
 
 mod book;
+mod late;
 mod orders;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,8 @@ pub struct Recorded {
 }
 
 /// What happened at the venue. A recording has either levels and trades, or single orders; a trade
-/// comes before the change of the level that it caused, as far as the venue says both.
+/// comes before the change of the level that it caused, as far as the venue says both, or not later
+/// than [`ReplayConfig::late_ns`] after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// A level is so large now.
@@ -105,6 +107,9 @@ pub enum FeedClock {
 pub struct ReplayConfig {
     /// Who leaves the queue.
     pub queue: QueueModel,
+    /// How much later than the change of a level the trade may come that made it, in nanoseconds. 0
+    /// of a recording that is in the venue's order.
+    pub late_ns: i64,
     /// What a trade beyond the own price gives.
     pub penetration: Penetration,
     /// When the strategy sees what.
@@ -186,6 +191,9 @@ pub trait Strategy {
 
     /// The venue has said something about an own order.
     fn told(&mut self, report: &Report, desk: &mut Desk);
+
+    /// What is told next is the first word about the oldest request of an order that had none.
+    fn answered(&mut self, _order: OwnId) {}
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -229,6 +237,19 @@ impl Desk {
         self.send(Message::Cancel, order, Request::Cancel);
     }
 
+    /// An order of the venue itself: it is there at once, before all that is on its way.
+    pub fn place_at_once(&mut self, order: OwnOrder) -> OwnId {
+        self.orders += 1;
+        let id = OwnId(self.orders);
+        self.sent.push_front((self.now, id, Request::Place(order)));
+        id
+    }
+
+    /// The venue itself ends an order, before all that is on its way.
+    pub fn cancel_at_once(&mut self, order: OwnId) {
+        self.sent.push_front((self.now, order, Request::Cancel));
+    }
+
     fn send(&mut self, message: Message, order: OwnId, request: Request) {
         let arrives = self.latency.arrival(message, self.now);
         self.sent.push_back((arrives, order, request));
@@ -243,12 +264,15 @@ pub struct Replay {
     desk: Desk,
     /// What the strategy has not received so far, by the time at which it does.
     coming: VecDeque<(i64, Recorded)>,
-    answers: VecDeque<(i64, Report)>,
+    answers: VecDeque<(i64, Report, IsFirstWord)>,
     /// Reports of the event at hand.
     reports: Vec<Report>,
     /// When the last event was received that has been received.
     received: i64,
 }
+
+/// Whether a report is the first word about a request.
+type IsFirstWord = bool;
 
 /// What happens next.
 enum Step {
@@ -277,7 +301,7 @@ impl Replay {
     pub fn event(&mut self, event: &Recorded, strategy: &mut impl Strategy) {
         self.run_until(event.at, strategy);
         self.venue.event(event, &mut self.reports);
-        self.answer();
+        self.answer(None);
         let arrives = match self.feed {
             FeedClock::Modelled => self.desk.latency.arrival(Message::Feed, event.at),
             FeedClock::Recorded => event.received.max(self.received),
@@ -337,6 +361,8 @@ impl Replay {
 
     fn deliver(&mut self) {
         let Some((at, order, request)) = self.desk.sent.pop_front() else { return };
+        self.venue.expire(at, &mut self.reports);
+        let first_word = self.reports.len();
         match request {
             Request::Place(new) => self.venue.place(at, order, new, &mut self.reports),
             Request::Amend { price, quantity } => {
@@ -344,21 +370,24 @@ impl Replay {
             }
             Request::Cancel => self.venue.cancel(at, order, &mut self.reports),
         }
-        self.answer();
+        self.answer(Some(first_word));
     }
 
     /// Sends the reports of what just happened.
     #[inline]
-    fn answer(&mut self) {
-        for report in self.reports.drain(..) {
+    fn answer(&mut self, first_word: Option<usize>) {
+        for (place, report) in self.reports.drain(..).enumerate() {
             let arrives = self.desk.latency.arrival(Message::Response, report.at);
-            self.answers.push_back((arrives, report));
+            self.answers.push_back((arrives, report, Some(place) == first_word));
         }
     }
 
     fn hear(&mut self, strategy: &mut impl Strategy) {
-        let Some((at, report)) = self.answers.pop_front() else { return };
+        let Some((at, report, is_first_word)) = self.answers.pop_front() else { return };
         self.desk.now = at;
+        if is_first_word {
+            strategy.answered(report.order);
+        }
         strategy.told(&report, &mut self.desk);
     }
 

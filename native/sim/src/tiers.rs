@@ -1,15 +1,17 @@
 //! Tiers of perpetuals: the larger a position is, the less leverage it may have, and the larger the
 //! part of its worth that its margin may not fall below.
 
+use serde::{Deserialize, Serialize};
+
 use crate::accounts::{BALANCE_MAX, Holding, part};
 use crate::exchange::{Exchange, Listed};
 use crate::perpetual::largest_worth;
 use crate::{Amount, InstrumentId, Kind, Reject};
 
-const MILLION: u32 = 1_000_000;
+const MILLION: u64 = 1_000_000;
 
 /// What holds for positions up to a worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Tier {
     /// Largest worth.
     pub worth_max: Amount,
@@ -19,8 +21,15 @@ pub struct Tier {
     pub maintenance_ppm: u32,
 }
 
+impl Tier {
+    /// Whether a position with the largest leverage has no more margin than it has to keep.
+    fn is_lost_at_once(&self) -> bool {
+        u64::from(self.leverage_max) * u64::from(self.maintenance_ppm) >= MILLION
+    }
+}
+
 /// Tiers of an instrument, the smallest positions first.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Tiers(Vec<(Tier, Amount)>);
 
 impl Tiers {
@@ -28,11 +37,17 @@ impl Tiers {
     ///
     /// # Errors
     /// No tier, one that is no larger than that before it, or that asks for less margin; a leverage
-    /// of 0, or more margin than a position is worth.
+    /// of 0, or as much margin to keep as a position begins with.
     pub fn new(tiers: &[Tier]) -> Result<Self, Reject> {
         let first = tiers.first().ok_or(Reject::Contradiction("there is at least one tier"))?;
-        if tiers.iter().any(|tier| tier.leverage_max == 0 || tier.maintenance_ppm > MILLION) {
-            return Err(Reject::Contradiction("a tier allows a leverage, and asks for a part"));
+        if tiers.iter().any(|tier| tier.leverage_max == 0) {
+            return Err(Reject::Contradiction("a tier allows a leverage of 1 or more"));
+        }
+        if tiers.iter().any(Tier::is_lost_at_once) {
+            return Err(Reject::Contradiction("a position keeps less margin than it begins with"));
+        }
+        if first.worth_max <= Amount::ZERO {
+            return Err(Reject::Contradiction("a tier is of positions that are worth something"));
         }
         let mut all = vec![(*first, Amount::ZERO)];
         for pair in tiers.windows(2) {
@@ -156,7 +171,8 @@ mod tests {
         for wrong in [
             vec![],
             vec![tier("1000", 0, 10_000)],
-            vec![tier("1000", 50, 1_000_001)],
+            vec![tier("1000", 50, 20_000)],
+            vec![tier("0", 50, 10_000)],
             vec![first, tier("1000", 20, 25_000)],
             vec![first, tier("2000", 51, 25_000)],
             vec![first, tier("2000", 20, 9_999)],

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::exchange::{Exchange, Listed};
 use crate::orders::{Entry, Stage};
 use crate::{
@@ -20,12 +22,12 @@ pub(crate) enum Next {
 }
 
 /// The triggers of an instrument by what they look at.
-#[derive(Debug, Default, Hash)]
+#[derive(Debug, Default, Hash, Deserialize, Serialize)]
 pub(crate) struct Triggers {
     sources: [Waiting; 2],
 }
 
-#[derive(Debug, Default, Hash)]
+#[derive(Debug, Default, Hash, Deserialize, Serialize)]
 struct Waiting {
     rises: BTreeSet<(i64, OrderId)>,
     falls: BTreeSet<(i64, OrderId)>,

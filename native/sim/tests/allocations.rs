@@ -54,6 +54,7 @@ fn events() -> Vec<What> {
 fn a_settled_replay() {
     let config = ReplayConfig {
         queue: QueueModel::Power(2.0),
+        late_ns: 0,
         penetration: Penetration::Whole,
         feed: FeedClock::Modelled,
         fees: Fees::default(),

@@ -11,9 +11,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use common::{ACCOUNTS, BNB, BTC, PERP, SPOT, USD, amount, empty_with};
 use proptest::prelude::*;
 use rustonite_sim::{
-    AccountId, Amount, AssetId, Command, Event, Exchange, Expiry, Fees, Filters, InstrumentId,
-    NewOrder, OrderId, PositionSide, Quantity, SelfTrade, Side, Tier, Tiers, Trailing, Trigger,
-    TriggerSource,
+    AccountId, Amount, AssetId, Command, Event, Exchange, Expiry, FeeTier, FeeTiers, Fees, Filters,
+    InstrumentId, NewOrder, OrderId, PositionSide, Quantity, SelfTrade, Side, Tier, Tiers,
+    Trailing, Trigger, TriggerSource,
 };
 
 /// Numbers that a command is made of.
@@ -183,8 +183,14 @@ fn strict() -> Exchange {
         maintenance_ppm,
     };
     let tiers = [tier("20", 50, 10_000), tier("60", 20, 25_000), tier("1000", 5, 100_000)];
+    let fee = |volume, maker_ppm, taker_ppm| FeeTier {
+        volume: amount(volume),
+        fees: Fees { maker_ppm, taker_ppm },
+    };
+    let fees = [fee("0", 200, 500), fee("10", 100, 450), fee("40", -50, 300)];
     let mut exchange = empty_with(&filters);
     exchange.set_tiers(PERP, Tiers::new(&tiers).unwrap()).unwrap();
+    exchange.set_fee_tiers(FeeTiers::new(USD, &fees).unwrap()).unwrap();
     exchange
 }
 
@@ -311,11 +317,12 @@ proptest! {
     }
 }
 
-/// Events of many random commands, as one number; and how many trades there were.
-fn run(seed: u64, count: u32) -> (u64, u64, u32) {
+/// Events of many random commands and the state after them, as numbers; and how many trades there
+/// were, and positions that were closed for others.
+fn run(seed: u64, count: u32) -> (u64, u64, [u32; 2]) {
     let (mut rng, mut exchange) = (fastrand::Rng::with_seed(seed), strict());
     let mut hasher = DefaultHasher::new();
-    let (mut events, mut orders, mut trades) = (Vec::new(), 0, 0);
+    let (mut events, mut orders, mut trades, mut deleveraged) = (Vec::new(), 0, 0, 0);
     for account in 0..ACCOUNTS {
         for asset in [BTC, USD, BNB] {
             let deposit = Command::Deposit { account, asset, amount: amount("1000000") };
@@ -333,18 +340,19 @@ fn run(seed: u64, count: u32) -> (u64, u64, u32) {
             match event {
                 Event::Placed { order } => orders = orders.max(order.0),
                 Event::Trade { .. } => trades += 1,
+                Event::Deleveraged { .. } => deleveraged += 1,
                 _ => {}
             }
         }
         exchange.forget(now - 1000);
     }
-    (hasher.finish(), exchange.state_hash(), trades)
+    (hasher.finish(), exchange.state_hash(), [trades, deleveraged])
 }
 
 #[test]
 fn the_same_commands_do_the_same() {
     let first = run(1, 1_000_000);
     assert_eq!(first, run(1, 1_000_000));
-    assert!(first.2 > 50_000, "{first:?}");
+    assert!(first.2[0] > 50_000 && first.2[1] > 30, "{first:?}");
     assert_ne!(first.0, run(2, 1_000).0);
 }

@@ -5,29 +5,13 @@
 mod common;
 
 use common::{
-    PERP, SPOT, USD, amount, buy, done, fees, funded, market, perp, placed, refused, sell, trades,
+    NET, PERP, SPOT, USD, amount, buy, deal, done, funded, leverage, mark, market, perp, placed,
+    refused, sell, trades,
 };
 use rustonite_sim::{
     Amount, CancelReason, Command, Event, Exchange, NewOrder, PositionSide, Quantity, Reject, Side,
     Tier, Tiers, Trigger, TriggerSource,
 };
-
-const NET: PositionSide = PositionSide::Net;
-
-fn leverage(exchange: &mut Exchange, account: u32, leverage: u32) {
-    done(exchange, Command::SetLeverage { account, instrument: PERP, leverage });
-}
-
-fn mark(exchange: &mut Exchange, price: i64) -> Vec<Event> {
-    done(exchange, Command::Mark { instrument: PERP, price })
-}
-
-/// Account 0 sells to account 1.
-fn deal(exchange: &mut Exchange, price: i64, lots: i64) {
-    done(exchange, Command::Place(perp(sell(0, price, lots))));
-    let events = done(exchange, Command::Place(perp(buy(1, price, lots))));
-    assert_eq!(trades(&events), [(price, lots)]);
-}
 
 #[test]
 fn a_position_opens_grows_shrinks_and_turns() {
@@ -207,61 +191,4 @@ fn longs_pay_shorts_and_the_venue_keeps_what_does_not_divide() {
     assert_eq!(exchange.balance(0, USD).0, amount("100000.11"));
     done(&mut exchange, Command::Funding { instrument: PERP, rate_ppm: -100 });
     assert_eq!(exchange.balance(1, USD).0, amount("100000"));
-}
-
-#[test]
-fn too_little_margin_is_liquidated_and_the_insurance_pays_what_is_missing() {
-    let mut exchange = funded();
-    leverage(&mut exchange, 1, 50);
-    deal(&mut exchange, 10_000, 900_000);
-    done(&mut exchange, Command::Deposit { account: 1, asset: USD, amount: amount("-98000") });
-    done(&mut exchange, Command::Place(perp(buy(2, 9_700, 900_000))));
-    let events = mark(&mut exchange, 9_900);
-    assert_eq!(trades(&events), [], "2,000 less 900 is more than 1 % of 89,100");
-    let events = mark(&mut exchange, 9_800);
-    let told = Event::Liquidated { account: 1, instrument: PERP, position: NET };
-    assert!(events.contains(&told));
-    assert_eq!(trades(&events), [(9_700, 900_000)]);
-    // It lost 2,700 and had 2,000.
-    assert_eq!(exchange.balance(1, USD).0, Amount::ZERO);
-    assert_eq!(exchange.insurance(USD), amount("-700"));
-}
-
-#[test]
-fn an_isolated_position_loses_its_own_margin_and_no_more() {
-    let mut exchange = funded();
-    fees(&mut exchange, 1, 0, 0);
-    done(&mut exchange, Command::SetIsolated { account: 1, instrument: PERP, isolated: true });
-    leverage(&mut exchange, 1, 20);
-    deal(&mut exchange, 10_000, 100_000);
-    assert_eq!(exchange.position(1, PERP, NET).2, amount("500"));
-    assert_eq!(exchange.balance(1, USD).0, amount("99500"));
-    mark(&mut exchange, 10_000);
-    let move_margin = |text| Command::MoveMargin {
-        account: 1,
-        instrument: PERP,
-        position: NET,
-        amount: amount(text),
-    };
-    done(&mut exchange, move_margin("100"));
-    assert!(matches!(refused(&mut exchange, move_margin("-101")), Reject::Balance { .. }));
-    done(&mut exchange, move_margin("-100"));
-    done(&mut exchange, Command::Place(perp(buy(2, 9_000, 200_000))));
-    mark(&mut exchange, 9_590);
-    assert_eq!(exchange.position(1, PERP, NET).0, 0);
-    assert_eq!(exchange.balance(1, USD).0, amount("99500"));
-    assert_eq!(exchange.insurance(USD), amount("-500"));
-}
-
-#[test]
-fn what_a_thin_book_does_not_take_waits_for_the_next_mark() {
-    let mut exchange = funded();
-    leverage(&mut exchange, 1, 50);
-    deal(&mut exchange, 10_000, 900_000);
-    done(&mut exchange, Command::Deposit { account: 1, asset: USD, amount: amount("-98000") });
-    done(&mut exchange, Command::Place(perp(buy(2, 9_700, 400_000))));
-    assert_eq!(trades(&mark(&mut exchange, 9_800)), [(9_700, 400_000)]);
-    assert_eq!(exchange.position(1, PERP, NET).0, 500_000);
-    done(&mut exchange, Command::Place(perp(buy(2, 9_600, 500_000))));
-    assert_eq!(trades(&mark(&mut exchange, 9_800)), [(9_600, 500_000)]);
 }

@@ -74,6 +74,9 @@ pub struct MarketConfig {
     /// Which datasets are followed.
     #[serde(default = "usual_datasets")]
     pub datasets: Vec<String>,
+    /// The lake that the recorder fills, with what the tapes do not hold any more. Accounts on paper
+    /// ask it for rules of instruments, and for funding that they have missed.
+    pub lake: Option<String>,
 }
 
 /// An account at a venue.
@@ -118,6 +121,10 @@ pub struct PaperConfig {
     /// The same of orders that came.
     #[serde(default = "usual_fee")]
     pub taker: Amount,
+    /// Part of the worth of contracts that has to be left of their margin; below it they are closed by
+    /// force.
+    #[serde(default = "usual_maintenance")]
+    pub maintenance: Amount,
     /// How long a request is on its way, and its answer again, in milliseconds.
     #[serde(default = "usual_delay_ms")]
     pub delay_ms: u32,
@@ -207,6 +214,11 @@ fn usual_fee() -> Amount {
     Amount(10_i128.pow(15))
 }
 
+fn usual_maintenance() -> Amount {
+    // 0.5 %.
+    Amount(5 * 10_i128.pow(15))
+}
+
 fn usual_delay_ms() -> u32 {
     5
 }
@@ -240,6 +252,7 @@ impl Config {
         config.tapes = config.tapes.map(|tapes| folder.join(tapes));
         for market in &mut config.markets {
             market.tapes = folder.join(&market.tapes);
+            market.lake = market.lake.take().map(|lake| lake_at(folder, lake));
         }
         for account in &mut config.accounts {
             account.keys = account.keys.take().map(|keys| folder.join(keys));
@@ -306,11 +319,20 @@ impl Config {
         (!follows("quotes") || !follows("trades")).then_some(problem)
     }
 
+    /// Whose market data is of a venue.
+    pub fn markets_of(&self, venue: &str) -> impl Iterator<Item = &MarketConfig> {
+        self.markets.iter().filter(move |market| market.venue == venue)
+    }
+
     /// Whether a dataset of a venue is followed.
     pub fn follows(&self, venue: &str, dataset: &str) -> bool {
-        let mine = self.markets.iter().filter(|market| market.venue == venue);
-        mine.flat_map(|market| &market.datasets).any(|one| one == dataset)
+        self.markets_of(venue).flat_map(|market| &market.datasets).any(|one| one == dataset)
     }
+}
+
+/// A lake's folder, or its address.
+fn lake_at(folder: &Path, lake: String) -> String {
+    if lake.contains("://") { lake } else { folder.join(lake).to_string_lossy().into_owned() }
 }
 
 /// Whether an address is on this machine.

@@ -30,4 +30,6 @@ pub use self::strategy::{
     Broker, Changes, Denied, Failed, FillNews, Group, OrderNews, OrderView, Placed, Strategy, Told,
     limit, on_lot, on_tick,
 };
-pub use self::trader::{Handle, Status, TradeError, Trader, check_files, kill_without_trader};
+pub use self::trader::{
+    Handle, Past, Status, TradeError, Trader, Wanted, check_files, kill_without_trader,
+};

@@ -108,9 +108,9 @@ pub struct Changes {
     pub price: Option<Amount>,
     /// Its whole size.
     pub size: Option<Amount>,
-    /// The price that starts it, of one that waits here.
+    /// The price that starts it, of one that waits here or at its venue.
     pub trigger: Option<Amount>,
-    /// The distance that its trigger keeps, in the same unit. It is kept from the next price on,
+    /// The distance that its trigger keeps, of one that waits here, in the same unit. It is kept from the next price on,
     /// unless the trigger's price is given, too.
     pub trail: Option<Amount>,
 }

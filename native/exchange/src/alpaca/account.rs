@@ -1,9 +1,10 @@
 //! What an account asks about itself, and about the venue.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::ToSpan as _;
 use rustonite_sim::{Amount, InstrumentId, OrderId};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
@@ -27,7 +28,7 @@ const MINUTE: i64 = 60_000_000_000;
 const CALENDAR_DAYS: i64 = 365;
 
 /// What an account may set: names and values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Settings(Map<String, Value>);
 
 /// What a setting may be.
@@ -70,8 +71,8 @@ impl Settings {
 }
 
 /// What accounts were worth, by the minute.
-#[derive(Debug, Default)]
-pub(crate) struct Past(HashMap<u32, VecDeque<(i64, Amount)>>);
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Past(BTreeMap<u32, VecDeque<(i64, Amount)>>);
 
 impl Past {
     pub(crate) fn note(&mut self, account: u32, at: i64, worth: Amount) {
@@ -216,7 +217,7 @@ pub(crate) fn activities(call: &mut Call<'_>) -> Answer {
     let day = call.query.word("date").and_then(times::day);
     let size = call.query.count("page_size", ACTIVITIES_MAX, ACTIVITIES_MAX)?;
     let token = call.query.word("page_token");
-    let mut filled: HashMap<OrderId, i64> = HashMap::new();
+    let mut filled: BTreeMap<OrderId, i64> = BTreeMap::new();
     let mut rows = Vec::new();
     let ahead = call.hall.floor.clock.ahead;
     for fill in &call.own()?.fills {

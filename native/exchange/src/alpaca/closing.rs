@@ -38,7 +38,7 @@ fn sell(call: &mut Call<'_>, id: InstrumentId, lots: i64) -> Answer {
     let is_crypto = words::is_crypto(call.hall.floor.listed(id));
     let facts = Facts {
         kind: Kind::Market,
-        time_in_force: if is_crypto { "gtc" } else { "day" },
+        time_in_force: if is_crypto { "gtc" } else { "day" }.into(),
         class: Class::Simple,
         extended_hours: false,
         notional: None,

@@ -1,8 +1,9 @@
 //! What accounts paid for what they hold.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use rustonite_sim::{AccountId, Amount, AssetId, Event, InstrumentId, Side};
+use serde::{Deserialize, Serialize};
 
 use crate::figures::{product, ratio};
 use crate::floor::{Done, Floor};
@@ -11,7 +12,7 @@ use crate::floor::{Done, Floor};
 pub(crate) const CASH: &str = "USD";
 
 /// A quantity of an asset, and what it cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Holding {
     pub(crate) quantity: Amount,
     pub(crate) cost: Amount,
@@ -38,8 +39,8 @@ impl Holding {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
-pub(crate) struct Holdings(HashMap<(AccountId, AssetId), Holding>);
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Holdings(BTreeMap<(AccountId, AssetId), Holding>);
 
 impl Holdings {
     pub(crate) fn of(&self, account: AccountId, asset: AssetId) -> Holding {

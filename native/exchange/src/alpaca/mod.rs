@@ -25,12 +25,13 @@ mod trade;
 mod updates;
 mod words;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
 use rustonite_sim::{AccountId, Command, OrderId};
+use serde::{Deserialize, Serialize};
 
 use self::account::{Past, Settings};
 use self::holdings::Holdings;
@@ -41,18 +42,19 @@ use self::streams::Feed;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
+use crate::picture::{DecodeError, EncodeError, push, take};
 
 /// Beats between two looks at what accounts are worth.
 const LOOK_EVERY: u64 = 100;
 
 /// What the venue knows besides engine and accounts.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Desk {
     /// When the venue opened.
     since: i64,
     orders: Orders,
     holdings: Holdings,
-    settings: HashMap<AccountId, Settings>,
+    settings: BTreeMap<AccountId, Settings>,
     past: Past,
     quotes: Quotes,
     /// Orders that were filled before their cancellation came, and whose.
@@ -169,6 +171,15 @@ impl Dialect for Broker {
 
     fn farewell(&self) -> Option<String> {
         None
+    }
+
+    fn keep(&self, picture: &mut Vec<u8>) -> Result<(), EncodeError> {
+        push(picture, &self.desk)
+    }
+
+    fn restore(&mut self, picture: &mut &[u8]) -> Result<(), DecodeError> {
+        self.desk = take(picture)?;
+        Ok(())
     }
 
     fn urls(&self, address: SocketAddr) -> BTreeMap<String, String> {

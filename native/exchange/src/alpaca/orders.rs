@@ -1,9 +1,11 @@
 //! What the venue keeps of orders besides the engine.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rustonite_core::Decimal;
 use rustonite_sim::{CancelReason, OrderId};
+use serde::{Deserialize, Serialize};
 
 use crate::accounts::Record;
 use crate::floor::Floor;
@@ -12,7 +14,7 @@ use crate::floor::Floor;
 const KEPT: usize = 50_000;
 
 /// Types of orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) enum Kind {
     Market,
     Limit,
@@ -48,7 +50,7 @@ impl Kind {
 }
 
 /// Orders that belong together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) enum Class {
     #[default]
     Simple,
@@ -80,17 +82,17 @@ impl Class {
 }
 
 /// How far behind the best price a stop follows, as the client gave it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) enum Trail {
     Price(Decimal),
     Percent(Decimal),
 }
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Facts {
     pub(crate) kind: Kind,
-    pub(crate) time_in_force: &'static str,
+    pub(crate) time_in_force: Cow<'static, str>,
     pub(crate) class: Class,
     pub(crate) extended_hours: bool,
     pub(crate) notional: Option<Decimal>,
@@ -108,7 +110,7 @@ pub(crate) struct Facts {
 }
 
 /// Facts by the number of their order.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Orders {
     facts: BTreeMap<OrderId, Facts>,
     /// How many there may be before those are dropped that nobody can ask for any more.

@@ -346,7 +346,7 @@ impl<'a> Parts<'a> {
         let waits_unseen = matches!(kind, Kind::Stop | Kind::TrailingStop);
         Facts {
             kind,
-            time_in_force: self.time_in_force,
+            time_in_force: self.time_in_force.into(),
             class: self.class,
             extended_hours: self.extended_hours,
             notional: None,

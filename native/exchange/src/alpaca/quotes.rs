@@ -1,8 +1,9 @@
 //! The best prices of the past.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use rustonite_sim::{InstrumentId, Side};
+use serde::{Deserialize, Serialize};
 
 use crate::floor::Floor;
 
@@ -10,15 +11,15 @@ use crate::floor::Floor;
 const KEPT: usize = 10_000;
 
 /// Best bid and ask from a moment on, price in ticks and quantity in lots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Quote {
     pub(crate) at: i64,
     pub(crate) best: [Option<(i64, i64)>; 2],
 }
 
 /// See the module.
-#[derive(Debug, Default)]
-pub(crate) struct Quotes(HashMap<InstrumentId, VecDeque<Quote>>);
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Quotes(BTreeMap<InstrumentId, VecDeque<Quote>>);
 
 impl Quotes {
     pub(crate) fn add(&mut self, id: InstrumentId, quote: Quote) {

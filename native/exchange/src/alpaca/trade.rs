@@ -347,9 +347,9 @@ fn changed(
         facts.trail = Some(trail);
     }
     if let Some(name) = fields.text("time_in_force")? {
-        facts.time_in_force = place::time_in_force(listed, facts.kind, name)?;
+        facts.time_in_force = place::time_in_force(listed, facts.kind, name)?.into();
         let close = times::next_close(now, facts.extended_hours);
-        new.expiry = place::expiry(facts.kind, facts.time_in_force, close);
+        new.expiry = place::expiry(facts.kind, &facts.time_in_force, close);
         let unseen = facts.time_in_force == "day" && new.expiry == Expiry::Immediate;
         facts.expires_at = unseen.then_some(close);
     }

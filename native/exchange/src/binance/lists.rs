@@ -180,7 +180,7 @@ fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<Arc<OrderL
         return Err(Refusal::new(-2010, "Duplicate order sent."));
     }
     let number = call.hall.floor.new_list();
-    Ok(Arc::new(OrderList { number, name, contingency }))
+    Ok(Arc::new(OrderList { number, name, contingency: contingency.into() }))
 }
 
 fn place(call: &mut Call<'_>, list: u64, command: &Command, tags: Vec<Tag>) -> Answer {

@@ -25,6 +25,7 @@ use self::stream_text::SpotVoice;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
+use crate::picture::{DecodeError, EncodeError, push, take};
 
 /// The dialect of Binance spot.
 #[derive(Debug)]
@@ -127,6 +128,15 @@ impl Dialect for Spot {
 
     fn farewell(&self) -> Option<String> {
         rustonite_wire::host("binance").and_then(|mut host| host.farewell())
+    }
+
+    fn keep(&self, picture: &mut Vec<u8>) -> Result<(), EncodeError> {
+        push(picture, &self.sessions)
+    }
+
+    fn restore(&mut self, picture: &mut &[u8]) -> Result<(), DecodeError> {
+        self.sessions = take(picture)?;
+        Ok(())
     }
 
     fn urls(&self, address: SocketAddr) -> BTreeMap<String, String> {

@@ -99,8 +99,9 @@ pub(crate) fn account_v3(call: &mut Call<'_>) -> Answer {
 pub(crate) fn account_v2(call: &mut Call<'_>) -> Answer {
     let mut value = account_v3(call)?;
     let (floor, account) = (&call.hall.floor, call.account);
+    let fee_tier = floor.exchange.fee_tier(account).unwrap_or(0);
     for (name, fact) in [
-        ("feeTier", json!(0)),
+        ("feeTier", json!(fee_tier)),
         ("canTrade", json!(true)),
         ("canDeposit", json!(true)),
         ("canWithdraw", json!(true)),

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use rustonite_sim::{AccountId, Amount, Command, InstrumentId, Side};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::positions::{Position, Sums, all, margin_assets};
@@ -22,7 +23,7 @@ const SECOND: u64 = 10;
 const WARNED_AT: i64 = 80;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Clockwork {
     /// Fundings up to the last one, counted since 1970.
     funded: Option<i64>,

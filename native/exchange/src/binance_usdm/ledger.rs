@@ -1,8 +1,10 @@
 //! What accounts gained and paid, and when positions changed.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
 
 use rustonite_sim::{AccountId, Amount, AssetId, Event, InstrumentId, PositionSide};
+use serde::{Deserialize, Serialize};
 
 use crate::floor::{Done, Floor};
 
@@ -12,11 +14,11 @@ const INCOMES_MAX: usize = 50_000;
 const FUNDINGS_MAX: usize = 1_000;
 
 /// A change of a balance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Income {
     pub(crate) number: u64,
     pub(crate) at: i64,
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Cow<'static, str>,
     pub(crate) instrument: Option<InstrumentId>,
     pub(crate) asset: AssetId,
     pub(crate) amount: Amount,
@@ -30,12 +32,12 @@ pub(crate) type Held = (AccountId, InstrumentId, PositionSide);
 pub(crate) type Funding = (i64, i64, i64);
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Ledger {
     incomes: BTreeMap<AccountId, VecDeque<Income>>,
     next: u64,
     /// What positions have gained so far, and when they changed last.
-    positions: HashMap<Held, (Amount, i64)>,
+    positions: BTreeMap<Held, (Amount, i64)>,
     fundings: BTreeMap<InstrumentId, VecDeque<Funding>>,
 }
 
@@ -46,7 +48,7 @@ impl Ledger {
             self.add(floor, account, |number| Income {
                 number,
                 at: done.at,
-                kind: "TRANSFER",
+                kind: "TRANSFER".into(),
                 instrument: None,
                 asset,
                 amount,
@@ -71,7 +73,7 @@ impl Ledger {
                     self.add(floor, account, |number| Income {
                         number,
                         at,
-                        kind,
+                        kind: kind.into(),
                         instrument: Some(id),
                         asset,
                         amount,
@@ -84,7 +86,7 @@ impl Ledger {
                 self.add(floor, account, |number| Income {
                     number,
                     at,
-                    kind: "FUNDING_FEE",
+                    kind: "FUNDING_FEE".into(),
                     instrument: Some(instrument),
                     asset,
                     amount,
@@ -95,7 +97,7 @@ impl Ledger {
                 self.add(floor, account, |number| Income {
                     number,
                     at,
-                    kind: "INSURANCE_CLEAR",
+                    kind: "INSURANCE_CLEAR".into(),
                     instrument: None,
                     asset,
                     amount,

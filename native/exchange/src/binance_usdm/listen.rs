@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rustonite_sim::AccountId;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Call;
@@ -26,10 +27,11 @@ struct Client {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Listeners {
     /// Account and end of each key, in milliseconds of the clock that clients see.
     keys: BTreeMap<String, (AccountId, i64)>,
+    #[serde(skip)]
     clients: BTreeMap<u64, Client>,
 }
 

@@ -28,6 +28,7 @@ use std::net::SocketAddr;
 
 use hyper::HeaderMap;
 use rustonite_sim::{AccountId, InstrumentId};
+use serde::{Deserialize, Serialize};
 
 use self::clockwork::Clockwork;
 use self::forced::Forced;
@@ -42,9 +43,10 @@ use crate::binance::shared::ws_api::{Sessions, sort_of};
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
+use crate::picture::{DecodeError, EncodeError, push, take};
 
 /// What this market keeps besides the hall.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct State {
     listeners: Listeners,
     ledger: Ledger,
@@ -180,6 +182,15 @@ impl Dialect for UsdM {
 
     fn farewell(&self) -> Option<String> {
         rustonite_wire::host("binance-usdm").and_then(|mut host| host.farewell())
+    }
+
+    fn keep(&self, picture: &mut Vec<u8>) -> Result<(), EncodeError> {
+        push(picture, &(&self.sessions, &self.state))
+    }
+
+    fn restore(&mut self, picture: &mut &[u8]) -> Result<(), DecodeError> {
+        (self.sessions, self.state) = take(picture)?;
+        Ok(())
     }
 
     fn urls(&self, address: SocketAddr) -> BTreeMap<String, String> {

@@ -200,9 +200,10 @@ pub(crate) fn commission(call: &mut Call<'_>) -> Answer {
 
 pub(crate) fn account_config(call: &mut Call<'_>) -> Answer {
     call.own()?;
-    let is_hedged = call.hall.floor.exchange.is_hedged(call.account);
+    let exchange = &call.hall.floor.exchange;
+    let is_hedged = exchange.is_hedged(call.account);
     Ok(json!({
-        "feeTier": 0, "canTrade": true, "canDeposit": true, "canWithdraw": true,
+        "feeTier": exchange.fee_tier(call.account).unwrap_or(0), "canTrade": true, "canDeposit": true, "canWithdraw": true,
         "dualSidePosition": is_hedged, "updateTime": 0, "multiAssetsMargin": false,
         "tradeGroupId": -1,
     }))

@@ -24,6 +24,9 @@ pub(crate) fn order_of_algo(id: u64) -> Option<u64> {
 }
 
 pub(crate) fn client_id(record: &Record) -> String {
+    if record.tag.is_deleveraged {
+        return "adl_autoclose".to_owned();
+    }
     if record.tag.client_id.is_empty() {
         return format!("autoclose-{}", record.order.id.0);
     }

@@ -25,7 +25,9 @@ pub enum Replace {
     InPlace,
     /// The order ends and a new one begins, in one request.
     NewOrder,
-    /// Not at all: cancel, and place anew.
+    /// The order ends, and once it has a new one begins.
+    Anew,
+    /// Not at all.
     Never,
 }
 

@@ -6,7 +6,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent, OrderState};
 
 use super::Heard;
-use super::flight::{Asked, Named, Query};
+use super::flight::{Asked, Named, Query, VenueError};
 use crate::report::{Refusal, RefusalKind, Report, What};
 
 /// An order that is being replaced by a new one.
@@ -92,6 +92,27 @@ impl Chains {
     /// A change is settled: it was not done.
     pub(super) fn end(&mut self, new_id: &str) -> Option<Change> {
         self.changes.remove(new_id)
+    }
+
+    /// A change was refused. It may fail in two ways: nothing happened, or the old order is gone and
+    /// no new one came.
+    pub(super) fn refused(
+        &mut self,
+        new: &Named,
+        error: &VenueError,
+        ts_recv: i64,
+    ) -> Option<Heard> {
+        let change = self.changes.remove(&new.client_id)?;
+        let refusal = error.refusal.clone();
+        if !(error.cancelled || change.old_cancelled) {
+            let what = What::ReplaceRejected(refusal);
+            return Some(new.heard(ts_recv, EventSource::Reply, what));
+        }
+        // The stream tells the same again, without the reason.
+        self.replaced(&change);
+        let what =
+            What::Cancelled { size_filled: None, size_prevented: None, refusal: Some(refusal) };
+        Some(change.old.heard(ts_recv, EventSource::Reply, what))
     }
 
     /// A change is done, if it was not known before: what it became.

@@ -3,7 +3,7 @@
 //! Here is said once how whatever was asked ends: by an answer, by a refusal, or by the word that
 //! nobody knows. A venue says how its requests are written and what its answers mean.
 
-use rustonite_core::datasets::OrderEvent;
+use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
 
 use super::budget::Budget;
@@ -12,7 +12,7 @@ use super::flight::{Asked, Flights, Loss, Named, Pages, Query, Step, VenueError}
 use super::guard::{self, Guard, TimerRule};
 use super::parse::{Fault, Parsed};
 use super::{CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written};
-use crate::report::Refusal;
+use crate::report::{Refusal, What};
 use crate::request::{Outcome, Request};
 use crate::wish::Wish;
 
@@ -51,6 +51,24 @@ pub(super) trait Questions {
         result: &str,
         ts_recv: i64,
     ) -> Parsed<Heard>;
+
+    /// A query about one order, in the place that it names.
+    fn ask_about(&mut self, query: Query, now: i64) -> Outgoing;
+
+    /// A query was answered. Returns what to ask next.
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed<Option<Query>>;
+
+    /// A query has found nothing. Returns what to ask next.
+    fn missing(&mut self, query: Query, ts_recv: i64, heard: &mut Vec<Heard>) -> Option<Query> {
+        heard.push(query.order.heard(ts_recv, EventSource::Rest, What::NotFound));
+        None
+    }
 }
 
 /// What comes on lines.
@@ -96,6 +114,16 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         Vec::new()
     }
 
+    /// Asks for the venue's time, if it takes no request of another one.
+    fn ask_time(&mut self, _now: i64) -> Option<Outgoing> {
+        None
+    }
+
+    /// The venue's time in the answer.
+    fn time(&self, _result: &str) -> Parsed<i64> {
+        Err(Fault::Other("nobody asked for the time".to_owned()))
+    }
+
     /// What is done last.
     fn end(&mut self, _now: i64) -> Vec<Outgoing> {
         Vec::new()
@@ -131,15 +159,6 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         Ok(())
     }
 
-    /// A query was answered.
-    fn found(
-        &mut self,
-        query: &mut Query,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed;
-
     /// What was asked of an order is done, or was taken.
     fn order_done(
         &mut self,
@@ -164,6 +183,9 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         Ok(())
     }
 
+    /// A new order did not come to be: what is kept of it is of no use.
+    fn forget(&mut self, _client_id: &str) {}
+
     /// The venue refused something, or does not know what became of it.
     fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
         self.end_refused(asked, error, ts_recv, heard);
@@ -185,11 +207,26 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) {
-        self.flights_mut().count_refusal(&asked, error, ts_recv);
         if error.outcome_unknown {
             return self.lose(asked, &Loss::of(error), ts_recv, heard);
         }
-        heard.extend(error.ends(asked, ts_recv));
+        match asked {
+            Asked::Query(query) if error.is_not_found() => {
+                let next = self.missing(*query, ts_recv, heard);
+                self.ask_on(next, ts_recv, heard);
+            }
+            asked => {
+                if let Asked::Order(order, OrderEvent::Submitted, _) = &asked {
+                    self.flights_mut().budget.forget(&order.client_id);
+                    self.forget(&order.client_id);
+                }
+                heard.extend(error.ends(asked, ts_recv));
+            }
+        }
+    }
+
+    fn ask_on(&mut self, next: Option<Query>, now: i64, heard: &mut Vec<Heard>) {
+        heard.extend(next.map(|next| Heard::Send(self.ask_about(next, now))));
     }
 
     /// Ends what has no outcome.
@@ -224,10 +261,22 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
                 done
             }
             Err(error) => {
-                self.refused(asked, &error, ts_recv, heard);
+                self.take_refusal(asked, &error, ts_recv, heard);
                 Ok(())
             }
         }
+    }
+
+    /// The venue says no to something that was asked, or that it does not know.
+    fn take_refusal(
+        &mut self,
+        asked: Asked,
+        error: &VenueError,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) {
+        self.flights_mut().note_refusal(&asked, error, ts_recv);
+        self.refused(asked, error, ts_recv, heard);
     }
 
     fn done(
@@ -242,6 +291,7 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
                 self.flights_mut().guard.is_set(*timer);
                 Ok(())
             }
+            Asked::Session(Step::Clock) => self.set_clock(result, ts_recv),
             Asked::Session(step) => self.stepped(*step, result, ts_recv, heard),
             Asked::Question(question, pages) => {
                 let (question, pages) = (*question, std::mem::take(pages));
@@ -249,11 +299,25 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
                 heard.push(next);
                 Ok(())
             }
-            Asked::Query(query) => self.found(query, result, ts_recv, heard),
+            Asked::Query(query) => {
+                let next = self.found(query, result, ts_recv, heard)?;
+                self.ask_on(next, ts_recv, heard);
+                Ok(())
+            }
             Asked::Order(order, request, place) => {
                 self.order_done(order, (*request, *place), result, ts_recv, heard)
             }
         }
+    }
+
+    /// The venue has told its time. If it was the time that kept us from being heard, there is no
+    /// need to wait until we try again.
+    fn set_clock(&mut self, result: &str, ts_recv: i64) -> Parsed {
+        let theirs = self.time(result)?;
+        let flights = self.flights_mut();
+        flights.clock.set(theirs, ts_recv);
+        flights.deaf_since = flights.deaf_since.map(|since| since.min(ts_recv - LOG_ON_NS));
+        Ok(())
     }
 
     /// Opens lines anew that were open for a while without a word about our orders: an answer to a
@@ -378,6 +442,9 @@ impl<D: Dialect> Gateway for D {
         }
         let mut sent = self.reopen(now, heard);
         sent.extend(self.timers(now));
+        if self.flights_mut().clock.begins(now) {
+            sent.extend(self.ask_time(now));
+        }
         sent.extend(self.upkeep(now));
         sent
     }

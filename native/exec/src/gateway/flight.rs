@@ -8,6 +8,7 @@ use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId};
 
 use super::budget::{Budget, Spend, retry_at};
+use super::clock::Clock;
 use super::guard::Guard;
 use super::parse::Fault;
 use super::{Answer, Balance, CallError, Heard, HttpAnswer, Position, Question};
@@ -144,12 +145,13 @@ impl Flight {
     }
 }
 
-/// What is not answered so far, what the venue counts of it, and the timers that end all orders if
-/// it hears nothing more.
+/// What is not answered so far, what the venue counts of it, the time it has, and the timers that
+/// end all orders if it hears nothing more.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     pub(super) budget: Budget,
     pub(super) guard: Guard,
+    pub(super) clock: Clock,
     /// Since when a line is open on which nothing is heard of our orders so far.
     pub(super) deaf_since: Option<i64>,
     last_id: u64,
@@ -328,22 +330,14 @@ impl Flights {
         }
     }
 
-    /// What the venue's error means for what was asked, and for what may still be asked.
-    pub(super) fn ended(
-        &mut self,
-        asked: Asked,
-        error: &VenueError,
-        ts_recv: i64,
-    ) -> Option<Heard> {
-        self.count_refusal(&asked, error, ts_recv);
-        error.ends(asked, ts_recv)
-    }
-
-    /// A refusal may say that it was too much.
-    pub(super) fn count_refusal(&mut self, asked: &Asked, error: &VenueError, ts_recv: i64) {
-        let is_too_much = error.refusal.reason == RefusalKind::RateLimited;
-        if is_too_much && self.budget.closed_until(ts_recv).is_none() {
-            self.budget.refused(&asked.spend(), None, ts_recv);
+    /// A refusal may say that it was too much, or that our clock is wrong.
+    pub(super) fn note_refusal(&mut self, asked: &Asked, error: &VenueError, ts_recv: i64) {
+        match error.refusal.reason {
+            RefusalKind::RateLimited if self.budget.closed_until(ts_recv).is_none() => {
+                self.budget.refused(&asked.spend(), None, ts_recv);
+            }
+            RefusalKind::Clock => self.clock.doubt(),
+            _ => {}
         }
     }
 
@@ -391,12 +385,9 @@ impl VenueError {
         self.refusal.reason == RefusalKind::UnknownOrder
     }
 
-    /// What it means for what was asked.
+    /// What it means for what was asked, if it was not done for sure.
     pub(super) fn ends(&self, asked: Asked, ts_recv: i64) -> Option<Heard> {
         let refusal = self.refusal.clone();
-        if self.outcome_unknown {
-            return asked.lost(Outcome::Unknown, &Loss::of(self), ts_recv);
-        }
         let (order, what) = match asked {
             Asked::Session(Step::Guard(_)) => {
                 let detail = format!("the dead man's timer was not set: {}", refusal.detail);
@@ -404,9 +395,6 @@ impl VenueError {
             }
             Asked::Session(Step::Clock) => return None,
             Asked::Session(_) => return Some(Heard::Closed(refusal)),
-            Asked::Query(query) if self.is_not_found() => {
-                return Some(query.order.heard(ts_recv, EventSource::Rest, What::NotFound));
-            }
             Asked::Order(order, OrderEvent::Submitted, _) => (order, What::Rejected(refusal)),
             Asked::Order(order, OrderEvent::CancelAsked, _) => {
                 (order, What::CancelRejected(refusal))

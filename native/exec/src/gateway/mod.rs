@@ -14,9 +14,14 @@ pub mod budget;
 pub mod bybit;
 pub mod capability;
 mod chain;
+mod clock;
+#[cfg(test)]
+mod clock_tests;
 mod desk;
 mod dialect;
 mod emulation;
+#[cfg(test)]
+mod error_tests;
 mod flight;
 mod guard;
 #[cfg(test)]

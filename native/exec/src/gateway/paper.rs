@@ -7,8 +7,10 @@
 
 mod book;
 mod capability;
+mod forced;
 mod money;
 mod orders;
+mod restart;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -25,29 +27,16 @@ pub use rustonite_sim::QueueModel;
 
 pub use self::book::Part;
 use self::orders::Venue;
+pub use self::restart::Resting;
 use super::capability::Capabilities;
 use super::{CallError, Gateway, Heard, HttpAnswer, Outgoing, Question, Unreadable, Written};
 use crate::directory::Directory;
 use crate::positions::Position;
 use crate::report::Refusal;
 use crate::request::Request;
-use crate::wish::Wish;
 
 /// What goes on the line: the request itself is at the venue already.
 const NO_TEXT: Outgoing = Outgoing::Text { line: 0, text: String::new() };
-
-/// An order that an earlier run left in the market.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Resting {
-    /// Our name of it.
-    pub client_id: Box<str>,
-    /// The number that it had then.
-    pub venue_order_id: Option<Box<str>>,
-    /// As it is in force.
-    pub wish: Wish,
-    /// What of it was filled, and at which average price.
-    pub filled: (Amount, Amount),
-}
 
 /// What a paper account is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,15 +45,23 @@ pub struct PaperSettings {
     pub balances: BTreeMap<AssetId, Amount>,
     /// What it holds of contracts at the start.
     pub positions: BTreeMap<InstrumentId, Position>,
-    /// Orders in the market at the start. They come to it anew with the first price, behind all that
-    /// stands there.
+    /// Until when their funding is paid.
+    pub funded_until: BTreeMap<InstrumentId, i64>,
+    /// Orders at the venue at the start. They come to the market anew with the first price, behind
+    /// all that stands there; those whose time was over have ended.
     pub resting: Vec<Resting>,
     /// What contracts are margined with.
     pub leverage: u32,
+    /// Part of the worth of positions, in millionths, below which they are closed by force.
+    pub maintenance_ppm: i32,
     /// Who leaves a queue when a level shrinks without a trade.
     pub queue: QueueModel,
+    /// How much later than the change of a level the trade may come that made it, in nanoseconds.
+    pub late_ns: i64,
     /// When it begins. Numbers of orders and fills follow from it, so that no other run has them.
     pub start: i64,
+    /// The largest number that an earlier run gave: the clock may have been set back since.
+    pub number_last: i64,
     /// What orders that rested pay, in millionths of their worth in the quote asset; negative is a
     /// rebate.
     pub maker_ppm: i32,
@@ -79,10 +76,14 @@ impl Default for PaperSettings {
         Self {
             balances: BTreeMap::new(),
             positions: BTreeMap::new(),
+            funded_until: BTreeMap::new(),
             resting: Vec::new(),
             leverage: 1,
+            maintenance_ppm: 0,
             queue: QueueModel::RiskAverse,
+            late_ns: 0,
             start: 0,
+            number_last: 0,
             maker_ppm: 0,
             taker_ppm: 0,
             delay_ns: 0,
@@ -132,6 +133,23 @@ impl PaperMarket {
     /// What contracts are valued at, and the funding that is paid next: a part of the worth, and when.
     pub fn mark(&self, instrument: InstrumentId, at: i64, price: f64, funding: Option<(f64, i64)>) {
         lock(&self.0).mark(instrument, at, price, funding);
+    }
+
+    /// What was recorded of a contract while nobody was here, row by row before anything else: funding
+    /// of what is held is paid, and nothing else happens.
+    pub fn missed(
+        &self,
+        instrument: InstrumentId,
+        at: i64,
+        price: f64,
+        funding: Option<(f64, i64)>,
+    ) {
+        lock(&self.0).missed(instrument, at, price, funding);
+    }
+
+    /// Since when the account wants to know what was missed of contracts; `None` if it holds none.
+    pub fn missed_since(&self) -> Option<i64> {
+        lock(&self.0).missed_since()
     }
 
     /// Somebody took.

@@ -76,13 +76,9 @@ impl Signer {
 /// Bytes in small hexadecimal digits.
 fn hexadecimal(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
-    }
-    text
+    let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    let digits = bytes.iter().map(digits).collect::<Vec<_>>().into_flattened();
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -175,6 +175,7 @@ fn change_cell(venue: &Capabilities, kind: OrderKind) -> String {
     let word = match venue.kind(kind).map(|rule| rule.replace) {
         Some(Replace::InPlace) => "in place",
         Some(Replace::NewOrder) => "end and new order",
+        Some(Replace::Anew) => "end, then new order",
         Some(Replace::Never) | None => "-",
     };
     word.to_owned()

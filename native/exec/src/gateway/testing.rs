@@ -10,7 +10,7 @@ use rustonite_core::instrument::Instrument;
 use rustonite_core::{Amount, Decimal};
 use serde_json::Value;
 
-use super::{Call, CallError, Gateway, Heard, HttpAnswer, Keys, Outgoing, connect};
+use super::{Call, CallError, Gateway, Heard, HttpAnswer, Keys, Outgoing, Unreadable, connect};
 use crate::directory::Directory;
 use crate::report::{Refusal, Report};
 use crate::request::Request;
@@ -179,10 +179,32 @@ pub(super) fn answered_with(
     headers: &[(String, String)],
     body: &str,
 ) -> Vec<Heard> {
+    let (heard, read) = read_answer(gateway, id, status, headers, body);
+    read.unwrap();
+    heard
+}
+
+/// An answer that may not be understood.
+pub(super) fn answered_as(
+    gateway: &mut dyn Gateway,
+    id: u64,
+    status: u16,
+    body: &str,
+) -> (Vec<Heard>, Result<(), Unreadable>) {
+    read_answer(gateway, id, status, &[], body)
+}
+
+fn read_answer(
+    gateway: &mut dyn Gateway,
+    id: u64,
+    status: u16,
+    headers: &[(String, String)],
+    body: &str,
+) -> (Vec<Heard>, Result<(), Unreadable>) {
     let mut heard = Vec::new();
     let answer = HttpAnswer { status, headers, body: body.as_bytes() };
-    gateway.answered(id, Ok(answer), NOW + 5, &mut heard).unwrap();
-    heard
+    let read = gateway.answered(id, Ok(answer), NOW + 5, &mut heard);
+    (heard, read)
 }
 
 pub(super) fn failed(gateway: &mut dyn Gateway, id: u64, not_sent: bool) -> Vec<Heard> {

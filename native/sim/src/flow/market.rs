@@ -1,6 +1,7 @@
 //! What others do in one market.
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::index::Index;
 use super::purse::Purse;
@@ -12,28 +13,39 @@ use crate::{
 };
 
 /// Of what happens in calm: makers renew quotes,
-const MAKERS: f64 = 0.40;
+const MAKERS: f64 = 0.60;
 /// takers come without having been lured by others.
-const TAKERS: f64 = 0.03;
+const TAKERS: f64 = 0.002;
 /// A taker lures so many more of the same side,
-const LURES_SAME: f64 = 0.55;
+const LURES_SAME: f64 = 0.78;
 /// and of the other one.
-const LURES_OTHER: f64 = 0.10;
+const LURES_OTHER: f64 = 0.06;
 /// They come within about so many of a market's usual events.
-const LURED_WITHIN: f64 = 60.0;
-/// Makers cannot do better than the distance that the reference price moves in so many events.
-const EVENTS_TO_FOLLOW: f64 = 100.0;
+const LURED_WITHIN: f64 = 80.0;
+/// When the touch is not where it should be, things happen so many times as fast,
+const HURRY: f64 = 20.0;
+/// but only so many in a row.
+const HURRIED_MAX: u32 = 16;
+/// Makers withdraw quotes that have become too good before somebody takes one, with this chance.
+const WITHDRAWN: f64 = 0.93;
 /// Orders that an account of the crowd has open, on average.
 const CROWD_ORDERS: usize = 32;
 /// Quotes of a maker on each side.
 const MAKER_LEVELS: usize = 5;
+/// What rests is so many times as large as what small takers take: orders of the crowd,
+const CROWD_SIZE: i64 = 2;
+/// and quotes of makers.
+const MAKER_SIZE: i64 = 16;
 /// How fast numbers of large sizes fall off, and how far the largest goes beyond the usual.
 const SIZE_TAIL: f64 = 1.4;
 const SIZE_LARGEST: f64 = 300.0;
-/// The same of distances from the touch, in usual spreads.
+/// The same of takers: more of them are small, and the others larger.
+const TAKER_TAIL: f64 = 0.8;
+const TAKER_LARGEST: f64 = 200.0;
+/// The same of distances from the touch, in depths.
 const DISTANCE_TAIL: f64 = 1.1;
 const DISTANCE_LARGEST: f64 = 0.03;
-/// A taker of usual size moves the reference price by this part of the spread.
+/// A taker of usual size moves the reference price by this part of the depth.
 const IMPACT: f64 = 0.03;
 /// Levels that a taker looks at before it decides how much it takes.
 const LEVELS_SEEN: usize = 10;
@@ -58,26 +70,28 @@ struct Mine {
 }
 
 /// Everybody who trades a market, but for users of the exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Trader {
     market: Market,
     purse: Purse,
+    #[serde(with = "crate::chance::kept")]
     rng: Rng,
     /// Events per second in calm.
     rate: f64,
-    /// Usual spread in ticks: what was asked for, or more if makers could not follow the price.
-    spread: i64,
     now: i64,
     /// When something happens next, perhaps.
     next: i64,
     /// What `next` was drawn with: not below what the rate will have been.
     bound: f64,
+    /// Commands in a row that brought the touch to where it should be.
+    hurried: u32,
     /// Additional takers per second that buy and that sell, as of `now`.
     lured: [f64; 2],
     mark_at: i64,
     funding_at: i64,
     /// Mean distance between market and index, as part of the price.
     premium: f64,
+    #[serde(skip)]
     own: Vec<Mine>,
 }
 
@@ -91,10 +105,10 @@ impl Trader {
             market: market.clone(),
             rng,
             rate: config.events_per_second,
-            spread: market.spread.max(followable(market, config.events_per_second)),
             now: config.start,
             next: config.start,
             bound: 0.0,
+            hurried: 0,
             lured: [0.0; 2],
             mark_at: every(0),
             funding_at: every(market.funding_every),
@@ -135,6 +149,15 @@ impl Trader {
             self.funding_at = now.saturating_add(self.market.funding_every);
             return Some(self.fund());
         }
+        let reference = index.price(self.market.price);
+        if self.hurried < HURRIED_MAX && !self.is_in_place(reference, touch) {
+            self.hurried += 1;
+            let command = self.put_in_place(reference, touch, exchange);
+            let gap = exponential(&mut self.rng, SECOND / (self.rate * HURRY));
+            self.next = self.now.saturating_add(whole(gap).max(1));
+            return command;
+        }
+        self.hurried = 0;
         let rate = self.rate_now(index);
         // A candidate drawn with too high a rate happens with the chance that makes up for it.
         let happens = self.rng.f64() * self.bound < rate;
@@ -169,9 +192,6 @@ impl Trader {
         exchange: &Exchange,
     ) -> Option<Command> {
         let reference = index.price(self.market.price);
-        if touch.0.is_none() || touch.1.is_none() {
-            return self.quote(reference, touch, exchange);
-        }
         let usual = self.rate * index.pace();
         let mut draw = self.rng.f64() * rate;
         for side in [Side::Buy, Side::Sell] {
@@ -183,9 +203,9 @@ impl Trader {
             draw -= takers;
         }
         if draw < usual * MAKERS {
+            let side = self.either_side();
             return self
-                .correct(reference, touch, exchange)
-                .or_else(|| self.quote(reference, touch, exchange))
+                .quote(side, reference, touch, exchange)
                 .or_else(|| self.crowd(reference, touch, exchange));
         }
         self.crowd(reference, touch, exchange)
@@ -197,26 +217,66 @@ impl Trader {
         let mut seen = exchange.levels(self.market.instrument, side.opposite()).take(LEVELS_SEEN);
         let (best, first) = seen.next()?;
         let there = seen.fold(first, |sum, (_, lots)| sum.saturating_add(lots));
-        let lots = self.size().min(there / 2);
+        let lots = self.size(TAKER_TAIL, TAKER_LARGEST).min(there / 2);
         let lots = self.fitting(lots, best)?;
-        let speed = self.rate / LURED_WITHIN;
-        self.lured[side as usize] += LURES_SAME * speed;
-        self.lured[side.opposite() as usize] += LURES_OTHER * speed;
+        self.lure(side);
         let weight = (float(lots) / float(self.market.size)).sqrt().min(5.0);
-        let spread = float(self.spread) / float(self.market.price);
-        index.push(sign(side) * IMPACT * spread * weight);
+        let depth = float(self.market.depth) / float(self.market.price);
+        index.push(sign(side) * IMPACT * depth * weight);
         let price = (self.rng.u32(0..10) < 3).then_some(best);
         self.place(exchange, self.order(account, side, price, lots, Expiry::Immediate))
     }
 
-    /// Somebody takes all that is offered beyond the reference price: makers cannot follow it
-    /// otherwise.
-    fn correct(&mut self, reference: f64, touch: Touch, exchange: &Exchange) -> Option<Command> {
-        let (side, best) = match touch {
-            (_, Some(ask)) if float(ask) < reference => (Side::Buy, ask),
-            (Some(bid), _) if float(bid) > reference => (Side::Sell, bid),
-            _ => return None,
+    fn lure(&mut self, side: Side) {
+        let speed = self.rate / LURED_WITHIN;
+        self.lured[side as usize] += LURES_SAME * speed;
+        self.lured[side.opposite() as usize] += LURES_OTHER * speed;
+    }
+
+    // The touch
+
+    /// Where the best quote of a side should be.
+    fn best_wanted(&self, reference: f64, side: Side) -> i64 {
+        let half = float(self.market.spread - 1) / 2.0;
+        let price = (reference + half).floor();
+        let bid = whole((reference - half).floor()).max(1);
+        if side == Side::Buy { bid } else { whole(price).max(bid) + 1 }
+    }
+
+    /// Whether the touch is as close to the reference price as usual.
+    fn is_in_place(&self, reference: f64, touch: Touch) -> bool {
+        let (Some(bid), Some(ask)) = touch else { return false };
+        let is_between = float(bid) <= reference && reference <= float(ask);
+        is_between && ask - bid <= self.market.spread
+    }
+
+    /// Somebody takes what is offered beyond the reference price, or a maker closes the gap.
+    fn put_in_place(
+        &mut self,
+        reference: f64,
+        touch: Touch,
+        exchange: &Exchange,
+    ) -> Option<Command> {
+        if let Some((side, _)) = too_good(reference, touch) {
+            if self.rng.f64() < WITHDRAWN {
+                return self.quote(side.opposite(), reference, touch, exchange);
+            }
+            return self.correct(reference, touch, exchange);
+        }
+        let off = |side, best: Option<i64>| {
+            best.map_or(i64::MAX, |best| {
+                direction(side) * (self.best_wanted(reference, side) - best)
+            })
         };
+        let is_bid_farther = off(Side::Buy, touch.0) >= off(Side::Sell, touch.1);
+        let side = if is_bid_farther { Side::Buy } else { Side::Sell };
+        self.quote(side, reference, touch, exchange)
+    }
+
+    /// Somebody takes all that is offered beyond the reference price, and lures others: makers
+    /// cannot follow it otherwise.
+    fn correct(&mut self, reference: f64, touch: Touch, exchange: &Exchange) -> Option<Command> {
+        let (side, best) = too_good(reference, touch)?;
         let price = whole(reference);
         let beyond = |(offered, _): &(i64, i64)| direction(side) * (price - offered) >= 0;
         let offers = exchange.levels(self.market.instrument, side.opposite());
@@ -224,34 +284,35 @@ impl Trader {
         let lots = self.fitting(there, best)?;
         let price = self.within_filters(price, exchange);
         let account = self.anybody();
+        self.lure(side);
         self.place(exchange, self.order(account, side, Some(price), lots, Expiry::Immediate))
     }
 
     /// A maker renews the quote that is farthest from where it should be, or adds one.
-    fn quote(&mut self, reference: f64, touch: Touch, exchange: &Exchange) -> Option<Command> {
+    fn quote(
+        &mut self,
+        side: Side,
+        reference: f64,
+        touch: Touch,
+        exchange: &Exchange,
+    ) -> Option<Command> {
         let number = self.rng.usize(0..self.market.makers.len());
-        let side = match touch {
-            (None, Some(_)) => Side::Buy,
-            (Some(_), None) => Side::Sell,
-            _ => self.either_side(),
-        };
         let account = self.market.makers[number];
         self.load_own(exchange, account, Some(side));
         // Best first, as the wanted ones.
         self.own.sort_by_key(|order| rank(side, order.price));
-        let wanted = |level| behind(self.wanted(reference, side, number, level), side, touch);
-        let worst = (0..self.own.len().min(MAKER_LEVELS))
-            .map(|level| {
-                let off = (self.own[level].price - wanted(level)).abs();
-                (off / (self.tolerance(level) + 1), level)
-            })
-            .max_by_key(|(off, level)| (*off, MAKER_LEVELS - level));
-        let (old, price) = match worst {
-            Some((off, level)) if off > 0 => (Some(self.own[level].id), wanted(level)),
-            _ if self.own.len() < MAKER_LEVELS => (None, wanted(self.own.len())),
-            _ => return None,
+        let worst = self.worst(reference, side, number, touch);
+        let (old, level) = match worst {
+            Some((off, level)) if off > 0 => (Some(self.own[level].id), level),
+            _ if self.own.len() < MAKER_LEVELS => (None, self.own.len()),
+            // It changes its mind about how much.
+            _ => {
+                let level = self.rng.usize(0..MAKER_LEVELS);
+                (Some(self.own[level].id), level)
+            }
         };
-        let lots = self.size().saturating_mul(4);
+        let price = behind(self.wanted(reference, side, number, level), side, touch);
+        let lots = self.size(SIZE_TAIL, SIZE_LARGEST).saturating_mul(MAKER_SIZE);
         let lots = self.fitting(lots, price)?;
         let price = self.within_filters(price, exchange);
         let new = NewOrder {
@@ -267,20 +328,35 @@ impl Trader {
         }
     }
 
-    /// Where a maker's quote of a level should be.
+    /// Of a maker's quotes, best first, the one that is farthest from where it should be, and by how
+    /// many times as much as it may.
+    fn worst(
+        &self,
+        reference: f64,
+        side: Side,
+        maker: usize,
+        touch: Touch,
+    ) -> Option<(i64, usize)> {
+        let quotes = self.own.iter().take(MAKER_LEVELS).enumerate();
+        let off = quotes.map(|(level, quote)| {
+            let wanted = behind(self.wanted(reference, side, maker, level), side, touch);
+            ((quote.price - wanted).abs() / (self.tolerance(level) + 1), level)
+        });
+        off.max_by_key(|(off, level)| (*off, MAKER_LEVELS - level))
+    }
+
+    /// Where a maker's quote of a level should be: the first one at the touch, the others behind.
     fn wanted(&self, reference: f64, side: Side, maker: usize, level: usize) -> i64 {
-        let half = float(self.spread) / 2.0;
+        let best = self.best_wanted(reference, side);
         // The first maker is the keenest.
         let keen = 1.0 + 0.4 * float(i64::try_from(maker).unwrap_or(0));
-        let steps = float(i64::try_from(level * (level + 1)).unwrap_or(0));
-        let distance = half * (keen + steps);
-        let price = reference - sign(side) * distance;
-        let price = if side == Side::Buy { price.floor() } else { price.ceil() };
-        whole(price).max(1)
+        let steps = float(i64::try_from(level * (level + 1) / 2).unwrap_or(0));
+        let distance = whole(float(self.market.depth) * keen * steps);
+        (best - direction(side) * distance).max(1)
     }
 
     fn tolerance(&self, level: usize) -> i64 {
-        self.spread / 2 * i64::try_from(1 + level).unwrap_or(1)
+        self.market.depth / 2 * i64::try_from(level).unwrap_or(1)
     }
 
     /// One of the crowd places or cancels, so that it has its usual number of orders on average.
@@ -296,7 +372,7 @@ impl Trader {
         let side = self.either_side();
         let price = self.somewhere(reference, side, touch);
         let price = self.within_filters(price, exchange);
-        let lots = self.size();
+        let lots = self.size(SIZE_TAIL, SIZE_LARGEST).saturating_mul(CROWD_SIZE);
         let lots = self.fitting(lots, price)?;
         self.place(exchange, self.order(account, side, Some(price), lots, Expiry::Never))
     }
@@ -317,13 +393,14 @@ impl Trader {
         let best = if side == Side::Buy { touch.0 } else { touch.1 };
         let best = best.unwrap_or(whole(reference));
         let gap = touch.1.zip(touch.0).map_or(0, |(ask, bid)| ask - bid - 1);
-        if gap > self.spread && self.rng.u32(0..10) < 3 {
+        if gap > self.market.spread && self.rng.u32(0..10) < 3 {
             let better = self.rng.i64(1..=gap);
             return behind(best + better * direction(side), side, touch);
         }
-        let farthest = (reference * DISTANCE_LARGEST / float(self.spread)).max(2.0);
+        let depth = float(self.market.depth);
+        let farthest = (reference * DISTANCE_LARGEST / depth).max(2.0);
         let distance = power_law(&mut self.rng, DISTANCE_TAIL, farthest) - 1.0;
-        let ticks = whole(distance * float(self.spread));
+        let ticks = whole(distance * depth);
         behind(best - ticks * direction(side), side, touch)
     }
 
@@ -354,8 +431,8 @@ impl Trader {
     }
 
     /// Small mostly, large sometimes.
-    fn size(&mut self) -> i64 {
-        let times = power_law(&mut self.rng, SIZE_TAIL, SIZE_LARGEST);
+    fn size(&mut self, tail: f64, largest: f64) -> i64 {
+        let times = power_law(&mut self.rng, tail, largest);
         whole(float(self.market.size) * times).max(1)
     }
 
@@ -424,6 +501,15 @@ fn touch(exchange: &Exchange, instrument: InstrumentId) -> Touch {
     (best(Side::Buy), best(Side::Sell))
 }
 
+/// The side that takes what is offered beyond the reference price, and the best of it.
+fn too_good(reference: f64, touch: Touch) -> Option<(Side, i64)> {
+    match touch {
+        (_, Some(ask)) if float(ask) < reference => Some((Side::Buy, ask)),
+        (Some(bid), _) if float(bid) > reference => Some((Side::Sell, bid)),
+        _ => None,
+    }
+}
+
 fn direction(side: Side) -> i64 {
     if side == Side::Buy { 1 } else { -1 }
 }
@@ -451,10 +537,4 @@ fn behind(price: i64, side: Side, touch: Touch) -> i64 {
         _ => price,
     }
     .max(1)
-}
-
-/// The distance in ticks that makers need.
-fn followable(market: &Market, events_per_second: f64) -> i64 {
-    let per_second = float(market.price) * market.volatility;
-    whole(per_second * (EVENTS_TO_FOLLOW / events_per_second).sqrt())
 }

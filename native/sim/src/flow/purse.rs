@@ -1,6 +1,7 @@
 //! What the accounts of a flow need, and the deposits that see to it.
 
 use rustonite_core::amount::SCALE;
+use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, Amount, AssetId, Command, Exchange, Instrument, Kind, Side};
 
@@ -10,7 +11,7 @@ const ORDERS: i64 = 20_000;
 const RESERVE: i64 = 4;
 
 /// What orders of a market cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(super) struct Purse {
     base: AssetId,
     quote: AssetId,
@@ -75,6 +76,13 @@ impl Purse {
         let amount = if asset == self.quote { self.deposit_quote } else { self.deposit_base };
         Command::Deposit { account, asset, amount }
     }
+}
+
+/// Lots of which one order is worth at least so much at a price; 1 if they cannot be counted.
+pub(super) fn lots_for(listing: &Instrument, price: i64, worth: Amount) -> i64 {
+    let one = Purse::new(listing, price, 1).worth(price, 1);
+    let lots = worth.0.checked_div(one.0).and_then(|lots| i64::try_from(lots + 1).ok());
+    lots.unwrap_or(1)
 }
 
 fn many(amount: Amount, count: i64) -> Amount {

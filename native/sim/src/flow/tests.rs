@@ -3,7 +3,7 @@ use crate::chance::float;
 use crate::{Amount, Event, Filters, Side};
 use rustonite_core::Decimal;
 
-mod facts;
+mod long;
 
 const START: i64 = 1_700_000_000_000_000_000;
 
@@ -53,7 +53,8 @@ impl Venue {
             listing,
             index: 0,
             price: 6_000_000,
-            spread: 60,
+            spread: 1,
+            depth: 60,
             size: 100,
             volatility: 3e-5,
             funding_every: 60_000_000_000,
@@ -136,7 +137,8 @@ fn markets_of_one_index_move_together() {
         listing,
         index: 0,
         price,
-        spread: 60,
+        spread: 1,
+        depth: 60,
         size: 100,
         volatility: 3e-5,
         funding_every: 60_000_000_000,
@@ -195,6 +197,7 @@ fn what_no_flow_can_be_made_of() {
         index: 0,
         price: 1,
         spread: 1,
+        depth: 1,
         size: 1,
         volatility: 3e-5,
         funding_every: 0,

@@ -2,9 +2,12 @@
 
 use super::*;
 
+/// No trade comes late.
+const NEVER: (i64, i64) = (0, i64::MIN);
+
 fn after(model: QueueModel, ahead: i64, before: i64, now: i64) -> f64 {
     let mut place = Place::behind(ahead);
-    place.resize(model, before, now);
+    place.resize(model, before, now, NEVER);
     place.ahead
 }
 
@@ -53,10 +56,37 @@ fn growth_and_an_empty_level() {
 #[test]
 fn a_part_of_a_lot_counts_as_one() {
     let mut place = Place::behind(60);
-    place.resize(QueueModel::Power(1.0), 100, 99);
+    place.resize(QueueModel::Power(1.0), 100, 99, NEVER);
     assert_eq!(place.ahead(), 60);
     place.advance(59);
     assert_eq!(place.ahead(), 1);
     place.advance(59);
     assert_eq!(place.ahead(), 0);
+}
+
+#[test]
+fn a_trade_that_is_told_late_is_what_had_left_before() {
+    for (model, left) in [(QueueModel::RiskAverse, 40), (QueueModel::Power(1.0), 24)] {
+        let mut place = Place::behind(60);
+        // 60 ahead and 40 behind, of which 60 were taken.
+        place.resize(model, 100, 40, (0, 10));
+        assert_eq!(place.ahead(), left, "{model:?}");
+        assert_eq!(place.before(9), 60, "{model:?}");
+        place.trade(9, 50);
+        assert_eq!(place.before(9), 10, "{model:?}");
+        place.trade(9, 10);
+        assert_eq!(place.before(9), 0, "{model:?}");
+    }
+}
+
+#[test]
+fn a_trade_that_comes_too_late_is_another_one() {
+    let mut place = Place::behind(60);
+    place.resize(QueueModel::RiskAverse, 60, 20, (0, 10));
+    assert_eq!((place.before(9), place.before(10)), (60, 20));
+    place.trade(10, 15);
+    assert_eq!(place.before(10), 5);
+    // Each loss has its time; what is past is not kept alive by it.
+    place.resize(QueueModel::RiskAverse, 5, 1, (10, 20));
+    assert_eq!(place.before(10), 5);
 }

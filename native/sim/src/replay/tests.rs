@@ -11,6 +11,7 @@ use Side::{Buy, Sell};
 fn config(queue: QueueModel) -> ReplayConfig {
     ReplayConfig {
         queue,
+        late_ns: 0,
         penetration: Penetration::Whole,
         feed: FeedClock::Modelled,
         fees: Fees { maker_ppm: -100, taker_ppm: 500 },

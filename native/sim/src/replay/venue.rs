@@ -1,6 +1,7 @@
 //! The venue's side of a replay: the recorded book and the own orders in it.
 
 use super::book::{Book, rank};
+use super::late::LateTrades;
 use super::orders::Others;
 use super::{OwnId, OwnOrder, Penetration, Recorded, ReplayConfig, Report, Told, What};
 use crate::queue::Place;
@@ -37,6 +38,7 @@ pub(super) struct Venue {
     others: Others,
     /// Resting own orders of both sides, best price first, then by time.
     own: [Vec<Own>; 2],
+    late: LateTrades,
     in_snapshot: bool,
     /// The earliest end of an own order's time.
     expires: i64,
@@ -53,6 +55,7 @@ impl Venue {
             book: Book::default(),
             others: Others::default(),
             own: [Vec::new(), Vec::new()],
+            late: LateTrades::new(config.late_ns),
             in_snapshot: false,
             expires: i64::MAX,
             sweep: Vec::new(),
@@ -73,7 +76,8 @@ impl Venue {
             }
             What::Trade { taker, price, quantity } => {
                 let maker = taker.opposite();
-                self.book.trade(maker, price, quantity);
+                let explained = self.late.explain(event.at, maker, price, quantity);
+                self.book.trade(maker, price, quantity - explained);
                 self.trade(event.at, Traded { maker, price, quantity, rank: None }, reports);
             }
             What::SnapshotBegins => {
@@ -175,7 +179,8 @@ impl Venue {
             }
             return;
         };
-        let place = Place::behind(self.book.get(order.side, price).others());
+        let place = Place::behind(self.book.get(order.side, price).others())
+            .after(self.late.lost(at, order.side, price), self.late.until(at));
         tell(Told::Rests { open, ahead: place.ahead() });
         let rank = self.others.next_rank();
         self.rest(Own { id, order, price, open, place, rank });
@@ -217,7 +222,7 @@ impl Venue {
     }
 
     #[inline]
-    fn expire(&mut self, now: i64, reports: &mut Vec<Report>) {
+    pub(super) fn expire(&mut self, now: i64, reports: &mut Vec<Report>) {
         if now >= self.expires {
             self.expire_some(now, reports);
         }
@@ -243,9 +248,11 @@ impl Venue {
     #[inline]
     fn level(&mut self, at: i64, side: Side, price: i64, quantity: i64, reports: &mut Vec<Report>) {
         let before = self.book.set(side, price, quantity).others();
+        let times = (at, self.late.until(at));
+        self.late.lose(at, side, price, before - quantity);
         for own in &mut self.own[side as usize] {
             if own.price == price {
-                own.place.resize(self.model, before, quantity);
+                own.place.resize(self.model, before, quantity, times);
             }
         }
         if quantity > before && !self.in_snapshot {
@@ -292,12 +299,12 @@ impl Venue {
                 0
             } else {
                 // Several own orders stand in one queue: what one gets the next does not.
-                let ahead = if other.is_some() { 0 } else { own.place.ahead() };
+                let ahead = if other.is_some() { 0 } else { own.place.before(at) };
                 let gone = (ahead - passed).clamp(0, left);
                 passed += gone;
                 left -= gone;
                 if other.is_none() {
-                    own.place.advance(quantity);
+                    own.place.trade(at, quantity);
                 }
                 own.open.min(left)
             };
@@ -359,7 +366,7 @@ impl Venue {
         self.others.end_snapshot();
         for own in self.own.iter_mut().flatten() {
             let there = self.book.get(own.order.side, own.price).quantity;
-            own.place.resize(QueueModel::RiskAverse, there, there);
+            own.place.resize(QueueModel::RiskAverse, there, there, (at, i64::MIN));
             if self.model == QueueModel::Fifo {
                 let ahead = self.others.ahead(own.order.side, own.price, own.rank);
                 own.place = Place::behind(ahead.min(own.place.ahead()));

@@ -6,7 +6,7 @@
 
 use rustonite_sim::{
     AccountId, Amount, AssetId, Command, Event, Exchange, Fees, Filters, Instrument, InstrumentId,
-    Kind, NewOrder, OrderId, Reject, Side,
+    Kind, NewOrder, OrderId, PositionSide, Reject, Side,
 };
 
 pub(crate) const BTC: AssetId = 0;
@@ -15,6 +15,7 @@ pub(crate) const BNB: AssetId = 2;
 pub(crate) const SPOT: InstrumentId = 0;
 pub(crate) const PERP: InstrumentId = 1;
 pub(crate) const ACCOUNTS: AccountId = 3;
+pub(crate) const NET: PositionSide = PositionSide::Net;
 
 pub(crate) fn amount(text: &str) -> Amount {
     Amount::from_decimal(text.parse().unwrap()).unwrap()
@@ -119,4 +120,19 @@ pub(crate) fn trades(events: &[Event]) -> Vec<(i64, i64)> {
 
 pub(crate) fn levels(exchange: &Exchange, instrument: InstrumentId, side: Side) -> Vec<(i64, i64)> {
     exchange.levels(instrument, side).collect()
+}
+
+pub(crate) fn leverage(exchange: &mut Exchange, account: u32, leverage: u32) {
+    done(exchange, Command::SetLeverage { account, instrument: PERP, leverage });
+}
+
+pub(crate) fn mark(exchange: &mut Exchange, price: i64) -> Vec<Event> {
+    done(exchange, Command::Mark { instrument: PERP, price })
+}
+
+/// Account 0 sells to account 1.
+pub(crate) fn deal(exchange: &mut Exchange, price: i64, lots: i64) {
+    done(exchange, Command::Place(perp(sell(0, price, lots))));
+    let events = done(exchange, Command::Place(perp(buy(1, price, lots))));
+    assert_eq!(trades(&events), [(price, lots)]);
 }

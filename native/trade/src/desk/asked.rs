@@ -129,30 +129,35 @@ impl<J: Journal> Desk<J> {
     /// As [`Desk::submit`]; the order cannot be changed now.
     pub fn replace(&mut self, order: OrderId, changes: &Changes, now: i64) -> Result<(), Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
-        let size = changes.size.unwrap_or(known.wish.size);
         let changed = if known.is_held() {
             self.replace_held(order, changes, now)
-        } else if changes.trigger.or(changes.trail).is_some() {
-            Err(denied("not_possible", "what starts an order can be changed while it waits here"))
         } else {
-            self.change(order, changes.price, size, now)
+            self.change(order, changes, now)
         };
         self.work(now);
         changed
     }
 
+    /// Changes an order that was sent.
     pub(super) fn change(
         &mut self,
         order: OrderId,
-        price: Option<Amount>,
-        size: Amount,
+        changes: &Changes,
         now: i64,
     ) -> Result<(), Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        check_trigger(known, changes).map_err(|why| denied("not_possible", why))?;
         let (filled, mut wish) = (known.size_filled, known.wish.clone());
-        let price = price.or(wish.price);
-        let values = Values { price, size, ..values_of(known) };
-        (wish.price, wish.size) = (price, size);
+        let as_it_is = values_of(known);
+        let values = Values {
+            price: changes.price.or(as_it_is.price),
+            size: changes.size.unwrap_or(as_it_is.size),
+            price_trigger: changes.trigger.or(as_it_is.price_trigger),
+        };
+        (wish.price, wish.size) = (values.price, values.size);
+        if let (Some(trigger), Some(price)) = (&mut wish.trigger, values.price_trigger) {
+            trigger.price = price;
+        }
         let (intent, pass) = self.checked(RiskRequest::Replace, order, &wish, filled, now)?;
         let request =
             self.ledger.replace(self.moment(now), order, values).map_err(|error| halted(&error))?;
@@ -214,4 +219,22 @@ impl<J: Journal> Desk<J> {
         let open: Vec<_> = open.iter().filter(mine).map(|order| order.id).collect();
         self.cancel_many(open, now);
     }
+}
+
+/// What starts an order can be changed as long as its venue waits for it.
+fn check_trigger(known: &Order, changes: &Changes) -> Result<(), &'static str> {
+    if changes.trigger.or(changes.trail).is_none() {
+        return Ok(());
+    }
+    let trigger = known.wish.trigger.ok_or("the order waits for no price")?;
+    if !known.waits_at_venue() {
+        return Err("the order's price has come");
+    }
+    if trigger.trail.is_some() {
+        return Err("a trigger that follows the market at its venue cannot be changed");
+    }
+    if changes.trail.is_some() {
+        return Err("the order's trigger does not follow");
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use rustonite_core::datasets::{PositionSide, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exec::held::Seen;
-use rustonite_exec::{Booked, ChangeIds, Journal, Order, OrderId, Wish};
+use rustonite_exec::{Booked, Journal, Order, OrderId, Wish};
 use rustonite_risk::{
     Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
 };
@@ -108,9 +108,9 @@ impl<J: Journal> Desk<J> {
         match request {
             RiskRequest::Cancel => None,
             RiskRequest::Replace => {
-                let rules = self.ledger.rules(account).ok();
-                let is_new = rules.is_some_and(|rules| rules.changes == ChangeIds::New);
-                self.ledger.order(order).filter(|_| is_new).map(|order| order.legs.len())
+                let rules = self.ledger.rules(account).ok()?;
+                let order = self.ledger.order(order)?;
+                rules.renames(order).then_some(order.legs.len())
             }
             _ => Some(0),
         }

@@ -365,7 +365,10 @@ impl<J: Journal> Desk<J> {
         if known.is_held() {
             let values = Values { price, size, ..values_of(known) };
             self.amend(order, values, now).unwrap_or_default();
-        } else if let Err(denied) = self.change(order, price, size, now) {
+            return;
+        }
+        let changes = Changes { price, size: Some(size), ..Changes::default() };
+        if let Err(denied) = self.change(order, &changes, now) {
             self.try_again(order, &denied);
         }
     }

@@ -23,6 +23,7 @@ use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskV
 use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
+use super::past::{Past, tell_missed};
 use super::profits::Profits;
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
@@ -59,6 +60,14 @@ impl Trader {
     /// # Errors
     /// Whatever of that fails.
     pub fn open(config: Config) -> Result<Self, TradeError> {
+        Self::open_with(config, &mut |_| Ok(None))
+    }
+
+    /// The same where rows can be had out of lakes.
+    ///
+    /// # Errors
+    /// As [`Trader::open`].
+    pub fn open_with(config: Config, past: &mut Past<'_>) -> Result<Self, TradeError> {
         if let Some(core) = config.core {
             cores::leave(core).map_err(system("leaving the core"))?;
         }
@@ -68,7 +77,7 @@ impl Trader {
         let kept = state::read(&folder).map_err(system("reading the switches"))?;
         let limits = read_limits(&config.limits)?;
         let dialler = Dialler::new(None, None)?;
-        let (directory, accounts) = directory(&config, &dialler)?;
+        let (directory, accounts) = directory(&config, &dialler, past)?;
         let currency = limits.currency.to_string();
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
         let risk_directory = risk_directory(&directory, &config, &currency);
@@ -92,37 +101,8 @@ impl Trader {
             desk.follow(&one.venue, &one.dataset);
         }
         let network = Network::start().map_err(system("starting the network's thread"))?;
-        let mut arrivals = Vec::new();
-        let mut papers = Papers::default();
-        let settings = Settings { mode: config.reconcile, ..Settings::default() };
-        for (at, account) in config.accounts.iter().enumerate() {
-            let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
-            let mine = ids_of(&directory, account);
-            let is_contract = |one: &InstrumentId| is_contract(&directory, *one);
-            // On paper nobody else would say it.
-            let leverage = account.leverage.or(account.paper.as_ref().map(|_| 1));
-            if let Some(leverage) = leverage {
-                for contract in mine.iter().copied().filter(is_contract) {
-                    desk.margin(id, contract, 1_000_000_u32.div_ceil(leverage));
-                }
-            }
-            if let Some(paper) = &account.paper {
-                let ledger = desk.ledger();
-                let began = (&config, now);
-                let (gateway, market) = on_paper(&directory, ledger, account, (id, paper), began)?;
-                papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
-                desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
-                arrivals.push(Arrivals::none());
-                continue;
-            }
-            let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
-            let gateway = gateway(&directory, account, id, &mine)?;
-            desk.open(gateway, Box::new(lines), mine.clone(), settings.clone(), now)?;
-            if mine.iter().any(is_contract) {
-                desk.leverage(id, account.leverage);
-            }
-            arrivals.push(arrived);
-        }
+        let lines = (&network, &dialler);
+        let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, past, now)?;
         let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at)))).count();
         let is_replay = config.replay;
         let inner = Inner { desk, timers: BinaryHeap::new(), last_now: now, is_replay };
@@ -174,6 +154,52 @@ impl Trader {
     }
 }
 
+/// Opens the accounts. Returns what comes of each, and what those on paper need.
+fn open_accounts(
+    desk: &mut Desk<Tapes>,
+    config: &Config,
+    directory: &Arc<Directory>,
+    (network, dialler): (&Network, &Dialler),
+    past: &mut Past<'_>,
+    now: i64,
+) -> Result<(Vec<Arrivals>, Papers), TradeError> {
+    let mut arrivals = Vec::new();
+    let mut papers = Papers::default();
+    let settings = Settings { mode: config.reconcile, ..Settings::default() };
+    for (at, account) in config.accounts.iter().enumerate() {
+        let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
+        let mine = ids_of(directory, account);
+        let is_contract = |one: &InstrumentId| is_contract(directory, *one);
+        // On paper nobody else would say it.
+        let leverage = account.leverage.or(account.paper.as_ref().map(|_| 1));
+        if let Some(leverage) = leverage {
+            for contract in mine.iter().copied().filter(is_contract) {
+                desk.margin(id, contract, 1_000_000_u32.div_ceil(leverage));
+            }
+        }
+        if let Some(paper) = &account.paper {
+            let ledger = desk.ledger();
+            let began = (config, now);
+            let (gateway, market) = on_paper(directory, ledger, account, (id, paper), began)?;
+            if !config.replay {
+                tell_missed(directory, (config, account), &market, past)?;
+            }
+            papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
+            desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
+            arrivals.push(Arrivals::none());
+            continue;
+        }
+        let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
+        let gateway = gateway(directory, account, id, &mine)?;
+        desk.open(gateway, Box::new(lines), mine.clone(), settings.clone(), now)?;
+        if mine.iter().any(is_contract) {
+            desk.leverage(id, account.leverage);
+        }
+        arrivals.push(arrived);
+    }
+    Ok((arrivals, papers))
+}
+
 /// The first row of a replay, and its time.
 fn first_row(market: &mut Market) -> Result<Option<(Tick, i64)>, TradeError> {
     if let Some(missing) = market.missing() {
@@ -199,6 +225,7 @@ pub(super) fn read_limits(path: &Path) -> Result<Limits, TradeError> {
 fn directory(
     config: &Config,
     dialler: &Dialler,
+    past: &mut Past<'_>,
 ) -> Result<(Arc<Directory>, Vec<Option<AccountId>>), TradeError> {
     let mut directory = Directory::default();
     let mut accounts = Vec::new();
@@ -206,7 +233,7 @@ fn directory(
     for account in &config.accounts {
         directory.add_venue(&account.venue);
         let id = directory.add_account(&account.name);
-        let mut rules = rules_of(config, account, dialler)?;
+        let mut rules = rules_of(config, account, dialler, past)?;
         for symbol in &account.symbols {
             let Some(instrument) = rules.remove(symbol) else {
                 let hint = hint(symbol, rules.keys().map(String::as_str));
@@ -314,11 +341,15 @@ fn tables_of<'a>(
 /// What becomes of client ids at a venue. Orders that cannot be changed at all have no say in it, and
 /// on paper each change has an id of its own.
 fn changes_of(directory: &Directory, account: &AccountConfig) -> (ChangeIds, Figures) {
-    let mut kinds = tables_of(directory, &account.venue).flat_map(|one| one.kinds);
-    if account.paper.is_some() || kinds.any(|kind| kind.replace == Replace::NewOrder) {
+    let has = |replace| {
+        let mut kinds = tables_of(directory, &account.venue).flat_map(|one| one.kinds);
+        kinds.any(|kind| kind.replace == replace)
+    };
+    if account.paper.is_some() || has(Replace::NewOrder) {
         return (ChangeIds::New, Figures::Leg);
     }
-    (ChangeIds::Same, Figures::Order)
+    let changes = if has(Replace::Anew) { ChangeIds::NewIfWaiting } else { ChangeIds::Same };
+    (changes, Figures::Order)
 }
 
 fn account_rules(

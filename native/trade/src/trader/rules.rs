@@ -1,6 +1,7 @@
 //! The rules of what accounts trade: of the venue or, on paper, as a recorder wrote them down.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::recorded_rules;
@@ -10,18 +11,22 @@ use url::Url;
 
 use super::TradeError;
 use super::building::urls;
+use super::past::{Past, past_of};
 use crate::config::{AccountConfig, Config};
 use crate::keys;
 use crate::market::Followed;
+
+const INSTRUMENTS: &str = "instruments";
 
 /// Rules by symbol, at least of all that an account trades and that there is.
 pub(super) fn rules_of(
     config: &Config,
     account: &AccountConfig,
     dialler: &Dialler,
+    past: &mut Past<'_>,
 ) -> Result<BTreeMap<String, Instrument>, TradeError> {
     let is_paper = account.paper.is_some();
-    if is_paper && let Some(recorded) = recorded(config, account)? {
+    if is_paper && let Some(recorded) = recorded(config, account, past)? {
         return Ok(recorded);
     }
     let urls = urls(account)?;
@@ -35,21 +40,39 @@ pub(super) fn rules_of(
 fn recorded(
     config: &Config,
     account: &AccountConfig,
+    past: &mut Past<'_>,
 ) -> Result<Option<BTreeMap<String, Instrument>>, TradeError> {
+    let has_all = |known: &BTreeMap<String, Instrument>| {
+        account.symbols.iter().all(|symbol| known.contains_key(symbol))
+    };
     let mut known = BTreeMap::new();
-    for market in config.markets.iter().filter(|market| market.venue == account.venue) {
-        let tape = Followed {
-            folder: market.tapes.clone(),
-            venue: market.venue.clone(),
-            dataset: "instruments".to_owned(),
-        };
-        let Some(tape) = tape.find() else { continue };
-        match recorded_rules(&tape, &account.venue) {
-            // Its writer is making it.
-            Err(TapeError::NotATape { .. } | TapeError::Gone { .. }) => {}
-            rules => known.extend(rules?),
+    for market in config.markets_of(&account.venue) {
+        known.extend(on_tape(&market.tapes, &account.venue)?);
+    }
+    for market in config.markets_of(&account.venue).filter(|market| market.lake.is_some()) {
+        if has_all(&known) {
+            break;
+        }
+        if let Some(tapes) = past_of(past, market, INSTRUMENTS, &account.symbols, None)? {
+            let mut older = on_tape(&tapes, &account.venue)?;
+            older.append(&mut known);
+            known = older;
         }
     }
-    let has_all = account.symbols.iter().all(|symbol| known.contains_key(symbol));
-    Ok(has_all.then_some(known))
+    Ok(has_all(&known).then_some(known))
+}
+
+/// What is on the tape of instruments in a folder of tapes.
+fn on_tape(folder: &Path, venue: &str) -> Result<BTreeMap<String, Instrument>, TradeError> {
+    let tape = Followed {
+        folder: folder.to_owned(),
+        venue: venue.to_owned(),
+        dataset: INSTRUMENTS.to_owned(),
+    };
+    let Some(tape) = tape.find() else { return Ok(BTreeMap::new()) };
+    match recorded_rules(&tape, venue) {
+        // Its writer is making it.
+        Err(TapeError::NotATape { .. } | TapeError::Gone { .. }) => Ok(BTreeMap::new()),
+        rules => Ok(rules?),
+    }
 }

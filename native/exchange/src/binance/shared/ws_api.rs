@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use rustonite_sim::AccountId;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::auth;
@@ -19,7 +20,7 @@ use crate::socket::Out;
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// One connection.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 struct Session {
     /// Who logged on, with which key, and when.
     logged_on: Option<(AccountId, String, i64)>,
@@ -32,7 +33,7 @@ struct Session {
 }
 
 /// All connections to the WebSocket interface.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Sessions(BTreeMap<u64, Session>);
 
 impl Sessions {

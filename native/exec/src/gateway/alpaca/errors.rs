@@ -33,7 +33,7 @@ fn kind(status: u16, code: i64, words: &str) -> RefusalKind {
         503 => RefusalKind::Unavailable,
         401 => RefusalKind::Authentication,
         403 if says(&["insufficient", "buying power"]) => RefusalKind::Balance,
-        403 if code == 0 => RefusalKind::Authentication,
+        403 if code == 0 || says(&["account is", "not authorized"]) => RefusalKind::Authentication,
         404 if says(&["order not found"]) => RefusalKind::UnknownOrder,
         422 if says(&["must be unique"]) => RefusalKind::DuplicateId,
         422 if says(&["order is already in", "not cancelable", "no longer cancelable"]) => {

@@ -21,7 +21,7 @@ use rustonite_core::ids::{AccountId, VenueId};
 use super::chain::Chains;
 use super::desk::Desk;
 use super::dialect::Dialect;
-use super::flight::{Asked, Flights, Named, Query, VenueError, Way};
+use super::flight::{Asked, Flights, Named, VenueError, Way};
 use super::parse::Parsed;
 use super::{Call, Heard, HttpAnswer, Outgoing};
 use crate::directory::Directory;
@@ -138,19 +138,6 @@ impl Dialect for Alpaca {
         Err(errors::refusal(answer.status, body))
     }
 
-    fn found(
-        &mut self,
-        query: &mut Query,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        let picture = self.asked_about(result, ts_recv)?;
-        let next = self.chains.found(query, picture, ts_recv, heard);
-        heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
-        Ok(())
-    }
-
     fn order_done(
         &mut self,
         order: &Named,
@@ -163,20 +150,15 @@ impl Dialect for Alpaca {
         Ok(())
     }
 
+    fn forget(&mut self, client_id: &str) {
+        self.chains.forget(client_id);
+    }
+
     fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
-        match &asked {
-            Asked::Query(_) if error.is_not_found() => {
-                let Asked::Query(query) = asked else { return };
-                let next = self.chains.missing(*query, ts_recv, heard);
-                return heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
-            }
-            Asked::Order(order, OrderEvent::ReplaceAsked, _) if !error.outcome_unknown => {
-                self.forget_change(order);
-            }
-            Asked::Order(order, OrderEvent::Submitted, _) if !error.outcome_unknown => {
-                self.chains.forget(&order.client_id);
-            }
-            _ => {}
+        if let Asked::Order(order, OrderEvent::ReplaceAsked, _) = &asked
+            && !error.outcome_unknown
+        {
+            self.forget_change(order);
         }
         self.end_refused(asked, error, ts_recv, heard);
     }

@@ -39,6 +39,8 @@ pub(super) struct OrderText<'a> {
     #[serde(borrow, default)]
     limit_price: Option<Lexeme<'a>>,
     #[serde(borrow, default)]
+    stop_price: Option<Lexeme<'a>>,
+    #[serde(borrow, default)]
     updated_at: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) submitted_at: Option<&'a RawValue>,
@@ -107,6 +109,7 @@ impl Alpaca {
             state: order.state(size_filled)?,
             side: side(&order.side)?,
             price: order.price()?,
+            price_trigger: some(order.stop_price.as_ref())?,
             size: order.size()?.unwrap_or(size_filled),
             size_filled,
             price_average: some(order.filled_avg_price.as_ref())?,

@@ -11,8 +11,9 @@ use serde_json::value::RawValue;
 
 use super::Alpaca;
 use super::orders::OrderText;
+use super::requests::by_client_id;
 use crate::gateway::dialect::Questions;
-use crate::gateway::flight::{Asked, Pages};
+use crate::gateway::flight::{Asked, Pages, Query};
 use crate::gateway::parse::{Lexeme, Parsed, iso, moment, side};
 use crate::gateway::{Answer, Balance, Heard, Outgoing, Position, Question};
 use crate::report::{Fill, Report, What};
@@ -124,6 +125,26 @@ impl Questions for Alpaca {
             Answer::Reports(pages.reports)
         };
         Ok(Heard::Answer(question, answer))
+    }
+
+    fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
+        let path = by_client_id(&query.order.client_id);
+        self.call("GET", path, String::new(), Asked::Query(Box::new(query)), now)
+    }
+
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed<Option<Query>> {
+        let picture = self.asked_about(result, ts_recv)?;
+        Ok(self.chains.found(query, picture, ts_recv, heard))
+    }
+
+    fn missing(&mut self, query: Query, ts_recv: i64, heard: &mut Vec<Heard>) -> Option<Query> {
+        self.chains.missing(query, ts_recv, heard)
     }
 }
 

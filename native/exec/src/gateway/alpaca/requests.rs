@@ -13,8 +13,8 @@ use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
 use crate::gateway::chain::Change;
 use crate::gateway::desk::Desk;
-use crate::gateway::dialect::Requests;
-use crate::gateway::flight::{Asked, Named, Query};
+use crate::gateway::dialect::{Questions as _, Requests};
+use crate::gateway::flight::{Asked, Named};
 use crate::gateway::{Batch, Outgoing};
 use crate::report::Refusal;
 use crate::request::Request;
@@ -145,11 +145,6 @@ impl Alpaca {
         self.call("GET", by_client_id(client_id), String::new(), asked, now)
     }
 
-    pub(super) fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
-        let path = by_client_id(&query.order.client_id);
-        self.call("GET", path, String::new(), Asked::Query(Box::new(query)), now)
-    }
-
     fn replace(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         let Request::Replace {
             instrument,
@@ -241,7 +236,7 @@ impl Alpaca {
     }
 }
 
-fn by_client_id(client_id: &str) -> String {
+pub(super) fn by_client_id(client_id: &str) -> String {
     format!("/v2/orders:by_client_order_id?client_order_id={client_id}")
 }
 

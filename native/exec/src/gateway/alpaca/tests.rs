@@ -134,40 +134,7 @@ fn each_kind_has_its_fields() {
 }
 
 #[test]
-fn errors_have_kinds_and_some_leave_all_open() {
-    let ended = |status: u16, text: &str| {
-        let mut gateway = stocks();
-        let asked = write(&mut gateway, &submit(wish()));
-        only(answered(&mut gateway, asked.id, status, text)).what
-    };
-    let kinds = [
-        (403, r#"{"code":40310000,"message":"insufficient buying power"}"#, RefusalKind::Balance),
-        (403, r#"{"message":"forbidden."}"#, RefusalKind::Authentication),
-        (403, r#"{"code":40310000,"message":"potential wash trade detected"}"#, RefusalKind::Rules),
-        (
-            422,
-            r#"{"code":40010001,"message":"client_order_id must be unique"}"#,
-            RefusalKind::DuplicateId,
-        ),
-        (
-            422,
-            r#"{"code":42210000,"message":"asset \"AAPL\" is not tradable"}"#,
-            RefusalKind::Unavailable,
-        ),
-        (429, r#"{"code":42910000,"message":"rate limit exceeded"}"#, RefusalKind::RateLimited),
-    ];
-    for (status, text, kind) in kinds {
-        let What::Rejected(refusal) = ended(status, text) else { panic!("{text}") };
-        assert_eq!(refusal.reason, kind, "{text}");
-    }
-    for (status, text) in [(500, "{}"), (504, "<html>"), (200, "<html>")] {
-        let mut gateway = stocks();
-        let asked = write(&mut gateway, &submit(wish()));
-        let mut heard = Vec::new();
-        let answer = crate::gateway::HttpAnswer { status, headers: &[], body: text.as_bytes() };
-        let _ = gateway.answered(asked.id, Ok(answer), NOW, &mut heard);
-        assert!(matches!(only(heard).what, What::Ended { outcome: Outcome::Unknown, .. }));
-    }
+fn a_call_that_did_not_leave_was_not_sent() {
     let mut gateway = stocks();
     let asked = write(&mut gateway, &submit(wish()));
     let report = only(failed(&mut gateway, asked.id, true));

@@ -50,12 +50,13 @@ pub(in crate::gateway) fn of_item(row: &str) -> Result<&str, VenueError> {
     if text.code < 0 { Err(refusal(400, Some(row))) } else { Ok(row) }
 }
 
-/// Whether the venue itself does not say what became of a request. An answer without a code of its
-/// own, such as a gateway's 5xx page, says nothing either; but who is not let in has done nothing.
+/// Whether the venue itself does not say what became of a request: a failure of its own, a time-out,
+/// or that it is busy. An answer without a code of its own, such as a gateway's 5xx page, says nothing
+/// either; but who is not let in has done nothing.
 fn is_unknown(status: u16, code: i64) -> bool {
     match (status, code) {
         (401 | 403 | 418 | 429, _) | (_, -1008 | -1016) => false,
-        (_, -1006 | -1007 | 0) => true,
+        (_, -1001..=-1000 | -1004 | -1007..=-1006 | 0) => true,
         _ => status >= 500,
     }
 }
@@ -63,21 +64,30 @@ fn is_unknown(status: u16, code: i64) -> bool {
 fn kind(status: u16, code: i64, words: &str) -> RefusalKind {
     match (status, code) {
         (429 | 418, _) | (_, -1003 | -1015 | -1008) => RefusalKind::RateLimited,
-        (_, -1016 | -4141) => RefusalKind::Unavailable,
-        (401 | 403, _) | (_, -1002 | -1021 | -1022 | -1125 | -2014 | -2015) => {
+        (_, -1001 | -1004 | -1016 | -2016 | -4141 | -4140) => RefusalKind::Unavailable,
+        (_, -1021 | -5028) => RefusalKind::Clock,
+        (401 | 403, _) | (_, -1002 | -1022 | -1099 | -1125 | -2014 | -2015 | -2017) => {
             RefusalKind::Authentication
         }
         (_, -2011 | -2013) => RefusalKind::UnknownOrder,
         (_, -2010) => of_order(words),
-        (_, -2018 | -2019) => RefusalKind::Balance,
+        (_, -2018 | -2019 | -2024) => RefusalKind::Balance,
+        (_, -2026) if words.contains("archived") => RefusalKind::TooLate,
         (_, -4116) => RefusalKind::DuplicateId,
         (_, -5022) => RefusalKind::WouldTake,
         (_, -1013) if words.contains("Market is closed") => RefusalKind::Unavailable,
         // On spot two of these codes stand for changes that failed.
         (_, -2021 | -2022) if words.contains("cancel-replace") => RefusalKind::Other,
-        (_, -1199..=-1100 | -1013 | -2025..=-2021 | -4999..=-4000 | -5099..=-5000) => {
-            RefusalKind::Rules
-        }
+        (
+            _,
+            -1199..=-1100
+            | -1020
+            | -1014..=-1013
+            | -2028..=-2020
+            | -2039..=-2038
+            | -4999..=-4000
+            | -5099..=-5000,
+        ) => RefusalKind::Rules,
         _ => RefusalKind::Other,
     }
 }

@@ -1,7 +1,6 @@
 //! Binance spot, over its WebSocket interface: requests, their answers and the user stream on one
 //! connection.
 
-pub(super) mod clock;
 pub(super) mod errors;
 pub(super) mod params;
 mod replacing;
@@ -22,7 +21,7 @@ use self::session::{Envelope, Session};
 use super::chain::Chains;
 use super::desk::Desk;
 use super::dialect::{Dialect, Stream};
-use super::flight::{Asked, Flights, Named, Query, Step, VenueError};
+use super::flight::{Asked, Flights, Named, Step, VenueError};
 use super::parse::{Parsed, amount, ns};
 use super::{Heard, HttpAnswer, Outgoing, Signer};
 use crate::directory::Directory;
@@ -106,41 +105,25 @@ impl Dialect for BinanceSpot {
         Session::result(answer)
     }
 
-    fn upkeep(&mut self, now: i64) -> Vec<Outgoing> {
-        let asks = self.session.clock.begins();
-        let asked = Asked::Session(Step::Clock);
-        asks.then(|| self.session.open(LINE, "time", asked, now)).into_iter().collect()
+    fn ask_time(&mut self, now: i64) -> Option<Outgoing> {
+        Some(self.session.open(LINE, "time", Asked::Session(Step::Clock), now))
+    }
+
+    fn time(&self, result: &str) -> Parsed<i64> {
+        Session::time(result)
     }
 
     fn stepped(
         &mut self,
         step: Step,
-        result: &str,
-        ts_recv: i64,
+        _result: &str,
+        _ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Parsed {
-        match step {
-            Step::Subscribe => {
-                self.session.logged_on();
-                heard.push(Heard::Ready);
-            }
-            Step::Clock => self.session.clock.set(result, ts_recv)?,
-            _ => {}
+        if step == Step::Subscribe {
+            self.session.logged_on();
+            heard.push(Heard::Ready);
         }
-        Ok(())
-    }
-
-    fn found(
-        &mut self,
-        query: &mut Query,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        let order = serde_json::from_str(result)?;
-        let picture = self.picture(&order, ts_recv, EventSource::Rest)?;
-        let next = self.chains.found(query, picture, ts_recv, heard);
-        heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
         Ok(())
     }
 
@@ -175,24 +158,16 @@ impl Dialect for BinanceSpot {
         Ok(())
     }
 
+    fn forget(&mut self, client_id: &str) {
+        self.chains.forget(client_id);
+    }
+
     fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
-        self.session.clock.doubt(error);
         match asked {
-            Asked::Query(query) if error.is_not_found() => {
-                let next = self.chains.missing(*query, ts_recv, heard);
-                heard.extend(next.map(|next| Heard::Send(self.ask_about(next, ts_recv))));
-            }
             Asked::Order(order, OrderEvent::ReplaceAsked, _) if !error.outcome_unknown => {
-                self.change_refused(&order, error, ts_recv, heard);
+                heard.extend(self.chains.refused(&order, error, ts_recv));
             }
-            asked => {
-                if let Asked::Order(order, OrderEvent::Submitted, _) = &asked
-                    && !error.outcome_unknown
-                {
-                    self.chains.forget(&order.client_id);
-                }
-                self.end_refused(asked, error, ts_recv, heard);
-            }
+            asked => self.end_refused(asked, error, ts_recv, heard),
         }
     }
 

@@ -60,6 +60,8 @@ pub(super) struct OrderText<'a> {
     side: Text<'a>,
     #[serde(borrow)]
     cummulative_quote_qty: Text<'a>,
+    #[serde(borrow, default)]
+    stop_price: Text<'a>,
     update_time: i64,
 }
 
@@ -184,6 +186,7 @@ impl BinanceSpot {
             state: state(&order.status, size_filled)?,
             side: side(&order.side)?,
             price: some_amount(&order.price)?,
+            price_trigger: some_amount(&order.stop_price)?,
             size: amount(&order.orig_qty)?,
             size_filled,
             price_average: money.ratio(size_filled),

@@ -17,7 +17,7 @@ use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limi
 use crate::gateway::chain::Change;
 use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Questions, Requests};
-use crate::gateway::flight::{Asked, Named, Pages};
+use crate::gateway::flight::{Asked, Named, Pages, Query};
 use crate::gateway::parse::{Parsed, ms};
 use crate::gateway::{Answer, Batch, Heard, Outgoing, Question};
 use crate::report::Refusal;
@@ -158,6 +158,27 @@ impl Questions for BinanceSpot {
             Question::Leverage => Answer::Leverage(Vec::new()),
         };
         Ok(Heard::Answer(question, answer))
+    }
+
+    fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
+        let pairs = self.session.one(query.order.instrument, &query.order.client_id);
+        self.session.signed(LINE, "order.status", Asked::Query(Box::new(query)), pairs, now)
+    }
+
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed<Option<Query>> {
+        let order = serde_json::from_str(result)?;
+        let picture = self.picture(&order, ts_recv, EventSource::Rest)?;
+        Ok(self.chains.found(query, picture, ts_recv, heard))
+    }
+
+    fn missing(&mut self, query: Query, ts_recv: i64, heard: &mut Vec<Heard>) -> Option<Query> {
+        self.chains.missing(query, ts_recv, heard)
     }
 }
 

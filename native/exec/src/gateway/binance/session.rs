@@ -4,13 +4,18 @@ use rustonite_core::ids::InstrumentId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::clock::Clock;
 use super::errors;
 use super::params::Pairs;
 use crate::gateway::desk::Desk;
 use crate::gateway::flight::{Asked, Flights, Step, VenueError, Way};
-use crate::gateway::parse::ns;
+use crate::gateway::parse::{Parsed, ns};
 use crate::gateway::{Call, HttpAnswer, Outgoing, Signer};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TimeText {
+    server_time: i64,
+}
 
 /// Who asks, and what is not answered so far.
 #[derive(Debug)]
@@ -20,7 +25,6 @@ pub(in crate::gateway) struct Session {
     api_key: String,
     signer: Signer,
     is_logged_on: bool,
-    pub(in crate::gateway) clock: Clock,
 }
 
 /// What a connection brings: an answer, or an event of the user stream.
@@ -98,14 +102,13 @@ impl<'a> Envelope<'a> {
 
 impl Session {
     pub(in crate::gateway) fn new(desk: Desk, api_key: String, signer: Signer) -> Self {
-        Self {
-            desk,
-            flights: Flights::default(),
-            api_key,
-            signer,
-            is_logged_on: false,
-            clock: Clock::default(),
-        }
+        Self { desk, flights: Flights::default(), api_key, signer, is_logged_on: false }
+    }
+
+    /// The venue's time in the answer to a question for it.
+    pub(in crate::gateway) fn time(result: &str) -> Parsed<i64> {
+        let text: TimeText = serde_json::from_str(result)?;
+        Ok(ns(text.server_time))
     }
 
     /// What a call of REST brings, or why it brings nothing.
@@ -154,7 +157,7 @@ impl Session {
         mut pairs: Pairs,
         now: i64,
     ) -> String {
-        pairs.push(("timestamp", self.clock.ms(now).to_string()));
+        pairs.push(("timestamp", self.flights.clock.ms(now).to_string()));
         if !self.is_logged_on {
             pairs.push(("apiKey", &self.api_key));
             let signature = self.signer.sign(&pairs.sorted_text());
@@ -203,7 +206,7 @@ impl Session {
     }
 
     fn signed_path(&self, path: &str, mut pairs: Pairs, now: i64) -> String {
-        pairs.push(("timestamp", self.clock.ms(now).to_string()));
+        pairs.push(("timestamp", self.flights.clock.ms(now).to_string()));
         let text = pairs.sorted_text();
         // Of all characters of base64 these three mean something else in a query.
         let signature = self.signer.sign(&text);

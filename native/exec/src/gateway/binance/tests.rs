@@ -1,6 +1,5 @@
 use rustonite_core::datasets::{
-    InstrumentKind, OrderEvent, OrderKind, OrderSide, OrderState, Tif, TriggerDirection,
-    order_flags,
+    InstrumentKind, OrderKind, OrderSide, OrderState, Tif, TriggerDirection, order_flags,
 };
 
 use super::BinanceSpot;
@@ -111,47 +110,6 @@ fn an_acknowledgement_has_the_venues_number() {
     assert_eq!(report.ts_event, 1_767_323_045_699_000_000);
     // The answer to nothing that was asked says nothing.
     assert_eq!(read(&mut gateway, answer), []);
-}
-
-#[test]
-fn an_error_is_told_by_what_it_leaves_open() {
-    let reject = |status: u16, code: i64, text: &str| {
-        let mut gateway = gateway();
-        gateway.write(&submit(wish()), NOW).unwrap();
-        let answer =
-            format!(r#"{{"id":1,"status":{status},"error":{{"code":{code},"msg":"{text}"}}}}"#);
-        only(read(&mut gateway, &answer)).what
-    };
-    let kinds = [
-        (
-            400,
-            -2010,
-            "Account has insufficient balance for requested action.",
-            RefusalKind::Balance,
-        ),
-        (400, -2010, "Duplicate order sent.", RefusalKind::DuplicateId),
-        (400, -2010, "Order would immediately match and take.", RefusalKind::WouldTake),
-        (400, -1013, "Filter failure: LOT_SIZE", RefusalKind::Rules),
-        (400, -1013, "Market is closed.", RefusalKind::Unavailable),
-        (
-            400,
-            -1021,
-            "Timestamp for this request is outside of the recvWindow.",
-            RefusalKind::Authentication,
-        ),
-        (429, -1003, "Too many requests", RefusalKind::RateLimited),
-    ];
-    for (status, code, text, kind) in kinds {
-        let What::Rejected(refusal) = reject(status, code, text) else { panic!("{text}") };
-        assert_eq!((refusal.reason, &*refusal.venue_code), (kind, &*code.to_string()));
-        assert_eq!(&*refusal.detail, text);
-    }
-    for (status, code) in [(400, -1007), (500, -1000), (503, 0), (400, -1006)] {
-        let What::Ended { request, outcome, .. } = reject(status, code, "?") else {
-            panic!("{status} {code} is no certain answer")
-        };
-        assert_eq!((request, outcome), (OrderEvent::Submitted, Outcome::Unknown));
-    }
 }
 
 #[test]
@@ -457,16 +415,6 @@ fn open_orders_in_what_nobody_trades_here_are_left_out() {
         "updateTime":1767323045000}]}"#;
     let nothing = Answer::Reports(Vec::new());
     assert_eq!(read(&mut gateway, orders), [Heard::Answer(Question::OpenOrders, nothing)]);
-}
-
-#[test]
-fn who_is_not_let_in_has_done_nothing() {
-    for (status, kind) in [(429, RefusalKind::RateLimited), (403, RefusalKind::Authentication)] {
-        let mut gateway = gateway();
-        gateway.write(&submit(wish()), NOW).unwrap();
-        let report = only(read(&mut gateway, &format!(r#"{{"id":1,"status":{status}}}"#)));
-        assert!(matches!(report.what, What::Rejected(refusal) if refusal.reason == kind));
-    }
 }
 
 #[test]

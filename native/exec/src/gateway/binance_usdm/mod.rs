@@ -4,6 +4,7 @@
 mod account;
 mod orders;
 mod questions;
+mod renewing;
 pub(super) mod requests;
 mod stream;
 #[cfg(test)]
@@ -17,12 +18,14 @@ use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use self::orders::ALGOS;
 use super::binance::errors;
 use super::binance::params::Pairs;
 use super::binance::session::Session;
+use super::chain::Chains;
 use super::desk::Desk;
 use super::dialect::Dialect;
-use super::flight::{Asked, Flights, Named, Query, Step, VenueError};
+use super::flight::{Asked, Flights, Named, Step, VenueError};
 use super::guard::TimerRule;
 use super::parse::{Fault, Parsed};
 use super::{Heard, HttpAnswer, Outgoing, Signer};
@@ -54,6 +57,10 @@ pub struct BinanceUsdM {
     waiting: HashSet<Box<str>>,
     /// Client ids of orders that had another number while they waited.
     renumbered: HashMap<i64, Box<str>>,
+    /// Changes of orders that wait.
+    chains: Chains,
+    /// Of those the new orders that are not placed so far, by their client ids.
+    renewals: HashMap<Box<str>, Pairs>,
 }
 
 /// What opens the user stream.
@@ -86,6 +93,8 @@ impl BinanceUsdM {
             key: Key::default(),
             waiting: HashSet::new(),
             renumbered: HashMap::new(),
+            chains: Chains::default(),
+            renewals: HashMap::new(),
         }
     }
 
@@ -143,6 +152,9 @@ impl Dialect for BinanceUsdM {
         if let Some(is_open) = self.is_open.get_mut(line) {
             *is_open = false;
         }
+        if line == PRIVATE {
+            self.chains.deaf();
+        }
         self.is_ready = false;
     }
 
@@ -153,10 +165,6 @@ impl Dialect for BinanceUsdM {
     fn upkeep(&mut self, now: i64) -> Vec<Outgoing> {
         let is_asked = self.session.flights.has(Step::Token);
         let mut sent = Vec::new();
-        if self.session.clock.begins() {
-            let asked = Asked::Session(Step::Clock);
-            sent.push(self.session.call("GET", "/fapi/v1/time".to_owned(), asked, now));
-        }
         if !self.key.is_known && !is_asked && now - self.key.asked_at >= KEY_PAUSE {
             sent.push(self.ask_for_key(now));
         }
@@ -164,6 +172,15 @@ impl Dialect for BinanceUsdM {
             sent.push(self.renew_key(now));
         }
         sent
+    }
+
+    fn ask_time(&mut self, now: i64) -> Option<Outgoing> {
+        let asked = Asked::Session(Step::Clock);
+        Some(self.session.call("GET", "/fapi/v1/time".to_owned(), asked, now))
+    }
+
+    fn time(&self, result: &str) -> Parsed<i64> {
+        Session::time(result)
     }
 
     fn end(&mut self, now: i64) -> Vec<Outgoing> {
@@ -201,12 +218,11 @@ impl Dialect for BinanceUsdM {
         &mut self,
         step: Step,
         result: &str,
-        ts_recv: i64,
+        _ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Parsed {
         match step {
             Step::LogOn => self.session.logged_on(),
-            Step::Clock => self.session.clock.set(result, ts_recv)?,
             Step::Token => {
                 let key: KeyText = serde_json::from_str(result)?;
                 if !key.listen_key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -222,19 +238,9 @@ impl Dialect for BinanceUsdM {
                 self.is_ready = true;
                 heard.push(Heard::Ready);
             }
-            Step::Renewal | Step::Subscribe | Step::LogOff | Step::Guard(_) => {}
+            _ => {}
         }
         Ok(())
-    }
-
-    fn found(
-        &mut self,
-        query: &mut Query,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        self.sought(query, result, ts_recv, heard)
     }
 
     fn order_done(
@@ -245,6 +251,9 @@ impl Dialect for BinanceUsdM {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Parsed {
+        if request == OrderEvent::ReplaceAsked && place % 2 == ALGOS {
+            return self.renewed(order, place, result, ts_recv, heard);
+        }
         heard.extend(self.taken(order, request, place, result, ts_recv)?);
         Ok(())
     }
@@ -280,32 +289,40 @@ impl Dialect for BinanceUsdM {
         read
     }
 
+    fn forget(&mut self, client_id: &str) {
+        self.waiting.remove(client_id);
+    }
+
     fn refused(&mut self, asked: Asked, error: &VenueError, ts_recv: i64, heard: &mut Vec<Heard>) {
-        self.session.clock.doubt(error);
         match asked {
             Asked::Session(Step::Renewal) if error.refusal.venue_code.as_ref() == KEY_IS_GONE => {
                 heard.push(Heard::Send(self.ask_for_key(ts_recv)));
             }
             Asked::Session(Step::LogOff) => {}
             Asked::Session(Step::Renewal) => self.renew_soon(ts_recv),
-            Asked::Query(query) if error.is_not_found() => self.missing(*query, ts_recv, heard),
-            Asked::Order(order, request, place) if error.is_not_found() => {
-                heard.push(self.order_missing(order, request, place, error, ts_recv));
+            Asked::Order(order, OrderEvent::CancelAsked, place)
+                if error.is_not_found() && place < 2 =>
+            {
+                heard.push(self.look_in_other_list(order, place, ts_recv));
             }
-            asked => {
-                if let Asked::Order(order, OrderEvent::Submitted, _) = &asked
-                    && !error.outcome_unknown
-                {
-                    self.waiting.remove(&order.client_id);
-                }
-                self.end_refused(asked, error, ts_recv, heard);
+            Asked::Order(order, OrderEvent::ReplaceAsked, place)
+                if place % 2 == ALGOS && !error.outcome_unknown =>
+            {
+                self.forget_renewal(&order.client_id);
+                heard.extend(self.chains.refused(&order, error, ts_recv));
             }
+            asked => self.end_refused(asked, error, ts_recv, heard),
         }
     }
 
     fn lost(&mut self, asked: &Asked, now: i64) -> Option<Outcome> {
-        if matches!(asked, Asked::Session(Step::Renewal)) {
-            self.renew_soon(now);
+        match asked {
+            Asked::Session(Step::Renewal) => self.renew_soon(now),
+            Asked::Order(order, OrderEvent::ReplaceAsked, place) if place % 2 == ALGOS => {
+                self.renewals.remove(&order.client_id);
+                self.chains.lost(asked);
+            }
+            _ => {}
         }
         None
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::BinanceUsdM;
 use crate::gateway::Heard;
 use crate::gateway::binance::words::state;
-use crate::gateway::flight::{Named, Query, VenueError};
+use crate::gateway::flight::{Named, Query};
 use crate::gateway::parse::{Fault, Parsed, amount, ns, side, some_amount};
 use crate::report::{OrderPicture, Report, What};
 
@@ -47,6 +47,8 @@ pub(super) struct AlgoText {
     #[serde(default)]
     price: String,
     #[serde(default)]
+    trigger_price: String,
+    #[serde(default)]
     quantity: String,
     #[serde(default)]
     update_time: i64,
@@ -64,6 +66,7 @@ impl OrderText {
             state: state(&self.status, size_filled)?,
             side: side(&self.side)?,
             price: some_amount(&self.price)?,
+            price_trigger: None,
             size: amount(&self.orig_qty)?,
             size_filled,
             price_average: some_amount(&self.avg_price)?,
@@ -96,6 +99,7 @@ impl AlgoText {
             state: algo_state(&self.algo_status)?,
             side: side(&self.side)?,
             price: some_amount(&self.price)?,
+            price_trigger: some_amount(&self.trigger_price)?,
             size: some_amount(&self.quantity)?.unwrap_or_default(),
             size_filled: Amount::ZERO,
             price_average: None,
@@ -104,7 +108,11 @@ impl AlgoText {
     }
 
     fn report(&self, named: &Named, ts_recv: i64, source: EventSource, what: What) -> Report {
-        let mut report = named.report(ts_recv, source, what);
+        self.named_in(named.report(ts_recv, source, what))
+    }
+
+    /// A report with its number and time.
+    pub(super) fn named_in(&self, mut report: Report) -> Report {
         report.venue_order_id = Some(self.algo_id.to_string().into());
         if self.update_time != 0 {
             report.ts_event = ns(self.update_time);
@@ -139,15 +147,14 @@ impl BinanceUsdM {
         ts_recv: i64,
     ) -> Parsed<Option<Heard>> {
         let source = EventSource::Reply;
-        if place % 2 == ALGOS {
+        if place % 2 == ALGOS && request == OrderEvent::Submitted {
             let algo: AlgoText = serde_json::from_str(result)?;
-            let what = if request == OrderEvent::Submitted {
-                What::Accepted
-            } else {
-                self.waiting.remove(&named.client_id);
-                ended(Amount::ZERO)
-            };
-            return Ok(Some(Heard::Report(algo.report(named, ts_recv, source, what))));
+            return Ok(Some(Heard::Report(algo.report(named, ts_recv, source, What::Accepted))));
+        }
+        if place % 2 == ALGOS {
+            self.waiting.remove(&named.client_id);
+            self.chains.forget(&named.client_id);
+            return Ok(Some(named.heard(ts_recv, source, ended(Amount::ZERO))));
         }
         let order: OrderText = serde_json::from_str(result)?;
         let filled = amount(&order.executed_qty)?;
@@ -164,67 +171,36 @@ impl BinanceUsdM {
         Ok(Some(Heard::Report(order.report(named, ts_recv, source, what))))
     }
 
-    /// The list that was tried does not have the order: perhaps the other one does.
-    pub(super) fn order_missing(
-        &mut self,
-        order: Named,
-        request: OrderEvent,
-        place: usize,
-        error: &VenueError,
-        ts_recv: i64,
-    ) -> Heard {
-        if request == OrderEvent::CancelAsked && place < 2 {
-            let other = 2 + (place + 1) % 2;
-            return Heard::Send(self.cancel(order, other, ts_recv));
-        }
-        let refusal = error.refusal.clone();
-        let what = match request {
-            OrderEvent::CancelAsked => What::CancelRejected(refusal),
-            OrderEvent::Submitted => What::Rejected(refusal),
-            _ => What::ReplaceRejected(refusal),
-        };
-        order.heard(ts_recv, EventSource::Reply, what)
+    /// The list that was tried does not have the order that is to end: perhaps the other one does.
+    pub(super) fn look_in_other_list(&mut self, order: Named, place: usize, ts_recv: i64) -> Heard {
+        let other = 2 + (place + 1) % 2;
+        Heard::Send(self.cancel(order, other, ts_recv))
     }
 
-    /// A query has found something.
+    /// What a query has found, and where to look next.
     pub(super) fn sought(
         &mut self,
-        query: &mut Query,
+        query: &Query,
         result: &str,
         ts_recv: i64,
         heard: &mut Vec<Heard>,
-    ) -> Parsed {
+    ) -> Parsed<Option<Query>> {
         let named = query.order.clone();
         if query.place % 2 == ORDERS {
             let order: OrderText = serde_json::from_str(result)?;
             heard.push(Heard::Report(order.picture(&named, ts_recv, EventSource::Rest)?));
-            return Ok(());
+            return Ok(None);
         }
         let algo: AlgoText = serde_json::from_str(result)?;
         let picture = algo.picture(&named, ts_recv, EventSource::Rest)?;
         let Ok(number) = algo.actual_order_id.parse::<i64>() else {
             heard.push(Heard::Report(picture));
-            return Ok(());
+            return Ok(None);
         };
         // It came to the book, under another number.
         self.came(number, &named.client_id);
         let order = Named { venue_order_id: Some(number.to_string().into()), ..named };
-        let next = Query { place: 2 + ORDERS, found: Some(picture), ..Query::new(order) };
-        heard.push(Heard::Send(self.ask_about(next, ts_recv)));
-        Ok(())
-    }
-
-    /// A query has found nothing.
-    pub(super) fn missing(&mut self, query: Query, ts_recv: i64, heard: &mut Vec<Heard>) {
-        if let Some(picture) = query.found {
-            return heard.push(Heard::Report(picture));
-        }
-        if query.place < 2 {
-            let place = 2 + (query.place + 1) % 2;
-            let next = Query { place, ..query };
-            return heard.push(Heard::Send(self.ask_about(next, ts_recv)));
-        }
-        heard.push(query.order.heard(ts_recv, EventSource::Rest, What::NotFound));
+        Ok(Some(Query { place: 2 + ORDERS, found: Some(picture), ..Query::new(order) }))
     }
 
     /// An order that waited has come to the book.

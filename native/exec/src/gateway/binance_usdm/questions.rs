@@ -4,13 +4,13 @@ use rustonite_core::datasets::{EventSource, FillKind, Liquidity};
 use rustonite_core::ids::InstrumentId;
 use serde::Deserialize;
 
-use super::BinanceUsdM;
 use super::account::{BalanceText, PositionText};
-use super::orders::{AlgoText, OrderText};
+use super::orders::{ALGOS, AlgoText, ORDERS, OrderText};
 use super::stream::{fee, position_side};
+use super::{BinanceUsdM, TRADING};
 use crate::gateway::binance::params::Pairs;
 use crate::gateway::dialect::Questions;
-use crate::gateway::flight::{Asked, Pages};
+use crate::gateway::flight::{Asked, Pages, Query};
 use crate::gateway::parse::{Lexeme, Parsed, amount, ms, ns, side, span_ms};
 use crate::gateway::{Answer, Heard, Outgoing, Question};
 use crate::report::{Fill, Report, What};
@@ -101,6 +101,55 @@ impl Questions for BinanceUsdM {
             }
         };
         Ok(Heard::Answer(question, answer))
+    }
+
+    fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
+        let order = &query.order;
+        let place = query.place % 2;
+        let client_id = order.client_id.to_string();
+        let pairs = match &order.venue_order_id {
+            Some(number) => {
+                let symbol = self.session.desk.symbol(order.instrument);
+                [("symbol", &*symbol), ("orderId", number)].into()
+            }
+            None if place == ORDERS => self.session.one(order.instrument, &client_id),
+            None => [("clientAlgoId", &client_id)].into(),
+        };
+        let asked = Asked::Query(Box::new(query));
+        if place == ORDERS {
+            return self.session.signed(TRADING, "order.status", asked, pairs, now);
+        }
+        self.session.rest("GET", "/fapi/v1/algoOrder", asked, pairs, now)
+    }
+
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed<Option<Query>> {
+        if Self::is_about_change(query) {
+            return self.found_of_change(query, result, ts_recv, heard);
+        }
+        self.sought(query, result, ts_recv, heard)
+    }
+
+    fn missing(&mut self, query: Query, ts_recv: i64, heard: &mut Vec<Heard>) -> Option<Query> {
+        if Self::is_about_change(&query) {
+            let next = self.chains.missing(query, ts_recv, heard);
+            return next.map(|next| Query { place: ALGOS, ..next });
+        }
+        if let Some(picture) = query.found {
+            heard.push(Heard::Report(picture));
+            return None;
+        }
+        if query.place < 2 {
+            let place = 2 + (query.place + 1) % 2;
+            return Some(Query { place, ..query });
+        }
+        heard.push(query.order.heard(ts_recv, EventSource::Rest, What::NotFound));
+        None
     }
 }
 

@@ -18,7 +18,7 @@ use crate::gateway::capability::{
     Capabilities, KindRule, Part, Replace, Terms, closes, has_trigger, word,
 };
 use crate::gateway::desk::Desk;
-use crate::gateway::dialect::Requests;
+use crate::gateway::dialect::{Questions as _, Requests};
 use crate::gateway::flight::{Asked, Named, Query};
 use crate::gateway::parse::ms;
 use crate::gateway::{Batch, Outgoing, Written};
@@ -38,6 +38,10 @@ const fn rule(kind: OrderKind, word: &'static str, tifs: &'static [Tif], flags: 
     KindRule { kind, word, tifs, flags, parts: &[], replace: Replace::Never }
 }
 
+const fn waits(kind: OrderKind, word: &'static str, tifs: &'static [Tif], flags: i32) -> KindRule {
+    KindRule { replace: Replace::Anew, ..rule(kind, word, tifs, flags) }
+}
+
 /// What the venue can do with orders.
 pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
     venue: VENUE,
@@ -50,11 +54,11 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
             replace: Replace::InPlace,
             ..rule(OrderKind::Limit, "LIMIT", STAYING, LIMITED | order_flags::KEEP_PRIORITY)
         },
-        rule(OrderKind::StopMarket, "STOP_MARKET", &[Tif::Gtc], CLOSING),
-        rule(OrderKind::StopLimit, "STOP", STAYING, LIMITED),
-        rule(OrderKind::MarketIfTouched, "TAKE_PROFIT_MARKET", &[Tif::Gtc], CLOSING),
-        rule(OrderKind::LimitIfTouched, "TAKE_PROFIT", STAYING, LIMITED),
-        rule(OrderKind::TrailingStopMarket, "TRAILING_STOP_MARKET", &[Tif::Gtc], REDUCE),
+        waits(OrderKind::StopMarket, "STOP_MARKET", &[Tif::Gtc], CLOSING),
+        waits(OrderKind::StopLimit, "STOP", STAYING, LIMITED),
+        waits(OrderKind::MarketIfTouched, "TAKE_PROFIT_MARKET", &[Tif::Gtc], CLOSING),
+        waits(OrderKind::LimitIfTouched, "TAKE_PROFIT", STAYING, LIMITED),
+        waits(OrderKind::TrailingStopMarket, "TRAILING_STOP_MARKET", &[Tif::Gtc], REDUCE),
     ],
     tifs: &TIFS,
     post_only: &[Tif::Gtc, Tif::Gtx],
@@ -77,14 +81,16 @@ impl Requests for BinanceUsdM {
             Request::Submit { client_id, wish, .. } => self.submit(client_id, wish, now),
             Request::Replace { .. } => self.replace(request, now),
             Request::Cancel { instrument, client_id, .. } => {
-                let order = self.session.desk.named(*instrument, client_id);
-                let place = self.likely_place(client_id);
+                let client_id = self.ends(client_id);
+                let place = self.likely_place(&client_id);
+                let order = self.session.desk.named(*instrument, &client_id);
                 Ok(self.cancel(order, place, now))
             }
             Request::Query { instrument, client_id, .. } => {
-                let order = self.session.desk.named(*instrument, client_id);
-                let place = self.likely_place(client_id);
-                Ok(self.ask_about(Query { place, ..Query::new(order) }, now))
+                let query = self.chains.query(self.session.desk.named(*instrument, client_id));
+                let is_waiting = query.old.is_some() || self.waiting.contains(client_id);
+                let place = if is_waiting { ALGOS } else { ORDERS };
+                Ok(self.ask_about(Query { place, ..query }, now))
             }
         }
     }
@@ -135,14 +141,13 @@ impl BinanceUsdM {
     }
 
     fn submit(&mut self, client_id: &str, wish: &Wish, now: i64) -> Result<Outgoing, Refusal> {
-        let mut pairs = self.new_order(client_id, wish)?;
         let order = self.session.desk.named(wish.instrument, client_id);
         if !has_trigger(wish.kind) {
+            let pairs = self.new_order(client_id, wish)?;
             let asked = Asked::Order(order, OrderEvent::Submitted, ORDERS);
             return Ok(self.session.signed(TRADING, "order.place", asked, pairs, now));
         }
-        pairs.push(("clientAlgoId", client_id));
-        pairs.push(("algoType", "CONDITIONAL"));
+        let pairs = self.waiting_order(client_id, wish)?;
         self.waiting.insert(client_id.into());
         let asked = Asked::Order(order, OrderEvent::Submitted, ALGOS);
         Ok(self.session.signed(TRADING, "algoOrder.place", asked, pairs, now))
@@ -163,12 +168,23 @@ impl BinanceUsdM {
         Ok(pairs)
     }
 
-    /// The order keeps its ids.
+    /// The parameters of a new order with a trigger.
+    pub(super) fn waiting_order(&self, client_id: &str, wish: &Wish) -> Result<Pairs, Refusal> {
+        let mut pairs = self.new_order(client_id, wish)?;
+        pairs.push(("clientAlgoId", client_id));
+        pairs.push(("algoType", "CONDITIONAL"));
+        Ok(pairs)
+    }
+
+    /// The order keeps its ids, unless it waits.
     fn replace(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
         let Request::Replace { instrument, client_id_prev, wish, size_filled, .. } = request else {
             return Err(CAPABILITIES.refuse("not a change"));
         };
         let terms = CAPABILITIES.terms(wish)?;
+        if terms.rule.replace == Replace::Anew {
+            return self.renew(request, now);
+        }
         let price = wish.price.filter(|_| terms.rule.replace == Replace::InPlace);
         let Some(price) = price else {
             return Err(CAPABILITIES.refuse("only limit orders can be changed"));
@@ -192,25 +208,6 @@ impl BinanceUsdM {
         };
         let asked = Asked::Order(order, OrderEvent::CancelAsked, place);
         self.session.signed(TRADING, method, asked, pairs, now)
-    }
-
-    pub(super) fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
-        let order = &query.order;
-        let place = query.place % 2;
-        let client_id = order.client_id.to_string();
-        let pairs = match &order.venue_order_id {
-            Some(number) => {
-                let symbol = self.session.desk.symbol(order.instrument);
-                [("symbol", &*symbol), ("orderId", number)].into()
-            }
-            None if place == ORDERS => self.session.one(order.instrument, &client_id),
-            None => [("clientAlgoId", &client_id)].into(),
-        };
-        let asked = Asked::Query(Box::new(query));
-        if place == ORDERS {
-            return self.session.signed(TRADING, "order.status", asked, pairs, now);
-        }
-        self.session.rest("GET", "/fapi/v1/algoOrder", asked, pairs, now)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Dialect as _, Stream};
 use crate::gateway::parse::{Parsed, amount, ns, side, some_amount};
 use crate::gateway::{Heard, Position};
-use crate::report::{Fill, Refusal, RefusalKind, What};
+use crate::report::{Fill, Refusal, RefusalKind, Report, What};
 
 type Text<'a> = Cow<'a, str>;
 
@@ -283,6 +283,16 @@ impl BinanceUsdM {
     fn algo(&mut self, one: &Algo<'_>, at: i64, ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
         let desk = &self.session.desk;
         let named = desk.named(desk.instrument(&one.symbol)?, &one.client_id);
+        if one.status == "NEW"
+            && let Some(report) = self.chains.done(&named, None, ts_recv, EventSource::Stream)
+        {
+            let venue_order_id = Some(one.number.to_string().into());
+            heard.push(Heard::Report(Report { ts_event: at, venue_order_id, ..report }));
+            return Ok(());
+        }
+        if one.status == "CANCELED" && self.is_end_of_change(&one.client_id) {
+            return Ok(());
+        }
         let what = match &*one.status {
             "NEW" => Some(What::Accepted),
             "CANCELED" => Some(What::Cancelled {
@@ -299,6 +309,7 @@ impl BinanceUsdM {
             self.waiting.insert(one.client_id.as_ref().into());
         } else {
             self.waiting.remove(&*one.client_id);
+            self.chains.forget(&one.client_id);
         }
         if let Ok(number) = one.order_number.parse::<i64>()
             && one.status != "FINISHED"

@@ -469,23 +469,3 @@ fn a_line_takes_only_its_own_requests_with_it() {
     gateway.closed(TRADING, NOW, &mut heard);
     assert!(matches!(only(heard).what, What::Ended { outcome: Outcome::Unknown, .. }));
 }
-
-#[test]
-fn refusals_of_futures_have_kinds() {
-    let kinds = [
-        (-2019, RefusalKind::Balance),
-        (-4116, RefusalKind::DuplicateId),
-        (-5022, RefusalKind::WouldTake),
-        (-2022, RefusalKind::Rules),
-        (-4164, RefusalKind::Rules),
-        (-4141, RefusalKind::Unavailable),
-    ];
-    for (code, kind) in kinds {
-        let mut gateway = ready();
-        let asked = sent(gateway.write(&submit(wish()), NOW));
-        let What::Rejected(refusal) = only(refuse(&mut gateway, &asked["id"], code)).what else {
-            panic!("{code}")
-        };
-        assert_eq!(refusal.reason, kind, "{code}");
-    }
-}

@@ -7,9 +7,15 @@ use crate::report::{Refusal, RefusalKind};
 pub(super) fn refusal(code: i64, words: &str) -> VenueError {
     let refusal =
         Refusal { reason: kind(code), venue_code: code.to_string().into(), detail: words.into() };
-    // A time-out or a failure of its own: the venue does not know itself.
-    let outcome_unknown = matches!(code, 10_000 | 10_016 | 170_007 | 170_032);
-    VenueError { refusal, outcome_unknown, cancelled: false }
+    VenueError { refusal, outcome_unknown: is_unknown(code), cancelled: false }
+}
+
+/// Whether the venue does not know itself: it failed or took too long, or it has taken a request of
+/// this number before.
+fn is_unknown(code: i64) -> bool {
+    let of_all = [10_000, 10_014, 10_016, 20_006];
+    let of_spot = [170_001, 170_007, 170_032, 170_146, 170_147, 170_234];
+    of_all.contains(&code) || of_spot.contains(&code)
 }
 
 /// Why a call of REST brought nothing.
@@ -27,17 +33,30 @@ pub(super) fn of_call(status: u16, reply: Option<&Reply<'_>>) -> VenueError {
 
 fn kind(code: i64) -> RefusalKind {
     match code {
-        10_006 | 10_018 | 10_403 | 10_429 => RefusalKind::RateLimited,
-        10_002..=10_005 | 10_007 | 10_009 | 10_010 | 33_004 => RefusalKind::Authentication,
-        110_001 | 170_213 => RefusalKind::UnknownOrder,
-        110_008 | 110_010 | 170_142 | 170_143 => RefusalKind::TooLate,
-        110_004 | 110_007 | 110_012 | 110_014 | 110_045 | 110_052 | 170_033 | 170_131 => {
-            RefusalKind::Balance
+        429 | 10_006 | 10_018 | 10_403 | 10_429 | 20_003 | 170_005 | 170_222 => {
+            RefusalKind::RateLimited
         }
+        10_002 => RefusalKind::Clock,
+        -2_015 | 10_003..=10_005 | 10_007..=10_010 | 10_024 | 10_027 | 33_004 => {
+            RefusalKind::Authentication
+        }
+        110_001 | 170_213 => RefusalKind::UnknownOrder,
+        110_008 | 110_010 | 170_139 | 170_142 | 170_143 => RefusalKind::TooLate,
+        110_004
+        | 110_006
+        | 110_007
+        | 110_012
+        | 110_014
+        | 110_044
+        | 110_045
+        | 110_051..=110_053
+        | 170_033
+        | 170_131 => RefusalKind::Balance,
         110_072 | 170_141 => RefusalKind::DuplicateId,
         170_218 => RefusalKind::WouldTake,
-        110_066 | 110_074 | 170_209 | 170_221 => RefusalKind::Unavailable,
-        10_001 | 110_000..=110_999 | 170_000..=179_999 => RefusalKind::Rules,
+        10_019 | 110_011 | 110_066 | 110_074 | 110_079 | 110_103 | 170_031 | 170_209 | 170_217
+        | 170_221 => RefusalKind::Unavailable,
+        10_001 | 10_029 | 10_404 | 110_000..=110_999 | 170_000..=179_999 => RefusalKind::Rules,
         _ => RefusalKind::Other,
     }
 }

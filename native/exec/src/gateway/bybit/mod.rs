@@ -23,9 +23,9 @@ use serde_json::value::RawValue;
 
 use super::desk::Desk;
 use super::dialect::Dialect;
-use super::flight::{Asked, Flights, Loss, Query, Step, VenueError, Way};
+use super::flight::{Asked, Flights, Loss, Step, VenueError, Way};
 use super::guard::TimerRule;
-use super::parse::{Parsed, ms, ns};
+use super::parse::{Fault, Parsed, ns};
 use super::{Call, Heard, HttpAnswer, Outgoing, Signer};
 use crate::directory::Directory;
 use crate::report::What;
@@ -90,6 +90,7 @@ struct Change {
     id: u64,
     client_id: Box<str>,
     price: Option<Amount>,
+    price_trigger: Option<Amount>,
     size: Amount,
 }
 
@@ -137,6 +138,12 @@ struct Said {
     msg: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TimeText {
+    time_nano: String,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Placed {
@@ -168,7 +175,7 @@ impl Bybit {
     }
 
     fn log_on(&self, line: usize, now: i64) -> Outgoing {
-        let expires = ms(now) + LOG_ON_MS;
+        let expires = self.flights.clock.ms(now) + LOG_ON_MS;
         let sign = self.signer.sign(&format!("GET/realtime{expires}"));
         let message = json!({"op": "auth", "args": [self.api_key, expires, sign]});
         Outgoing::json(line, &message)
@@ -176,17 +183,24 @@ impl Bybit {
 
     fn get(&mut self, path: &str, query: &str, asked: Asked, now: i64) -> Outgoing {
         let headers = self.headers(query, now);
-        Outgoing::Call(Call {
-            id: self.flights.add(asked, Way::Call, now),
-            method: "GET",
-            path: format!("{path}?{query}"),
-            headers,
-            body: String::new(),
-        })
+        self.call_of("GET", format!("{path}?{query}"), headers, String::new(), asked, now)
+    }
+
+    fn call_of(
+        &mut self,
+        method: &'static str,
+        path: String,
+        headers: Vec<(&'static str, String)>,
+        body: String,
+        asked: Asked,
+        now: i64,
+    ) -> Outgoing {
+        let id = self.flights.add(asked, Way::Call, now);
+        Outgoing::Call(Call { id, method, path, headers, body })
     }
 
     fn headers(&self, signed: &str, now: i64) -> Vec<(&'static str, String)> {
-        let at = ms(now).to_string();
+        let at = self.flights.clock.ms(now).to_string();
         let sign = self.signer.sign(&format!("{at}{}{WINDOW_MS}{signed}", self.api_key));
         vec![
             ("X-BAPI-API-KEY", self.api_key.clone()),
@@ -256,7 +270,7 @@ impl Bybit {
             if !error.outcome_unknown {
                 self.changes.retain(|change| change.id != id);
             }
-            return heard.extend(self.flights.ended(asked, &error, ts_recv));
+            return self.take_refusal(asked, &error, ts_recv, heard);
         }
         if *request != OrderEvent::Submitted {
             return self.flights.taken(asked, PRIVATE, ts_recv);
@@ -322,6 +336,16 @@ impl Dialect for Bybit {
         open.map(|line| Outgoing::Text { line, text: r#"{"op":"ping"}"#.to_owned() }).collect()
     }
 
+    fn ask_time(&mut self, now: i64) -> Option<Outgoing> {
+        let (path, asked) = ("/v5/market/time".to_owned(), Asked::Session(Step::Clock));
+        Some(self.call_of("GET", path, Vec::new(), String::new(), asked, now))
+    }
+
+    fn time(&self, result: &str) -> Parsed<i64> {
+        let text: TimeText = serde_json::from_str(result)?;
+        text.time_nano.parse().map_err(|_| Fault::unknown("time", &text.time_nano))
+    }
+
     fn has_leverage(&self) -> bool {
         self.category != Category::Spot
     }
@@ -331,13 +355,9 @@ impl Dialect for Bybit {
         let body = json!({"product": self.category.dcp().1, "timeWindow": seconds}).to_string();
         let mut headers = self.headers(&body, now);
         headers.push(("Content-Type", "application/json".to_owned()));
-        Some(Outgoing::Call(Call {
-            id: self.flights.add(Asked::Session(Step::Guard(timer)), Way::Call, now),
-            method: "POST",
-            path: "/v5/order/disconnected-cancel-all".to_owned(),
-            headers,
-            body,
-        }))
+        let path = "/v5/order/disconnected-cancel-all".to_owned();
+        let asked = Asked::Session(Step::Guard(timer));
+        Some(self.call_of("POST", path, headers, body, asked, now))
     }
 
     /// The venue forgets nothing, but acts only on lines that hear of it.
@@ -360,22 +380,6 @@ impl Dialect for Bybit {
                 Err(errors::of_call(answer.status, other.as_ref().ok()))
             }
         }
-    }
-
-    fn found(
-        &mut self,
-        query: &mut Query,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        let list: rows::List<rows::OrderRow> = serde_json::from_str(result)?;
-        let found = match list.list.first() {
-            Some(row) => Heard::Report(row.picture(&query.order, ts_recv, EventSource::Rest)?),
-            None => self.missing(query, ts_recv),
-        };
-        heard.push(found);
-        Ok(())
     }
 }
 

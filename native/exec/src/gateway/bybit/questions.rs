@@ -7,9 +7,14 @@ use serde::Deserialize;
 use super::rows::{self, FillRow, List, OrderRow, PositionRow, WalletRow};
 use super::{Bybit, Category};
 use crate::gateway::dialect::Questions;
-use crate::gateway::flight::{Asked, Pages};
+use crate::gateway::flight::{Asked, Pages, Query};
 use crate::gateway::parse::{Parsed, ms, span_ms};
 use crate::gateway::{Answer, Heard, Outgoing, Position, Question};
+use crate::report::What;
+
+/// Where orders are looked for: among those of the present, and in the history.
+const PRESENT: usize = 0;
+const HISTORY: usize = 1;
 
 /// How a contract is margined.
 #[derive(Deserialize)]
@@ -107,6 +112,38 @@ impl Questions for Bybit {
             return Ok(positions(pages.positions));
         }
         Ok(Heard::Answer(question, Answer::Reports(pages.reports)))
+    }
+
+    fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
+        let path = if query.place == PRESENT { "/v5/order/realtime" } else { "/v5/order/history" };
+        let symbol = self.desk.symbol(query.order.instrument);
+        let (category, client_id) = (self.category.word(), &query.order.client_id);
+        let text = format!("category={category}&symbol={symbol}&orderLinkId={client_id}");
+        self.get(path, &text, Asked::Query(Box::new(query)), now)
+    }
+
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed<Option<Query>> {
+        let list: List<OrderRow> = serde_json::from_str(result)?;
+        let Some(row) = list.list.first() else {
+            let query = Query { place: query.place, ..Query::new(query.order.clone()) };
+            return Ok(self.missing(query, ts_recv, heard));
+        };
+        heard.push(Heard::Report(row.picture(&query.order, ts_recv, EventSource::Rest)?));
+        Ok(None)
+    }
+
+    fn missing(&mut self, query: Query, ts_recv: i64, heard: &mut Vec<Heard>) -> Option<Query> {
+        if query.place == PRESENT {
+            return Some(Query { place: HISTORY, ..query });
+        }
+        heard.push(query.order.heard(ts_recv, EventSource::Rest, What::NotFound));
+        None
     }
 }
 

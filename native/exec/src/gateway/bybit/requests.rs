@@ -13,17 +13,13 @@ use crate::gateway::batch::{groups, together};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
 use crate::gateway::desk::Desk;
-use crate::gateway::dialect::Requests;
+use crate::gateway::dialect::{Questions as _, Requests};
 use crate::gateway::flight::{Asked, Query, Way};
-use crate::gateway::parse::{ms, set};
-use crate::gateway::{Batch, Heard, Outgoing, Written};
-use crate::report::{Refusal, What};
+use crate::gateway::parse::set;
+use crate::gateway::{Batch, Outgoing, Written};
+use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::Wish;
-
-/// Where orders are looked for: among those of the present, and in the history.
-const PRESENT: usize = 0;
-const HISTORY: usize = 1;
 
 const TIFS: [(Tif, &str); 4] =
     [(Tif::Gtc, "GTC"), (Tif::Ioc, "IOC"), (Tif::Fok, "FOK"), (Tif::Gtx, "PostOnly")];
@@ -112,8 +108,9 @@ impl Requests for Bybit {
                 let request = OrderEvent::ReplaceAsked;
                 let sent = self.order(*instrument, client_id_prev, request, &fields, now);
                 let (id, client_id) = (self.flights.last_id(), client_id_prev.clone());
+                let price_trigger = wish.trigger.map(|trigger| trigger.price);
                 let (price, size) = (wish.price, wish.size);
-                self.changes.push(Change { id, client_id, price, size });
+                self.changes.push(Change { id, client_id, price, price_trigger, size });
                 Ok(sent)
             }
             Request::Cancel { instrument, client_id, .. } => {
@@ -134,7 +131,7 @@ impl Requests for Bybit {
             let op = if items.are_new() { "order.create-batch" } else { "order.cancel-batch" };
             let id = bybit.flights.add_many(items.asked, Way::Line(TRADING), now);
             let args = json!({"category": bybit.category.word(), "request": items.fields});
-            said(id, op, &args, now)
+            bybit.said(id, op, &args, now)
         })
     }
 }
@@ -158,23 +155,6 @@ impl Bybit {
         Ok(fields)
     }
 
-    fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
-        let path = if query.place == PRESENT { "/v5/order/realtime" } else { "/v5/order/history" };
-        let symbol = self.desk.symbol(query.order.instrument);
-        let (category, client_id) = (self.category.word(), &query.order.client_id);
-        let text = format!("category={category}&symbol={symbol}&orderLinkId={client_id}");
-        self.get(path, &text, Asked::Query(Box::new(query)), now)
-    }
-
-    /// A query has found nothing.
-    pub(super) fn missing(&mut self, query: &Query, ts_recv: i64) -> Heard {
-        if query.place == PRESENT {
-            let next = Query { place: HISTORY, ..Query::new(query.order.clone()) };
-            return Heard::Send(self.ask_about(next, ts_recv));
-        }
-        query.order.heard(ts_recv, rustonite_core::datasets::EventSource::Rest, What::NotFound)
-    }
-
     fn order(
         &mut self,
         instrument: InstrumentId,
@@ -190,7 +170,7 @@ impl Bybit {
         };
         let order = self.desk.named(instrument, client_id);
         let id = self.flights.add(Asked::Order(order, request, 0), Way::Line(TRADING), now);
-        said(id, op, fields, now)
+        self.said(id, op, fields, now)
     }
 
     fn one(&self, instrument: InstrumentId, client_id: &str) -> Map<String, Value> {
@@ -272,11 +252,12 @@ impl Bybit {
         fields.insert("triggerDirection".to_owned(), json!(direction));
         set(fields, "triggerBy", &word(self.capabilities().sources, &trigger.source));
     }
-}
 
-/// A request on the line for trading.
-fn said(id: u64, op: &str, args: &impl serde::Serialize, now: i64) -> Outgoing {
-    let header = json!({"X-BAPI-TIMESTAMP": ms(now).to_string(), "X-BAPI-RECV-WINDOW": WINDOW_MS});
-    let message = json!({"reqId": id.to_string(), "header": header, "op": op, "args": [args]});
-    Outgoing::json(TRADING, &message)
+    /// A request on the line for trading.
+    fn said(&self, id: u64, op: &str, args: &impl serde::Serialize, now: i64) -> Outgoing {
+        let at = self.flights.clock.ms(now).to_string();
+        let header = json!({"X-BAPI-TIMESTAMP": at, "X-BAPI-RECV-WINDOW": WINDOW_MS});
+        let message = json!({"reqId": id.to_string(), "header": header, "op": op, "args": [args]});
+        Outgoing::json(TRADING, &message)
+    }
 }

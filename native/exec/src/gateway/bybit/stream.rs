@@ -69,7 +69,9 @@ impl Bybit {
         if !is_done {
             let words = if message.words.is_empty() { &message.ret_msg } else { &message.words };
             let mut refusal = errors::refusal(message.code.unwrap_or_default(), words).refusal;
-            if message.op == "auth" {
+            if message.op == "auth" && refusal.reason != RefusalKind::Authentication {
+                // If it is not said to be the key, it may be the moment that is signed with it.
+                self.flights.clock.doubt();
                 refusal.reason = RefusalKind::Authentication;
             }
             return heard.push(Heard::Closed(refusal));
@@ -177,10 +179,12 @@ impl Bybit {
     /// The venue does not say why it tells of an order that works: it may be new, or changed.
     fn works(&mut self, row: &OrderRow) -> Parsed<Option<What>> {
         let (price, size) = (some_amount(&row.price)?, row.size()?);
+        let trigger = some_amount(&row.trigger_price)?;
         let is_it = |change: &Change| {
             *change.client_id == *row.order_link_id
                 && change.size == size
                 && (change.price.is_none() || change.price == price)
+                && (change.price_trigger.is_none() || change.price_trigger == trigger)
         };
         if let Some(done) = self.changes.iter().position(is_it) {
             self.changes.remove(done);

@@ -9,7 +9,6 @@ use crate::gateway::testing::{
 };
 use crate::gateway::{Answer, Gateway as _, Heard, Question, Signer, testing};
 use crate::report::{RefusalKind, What};
-use crate::request::Outcome;
 use crate::wish::Wish;
 
 fn of(name: &str, category: Category, kind: InstrumentKind) -> Bybit {
@@ -110,24 +109,6 @@ fn a_reply_only_takes_a_request() {
     gateway.write(&submit(wish()), NOW).unwrap();
     let report = only(reply(&mut gateway, 0));
     assert_eq!((report.what, report.venue_order_id.as_deref()), (What::Accepted, Some("o-77")));
-    let kinds = [
-        (110_007, RefusalKind::Balance),
-        (110_072, RefusalKind::DuplicateId),
-        (10_006, RefusalKind::RateLimited),
-        (170_140, RefusalKind::Rules),
-    ];
-    for (code, kind) in kinds {
-        let mut gateway = linear();
-        gateway.write(&submit(wish()), NOW).unwrap();
-        let What::Rejected(refusal) = only(reply(&mut gateway, code)).what else {
-            panic!("{code}")
-        };
-        assert_eq!(refusal.reason, kind, "{code}");
-    }
-    let mut gateway = linear();
-    gateway.write(&submit(wish()), NOW).unwrap();
-    let what = only(reply(&mut gateway, 10_016)).what;
-    assert!(matches!(what, What::Ended { outcome: Outcome::Unknown, .. }));
 
     let mut gateway = linear();
     gateway.write(&cancel(), NOW).unwrap();

@@ -9,35 +9,40 @@ pub(super) fn refusal(text: &str) -> VenueError {
     let words = text.to_ascii_lowercase();
     let refusal =
         Refusal { reason: kind(code, &words), venue_code: code.into(), detail: detail.into() };
-    let says = |part: &str| words.contains(part);
-    // The venue does not know itself.
-    let outcome_unknown = text.is_empty()
-        || says("eservice:timeout")
-        || says("eservice:deadline")
-        || says("eservice:busy")
-        || says("internal error");
-    VenueError { refusal, outcome_unknown, cancelled: false }
+    VenueError { refusal, outcome_unknown: is_unknown(&words), cancelled: false }
+}
+
+/// Whether the venue does not know itself: what is behind its front is not there, is busy or has
+/// failed, or took too long.
+fn is_unknown(words: &str) -> bool {
+    let fails = ["unavailable", "busy", "timeout", "deadline"];
+    let of_service = words.strip_prefix("eservice:");
+    words.is_empty()
+        || words.contains("internal error")
+        || of_service.is_some_and(|rest| fails.iter().any(|part| rest.contains(part)))
 }
 
 fn kind(code: &str, words: &str) -> RefusalKind {
     let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-    if says(&["rate limit", "orders limit", "too many requests"]) {
+    if says(&["rate limit", "orders limit", "too many requests", "throttled", "lockout"]) {
         return RefusalKind::RateLimited;
     }
     match code {
         "EService" => RefusalKind::Unavailable,
-        "EAPI" | "EAuth" | "ESession" => RefusalKind::Authentication,
+        "EAPI" | "EAuth" | "ESession" | "EAccount" => RefusalKind::Authentication,
         "EGeneral" if says(&["permission denied"]) => RefusalKind::Authentication,
-        "EOrder" if says(&["insufficient"]) => RefusalKind::Balance,
+        "EOrder" if says(&["insufficient", "margin level", "margin allowance"]) => {
+            RefusalKind::Balance
+        }
         "EOrder" if says(&["unknown order"]) => RefusalKind::UnknownOrder,
         "EOrder" if says(&["post only"]) => RefusalKind::WouldTake,
         "EOrder" if says(&["duplicate", "cl_ord_id must be unique", "in use"]) => {
             RefusalKind::DuplicateId
         }
-        "EOrder" if says(&["cancel_only", "not tradable", "trading is halted"]) => {
+        "EOrder" if says(&["cancel_only", "post_only", "not tradable", "trading is halted"]) => {
             RefusalKind::Unavailable
         }
-        "EOrder" | "EGeneral" | "EQuery" => RefusalKind::Rules,
+        "EOrder" | "EGeneral" | "EQuery" | "ETrade" => RefusalKind::Rules,
         _ => RefusalKind::Other,
     }
 }

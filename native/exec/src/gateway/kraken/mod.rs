@@ -26,7 +26,7 @@ use serde_json::value::RawValue;
 
 use super::desk::Desk;
 use super::dialect::Dialect;
-use super::flight::{Asked, Flights, Named, Query, Step, VenueError, Way};
+use super::flight::{Asked, Flights, Named, Step, VenueError, Way};
 use super::guard::TimerRule;
 use super::parse::Parsed;
 use super::{Call, Heard, HttpAnswer, Outgoing, Signer, SignerError};
@@ -261,17 +261,6 @@ impl Dialect for Kraken {
             heard.push(Heard::Send(self.subscribe(&token.token, ts_recv)));
         }
         self.token.text = Some(token.token);
-        Ok(())
-    }
-
-    fn found(
-        &mut self,
-        query: &mut Query,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        heard.push(self.sought(query, result, ts_recv)?);
         Ok(())
     }
 }

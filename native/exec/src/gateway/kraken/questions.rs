@@ -112,6 +112,16 @@ impl OrderRow {
         }
     }
 
+    /// The price that starts it.
+    fn trigger(&self) -> Parsed<Option<Amount>> {
+        match &*self.descr.ordertype {
+            "stop-loss" | "take-profit" | "stop-loss-limit" | "take-profit-limit" => {
+                some_amount(&self.descr.price)
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn picture(
         &self,
         number: &str,
@@ -124,6 +134,7 @@ impl OrderRow {
             state: self.state(size_filled)?,
             side: side(&self.descr.side)?,
             price: self.limit()?,
+            price_trigger: self.trigger()?,
             size: amount(&self.vol)?,
             size_filled,
             price_average: some_amount(&self.price)?.filter(|_| size_filled > Amount::ZERO),
@@ -183,31 +194,42 @@ impl Questions for Kraken {
         };
         Ok(Heard::Answer(question, answer))
     }
-}
 
-impl Kraken {
-    pub(super) fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
+    fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
         let list = if query.place == OPEN { "OpenOrders" } else { "ClosedOrders" };
         let path = format!("/0/private/{list}");
         let fields = format!("cl_ord_id={}", query.order.client_id);
         self.post(&path, &fields, Asked::Query(Box::new(query)), now)
     }
 
-    /// What a query has found, or where to look next.
-    pub(super) fn sought(&mut self, query: &Query, result: &str, ts_recv: i64) -> Parsed<Heard> {
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed<Option<Query>> {
         let orders: Orders = serde_json::from_str(result)?;
         let is_it = |row: &OrderRow| row.cl_ord_id.as_deref() == Some(&*query.order.client_id);
-        if let Some((number, row)) = orders.orders.iter().find(|(_, row)| is_it(row)) {
-            let picture = row.picture(number, &query.order, ts_recv, EventSource::Rest)?;
-            return Ok(Heard::Report(picture));
-        }
-        if query.place == OPEN {
-            let next = Query { place: CLOSED, ..Query::new(query.order.clone()) };
-            return Ok(Heard::Send(self.ask_about(next, ts_recv)));
-        }
-        Ok(query.order.heard(ts_recv, EventSource::Rest, What::NotFound))
+        let Some((number, row)) = orders.orders.iter().find(|(_, row)| is_it(row)) else {
+            let query = Query { place: query.place, ..Query::new(query.order.clone()) };
+            return Ok(self.missing(query, ts_recv, heard));
+        };
+        let picture = row.picture(number, &query.order, ts_recv, EventSource::Rest)?;
+        heard.push(Heard::Report(picture));
+        Ok(None)
     }
 
+    fn missing(&mut self, query: Query, ts_recv: i64, heard: &mut Vec<Heard>) -> Option<Query> {
+        if query.place == OPEN {
+            return Some(Query { place: CLOSED, ..query });
+        }
+        heard.push(query.order.heard(ts_recv, EventSource::Rest, What::NotFound));
+        None
+    }
+}
+
+impl Kraken {
     /// Orders in what nothing here trades are left out.
     fn open_orders(&self, result: &str, ts_recv: i64) -> Parsed<Vec<Report>> {
         let orders: Orders = serde_json::from_str(result)?;

@@ -14,7 +14,7 @@ use crate::gateway::batch::{groups, together};
 use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
 use crate::gateway::desk::Desk;
-use crate::gateway::dialect::Requests;
+use crate::gateway::dialect::{Questions as _, Requests};
 use crate::gateway::flight::{Asked, Query, Way};
 use crate::gateway::parse::iso;
 use crate::gateway::{Batch, Outgoing, Written};
@@ -56,7 +56,10 @@ pub(in crate::gateway) const CAPABILITIES: Capabilities = Capabilities {
         rule(OrderKind::StopLimit, "stop-loss-limit"),
         rule(OrderKind::MarketIfTouched, "take-profit"),
         rule(OrderKind::LimitIfTouched, "take-profit-limit"),
-        rule(OrderKind::TrailingStopMarket, "trailing-stop"),
+        KindRule {
+            replace: Replace::Never,
+            ..rule(OrderKind::TrailingStopMarket, "trailing-stop")
+        },
     ],
     tifs: &TIFS,
     post_only: &[Tif::Gtc, Tif::Gtd, Tif::Gtx],
@@ -207,7 +210,7 @@ fn changing(wish: &Wish, size_filled: Amount) -> Result<Map<String, Value>, Refu
     let terms = CAPABILITIES.terms(wish)?;
     check_direction(&CAPABILITIES, wish)?;
     if terms.rule.replace != Replace::InPlace {
-        return Err(CAPABILITIES.refuse("such an order has ended when a change comes"));
+        return Err(CAPABILITIES.refuse("such an order cannot be changed"));
     }
     if wish.size - size_filled <= Amount::ZERO {
         return Err(CAPABILITIES.refuse("nothing is left of the new size"));
@@ -221,12 +224,8 @@ fn changing(wish: &Wish, size_filled: Amount) -> Result<Map<String, Value>, Refu
     if let Some(size) = wish.size_display {
         fields.insert("display_qty".to_owned(), number(size));
     }
-    match &wish.trigger {
-        Some(trigger) if trigger.trail.is_none() => {
-            fields.insert("trigger_price".to_owned(), number(trigger.price));
-        }
-        Some(_) => return Err(CAPABILITIES.refuse("a trailing trigger cannot be changed")),
-        None => {}
+    if let Some(trigger) = &wish.trigger {
+        fields.insert("trigger_price".to_owned(), number(trigger.price));
     }
     Ok(fields)
 }

@@ -68,17 +68,21 @@ struct Execution<'a> {
     timestamp: Option<&'a RawValue>,
     #[serde(default)]
     reason: String,
-    /// What the venue counts of our orders in this instrument.
+    /// What the venue counts of our orders in this instrument,
     #[serde(borrow, default)]
     ratecounter: Option<Lexeme<'a>>,
+    /// as its older interface calls it.
+    #[serde(borrow, default)]
+    ratecount: Option<Lexeme<'a>>,
 }
 
 /// What it answers to a subscription.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Subscribed {
+struct Subscribed<'a> {
     /// How far that count may go.
-    maxratecount: Option<u32>,
+    #[serde(borrow)]
+    maxratecount: Option<Lexeme<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +90,13 @@ struct Fee<'a> {
     asset: String,
     #[serde(borrow)]
     qty: Lexeme<'a>,
+}
+
+/// A count of the venue, rounded up. What is no count is none: then our own one stands.
+fn count(lexeme: Lexeme<'_>) -> Option<u32> {
+    let whole = 10_i128.pow(18);
+    let count = lexeme.amount().ok()?.0;
+    u32::try_from((count + whole - 1).div_euclid(whole)).ok()
 }
 
 fn some(lexeme: Option<&Lexeme<'_>>) -> Parsed<Option<Amount>> {
@@ -112,7 +123,7 @@ impl Stream for Kraken {
                 self.check_sequence(message.sequence, heard);
                 each(&rows, |row| {
                     self.learn(row)?;
-                    self.count(row, ts_recv)?;
+                    self.count(row, ts_recv);
                     // Open orders are asked for elsewhere.
                     if message.sort == "snapshot" {
                         return Ok(());
@@ -155,7 +166,7 @@ impl Kraken {
             let error = if message.success { &placed.error } else { &message.error };
             if !message.success || !error.is_empty() {
                 let error = errors::refusal(error);
-                heard.extend(self.flights.ended(asked, &error, ts_recv));
+                self.take_refusal(asked, &error, ts_recv, heard);
                 continue;
             }
             heard.extend(self.taken(asked, placed.order_id.as_deref(), ts_recv));
@@ -170,14 +181,15 @@ impl Kraken {
         let Some(asked) = self.flights.take(id) else { return };
         if !message.success {
             let error = errors::refusal(&message.error);
-            return heard.extend(self.flights.ended(asked, &error, ts_recv));
+            return self.take_refusal(asked, &error, ts_recv, heard);
         }
         match asked {
             Asked::Session(Step::Guard(timer)) => self.flights.guard.is_set(timer),
             Asked::Session(_) => {
                 let result = message.result.map_or("{}", RawValue::get);
-                let subscribed: Subscribed = serde_json::from_str(result).unwrap_or_default();
-                if let Some(most) = subscribed.maxratecount {
+                let subscribed: Subscribed<'_> = serde_json::from_str(result).unwrap_or_default();
+                let most = subscribed.maxratecount.and_then(count).filter(|most| *most > 0);
+                if let Some(most) = most {
                     self.flights.budget.is_as_large(COUNTER, most);
                 }
                 self.is_ready = true;
@@ -195,14 +207,10 @@ impl Kraken {
     }
 
     /// The venue's own count, which also has what others send for the account.
-    fn count(&mut self, row: &Execution<'_>, ts_recv: i64) -> Parsed {
-        let (Some(used), Some(known)) = (&row.ratecounter, self.orders.get(&*row.order_id)) else {
-            return Ok(());
-        };
-        let whole = 10_i128.pow(18);
-        let used = u32::try_from((used.amount()?.0 + whole - 1) / whole).unwrap_or(u32::MAX);
+    fn count(&mut self, row: &Execution<'_>, ts_recv: i64) {
+        let used = row.ratecounter.or(row.ratecount).and_then(count);
+        let (Some(used), Some(known)) = (used, self.orders.get(&*row.order_id)) else { return };
         self.flights.budget.counted(COUNTER, known.named.instrument, used, ts_recv);
-        Ok(())
     }
 
     /// Keeps what later updates leave out.

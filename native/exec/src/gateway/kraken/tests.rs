@@ -16,7 +16,6 @@ use crate::gateway::{
     Answer, Budget, Gateway as _, Heard, Outgoing, Question, Signer, Spend, testing,
 };
 use crate::report::{Fill, RefusalKind, What};
-use crate::request::Outcome;
 use crate::wish::{Trail, Wish};
 
 const SECRET: &str =
@@ -146,23 +145,9 @@ fn a_reply_takes_a_request_or_refuses_it() {
     let asked = sent(gateway.write(&submit(wish()), NOW));
     let report = only(reply(&mut gateway, &asked["req_id"], ""));
     assert_eq!(report.venue_order_id.as_deref(), Some("OABCDE-12345-FGHIJ"));
-    let kinds = [
-        ("EOrder:Insufficient funds", RefusalKind::Balance),
-        ("EOrder:Post only order", RefusalKind::WouldTake),
-        ("EOrder:Rate limit exceeded", RefusalKind::RateLimited),
-        ("EAPI:Rate limit exceeded", RefusalKind::RateLimited),
-        ("EAPI:Invalid nonce", RefusalKind::Authentication),
-        ("EService:Unavailable", RefusalKind::Unavailable),
-        ("EGeneral:Invalid arguments", RefusalKind::Rules),
-    ];
-    for (error, kind) in kinds {
-        let asked = sent(gateway.write(&submit(wish()), NOW));
-        let what = only(reply(&mut gateway, &asked["req_id"], error)).what;
-        assert!(matches!(what, What::Rejected(refusal) if refusal.reason == kind), "{error}");
-    }
     let asked = sent(gateway.write(&submit(wish()), NOW));
-    let what = only(reply(&mut gateway, &asked["req_id"], "EService:Deadline elapsed")).what;
-    assert!(matches!(what, What::Ended { outcome: Outcome::Unknown, .. }));
+    let what = only(reply(&mut gateway, &asked["req_id"], "EOrder:Insufficient funds")).what;
+    assert!(matches!(what, What::Rejected(refusal) if refusal.reason == RefusalKind::Balance));
 }
 
 #[test]
@@ -296,8 +281,8 @@ fn an_order_is_looked_for_among_the_open_and_the_closed() {
     assert_eq!(only(answered(&mut gateway, asked.id, 200, empty)).what, What::NotFound);
 }
 
-#[test]
-fn what_the_venue_counts_corrects_our_count() {
+/// A gateway whose only limit is the venue's count of orders, which drains by one in a second.
+fn counting() -> Kraken {
     let orders = Limit {
         name: "orders".to_owned(),
         most: 60,
@@ -312,31 +297,75 @@ fn what_the_venue_counts_corrects_our_count() {
     };
     let mut gateway = ready();
     *gateway.budget().unwrap() = Budget::new(vec![orders]);
-    let has_room = |gateway: &mut Kraken, instrument| {
-        let spend = Spend { instrument: Some(instrument), ..Spend::one(Errand::Place) };
-        gateway.budget().unwrap().room(&spend, NOW + 5).is_ok()
-    };
-    let counted = |sequence, counter: &str| {
-        let row =
-            r#"{"exec_type":"status","symbol":"BTC/USD","side":"buy","order_qty":1,"ratecounter":"#;
-        execution(sequence, &format!("{row}{counter}}}"))
-    };
-    read(&mut gateway, 0, &counted(1, "59"));
-    assert!(has_room(&mut gateway, FIRST));
-    // It need not be a whole number.
-    read(&mut gateway, 0, &counted(2, "59.5"));
-    assert!(!has_room(&mut gateway, FIRST));
-    assert!(has_room(&mut gateway, InstrumentId(1)));
-    // An account of another tier has more.
+    gateway
+}
+
+fn has_room(gateway: &mut Kraken, instrument: InstrumentId) -> bool {
+    let spend = Spend { instrument: Some(instrument), ..Spend::one(Errand::Place) };
+    gateway.budget().unwrap().room(&spend, NOW + 5).is_ok()
+}
+
+fn counted(sequence: i64, counter: &str) -> String {
+    let row = r#"{"exec_type":"new","symbol":"BTC/USD","side":"buy","order_qty":1"#;
+    execution(sequence, &format!("{row}{counter}}}"))
+}
+
+/// The line is opened anew, and the subscription says so much.
+fn subscribed_again(gateway: &mut Kraken, result: &str) {
     gateway.opened(0, NOW);
     let token = r#"{"error":[],"result":{"token":"TOKEN"}}"#;
     let id = gateway.flights.last_id();
-    let subscribe = text(next(answered(&mut gateway, id, 200, token)));
-    let subscribed = format!(
-        r#"{{"method":"subscribe","req_id":{},"success":true,
-        "result":{{"channel":"executions","maxratecount":125}}}}"#,
-        subscribe["req_id"]
-    );
-    assert_eq!(read(&mut gateway, 0, &subscribed), [Heard::Ready]);
+    let subscribe = text(next(answered(gateway, id, 200, token)));
+    let id = &subscribe["req_id"];
+    let subscribed =
+        format!(r#"{{"method":"subscribe","req_id":{id},"success":true,"result":{result}}}"#);
+    assert_eq!(read(gateway, 0, &subscribed), [Heard::Ready]);
+}
+
+#[test]
+fn what_the_venue_counts_corrects_our_count() {
+    let mut gateway = counting();
+    read(&mut gateway, 0, &counted(1, r#","ratecounter":59"#));
     assert!(has_room(&mut gateway, FIRST));
+    // It need not be a whole number.
+    read(&mut gateway, 0, &counted(2, r#","ratecounter":59.5"#));
+    assert!(!has_room(&mut gateway, FIRST));
+    assert!(has_room(&mut gateway, InstrumentId(1)));
+    // An account of another tier has more.
+    subscribed_again(&mut gateway, r#"{"channel":"executions","maxratecount":125}"#);
+    assert!(has_room(&mut gateway, FIRST));
+    for counter in [r#","ratecount":"124.1""#, r#","ratecounter":null,"ratecount":125"#] {
+        let mut gateway = counting();
+        subscribed_again(&mut gateway, r#"{"maxratecount":"125"}"#);
+        read(&mut gateway, 0, &counted(1, counter));
+        assert!(!has_room(&mut gateway, FIRST), "{counter}");
+    }
+}
+
+#[test]
+fn a_count_that_cannot_be_read_is_left_to_our_own() {
+    let odd = ["null", "{}", "[59]", r#""many""#, "true", "-60", "1e30", r#""""#];
+    let counters = odd.map(|value| format!(r#","ratecounter":{value}"#));
+    for counter in counters.iter().map(String::as_str).chain([""]) {
+        let mut gateway = counting();
+        subscribed_again(&mut gateway, "{}");
+        // The order itself is told whatever is counted.
+        let report = only(read(&mut gateway, 0, &counted(1, counter)));
+        assert_eq!(report.what, What::Accepted, "{counter}");
+        assert!(has_room(&mut gateway, FIRST), "{counter}");
+        for _ in 0..60 {
+            gateway.write(&submit(wish()), NOW + 5).unwrap();
+        }
+        assert!(!has_room(&mut gateway, FIRST), "{counter}");
+    }
+    for most in odd.iter().chain(&["0"]) {
+        let mut gateway = counting();
+        subscribed_again(&mut gateway, &format!(r#"{{"maxratecount":{most}}}"#));
+        read(&mut gateway, 0, &counted(1, r#","ratecounter":60"#));
+        assert!(!has_room(&mut gateway, FIRST), "{most}");
+        let mut gateway = counting();
+        subscribed_again(&mut gateway, &format!(r#"{{"maxratecount":{most}}}"#));
+        read(&mut gateway, 0, &counted(1, r#","ratecounter":59"#));
+        assert!(has_room(&mut gateway, FIRST), "{most}");
+    }
 }

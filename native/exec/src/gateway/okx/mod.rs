@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 
 use super::desk::Desk;
 use super::dialect::Dialect;
-use super::flight::{Asked, Flights, Named, Query, Step, VenueError, Way};
+use super::flight::{Asked, Flights, Named, Step, VenueError, Way};
 use super::guard::TimerRule;
 use super::parse::{Fault, Parsed, iso, ns};
 use super::{Call, Heard, HttpAnswer, Outgoing, Signer};
@@ -69,6 +69,11 @@ struct Envelope<'a> {
     data: Option<&'a RawValue>,
 }
 
+#[derive(Deserialize)]
+struct TimeRow {
+    ts: String,
+}
+
 /// What was done with one order.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -102,7 +107,7 @@ impl Okx {
     }
 
     fn log_on(&self, now: i64) -> Outgoing {
-        let timestamp = (now / SECOND).to_string();
+        let timestamp = (self.flights.clock.at(now) / SECOND).to_string();
         let sign = self.signer.sign_base64(format!("{timestamp}GET/users/self/verify").as_bytes());
         let who = json!({"apiKey": self.api_key, "passphrase": self.passphrase.0,
             "timestamp": timestamp, "sign": sign});
@@ -121,7 +126,7 @@ impl Okx {
         asked: Asked,
         now: i64,
     ) -> Outgoing {
-        let timestamp = iso(now, 3);
+        let timestamp = iso(self.flights.clock.at(now), 3);
         let signed = format!("{timestamp}{method}{path}{body}");
         let mut headers = vec![
             ("OK-ACCESS-KEY", self.api_key.clone()),
@@ -132,6 +137,18 @@ impl Okx {
         if !body.is_empty() {
             headers.push(("Content-Type", "application/json".to_owned()));
         }
+        self.call_of(method, path, headers, body, asked, now)
+    }
+
+    fn call_of(
+        &mut self,
+        method: &'static str,
+        path: String,
+        headers: Vec<(&'static str, String)>,
+        body: String,
+        asked: Asked,
+        now: i64,
+    ) -> Outgoing {
         let id = self.flights.add(asked, Way::Call, now);
         Outgoing::Call(Call { id, method, path, headers, body })
     }
@@ -165,11 +182,11 @@ impl Okx {
             }
             Some(done) if !done.s_code.is_empty() => {
                 let error = errors::refusal(&done.s_code, &done.s_msg);
-                heard.extend(self.flights.ended(asked, &error, ts_recv));
+                self.take_refusal(asked, &error, ts_recv, heard);
             }
             _ => {
                 let error = errors::refusal(&envelope.code, &envelope.msg);
-                heard.extend(self.flights.ended(asked, &error, ts_recv));
+                self.take_refusal(asked, &error, ts_recv, heard);
             }
         }
     }
@@ -232,6 +249,17 @@ impl Dialect for Okx {
         vec![Outgoing::Text { line: LINE, text: "ping".to_owned() }]
     }
 
+    fn ask_time(&mut self, now: i64) -> Option<Outgoing> {
+        let (path, asked) = ("/api/v5/public/time".to_owned(), Asked::Session(Step::Clock));
+        Some(self.call_of("GET", path, Vec::new(), String::new(), asked, now))
+    }
+
+    fn time(&self, result: &str) -> Parsed<i64> {
+        let [row]: [TimeRow; 1] = serde_json::from_str(result)?;
+        let ms = row.ts.parse().map_err(|_| Fault::unknown("time", &row.ts))?;
+        Ok(ns(ms))
+    }
+
     fn has_leverage(&self) -> bool {
         true
     }
@@ -254,18 +282,5 @@ impl Dialect for Okx {
             }
             other => Err(errors::of_call(answer.status, other.as_ref().ok())),
         }
-    }
-
-    fn found(
-        &mut self,
-        query: &mut Query,
-        result: &str,
-        ts_recv: i64,
-        heard: &mut Vec<Heard>,
-    ) -> Parsed {
-        let rows: Vec<rows::OrderRow> = serde_json::from_str(result)?;
-        let row = rows.first().ok_or_else(|| Fault::Other("no order".to_owned()))?;
-        heard.push(Heard::Report(row.picture(&query.order, ts_recv, EventSource::Rest)?));
-        Ok(())
     }
 }

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::rows::{self, AccountRow, FillRow, OrderRow, PositionRow};
 use super::{Okx, SECOND};
 use crate::gateway::dialect::Questions;
-use crate::gateway::flight::{Asked, Pages};
-use crate::gateway::parse::{Parsed, ms};
+use crate::gateway::flight::{Asked, Pages, Query};
+use crate::gateway::parse::{Fault, Parsed, ms};
 use crate::gateway::{Answer, Heard, Outgoing, Question};
 
 const ROWS_MAX: usize = 100;
@@ -89,6 +89,26 @@ impl Questions for Okx {
             }
             None => Ok(Heard::Answer(question, Answer::Reports(pages.reports))),
         }
+    }
+
+    fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
+        let symbol = self.desk.symbol(query.order.instrument);
+        let client_id = &query.order.client_id;
+        let path = format!("/api/v5/trade/order?instId={symbol}&clOrdId={client_id}");
+        self.get(path, Asked::Query(Box::new(query)), now)
+    }
+
+    fn found(
+        &mut self,
+        query: &mut Query,
+        result: &str,
+        ts_recv: i64,
+        heard: &mut Vec<Heard>,
+    ) -> Parsed<Option<Query>> {
+        let rows: Vec<OrderRow> = serde_json::from_str(result)?;
+        let row = rows.first().ok_or_else(|| Fault::Other("no order".to_owned()))?;
+        heard.push(Heard::Report(row.picture(&query.order, ts_recv, EventSource::Rest)?));
+        Ok(None)
     }
 }
 

@@ -12,7 +12,7 @@ use super::{LINE, Okx};
 use crate::gateway::batch::{groups, together};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, Terms, word};
 use crate::gateway::desk::Desk;
-use crate::gateway::dialect::Requests;
+use crate::gateway::dialect::{Questions as _, Requests};
 use crate::gateway::flight::{Asked, Query, Way};
 use crate::gateway::parse::set;
 use crate::gateway::{Batch, Outgoing, Written};
@@ -116,9 +116,7 @@ impl Requests for Okx {
             }
             Request::Query { instrument, client_id, .. } => {
                 let order = self.desk.named(*instrument, client_id);
-                let symbol = self.desk.symbol(*instrument);
-                let path = format!("/api/v5/trade/order?instId={symbol}&clOrdId={client_id}");
-                Ok(self.get(path, Asked::Query(Box::new(Query::new(order))), now))
+                Ok(self.ask_about(Query::new(order), now))
             }
         }
     }

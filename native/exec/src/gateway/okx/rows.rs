@@ -153,6 +153,7 @@ impl OrderRow {
             state: self.state(size_filled)?,
             side: side(&self.side)?,
             price: some_amount(&self.px)?,
+            price_trigger: None,
             size: self.size()?,
             size_filled,
             price_average: some_amount(&self.avg_px)?,

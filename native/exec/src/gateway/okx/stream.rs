@@ -48,6 +48,11 @@ impl Stream for Okx {
         if let Some(event) = &message.event {
             let said = session(event, &message);
             self.is_ready |= said == Some(Heard::Ready);
+            if let Some(Heard::Closed(refusal)) = &said
+                && refusal.reason == RefusalKind::Clock
+            {
+                self.flights.clock.doubt();
+            }
             heard.extend(said);
             return Ok(());
         }

@@ -9,7 +9,6 @@ use crate::gateway::testing::{
 };
 use crate::gateway::{Answer, Gateway as _, Heard, Outgoing, Question, Signer, testing};
 use crate::report::{RefusalKind, What};
-use crate::request::Outcome;
 use crate::wish::Wish;
 
 fn of(symbol: &str, kind: InstrumentKind) -> Okx {
@@ -108,26 +107,6 @@ fn a_reply_says_what_became_of_one_order() {
     gateway.write(&submit(wish()), NOW).unwrap();
     let report = only(reply(&mut gateway, "0"));
     assert_eq!((report.what, report.venue_order_id.as_deref()), (What::Accepted, Some("77")));
-    let kinds = [
-        ("51008", RefusalKind::Balance),
-        ("51016", RefusalKind::DuplicateId),
-        ("50011", RefusalKind::RateLimited),
-        ("51000", RefusalKind::Rules),
-    ];
-    for (code, kind) in kinds {
-        let mut gateway = spot();
-        gateway.write(&submit(wish()), NOW).unwrap();
-        let What::Rejected(refusal) = only(reply(&mut gateway, code)).what else {
-            panic!("{code}")
-        };
-        assert_eq!((refusal.reason, &*refusal.venue_code), (kind, code));
-    }
-    for code in ["50004", "50026"] {
-        let mut gateway = spot();
-        gateway.write(&submit(wish()), NOW).unwrap();
-        let what = only(reply(&mut gateway, code)).what;
-        assert!(matches!(what, What::Ended { outcome: Outcome::Unknown, .. }), "{code}");
-    }
 }
 
 #[test]

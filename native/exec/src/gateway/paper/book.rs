@@ -10,15 +10,33 @@ use rustonite_sim::{Amount, Fees, Latency, LatencyConfig, Side};
 
 use super::{BestPrices, PaperSettings};
 
+/// What the venue said about an own order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word {
+    /// When it was heard.
+    pub(super) at: i64,
+    /// It is the first one about the oldest request.
+    pub(super) is_answer: bool,
+    pub(super) report: Report,
+}
+
 /// Hears what the venue says about own orders, and when.
 #[derive(Debug, Default)]
-struct Ears(Vec<(i64, Report)>);
+struct Ears {
+    words: Vec<Word>,
+    is_answer: bool,
+}
 
 impl Strategy for Ears {
     fn seen(&mut self, _event: &Recorded, _desk: &mut Desk) {}
 
     fn told(&mut self, report: &Report, desk: &mut Desk) {
-        self.0.push((desk.now(), *report));
+        let is_answer = std::mem::take(&mut self.is_answer);
+        self.words.push(Word { at: desk.now(), is_answer, report: *report });
+    }
+
+    fn answered(&mut self, _order: OwnId) {
+        self.is_answer = true;
     }
 }
 
@@ -55,6 +73,7 @@ impl Book {
         let &PaperSettings { maker_ppm, taker_ppm, delay_ns, .. } = settings;
         let config = ReplayConfig {
             queue: settings.queue,
+            late_ns: settings.late_ns,
             penetration: Penetration::Traded,
             feed: FeedClock::Recorded,
             fees: Fees { maker_ppm, taker_ppm },
@@ -90,6 +109,11 @@ impl Book {
         self.lot.times(lots).unwrap_or_default()
     }
 
+    /// Whether anybody is known on a side.
+    pub(super) fn has(&self, side: Side) -> bool {
+        !self.levels[side as usize].is_empty()
+    }
+
     /// Where orders are given.
     pub(super) fn desk(&mut self, now: i64) -> &mut Desk {
         self.replay.desk(now)
@@ -104,9 +128,9 @@ impl Book {
         self.replay.run_until(now.saturating_add(1), &mut self.ears);
     }
 
-    /// What was told about own orders, and when it was heard.
-    pub(super) fn take_told(&mut self) -> Vec<(i64, OwnId, Report)> {
-        self.ears.0.drain(..).map(|(at, report)| (at, report.order, report)).collect()
+    /// What was told about own orders.
+    pub(super) fn take_told(&mut self) -> Vec<Word> {
+        std::mem::take(&mut self.ears.words)
     }
 
     pub(super) fn trade(&mut self, at: i64, taker: Side, (price, size): (f64, f64)) {

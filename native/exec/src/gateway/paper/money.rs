@@ -47,10 +47,13 @@ pub(super) struct Money {
     balances: BTreeMap<AssetId, Amount>,
     positions: BTreeMap<InstrumentId, Position>,
     leverage: Amount,
+    maintenance_ppm: i32,
     fees_ppm: (i32, i32),
     /// What contracts are valued at.
     marks: BTreeMap<InstrumentId, Amount>,
     funding: BTreeMap<InstrumentId, Funding>,
+    /// Until when funding is paid.
+    funded_until: BTreeMap<InstrumentId, i64>,
 }
 
 impl Money {
@@ -61,9 +64,11 @@ impl Money {
             balances: settings.balances.clone(),
             positions: settings.positions.clone(),
             leverage,
+            maintenance_ppm: settings.maintenance_ppm,
             fees_ppm: (settings.maker_ppm, settings.taker_ppm),
             marks: BTreeMap::new(),
             funding: BTreeMap::new(),
+            funded_until: settings.funded_until.clone(),
         }
     }
 
@@ -73,8 +78,16 @@ impl Money {
         self.marks.insert(instrument, price);
     }
 
+    /// What is paid next; that it is paid again is no news.
     pub(super) fn fund(&mut self, instrument: InstrumentId, rate: Amount, at: i64) {
-        self.funding.insert(instrument, Funding { rate, at });
+        if self.funded_until.get(&instrument).is_none_or(|until| *until < at) {
+            self.funding.insert(instrument, Funding { rate, at });
+        }
+    }
+
+    /// Since when funding of what is held is not paid.
+    pub(super) fn funded_since(&self) -> Option<i64> {
+        self.funded_until.values().copied().min()
     }
 
     /// When funding is paid next.
@@ -92,6 +105,7 @@ impl Money {
     /// Longs pay shorts if the rate is above 0.
     fn pay_one(&mut self, instrument: InstrumentId, Funding { rate, at }: Funding) -> Option<Paid> {
         self.funding.remove(&instrument);
+        self.funded_until.insert(instrument, at);
         let position = self.position(instrument);
         let (price, listed) = (*self.marks.get(&instrument)?, self.directory.listed(instrument)?);
         let worth = Contract::of(listed).worth(position.size, price)?.abs();
@@ -125,8 +139,7 @@ impl Money {
             return Some((spot_fee, quote));
         }
         let (contract, settle) = (Contract::of(listed), directory.asset(&listed.settle)?);
-        let part = if is_maker { self.fees_ppm.0 } else { self.fees_ppm.1 };
-        let part = Amount(MILLIONTH.into()).times(part.into())?;
+        let part = millionths(if is_maker { self.fees_ppm.0 } else { self.fees_ppm.1 })?;
         let fee = contract.worth(size, price)?.abs().product(part)?;
         let position = self.positions.entry(wish.instrument).or_default();
         let realised = position.fill(contract, moved, price)?;
@@ -222,6 +235,27 @@ impl Money {
         earned.sum()
     }
 
+    /// Positions that are to be closed by force, with their signed sizes: all that share a balance
+    /// which has not what they need. Nobody judges while one of their marks is not known.
+    pub(super) fn lost(&self) -> Vec<(InstrumentId, Amount)> {
+        let held = |(id, _): &(InstrumentId, &Instrument)| self.position(*id).size != Amount::ZERO;
+        let mut lost = Vec::new();
+        for asset in self.balances.keys() {
+            let mine: Vec<_> = self.contracts(*asset).filter(held).collect();
+            let needed: Option<Amount> = mine.iter().map(|one| self.maintenance(*one)).sum();
+            let owned = self.balances[asset] + self.unrealised(*asset);
+            if needed.is_some_and(|needed| needed > owned) {
+                lost.extend(mine.iter().map(|(id, _)| (*id, self.position(*id).size)));
+            }
+        }
+        lost
+    }
+
+    fn maintenance(&self, (id, listed): (InstrumentId, &Instrument)) -> Option<Amount> {
+        let worth = Contract::of(listed).worth(self.position(id).size, *self.marks.get(&id)?)?;
+        worth.abs().product(millionths(self.maintenance_ppm)?)
+    }
+
     /// Why an order cannot be paid, if so: what it needs, and what there is. What a market order of
     /// spot pays is seen once it is filled.
     pub(super) fn lacks(&self, wish: &Wish, open: &[Open<'_>]) -> Option<(Amount, Amount)> {
@@ -250,4 +284,8 @@ impl Money {
         let room = if wish.side == OrderSide::Sell { size } else { -size };
         room.max(Amount::ZERO)
     }
+}
+
+fn millionths(ppm: i32) -> Option<Amount> {
+    Amount(MILLIONTH.into()).times(ppm.into())
 }

@@ -26,7 +26,13 @@ const NUMBERS_EVERY_NS: i64 = 1_000_000;
 #[derive(Clone, Debug)]
 pub(super) enum Asked {
     Place,
-    Replace { client_id: Box<str>, price: Option<Amount>, size: Amount },
+    /// It comes to the market silently, because its account knows of it.
+    Enter,
+    Replace {
+        client_id: Box<str>,
+        price: Option<Amount>,
+        size: Amount,
+    },
     Cancel,
 }
 
@@ -47,7 +53,7 @@ pub(super) struct Own {
 
 impl Own {
     /// One that is on its way.
-    fn new(client_id: &str, venue_order_id: Box<str>, wish: &Wish) -> Self {
+    pub(super) fn new(client_id: &str, venue_order_id: Box<str>, wish: &Wish) -> Self {
         Self {
             venue_order_id,
             client_id: client_id.into(),
@@ -84,21 +90,21 @@ impl Own {
 }
 
 /// An order's place.
-type Key = (InstrumentId, OwnId);
+pub(super) type Key = (InstrumentId, OwnId);
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Venue {
-    directory: Arc<Directory>,
+    pub(super) directory: Arc<Directory>,
     pub(super) account: AccountId,
     settings: PaperSettings,
     pub(super) books: BTreeMap<InstrumentId, Book>,
-    pub(super) orders: BTreeMap<(InstrumentId, OwnId), Own>,
+    pub(super) orders: BTreeMap<Key, Own>,
     /// Which order has a client id.
-    pub(super) names: BTreeMap<Box<str>, (InstrumentId, OwnId)>,
+    pub(super) names: BTreeMap<Box<str>, Key>,
     pub(super) money: Money,
     /// Orders of an earlier run that wait for the first price.
-    early: Vec<Key>,
+    pub(super) early: Vec<Key>,
     pub(super) fills: Vec<Report>,
     numbers: i64,
     pub(super) now: i64,
@@ -116,7 +122,7 @@ impl Venue {
             money: Money::new(Arc::clone(&directory), &settings),
             directory,
             // No two runs begin within so short a time, nor are there more numbers in it.
-            numbers: settings.start / NUMBERS_EVERY_NS,
+            numbers: settings.number_last.max(settings.start / NUMBERS_EVERY_NS),
             books: BTreeMap::new(),
             orders: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -134,6 +140,7 @@ impl Venue {
 
     /// An order of an earlier run: known, and not in the market so far.
     fn take_up(&mut self, resting: Resting) {
+        let stays = resting.stays(self.settings.start);
         let Resting { client_id, venue_order_id, wish, filled: (filled, average) } = resting;
         let is_part = filled > Amount::ZERO;
         let own = Own {
@@ -144,11 +151,15 @@ impl Venue {
             state: if is_part { OrderState::PartiallyFilled } else { OrderState::Accepted },
             ..Own::new(&client_id, venue_order_id.unwrap_or_default(), &wish)
         };
-        let number = u64::try_from(self.early.len()).unwrap_or(u64::MAX);
+        let number = u64::try_from(self.orders.len()).unwrap_or(u64::MAX);
         let key = (wish.instrument, OwnId(u64::MAX - number));
         self.names.insert(client_id, key);
         self.orders.insert(key, own);
-        self.early.push(key);
+        if stays {
+            self.early.push(key);
+        } else {
+            self.end(key, self.settings.start, None);
+        }
     }
 
     /// Orders of an earlier run come to the market, silently: that they rest is known.
@@ -157,15 +168,44 @@ impl Venue {
         let (here, others) = std::mem::take(&mut self.early).into_iter().partition(is_here);
         self.early = others;
         let here: Vec<Key> = here;
-        for early in here {
-            let Some(own) = self.orders.remove(&early) else { continue };
-            let rest = own.rest();
-            let Some(book) = self.book(instrument) else { continue };
-            let Ok(order) = words::order(book, &rest) else { continue };
-            let key = (instrument, book.desk(now).place(order));
+        here.into_iter().for_each(|early| self.come(early, now));
+    }
+
+    /// The same of one that is to be changed or cancelled before the first price.
+    fn enter_named(&mut self, client_id: &str, now: i64) {
+        let named = self.names.get(client_id);
+        let place = self.early.iter().position(|early| Some(early) == named);
+        if let Some(place) = place {
+            let early = self.early.remove(place);
+            self.come(early, now);
+        }
+    }
+
+    fn come(&mut self, early: Key, now: i64) {
+        if let Err(refusal) = self.enter_one(early, now) {
+            self.end(early, now, Some(refusal));
+        }
+    }
+
+    fn enter_one(&mut self, early: Key, now: i64) -> Result<(), Refusal> {
+        let instrument = early.0;
+        let Some(rest) = self.orders.get(&early).map(Own::rest) else { return Ok(()) };
+        let book = self.book(instrument).ok_or_else(unlisted)?;
+        let order = words::order(book, &rest)?;
+        let key = (instrument, book.desk(now).place(order));
+        if let Some(mut own) = self.orders.remove(&early) {
+            own.asked.push_front(Asked::Enter);
             self.names.insert(own.client_id.clone(), key);
             self.orders.insert(key, own);
         }
+        Ok(())
+    }
+
+    /// An order that is not in the market has ended.
+    pub(super) fn end(&mut self, key: Key, now: i64, refusal: Option<Refusal>) {
+        let Some(mut own) = self.orders.remove(&key) else { return };
+        self.expired(&mut own, (now, now), refusal);
+        self.orders.insert(key, own);
     }
 
     // The market and the time
@@ -223,6 +263,33 @@ impl Venue {
         funding: Option<(f64, i64)>,
     ) {
         self.until(at);
+        self.value(instrument, at, price, funding);
+        self.judge(at);
+    }
+
+    pub(super) fn missed(
+        &mut self,
+        instrument: InstrumentId,
+        at: i64,
+        price: f64,
+        funding: Option<(f64, i64)>,
+    ) {
+        let at = at.min(self.settings.start);
+        self.pay(at, self.settings.start);
+        self.value(instrument, at, price, funding);
+    }
+
+    pub(super) fn missed_since(&self) -> Option<i64> {
+        self.money.funded_since()
+    }
+
+    fn value(
+        &mut self,
+        instrument: InstrumentId,
+        at: i64,
+        price: f64,
+        funding: Option<(f64, i64)>,
+    ) {
         let exact = |value| Decimal::from_f64(value).and_then(Amount::from_decimal).ok();
         if let Some(price) = exact(price).filter(|price| *price > Amount::ZERO) {
             self.money.mark(instrument, price);
@@ -234,20 +301,25 @@ impl Venue {
         }
     }
 
+    /// Pays the funding that is due by a moment.
+    fn pay(&mut self, due: i64, now: i64) {
+        for paid in self.money.pay(due) {
+            self.tell_paid(&paid, now);
+        }
+    }
+
     pub(super) fn until(&mut self, now: i64) {
         self.now = self.now.max(now);
         self.books.values_mut().for_each(|book| book.until(now));
         self.hear();
-        for paid in self.money.pay(now) {
-            self.tell_paid(&paid);
-        }
+        self.pay(now, self.now);
     }
 
     pub(super) fn next(&self) -> Option<i64> {
         self.books.values().filter_map(Book::next).chain(self.money.next()).min()
     }
 
-    fn book(&mut self, instrument: InstrumentId) -> Option<&mut Book> {
+    pub(super) fn book(&mut self, instrument: InstrumentId) -> Option<&mut Book> {
         if !self.books.contains_key(&instrument) {
             let book = Book::new(self.directory.listed(instrument)?, &self.settings);
             self.books.insert(instrument, book);
@@ -265,7 +337,7 @@ impl Venue {
                 self.replace((client_id_prev, client_id), wish, now)
             }
             Request::Cancel { client_id, instrument, .. } => {
-                self.enter(*instrument, now);
+                self.enter_named(client_id, now);
                 let (id, own) = self.named(*instrument, client_id)?;
                 own.asked.push_back(Asked::Cancel);
                 if let Some(book) = self.book(*instrument) {
@@ -289,8 +361,7 @@ impl Venue {
         let instrument = wish.instrument;
         self.check_funds(wish)?;
         self.check_reduces(wish)?;
-        let unknown = || refusal(RefusalKind::Rules, "the instrument is not listed");
-        let book = self.book(instrument).ok_or_else(unknown)?;
+        let book = self.book(instrument).ok_or_else(unlisted)?;
         let order = words::order(book, wish)?;
         let id = book.desk(now).place(order);
         let number = self.number();
@@ -307,7 +378,7 @@ impl Venue {
     }
 
     fn replace(&mut self, (old, new): (&str, &str), wish: &Wish, now: i64) -> Result<(), Refusal> {
-        self.enter(wish.instrument, now);
+        self.enter_named(old, now);
         let (id, own) = self.named(wish.instrument, old)?;
         let before = own.before;
         let Some(book) = self.book(wish.instrument) else { return Err(too_late()) };
@@ -391,6 +462,10 @@ impl Venue {
     pub(super) fn read(&mut self, heard: &mut Vec<Heard>) {
         heard.append(&mut self.news);
     }
+}
+
+fn unlisted() -> Refusal {
+    refusal(RefusalKind::Rules, "the instrument is not listed")
 }
 
 fn too_late() -> Refusal {

@@ -6,10 +6,11 @@ use rustonite_core::datasets::{
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_sim::CancelReason;
-use rustonite_sim::replay::{OwnId, Report as SimReport, Told};
+use rustonite_sim::replay::Told;
 
+use super::book::Word;
 use super::money::Paid;
-use super::orders::{Asked, Own, Venue};
+use super::orders::{Asked, Key, Own, Venue};
 use super::words::rejected;
 use crate::gateway::Heard;
 use crate::report::{Fill, OrderPicture, Refusal, Report, What};
@@ -19,48 +20,47 @@ impl Venue {
     pub(super) fn hear(&mut self) {
         let mut told = Vec::new();
         for (instrument, book) in &mut self.books {
-            let of_book = book.take_told().into_iter();
-            told.extend(of_book.map(|(at, id, report)| (at, (*instrument, id), report)));
+            told.extend(book.take_told().into_iter().map(|word| (*instrument, word)));
         }
-        told.sort_by_key(|(at, ..)| *at);
-        for (at, key, report) in told {
-            self.tell(at, key, &report);
+        told.sort_by_key(|(_, word)| word.at);
+        for (instrument, word) in told {
+            self.tell((instrument, word.report.order), &word);
         }
     }
 
-    fn tell(&mut self, at: i64, key: (InstrumentId, OwnId), report: &SimReport) {
+    fn tell(&mut self, key: Key, word: &Word) {
         let Some(mut own) = self.orders.remove(&key) else { return };
-        let times = (report.at, at);
-        match report.told {
-            Told::Rests { .. } => self.taken(&mut own, times),
+        let times = (word.report.at, word.at);
+        let request = if word.is_answer { own.asked.pop_front() } else { None };
+        match word.report.told {
+            Told::Rests { .. } => self.taken(&mut own, times, request),
             Told::Filled { price, quantity, open, is_maker, fee } => {
-                if !is_maker {
-                    self.taken(&mut own, times);
-                }
+                self.taken(&mut own, times, request);
                 self.filled(&mut own, times, (price, quantity, open == 0), is_maker, fee);
             }
-            Told::Ended { reason, .. } => self.ended(&mut own, times, reason),
-            Told::Refused(reject) => self.refused(&mut own, times, rejected(reject)),
+            Told::Ended { reason: CancelReason::Asked, .. } => self.cancelled(&mut own, times),
+            Told::Ended { .. } => {
+                self.taken(&mut own, times, request);
+                self.expired(&mut own, times, None);
+            }
+            Told::Refused(reject) => self.refused(&mut own, times, request, rejected(reject)),
         }
         self.orders.insert(key, own);
     }
 
-    /// The first word about a request that was done.
-    fn taken(&mut self, own: &mut Own, times: (i64, i64)) {
-        match own.asked.front() {
+    /// A request was done.
+    fn taken(&mut self, own: &mut Own, times: (i64, i64), request: Option<Asked>) {
+        match request {
             Some(Asked::Place) => {
-                own.asked.pop_front();
                 own.state = OrderState::Accepted;
                 self.say_of(own, None, times, What::Accepted);
             }
             Some(Asked::Replace { client_id, price, size }) => {
-                let (client_id, price, size) = (client_id.clone(), *price, *size);
-                own.asked.pop_front();
                 let before = std::mem::replace(&mut own.client_id, client_id);
                 (own.wish.price, own.wish.size) = (price, size);
                 self.say_of(own, Some(before), times, What::Replaced { price, size });
             }
-            Some(Asked::Cancel) | None => {}
+            Some(Asked::Enter | Asked::Cancel) | None => {}
         }
     }
 
@@ -82,7 +82,7 @@ impl Venue {
         let fill = Fill {
             fill_id,
             trade_id: None,
-            kind: FillKind::Trade,
+            kind: if own.is_forced() { FillKind::Liquidation } else { FillKind::Trade },
             side: own.wish.side,
             price,
             size,
@@ -115,7 +115,7 @@ impl Venue {
         }
     }
 
-    pub(super) fn tell_paid(&mut self, paid: &Paid) {
+    pub(super) fn tell_paid(&mut self, paid: &Paid, now: i64) {
         let fill = Fill {
             fill_id: self.number(),
             trade_id: None,
@@ -128,28 +128,34 @@ impl Venue {
             liquidity: Liquidity::Unknown,
             position_side: None,
         };
-        let times = (paid.at, self.now);
+        let times = (paid.at, now);
         let report = self.report(paid.instrument, "", None, times, What::Fill(fill));
         self.fills.push(report.clone());
         self.say(Heard::Report(report));
     }
 
-    fn ended(&mut self, own: &mut Own, times: (i64, i64), reason: CancelReason) {
+    fn cancelled(&mut self, own: &mut Own, times: (i64, i64)) {
+        own.state = OrderState::Cancelled;
         let size_filled = Some(own.filled);
-        if reason == CancelReason::Asked {
-            own.asked.pop_front();
-            own.state = OrderState::Cancelled;
-            let what = What::Cancelled { size_filled, size_prevented: None, refusal: None };
-            return self.say_of(own, None, times, what);
-        }
-        self.taken(own, times);
-        own.state = OrderState::Expired;
-        let what = What::Expired { size_filled, size_prevented: None, refusal: None };
+        let what = What::Cancelled { size_filled, size_prevented: None, refusal: None };
         self.say_of(own, None, times, what);
     }
 
-    fn refused(&mut self, own: &mut Own, times: (i64, i64), refusal: Refusal) {
-        let what = match own.asked.pop_front() {
+    pub(super) fn expired(&mut self, own: &mut Own, times: (i64, i64), why: Option<Refusal>) {
+        own.state = OrderState::Expired;
+        let size_filled = Some(own.filled);
+        let what = What::Expired { size_filled, size_prevented: None, refusal: why };
+        self.say_of(own, None, times, what);
+    }
+
+    fn refused(
+        &mut self,
+        own: &mut Own,
+        times: (i64, i64),
+        request: Option<Asked>,
+        refusal: Refusal,
+    ) {
+        let what = match request {
             Some(Asked::Place) => {
                 own.state = OrderState::Rejected;
                 What::Rejected(refusal)
@@ -158,12 +164,20 @@ impl Venue {
                 self.names.remove(&client_id);
                 What::ReplaceRejected(refusal)
             }
-            Some(Asked::Cancel) | None => What::CancelRejected(refusal),
+            Some(Asked::Cancel) => What::CancelRejected(refusal),
+            Some(Asked::Enter) => return self.expired(own, times, Some(refusal)),
+            None => return,
         };
         self.say_of(own, None, times, what);
     }
 
-    fn say_of(&mut self, own: &Own, before: Option<Box<str>>, times: (i64, i64), what: What) {
+    pub(super) fn say_of(
+        &mut self,
+        own: &Own,
+        before: Option<Box<str>>,
+        times: (i64, i64),
+        what: What,
+    ) {
         let report = self.report_of(own, before, times, what);
         self.say(Heard::Report(report));
     }
@@ -210,6 +224,7 @@ impl Venue {
             state: own.state,
             side: own.wish.side,
             price: own.wish.price.filter(|_| own.wish.kind == OrderKind::Limit),
+            price_trigger: None,
             size: own.wish.size,
             size_filled: own.filled,
             price_average,

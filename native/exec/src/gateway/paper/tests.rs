@@ -211,6 +211,23 @@ fn a_change_has_the_new_name_and_a_cancel_ends_it() {
 }
 
 #[test]
+fn fills_of_an_order_are_no_answer_to_its_change() {
+    let mut paper = Paper::open();
+    paper.market.best(FIRST, NOW, best((30_000.0, 0.5), (30_000.5, 0.1)));
+    // Each level gives a part.
+    paper.submit("a", buy("30001", "0.2"), NOW).unwrap();
+    paper.replace(("a", "b"), "29500", NOW + MS);
+    let reports = paper.reports(NOW + 20 * MS);
+    let [accepted, one, other, refused] = &reports[..] else { panic!("{reports:?}") };
+    assert_eq!(accepted.what, What::Accepted);
+    assert_eq!((fill(one).size, fill(other).size), (amount("0.1"), amount("0.1")));
+    assert!(
+        matches!(&refused.what, What::ReplaceRejected(why) if why.reason == RefusalKind::TooLate),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn a_cancel_that_meets_a_fill_comes_too_late() {
     let mut paper = Paper::open();
     paper.submit("a", buy("30000", "0.1"), NOW).unwrap();

@@ -10,6 +10,13 @@ use crate::gateway::Position;
 
 /// A thousand dollars, margined with a tenth, in a market of 30000 to 30001 with half a unit each.
 fn contracts() -> Paper {
+    let paper = with(|_| {});
+    paper.market.best(FIRST, NOW, best((30_000.0, 0.5), (30_001.0, 0.5)));
+    paper.market.mark(FIRST, NOW, 30_000.0, None);
+    paper
+}
+
+fn with(change: impl FnOnce(&mut PaperSettings)) -> Paper {
     let (spot, ..) = directory("binance", "BTCUSDT", InstrumentKind::Spot, "BTC", "USDT");
     let mut perpetual = spot.listed(FIRST).unwrap().clone();
     (perpetual.kind, perpetual.contract) = (InstrumentKind::Perpetual, Some(ContractKind::Linear));
@@ -17,18 +24,18 @@ fn contracts() -> Paper {
     directory.list(perpetual);
     let account = directory.add_account("main");
     let usdt = directory.asset("USDT").unwrap();
-    let settings = PaperSettings {
+    let mut settings = PaperSettings {
         balances: BTreeMap::from([(usdt, amount("1000"))]),
         leverage: 10,
+        maintenance_ppm: 5_000,
         maker_ppm: 200,
         taker_ppm: 500,
         delay_ns: MS,
         start: NOW,
         ..PaperSettings::default()
     };
+    change(&mut settings);
     let (gateway, market) = open(Arc::new(directory), account, settings);
-    market.best(FIRST, NOW, best((30_000.0, 0.5), (30_001.0, 0.5)));
-    market.mark(FIRST, NOW, 30_000.0, None);
     Paper { gateway, market }
 }
 
@@ -133,4 +140,121 @@ fn what_may_only_reduce_ends_with_its_position() {
         ..buy("30000", "0.01")
     };
     assert_eq!(paper.submit("g", hedged, at + 10 * MS), Err(RefusalKind::Rules));
+}
+
+/// A long position of 0.2 from 30000, whose funding is paid until `NOW`.
+fn held(change: impl FnOnce(&mut PaperSettings)) -> Paper {
+    let (size, price_entry) = (amount("0.2"), Some(amount("30000")));
+    with(|settings| {
+        let position = crate::positions::Position { size, price_entry, ..Default::default() };
+        settings.positions.insert(FIRST, position);
+        settings.funded_until.insert(FIRST, NOW);
+        change(settings);
+    })
+}
+
+#[test]
+fn a_position_that_has_lost_its_margin_is_closed_by_force() {
+    let mut paper = held(|_| {});
+    paper.market.best(FIRST, NOW, best((25_100.0, 0.15), (25_101.0, 0.5)));
+    paper.submit("rests", buy("20000", "0.01"), NOW).unwrap();
+    paper.heard(NOW + 2 * MS);
+    let at = NOW + 3 * MS;
+    // 1000 less 975 is 25, and 0.5 % of 5025 is 25.125.
+    paper.market.mark(FIRST, at, 25_130.0, None);
+    assert_eq!(paper.heard(at + 2 * MS), [], "26 are left, and 25.13 have to be");
+    paper.market.mark(FIRST, at + 2 * MS, 25_125.0, None);
+    let heard = paper.heard(at + 4 * MS);
+    let [Heard::Notice(told), rest @ ..] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!(told, "BTCUSDT: the margin is lost, 0.2 is closed by force");
+    let [Heard::Report(ended), Heard::Report(closed), ..] = rest else { panic!("{heard:?}") };
+    assert!(matches!(ended.what, What::Cancelled { .. }), "{ended:?}");
+    let part = fill(closed);
+    assert_eq!((part.kind, part.side), (FillKind::Liquidation, OrderSide::Sell));
+    assert_eq!((part.price, part.size), (amount("25100"), amount("0.15")));
+    // 0.05 % of 3765.
+    assert_eq!(part.fee.unwrap().0, amount("1.8825"));
+    // What nobody took is taken with a later mark, if it has to be.
+    let at = at + 5 * MS;
+    paper.market.best(FIRST, at, best((25_000.0, 1.0), (25_001.0, 0.5)));
+    paper.market.mark(FIRST, at, 24_800.0, None);
+    let heard = paper.heard(at + 2 * MS);
+    let Some(Heard::Report(last)) = heard.last() else { panic!("{heard:?}") };
+    assert_eq!((fill(last).price, fill(last).size), (amount("25000"), amount("0.05")));
+    assert_ne!(last.client_id, closed.client_id);
+    assert_eq!(positions(&mut paper, at + 2 * MS), []);
+    // 1000 less 735 less 250, less two fees.
+    assert_eq!(total(&mut paper, at + 2 * MS), ("12.4925".to_owned(), "0".to_owned()));
+    paper.market.mark(FIRST, at + 3 * MS, 10_000.0, None);
+    assert_eq!(paper.heard(at + 9 * MS), [], "there is nothing to close");
+}
+
+#[test]
+fn a_short_position_is_closed_by_force_when_prices_rise() {
+    let mut paper = held(|settings| {
+        settings.positions.get_mut(&FIRST).unwrap().size = amount("-0.2");
+    });
+    paper.market.best(FIRST, NOW, best((35_000.0, 1.0), (35_001.0, 1.0)));
+    paper.market.mark(FIRST, NOW, 35_000.0, None);
+    let heard = paper.heard(NOW + 2 * MS);
+    let Some(Heard::Report(closed)) = heard.last() else { panic!("{heard:?}") };
+    assert_eq!((fill(closed).side, fill(closed).size), (OrderSide::Buy, amount("0.2")));
+    assert_eq!(positions(&mut paper, NOW + 2 * MS), []);
+    // What is lost beyond the margin is owed.
+    assert!(total(&mut paper, NOW + 2 * MS).0.starts_with('-'));
+}
+
+#[test]
+fn a_venue_without_offers_closes_nothing_until_there_are_some() {
+    let mut paper = held(|_| {});
+    paper.market.mark(FIRST, NOW, 20_000.0, None);
+    paper.heard(NOW + 2 * MS);
+    assert_eq!(positions(&mut paper, NOW + 2 * MS).len(), 1);
+    paper.market.best(FIRST, NOW + 3 * MS, best((20_000.0, 1.0), (20_001.0, 1.0)));
+    paper.market.mark(FIRST, NOW + 3 * MS, 20_000.0, None);
+    paper.heard(NOW + 5 * MS);
+    assert_eq!(positions(&mut paper, NOW + 5 * MS), []);
+}
+
+#[test]
+fn funding_that_was_missed_is_paid_once_by_what_was_recorded() {
+    let start = NOW + 10_000 * MS;
+    let due = [1_000, 2_000, 3_000].map(|ms| NOW + ms * MS);
+    let mut paper = held(|settings| {
+        (settings.start, settings.funded_until) = (start, BTreeMap::from([(FIRST, due[0])]));
+    });
+    assert_eq!(paper.market.missed_since(), Some(due[0]));
+    let rows = [
+        (due[0] - MS, 30_000.0, (0.0001, due[0])),
+        (due[0] + MS, 30_000.0, (0.0009, due[1])),
+        (due[1] - MS, 31_000.0, (0.0002, due[1])),
+        // The one that follows is told late; that of the next time is still to come.
+        (due[1] + 500 * MS, 32_000.0, (-0.0001, due[2])),
+        (due[2] + MS, 33_000.0, (0.0003, start + 5 * MS)),
+    ];
+    for (at, mark, funding) in rows {
+        paper.market.missed(FIRST, at, mark, Some(funding));
+    }
+    let paid = paper.reports(start);
+    let short = |report: &Report| (report.ts_event, report.ts_recv, fill(report).fee.unwrap().0);
+    // 0.02 % of 6200, and -0.01 % of 6400.
+    let expected = [(due[1], start, amount("1.24")), (due[2], start, amount("-0.64"))];
+    assert_eq!(paid.iter().map(short).collect::<Vec<_>>(), expected);
+    assert_eq!(total(&mut paper, start).0, "999.4");
+    // The same rows once more, as tapes and a lake may both have them.
+    for (at, mark, funding) in rows {
+        paper.market.missed(FIRST, at, mark, Some(funding));
+    }
+    assert_eq!(paper.reports(start), []);
+    let [next] = &paper.reports(start + 5 * MS)[..] else { panic!("it is paid once") };
+    assert_eq!(fill(next).fee.unwrap().0, amount("1.98"));
+}
+
+#[test]
+fn funding_was_due_at_the_last_mark_even_if_nothing_was_recorded_after_it() {
+    let start = NOW + 10_000 * MS;
+    let mut paper = held(|settings| settings.start = start);
+    paper.market.missed(FIRST, NOW + MS, 30_000.0, Some((0.0001, NOW + 2 * MS)));
+    let [paid] = &paper.reports(start)[..] else { panic!("it is paid once") };
+    assert_eq!((paid.ts_event, fill(paid).fee.unwrap().0), (NOW + 2 * MS, amount("0.6")));
 }

@@ -115,3 +115,73 @@ fn an_order_of_an_earlier_run_can_be_cancelled_before_the_first_price() {
     assert!(matches!(reports[..], [Report { what: What::Cancelled { .. }, .. }]), "{reports:?}");
     assert_eq!(paper.balance(USDT, NOW + 5 * MS).1, "0");
 }
+
+fn left(name: &str, wish: Wish) -> Resting {
+    let filled = (amount("0.1"), amount("29000"));
+    Resting { client_id: name.into(), venue_order_id: Some(name.into()), wish, filled }
+}
+
+#[test]
+fn what_would_not_have_stayed_has_ended_and_says_so() {
+    let tif = |tif| Wish { tif: Some(tif), ..buy("29000", "0.5") };
+    let until = |end| Wish { ts_expire: Some(end), ..tif(Tif::Gtd) };
+    let market = Wish { kind: OrderKind::Market, tif: None, price: None, ..buy("1", "0.5") };
+    let resting = vec![
+        left("ioc", tif(Tif::Ioc)),
+        left("fok", tif(Tif::Fok)),
+        left("market", market),
+        left("over", until(NOW)),
+        left("stays", until(NOW + 50 * MS)),
+    ];
+    let mut paper = opened(PaperSettings { resting, start: NOW, ..settings() });
+    let ended = |reports: Vec<Report>| -> Vec<Box<str>> {
+        let is_end = |one: &Report| {
+            let size = amount("0.1");
+            matches!(one.what, What::Expired { size_filled: Some(filled), .. } if filled == size)
+        };
+        assert!(reports.iter().all(is_end), "{reports:?}");
+        reports.into_iter().map(|one| one.client_id).collect()
+    };
+    let names = ended(paper.reports(NOW));
+    assert_eq!(
+        names.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+        ["ioc", "fok", "market", "over"]
+    );
+    let Answer::Reports(open) = paper.answer(Question::OpenOrders, NOW) else { panic!() };
+    assert_eq!(open.iter().map(|one| &*one.client_id).collect::<Vec<_>>(), ["stays"]);
+    paper.market.best(FIRST, NOW + 60 * MS, best((29_000.0, 0.4), (30_001.0, 0.5)));
+    assert_eq!(&*ended(paper.reports(NOW + 70 * MS))[0], "stays", "its time was over before");
+    assert_eq!(paper.answer(Question::OpenOrders, NOW + 70 * MS), Answer::Reports(Vec::new()));
+}
+
+#[test]
+fn an_order_that_does_not_fit_any_more_ends() {
+    let resting = vec![left("odd", buy("29000.001", "0.5"))];
+    let mut paper = opened(PaperSettings { resting, start: NOW, ..settings() });
+    paper.market.best(FIRST, NOW, best((29_000.0, 0.4), (30_001.0, 0.5)));
+    let reports = paper.reports(NOW + 2 * MS);
+    assert!(
+        matches!(&reports[..], [Report { what: What::Expired { refusal: Some(why), .. }, .. }]
+            if why.reason == RefusalKind::Rules),
+        "{reports:?}"
+    );
+}
+
+#[test]
+fn a_level_that_goes_before_its_trade_is_told_is_not_ours() {
+    let mut paper = opened(PaperSettings { late_ns: 100 * MS, ..settings() });
+    paper.market.best(FIRST, NOW, best((30_000.0, 0.5), (30_001.0, 0.5)));
+    paper.submit("a", buy("30000", "0.1"), NOW).unwrap();
+    paper.reports(NOW + 2 * MS);
+    let at = NOW + 10 * MS;
+    paper.market.best(FIRST, at, best((29_999.0, 2.0), (30_001.0, 0.5)));
+    // One that comes in between has not been there.
+    paper.submit("b", buy("30000", "0.2"), at).unwrap();
+    paper.market.trade(FIRST, at + 2 * MS, Aggressor::Sell, 30_000.0, 0.5);
+    let reports = paper.reports(at + 5 * MS);
+    assert!(matches!(reports[..], [Report { what: What::Accepted, .. }]), "{reports:?}");
+    paper.market.trade(FIRST, at + 6 * MS, Aggressor::Sell, 30_000.0, 0.3);
+    let reports = paper.reports(at + 10 * MS);
+    let sizes: Vec<_> = reports.iter().map(|one| fill(one).size).collect();
+    assert_eq!(sizes, [amount("0.1"), amount("0.2")]);
+}

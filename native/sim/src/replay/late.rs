@@ -1,0 +1,79 @@
+//! Trades that are told later than the change of the level that they made.
+//!
+//! Feeds of levels and of trades come on ways of their own. What a level has lost without a trade
+//! may have been traded, and its trade still come: it is remembered for a while, and a trade uses it
+//! up before it means anything new.
+
+use std::collections::VecDeque;
+
+use crate::Side;
+
+/// Most losses that are remembered; a busy market has a few within the time of a late trade.
+const KEPT_MAX: usize = 256;
+
+/// Lots that left a level.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    until: i64,
+    side: Side,
+    price: i64,
+    lots: i64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct LateTrades {
+    /// How much later a trade may come; 0 if none does.
+    within: i64,
+    lost: VecDeque<Lost>,
+}
+
+impl LateTrades {
+    pub(super) fn new(within: i64) -> Self {
+        Self { within: within.max(0), lost: VecDeque::new() }
+    }
+
+    /// Until when the trade may come that explains what happens to a level now.
+    #[inline]
+    pub(super) fn until(&self, now: i64) -> i64 {
+        if self.within == 0 { i64::MIN } else { now.saturating_add(self.within) }
+    }
+
+    /// A level lost so many lots, and nobody said why.
+    #[inline]
+    pub(super) fn lose(&mut self, now: i64, side: Side, price: i64, lots: i64) {
+        if self.within == 0 || lots <= 0 {
+            return;
+        }
+        self.forget(now);
+        let until = self.until(now);
+        self.lost.push_back(Lost { until, side, price, lots });
+    }
+
+    /// Lots that a level lost of late.
+    pub(super) fn lost(&self, now: i64, side: Side, price: i64) -> i64 {
+        let here = self.lost.iter().filter(|one| one.until > now);
+        here.filter(|one| (one.side, one.price) == (side, price)).map(|one| one.lots).sum()
+    }
+
+    /// Part of a trade that the level had lost before.
+    #[inline]
+    pub(super) fn explain(&mut self, now: i64, side: Side, price: i64, lots: i64) -> i64 {
+        let mut left = lots;
+        for one in &mut self.lost {
+            if one.until > now && (one.side, one.price) == (side, price) {
+                let part = one.lots.min(left);
+                one.lots -= part;
+                left -= part;
+            }
+        }
+        lots - left
+    }
+
+    fn forget(&mut self, now: i64) {
+        let is_past = |one: &Lost| one.until <= now || one.lots == 0;
+        while self.lost.front().is_some_and(is_past) || self.lost.len() >= KEPT_MAX {
+            self.lost.pop_front();
+        }
+    }
+}
