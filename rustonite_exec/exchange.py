@@ -29,6 +29,25 @@ SEED_MAX = (1 << 64) - 1
 Latency: TypeAlias = "str | Mapping[str, Any] | None"
 """A time such as `5ms`, a table as the page about the local exchange has it, or none."""
 
+_OF_BINANCE = (
+    "smart order routing", "windows of tickers", "`timeUnit`", "RSA keys", "binary streams",
+    "the end of connections after 24 hours", "limits of connections and of messages on them",
+)  # fmt: skip
+NOT_IMITATED = {
+    "binance": _OF_BINANCE,
+    "binance-usdm": (
+        *_OF_BINANCE, "several assets as margin", "margin that is added by itself",
+        "contracts that expire", "`priceMatch` and `priceProtect`",
+        "hidden retail orders", "statistics of traders",
+    ),
+    "alpaca": (
+        "options", "news", "margin and short sales", "orders for the auctions (`opg`, `cls`)",
+        "holidays", "corporate actions", "transfers", "watch lists", "corrections of trades",
+        "bars that are told again",
+    ),
+}  # fmt: skip
+"""What each venue has and its imitation has not, as the page about the local exchange says it."""
+
 _EVENTS_PER_SECOND = 200.0
 _PRICES = {"BTC": "60000", "ETH": "3000", "BNB": "600", "SOL": "150", "AAPL": "200"}
 _OTHER_PRICE = "100"
@@ -168,13 +187,14 @@ class LocalExchange:
         """Addresses: `rest` and the sockets, by the names that a recorder's `urls` have."""
         return self._native.urls(self.venue)
 
-    def account(
+    def account(  # noqa: PLR0913 - everything but the name by keyword
         self,
         name: str = "demo",
         balances: Mapping[str, Decimal | int | str] | None = None,
         *,
         maker: Decimal | str | None = None,
         taker: Decimal | str | None = None,
+        fees_in: tuple[str, Decimal | int | str, Decimal | str] | None = None,
         keys: tuple[str, str] | None = None,
     ) -> Account:
         """Open an account with a key of its own.
@@ -189,10 +209,14 @@ class LocalExchange:
                 worth; negative is a rebate. The venue's usual one by default. Stocks are free.
             taker: The same of orders that came. Where there are `fee_tiers`, an account without
                 `maker` and `taker` pays by them.
+            fees_in: Another asset that fees are paid in while there is enough of it, such as
+                `("BNB", 600, "0.25")`: its name, the price of a whole one in the quote asset, and
+                the discount as a part.
             keys: The key and its secret; new ones are drawn by default.
 
         Raises:
-            Invalid: there is such an account, or a fee has more than six decimals.
+            Invalid: there is such an account, or a fee or a discount has more than six decimals.
+            VenueRejected: fees in an asset without a price.
             NotFound: an asset that nothing is traded in.
         """
         if self._is_kept and (known := self._native.key(self.venue, name)):
@@ -206,6 +230,9 @@ class LocalExchange:
         ]
         if not self._has_fee_tiers or (maker, taker) != (None, None):
             self._native.set_fees(self.venue, name, *fees)
+        if fees_in is not None:
+            asset, price, discount = fees_in
+            self._native.pay_fees_in(self.venue, name, (asset, str(price), str(discount)))
         for asset, amount in (self._usual.balances if balances is None else balances).items():
             # Of the usual ones some may not be traded.
             with contextlib.suppress(*([NotFound] if balances is None else [])):
@@ -230,6 +257,29 @@ class LocalExchange:
             VenueRejected: there are no positions in it.
         """
         self._native.set_mark(self.venue, symbol, str(price))
+
+    def halt(self, symbol: str, *, on: bool = True) -> None:
+        """Stop to take orders of an instrument, or begin again; cancelling stays possible.
+
+        Raises:
+            NotFound: a symbol that is not traded.
+        """
+        self._native.halt(self.venue, symbol, on)
+
+    def fund(self, symbol: str, rate: Decimal | int | str | None = None) -> None:
+        """Let longs of a perpetual pay shorts now, besides the usual hours.
+
+        Args:
+            symbol: The perpetual.
+            rate: A part of what positions are worth at the mark price; if negative, shorts pay. The
+                usual rate by default.
+
+        Raises:
+            NotFound: a symbol that is not traded.
+            Invalid: a rate with more than six decimals.
+            VenueRejected: there are no positions in it, no mark price, or a rate beyond 1.
+        """
+        self._native.fund(self.venue, symbol, None if rate is None else str(rate))
 
     def balance(self, account: Account, asset: str) -> tuple[Decimal, Decimal]:
         """What can be used, and what open orders keep.

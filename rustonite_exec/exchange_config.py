@@ -37,12 +37,14 @@ _TOP: _Known = {
     "fee_tiers": ((list,), "tables with volume, maker and taker"),
     "account": ((list,), "one or more [[account]]"),
 }
+_FEES_IN = 'a table such as { asset = "BNB", price = 600, discount = 0.25 }'
 _ACCOUNT: _Known = {
     "name": ((str,), "a name"),
     "keys": ((str,), "a file"),
     "balances": ((dict,), "a table of asset to amount"),
     "maker": (_AMOUNT, "a part, such as 0.001"),
     "taker": (_AMOUNT, "a part, such as 0.001"),
+    "fees_in": ((dict,), _FEES_IN),
 }
 
 
@@ -56,6 +58,8 @@ class ExchangeAccount:
     balances: dict[str, Decimal | int | str] | None = None
     maker: str | None = None
     taker: str | None = None
+    fees_in: tuple[str, str, str] | None = None
+    """Another asset that fees are paid in, its price, and the discount."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,17 @@ def _check_accounts(file: _File, tables: list[Any]) -> None:
         for key, values in amounts.items():
             if not all(map(_is_amount, values)):
                 raise file.wrong(key, table[key], _ACCOUNT[key][1], path="account.")
+        if "fees_in" in table and not _is_fees_in(table["fees_in"]):
+            raise file.wrong("fees_in", table["fees_in"], _FEES_IN, path="account.")
+
+
+def _is_fees_in(table: dict[str, Any]) -> bool:
+    return (
+        table.keys() == {"asset", "price", "discount"}
+        and isinstance(table["asset"], str)
+        and _is_amount(table["price"])
+        and _is_amount(table["discount"])
+    )
 
 
 def _is_amount(value: object) -> bool:
@@ -168,12 +183,18 @@ def _is_amount(value: object) -> bool:
 def _account(table: dict[str, Any], folder: Path) -> ExchangeAccount:
     fees = {name: str(table[name]) for name in ("maker", "taker") if name in table}
     keys = folder / table["keys"] if "keys" in table else None
-    return ExchangeAccount(table.get("name", "demo"), keys, table.get("balances"), **fees)
+    terms = table.get("fees_in")
+    return ExchangeAccount(
+        table.get("name", "demo"), keys, table.get("balances"), **fees,
+        fees_in=terms and tuple(str(terms[name]) for name in ("asset", "price", "discount")),
+    )  # fmt: skip
 
 
 def _open(exchange: LocalExchange, one: ExchangeAccount) -> Account:
     keys = None if one.keys is None else _native.read_keys(one.keys)
-    return exchange.account(one.name, one.balances, maker=one.maker, taker=one.taker, keys=keys)
+    return exchange.account(
+        one.name, one.balances, maker=one.maker, taker=one.taker, fees_in=one.fees_in, keys=keys
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -28,6 +29,11 @@ _LOOK_S = 0.25
 
 @click.command()
 @click.argument("what", nargs=-1, metavar="[CONFIG | VENUE [SYMBOL]...]")
+@click.option(
+    "--symbols",
+    metavar="SYMBOLS",
+    help="What is traded, such as BTCUSDT,ETHUSDT; the same as after VENUE.",
+)
 @click.option(
     "--seed", type=int, metavar="N", help="What other traders are drawn from. By default 1."
 )
@@ -62,6 +68,7 @@ _LOOK_S = 0.25
 def exchange(  # noqa: PLR0913 - options of the command line
     what: tuple[str, ...],
     *,
+    symbols: str | None,
     seed: int | None,
     speed: float | None,
     alone: bool,
@@ -76,8 +83,8 @@ def exchange(  # noqa: PLR0913 - options of the command line
 
     Speaks as binance, binance-usdm (perpetuals) or alpaca. Clients of the venue trade here once
     they have its addresses and the key that is printed; CONFIG, as `rustonite init` writes it, may
-    name a file with the key. What is not imitated is on the page about the local exchange; its
-    status is at /_exchange/.
+    name a file with the key. What is not imitated is said at the start; the status is at
+    /_exchange/.
 
     \b
     Example:
@@ -89,6 +96,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
         raise click.BadParameter("found max, expected a number", param_hint="'--speed'")
     config = _config(what)
     given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port, "state": state}
+    given["symbols"] = _symbols(what, symbols)
     given |= {"others": False if alone else None, "latency": latency}
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     if account is not None:
@@ -121,6 +129,16 @@ def _config(what: tuple[str, ...]) -> ExchangeConfig:
     return ExchangeConfig(venue=what[0], symbols=what[1:] or None)
 
 
+def _symbols(what: tuple[str, ...], option: str | None) -> tuple[str, ...] | None:
+    if option is None:
+        return None
+    names = tuple(name for name in re.split(r"[\s,]+", option) if name)
+    if not names or len(what) > 1:
+        found = "instruments after VENUE, too" if names else "none"
+        raise click.BadParameter(f"found {found}", param_hint="'--symbols'")
+    return names
+
+
 def _is_file(what: tuple[str, ...]) -> bool:
     return len(what) == 1 and (what[0].endswith(".toml") or Path(what[0]).is_file())
 
@@ -129,6 +147,10 @@ def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> 
     """Where clients find it, and how they sign in. The keys are worth nothing elsewhere."""
     found: dict[str, Any] = {"venue": running.venue, "address": running.address}
     found["urls"] = running.urls
+    # Imported here, as it brings the extension.
+    from rustonite_exec.exchange import NOT_IMITATED  # noqa: PLC0415
+
+    found["not_imitated"] = missing = NOT_IMITATED[running.venue]
     keys = [{"account": one.name, "key": one.key, "secret": one.secret} for one in accounts]
     if as_json:
         first = {name: value for name, value in keys[0].items() if name != "account"}
@@ -139,3 +161,4 @@ def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> 
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         click.echo(f"{name:{width}}  {text}")
+    click.echo(f"{running.venue}: not imitated: {', '.join(missing)}", err=True)

@@ -118,7 +118,7 @@ CASES = {
         told=("submitted", "final_fill"),
     ),
     "accepted, then ended by the venue": Case(
-        "cancelled", [fault("cancel_placed")], told=("submitted", "accepted", "cancelled"),
+        "expired", [fault("cancel_placed")], told=("submitted", "accepted", "expired"),
     ),
     "acknowledged, then silence": Case(
         "filled", [fault("mute")], crosses=True, told=("submitted", "accepted"),

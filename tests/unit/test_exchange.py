@@ -17,9 +17,11 @@ import pytest
 from rustonite_data.errors import Invalid, NotFound, Unavailable, VenueRejected
 from rustonite_exec import LocalExchange
 from rustonite_exec.configs import write_configs
+from rustonite_exec.exchange import NOT_IMITATED, VENUES
 from rustonite_exec.exchange_config import ExchangeConfig
 
 RUSTONITE = Path(sys.executable).with_name("rustonite")
+DOCS = Path(__file__).parents[2] / "docs"
 PATIENCE = 60
 
 
@@ -266,6 +268,52 @@ def test_accounts_and_their_money():
             exchange.fault("no_such")
 
 
+def asked(exchange, path):
+    """The answer to a call of anybody."""
+    connection = http.client.HTTPConnection(exchange.address, timeout=PATIENCE)
+    connection.request("GET", path)
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer
+
+
+def test_the_operator_halts_an_instrument_and_lets_longs_pay_shorts():
+    with LocalExchange("BTCUSDT", others=False) as exchange:
+        for on, state in [(True, "HALT"), (False, "TRADING")]:
+            exchange.halt("BTCUSDT", on=on)
+            rules = asked(exchange, "/api/v3/exchangeInfo")
+            assert rules["symbols"][0]["status"] == state
+            assert exchange.status()["instruments"][0]["halted"] is on
+        with pytest.raises(NotFound, match="DOGEUSDT"):
+            exchange.halt("DOGEUSDT")
+        with pytest.raises(VenueRejected, match="no funding"):
+            exchange.fund("BTCUSDT")
+    with LocalExchange("BTCUSDT", venue="binance-usdm", others=False) as exchange:
+        exchange.set_mark("BTCUSDT", 60_000)
+        exchange.fund("BTCUSDT")
+        exchange.fund("BTCUSDT", "-0.0003")
+        rates = asked(exchange, "/fapi/v1/fundingRate?symbol=BTCUSDT")
+        assert [row["fundingRate"] for row in rates] == ["0.00010000", "-0.00030000"]
+        with pytest.raises(Invalid, match="rate"):
+            exchange.fund("BTCUSDT", "0.0000001")
+
+
+def test_fees_are_paid_in_another_asset():
+    with LocalExchange("BTCUSDT", others=False) as exchange:
+        exchange.account("me", {"BNB": 1}, fees_in=("BNB", 600, "0.25"))
+        with pytest.raises(VenueRejected, match="no such way to pay fees"):
+            exchange.account("second", {}, fees_in=("BNB", 0, "0.25"))
+        with pytest.raises(NotFound, match="DOGE"):
+            exchange.account("third", {}, fees_in=("DOGE", 1, 0))
+    text = '[[account]]\nname = "me"\nfees_in = { asset = "BNB", price = 600, discount = 0.25 }\n'
+    config = ExchangeConfig.parse(text)
+    assert config.accounts[0].fees_in == ("BNB", "600", "0.25")
+    with config.start()[0] as exchange:
+        assert exchange.status()["accounts"][0]["name"] == "me"
+    with pytest.raises(Invalid, match=r"3: account.fees_in: found .*expected a table such as"):
+        ExchangeConfig.parse(text.replace("price", "prise"))
+
+
 def test_perpetuals_are_traded_with_money_alone():
     with LocalExchange("BTCUSDT", venue="binance-usdm", others=False) as exchange:
         account = exchange.account()
@@ -319,6 +367,39 @@ def test_the_command_takes_a_file_and_options_go_before_it(tmp_path):
     assert told["accounts"] == [{"account": "demo", **key}]
     assert [one["symbol"] for one in status["instruments"]] == ["BTCUSDT", "ETHUSDT"]
     assert status["accounts"][0]["balances"]["USDT"] == ["100000", "0"]
+
+
+def test_symbols_are_an_option_too(tmp_path):
+    write_configs(tmp_path, port=0)
+    for words, symbols in [
+        (["--symbols", "BTCUSDT,BNBUSDT"], ["BTCUSDT", "BNBUSDT"]),
+        (["alpaca", "--symbols", "AAPL"], ["AAPL"]),
+        ([tmp_path / "exchange.toml", "--symbols", "SOLUSDT"], ["SOLUSDT"]),
+    ]:
+        command = [RUSTONITE, "exchange", *words, "--alone", "--for", "0.1s", "--json"]
+        process = subprocess.run(
+            command, capture_output=True, timeout=PATIENCE, check=True, text=True
+        )
+        status = json.loads(process.stdout.splitlines()[1])
+        assert [one["symbol"] for one in status["instruments"]] == symbols
+    for words in (["binance", "BTCUSDT", "--symbols", "ETHUSDT"], ["--symbols", ","]):
+        command = [RUSTONITE, "exchange", *words]
+        process = subprocess.run(
+            command, capture_output=True, timeout=PATIENCE, check=False, text=True
+        )
+        assert process.returncode != 0
+        assert "--symbols" in process.stderr
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_the_command_says_what_it_does_not_imitate(venue):
+    command = [RUSTONITE, "exchange", venue, "--alone", "--for", "0.1s"]
+    process = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True, text=True)
+    missing = f"{venue}: not imitated: {', '.join(NOT_IMITATED[venue])}"
+    assert missing in process.stderr.splitlines()
+    page = (DOCS / "using" / "local-exchange.md").read_text()
+    said = " ".join(page.partition("## What it does not imitate")[2].split())
+    assert [one for one in NOT_IMITATED[venue] if one not in said] == []
 
 
 def test_ctrl_c_ends_it_in_good_order():

@@ -25,6 +25,8 @@ pub(crate) struct Tag {
     pub(crate) client_id: String,
     /// The name of the request that cancels it.
     pub(crate) cancel_id: Option<String>,
+    /// The name that it had before it was amended.
+    pub(crate) old_id: Option<String>,
     /// The list that it belongs to.
     pub(crate) list: Option<Arc<OrderList>>,
     /// It comes once another order is filled.
@@ -157,6 +159,7 @@ impl Account {
         if self.by_client_id.get(&old) == Some(&order) {
             self.by_client_id.remove(&old);
         }
+        record.tag.old_id = Some(old);
         self.by_client_id.insert(client_id.to_owned(), order);
     }
 

@@ -43,7 +43,34 @@ struct Mark {
     price: Decimal,
 }
 
-/// `POST` of `fault`, `account`, `deposit`, `mark`, `latency`; `GET` of `latency`, `status`, `page`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Halt {
+    symbol: String,
+    /// Stops; begins again if not.
+    on: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fund {
+    symbol: String,
+    /// The usual one if it is none.
+    #[serde(default)]
+    rate: Option<Decimal>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PaysIn {
+    account: String,
+    asset: String,
+    price: Decimal,
+    discount: Decimal,
+}
+
+/// `POST` of `fault`, `account`, `deposit`, `mark`, `halt`, `fund`, `fee_asset`, `latency`; `GET` of
+/// `latency`, `status`, `page`.
 pub(crate) fn answer(shared: &Shared, what: &str, request: &Request) -> Reply {
     let is_post = request.method == "POST";
     let done = match what {
@@ -51,6 +78,9 @@ pub(crate) fn answer(shared: &Shared, what: &str, request: &Request) -> Reply {
         "account" if is_post => account(shared, &request.body),
         "deposit" if is_post => deposit(shared, &request.body),
         "mark" if is_post => mark(shared, &request.body),
+        "halt" if is_post => halt(shared, &request.body),
+        "fund" if is_post => fund(shared, &request.body),
+        "fee_asset" if is_post => fee_asset(shared, &request.body),
         "latency" if is_post => set_latency(shared, &request.body),
         "latency" => Ok(latency::written(shared.venue().hall.sockets.latency())),
         "status" => Ok(status(shared)),
@@ -99,6 +129,24 @@ fn deposit(shared: &Shared, body: &str) -> Result<Value> {
 fn mark(shared: &Shared, body: &str) -> Result<Value> {
     let Mark { symbol, price } = read("mark", body)?;
     shared.venue().set_mark(&symbol, price)?;
+    Ok(json!({}))
+}
+
+fn halt(shared: &Shared, body: &str) -> Result<Value> {
+    let Halt { symbol, on } = read("halt", body)?;
+    shared.venue().halt(&symbol, on)?;
+    Ok(json!({}))
+}
+
+fn fund(shared: &Shared, body: &str) -> Result<Value> {
+    let Fund { symbol, rate } = read("fund", body)?;
+    shared.venue().fund(&symbol, rate)?;
+    Ok(json!({}))
+}
+
+fn fee_asset(shared: &Shared, body: &str) -> Result<Value> {
+    let PaysIn { account, asset, price, discount } = read("fee_asset", body)?;
+    shared.venue().pay_fees_in(&account, &asset, price, discount)?;
     Ok(json!({}))
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hyper::HeaderMap;
 use rustonite_sim::{
-    AccountId, Command, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, Reject,
-    SelfTrade, Side,
+    AccountId, Command, Expiry, InstrumentId, NewOrder, Order, OrderId, PositionSide, Quantity,
+    Reject, SelfTrade, Side,
 };
 use serde::{Deserialize, Serialize};
 
@@ -123,7 +123,7 @@ impl Hall {
             let Some(found) = self.floor.exchange.order(order) else { continue };
             let account = found.asked.account;
             // It may have been filled meanwhile.
-            let _ = self.apply(&Command::Cancel { account, order }, Vec::new());
+            let _ = self.apply(&Command::Revoke { account, order }, Vec::new());
         }
     }
 
@@ -201,6 +201,9 @@ pub(crate) trait Dialect: Send {
 
     /// Tells clients what was done.
     fn publish(&mut self, hall: &mut Hall, done: &Done);
+
+    /// The operator let longs pay shorts, so many millionths.
+    fn funded(&mut self, _hall: &Hall, _instrument: InstrumentId, _rate_ppm: i64) {}
 
     /// Time has passed: a tenth of a second.
     fn beat(&mut self, hall: &mut Hall, beats: u64);

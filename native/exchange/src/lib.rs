@@ -26,6 +26,7 @@ mod picture;
 pub mod rates;
 mod socket;
 mod state;
+mod steering;
 mod venue;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ use self::venue::Venue;
 
 const BEAT: Duration = Duration::from_millis(100);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
+/// What fees of spot may be paid in, whether it is traded or not.
+pub(crate) const FEE_ASSET: &str = "BNB";
 /// What the venue itself trades with.
 const HOUSE_FUNDS: i128 = 10_i128.pow(18 + 12);
 
@@ -215,7 +218,8 @@ impl LocalExchange {
         let fees = rates::fees(maker, taker)?;
         let mut venue = self.shared(venue)?.venue();
         let account = venue.account(account)?;
-        venue.apply(&Command::SetFees { account, fees, fee_asset: None })?;
+        let fee_asset = venue.hall.floor.exchange.fee_asset(account);
+        venue.apply(&Command::SetFees { account, fees, fee_asset })?;
         Ok(())
     }
 
@@ -417,6 +421,9 @@ fn build(config: &VenueConfig, head: &Head) -> Result<Venue> {
     floor.seed(head.seed);
     for listing in &config.listings {
         floor.list(listing)?;
+    }
+    if config.venue == "binance" {
+        floor.asset(FEE_ASSET);
     }
     rates::set_tiers(&mut floor.exchange, &config.fee_tiers)?;
     let house = floor.open_unnamed();

@@ -43,11 +43,13 @@ pub(crate) fn set_tiers(exchange: &mut Exchange, tiers: &[FeeTier]) -> Result<()
     exchange.set_fee_tiers(tiers).map_err(wrong)
 }
 
-fn amount(what: &str, value: Decimal) -> Result<Amount> {
+/// An amount of an asset.
+pub(crate) fn amount(what: &str, value: Decimal) -> Result<Amount> {
     Amount::from_decimal(value).map_err(|error| ExchangeError::invalid(what, error.to_string()))
 }
 
-fn millionths<T: TryFrom<i128>>(what: &str, part: Decimal) -> Result<T> {
+/// A part in millionths.
+pub(crate) fn millionths<T: TryFrom<i128>>(what: &str, part: Decimal) -> Result<T> {
     let ppm = part.to_scale(6).map_err(|error| ExchangeError::invalid(what, error.to_string()))?;
     let problem = || ExchangeError::invalid(what, format!("found {part}, expected a part"));
     T::try_from(ppm).map_err(|_| problem())

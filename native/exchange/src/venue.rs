@@ -226,6 +226,9 @@ impl Venue {
         command: &Command,
     ) -> core::result::Result<Option<OrderId>, Reject> {
         let done = self.hall.apply(command, Vec::new())?;
+        if let Command::Funding { instrument, rate_ppm } = *command {
+            self.dialect.funded(&self.hall, instrument, rate_ppm);
+        }
         self.publish();
         Ok(done.order)
     }

@@ -4,7 +4,8 @@
 mod common;
 
 use common::alpaca::{
-    VENUE, ask, coins, event, exchange, order, path_of, place, read, shares, updates,
+    VENUE, ask, coins, event, exchange, first_trade, order, path_of, place, read, shares, updates,
+    with,
 };
 use common::run;
 use rustonite_exchange::{LocalExchange, Planned};
@@ -101,5 +102,59 @@ fn the_clock_that_clients_see_is_wrong() {
         let clock = read(&exchange, "ann", "/v2/clock").await;
         assert!(clock["timestamp"].as_str().unwrap()[..10] > *day(&before), "{clock}");
         assert_eq!(clock["is_open"], json!(true));
+    });
+}
+
+#[test]
+fn an_asset_that_is_halted_takes_no_orders() {
+    run(async {
+        let exchange = exchange();
+        let resting = place(&exchange, "ann", shares("buy", "1", "150")).await;
+        exchange.halt(VENUE, "AAPL", true).unwrap();
+        assert_eq!(read(&exchange, "ann", "/v2/assets/AAPL").await["tradable"], false);
+        let refused = ask(&exchange, "ann", "POST", "/v2/orders", shares("buy", "1", "150")).await;
+        assert_eq!((refused.status, refused.text()), (422, "asset \"AAPL\" is not tradable"));
+        let ended = ask(&exchange, "ann", "DELETE", &path_of(&resting), Value::Null).await;
+        assert_eq!(ended.status, 204);
+        exchange.halt(VENUE, "AAPL", false).unwrap();
+        assert_eq!(try_to_buy(&exchange).await, (200, 0));
+    });
+}
+
+#[test]
+fn bars_are_told_by_the_clock_that_is_wrong() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let begins = async || {
+            let path = "/v2/stocks/bars/latest?symbols=AAPL";
+            let bars = read(&exchange, "ann", path).await;
+            bars["bars"]["AAPL"]["t"].as_str().unwrap().to_owned()
+        };
+        assert!(begins().await.ends_with(":00Z"), "{}", begins().await);
+        fault(&exchange, r#"{"fault": "clock_ahead", "ms": -90000}"#);
+        assert!(begins().await.ends_with(":30Z"), "{}", begins().await);
+    });
+}
+
+#[test]
+fn who_ends_a_leg_ends_its_bracket() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let bracket = with(
+            shares("buy", "1", "190"),
+            json!({
+                "time_in_force": "gtc", "order_class": "bracket",
+                "take_profit": {"limit_price": "210"}, "stop_loss": {"stop_price": "180"},
+            }),
+        );
+        let placed = place(&exchange, "ann", bracket).await;
+        let leg = &placed["legs"][0];
+        let ended = ask(&exchange, "ann", "DELETE", &path_of(leg), Value::Null).await;
+        assert_eq!(ended.status, 204, "{}", ended.body);
+        for one in [&placed, leg, &placed["legs"][1]] {
+            assert_eq!(order(&exchange, "ann", one).await["status"], "canceled");
+        }
     });
 }

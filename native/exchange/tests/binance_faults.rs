@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Line, VENUE, call, exchange, get, limit, now_ms, run, signed};
-use serde_json::{Value, json};
+use serde_json::json;
 
 async fn user(exchange: &rustonite_exchange::LocalExchange) -> Line {
     let mut line = Line::open(exchange, "/ws-api/v3").await;
@@ -99,6 +99,82 @@ fn a_cancel_comes_after_the_fill() {
         line.event().await;
         let fill = line.event().await;
         assert_eq!((&fill["x"], &fill["X"]), (&json!("TRADE"), &json!("FILLED")), "{fill}");
+    });
+}
+
+#[test]
+fn of_many_orders_one_is_filled_before_its_end_and_the_others_end() {
+    run(async {
+        let exchange = exchange();
+        for (id, price) in [("a", "40000"), ("b", "39000"), ("c", "38000")] {
+            assert_eq!(limit(&exchange, "ann", "BUY", price, id).await.status, 200);
+        }
+        exchange.fault_in_json(VENUE, r#"{"fault":"fill_before_cancel"}"#).unwrap();
+        let path = "/api/v3/openOrders";
+        let ended = signed(&exchange, "ann", "DELETE", path, "symbol=BTCUSDT").await;
+        assert_eq!(ended.status, 200, "{}", ended.body);
+        let names: Vec<_> =
+            ended.body.as_array().unwrap().iter().map(|one| &one["origClientOrderId"]).collect();
+        assert_eq!(names, ["b", "c"]);
+        assert_eq!(signed(&exchange, "ann", "GET", path, "").await.body, json!([]));
+        let again = signed(&exchange, "ann", "DELETE", path, "symbol=BTCUSDT").await;
+        assert_eq!(again.code(), -2011);
+    });
+}
+
+#[test]
+fn an_order_is_taken_back_by_the_venue() {
+    run(async {
+        let exchange = exchange();
+        exchange.fault_in_json(VENUE, r#"{"fault":"cancel_placed"}"#).unwrap();
+        let mut line = user(&exchange).await;
+        assert_eq!(limit(&exchange, "ann", "BUY", "40000", "mine").await.body["status"], "NEW");
+        let mut told = Vec::new();
+        while told.len() < 2 {
+            let event = line.event().await;
+            if event["e"] == "executionReport" {
+                told.push((event["x"].clone(), event["X"].clone()));
+            }
+        }
+        assert_eq!(told, [(json!("NEW"), json!("NEW")), (json!("EXPIRED"), json!("EXPIRED"))]);
+    });
+}
+
+#[test]
+fn a_silent_stream_ends_with_its_client() {
+    run(async {
+        let exchange = exchange();
+        let connections = || {
+            let status: serde_json::Value =
+                serde_json::from_str(&exchange.status(VENUE).unwrap()).unwrap();
+            status["connections"].as_u64().unwrap()
+        };
+        let line = Line::open(&exchange, "/ws/btcusdt@trade").await;
+        exchange.fault_in_json(VENUE, r#"{"fault":"silence"}"#).unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(connections(), 1);
+        drop(line);
+        while connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
+
+#[test]
+fn candles_are_told_by_the_clock_that_is_wrong() {
+    run(async {
+        let exchange = exchange();
+        common::first_trade(&exchange).await;
+        let first =
+            |klines: &serde_json::Value| [0, 6].map(|place| klines[0][place].as_i64().unwrap());
+        let path = "/api/v3/klines?symbol=BTCUSDT&interval=1h";
+        let before = first(&get(&exchange, path).await.body);
+        exchange.fault_in_json(VENUE, r#"{"fault":"clock_ahead","ms":-90000}"#).unwrap();
+        let after = first(&get(&exchange, path).await.body);
+        assert_eq!(after, before.map(|at| at - 90_000));
+        let mut line = Line::open(&exchange, "/ws/btcusdt@kline_1h").await;
+        let told = line.hear().await.unwrap();
+        assert_eq!([&told["k"]["t"], &told["k"]["T"]].map(|at| at.as_i64().unwrap()), after);
     });
 }
 
@@ -211,6 +287,9 @@ fn the_status_shows_accounts_and_no_secrets() {
         let cid = status["accounts"].as_array().unwrap().iter().find(|one| one["name"] == "cid");
         assert_eq!(cid.unwrap()["balances"]["BTC"], json!(["1.5", "0"]));
         assert!(!status.to_string().contains("hush"));
-        assert_eq!(get(&exchange, "/_exchange/page").await.body, Value::Null);
+        let page = get(&exchange, "/_exchange/page").await;
+        assert_eq!(page.status, 200);
+        assert!(page.text.starts_with("<!doctype html>") && page.text.contains("BTCUSDT"));
+        assert!(!page.text.contains("hush"));
     });
 }

@@ -116,6 +116,85 @@ fn an_order_whose_turn_comes_at_once_was_told_to_wait_before() {
 }
 
 #[test]
+fn a_list_is_ended_by_its_name_whoever_had_that_name() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let path = "/api/v3/orderList/otoco";
+        let cancel = "symbol=BTCUSDT&listClientOrderId=row";
+        // Names that others use, that were refused, and that have ended.
+        assert_eq!(signed(&exchange, "bob", "POST", path, PROFIT_OR_LOSS).await.status, 200);
+        for round in 0..20 {
+            let poor = PROFIT_OR_LOSS.replace("Quantity=0.1", "Quantity=90");
+            assert_eq!(signed(&exchange, "ann", "POST", path, &poor).await.code(), -2010);
+            let placed = signed(&exchange, "ann", "POST", path, PROFIT_OR_LOSS).await;
+            assert_eq!(placed.status, 200, "{round} {}", placed.body);
+            let ended = signed(&exchange, "ann", "DELETE", "/api/v3/orderList", cancel).await;
+            assert_eq!(ended.status, 200, "{round} {}", ended.body);
+            assert_eq!(ended.body["orderListId"], placed.body["orderListId"]);
+        }
+        let open = signed(&exchange, "bob", "GET", "/api/v3/openOrderList", "").await.body;
+        assert_eq!(open.as_array().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn an_open_list_has_its_name_alone() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let path = "/api/v3/orderList/otoco";
+        assert_eq!(signed(&exchange, "ann", "POST", path, PROFIT_OR_LOSS).await.status, 200);
+        let other =
+            ["entry", "profit", "loss"].iter().fold(PROFIT_OR_LOSS.to_owned(), |query, name| {
+                query.replace(name, &format!("{name}-2"))
+            });
+        let again = signed(&exchange, "ann", "POST", path, &other).await;
+        assert_eq!((again.code(), again.text()), (-2010, "Duplicate order sent."));
+        let renamed = other.replace("=row", "=row-2");
+        let placed = signed(&exchange, "ann", "POST", path, &renamed).await;
+        assert_eq!(placed.status, 200, "{}", placed.body);
+    });
+}
+
+#[test]
+fn who_ends_an_order_of_a_list_ends_the_list() {
+    run(async {
+        for name in ["entry", "profit", "loss"] {
+            let exchange = exchange();
+            first_trade(&exchange).await;
+            let path = "/api/v3/orderList/otoco";
+            assert_eq!(signed(&exchange, "ann", "POST", path, PROFIT_OR_LOSS).await.status, 200);
+            let query = format!("symbol=BTCUSDT&origClientOrderId={name}");
+            let ended = signed(&exchange, "ann", "DELETE", "/api/v3/order", &query).await;
+            assert_eq!(ended.body["status"], "CANCELED", "{name} {}", ended.body);
+            let path = "/api/v3/allOrders";
+            let all = signed(&exchange, "ann", "GET", path, "symbol=BTCUSDT").await.body;
+            let states: Vec<_> =
+                all.as_array().unwrap().iter().skip(1).map(|one| &one["status"]).collect();
+            assert_eq!(states, ["CANCELED"; 3], "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_fill_tells_its_list() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let query = "symbol=BTCUSDT&side=SELL&quantity=0.1&aboveType=LIMIT_MAKER&abovePrice=51000\
+                     &belowType=STOP_LOSS&belowStopPrice=45000";
+        let placed = signed(&exchange, "ann", "POST", "/api/v3/orderList/oco", query).await.body;
+        limit(&exchange, "bob", "BUY", "51000", "taker").await;
+        let path = "/api/v3/myTrades";
+        let fills = signed(&exchange, "ann", "GET", path, "symbol=BTCUSDT").await.body;
+        let lists: Vec<_> =
+            fills.as_array().unwrap().iter().map(|one| one["orderListId"].clone()).collect();
+        assert_eq!(lists, [json!(-1), placed["orderListId"].clone()]);
+    });
+}
+
+#[test]
 fn a_pair_waits_for_nothing() {
     run(async {
         let exchange = exchange();

@@ -169,7 +169,8 @@ fn a_large_body_is_refused() {
         let exchange = exchange();
         let body = vec![b'a'; (1 << 20) + 1];
         let answer = call(&exchange, "POST", "/api/v3/order", Some("ann"), body).await;
-        assert_eq!(answer.status, 413);
+        assert_eq!((answer.status, answer.code()), (413, -1000));
+        assert_eq!(answer.text(), "The request body is too large.");
         assert_eq!(get(&exchange, "/api/v3/ping").await.status, 200);
     });
 }
@@ -336,11 +337,20 @@ fn an_order_is_replaced_and_made_smaller() {
         let exchange = exchange();
         limit(&exchange, "ann", "BUY", "40000", "old").await;
         let path = "/api/v3/order/amend/keepPriority";
-        let query = "symbol=BTCUSDT&origClientOrderId=old&newQty=0.05";
+        let query = "symbol=BTCUSDT&origClientOrderId=old&newQty=0.05&newClientOrderId=new";
         let amended = signed(&exchange, "ann", "PUT", path, query).await.body;
-        assert_eq!(amended["amendedOrder"]["qty"], "0.05000000", "{amended}");
-        let query = "symbol=BTCUSDT&origClientOrderId=old&newQty=0.5";
+        let order = &amended["amendedOrder"];
+        assert_eq!(order["qty"], "0.05000000", "{amended}");
+        assert_eq!(
+            (&order["origClientOrderId"], &order["clientOrderId"]),
+            (&json!("old"), &json!("new"))
+        );
+        let query = "symbol=BTCUSDT&origClientOrderId=old&newQty=0.04";
+        assert_eq!(signed(&exchange, "ann", "PUT", path, query).await.code(), -2013);
+        let query = "symbol=BTCUSDT&origClientOrderId=new&newQty=0.5";
         assert_eq!(signed(&exchange, "ann", "PUT", path, query).await.code(), -2038);
+        let query = "symbol=BTCUSDT&origClientOrderId=new&newQty=0.04&newClientOrderId=old";
+        assert_eq!(signed(&exchange, "ann", "PUT", path, query).await.status, 200);
         let path = "/api/v3/order/cancelReplace";
         let new = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=41000\
                    &cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=old";

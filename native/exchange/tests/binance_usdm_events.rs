@@ -215,10 +215,11 @@ fn positions_are_funded_at_the_full_hour() {
         }
         let rates = get(&exchange, "/fapi/v1/fundingRate?symbol=BTCUSDT").await.body;
         assert_eq!(
-            (&rates[0]["fundingTime"], &rates[0]["fundingRate"]),
+            (&rates[1]["fundingTime"], &rates[1]["fundingRate"]),
             (&json!(next), &json!("0.00010000"))
         );
-        assert_eq!(rates.as_array().unwrap().len(), 1);
+        assert_eq!(rates[0]["fundingRate"], "-0.00002000");
+        assert_eq!(rates.as_array().unwrap().len(), 2);
         let (left, _) = exchange.balance(FUTURES, "bob", "USDT").unwrap();
         assert_eq!(left, decimal("100004"));
     });

@@ -159,6 +159,29 @@ impl NativeExchange {
         self.exchange()?.set_fees(venue, account, maker, taker).map_err(refuse)
     }
 
+    /// Lets an account pay fees in another asset.
+    fn pay_fees_in(
+        &self,
+        venue: &str,
+        account: &str,
+        terms: (String, String, String),
+    ) -> PyResult<()> {
+        let (asset, price, discount) = terms;
+        let (price, discount) = (number("price", &price)?, number("discount", &discount)?);
+        self.exchange()?.pay_fees_in(venue, account, &asset, price, discount).map_err(refuse)
+    }
+
+    /// Stops to take orders of an instrument, or begins again.
+    fn halt(&self, venue: &str, symbol: &str, on: bool) -> PyResult<()> {
+        self.exchange()?.halt(venue, symbol, on).map_err(refuse)
+    }
+
+    /// Lets longs of a perpetual pay shorts now.
+    fn fund(&self, venue: &str, symbol: &str, rate: Option<&str>) -> PyResult<()> {
+        let rate = rate.map(|rate| number("rate", rate)).transpose()?;
+        self.exchange()?.fund(venue, symbol, rate).map_err(refuse)
+    }
+
     /// Adds to a balance.
     fn deposit(&self, venue: &str, account: &str, asset: &str, amount: &str) -> PyResult<()> {
         let amount = number("amount", amount)?;

@@ -233,6 +233,13 @@ pub enum Command {
         /// the quote asset for one whole unit, and the discount in millionths.
         fee_asset: Option<(AssetId, Amount, u32)>,
     },
+    /// Sets what an account's fees are paid in while there is enough of it, whatever they are.
+    PayFeesIn {
+        /// Whose.
+        account: AccountId,
+        /// Asset, price of a whole one in the quote asset, and the discount in millionths.
+        fee_asset: Option<(AssetId, Amount, u32)>,
+    },
     /// A new order.
     Place(NewOrder),
     /// Two spot orders of which at most one is filled: the first to trade or trigger ends the other.
@@ -246,6 +253,13 @@ pub enum Command {
     },
     /// Ends an order, and with it those of its list.
     Cancel {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        order: OrderId,
+    },
+    /// Ends an order without its account's asking.
+    Revoke {
         /// Whose.
         account: AccountId,
         /// Which.

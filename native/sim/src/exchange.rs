@@ -262,9 +262,15 @@ impl Exchange {
             Command::SetFees { account, fees, fee_asset } => {
                 self.set_fees(account, fees, fee_asset)
             }
+            Command::PayFeesIn { account, fee_asset } => self.pay_fees_in(account, fee_asset),
             Command::Cancel { account, order } => {
                 let slot = self.open_slot(account, order)?;
                 self.cancel(slot);
+                Ok(())
+            }
+            Command::Revoke { account, order } => {
+                let slot = self.open_slot(account, order)?;
+                self.end(slot, Some(CancelReason::Venue));
                 Ok(())
             }
             Command::CancelAll { account, instrument } => self.cancel_all(account, instrument),
@@ -412,6 +418,17 @@ impl Exchange {
         if !is_sound(fees) {
             return Err(Reject::Contradiction("a fee is less than all"));
         }
+        self.pay_fees_in(account, fee_asset)?;
+        self.accounts[account as usize].fees = Some(fees);
+        Ok(())
+    }
+
+    fn pay_fees_in(
+        &mut self,
+        account: AccountId,
+        fee_asset: Option<(AssetId, Amount, u32)>,
+    ) -> Result<(), Reject> {
+        self.account(account)?;
         if let Some((asset, price, discount)) = fee_asset
             && (asset as usize >= self.assets.len()
                 || price <= Amount::ZERO
@@ -419,8 +436,7 @@ impl Exchange {
         {
             return Err(Reject::Contradiction("no such way to pay fees"));
         }
-        let account = &mut self.accounts[account as usize];
-        (account.fees, account.fee_asset) = (Some(fees), fee_asset);
+        self.accounts[account as usize].fee_asset = fee_asset;
         Ok(())
     }
 
@@ -480,6 +496,12 @@ impl Exchange {
     /// What stood in for liquidated accounts; negative if it was more than there was.
     pub fn insurance(&self, asset: AssetId) -> Amount {
         self.assets.get(asset as usize).map_or(Amount::ZERO, |asset| asset.insurance)
+    }
+
+    /// The asset that an account pays fees in, if it has enough of it: the price of a whole one in
+    /// the quote asset, and the discount in millionths.
+    pub fn fee_asset(&self, account: AccountId) -> Option<(AssetId, Amount, u32)> {
+        self.accounts.get(account as usize)?.fee_asset
     }
 
     /// A position: quantity in lots, worth at entry, margin of its own.

@@ -119,7 +119,8 @@ fn command(seeds: Seeds, exchange: &Exchange, orders: u64) -> Command {
             let after = NewOrder { side: working.side.opposite(), ..new_order((0, a, c, b, d)) };
             Command::PlaceOto { working, pending: vec![NewOrder { account, ..after }] }
         }
-        120..160 => Command::Cancel { account, order },
+        120..155 => Command::Cancel { account, order },
+        155..160 => Command::Revoke { account, order },
         160..165 => leg(exchange, seeds),
         165..170 => Command::Replace { order, new: new_order(seeds), always: d % 2 == 0 },
         170..185 => Command::Amend {

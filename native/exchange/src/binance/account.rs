@@ -10,6 +10,7 @@ use super::shared::orders::{instrument, page, wanted};
 use super::shared::refusal::Refusal;
 use super::shared::words::{price_text, self_trade, size_text};
 use super::{lists, words};
+use crate::FEE_ASSET;
 use crate::accounts::{OwnFill, Prevented, Record};
 use crate::figures::money;
 use crate::floor::Floor;
@@ -133,11 +134,21 @@ pub(crate) fn commission(call: &mut Call<'_>) -> Answer {
     Ok(json!({
         "symbol": symbol, "standardCommission": rates(fees),
         "specialCommission": rates(Fees::default()), "taxCommission": rates(Fees::default()),
-        "discount": {
-            "enabledForAccount": false, "enabledForSymbol": false, "discountAsset": "BNB",
-            "discount": "0.00000000",
-        },
+        "discount": discount(&call.hall.floor, call.account),
     }))
+}
+
+/// What fees become where they are paid in another asset.
+fn discount(floor: &Floor, account: AccountId) -> Value {
+    let other = floor.exchange.fee_asset(account);
+    let is_on = other.is_some();
+    let asset = other.map_or(FEE_ASSET, |(asset, ..)| floor.asset_name(asset));
+    let off = other.map_or(0, |(.., discount)| discount);
+    let left = Amount(i128::from(if is_on { 1_000_000 - off } else { 0 }) * 10_i128.pow(12));
+    json!({
+        "enabledForAccount": is_on, "enabledForSymbol": is_on, "discountAsset": asset,
+        "discount": money(left).to_string(),
+    })
 }
 
 #[allow(clippy::unnecessary_wraps)] // All calls have one form.

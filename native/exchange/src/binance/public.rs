@@ -128,6 +128,17 @@ pub(crate) fn depth_weight(params: &Params) -> u32 {
     }
 }
 
+/// What statistics of a day weigh: by symbol, and then by how many.
+pub(crate) fn day_weight(params: &Params) -> u32 {
+    let names = params.get("symbols").map(|names| names.split(',').count());
+    match names {
+        _ if params.get("symbol").is_some() => 2,
+        Some(..=20) => 2,
+        Some(21..=100) => 40,
+        Some(_) | None => 80,
+    }
+}
+
 pub(crate) fn depth(call: &mut Call<'_>) -> Answer {
     let limit = call.params.limit(DEPTH_USUAL, DEPTH_MAX)?;
     let id = instrument(&call.hall.floor, call.params)?;

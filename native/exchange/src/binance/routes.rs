@@ -1,6 +1,6 @@
 //! Which call does what, what it weighs, and who may make it.
 
-use super::shared::calls::{Interface, Route, Security, Window, open, order, signed};
+use super::shared::calls::{Interface, Route, Security, Window, by_symbol, open, order, signed};
 use super::shared::market;
 use super::{account, lists, public, trade};
 use crate::faults::Sort;
@@ -131,9 +131,18 @@ static ROUTES: [Route; 34] = [
     open("/api/v3/klines", "klines", 2, market::klines),
     open("/api/v3/uiKlines", "uiKlines", 2, market::klines),
     open("/api/v3/avgPrice", "avgPrice", 2, public::avg_price),
-    open("/api/v3/ticker/24hr", "ticker.24hr", 2, public::ticker_day),
-    open("/api/v3/ticker/price", "ticker.price", 2, public::ticker_price),
-    open("/api/v3/ticker/bookTicker", "ticker.book", 2, public::ticker_book),
+    Route {
+        weigh: Some(public::day_weight),
+        ..open("/api/v3/ticker/24hr", "ticker.24hr", 2, public::ticker_day)
+    },
+    Route {
+        weigh: Some(|params| by_symbol(params, [2, 4])),
+        ..open("/api/v3/ticker/price", "ticker.price", 2, public::ticker_price)
+    },
+    Route {
+        weigh: Some(|params| by_symbol(params, [2, 4])),
+        ..open("/api/v3/ticker/bookTicker", "ticker.book", 2, public::ticker_book)
+    },
     order("POST", "/api/v3/order", "order.place", Sort::Place, trade::place),
     signed("POST", "/api/v3/order/test", "order.test", 1, Sort::Read, trade::test),
     signed("GET", "/api/v3/order", "order.status", 4, Sort::Read, account::order),
@@ -153,7 +162,17 @@ static ROUTES: [Route; 34] = [
         Sort::Amend,
         trade::amend,
     ),
-    signed("GET", "/api/v3/openOrders", "openOrders.status", 6, Sort::Read, account::open_orders),
+    Route {
+        weigh: Some(|params| by_symbol(params, [6, 80])),
+        ..signed(
+            "GET",
+            "/api/v3/openOrders",
+            "openOrders.status",
+            6,
+            Sort::Read,
+            account::open_orders,
+        )
+    },
     signed(
         "DELETE",
         "/api/v3/openOrders",

@@ -204,6 +204,7 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
         Event::Amended { .. } => {
             value["x"] = json!("REPLACED");
             value["X"] = json!(words::status(record));
+            value["C"] = json!(record.tag.old_id.as_deref().unwrap_or_default());
             so_far(record, &size, value);
         }
         _ => {}

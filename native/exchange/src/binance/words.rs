@@ -51,7 +51,7 @@ pub(crate) fn status(Record { order, tag, .. }: &Record) -> &'static str {
 
 pub(crate) fn ended(reason: CancelReason) -> &'static str {
     match reason {
-        CancelReason::Asked | CancelReason::Replaced | CancelReason::Venue => "CANCELED",
+        CancelReason::Asked | CancelReason::Replaced => "CANCELED",
         CancelReason::SelfTrade => "EXPIRED_IN_MATCH",
         _ => "EXPIRED",
     }

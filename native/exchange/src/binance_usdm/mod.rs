@@ -158,6 +158,13 @@ impl Dialect for UsdM {
         user::publish(&self.state, hall, done);
     }
 
+    fn funded(&mut self, hall: &Hall, instrument: InstrumentId, rate_ppm: i64) {
+        let floor = &hall.floor;
+        let Some(price) = clockwork::mark_price(floor, instrument) else { return };
+        let at = floor.shown(floor.clock.last());
+        self.state.ledger.add_funding(instrument, (at, rate_ppm, price));
+    }
+
     fn beat(&mut self, hall: &mut Hall, beats: u64) {
         clockwork::beat(&mut self.state, hall, beats);
         self.forced.beat(&self.streams, hall, beats);

@@ -1,7 +1,9 @@
 //! Which call does what, what it weighs, and who may make it.
 
 use super::{State, account, algo, batch, history, listen, public, settings, trade};
-use crate::binance::shared::calls::{Interface, Route, Security, Window, open, order, signed};
+use crate::binance::shared::calls::{
+    Interface, Route, Security, Window, by_symbol, open, order, signed,
+};
 use crate::binance::shared::market;
 use crate::faults::Sort;
 
@@ -104,10 +106,22 @@ static ROUTES: [Route<State>; 58] = [
     open("/fapi/v1/premiumIndex", "", 1, public::premium_index),
     open("/fapi/v1/fundingRate", "", 1, public::funding_rates),
     open("/fapi/v1/openInterest", "", 1, public::open_interest),
-    open("/fapi/v1/ticker/24hr", "", 1, public::ticker_day),
-    open("/fapi/v1/ticker/price", "", 1, public::ticker_price),
-    open("/fapi/v2/ticker/price", "ticker.price", 1, public::ticker_price),
-    open("/fapi/v1/ticker/bookTicker", "ticker.book", 2, public::ticker_book),
+    Route {
+        weigh: Some(|params| by_symbol(params, [1, 40])),
+        ..open("/fapi/v1/ticker/24hr", "", 1, public::ticker_day)
+    },
+    Route {
+        weigh: Some(|params| by_symbol(params, [1, 2])),
+        ..open("/fapi/v1/ticker/price", "", 1, public::ticker_price)
+    },
+    Route {
+        weigh: Some(|params| by_symbol(params, [1, 2])),
+        ..open("/fapi/v2/ticker/price", "ticker.price", 1, public::ticker_price)
+    },
+    Route {
+        weigh: Some(|params| by_symbol(params, [2, 5])),
+        ..open("/fapi/v1/ticker/bookTicker", "ticker.book", 2, public::ticker_book)
+    },
     order("POST", "/fapi/v1/order", "order.place", Sort::Place, trade::place),
     signed("POST", "/fapi/v1/order/test", "", 1, Sort::Read, trade::test),
     signed("PUT", "/fapi/v1/order", "order.modify", 1, Sort::Amend, trade::modify),
@@ -120,7 +134,10 @@ static ROUTES: [Route<State>; 58] = [
     signed("PUT", "/fapi/v1/batchOrders", "", 5, Sort::Amend, batch::modify),
     signed("DELETE", "/fapi/v1/batchOrders", "", 1, Sort::Cancel, batch::cancel),
     read("/fapi/v1/openOrder", "", 1, history::open_order),
-    read("/fapi/v1/openOrders", "", 1, history::open_orders),
+    Route {
+        weigh: Some(|params| by_symbol(params, [1, 40])),
+        ..read("/fapi/v1/openOrders", "", 1, history::open_orders)
+    },
     signed("DELETE", "/fapi/v1/allOpenOrders", "", 1, Sort::Cancel, trade::cancel_all),
     signed("POST", "/fapi/v1/countdownCancelAll", "", 10, Sort::Cancel, trade::count_down),
     read("/fapi/v1/allOrders", "", 5, history::all_orders),
@@ -132,7 +149,10 @@ static ROUTES: [Route<State>; 58] = [
     // The WebSocket interface answers with the order.
     signed("", "", "algoOrder.cancel", 1, Sort::Cancel, algo::cancel_by_socket),
     read("/fapi/v1/algoOrder", "", 1, algo::query),
-    read("/fapi/v1/openAlgoOrders", "", 1, algo::open),
+    Route {
+        weigh: Some(|params| by_symbol(params, [1, 40])),
+        ..read("/fapi/v1/openAlgoOrders", "", 1, algo::open)
+    },
     read("/fapi/v1/allAlgoOrders", "", 5, algo::all),
     signed("DELETE", "/fapi/v1/algoOpenOrders", "", 1, Sort::Cancel, algo::cancel_all),
     signed("POST", "/fapi/v1/leverage", "", 1, Sort::Read, settings::leverage),

@@ -96,10 +96,7 @@ pub(crate) fn status(order: &Order) -> &'static str {
 
 pub(crate) fn ended(reason: CancelReason) -> &'static str {
     match reason {
-        CancelReason::Asked
-        | CancelReason::Replaced
-        | CancelReason::Venue
-        | CancelReason::Liquidation => "CANCELED",
+        CancelReason::Asked | CancelReason::Replaced | CancelReason::Liquidation => "CANCELED",
         CancelReason::SelfTrade => "EXPIRED_IN_MATCH",
         _ => "EXPIRED",
     }

@@ -94,6 +94,11 @@ fn one(_: &Params) -> u32 {
     1
 }
 
+/// What a call weighs that names a symbol, and one that means all.
+pub(crate) fn by_symbol(params: &Params, [one, all]: [u32; 2]) -> u32 {
+    if params.get("symbol").is_some() { one } else { all }
+}
+
 /// A window in which new orders are counted.
 pub(crate) struct Window {
     pub(crate) header: &'static str,

@@ -1,0 +1,321 @@
+//! Orders of spot of every kind, as a plain client places them.
+
+mod common;
+
+use common::{Line, VENUE, decimal, exchange, first_trade, get, limit, run, signed};
+use rustonite_exchange::LocalExchange;
+use serde_json::{Value, json};
+
+const ORDER: &str = "/api/v3/order";
+
+async fn place(exchange: &LocalExchange, who: &str, query: &str) -> Value {
+    let query = format!("symbol=BTCUSDT&newOrderRespType=RESULT&{query}");
+    let answer = signed(exchange, who, "POST", ORDER, &query).await;
+    assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+    answer.body
+}
+
+async fn named(exchange: &LocalExchange, who: &str, id: &str) -> Value {
+    let query = format!("symbol=BTCUSDT&origClientOrderId={id}");
+    signed(exchange, who, "GET", ORDER, &query).await.body
+}
+
+#[test]
+fn an_order_of_each_kind_is_answered_with_what_was_asked_for() {
+    let cases = [
+        (
+            "side=SELL&type=STOP_LOSS&quantity=0.1&trailingDelta=100",
+            json!({"type": "STOP_LOSS", "status": "NEW", "trailingDelta": 100}),
+        ),
+        (
+            "side=SELL&type=STOP_LOSS_LIMIT&timeInForce=GTC&quantity=0.1&price=44000\
+             &stopPrice=45000",
+            json!({"type": "STOP_LOSS_LIMIT", "status": "NEW", "stopPrice": "45000.00000000"}),
+        ),
+        (
+            "side=SELL&type=TAKE_PROFIT&quantity=0.1&stopPrice=55000",
+            json!({"type": "TAKE_PROFIT", "status": "NEW", "stopPrice": "55000.00000000"}),
+        ),
+        (
+            "side=BUY&type=TAKE_PROFIT_LIMIT&timeInForce=GTC&quantity=0.1&price=45100\
+             &stopPrice=45000",
+            json!({"type": "TAKE_PROFIT_LIMIT", "status": "NEW", "price": "45100.00000000"}),
+        ),
+        (
+            "side=SELL&type=LIMIT&timeInForce=GTC&quantity=1&price=51000&icebergQty=0.25",
+            json!({"type": "LIMIT", "status": "NEW", "icebergQty": "0.25000000"}),
+        ),
+        (
+            "side=SELL&type=MARKET&quoteOrderQty=2000",
+            json!({
+                "type": "MARKET", "status": "FILLED", "executedQty": "0.05000000",
+                "origQuoteOrderQty": "2000.00000000", "cummulativeQuoteQty": "2000.00000000",
+            }),
+        ),
+        (
+            "side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=41000\
+             &selfTradePreventionMode=DECREMENT",
+            json!({"status": "NEW", "selfTradePreventionMode": "DECREMENT"}),
+        ),
+    ];
+    for (query, expected) in cases {
+        run(async {
+            let exchange = exchange();
+            first_trade(&exchange).await;
+            let order = place(&exchange, "ann", query).await;
+            for (name, value) in expected.as_object().unwrap() {
+                assert_eq!(&order[name], value, "{query}: {name}");
+            }
+        });
+    }
+}
+
+#[test]
+fn of_an_iceberg_only_a_part_is_seen_and_it_has_no_more_than_a_hundred() {
+    run(async {
+        let exchange = exchange();
+        let iceberg = "side=SELL&type=LIMIT&timeInForce=GTC&price=51000&quantity=1";
+        place(&exchange, "ann", &format!("{iceberg}&icebergQty=0.25")).await;
+        let book = get(&exchange, "/api/v3/depth?symbol=BTCUSDT").await.body;
+        assert_eq!(book["asks"], json!([["51000.00000000", "0.25000000"]]));
+        let query = format!("symbol=BTCUSDT&{iceberg}&icebergQty=0.009");
+        let refused = signed(&exchange, "ann", "POST", ORDER, &query).await;
+        assert_eq!((refused.code(), refused.text()), (-1013, "Filter failure: ICEBERG_PARTS"));
+    });
+}
+
+#[test]
+fn waiting_orders_come_when_their_price_is_there() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let trail = "side=SELL&type=STOP_LOSS&quantity=0.1&newClientOrderId=trail";
+        place(&exchange, "ann", &format!("{trail}&trailingDelta=1000")).await;
+        let profit = "side=SELL&type=TAKE_PROFIT&quantity=0.1&newClientOrderId=profit";
+        place(&exchange, "ann", &format!("{profit}&stopPrice=60000")).await;
+        // Up to 60,000: the profit is taken, and the trail is at 54,000 from now on.
+        limit(&exchange, "bob", "SELL", "60000", "top").await;
+        limit(&exchange, "bob", "BUY", "59000", "bid").await;
+        limit(&exchange, "ann", "BUY", "60000", "reach").await;
+        assert_eq!(named(&exchange, "ann", "profit").await["status"], "FILLED");
+        assert_eq!(named(&exchange, "ann", "trail").await["status"], "NEW");
+        limit(&exchange, "bob", "BUY", "54000", "low").await;
+        limit(&exchange, "bob", "BUY", "53000", "lower").await;
+        limit(&exchange, "ann", "SELL", "54000", "sale").await;
+        let trail = named(&exchange, "ann", "trail").await;
+        assert_eq!(
+            (&trail["status"], &trail["executedQty"]),
+            (&json!("FILLED"), &json!("0.10000000"))
+        );
+    });
+}
+
+/// States of an order that rested and of one that came, both of one account.
+async fn met(mode: &str, sizes: [&str; 2]) -> [Value; 2] {
+    let exchange = exchange();
+    for (side, size) in ["SELL", "BUY"].into_iter().zip(sizes) {
+        let query = format!(
+            "side={side}&type=LIMIT&timeInForce=GTC&price=50000&quantity={size}\
+             &newClientOrderId={side}&selfTradePreventionMode={mode}"
+        );
+        place(&exchange, "ann", &query).await;
+    }
+    [named(&exchange, "ann", "SELL").await, named(&exchange, "ann", "BUY").await]
+}
+
+#[test]
+fn an_account_does_not_trade_with_itself_unless_it_wants_to() {
+    run(async {
+        let over = "EXPIRED_IN_MATCH";
+        for (mode, sizes, states) in [
+            ("NONE", ["0.1", "0.1"], ["FILLED", "FILLED"]),
+            ("EXPIRE_TAKER", ["0.1", "0.1"], ["NEW", over]),
+            ("EXPIRE_MAKER", ["0.1", "0.1"], [over, "NEW"]),
+            ("EXPIRE_BOTH", ["0.1", "0.1"], [over, over]),
+            ("DECREMENT", ["0.3", "0.1"], ["NEW", over]),
+            ("DECREMENT", ["0.1", "0.3"], [over, "NEW"]),
+            ("DECREMENT", ["0.1", "0.1"], [over, over]),
+        ] {
+            let orders = met(mode, sizes).await;
+            assert_eq!([&orders[0]["status"], &orders[1]["status"]], states, "{mode} {sizes:?}");
+            for (order, size) in orders.iter().zip(sizes) {
+                assert_eq!(order["origQty"], format!("{size}0000000"), "{mode}");
+            }
+        }
+        let [maker, taker] = met("DECREMENT", ["0.3", "0.1"]).await;
+        for order in [maker, taker] {
+            assert_eq!(order["preventedQuantity"], "0.10000000");
+            assert_eq!(order["preventedMatchId"], 1);
+        }
+    });
+}
+
+#[test]
+fn what_was_prevented_is_told_and_can_be_asked_for() {
+    run(async {
+        let exchange = exchange();
+        let mut line = Line::open(&exchange, "/ws-api/v3").await;
+        line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+        let limit = "type=LIMIT&timeInForce=GTC&price=50000&selfTradePreventionMode=DECREMENT";
+        let maker = place(&exchange, "ann", &format!("{limit}&side=SELL&quantity=0.3")).await;
+        let taker = place(&exchange, "ann", &format!("{limit}&side=BUY&quantity=0.1")).await;
+        let (maker, taker) = (&maker["orderId"], &taker["orderId"]);
+        let mut told = Vec::new();
+        let mut executions = Vec::new();
+        while told.len() < 4 {
+            let event = line.event().await;
+            if event["e"] == "executionReport" {
+                executions.push(event["I"].as_u64().unwrap());
+                told.push(["i", "x", "X", "q", "v", "A", "B", "U"].map(|name| event[name].clone()));
+            }
+        }
+        let null = Value::Null;
+        let begun = |order: &Value, size: &str| {
+            let [a, b, c, d] = [null.clone(), null.clone(), null.clone(), null.clone()];
+            [order.clone(), json!("NEW"), json!("NEW"), json!(size), a, b, c, d]
+        };
+        let met = |order: &Value, state: &str, size: &str, other: &Value| {
+            let lots = json!("0.10000000");
+            [
+                order.clone(),
+                json!("TRADE_PREVENTION"),
+                json!(state),
+                json!(size),
+                json!(1),
+                lots.clone(),
+                lots,
+                other.clone(),
+            ]
+        };
+        assert_eq!(
+            told,
+            [
+                begun(maker, "0.30000000"),
+                begun(taker, "0.10000000"),
+                met(maker, "NEW", "0.30000000", taker),
+                met(taker, "EXPIRED_IN_MATCH", "0.10000000", maker),
+            ]
+        );
+        executions.sort_unstable();
+        executions.dedup();
+        assert_eq!(executions.len(), 4, "each report is an execution of its own");
+        let path = "/api/v3/myPreventedMatches";
+        let query = format!("symbol=BTCUSDT&orderId={maker}");
+        let rows = signed(&exchange, "ann", "GET", path, &query).await.body;
+        assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
+        let row = &rows[0];
+        assert_eq!(
+            ["preventedMatchId", "takerOrderId", "makerOrderId"].map(|name| &row[name]),
+            [&json!(1), taker, maker]
+        );
+        assert_eq!(row["selfTradePreventionMode"], "DECREMENT");
+        assert_eq!(row["price"], "50000.00000000");
+        assert_eq!(row["makerPreventedQuantity"], "0.10000000");
+        assert_eq!(row["takerPreventedQuantity"], "0.10000000");
+        let none = "symbol=BTCUSDT&preventedMatchId=2";
+        assert_eq!(signed(&exchange, "ann", "GET", path, none).await.body, json!([]));
+        assert_eq!(signed(&exchange, "ann", "GET", path, "symbol=BTCUSDT").await.code(), -1102);
+        let others = signed(&exchange, "bob", "GET", path, &query).await.body;
+        assert_eq!(others, json!([]));
+    });
+}
+
+#[test]
+fn a_pair_that_is_halted_takes_no_orders() {
+    run(async {
+        let exchange = exchange();
+        limit(&exchange, "ann", "BUY", "40000", "mine").await;
+        exchange.halt(VENUE, "BTCUSDT", true).unwrap();
+        let state = async || {
+            let rules = get(&exchange, "/api/v3/exchangeInfo?symbol=BTCUSDT").await.body;
+            rules["symbols"][0]["status"].clone()
+        };
+        assert_eq!(state().await, "HALT");
+        let refused = limit(&exchange, "ann", "BUY", "40000", "more").await;
+        assert_eq!((refused.code(), refused.text()), (-1013, "Market is closed."));
+        let query = "symbol=BTCUSDT&origClientOrderId=mine";
+        assert_eq!(signed(&exchange, "ann", "DELETE", ORDER, query).await.status, 200);
+        let on = json!({"symbol": "BTCUSDT", "on": false}).to_string().into_bytes();
+        let path = "/_exchange/halt";
+        assert_eq!(common::call(&exchange, "POST", path, None, on).await.status, 200);
+        assert_eq!(state().await, "TRADING");
+        assert_eq!(limit(&exchange, "ann", "BUY", "40000", "more").await.status, 200);
+    });
+}
+
+#[test]
+fn fees_are_paid_in_another_asset_while_there_is_enough_of_it() {
+    run(async {
+        let exchange = exchange();
+        let (part, price, off) = (decimal("0.001"), decimal("600"), decimal("0.25"));
+        exchange.pay_fees_in(VENUE, "ann", "BNB", price, off).unwrap();
+        exchange.set_fees(VENUE, "ann", part, part).unwrap();
+        exchange.deposit(VENUE, "ann", "BNB", decimal("0.007")).unwrap();
+        let path = "/api/v3/account/commission";
+        let told = signed(&exchange, "ann", "GET", path, "symbol=BTCUSDT").await.body;
+        assert_eq!(
+            told["discount"],
+            json!({
+                "enabledForAccount": true, "enabledForSymbol": true, "discountAsset": "BNB",
+                "discount": "0.75000000",
+            })
+        );
+        // A thousandth of 5,000, in an asset at 600, less a quarter.
+        for (id, fee, asset) in [("a", "0.00625000", "BNB"), ("b", "0.00010000", "BTC")] {
+            limit(&exchange, "bob", "SELL", "50000", id).await;
+            let query = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.1";
+            let bought = signed(&exchange, "ann", "POST", ORDER, query).await.body;
+            let fill = &bought["fills"][0];
+            assert_eq!(
+                (&fill["commission"], &fill["commissionAsset"]),
+                (&json!(fee), &json!(asset))
+            );
+        }
+        assert_eq!(exchange.balance(VENUE, "ann", "BNB").unwrap().0, decimal("0.00075"));
+        let none = exchange.pay_fees_in(VENUE, "ann", "BNB", decimal("0"), off);
+        assert!(none.is_err());
+    });
+}
+
+#[test]
+fn the_number_of_waiting_orders_has_a_filter_of_its_own() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let stop = "symbol=BTCUSDT&side=SELL&type=STOP_LOSS&quantity=0.1&stopPrice=45000";
+        for _ in 0..5 {
+            assert_eq!(signed(&exchange, "ann", "POST", ORDER, stop).await.status, 200);
+        }
+        let refused = signed(&exchange, "ann", "POST", ORDER, stop).await;
+        assert_eq!(refused.text(), "Filter failure: MAX_NUM_ALGO_ORDERS");
+    });
+}
+
+#[test]
+fn a_question_about_all_symbols_weighs_more() {
+    run(async {
+        let exchange = exchange();
+        let used = async |path: &str| -> u32 {
+            get(&exchange, path).await.headers["x-mbx-used-weight-1m"].parse().unwrap()
+        };
+        let mut before = used("/api/v3/ping").await;
+        for (path, one, all) in [
+            ("/api/v3/ticker/24hr", 2, 80),
+            ("/api/v3/ticker/price", 2, 4),
+            ("/api/v3/ticker/bookTicker", 2, 4),
+        ] {
+            for (path, weight) in [(format!("{path}?symbol=BTCUSDT"), one), (path.to_owned(), all)]
+            {
+                let after = used(&path).await;
+                assert_eq!(after - before, weight, "{path}");
+                before = after;
+            }
+        }
+        for (query, weight) in [("symbol=BTCUSDT", 6), ("", 80)] {
+            let answer = signed(&exchange, "ann", "GET", "/api/v3/openOrders", query).await;
+            let after: u32 = answer.headers["x-mbx-used-weight-1m"].parse().unwrap();
+            assert_eq!(after - before, weight, "{query}");
+            before = after;
+        }
+    });
+}
