@@ -258,7 +258,7 @@ fn known(world: &World<Tapes>) -> Vec<String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 300,
+        cases: 60,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

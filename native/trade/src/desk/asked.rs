@@ -134,6 +134,8 @@ impl<J: Journal> Desk<J> {
             self.replace_held(order, changes, now)
         } else if changes.trigger.or(changes.trail).is_some() {
             Err(denied("not_possible", "what starts an order can be changed while it waits here"))
+        } else if known.wish.size_quote.is_some() {
+            Err(denied("not_possible", "an order in money cannot be changed at its venue"))
         } else {
             self.change(order, changes.price, size, now)
         };
