@@ -225,7 +225,7 @@ impl<J: Journal> Ledger<J> {
         }
     }
 
-    fn figures(&self, order: &Order) -> Figures {
+    pub(crate) fn figures(&self, order: &Order) -> Figures {
         self.rules(order.wish.account).map(|rules| rules.figures).unwrap_or_default()
     }
 
