@@ -87,13 +87,17 @@ impl<J: Journal> Ledger<J> {
         if self.scribe.is_muted() {
             return;
         }
-        let counted = self.size_counted(&subject.order, subject.leg);
         let order = &subject.order;
-        let told = fill.size_filled.map(|there| order.size_filled + there - counted);
-        let known = order.size_announced.max(told.unwrap_or_default());
-        let mut excess = (order.size_filled + fill.size - known).min(fill.size);
+        let counted = self.size_counted(order, subject.leg);
+        let (announced, leg) = match self.figures(order) {
+            Figures::Order => (order.size_announced, None),
+            // Of a leg only the whole order's figure is kept: what is counted had come up to it.
+            Figures::Leg => (counted, Some(subject.leg)),
+        };
+        let known = announced.max(fill.size_filled.unwrap_or_default());
+        let mut excess = (counted + fill.size - known).min(fill.size);
         while excess > Amount::ZERO {
-            let inferred = self.fills.inferred(place(report), subject.order.id);
+            let inferred = self.fills.inferred(place(report), subject.order.id, leg);
             let Some((prev, size)) = inferred.map(|(id, size)| (id.to_owned(), size)) else {
                 return;
             };
@@ -216,11 +220,14 @@ impl<J: Journal> Ledger<J> {
 
     /// What of an order is counted under the figures that its venue gives for a leg.
     pub(crate) fn size_counted(&self, order: &Order, leg: usize) -> Amount {
-        let figures = self.rules(order.wish.account).map(|rules| rules.figures);
-        match figures.unwrap_or_default() {
+        match self.figures(order) {
             Figures::Order => order.size_filled,
             Figures::Leg => order.legs[leg].size_filled,
         }
+    }
+
+    pub(crate) fn figures(&self, order: &Order) -> Figures {
+        self.rules(order.wish.account).map(|rules| rules.figures).unwrap_or_default()
     }
 
     /// Fills that the venue counts and that have not come. They may be on their way, so nothing is
@@ -301,6 +308,22 @@ impl<J: Journal> Ledger<J> {
         let mut subject = Subject { order, leg, renamed: None, is_due: false };
         self.correct_order(&mut subject, report, correction, change);
         self.put_back(subject, report.ts_recv, change);
+    }
+
+    /// What was worked out gave way to an execution, whose own row says what that makes of its order.
+    pub(crate) fn give_way(
+        &mut self,
+        report: &Report,
+        correction: &Correction,
+        change: &mut Change,
+    ) {
+        let counted = self.fills.get(place(report), &correction.fill_id_prev);
+        let order = counted.and_then(|counted| counted.order).and_then(|id| self.orders.take(id));
+        let Some(mut order) = order else {
+            return self.book_correction(None, report, correction, change);
+        };
+        self.book_correction(Some(&mut order), report, correction, change);
+        self.orders.put(order);
     }
 
     fn correct_order(

@@ -149,12 +149,21 @@ impl Fills {
         }
     }
 
-    /// The first execution of an order that was worked out from the venue's figures and still
-    /// counts: its id and size.
-    pub(crate) fn inferred(&self, place: Place, order: OrderId) -> Option<(&str, Amount)> {
+    /// The first execution of an order, or of one leg, that was worked out from the venue's figures
+    /// and still counts: its id and size.
+    pub(crate) fn inferred(
+        &self,
+        place: Place,
+        order: OrderId,
+        leg: Option<usize>,
+    ) -> Option<(&str, Amount)> {
         let ids = self.inferred.get(&order)?.iter();
-        let counted = ids.filter_map(|id| Some((&**id, self.get(place, id)?.size)));
-        counted.filter(|(_, size)| *size > Amount::ZERO).min()
+        let counted = ids.filter_map(|id| Some((&**id, self.get(place, id)?)));
+        let counts = |counted: &Counted| {
+            counted.size > Amount::ZERO && leg.is_none_or(|leg| leg == counted.leg)
+        };
+        let counting = counted.filter(|(_, counted)| counts(counted));
+        counting.map(|(id, counted)| (id, counted.size)).min()
     }
 
     /// Keeps a change of an execution that has not come so far.

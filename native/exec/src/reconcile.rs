@@ -243,8 +243,8 @@ struct Comparing<'a, J> {
     asks: BTreeSet<Ask>,
     /// Executions that will be counted: signed, per position.
     pending: BTreeMap<(InstrumentId, PositionSide), Amount>,
-    /// The same, per order.
-    pending_of: BTreeMap<OrderId, Amount>,
+    /// The same, per leg of an order.
+    pending_of: BTreeMap<(OrderId, usize), Amount>,
     /// Client ids by the venue's numbers, as pictures have them.
     names: BTreeMap<(InstrumentId, Box<str>), Box<str>>,
     /// Instruments where something may be on its way.

@@ -23,6 +23,7 @@ use crate::cells::{Cells, Rows, columns};
 use crate::change::Change;
 use crate::directory::Directory;
 use crate::filling::booking_of;
+use crate::fills::INFERRED_PREFIX;
 use crate::journal::{Durability, JournalError, TAPES, Tapes};
 use crate::ledger::Ledger;
 use crate::order::{self, Facts, Leg, Link, Order};
@@ -267,7 +268,11 @@ impl Ledger<Tapes> {
                     fill_id_prev: prev.into(),
                     becomes: corrects.then_some((fill.price, fill.size)),
                 };
-                self.correct(&report, &correction, &mut change);
+                if prev.starts_with(INFERRED_PREFIX) {
+                    self.give_way(&report, &correction, &mut change);
+                } else {
+                    self.correct(&report, &correction, &mut change);
+                }
             }
             (FillKind::Fee, Some(prev)) => {
                 if let Some(counted) = self.fills.get_mut((account, instrument), prev) {

@@ -8,9 +8,10 @@ mod script;
 use std::path::Path;
 
 use common::*;
-use rustonite_core::datasets::OrderState;
+use rustonite_core::datasets::{FillKind, OrderState, PositionSide};
 use rustonite_exec::{
-    ExecError, Journal, JournalError, JournalRow, Ledger, Link, OrderId, Tapes, What, Wish,
+    ExecError, Fill, Journal, JournalError, JournalRow, Ledger, Link, OrderId, PositionKey, Tapes,
+    What, Wish,
 };
 use rustonite_tape::TapeError;
 use script::{Author, Step};
@@ -95,6 +96,32 @@ fn long_lives_are_given_back() {
         assert_eq!(differences(&author.ledger, &restored), "", "seed {seed}");
         assert_eq!(whole_hash(&restored), whole_hash(&author.ledger));
     }
+}
+
+#[test]
+fn what_gave_way_to_an_execution_is_read_back_so() {
+    let folder = in_memory();
+    let mut ledger = open_with(tapes(folder.path()), rules());
+    let id = working(&mut ledger);
+    let kind = FillKind::Adjustment;
+    let guess = Fill { kind, trade_id: None, ..fill("inferred:v1:10", "10", "100") };
+    for fill in [guess, fill("1", "4", "99"), fill("2", "5", "98")] {
+        ledger.report(&of(&ledger, id, What::Fill(fill)));
+        assert_eq!(filled(&ledger, id), amount("10"));
+    }
+    let hash = whole_hash(&ledger);
+    let key = PositionKey {
+        account: ACCOUNT,
+        strategy: Some(STRATEGY),
+        instrument: SPOT,
+        side: PositionSide::Net,
+    };
+    let position = ledger.positions().get(&key);
+    assert_eq!(position.size, amount("10"));
+    drop(ledger);
+    let (restored, _) = reopened(folder.path());
+    assert_eq!(restored.positions().get(&key), position);
+    assert_eq!(whole_hash(&restored), hash);
 }
 
 /// Takes rows until the disk is full.

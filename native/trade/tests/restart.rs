@@ -259,14 +259,15 @@ fn known(world: &World<Tapes>) -> Vec<String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 300,
+        cases: 100,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
     #[test]
     fn risk_knows_the_same_after_a_restart(steps in steps()) {
-        let folder = tempfile::tempdir().unwrap();
+        // In memory, since nothing of it has to last.
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
         let world = opened(folder.path());
         let btc = world.desk.ledger().directory().asset("BTC").unwrap();
         let mut life = Life { world, orders: Vec::new(), fills: 0, btc };

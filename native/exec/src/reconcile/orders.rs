@@ -14,6 +14,7 @@ use crate::journal::Journal;
 use crate::order::Order;
 use crate::report::{Fill, OrderPicture, Report, What};
 use crate::rows::is_execution;
+use crate::rules::Figures;
 use crate::table;
 use crate::wish::OrderId;
 
@@ -77,26 +78,36 @@ impl<J: Journal> Comparing<'_, J> {
             }
         }
         let side = fill.position_side.or(order.and_then(|one| one.wish.position_side));
-        let id = order.map(|order| order.id);
         let key = (instrument, side.unwrap_or_default());
         *self.pending.entry(key).or_default() += signed(fill.side, fill.size);
-        if let Some(id) = id {
-            *self.pending_of.entry(id).or_default() += fill.size;
+        if let Some(place) = self.place_of(report) {
+            *self.pending_of.entry(place).or_default() += fill.size;
         }
         self.plan.reports.push(as_reconciled(report));
     }
 
     fn order_of(&self, report: &Report) -> Option<&Order> {
+        self.ledger.order(self.place_of(report)?.0)
+    }
+
+    /// The order that a report names, and the leg.
+    fn place_of(&self, report: &Report) -> Option<(OrderId, usize)> {
         let by_client = self.ledger.orders.by_client_id(self.account, &report.client_id);
         let by_venue = report.venue_order_id.as_deref();
         let by_venue = by_venue
             .and_then(|id| self.ledger.orders.by_venue_id(self.account, report.instrument, id));
-        self.ledger.order(by_client.or(by_venue)?.0)
+        by_client.or(by_venue)
     }
 
-    /// What of an order will have been filled once the executions are counted.
-    fn filled_then(&self, order: &Order) -> Amount {
-        order.size_filled + self.pending_of.get(&order.id).copied().unwrap_or_default()
+    /// What under the figure of a leg will have been filled once the executions are counted.
+    fn filled_then(&self, order: &Order, leg: usize) -> Amount {
+        let legs = match self.ledger.figures(order) {
+            Figures::Order => 0..=usize::MAX,
+            Figures::Leg => leg..=leg,
+        };
+        let places = (order.id, *legs.start())..=(order.id, *legs.end());
+        let pending = self.pending_of.range(places).map(|(_, size)| *size).sum();
+        self.ledger.size_counted(order, leg) + pending
     }
 
     // Orders
@@ -183,8 +194,7 @@ impl<J: Journal> Comparing<'_, J> {
     /// What is counted of the figure that a picture shows: of one leg, where the venue counts so.
     fn counted(&self, order: &Order, report: &Report) -> Amount {
         let leg = order.leg_of(&report.client_id).unwrap_or(order.leg);
-        let earlier = order.size_filled - self.ledger.size_counted(order, leg);
-        self.filled_then(order) - earlier
+        self.filled_then(order, leg)
     }
 
     /// The venue counts more than its executions: they are asked for, and if all of them are here
@@ -296,6 +306,10 @@ fn inferred_id(report: &Report, picture: &OrderPicture) -> Box<str> {
 fn price_of_rest(order: &Order, picture: &OrderPicture, missing: Amount) -> Option<Amount> {
     let all = picture.price_average?.product(picture.size_filled)?;
     let counted = picture.size_filled - missing;
+    if order.size_filled > counted {
+        // Our average is also of what was filled under other ids.
+        return picture.price_average;
+    }
     let counted = match order.price_average {
         Some(price) => price.product(counted)?,
         None => Amount::ZERO,

@@ -135,6 +135,8 @@ impl<J: Journal> Desk<J> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
         let changed = if known.is_held() {
             self.replace_held(order, changes, now)
+        } else if known.wish.size_quote.is_some() {
+            Err(denied("not_possible", "an order in money cannot be changed at its venue"))
         } else {
             self.change(order, changes, now)
         };
