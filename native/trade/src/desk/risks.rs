@@ -25,6 +25,9 @@ impl<J: Journal> Desk<J> {
         filled: Amount,
         now: i64,
     ) -> Result<(Intent, Pass), Denied> {
+        if let Some(code) = self.is_being_closed(wish) {
+            return Err(denied_by(code));
+        }
         let intent = match self.intent(request, order, wish, filled) {
             Ok(intent) => intent,
             Err(code) => return Err(denied_by(code)),
@@ -224,7 +227,12 @@ impl<J: Journal> Desk<J> {
 
     /// An order is different now.
     pub(super) fn count_order(&mut self, order: OrderId) {
-        let Some(order) = self.ledger.order(order) else { return };
+        let Some(known) = self.ledger.order(order) else { return };
+        if known.is_managed() && !known.is_held() && !self.risk.counts(order.0) {
+            // Found at the venue, or thought refused.
+            return self.count_again(order);
+        }
+        let order = known;
         let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
         let (Ok(at_risk), Ok(left)) =
             (rules.size(order.size_at_risk()), rules.size(order.size_left()))

@@ -15,8 +15,8 @@ use rustonite_exec::gateway::{
 };
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Ledger, Restored, Tapes,
+    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, Figures, Ledger,
+    Restored, Tapes,
 };
 use rustonite_feed::{Dialler, FeedError, Venue, now_ns};
 use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskVenue};
@@ -349,7 +349,7 @@ fn account_rules(
             client_ids,
             changes,
             figures,
-            external: External::Watched,
+            external: account.external,
         };
         Ok((id, rules))
     });
