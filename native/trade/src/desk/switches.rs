@@ -50,14 +50,16 @@ impl Try {
         self.next <= now
     }
 
-    /// It was tried now. Returns whether that was the first time.
-    pub(super) fn note(&mut self, why: &'static str, now: i64) -> bool {
-        let is_turn =
-            [Code::MessagesPerS, Code::MessagesPer10S].iter().any(|one| one.name() == why);
-        let pause = if is_turn { NEXT_TURN_NS } else { AGAIN_NS << self.count.min(8) };
-        self.count += 1;
-        *self = Self { next: now.saturating_add(pause.min(AGAIN_NS_MAX)), why, ..*self };
-        self.count == 1
+    /// It was tried now.
+    pub(super) fn note(&mut self, why: &'static str, now: i64) {
+        let turns = [Code::MessagesPerS, Code::MessagesPer10S];
+        let pause = if turns.iter().any(|one| one.name() == why) {
+            NEXT_TURN_NS
+        } else {
+            self.count += 1;
+            (AGAIN_NS << (self.count - 1).min(8)).min(AGAIN_NS_MAX)
+        };
+        (self.next, self.why) = (now.saturating_add(pause), why);
     }
 }
 
@@ -372,12 +374,7 @@ impl<J: Journal> Desk<J> {
 
 /// Whether what refused one cancel of an account refuses the others, too.
 fn is_of_account(why: &str) -> bool {
-    let codes = [
-        Code::MessagesPerS,
-        Code::MessagesPer10S,
-        Code::MessagesPerDay,
-        Code::VenueDisconnected,
-        Code::Halted,
-    ];
+    let codes =
+        [Code::MessagesPerS, Code::MessagesPer10S, Code::MessagesPerDay, Code::VenueDisconnected];
     codes.iter().any(|code| code.name() == why)
 }
