@@ -214,6 +214,7 @@ fn a_switch_that_only_the_journal_has_is_thrown_after_a_restart() {
     let mut trader = place.trader();
     let switches = trader.status().switches;
     assert_eq!((switches[0].scope, switches[0].code), ("strategy", "kill_switch"));
+    assert!(std::fs::read_to_string(&file).unwrap().contains("kill_switch"));
     let journal = place.journal();
     let mut asked = None;
     until(&mut trader, &mut Still, |_| {

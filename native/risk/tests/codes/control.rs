@@ -142,6 +142,12 @@ provoke! {
         world.risk.venue_connected(SIM, false, START);
         world.denies(&other, Code::VenueDisconnected);
         world.denies(&world.cancelling(&order), Code::VenueDisconnected);
+        // It hears us, and our books are not its own so far.
+        world.risk.venue_reachable(SIM, true);
+        world.denies(&other, Code::VenueDisconnected);
+        world.passes(&world.cancelling(&order));
+        world.risk.venue_reachable(SIM, false);
+        world.denies(&world.cancelling(&order), Code::VenueDisconnected);
         world.risk.venue_connected(SIM, true, START);
         world.risk.feed_connected(SIM, true, START);
         world.passes(&other);

@@ -79,7 +79,7 @@ impl Trader {
         let tapes = config.tapes.clone().unwrap_or_else(|| folder.clone());
         let journal = (tapes.as_path(), config.name.as_str(), options, durability);
         let (mut ledger, restored) = Ledger::open(Arc::clone(&directory), rules, journal)?;
-        state::take_up(&mut risk, &kept.latches, &restored.thrown);
+        let is_thrown_anew = state::take_up(&mut risk, &kept.latches, &restored.thrown);
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         let start = if config.replay { Start::First } else { Start::Now };
         let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
@@ -157,7 +157,8 @@ impl Trader {
             _network: network,
         };
         trader.note_restored(&restored);
-        Ok(trader)
+        // Rows of the journal are removed one day.
+        if is_thrown_anew { trader.keep_switches().map(|()| trader) } else { Ok(trader) }
     }
 
     fn note_restored(&mut self, restored: &Restored) {
