@@ -56,7 +56,7 @@ _name = click.argument("name", default="")
 )
 @_journal
 @json_option
-def kill(
+def kill(  # noqa: PLR0913 - options of a command
     scope: str, name: str, *, flatten: bool, wait_s: float, journal: str, as_json: bool
 ) -> None:
     """Throw a kill switch: what is open under it is cancelled, and nothing new leaves.
@@ -152,7 +152,7 @@ def resume(scope: str, name: str, *, journal: str, as_json: bool) -> None:
 @click.option("--venue", help="Of the symbol, where several have it.")
 @_journal
 @json_option
-def dry_run(
+def dry_run(  # noqa: PLR0913 - an order has many sides
     symbol: str,
     side: str,
     size: str,

@@ -204,7 +204,7 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
             with urlopen(f"http://127.0.0.1:{port}/health") as answer:
                 assert answer.read() == b"ok\n"
             told = command("kill", folder=place.folder)
-            assert re.fullmatch(r"switch of all thrown: [1-9]\d* orders ended\n", told)
+            assert re.fullmatch(r"switch of all thrown: \d+ orders ended\n", told)
             status = place.status()
             assert status is not None
             assert status["open_orders"] == 0

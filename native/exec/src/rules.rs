@@ -55,7 +55,8 @@ pub enum Figures {
 }
 
 /// What is done with orders that others placed on an account of ours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum External {
     /// They are watched, because their fills move our positions, and not touched.
     #[default]

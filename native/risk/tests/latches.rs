@@ -41,6 +41,19 @@ fn a_restart_keeps_them() {
 }
 
 #[test]
+fn a_thrown_switch_can_let_more_through_and_less_again() {
+    let mut world = World::new("");
+    let target = Target::Account(MAIN);
+    world.risk.kill(target, START);
+    for state in [TradingState::ReduceOnly, TradingState::CancelOnly] {
+        let trip = world.risk.set_switch(target, Code::KillSwitch, state, START + 1);
+        assert_eq!((trip.state, trip.ts), (state, START));
+        assert_eq!(world.risk.thrown(), [trip], "it is the one that was thrown");
+        assert_eq!(world.risk.state(target), state);
+    }
+}
+
+#[test]
 fn names_count_and_not_ids() {
     let mut world = World::new("");
     world.risk.kill(Target::Instrument(SPOT), START);

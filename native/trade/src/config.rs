@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rustonite_core::Amount;
+use rustonite_exec::External;
 use rustonite_exec::reconcile::Mode;
 use rustonite_feed::{FeedError, read_toml};
 use serde::Deserialize;
@@ -102,6 +103,9 @@ pub struct AccountConfig {
     /// Leverage that contracts are margined with; it has to be what the account is set to there. If
     /// it is not said, what the venue says is taken.
     pub leverage: Option<u32>,
+    /// What is done with orders that others place on it.
+    #[serde(default)]
+    pub external: External,
     /// The venue cancels all orders once it has heard nothing of us for so many seconds, where it
     /// can.
     pub dead_man_s: Option<u32>,

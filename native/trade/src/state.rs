@@ -51,22 +51,22 @@ impl Kept {
 }
 
 /// Throws what the journal says was thrown and the file does not have: the process ended between the
-/// two. What is not traded any more is left out.
-pub(crate) fn take_up(risk: &mut Risk, kept: &Latches, thrown: &[Thrown]) {
+/// two. What is not traded any more is left out. True if there was something.
+pub(crate) fn take_up(risk: &mut Risk, kept: &Latches, thrown: &[Thrown]) -> bool {
+    let mut is_new = false;
     for one in thrown {
-        let Some(code) = Code::parse(&one.code).filter(|code| *code != Code::Volatility) else {
-            continue;
-        };
+        let code = Code::parse(&one.code).filter(|code| *code != Code::Volatility);
+        let target = risk.target(one.scope, &one.name);
+        let (Some(code), Some(target)) = (code, target) else { continue };
         let is_same = |latch: &Latch| {
             latch.scope == one.scope && latch.name == one.name && latch.code == code
         };
-        if kept.0.iter().any(is_same) {
-            continue;
-        }
-        if let Some(target) = risk.target(one.scope, &one.name) {
+        if !kept.0.iter().any(is_same) {
             risk.set_switch(target, code, one.state, one.ts);
+            is_new = true;
         }
     }
+    is_new
 }
 
 /// Reads what was kept; nothing if there is no file.

@@ -505,14 +505,21 @@ impl Trader {
         }
     }
 
-    /// What does not hurry.
-    fn beat(&mut self) -> Result<(), TradeError> {
+    /// Lets time pass: answers that do not come, cancels that are repeated.
+    fn tick_desk(&self) {
         let answer_ns =
             i64::try_from(self.config.answer_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        inner.desk.tick(now, answer_ns);
+    }
+
+    /// What does not hurry.
+    fn beat(&mut self) -> Result<(), TradeError> {
+        self.tick_desk();
         let is_to_be_kept = {
             let mut inner = lock(&self.shared);
             let now = inner.now();
-            inner.desk.tick(now, answer_ns);
             self.notices.extend(inner.clock.take_set_back().and_then(set_back_notice));
             // A journal that fails halts trading; cancels still go out.
             drop(inner.desk.ledger_mut().tick(now, &Housekeeping::default()));
@@ -536,9 +543,9 @@ impl Trader {
         if how == OnStop::Cancel {
             let mut inner = lock(&self.shared);
             let now = inner.now();
-            inner.desk.cancel_all(None, now);
+            inner.desk.end_all(now);
         }
-        let began = Instant::now();
+        let (began, mut next_beat) = (Instant::now(), Instant::now());
         let mut silent = crate::strategies::Silent;
         self.is_started = false;
         if self.config.replay {
@@ -546,6 +553,10 @@ impl Trader {
             drop(self.pass(&mut silent, i64::MAX));
         }
         while !self.config.replay && began.elapsed() < FAREWELL && self.waits_for_answers(how) {
+            if Instant::now() >= next_beat {
+                next_beat = Instant::now() + BEAT;
+                self.tick_desk();
+            }
             // The end goes on whatever fails.
             if !matches!(self.step(&mut silent), Ok(true)) {
                 std::thread::park_timeout(NAP);

@@ -86,7 +86,7 @@ fn what_is_paid_in_another_asset_is_valued_by_a_pair_that_is_quoted() {
 fn a_dry_run_tells_every_limit_and_places_nothing() {
     let mut world = World::new(BOUNDS);
     let before = (world.desk.ledger().seq(), world.desk.ledger().next_id());
-    let wish = limit(OrderSide::Buy, -300_000, 600);
+    let wish = limit(OrderSide::Buy, -400_000, 600);
     let codes: Vec<_> = world.desk.would_fail(wish, world.now).iter().map(|one| one.code).collect();
     assert_eq!(codes, ["order_size", "order_notional", "price_far"]);
     assert_eq!((world.desk.ledger().seq(), world.desk.ledger().next_id()), before);

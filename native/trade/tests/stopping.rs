@@ -13,7 +13,8 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::StrategyId;
 use rustonite_exec::gateway::Heard;
 use rustonite_exec::{
-    OrderId, OrderPicture, Outcome, Refusal, RefusalKind, Report, Request, What, Wish,
+    AccountRules, External, Ledger, Nowhere, OrderId, OrderPicture, Outcome, Refusal, RefusalKind,
+    Report, Request, What, Wish,
 };
 use rustonite_risk::{Limits, Target};
 use rustonite_trade::{Arrived, Ending, OnTrip};
@@ -100,6 +101,26 @@ fn a_kill_goes_on_until_all_is_cancelled_however_few_requests_are_allowed() {
     }
     assert_eq!(gone, orders, "each is asked for once");
     assert_eq!(world.ending(), Ending::default());
+}
+
+#[test]
+fn an_orderly_end_goes_on_until_all_is_cancelled_too() {
+    let mut world = World::new([500, 40, 10, 200]);
+    for at in 0..15 {
+        world.place(buy(-1_000 - at, 1));
+        world.wait(100);
+    }
+    world.wait(1_000);
+    world.desk.end_all(world.now);
+    let mut gone = 0;
+    for _ in 0..2 {
+        for order in cancels(&world) {
+            world.report_of(order, ended());
+            gone += 1;
+        }
+        world.wait(1_050);
+    }
+    assert_eq!((gone, world.ending().open), (15, 0));
 }
 
 #[test]
@@ -249,7 +270,9 @@ fn a_kill_can_close_positions_and_lets_nothing_through_after_it() {
     assert_eq!(cancels(&world), [resting]);
     let left = world.ending();
     assert_eq!((left.open, left.positions), (1, 1));
-    let denied = world.desk.submit(buy(-1_000, 1), world.now).unwrap_err();
+    // It would be in the way of the orders that close.
+    let shrinks = limit(OrderSide::Sell, 1_000, 1);
+    let denied = world.desk.submit(shrinks, world.now).unwrap_err();
     assert_eq!(denied.code, "kill_switch");
     world.wait(1_000);
     assert_eq!(world.written(), [], "an order that is open could still fill");
@@ -318,9 +341,8 @@ fn a_trading_state_says_what_is_let_through_and_cancels_nothing() {
     assert_eq!(world.desk.submit(buy(-1_000, 1), world.now).unwrap_err().code, "kill_switch");
 }
 
-#[test]
-fn what_others_placed_is_told_and_left_to_them() {
-    let mut world = World::new(BOUNDS);
+/// The venue shows an order that somebody else placed.
+fn show_theirs(world: &mut World) {
     let picture = OrderPicture {
         state: OrderState::Accepted,
         side: OrderSide::Buy,
@@ -342,11 +364,31 @@ fn what_others_placed_is_told_and_left_to_them() {
         what: What::Picture(picture),
     };
     world.say(vec![Heard::Report(report)]);
+    world.written();
+}
+
+#[test]
+fn what_others_placed_is_told_and_left_to_them() {
+    let mut world = World::new(BOUNDS);
+    show_theirs(&mut world);
     world.desk.kill(Target::All, world.now);
     world.wait(1_000);
     assert_eq!(cancels(&world), []);
     let left = world.ending();
     assert_eq!((left.open, left.others), (0, 1));
+}
+
+#[test]
+fn what_others_placed_and_we_adopt_counts_and_is_cancelled() {
+    let mut ledger = Ledger::new(directory(), Nowhere);
+    let rules = AccountRules { external: External::Adopted, ..account_rules() };
+    ledger.open_account(ACCOUNT, rules);
+    let mut world = World::of(ledger, BOUNDS);
+    show_theirs(&mut world);
+    let theirs = world.desk.ledger().open_orders()[0].id;
+    assert!(world.desk.risk().counts(theirs.0));
+    world.desk.kill(Target::All, world.now);
+    assert_eq!(cancels(&world), [theirs]);
 }
 
 #[test]

@@ -222,6 +222,35 @@ fn a_kill_cancels_and_stays_thrown_after_a_restart() {
 }
 
 #[test]
+fn a_switch_that_only_the_journal_has_is_thrown_after_a_restart() {
+    let place = Place::open(100.0);
+    let file = place.journal().join("switches.json");
+    let mut trader = place.trader();
+    until(&mut trader, &mut Broken, |_| false).unwrap_err();
+    drop(trader);
+    // As if the process had ended between the row and the file.
+    std::fs::remove_file(&file).unwrap();
+    let mut trader = place.trader();
+    let switches = trader.status().switches;
+    assert_eq!((switches[0].scope, switches[0].code), ("strategy", "kill_switch"));
+    assert!(std::fs::read_to_string(&file).unwrap().contains("kill_switch"));
+    let journal = place.journal();
+    let mut asked = None;
+    until(&mut trader, &mut Still, |_| {
+        let asked = asked.get_or_insert_with(|| {
+            let folder = journal.clone();
+            let line = r#"{"do": "resume", "scope": "strategy", "name": "test"}"#;
+            std::thread::spawn(move || control::ask(&folder, line).unwrap())
+        });
+        asked.is_finished()
+    })
+    .unwrap();
+    drop(trader);
+    std::fs::remove_file(&file).unwrap();
+    assert!(place.trader().status().switches.is_empty(), "it was put back");
+}
+
+#[test]
 fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
     let mut place = Place::open(400.0);
     let mut trader = place.trader();
@@ -250,6 +279,11 @@ fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
     assert_eq!(trader.status().denials, 0);
     recorder.unwrap().stop().unwrap();
 }
+
+/// Does nothing.
+struct Still;
+
+impl Strategy for Still {}
 
 /// Fails at its first quote.
 struct Broken;

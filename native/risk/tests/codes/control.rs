@@ -142,6 +142,10 @@ provoke! {
         world.risk.access(MAIN, Access::None, START);
         world.denies(&other, Code::VenueDisconnected);
         world.denies(&world.cancelling(&order), Code::VenueDisconnected);
+        // It hears us, and our books are not its own so far.
+        world.risk.access(MAIN, Access::Cancels, START);
+        world.denies(&other, Code::NotReconciled);
+        world.passes(&world.cancelling(&order));
         world.risk.access(MAIN, Access::All, START);
         world.risk.feed_connected(SIM, true, START);
         world.passes(&other);

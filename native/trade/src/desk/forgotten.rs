@@ -27,14 +27,23 @@ pub(super) struct Forgotten {
 }
 
 impl<J: Journal> Desk<J> {
-    /// Counts that an order was not found; any other word about it begins anew.
+    /// Counts that an order was not found; a word of it begins anew.
     pub(super) fn note_not_found(&mut self, change: &Change, report: &Report) {
         let Some(order) = change.order else { return };
         let is_odd = change.anomalies.iter().any(|one| one.code == AnomalyCode::NotFoundButKnown);
         if is_odd {
             let (times, _) = self.forgotten.orders.entry(order).or_insert((0, report.ts_recv));
             *times += 1;
-        } else {
+        }
+        // Refusals and time-outs are no sign of life.
+        let is_word = !matches!(
+            report.what,
+            What::NotFound
+                | What::CancelRejected(_)
+                | What::ReplaceRejected(_)
+                | What::Ended { .. }
+        );
+        if is_word {
             self.forgotten.orders.remove(&order);
         }
     }

@@ -28,6 +28,10 @@ impl<J: Journal> Desk<J> {
         now: i64,
     ) -> Result<(Intent, Pass), Denied> {
         let asked = Question::of(request, order, wish);
+        if let Some(code) = self.is_being_closed(wish) {
+            self.write_denial(asked, &code.into(), now);
+            return Err(denied_by(code));
+        }
         let intent = match self.intent(request, order, wish, filled) {
             Ok(intent) => intent,
             Err(code) => {

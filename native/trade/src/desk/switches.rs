@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderSide, RiskActor, TradingState, order_flags};
 use rustonite_core::ids::AccountId;
-use rustonite_exec::{Flight, Journal, Order, OrderId, PositionKey, Request};
+use rustonite_exec::{Flight, Journal, Order, OrderId, PositionKey, Request, Wish};
 use rustonite_risk::{Code, Target, Trip};
 use serde::Serialize;
 
@@ -31,6 +31,8 @@ pub(super) struct Switches {
     on_trip: OnTrip,
     /// Targets whose orders stay although their kill switch is thrown.
     kept: Vec<Target>,
+    /// Everything is to end, whether or not a switch is thrown.
+    is_over: bool,
     tries: BTreeMap<OrderId, Try>,
     pub(super) closing: Closing,
 }
@@ -48,14 +50,16 @@ impl Try {
         self.next <= now
     }
 
-    /// It was tried now. Returns whether that was the first time.
-    pub(super) fn note(&mut self, why: &'static str, now: i64) -> bool {
-        let is_turn =
-            [Code::MessagesPerS, Code::MessagesPer10S].iter().any(|one| one.name() == why);
-        let pause = if is_turn { NEXT_TURN_NS } else { AGAIN_NS << self.count.min(8) };
-        self.count += 1;
-        *self = Self { next: now.saturating_add(pause.min(AGAIN_NS_MAX)), why, ..*self };
-        self.count == 1
+    /// It was tried now.
+    pub(super) fn note(&mut self, why: &'static str, now: i64) {
+        let turns = [Code::MessagesPerS, Code::MessagesPer10S];
+        let pause = if turns.iter().any(|one| one.name() == why) {
+            NEXT_TURN_NS
+        } else {
+            self.count += 1;
+            (AGAIN_NS << (self.count - 1).min(8)).min(AGAIN_NS_MAX)
+        };
+        (self.next, self.why) = (now.saturating_add(pause), why);
     }
 }
 
@@ -182,9 +186,20 @@ impl<J: Journal> Desk<J> {
         }
     }
 
+    /// Cancels all orders, for as long as there are some.
+    pub fn end_all(&mut self, now: i64) {
+        self.switches.is_over = true;
+        self.hurry();
+        self.sweep(now);
+    }
+
+    fn ends_nothing(&self) -> bool {
+        self.risk.thrown().is_empty() && !self.switches.is_over
+    }
+
     /// Cancels what thrown switches want cancelled, and closes what they want closed.
-    pub(super) fn sweep(&mut self, now: i64) {
-        if self.risk.thrown().is_empty() {
+    pub fn sweep(&mut self, now: i64) {
+        if self.ends_nothing() {
             return self.hurry();
         }
         let ending: Vec<_> = self.ending_orders(Target::All).map(|order| order.id).collect();
@@ -200,7 +215,7 @@ impl<J: Journal> Desk<J> {
     }
 
     fn is_to_end(&self, order: &Order) -> bool {
-        self.risk.thrown().iter().any(|trip| {
+        let is_wanted = |trip: &Trip| {
             self.is_under(trip.target, order)
                 && match self.wanted(trip) {
                     OnTrip::Keep => false,
@@ -209,7 +224,8 @@ impl<J: Journal> Desk<J> {
                         trip.state > TradingState::ReduceOnly || self.may_grow(trip, order)
                     }
                 }
-        })
+        };
+        self.switches.is_over || self.risk.thrown().iter().any(is_wanted)
     }
 
     /// Whether an order could make a position larger, or turn it around.
@@ -297,6 +313,9 @@ impl<J: Journal> Desk<J> {
     /// What is still open under the switches of a target that end orders.
     pub fn ending(&self, of: Target) -> Ending {
         let mut ending = Ending::default();
+        if self.ends_nothing() {
+            return ending;
+        }
         for order in self.ending_orders(of) {
             ending.open += 1;
             *ending.why.entry(self.why_open(order)).or_default() += 1;
@@ -321,6 +340,21 @@ impl<J: Journal> Desk<J> {
         }
     }
 
+    /// The switch that closes positions of what a wish is for: while it does, nobody else trades
+    /// there, not even to shrink them.
+    #[inline]
+    pub(super) fn is_being_closed(&self, wish: &Wish) -> Option<Code> {
+        let mut thrown = self.risk.thrown().iter();
+        let trip = thrown.find(|trip| {
+            let is_under = match trip.target {
+                Target::Strategy(strategy) => wish.strategy == Some(strategy),
+                other => self.reaches(other, wish.account, wish.instrument),
+            };
+            is_under && self.wanted(trip) == OnTrip::Flatten
+        });
+        trip.map(|trip| trip.code)
+    }
+
     /// Switches that want positions closed.
     pub(super) fn flattening(&self) -> Vec<Trip> {
         let thrown = self.risk.thrown().iter();
@@ -340,12 +374,7 @@ impl<J: Journal> Desk<J> {
 
 /// Whether what refused one cancel of an account refuses the others, too.
 fn is_of_account(why: &str) -> bool {
-    let codes = [
-        Code::MessagesPerS,
-        Code::MessagesPer10S,
-        Code::MessagesPerDay,
-        Code::VenueDisconnected,
-        Code::Halted,
-    ];
+    let codes =
+        [Code::MessagesPerS, Code::MessagesPer10S, Code::MessagesPerDay, Code::VenueDisconnected];
     codes.iter().any(|code| code.name() == why)
 }

@@ -80,6 +80,7 @@ impl<J: Journal> Desk<J> {
                 _ => None,
             }
         })?;
-        Decimal::from_f64(rate).and_then(Amount::from_decimal).ok()
+        // All digits of one divided by a price are more than an amount has.
+        format!("{rate:.15}").parse::<Decimal>().and_then(Amount::from_decimal).ok()
     }
 }

@@ -15,8 +15,8 @@ use rustonite_exec::gateway::{
 };
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Ledger, Restored, Tapes,
+    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, Figures, Ledger,
+    Restored, Tapes,
 };
 use rustonite_feed::{Dialler, FeedError, Venue, now_ns};
 use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskVenue};
@@ -88,7 +88,7 @@ impl Trader {
             let problem = "it has rows, and a replay begins with an empty one: name another";
             return Err(wrong(format!("journal {}", folder.display()), problem));
         }
-        state::take_up(&mut risk, &kept.latches, &restored.thrown);
+        let is_thrown_anew = state::take_up(&mut risk, &kept.latches, &restored.thrown);
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         let start = if config.replay { Start::First } else { Start::Now };
         let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
@@ -137,7 +137,8 @@ impl Trader {
             _network: network,
         };
         trader.note_restored(&restored);
-        Ok(trader)
+        // Rows of the journal are removed one day.
+        if is_thrown_anew { trader.keep_switches().map(|()| trader) } else { Ok(trader) }
     }
 
     fn note_restored(&mut self, restored: &Restored) {
@@ -380,7 +381,7 @@ fn account_rules(
             client_ids,
             changes,
             figures,
-            external: External::Watched,
+            external: account.external,
         };
         Ok((id, rules))
     });

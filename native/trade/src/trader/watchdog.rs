@@ -15,6 +15,8 @@ use signal_hook::consts::SIGUSR1;
 use super::{Shared, lock};
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A call that takes longer keeps the trader from repeating cancels itself.
+const IN_THE_WAY_NS: i64 = 200_000_000;
 
 /// A call of the strategy. Its times are of a clock that nobody sets back.
 #[derive(Debug)]
@@ -95,9 +97,13 @@ fn watch(
             kill(shared, RiskActor::Signal, Target::All);
         }
         let began = call.began.load(Ordering::Relaxed);
-        let is_late = began != 0 && call.now().saturating_sub(began) > patience_ns;
-        if is_late && !call.is_late.swap(true, Ordering::Relaxed) {
+        let taken = if began == 0 { 0 } else { call.now().saturating_sub(began) };
+        if taken > patience_ns && !call.is_late.swap(true, Ordering::Relaxed) {
             kill(shared, RiskActor::Rule, target);
+        } else if taken > IN_THE_WAY_NS {
+            let mut inner = lock(shared);
+            let now = inner.now();
+            inner.desk.sweep(now);
         }
     }
 }

@@ -1,0 +1,119 @@
+"""An operator stops a trader, in parts or whole, from the command line."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from trading import Client, Place, command, recording
+
+from rustonite_exec import LocalExchange, NewOrder, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from decimal import Decimal
+    from pathlib import Path
+
+    from rustonite_data._native import Batch
+    from rustonite_data.errors import RiskRejected
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with (
+        LocalExchange(["BTCUSDT"], speed=2) as exchange,
+        recording(tmp_path / "tapes", exchange.urls),
+    ):
+        place = Place(tmp_path, exchange)
+        settings = {"venue": "binance", "symbol": "BTCUSDT", "size": 0.01, "position_max": 0.1}
+        place.configure("market-maker", **settings)
+        yield place
+
+
+@contextmanager
+def trading(place: Place) -> Iterator[None]:
+    """A trader that ends orderly."""
+    words = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
+    with subprocess.Popen(words, cwd=place.folder, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            yield
+            running.send_signal(signal.SIGTERM)
+            _, error = running.communicate(timeout=30)
+        finally:
+            running.kill()
+    assert running.returncode == 0, error
+
+
+def owned(place: Place, asset: str) -> Decimal:
+    free, locked = place.exchange.balance(place.account, asset)
+    return free + locked
+
+
+def test_a_kill_closes_what_was_bought_and_sold(place: Place) -> None:
+    with trading(place):
+        place.wait(lambda one: bool(one["positions"]))
+        told = command("kill", "--flatten", "--wait", "30", folder=place.folder)
+        assert "still open" not in told
+        status = place.status()
+        assert status is not None
+        assert (status["open_orders"], status["positions"]) == (0, [])
+        assert [(one["code"], one["state"]) for one in status["switches"]] == [
+            ("kill_switch", "cancel_only")
+        ]
+    assert owned(place, "BTC") == 2
+
+
+def test_what_is_allowed_can_be_set_and_is_so_after_a_restart(place: Place) -> None:
+    with trading(place):
+        place.wait(lambda one: one["fills"] > 0)
+        assert command("trading", "cancel_only", folder=place.folder) == "all: cancel_only\n"
+        before = place.wait(lambda one: one["denials"] > 0)["requests"]
+        told = command("dry-run", "BTCUSDT", "buy", "5", "1000", folder=place.folder, ok=False)
+        assert told == ""
+    with trading(place):
+        status = place.wait(lambda one: one["denials"] > 0)
+        assert [one["code"] for one in status["switches"]] == ["cancel_only"]
+        assert status["requests"] == 0
+        assert command("trading", "active", folder=place.folder) == "all: active\n"
+        place.wait(lambda one: one["requests"] > 0)
+    assert before > 0
+
+
+def test_orders_that_others_place_are_ended_too_if_they_are_adopted(place: Place) -> None:
+    path = place.folder / "trader.toml"
+    path.write_text(path.read_text().replace('"main"', '"main"\nexternal = "adopted"'))
+    others = Client(place.exchange, place.account, "BTCUSDT")
+    number = others.rest("buy", "0.01", 50_000.0)
+    with trading(place):
+        place.wait(lambda one: one["fills"] > 0)
+        assert number in [one["orderId"] for one in others.open_orders()]
+        command("kill", folder=place.folder)
+        assert others.open_orders() == []
+
+
+class Careful(Strategy):
+    """Asks what would be denied before it orders."""
+
+    def __init__(self) -> None:
+        self.told: list[list[RiskRejected]] = []
+
+    def on_quotes(self, rows: Batch) -> None:
+        bid = rows.to_pylist(["bid_price"])[-1]["bid_price"]
+        if bid and not self.told:
+            price = self.broker.on_tick("BTCUSDT", "buy", bid * 0.99)
+            for size in ("0.01", "50"):
+                order = NewOrder("BTCUSDT", "buy", size, price)
+                self.told.append(self.broker.would_fail(order))
+
+
+def test_a_dry_run_tells_all_limits_that_would_deny(place: Place) -> None:
+    strategy = Careful()
+    place.run(strategy, lambda _status: bool(strategy.told))
+    fine, large = strategy.told
+    assert fine == []
+    codes = [str(one).partition(":")[0] for one in large]
+    assert codes[:2] == ["order_size", "order_notional"]
