@@ -128,11 +128,6 @@ impl Risk {
         self.instruments.get(instrument.index()).is_some_and(|traded| traded.market.is_quoted())
     }
 
-    /// Whether an order counts as open.
-    pub fn counts(&self, order: i64) -> bool {
-        self.orders.has(order)
-    }
-
     /// What one unit of an asset is worth in the reporting currency; `None` if that is not known any
     /// more.
     pub fn rate(&mut self, asset: AssetId, rate: Option<Amount>) {

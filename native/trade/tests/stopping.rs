@@ -386,7 +386,7 @@ fn what_others_placed_and_we_adopt_counts_and_is_cancelled() {
     let mut world = World::of(ledger, BOUNDS);
     show_theirs(&mut world);
     let theirs = world.desk.ledger().open_orders()[0].id;
-    assert!(world.desk.risk().counts(theirs.0));
+    assert!(world.desk.risk().is_open(theirs.0));
     world.desk.kill(Target::All, world.now);
     assert_eq!(cancels(&world), [theirs]);
 }
