@@ -82,15 +82,7 @@ impl Trader {
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
         let risk_directory = risk_directory(&directory, &config, &currency);
         let risk = Risk::new(risk_directory, limits, &kept.latches)?;
-        let rules = account_rules(&directory, &config)?;
-        let (options, durability) = journal_options(config.sync);
-        let tapes = config.tapes.clone().unwrap_or_else(|| folder.clone());
-        let journal = (tapes.as_path(), config.name.as_str(), options, durability);
-        let (mut ledger, restored) = Ledger::open(Arc::clone(&directory), rules, journal)?;
-        if config.replay && restored.rows > 0 {
-            let problem = "it has rows, and a replay begins with an empty one: name another";
-            return Err(wrong(format!("journal {}", folder.display()), problem));
-        }
+        let (mut ledger, restored) = open_journal(&config, &directory)?;
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         let start = if config.replay { Start::First } else { Start::Now };
         let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
@@ -188,6 +180,23 @@ impl Trader {
             self.notices.push(format!("journal: {name} {why}"));
         }
     }
+}
+
+/// Reads the journal back.
+fn open_journal(
+    config: &Config,
+    directory: &Arc<Directory>,
+) -> Result<(Ledger<Tapes>, Restored), TradeError> {
+    let rules = account_rules(directory, config)?;
+    let (options, durability) = journal_options(config.sync);
+    let tapes = config.tapes.as_ref().unwrap_or(&config.journal);
+    let journal = (tapes.as_path(), config.name.as_str(), options, durability);
+    let (ledger, restored) = Ledger::open(Arc::clone(directory), rules, journal)?;
+    if config.replay && restored.rows > 0 {
+        let problem = "it has rows, and a replay begins with an empty one: name another";
+        return Err(wrong(format!("journal {}", tapes.display()), problem));
+    }
+    Ok((ledger, restored))
 }
 
 /// The first row of a replay, and its time.
