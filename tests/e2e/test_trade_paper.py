@@ -236,6 +236,7 @@ def test_a_contract_on_paper_is_closed_by_force(contracts: Place) -> None:
                 lambda: strategy.has_begun and strategy.broker.position(SYMBOL) == Decimal("0.1"),
                 lambda: contracts.exchange.set_mark(SYMBOL, 56_000),
                 lambda: strategy.broker.position(SYMBOL) == 0,
+                lambda: not strategy.broker.open_orders(SYMBOL),
             ),
         )
     assert (status["positions"], status["open_orders"]) == ([], 0)

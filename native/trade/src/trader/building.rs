@@ -84,10 +84,6 @@ impl Trader {
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
         let mut risk = risk_of(&directory, &config, limits, &kept)?;
         let (mut ledger, restored) = open_ledger(&config, &directory, &mut risk)?;
-        if config.replay && restored.rows > 0 {
-            let problem = "it has rows, and a replay begins with an empty one: name another";
-            return Err(wrong(format!("journal {}", folder.display()), problem));
-        }
         let is_thrown_anew = state::take_up(&mut risk, &kept.latches, &restored.thrown);
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         let start = if config.replay { Start::First } else { Start::Now };
@@ -437,7 +433,13 @@ fn open_ledger(
     let tapes = config.tapes.as_ref().unwrap_or(&config.journal);
     let journal = (tapes.as_path(), config.name.as_str(), options, durability);
     let directory = Arc::clone(directory);
-    Ok(Ledger::open_and_tell(directory, rules, journal, &mut |passed| recall(risk, passed))?)
+    let opened =
+        Ledger::open_and_tell(directory, rules, journal, &mut |passed| recall(risk, passed))?;
+    if config.replay && opened.1.rows > 0 {
+        let problem = "it has rows, and a replay begins with an empty one: name another";
+        return Err(wrong(format!("journal {}", tapes.display()), problem));
+    }
+    Ok(opened)
 }
 
 /// The risk layer with what it knew in earlier runs besides orders and positions.

@@ -96,6 +96,11 @@ impl Venue {
         let report = self.report_of(own, None, times, What::Fill(fill));
         self.fills.push(report.clone());
         self.say(Heard::Report(report));
+        if own.is_forced() {
+            // Its account does not know the order: how large it is, and whether it has ended.
+            let picture = self.picture(own);
+            self.say(Heard::Report(picture));
+        }
         self.end_what_reduces_nothing(own.wish.instrument);
     }
 

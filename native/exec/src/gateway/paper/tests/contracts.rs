@@ -153,6 +153,14 @@ fn held(change: impl FnOnce(&mut PaperSettings)) -> Paper {
     })
 }
 
+fn last_fill(heard: &[Heard]) -> &Report {
+    let is_fill = |one: &&Heard| matches!(one, Heard::Report(Report { what: What::Fill(_), .. }));
+    match heard.iter().rfind(is_fill) {
+        Some(Heard::Report(report)) => report,
+        _ => panic!("{heard:?}"),
+    }
+}
+
 #[test]
 fn a_position_that_has_lost_its_margin_is_closed_by_force() {
     let mut paper = held(|_| {});
@@ -179,7 +187,7 @@ fn a_position_that_has_lost_its_margin_is_closed_by_force() {
     paper.market.best(FIRST, at, best((25_000.0, 1.0), (25_001.0, 0.5)));
     paper.market.mark(FIRST, at, 24_800.0, None);
     let heard = paper.heard(at + 2 * MS);
-    let Some(Heard::Report(last)) = heard.last() else { panic!("{heard:?}") };
+    let last = last_fill(&heard);
     assert_eq!((fill(last).price, fill(last).size), (amount("25000"), amount("0.05")));
     assert_ne!(last.client_id, closed.client_id);
     assert_eq!(positions(&mut paper, at + 2 * MS), []);
@@ -197,7 +205,7 @@ fn a_short_position_is_closed_by_force_when_prices_rise() {
     paper.market.best(FIRST, NOW, best((35_000.0, 1.0), (35_001.0, 1.0)));
     paper.market.mark(FIRST, NOW, 35_000.0, None);
     let heard = paper.heard(NOW + 2 * MS);
-    let Some(Heard::Report(closed)) = heard.last() else { panic!("{heard:?}") };
+    let closed = last_fill(&heard);
     assert_eq!((fill(closed).side, fill(closed).size), (OrderSide::Buy, amount("0.2")));
     assert_eq!(positions(&mut paper, NOW + 2 * MS), []);
     // What is lost beyond the margin is owed.
