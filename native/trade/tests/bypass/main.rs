@@ -13,21 +13,36 @@ use common::*;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderEvent, OrderKind, OrderSide, RiskRequest, Tif, order_flags};
+use rustonite_core::datasets::{
+    OrderEvent, OrderKind, OrderSide, RiskRequest, Tif, TriggerDirection, TriggerSource,
+    order_flags,
+};
 use rustonite_core::ids::StrategyId;
-use rustonite_exec::{Nowhere, OrderId, Outcome, Refusal, RefusalKind, Request, What, Wish};
+use rustonite_exec::{
+    Nowhere, OrderId, Outcome, Refusal, RefusalKind, Request, Trigger, What, Wish,
+};
 use rustonite_risk::{Intent, Limits, Target};
 use rustonite_trade::{Arrived, Changes, Denied, Desk};
 
 impl World {
     fn wish(one: &New) -> Wish {
         let is_limit = one.price.is_some();
+        let trigger = one.stop.filter(|_| is_limit && !one.post_only).map(|at| Trigger {
+            price: ticks(at),
+            source: TriggerSource::Last,
+            direction: if one.buys { TriggerDirection::Up } else { TriggerDirection::Down },
+            trail: None,
+        });
         Wish {
             account: ACCOUNT,
             strategy: None,
             instrument: INSTRUMENT,
             side: side(one.buys),
-            kind: if is_limit { OrderKind::Limit } else { OrderKind::Market },
+            kind: match (is_limit, trigger) {
+                (true, Some(_)) => OrderKind::StopLimit,
+                (true, None) => OrderKind::Limit,
+                (false, _) => OrderKind::Market,
+            },
             tif: is_limit.then_some(Tif::Gtc),
             price: one.price.map(|ticks| amount("0.01").times(MIDDLE + ticks).unwrap()),
             price_protect: None,
@@ -35,7 +50,7 @@ impl World {
             size_quote: None,
             size_display: None,
             size_min: None,
-            trigger: None,
+            trigger,
             flags: if one.post_only { order_flags::POST_ONLY } else { 0 },
             position_side: None,
             stp: None,
@@ -128,6 +143,12 @@ impl World {
                     Changes { price: Some(price), size: Some(size), ..Changes::default() };
                 self.desk.replace(order, &changes, self.now)?;
             }
+            Act::Move(which, at) => {
+                let Some(order) = self.order(*which) else { return Ok(()) };
+                let changes = Changes { trigger: Some(ticks(*at)), ..Changes::default() };
+                self.desk.replace(order, &changes, self.now)?;
+                self.count("move");
+            }
             Act::Cancel(which) => {
                 let Some(order) = self.order(*which) else { return Ok(()) };
                 self.desk.cancel(order, self.now)?;
@@ -196,7 +217,7 @@ impl World {
             tif: wish.tif,
             price: wish.price.map(|price| rules.price(price).unwrap()),
             price_protect: None,
-            trigger: None,
+            trigger: wish.trigger.map(|one| rules.price(one.price).unwrap()),
             size: rules.size(wish.size).unwrap(),
             size_filled: rules.size(filled).unwrap(),
             size_display: None,
@@ -228,6 +249,8 @@ struct New {
     price: Option<i64>,
     lots: i64,
     post_only: bool,
+    /// Where its venue starts it, if it is a limit order that may take.
+    stop: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -235,6 +258,7 @@ enum Act {
     Submit(New),
     SubmitMany(Vec<New>),
     Replace(usize, i64, i64),
+    Move(usize, i64),
     Cancel(usize),
     CancelAll(bool),
     Kill(Target),
@@ -292,7 +316,14 @@ fn words() -> impl Strategy<Value = What> {
 fn acts() -> impl Strategy<Value = Act> {
     let new = (any::<bool>(), proptest::option::weighted(0.9, -90_000..90_000_i64), 0..400_i64)
         .prop_flat_map(|(buys, price, lots)| {
-            any::<bool>().prop_map(move |post_only| New { buys, price, lots, post_only })
+            let stop = proptest::option::weighted(0.5, -12_000..12_000_i64);
+            (any::<bool>(), stop).prop_map(move |(post_only, stop)| New {
+                buys,
+                price,
+                lots,
+                post_only,
+                stop,
+            })
         });
     let which = 0..20_usize;
     prop_oneof![
@@ -300,6 +331,7 @@ fn acts() -> impl Strategy<Value = Act> {
         4 => proptest::collection::vec(new, 0..4).prop_map(Act::SubmitMany),
         6 => (which.clone(), -90_000..90_000_i64, 0..400_i64)
             .prop_map(|(which, ticks, lots)| Act::Replace(which, ticks, lots)),
+        8 => (which.clone(), -12_000..12_000_i64).prop_map(|(which, at)| Act::Move(which, at)),
         3 => which.clone().prop_map(Act::Cancel),
         1 => any::<bool>().prop_map(Act::CancelAll),
         1 => targets().prop_map(Act::Kill),
@@ -336,7 +368,7 @@ fn whatever_leaves_was_allowed() {
         .unwrap();
     // It shows nothing if hardly anything leaves, or hardly anything is denied.
     let totals = totals.into_inner().unwrap();
-    for what in ["submit", "replace", "cancel", "denied", "query"] {
+    for what in ["submit", "replace", "move", "cancel", "denied", "query"] {
         assert!(totals.get(what).is_some_and(|count| *count > 100), "{totals:?}");
     }
 }
@@ -344,7 +376,7 @@ fn whatever_leaves_was_allowed() {
 #[test]
 fn an_order_may_go_back_to_a_price_that_it_had() {
     let mut world = World::new([500, 7, 100, 200]);
-    let new = New { buys: true, price: Some(-1_000), lots: 10, post_only: false };
+    let new = New { buys: true, price: Some(-1_000), lots: 10, post_only: false, stop: None };
     world.perform(&Act::Submit(new)).unwrap();
     for ticks in [-1_100, -1_000, -1_100] {
         world.report(0, What::Accepted);
@@ -360,7 +392,7 @@ fn after_a_gap_the_next_row_that_orders_are_judged_by_lets_them_through() {
     let mut world = World::new([500, 7, 100, 200]);
     let trade = |world: &mut World| world.desk.trade(INSTRUMENT, 60_000.0, world.now, 1);
     let code = |world: &mut World| {
-        let new = New { buys: true, price: Some(-1_000), lots: 10, post_only: false };
+        let new = New { buys: true, price: Some(-1_000), lots: 10, post_only: false, stop: None };
         world.perform(&Act::Submit(new)).err().map(|denied| denied.code)
     };
     world.desk.gap(INSTRUMENT);

@@ -111,7 +111,7 @@ impl Gateway for Paced {
 }
 
 fn new() -> New {
-    New { buys: true, price: Some(-1_000), lots: 10, post_only: false }
+    New { buys: true, price: Some(-1_000), lots: 10, post_only: false, stop: None }
 }
 
 fn written(world: &World) -> Vec<Request> {
