@@ -70,8 +70,8 @@ class FillNews:
 
     order: Order
     kind: str
-    """`trade`; `bust` and `correction` of an earlier execution; `adjustment` where it was worked out
-    from the venue's figures, until the execution itself comes."""
+    """`trade`; `bust` and `correction` of an earlier execution; `adjustment` where it was worked
+    out from the venue's figures, until the execution itself comes."""
     fill_id: str
     """Its id in `fills`: the venue's, or ours for an adjustment."""
     fill_id_prev: str | None
