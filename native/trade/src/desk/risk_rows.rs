@@ -8,6 +8,7 @@ use super::Desk;
 
 impl<J: Journal> Desk<J> {
     pub(super) fn write_denial(&mut self, intent: &Intent, denial: &Denial, now: i64) {
+        self.counts.denials += 1;
         let directory = std::sync::Arc::clone(self.ledger.directory());
         let listed = directory.listed(intent.instrument);
         let state = self.risk.state(Target::All);
