@@ -83,16 +83,16 @@ def test_what_is_allowed_can_be_set_and_is_so_after_a_restart(place: Place) -> N
     assert before > 0
 
 
-def test_orders_that_others_place_are_ended_too_if_they_are_adopted(place: Place) -> None:
+@pytest.mark.parametrize(("external", "left"), [("adopted", 0), ("watched", 1)])
+def test_orders_of_others_end_with_the_trader_if_they_are_adopted(
+    place: Place, external: str, left: int
+) -> None:
     path = place.folder / "trader.toml"
-    path.write_text(path.read_text().replace('"main"', '"main"\nexternal = "adopted"'))
+    path.write_text(path.read_text().replace('"main"', f'"main"\nexternal = "{external}"'))
     others = Client(place.exchange, place.account, "BTCUSDT")
-    number = others.rest("buy", "0.01", 50_000.0)
-    with trading(place):
-        place.wait(lambda one: one["fills"] > 0)
-        assert number in [one["orderId"] for one in others.open_orders()]
-        command("kill", folder=place.folder)
-        assert others.open_orders() == []
+    others.rest("buy", "0.01", 50_000.0)
+    place.run(Strategy(), lambda status: status["open_orders"] == 1)
+    assert len(others.open_orders()) == left
 
 
 class Careful(Strategy):

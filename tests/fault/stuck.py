@@ -18,7 +18,8 @@ class Stuck(Strategy):
         bid = rows.to_pylist(["bid_price"])[-1]["bid_price"]
         if bid and not self.is_placed:
             self.is_placed = True
-            self.broker.submit("BTCUSDT", "buy", "0.01", round(bid * 0.99, 2))
+            price = self.broker.on_tick("BTCUSDT", "buy", bid * 0.99)
+            self.broker.submit("BTCUSDT", "buy", "0.01", price)
 
     def on_order(self, news):
         if news.event == "accepted":

@@ -23,7 +23,8 @@ class Hopeful(Strategy):
     def on_quotes(self, rows):
         bid = rows.to_pylist(["bid_price"])[-1]["bid_price"]
         if bid:
-            self.broker.submit("BTCUSDT", "buy", "0.01", round(bid * 0.99, 2))
+            price = self.broker.on_tick("BTCUSDT", "buy", bid * 0.99)
+            self.broker.submit("BTCUSDT", "buy", "0.01", price)
 
 
 @pytest.fixture
