@@ -195,6 +195,11 @@ def depth(exchange):
     return book["lastUpdateId"], {"bid": levels("bids"), "ask": levels("asks")}
 
 
+def traded(exchange):
+    """Trades so far."""
+    return exchange.status()["instruments"][0]["trades"]
+
+
 def test_a_recorder_has_the_trades_and_books_of_the_exchange(memory):
     # Few changes, so that a message of the stream often ends where a picture by REST does.
     with LocalExchange([SYMBOL], speed=0.2) as exchange:
@@ -205,12 +210,16 @@ def test_a_recorder_has_the_trades_and_books_of_the_exchange(memory):
             while recorder.status()[0].books_live == 0:
                 assert time.monotonic() < end, recorder.status()
                 time.sleep(0.05)
+            before = traded(exchange)
+            while traded(exchange) == before:
+                assert time.monotonic() < end, "others do not trade"
+                time.sleep(0.05)
             pictures = {}
             for _ in range(80):
                 number, book = depth(exchange)
                 pictures[number] = book
                 time.sleep(0.04)
-        trades = exchange.status()["instruments"][0]["trades"]
+        trades = traded(exchange)
     lake = recorder.lake
     (found,) = lake.sql("select count(*), min(trade_id), max(trade_id) from trades").rows()
     assert found[0] == found[2] - found[1] + 1

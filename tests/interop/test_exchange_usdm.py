@@ -322,6 +322,11 @@ def depth(exchange):
     return book["lastUpdateId"], {"bid": levels("bids"), "ask": levels("asks")}
 
 
+def traded(exchange):
+    """Trades so far."""
+    return exchange.status()["instruments"][0]["trades"]
+
+
 def test_a_recorder_has_the_trades_books_and_marks_of_the_exchange(memory):
     # Few changes, so that a message of the stream often ends where a picture by REST does.
     with LocalExchange(SYMBOL, venue=VENUE, speed=0.2) as exchange:
@@ -334,13 +339,17 @@ def test_a_recorder_has_the_trades_books_and_marks_of_the_exchange(memory):
             while recorder.status()[0].books_live == 0:
                 assert time.monotonic() < end, recorder.status()
                 time.sleep(0.05)
+            before = traded(exchange)
+            while traded(exchange) == before:
+                assert time.monotonic() < end, "others do not trade"
+                time.sleep(0.05)
             pictures = {}
             for _ in range(80):
                 number, book = depth(exchange)
                 pictures[number] = book
                 time.sleep(0.04)
             (status,) = recorder.status()
-        trades = exchange.status()["instruments"][0]["trades"]
+        trades = traded(exchange)
     assert (status.malformed, status.unknown, status.gaps) == (0, 0, 0)
     lake = recorder.lake
     (found,) = lake.sql(

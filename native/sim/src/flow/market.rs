@@ -24,6 +24,8 @@ const LURES_SAME: f64 = 0.78;
 const LURES_OTHER: f64 = 0.06;
 /// They come within about so many of a market's usual events.
 const LURED_WITHIN: f64 = 80.0;
+/// A market begins as if so many takers of each side had just come, so that it trades at once.
+const OPENING: f64 = 6.0;
 /// When the touch is not where it should be, things happen so many times as fast,
 const HURRY: f64 = 20.0;
 /// but only so many in a row.
@@ -107,7 +109,7 @@ impl Trader {
             next: config.start,
             bound: 0.0,
             hurried: 0,
-            lured: [0.0; 2],
+            lured: [OPENING * LURES_SAME * config.events_per_second / LURED_WITHIN; 2],
             mark_at: every(0),
             funding_at: every(market.funding_every),
             premium: 0.0,

@@ -96,6 +96,21 @@ fn same_seed_same_commands_and_another_gives_others() {
 }
 
 #[test]
+fn others_trade_within_a_second() {
+    for seed in 1..20 {
+        let mut venue = Venue::new(seed, Kind::Spot);
+        let mut trades = 0;
+        // A thousand events a second: as slow as the local exchange is after a fifth of this.
+        while venue.now < START + 200_000_000 {
+            venue.step();
+            let is_trade = |event: &&Event| matches!(event, Event::Trade { .. });
+            trades += venue.events.iter().filter(is_trade).count();
+        }
+        assert!(trades > 0, "seed {seed}");
+    }
+}
+
+#[test]
 fn a_perpetual_is_marked_each_second_and_funded() {
     let kind = Kind::Perpetual { leverage_max: 125, maintenance_ppm: 4000 };
     let mut venue = Venue::new(3, kind);
