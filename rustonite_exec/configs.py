@@ -35,6 +35,7 @@ keys = "keys.toml"
 balances = {{ USDT = 100000, BTC = 1, ETH = 10 }}
 # maker = "0.001"                      # fees, as parts
 # taker = "0.001"
+# fees_in = {{ asset = "BNB", price = 600, discount = 0.25 }}  # while there is enough of it
 """
 
 RECORDER = """\

@@ -371,15 +371,15 @@ def test_the_command_takes_a_file_and_options_go_before_it(tmp_path):
 
 
 def test_symbols_are_an_option_too(tmp_path):
-    write_configs(tmp_path, port=0)
+    write_configs(tmp_path, port=1)
     for words, symbols in [
         (["--symbols", "BTCUSDT,BNBUSDT"], ["BTCUSDT", "BNBUSDT"]),
         (["alpaca", "--symbols", "AAPL"], ["AAPL"]),
-        ([tmp_path / "exchange.toml", "--symbols", "SOLUSDT"], ["SOLUSDT"]),
+        ([tmp_path / "exchange.toml", "--symbols", "ETHUSDT BTCUSDT"], ["ETHUSDT", "BTCUSDT"]),
     ]:
-        command = [RUSTONITE, "exchange", *words, "--alone", "--for", "0.1s", "--json"]
+        command = [RUSTONITE, "exchange", *words, "--port", "0", "--alone", "--for", "0.1s"]
         process = subprocess.run(
-            command, capture_output=True, timeout=PATIENCE, check=True, text=True
+            [*command, "--json"], capture_output=True, timeout=PATIENCE, check=True, text=True
         )
         status = json.loads(process.stdout.splitlines()[1])
         assert [one["symbol"] for one in status["instruments"]] == symbols
