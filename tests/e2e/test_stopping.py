@@ -38,14 +38,15 @@ def place(tmp_path: Path) -> Iterator[Place]:
 def trading(place: Place) -> Iterator[None]:
     """A trader that ends orderly."""
     words = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
-    with subprocess.Popen(words, cwd=place.folder, stderr=subprocess.PIPE, text=True) as running:
+    log = (place.folder / "trader.log").open("w")
+    with log, subprocess.Popen(words, cwd=place.folder, stderr=log) as running:
         try:
             yield
             running.send_signal(signal.SIGTERM)
-            _, error = running.communicate(timeout=30)
+            running.wait(timeout=30)
         finally:
             running.kill()
-    assert running.returncode == 0, error
+    assert running.returncode == 0, (place.folder / "trader.log").read_text()[-3000:]
 
 
 def owned(place: Place, asset: str) -> Decimal:
