@@ -1,5 +1,6 @@
 """A trader in a process of its own, with the strategy of `churn.py`, that can be killed."""
 
+import contextlib
 import random
 import shutil
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from trading import PATIENCE_S
 
+from rustonite_data.errors import Unavailable
 from rustonite_exec import ask
 
 CHURN = Path(__file__).with_name("churn.py")
@@ -59,11 +61,18 @@ class TraderProcess:
         """What the trader says once there is enough."""
         status = None
         for _ in range(int(PATIENCE_S * 50)):
-            status = ask(self.journal, {"do": "status"}) if self.journal.exists() else None
+            assert self.trader.poll() is None, self.told()
+            status = self.status()
             if status is not None and enough(status):
                 return status
             time.sleep(0.02)
         raise AssertionError(f"{status}\n{self.told()}")
+
+    def status(self):
+        """What the trader says; nothing if it is too busy with its start to answer."""
+        with contextlib.suppress(Unavailable):
+            return ask(self.journal, {"do": "status"}) if self.journal.exists() else None
+        return None
 
     def until_trading(self):
         return self.until(lambda one: one["accounts"][0]["trading"])
