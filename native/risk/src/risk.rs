@@ -162,7 +162,7 @@ pub(crate) struct AccountState {
     pub(crate) venue: VenueId,
     pub(crate) hedging: bool,
     pub(crate) access: Access,
-    /// Since when it may not trade.
+    /// Since when it has no connection.
     pub(crate) away_since: Option<i64>,
     pub(crate) equity: Option<i128>,
     /// Rounded down, and nothing while it is not told.

@@ -195,8 +195,9 @@ impl Risk {
         self.turn(now);
         let Some(state) = self.accounts.get_mut(account.index()) else { return };
         state.access = access;
+        // One whose books are being compared is there: that it may not trade is said at once.
         state.away_since =
-            if access == Access::All { None } else { state.away_since.or(Some(now)) };
+            if access == Access::None { state.away_since.or(Some(now)) } else { None };
         let venue = state.venue;
         self.note_absence(venue, now);
     }
@@ -220,10 +221,10 @@ impl Risk {
     }
 
     fn note_absence(&mut self, venue: VenueId, now: i64) {
-        let has_access = |one: &AccountState| one.venue == venue && one.access == Access::All;
-        let is_traded = self.accounts.iter().any(has_access);
+        let is_there = |one: &AccountState| one.venue == venue && one.access != Access::None;
+        let is_heard = self.accounts.iter().any(is_there);
         if let Some(state) = self.venues.get_mut(venue.index()) {
-            let is_whole = is_traded && state.is_feed_up;
+            let is_whole = is_heard && state.is_feed_up;
             state.away_since = if is_whole { None } else { state.away_since.or(Some(now)) };
         }
     }

@@ -253,7 +253,7 @@ provoke! {
     an_account_that_is_away_alone_trips_alone(DisconnectedLong) {
         let mut world = World::new("[venue.sim]\ndisconnect_trip_ms = 1000");
         let order = world.plain();
-        world.risk.access(HEDGE, Access::Cancels, world.now);
+        world.risk.access(HEDGE, Access::None, world.now);
         world.risk.timer(world.now + SECOND + 1, &mut world.trips);
         let thrown = (Target::Account(HEDGE), Code::DisconnectedLong);
         assert_eq!((world.trips[0].target, world.trips[0].code), thrown);

@@ -310,7 +310,7 @@ fn refuses(mut desk: Desk) {
         matches!(&refused.what, What::Rejected(one) if one.reason == RefusalKind::DuplicateId),
         "{refused:?}"
     );
-    desk.submit("r-3", limit("50000", "500"));
+    desk.submit("r-3", limit("50000", "150"));
     let refused = desk.report(|one| matches!(one.what, What::Rejected(_)));
     assert!(
         matches!(&refused.what, What::Rejected(one) if one.reason == RefusalKind::Balance),
