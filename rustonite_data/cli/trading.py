@@ -149,7 +149,7 @@ def resume(scope: str, name: str, *, journal: str, as_json: bool) -> None:
 @click.argument("side", type=click.Choice(("buy", "sell")))
 @click.argument("size")
 @click.argument("price", required=False)
-@click.option("--venue", help="Of the symbol, where several have it.")
+@click.option("--venue", metavar="NAME", help="Of the symbol, where several have it.")
 @_journal
 @json_option
 def dry_run(  # noqa: PLR0913 - an order has many sides

@@ -53,6 +53,7 @@ def test_text_says_the_number_without_an_exponent(mantissa, exponent):
 @example("9007199254740993")
 @example("0.1")
 @example("1e-324")
+@example("-1e-324")
 @example("4.9406564584124654e-324")
 @example("2.4703282292062327e-324")
 @example("1.7976931348623157e308")

@@ -197,7 +197,8 @@ impl Decimal {
             return value;
         }
         let short = self.normalised();
-        short.small_f64().unwrap_or_else(|| short.parsed_f64())
+        // What is too close to zero is negative zero before the sum.
+        short.small_f64().unwrap_or_else(|| short.parsed_f64() + 0.0)
     }
 
     /// The nearest `f64`, and whether it is inexact: the shortest text that reads back as that
