@@ -106,6 +106,11 @@ class Place:
         [tape] = (self.folder / "tapes" / dataset).glob("*/tape.toml")
         return tape.parent
 
+    def has_recorded(self, dataset: str) -> bool:
+        """Whether the recorder has rows of a dataset."""
+        tapes = (self.folder / "tapes" / dataset).glob("*/tape.toml")
+        return any(Tape.reader(tape.parent).read().pl().height > 0 for tape in tapes)
+
     def rows(self, name: str, dataset: str) -> list[dict[str, Any]]:
         tape = Tape.reader(self.folder / name / "journal" / dataset / "trader")
         found: list[dict[str, Any]] = tape.read().pl().to_dicts()
@@ -199,7 +204,10 @@ def test_funding_that_a_trader_missed_is_paid_at_its_next_start(contracts: Place
     config = contracts.configure("paper", 'on_stop = "keep"', market='lake = "../lake"')
     first = Long(SYMBOL)
     with contracts.recording():
-        script = Script(lambda: first.has_begun and first.filled.get(first.entry) == Decimal("0.1"))
+        script = Script(
+            lambda: first.has_begun and first.filled.get(first.entry) == Decimal("0.1"),
+            lambda: contracts.has_recorded("tickers"),
+        )
         before = contracts.trade(config, first, script)
         row = Tape.reader(contracts.recorded("tickers")).read().pl().tail(1)
         missed = time.time_ns()

@@ -176,20 +176,20 @@ def test_a_stop_is_no_larger_than_what_is_left_of_its_position(market: Market) -
 
 
 class Moved(Noted):
-    """Is long at once, has a stop at the venue, and moves it nearer to the market."""
+    """Buys, has a stop at the venue then, and moves it nearer to the market."""
 
     stop = 0
 
     def begin(self) -> None:
         self.entry = self.broker.submit(SYMBOL, "buy", "0.01", "60100", tif="ioc")
-        self.stop = self.broker.submit(
-            SYMBOL, "sell", "0.01", "59000", trigger="59100", trigger_by="mark", reduce_only=True
-        )
 
     def on_order(self, news: OrderNews) -> None:
         super().on_order(news)
+        if news.order.id == self.entry and news.event == "final_fill":
+            stop = {"trigger": "59100", "trigger_by": "mark", "reduce_only": True}
+            self.stop = self.broker.submit(SYMBOL, "sell", "0.01", "59000", **stop)
         if news.order.id == self.stop and news.event == "accepted":
-            self.broker.replace(self.stop, trigger="59800")
+            self.broker.replace(self.stop, price="59700", trigger="59800")
 
     def is_moved(self) -> bool:
         return self.events.get(self.stop, [""])[-1] == "replaced"
