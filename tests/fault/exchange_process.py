@@ -16,7 +16,7 @@ SERVE = """
 
     folder, port = sys.argv[1], int(sys.argv[2])
     with LocalExchange(
-        ["BTCUSDT"], speed=2, limits=False, port=port, state=folder
+        ["BTCUSDT"], speed=8, limits=False, port=port, state=folder
     ) as exchange:
         account = exchange.account("me", {"USDT": 100_000, "BTC": 2})
         told = [exchange.address, exchange.urls, account.key, account.secret]
