@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const SYMBOLS: [&str; 4] = ["BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT"];
 /// Orders and cancellations a second and symbol in calm times.
-const EVENTS: [f64; 5] = [5e3, 2e4, 5e4, 1e5, 2e5];
+const EVENTS: [f64; 6] = [5e3, 2e4, 5e4, 1e5, 2e5, 5e5];
 const SPAN: Duration = Duration::from_secs(3);
 const WARM: Duration = Duration::from_millis(500);
 
