@@ -1,5 +1,6 @@
 //! What a trader keeps besides its journal: thrown switches, where the day's profit began, and how
-//! high it ever was. A small file, written whole, so that people can read it and a kill works without a trader.
+//! high it ever was. A small file, written whole, so that people can read it and a kill works without
+//! a trader.
 
 use std::collections::BTreeMap;
 use std::fs::File;

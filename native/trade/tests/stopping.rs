@@ -75,6 +75,19 @@ fn buy(at: i64, size: i64) -> Wish {
     limit(OrderSide::Buy, at, size)
 }
 
+/// What a venue says of a buy of one that works at so many ticks from the start.
+fn works(price: i64) -> OrderPicture {
+    OrderPicture {
+        state: OrderState::Accepted,
+        side: OrderSide::Buy,
+        price: Some(ticks(price)),
+        size: lots(1),
+        price_trigger: None,
+        size_filled: Amount::ZERO,
+        price_average: None,
+    }
+}
+
 #[test]
 fn a_kill_goes_on_until_all_is_cancelled_however_few_requests_are_allowed() {
     let mut world = World::new([500, 40, 10, 200]);
@@ -185,15 +198,7 @@ fn an_order_that_risk_lost_count_of_can_be_cancelled() {
     world.report_of(order, What::Rejected(refusal));
     assert_eq!(world.state(order), OrderState::Rejected);
     // The venue has it after all.
-    let picture = OrderPicture {
-        state: OrderState::Accepted,
-        side: OrderSide::Buy,
-        price: Some(ticks(-1_000)),
-        size: lots(1),
-        price_trigger: None,
-        size_filled: Amount::ZERO,
-        price_average: None,
-    };
+    let picture = works(-1_000);
     world.report_of(order, What::Picture(picture));
     assert_eq!(world.state(order), OrderState::Accepted);
     world.written();
@@ -345,15 +350,7 @@ fn a_trading_state_says_what_is_let_through_and_cancels_nothing() {
 
 /// The venue shows an order that somebody else placed.
 fn show_theirs(world: &mut World) {
-    let picture = OrderPicture {
-        state: OrderState::Accepted,
-        side: OrderSide::Buy,
-        price: Some(ticks(-500)),
-        size: lots(1),
-        price_trigger: None,
-        size_filled: Amount::ZERO,
-        price_average: None,
-    };
+    let picture = works(-500);
     let report = Report {
         ts_event: world.now,
         ts_recv: world.now,
@@ -409,15 +406,7 @@ fn a_cancel_whose_outcome_is_not_known_is_looked_into_and_not_repeated() {
     let queries = world.written();
     assert!(queries.iter().all(|one| matches!(one, Request::Query { .. })), "{queries:?}");
     // The query shows that it works: then it is cancelled again.
-    let picture = OrderPicture {
-        state: OrderState::Accepted,
-        side: OrderSide::Buy,
-        price: Some(ticks(-1_000)),
-        size: lots(1),
-        price_trigger: None,
-        size_filled: Amount::ZERO,
-        price_average: None,
-    };
+    let picture = works(-1_000);
     world.report_of(order, What::Picture(picture));
     world.wait(500);
     assert_eq!(cancels(&world), [order]);
