@@ -24,6 +24,15 @@ pub(crate) fn signed(side: OrderSide, size: Amount) -> Amount {
     }
 }
 
+/// What a booking did to the account's position.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Closed {
+    /// Profit that it realised.
+    pub(crate) pnl_realised: Amount,
+    /// It made the position smaller, or turned it.
+    pub(crate) is_closing: bool,
+}
+
 /// Changes of balances by one booking: at most of base, quote or settlement, and fee.
 #[derive(Debug, Default)]
 struct Deltas([Option<(AssetId, Amount, BalanceCause)>; 3]);
@@ -52,24 +61,28 @@ impl<J: Journal> Ledger<J> {
         Some(before + moved - fee)
     }
 
-    /// Books moves of a position with their money; returns the profit that the account realised.
+    /// Books moves of a position with their money.
     pub(crate) fn book(
         &mut self,
         booking: &Booking<'_>,
         moves: &[Move],
         change: &mut Change,
-    ) -> Amount {
+    ) -> Closed {
         let directory = std::sync::Arc::clone(self.directory());
-        let Some(listed) = directory.listed(booking.instrument) else { return Amount::ZERO };
+        let Some(listed) = directory.listed(booking.instrument) else { return Closed::default() };
         let fee_in_base = fee_in_base(&directory, listed, booking);
         self.note_booked(booking.account, booking.instrument, booking.ts_event);
-        let mut pnl_realised = Amount::ZERO;
+        let mut closed = Closed::default();
         let whole_account = std::iter::once(None);
         for strategy in whole_account.chain(booking.strategy.map(Some)) {
             let key = key_of(booking, strategy);
+            let before = self.positions.get(&key).size;
             let realised = self.move_position(key, listed, booking, moves, fee_in_base);
             match realised {
-                Some(realised) if strategy.is_none() => pnl_realised = realised,
+                Some(pnl_realised) if strategy.is_none() => {
+                    let is_closing = shrank(before, self.positions.get(&key).size);
+                    closed = Closed { pnl_realised, is_closing };
+                }
                 Some(_) => {}
                 None => change.odd(AnomalyCode::BeyondCounting, booking.fill_id),
             }
@@ -77,8 +90,8 @@ impl<J: Journal> Ledger<J> {
         if booking.kind == FillKind::Funding && booking.strategy.is_none() {
             self.share_funding(listed, booking, change);
         }
-        self.move_balances(&directory, listed, booking, moves, pnl_realised);
-        pnl_realised
+        self.move_balances(&directory, listed, booking, moves, closed.pnl_realised);
+        closed
     }
 
     /// Books funding on the strategies that it was paid for.
@@ -178,6 +191,12 @@ impl<J: Journal> Ledger<J> {
             let _ = self.scribe.balance(of, cause, note_of(booking));
         }
     }
+}
+
+/// Whether a position is smaller than before, or on the other side.
+fn shrank(before: Amount, after: Amount) -> bool {
+    let turned = before.0.signum() * after.0.signum() < 0;
+    turned || after.0.unsigned_abs() < before.0.unsigned_abs()
 }
 
 fn key_of(booking: &Booking<'_>, strategy: Option<StrategyId>) -> PositionKey {

@@ -92,11 +92,19 @@ pub struct Booked {
     pub position_side: Option<PositionSide>,
     /// Profit that the account's position realised by it, without fees.
     pub pnl_realised: Amount,
+    /// It made the account's position smaller, or turned it.
+    pub is_closing: bool,
     /// It came after the order had ended.
     pub is_late: bool,
 }
 
 impl Booked {
+    /// The profit or loss that it closed a position with, or a part of one. What an average cannot
+    /// hold when a position grows is no such thing.
+    pub fn pnl_closed(&self) -> Option<Amount> {
+        Some(self.pnl_realised).filter(|pnl| self.is_closing && *pnl != Amount::ZERO)
+    }
+
     /// Whether it is an execution in the market, told or worked out, and no change of one.
     pub fn is_execution(&self) -> bool {
         use FillKind as Kind;

@@ -5,7 +5,7 @@ use rustonite_core::datasets::{Contingency, FillKind, Liquidity, OrderEvent, ord
 use rustonite_core::ids::{AccountId, InstrumentId};
 
 use crate::apply::Told;
-use crate::booking::signed;
+use crate::booking::{Closed, signed};
 use crate::change::{AnomalyCode, Ask, Booked, Change};
 use crate::fills::Counted;
 use crate::journal::Journal;
@@ -177,8 +177,8 @@ impl<J: Journal> Ledger<J> {
         };
         let place = (booking.account, booking.instrument);
         self.fills.add(place, booking.fill_id, booking.trade_id, counted);
-        let pnl_realised = self.book(booking, moves, change);
-        change.fills.push(Booked { pnl_realised, is_late, ..booked(booking, id) });
+        let Closed { pnl_realised, is_closing } = self.book(booking, moves, change);
+        change.fills.push(Booked { pnl_realised, is_closing, is_late, ..booked(booking, id) });
     }
 
     /// A fee that the first report of an execution did not know.
@@ -385,12 +385,13 @@ impl<J: Journal> Ledger<J> {
             moved.iter().for_each(|(size, price)| order.count_fill(before.leg, *size, *price));
             self.fill_parent(order.link.parent, report, moved);
         }
-        let pnl_realised = self.book(&booking, &moves, change);
+        let Closed { pnl_realised, is_closing } = self.book(&booking, &moves, change);
         for (at, (size, price)) in moved.iter().enumerate() {
             // The profit of both is that of the last.
             let pnl_realised = if at + 1 == moved.len() { pnl_realised } else { Amount::ZERO };
             let (size, price) = (*size, *price);
-            let booked = Booked { price, size, pnl_realised, ..booked(&booking, before.order) };
+            let booked = booked(&booking, before.order);
+            let booked = Booked { price, size, pnl_realised, is_closing, ..booked };
             change.fills.push(booked);
         }
         let counted = Counted { price, size: becomes, ..before };
@@ -444,6 +445,7 @@ fn booked(booking: &Booking<'_>, order: Option<crate::wish::OrderId>) -> Booked 
         liquidity: booking.liquidity.unwrap_or(Liquidity::Unknown),
         position_side: booking.position_side,
         pnl_realised: Amount::ZERO,
+        is_closing: false,
         is_late: false,
     }
 }

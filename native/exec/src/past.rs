@@ -54,8 +54,7 @@ pub(crate) fn event_of(cells: Cells<'_>, columns: &OrderColumns) -> Option<Order
 /// What a booking adds.
 pub(crate) fn past_of(booked: &Booked) -> impl Iterator<Item = Past> + use<> {
     let executed = booked.is_execution().then_some(Past::Executed);
-    let closed = Some(booked.pnl_realised).filter(|profit| *profit != Amount::ZERO);
-    executed.into_iter().chain(closed.map(Past::Closed))
+    executed.into_iter().chain(booked.pnl_closed().map(Past::Closed))
 }
 
 /// The switch that a row of the risk layer says was put back.

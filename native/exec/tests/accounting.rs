@@ -8,8 +8,8 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{FillKind, OrderSide, PositionSide};
 use rustonite_core::ids::{AssetId, InstrumentId, StrategyId};
 use rustonite_exec::{
-    Fill, Journal, JournalError, JournalRow, Ledger, Link, Nowhere, Owned, Position, PositionKey,
-    Report, What, Wish,
+    Booked, Fill, Journal, JournalError, JournalRow, Ledger, Link, Nowhere, Owned, Position,
+    PositionKey, Report, What, Wish,
 };
 
 fn asset(ledger: &Ledger<Nowhere>, name: &str) -> AssetId {
@@ -26,11 +26,15 @@ fn key(instrument: InstrumentId) -> PositionKey {
 
 /// Trades at once; returns the profit that the account realised.
 fn trade<J: Journal>(ledger: &mut Ledger<J>, wish: Wish, price: &str) -> Amount {
+    booked(ledger, wish, price).pnl_realised
+}
+
+fn booked<J: Journal>(ledger: &mut Ledger<J>, wish: Wish, price: &str) -> Booked {
     let (side, instrument, size) = (wish.side, wish.instrument, wish.size);
     let (id, _) = ledger.submit(NOW, wish, Link::default()).unwrap();
     let fill = Fill { side, size, ..fill(&format!("t{}", id.0), "1", price) };
     let report = Report { instrument, ..of(ledger, id, What::Fill(fill)) };
-    ledger.report(&report).fills[0].pnl_realised
+    ledger.report(&report).fills.remove(0)
 }
 
 fn of_instrument(instrument: InstrumentId, side: OrderSide, size: &str) -> Wish {
@@ -45,6 +49,23 @@ fn spot_changes_two_balances_and_a_position() {
     assert_eq!((total(&ledger, "BTC"), total(&ledger, "USDT")), (amount("1.5"), amount("-140")));
     assert_eq!(profit, amount("10"));
     assert_eq!(ledger.positions().get(&key(SPOT)).pnl_realised, amount("10"));
+}
+
+#[test]
+fn what_an_average_cannot_hold_is_no_trade_that_was_closed() {
+    let mut ledger = ledger();
+    let mut closed = |side, size, price| {
+        let booked = booked(&mut ledger, of_instrument(LINEAR, side, size), price);
+        (booked.pnl_realised != Amount::ZERO, booked.pnl_closed())
+    };
+    let (buy, sell) = (OrderSide::Buy, OrderSide::Sell);
+    assert_eq!(closed(buy, "1", "100"), (false, None));
+    assert_eq!(closed(buy, "2", "100.01"), (true, None));
+    let (_, loss) = closed(sell, "1", "99");
+    assert!(loss.is_some_and(|loss| loss < amount("-1")), "{loss:?}");
+    // It closes two and sells one.
+    let (_, profit) = closed(sell, "3", "110");
+    assert!(profit.is_some_and(|profit| profit > amount("19")), "{profit:?}");
 }
 
 #[test]

@@ -112,6 +112,12 @@ impl Pass {
         self.market_seq
     }
 
+    /// Whether a soft limit is exceeded.
+    #[inline]
+    pub fn has_warnings(&self) -> bool {
+        self.warnings != 0
+    }
+
     /// Soft limits that are exceeded; [`crate::Risk::would_fail`] has their figures.
     pub fn warnings(&self) -> impl Iterator<Item = Code> + use<> {
         let bits = self.warnings;

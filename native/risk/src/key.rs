@@ -122,6 +122,22 @@ impl Key {
     /// Every key's bit.
     pub(crate) const EVERY: u64 = u64::MAX >> (64 - Self::COUNT);
 
+    /// Whether it says no to orders, so that it can say beforehand that it soon will. The others throw
+    /// switches and make pauses.
+    pub(crate) const fn can_warn(self) -> bool {
+        !matches!(
+            self,
+            Self::StaleTripMs
+                | Self::VolatilityBps
+                | Self::ExecutionsMax
+                | Self::RejectsMax
+                | Self::DisconnectTripMs
+                | Self::DailyLossMax
+                | Self::DrawdownMax
+                | Self::LossStreakMax
+        )
+    }
+
     /// As a place in a list.
     pub(crate) const fn index(self) -> usize {
         self as usize

@@ -22,7 +22,8 @@ const LIMITS: &str = "
 Keys of a limits file. Every key must be said in some section that an order is in, if only as
 `\"none\"`: what nobody says denies with `limits_missing`. A key that stands in several sections holds
 in each; where the value is the order's or the market's own, that is the strictest of them. A number
-may also be `{ max = 100, warn = 80 }`: what is beyond `warn` passes with a warning.
+may also be `{ max = 100, warn = 80 }`: what is beyond `warn` passes, with a row of `risk_events` and a
+notice. Limits that throw switches or make pauses do not warn.
 
 | key | value | sections | what it limits |
 |---|---|---|---|

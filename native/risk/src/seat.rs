@@ -49,7 +49,7 @@ pub(crate) struct Profit {
     pub(crate) total: i128,
     /// The largest that `total` ever was; `None` until it is told.
     pub(crate) peak: Option<i128>,
-    /// A limit wants it and it was never told.
+    /// A limit wants it and it is not told.
     pub(crate) is_missing: bool,
 }
 

@@ -102,6 +102,18 @@ impl Risk {
         self.judge_profit(target, now, trips);
     }
 
+    /// What positions earn cannot be told any more: limits on losses deny until it is told again.
+    pub fn profit_unknown(&mut self) {
+        for target in self.scopes() {
+            let wants = [Key::DailyLossMax, Key::DrawdownMax];
+            let is_missing = wants.iter().any(|key| self.hard(target, *key).is_some());
+            if let Some(seat) = self.seat_mut(target).filter(|seat| seat.profit.is_told) {
+                (seat.profit.is_told, seat.profit.is_missing) = (false, is_missing);
+                seat.measure();
+            }
+        }
+    }
+
     /// The highest profits so far of the scopes that were told of theirs, for the next run.
     pub fn peaks(&self) -> Vec<(Target, Amount)> {
         let peak = |target| Some((target, Amount(self.seat(target)?.profit.peak?)));

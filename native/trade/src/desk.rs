@@ -30,7 +30,7 @@ use rustonite_exec::{
     ExecError, Journal, Ledger, Moment, Order, OrderId, PositionKey, Request, Wish,
 };
 use rustonite_feed::FeedError;
-use rustonite_risk::{Intent, Pass, Risk, Trip};
+use rustonite_risk::{Code, Intent, Pass, Risk, Trip};
 
 use self::account::{Account, Leverage};
 pub use self::answers::Answers;
@@ -83,10 +83,12 @@ pub struct Desk<J> {
     risk: Risk,
     accounts: Vec<Account>,
     strategy: StrategyId,
-    /// What was seen last of the market: its row, and when we got it.
-    seen: (Option<i64>, i64),
+    /// The row of the market that was seen last.
+    row_seen: Option<i64>,
+    cause: Cause,
     points_per_unit: Vec<f64>,
-    /// Middle of the last quote of each instrument, and when it came; 0 for none.
+    /// Middle of the last quote of each instrument, or its last trade where there are no quotes, and
+    /// when it came; 0 for none.
     references: Vec<(f64, i64)>,
     /// What assets were said to be worth.
     rates: BTreeMap<AssetId, Option<Amount>>,
@@ -102,6 +104,29 @@ pub struct Desk<J> {
     waiting: Waiting,
     switches: Switches,
     forgotten: Forgotten,
+    /// When a person was told last that a soft limit of an instrument is exceeded.
+    warned: BTreeMap<(Code, InstrumentId), i64>,
+}
+
+/// What made us do what is done now, and when we knew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// What has no time of its own, such as an answer or a person.
+    #[default]
+    None,
+    /// A row of the market.
+    Row(i64),
+    /// A moment that a strategy asked for.
+    Timer(i64),
+}
+
+impl Cause {
+    fn ts(self) -> Option<i64> {
+        match self {
+            Self::None => None,
+            Self::Row(ts) | Self::Timer(ts) => Some(ts),
+        }
+    }
 }
 
 /// What a desk has done.
@@ -138,7 +163,8 @@ impl<J: Journal> Desk<J> {
             risk,
             accounts: Vec::new(),
             strategy,
-            seen: (None, 0),
+            row_seen: None,
+            cause: Cause::None,
             compare_every_ns: COMPARE_EVERY_NS,
             references: vec![(0.0, 0); points_per_unit.len()],
             rates: BTreeMap::new(),
@@ -152,6 +178,7 @@ impl<J: Journal> Desk<J> {
             waiting: Waiting::default(),
             switches: Switches::default(),
             forgotten: Forgotten::default(),
+            warned: BTreeMap::new(),
         };
         desk.count_all();
         desk.take_up();
@@ -189,6 +216,11 @@ impl<J: Journal> Desk<J> {
         self.accounts.push(account);
         self.answers.open();
         Ok(())
+    }
+
+    /// What is done from now on has this cause.
+    pub fn caused_by(&mut self, cause: Cause) {
+        self.cause = cause;
     }
 
     /// The next thing that there is to tell.
@@ -329,8 +361,8 @@ impl<J: Journal> Desk<J> {
     /// The bytes of a new order are out.
     fn count_submit(&mut self, order: OrderId, wish: &Wish) {
         let now = rustonite_feed::now_ns();
-        if self.seen.1 > 0 {
-            let took = now.saturating_sub(self.seen.1);
+        if let Cause::Row(ts) = self.cause {
+            let took = now.saturating_sub(ts);
             self.counts.tick_to_order.saturating_record(took.max(1).unsigned_abs());
         }
         let middle = self.references.get(wish.instrument.index()).map_or(0.0, |one| one.0);
@@ -338,7 +370,7 @@ impl<J: Journal> Desk<J> {
     }
 
     fn moment(&self, now: i64) -> Moment {
-        Moment { now, market_seq: self.seen.0 }
+        Moment { now, market_seq: self.row_seen }
     }
 
     /// An order as strategies see it.

@@ -22,7 +22,7 @@ mod written;
 pub use self::config::{
     AccountConfig, Config, MarketConfig, OnStop, OnTrip, PaperConfig, StrategyConfig, Sync, Waiting,
 };
-pub use self::desk::{Answers, Counts, Desk, Ending, News, Outbox};
+pub use self::desk::{Answers, Cause, Counts, Desk, Ending, News, Outbox};
 pub use self::line::{Arrivals, Arrived, Lines, Network, Replied};
 pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Deltas, Quotes, Tickers, Trades};

@@ -40,7 +40,7 @@ use self::watchdog::Watchdog;
 use crate::config::{Config, OnStop, Waiting};
 use crate::control::Control;
 use crate::cores;
-use crate::desk::{Desk, News};
+use crate::desk::{Cause, Desk, News};
 use crate::line::{Arrivals, Arrived, Network};
 use crate::market::{Market, Rows, Tick};
 use crate::paper::Papers;
@@ -377,6 +377,7 @@ impl Trader {
             }
         };
         self.instruments = instruments;
+        lock(&self.shared).desk.caused_by(Cause::None);
         self.judge(told)
     }
 
@@ -469,8 +470,13 @@ impl Trader {
     }
 
     fn wake(&mut self, strategy: &mut dyn Strategy) -> Result<(), TradeError> {
-        lock(&self.shared).timers.pop();
+        {
+            let mut inner = lock(&self.shared);
+            let due = inner.timers.pop().map_or(Cause::None, |due| Cause::Timer(-due));
+            inner.desk.caused_by(due);
+        }
         let told = self.if_started(|handle| strategy.on_timer(handle));
+        lock(&self.shared).desk.caused_by(Cause::None);
         self.judge(told)
     }
 

@@ -6,6 +6,7 @@ mod common;
 use common::*;
 use rustonite_core::datasets::{InstrumentStatus, OrderSide};
 use rustonite_risk::Limits;
+use rustonite_trade::{Cause, News};
 
 const BOUNDS: [u32; 4] = [500, 20, 200, 200];
 
@@ -91,4 +92,39 @@ fn a_dry_run_tells_every_limit_and_places_nothing() {
     assert_eq!(codes, ["order_size", "order_notional", "price_far"]);
     assert_eq!((world.desk.ledger().seq(), world.desk.ledger().next_id()), before);
     assert_eq!(world.written(), []);
+}
+
+#[test]
+fn a_limit_that_warns_lets_the_order_pass_and_says_so() {
+    let mut world = World::new(BOUNDS);
+    world.limits(&[(
+        "order_notional_max = 20_000",
+        "order_notional_max = { max = 20_000, warn = 600 }",
+    )]);
+    let mut notices = || {
+        let wish = limit(OrderSide::Buy, -1_000, 100);
+        world.desk.submit(wish, world.now).unwrap();
+        let news: Vec<_> = std::iter::from_fn(|| world.desk.next_news()).collect();
+        world.now += 30_000 * MS;
+        world.quote(0);
+        news.into_iter().filter(|one| matches!(one, News::Notice(_))).collect::<Vec<_>>()
+    };
+    let expected = "warning: order_notional: 5999 against 600 (reporting currency), order_notional_max, of all";
+    assert_eq!(notices(), [News::Notice(expected.to_owned())]);
+    assert_eq!(notices(), [], "so soon after the last one");
+    assert_eq!(notices().len(), 1);
+}
+
+#[test]
+fn what_a_strategy_does_by_its_timer_is_not_late_because_the_market_is_quiet() {
+    let mut world = World::new(BOUNDS);
+    world.limits(&[("latency_ms = \"none\"", "latency_ms = 5")]);
+    world.now += 10 * MS;
+    assert_eq!(world.codes(), ["latency"], "caused by the last row");
+    world.desk.caused_by(Cause::Timer(world.now - 4 * MS));
+    assert_eq!(world.codes(), [""; 0]);
+    world.desk.caused_by(Cause::Timer(world.now - 6 * MS));
+    assert_eq!(world.codes(), ["latency"]);
+    world.desk.caused_by(Cause::None);
+    assert_eq!(world.codes(), [""; 0]);
 }

@@ -5,6 +5,7 @@ use rustonite_core::datasets::{InstrumentStatus, PositionSide, RiskScope, Tif, o
 
 use super::{Ask, Flow, GO_ON, Judge, kinds};
 use crate::code::{Code, Unit};
+use crate::rules::Class;
 
 /// Flags that ask something of the venue; the others are facts.
 const WISHES: i32 = order_flags::POST_ONLY
@@ -171,7 +172,9 @@ impl Ask<'_> {
             self.deny(judge, Code::Overflow, RiskScope::Order, None)?;
         }
         let own = RiskScope::Instrument;
-        if product < self.rules.product_min {
+        // Venues take what closes a contract however small it is.
+        let may_be_small = self.is_reduce_only && self.rules.class != Class::Spot;
+        if product < self.rules.product_min && !may_be_small {
             let figures = Some(self.quote_figures(self.rules.product_min, product));
             self.deny(judge, Code::NotionalMin, own, figures)?;
         }

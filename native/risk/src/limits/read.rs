@@ -162,7 +162,9 @@ impl Reader<'_> {
             (DeValue::Boolean(on), Sense::Switch) => Ok(Setting::Switch(*on)),
             (_, Sense::Switch) => Err(self.unexpected(name, value, "true or false")),
             (DeValue::String(text), _) if text == "none" => Ok(Setting::Open),
-            (DeValue::Table(table), Sense::Most) => self.pair(key, name, value, table),
+            (DeValue::Table(table), Sense::Most) if key.can_warn() => {
+                self.pair(key, name, value, table)
+            }
             _ => {
                 let hard = self.number(key, name, value)?;
                 Ok(Setting::Number { hard, soft: hard })

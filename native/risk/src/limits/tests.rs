@@ -88,6 +88,10 @@ fn mistakes_have_their_place() {
             "limits.toml:4: all.gross_max: found { max = 1, warn = 2 }, expected `max`, and a `warn` that is no larger",
         ),
         (
+            "[all]\ndaily_loss_max = { max = 2, warn = 1 }",
+            "limits.toml:4: all.daily_loss_max: found { max = 2, warn = 1 }, expected a number from 0 with at most 18 decimals (reporting currency), or \"none\"",
+        ),
+        (
             "[all]\ngross_max = { mx = 1, warn = 2 }",
             "limits.toml:4: all.gross_max.mx: unknown key; there are max, warn",
         ),

@@ -223,6 +223,16 @@ provoke! {
         }
     }
 
+    what_closes_a_contract_may_be_small(NotionalMin) {
+        let mut directory = directory();
+        directory.instruments[PERP.index()].notional.0 = Some(amount("100"));
+        let mut world = World::of(directory, "");
+        world.hold(PERP, "0.5");
+        let small = world.sell(PERP, "100", "0.5");
+        world.denies(&small, Code::NotionalMin);
+        world.passes(&Intent { flags: order_flags::REDUCE_ONLY, ..small });
+    }
+
     an_expiry_is_in_the_future(ExpiryMissing ExpiryPast) {
         let mut world = World::new("");
         let order = Intent { tif: Some(Tif::Gtd), ..world.plain() };

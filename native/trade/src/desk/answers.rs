@@ -182,6 +182,7 @@ mod tests {
             liquidity: Liquidity::Maker,
             position_side: None,
             pnl_realised: Amount::ZERO,
+            is_closing: false,
             is_late: false,
         }
     }

@@ -118,7 +118,7 @@ impl<J: Journal> Desk<J> {
     pub fn rehearse(&mut self, now: i64) {
         let Some(wish) = self.last.clone() else { return };
         let order = self.ledger.next_id();
-        if let Ok(intent) = self.intent(RiskRequest::Submit, order, &wish, Amount::ZERO) {
+        if let Ok(intent) = self.intent(RiskRequest::Submit, order, &wish, Amount::ZERO, now) {
             drop(self.risk.check(&intent, now));
         }
         let Some((client_id, wish)) = self.ledger.rehearse(self.moment(now), wish) else { return };
@@ -198,7 +198,7 @@ impl<J: Journal> Desk<J> {
     pub fn would_fail(&mut self, mut wish: Wish, now: i64) -> Vec<Denied> {
         wish.strategy.get_or_insert(self.strategy);
         let order = self.ledger.next_id();
-        let intent = match self.intent(RiskRequest::Submit, order, &wish, Amount::ZERO) {
+        let intent = match self.intent(RiskRequest::Submit, order, &wish, Amount::ZERO, now) {
             Ok(intent) => intent,
             Err(code) => return vec![denied_by(code)],
         };

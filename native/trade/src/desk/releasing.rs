@@ -157,7 +157,7 @@ impl<J: Journal> Desk<J> {
         let mut is_ours = false;
         let asked = Question::of(request, order, &wish);
         loop {
-            let intent = self.intent(request, order, &wish, Amount::ZERO).map_err(|code| {
+            let intent = self.intent(request, order, &wish, Amount::ZERO, now).map_err(|code| {
                 Box::new(Refused { denied: denied_by(code), asked, denial: code.into() })
             })?;
             let intent = Intent { parent: parent.map(|parent| parent.0), ..intent };

@@ -27,6 +27,14 @@ impl Question {
 impl<J: Journal> Desk<J> {
     pub(super) fn write_denial(&mut self, asked: Question, denial: &Denial, now: i64) {
         self.counts.denials += 1;
+        self.write_verdict(asked, RiskVerdict::Deny, denial, now);
+    }
+
+    pub(super) fn write_warning(&mut self, asked: Question, warning: &Denial, now: i64) {
+        self.write_verdict(asked, RiskVerdict::Warn, warning, now);
+    }
+
+    fn write_verdict(&mut self, asked: Question, verdict: RiskVerdict, denial: &Denial, now: i64) {
         let directory = std::sync::Arc::clone(self.ledger.directory());
         let listed = directory.listed(asked.instrument);
         let state = self.risk.state(Target::All);
@@ -39,7 +47,7 @@ impl<J: Journal> Desk<J> {
             symbol: listed.map(|listed| &*listed.symbol),
             order_id: Some(asked.order.0),
             request: Some(asked.request),
-            verdict: RiskVerdict::Deny,
+            verdict,
             code: denial.code.name(),
             scope: denial.scope,
             trading_state: state,

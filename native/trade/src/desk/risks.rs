@@ -14,8 +14,11 @@ use rustonite_risk::{
 
 use super::risk_rows::Question;
 use super::standing::size_of_money;
-use super::{Desk, News, pace};
+use super::{Cause, Desk, News, pace};
 use crate::strategy::Denied;
+
+/// A person hears of the same warning so often.
+const WARN_EVERY_NS: i64 = 60_000_000_000;
 
 impl<J: Journal> Desk<J> {
     /// Asks the risk layer. What it denies is journalled.
@@ -32,7 +35,7 @@ impl<J: Journal> Desk<J> {
             self.write_denial(asked, &code.into(), now);
             return Err(denied_by(code));
         }
-        let intent = match self.intent(request, order, wish, filled) {
+        let intent = match self.intent(request, order, wish, filled, now) {
             Ok(intent) => intent,
             Err(code) => {
                 self.write_denial(asked, &code.into(), now);
@@ -41,10 +44,30 @@ impl<J: Journal> Desk<J> {
         };
         self.tell_room(request, wish, now);
         match self.risk.check(&intent, now) {
-            Ok(pass) => Ok((intent, pass)),
+            Ok(pass) => {
+                if pass.has_warnings() {
+                    self.warn(asked, &intent, now);
+                }
+                Ok((intent, pass))
+            }
             Err(denial) => {
                 self.write_denial(asked, &denial, now);
                 Err(denied_as(&denial))
+            }
+        }
+    }
+
+    /// Tells of limits that only warn.
+    #[cold]
+    fn warn(&mut self, asked: Question, intent: &Intent, now: i64) {
+        let mut exceeded = Vec::new();
+        self.risk.would_fail(intent, now, &mut exceeded);
+        for warning in exceeded.into_iter().filter(|denial| denial.soft) {
+            self.write_warning(asked, &warning, now);
+            let said = self.warned.entry((warning.code, intent.instrument)).or_insert(i64::MIN);
+            if now.saturating_sub(*said) >= WARN_EVERY_NS {
+                *said = now;
+                self.news.push_back(News::Notice(format!("warning: {}", denied_as(&warning))));
             }
         }
     }
@@ -66,6 +89,7 @@ impl<J: Journal> Desk<J> {
         order: OrderId,
         wish: &Wish,
         filled: Amount,
+        now: i64,
     ) -> Result<Intent, Code> {
         let rules = self.risk.rules(wish.instrument).ok_or(Code::InstrumentUnknown)?;
         let price = |amount: Option<Amount>| amount.map(|one| rules.price(one)).transpose();
@@ -99,7 +123,7 @@ impl<J: Journal> Desk<J> {
             stp: wish.stp,
             ts_expire: wish.ts_expire,
             client_id,
-            ts_cause: self.seen.1,
+            ts_cause: self.cause.ts().unwrap_or(now),
         })
     }
 
@@ -125,7 +149,7 @@ impl<J: Journal> Desk<J> {
             ts,
             seq: row,
         };
-        self.seen = (Some(row), ts);
+        self.see(row, ts);
         self.keep_reference(instrument, bid, ask, ts);
         self.risk.gap(instrument, false);
         self.watch(instrument, &Seen::Quote(bid, ask));
@@ -138,12 +162,13 @@ impl<J: Journal> Desk<J> {
     /// A trade in the market. Where there are no quotes, no row is missing any more after it.
     pub fn trade(&mut self, instrument: InstrumentId, price: f64, ts: i64, row: i64) {
         self.watch(instrument, &Seen::Trade(price));
-        let price = self.points(instrument, price);
-        self.seen = (Some(row), ts);
+        self.see(row, ts);
         // Where there are quotes orders are judged by them, and the next one has to come first.
         if !self.risk.is_quoted(instrument) {
             self.risk.gap(instrument, false);
+            self.keep_reference(instrument, price, price, ts);
         }
+        let price = self.points(instrument, price);
         self.risk.trade(instrument, price, ts, row, &mut self.trips);
         if !self.trips.is_empty() {
             self.tell_trips();
@@ -159,7 +184,14 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    /// The middle of the last quote of an instrument.
+    /// A row of the market, which is the cause of what is done next.
+    #[inline]
+    fn see(&mut self, row: i64, ts: i64) {
+        self.row_seen = Some(row);
+        self.cause = Cause::Row(ts);
+    }
+
+    /// The middle of the last quote of an instrument, or its last trade where there are no quotes.
     pub fn reference(&self, instrument: InstrumentId) -> Option<Amount> {
         let (middle, _) = self.references.get(instrument.index()).filter(|one| one.0 > 0.0)?;
         Decimal::from_f64(*middle).and_then(Amount::from_decimal).ok()
@@ -207,8 +239,8 @@ impl<J: Journal> Desk<J> {
             side: booked.position_side.unwrap_or_default(),
         });
         self.count_owned(booked);
-        if booked.pnl_realised != Amount::ZERO {
-            self.risk.closed(booked.account, booked.strategy, booked.pnl_realised, now);
+        if let Some(pnl) = booked.pnl_closed() {
+            self.risk.closed(booked.account, booked.strategy, pnl, now);
         }
         self.tell_trips();
     }
@@ -229,6 +261,11 @@ impl<J: Journal> Desk<J> {
     /// The part of a contract's worth that an account must have for it, in millionths.
     pub fn margin(&mut self, account: AccountId, instrument: InstrumentId, part_ppm: u32) {
         self.risk.margin(account, instrument, part_ppm);
+    }
+
+    /// Profit cannot be told: something that is held has no price.
+    pub fn profit_unknown(&mut self) {
+        self.risk.profit_unknown();
     }
 
     /// What an account is worth.

@@ -96,7 +96,8 @@ impl<J: Journal> Desk<J> {
             stp: wish.stp,
             ts_expire: wish.ts_expire,
             client_id: if request == RiskRequest::Submit { client_id } else { 0 },
-            ts_cause: self.seen.1,
+            // What is there is not late.
+            ts_cause: i64::MAX,
         })
     }
 }

@@ -153,7 +153,7 @@ impl<J: Journal> Desk<J> {
         }
         let order = self.ledger.next_id();
         let asked = Question::of(RiskRequest::Release, order, &slice);
-        let intent = self.intent(RiskRequest::Release, order, &slice, Amount::ZERO);
+        let intent = self.intent(RiskRequest::Release, order, &slice, Amount::ZERO, now);
         let intent = intent.map_err(|code| {
             self.write_denial(asked, &code.into(), now);
             denied_by(code)

@@ -108,8 +108,8 @@ impl Trader {
         let patience_ns = i64::try_from(config.patience_ms).unwrap_or(i64::MAX);
         let patience_ns = patience_ns.saturating_mul(1_000_000);
         let target = Target::Strategy(strategy);
-        let watchdog = Watchdog::start(Arc::clone(&shared), target, patience_ns)
-            .map_err(system("starting the watchdog"))?;
+        let watchdog = Watchdog::start(Arc::clone(&shared), target, patience_ns, config.on_error);
+        let watchdog = watchdog.map_err(system("starting the watchdog"))?;
         let mut trader = Self {
             watchdog,
             profits: Profits::new(currency, kept.day, kept.profit),

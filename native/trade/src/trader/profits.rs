@@ -93,7 +93,7 @@ impl Profits {
         }
         let sums = self.sums(desk);
         self.is_known = sums.is_some();
-        let Some(sums) = sums else { return };
+        let Some(sums) = sums else { return desk.profit_unknown() };
         for (target, total) in sums {
             let name = name_of(desk.risk(), target);
             let began = *self.began.entry(name.clone()).or_insert_with(|| {

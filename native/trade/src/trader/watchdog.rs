@@ -13,6 +13,7 @@ use signal_hook::SigId;
 use signal_hook::consts::SIGUSR1;
 
 use super::{Shared, lock};
+use crate::config::OnStop;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A call that takes longer keeps the trader from repeating cancels itself.
@@ -54,15 +55,21 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Throws the switch of a target when a call takes longer than `patience_ns`.
-    pub(super) fn start(shared: Shared, target: Target, patience_ns: i64) -> std::io::Result<Self> {
+    /// Throws the switch of a target when a call takes longer than `patience_ns`, with its orders
+    /// cancelled or kept.
+    pub(super) fn start(
+        shared: Shared,
+        target: Target,
+        patience_ns: i64,
+        on_error: OnStop,
+    ) -> std::io::Result<Self> {
         let call = Arc::new(Call::new());
         let signalled = Arc::new(AtomicBool::new(false));
         let signal = signal_hook::flag::register(SIGUSR1, Arc::clone(&signalled))?;
         let watched = Arc::clone(&call);
         let thread = std::thread::Builder::new()
             .name("rustonite-watchdog".to_owned())
-            .spawn(move || watch(&watched, &signalled, &shared, (target, patience_ns)))?;
+            .spawn(move || watch(&watched, &signalled, &shared, (target, patience_ns, on_error)))?;
         Ok(Self { call, signal, thread: Some(thread) })
     }
 
@@ -89,7 +96,7 @@ fn watch(
     call: &Call,
     signalled: &AtomicBool,
     shared: &Shared,
-    (target, patience_ns): (Target, i64),
+    (target, patience_ns, on_error): (Target, i64, OnStop),
 ) {
     while !call.stop.load(Ordering::Relaxed) {
         std::thread::sleep(LOOK_EVERY);
@@ -99,13 +106,22 @@ fn watch(
         let began = call.began.load(Ordering::Relaxed);
         let taken = if began == 0 { 0 } else { call.now().saturating_sub(began) };
         if taken > patience_ns && !call.is_late.swap(true, Ordering::Relaxed) {
-            kill(shared, RiskActor::Rule, target);
+            match on_error {
+                OnStop::Cancel => kill(shared, RiskActor::Rule, target),
+                OnStop::Keep => latch(shared, target),
+            }
         } else if taken > IN_THE_WAY_NS {
             let mut inner = lock(shared);
             let now = inner.now();
             inner.desk.sweep(now);
         }
     }
+}
+
+fn latch(shared: &Shared, target: Target) {
+    let mut inner = lock(shared);
+    let now = inner.now();
+    inner.desk.latch(target, now);
 }
 
 fn kill(shared: &Shared, actor: RiskActor, target: Target) {

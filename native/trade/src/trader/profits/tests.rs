@@ -15,11 +15,17 @@ struct Run {
 
 impl Run {
     fn start(folder: &Path, kept: &Kept, limits: &str) -> Self {
+        let mut run = Self::unquoted(folder, kept, limits);
+        run.desk.quote(IT, 99.0, 101.0, NOON, 1);
+        run
+    }
+
+    /// Before anything is known of the market.
+    fn unquoted(folder: &Path, kept: &Kept, limits: &str) -> Self {
         let ledger = ledger(folder, &mut |_| {});
         let mut risk = risk(limits);
         restore_peaks(&mut risk, &kept.peaks);
-        let mut desk = Desk::new(ledger, risk, STRATEGY);
-        desk.quote(IT, 99.0, 101.0, NOON, 1);
+        let desk = Desk::new(ledger, risk, STRATEGY);
         let profits = Profits::new("USDT".to_owned(), kept.day, kept.profit.clone());
         Self { desk, profits }
     }
@@ -98,4 +104,23 @@ fn a_new_peak_is_kept_and_not_with_every_beat() {
     assert!(!is_to_be_kept(&mut run, 9));
     assert!(is_to_be_kept(&mut run, 10));
     assert!(!is_to_be_kept(&mut run, 20));
+}
+
+#[test]
+fn a_trader_that_follows_trades_alone_knows_its_losses() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = LIMITS.replace("daily_loss_max = 5_000", "daily_loss_max = 10");
+    let mut run = Run::unquoted(folder.path(), &Kept::default(), &limits);
+    run.profits.tell(&mut run.desk, NOON);
+    assert!(run.profits.is_known(), "nothing is held");
+    let report = executed(run.desk.ledger_mut(), OrderSide::Buy, amount("100"));
+    run.desk.ledger_mut().report(&report);
+    run.profits.tell(&mut run.desk, NOON);
+    assert!(!run.profits.is_known(), "what is held has no price");
+    for (price, expected) in [(99.0, &[][..]), (89.0, &["daily_loss"][..])] {
+        run.desk.trade(IT, price, NOON, 1);
+        run.profits.tell(&mut run.desk, NOON);
+        let codes: Vec<_> = run.thrown().into_iter().map(|(code, _)| code).collect();
+        assert_eq!(codes, expected);
+    }
 }
