@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rustonite_data.cli.config import expecting
+from rustonite_data.cli.interrupts import ended
 from rustonite_data.cli.options import for_option, speed_factor
 from rustonite_data.cli.output import json_option, print_json_lines
-from rustonite_data.cli.serve import ended
 from rustonite_data.config import about
 
 if TYPE_CHECKING:

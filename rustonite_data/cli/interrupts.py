@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 INTERRUPTED = 130
@@ -102,3 +102,31 @@ def _drain(reading: int) -> None:
 
 
 CTRL_C = CtrlC()
+
+
+@contextmanager
+def ended(*, reload: Callable[[], None] | None = None) -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set: what runs for long ends in good order by it.
+
+    What a service manager sends is no failure. A second Ctrl-C ends at once, and SIGHUP calls
+    `reload`.
+    """
+    event = threading.Event()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and reload is not None:
+            reload()
+            return
+        if number == signal.SIGINT:
+            CTRL_C.notice()
+            if event.is_set():
+                CTRL_C.give_up()
+        event.set()
+
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if reload else [])]
+    before = [(number, signal.signal(number, end)) for number in numbers]
+    try:
+        yield event
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

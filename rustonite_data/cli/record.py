@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 import time
 from contextlib import contextmanager, nullcontext
@@ -19,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rustonite_data.cli.config import expecting
-from rustonite_data.cli.interrupts import CTRL_C
+from rustonite_data.cli.interrupts import ended
 from rustonite_data.cli.options import Place, duration, for_option, storage_options
 from rustonite_data.cli.output import (
     PROBLEMS,
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import timedelta
     from http.server import HTTPServer
-    from types import FrameType
 
     from rustonite_data.record import Recorder, VenueStatus
 
@@ -111,8 +109,9 @@ def record(  # noqa: PLR0913 - options of the command line
     # Imported here, as it brings the engines.
     from rustonite_data.record import Recorder  # noqa: PLC0415
 
+    changed = threading.Event()
     with (
-        _signals() as signals,
+        ended(reload=changed.set) as end,
         _shown(every.total_seconds(), as_json=as_json) as show,
         _listening(metrics or listen) as server,
     ):
@@ -123,13 +122,19 @@ def record(  # noqa: PLR0913 - options of the command line
             place=place,
             storage_options=lake.storage_options or None,
         )
-        again = path if from_file else None
+
+        def look() -> None:
+            show(recorder)
+            if changed.is_set() and from_file:
+                changed.clear()
+                _reload(recorder, path)
+
         seconds = None if span is None else span.total_seconds()
         code = 0
         try:
             # Metrics are there until the lake has all rows.
             with _served(recorder, server), recorder:
-                _run(recorder, show, signals, again, seconds)
+                _run(recorder, look, end, seconds)
         except RustoniteError as error:
             complain(error)
             code = PROBLEMS
@@ -157,59 +162,15 @@ def _checked(text: str, place: str) -> str | None:
     return listen
 
 
-class _Signals:
-    """What was asked of this process."""
-
-    def __init__(self) -> None:
-        self.ended = threading.Event()
-        self.again = threading.Event()
-
-    def end(self, number: int, _frame: FrameType | None) -> None:
-        """Ends in good order; by a second Ctrl-C at once."""
-        if number == signal.SIGINT:
-            CTRL_C.notice()
-            if self.ended.is_set():
-                CTRL_C.give_up()
-        self.ended.set()
-
-    def reload(self, _number: int, _frame: FrameType | None) -> None:
-        """Reads the configuration again."""
-        self.again.set()
-
-
-@contextmanager
-def _signals() -> Iterator[_Signals]:
-    """Takes signals from the start to the very end: what a service manager sends is no failure."""
-    signals = _Signals()
-    handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {
-        signal.SIGTERM: signals.end,
-        signal.SIGINT: signals.end,
-        signal.SIGHUP: signals.reload,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _run(
-    recorder: Recorder,
-    show: Callable[..., None],
-    signals: _Signals,
-    config: Path | None,
-    span: float | None,
+    recorder: Recorder, look: Callable[[], None], end: threading.Event, span: float | None
 ) -> None:
-    """Shows what goes on until somebody ends it."""
+    """Looks at what goes on until somebody ends it."""
     until = None if span is None else time.monotonic() + span
     while recorder.running and (until is None or time.monotonic() < until):
-        show(recorder)
-        if signals.ended.wait(_LOOK_S):
+        look()
+        if end.wait(_LOOK_S):
             return
-        if signals.again.is_set() and config is not None:
-            signals.again.clear()
-            _reload(recorder, config)
 
 
 def _reload(recorder: Recorder, config: Path) -> None:

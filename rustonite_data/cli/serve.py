@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rustonite_data.cli.interrupts import CTRL_C
+from rustonite_data.cli.interrupts import ended
 from rustonite_data.cli.options import duration, end_option, for_option, speed_factor, start_option
 from rustonite_data.cli.output import count_text, json_option, print_json_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime, timedelta
-    from types import FrameType
 
     from rustonite_data.serve import Server
 
@@ -149,24 +144,3 @@ def _tell(venue: str, server: Server, *, as_json: bool) -> None:
     width = max(map(len, urls))
     for name, url in urls.items():
         click.echo(f"{name:{width}}  {url}")
-
-
-@contextmanager
-def ended() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set: this is how a server ends in good order."""
-    event = threading.Event()
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
-            CTRL_C.notice()
-            if event.is_set():
-                CTRL_C.give_up()
-        event.set()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [(number, signal.signal(number, end)) for number in numbers]
-    try:
-        yield event
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from rustonite_data.cli.config import expecting
+from rustonite_data.cli.interrupts import ended
 from rustonite_data.cli.options import for_option
 from rustonite_data.cli.output import CANNOT_LOOK, PROBLEMS, complain, json_option, print_json_lines
 from rustonite_data.errors import RustoniteError
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from datetime import timedelta
-    from types import FrameType
 
 _LOOK_S = 0.25
 
@@ -57,7 +56,7 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
     last: dict[str, Any] = {}
     code = 0
     with (
-        _terminated() as is_over,
+        ended() as end,
         _shown(as_json=as_json) as show,
         _served(metrics, last),
     ):
@@ -65,7 +64,7 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
         def beat(status: dict[str, Any], notices: list[str]) -> bool:
             last.update(status)
             show(status, notices)
-            return not is_over() and time.monotonic() < until
+            return not end.is_set() and time.monotonic() < until
 
         try:
             trader.run(beat)
@@ -92,22 +91,6 @@ def _served(listen: str | None, status: dict[str, Any]) -> AbstractContextManage
 def _profit(status: dict[str, Any]) -> str:
     profit: str = status["profit"].get("all ", "not known")
     return profit
-
-
-@contextmanager
-def _terminated() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM came: both end orderly."""
-    came: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(came)
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 @contextmanager

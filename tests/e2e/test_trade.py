@@ -174,6 +174,45 @@ def test_an_exception_ends_trading_and_throws_the_switch(place: Place) -> None:
     assert [(one["scope"], one["name"]) for one in switches] == [("strategy", "strategy")]
 
 
+class Interrupted(Strategy):
+    """Ctrl-C comes while it looks at a row."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def on_quotes(self, rows: Batch) -> None:
+        assert len(rows) > 0
+        signal.raise_signal(signal.SIGINT)
+
+    def on_stop(self) -> None:
+        self.stopped = True
+
+
+def test_ctrl_c_is_no_failure_of_the_strategy(place: Place) -> None:
+    strategy = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        place.run(strategy)
+    assert strategy.stopped
+    assert json.loads((place.journal / "switches.json").read_text())["latches"] == []
+
+
+def test_ctrl_c_waits_for_cancels_that_take_long(place: Place) -> None:
+    place.configure("market-maker", venue="binance", symbol="BTCUSDT", size=0.01, position_max=0.1)
+    words = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml", "--json"]
+    with subprocess.Popen(
+        words, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            place.wait(lambda one: one["open_orders"] > 0 and one["fills"] > 0)
+            place.exchange.latency("1500ms")
+            running.send_signal(signal.SIGINT)
+            out, error = running.communicate(timeout=30)
+        finally:
+            running.kill()
+    assert running.returncode == 0, error
+    assert json.loads(out)["open_orders"] == 0
+
+
 def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) -> None:
     place.configure(
         "market-maker",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustonite_core::datasets::{
@@ -340,6 +341,11 @@ impl PyStrategy {
     fn call(&mut self, work: impl FnOnce(Python<'_>, &Bound<'_, PyAny>) -> PyResult<()>) -> Told {
         Python::attach(|py| match work(py, self.strategy.bind(py)) {
             Ok(()) => Ok(()),
+            // Ctrl-C came during the call and is nothing of the strategy's: the next beat sees it.
+            Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
+                let again = py.import("_thread").and_then(|one| one.call_method0("interrupt_main"));
+                again.map(drop).map_err(|error| Failed(error.to_string()))
+            }
             Err(error) => {
                 let shown = error.to_string();
                 self.raised = Some(error);
