@@ -16,6 +16,8 @@ use crate::floor::Floor;
 
 const MAKERS: usize = 3;
 const TRADERS: usize = 20;
+/// Commands that others who are late may do before somebody else has his turn.
+const TURN: usize = 128;
 /// The longest sleep, so that the end is noticed.
 const NAP: Duration = Duration::from_millis(5);
 
@@ -122,7 +124,8 @@ fn config(floor: &mut Floor, crowd: &Crowd) -> Result<FlowConfig> {
 
 fn run(shared: &Shared, number: usize, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
-        let wait = shared.venue().let_others_act(number);
+        let wait = shared.venue().let_others_act(number, TURN);
+        shared.make_way();
         if wait > 0 {
             std::thread::sleep(Duration::from_nanos(wait.unsigned_abs()).min(NAP));
         }

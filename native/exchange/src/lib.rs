@@ -32,6 +32,7 @@ mod venue;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -60,6 +61,8 @@ const BEAT: Duration = Duration::from_millis(100);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 /// What fees of spot may be paid in, whether it is traded or not.
 pub(crate) const FEE_ASSET: &str = "BNB";
+/// Yields until those who wait for a venue should have got it.
+const YIELDS_MAX: usize = 1_000;
 /// What the venue itself trades with.
 const HOUSE_FUNDS: i128 = 10_i128.pow(18 + 12);
 
@@ -113,12 +116,31 @@ impl Config {
 struct Shared {
     name: String,
     venue: Mutex<Venue>,
+    /// Threads that wait for the venue.
+    waiting: AtomicUsize,
     stop: watch::Sender<bool>,
 }
 
 impl Shared {
     fn venue(&self) -> MutexGuard<'_, Venue> {
-        self.venue.lock().unwrap_or_else(PoisonError::into_inner)
+        if let Ok(venue) = self.venue.try_lock() {
+            return venue;
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let venue = self.venue.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        venue
+    }
+
+    /// Lets those in who wait for the venue: whoever takes a lock again at once is faster than
+    /// anybody who has to be woken for it.
+    fn make_way(&self) {
+        for _ in 0..YIELDS_MAX {
+            if self.waiting.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 
     async fn stopped(&self) {
@@ -404,6 +426,7 @@ fn open(config: &VenueConfig, state: Option<&Path>) -> Result<Arc<Shared>> {
     Ok(Arc::new(Shared {
         name: config.venue.clone(),
         venue: Mutex::new(venue),
+        waiting: AtomicUsize::new(0),
         stop: watch::Sender::new(false),
     }))
 }

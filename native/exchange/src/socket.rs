@@ -49,6 +49,8 @@ impl Out {
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
     queues: BTreeMap<u64, mpsc::Sender<Out>>,
+    /// What leaves together, since waking a line for each message takes longer than making one.
+    held: Option<Vec<(u64, Out)>>,
     next: u64,
     pub(crate) sent: u64,
     /// How long messages take, and what that is drawn from.
@@ -91,7 +93,23 @@ impl Sockets {
         self.queues.len()
     }
 
+    /// Keeps what is sent until [`Sockets::release`].
+    pub(crate) fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Sends what was kept.
+    pub(crate) fn release(&mut self) {
+        for (socket, out) in self.held.take().into_iter().flatten() {
+            self.send(socket, out);
+        }
+    }
+
     pub(crate) fn send(&mut self, socket: u64, out: Out) {
+        if let Some(held) = &mut self.held {
+            held.push((socket, out));
+            return;
+        }
         let is_full = |queue: &mpsc::Sender<Out>| queue.try_send(out).is_err();
         if self.queues.get(&socket).is_some_and(is_full) {
             self.queues.remove(&socket);

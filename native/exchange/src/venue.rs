@@ -197,8 +197,16 @@ impl Venue {
         Ok(number)
     }
 
-    /// Lets others do what is due. How long until the next is, in nanoseconds.
-    pub(crate) fn let_others_act(&mut self, number: usize) -> i64 {
+    /// Lets others do what is due, so many things at most. How long until the next is, in
+    /// nanoseconds.
+    pub(crate) fn let_others_act(&mut self, number: usize, most: usize) -> i64 {
+        self.hall.sockets.hold();
+        let wait = (0..most).map(|_| self.let_another_act(number)).find(|wait| *wait > 0);
+        self.hall.sockets.release();
+        wait.unwrap_or(0)
+    }
+
+    fn let_another_act(&mut self, number: usize) -> i64 {
         let now = self.hall.floor.now();
         let Some(due) = self.others.get(number).map(Others::due) else { return NOT_WRITTEN_NS };
         if due > now {

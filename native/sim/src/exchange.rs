@@ -449,10 +449,21 @@ impl Exchange {
 
     /// Open orders of an account, oldest first.
     pub fn open_orders(&self, account: AccountId) -> impl Iterator<Item = Order> {
+        self.orders_of(account).copied()
+    }
+
+    /// The same where they are.
+    pub(crate) fn orders_of(&self, account: AccountId) -> impl Iterator<Item = &Order> {
         let first = self.accounts.get(account as usize).map_or(NONE, |one| one.orders.first);
         let entry = |slot: Slot| (slot != NONE).then(|| self.orders.get(slot));
         std::iter::successors(entry(first), move |last: &&Entry| entry(last.of_account.behind))
-            .map(|entry| entry.order)
+            .map(|entry| &entry.order)
+    }
+
+    /// How many orders of an instrument an account has open.
+    pub(crate) fn open_count(&self, account: AccountId, instrument: InstrumentId) -> usize {
+        let account = self.accounts.get(account as usize);
+        account.map_or(0, |account| account.holding(instrument).open)
     }
 
     /// The trigger price of an order that waits, in ticks: of a trailing one it moves.

@@ -144,7 +144,7 @@ fn take(venue: &mut Venue, step: &Step) {
         Step::Call { who, buys, price } => drop(venue.call(&order(NAMES[who], buys, price))),
         Step::Beat(beats) => venue.beat(beats),
         Step::Note => venue.note(),
-        Step::Others => drop(venue.let_others_act(0)),
+        Step::Others => drop(venue.let_others_act(0, 1)),
         Step::Fault(ref fault) => {
             let planned = Planned { fault: fault.clone(), call: None, symbol: None, times: 1 };
             venue.fault(planned).unwrap();

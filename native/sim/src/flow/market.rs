@@ -236,10 +236,10 @@ impl Trader {
     /// One of the crowd places or cancels, so that it has its usual number of orders on average.
     fn crowd(&mut self, reference: f64, touch: Touch, exchange: &Exchange) -> Option<Command> {
         let account = self.anybody();
-        self.load_own(exchange, account, None);
-        let open = self.own.len();
+        let open = exchange.open_count(account, self.market.instrument);
         let is_full = self.market.listing.filters.orders_max.is_some_and(|most| open >= most);
         if is_full || self.rng.usize(0..open + CROWD_ORDERS) < open {
+            self.load_own(exchange, account, None);
             let order = self.unloved(touch)?;
             return Some(Command::Cancel { account, order: order.id });
         }
@@ -334,7 +334,7 @@ impl Trader {
     fn load_own(&mut self, exchange: &Exchange, account: AccountId, side: Option<Side>) {
         let instrument = self.market.instrument;
         self.own.clear();
-        let ours = exchange.open_orders(account).filter(|order| {
+        let ours = exchange.orders_of(account).filter(|order| {
             order.asked.instrument == instrument && side.is_none_or(|side| order.asked.side == side)
         });
         self.own.extend(ours.map(|order| Mine {
