@@ -61,7 +61,7 @@ def metrics(recorder: Recorder) -> str:
     last = [(f'venue="{one.venue}"', one.ts_last / _NS) for one in found]
     lines += family("rustonite_feed_last_frame_seconds", "gauge", "When a frame came last.", last)
     lags = recorder.lag()
-    labels = [f'dataset="{lag.dataset}",tape="{_escaped(lag.path.name)}"' for lag in lags]
+    labels = [f'dataset="{lag.dataset}",tape="{escaped(lag.path.name)}"' for lag in lags]
     for name, about in LAG.items():
         pairs = [
             (label, float(getattr(lag, name))) for label, lag in zip(labels, lags, strict=True)
@@ -79,7 +79,8 @@ def family(name: str, kind: str, about: str, values: list[tuple[str, float]]) ->
     return [*head, *shown] if values else []
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """The value of a label."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 

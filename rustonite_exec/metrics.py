@@ -2,105 +2,143 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rustonite_data.metrics import family
+from rustonite_data.metrics import escaped, family
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Values = list[tuple[str, float]]
+
+_ENDS = ("filled", "cancelled", "expired", "rejected")
+_ANSWERS = ("first_word", "first_fill", "cancel")
+
+
+class _Family(NamedTuple):
+    name: str
+    kind: str
+    about: str
+    values: Callable[[dict[str, Any]], Values]
+
+
+def _one(name: str) -> Callable[[dict[str, Any]], Values]:
+    return lambda status: [("", float(status[name]))]
+
+
+def _each(
+    what: str, value: Callable[[dict[str, Any]], float], *names: str
+) -> Callable[[dict[str, Any]], Values]:
+    return lambda status: [(_labels(one, *names), value(one)) for one in status[what]]
+
+
+def _profit(status: dict[str, Any]) -> Values:
+    scopes = ((*scope.split(" ", 1), total) for scope, total in status["profit"].items())
+    return [
+        (_labels({"scope": scope, "name": name}, "scope", "name"), float(total))
+        for scope, name, total in scopes
+    ]
+
+
+def _ended(status: dict[str, Any]) -> Values:
+    return [
+        (f'{_labels(one, "account")},end="{end}"', float(one[end]))
+        for one in status["answers"]
+        for end in _ENDS
+    ]
+
+
+def _answer_times(status: dict[str, Any]) -> Values:
+    return [
+        (f'{_labels(one, "account")},answer="{answer}",quantile="{part}"', float(value))
+        for one in status["answers"]
+        for answer in _ANSWERS
+        for part, value in one[f"{answer}_us"].items()
+    ]
+
+
+def _slippage(status: dict[str, Any]) -> Values:
+    known = [one for one in status["answers"] if one["slippage_bps"] is not None]
+    return [(_labels(one, "account"), float(one["slippage_bps"])) for one in known]
+
+
+_FAMILIES = [
+    _Family(
+        "trading", "gauge", "Whether an account may trade.",
+        lambda status: [
+            (_labels({"account": one["name"]}, "account"), float(one["trading"]))
+            for one in status["accounts"]
+        ],
+    ),
+    _Family("fills_total", "counter", "Executions.", _one("fills")),
+    _Family(
+        "requests_total", "counter", "Requests sent: orders, changes, cancels.", _one("requests")
+    ),
+    _Family("denials_total", "counter", "Wishes that risk denied.", _one("denials")),
+    _Family("rejects_total", "counter", "Requests that venues refused.", _one("rejects")),
+    _Family("open_orders", "gauge", "Orders that are open.", _one("open_orders")),
+    _Family("profit", "gauge", "Profit, in the reporting currency.", _profit),
+    _Family(
+        "position", "gauge", "Signed size of a position.",
+        _each("positions", lambda one: float(one["size"]), "account", "venue", "symbol"),
+    ),
+    _Family(
+        "balance", "gauge", "What is owned.",
+        lambda status: [
+            (_labels({"asset": asset}, "asset"), float(total))
+            for asset, total in status["balances"].items()
+        ],
+    ),
+    _Family(
+        "switch", "gauge", "Switches that are thrown.",
+        _each("switches", lambda _one: 1.0, "scope", "name", "code"),
+    ),
+    _Family(
+        "journal_halted", "gauge", "Whether no order leaves any more.",
+        lambda status: [("", float(status["halted"] is not None))],
+    ),
+    _Family(
+        "tick_to_order_us", "gauge",
+        "Time from the receipt of a tick to the bytes of the order it caused.",
+        lambda status: [
+            (f'quantile="{part}"', float(value))
+            for part, value in status["tick_to_order_us"].items()
+        ],
+    ),
+    _Family(
+        "orders_sent_total", "counter", "Orders sent.",
+        _each("answers", lambda one: float(one["sent"]), "account"),
+    ),
+    _Family("orders_ended_total", "counter", "Orders by how they ended.", _ended),
+    _Family(
+        "answer_us", "gauge",
+        "Time from the bytes of an order to the venue's first word and first execution, and from"
+        " those of a cancel to the end.",
+        _answer_times,
+    ),
+    _Family(
+        "slippage_bps", "gauge",
+        "What executions cost against the middle at the moment of their order.",
+        _slippage,
+    ),
+]  # fmt: skip
 
 
 def metrics(status: dict[str, Any]) -> str:
     """The figures of a trader's status in the text format of Prometheus."""
-    if not status:
-        return ""
-    name = "rustonite_trade"
-    accounts = [(f'account="{one["name"]}"', float(one["trading"])) for one in status["accounts"]]
-    profit = [(f'scope="{scope.strip()}"', float(sum_)) for scope, sum_ in status["profit"].items()]
-    held = [
-        (_labels(one, "account", "venue", "symbol"), float(one["size"]))
-        for one in status["positions"]
-    ]
-    owned = [(f'asset="{asset}"', float(total)) for asset, total in status["balances"].items()]
-    thrown = [(_labels(one, "scope", "name", "code"), 1.0) for one in status["switches"]]
-    times = status["tick_to_order_us"]
-    answers = status["answers"]
-    lines = [
-        *family(f"{name}_trading", "gauge", "Whether an account may trade.", accounts),
-        *family(f"{name}_fills_total", "counter", "Executions.", [("", status["fills"])]),
-        *family(f"{name}_orders_total", "counter", "Requests sent.", [("", status["requests"])]),
-        *family(
-            f"{name}_denials_total",
-            "counter",
-            "Wishes that risk denied.",
-            [("", status["denials"])],
-        ),
-        *family(
-            f"{name}_rejects_total",
-            "counter",
-            "Requests that venues refused.",
-            [("", status["rejects"])],
-        ),
-        *family(
-            f"{name}_open_orders", "gauge", "Orders that are open.", [("", status["open_orders"])]
-        ),
-        *family(f"{name}_profit", "gauge", "Profit, in the reporting currency.", profit),
-        *family(f"{name}_position", "gauge", "Signed size of a position.", held),
-        *family(f"{name}_balance", "gauge", "What is owned.", owned),
-        *family(f"{name}_switch", "gauge", "Switches that are thrown.", thrown),
-        *family(
-            f"{name}_journal_halted",
-            "gauge",
-            "Whether no order leaves any more.",
-            [("", float(status["halted"] is not None))],
-        ),
-        *family(
-            f"{name}_tick_to_order_us",
-            "gauge",
-            "Time from the receipt of a tick to the bytes of the order it caused.",
-            [(f'quantile="{part}"', float(value)) for part, value in times.items()],
-        ),
-        *family(
-            f"{name}_orders_sent_total",
-            "counter",
-            "Orders sent.",
-            [(_labels(one, "account"), one["sent"]) for one in answers],
-        ),
-        *family(
-            f"{name}_orders_ended_total",
-            "counter",
-            "Orders by how they ended.",
-            [
-                (f'{_labels(one, "account")},end="{end}"', one[end])
-                for one in answers
-                for end in ("filled", "cancelled", "expired", "rejected")
-            ],
-        ),
-        *family(
-            f"{name}_answer_us",
-            "gauge",
-            "Time from the bytes of an order to the venue's first word and first execution, and"
-            " from those of a cancel to the end.",
-            [
-                (f'{_labels(one, "account")},answer="{answer}",quantile="{part}"', float(value))
-                for one in answers
-                for answer in ("first_word", "first_fill", "cancel")
-                for part, value in one[f"{answer}_us"].items()
-            ],
-        ),
-        *family(
-            f"{name}_slippage_bps",
-            "gauge",
-            "What executions cost against the middle at the moment of their order.",
-            [
-                (_labels(one, "account"), one["slippage_bps"])
-                for one in answers
-                if one["slippage_bps"] is not None
-            ],
-        ),
-    ]
-    return "\n".join(lines) + "\n"
+    lines: list[str] = []
+    for one in _FAMILIES if status else ():
+        lines += family(f"rustonite_trade_{one.name}", one.kind, one.about, one.values(status))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _labels(one: dict[str, Any], *names: str) -> str:
-    return ",".join(f'{name}="{one[name]}"' for name in names)
+    return ",".join(f'{name}="{escaped(str(one[name]))}"' for name in names)
+
+
+def place_of(one: dict[str, Any]) -> str:
+    """How far a switch reaches, and which one there."""
+    return " ".join(filter(None, (one["scope"], one["name"])))
 
 
 def health(status: dict[str, Any]) -> tuple[bool, str]:
@@ -110,9 +148,7 @@ def health(status: dict[str, Any]) -> tuple[bool, str]:
     problems = [
         f"account {one['name']} may not trade" for one in status["accounts"] if not one["trading"]
     ]
-    problems += [
-        f"switch of {one['scope']} {one['name']}: {one['code']}" for one in status["switches"]
-    ]
+    problems += [f"switch of {place_of(one)}: {one['code']}" for one in status["switches"]]
     if status["halted"]:
         problems.append(f"journal: {status['halted']}")
     return not problems, "\n".join(problems) or "ok"

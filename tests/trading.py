@@ -277,7 +277,7 @@ def command(*words: str, folder: Path, ok: bool = True) -> str:
         check=False,
     )
     assert (done.returncode == 0) is ok, done.stderr
-    return done.stdout if ok else done.stderr
+    return done.stdout if ok else done.stdout + done.stderr
 
 
 def free_port() -> int:

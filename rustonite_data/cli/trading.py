@@ -1,4 +1,4 @@
-"""`rustonite kill`, `resume`, `trading`, `orders`, `positions`: what is asked of a trader."""
+"""`rustonite kill`, `resume`, `status`, `orders` and others: what is asked of a trader."""
 
 from __future__ import annotations
 
@@ -133,15 +133,74 @@ def resume(scope: str, name: str, *, journal: str, as_json: bool) -> None:
       rustonite resume account main
     """
     from rustonite_exec import ask  # noqa: PLC0415 - brings the extension
+    from rustonite_exec.metrics import place_of  # noqa: PLC0415 - as above
 
     _expect(journal, scope, name)
     answer = ask(journal, {"do": "resume", "scope": scope, "name": name})
     if answer is None:
         raise NotFound(f"no trader runs on {journal}: start it, then put its switches back")
+    count, left = answer["switches"], answer["thrown"]
     if as_json:
-        print_json_lines([{"scope": scope, "name": name, "switches": answer["switches"]}])
+        print_json_lines([{"scope": scope, "name": name, "switches": count, "thrown": left}])
     else:
-        click.echo(f"{answer['switches']} switches put back")
+        still = ", ".join(f"{place_of(one)} ({one['code']})" for one in left)
+        click.echo(f"{count} switches put back{f'; still thrown: {still}' if left else ''}")
+    if left and not count:
+        raise click.exceptions.Exit(PROBLEMS)
+
+
+@click.command()
+@_journal
+@json_option
+def reload(*, journal: str, as_json: bool) -> None:
+    """Have a running trader read its limits again: all of them are taken, or none.
+
+    Their version has to be higher than that in force.
+
+    \b
+    Example:
+      rustonite reload --journal journal
+    """
+    answer = _asked(journal, {"do": "reload"}, "the next one reads its limits when it begins")
+    if as_json:
+        print_json_lines([{"version": answer["version"]}])
+    else:
+        click.echo(f"limits of version {answer['version']} are in force")
+
+
+@click.command()
+@_journal
+@json_option
+def status(*, journal: str, as_json: bool) -> None:
+    """Show what a running trader does: accounts, profit, orders, switches.
+
+    Exit code 1: an account may not trade, or a switch is thrown.
+
+    \b
+    Example:
+      rustonite status
+      rustonite status --json
+    """
+    from rustonite_exec.metrics import health  # noqa: PLC0415 - brings the extension
+
+    answer = _asked(journal, {"do": "status"}, "`orders` and `positions` read its journal")
+    is_well, why = health(answer)
+    if as_json:
+        print_json_lines([answer])
+    else:
+        rows = [
+            ["fills", answer["fills"]],
+            ["open orders", answer["open_orders"]],
+            ["requests", answer["requests"]],
+            ["denied", answer["denials"]],
+            ["refused", answer["rejects"]],
+            *([f"profit {scope.strip()}", total] for scope, total in answer["profit"].items()),
+            ["limits", f"version {answer['limits_version']}"],
+        ]
+        print_table([answer["name"], ""], [[name, str(value)] for name, value in rows], {1})
+        click.echo("it trades" if is_well else why)
+    if not is_well:
+        raise click.exceptions.Exit(PROBLEMS)
 
 
 @click.command("dry-run")
@@ -281,6 +340,17 @@ def positions(*, journal: str, as_json: bool) -> None:
     chosen = [one for one in found.values() if one["size"]]
     columns = ("account", "venue", "symbol", "position_side", "size", "price_entry")
     _tell(chosen, (*columns, "pnl_realised", "fees"), as_json=as_json)
+
+
+def _asked(journal: str, request: dict[str, Any], otherwise: str) -> dict[str, Any]:
+    """What a running trader answers."""
+    from rustonite_exec import ask  # noqa: PLC0415 - brings the extension
+
+    _expect(journal, "all", "")
+    answer = ask(journal, request)
+    if answer is None:
+        raise NotFound(f"no trader runs on {journal}: {otherwise}")
+    return answer
 
 
 def _expect(journal: str, scope: str, name: str) -> None:

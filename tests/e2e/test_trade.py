@@ -249,7 +249,16 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
             assert status["open_orders"] == 0
             assert [one["code"] for one in status["switches"]] == ["kill_switch"]
             assert command("orders", "--json", folder=place.folder) == ""
+            left = command("resume", "account", "main", folder=place.folder, ok=False)
+            assert left == "0 switches put back; still thrown: all (kill_switch)\n"
+            assert command("status", folder=place.folder, ok=False).endswith(
+                "switch of all: kill_switch\n"
+            )
             assert command("resume", folder=place.folder) == "1 switches put back\n"
+            limits = place.folder / "limits.toml"
+            limits.write_text(limits.read_text().replace("version = 1\n", "version = 2\n"))
+            assert command("reload", folder=place.folder) == "limits of version 2 are in force\n"
+            assert command("status", folder=place.folder).endswith("it trades\n")
             before = status["fills"]
             place.wait(lambda one: one["fills"] > before)
             running.send_signal(signal.SIGTERM)

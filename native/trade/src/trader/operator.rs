@@ -177,7 +177,8 @@ impl Trader {
         let target = find(inner.desk.risk(), &place.scope, &place.name)?;
         let now = inner.now();
         let count = inner.desk.resume(target, now);
-        Ok(serde_json::json!({"done": "resumed", "switches": count}).to_string())
+        let thrown = super::status::switches(inner.desk.risk());
+        Ok(serde_json::json!({"done": "resumed", "switches": count, "thrown": thrown}).to_string())
     }
 
     /// Reads the limits again.

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use rustonite_core::Amount;
 use rustonite_core::ids::AccountId;
 use rustonite_exec::{Ledger, Tapes};
-use rustonite_risk::Target;
+use rustonite_risk::{Risk, Target};
 use serde::Serialize;
 
 use super::{Trader, lock};
@@ -141,6 +141,17 @@ pub struct SwitchStatus {
     pub state: &'static str,
 }
 
+/// All switches that are thrown.
+pub(super) fn switches(risk: &Risk) -> Vec<SwitchStatus> {
+    let told = risk.thrown().iter().map(|trip| SwitchStatus {
+        scope: trip.scope().name(),
+        name: risk.name(trip.target),
+        code: trip.code.name(),
+        state: trip.state.name(),
+    });
+    told.collect()
+}
+
 impl Trader {
     /// What there is to tell.
     pub fn status(&self) -> Status {
@@ -172,12 +183,6 @@ impl Trader {
         });
         let answers = self.config.accounts.iter().zip(inner.desk.answers());
         let answers = answers.map(|(one, answers)| AnswersStatus::new(&one.name, answers));
-        let switches = risk.thrown().iter().map(|trip| SwitchStatus {
-            scope: trip.scope().name(),
-            name: risk.name(trip.target),
-            code: trip.code.name(),
-            state: trip.state.name(),
-        });
         Status {
             name: self.config.name.clone(),
             started: self.is_started,
@@ -194,7 +199,7 @@ impl Trader {
             halted: ledger.halted().map(str::to_owned),
             positions: positions.collect(),
             profit: self.profits.totals.clone(),
-            switches: switches.collect(),
+            switches: switches(risk),
             ending: inner.desk.ending(Target::All),
             limits_version: risk.limits().version,
         }
