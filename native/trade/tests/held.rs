@@ -660,3 +660,21 @@ fn what_was_put_off_is_still_due_after_a_restart() {
     wait(&mut world, 50);
     assert_eq!(sent(&world), [(order.0, Some(lots(10)))]);
 }
+
+#[test]
+fn a_dry_run_judges_what_leaves_once_the_price_has_come() {
+    let mut world = World::new(BOUNDS);
+    let codes = |world: &mut World, wish: Wish| {
+        let failed = world.desk.would_fail(wish, world.now);
+        failed.into_iter().map(|denied| denied.code).collect::<Vec<_>>()
+    };
+    // The venue has no trailing stops, and market orders want a worst price that is found then.
+    assert_eq!(codes(&mut world, trailing(10, Some(7))), [""; 0]);
+    assert_eq!(codes(&mut world, trailing(10_000, Some(7)))[0], "order_size");
+    let mut unseen = trailing(10, Some(7));
+    unseen.trigger.as_mut().unwrap().source = TriggerSource::Mark;
+    unseen.flags |= order_flags::EMULATED;
+    assert_eq!(codes(&mut world, unseen), ["not_followed"]);
+    world.desk.kill_and_flatten(Target::All, world.now);
+    assert_eq!(codes(&mut world, limit(OrderSide::Sell, 1, 1)), ["kill_switch"]);
+}

@@ -3,7 +3,7 @@
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderEvent, RiskRequest};
 use rustonite_core::ids::InstrumentId;
-use rustonite_exec::gateway::may_need_us;
+use rustonite_exec::gateway::{Way, may_need_us};
 use rustonite_exec::{Journal, Link, Order, OrderId, Request, Values, Wish};
 use rustonite_risk::{Code, Denial, Intent, Pass};
 
@@ -193,10 +193,18 @@ impl<J: Journal> Desk<J> {
         Ok(())
     }
 
-    /// The limits that an order would meet now, those that only warn left out. Nothing is placed and
-    /// nothing written down.
+    /// The limits that an order would meet now, those that only warn left out. One that would wait
+    /// here is judged as if its price had come. Nothing is placed and nothing written down.
     pub fn would_fail(&mut self, mut wish: Wish, now: i64) -> Vec<Denied> {
         wish.strategy.get_or_insert(self.strategy);
+        if let Some(code) = self.is_being_closed(&wish) {
+            return vec![denied_by(code)];
+        }
+        let sent = if may_need_us(&wish) { self.sent_of(wish, now) } else { Ok(wish) };
+        let wish = match sent {
+            Ok(wish) => wish,
+            Err(denied) => return vec![denied],
+        };
         let order = self.ledger.next_id();
         let intent = match self.intent(RiskRequest::Submit, order, &wish, Amount::ZERO, now) {
             Ok(intent) => intent,
@@ -206,6 +214,14 @@ impl<J: Journal> Desk<J> {
         let mut failures = Vec::new();
         self.risk.would_fail(&intent, now, &mut failures);
         failures.iter().filter(|denial| !denial.soft).map(denied_as).collect()
+    }
+
+    /// What leaves of a wish of which the venue may not have all.
+    fn sent_of(&self, wish: Wish, now: i64) -> Result<Wish, Denied> {
+        match self.way(&wish, now)? {
+            Way::Venue(wish) => Ok(wish),
+            Way::Held(wish) | Way::Sliced(wish) => self.slice_to_come(&wish),
+        }
     }
 
     fn pass_cancel(&mut self, order: OrderId, now: i64) -> Result<(Intent, Pass, Request), Denied> {

@@ -146,11 +146,7 @@ impl<J: Journal> Desk<J> {
     /// Whether a wish may wait here: what cannot be right later is refused now. Money, positions and
     /// the market are looked at when it is released.
     pub(super) fn check_held(&mut self, wish: &Wish, now: i64) -> Result<(), Denied> {
-        self.check_followed(wish)?;
-        let mut slice = slice_of(wish, wish.size_display.unwrap_or(wish.size).min(wish.size));
-        if wish.limit_follows() {
-            slice.price = Some(self.limit_to_come(wish));
-        }
+        let slice = self.slice_to_come(wish)?;
         let order = self.ledger.next_id();
         let asked = Question::of(RiskRequest::Release, order, &slice);
         let intent = self.intent(RiskRequest::Release, order, &slice, Amount::ZERO, now);
@@ -165,6 +161,16 @@ impl<J: Journal> Desk<J> {
             self.write_denial(asked, denial, now);
             Err(denied_as(denial))
         })
+    }
+
+    /// What is sent of a wish that waits here, as far as it is known now.
+    pub(super) fn slice_to_come(&self, wish: &Wish) -> Result<Wish, Denied> {
+        self.check_followed(wish)?;
+        let mut slice = slice_of(wish, wish.size_display.unwrap_or(wish.size).min(wish.size));
+        if wish.limit_follows() {
+            slice.price = Some(self.limit_to_come(wish));
+        }
+        Ok(slice)
     }
 
     /// A limit as it may be once its trigger has begun to follow.
