@@ -139,6 +139,8 @@ pub(crate) struct VenueState {
     pub(crate) seat: Seat,
     pub(crate) can: Capabilities,
     pub(crate) is_feed_up: bool,
+    /// Both its market data and an account were there once.
+    pub(crate) was_whole: bool,
     /// Since when it is away: its market data, or every account there.
     pub(crate) away_since: Option<i64>,
 }

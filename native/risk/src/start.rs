@@ -18,7 +18,7 @@ use crate::seat::Seat;
 
 impl VenueState {
     pub(crate) fn new(can: Capabilities) -> Self {
-        Self { seat: Seat::new(), can, is_feed_up: false, away_since: None }
+        Self { seat: Seat::new(), can, is_feed_up: false, was_whole: false, away_since: None }
     }
 }
 

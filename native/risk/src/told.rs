@@ -225,6 +225,7 @@ impl Risk {
         let is_heard = self.accounts.iter().any(is_there);
         if let Some(state) = self.venues.get_mut(venue.index()) {
             let is_whole = is_heard && state.is_feed_up;
+            state.was_whole |= is_whole;
             state.away_since = if is_whole { None } else { state.away_since.or(Some(now)) };
         }
     }

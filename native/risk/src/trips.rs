@@ -222,7 +222,12 @@ impl Risk {
 
     fn trip_if_away(&mut self, at: usize, now: i64, trips: &mut Vec<Trip>) {
         let Some(venue) = u16::try_from(at).ok().map(VenueId) else { return };
-        let Some(since) = self.venues[at].away_since else { return };
+        let state = &self.venues[at];
+        let Some(since) = state.away_since else { return };
+        // A recorder may be started later than we, if nothing is open meanwhile.
+        if !state.was_whole && state.seat.open_orders == 0 {
+            return;
+        }
         self.trip_if_away_for(venue, Target::Venue(venue), since, now, trips);
     }
 

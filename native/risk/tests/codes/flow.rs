@@ -2,7 +2,7 @@ use rustonite_core::datasets::{OrderKind, OrderSide, RiskRequest, RiskScope, Tra
 use rustonite_risk::{Access, Code, Intent, Target};
 
 use crate::provoke;
-use crate::world::{ARB, HEDGE, MAIN, MM, MS, PERP, SECOND, SIM, SPOT, World};
+use crate::world::{ARB, HEDGE, MAIN, MM, MS, PERP, SECOND, SIM, SPOT, World, directory};
 
 const SEATS: [(&str, RiskScope); 4] = [
     ("[strategy.mm]", RiskScope::Strategy),
@@ -265,6 +265,20 @@ provoke! {
 
 const TARGETS: [Target; 4] =
     [Target::Strategy(MM), Target::Account(MAIN), Target::Venue(SIM), Target::All];
+
+#[test]
+fn a_recorder_may_be_started_late_if_nothing_is_open() {
+    let mut world = World::bare(directory(), "[venue.sim]\ndisconnect_trip_ms = 1000");
+    world.risk.access(MAIN, Access::All, world.now);
+    world.risk.feed_connected(SIM, false, world.now);
+    world.wait(2 * SECOND);
+    world.risk.timer(world.now, &mut world.trips);
+    assert_eq!(world.trips, []);
+    let order = world.plain();
+    world.risk.adopt(&order);
+    world.risk.timer(world.now, &mut world.trips);
+    assert_eq!(world.trips[0].code, Code::DisconnectedLong);
+}
 
 #[test]
 fn an_order_that_was_triggered_is_one_of_ours_in_the_book() {
