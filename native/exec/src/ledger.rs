@@ -8,7 +8,6 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent, draft};
 use rustonite_core::ids::{AccountId, InstrumentId};
 
@@ -86,11 +85,6 @@ impl<J: Journal> Ledger<J> {
             self.accounts.resize(place + 1, None);
         }
         self.accounts[place] = Some(rules);
-    }
-
-    /// Takes a directory with more in it.
-    pub fn set_directory(&mut self, directory: Arc<Directory>) {
-        self.scribe.directory = directory;
     }
 
     // What is asked for
@@ -429,18 +423,6 @@ impl<J: Journal> Ledger<J> {
         } else {
             self.orders.add(order);
         }
-    }
-
-    /// What may still be bought and sold of an instrument by open orders, at worst.
-    pub fn size_open(&self, of: impl Fn(&Order) -> bool) -> (Amount, Amount) {
-        let mut open = (Amount::ZERO, Amount::ZERO);
-        for order in self.orders.open().filter(|order| of(order)) {
-            match order.wish.side {
-                rustonite_core::datasets::OrderSide::Buy => open.0 += order.size_at_risk(),
-                rustonite_core::datasets::OrderSide::Sell => open.1 += order.size_at_risk(),
-            }
-        }
-        open
     }
 
     /// Requests of an order that have no answer and still matter.

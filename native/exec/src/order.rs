@@ -290,11 +290,6 @@ impl Order {
         }
     }
 
-    /// The newest leg that was asked for.
-    pub fn leg_newest(&self) -> usize {
-        self.legs.len() - 1
-    }
-
     /// The leg that a client id names.
     pub fn leg_of(&self, client_id: &str) -> Option<usize> {
         self.legs.iter().rposition(|leg| &*leg.client_id == client_id)
