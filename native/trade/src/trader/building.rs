@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use rustonite_core::datasets::order_flags;
 use rustonite_core::hint::hint;
@@ -38,7 +38,7 @@ use crate::keys;
 use crate::line::{Arrivals, Network};
 use crate::market::{Followed, Market, Tick};
 use crate::paper::{self, Papers};
-use crate::state::{self, Kept};
+use crate::state::{self, Keeper, Kept};
 
 /// Orders that may be open at once.
 const ORDERS_MAX: usize = 10_000;
@@ -110,8 +110,11 @@ impl Trader {
         let target = Target::Strategy(strategy);
         let watchdog = Watchdog::start(Arc::clone(&shared), target, patience_ns)
             .map_err(system("starting the watchdog"))?;
-        let mut trader = Self {
+        let keeper = Keeper::start(folder).map_err(system("starting the keeper of switches"))?;
+        let (notice, notices) = mpsc::channel();
+        let trader = Self {
             watchdog,
+            keeper,
             profits: Profits::new(currency, kept.day, kept.profit),
             trading: vec![false; config.accounts.len()],
             config,
@@ -124,26 +127,26 @@ impl Trader {
             arrivals,
             strategy,
             control,
-            folder,
             is_started: false,
             heard: vec![0; venues],
             instruments: Vec::new(),
-            notices: Vec::new(),
+            notice,
+            notices,
             fills: 0,
             _network: network,
         };
         trader.note_restored(&restored);
         // Rows of the journal are removed one day.
-        if is_thrown_anew { trader.keep_switches().map(|()| trader) } else { Ok(trader) }
+        if is_thrown_anew { trader.keep_switches_now().map(|()| trader) } else { Ok(trader) }
     }
 
-    fn note_restored(&mut self, restored: &Restored) {
+    fn note_restored(&self, restored: &Restored) {
         for (first, last) in &restored.gaps {
-            self.notices.push(format!("journal: rows {first} to {last} are missing"));
+            self.note(format!("journal: rows {first} to {last} are missing"));
         }
         for name in &restored.unlisted {
             let why = "is not traded any more; its rows are left out";
-            self.notices.push(format!("journal: {name} {why}"));
+            self.note(format!("journal: {name} {why}"));
         }
     }
 }

@@ -11,8 +11,7 @@ use rustonite_risk::{Risk, Target};
 use crate::desk::Desk;
 
 const DAY_NS: i64 = 86_400_000_000_000;
-/// A new peak is kept so long after the last one at the soonest, because that takes a moment of the
-/// disk.
+/// A new peak is kept so long after the last one at the soonest, to spare the disk.
 const KEEP_PEAKS_NS: i64 = 10_000_000_000;
 
 /// A scope and its name, as files have them.
