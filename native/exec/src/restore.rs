@@ -27,7 +27,7 @@ use crate::fills::INFERRED_PREFIX;
 use crate::journal::{Durability, JournalError, TAPES, Tapes};
 use crate::ledger::Ledger;
 use crate::order::{self, Facts, Leg, Link, Order};
-use crate::past::{Passed, Past, event_of, past_of, reset_of};
+use crate::past::{Passed, RowSays, booking_says, event_of, reset_of};
 use crate::positions::{Position, PositionKey};
 use crate::report::{Correction, Fill, Report, What};
 use crate::rows::{Booking, SNAPSHOT, facts_told, reason_about};
@@ -76,7 +76,7 @@ impl Ledger<Tapes> {
         directory: Arc<Directory>,
         accounts: impl IntoIterator<Item = (AccountId, AccountRules)>,
         journal: (&std::path::Path, &str, TapeOptions, Durability),
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<(Self, Restored), JournalError> {
         let (folder, name, options, durability) = journal;
         let tapes = Tapes::open(folder, name, options, durability)?;
@@ -92,7 +92,7 @@ impl Ledger<Tapes> {
         &mut self,
         folder: &std::path::Path,
         name: &str,
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<Restored, JournalError> {
         let tapes = TAPES.map(|dataset| Rows::open(&folder.join(dataset).join(name)));
         let mut tapes = tapes.into_iter().collect::<Result<Vec<_>, TapeError>>()?;
@@ -124,7 +124,7 @@ impl Ledger<Tapes> {
         cells: Cells<'_>,
         columns: &Columns,
         restored: &mut Restored,
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) {
         let found = match TAPES[tape] {
             "orders" => self.restore_order(cells, &columns.orders, restored, tell),
@@ -134,8 +134,8 @@ impl Ledger<Tapes> {
             _ => {
                 columns.switches.take(cells, &mut restored.thrown);
                 let (account, strategy) = Default::default();
-                let past = reset_of(cells, &columns.risk_events);
-                past.into_iter().for_each(|past| tell(Passed { account, strategy, ts: 0, past }));
+                let says = reset_of(cells, &columns.risk_events);
+                says.into_iter().for_each(|says| tell(Passed { account, strategy, ts: 0, says }));
                 Ok(())
             }
         };
@@ -149,13 +149,13 @@ impl Ledger<Tapes> {
         cells: Cells<'_>,
         columns: &OrderColumns,
         restored: &mut Restored,
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<(), Unlisted> {
         let wish = self.wish(cells, columns)?;
         if let Some(event) = event_of(cells, columns) {
             let Wish { account, strategy, .. } = wish;
             let ts = cells.int(columns.ts_recv).unwrap_or(0);
-            tell(Passed { account, strategy, ts, past: Past::Order(event) });
+            tell(Passed { account, strategy, ts, says: RowSays::Order(event, &wish) });
         }
         let id = OrderId(cells.int(columns.order_id).unwrap_or(0));
         let event = cells.word(columns.event, OrderEvent::parse).unwrap_or_default();
@@ -241,7 +241,7 @@ impl Ledger<Tapes> {
         &mut self,
         cells: Cells<'_>,
         columns: &FillColumns,
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<(), Unlisted> {
         let (account, instrument) =
             self.place(cells, [columns.account, columns.venue, columns.symbol])?;
@@ -285,7 +285,7 @@ impl Ledger<Tapes> {
         }
         for booked in &change.fills {
             let (account, strategy, ts) = (booked.account, booked.strategy, report.ts_recv);
-            past_of(booked).for_each(|past| tell(Passed { account, strategy, ts, past }));
+            booking_says(booked).for_each(|says| tell(Passed { account, strategy, ts, says }));
         }
         Ok(())
     }

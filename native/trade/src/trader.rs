@@ -33,7 +33,7 @@ pub use self::checking::check_files;
 use self::clock::Clock;
 pub use self::operator::kill_without_trader;
 use self::operator::not_kept;
-pub use self::past::{Past, Wanted};
+pub use self::past::{Lakes, Wanted};
 use self::profits::Profits;
 pub use self::status::Status;
 use self::watchdog::Watchdog;

@@ -24,7 +24,7 @@ use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
 use super::clock::Clock;
-use super::past::{Past, tell_missed};
+use super::past::{Lakes, tell_missed};
 use super::profits::{Profits, restore_peaks};
 use super::recalling::recall;
 use super::rules::rules_of;
@@ -69,7 +69,7 @@ impl Trader {
     ///
     /// # Errors
     /// As [`Trader::open`].
-    pub fn open_with(config: Config, past: &mut Past<'_>) -> Result<Self, TradeError> {
+    pub fn open_with(config: Config, lakes: &mut Lakes<'_>) -> Result<Self, TradeError> {
         if let Some(core) = config.core {
             cores::leave(core).map_err(system("leaving the core"))?;
         }
@@ -79,7 +79,7 @@ impl Trader {
         let kept = state::read(&folder).map_err(system("reading the switches"))?;
         let limits = read_limits(&config.limits)?;
         let dialler = Dialler::new(None, None)?;
-        let (directory, accounts) = directory(&config, &dialler, past)?;
+        let (directory, accounts) = directory(&config, &dialler, lakes)?;
         let currency = limits.currency.to_string();
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
         let mut risk = risk_of(&directory, &config, limits, &kept)?;
@@ -95,7 +95,7 @@ impl Trader {
         let mut desk = desk(&config, ledger, risk, &kept);
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let lines = (&network, &dialler);
-        let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, past, now)?;
+        let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, lakes, now)?;
         let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at)))).count();
         let clock = Clock::new(now, config.replay);
         let inner = Inner { desk, timers: BinaryHeap::new(), clock };
@@ -157,7 +157,7 @@ fn open_accounts(
     config: &Config,
     directory: &Arc<Directory>,
     (network, dialler): (&Network, &Dialler),
-    past: &mut Past<'_>,
+    lakes: &mut Lakes<'_>,
     now: i64,
 ) -> Result<(Vec<Arrivals>, Papers), TradeError> {
     let mut arrivals = Vec::new();
@@ -179,7 +179,7 @@ fn open_accounts(
             let began = (config, now);
             let (gateway, market) = on_paper(directory, ledger, account, (id, paper), began)?;
             if !config.replay {
-                tell_missed(directory, (config, account), &market, past)?;
+                tell_missed(directory, (config, account), &market, lakes)?;
             }
             papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
             desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
@@ -237,7 +237,7 @@ pub(super) fn read_limits(path: &Path) -> Result<Limits, TradeError> {
 fn directory(
     config: &Config,
     dialler: &Dialler,
-    past: &mut Past<'_>,
+    lakes: &mut Lakes<'_>,
 ) -> Result<(Arc<Directory>, Vec<Option<AccountId>>), TradeError> {
     let mut directory = Directory::default();
     let mut accounts = Vec::new();
@@ -245,7 +245,7 @@ fn directory(
     for account in &config.accounts {
         directory.add_venue(&account.venue);
         let id = directory.add_account(&account.name);
-        let mut rules = rules_of(config, account, dialler, past)?;
+        let mut rules = rules_of(config, account, dialler, lakes)?;
         for symbol in &account.symbols {
             let Some(instrument) = rules.remove(symbol) else {
                 let hint = hint(symbol, rules.keys().map(String::as_str));
