@@ -53,7 +53,7 @@ pub use self::past::{Passed, RowSays};
 pub use self::positions::{Contract, Position, PositionKey, Positions};
 pub use self::report::{Correction, Fill, OrderPicture, Refusal, RefusalKind, Report, What};
 pub use self::request::{Outcome, Request};
-pub use self::restore::{Restored, Thrown};
+pub use self::restore::{Earned, Restored, Thrown};
 pub use self::rules::{AccountRules, ChangeIds, External, Figures};
 pub use self::starting::Housekeeping;
 pub use self::wish::{OrderId, Trail, Trigger, Wish};

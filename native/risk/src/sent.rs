@@ -370,7 +370,7 @@ impl Risk {
         self.measure_all();
     }
 
-    fn each_of_all(&mut self, change: impl Fn(&mut Seat)) {
+    pub(crate) fn each_of_all(&mut self, change: impl Fn(&mut Seat)) {
         change(&mut self.all);
         self.venues.iter_mut().for_each(|venue| change(&mut venue.seat));
         self.accounts.iter_mut().for_each(|account| change(&mut account.seat));

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::RiskScope;
-use rustonite_exec::Thrown;
+use rustonite_exec::{Directory, Thrown};
 use rustonite_risk::{Code, Latch, Latches, Risk, Target};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,54 @@ pub struct Kept {
     /// The highest that profit ever was, by scope and name.
     #[serde(default)]
     pub peaks: BTreeMap<String, Amount>,
+    /// What was earned with instruments that are not traded any more.
+    #[serde(default)]
+    pub earned: Vec<Earned>,
+}
+
+/// What was earned with an instrument that is not traded any more, by names.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earned {
+    /// On which account.
+    pub account: String,
+    /// By which strategy; none for all of the account.
+    pub strategy: Option<String>,
+    /// Its venue and symbol.
+    pub instrument: String,
+    /// Which position, in hedge mode.
+    pub side: String,
+    /// What it was settled in.
+    pub settle: String,
+    /// Profit realised, fees and funding taken off.
+    pub profit: Amount,
+}
+
+impl Earned {
+    pub(crate) fn of(earned: &rustonite_exec::Earned, directory: &Directory) -> Self {
+        let strategy = earned.strategy.map(|one| directory.strategy_name(one).to_owned());
+        Self {
+            account: directory.account_name(earned.account).to_owned(),
+            strategy,
+            instrument: earned.instrument.clone(),
+            side: earned.side.name().to_owned(),
+            settle: earned.settle.to_string(),
+            profit: earned.profit,
+        }
+    }
+
+    /// Whether it is about the same position.
+    pub(crate) fn is_of_same(&self, other: &Self) -> bool {
+        Self { profit: other.profit, settle: other.settle.clone(), ..self.clone() } == *other
+    }
+
+    /// Whether its instrument is traded.
+    pub(crate) fn is_traded(&self, directory: &Directory) -> bool {
+        let place = self.instrument.split_once(' ');
+        place.is_some_and(|(venue, symbol)| {
+            directory.venue(venue).is_some_and(|one| directory.instrument(one, symbol).is_some())
+        })
+    }
 }
 
 impl Kept {

@@ -25,6 +25,10 @@ provoke! {
             tell(&mut world, target, "-100", "-100");
             world.passes(&order);
             assert_eq!(world.trips, []);
+            world.risk.profit_unknown();
+            assert_eq!(world.denies(&order, Code::ProfitMissing).scope, scope);
+            tell(&mut world, target, "-100", "-100");
+            world.passes(&order);
             tell(&mut world, target, "-100.01", "-100.01");
             assert_eq!((world.trips[0].target, world.trips[0].code), (target, Code::DailyLoss));
             assert_eq!(world.trips[0].state, TradingState::ReduceOnly);

@@ -199,6 +199,11 @@ impl<J: Journal> Desk<J> {
         self.tell_trips();
     }
 
+    /// Profit cannot be valued any more: limits on it deny until it can.
+    pub fn profit_unknown(&mut self) {
+        self.risk.profit_unknown();
+    }
+
     /// The part of a contract's worth that an account must have for it, in millionths.
     pub fn margin(&mut self, account: AccountId, instrument: InstrumentId, part_ppm: u32) {
         self.risk.margin(account, instrument, part_ppm);

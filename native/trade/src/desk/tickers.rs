@@ -67,6 +67,11 @@ impl<J: Journal> Desk<J> {
         }
     }
 
+    /// What one of another asset is worth in the reporting currency, as the risk layer was told.
+    pub fn rate(&self, asset: &str) -> Option<Amount> {
+        self.rates.get(&self.ledger.directory().asset(asset)?).copied().flatten()
+    }
+
     fn rate_of(&self, asset: &str, currency: &str, now: i64) -> Option<Amount> {
         let directory = self.ledger.directory();
         let rate = directory.instruments().find_map(|(id, listed)| {

@@ -38,7 +38,7 @@ use crate::keys;
 use crate::line::{Arrivals, Network};
 use crate::market::{Followed, Market, Tick};
 use crate::paper::{self, Papers};
-use crate::state::{self, Keeper, Kept};
+use crate::state::{self, Earned, Keeper, Kept};
 
 /// Orders that may be open at once.
 const ORDERS_MAX: usize = 10_000;
@@ -93,6 +93,9 @@ impl Trader {
         // What was in flight then is asked for once the venue is there.
         drop(ledger.lose_requests(now));
         let mut desk = desk(&config, ledger, risk, &kept);
+        let has_earned =
+            restored.earned.iter().any(|one| !kept.earned.contains(&Earned::of(one, &directory)));
+        let profits = Profits::new(currency, kept, &restored, &directory);
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let lines = (&network, &dialler);
         let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, lakes, now)?;
@@ -115,7 +118,7 @@ impl Trader {
         let trader = Self {
             watchdog,
             keeper,
-            profits: Profits::new(currency, kept.day, kept.profit),
+            profits,
             trading: vec![false; config.accounts.len()],
             config,
             directory,
@@ -137,7 +140,11 @@ impl Trader {
         };
         trader.note_restored(&restored);
         // Rows of the journal are removed one day.
-        if is_thrown_anew { trader.keep_switches_now().map(|()| trader) } else { Ok(trader) }
+        if is_thrown_anew || has_earned {
+            trader.keep_switches_now().map(|()| trader)
+        } else {
+            Ok(trader)
+        }
     }
 
     fn note_restored(&self, restored: &Restored) {

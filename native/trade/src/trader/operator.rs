@@ -200,8 +200,9 @@ impl Trader {
             let risk = inner.desk.risk();
             Kept { peaks: profits::peaks(risk), ..Kept::of(risk, inner.desk.kept()) }
         };
-        let (day, profit) = (self.profits.day, self.profits.began.clone());
-        self.keeper.keep(Kept { day, profit, ..switches }, then);
+        let profits = &self.profits;
+        let (profit, earned) = (profits.began.clone(), profits.earned.clone());
+        self.keeper.keep(Kept { day: profits.day, profit, earned, ..switches }, then);
     }
 
     /// The same, and waits until they are there.
