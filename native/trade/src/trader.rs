@@ -42,7 +42,7 @@ use crate::control::Control;
 use crate::cores;
 use crate::desk::{Desk, News};
 use crate::line::{Arrivals, Arrived, Network};
-use crate::market::{Market, Rows, Tick};
+use crate::market::{INSTRUMENTS, Market, Rows, Tick};
 use crate::paper::Papers;
 use crate::rows::{Deltas, Quotes, Tickers, Trades};
 use crate::state::Keeper;
@@ -345,7 +345,9 @@ impl Trader {
         let followed = &self.market.followed()[rows.followed];
         let at = rows.venue.index();
         let now = lock(&self.shared).now();
-        let before = std::mem::replace(&mut self.heard[at], now);
+        // Rules are told however long prices have not been.
+        let is_market = followed.dataset != INSTRUMENTS;
+        let before = if is_market { std::mem::replace(&mut self.heard[at], now) } else { now };
         if now.saturating_sub(before) > FEED_SILENCE_NS {
             let mut inner = lock(&self.shared);
             let now = inner.now();
@@ -376,6 +378,7 @@ impl Trader {
                         self.papers.marks(rows.venue, &tickers);
                         self.count_tickers(&tickers);
                     }
+                    INSTRUMENTS => self.count_instruments(&rows.batch, &instruments),
                     "book_deltas" if !self.papers.is_empty() => {
                         self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, &instruments));
                     }

@@ -6,6 +6,7 @@ mod common;
 use common::*;
 use rustonite_core::datasets::{InstrumentStatus, OrderSide};
 use rustonite_risk::Limits;
+use rustonite_trade::News;
 
 const BOUNDS: [u32; 4] = [500, 20, 200, 200];
 
@@ -62,6 +63,22 @@ fn nothing_is_traded_while_the_venue_halts_it() {
     assert_eq!(world.codes(), ["instrument_halted"]);
     world.desk.status(INSTRUMENT, InstrumentStatus::Trading);
     assert_eq!(world.codes(), [""; 0]);
+}
+
+#[test]
+fn steps_that_are_others_now_stop_all_but_cancels() {
+    let mut world = World::new(BOUNDS);
+    let (tick, lot) = (instrument().tick, instrument().lot);
+    world.desk.steps(INSTRUMENT, Some(tick), None, world.now);
+    world.desk.steps(INSTRUMENT, Some(tick), Some(lot), world.now);
+    assert_eq!(world.codes(), [""; 0]);
+    let order = world.desk.submit(limit(OrderSide::Buy, -1_000, 100), world.now).unwrap();
+    world.desk.steps(INSTRUMENT, Some(tick), Some(lot + lot), world.now);
+    assert_eq!(world.codes(), ["cancel_only"]);
+    world.desk.cancel(order, world.now).unwrap();
+    let told = std::iter::from_fn(|| world.desk.next_news());
+    let told = told.filter(|news| matches!(news, News::Notice(text) if text.contains("lot")));
+    assert_eq!(told.count(), 1);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use rustonite_core::{Amount, Decimal};
 use rustonite_exchange::{Config, Crowd, Key, Listing, LocalExchange, VenueConfig};
 use rustonite_exec::{Trigger, Wish};
 use rustonite_feed::Recorder;
+use rustonite_tape::Batch;
 use rustonite_trade::strategies::{MarketMaker, MarketMakerSettings};
 use rustonite_trade::{
     Broker, Changes, Config as TraderConfig, Failed, FillNews, OrderNews, Quotes, Strategy, Told,
@@ -106,7 +107,7 @@ fn record(venue: &str, urls: &BTreeMap<String, String>, tapes: &Path) -> Recorde
     let urls: Vec<_> = urls.collect();
     let text = format!(
         "frames = false\n[[feed]]\nvenue = {venue:?}\nsymbols = [\"BTCUSDT\"]\n\
-         datasets = [\"trades\", \"quotes\"]\nurls = {{ {} }}\n",
+         datasets = [\"trades\", \"quotes\", \"instruments\"]\nurls = {{ {} }}\n",
         urls.join(", ")
     );
     Recorder::start(&rustonite_feed::Config::parse("test", &text).unwrap(), tapes).unwrap()
@@ -163,6 +164,8 @@ fn a_market_maker_trades_and_its_books_are_the_venues() {
 struct Buyer {
     events: Vec<String>,
     is_cancelled: Arc<AtomicBool>,
+    /// Rules came.
+    is_told: bool,
     fills: usize,
 }
 
@@ -180,6 +183,11 @@ impl Strategy for Buyer {
         let size = on_lot(rules, 0.01).unwrap();
         let wish = limit(broker, *instrument, OrderSide::Buy, price, size).unwrap();
         broker.submit(wish).map(drop).map_err(|denied| Failed(denied.to_string()))
+    }
+
+    fn on_rows(&mut self, _broker: &dyn Broker, dataset: &str, _rows: &Batch) -> Told {
+        self.is_told |= dataset == "instruments";
+        Ok(())
     }
 
     fn on_order(&mut self, _broker: &dyn Broker, news: &OrderNews) -> Told {
@@ -326,6 +334,37 @@ fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
     .unwrap();
     assert_eq!(trader.status().denials, 0);
     recorder.unwrap().stop().unwrap();
+}
+
+#[test]
+fn an_instrument_that_its_venue_halts_while_we_trade_is_not_traded() {
+    let mut place = Place::open(100.0);
+    let mut trader = place.trader();
+    let mut buyer = Buyer::default();
+    let handle = trader.handle();
+    let (venue, urls) = (place.venue, place.exchange.urls(place.venue).unwrap());
+    let tapes = place.folder.path().join("tapes");
+    let mut recorder = None;
+    until(&mut trader, &mut buyer, |trader| {
+        if trader.status().open_orders == 0 {
+            return false;
+        }
+        // A recorder asks for the rules when it starts.
+        let again = recorder.get_or_insert_with(|| {
+            place.exchange.halt(venue, "BTCUSDT", true).unwrap();
+            place.recorder.stop().unwrap();
+            record(venue, &urls, &tapes)
+        });
+        let instrument = handle.find(Some(venue), "BTCUSDT").unwrap();
+        let price = Amount::from_decimal(decimal("59000")).unwrap();
+        let size = Amount::from_decimal(decimal("0.01")).unwrap();
+        let wish = limit(&handle, instrument, OrderSide::Buy, price, size).unwrap();
+        let is_halted =
+            handle.would_fail(wish).iter().any(|denied| denied.code == "instrument_halted");
+        is_halted && again.stop().is_ok()
+    })
+    .unwrap();
+    assert!(buyer.is_told, "the strategy has seen the row");
 }
 
 /// Does nothing.

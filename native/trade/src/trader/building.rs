@@ -30,13 +30,13 @@ use super::recalling::recall;
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
-use crate::config::{AccountConfig, Config, PaperConfig, Sync};
+use crate::config::{AccountConfig, Config, MarketConfig, PaperConfig, Sync};
 use crate::control::Control;
 use crate::cores;
 use crate::desk::Desk;
 use crate::keys;
 use crate::line::{Arrivals, Network};
-use crate::market::{Followed, Market, Tick};
+use crate::market::{Followed, INSTRUMENTS, Market, Tick};
 use crate::paper::{self, Papers};
 use crate::state::{self, Earned, Keeper, Kept};
 
@@ -421,13 +421,17 @@ fn journal_options(sync: Sync) -> (TapeOptions, Durability) {
     }
 }
 
+/// What is asked for, and rules wherever a recorder writes them down.
 fn followed(config: &Config) -> Vec<Followed> {
+    let tape = |market: &MarketConfig, dataset: &str| Followed {
+        folder: market.tapes.clone(),
+        venue: market.venue.clone(),
+        dataset: dataset.to_owned(),
+    };
     let each = config.markets.iter().flat_map(|market| {
-        market.datasets.iter().map(|dataset| Followed {
-            folder: market.tapes.clone(),
-            venue: market.venue.clone(),
-            dataset: dataset.clone(),
-        })
+        let rules = Some(tape(market, INSTRUMENTS)).filter(|one| one.find().is_some());
+        let asked = market.datasets.iter().map(move |dataset| tape(market, dataset));
+        asked.chain(rules)
     });
     each.collect()
 }

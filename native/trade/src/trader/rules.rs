@@ -14,9 +14,7 @@ use super::building::urls;
 use super::past::{Lakes, out_of_lake};
 use crate::config::{AccountConfig, Config};
 use crate::keys;
-use crate::market::Followed;
-
-const INSTRUMENTS: &str = "instruments";
+use crate::market::{Followed, INSTRUMENTS};
 
 /// Rules by symbol, at least of all that an account trades and that there is.
 pub(super) fn rules_of(
