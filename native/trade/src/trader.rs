@@ -411,7 +411,8 @@ impl Trader {
         for (at, instrument) in rows.instrument.iter().enumerate() {
             let Some(instrument) = *instrument else { continue };
             let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
-            let (bid, ask, ts) = (rows.bid_price[at], rows.ask_price[at], rows.ts_recv[at]);
+            let (bid, ask) = (rows.bid_price[at], rows.ask_price[at]);
+            let ts = inner.clock.ours(rows.ts_recv[at]);
             inner.desk.quote(instrument, bid, ask, ts, row);
         }
         inner.release_due();
@@ -423,7 +424,8 @@ impl Trader {
         for (at, instrument) in rows.instrument.iter().enumerate() {
             let Some(instrument) = *instrument else { continue };
             let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
-            inner.desk.trade(instrument, rows.price[at], rows.ts_recv[at], row);
+            let ts = inner.clock.ours(rows.ts_recv[at]);
+            inner.desk.trade(instrument, rows.price[at], ts, row);
         }
         inner.release_due();
     }
@@ -606,7 +608,7 @@ impl Trader {
 /// What a person should know of a clock that was set back so far; nothing of what is hardly seen.
 fn set_back_notice(ns: i64) -> Option<String> {
     let ms = ns / 1_000_000;
-    let then = "time goes on here, and market data counts as that much older";
+    let then = "time goes on here as if it had not been";
     (ms >= SET_BACK_MS_TOLD).then(|| format!("the clock was set back by {ms} ms: {then}"))
 }
 
