@@ -49,11 +49,11 @@ pub use self::journal::{Durability, Journal, JournalError, JournalRow, Nowhere, 
 pub use self::ledger::{Ledger, Moment};
 pub use self::listing::recorded_rules;
 pub use self::order::{Facts, Flight, Leg, Link, Order};
-pub use self::past::{Passed, Past};
+pub use self::past::{Passed, RowSays};
 pub use self::positions::{Contract, Position, PositionKey, Positions};
 pub use self::report::{Correction, Fill, OrderPicture, Refusal, RefusalKind, Report, What};
 pub use self::request::{Outcome, Request};
-pub use self::restore::{Restored, Thrown};
+pub use self::restore::{Earned, Restored, Thrown};
 pub use self::rules::{AccountRules, ChangeIds, External, Figures};
 pub use self::starting::Housekeeping;
 pub use self::wish::{OrderId, Trail, Trigger, Wish};

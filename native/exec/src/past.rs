@@ -9,12 +9,13 @@ use crate::cells::Cells;
 use crate::change::Booked;
 use crate::restore::{OrderColumns, RiskColumns};
 use crate::rows::SNAPSHOT;
+use crate::wish::Wish;
 
 /// Something that a row of the journal tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Past {
-    /// Something happened to an order, by us or by its venue.
-    Order(OrderEvent),
+pub enum RowSays<'a> {
+    /// Something happened to an order, by us or by its venue: what, and what was wanted then.
+    Order(OrderEvent, &'a Wish),
     /// An order was executed.
     Executed,
     /// A position was closed with a profit or loss.
@@ -25,7 +26,7 @@ pub enum Past {
 
 /// Whose past it is, and when it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Passed {
+pub struct Passed<'a> {
     /// Of which account; the first one for a switch.
     pub account: AccountId,
     /// For which strategy.
@@ -33,7 +34,7 @@ pub struct Passed {
     /// When we knew.
     pub ts: i64,
     /// What.
-    pub past: Past,
+    pub says: RowSays<'a>,
 }
 
 /// The event of an order's row; `None` if the row only repeats what is known.
@@ -52,13 +53,13 @@ pub(crate) fn event_of(cells: Cells<'_>, columns: &OrderColumns) -> Option<Order
 }
 
 /// What a booking adds.
-pub(crate) fn past_of(booked: &Booked) -> impl Iterator<Item = Past> + use<> {
-    let executed = booked.is_execution().then_some(Past::Executed);
-    executed.into_iter().chain(booked.pnl_closed().map(Past::Closed))
+pub(crate) fn booking_says(booked: &Booked) -> impl Iterator<Item = RowSays<'static>> + use<> {
+    let executed = booked.is_execution().then_some(RowSays::Executed);
+    executed.into_iter().chain(booked.pnl_closed().map(RowSays::Closed))
 }
 
 /// The switch that a row of the risk layer says was put back.
-pub(crate) fn reset_of(cells: Cells<'_>, columns: &RiskColumns) -> Option<Past> {
+pub(crate) fn reset_of(cells: Cells<'_>, columns: &RiskColumns) -> Option<RowSays<'static>> {
     let verdict = cells.word(columns.verdict, RiskVerdict::parse)?;
     let scope = cells.word(columns.scope, RiskScope::parse)?;
     let name = match scope {
@@ -68,5 +69,5 @@ pub(crate) fn reset_of(cells: Cells<'_>, columns: &RiskColumns) -> Option<Past> 
         _ => None,
     };
     let name = name.unwrap_or_default().to_owned();
-    (verdict == RiskVerdict::Reset).then_some(Past::Reset(scope, name))
+    (verdict == RiskVerdict::Reset).then_some(RowSays::Reset(scope, name))
 }

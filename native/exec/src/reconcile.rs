@@ -59,10 +59,8 @@ impl Default for Settings {
 pub struct VenueBooks {
     /// When the questions were asked, by our clock.
     pub asked_at: i64,
-    /// Pictures of all open orders.
+    /// Pictures of all open orders, and perhaps of some that have ended.
     pub open_orders: Option<Vec<Report>>,
-    /// Pictures of orders that may have ended.
-    pub recent_orders: Option<Vec<Report>>,
     /// Executions of an instrument, all since a moment.
     pub fills: BTreeMap<InstrumentId, (i64, Vec<Report>)>,
     /// All positions; what is not there is flat. Spot is held as balances instead.
@@ -257,8 +255,7 @@ impl<J: Journal> Comparing<'_, J> {
     }
 
     fn find_names(&mut self) {
-        let lists = [&self.venue.open_orders, &self.venue.recent_orders];
-        for report in lists.into_iter().flatten().flatten() {
+        for report in self.venue.open_orders.iter().flatten() {
             if let (Some(venue_id), false) = (&report.venue_order_id, report.client_id.is_empty()) {
                 let place = (report.instrument, venue_id.clone());
                 self.names.insert(place, report.client_id.clone());

@@ -10,6 +10,7 @@ mod switches;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rustonite_core::Amount;
 use rustonite_core::Schema;
 use rustonite_core::datasets::{
     Contingency, EventSource, FillKind, Liquidity, OffsetUnit, OrderEvent, OrderKind, OrderSide,
@@ -27,7 +28,7 @@ use crate::fills::INFERRED_PREFIX;
 use crate::journal::{Durability, JournalError, TAPES, Tapes};
 use crate::ledger::Ledger;
 use crate::order::{self, Facts, Leg, Link, Order};
-use crate::past::{Passed, Past, event_of, past_of, reset_of};
+use crate::past::{Passed, RowSays, booking_says, event_of, reset_of};
 use crate::positions::{Position, PositionKey};
 use crate::report::{Correction, Fill, Report, What};
 use crate::rows::{Booking, SNAPSHOT, facts_told, reason_about};
@@ -47,10 +48,37 @@ pub struct Restored {
     pub gaps: Vec<(i64, i64)>,
     /// Accounts, strategies and instruments of rows that are not listed; the rows were left out.
     pub unlisted: BTreeSet<String>,
+    /// What was earned with instruments that are not listed.
+    pub earned: Vec<Earned>,
     /// Orders whose rows count more fills than there are.
     pub fills_missing: BTreeSet<OrderId>,
     /// Switches that were thrown and not put back since, as far as rows are kept.
     pub thrown: Vec<Thrown>,
+}
+
+/// What was earned with an instrument that is not listed any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earned {
+    /// On which account.
+    pub account: AccountId,
+    /// By which strategy; `None` for all of the account.
+    pub strategy: Option<StrategyId>,
+    /// Its venue and symbol.
+    pub instrument: String,
+    /// Which position, in hedge mode.
+    pub side: PositionSide,
+    /// What it was settled in.
+    pub settle: Box<str>,
+    /// Profit realised, fees and funding taken off.
+    pub profit: Amount,
+}
+
+impl Earned {
+    /// Whether it is about the same position.
+    fn is_of_same(&self, other: &Self) -> bool {
+        let whose = |one: &Self| (one.account, one.strategy, one.side);
+        whose(self) == whose(other) && self.instrument == other.instrument
+    }
 }
 
 impl Ledger<Tapes> {
@@ -76,7 +104,7 @@ impl Ledger<Tapes> {
         directory: Arc<Directory>,
         accounts: impl IntoIterator<Item = (AccountId, AccountRules)>,
         journal: (&std::path::Path, &str, TapeOptions, Durability),
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<(Self, Restored), JournalError> {
         let (folder, name, options, durability) = journal;
         let tapes = Tapes::open(folder, name, options, durability)?;
@@ -92,7 +120,7 @@ impl Ledger<Tapes> {
         &mut self,
         folder: &std::path::Path,
         name: &str,
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<Restored, JournalError> {
         let tapes = TAPES.map(|dataset| Rows::open(&folder.join(dataset).join(name)));
         let mut tapes = tapes.into_iter().collect::<Result<Vec<_>, TapeError>>()?;
@@ -124,18 +152,18 @@ impl Ledger<Tapes> {
         cells: Cells<'_>,
         columns: &Columns,
         restored: &mut Restored,
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) {
         let found = match TAPES[tape] {
             "orders" => self.restore_order(cells, &columns.orders, restored, tell),
             "fills" => self.restore_fill(cells, &columns.fills, tell),
-            "positions" => self.restore_position(cells, &columns.positions),
+            "positions" => self.restore_position(cells, &columns.positions, restored),
             "balances" => self.restore_balance(cells, &columns.balances),
             _ => {
                 columns.switches.take(cells, &mut restored.thrown);
                 let (account, strategy) = Default::default();
-                let past = reset_of(cells, &columns.risk_events);
-                past.into_iter().for_each(|past| tell(Passed { account, strategy, ts: 0, past }));
+                let says = reset_of(cells, &columns.risk_events);
+                says.into_iter().for_each(|says| tell(Passed { account, strategy, ts: 0, says }));
                 Ok(())
             }
         };
@@ -149,13 +177,13 @@ impl Ledger<Tapes> {
         cells: Cells<'_>,
         columns: &OrderColumns,
         restored: &mut Restored,
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<(), Unlisted> {
         let wish = self.wish(cells, columns)?;
         if let Some(event) = event_of(cells, columns) {
             let Wish { account, strategy, .. } = wish;
             let ts = cells.int(columns.ts_recv).unwrap_or(0);
-            tell(Passed { account, strategy, ts, past: Past::Order(event) });
+            tell(Passed { account, strategy, ts, says: RowSays::Order(event, &wish) });
         }
         let id = OrderId(cells.int(columns.order_id).unwrap_or(0));
         let event = cells.word(columns.event, OrderEvent::parse).unwrap_or_default();
@@ -241,7 +269,7 @@ impl Ledger<Tapes> {
         &mut self,
         cells: Cells<'_>,
         columns: &FillColumns,
-        tell: &mut dyn FnMut(Passed),
+        tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<(), Unlisted> {
         let (account, instrument) =
             self.place(cells, [columns.account, columns.venue, columns.symbol])?;
@@ -285,7 +313,7 @@ impl Ledger<Tapes> {
         }
         for booked in &change.fills {
             let (account, strategy, ts) = (booked.account, booked.strategy, report.ts_recv);
-            past_of(booked).for_each(|past| tell(Passed { account, strategy, ts, past }));
+            booking_says(booked).for_each(|says| tell(Passed { account, strategy, ts, says }));
         }
         Ok(())
     }
@@ -329,18 +357,14 @@ impl Ledger<Tapes> {
         &mut self,
         cells: Cells<'_>,
         columns: &PositionColumns,
+        restored: &mut Restored,
     ) -> Result<(), Unlisted> {
         if cells.word(columns.source, StateSource::parse) != Some(StateSource::Own) {
             return Ok(());
         }
-        let (account, instrument) =
-            self.place(cells, [columns.account, columns.venue, columns.symbol])?;
-        let key = PositionKey {
-            account,
-            strategy: self.strategy(cells, columns.strategy)?,
-            instrument,
-            side: cells.word(columns.position_side, PositionSide::parse).unwrap_or_default(),
-        };
+        let account = self.account(cells, columns.account)?;
+        let strategy = self.strategy(cells, columns.strategy)?;
+        let side = cells.word(columns.position_side, PositionSide::parse).unwrap_or_default();
         let position = Position {
             size: cells.amount(columns.size).unwrap_or_default(),
             price_entry: cells.amount(columns.price_entry),
@@ -348,7 +372,20 @@ impl Ledger<Tapes> {
             fees: cells.amount(columns.fees).unwrap_or_default(),
             funding: cells.amount(columns.funding).unwrap_or_default(),
         };
-        self.positions.set(key, position);
+        let (venue, symbol) = (columns.venue, columns.symbol);
+        let instrument = match self.instrument(cells, [venue, symbol]) {
+            Ok(instrument) => instrument,
+            Err(Unlisted(what)) => {
+                let text = |column| cells.text(column).unwrap_or_default();
+                let instrument = format!("{} {}", text(venue), text(symbol));
+                let (settle, profit) = (text(columns.settle).into(), position.pnl_net());
+                let earned = Earned { account, strategy, instrument, side, settle, profit };
+                restored.earned.retain(|one| !one.is_of_same(&earned));
+                restored.earned.push(earned);
+                return Err(Unlisted(what));
+            }
+        };
+        self.positions.set(PositionKey { account, strategy, instrument, side }, position);
         self.note_booked(account, instrument, cells.int(columns.ts_event).unwrap_or(0));
         Ok(())
     }
@@ -382,15 +419,20 @@ impl Ledger<Tapes> {
         cells: Cells<'_>,
         [account, venue, symbol]: [usize; 3],
     ) -> Result<(AccountId, InstrumentId), Unlisted> {
-        let account = self.account(cells, account)?;
+        Ok((self.account(cells, account)?, self.instrument(cells, [venue, symbol])?))
+    }
+
+    fn instrument(
+        &self,
+        cells: Cells<'_>,
+        [venue, symbol]: [usize; 2],
+    ) -> Result<InstrumentId, Unlisted> {
         let venue = cells.text(venue).unwrap_or_default();
         let symbol = cells.text(symbol).unwrap_or_default();
         let directory = self.directory();
         let instrument =
             directory.venue(venue).and_then(|venue| directory.instrument(venue, symbol));
-        let instrument =
-            instrument.ok_or_else(|| Unlisted(format!("instrument {venue} {symbol}")))?;
-        Ok((account, instrument))
+        instrument.ok_or_else(|| Unlisted(format!("instrument {venue} {symbol}")))
     }
 
     fn strategy(&self, cells: Cells<'_>, column: usize) -> Result<Option<StrategyId>, Unlisted> {
@@ -511,7 +553,7 @@ columns!(pub(crate) OrderColumns: ts_event ts_recv account strategy venue symbol
 columns!(FillColumns: ts_event ts_recv account strategy venue symbol client_id venue_order_id
     fill_id fill_id_prev trade_id kind source side price size fee fee_asset liquidity position_side);
 columns!(PositionColumns: ts_event account strategy venue symbol source position_side size price_entry
-    pnl_realised fees funding);
+    pnl_realised fees funding settle);
 columns!(BalanceColumns: account asset source total);
 columns!(pub(crate) RiskColumns: account strategy venue verdict scope);
 

@@ -331,7 +331,8 @@ fn rows_lost_in_the_middle_are_told() {
 fn rows_of_what_is_not_listed_are_left_out_and_named() {
     let folder = in_memory();
     let mut ledger = open_with(tapes(folder.path()), rules());
-    working(&mut ledger);
+    let id = working(&mut ledger);
+    ledger.report(&of(&ledger, id, filled_by("1", "4")));
     drop(ledger);
     let mut directory = rustonite_exec::Directory::default();
     directory.add_account("main");
@@ -339,6 +340,10 @@ fn rows_of_what_is_not_listed_are_left_out_and_named() {
     let (ledger, found) = Ledger::open(directory.into(), [(ACCOUNT, rules())], journal).unwrap();
     let unlisted: Vec<_> = found.unlisted.into_iter().collect();
     assert_eq!(unlisted, ["instrument binance BTCUSDT"]);
+    // What was earned with it is told; of the position there is one word, the last.
+    let [earned] = &found.earned[..] else { panic!("{:?}", found.earned) };
+    assert_eq!((&*earned.instrument, &*earned.settle), ("binance BTCUSDT", "USDT"));
+    assert_eq!((earned.account, earned.strategy), (ACCOUNT, None));
     assert_eq!(ledger.orders().count(), 0);
 }
 

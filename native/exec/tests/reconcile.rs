@@ -26,7 +26,6 @@ fn nothing() -> VenueBooks {
     VenueBooks {
         asked_at: LATER,
         open_orders: Some(Vec::new()),
-        recent_orders: Some(Vec::new()),
         fills: [SPOT, LINEAR].map(|instrument| (instrument, (0, Vec::new()))).into(),
         positions: Some(Vec::new()),
         balances: Some(Vec::new()),
@@ -55,7 +54,6 @@ fn plan<J: Journal>(ledger: &Ledger<J>, venue: &VenueBooks) -> Plan {
 fn shuffled(venue: &VenueBooks) -> VenueBooks {
     let mut venue = venue.clone();
     venue.open_orders.iter_mut().for_each(|orders| orders.reverse());
-    venue.recent_orders.iter_mut().for_each(|orders| orders.reverse());
     venue.fills.values_mut().for_each(|(_, fills)| fills.reverse());
     venue.positions.iter_mut().for_each(|positions| positions.reverse());
     venue.balances.iter_mut().for_each(|balances| balances.reverse());
@@ -135,7 +133,7 @@ fn start_02_an_order_in_another_state() {
     let mut ledger = ledger();
     let id = working(&mut ledger);
     let mut venue = nothing();
-    venue.recent_orders = Some(vec![shown(&ledger, id, picture(OrderState::Cancelled, "0"))]);
+    venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::Cancelled, "0"))]);
     assert_eq!(plan(&ledger, &venue).mismatches, [Mismatch::Order(id)]);
     assert!(settle(&mut ledger, &venue).is_settled());
     assert_eq!(state(&ledger, id), OrderState::Cancelled);
@@ -164,7 +162,7 @@ fn start_04_filled_while_we_were_away() {
     let mut ledger = ledger();
     let id = working(&mut ledger);
     let mut venue = nothing();
-    venue.recent_orders = Some(vec![shown(&ledger, id, picture(OrderState::Filled, "10"))]);
+    venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::Filled, "10"))]);
     venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "10", "99"))]));
     settle(&mut ledger, &venue);
     assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Filled, amount("10")));
@@ -188,7 +186,7 @@ fn start_05_partly_filled_then_cancelled_while_we_were_away() {
     let mut ledger = ledger();
     let id = working(&mut ledger);
     let mut venue = nothing();
-    venue.recent_orders = Some(vec![shown(&ledger, id, picture(OrderState::Cancelled, "4"))]);
+    venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::Cancelled, "4"))]);
     venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "4", "100"))]));
     settle(&mut ledger, &venue);
     assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Cancelled, amount("4")));
@@ -398,7 +396,7 @@ fn start_the_venue_counts_more_than_its_executions() {
     let mut venue = nothing();
     let average = Some(amount("94"));
     let filled_up = OrderPicture { price_average: average, ..picture(OrderState::Filled, "10") };
-    venue.recent_orders = Some(vec![shown(&ledger, id, filled_up)]);
+    venue.open_orders = Some(vec![shown(&ledger, id, filled_up)]);
     // Not all executions are here: they are asked for, and nothing is made up.
     venue.fills.clear();
     venue.balances = Some(our_balances(&ledger));
@@ -537,7 +535,7 @@ fn running_6_a_position_that_a_missed_fill_explains_is_not_set_twice() {
     };
     let fill = Report { instrument: LINEAR, ..executed(&ledger, id, fill("1", "3", "100")) };
     let mut venue = nothing();
-    venue.recent_orders = Some(vec![order]);
+    venue.open_orders = Some(vec![order]);
     venue.fills.insert(LINEAR, (0, vec![fill]));
     venue.positions = Some(vec![theirs("3", "100")]);
     assert!(settle(&mut ledger, &venue).is_settled());

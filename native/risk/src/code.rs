@@ -242,7 +242,7 @@ codes! {
         DisconnectedLong "disconnected_long" Ms "account, venue" "A trip: the venue, or one of several accounts there, was away for longer than `disconnect_trip_ms`."
     }
     Loss {
-        ProfitMissing "profit_missing" None "strategy, account, venue, all" "A limit on losses is set, and the profit of the scope is not known."
+        ProfitMissing "profit_missing" None "strategy, account, venue, all" "A limit on losses is set, and the profit of the scope is not known: nobody told it, or a price or rate is missing."
         DailyLoss "daily_loss" Money "strategy, account, venue, all" "A trip: realised and unrealised loss of the day is above `daily_loss_max`."
         Drawdown "drawdown" Money "strategy, account, venue, all" "A trip: profit fell from its peak by more than `drawdown_max`."
         LossStreak "loss_streak" Ms "strategy, account, venue, all" "As many losing trades in a row as allowed. `value` is how long the pause still lasts."

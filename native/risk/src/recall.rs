@@ -4,12 +4,14 @@
 use rustonite_core::Amount;
 use rustonite_core::ids::{AccountId, StrategyId};
 
+use crate::check::look;
 use crate::directory::Target;
+use crate::intent::Intent;
 use crate::risk::Risk;
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Past {
+pub enum Recalled {
     /// A request left.
     Sent {
         /// It was a cancel.
@@ -26,27 +28,32 @@ pub enum Past {
 }
 
 impl Risk {
-    /// Counts what happened in an earlier run. To be told in its order, before anything else.
+    /// Recalled what happened in an earlier run. To be told in its order, before anything else.
     pub fn recall(
         &mut self,
         account: AccountId,
         strategy: Option<StrategyId>,
-        past: Past,
+        what: Recalled,
         ts: i64,
     ) {
         self.turn_day(ts);
         let place = self.strategy_place(strategy);
         let strategy = StrategyId(u16::try_from(place).unwrap_or(u16::MAX));
-        if let Past::Closed(profit) = past {
+        if let Recalled::Closed(profit) = what {
             return self.count_closed(account, strategy, profit, ts);
         }
-        self.each_seat(account, strategy, |seat| match past {
-            Past::Sent { is_cancel } => seat.count_request(ts, is_cancel),
-            Past::Refused => seat.rejects += 1,
-            Past::Taken => seat.rejects = 0,
-            Past::Executed => seat.count_execution(),
-            Past::Closed(_) => {}
+        self.each_seat(account, strategy, |seat| match what {
+            Recalled::Sent { is_cancel } => seat.count_request(ts, is_cancel),
+            Recalled::Refused => seat.rejects += 1,
+            Recalled::Taken => seat.rejects = 0,
+            Recalled::Executed => seat.count_execution(),
+            Recalled::Closed(_) => {}
         });
+    }
+
+    /// An order left in an earlier run, which others may be alike.
+    pub fn recall_order(&mut self, intent: &Intent, ts: i64) {
+        self.likes.insert(look(intent), ts);
     }
 
     /// A person put the switches of a target back in an earlier run.

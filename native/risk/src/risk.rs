@@ -316,8 +316,7 @@ impl Risk {
         let seat = |seat: &mut Seat, section| {
             seat.set_limits(SeatLimits::of(section), kept(section));
             let wants = [Key::DailyLossMax, Key::DrawdownMax];
-            let wants = wants.iter().any(|key| section.hard(*key).is_some());
-            seat.profit.is_missing = wants && !seat.profit.is_told;
+            seat.profit.is_wanted = wants.iter().any(|key| section.hard(*key).is_some());
             seat.measure();
         };
         seat(&mut self.all, &sections.all);

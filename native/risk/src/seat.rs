@@ -49,8 +49,15 @@ pub(crate) struct Profit {
     pub(crate) total: i128,
     /// The largest that `total` ever was; `None` until it is told.
     pub(crate) peak: Option<i128>,
-    /// A limit wants it and it is not told.
-    pub(crate) is_missing: bool,
+    /// A limit wants it.
+    pub(crate) is_wanted: bool,
+}
+
+impl Profit {
+    /// A limit wants it and it is not known.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.is_wanted && !self.is_told
+    }
 }
 
 /// Bits that coarse money leaves out: its unit is 2^30 of 10^-18.
@@ -206,7 +213,7 @@ impl Seat {
             || self.open_orders >= limits.open_orders
             || self.sent_today >= limits.per_day
             || self.has_cancelled_too_often()
-            || self.profit.is_missing;
+            || self.profit.is_missing();
         self.room.ready_from = if is_blocked {
             i64::MAX
         } else {

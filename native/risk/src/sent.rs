@@ -146,9 +146,12 @@ impl Risk {
         self.order_changed(order, leaves);
     }
 
-    /// An order that waited was triggered and rests at a price from now on.
+    /// An order that waited was triggered and rests at a price from now on. Of one that rests already
+    /// nothing is new.
     pub fn order_triggered(&mut self, order: i64, price: i64) {
-        let Some(open) = self.orders.get(order).copied() else { return };
+        let Some(open) = self.orders.get(order).copied().filter(|one| one.price == 0) else {
+            return;
+        };
         let mut after = open;
         after.price = price.max(0);
         after.price_worst = after.price;
@@ -182,7 +185,8 @@ impl Risk {
         after.is_reduce_only &= account.is_none_or(|account| reduces_only(account, intent));
         after.leaves = open.leaves.max(intent.size.saturating_sub(intent.size_filled));
         if open.price > 0 {
-            let price = rests(intent);
+            // Also one that was triggered, whose kind does not say that it rests.
+            let price = intent.price.unwrap_or(open.price);
             after.price_worst = match open.side {
                 OrderSide::Buy => open.price_worst.max(price),
                 OrderSide::Sell => open.price_worst.min(price),
@@ -366,7 +370,7 @@ impl Risk {
         self.measure_all();
     }
 
-    fn each_of_all(&mut self, change: impl Fn(&mut Seat)) {
+    pub(crate) fn each_of_all(&mut self, change: impl Fn(&mut Seat)) {
         change(&mut self.all);
         self.venues.iter_mut().for_each(|venue| change(&mut venue.seat));
         self.accounts.iter_mut().for_each(|account| change(&mut account.seat));

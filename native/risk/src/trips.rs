@@ -96,22 +96,16 @@ impl Risk {
         let Some(seat) = self.seat_mut(target) else { return };
         let profit = &mut seat.profit;
         profit.peak = profit.peak.max(Some(total.0));
-        (profit.is_told, profit.is_missing) = (true, false);
+        profit.is_told = true;
         (profit.day, profit.total) = (day.0, total.0);
         seat.measure();
         self.judge_profit(target, now, trips);
     }
 
-    /// What positions earn cannot be told any more: limits on losses deny until it is told again.
+    /// Profit cannot be told any more, for want of a price: limits on it deny until it is.
     pub fn profit_unknown(&mut self) {
-        for target in self.scopes() {
-            let wants = [Key::DailyLossMax, Key::DrawdownMax];
-            let is_missing = wants.iter().any(|key| self.hard(target, *key).is_some());
-            if let Some(seat) = self.seat_mut(target).filter(|seat| seat.profit.is_told) {
-                (seat.profit.is_told, seat.profit.is_missing) = (false, is_missing);
-                seat.measure();
-            }
-        }
+        self.each_of_all(|seat| seat.profit.is_told = false);
+        self.measure_all();
     }
 
     /// The highest profits so far of the scopes that were told of theirs, for the next run.

@@ -36,6 +36,7 @@ use self::account::{Account, Leverage};
 pub use self::answers::Answers;
 use self::answers::Book;
 use self::forgotten::Forgotten;
+pub(crate) use self::risks::intent_of;
 pub use self::switches::Ending;
 use self::switches::Switches;
 use self::waiting::Waiting;

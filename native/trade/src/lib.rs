@@ -31,5 +31,5 @@ pub use self::strategy::{
     limit, on_lot, on_tick,
 };
 pub use self::trader::{
-    Handle, Past, Status, TradeError, Trader, Wanted, check_files, kill_without_trader,
+    Handle, Lakes, Status, TradeError, Trader, Wanted, check_files, kill_without_trader,
 };

@@ -10,6 +10,8 @@ use rustonite_tape::{Batch, Gap, MergedReader, Polled, Reader, Result, Start, Ta
 
 /// Rows that are handed out at once, so that orders are looked at in between.
 const ROWS_MAX: usize = 1024;
+/// The dataset of rules.
+pub(crate) const INSTRUMENTS: &str = "instruments";
 /// How often a tape is looked for that is not there so far.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -20,7 +22,7 @@ pub struct Followed {
     pub folder: PathBuf,
     /// Whose market data it is.
     pub venue: String,
-    /// `quotes`, `trades`, `book_deltas`, `bars` or `tickers`.
+    /// `quotes`, `trades`, `book_deltas`, `bars`, `tickers` or `instruments`.
     pub dataset: String,
 }
 

@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::RiskScope;
-use rustonite_exec::Thrown;
+use rustonite_exec::{Directory, Thrown};
 use rustonite_risk::{Code, Latch, Latches, Risk, Target};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +37,54 @@ pub struct Kept {
     /// The highest that profit ever was, by scope and name.
     #[serde(default)]
     pub peaks: BTreeMap<String, Amount>,
+    /// What was earned with instruments that are not traded any more.
+    #[serde(default)]
+    pub earned: Vec<Earned>,
+}
+
+/// What was earned with an instrument that is not traded any more, by names.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earned {
+    /// On which account.
+    pub account: String,
+    /// By which strategy; none for all of the account.
+    pub strategy: Option<String>,
+    /// Its venue and symbol.
+    pub instrument: String,
+    /// Which position, in hedge mode.
+    pub side: String,
+    /// What it was settled in.
+    pub settle: String,
+    /// Profit realised, fees and funding taken off.
+    pub profit: Amount,
+}
+
+impl Earned {
+    pub(crate) fn of(earned: &rustonite_exec::Earned, directory: &Directory) -> Self {
+        let strategy = earned.strategy.map(|one| directory.strategy_name(one).to_owned());
+        Self {
+            account: directory.account_name(earned.account).to_owned(),
+            strategy,
+            instrument: earned.instrument.clone(),
+            side: earned.side.name().to_owned(),
+            settle: earned.settle.to_string(),
+            profit: earned.profit,
+        }
+    }
+
+    /// Whether it is about the same position.
+    pub(crate) fn is_of_same(&self, other: &Self) -> bool {
+        Self { profit: other.profit, settle: other.settle.clone(), ..self.clone() } == *other
+    }
+
+    /// Whether its instrument is traded.
+    pub(crate) fn is_traded(&self, directory: &Directory) -> bool {
+        let place = self.instrument.split_once(' ');
+        place.is_some_and(|(venue, symbol)| {
+            directory.venue(venue).is_some_and(|one| directory.instrument(one, symbol).is_some())
+        })
+    }
 }
 
 impl Kept {
@@ -97,6 +147,104 @@ pub fn write(folder: &Path, kept: &Kept) -> io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&fresh, &path).map_err(|error| named(&path, &error))?;
     File::open(folder)?.sync_all()
+}
+
+/// What is done once the content that was handed over with it is safe.
+pub(crate) type Then = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Slot {
+    /// The newest content that is not written so far; older ones are nobody's business any more.
+    next: Option<Kept>,
+    then: Vec<Then>,
+    is_writing: bool,
+    is_over: bool,
+    failed: Option<io::Error>,
+}
+
+type Shared = Arc<(Mutex<Slot>, Condvar)>;
+
+/// Writes the file on a thread of its own, so that who trades does not wait for the disk. Dropping it
+/// writes what is left.
+pub(crate) struct Keeper {
+    shared: Shared,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Keeps in a folder.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn start(folder: PathBuf) -> io::Result<Self> {
+        let shared = Shared::default();
+        let taken = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("rustonite-keeper".to_owned())
+            .spawn(move || keep_on(&folder, &taken))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Hands content over. If it cannot be written, what is to follow is dropped.
+    pub(crate) fn keep(&self, kept: Kept, then: Option<Then>) {
+        let mut slot = lock(&self.shared);
+        slot.next = Some(kept);
+        slot.then.extend(then);
+        self.shared.1.notify_all();
+    }
+
+    /// Tells a failure once.
+    ///
+    /// # Errors
+    /// Something could not be written.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        lock(&self.shared).failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits until all that was handed over is written.
+    ///
+    /// # Errors
+    /// As [`Keeper::check`].
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        let slot = lock(&self.shared);
+        let is_busy = |slot: &mut Slot| slot.next.is_some() || slot.is_writing;
+        drop(self.shared.1.wait_while(slot, is_busy).unwrap_or_else(PoisonError::into_inner));
+        self.check()
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        lock(&self.shared).is_over = true;
+        self.shared.1.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Slot> {
+    shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn keep_on(folder: &Path, shared: &Shared) {
+    let has_nothing = |slot: &mut Slot| slot.next.is_none() && !slot.is_over;
+    loop {
+        let waited = shared.1.wait_while(lock(shared), has_nothing);
+        let mut slot = waited.unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = slot.next.take() else { return };
+        let then = std::mem::take(&mut slot.then);
+        slot.is_writing = true;
+        drop(slot);
+        let written = write(folder, &kept);
+        if written.is_ok() {
+            then.into_iter().for_each(|then| then());
+        }
+        let mut slot = lock(shared);
+        slot.is_writing = false;
+        slot.failed = written.err().or(slot.failed.take());
+        shared.1.notify_all();
+    }
 }
 
 fn named(path: &Path, error: &dyn std::fmt::Display) -> io::Error {

@@ -17,8 +17,7 @@ mod tickers;
 mod watchdog;
 
 use std::collections::BinaryHeap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rustonite_core::ErrorKind;
@@ -33,7 +32,8 @@ pub use self::broker::Handle;
 pub use self::checking::check_files;
 use self::clock::Clock;
 pub use self::operator::kill_without_trader;
-pub use self::past::{Past, Wanted};
+use self::operator::not_kept;
+pub use self::past::{Lakes, Wanted};
 use self::profits::Profits;
 pub use self::status::Status;
 use self::watchdog::Watchdog;
@@ -42,9 +42,10 @@ use crate::control::Control;
 use crate::cores;
 use crate::desk::{Cause, Desk, News};
 use crate::line::{Arrivals, Arrived, Network};
-use crate::market::{Market, Rows, Tick};
+use crate::market::{INSTRUMENTS, Market, Rows, Tick};
 use crate::paper::Papers;
 use crate::rows::{Deltas, Quotes, Tickers, Trades};
+use crate::state::Keeper;
 use crate::strategy::{Broker, Failed, Strategy, Told};
 
 /// How often what does not hurry is done.
@@ -162,8 +163,9 @@ pub struct Trader {
     papers: Papers,
     arrivals: Vec<Arrivals>,
     strategy: StrategyId,
+    /// Before the socket, which is where a kill goes for as long as it is there.
+    keeper: Keeper,
     control: Control,
-    folder: PathBuf,
     profits: Profits,
     /// Accounts that may trade.
     trading: Vec<bool>,
@@ -171,7 +173,8 @@ pub struct Trader {
     /// Of each venue, when market data came last.
     heard: Vec<i64>,
     instruments: Vec<Option<InstrumentId>>,
-    notices: Vec<String>,
+    notice: mpsc::Sender<String>,
+    notices: mpsc::Receiver<String>,
     /// Executions since the start.
     fills: u64,
     watchdog: Watchdog,
@@ -196,7 +199,12 @@ impl Trader {
 
     /// What a person should know, since the last call.
     pub fn take_notices(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notices)
+        self.notices.try_iter().collect()
+    }
+
+    fn note(&self, notice: String) {
+        // It is taken from our own other hand.
+        let _ = self.notice.send(notice);
     }
 
     /// Trades until `go_on` says no, which is asked some twenty times a second.
@@ -226,7 +234,7 @@ impl Trader {
             Ok(())
         };
         self.farewell(how);
-        ended.and(stopped).and(self.keep_switches())
+        ended.and(stopped).and(self.keep_switches_now())
     }
 
     fn trade(
@@ -337,7 +345,9 @@ impl Trader {
         let followed = &self.market.followed()[rows.followed];
         let at = rows.venue.index();
         let now = lock(&self.shared).now();
-        let before = std::mem::replace(&mut self.heard[at], now);
+        // Rules are told however long prices have not been.
+        let is_market = followed.dataset != INSTRUMENTS;
+        let before = if is_market { std::mem::replace(&mut self.heard[at], now) } else { now };
         if now.saturating_sub(before) > FEED_SILENCE_NS {
             let mut inner = lock(&self.shared);
             let now = inner.now();
@@ -368,6 +378,7 @@ impl Trader {
                         self.papers.marks(rows.venue, &tickers);
                         self.count_tickers(&tickers);
                     }
+                    INSTRUMENTS => self.count_instruments(&rows.batch, &instruments),
                     "book_deltas" if !self.papers.is_empty() => {
                         self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, &instruments));
                     }
@@ -401,7 +412,8 @@ impl Trader {
         for (at, instrument) in rows.instrument.iter().enumerate() {
             let Some(instrument) = *instrument else { continue };
             let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
-            let (bid, ask, ts) = (rows.bid_price[at], rows.ask_price[at], rows.ts_recv[at]);
+            let (bid, ask) = (rows.bid_price[at], rows.ask_price[at]);
+            let ts = inner.clock.ours(rows.ts_recv[at]);
             inner.desk.quote(instrument, bid, ask, ts, row);
         }
         inner.release_due();
@@ -413,7 +425,8 @@ impl Trader {
         for (at, instrument) in rows.instrument.iter().enumerate() {
             let Some(instrument) = *instrument else { continue };
             let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
-            inner.desk.trade(instrument, rows.price[at], rows.ts_recv[at], row);
+            let ts = inner.clock.ours(rows.ts_recv[at]);
+            inner.desk.trade(instrument, rows.price[at], ts, row);
         }
         inner.release_due();
     }
@@ -433,12 +446,12 @@ impl Trader {
                 News::Trading(account, may) => self.take_trading(account, may, strategy),
                 News::Trip(trip) => {
                     let name = lock(&self.shared).desk.risk().name(trip.target);
-                    self.notices.push(trip_notice(&trip, &name));
-                    self.keep_switches()?;
+                    let (notice, text) = (self.notice.clone(), trip_notice(&trip, &name));
+                    self.keep_switches(Some(Box::new(move || drop(notice.send(text)))));
                     Ok(())
                 }
                 News::Notice(text) => {
-                    self.notices.push(text);
+                    self.note(text);
                     Ok(())
                 }
             };
@@ -453,7 +466,7 @@ impl Trader {
         }
         let name = self.directory.account_name(account);
         let may_not = if may { "" } else { "not " };
-        self.notices.push(format!("account {name} may {may_not}trade"));
+        self.note(format!("account {name} may {may_not}trade"));
         if self.is_started || !self.trading.iter().all(|may| *may) {
             return Ok(());
         }
@@ -493,7 +506,7 @@ impl Trader {
                 OnStop::Keep => inner.desk.latch(target, now),
             }
         }
-        self.keep_switches()?;
+        self.keep_switches(None);
         Err(TradeError::Strategy { name, why })
     }
 
@@ -522,11 +535,14 @@ impl Trader {
 
     /// What does not hurry.
     fn beat(&mut self) -> Result<(), TradeError> {
+        self.keeper.check().map_err(not_kept)?;
         self.tick_desk();
         let is_to_be_kept = {
             let mut inner = lock(&self.shared);
             let now = inner.now();
-            self.notices.extend(inner.clock.take_set_back().and_then(set_back_notice));
+            if let Some(text) = inner.clock.take_set_back().and_then(set_back_notice) {
+                self.note(text);
+            }
             // A journal that fails halts trading; cancels still go out.
             drop(inner.desk.ledger_mut().tick(now, &Housekeeping::default()));
             for (at, heard) in self.heard.iter().enumerate() {
@@ -539,9 +555,10 @@ impl Trader {
             self.profits.is_to_be_kept(inner.desk.risk(), now)
         };
         if is_to_be_kept {
-            self.keep_switches()?;
+            self.keep_switches(None);
         }
-        self.serve_operator()
+        self.serve_operator();
+        Ok(())
     }
 
     /// Ends orderly: open orders are cancelled if they are to be, and answers are waited for.
@@ -597,7 +614,7 @@ impl Trader {
 /// What a person should know of a clock that was set back so far; nothing of what is hardly seen.
 fn set_back_notice(ns: i64) -> Option<String> {
     let ms = ns / 1_000_000;
-    let then = "time goes on here, and market data counts as that much older";
+    let then = "time goes on here as if it had not been";
     (ms >= SET_BACK_MS_TOLD).then(|| format!("the clock was set back by {ms} ms: {then}"))
 }
 

@@ -66,6 +66,22 @@ fn nothing_is_traded_while_the_venue_halts_it() {
 }
 
 #[test]
+fn steps_that_are_others_now_stop_all_but_cancels() {
+    let mut world = World::new(BOUNDS);
+    let (tick, lot) = (instrument().tick, instrument().lot);
+    world.desk.steps(INSTRUMENT, Some(tick), None, world.now);
+    world.desk.steps(INSTRUMENT, Some(tick), Some(lot), world.now);
+    assert_eq!(world.codes(), [""; 0]);
+    let order = world.desk.submit(limit(OrderSide::Buy, -1_000, 100), world.now).unwrap();
+    world.desk.steps(INSTRUMENT, Some(tick), Some(lot + lot), world.now);
+    assert_eq!(world.codes(), ["cancel_only"]);
+    world.desk.cancel(order, world.now).unwrap();
+    let told = std::iter::from_fn(|| world.desk.next_news());
+    let told = told.filter(|news| matches!(news, News::Notice(text) if text.contains("lot")));
+    assert_eq!(told.count(), 1);
+}
+
+#[test]
 fn what_is_paid_in_another_asset_is_valued_by_a_pair_that_is_quoted() {
     let mut world = World::in_currency("BTC", BOUNDS);
     world.limits(&[

@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::path::Path;
-
 use common::*;
 use proptest::prelude::*;
 use rustonite_core::Amount;
@@ -13,11 +11,8 @@ use rustonite_core::datasets::{
 };
 use rustonite_core::ids::{AssetId, StrategyId};
 use rustonite_exec::gateway::Heard;
-use rustonite_exec::{
-    Correction, Durability, Fill, Ledger, OrderId, OrderPicture, Outcome, Report, Tapes, What, Wish,
-};
+use rustonite_exec::{Correction, Fill, OrderId, OrderPicture, Outcome, Report, Tapes, What, Wish};
 use rustonite_risk::Target;
-use rustonite_tape::TapeOptions;
 use rustonite_trade::Changes;
 
 const BOUNDS: [u32; 4] = [500, 60, 199, 199];
@@ -113,15 +108,6 @@ struct Life {
     orders: Vec<OrderId>,
     fills: usize,
     btc: AssetId,
-}
-
-fn opened(folder: &Path) -> World<Tapes> {
-    let options = TapeOptions { segment_bytes: 1 << 20, ..TapeOptions::default() };
-    let journal = (folder, "main", options, Durability::Interval);
-    let rules = [(ACCOUNT, account_rules())];
-    let (mut ledger, _) = Ledger::open(directory(), rules, journal).unwrap();
-    ledger.lose_requests(START);
-    World::of(ledger, BOUNDS)
 }
 
 impl Life {
@@ -268,7 +254,7 @@ proptest! {
     fn risk_knows_the_same_after_a_restart(steps in steps()) {
         // In memory, since nothing of it has to last.
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-        let world = opened(folder.path());
+        let world = opened(folder.path(), BOUNDS);
         let btc = world.desk.ledger().directory().asset("BTC").unwrap();
         let mut life = Life { world, orders: Vec::new(), fills: 0, btc };
         steps.iter().for_each(|step| life.take(step));
@@ -276,7 +262,7 @@ proptest! {
         let before = known(&life.world);
         prop_assert!(before.iter().all(|line| !line.ends_with("false")), "{:?}", before);
         drop(life);
-        let after = known(&opened(folder.path()));
+        let after = known(&opened(folder.path(), BOUNDS));
         prop_assert_eq!(after, before);
     }
 }

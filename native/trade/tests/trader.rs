@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustonite_core::datasets::{OrderEvent, OrderKind, OrderSide, TriggerDirection, TriggerSource};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exchange::{Config, Crowd, Key, Listing, LocalExchange, VenueConfig};
 use rustonite_exec::{Trigger, Wish};
 use rustonite_feed::Recorder;
+use rustonite_tape::Batch;
 use rustonite_trade::strategies::{MarketMaker, MarketMakerSettings};
 use rustonite_trade::{
     Broker, Changes, Config as TraderConfig, Failed, FillNews, OrderNews, Quotes, Strategy, Told,
@@ -105,7 +107,7 @@ fn record(venue: &str, urls: &BTreeMap<String, String>, tapes: &Path) -> Recorde
     let urls: Vec<_> = urls.collect();
     let text = format!(
         "frames = false\n[[feed]]\nvenue = {venue:?}\nsymbols = [\"BTCUSDT\"]\n\
-         datasets = [\"trades\", \"quotes\"]\nurls = {{ {} }}\n",
+         datasets = [\"trades\", \"quotes\", \"instruments\"]\nurls = {{ {} }}\n",
         urls.join(", ")
     );
     Recorder::start(&rustonite_feed::Config::parse("test", &text).unwrap(), tapes).unwrap()
@@ -161,6 +163,9 @@ fn a_market_maker_trades_and_its_books_are_the_venues() {
 #[derive(Default)]
 struct Buyer {
     events: Vec<String>,
+    is_cancelled: Arc<AtomicBool>,
+    /// Rules came.
+    is_told: bool,
     fills: usize,
 }
 
@@ -180,7 +185,13 @@ impl Strategy for Buyer {
         broker.submit(wish).map(drop).map_err(|denied| Failed(denied.to_string()))
     }
 
+    fn on_rows(&mut self, _broker: &dyn Broker, dataset: &str, _rows: &Batch) -> Told {
+        self.is_told |= dataset == "instruments";
+        Ok(())
+    }
+
     fn on_order(&mut self, _broker: &dyn Broker, news: &OrderNews) -> Told {
+        self.is_cancelled.fetch_or(news.event == OrderEvent::Cancelled, Ordering::Relaxed);
         self.events.push(news.event.name().to_owned());
         Ok(())
     }
@@ -219,6 +230,51 @@ fn a_kill_cancels_and_stays_thrown_after_a_restart() {
     let mut buyer = Buyer::default();
     let error = until(&mut trader, &mut buyer, |_| false).unwrap_err();
     assert!(error.to_string().contains("kill_switch"), "{error}");
+}
+
+#[test]
+fn a_kill_is_told_once_it_is_kept_and_trading_goes_on_meanwhile() {
+    let place = Place::open(100.0);
+    let mut trader = place.trader();
+    let mut buyer = Buyer::default();
+    let is_cancelled = Arc::clone(&buyer.is_cancelled);
+    let (journal, stuck) = (place.journal(), place.journal().join("switches.json.new"));
+    let mut asked = None;
+    let error = until(&mut trader, &mut buyer, |trader| {
+        if trader.status().open_orders == 1 && asked.is_none() {
+            // Whoever writes into it waits for a reader, as for a disk that hangs.
+            mkfifoat(CWD, &stuck, Mode::RUSR | Mode::WUSR).unwrap();
+            let (stuck, is_cancelled) = (stuck.clone(), Arc::clone(&is_cancelled));
+            let read = std::thread::spawn(move || read_later(&stuck, &is_cancelled));
+            let folder = journal.clone();
+            let line = r#"{"do": "kill", "scope": "account", "name": "main"}"#;
+            asked = Some((std::thread::spawn(move || control::ask(&folder, line)), read));
+        }
+        false
+    })
+    .unwrap_err();
+    let (asked, read) = asked.unwrap();
+    let (text, was_cancelled) = read.join().unwrap();
+    assert!(was_cancelled, "the cancel's answer was heard while the disk hung");
+    assert!(text.contains("kill_switch"), "{text}");
+    // A pipe cannot be made durable: nobody is told of the kill, and the trader ends.
+    assert!(asked.join().unwrap().is_err());
+    assert!(error.to_string().contains("keeping the switches"), "{error}");
+    drop(trader);
+    assert_eq!(place.trader().status().switches[0].code, "kill_switch");
+}
+
+/// Reads a pipe once an order was cancelled; says whether it was before patience ended.
+fn read_later(pipe: &Path, is_cancelled: &AtomicBool) -> (String, bool) {
+    let began = Instant::now();
+    while !is_cancelled.load(Ordering::Relaxed) && began.elapsed() < PATIENCE / 4 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let was_cancelled = is_cancelled.load(Ordering::Relaxed);
+    let file = std::fs::File::open(pipe).unwrap();
+    // The next file of this name is a usual one.
+    std::fs::remove_file(pipe).unwrap();
+    (std::io::read_to_string(file).unwrap(), was_cancelled)
 }
 
 #[test]
@@ -278,6 +334,37 @@ fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
     .unwrap();
     assert_eq!(trader.status().denials, 0);
     recorder.unwrap().stop().unwrap();
+}
+
+#[test]
+fn an_instrument_that_its_venue_halts_while_we_trade_is_not_traded() {
+    let mut place = Place::open(100.0);
+    let mut trader = place.trader();
+    let mut buyer = Buyer::default();
+    let handle = trader.handle();
+    let (venue, urls) = (place.venue, place.exchange.urls(place.venue).unwrap());
+    let tapes = place.folder.path().join("tapes");
+    let mut recorder = None;
+    until(&mut trader, &mut buyer, |trader| {
+        if trader.status().open_orders == 0 {
+            return false;
+        }
+        // A recorder asks for the rules when it starts.
+        let again = recorder.get_or_insert_with(|| {
+            place.exchange.halt(venue, "BTCUSDT", true).unwrap();
+            place.recorder.stop().unwrap();
+            record(venue, &urls, &tapes)
+        });
+        let instrument = handle.find(Some(venue), "BTCUSDT").unwrap();
+        let price = Amount::from_decimal(decimal("59000")).unwrap();
+        let size = Amount::from_decimal(decimal("0.01")).unwrap();
+        let wish = limit(&handle, instrument, OrderSide::Buy, price, size).unwrap();
+        let is_halted =
+            handle.would_fail(wish).iter().any(|denied| denied.code == "instrument_halted");
+        is_halted && again.stop().is_ok()
+    })
+    .unwrap();
+    assert!(buyer.is_told, "the strategy has seen the row");
 }
 
 /// Does nothing.

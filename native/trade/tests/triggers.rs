@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderKind, OrderSide, OrderState, TriggerDirection, TriggerSource};
-use rustonite_exec::{OrderId, Request, Trigger, What, Wish};
+use rustonite_exec::{OrderId, Request, Tapes, Trigger, What, Wish};
 use rustonite_risk::Target;
 use rustonite_trade::{Changes, Denied};
 
@@ -105,4 +105,32 @@ fn what_has_no_trigger_that_could_be_changed_is_told_apart() {
     assert!(refused(limit).contains("waits for no price"));
     assert!(refused(order).contains("has come"));
     assert_eq!(world.written(), []);
+}
+
+#[test]
+fn a_stop_that_was_triggered_is_met_by_no_order_of_ours_after_a_restart_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = opened(folder.path(), BOUNDS);
+    let order = world.desk.submit(stop(-100), world.now).unwrap();
+    world.report_of(order, What::Accepted);
+    // Would a buy at this price be met by the stop, whose limit is at -200?
+    let meets = |world: &mut World<Tapes>, at| {
+        let failures = world.desk.would_fail(limit(OrderSide::Buy, at, 10), world.now);
+        failures.iter().any(|denied| denied.code == "self_trade")
+    };
+    assert!(!meets(&mut world, -150));
+    world.report_of(order, What::Triggered);
+    assert!(meets(&mut world, -150) && !meets(&mut world, -250));
+    // While its limit is on its way down, the lower of the two counts.
+    let lower = Changes { price: Some(ticks(-300)), ..Changes::default() };
+    world.desk.replace(order, &lower, world.now).unwrap();
+    assert!(meets(&mut world, -250) && !meets(&mut world, -350));
+    drop(world);
+    let mut world = opened(folder.path(), BOUNDS);
+    assert!(meets(&mut world, -250) && !meets(&mut world, -350));
+    world.report_of(
+        order,
+        What::Cancelled { size_filled: None, size_prevented: None, refusal: None },
+    );
+    assert!(!meets(&mut world, -150));
 }

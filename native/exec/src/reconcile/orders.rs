@@ -113,8 +113,7 @@ impl<J: Journal> Comparing<'_, J> {
     // Orders
 
     fn pictures(&self) -> Vec<(&Report, &OrderPicture)> {
-        let lists = [&self.venue.open_orders, &self.venue.recent_orders];
-        let reports = lists.into_iter().flatten().flatten();
+        let reports = self.venue.open_orders.iter().flatten();
         let pictures = reports.filter(|report| self.concerns(report.instrument));
         let mut pictures: Vec<_> = pictures
             .filter_map(|report| match &report.what {
@@ -128,7 +127,7 @@ impl<J: Journal> Comparing<'_, J> {
             };
             key(one).cmp(&key(other))
         });
-        // Both lists may show one order; the newer picture counts.
+        // A list may show one order twice; the newer picture counts.
         // Of one order the newest client id comes first, so that the end of an older one is no news.
         pictures.reverse();
         pictures.dedup_by(|(one, _), (other, _)| {

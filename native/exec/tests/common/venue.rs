@@ -458,12 +458,8 @@ impl Venue {
     }
 
     pub(crate) fn books(&self) -> VenueBooks {
-        // Old orders that a change took away are among those that ended.
-        let is_open = |id: &sim::OrderId| self.exchange.order(*id).is_some_and(|one| one.is_open);
-        let (open, recent): (Vec<_>, Vec<_>) = self.orders.keys().copied().partition(is_open);
-        let pictures = |ids: Vec<sim::OrderId>| {
-            Some(ids.into_iter().filter_map(|id| self.picture(id)).collect())
-        };
+        // Those that ended are among them, also old ones that a change took away.
+        let orders = self.orders.keys().filter_map(|id| self.picture(*id));
         let (quantity, worth, _) = self.exchange.position(OURS, 0, sim::PositionSide::Net);
         let position = VenuePosition {
             instrument: self.instrument,
@@ -475,8 +471,7 @@ impl Venue {
         let positions = (self.instrument == LINEAR).then_some(position);
         VenueBooks {
             asked_at: self.ts + 60_000_000_000,
-            open_orders: pictures(open),
-            recent_orders: pictures(recent),
+            open_orders: Some(orders.collect()),
             fills: [(self.instrument, (0, self.fills.clone()))].into(),
             positions: Some(positions.into_iter().collect()),
             balances: None,

@@ -156,7 +156,7 @@ impl Risk {
     #[inline]
     pub(super) fn loss<J: Judge>(&self, ask: &Ask<'_>, judge: &mut J) -> Flow {
         for (at, seat) in ask.seats().into_iter().enumerate() {
-            if seat.profit.is_missing {
+            if seat.profit.is_missing() {
                 ask.deny(judge, Code::ProfitMissing, SEATS[at], None)?;
             }
         }

@@ -25,6 +25,10 @@ provoke! {
             tell(&mut world, target, "-100", "-100");
             world.passes(&order);
             assert_eq!(world.trips, []);
+            world.risk.profit_unknown();
+            assert_eq!(world.denies(&order, Code::ProfitMissing).scope, scope);
+            tell(&mut world, target, "-100", "-100");
+            world.passes(&order);
             tell(&mut world, target, "-100.01", "-100.01");
             assert_eq!((world.trips[0].target, world.trips[0].code), (target, Code::DailyLoss));
             assert_eq!(world.trips[0].state, TradingState::ReduceOnly);
@@ -40,23 +44,6 @@ provoke! {
             world.risk.reset(target, world.now);
             world.passes(&order);
         }
-    }
-
-    a_profit_that_cannot_be_told_any_more_denies(ProfitMissing) {
-        for (section, target, scope) in SEATS {
-            let mut world = World::new(&format!("{section}\ndrawdown_max = 100"));
-            let order = world.plain();
-            tell(&mut world, target, "0", "0");
-            world.passes(&order);
-            world.risk.profit_unknown();
-            assert_eq!(world.denies(&order, Code::ProfitMissing).scope, scope);
-            tell(&mut world, target, "0", "-100");
-            world.passes(&order);
-        }
-        let mut world = World::new("");
-        world.risk.profit_unknown();
-        let order = world.plain();
-        world.passes(&order);
     }
 
     a_fall_from_the_peak_latches(Drawdown) {

@@ -200,7 +200,7 @@ impl<J: Journal> Desk<J> {
         if let Some(code) = self.is_being_closed(&wish) {
             return vec![denied_by(code)];
         }
-        let sent = if may_need_us(&wish) { self.sent_of(wish, now) } else { Ok(wish) };
+        let sent = if may_need_us(&wish) { self.sent_of(&wish, now) } else { Ok(wish) };
         let wish = match sent {
             Ok(wish) => wish,
             Err(denied) => return vec![denied],
@@ -217,8 +217,8 @@ impl<J: Journal> Desk<J> {
     }
 
     /// What leaves of a wish of which the venue may not have all.
-    fn sent_of(&self, wish: Wish, now: i64) -> Result<Wish, Denied> {
-        match self.way(&wish, now)? {
+    fn sent_of(&self, wish: &Wish, now: i64) -> Result<Wish, Denied> {
+        match self.way(wish, now)? {
             Way::Venue(wish) => Ok(wish),
             Way::Held(wish) | Way::Sliced(wish) => self.slice_to_come(&wish),
         }

@@ -9,7 +9,7 @@ use rustonite_core::{Amount, Decimal};
 use rustonite_exec::held::Seen;
 use rustonite_exec::{Booked, Journal, OrderId, PositionKey, Wish};
 use rustonite_risk::{
-    Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Target,
+    Code, Denial, Execution, Intent, Limits, LimitsError, Pass, Quote, Risk, Rules, Target,
 };
 
 use super::risk_rows::Question;
@@ -92,39 +92,12 @@ impl<J: Journal> Desk<J> {
         now: i64,
     ) -> Result<Intent, Code> {
         let rules = self.risk.rules(wish.instrument).ok_or(Code::InstrumentUnknown)?;
-        let price = |amount: Option<Amount>| amount.map(|one| rules.price(one)).transpose();
-        let size = |amount: Option<Amount>| amount.map(|one| rules.size(one)).transpose();
-        let whole = size_of_money(rules, wish).unwrap_or_else(|| rules.size(wish.size))?;
-        let trigger = wish.trigger.filter(|_| !wish.is_emulated());
+        let intent = intent_of(rules, (request, order), wish, filled)?;
         let client_id = match self.leg(request, order, wish.account) {
             Some(leg) => FixedState::default().hash_one((wish.account, order.0, leg)),
             None => 0,
         };
-        Ok(Intent {
-            request,
-            order: order.0,
-            parent: None,
-            account: wish.account,
-            strategy: wish.strategy,
-            instrument: wish.instrument,
-            side: wish.side,
-            position_side: wish.position_side,
-            kind: wish.kind_sent(),
-            tif: wish.tif_sent(),
-            price: price(wish.price)?,
-            price_protect: price(wish.price_protect)?,
-            trigger: price(trigger.map(|trigger| trigger.price))?,
-            size: whole,
-            size_filled: rules.size(filled)?,
-            size_display: size(wish.size_display)?,
-            size_min: size(wish.size_min)?,
-            by_money: wish.size_quote.is_some(),
-            flags: wish.flags,
-            stp: wish.stp,
-            ts_expire: wish.ts_expire,
-            client_id,
-            ts_cause: self.cause.ts().unwrap_or(now),
-        })
+        Ok(Intent { client_id, ts_cause: self.cause.ts().unwrap_or(now), ..intent })
     }
 
     /// Which of an order's client ids a request will make; `None` if it makes none.
@@ -258,14 +231,14 @@ impl<J: Journal> Desk<J> {
         self.tell_trips();
     }
 
+    /// Profit cannot be valued any more: limits on it deny until it can.
+    pub fn profit_unknown(&mut self) {
+        self.risk.profit_unknown();
+    }
+
     /// The part of a contract's worth that an account must have for it, in millionths.
     pub fn margin(&mut self, account: AccountId, instrument: InstrumentId, part_ppm: u32) {
         self.risk.margin(account, instrument, part_ppm);
-    }
-
-    /// Profit cannot be told: something that is held has no price.
-    pub fn profit_unknown(&mut self) {
-        self.risk.profit_unknown();
     }
 
     /// What an account is worth.
@@ -282,6 +255,44 @@ impl<J: Journal> Desk<J> {
         self.write_limits(now);
         Ok(())
     }
+}
+
+/// A wish in the risk layer's whole numbers, but for its client id and its cause.
+pub(crate) fn intent_of(
+    rules: &Rules,
+    (request, order): (RiskRequest, OrderId),
+    wish: &Wish,
+    filled: Amount,
+) -> Result<Intent, Code> {
+    let price = |amount: Option<Amount>| amount.map(|one| rules.price(one)).transpose();
+    let size = |amount: Option<Amount>| amount.map(|one| rules.size(one)).transpose();
+    let whole = size_of_money(rules, wish).unwrap_or_else(|| rules.size(wish.size))?;
+    let trigger = wish.trigger.filter(|_| !wish.is_emulated());
+    Ok(Intent {
+        request,
+        order: order.0,
+        parent: None,
+        account: wish.account,
+        strategy: wish.strategy,
+        instrument: wish.instrument,
+        side: wish.side,
+        position_side: wish.position_side,
+        kind: wish.kind_sent(),
+        tif: wish.tif_sent(),
+        price: price(wish.price)?,
+        price_protect: price(wish.price_protect)?,
+        trigger: price(trigger.map(|trigger| trigger.price))?,
+        size: whole,
+        size_filled: rules.size(filled)?,
+        size_display: size(wish.size_display)?,
+        size_min: size(wish.size_min)?,
+        by_money: wish.size_quote.is_some(),
+        flags: wish.flags,
+        stp: wish.stp,
+        ts_expire: wish.ts_expire,
+        client_id: 0,
+        ts_cause: 0,
+    })
 }
 
 /// A denial without the code that it begins with.

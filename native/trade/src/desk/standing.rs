@@ -33,12 +33,15 @@ impl<J: Journal> Desk<J> {
         }
         let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
         let left = size_left(rules, order);
-        let price = order.wish.price;
-        let price = price.map(|price| rules.price_toward_market(order.wish.side, price));
+        let price = limit_of(rules, order);
+        let is_triggered = order.facts.triggered;
         if order.changes.is_empty() && left > 0 {
             self.risk.order_replaced(id.0, price, left);
         } else {
             self.risk.order_left(id.0, left);
+        }
+        if is_triggered {
+            self.rest(id);
         }
     }
 
@@ -47,16 +50,34 @@ impl<J: Journal> Desk<J> {
     fn adopt(&mut self, id: OrderId) {
         let Some(order) = self.ledger.order(id) else { return };
         let Some(intent) = self.standing(RiskRequest::Submit, order) else { return };
+        let is_triggered = order.facts.triggered;
+        self.risk.adopt(&intent);
+        if is_triggered { self.rest(id) } else { self.widen(id) }
+    }
+
+    /// One that waited at its venue rests at its limit once its price has come.
+    fn rest(&mut self, id: OrderId) {
+        let Some(order) = self.ledger.order(id) else { return };
+        let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
+        if let Some(price) = limit_of(rules, order) {
+            self.risk.order_triggered(id.0, price);
+            self.widen(id);
+        }
+    }
+
+    /// Counts changes that are on their way.
+    fn widen(&mut self, id: OrderId) {
+        let Some(order) = self.ledger.order(id).filter(|one| !one.changes.is_empty()) else {
+            return;
+        };
+        let Some(intent) = self.standing(RiskRequest::Replace, order) else { return };
         let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
         let change = |price: Option<_>, size| Intent {
-            request: RiskRequest::Replace,
             price: price.map(|price| rules.price_toward_market(intent.side, price)),
             size: rules.size_outward(size),
-            client_id: 0,
             ..intent
         };
         let changes: Vec<_> = order.changes.iter().map(|one| change(one.price, one.size)).collect();
-        self.risk.adopt(&intent);
         changes.iter().for_each(|change| self.risk.widen(change));
     }
 
@@ -65,7 +86,7 @@ impl<J: Journal> Desk<J> {
     pub(super) fn standing(&self, request: RiskRequest, order: &Order) -> Option<Intent> {
         let wish = &order.wish;
         let rules = self.risk.rules(wish.instrument)?;
-        let price = wish.price.map(|price| rules.price_toward_market(wish.side, price));
+        let price = limit_of(rules, order);
         // Of what others placed the venue does not always say the kind; with a limit it rests.
         let kind = match wish.kind_sent() {
             OrderKind::Unknown if price.is_some() => OrderKind::Limit,
@@ -100,6 +121,12 @@ impl<J: Journal> Desk<J> {
             ts_cause: i64::MAX,
         })
     }
+}
+
+/// An order's limit in points, rounded to the strict side.
+fn limit_of(rules: &Rules, order: &Order) -> Option<i64> {
+    let wish = &order.wish;
+    wish.price.map(|price| rules.price_toward_market(wish.side, price))
 }
 
 /// What of an order may still be filled, in points.

@@ -1,13 +1,14 @@
 //! What is told of markets besides prices: what values positions, whether an instrument trades, how
 //! much of it is traded in a day, and what assets are worth.
 
-use rustonite_core::datasets::InstrumentStatus;
+use rustonite_core::datasets::{InstrumentStatus, TradingState};
 use rustonite_core::ids::{AssetId, InstrumentId};
 use rustonite_core::{Amount, Decimal};
 use rustonite_exec::Journal;
 use rustonite_exec::held::Seen;
+use rustonite_risk::Target;
 
-use super::Desk;
+use super::{Desk, News};
 use crate::strategy::on_lot;
 
 /// A pair whose last quote is older says nothing of a rate any more.
@@ -38,6 +39,31 @@ impl<J: Journal> Desk<J> {
         }
     }
 
+    /// Steps of price and size, by the venue. All that is counted here is in those of the start: where
+    /// they are others now, nothing but cancels goes out until a person says so after a restart.
+    pub fn steps(
+        &mut self,
+        instrument: InstrumentId,
+        tick: Option<Amount>,
+        lot: Option<Amount>,
+        now: i64,
+    ) {
+        let Some(listed) = self.ledger.directory().listed(instrument) else { return };
+        let is_other = |told: Option<Amount>, ours| told.is_some_and(|told| told != ours);
+        let target = Target::Instrument(instrument);
+        let is_new = is_other(tick, listed.tick) || is_other(lot, listed.lot);
+        if !is_new || self.risk.state(target) >= TradingState::CancelOnly {
+            return;
+        }
+        let name = self.risk.name(target);
+        let text = format!(
+            "instrument {name}: its tick or lot is another now; nothing but cancels goes out until \
+             a restart and `rustonite resume instrument {name}`"
+        );
+        self.news.push_back(News::Notice(text));
+        self.set_state(target, TradingState::CancelOnly, now);
+    }
+
     /// How much of an instrument was traded in a day.
     pub fn daily_volume(&mut self, instrument: InstrumentId, size: f64) {
         let listed = self.ledger.directory().listed(instrument);
@@ -65,6 +91,11 @@ impl<J: Journal> Desk<J> {
                 self.risk.rate(asset, rate);
             }
         }
+    }
+
+    /// What one of another asset is worth in the reporting currency, as the risk layer was told.
+    pub fn rate(&self, asset: &str) -> Option<Amount> {
+        self.rates.get(&self.ledger.directory().asset(asset)?).copied().flatten()
     }
 
     fn rate_of(&self, asset: &str, currency: &str, now: i64) -> Option<Amount> {

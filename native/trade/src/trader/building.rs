@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use rustonite_core::datasets::order_flags;
 use rustonite_core::hint::hint;
@@ -24,21 +24,21 @@ use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
 use super::clock::Clock;
-use super::past::{Past, tell_missed};
+use super::past::{Lakes, tell_missed};
 use super::profits::{Profits, restore_peaks};
 use super::recalling::recall;
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
-use crate::config::{AccountConfig, Config, PaperConfig, Sync};
+use crate::config::{AccountConfig, Config, MarketConfig, PaperConfig, Sync};
 use crate::control::Control;
 use crate::cores;
 use crate::desk::Desk;
 use crate::keys;
 use crate::line::{Arrivals, Network};
-use crate::market::{Followed, Market, Tick};
+use crate::market::{Followed, INSTRUMENTS, Market, Tick};
 use crate::paper::{self, Papers};
-use crate::state::{self, Kept};
+use crate::state::{self, Earned, Keeper, Kept};
 
 /// Orders that may be open at once.
 const ORDERS_MAX: usize = 10_000;
@@ -69,7 +69,7 @@ impl Trader {
     ///
     /// # Errors
     /// As [`Trader::open`].
-    pub fn open_with(config: Config, past: &mut Past<'_>) -> Result<Self, TradeError> {
+    pub fn open_with(config: Config, lakes: &mut Lakes<'_>) -> Result<Self, TradeError> {
         if let Some(core) = config.core {
             cores::leave(core).map_err(system("leaving the core"))?;
         }
@@ -79,7 +79,7 @@ impl Trader {
         let kept = state::read(&folder).map_err(system("reading the switches"))?;
         let limits = read_limits(&config.limits)?;
         let dialler = Dialler::new(None, None)?;
-        let (directory, accounts) = directory(&config, &dialler, past)?;
+        let (directory, accounts) = directory(&config, &dialler, lakes)?;
         let currency = limits.currency.to_string();
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
         let mut risk = risk_of(&directory, &config, limits, &kept)?;
@@ -93,9 +93,12 @@ impl Trader {
         // What was in flight then is asked for once the venue is there.
         drop(ledger.lose_requests(now));
         let mut desk = desk(&config, ledger, risk, &kept);
+        let has_earned =
+            restored.earned.iter().any(|one| !kept.earned.contains(&Earned::of(one, &directory)));
+        let profits = Profits::new(currency, kept, &restored, &directory);
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let lines = (&network, &dialler);
-        let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, past, now)?;
+        let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, lakes, now)?;
         let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at)))).count();
         let clock = Clock::new(now, config.replay);
         let inner = Inner { desk, timers: BinaryHeap::new(), clock };
@@ -110,9 +113,12 @@ impl Trader {
         let target = Target::Strategy(strategy);
         let watchdog = Watchdog::start(Arc::clone(&shared), target, patience_ns, config.on_error);
         let watchdog = watchdog.map_err(system("starting the watchdog"))?;
-        let mut trader = Self {
+        let keeper = Keeper::start(folder).map_err(system("starting the keeper of switches"))?;
+        let (notice, notices) = mpsc::channel();
+        let trader = Self {
             watchdog,
-            profits: Profits::new(currency, kept.day, kept.profit),
+            keeper,
+            profits,
             trading: vec![false; config.accounts.len()],
             config,
             directory,
@@ -124,26 +130,30 @@ impl Trader {
             arrivals,
             strategy,
             control,
-            folder,
             is_started: false,
             heard: vec![0; venues],
             instruments: Vec::new(),
-            notices: Vec::new(),
+            notice,
+            notices,
             fills: 0,
             _network: network,
         };
         trader.note_restored(&restored);
         // Rows of the journal are removed one day.
-        if is_thrown_anew { trader.keep_switches().map(|()| trader) } else { Ok(trader) }
+        if is_thrown_anew || has_earned {
+            trader.keep_switches_now().map(|()| trader)
+        } else {
+            Ok(trader)
+        }
     }
 
-    fn note_restored(&mut self, restored: &Restored) {
+    fn note_restored(&self, restored: &Restored) {
         for (first, last) in &restored.gaps {
-            self.notices.push(format!("journal: rows {first} to {last} are missing"));
+            self.note(format!("journal: rows {first} to {last} are missing"));
         }
         for name in &restored.unlisted {
             let why = "is not traded any more; its rows are left out";
-            self.notices.push(format!("journal: {name} {why}"));
+            self.note(format!("journal: {name} {why}"));
         }
     }
 }
@@ -154,7 +164,7 @@ fn open_accounts(
     config: &Config,
     directory: &Arc<Directory>,
     (network, dialler): (&Network, &Dialler),
-    past: &mut Past<'_>,
+    lakes: &mut Lakes<'_>,
     now: i64,
 ) -> Result<(Vec<Arrivals>, Papers), TradeError> {
     let mut arrivals = Vec::new();
@@ -176,7 +186,7 @@ fn open_accounts(
             let began = (config, now);
             let (gateway, market) = on_paper(directory, ledger, account, (id, paper), began)?;
             if !config.replay {
-                tell_missed(directory, (config, account), &market, past)?;
+                tell_missed(directory, (config, account), &market, lakes)?;
             }
             papers.add(id, directory.venue(&account.venue).unwrap_or_default(), market);
             desk.open(gateway, Box::new(paper::Nothing), mine, settings.clone(), now)?;
@@ -234,7 +244,7 @@ pub(super) fn read_limits(path: &Path) -> Result<Limits, TradeError> {
 fn directory(
     config: &Config,
     dialler: &Dialler,
-    past: &mut Past<'_>,
+    lakes: &mut Lakes<'_>,
 ) -> Result<(Arc<Directory>, Vec<Option<AccountId>>), TradeError> {
     let mut directory = Directory::default();
     let mut accounts = Vec::new();
@@ -242,7 +252,7 @@ fn directory(
     for account in &config.accounts {
         directory.add_venue(&account.venue);
         let id = directory.add_account(&account.name);
-        let mut rules = rules_of(config, account, dialler, past)?;
+        let mut rules = rules_of(config, account, dialler, lakes)?;
         for symbol in &account.symbols {
             let Some(instrument) = rules.remove(symbol) else {
                 let hint = hint(symbol, rules.keys().map(String::as_str));
@@ -411,13 +421,17 @@ fn journal_options(sync: Sync) -> (TapeOptions, Durability) {
     }
 }
 
+/// What is asked for, and rules wherever a recorder writes them down.
 fn followed(config: &Config) -> Vec<Followed> {
+    let tape = |market: &MarketConfig, dataset: &str| Followed {
+        folder: market.tapes.clone(),
+        venue: market.venue.clone(),
+        dataset: dataset.to_owned(),
+    };
     let each = config.markets.iter().flat_map(|market| {
-        market.datasets.iter().map(|dataset| Followed {
-            folder: market.tapes.clone(),
-            venue: market.venue.clone(),
-            dataset: dataset.clone(),
-        })
+        let rules = Some(tape(market, INSTRUMENTS)).filter(|one| one.find().is_some());
+        let asked = market.datasets.iter().map(move |dataset| tape(market, dataset));
+        asked.chain(rules)
     });
     each.collect()
 }

@@ -38,6 +38,8 @@ pub(super) struct Clock {
     last: i64,
     /// Since the machine's clock was set back: our time then, and the steady time.
     behind: Option<(i64, i64)>,
+    /// How far ours is ahead of the machine's.
+    ahead: i64,
     /// By how much it was set back, if nobody was told so far.
     set_back: Option<i64>,
     /// It goes on as tapes say, and not by itself.
@@ -50,7 +52,7 @@ impl Clock {
     }
 
     fn of(source: Box<dyn Source>, now: i64, is_replay: bool) -> Self {
-        Self { source, last: now, behind: None, set_back: None, is_replay }
+        Self { source, last: now, behind: None, ahead: 0, set_back: None, is_replay }
     }
 
     /// It never goes back.
@@ -81,12 +83,14 @@ impl Clock {
             self.behind = None;
         }
         self.last = self.last.max(ours).max(wall);
+        self.ahead = self.last.saturating_sub(wall);
         self.last
     }
 
-    /// A moment of the machine's clock by ours: one that was taken just now, if they differ.
+    /// A moment of the machine's clock by ours. None is later than the last that was asked for, so that
+    /// nothing of before the clock was set back looks fresh for as long as it is behind.
     pub(super) fn ours(&self, at: i64) -> i64 {
-        if self.behind.is_some() { self.last } else { at }
+        at.saturating_add(self.ahead).min(self.last)
     }
 
     /// By how much the machine's clock was set back since the last call.
@@ -166,6 +170,24 @@ mod tests {
         }
         assert_eq!(last, hands.wall());
         assert_eq!(clock.ours(7), 7);
+    }
+
+    #[test]
+    fn what_is_stamped_after_the_clock_was_set_back_is_as_old_as_it_is() {
+        let (mut clock, hands) = clock();
+        let before = clock.now();
+        hands.wall.fetch_sub(3_600 * SECOND, Ordering::Relaxed);
+        clock.now();
+        hands.pass(2 * SECOND);
+        let stamp = hands.wall();
+        hands.pass(5 * SECOND);
+        let age = clock.now() - clock.ours(stamp);
+        assert!((4_990_000_000..=5 * SECOND).contains(&age), "{age}");
+        // What was stamped before came just now at the latest, and grows old from there.
+        let came = clock.ours(before);
+        assert_eq!(came, clock.now());
+        hands.pass(60 * SECOND);
+        assert!(clock.now() - came > 59 * SECOND);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{TradeError, Trader, lock, profits};
 use crate::control::Asked;
-use crate::state::{self, Kept};
+use crate::state::{self, Kept, Then};
 use crate::strategy::{Broker as _, Denied, limit};
 
 /// What is meant: how far it reaches, and which one there.
@@ -75,27 +75,26 @@ struct DryRun {
 
 impl Trader {
     /// Answers what operators asked.
-    pub(super) fn serve_operator(&mut self) -> Result<(), TradeError> {
+    pub(super) fn serve_operator(&mut self) {
         while let Some(asked) = self.control.poll() {
-            self.serve(asked)?;
+            self.serve(asked);
         }
-        Ok(())
     }
 
-    fn serve(&mut self, asked: Asked) -> Result<(), TradeError> {
-        let answer = match serde_json::from_str(&asked.line) {
-            Ok(request) => {
-                let answer = self.answer(&request);
-                if !request.is_question() {
-                    self.keep_switches()?;
-                }
-                answer
-            }
+    fn serve(&mut self, asked: Asked) {
+        let request = serde_json::from_str::<Request>(&asked.line);
+        let answer = match &request {
+            Ok(request) => self.answer(request),
             Err(error) => Err(error.to_string()),
         };
         let refused = |problem: String| serde_json::json!({"error": problem}).to_string();
-        asked.answer(answer.unwrap_or_else(refused));
-        Ok(())
+        let answer = answer.unwrap_or_else(refused);
+        if request.is_ok_and(|request| !request.is_question()) {
+            // Nobody is told that a switch is thrown before the next run would find it.
+            self.keep_switches(Some(Box::new(|| asked.answer(answer))));
+        } else {
+            asked.answer(answer);
+        }
     }
 
     fn answer(&mut self, request: &Request) -> Result<String, String> {
@@ -195,20 +194,28 @@ impl Trader {
         Ok(serde_json::json!({"done": "reloaded", "version": version}).to_string())
     }
 
-    /// Keeps the switches where the next run finds them.
-    pub(super) fn keep_switches(&self) -> Result<(), TradeError> {
+    /// Keeps the switches where the next run finds them; what is to follow is done after that.
+    pub(super) fn keep_switches(&self, then: Option<Then>) {
         let switches = {
             let inner = lock(&self.shared);
             let risk = inner.desk.risk();
             Kept { peaks: profits::peaks(risk), ..Kept::of(risk, inner.desk.kept()) }
         };
-        let (day, profit) = (self.profits.day, self.profits.began.clone());
-        let kept = Kept { day, profit, ..switches };
-        state::write(&self.folder, &kept).map_err(|source| TradeError::System {
-            doing: "keeping the switches".to_owned(),
-            source,
-        })
+        let profits = &self.profits;
+        let (profit, earned) = (profits.began.clone(), profits.earned.clone());
+        self.keeper.keep(Kept { day: profits.day, profit, earned, ..switches }, then);
     }
+
+    /// The same, and waits until they are there.
+    pub(super) fn keep_switches_now(&self) -> Result<(), TradeError> {
+        self.keep_switches(None);
+        self.keeper.finish().map_err(not_kept)
+    }
+}
+
+/// The switches could not be written.
+pub(super) fn not_kept(source: std::io::Error) -> TradeError {
+    TradeError::System { doing: "keeping the switches".to_owned(), source }
 }
 
 fn to_text(told: &impl serde::Serialize) -> Result<String, String> {

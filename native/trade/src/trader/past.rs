@@ -31,18 +31,18 @@ pub struct Wanted<'a> {
 }
 
 /// Who gets rows out of a lake: a folder of tapes with them, or nothing if there are none.
-pub type Past<'a> = dyn FnMut(&Wanted<'_>) -> Result<Option<PathBuf>, TradeError> + 'a;
+pub type Lakes<'a> = dyn FnMut(&Wanted<'_>) -> Result<Option<PathBuf>, TradeError> + 'a;
 
 /// What a market's lake has.
-pub(super) fn past_of(
-    past: &mut Past<'_>,
+pub(super) fn out_of_lake(
+    lakes: &mut Lakes<'_>,
     market: &MarketConfig,
     dataset: &str,
     symbols: &[String],
     since: Option<i64>,
 ) -> Result<Option<PathBuf>, TradeError> {
     let Some(lake) = &market.lake else { return Ok(None) };
-    past(&Wanted { lake, dataset, venue: &market.venue, symbols, since })
+    lakes(&Wanted { lake, dataset, venue: &market.venue, symbols, since })
 }
 
 /// Tells a paper account of the marks and the funding that it has missed.
@@ -50,11 +50,11 @@ pub(super) fn tell_missed(
     directory: &Arc<Directory>,
     (config, account): (&Config, &AccountConfig),
     paper: &PaperMarket,
-    past: &mut Past<'_>,
+    lakes: &mut Lakes<'_>,
 ) -> Result<(), TradeError> {
     let Some(since) = paper.missed_since() else { return Ok(()) };
     for market in config.markets_of(&account.venue) {
-        let older = past_of(past, market, TICKERS, &account.symbols, Some(since))?;
+        let older = out_of_lake(lakes, market, TICKERS, &account.symbols, Some(since))?;
         for folder in older.into_iter().chain([market.tapes.clone()]) {
             tell_tape(directory, folder, &account.venue, paper)?;
         }

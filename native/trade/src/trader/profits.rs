@@ -5,15 +5,24 @@ use std::collections::BTreeMap;
 use rustonite_core::Amount;
 use rustonite_core::datasets::RiskScope;
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
-use rustonite_exec::{Contract, Directory, Journal};
+use rustonite_exec::{self as exec, Contract, Directory, Journal, Restored};
 use rustonite_risk::{Risk, Target};
 
 use crate::desk::Desk;
+use crate::state::{Earned, Kept};
 
 const DAY_NS: i64 = 86_400_000_000_000;
-/// A new peak is kept so long after the last one at the soonest, because that takes a moment of the
-/// disk.
+/// A new peak is kept so long after the last one at the soonest, to spare the disk.
 const KEEP_PEAKS_NS: i64 = 10_000_000_000;
+
+/// What instruments have earned that are not traded any more: by the journal and, where its rows were
+/// removed, by what was kept.
+fn earned(mut kept: Vec<Earned>, found: &[exec::Earned], directory: &Directory) -> Vec<Earned> {
+    let found: Vec<_> = found.iter().map(|one| Earned::of(one, directory)).collect();
+    kept.retain(|one| !one.is_traded(directory) && !found.iter().any(|new| new.is_of_same(one)));
+    kept.extend(found);
+    kept
+}
 
 /// A scope and its name, as files have them.
 fn name_of(risk: &Risk, target: Target) -> String {
@@ -42,6 +51,8 @@ pub(super) struct Profits {
     currency: String,
     pub(super) day: i64,
     pub(super) began: BTreeMap<String, Amount>,
+    /// What instruments have earned that are not traded any more.
+    pub(super) earned: Vec<Earned>,
     /// The latest figures.
     pub(super) totals: BTreeMap<String, Amount>,
     changed: bool,
@@ -52,11 +63,18 @@ pub(super) struct Profits {
 }
 
 impl Profits {
-    pub(super) fn new(currency: String, day: i64, began: BTreeMap<String, Amount>) -> Self {
+    /// Goes on where an earlier run ended.
+    pub(super) fn new(
+        currency: String,
+        kept: Kept,
+        restored: &Restored,
+        directory: &Directory,
+    ) -> Self {
         Self {
             currency,
-            day,
-            began,
+            day: kept.day,
+            began: kept.profit,
+            earned: earned(kept.earned, &restored.earned, directory),
             totals: BTreeMap::new(),
             changed: false,
             peaks_kept: (Vec::new(), 0),
@@ -112,23 +130,31 @@ impl Profits {
         let mut all = Amount::ZERO;
         let mut accounts: BTreeMap<AccountId, Amount> = BTreeMap::new();
         let mut strategies: BTreeMap<StrategyId, Amount> = BTreeMap::new();
+        let mut add = |account: AccountId, strategy: Option<StrategyId>, profit: Amount| {
+            if let Some(strategy) = strategy {
+                *strategies.entry(strategy).or_default() += profit;
+            } else {
+                all += profit;
+                *accounts.entry(account).or_default() += profit;
+            }
+        };
         for (key, position) in desk.ledger().positions().iter() {
             let listed = directory.listed(key.instrument)?;
-            if *listed.settle != *self.currency {
-                return None;
-            }
             let contract = Contract::of(listed);
             let open = if position.size == Amount::ZERO {
                 Amount::ZERO
             } else {
                 position.pnl_unrealised(contract, desk.reference(key.instrument)?)?
             };
-            let profit = position.pnl_net() + open;
-            if let Some(strategy) = key.strategy {
-                *strategies.entry(strategy).or_default() += profit;
-            } else {
-                all += profit;
-                *accounts.entry(key.account).or_default() += profit;
+            let profit = self.worth(desk, position.pnl_net() + open, &listed.settle)?;
+            add(key.account, key.strategy, profit);
+        }
+        for one in &self.earned {
+            let account = directory.account(&one.account);
+            let strategy = one.strategy.as_ref().map(|name| directory.strategy(name));
+            let known = account.zip(strategy.map_or(Some(None), |found| found.map(Some)));
+            if let Some((account, strategy)) = known {
+                add(account, strategy, self.worth(desk, one.profit, &one.settle)?);
             }
         }
         desk.each_account(|account| {
@@ -139,6 +165,14 @@ impl Profits {
         sums.extend(accounts.into_iter().map(|(account, sum)| (Target::Account(account), sum)));
         sums.extend(strategies.into_iter().map(|(one, sum)| (Target::Strategy(one), sum)));
         Some(sums)
+    }
+
+    /// Money of an asset in the reporting currency, if that can be told now.
+    fn worth(&self, desk: &Desk<impl Journal>, sum: Amount, asset: &str) -> Option<Amount> {
+        if sum == Amount::ZERO || *asset == *self.currency {
+            return Some(sum);
+        }
+        sum.product(desk.rate(asset)?)
     }
 
     /// What each account is worth, if all that it owns can be valued.

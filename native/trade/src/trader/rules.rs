@@ -11,22 +11,20 @@ use url::Url;
 
 use super::TradeError;
 use super::building::urls;
-use super::past::{Past, past_of};
+use super::past::{Lakes, out_of_lake};
 use crate::config::{AccountConfig, Config};
 use crate::keys;
-use crate::market::Followed;
-
-const INSTRUMENTS: &str = "instruments";
+use crate::market::{Followed, INSTRUMENTS};
 
 /// Rules by symbol, at least of all that an account trades and that there is.
 pub(super) fn rules_of(
     config: &Config,
     account: &AccountConfig,
     dialler: &Dialler,
-    past: &mut Past<'_>,
+    lakes: &mut Lakes<'_>,
 ) -> Result<BTreeMap<String, Instrument>, TradeError> {
     let is_paper = account.paper.is_some();
-    if is_paper && let Some(recorded) = recorded(config, account, past)? {
+    if is_paper && let Some(recorded) = recorded(config, account, lakes)? {
         return Ok(recorded);
     }
     let urls = urls(account)?;
@@ -40,7 +38,7 @@ pub(super) fn rules_of(
 fn recorded(
     config: &Config,
     account: &AccountConfig,
-    past: &mut Past<'_>,
+    lakes: &mut Lakes<'_>,
 ) -> Result<Option<BTreeMap<String, Instrument>>, TradeError> {
     let has_all = |known: &BTreeMap<String, Instrument>| {
         account.symbols.iter().all(|symbol| known.contains_key(symbol))
@@ -53,7 +51,7 @@ fn recorded(
         if has_all(&known) {
             break;
         }
-        if let Some(tapes) = past_of(past, market, INSTRUMENTS, &account.symbols, None)? {
+        if let Some(tapes) = out_of_lake(lakes, market, INSTRUMENTS, &account.symbols, None)? {
             let mut older = on_tape(&tapes, &account.venue)?;
             older.append(&mut known);
             known = older;

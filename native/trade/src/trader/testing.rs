@@ -7,11 +7,11 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{
     EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind, OrderSide, Tif,
 };
-use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
+use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Fill, Ledger, Link, Passed, Report, Tapes, What, Wish,
+    Fill, Ledger, Link, Passed, Report, Restored, Tapes, What, Wish,
 };
 use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Venue};
 use rustonite_tape::TapeOptions;
@@ -19,6 +19,8 @@ use rustonite_tape::TapeOptions;
 pub(super) const MAIN: AccountId = AccountId(0);
 pub(super) const STRATEGY: StrategyId = StrategyId(0);
 pub(super) const IT: InstrumentId = InstrumentId(0);
+/// EURUSDT.
+pub(super) const RATE: InstrumentId = InstrumentId(1);
 pub(super) const DAY_NS: i64 = 86_400_000_000_000;
 pub(super) const NOON: i64 = 20_000 * DAY_NS + DAY_NS / 2;
 pub(super) const LIMITS: &str = include_str!("../../tests/limits.toml");
@@ -27,16 +29,26 @@ pub(super) fn amount(text: &str) -> Amount {
     Amount::from_decimal(text.parse().unwrap()).unwrap()
 }
 
-fn directory() -> Arc<Directory> {
+pub(super) const PAIRS: [&str; 2] = ["BTC", "EUR"];
+
+fn directory(pairs: &[&str]) -> Arc<Directory> {
     let mut directory = Directory::default();
     directory.add_account("main");
     directory.add_strategy("test");
-    directory.list(Instrument {
+    for base in pairs {
+        directory.list(pair(base));
+    }
+    Arc::new(directory)
+}
+
+/// A pair of an asset and USDT.
+fn pair(base: &str) -> Instrument {
+    Instrument {
         venue: "binance".into(),
-        symbol: "BTCUSDT".into(),
+        symbol: format!("{base}USDT").into(),
         kind: InstrumentKind::Spot,
         contract: None,
-        base: "BTC".into(),
+        base: base.into(),
         quote: "USDT".into(),
         settle: "USDT".into(),
         tick: amount("0.01"),
@@ -47,12 +59,20 @@ fn directory() -> Arc<Directory> {
         market_size_max: None,
         notional: (None, None),
         status: InstrumentStatus::Trading,
-    });
-    Arc::new(directory)
+    }
 }
 
 /// The journal of a folder, and what it tells of the past.
-pub(super) fn ledger(folder: &Path, tell: &mut dyn FnMut(Passed)) -> Ledger<Tapes> {
+pub(super) fn ledger(folder: &Path, tell: &mut dyn FnMut(Passed<'_>)) -> Ledger<Tapes> {
+    ledger_of(&PAIRS, folder, tell).0
+}
+
+/// The same where only these are traded against USDT.
+pub(super) fn ledger_of(
+    pairs: &[&str],
+    folder: &Path,
+    tell: &mut dyn FnMut(Passed<'_>),
+) -> (Ledger<Tapes>, Restored) {
     let rules = AccountRules {
         venue: VenueId(0),
         client_ids: ClientIds::new(ClientIdForm::Letters, "profit").unwrap(),
@@ -62,30 +82,37 @@ pub(super) fn ledger(folder: &Path, tell: &mut dyn FnMut(Passed)) -> Ledger<Tape
     };
     let options = TapeOptions { segment_bytes: 1 << 20, ..TapeOptions::default() };
     let journal = (folder, "main", options, Durability::Interval);
-    Ledger::open_and_tell(directory(), [(MAIN, rules)], journal, tell).unwrap().0
+    Ledger::open_and_tell(directory(pairs), [(MAIN, rules)], journal, tell).unwrap()
 }
 
 pub(super) fn risk(limits: &str) -> Risk {
+    risk_of(&PAIRS, limits)
+}
+
+pub(super) fn risk_of(pairs: &[&str], limits: &str) -> Risk {
+    let known = directory(pairs);
+    let assets =
+        (0..).map(AssetId).map(|id| known.asset_name(id)).take_while(|name| !name.is_empty());
+    let limits = Limits::parse("limits.toml", limits).unwrap();
     let directory = rustonite_risk::Directory {
-        currency: "USDT".into(),
-        assets: ["BTC", "USDT"].map(Into::into).to_vec(),
+        currency: limits.currency.clone(),
+        assets: assets.map(Into::into).collect(),
         venues: vec![Venue {
             name: "binance".into(),
             can: Capabilities::of(&[OrderKind::Limit], &[Tif::Gtc], 0),
         }],
         accounts: vec![Account { name: "main".into(), venue: VenueId(0), hedging: false }],
         strategies: vec!["test".into()],
-        instruments: directory().instruments().map(|(_, one)| one.clone()).collect(),
+        instruments: known.instruments().map(|(_, one)| one.clone()).collect(),
         orders_max: 64,
         client_ids_max: 64,
     };
-    let limits = Limits::parse("limits.toml", limits).unwrap();
     Risk::new(directory, limits, &Latches::default()).unwrap()
 }
 
-/// An order of one, and what fills it.
-pub(super) fn executed(ledger: &mut Ledger<Tapes>, side: OrderSide, price: Amount) -> Report {
-    let wish = Wish {
+/// An order of one.
+pub(super) fn wish(side: OrderSide, price: Amount) -> Wish {
+    Wish {
         account: MAIN,
         strategy: Some(STRATEGY),
         instrument: IT,
@@ -104,8 +131,12 @@ pub(super) fn executed(ledger: &mut Ledger<Tapes>, side: OrderSide, price: Amoun
         stp: None,
         ts_expire: None,
         tags: None,
-    };
-    let (order, _) = ledger.submit(NOON, wish, Link::default()).unwrap();
+    }
+}
+
+/// An order of one, and what fills it.
+pub(super) fn executed(ledger: &mut Ledger<Tapes>, side: OrderSide, price: Amount) -> Report {
+    let (order, _) = ledger.submit(NOON, wish(side, price), Link::default()).unwrap();
     let fill = Fill {
         fill_id: order.0.to_string().into(),
         trade_id: None,

@@ -1,6 +1,8 @@
-//! What the rows of a market's tickers say.
+//! What the rows of a market's tickers and of its instruments say.
 
+use rustonite_core::Amount;
 use rustonite_core::datasets::{INSTRUMENT_STATUS, InstrumentStatus, VOLUME_WINDOW, VolumeWindow};
+use rustonite_core::ids::InstrumentId;
 use rustonite_core::schema::Vocabulary;
 use rustonite_tape::Batch;
 
@@ -28,6 +30,34 @@ impl Trader {
         }
         inner.release_due();
     }
+
+    /// Halts and delistings, and steps of price and size that are not those of the start any more.
+    pub(super) fn count_instruments(&self, batch: &Batch, instruments: &[Option<InstrumentId>]) {
+        let statuses = Words::of(batch, "status", &INSTRUMENT_STATUS);
+        let [ticks, lots] = ["tick_size", "lot_size"].map(|name| amounts(batch, name));
+        let mut inner = lock(&self.shared);
+        let now = inner.now();
+        for (at, instrument) in instruments.iter().enumerate() {
+            let Some(instrument) = *instrument else { continue };
+            if let Some(status) = statuses.at(at).and_then(InstrumentStatus::parse) {
+                inner.desk.status(instrument, status);
+            }
+            // A replay has the rules of its tape's end from the start.
+            if !self.config.replay {
+                let step = |steps: &[Option<Amount>]| steps.get(at).copied().flatten();
+                inner.desk.steps(instrument, step(&ticks), step(&lots), now);
+            }
+        }
+    }
+}
+
+/// A column of amounts.
+fn amounts(batch: &Batch, name: &str) -> Vec<Option<Amount>> {
+    let column = batch.schema().index_of(name).unwrap_or(usize::MAX);
+    let values = batch.values::<i128>(column).unwrap_or_default();
+    let set = batch.validity(column);
+    let is_set = |at: usize| set.as_ref().is_none_or(|set| set.is_valid(at));
+    values.iter().enumerate().map(|(at, value)| is_set(at).then_some(Amount(*value))).collect()
 }
 
 /// A column of words of which some are not there.

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use rustonite_core::Amount;
@@ -16,11 +17,12 @@ use rustonite_exec::gateway::{
 };
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, External, Figures, Fill, Journal,
-    Ledger, Nowhere, OrderId, Refusal, Report, Request, What, Wish,
+    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
+    Fill, Journal, Ledger, Nowhere, OrderId, Refusal, Report, Request, Tapes, What, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Target, Venue};
+use rustonite_tape::TapeOptions;
 use rustonite_trade::{Arrived, Desk, Outbox};
 
 pub(crate) const ACCOUNT: AccountId = AccountId(0);
@@ -188,6 +190,16 @@ impl World {
         let limits = Limits { currency: currency.into(), ..limits(bounds) };
         Self::at(ledger, limits, |fake| Box::new(fake))
     }
+}
+
+/// A desk on the journal of a folder, and on what earlier ones wrote there.
+pub(crate) fn opened(folder: &Path, bounds: [u32; 4]) -> World<Tapes> {
+    let options = TapeOptions { segment_bytes: 1 << 20, ..TapeOptions::default() };
+    let journal = (folder, "main", options, Durability::Interval);
+    let rules = [(ACCOUNT, account_rules())];
+    let (mut ledger, _) = Ledger::open(directory(), rules, journal).unwrap();
+    ledger.lose_requests(START);
+    World::of(ledger, bounds)
 }
 
 impl<J: Journal> World<J> {

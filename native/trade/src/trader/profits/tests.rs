@@ -3,7 +3,9 @@ use std::path::Path;
 use rustonite_core::datasets::OrderSide;
 use rustonite_exec::Tapes;
 
-use super::super::testing::{IT, LIMITS, NOON, STRATEGY, amount, executed, ledger, risk};
+use super::super::testing::{
+    IT, LIMITS, NOON, PAIRS, RATE, STRATEGY, amount, executed, ledger_of, risk_of, wish,
+};
 use super::*;
 use crate::state::Kept;
 
@@ -15,25 +17,28 @@ struct Run {
 
 impl Run {
     fn start(folder: &Path, kept: &Kept, limits: &str) -> Self {
-        let mut run = Self::unquoted(folder, kept, limits);
+        let mut run = Self::of(&PAIRS, folder, kept, limits);
         run.desk.quote(IT, 99.0, 101.0, NOON, 1);
         run
     }
 
-    /// Before anything is known of the market.
-    fn unquoted(folder: &Path, kept: &Kept, limits: &str) -> Self {
-        let ledger = ledger(folder, &mut |_| {});
-        let mut risk = risk(limits);
+    /// Where only these are traded against USDT.
+    fn of(pairs: &[&str], folder: &Path, kept: &Kept, limits: &str) -> Self {
+        let (ledger, restored) = ledger_of(pairs, folder, &mut |_| {});
+        let mut risk = risk_of(pairs, limits);
+        let currency = risk.directory().currency.to_string();
         restore_peaks(&mut risk, &kept.peaks);
+        let directory = std::sync::Arc::clone(ledger.directory());
         let desk = Desk::new(ledger, risk, STRATEGY);
-        let profits = Profits::new("USDT".to_owned(), kept.day, kept.profit.clone());
+        let profits = Profits::new(currency, kept.clone(), &restored, &directory);
         Self { desk, profits }
     }
 
     /// What the next run finds besides the journal.
     fn kept(&self) -> Kept {
         let (day, profit) = (self.profits.day, self.profits.began.clone());
-        Kept { day, profit, peaks: peaks(self.desk.risk()), ..Kept::default() }
+        let (peaks, earned) = (peaks(self.desk.risk()), self.profits.earned.clone());
+        Kept { day, profit, peaks, earned, ..Kept::default() }
     }
 
     /// Buys and sells one, and tells the profit.
@@ -110,7 +115,7 @@ fn a_new_peak_is_kept_and_not_with_every_beat() {
 fn a_trader_that_follows_trades_alone_knows_its_losses() {
     let folder = tempfile::tempdir().unwrap();
     let limits = LIMITS.replace("daily_loss_max = 5_000", "daily_loss_max = 10");
-    let mut run = Run::unquoted(folder.path(), &Kept::default(), &limits);
+    let mut run = Run::of(&PAIRS, folder.path(), &Kept::default(), &limits);
     run.profits.tell(&mut run.desk, NOON);
     assert!(run.profits.is_known(), "nothing is held");
     let report = executed(run.desk.ledger_mut(), OrderSide::Buy, amount("100"));
@@ -123,4 +128,49 @@ fn a_trader_that_follows_trades_alone_knows_its_losses() {
         let codes: Vec<_> = run.thrown().into_iter().map(|(code, _)| code).collect();
         assert_eq!(codes, expected);
     }
+}
+
+#[test]
+fn profit_in_another_asset_counts_at_its_rate_and_denies_while_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = LIMITS.replace("currency = \"USDT\"", "currency = \"EUR\"");
+    let mut run = Run::start(folder.path(), &Kept::default(), &limits);
+    let is_missing = |run: &mut Run, now: i64| {
+        let failures = run.desk.would_fail(wish(OrderSide::Buy, amount("100")), now);
+        failures.iter().any(|denied| denied.code == "profit_missing")
+    };
+    run.round_trip("100", "110");
+    assert!(is_missing(&mut run, NOON));
+    run.desk.quote(RATE, 1.24, 1.26, NOON, 2);
+    run.desk.tell_rates(NOON);
+    run.round_trip("100", "110");
+    assert_eq!(run.profits.totals["strategy test"], amount("16"));
+    assert!(!is_missing(&mut run, NOON));
+    // A rate that is too old is none, whatever was told before.
+    let later = NOON + 601_000_000_000;
+    run.desk.tell_rates(later);
+    run.profits.tell(&mut run.desk, later);
+    assert!(is_missing(&mut run, later));
+}
+
+#[test]
+fn what_a_symbol_earned_counts_on_when_it_is_not_traded_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let scopes = ["all ", "account main", "strategy test"];
+    let totals = |mut run: Run| {
+        run.profits.tell(&mut run.desk, NOON);
+        (scopes.map(|scope| run.profits.totals[scope]), run.kept())
+    };
+    let ten_lost = [amount("-10"); 3];
+    let mut run = Run::start(folder.path(), &Kept::default(), LIMITS);
+    (0..10).for_each(|_| run.round_trip("100", "99"));
+    let (lost, kept) = totals(run);
+    assert_eq!(lost, ten_lost);
+    let (lost, kept) = totals(Run::of(&["EUR"], folder.path(), &kept, LIMITS));
+    assert_eq!(lost, ten_lost);
+    // Also once the journal's rows of it are gone.
+    let other = tempfile::tempdir().unwrap();
+    assert_eq!(totals(Run::of(&["EUR"], other.path(), &kept, LIMITS)).0, ten_lost);
+    // And once, if it is traded again.
+    assert_eq!(totals(Run::start(folder.path(), &kept, LIMITS)).0, ten_lost);
 }

@@ -40,8 +40,8 @@ fn one_more_execution(risk: &mut Risk) -> Vec<Code> {
     trips.iter().map(|trip: &Trip| trip.code).collect()
 }
 
-/// Whether one more request would be too many for the day.
-fn is_too_many(risk: &Risk, now: i64) -> bool {
+/// What stands against one more order like those of [`executed`].
+fn failures(risk: &Risk, size: i64, now: i64) -> Vec<Code> {
     let intent = Intent {
         request: RiskRequest::Submit,
         order: i64::MAX,
@@ -56,7 +56,7 @@ fn is_too_many(risk: &Risk, now: i64) -> bool {
         price: Some(10_000),
         price_protect: None,
         trigger: None,
-        size: 1,
+        size,
         size_filled: 0,
         size_display: None,
         size_min: None,
@@ -69,7 +69,24 @@ fn is_too_many(risk: &Risk, now: i64) -> bool {
     };
     let mut failures = Vec::new();
     risk.would_fail(&intent, now, &mut failures);
-    failures.iter().any(|failure| failure.code == Code::MessagesPerDay)
+    failures.iter().map(|failure| failure.code).collect()
+}
+
+fn is_too_many(risk: &Risk, now: i64) -> bool {
+    failures(risk, 1, now).contains(&Code::MessagesPerDay)
+}
+
+#[test]
+fn an_order_like_one_of_the_run_before_is_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = LIMITS.replace("duplicate_ms = \"none\"", "duplicate_ms = 1000");
+    trade(folder.path(), 1);
+    let risk = restarted(folder.path(), &limits);
+    // One is a thousand lots.
+    let is_alike = |size, now| failures(&risk, size, now).contains(&Code::Duplicate);
+    assert!(is_alike(1_000, NOON + 999_000_000));
+    assert!(!is_alike(999, NOON + 999_000_000));
+    assert!(!is_alike(1_000, NOON + 1_000_000_000));
 }
 
 #[test]
