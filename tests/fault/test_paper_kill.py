@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from helpers import finish, python
-from trader_process import TraderProcess
+from trader_process import SETTINGS, TraderProcess
 from trading import LIMITS, followed
 from venue_books import FINAL, WORKING, JournalBooks, assert_equal, rows_of
 
@@ -56,9 +56,7 @@ class PaperLives(TraderProcess):
         owned = ", ".join(f'{asset} = "{amount}"' for asset, amount in self.owned.items())
         (self.folder / "trader.toml").write_text(f"""
             limits = "limits.toml"
-            reconcile = "refuse"
-            reconcile_s = 1
-            answer_ms = 500
+            {SETTINGS}
             [[market]]
             venue = "{self.venue}"
             tapes = "tapes"
