@@ -413,7 +413,7 @@ impl<J: Journal> Ledger<J> {
             waits
                 && (wish.account, wish.instrument, wish.side)
                     == (report.account, report.instrument, side)
-                && order.legs.iter().any(|leg| leg.venue_order_id.is_none())
+                && order.legs_known().any(|leg| leg.venue_order_id.is_none())
         };
         let mut unnamed: Vec<_> = self.orders.iter().filter(unnamed).map(|one| one.id).collect();
         unnamed.sort_unstable();

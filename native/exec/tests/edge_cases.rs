@@ -366,6 +366,25 @@ fn edge_15_fill_for_unknown_order() {
 }
 
 #[test]
+fn a_fill_by_number_alone_does_not_wait_for_a_change_that_was_refused() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let request = ledger.replace(NOW, id, values("101", "10")).unwrap();
+    let refused = What::ReplaceRejected(refusal(RefusalKind::Other));
+    let by_number = |number: &str, fill_id: &str| Report {
+        venue_order_id: Some(number.into()),
+        ..by_id("", filled_by(fill_id, "1"))
+    };
+    // While the change is in flight its order may be the one of that number.
+    let change = ledger.report(&by_number("web1", "1"));
+    assert_eq!(change.asks, [Ask::Order(id), Ask::Fills(ACCOUNT, SPOT)]);
+    ledger.report(&by_id(&client_id_of(&request), refused));
+    assert_eq!(state(&ledger, id), OrderState::Accepted);
+    let change = ledger.report(&by_number("web1", "1"));
+    assert_eq!((codes(&change), change.fills.len()), (vec![AnomalyCode::ExternalOrder], 1));
+}
+
+#[test]
 fn edge_16_fill_for_an_order_of_a_previous_run() {
     let mut ledger = ledger();
     let ids = rules().client_ids;
