@@ -185,6 +185,18 @@ fn edge_08_two_replaces_in_flight() {
 }
 
 #[test]
+fn the_lost_answer_of_a_change_that_is_done_concerns_no_other() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let first = client_id_of(&ledger.replace(NOW, id, values("101", "10")).unwrap());
+    ledger.replace(NOW, id, values("102", "10")).unwrap();
+    let done = What::Replaced { price: Some(amount("101")), size: amount("10") };
+    ledger.report(&by_id(&first, done));
+    assert!(ledger.report(&by_id(&first, lost(OrderEvent::ReplaceAsked))).is_empty());
+    assert_eq!(state(&ledger, id), OrderState::PendingReplace);
+}
+
+#[test]
 fn edge_09_cancel_during_replace() {
     let mut ledger = ledger();
     let id = working(&mut ledger);
