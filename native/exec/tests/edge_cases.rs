@@ -197,6 +197,25 @@ fn the_lost_answer_of_a_change_that_is_done_concerns_no_other() {
 }
 
 #[test]
+fn what_the_venue_has_taken_and_not_done_is_not_known_still() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    let shown = |state| What::Picture(picture(state, "0"));
+    ledger.cancel(NOW, id).unwrap();
+    ledger.report(&of(&ledger, id, lost(OrderEvent::CancelAsked)));
+    ledger.report(&rest(of(&ledger, id, shown(OrderState::PendingCancel))));
+    assert_eq!(state(&ledger, id), OrderState::Unknown);
+    ledger.report(&rest(of(&ledger, id, shown(OrderState::Accepted))));
+    assert_eq!(state(&ledger, id), OrderState::Accepted);
+    let request = ledger.replace(NOW, id, values("101", "10")).unwrap();
+    ledger.report(&by_id(&client_id_of(&request), lost(OrderEvent::ReplaceAsked)));
+    ledger.report(&rest(of(&ledger, id, shown(OrderState::PendingReplace))));
+    assert_eq!(state(&ledger, id), OrderState::Unknown);
+    ledger.report(&rest(of(&ledger, id, shown(OrderState::Accepted))));
+    assert_eq!(state(&ledger, id), OrderState::Accepted);
+}
+
+#[test]
 fn edge_09_cancel_during_replace() {
     let mut ledger = ledger();
     let id = working(&mut ledger);
