@@ -233,6 +233,12 @@ impl Flights {
         at.map(|at| self.paused.remove(at).1).unwrap_or_default()
     }
 
+    /// Nothing is heard of our orders any more. Pages from before would be old once they go on.
+    pub(super) fn be_deaf(&mut self, now: i64) {
+        self.deaf_since.get_or_insert(now);
+        self.paused.clear();
+    }
+
     /// The number of what was sent last.
     pub(super) fn last_id(&self) -> u64 {
         self.last_id

@@ -201,6 +201,27 @@ fn what_the_venue_has_taken_and_not_done_is_no_refusal() {
 }
 
 #[test]
+fn pages_from_before_the_stream_ended_are_not_gone_on_with() {
+    let mut gateway = stocks();
+    let question = Question::Fills(FIRST, NOW);
+    let first = call(gateway.ask(question, NOW));
+    let rows: Vec<_> = (0..100)
+        .map(|n| {
+            format!(
+                r#"{{"id":"20260102::e{n}","transaction_time":"2026-01-02T03:04:05.7Z","price":"1",
+                "qty":"2","side":"buy","symbol":"AAPL","order_id":"aaaa-77"}}"#
+            )
+        })
+        .collect();
+    let page = format!("[{}]", rows.join(","));
+    assert_eq!(answered(&mut gateway, first.id, 200, &page), [Heard::Ask(question)]);
+    let no =
+        r#"{"stream":"authorization","data":{"status":"unauthorized","action":"authenticate"}}"#;
+    assert!(matches!(one(read(&mut gateway, 0, no)), Heard::Closed(_)));
+    assert_eq!(call(gateway.ask(question, NOW)).path, first.path);
+}
+
+#[test]
 fn an_order_whose_number_is_not_known_is_looked_up() {
     let mut gateway = stocks();
     let Request::Cancel { order: id, instrument, account, client_id, .. } = cancel() else {
