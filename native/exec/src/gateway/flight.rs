@@ -139,6 +139,10 @@ struct Flight {
 }
 
 impl Flight {
+    fn is_log_on(&self) -> bool {
+        matches!(self.asked, Asked::Session(Step::LogOn | Step::Subscribe))
+    }
+
     fn is_about(&self, client_id: &str, request: OrderEvent) -> bool {
         matches!(&self.asked, Asked::Order(order, asked, _)
             if *asked == request && &*order.client_id == client_id)
@@ -295,8 +299,10 @@ impl Flights {
         }
     }
 
+    /// What was sent before a moment. A log-on is waited for as long as its line is: its answer may
+    /// come late and is good then.
     pub(super) fn take_before(&mut self, moment: i64) -> Vec<Asked> {
-        self.take_if(|flight| flight.sent < moment)
+        self.take_if(|flight| flight.sent < moment && !flight.is_log_on())
     }
 
     pub(super) fn take_of_line(&mut self, line: usize) -> Vec<Asked> {

@@ -68,6 +68,15 @@ fn a_stream_that_ends_on_an_open_line_opens_the_line_anew() {
 }
 
 #[test]
+fn a_log_on_may_be_answered_late() {
+    let mut gateway = gateway_of("kraken");
+    let mut heard = Vec::new();
+    gateway.tick(NOW + 6 * SECOND, NOW + 6 * SECOND, &mut heard);
+    assert_eq!(heard, []);
+    hearing("kraken", &mut *gateway);
+}
+
+#[test]
 fn a_line_that_cannot_be_opened_is_left_to_those_who_open_it() {
     let mut gateway = gateway_of("binance");
     gateway.closed(0, NOW + SECOND, &mut Vec::new());
