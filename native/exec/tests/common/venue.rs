@@ -479,7 +479,7 @@ impl Venue {
             recent_orders: pictures(recent),
             fills: [(self.instrument, (0, self.fills.clone()))].into(),
             positions: Some(positions.into_iter().collect()),
-            balances: None,
+            ..VenueBooks::default()
         }
     }
 

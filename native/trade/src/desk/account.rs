@@ -6,7 +6,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question, Written};
-use rustonite_exec::reconcile::{Settings, VenueBalance, VenueBooks, VenuePosition};
+use rustonite_exec::reconcile::{Mismatch, Settings, VenueBalance, VenueBooks, VenuePosition};
 use rustonite_exec::{Ask, Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 
@@ -67,6 +67,10 @@ pub(super) struct Account {
     /// What its contracts are margined with; `None` if it has none.
     pub(super) leverage: Option<Leverage>,
     pub(super) stage: Stage,
+    /// Since when the connection hears of our orders.
+    heard_since: i64,
+    /// What differed when books were compared last on this connection.
+    pub(super) differed: Vec<Mismatch>,
     pub(super) asking: Option<Asking>,
     /// What the last comparison asked, and how many before it asked just that.
     asked: (Vec<Ask>, u32),
@@ -97,6 +101,8 @@ impl Account {
             settings,
             leverage: None,
             stage: Stage::Down,
+            heard_since: 0,
+            differed: Vec::new(),
             asking: None,
             asked: (Vec::new(), 0),
             again_at: i64::MAX,
@@ -176,6 +182,13 @@ impl Account {
         cancels.iter().map(|request| not_sent(request, now)).collect()
     }
 
+    /// The connection hears of our orders from now on: all is asked for.
+    pub(super) fn begin(&mut self, now: i64) -> Result<(), FeedError> {
+        (self.stage, self.heard_since) = (Stage::Comparing, now);
+        self.differed.clear();
+        self.ask_all(now)
+    }
+
     /// Asks the venue for everything that an account is.
     pub(super) fn ask_all(&mut self, now: i64) -> Result<(), FeedError> {
         let from = self.fills_from;
@@ -183,7 +196,8 @@ impl Account {
         left.extend(self.has_positions.then_some(Question::Positions));
         left.extend(self.instruments.iter().map(|one| Question::Fills(*one, from)));
         left.extend(self.asks_for_leverage().then_some(Question::Leverage));
-        let books = VenueBooks { asked_at: now, ..VenueBooks::default() };
+        let (heard_since, differed) = (self.heard_since, std::mem::take(&mut self.differed));
+        let books = VenueBooks { asked_at: now, heard_since, differed, ..VenueBooks::default() };
         let asked = left.clone();
         self.asking = Some(Asking { left, books, leverage: Vec::new(), failed: None });
         self.again_at = i64::MAX;

@@ -285,8 +285,7 @@ impl<J: Journal> Desk<J> {
     /// The venue hears us: our books are compared before any order leaves.
     fn begin(&mut self, account: AccountId, now: i64) {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
-        one.stage = Stage::Comparing;
-        let sent = one.ask_all(now);
+        let sent = one.begin(now);
         self.risk.access(account, Access::Cancels, now);
         self.hurry();
         self.note(account, sent);
@@ -357,6 +356,7 @@ impl<J: Journal> Desk<J> {
             (false, false) => one.settle_pause(&plan.asks, SETTLE_NS),
         };
         one.again_at = now.saturating_add(pause);
+        one.differed = plan.mismatches;
         match (was_trading, is_good) {
             (false, true) => self.go(account, true, now),
             (true, false) if is_refused => self.go(account, false, now),
