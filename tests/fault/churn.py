@@ -47,6 +47,9 @@ class Churn(Strategy):
                 self.change(order, 0.0001 if order in near else 0.015)
 
     def calm(self, near, far):
+        if STILL.exists():
+            # Books are being compared: an order that the market comes near to stays.
+            return
         for order in near:
             if not order.is_pending:
                 self.trying(self.broker.cancel, order.id)

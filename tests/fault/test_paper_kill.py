@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from helpers import finish, python
-from trader_process import TraderProcess
+from trader_process import SETTINGS, TraderProcess
 from trading import LIMITS, followed
-from venue_books import FINAL, WORKING, JournalBooks, assert_equal, rows_of
+from venue_books import FINAL, WORKING, JournalBooks, asked_for, assert_equal, rows_of
 
 from rustonite_data.errors import Invalid, RiskRejected
 from rustonite_data.record import Recorder
@@ -56,9 +56,7 @@ class PaperLives(TraderProcess):
         owned = ", ".join(f'{asset} = "{amount}"' for asset, amount in self.owned.items())
         (self.folder / "trader.toml").write_text(f"""
             limits = "limits.toml"
-            reconcile = "refuse"
-            reconcile_s = 1
-            answer_ms = 500
+            {SETTINGS}
             [[market]]
             venue = "{self.venue}"
             tapes = "tapes"
@@ -108,8 +106,7 @@ def assert_fills(books):
 
 
 def assert_orders(books, status):
-    asked = [row for row in books.order_rows if row["event"] in {"submitted", "replace_asked"}]
-    names = Counter(row["client_id"] for row in asked)
+    names = Counter(row["client_id"] for row in asked_for(books))
     assert [one for one, count in names.items() if count > 1] == []
     assert {row["state"] for row in books.last.values()} <= FINAL | WORKING
     open_here = [row for row in books.last.values() if row["state"] in WORKING]

@@ -10,7 +10,7 @@ import time
 import pytest
 from exchange_process import ExchangeProcess
 from helpers import python
-from trader_process import TraderProcess
+from trader_process import SETTINGS, TraderProcess
 from trading import Place, feed_of
 from venue_books import VenueBooks, assert_same
 
@@ -94,7 +94,7 @@ def lives(memory):
     with (memory / "processes.log").open("w+") as log:
         exchange = ExchangeProcess(memory / "venue", log)
         place = Place(memory, exchange)
-        place.configure("churn:Churn", 'reconcile = "refuse"\nreconcile_s = 1\nanswer_ms = 500')
+        place.configure("churn:Churn", SETTINGS)
         lives = Lives(place, log)
         try:
             yield lives

@@ -15,6 +15,9 @@ from rustonite_data.errors import Unavailable
 from rustonite_exec import ask
 
 CHURN = Path(__file__).with_name("churn.py")
+# While books are compared on a busy machine, a call of the strategy may take seconds: that must not
+# end its orders.
+SETTINGS = 'reconcile = "refuse"\nreconcile_s = 1\nanswer_ms = 500\npatience_ms = 60_000'
 
 
 class TraderProcess:
@@ -79,6 +82,8 @@ class TraderProcess:
 
     def hold_still(self):
         """Nothing is in flight, and only orders far from the market are open."""
+        # The strategy may have made it once more just after the last time.
+        self.still.unlink(missing_ok=True)
         self.calm.touch()
         return self.until(lambda _status: self.still.exists())
 

@@ -123,8 +123,7 @@ def assert_fills(ours, orders, trades):
 
 def assert_orders(ours, orders):
     assert [row for row in ours.order_rows if row["reason"] == "external_order"] == []
-    asked = [row for row in ours.order_rows if row["event"] in {"submitted", "replace_asked"}]
-    names = Counter(row["client_id"] for row in asked)
+    names = Counter(row["client_id"] for row in asked_for(ours))
     assert [one for one, count in names.items() if count > 1] == []
     assert max(Counter(order["clientOrderId"] for order in orders).values(), default=1) == 1
     owners = {str(order["orderId"]): ours.owner[order["clientOrderId"]] for order in orders}
@@ -144,6 +143,13 @@ def assert_orders(ours, orders):
     }
     assert_equal(open_ours, open_theirs)
     assert {row["state"] for row in ours.last.values()} <= FINAL | WORKING
+
+
+def asked_for(ours):
+    """Rows of new orders and of changes; others only repeat what is known."""
+    events = {"submitted", "replace_asked"}
+    rows = ours.order_rows
+    return [row for row in rows if row["event"] in events and row["reason"] != "snapshot"]
 
 
 def name_of(row):

@@ -290,6 +290,14 @@ impl Order {
         }
     }
 
+    /// Legs that the venue may know: the one in force, those before it, and those of changes in
+    /// flight. That of a refused change never was.
+    pub(crate) fn legs_known(&self) -> impl Iterator<Item = &Leg> {
+        let before = std::iter::successors(Some(self.leg), |leg| self.legs[*leg].prev);
+        let asked = self.changes.iter().map(|change| change.leg);
+        before.chain(asked).map(|leg| &self.legs[leg])
+    }
+
     /// The leg that a client id names.
     pub fn leg_of(&self, client_id: &str) -> Option<usize> {
         self.legs.iter().rposition(|leg| &*leg.client_id == client_id)

@@ -59,6 +59,11 @@ impl Default for Settings {
 pub struct VenueBooks {
     /// When the questions were asked, by our clock.
     pub asked_at: i64,
+    /// Since when this connection hears of orders: of what was heard before nothing is on its way.
+    pub heard_since: i64,
+    /// What differed when books were compared before. A fill may come after the figures that count
+    /// it: only what differs in the same way twice is set right.
+    pub differed: Vec<Mismatch>,
     /// Pictures of all open orders, and perhaps of some that have ended.
     pub open_orders: Option<Vec<Report>>,
     /// Executions of an instrument, all since a moment.
@@ -266,6 +271,7 @@ impl<J: Journal> Comparing<'_, J> {
     /// Orders whose request has no answer, or of which something was heard just now.
     fn find_motion(&mut self) {
         let quiet_since = self.venue.asked_at.saturating_sub(self.settings.quiet_ns);
+        let quiet_since = quiet_since.max(self.venue.heard_since);
         let moving = |order: &&Order| {
             order.wish.account == self.account
                 && (Ledger::<J>::in_flight(order).next().is_some() || order.ts_seen > quiet_since)

@@ -187,7 +187,8 @@ pub struct Correction {
 /// An order as a venue's query shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrderPicture {
-    /// Its state: accepted, partially filled, filled, cancelled, expired, rejected, triggered.
+    /// Its state: accepted, partially filled, filled, cancelled, expired, rejected, triggered; or a
+    /// pending cancel or change that the venue has taken and not done so far.
     pub state: OrderState,
     /// Buy or sell.
     pub side: OrderSide,

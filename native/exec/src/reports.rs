@@ -7,7 +7,7 @@ use crate::apply::{About, Told, Values, Verdict};
 use crate::change::{AnomalyCode, Applied, Ask, Change};
 use crate::journal::Journal;
 use crate::ledger::Ledger;
-use crate::order::{Leg, Link, Order};
+use crate::order::{self, Leg, Link, Order};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 use crate::rows::{OrderNote, about_reason, snapshot_note};
@@ -261,8 +261,10 @@ impl<J: Journal> Ledger<J> {
             OrderEvent::CancelAsked => (OrderEvent::CancelRejected, About::Cancel),
             _ => return,
         };
-        if about == About::Replace {
-            subject.leg = change_leg(&subject.order, subject.leg);
+        let is_its = |one: &order::Change| one.leg == subject.leg;
+        if about == About::Replace && !subject.order.changes.iter().any(is_its) {
+            // It was settled before; what is in flight is another one.
+            return;
         }
         let detail = (!detail.is_empty()).then_some(detail);
         if outcome == Outcome::NotSent {
@@ -413,7 +415,7 @@ impl<J: Journal> Ledger<J> {
             waits
                 && (wish.account, wish.instrument, wish.side)
                     == (report.account, report.instrument, side)
-                && order.legs.iter().any(|leg| leg.venue_order_id.is_none())
+                && order.legs_known().any(|leg| leg.venue_order_id.is_none())
         };
         let mut unnamed: Vec<_> = self.orders.iter().filter(unnamed).map(|one| one.id).collect();
         unnamed.sort_unstable();

@@ -10,13 +10,12 @@ mod switches;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rustonite_core::Amount;
-use rustonite_core::Schema;
 use rustonite_core::datasets::{
     Contingency, EventSource, FillKind, Liquidity, OffsetUnit, OrderEvent, OrderKind, OrderSide,
     OrderState, PositionSide, StateSource, Stp, Tif, TriggerDirection, TriggerSource,
 };
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
+use rustonite_core::{Amount, Schema};
 use rustonite_tape::{TapeError, TapeOptions};
 
 use crate::apply::{Told, Values};
@@ -31,12 +30,29 @@ use crate::order::{self, Facts, Leg, Link, Order};
 use crate::past::{Passed, RowSays, booking_says, event_of, reset_of};
 use crate::positions::{Position, PositionKey};
 use crate::report::{Correction, Fill, Report, What};
-use crate::rows::{Booking, SNAPSHOT, facts_told, reason_about};
+use crate::rows::{Booking, FactsTold, SNAPSHOT, facts_told, reason_about, snapshot_note};
 use crate::rules::AccountRules;
 use crate::wish::{OrderId, Trail, Trigger, Wish};
 
 use self::switches::SwitchColumns;
 pub use self::switches::Thrown;
+
+/// The end of a journal, where a kill may have come between the row of a fill and those of what it
+/// changed.
+#[derive(Default)]
+struct Torn {
+    /// When the last fill came, if no row says that it is whole.
+    since: Option<i64>,
+    /// Orders with a fill, and no row of theirs since.
+    orders: BTreeSet<OrderId>,
+}
+
+impl Torn {
+    fn told(&mut self, order: OrderId) {
+        self.orders.remove(&order);
+        self.since = self.since.filter(|_| !self.orders.is_empty());
+    }
+}
 
 /// What a restart found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,7 +141,7 @@ impl Ledger<Tapes> {
         let tapes = TAPES.map(|dataset| Rows::open(&folder.join(dataset).join(name)));
         let mut tapes = tapes.into_iter().collect::<Result<Vec<_>, TapeError>>()?;
         let columns = Columns::of(&tapes);
-        let mut restored = Restored::default();
+        let (mut restored, mut torn) = (Restored::default(), Torn::default());
         let removed = tapes.iter().filter(|rows| rows.removed).filter_map(Rows::seq);
         let complete_from = removed.max().unwrap_or(1);
         self.scribe.mute(true);
@@ -137,13 +153,29 @@ impl Ledger<Tapes> {
             self.scribe.start_after(seq);
             restored.rows += 1;
             if let Some(cells) = tapes[tape].cells() {
-                self.restore_row(tape, cells, &columns, &mut restored, tell);
+                self.restore_row(tape, cells, &columns, (&mut restored, &mut torn), tell);
             }
             tapes[tape].advance()?;
         }
+        if complete_from > 1 {
+            // What came first is not there any more.
+            self.began.clear();
+        }
         self.scribe.mute(false);
         self.skip_numbers();
+        self.mend(&torn);
         Ok(restored)
+    }
+
+    /// Writes down what is counted and has no row, for readers who look at rows alone.
+    fn mend(&mut self, torn: &Torn) {
+        let Some(now) = torn.since else { return };
+        // A row that is not taken halts trading; what is counted is true all the same.
+        let _ = self.snapshot(now);
+        let ended = torn.orders.iter().filter_map(|id| self.orders.get(*id));
+        for order in ended.filter(|order| order.is_final()) {
+            let _ = self.scribe.order(order, snapshot_note(order, order.leg, now, None));
+        }
     }
 
     fn restore_row(
@@ -151,12 +183,20 @@ impl Ledger<Tapes> {
         tape: usize,
         cells: Cells<'_>,
         columns: &Columns,
-        restored: &mut Restored,
+        (restored, torn): (&mut Restored, &mut Torn),
         tell: &mut dyn FnMut(Passed<'_>),
     ) {
+        let began = match TAPES[tape] {
+            "orders" => [columns.orders.account, columns.orders.ts_recv],
+            "fills" => [columns.fills.account, columns.fills.ts_recv],
+            "positions" => [columns.positions.account, columns.positions.ts_recv],
+            "balances" => [columns.balances.account, columns.balances.ts_recv],
+            _ => [columns.risk_events.account, columns.risk_events.ts_recv],
+        };
+        self.note_began(cells, began);
         let found = match TAPES[tape] {
-            "orders" => self.restore_order(cells, &columns.orders, restored, tell),
-            "fills" => self.restore_fill(cells, &columns.fills, tell),
+            "orders" => self.restore_order(cells, &columns.orders, (restored, torn), tell),
+            "fills" => self.restore_fill(cells, &columns.fills, torn, tell),
             "positions" => self.restore_position(cells, &columns.positions, restored),
             "balances" => self.restore_balance(cells, &columns.balances),
             _ => {
@@ -176,7 +216,7 @@ impl Ledger<Tapes> {
         &mut self,
         cells: Cells<'_>,
         columns: &OrderColumns,
-        restored: &mut Restored,
+        (restored, torn): (&mut Restored, &mut Torn),
         tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<(), Unlisted> {
         let wish = self.wish(cells, columns)?;
@@ -186,24 +226,30 @@ impl Ledger<Tapes> {
             tell(Passed { account, strategy, ts, says: RowSays::Order(event, &wish) });
         }
         let id = OrderId(cells.int(columns.order_id).unwrap_or(0));
+        torn.told(id);
         let event = cells.word(columns.event, OrderEvent::parse).unwrap_or_default();
-        let (mut order, is_new) = match self.orders.take(id) {
-            Some(order) => (order, false),
-            None => (base(id, wish.clone(), cells, columns, event), true),
+        let is_snapshot = cells.text(columns.reason) == Some(SNAPSHOT);
+        let told = facts_told(cells.text(columns.detail)).filter(|_| is_snapshot);
+        let (mut order, is_new) = if let Some(order) = self.orders.take(id) {
+            (order, false)
+        } else {
+            let is_ahead = told.as_ref().and_then(|told| told.is_ahead);
+            let is_ahead = is_ahead.unwrap_or(event == OrderEvent::ReplaceAsked);
+            (base(id, wish.clone(), cells, columns, (event, is_ahead)), true)
         };
         let leg = named_leg(&mut order, cells, columns);
         let was_final = order.is_final();
         let about = reason_about(cells.text(columns.reason));
         let ts_event = cells.int(columns.ts_event).unwrap_or(0);
-        if is_new || cells.text(columns.reason) != Some(SNAPSHOT) {
+        if is_new || !is_snapshot {
             let source = cells.word(columns.source, EventSource::parse).unwrap_or_default();
             let values = change_values(cells, columns, event, &wish);
             order.apply(&Told { event, source, ts_event, leg, values, about });
         }
         let size_filled = cells.amount(columns.size_filled).unwrap_or_default();
         if is_new {
-            order.size_filled = size_filled;
-            order.legs[leg].size_filled = size_filled;
+            let of_leg = told.as_ref().and_then(|told| told.leg_filled).unwrap_or(size_filled);
+            spread_filled(&mut order, size_filled, of_leg);
             order.price_average = cells.amount(columns.price_average);
         } else if size_filled > order.size_filled {
             order.size_announced = size_filled;
@@ -213,8 +259,8 @@ impl Ledger<Tapes> {
         }
         let state = cells.word(columns.state, OrderState::parse).unwrap_or_default();
         agree(&mut order, wish, state, cells.amount(columns.size_asked).is_none());
-        if is_new && cells.text(columns.reason) == Some(SNAPSHOT) {
-            take_facts(&mut order, leg, cells, columns);
+        if let Some(told) = told.filter(|_| is_new) {
+            take_facts(&mut order, leg, &told, cells, columns);
         }
         order.size_prevented = cells.amount(columns.size_prevented);
         order.ts_seen = cells.int(columns.ts_recv).unwrap_or(0);
@@ -269,6 +315,7 @@ impl Ledger<Tapes> {
         &mut self,
         cells: Cells<'_>,
         columns: &FillColumns,
+        torn: &mut Torn,
         tell: &mut dyn FnMut(Passed<'_>),
     ) -> Result<(), Unlisted> {
         let (account, instrument) =
@@ -315,7 +362,18 @@ impl Ledger<Tapes> {
             let (account, strategy, ts) = (booked.account, booked.strategy, report.ts_recv);
             booking_says(booked).for_each(|says| tell(Passed { account, strategy, ts, says }));
         }
+        self.note_counted(&change, report.ts_recv, torn);
         Ok(())
+    }
+
+    /// Of a fill's orders the rows are still to come.
+    fn note_counted(&self, change: &Change, now: i64, torn: &mut Torn) {
+        torn.since = Some(now);
+        for order in change.fills.iter().filter_map(|booked| self.order(booked.order?)) {
+            let parent = order.link.parent.and_then(|id| self.order(id));
+            torn.orders.insert(order.id);
+            torn.orders.extend(parent.filter(|one| one.is_split()).map(|one| one.id));
+        }
     }
 
     fn count_again(
@@ -414,6 +472,13 @@ impl Ledger<Tapes> {
         self.directory().account(name).ok_or_else(|| Unlisted(format!("account {name}")))
     }
 
+    /// The first row of an account says when it began here.
+    fn note_began(&mut self, cells: Cells<'_>, [account, ts_recv]: [usize; 2]) {
+        if let (Ok(account), Some(at)) = (self.account(cells, account), cells.int(ts_recv)) {
+            self.began.entry(account).or_insert(at);
+        }
+    }
+
     fn place(
         &self,
         cells: Cells<'_>,
@@ -457,7 +522,7 @@ fn base(
     wish: Wish,
     cells: Cells<'_>,
     columns: &OrderColumns,
-    event: OrderEvent,
+    (event, is_ahead): (OrderEvent, bool),
 ) -> Order {
     let link = Link {
         parent: cells.int(columns.parent_id).map(OrderId),
@@ -477,11 +542,21 @@ fn base(
     }
     let is_reached = state != OrderState::Held && order.wish.is_emulated();
     order.facts.triggered = is_reached || (is_held && event == OrderEvent::Triggered);
-    if first != client_id && event != OrderEvent::ReplaceAsked {
+    if first != client_id && !is_ahead {
         order.legs.push(Leg { client_id: client_id.into(), prev: Some(0), ..Leg::default() });
         order.leg = 1;
     }
     order
+}
+
+/// What is filled of an order that a row is the first of: under the id in force, and under the one
+/// before it.
+fn spread_filled(order: &mut Order, size_filled: Amount, of_leg: Amount) {
+    order.size_filled = size_filled;
+    order.legs[order.leg].size_filled = of_leg;
+    if let Some(prev) = order.legs[order.leg].prev {
+        order.legs[prev].size_filled = size_filled - of_leg;
+    }
 }
 
 /// The leg that a row names, with its venue id.
@@ -533,14 +608,20 @@ fn agree(order: &mut Order, wish: Wish, state: OrderState, no_change_in_flight: 
 }
 
 /// What the row of a snapshot says of how far requests have got.
-fn take_facts(order: &mut Order, leg: usize, cells: Cells<'_>, columns: &OrderColumns) {
-    let Some((told, change)) = facts_told(cells.text(columns.detail)) else { return };
-    let (known, doubt, submit, cancel) = (told.known, told.doubt, told.submit, told.cancel);
+fn take_facts(
+    order: &mut Order,
+    leg: usize,
+    told: &FactsTold,
+    cells: Cells<'_>,
+    columns: &OrderColumns,
+) {
+    let Facts { known, doubt, submit, cancel, .. } = told.facts;
     order.facts = Facts { submit, cancel, known, doubt, ..order.facts };
     let asked = change_values(cells, columns, OrderEvent::ReplaceAsked, &order.wish);
     if let Some(Values { price, size, price_trigger }) = asked.filter(|_| order.changes.is_empty())
     {
-        order.changes.push(order::Change { leg, price, size, price_trigger, flight: change });
+        let flight = told.change;
+        order.changes.push(order::Change { leg, price, size, price_trigger, flight });
     }
 }
 
@@ -552,10 +633,10 @@ columns!(pub(crate) OrderColumns: ts_event ts_recv account strategy venue symbol
     ts_expire reason detail tags);
 columns!(FillColumns: ts_event ts_recv account strategy venue symbol client_id venue_order_id
     fill_id fill_id_prev trade_id kind source side price size fee fee_asset liquidity position_side);
-columns!(PositionColumns: ts_event account strategy venue symbol source position_side size price_entry
+columns!(PositionColumns: ts_event ts_recv account strategy venue symbol source position_side size price_entry
     pnl_realised fees funding settle);
-columns!(BalanceColumns: account asset source total);
-columns!(pub(crate) RiskColumns: account strategy venue verdict scope);
+columns!(BalanceColumns: ts_recv account asset source total);
+columns!(pub(crate) RiskColumns: ts_recv account strategy venue verdict scope);
 
 struct Columns {
     orders: OrderColumns,

@@ -51,10 +51,12 @@ pub(crate) fn reason_about(reason: Option<&str>) -> About {
 }
 
 /// What a snapshot says of the facts behind an order's state, which alone does not tell them: whether
-/// the venue knows the order, and how far its requests have got.
+/// the venue knows the order, how far its requests have got, what is filled under the id in force, and
+/// whether the row names an id that a change in flight would bring.
 pub(crate) fn facts_words(order: &Order) -> String {
     let facts = &order.facts;
-    let lost = order.changes.last().is_some_and(|change| change.flight == Flight::Unknown);
+    let change = order.changes.last();
+    let lost = change.is_some_and(|change| change.flight == Flight::Unknown);
     let words = [
         (facts.known, "known"),
         (facts.doubt, "doubt"),
@@ -63,16 +65,31 @@ pub(crate) fn facts_words(order: &Order) -> String {
         (facts.cancel == Flight::Asked, "cancel_asked"),
         (facts.cancel == Flight::Unknown, "cancel_unknown"),
         (lost, "replace_unknown"),
+        (change.is_some_and(|change| change.leg != order.leg), AHEAD),
     ];
     let words: Vec<_> = words.iter().filter(|(is_so, _)| *is_so).map(|(_, word)| *word).collect();
-    format!("{FACTS}{}", words.join(" "))
+    let of_leg = order.legs[order.leg].size_filled;
+    format!("{FACTS}{} {LEG_FILLED}{of_leg}", words.join(" "))
 }
 
 /// How the text of a row with the facts of an order begins.
 const FACTS: &str = "facts: ";
+const AHEAD: &str = "ahead";
+const LEG_FILLED: &str = "leg_filled=";
+
+/// What a snapshot's row tells of the facts.
+pub(crate) struct FactsTold {
+    pub(crate) facts: Facts,
+    /// How far the last change has got.
+    pub(crate) change: Flight,
+    /// Whether its id is that of a change in flight; older rows do not say, nor
+    pub(crate) is_ahead: Option<bool>,
+    /// what is filled under the id in force.
+    pub(crate) leg_filled: Option<Amount>,
+}
 
 /// The facts that a snapshot's row tells; `None` if it has none, as older ones.
-pub(crate) fn facts_told(detail: Option<&str>) -> Option<(Facts, Flight)> {
+pub(crate) fn facts_told(detail: Option<&str>) -> Option<FactsTold> {
     let words: Vec<_> = detail?.strip_prefix(FACTS)?.split(' ').collect();
     let is_so = |word: &str| words.contains(&word);
     let flight = |asked: &str, lost: &str| {
@@ -92,7 +109,10 @@ pub(crate) fn facts_told(detail: Option<&str>) -> Option<(Facts, Flight)> {
         ..Facts::default()
     };
     let change = if is_so("replace_unknown") { Flight::Unknown } else { Flight::Asked };
-    Some((facts, change))
+    let leg_filled = words.iter().find_map(|word| word.strip_prefix(LEG_FILLED));
+    let leg_filled = leg_filled.and_then(|text| Amount::from_decimal(text.parse().ok()?).ok());
+    let is_ahead = leg_filled.map(|_| is_so(AHEAD));
+    Some(FactsTold { facts, change, is_ahead, leg_filled })
 }
 
 /// A row that repeats what is known of an order.
@@ -127,6 +147,10 @@ fn event_of(state: OrderState) -> OrderEvent {
         OrderState::PendingCancel => OrderEvent::CancelAsked,
         OrderState::PartiallyFilled => OrderEvent::PartialFill,
         OrderState::Unknown => OrderEvent::OutcomeUnknown,
+        OrderState::Filled => OrderEvent::FinalFill,
+        OrderState::Cancelled => OrderEvent::Cancelled,
+        OrderState::Expired => OrderEvent::Expired,
+        OrderState::Rejected => OrderEvent::Rejected,
         _ => OrderEvent::Accepted,
     }
 }

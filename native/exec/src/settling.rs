@@ -109,8 +109,10 @@ impl<J: Journal> Ledger<J> {
         let about = if suspended { About::Suspended } else { About::Nothing };
         let told = Told { about, ..told_by_query(subject, report, event) };
         self.tell(subject, report, &told, Words::default(), change);
-        self.settle_changes(subject, report, values, change);
-        if subject.order.facts.cancel == Flight::Unknown {
+        if state != OrderState::PendingReplace {
+            self.settle_changes(subject, report, values, change);
+        }
+        if subject.order.facts.cancel == Flight::Unknown && state != OrderState::PendingCancel {
             let told = told_by_query(subject, report, OrderEvent::CancelRejected);
             self.tell(subject, report, &told, Words::reason("not_done"), change);
         }

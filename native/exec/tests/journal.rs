@@ -48,7 +48,8 @@ fn states(script: &[Step]) -> Vec<(i64, u64)> {
 /// the report that was being written leads to the state after it.
 fn check_restart(folder: &Path, script: &[Step], states: &[(i64, u64)], rows: i64) {
     let (mut restored, found) = reopened(folder);
-    assert_eq!((restored.seq(), &found.gaps[..]), (rows, &[][..]));
+    // What was torn is written down again.
+    assert_eq!((found.rows, &found.gaps[..]), (rows.unsigned_abs(), &[][..]));
     let step = states.partition_point(|(seq, _)| *seq <= rows) - 1;
     let (seq, hash) = states[step];
     if seq < rows {
@@ -246,6 +247,42 @@ fn of_id(report: &rustonite_exec::Report, what: What) -> rustonite_exec::Report 
 }
 
 #[test]
+fn a_fill_without_the_row_of_its_order_is_written_down_whole() {
+    let script = |ledger: &mut Ledger<Cut>| {
+        let id = working(ledger);
+        let usdt = ledger.directory().asset("USDT").unwrap();
+        ledger.report(&of(ledger, id, filled_by("1", "10")));
+        (id, usdt)
+    };
+    // Rows of submit, acceptance and fill; those of positions, balances and the order are torn off.
+    for rows in 3..8 {
+        let folder = in_memory();
+        let mut ledger = open_with(Cut { rows, tapes: tapes(folder.path()) }, rules());
+        let (id, usdt) = script(&mut ledger);
+        let whole = ledger.seq();
+        drop(ledger);
+        assert!(rows < whole);
+        drop(reopened(folder.path()));
+        let (again, found) = reopened(folder.path());
+        assert!(found.rows > rows.unsigned_abs(), "{rows}");
+        drop(again);
+        // Readers of one tape alone see all of it.
+        std::fs::remove_dir_all(folder.path().join("fills")).unwrap();
+        let (ledger, found) = reopened(folder.path());
+        assert_eq!(found.fills_missing.into_iter().collect::<Vec<_>>(), [id], "{rows}");
+        assert_eq!(state(&ledger, id), OrderState::Filled, "{rows}");
+        let key = PositionKey {
+            account: ACCOUNT,
+            strategy: Some(STRATEGY),
+            instrument: SPOT,
+            side: PositionSide::Net,
+        };
+        assert_eq!(ledger.positions().get(&key).size, amount("10"), "{rows}");
+        assert_eq!(ledger.balances().get(ACCOUNT, usdt).total, amount("-1000"), "{rows}");
+    }
+}
+
+#[test]
 fn what_was_forgotten_does_not_change_the_state() {
     let folder = in_memory();
     let mut ledger = open_with(tapes(folder.path()), rules());
@@ -339,7 +376,8 @@ fn rows_of_what_is_not_listed_are_left_out_and_named() {
     let journal = (folder.path(), "main", tape_options(), rustonite_exec::Durability::Interval);
     let (ledger, found) = Ledger::open(directory.into(), [(ACCOUNT, rules())], journal).unwrap();
     let unlisted: Vec<_> = found.unlisted.into_iter().collect();
-    assert_eq!(unlisted, ["instrument binance BTCUSDT"]);
+    let names = ["asset BTC", "asset USDT", "instrument binance BTCUSDT", "strategy maker"];
+    assert_eq!(unlisted, names);
     // What was earned with it is told; of the position there is one word, the last.
     let [earned] = &found.earned[..] else { panic!("{:?}", found.earned) };
     assert_eq!((&*earned.instrument, &*earned.settle), ("binance BTCUSDT", "USDT"));
@@ -377,7 +415,7 @@ fn a_snapshot_stands_for_all_rows_before_it() {
     let folder = in_memory();
     // So few rows are kept that most of the history is gone.
     let options =
-        rustonite_tape::TapeOptions { segment_rows: Some(64), segments_max: 3, ..tape_options() };
+        rustonite_tape::TapeOptions { segment_rows: Some(64), segments_max: 4, ..tape_options() };
     let durability = rustonite_exec::Durability::Interval;
     let mut author = Author::new(77);
     let tapes = Tapes::open(folder.path(), "main", options, durability).unwrap();

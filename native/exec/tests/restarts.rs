@@ -43,7 +43,7 @@ fn what_is_known_of_requests_outlives_the_rows_of_them() {
     let facts = |ledger: &Ledger<Tapes>| {
         ids.map(|id| {
             let order = ledger.order(id).unwrap();
-            (order.state, order.facts, order.changes.clone())
+            (order.state, order.facts, order.changes.clone(), order.client_id().to_owned())
         })
     };
     let live = facts(&ledger);
@@ -57,6 +57,37 @@ fn what_is_known_of_requests_outlives_the_rows_of_them() {
     // The venue never had the first one: a query ends it.
     ledger.report(&rest(of(&ledger, never, What::NotFound)));
     assert_eq!(state(&ledger, never), OrderState::Rejected);
+}
+
+#[test]
+fn what_was_filled_under_which_id_outlives_the_rows_of_it() {
+    let folder = in_memory();
+    let tapes = Tapes::open(folder.path(), "main", few_rows(), Durability::Interval).unwrap();
+    let mut ledger = open_with(tapes, rules());
+    let done = working(&mut ledger);
+    ledger.report(&of(&ledger, done, filled_by("1", "4")));
+    let request = ledger.replace(NOW, done, values("101", "10")).unwrap();
+    let replaced = What::Replaced { price: Some(amount("101")), size: amount("10") };
+    ledger.report(&by_id(&client_id_of(&request), replaced));
+    ledger.report(&by_id(&client_id_of(&request), filled_by("2", "1")));
+    let asked = working(&mut ledger);
+    ledger.report(&of(&ledger, asked, filled_by("3", "3")));
+    ledger.replace(NOW, asked, values("101", "10")).unwrap();
+    let filled = |ledger: &Ledger<Tapes>| {
+        [done, asked].map(|id| {
+            let order = ledger.order(id).unwrap();
+            let legs: Vec<_> = order.legs.iter().map(|leg| leg.size_filled).collect();
+            (order.size_filled, order.leg, legs)
+        })
+    };
+    let live = filled(&ledger);
+    assert_eq!(live[0].2, [amount("4"), amount("1")]);
+    live_long(&mut ledger);
+    drop(ledger);
+    let journal = (folder.path(), "main", few_rows(), Durability::Interval);
+    let (ledger, found) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
+    assert!(found.rows < 500, "the first rows are still there: {}", found.rows);
+    assert_eq!(filled(&ledger), live);
 }
 
 type Row = (RiskVerdict, &'static str, RiskScope, Option<&'static str>, TradingState);

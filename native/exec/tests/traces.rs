@@ -176,7 +176,7 @@ fn check_against_the_engine(venue: &Venue, is_spot: bool) -> Result<(), TestCase
 
 /// Compares, does and asks until the books agree.
 fn reconciled(venue: &mut Venue) -> Result<(), TestCaseError> {
-    let (books, settings) = (venue.books(), Settings::default());
+    let (mut books, settings) = (venue.books(), Settings::default());
     for _ in 0..6 {
         let plan = reconcile(&venue.ledger, ACCOUNT, &books, &settings);
         venue.ledger.apply_plan(venue.ts, ACCOUNT, &plan);
@@ -190,6 +190,7 @@ fn reconciled(venue: &mut Venue) -> Result<(), TestCaseError> {
         if open == 0 && plan.mismatches.is_empty() {
             return Ok(());
         }
+        books.differed = plan.mismatches;
     }
     let plan = reconcile(&venue.ledger, ACCOUNT, &books, &settings);
     let orders = venue.ledger.open_orders();

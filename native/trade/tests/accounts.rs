@@ -11,7 +11,7 @@ use rustonite_core::datasets::{OrderKind, OrderSide, Tif};
 use rustonite_core::ids::{AccountId, StrategyId};
 use rustonite_exec::gateway::{Answer, Balance, Heard, Question};
 use rustonite_exec::reconcile::Settings;
-use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, Wish};
+use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, What, Wish};
 use rustonite_risk::{Account, Capabilities, Latches, Risk, Target, Venue};
 use rustonite_trade::{Arrived, Denied, Desk};
 
@@ -127,6 +127,39 @@ fn an_account_that_is_cut_off_holds_up_no_other() {
     two.desk.arrived(OTHER, Arrived::Closed(0, "cut".to_owned()), START);
     assert_eq!(two.code(OTHER), "venue_disconnected");
     two.buy(ACCOUNT, -100).unwrap();
+}
+
+#[test]
+fn an_order_that_ended_while_the_line_was_down_for_a_moment_is_asked_for() {
+    let mut world = World::new([500, 20, 200, 200]);
+    let order = world.desk.submit(limit(OrderSide::Buy, -100, 10), world.now).unwrap();
+    world.report_of(order, What::Accepted);
+    world.written();
+    world.desk.arrived(ACCOUNT, Arrived::Closed(0, "cut".to_owned()), world.now);
+    world.connect();
+    let is_asked = |one: &Request| matches!(one, Request::Query { order: id, .. } if *id == order);
+    assert!(world.written().iter().any(is_asked));
+}
+
+#[test]
+fn a_balance_is_set_right_once_it_differs_twice_in_the_same_way() {
+    let mut world = World::new([500, 20, 200, 200]);
+    let asset = world.desk.ledger().directory().asset("USDT").unwrap();
+    let counted = ["1000", "990", "980", "980"].map(|told| {
+        world.now += 60_000 * MS;
+        world.desk.tick(world.now, 5_000 * MS);
+        let locked = Amount::ZERO;
+        let balance = Balance { ts_event: world.now, asset, available: amount(told), locked };
+        let asked = std::mem::take(&mut *world.fake.asked.lock().unwrap());
+        let answers = asked.into_iter().map(|question| match question {
+            Question::Balances => Heard::Answer(question, Answer::Balances(vec![balance])),
+            question => Heard::Answer(question, Answer::Reports(Vec::new())),
+        });
+        let answers = answers.collect();
+        world.say(answers);
+        world.desk.ledger().balances().get(ACCOUNT, asset).total
+    });
+    assert_eq!(counted, ["1000", "1000", "1000", "980"].map(amount));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use rustonite_core::datasets::{
     EventSource, OrderEvent, OrderKind, OrderSide, OrderState, TradingState,
 };
 use rustonite_core::ids::StrategyId;
-use rustonite_exec::gateway::Heard;
+use rustonite_exec::gateway::{Heard, Question};
 use rustonite_exec::{
     AccountRules, External, Ledger, Nowhere, OrderId, OrderPicture, Outcome, Refusal, RefusalKind,
     Report, Request, What, Wish,
@@ -114,6 +114,38 @@ fn a_kill_goes_on_until_all_is_cancelled_however_few_requests_are_allowed() {
     }
     assert_eq!(gone, orders, "each is asked for once");
     assert_eq!(world.ending(), Ending::default());
+}
+
+fn lost(request: OrderEvent) -> What {
+    What::Ended { request, outcome: Outcome::Unknown, detail: "time-out".into() }
+}
+
+#[test]
+fn a_cancel_without_an_answer_is_asked_for_again_while_a_kill_lasts() {
+    let mut world = World::new(BOUNDS);
+    let order = world.place(buy(-1_000, 1));
+    world.desk.kill(Target::All, world.now);
+    assert_eq!(cancels(&world), [order]);
+    world.report_of(order, lost(OrderEvent::CancelAsked));
+    world.wait(1_000);
+    assert_eq!(cancels(&world), [order]);
+}
+
+#[test]
+fn a_query_without_an_answer_is_asked_for_again_soon() {
+    let mut world = World::new(BOUNDS);
+    let order = world.place(buy(-1_000, 1));
+    world.desk.cancel(order, world.now).unwrap();
+    world.report_of(order, lost(OrderEvent::CancelAsked));
+    let asks = |world: &World| {
+        let is_query = |one: &Request| matches!(one, Request::Query { .. });
+        world.written().iter().filter(|one| is_query(one)).count()
+    };
+    assert_eq!(asks(&world), 1);
+    world.fake.asked.lock().unwrap().clear();
+    world.report_of(order, lost(OrderEvent::OutcomeUnknown));
+    world.wait(2_100);
+    assert!(world.fake.asked.lock().unwrap().contains(&Question::OpenOrders));
 }
 
 #[test]

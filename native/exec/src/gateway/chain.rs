@@ -200,7 +200,7 @@ impl Chains {
     /// A picture of an order with what its forerunners have filled, where that is known.
     pub(super) fn pictured(&mut self, mut report: Report) -> Report {
         let What::Picture(picture) = &mut report.what else { return report };
-        if matches!(picture.state, OrderState::Accepted | OrderState::PartiallyFilled) {
+        if is_open(picture.state) {
             self.filled(&report.client_id, picture.size_filled);
         }
         if let Some(before) = self.before(&report.client_id) {
@@ -213,6 +213,11 @@ impl Chains {
         }
         report
     }
+}
+
+fn is_open(state: OrderState) -> bool {
+    use OrderState::{Accepted, PartiallyFilled, PendingCancel, PendingReplace};
+    matches!(state, Accepted | PartiallyFilled | PendingCancel | PendingReplace)
 }
 
 /// Queries about orders that a change may have replaced.
@@ -294,10 +299,16 @@ impl Chains {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) {
-        let is_open = matches!(&picture.what, What::Picture(picture)
-            if matches!(picture.state, OrderState::Accepted | OrderState::PartiallyFilled));
+        let state = match &picture.what {
+            What::Picture(picture) => picture.state,
+            _ => OrderState::Unknown,
+        };
+        if state == OrderState::PendingReplace {
+            // The new order is still to come.
+            return heard.push(Heard::Report(self.pictured(picture)));
+        }
         if let Some(change) = self.end(new_id)
-            && is_open
+            && is_open(state)
         {
             let detail = "the venue has no such new order".into();
             let refusal =

@@ -341,10 +341,15 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         }
     }
 
-    /// What was heard may say that there is nothing to wait for any more.
-    fn note(&mut self, heard: &[Heard]) {
-        if heard.contains(&Heard::Ready) {
-            self.flights_mut().deaf_since = None;
+    /// What was heard may say that there is nothing to wait for any more, or that there is again: a
+    /// stream may end on a line that stays open.
+    fn note(&mut self, heard: &[Heard], now: i64) {
+        for one in heard {
+            match one {
+                Heard::Ready => self.flights_mut().deaf_since = None,
+                Heard::Closed(_) => self.flights_mut().be_deaf(now),
+                _ => {}
+            }
         }
     }
 
@@ -399,7 +404,7 @@ impl<D: Dialect> Gateway for D {
     ) -> Result<(), Unreadable> {
         let before = heard.len();
         let read = self.message(line, text, ts_recv, heard);
-        self.note(&heard[before..]);
+        self.note(&heard[before..], ts_recv);
         read.map_err(|fault| unreadable::<D>(&fault, text))
     }
 
@@ -432,7 +437,7 @@ impl<D: Dialect> Gateway for D {
             }
             (None, None) => Ok(()),
         };
-        self.note(&heard[before..]);
+        self.note(&heard[before..], ts_recv);
         read.map_err(|fault| unreadable::<D>(&fault, answer.body))
     }
 

@@ -139,6 +139,10 @@ struct Flight {
 }
 
 impl Flight {
+    fn is_log_on(&self) -> bool {
+        matches!(self.asked, Asked::Session(Step::LogOn | Step::Subscribe))
+    }
+
     fn is_about(&self, client_id: &str, request: OrderEvent) -> bool {
         matches!(&self.asked, Asked::Order(order, asked, _)
             if *asked == request && &*order.client_id == client_id)
@@ -233,6 +237,12 @@ impl Flights {
         at.map(|at| self.paused.remove(at).1).unwrap_or_default()
     }
 
+    /// Nothing is heard of our orders any more. Pages from before would be old once they go on.
+    pub(super) fn be_deaf(&mut self, now: i64) {
+        self.deaf_since.get_or_insert(now);
+        self.paused.clear();
+    }
+
     /// The number of what was sent last.
     pub(super) fn last_id(&self) -> u64 {
         self.last_id
@@ -289,8 +299,10 @@ impl Flights {
         }
     }
 
+    /// What was sent before a moment. A log-on is waited for as long as its line is: its answer may
+    /// come late and is good then.
     pub(super) fn take_before(&mut self, moment: i64) -> Vec<Asked> {
-        self.take_if(|flight| flight.sent < moment)
+        self.take_if(|flight| flight.sent < moment && !flight.is_log_on())
     }
 
     pub(super) fn take_of_line(&mut self, line: usize) -> Vec<Asked> {

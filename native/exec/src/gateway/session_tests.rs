@@ -1,6 +1,6 @@
 //! Sessions that do not come about.
 
-use super::testing::{NOW, gateway_of, hearing};
+use super::testing::{NOW, gateway_of, hearing, one, read};
 use super::{Gateway, Heard, Outgoing, capabilities};
 
 const SECOND: i64 = 1_000_000_000;
@@ -45,11 +45,35 @@ fn a_new_line_ends_what_was_asked_on_the_old_one() {
 
 #[test]
 fn lines_that_hear_of_orders_stay() {
-    for venue in ["binance-usdm", "okx", "bybit-linear", "kraken"] {
+    for venue in ["binance", "binance-usdm", "okx", "bybit-linear", "kraken"] {
         let mut gateway = gateway_of(venue);
         hearing(venue, &mut *gateway);
         assert_eq!(opened_after(&mut *gateway, 60), [0; 0], "{venue}");
     }
+}
+
+#[test]
+fn a_stream_that_ends_on_an_open_line_opens_the_line_anew() {
+    let ends = [
+        ("binance", r#"{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":1}}"#),
+        ("okx", r#"{"event":"error","code":"60012","msg":"Invalid request"}"#),
+    ];
+    for (venue, end) in ends {
+        let mut gateway = gateway_of(venue);
+        hearing(venue, &mut *gateway);
+        assert!(matches!(one(read(&mut *gateway, 0, end)), Heard::Closed(_)), "{venue}");
+        assert_eq!(opened_after(&mut *gateway, 29), [0; 0], "{venue}");
+        assert_eq!(opened_after(&mut *gateway, 31), [0], "{venue}");
+    }
+}
+
+#[test]
+fn a_log_on_may_be_answered_late() {
+    let mut gateway = gateway_of("kraken");
+    let mut heard = Vec::new();
+    gateway.tick(NOW + 6 * SECOND, NOW + 6 * SECOND, &mut heard);
+    assert_eq!(heard, []);
+    hearing("kraken", &mut *gateway);
 }
 
 #[test]

@@ -289,6 +289,12 @@ pub(super) fn gateway_of(venue: &str) -> Box<dyn Gateway> {
 pub(super) fn hearing(venue: &str, gateway: &mut dyn Gateway) {
     let mut heard = Vec::new();
     match venue {
+        "binance" => {
+            let subscribe = text(gateway.opened(0, NOW).pop().unwrap());
+            let id = &subscribe["id"];
+            let subscribed = format!(r#"{{"id":{id},"status":200,"result":{{}}}}"#);
+            heard.extend(read(gateway, 0, &subscribed));
+        }
         "binance-usdm" => {
             let renewal = gateway.opened(1, NOW).pop().map(call).unwrap();
             heard.extend(answered(gateway, renewal.id, 200, "{}"));

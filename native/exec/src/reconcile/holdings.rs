@@ -71,7 +71,9 @@ impl<J: Journal> Comparing<'_, J> {
             }
             return;
         }
-        self.plan.mismatches.push(Mismatch::Position(instrument, side, size, theirs.size));
+        let mismatch = Mismatch::Position(instrument, side, size, theirs.size);
+        let stays = self.venue.differed.contains(&mismatch);
+        self.plan.mismatches.push(mismatch);
         if self.restless.contains(&instrument) {
             // A fill may be on its way: it is looked at again.
             self.asks.insert(Ask::Positions(self.account));
@@ -84,8 +86,8 @@ impl<J: Journal> Comparing<'_, J> {
         match self.settings.mode {
             Mode::Report => {}
             Mode::Refuse => self.plan.is_refused = true,
-            Mode::Adjust if pending != Amount::ZERO => {
-                // First what is explained; the rest is measured after that.
+            Mode::Adjust if pending != Amount::ZERO || !stays => {
+                // First what is explained, or still comes; the rest is measured after that.
                 self.asks.insert(Ask::Positions(self.account));
             }
             Mode::Adjust => self.open_difference(&ours, theirs),
@@ -142,28 +144,27 @@ impl<J: Journal> Comparing<'_, J> {
             theirs.entry(*asset).or_insert(Amount::ZERO);
         }
         for (asset, total) in theirs {
-            let ours = known.get(&asset).copied();
-            if ours.unwrap_or_default() == total {
-                continue;
+            let balance = VenueBalance { asset, total };
+            match known.get(&asset) {
+                Some(ours) if *ours != total => self.compare_balance(*ours, balance),
+                // What we never counted is not a difference.
+                None if total != Amount::ZERO => self.plan.balances.push(balance),
+                _ => {}
             }
-            if ours.is_some() {
-                let ours = ours.unwrap_or_default();
-                self.plan.mismatches.push(Mismatch::Balance(asset, ours, total));
-            }
-            self.settle_balance(VenueBalance { asset, total }, ours.is_none());
         }
     }
 
-    fn settle_balance(&mut self, balance: VenueBalance, is_first: bool) {
+    fn compare_balance(&mut self, ours: Amount, balance: VenueBalance) {
+        let mismatch = Mismatch::Balance(balance.asset, ours, balance.total);
+        let stays = self.venue.differed.contains(&mismatch);
+        self.plan.mismatches.push(mismatch);
         let moving = !self.restless.is_empty() || !self.plan.reports.is_empty();
-        if moving && !is_first {
+        if moving || (self.settings.mode == Mode::Adjust && !stays) {
             self.asks.insert(Ask::Balances(self.account));
             return;
         }
         match self.settings.mode {
             Mode::Adjust => self.plan.balances.push(balance),
-            // What we never counted is not a difference.
-            _ if is_first => self.plan.balances.push(balance),
             Mode::Report => {}
             Mode::Refuse => self.plan.is_refused = true,
         }

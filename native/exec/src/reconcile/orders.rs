@@ -180,7 +180,11 @@ impl<J: Journal> Comparing<'_, J> {
         let differs = state.is_some_and(|state| !agrees(order, state)) || missing != Amount::ZERO;
         let is_open = !table::is_final(picture.state);
         let (since, instrument) = (order.ts_seen, order.wish.instrument);
-        self.asks.remove(&Ask::Order(id));
+        let is_halfway =
+            matches!(picture.state, OrderState::PendingCancel | OrderState::PendingReplace);
+        if !is_halfway {
+            self.asks.remove(&Ask::Order(id));
+        }
         if differs || (is_open && !same_values) {
             self.plan.mismatches.push(Mismatch::Order(id));
             self.plan.reports.push(as_reconciled(report));

@@ -474,7 +474,7 @@ impl Venue {
             open_orders: Some(orders.collect()),
             fills: [(self.instrument, (0, self.fills.clone()))].into(),
             positions: Some(positions.into_iter().collect()),
-            balances: None,
+            ..VenueBooks::default()
         }
     }
 

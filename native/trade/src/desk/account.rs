@@ -6,7 +6,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question, Written};
-use rustonite_exec::reconcile::{Settings, VenueBalance, VenueBooks, VenuePosition};
+use rustonite_exec::reconcile::{Mismatch, Settings, VenueBalance, VenueBooks, VenuePosition};
 use rustonite_exec::{Ask, Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 
@@ -22,8 +22,10 @@ const COMPARED_NS: i64 = 24 * 3_600_000_000_000;
 
 /// From when on fills are asked for at a start: what was traded before the first one is not ours to
 /// count, and what was compared long before the last one ended is known.
-pub(super) fn fills_from(last_seen: Option<i64>, now: i64) -> i64 {
-    last_seen.map_or(now.saturating_sub(CLOCKS_NS), |seen| seen.saturating_sub(COMPARED_NS)).max(0)
+pub(super) fn fills_from(began: Option<i64>, last_seen: Option<i64>, now: i64) -> i64 {
+    let Some(seen) = last_seen else { return now.saturating_sub(CLOCKS_NS).max(0) };
+    let first = began.map_or(0, |began| began.saturating_sub(CLOCKS_NS));
+    seen.saturating_sub(COMPARED_NS).max(first).max(0)
 }
 
 /// How far an account is on the way to trading.
@@ -67,6 +69,10 @@ pub(super) struct Account {
     /// What its contracts are margined with; `None` if it has none.
     pub(super) leverage: Option<Leverage>,
     pub(super) stage: Stage,
+    /// Since when the connection hears of our orders.
+    heard_since: i64,
+    /// What differed when books were compared last on this connection.
+    pub(super) differed: Vec<Mismatch>,
     pub(super) asking: Option<Asking>,
     /// What the last comparison asked, and how many before it asked just that.
     asked: (Vec<Ask>, u32),
@@ -97,6 +103,8 @@ impl Account {
             settings,
             leverage: None,
             stage: Stage::Down,
+            heard_since: 0,
+            differed: Vec::new(),
             asking: None,
             asked: (Vec::new(), 0),
             again_at: i64::MAX,
@@ -176,6 +184,13 @@ impl Account {
         cancels.iter().map(|request| not_sent(request, now)).collect()
     }
 
+    /// The connection hears of our orders from now on: all is asked for.
+    pub(super) fn begin(&mut self, now: i64) -> Result<(), FeedError> {
+        (self.stage, self.heard_since) = (Stage::Comparing, now);
+        self.differed.clear();
+        self.ask_all(now)
+    }
+
     /// Asks the venue for everything that an account is.
     pub(super) fn ask_all(&mut self, now: i64) -> Result<(), FeedError> {
         let from = self.fills_from;
@@ -183,7 +198,8 @@ impl Account {
         left.extend(self.has_positions.then_some(Question::Positions));
         left.extend(self.instruments.iter().map(|one| Question::Fills(*one, from)));
         left.extend(self.asks_for_leverage().then_some(Question::Leverage));
-        let books = VenueBooks { asked_at: now, ..VenueBooks::default() };
+        let (heard_since, differed) = (self.heard_since, std::mem::take(&mut self.differed));
+        let books = VenueBooks { asked_at: now, heard_since, differed, ..VenueBooks::default() };
         let asked = left.clone();
         self.asking = Some(Asking { left, books, leverage: Vec::new(), failed: None });
         self.again_at = i64::MAX;

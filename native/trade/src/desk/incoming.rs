@@ -179,6 +179,20 @@ impl<J: Journal> Desk<J> {
         let change = self.ledger.report(report);
         self.note_not_found(&change, report);
         self.changed(report.account, &change, Some(report));
+        let is_query =
+            matches!(report.what, What::Ended { request: OrderEvent::OutcomeUnknown, .. });
+        if is_query {
+            // It had no answer: what it was to tell is asked for again.
+            self.compare_by(report.account, report.ts_recv.saturating_add(ASK_AGAIN_NS));
+        }
+    }
+
+    /// Books are compared at this moment, if they are not before.
+    fn compare_by(&mut self, account: AccountId, at: i64) {
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        if one.stage != Stage::Down && one.asking.is_none() {
+            one.again_at = one.again_at.min(at);
+        }
     }
 
     /// Tells everybody what came of a report.
@@ -285,8 +299,7 @@ impl<J: Journal> Desk<J> {
     /// The venue hears us: our books are compared before any order leaves.
     fn begin(&mut self, account: AccountId, now: i64) {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
-        one.stage = Stage::Comparing;
-        let sent = one.ask_all(now);
+        let sent = one.begin(now);
         self.risk.access(account, Access::Cancels, now);
         self.hurry();
         self.note(account, sent);
@@ -357,6 +370,7 @@ impl<J: Journal> Desk<J> {
             (false, false) => one.settle_pause(&plan.asks, SETTLE_NS),
         };
         one.again_at = now.saturating_add(pause);
+        one.differed = plan.mismatches;
         match (was_trading, is_good) {
             (false, true) => self.go(account, true, now),
             (true, false) if is_refused => self.go(account, false, now),

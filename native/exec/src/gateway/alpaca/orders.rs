@@ -67,14 +67,15 @@ impl OrderText<'_> {
             "expired" => OrderState::Expired,
             "rejected" => OrderState::Rejected,
             "suspended" | "done_for_day" | "held" => OrderState::Suspended,
+            // Taken, and not done so far.
+            "pending_cancel" => OrderState::PendingCancel,
+            "pending_replace" => OrderState::PendingReplace,
             "new"
             | "accepted"
             | "pending_new"
             | "accepted_for_bidding"
             | "pending_review"
             | "partially_filled"
-            | "pending_cancel"
-            | "pending_replace"
             | "stopped"
             | "calculated" => {
                 if filled > Amount::ZERO {

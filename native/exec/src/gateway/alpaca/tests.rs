@@ -173,6 +173,55 @@ fn a_cancel_is_over_when_the_stream_says_so() {
 }
 
 #[test]
+fn what_the_venue_has_taken_and_not_done_is_no_refusal() {
+    let mut gateway = stocks();
+    placed(&mut gateway);
+    let shown = |gateway: &mut Alpaca, status: &str| {
+        let asked = write(gateway, &query());
+        let order = order(&format!(r#"{{"status":"{status}"}}"#)).to_string();
+        let What::Picture(picture) = only(answered(gateway, asked.id, 200, &order)).what else {
+            panic!()
+        };
+        picture.state
+    };
+    assert_eq!(shown(&mut gateway, "pending_cancel"), OrderState::PendingCancel);
+    assert_eq!(shown(&mut gateway, "pending_replace"), OrderState::PendingReplace);
+    // Of a change without an answer: the new order is not there so far.
+    let asked = write(&mut gateway, &replace("0"));
+    failed(&mut gateway, asked.id, false);
+    for status in ["pending_replace", "pending_replace", "new"] {
+        let asked = write(&mut gateway, &query());
+        assert!(asked.path.ends_with("=r-2"), "{}", asked.path);
+        let missing = r#"{"code":40410000,"message":"order not found for r-2"}"#;
+        let asked = call(next(answered(&mut gateway, asked.id, 404, missing)));
+        let order = order(&format!(r#"{{"status":"{status}"}}"#)).to_string();
+        let heard = answered(&mut gateway, asked.id, 200, &order);
+        assert_eq!(heard.len(), if status == "new" { 2 } else { 1 }, "{heard:?}");
+    }
+}
+
+#[test]
+fn pages_from_before_the_stream_ended_are_not_gone_on_with() {
+    let mut gateway = stocks();
+    let question = Question::Fills(FIRST, NOW);
+    let first = call(gateway.ask(question, NOW));
+    let rows: Vec<_> = (0..100)
+        .map(|n| {
+            format!(
+                r#"{{"id":"20260102::e{n}","transaction_time":"2026-01-02T03:04:05.7Z","price":"1",
+                "qty":"2","side":"buy","symbol":"AAPL","order_id":"aaaa-77"}}"#
+            )
+        })
+        .collect();
+    let page = format!("[{}]", rows.join(","));
+    assert_eq!(answered(&mut gateway, first.id, 200, &page), [Heard::Ask(question)]);
+    let no =
+        r#"{"stream":"authorization","data":{"status":"unauthorized","action":"authenticate"}}"#;
+    assert!(matches!(one(read(&mut gateway, 0, no)), Heard::Closed(_)));
+    assert_eq!(call(gateway.ask(question, NOW)).path, first.path);
+}
+
+#[test]
 fn an_order_whose_number_is_not_known_is_looked_up() {
     let mut gateway = stocks();
     let Request::Cancel { order: id, instrument, account, client_id, .. } = cancel() else {

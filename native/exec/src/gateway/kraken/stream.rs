@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Known, Kraken, LINE, errors};
+use crate::gateway::Heard;
 use crate::gateway::dialect::{Dialect as _, Stream};
 use crate::gateway::flight::{Asked, Loss, Step};
 use crate::gateway::parse::{Fault, Lexeme, Parsed, each, moment, side};
-use crate::gateway::{Heard, Outgoing};
 use crate::report::{Fill, Refusal, RefusalKind, Report, What};
 
 /// As the catalog calls the limit.
@@ -120,7 +120,7 @@ impl Stream for Kraken {
         match &*message.channel {
             "executions" => {
                 let rows: Vec<Execution<'_>> = serde_json::from_str(data)?;
-                self.check_sequence(message.sequence, heard);
+                self.check_sequence(message.sequence, ts_recv, heard);
                 each(&rows, |row| {
                     self.learn(row)?;
                     self.count(row, ts_recv);
@@ -138,13 +138,15 @@ impl Stream for Kraken {
 
 impl Kraken {
     /// Without one of the messages nobody knows what is open: the line is opened anew.
-    fn check_sequence(&mut self, sequence: Option<i64>, heard: &mut Vec<Heard>) {
+    fn check_sequence(&mut self, sequence: Option<i64>, ts_recv: i64, heard: &mut Vec<Heard>) {
         let Some(sequence) = sequence else { return };
         let expected = self.sequence.map(|last| last + 1);
         self.sequence = Some(sequence);
         if expected.is_some_and(|expected| expected != sequence) {
-            let path = String::new();
-            heard.push(Heard::Send(Outgoing::Open { line: LINE, endpoint: "private", path }));
+            self.end_line(LINE, ts_recv, heard);
+            let detail = "a message of the stream is missing".into();
+            heard.push(Heard::Closed(Refusal { detail, ..Refusal::default() }));
+            heard.extend(self.begin(ts_recv).into_iter().map(Heard::Send));
         }
     }
 

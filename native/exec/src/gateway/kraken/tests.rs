@@ -205,10 +205,20 @@ fn a_message_that_is_missing_opens_the_line_anew() {
     let mut gateway = ready();
     read(&mut gateway, 0, &execution(1, NEW));
     let end = r#"{"exec_type":"expired","order_status":"expired","cum_qty":0}"#;
+    gateway.write(&submit(wish()), NOW).unwrap();
     let heard = read(&mut gateway, 0, &execution(3, end));
-    let [Heard::Send(Outgoing::Open { line: 0, .. }), Heard::Report(_)] = &heard[..] else {
+    let [
+        Heard::Report(lost),
+        Heard::Closed(_),
+        Heard::Send(Outgoing::Open { line: 0, .. }),
+        Heard::Report(_),
+    ] = &heard[..]
+    else {
         panic!("{heard:?}")
     };
+    assert!(matches!(lost.what, What::Ended { .. }), "{lost:?}");
+    // Until the new line is logged on nothing can be sent.
+    gateway.write(&submit(wish()), NOW).unwrap_err();
 }
 
 #[test]
