@@ -11,7 +11,7 @@ use rustonite_core::datasets::{
     EventSource, OrderEvent, OrderKind, OrderSide, OrderState, TradingState,
 };
 use rustonite_core::ids::StrategyId;
-use rustonite_exec::gateway::Heard;
+use rustonite_exec::gateway::{Heard, Question};
 use rustonite_exec::{
     AccountRules, External, Ledger, Nowhere, OrderId, OrderPicture, Outcome, Refusal, RefusalKind,
     Report, Request, What, Wish,
@@ -114,6 +114,27 @@ fn a_kill_goes_on_until_all_is_cancelled_however_few_requests_are_allowed() {
     }
     assert_eq!(gone, orders, "each is asked for once");
     assert_eq!(world.ending(), Ending::default());
+}
+
+fn lost(request: OrderEvent) -> What {
+    What::Ended { request, outcome: Outcome::Unknown, detail: "time-out".into() }
+}
+
+#[test]
+fn a_query_without_an_answer_is_asked_for_again_soon() {
+    let mut world = World::new(BOUNDS);
+    let order = world.place(buy(-1_000, 1));
+    world.desk.cancel(order, world.now).unwrap();
+    world.report_of(order, lost(OrderEvent::CancelAsked));
+    let asks = |world: &World| {
+        let is_query = |one: &Request| matches!(one, Request::Query { .. });
+        world.written().iter().filter(|one| is_query(one)).count()
+    };
+    assert_eq!(asks(&world), 1);
+    world.fake.asked.lock().unwrap().clear();
+    world.report_of(order, lost(OrderEvent::OutcomeUnknown));
+    world.wait(2_100);
+    assert!(world.fake.asked.lock().unwrap().contains(&Question::OpenOrders));
 }
 
 #[test]
@@ -391,23 +412,19 @@ fn what_others_placed_and_we_adopt_counts_and_is_cancelled() {
 }
 
 #[test]
-fn a_cancel_whose_outcome_is_not_known_is_looked_into_and_not_repeated() {
+fn a_cancel_whose_outcome_is_not_known_is_looked_into_and_repeated() {
     let mut world = World::new(BOUNDS);
     let order = world.place(buy(-1_000, 1));
     world.desk.kill(Target::All, world.now);
     assert_eq!(cancels(&world), [order]);
-    let request = OrderEvent::CancelAsked;
-    world.report_of(
-        order,
-        What::Ended { request, outcome: Outcome::Unknown, detail: "time-out".into() },
-    );
+    world.report_of(order, lost(OrderEvent::CancelAsked));
     assert_eq!(world.ending().why, BTreeMap::from([("unknown", 1)]));
-    world.wait(1_000);
     let queries = world.written();
-    assert!(queries.iter().all(|one| matches!(one, Request::Query { .. })), "{queries:?}");
-    // The query shows that it works: then it is cancelled again.
-    let picture = works(-1_000);
-    world.report_of(order, What::Picture(picture));
-    world.wait(500);
+    assert!(matches!(queries[..], [Request::Query { .. }]), "{queries:?}");
+    world.wait(1_000);
     assert_eq!(cancels(&world), [order]);
+    // The query shows that it works, but the second cancel has no answer so far.
+    world.report_of(order, What::Picture(works(-1_000)));
+    world.wait(500);
+    assert_eq!(cancels(&world), []);
 }

@@ -179,6 +179,20 @@ impl<J: Journal> Desk<J> {
         let change = self.ledger.report(report);
         self.note_not_found(&change, report);
         self.changed(report.account, &change, Some(report));
+        let is_query =
+            matches!(report.what, What::Ended { request: OrderEvent::OutcomeUnknown, .. });
+        if is_query {
+            // It had no answer: what it was to tell is asked for again.
+            self.compare_by(report.account, report.ts_recv.saturating_add(ASK_AGAIN_NS));
+        }
+    }
+
+    /// Books are compared at this moment, if they are not before.
+    fn compare_by(&mut self, account: AccountId, at: i64) {
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        if one.stage != Stage::Down && one.asking.is_none() {
+            one.again_at = one.again_at.min(at);
+        }
     }
 
     /// Tells everybody what came of a report.

@@ -256,7 +256,8 @@ impl<J: Journal> Desk<J> {
                 continue;
             }
             let tried = self.switches.tries.get(order);
-            if known.facts.cancel != Flight::Settled || tried.is_some_and(|one| !one.is_due(now)) {
+            // One without an answer may not have arrived.
+            if known.facts.cancel == Flight::Asked || tried.is_some_and(|one| !one.is_due(now)) {
                 continue;
             }
             let refused = full.iter().find(|(of, _)| *of == account).map(|(_, why)| *why);
