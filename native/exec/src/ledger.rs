@@ -61,6 +61,8 @@ pub struct Ledger<J> {
     pub(crate) summed_up: i64,
     /// When something was last booked.
     pub(crate) booked: BTreeMap<(AccountId, InstrumentId), i64>,
+    /// When the first row of an account was written, where a restart has read it.
+    pub(crate) began: BTreeMap<AccountId, i64>,
 }
 
 impl<J: Journal> Ledger<J> {
@@ -76,6 +78,7 @@ impl<J: Journal> Ledger<J> {
             scribe: Scribe::new(directory, journal),
             summed_up: 0,
             booked: BTreeMap::new(),
+            began: BTreeMap::new(),
         }
     }
 
@@ -281,6 +284,12 @@ impl<J: Journal> Ledger<J> {
             mine.flat_map(|order| &order.legs).filter_map(|leg| leg.venue_order_id.as_deref());
         let ids = of_orders.chain(self.fills.ids(account));
         ids.filter_map(|id| id.parse().ok()).max().unwrap_or(0)
+    }
+
+    /// When the journal's first row of an account was written: before that nothing was ours. `None` if
+    /// that row is not there any more, or there was none at the start.
+    pub fn began(&self, account: AccountId) -> Option<i64> {
+        self.began.get(&account).copied()
     }
 
     /// When something was last booked of an instrument, by the venue's clock: funding of its position

@@ -130,6 +130,10 @@ impl Ledger<Tapes> {
             }
             tapes[tape].advance()?;
         }
+        if complete_from > 1 {
+            // What came first is not there any more.
+            self.began.clear();
+        }
         self.scribe.mute(false);
         self.skip_numbers();
         self.mend(&torn);
@@ -155,6 +159,14 @@ impl Ledger<Tapes> {
         (restored, torn): (&mut Restored, &mut Torn),
         tell: &mut dyn FnMut(Passed),
     ) {
+        let began = match TAPES[tape] {
+            "orders" => [columns.orders.account, columns.orders.ts_recv],
+            "fills" => [columns.fills.account, columns.fills.ts_recv],
+            "positions" => [columns.positions.account, columns.positions.ts_recv],
+            "balances" => [columns.balances.account, columns.balances.ts_recv],
+            _ => [columns.risk_events.account, columns.risk_events.ts_recv],
+        };
+        self.note_began(cells, began);
         let found = match TAPES[tape] {
             "orders" => self.restore_order(cells, &columns.orders, (restored, torn), tell),
             "fills" => self.restore_fill(cells, &columns.fills, torn, tell),
@@ -425,6 +437,13 @@ impl Ledger<Tapes> {
         self.directory().account(name).ok_or_else(|| Unlisted(format!("account {name}")))
     }
 
+    /// The first row of an account says when it began here.
+    fn note_began(&mut self, cells: Cells<'_>, [account, ts_recv]: [usize; 2]) {
+        if let (Ok(account), Some(at)) = (self.account(cells, account), cells.int(ts_recv)) {
+            self.began.entry(account).or_insert(at);
+        }
+    }
+
     fn place(
         &self,
         cells: Cells<'_>,
@@ -574,10 +593,10 @@ columns!(pub(crate) OrderColumns: ts_event ts_recv account strategy venue symbol
     ts_expire reason detail tags);
 columns!(FillColumns: ts_event ts_recv account strategy venue symbol client_id venue_order_id
     fill_id fill_id_prev trade_id kind source side price size fee fee_asset liquidity position_side);
-columns!(PositionColumns: ts_event account strategy venue symbol source position_side size price_entry
+columns!(PositionColumns: ts_event ts_recv account strategy venue symbol source position_side size price_entry
     pnl_realised fees funding);
-columns!(BalanceColumns: account asset source total);
-columns!(pub(crate) RiskColumns: account strategy venue verdict scope);
+columns!(BalanceColumns: ts_recv account asset source total);
+columns!(pub(crate) RiskColumns: ts_recv account strategy venue verdict scope);
 
 struct Columns {
     orders: OrderColumns,

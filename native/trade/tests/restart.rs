@@ -12,7 +12,7 @@ use rustonite_core::datasets::{
     EventSource, FillKind, Liquidity, OrderEvent, OrderKind, OrderSide, OrderState, Tif,
 };
 use rustonite_core::ids::{AssetId, StrategyId};
-use rustonite_exec::gateway::Heard;
+use rustonite_exec::gateway::{Heard, Question};
 use rustonite_exec::{
     Correction, Durability, Fill, Ledger, OrderId, OrderPicture, Outcome, Report, Tapes, What, Wish,
 };
@@ -255,6 +255,31 @@ fn known(world: &World<Tapes>) -> Vec<String> {
     let open = world.desk.ledger().open_orders();
     let open = open.iter().map(|order| format!("{} {}", order.id.0, risk.is_open(order.id.0)));
     known.into_iter().chain(open).collect()
+}
+
+#[test]
+fn what_was_traded_before_the_first_start_is_not_asked_for_at_the_second_one() {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let asked_from = |world: &mut World<Tapes>| {
+        world.say(vec![Heard::Ready]);
+        let asked = std::mem::take(&mut *world.fake.asked.lock().unwrap());
+        let from = asked.into_iter().find_map(|question| match question {
+            Question::Fills(_, from) => Some(from),
+            _ => None,
+        });
+        from.unwrap()
+    };
+    let mut world = opened(folder.path());
+    let first = asked_from(&mut world);
+    assert!(first < START && first > START - 10_000 * MS, "{first}");
+    world.now += 60_000 * MS;
+    world.quote(0);
+    world.connect();
+    let order = world.desk.submit(limit(OrderSide::Buy, -100, 1), world.now).unwrap();
+    world.report_of(order, What::Accepted);
+    drop(world);
+    let again = asked_from(&mut opened(folder.path()));
+    assert!(again > START - 10_000 * MS, "{again}");
 }
 
 proptest! {

@@ -22,8 +22,10 @@ const COMPARED_NS: i64 = 24 * 3_600_000_000_000;
 
 /// From when on fills are asked for at a start: what was traded before the first one is not ours to
 /// count, and what was compared long before the last one ended is known.
-pub(super) fn fills_from(last_seen: Option<i64>, now: i64) -> i64 {
-    last_seen.map_or(now.saturating_sub(CLOCKS_NS), |seen| seen.saturating_sub(COMPARED_NS)).max(0)
+pub(super) fn fills_from(began: Option<i64>, last_seen: Option<i64>, now: i64) -> i64 {
+    let Some(seen) = last_seen else { return now.saturating_sub(CLOCKS_NS).max(0) };
+    let first = began.map_or(0, |began| began.saturating_sub(CLOCKS_NS));
+    seen.saturating_sub(COMPARED_NS).max(first).max(0)
 }
 
 /// How far an account is on the way to trading.
