@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -17,14 +17,13 @@ use rustonite_exec::OrderId;
 use rustonite_exec::gateway::{Call, CallError};
 use rustonite_feed::{Dialler, now_ns};
 use tokio::sync::mpsc as channel;
-use tokio::time::timeout;
+use tokio::task::AbortHandle;
+use tokio::time::timeout_at;
 use url::Url;
 
 use crate::line::{Arrived, Bring, Replied};
 use crate::written::Written;
 
-/// How long a call may take; whoever made it has given up long before.
-const PATIENCE: Duration = Duration::from_secs(30);
 const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// Beginnings of the names of headers that say something of limits.
@@ -34,11 +33,22 @@ const LIMITS: [&str; 4] = ["x-mbx-", "x-ratelimit-", "x-bapi-limit", "retry-afte
 struct Sender {
     requests: SendRequest<Full<Bytes>>,
     written: Arc<AtomicI64>,
+    connection: AbortHandle,
 }
+
+impl Drop for Sender {
+    /// What of a call that was given up has not left so far does not leave later.
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// A call, the orders that it is a request of, and until when an answer is waited for.
+pub(crate) type Asked = (Call, Vec<OrderId>, Instant);
 
 /// Makes the calls of one account.
 pub(crate) struct Caller {
-    calls: channel::UnboundedReceiver<(Call, Vec<OrderId>)>,
+    calls: channel::UnboundedReceiver<Asked>,
     venue: Venue,
 }
 
@@ -54,7 +64,7 @@ impl Caller {
     pub(crate) fn new(
         root: Url,
         dialler: Dialler,
-        calls: channel::UnboundedReceiver<(Call, Vec<OrderId>)>,
+        calls: channel::UnboundedReceiver<Asked>,
         bring: Bring,
     ) -> Self {
         let venue = Venue { root, dialler, bring, idle: RefCell::new(Vec::new()) };
@@ -65,10 +75,10 @@ impl Caller {
     pub(crate) async fn run(self) {
         let Self { mut calls, venue } = self;
         let venue = Rc::new(venue);
-        while let Some((call, orders)) = calls.recv().await {
+        while let Some((call, orders, until)) = calls.recv().await {
             let venue = Rc::clone(&venue);
             tokio::task::spawn_local(async move {
-                let made = timeout(PATIENCE, venue.make(&call, orders)).await;
+                let made = timeout_at(until.into(), venue.make(&call, orders, until)).await;
                 let late = || CallError { not_sent: false, detail: "no answer came".to_owned() };
                 let answer = made.unwrap_or_else(|_| Err(late()));
                 venue.bring.tell(Arrived::Answer(call.id, answer, now_ns()));
@@ -98,7 +108,12 @@ fn limits(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 impl Venue {
-    async fn make(&self, call: &Call, orders: Vec<OrderId>) -> Result<Replied, CallError> {
+    async fn make(
+        &self,
+        call: &Call,
+        orders: Vec<OrderId>,
+        until: Instant,
+    ) -> Result<Replied, CallError> {
         let mut request = self.request(call).map_err(|error| not_sent(&error))?;
         loop {
             let idle = self.idle.borrow_mut().pop();
@@ -107,6 +122,9 @@ impl Venue {
                 Some(sender) => sender,
                 None => self.connect().await.map_err(|error| not_sent(&error))?,
             };
+            if Instant::now() >= until {
+                return Err(not_sent(&"there was no connection in time"));
+            }
             match sender.requests.try_send_request(request).await {
                 Ok(response) => {
                     // One request at a time: what left last was the end of this one.
@@ -134,8 +152,8 @@ impl Venue {
         let stream = Written::new(stream, Arc::clone(&written));
         let (requests, connection) =
             handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        tokio::task::spawn_local(connection);
-        Ok(Sender { requests, written })
+        let connection = tokio::task::spawn_local(connection).abort_handle();
+        Ok(Sender { requests, written, connection })
     }
 
     fn request(&self, call: &Call) -> io::Result<Request<Full<Bytes>>> {

@@ -45,6 +45,8 @@ use crate::strategy::{Denied, FillNews, OrderNews, OrderView};
 const NOT_OPEN: &str = "the account is not open";
 /// How often books are compared if nobody says.
 const COMPARE_EVERY_NS: i64 = 60_000_000_000;
+/// How long answers are waited for before the first tick says it.
+const ANSWER_NS: i64 = 5_000_000_000;
 
 /// Takes what a gateway wants sent.
 pub trait Outbox: Send {
@@ -94,6 +96,8 @@ pub struct Desk<J> {
     /// What assets were said to be worth.
     rates: BTreeMap<AssetId, Option<Amount>>,
     compare_every_ns: i64,
+    /// How long answers are waited for.
+    answer_ns: i64,
     trips: Vec<Trip>,
     news: VecDeque<News>,
     counts: Counts,
@@ -167,6 +171,7 @@ impl<J: Journal> Desk<J> {
             row_seen: None,
             cause: Cause::None,
             compare_every_ns: COMPARE_EVERY_NS,
+            answer_ns: ANSWER_NS,
             references: vec![(0.0, 0); points_per_unit.len()],
             rates: BTreeMap::new(),
             points_per_unit,

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use rustonite_exec::OrderId;
-use rustonite_exec::gateway::{Call, CallError, HttpAnswer, Outgoing};
+use rustonite_exec::gateway::{CallError, HttpAnswer, Outgoing};
 use rustonite_feed::{Dialler, FeedError, Stream, now_ns};
 use tokio::sync::{mpsc as channel, watch};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{interval, sleep, timeout, timeout_at};
 use url::Url;
 use yawc::frame::OpCode;
 use yawc::{Frame, WebSocket};
 
-use crate::call::Caller;
+use crate::call::{self, Caller};
 use crate::desk::Outbox;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -74,15 +74,16 @@ impl Replied {
     }
 }
 
-/// A message, and the orders that it is a request of.
-type Text = (String, Vec<OrderId>);
+/// A message, the orders that it is a request of, and until when an answer is waited for.
+type Text = (String, Vec<OrderId>, Instant);
 
 /// The ways to one account's venue. Dropping it closes them.
 pub struct Lines {
     tasks: channel::UnboundedSender<Task>,
     dialler: Dialler,
     urls: BTreeMap<String, Url>,
-    calls: channel::UnboundedSender<(Call, Vec<OrderId>)>,
+    answer: Duration,
+    calls: channel::UnboundedSender<call::Asked>,
     out: BTreeMap<usize, channel::UnboundedSender<Text>>,
     bring: Bring,
     stop: watch::Receiver<bool>,
@@ -131,15 +132,16 @@ impl Outbox for Lines {
     }
 
     fn send_of(&mut self, what: Outgoing, orders: Vec<OrderId>) -> Result<(), FeedError> {
+        let until = Instant::now() + self.answer;
         match what {
             Outgoing::Text { line, text } => {
                 // What is sent while a line is down goes nowhere, and the gateway knows.
                 if let Some(out) = self.out.get(&line) {
-                    let _ = out.send((text, orders));
+                    let _ = out.send((text, orders, until));
                 }
             }
             Outgoing::Call(call) => {
-                let _ = self.calls.send((call, orders));
+                let _ = self.calls.send((call, orders, until));
             }
             Outgoing::Open { line, endpoint, path } => {
                 let root = self.urls.get(endpoint).ok_or_else(|| FeedError::Config {
@@ -207,8 +209,14 @@ impl Network {
         Ok(Self { tasks, stop, thread: Some(thread) })
     }
 
-    /// Ways to a venue. The thread that calls this is the one that is woken when something arrives.
-    pub fn lines(&self, dialler: Dialler, urls: BTreeMap<String, Url>) -> (Lines, Arrivals) {
+    /// Ways to a venue, where answers are waited for so long: what has not left until then does not
+    /// leave any more. The thread that calls this is the one that is woken when something arrives.
+    pub fn lines(
+        &self,
+        dialler: Dialler,
+        urls: BTreeMap<String, Url>,
+        answer: Duration,
+    ) -> (Lines, Arrivals) {
         let (tell, arrived) = mpsc::channel();
         let bring = Bring { arrived: tell, wake: std::thread::current() };
         let (calls, to_make) = channel::unbounded_channel();
@@ -218,7 +226,8 @@ impl Network {
         }
         let tasks = self.tasks.clone();
         let stop = self.stop.subscribe();
-        let lines = Lines { tasks, dialler, urls, calls, out: BTreeMap::new(), bring, stop };
+        let out = BTreeMap::new();
+        let lines = Lines { tasks, dialler, urls, answer, calls, out, bring, stop };
         (lines, Arrivals(arrived))
     }
 }
@@ -305,10 +314,16 @@ async fn pump(
             biased;
             _ = asked.stop.wait_for(|stop| *stop) => return close(&mut socket).await,
             text = asked.out.recv() => {
-                let Some((text, orders)) = text else { return close(&mut socket).await };
-                match sent(&mut socket, text).await {
-                    Ok(at) => asked.bring.note_sent(orders, at),
-                    Err(error) => return Some(error.to_string()),
+                let Some((text, orders, until)) = text else { return close(&mut socket).await };
+                if Instant::now() >= until {
+                    // Whoever wanted it sent has given it up.
+                    continue;
+                }
+                match timeout_at(until.into(), sent(&mut socket, text)).await {
+                    Ok(Ok(at)) => asked.bring.note_sent(orders, at),
+                    Ok(Err(error)) => return Some(error.to_string()),
+                    // With the line goes what of it has not left.
+                    Err(_) => return Some("a message did not leave in time".to_owned()),
                 }
             }
             frame = socket.next_frame() => match frame {

@@ -7,7 +7,7 @@ use common::*;
 use rustonite_core::datasets::{OrderEvent, OrderSide, OrderState};
 use rustonite_exec::gateway::{Answer, Heard, Question};
 use rustonite_exec::{OrderId, Outcome, Request, What};
-use rustonite_trade::News;
+use rustonite_trade::{Arrived, News};
 
 const BOUNDS: [u32; 4] = [500, 20, 200, 200];
 
@@ -80,6 +80,29 @@ fn an_order_that_the_venue_has_forgotten_ends_after_a_while_and_the_account_trad
     assert_eq!(world.state(order), OrderState::Cancelled);
     assert_eq!(world.is_trading(), Some(true));
     assert!(world.desk.submit(limit(OrderSide::Buy, -1_000, 1), world.now).is_ok());
+}
+
+#[test]
+fn an_order_without_an_answer_is_looked_for_once_it_cannot_leave_any_more() {
+    let lost = |world: &mut World, order| {
+        world.now += 5_000 * MS;
+        let (request, outcome) = (OrderEvent::Submitted, Outcome::Unknown);
+        world.report_of(order, What::Ended { request, outcome, detail: "time-out".into() });
+    };
+    let is_query = |one: &Request| matches!(one, Request::Query { .. });
+    let mut world = World::new(BOUNDS);
+    let order = world.desk.submit(limit(OrderSide::Buy, -1_000, 1), world.now).unwrap();
+    lost(&mut world, order);
+    assert!(!world.written().iter().any(is_query));
+    assert_eq!(world.forgetful(900).1, 0);
+    assert_eq!(world.state(order), OrderState::Unknown);
+    world.forgetful(300);
+    assert_eq!(world.state(order), OrderState::Rejected);
+    // One whose bytes have left is looked for at once.
+    let order = world.desk.submit(limit(OrderSide::Buy, -1_000, 1), world.now).unwrap();
+    world.desk.arrived(ACCOUNT, Arrived::Sent(vec![order], world.now), world.now);
+    lost(&mut world, order);
+    assert!(world.written().iter().any(is_query));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use rustonite_core::datasets::{BalanceCause, OrderEvent};
 use rustonite_core::ids::AccountId;
 use rustonite_exec::gateway::{Answer, Heard, Question};
 use rustonite_exec::reconcile::{Plan, reconcile};
-use rustonite_exec::{Ask, Booked, Change, Journal, OrderId, Refusal, Report, Request, What};
+use rustonite_exec::{
+    Ask, Booked, Change, Flight, Journal, Order, OrderId, Refusal, Report, Request, What,
+};
 use rustonite_feed::FeedError;
 use rustonite_risk::Access;
 
@@ -17,6 +19,8 @@ use crate::strategy::{FillNews, OrderNews};
 const ASK_AGAIN_NS: i64 = 2_000_000_000;
 /// How long until books are compared again that did not agree.
 const SETTLE_NS: i64 = 300_000_000;
+/// How much later than a request is given up its last byte may leave.
+const LATE_NS: i64 = 1_000_000_000;
 /// Fills are asked for from so long before the last one that is known, because clocks differ.
 const FILLS_OVERLAP_NS: i64 = 60_000_000_000;
 
@@ -54,6 +58,7 @@ impl<J: Journal> Desk<J> {
 
     /// Time has passed: requests without an answer end, and what is due is done.
     pub fn tick(&mut self, now: i64, answer_ns: i64) {
+        self.answer_ns = answer_ns;
         for at in 0..self.accounts.len() {
             let Some(account) = u16::try_from(at).ok().map(AccountId) else { return };
             let mut heard = Vec::new();
@@ -282,16 +287,31 @@ impl<J: Journal> Desk<J> {
         self.note(account, sent);
     }
 
-    /// Asks for one order. It changes nothing at the venue, so it needs no pass.
+    /// Asks for one order, or later if its request may still leave: that it is not found says nothing
+    /// then. It changes nothing at the venue, so it needs no pass.
     pub(super) fn query(&mut self, order: OrderId, now: i64) {
         let Ok(request) = self.ledger.query(order) else { return };
-        let Some(account) = self.ledger.order(order).map(|order| order.wish.account) else {
-            return;
-        };
+        let Some(known) = self.ledger.order(order) else { return };
+        let account = known.wish.account;
+        if let Some(at) = self.leaves_until(known).filter(|at| now < *at) {
+            return self.compare_by(account, at);
+        }
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
         if let Err(refusal) = one.send(&request, now) {
             self.news.push_back(News::Notice(refusal.detail.into()));
         }
+    }
+
+    /// Until when bytes of what was asked of an order may leave; `None` if they have, or if all is
+    /// answered.
+    fn leaves_until(&self, order: &Order) -> Option<i64> {
+        let is_open = |flight: Flight| flight != Flight::Settled;
+        let waits =
+            is_open(order.facts.submit) || order.changes.iter().any(|one| is_open(one.flight));
+        // Behind a cancel the moment is that of the cancel, which may have overtaken the order.
+        let has_left = order.ts_sent.is_some() && !is_open(order.facts.cancel);
+        let late = self.answer_ns.saturating_add(LATE_NS);
+        (waits && !has_left).then(|| order.ts_asked.saturating_add(late))
     }
 
     // From the connection to trading

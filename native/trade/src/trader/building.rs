@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use rustonite_core::datasets::order_flags;
 use rustonite_core::hint::hint;
@@ -170,6 +171,7 @@ fn open_accounts(
     let mut arrivals = Vec::new();
     let mut papers = Papers::default();
     let settings = Settings { mode: config.reconcile, ..Settings::default() };
+    let answer = Duration::from_millis(config.answer_ms);
     for (at, account) in config.accounts.iter().enumerate() {
         let id = AccountId(u16::try_from(at).unwrap_or(u16::MAX));
         let mine = ids_of(directory, account);
@@ -193,7 +195,7 @@ fn open_accounts(
             arrivals.push(Arrivals::none());
             continue;
         }
-        let (lines, arrived) = network.lines(dialler.clone(), urls(account)?);
+        let (lines, arrived) = network.lines(dialler.clone(), urls(account)?, answer);
         let gateway = gateway(directory, account, id, &mine)?;
         desk.open(gateway, Box::new(lines), mine.clone(), settings.clone(), now)?;
         if mine.iter().any(is_contract) {

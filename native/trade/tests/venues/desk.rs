@@ -17,7 +17,7 @@ use rustonite_feed::{Dialler, now_ns};
 use rustonite_trade::{Arrivals, Arrived, Lines, Network, Outbox as _, Replied};
 use url::Url;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) const IT: InstrumentId = InstrumentId(0);
 
 pub(crate) fn decimal(text: &str) -> Decimal {
@@ -104,7 +104,7 @@ impl Desk {
             Keys { key: "key".to_owned(), secret: "secret".to_owned(), passphrase: String::new() };
         let gateway = connect(venue, Arc::new(directory), account, &keys).unwrap().unwrap();
         let network = Network::start().unwrap();
-        let (lines, arrivals) = network.lines(Dialler::new(None, None).unwrap(), urls);
+        let (lines, arrivals) = network.lines(Dialler::new(None, None).unwrap(), urls, PATIENCE);
         let mut desk = Self {
             exchange,
             venue,

@@ -5,6 +5,8 @@ mod desk;
 mod together;
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use rustonite_core::datasets::{
@@ -17,7 +19,7 @@ use rustonite_feed::{Dialler, now_ns};
 use rustonite_trade::{Arrived, Network, Outbox as _};
 use url::Url;
 
-use self::desk::{Desk, IT, amount, limit, stop};
+use self::desk::{Desk, IT, PATIENCE, amount, limit, stop};
 
 /// Placed, changed twice, filled in part, and the rest cancelled.
 fn lives(mut desk: Desk, ids: [&str; 3]) {
@@ -387,20 +389,47 @@ fn money_and_worst_prices_are_understood_at_alpaca() {
     desk.report(|one| &*one.client_id == "n-3" && one.what == What::Accepted);
 }
 
+fn question() -> Call {
+    Call {
+        id: 7,
+        method: "GET",
+        path: "/api/v3/time".to_owned(),
+        headers: Vec::new(),
+        body: String::new(),
+    }
+}
+
+#[test]
+fn a_call_does_not_leave_once_nobody_waits_for_its_answer() {
+    // A proxy that takes long to reach the venue.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let urls = BTreeMap::from([("rest".to_owned(), "http://venue.test:80".parse().unwrap())]);
+    let network = Network::start().unwrap();
+    let dialler = Dialler::new(Some(proxy), None).unwrap();
+    let (mut lines, arrivals) = network.lines(dialler, urls, Duration::from_millis(200));
+    lines.send(Outgoing::Call(question())).unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut asked = [0; 1024];
+    assert!(stream.read(&mut asked).unwrap() > 0);
+    std::thread::sleep(Duration::from_millis(500));
+    // Both fail if the connection is gone.
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+    stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let mut left = Vec::new();
+    let _ = stream.read_to_end(&mut left);
+    assert_eq!(String::from_utf8_lossy(&left), "");
+    assert!(matches!(arrivals.poll(), Some(Arrived::Answer(7, Err(_), _))));
+}
+
 #[test]
 fn a_call_is_answered_or_known_not_to_have_left() {
     let desk = Desk::binance();
     let network = Network::start().unwrap();
     let call = |urls: BTreeMap<String, Url>| {
-        let (mut lines, arrivals) = network.lines(Dialler::new(None, None).unwrap(), urls);
-        let call = Call {
-            id: 7,
-            method: "GET",
-            path: "/api/v3/time".to_owned(),
-            headers: Vec::new(),
-            body: String::new(),
-        };
-        lines.send(Outgoing::Call(call)).unwrap();
+        let dialler = Dialler::new(None, None).unwrap();
+        let (mut lines, arrivals) = network.lines(dialler, urls, PATIENCE);
+        lines.send(Outgoing::Call(question())).unwrap();
         let began = Instant::now();
         loop {
             match arrivals.poll() {

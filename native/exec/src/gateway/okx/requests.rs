@@ -20,6 +20,8 @@ use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::Wish;
 
+/// So soon a new order or a change has to arrive; later nobody waits for its answer any more.
+const ARRIVES_NS: i64 = 5_000_000_000;
 const STPS: [(Stp, &str); 3] = [
     (Stp::ExpireTaker, "cancel_taker"),
     (Stp::ExpireMaker, "cancel_maker"),
@@ -125,9 +127,14 @@ impl Requests for Okx {
     fn requests(&mut self, requests: &[Request], now: i64) -> Written {
         let groups = groups(requests, SPOT.batch, |_| true);
         together(self, requests, groups, now, Self::fields, |okx, items| {
-            let op = if items.are_new() { "batch-orders" } else { "batch-cancel-orders" };
+            let are_new = items.are_new();
+            let op = if are_new { "batch-orders" } else { "batch-cancel-orders" };
             let id = okx.flights.add_many(items.asked, Way::Line(LINE), now);
-            Outgoing::json(LINE, &json!({"id": id.to_string(), "op": op, "args": items.fields}))
+            let mut message = json!({"id": id.to_string(), "op": op, "args": items.fields});
+            if are_new {
+                message["expTime"] = json!(okx.expires(now));
+            }
+            Outgoing::json(LINE, &message)
         })
     }
 }
@@ -165,7 +172,16 @@ impl Okx {
         };
         let order = self.desk.named(instrument, client_id);
         let id = self.flights.add(Asked::Order(order, request, 0), Way::Line(LINE), now);
-        Outgoing::json(LINE, &json!({"id": id.to_string(), "op": op, "args": [fields]}))
+        let mut message = json!({"id": id.to_string(), "op": op, "args": [fields]});
+        if request != OrderEvent::CancelAsked {
+            message["expTime"] = json!(self.expires(now));
+        }
+        Outgoing::json(LINE, &message)
+    }
+
+    /// Until when a request has to arrive. A later cancel is still a good one.
+    fn expires(&self, now: i64) -> String {
+        self.flights.clock.ms(now.saturating_add(ARRIVES_NS)).to_string()
     }
 
     fn one(&self, instrument: InstrumentId, client_id: &str) -> Map<String, Value> {

@@ -81,7 +81,7 @@ fn orders_have_the_words_of_the_venue() {
     let placed = |gateway: &mut Okx, wish| sent(gateway.write(&submit(wish), NOW));
     let order = placed(&mut spot(), wish());
     let expected = r#"{"id":"1","op":"order","args":[{"instId":"BTC-USDT","clOrdId":"r-1","tdMode":"cash",
-        "side":"buy","ordType":"limit","px":"30000","sz":"0.5"}]}"#;
+        "side":"buy","ordType":"limit","px":"30000","sz":"0.5"}],"expTime":"1767323050678"}"#;
     assert_eq!(order, json(expected));
     let of = |gateway: &mut Okx, wish| placed(gateway, wish)["args"][0].clone();
     let post_only = of(&mut spot(), Wish { flags: order_flags::POST_ONLY, ..wish() });
