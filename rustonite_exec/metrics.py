@@ -15,7 +15,7 @@ def metrics(status: dict[str, Any]) -> str:
     accounts = [(f'account="{one["name"]}"', float(one["trading"])) for one in status["accounts"]]
     profit = [(f'scope="{scope.strip()}"', float(sum_)) for scope, sum_ in status["profit"].items()]
     held = [
-        (_labels(one, "account", "venue", "symbol"), float(one["size"]))
+        (_labels(one, "account", "venue", "symbol", "side"), float(one["size"]))
         for one in status["positions"]
     ]
     owned = [(f'asset="{asset}"', float(total)) for asset, total in status["balances"].items()]
