@@ -13,7 +13,6 @@ use rustonite_risk::{
 };
 
 use super::risk_rows::Question;
-use super::standing::size_of_money;
 use super::{Desk, News, pace};
 use crate::strategy::Denied;
 
@@ -70,7 +69,8 @@ impl<J: Journal> Desk<J> {
         let rules = self.risk.rules(wish.instrument).ok_or(Code::InstrumentUnknown)?;
         let price = |amount: Option<Amount>| amount.map(|one| rules.price(one)).transpose();
         let size = |amount: Option<Amount>| amount.map(|one| rules.size(one)).transpose();
-        let whole = size_of_money(rules, wish).unwrap_or_else(|| rules.size(wish.size))?;
+        let money = self.size_of_money(rules, wish);
+        let whole = money.unwrap_or_else(|| rules.size(wish.size))?;
         let trigger = wish.trigger.filter(|_| !wish.is_emulated());
         let client_id = match self.leg(request, order, wish.account) {
             Some(leg) => FixedState::default().hash_one((wish.account, order.0, leg)),
