@@ -10,8 +10,12 @@ from typing import Any, Literal
 from rustonite_data.errors import Invalid
 
 Side = Literal["buy", "sell"]
+PositionSide = Literal["long", "short", "net"]
 Number = Decimal | int | str
-NUMBERS = ("price_protect", "trigger", "trail", "limit_offset", "activation", "size_display")
+NUMBERS = (
+    "price_protect", "trigger", "trail", "limit_offset", "activation", "size_display",
+    "size_quote", "size_min",
+)  # fmt: skip
 FLAGS = ("post_only", "reduce_only", "display_random", "emulated")
 
 
@@ -21,7 +25,7 @@ class NewOrder:
 
     symbol: str
     side: Side
-    size: Number
+    size: Number | None = None
     price: Number | None = None
     _: KW_ONLY
     venue: str | None = None
@@ -39,6 +43,10 @@ class NewOrder:
     activation: Number | None = None
     size_display: Number | None = None
     display_random: bool = False
+    size_quote: Number | None = None
+    size_min: Number | None = None
+    position_side: PositionSide | None = None
+    stp: str | None = None
     emulate: bool = False
     tags: str | None = None
 
@@ -62,11 +70,14 @@ def text(name: str, value: Number | None) -> str | None:
 def asked(
     symbol: str,
     side: Side,
-    size: Number,
+    size: Number | None,
     price: Number | None = None,
     **more: Any,  # noqa: ANN401 - what an order has besides
 ) -> dict[str, Any]:
     """An order, with the kind and the time in force that are meant if it does not say."""
+    if (size is None) == (more.get("size_quote") is None):
+        found = "neither" if size is None else "both"
+        raise Invalid(f"size: found {found} of size and size_quote, expected one")
     expires = more.get("expires")
     has_limit = price is not None or more.get("limit_offset") is not None
     tif = ("gtc" if expires is None else "gtd") if has_limit else None
@@ -82,6 +93,8 @@ def asked(
         "expires": None if expires is None else _ns(expires),
         "trigger_by": more.get("trigger_by", "last"),
         "trail_unit": more.get("trail_unit", "price"),
+        "position_side": more.get("position_side"),
+        "stp": more.get("stp"),
         "flags": more.get("flags", []),
         "tags": more.get("tags"),
     }
@@ -106,15 +119,18 @@ def exits(  # noqa: PLR0913 - two orders at once
     trail: Number | None,
     venue: str | None,
     tags: str | None,
+    position_side: PositionSide | None = None,
     **more: Any,  # noqa: ANN401 - what a stop has besides
 ) -> list[dict[str, Any]]:
     """A target and a stop, as far as there are both."""
     orders = []
+    both = {"venue": venue, "tags": tags, "position_side": position_side}
     if target is not None:
-        orders.append(asked(symbol, side, size, target, venue=venue, tags=tags))
+        orders.append(asked(symbol, side, size, target, **both))
     if stop is not None or trail is not None:
-        words = {"trigger": stop, "trail": trail, "venue": venue, "tags": tags, **more}
-        orders.append(asked(symbol, side, size, stop_limit, **words))
+        orders.append(
+            asked(symbol, side, size, stop_limit, trigger=stop, trail=trail, **both, **more)
+        )
     return orders
 
 

@@ -80,7 +80,7 @@ _FAMILIES = [
     _Family("profit", "gauge", "Profit, in the reporting currency.", _profit),
     _Family(
         "position", "gauge", "Signed size of a position.",
-        _each("positions", lambda one: float(one["size"]), "account", "venue", "symbol"),
+        _each("positions", lambda one: float(one["size"]), "account", "venue", "symbol", "side"),
     ),
     _Family(
         "balance", "gauge", "What is owned.",

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Never
 
 from rustonite_data.errors import Closed, RiskRejected
-from rustonite_exec.asking import NewOrder, Number, Side, asked, exits, text
+from rustonite_exec.asking import NewOrder, Number, PositionSide, Side, asked, exits, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,6 +30,8 @@ class Order:
     venue: str
     symbol: str
     side: Side
+    position_side: PositionSide | None
+    """Which position, in hedge mode."""
     price: Decimal | None
     size: Decimal
     size_filled: Decimal
@@ -82,7 +84,7 @@ class FillNews:
     fee_asset: str | None
     liquidity: str
     position: Decimal
-    """Our position in the instrument after it."""
+    """Our position in the instrument after it; in hedge mode on the side of the order."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class Broker:
         self,
         symbol: str,
         side: Side,
-        size: Number,
+        size: Number | None = None,
         price: Number | None = None,
         *,
         venue: str | None = None,
@@ -154,6 +156,10 @@ class Broker:
         activation: Number | None = None,
         size_display: Number | None = None,
         display_random: bool = False,
+        size_quote: Number | None = None,
+        size_min: Number | None = None,
+        position_side: PositionSide | None = None,
+        stp: str | None = None,
         emulate: bool = False,
         tags: str | None = None,
     ) -> int:
@@ -184,6 +190,12 @@ class Broker:
             activation: Price from which a trailing stop begins to follow.
             size_display: Shown part of an iceberg.
             display_random: Vary the shown part between half of it and all.
+            size_quote: How much in money, instead of `size`.
+            size_min: Smallest fill that is accepted.
+            position_side: `long` or `short`, which an account in hedge mode has to know; without it
+                there is one position.
+            stp: What becomes of an order that would trade with another one of ours, a word of the
+                column `stp` of `orders`; without one what the venue does by itself.
             emulate: Watch the trigger here, or cut the iceberg here, also if the venue could.
             tags: Labels of your own, joined by commas.
 
@@ -197,7 +209,8 @@ class Broker:
             post_only=post_only, reduce_only=reduce_only, price_protect=price_protect,
             trigger=trigger, trigger_by=trigger_by, trail=trail, trail_unit=trail_unit,
             limit_offset=limit_offset, activation=activation, size_display=size_display,
-            display_random=display_random, emulate=emulate, tags=tags,
+            display_random=display_random, size_quote=size_quote, size_min=size_min,
+            position_side=position_side, stp=stp, emulate=emulate, tags=tags,
         )  # fmt: skip
         return self._native.submit(order.asked())
 
@@ -258,6 +271,7 @@ class Broker:
         trigger_by: str = "last",
         when_full: bool = False,
         price_protect: Number | None = None,
+        position_side: PositionSide | None = None,
         venue: str | None = None,
         tags: str | None = None,
     ) -> Group:
@@ -277,6 +291,7 @@ class Broker:
             trigger_by: What the stop watches.
             when_full: Wait until the entry is filled in full, and not only for its first fill.
             price_protect: Worst price of an entry at the market.
+            position_side: Which position all of them are for, in hedge mode.
             venue: Where, if the trader trades at several.
             tags: Labels of your own, joined by commas.
 
@@ -284,13 +299,14 @@ class Broker:
             RiskRejected: a limit stands against one of them; none was sent.
         """
         entry = asked(
-            symbol, side, size, price, venue=venue, price_protect=price_protect, tags=tags
-        )
+            symbol, side, size, price, venue=venue, price_protect=price_protect, tags=tags,
+            position_side=position_side,
+        )  # fmt: skip
         other: Side = "sell" if side == "buy" else "buy"
         orders = exits(
             symbol, other, size, target, stop=stop, stop_limit=stop_limit, trail=trail,
             trail_unit=trail_unit, limit_offset=limit_offset, trigger_by=trigger_by,
-            venue=venue, tags=tags,
+            position_side=position_side, venue=venue, tags=tags,
         )  # fmt: skip
         return self._group(entry, orders, when_full=when_full)
 
@@ -307,6 +323,7 @@ class Broker:
         trail_unit: str = "price",
         limit_offset: Number | None = None,
         trigger_by: str = "last",
+        position_side: PositionSide | None = None,
         venue: str | None = None,
         tags: str | None = None,
     ) -> Group:
@@ -317,7 +334,7 @@ class Broker:
         orders = exits(
             symbol, side, size, target, stop=stop, stop_limit=stop_limit, trail=trail,
             trail_unit=trail_unit, limit_offset=limit_offset, trigger_by=trigger_by,
-            venue=venue, tags=tags,
+            position_side=position_side, venue=venue, tags=tags,
         )  # fmt: skip
         return self._group(None, orders, when_full=False)
 
@@ -373,9 +390,11 @@ class Broker:
         """Orders that are open, in the order of their numbers."""
         return [order_of(one) for one in self._native.open_orders(venue, symbol)]
 
-    def position(self, symbol: str, *, venue: str | None = None) -> Decimal:
-        """Our position; positive if long."""
-        return Decimal(self._native.position(venue, symbol))
+    def position(
+        self, symbol: str, side: PositionSide | None = None, *, venue: str | None = None
+    ) -> Decimal:
+        """Our position; positive if long. In hedge mode that of one side, or both added."""
+        return Decimal(self._native.position(venue, symbol, side))
 
     def available(self, asset: str) -> Decimal | None:
         """What a new order may use of an asset; `None` while it is not known."""
@@ -475,6 +494,7 @@ def order_of(found: Mapping[str, Any]) -> Order:
         venue=found["venue"],
         symbol=found["symbol"],
         side=found["side"],
+        position_side=found["position_side"],
         price=None if price is None else Decimal(price),
         size=Decimal(found["size"]),
         size_filled=Decimal(found["size_filled"]),

@@ -126,7 +126,8 @@ def _table(status: dict[str, Any]) -> Table:
     for one in status["accounts"]:
         table.add_row(f"account {one['name']}", "trading" if one["trading"] else "waiting", "", "")
     for one in status["positions"]:
-        name = f"{one['account']} {one['venue']} {one['symbol']}"
+        side = "" if one["side"] == "net" else f" {one['side']}"
+        name = f"{one['account']} {one['venue']} {one['symbol']}{side}"
         table.add_row(name, one["size"], one["price_entry"] or "", one["pnl"])
     table.add_row("open orders", str(status["open_orders"]), "", "")
     for one in status["switches"]:

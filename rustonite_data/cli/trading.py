@@ -209,6 +209,9 @@ def status(*, journal: str, as_json: bool) -> None:
 @click.argument("size")
 @click.argument("price", required=False)
 @click.option("--venue", metavar="NAME", help="Of the symbol, where several have it.")
+@click.option(
+    "--position-side", type=click.Choice(("long", "short")), help="Which position, in hedge mode."
+)
 @_journal
 @json_option
 def dry_run(  # noqa: PLR0913 - an order has many sides
@@ -218,6 +221,7 @@ def dry_run(  # noqa: PLR0913 - an order has many sides
     price: str | None,
     *,
     venue: str | None,
+    position_side: str | None,
     journal: str,
     as_json: bool,
 ) -> None:
@@ -233,7 +237,7 @@ def dry_run(  # noqa: PLR0913 - an order has many sides
 
     _expect(journal, "instrument", symbol)
     order = {"venue": venue, "symbol": symbol, "side": side, "size": size, "price": price}
-    answer = ask(journal, {"do": "dry_run", **order})
+    answer = ask(journal, {"do": "dry_run", "position_side": position_side, **order})
     if answer is None:
         raise NotFound(f"no trader runs on {journal}: only one knows what limits are measured by")
     denials = answer["denials"]

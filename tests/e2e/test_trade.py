@@ -161,6 +161,34 @@ def test_a_strategy_that_is_kept_does_not_keep_the_journal(place: Place) -> None
     place.run(Strategy(), lambda status: status["accounts"][0]["trading"])
 
 
+class Spender(Strategy):
+    """Buys for so much money."""
+
+    def __init__(self) -> None:
+        self.fills: list[FillNews] = []
+        self.ended = self.has_begun = False
+
+    def on_quote(self, quote: Quote) -> None:
+        if quote.ask_price and quote.bid_price and not self.has_begun:
+            self.has_begun = True
+            self.broker.submit("BTCUSDT", "buy", size_quote="500")
+
+    def on_fill(self, news: FillNews) -> None:
+        self.fills.append(news)
+
+    def on_order(self, news: OrderNews) -> None:
+        self.ended = self.ended or news.order.state in ("filled", "cancelled", "expired")
+
+
+def test_an_order_is_for_so_much_money(place: Place) -> None:
+    limits = place.folder / "limits.toml"
+    limits.write_text(limits.read_text().replace("market_protect = true", "market_protect = false"))
+    strategy = Spender()
+    place.run(strategy, lambda status: strategy.ended and status["open_orders"] == 0)
+    spent = sum(one.price * one.size for one in strategy.fills)
+    assert 490 < spent <= 500
+
+
 class Broken(Strategy):
     def on_quotes(self, rows: Batch) -> None:
         raise ZeroDivisionError(f"at {len(rows)} rows")

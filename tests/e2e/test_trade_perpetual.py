@@ -3,6 +3,7 @@ leverage; and orders that end with their trader."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -197,6 +198,34 @@ def test_orders_end_with_a_trader_that_is_killed(place: Place) -> None:
             assert (Decimal(status["balances"]["USDT"]), locked) == (free, 0)
             trader.send_signal(signal.SIGTERM)
             trader.communicate(timeout=PATIENCE_S)
+
+
+def test_a_change_that_a_kill_cut_in_half_is_told(place: Place) -> None:
+    """The old stop has ended at the venue, and the new one was never sent."""
+    shutil.copy(STRATEGY, place.folder)
+    place.configure(run="one_order:MovedStop")
+    place.exchange.fault("no_answer", call="cancel")
+    client = Client(place.exchange, place.account, SYMBOL)
+    with place.recording():
+        with trading(place) as trader:
+            end = time.monotonic() + PATIENCE_S
+            states: list[Any] = []
+            while states != ["CANCELED"]:
+                assert time.monotonic() < end, (place.folder / "trader.log").read_text()
+                time.sleep(0.1)
+                states = [one["algoStatus"] for one in client.call("GET", "allAlgoOrders")]
+            trader.send_signal(signal.SIGKILL)
+            trader.communicate()
+        place.configure(run="one_order:Quiet")
+        with trading(place) as trader:
+            status = place.until(lambda one: one["accounts"][0]["trading"])
+            assert (status["open_orders"], status["positions"]) == (0, [])
+            trader.send_signal(signal.SIGTERM)
+            trader.communicate(timeout=PATIENCE_S)
+    told = (place.folder / "trader.log").read_text()
+    events = re.findall(r"^order \d+, sell BTCUSDT: (.*)$", told, re.MULTILINE)
+    assert events == ["replace_rejected", "cancelled"], told
+    assert [one["algoStatus"] for one in client.call("GET", "allAlgoOrders")] == ["CANCELED"]
 
 
 def test_orders_that_are_to_stay_outlive_a_clean_stop(place: Place) -> None:

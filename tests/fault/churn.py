@@ -77,13 +77,25 @@ class Churn(Strategy):
             price = self.price(order.side, distance * self.chance.uniform(0.9, 1.1))
             self.trying(self.broker.replace, order.id, order.size, price)
 
-    def trying(self, call, *arguments):
+    def trying(self, call, *arguments, **more):
         """Risk may say no, and that is fine."""
         try:
-            call(*arguments)
+            call(*arguments, **more)
         except RiskRejected:
             return
         if DOOMED.exists() and self.chance.random() < 0.1:
             # The request is on its way, or at the venue, and nobody here will hear of it.
             time.sleep(self.chance.uniform(0, 0.003))
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class HedgedChurn(Churn):
+    """The same on both sides of hedge mode."""
+
+    def place(self, distance):
+        position = self.chance.choice(["long", "short"])
+        opens, closes = ("buy", "sell") if position == "long" else ("sell", "buy")
+        is_held = self.broker.position(SYMBOL, position) != 0
+        side = closes if is_held and self.chance.random() < 0.5 else opens
+        price = self.price(side, distance)
+        self.trying(self.broker.submit, SYMBOL, side, SIZE, price, position_side=position)

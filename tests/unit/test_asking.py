@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rustonite_data.errors import Invalid
-from rustonite_exec.asking import exits
+from rustonite_exec.asking import NewOrder, exits
 
 SHARED: dict[str, Any] = {"venue": "binance", "tags": "a,b"}
 NO_STOP: dict[str, Any] = {"stop": None, "stop_limit": None, "trail": None}
@@ -49,3 +49,19 @@ def test_without_a_target_or_a_stop_there_is_no_such_order() -> None:
 def test_a_float_is_no_exact_number() -> None:
     with pytest.raises(Invalid, match="trigger: found the float"):
         exits("BTCUSDT", "sell", 1, None, **NO_STOP | {"stop": 0.1}, **SHARED)
+
+
+def test_an_order_has_a_size_or_is_for_so_much_money() -> None:
+    order = NewOrder("BTCUSDT", "buy", size_quote="500", stp="decrement").asked()
+    assert (order["size"], order["size_quote"], order["kind"]) == (None, "500", "market")
+    assert (order["stp"], order["position_side"]) == ("decrement", None)
+    with pytest.raises(Invalid, match="size: found neither of size and size_quote"):
+        NewOrder("BTCUSDT", "buy").asked()
+    with pytest.raises(Invalid, match="size: found both of size and size_quote"):
+        NewOrder("BTCUSDT", "buy", 1, size_quote=500).asked()
+
+
+def test_exits_are_of_the_position_that_they_close() -> None:
+    words = NO_STOP | {"stop": "58000", "position_side": "long"}
+    orders = exits("BTCUSDT", "sell", 1, "61000", **words, **SHARED)
+    assert [one["position_side"] for one in orders] == ["long", "long"]

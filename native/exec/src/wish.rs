@@ -92,6 +92,15 @@ impl Wish {
         self.flags & order_flags::LIMIT_FOLLOWS != 0
     }
 
+    /// Whether it closes a side of hedge mode: it cannot make one larger.
+    pub fn closes_a_side(&self) -> bool {
+        match self.position_side {
+            Some(PositionSide::Long) => self.side == OrderSide::Sell,
+            Some(PositionSide::Short) => self.side == OrderSide::Buy,
+            Some(PositionSide::Net) | None => false,
+        }
+    }
+
     /// Has the limit follow the trigger, so much worse for us than that is.
     pub fn set_limit_behind(&mut self, distance: Amount) {
         let from = self.trigger.map_or(Amount::ZERO, |trigger| trigger.price);

@@ -6,7 +6,8 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustonite_core::datasets::{
-    ORDER_FLAGS, OffsetUnit, OrderKind, OrderSide, Tif, TriggerDirection, TriggerSource,
+    ORDER_FLAGS, OffsetUnit, OrderKind, OrderSide, PositionSide, Stp, Tif, TriggerDirection,
+    TriggerSource,
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_core::{Amount, Decimal, ErrorKind};
@@ -35,7 +36,9 @@ struct Asked {
     side: String,
     kind: String,
     tif: Option<String>,
-    size: String,
+    size: Option<String>,
+    size_quote: Option<String>,
+    size_min: Option<String>,
     price: Option<String>,
     price_protect: Option<String>,
     trigger: Option<String>,
@@ -46,6 +49,8 @@ struct Asked {
     activation: Option<String>,
     expires: Option<i64>,
     size_display: Option<String>,
+    position_side: Option<String>,
+    stp: Option<String>,
     /// Words of the column `order_flags` of `orders`.
     flags: Vec<String>,
     tags: Option<String>,
@@ -76,6 +81,14 @@ fn optional(name: &str, text: Option<&String>) -> PyResult<Option<Amount>> {
 fn word<T>(name: &str, text: &str, parse: impl Fn(&str) -> Option<T>) -> PyResult<T> {
     let expected = "a word of that column of `orders`";
     parse(text).ok_or_else(|| invalid(format!("{name}: found {text:?}, expected {expected}")))
+}
+
+fn optional_word<T>(
+    name: &str,
+    text: Option<&String>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> PyResult<Option<T>> {
+    text.map(|text| word(name, text, parse)).transpose()
 }
 
 fn denied(denied: &Denied) -> PyErr {
@@ -135,17 +148,21 @@ impl NativeBroker {
             instrument,
             side,
             kind,
-            tif: asked.tif.as_deref().map(|tif| word("tif", tif, Tif::parse)).transpose()?,
+            tif: optional_word("tif", asked.tif.as_ref(), Tif::parse)?,
             price: optional("price", asked.price.as_ref())?,
             price_protect: optional("price_protect", asked.price_protect.as_ref())?,
-            size: amount("size", &asked.size)?,
-            size_quote: None,
+            size: optional("size", asked.size.as_ref())?.unwrap_or(Amount::ZERO),
+            size_quote: optional("size_quote", asked.size_quote.as_ref())?,
             size_display: optional("size_display", asked.size_display.as_ref())?,
-            size_min: None,
+            size_min: optional("size_min", asked.size_min.as_ref())?,
             trigger: trigger(asked, kind, side)?,
             flags: flags(&asked.flags)?,
-            position_side: None,
-            stp: None,
+            position_side: optional_word(
+                "position_side",
+                asked.position_side.as_ref(),
+                PositionSide::parse,
+            )?,
+            stp: optional_word("stp", asked.stp.as_ref(), Stp::parse)?,
             ts_expire: asked.expires,
             tags: asked.tags.as_deref().map(Box::from),
         };
@@ -172,6 +189,7 @@ fn view<'py>(
     dict.set_item("venue", listed.map(|one| &*one.venue))?;
     dict.set_item("symbol", listed.map(|one| &*one.symbol))?;
     dict.set_item("side", order.side.name())?;
+    dict.set_item("position_side", order.position_side.map(PositionSide::name))?;
     dict.set_item("price", order.price.map(|price| price.to_string()))?;
     dict.set_item("size", order.size.to_string())?;
     dict.set_item("size_filled", order.size_filled.to_string())?;
@@ -281,9 +299,15 @@ impl NativeBroker {
         self.broker.open_orders(instrument).iter().map(|order| self.view(py, order)).collect()
     }
 
-    /// Our position in an instrument.
-    fn position(&self, venue: Option<&str>, symbol: &str) -> PyResult<String> {
-        Ok(self.broker.position(self.find(venue, symbol)?).to_string())
+    /// Our position in an instrument, or one side of it.
+    fn position(
+        &self,
+        venue: Option<&str>,
+        symbol: &str,
+        side: Option<String>,
+    ) -> PyResult<String> {
+        let side = optional_word("position_side", side.as_ref(), PositionSide::parse)?;
+        Ok(self.broker.position(self.find(venue, symbol)?, side).to_string())
     }
 
     /// What can be used of an asset.

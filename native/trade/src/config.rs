@@ -103,6 +103,10 @@ pub struct AccountConfig {
     /// Leverage that contracts are margined with; it has to be what the account is set to there. If
     /// it is not said, what the venue says is taken.
     pub leverage: Option<u32>,
+    /// Contracts are held in two positions each, a long and a short one, and each order says which it
+    /// is for. It has to be what the account is set to there.
+    #[serde(default)]
+    pub hedging: bool,
     /// What is done with orders that others place on it.
     #[serde(default)]
     pub external: External,
@@ -334,6 +338,9 @@ impl Config {
         if account.live || account.keys.is_some() {
             return Some("beside it there is no `live` and no `keys`: no order leaves".to_owned());
         }
+        if account.hedging {
+            return Some("beside it there is no `hedging`: contracts have one position".to_owned());
+        }
         let follows = |name: &str| self.follows(&account.venue, name);
         let problem = format!("needs a market of {} with quotes and trades", account.venue);
         (!follows("quotes") || !follows("trades")).then_some(problem)
@@ -430,6 +437,8 @@ mod tests {
         assert_eq!((found.taker.to_string().as_str(), found.delay_ms), ("0.001", 5));
         let live = text.replace("name = \"main\"", "name = \"main\"\nlive = true");
         assert!(error(&live).contains("account.main.paper: beside it there is no `live`"));
+        let hedged = text.replace("name = \"main\"", "name = \"main\"\nhedging = true");
+        assert!(error(&hedged).contains("account.main.paper: beside it there is no `hedging`"));
         let blind = text.replace("tapes =", "datasets = [\"quotes\"]\ntapes =");
         assert!(error(&blind).contains("needs a market of binance with quotes and trades"));
         let replay = GOOD.replace("limits =", "replay = true\nlimits =");

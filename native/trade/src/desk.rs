@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use hdrhistogram::Histogram;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{InstrumentKind, OrderEvent};
+use rustonite_core::datasets::{InstrumentKind, OrderEvent, PositionSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Gateway, Outgoing};
 use rustonite_exec::reconcile::Settings;
@@ -390,6 +390,7 @@ impl<J: Journal> Desk<J> {
             state: order.state,
             instrument: order.wish.instrument,
             side: order.wish.side,
+            position_side: order.wish.position_side,
             price: order.wish.price,
             size: order.wish.size,
             size_filled: order.size_filled,
@@ -407,9 +408,13 @@ impl<J: Journal> Desk<J> {
         positions.filter(|(key, _)| whole(key)).map(|(_, position)| position.size).sum()
     }
 
-    /// The position of all accounts in an instrument, both sides of hedge mode added.
-    pub fn position(&self, instrument: InstrumentId) -> Amount {
-        let whole = |key: &PositionKey| key.strategy.is_none() && key.instrument == instrument;
+    /// The position of all accounts in an instrument: one side of it in hedge mode, or both added.
+    pub fn position(&self, instrument: InstrumentId, side: Option<PositionSide>) -> Amount {
+        let whole = |key: &PositionKey| {
+            key.strategy.is_none()
+                && key.instrument == instrument
+                && side.is_none_or(|side| side == key.side)
+        };
         let positions = self.ledger.positions().iter();
         positions.filter(|(key, _)| whole(key)).map(|(_, position)| position.size).sum()
     }

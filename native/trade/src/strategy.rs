@@ -2,7 +2,7 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    FillKind, Liquidity, OrderEvent, OrderKind, OrderSide, OrderState, Tif,
+    FillKind, Liquidity, OrderEvent, OrderKind, OrderSide, OrderState, PositionSide, Tif,
 };
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 use rustonite_core::instrument::Instrument;
@@ -40,6 +40,8 @@ pub struct OrderView {
     pub instrument: InstrumentId,
     /// Buy or sell.
     pub side: OrderSide,
+    /// Which position, in hedge mode.
+    pub position_side: Option<PositionSide>,
     /// Limit in force.
     pub price: Option<Amount>,
     /// Whole size in force.
@@ -84,7 +86,7 @@ pub struct FillNews {
     pub fee: Option<(Amount, AssetId)>,
     /// Whether we gave or took.
     pub liquidity: Liquidity,
-    /// Our position in the instrument after it.
+    /// Our position in the instrument after it; in hedge mode on the side of the order.
     pub position: Amount,
 }
 
@@ -178,8 +180,8 @@ pub trait Broker {
     /// Orders that are open, in the order of their numbers.
     fn open_orders(&self, instrument: InstrumentId) -> Vec<OrderView>;
 
-    /// Our position; positive if long.
-    fn position(&self, instrument: InstrumentId) -> Amount;
+    /// Our position; positive if long. In hedge mode that of one side, or both added.
+    fn position(&self, instrument: InstrumentId, side: Option<PositionSide>) -> Amount;
 
     /// What can be used of an asset; `None` while it is not known.
     fn available(&self, asset: &str) -> Option<Amount>;

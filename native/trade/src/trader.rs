@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rustonite_core::ErrorKind;
-use rustonite_core::datasets::{FillKind, RiskActor, TradingState};
+use rustonite_core::datasets::{FillKind, OrderEvent, RiskActor, TradingState};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_exec::{Directory, Housekeeping, JournalError, Tapes};
 use rustonite_feed::FeedError;
@@ -46,7 +46,7 @@ use crate::market::{INSTRUMENTS, Market, Rows, Tick};
 use crate::paper::Papers;
 use crate::rows::{Deltas, Quotes, Tickers, Trades};
 use crate::state::Keeper;
-use crate::strategy::{Broker, Failed, Strategy, Told};
+use crate::strategy::{Broker, Failed, OrderNews, Strategy, Told};
 
 /// How often what does not hurry is done.
 const BEAT: Duration = Duration::from_millis(50);
@@ -437,7 +437,12 @@ impl Trader {
             let news = lock(&self.shared).desk.next_news();
             let Some(news) = news else { return Ok(()) };
             let told = match news {
-                News::Order(news) => self.if_started(|handle| strategy.on_order(handle, &news)),
+                News::Order(news) => {
+                    if !self.is_started && !self.trading.iter().all(|may| *may) {
+                        self.note_found(&news);
+                    }
+                    self.if_started(|handle| strategy.on_order(handle, &news))
+                }
                 News::Fill(news) => {
                     let is_more = !matches!(news.kind, FillKind::Bust | FillKind::Correction);
                     self.fills += u64::from(is_more);
@@ -456,6 +461,17 @@ impl Trader {
                 }
             };
             self.judge(told)?;
+        }
+    }
+
+    /// What became of an order while nobody traded: the strategy is not there to hear it.
+    fn note_found(&self, news: &OrderNews) {
+        use OrderEvent::{Cancelled, Expired, Rejected, ReplaceRejected};
+        if matches!(news.event, Cancelled | Expired | Rejected | ReplaceRejected) {
+            let (id, side) = (news.order.order.0, news.order.side.name());
+            let symbol = self.directory.listed(news.order.instrument);
+            let symbol = symbol.map_or("", |listed| &*listed.symbol);
+            self.note(format!("order {id}, {side} {symbol}: {}", news.event.name()));
         }
     }
 

@@ -468,7 +468,7 @@ fn exits_of_a_bracket_follow_what_is_filled() {
     assert_eq!(sent(&world), [(stop.0, Some(lots(10)))]);
     world.fill_of(stop, 10);
     assert_eq!(state(&world, parent), OrderState::Filled);
-    assert_eq!(world.desk.position(INSTRUMENT), Amount::ZERO);
+    assert_eq!(world.desk.position(INSTRUMENT, None), Amount::ZERO);
     assert!(world.desk.ledger().open_orders().is_empty());
 }
 

@@ -133,6 +133,11 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         false
     }
 
+    /// Whether it tells if contracts are held in two positions each.
+    fn has_hedging(&self) -> bool {
+        false
+    }
+
     /// Ends all orders after so many seconds; 0 for never.
     fn set_timer(&mut self, _timer: InstrumentId, _seconds: u32, _now: i64) -> Option<Outgoing> {
         None
@@ -464,6 +469,10 @@ impl<D: Dialect> Gateway for D {
 
     fn tells_leverage(&self) -> bool {
         self.has_leverage()
+    }
+
+    fn tells_hedging(&self) -> bool {
+        self.has_hedging()
     }
 
     fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {

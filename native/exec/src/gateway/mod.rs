@@ -142,6 +142,11 @@ pub trait Gateway: Send {
         false
     }
 
+    /// Whether it can be asked if contracts are held in two positions each.
+    fn tells_hedging(&self) -> bool {
+        false
+    }
+
     /// From now on the venue is to cancel all orders in these instruments once it has heard nothing
     /// of us for so long. It hears of us while we hear of our orders.
     ///
@@ -266,8 +271,8 @@ pub enum Question {
     Balances,
     /// What is held of derivatives, or of shares.
     Positions,
-    /// What contracts are margined with.
-    Leverage,
+    /// How contracts are held.
+    Contracts,
 }
 
 impl Question {
@@ -278,7 +283,7 @@ impl Question {
             Self::Fills(instrument, _) => (Errand::Fills, Some(*instrument)),
             Self::Balances => (Errand::Balances, None),
             Self::Positions => (Errand::Positions, None),
-            Self::Leverage => (Errand::Leverage, None),
+            Self::Contracts => (Errand::Leverage, None),
         };
         Spend { instrument, ..Spend::one(errand) }
     }
@@ -316,10 +321,19 @@ pub enum Answer {
     Balances(Vec<Balance>),
     /// Whole: what is not there is flat.
     Positions(Vec<Position>),
-    /// Instruments and what they are margined with.
-    Leverage(Vec<(InstrumentId, Amount)>),
+    /// Of an account.
+    Contracts(Contracts),
     /// There is none, which says nothing about what was asked for.
     Failed(Refusal),
+}
+
+/// How an account holds contracts, as far as its venue says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contracts {
+    /// Instruments and what they are margined with.
+    pub leverage: Vec<(InstrumentId, Amount)>,
+    /// Whether each is held in two positions, a long and a short one.
+    pub hedging: Option<bool>,
 }
 
 /// What is owned of an asset.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::InstrumentId;
-use rustonite_exec::gateway::{Answer, Balance, Gateway, Outgoing, Question, Written};
+use rustonite_exec::gateway::{Answer, Balance, Contracts, Gateway, Outgoing, Question, Written};
 use rustonite_exec::reconcile::{Mismatch, Settings, VenueBalance, VenueBooks, VenuePosition};
 use rustonite_exec::{Ask, Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
@@ -53,7 +53,7 @@ pub(super) enum Leverage {
 pub(super) struct Asking {
     pub(super) left: Vec<Question>,
     pub(super) books: VenueBooks,
-    pub(super) leverage: Vec<(InstrumentId, Amount)>,
+    pub(super) contracts: Contracts,
     /// Why an answer failed.
     pub(super) failed: Option<Box<str>>,
 }
@@ -197,11 +197,11 @@ impl Account {
         let mut left = vec![Question::OpenOrders, Question::Balances];
         left.extend(self.has_positions.then_some(Question::Positions));
         left.extend(self.instruments.iter().map(|one| Question::Fills(*one, from)));
-        left.extend(self.asks_for_leverage().then_some(Question::Leverage));
+        left.extend(self.asks_for_leverage().then_some(Question::Contracts));
         let (heard_since, differed) = (self.heard_since, std::mem::take(&mut self.differed));
         let books = VenueBooks { asked_at: now, heard_since, differed, ..VenueBooks::default() };
         let asked = left.clone();
-        self.asking = Some(Asking { left, books, leverage: Vec::new(), failed: None });
+        self.asking = Some(Asking { left, books, contracts: Contracts::default(), failed: None });
         self.again_at = i64::MAX;
         asked.into_iter().try_for_each(|question| self.ask(question, now))
     }
@@ -217,7 +217,11 @@ impl Account {
             return (0, Vec::new());
         };
         let ours_exact = Amount(i128::from(ours) * 10_i128.pow(18));
-        let other = asking.leverage.iter().filter(|one| self.trades(one.0) && one.1 != ours_exact);
+        let other = asking
+            .contracts
+            .leverage
+            .iter()
+            .filter(|one| self.trades(one.0) && one.1 != ours_exact);
         (ours, other.copied().collect())
     }
 
@@ -226,7 +230,9 @@ impl Account {
     pub(super) fn margins_there(&self, asking: &Asking) -> BTreeMap<InstrumentId, u32> {
         let mut margins = BTreeMap::new();
         if self.leverage == Some(Leverage::AsThere) {
-            for (instrument, leverage) in asking.leverage.iter().filter(|one| self.trades(one.0)) {
+            for (instrument, leverage) in
+                asking.contracts.leverage.iter().filter(|one| self.trades(one.0))
+            {
                 let Some(part) = part_ppm(*leverage) else { continue };
                 let strictest = margins.entry(*instrument).or_insert(part);
                 *strictest = part.max(*strictest);
@@ -296,7 +302,7 @@ impl Asking {
                 self.books.positions = Some(held.collect());
             }
             (_, Answer::Failed(refusal)) => self.failed = Some(refusal.detail.clone()),
-            (_, Answer::Leverage(rows)) => self.leverage.clone_from(rows),
+            (_, Answer::Contracts(contracts)) => self.contracts.clone_from(contracts),
             (_, Answer::Reports(_)) => {}
         }
         true

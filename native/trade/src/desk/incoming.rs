@@ -266,7 +266,7 @@ impl<J: Journal> Desk<J> {
             size: booked.size,
             fee: booked.fee,
             liquidity: booked.liquidity,
-            position: self.position(booked.instrument),
+            position: self.position(booked.instrument, booked.position_side),
         };
         self.news.push_back(News::Fill(news));
     }
@@ -344,12 +344,21 @@ impl<J: Journal> Desk<J> {
         match answer {
             Answer::Reports(reports) => reports.iter().for_each(|report| self.take(report)),
             Answer::Failed(refusal) => self.news.push_back(News::Notice(refusal.detail.into())),
-            Answer::Balances(_) | Answer::Positions(_) | Answer::Leverage(_) => {}
+            Answer::Balances(_) | Answer::Positions(_) | Answer::Contracts(_) => {}
         }
     }
 
     /// Compares our books with the venue's, and does what the plan says.
     fn compare(&mut self, account: AccountId, asking: &Asking, now: i64) {
+        if self.tell_hedging(account, asking) {
+            // What is held there in two positions is not one of ours, and the other way around.
+            let was_trading = self.accounts[account.index()].stage == Stage::Trading;
+            self.accounts[account.index()].again_at = now.saturating_add(ASK_AGAIN_NS);
+            if was_trading {
+                self.go(account, false, now);
+            }
+            return;
+        }
         let settings = self.accounts[account.index()].settings.clone();
         let plan = reconcile(&self.ledger, account, &asking.books, &settings);
         for report in &plan.reports {
@@ -415,6 +424,23 @@ impl<J: Journal> Desk<J> {
         !other.is_empty()
     }
 
+    /// Says that the venue holds contracts in another way than the configuration says; true if so.
+    fn tell_hedging(&mut self, account: AccountId, asking: &Asking) -> bool {
+        let ours = self.hedges(account);
+        let Some(theirs) = asking.contracts.hedging.filter(|theirs| *theirs != ours) else {
+            return false;
+        };
+        let name = self.ledger.directory().account_name(account);
+        let text = format!(
+            "account {name}: hedge mode is {} at the venue and {} in the configuration; nothing is \
+             traded until they are the same",
+            on(theirs),
+            on(ours),
+        );
+        self.news.push_back(News::Notice(text));
+        true
+    }
+
     fn tell_mismatches(&mut self, plan: &Plan) {
         for mismatch in &plan.mismatches {
             self.news.push_back(News::Notice(format!("differs from the venue: {mismatch:?}")));
@@ -427,6 +453,10 @@ impl<J: Journal> Desk<J> {
         self.risk.access(account, if may { Access::All } else { Access::Cancels }, now);
         self.news.push_back(News::Trading(account, may));
     }
+}
+
+fn on(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
 }
 
 fn reason(what: &What) -> Option<String> {

@@ -26,9 +26,7 @@ impl<J: Journal> Desk<J> {
     /// fees that are taken in it leave less than a lot.
     pub(super) fn count_position(&mut self, key: &PositionKey) {
         let Some(rules) = self.risk.rules(key.instrument) else { return };
-        let accounts = &self.risk.directory().accounts;
-        let Some(hedges) = accounts.get(key.account.index()).map(|one| one.hedging) else { return };
-        let is_short = hedges && key.side == PositionSide::Short;
+        let is_short = self.hedges(key.account) && key.side == PositionSide::Short;
         let by_account = self.size_held(key.account, None, key.instrument, is_short);
         let by_strategy = self.size_held_by(key.strategy, key.instrument, is_short);
         let held = Held {
@@ -61,6 +59,12 @@ impl<J: Journal> Desk<J> {
         accounts.map(|at| on(AccountId(at))).sum()
     }
 
+    /// Whether an account holds contracts in two positions each.
+    pub(super) fn hedges(&self, account: AccountId) -> bool {
+        let accounts = &self.risk.directory().accounts;
+        accounts.get(account.index()).is_some_and(|one| one.hedging)
+    }
+
     fn size_held(
         &self,
         account: AccountId,
@@ -68,9 +72,7 @@ impl<J: Journal> Desk<J> {
         instrument: InstrumentId,
         is_short: bool,
     ) -> Amount {
-        let accounts = &self.risk.directory().accounts;
-        let hedges = accounts.get(account.index()).is_some_and(|one| one.hedging);
-        let sides = sides(hedges, is_short).iter();
+        let sides = sides(self.hedges(account), is_short).iter();
         let key = |side: &PositionSide| PositionKey { account, strategy, instrument, side: *side };
         sides.map(|side| self.ledger.positions().get(&key(side)).size).sum()
     }

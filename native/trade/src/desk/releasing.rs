@@ -135,10 +135,10 @@ impl<J: Journal> Desk<J> {
 
     /// What a reduce-only order may be at most now: positions moved since it was asked for.
     fn reducible(&self, wish: &Wish, size: Amount) -> Amount {
-        if wish.flags & order_flags::REDUCE_ONLY == 0 {
+        if wish.flags & order_flags::REDUCE_ONLY == 0 && !wish.closes_a_side() {
             return size;
         }
-        let position = self.position(wish.instrument);
+        let position = self.position(wish.instrument, wish.position_side);
         let room = if wish.side == OrderSide::Sell { position } else { -position };
         if room > Amount::ZERO { size.min(room) } else { size }
     }

@@ -92,7 +92,8 @@ impl<J: Journal> Desk<J> {
         now: i64,
     ) -> Result<Intent, Code> {
         let rules = self.risk.rules(wish.instrument).ok_or(Code::InstrumentUnknown)?;
-        let intent = intent_of(rules, (request, order), wish, filled)?;
+        let middle = self.reference(wish.instrument).filter(|_| wish.size_quote.is_some());
+        let intent = intent_of(rules, (request, order), wish, (filled, middle))?;
         let client_id = match self.leg(request, order, wish.account) {
             Some(leg) => FixedState::default().hash_one((wish.account, order.0, leg)),
             None => 0,
@@ -262,11 +263,11 @@ pub(crate) fn intent_of(
     rules: &Rules,
     (request, order): (RiskRequest, OrderId),
     wish: &Wish,
-    filled: Amount,
+    (filled, middle): (Amount, Option<Amount>),
 ) -> Result<Intent, Code> {
     let price = |amount: Option<Amount>| amount.map(|one| rules.price(one)).transpose();
     let size = |amount: Option<Amount>| amount.map(|one| rules.size(one)).transpose();
-    let whole = size_of_money(rules, wish).unwrap_or_else(|| rules.size(wish.size))?;
+    let whole = size_of_money(rules, wish, middle).unwrap_or_else(|| rules.size(wish.size))?;
     let trigger = wish.trigger.filter(|_| !wish.is_emulated());
     Ok(Intent {
         request,

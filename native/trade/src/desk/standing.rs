@@ -4,7 +4,8 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use rustonite_core::datasets::{OrderKind, RiskRequest};
+use rustonite_core::Amount;
+use rustonite_core::datasets::{OrderKind, OrderSide, RiskRequest};
 use rustonite_exec::{Journal, Order, OrderId, Wish};
 use rustonite_risk::{Code, Intent, Rules};
 
@@ -32,7 +33,7 @@ impl<J: Journal> Desk<J> {
             return self.adopt(id);
         }
         let Some(rules) = self.risk.rules(order.wish.instrument) else { return };
-        let left = size_left(rules, order);
+        let left = self.size_left(rules, order);
         let price = limit_of(rules, order);
         let is_triggered = order.facts.triggered;
         if order.changes.is_empty() && left > 0 {
@@ -108,7 +109,7 @@ impl<J: Journal> Desk<J> {
             price,
             price_protect: None,
             trigger: None,
-            size: size_left(rules, order).saturating_add(size_filled),
+            size: self.size_left(rules, order).saturating_add(size_filled),
             size_filled,
             size_display: None,
             size_min: None,
@@ -121,6 +122,20 @@ impl<J: Journal> Desk<J> {
             ts_cause: i64::MAX,
         })
     }
+
+    /// What of an order may still be filled, in points.
+    fn size_left(&self, rules: &Rules, order: &Order) -> i64 {
+        let middle = self.reference(order.wish.instrument);
+        match size_of_money(rules, &order.wish, middle) {
+            // Of one in money it is what the rest of it buys at most, until the venue says that it
+            // ended.
+            Some(Ok(whole)) => {
+                let left = rules.size_amount(whole) - order.size_filled;
+                rules.size_outward(left).max(0)
+            }
+            Some(Err(_)) | None => rules.size_outward(order.size_at_risk()),
+        }
+    }
 }
 
 /// An order's limit in points, rounded to the strict side.
@@ -129,24 +144,25 @@ fn limit_of(rules: &Rules, order: &Order) -> Option<i64> {
     wish.price.map(|price| rules.price_toward_market(wish.side, price))
 }
 
-/// What of an order may still be filled, in points.
-fn size_left(rules: &Rules, order: &Order) -> i64 {
-    match size_of_money(rules, &order.wish) {
-        // Of one in money it is what the rest of it buys at most, until the venue says that it ended.
-        Some(Ok(whole)) => {
-            let left = rules.size_amount(whole) - order.size_filled;
-            rules.size_outward(left).max(0)
-        }
-        Some(Err(_)) | None => rules.size_outward(order.size_at_risk()),
-    }
-}
-
-/// How much an order in money buys at most, in points; `None` of one with a size.
-pub(super) fn size_of_money(rules: &Rules, wish: &Wish) -> Option<Result<i64, Code>> {
+/// How much an order in money buys at most, in points; `None` of one with a size. Venues take no
+/// worst price with it: without one the middle of the market stands for it.
+pub(super) fn size_of_money(
+    rules: &Rules,
+    wish: &Wish,
+    middle: Option<Amount>,
+) -> Option<Result<i64, Code>> {
     let quote = wish.size_quote?;
     let whole = || {
-        let reference = wish.price_protect.or(wish.price).ok_or(Code::PriceMissing)?;
-        rules.size_of_quote(quote, rules.price(reference)?).ok_or(Code::TooManyDecimals)
+        let price = if let Some(price) = wish.price_protect.or(wish.price) {
+            rules.price(price)?
+        } else {
+            let middle = middle.ok_or(Code::PriceMissing)?;
+            // A lower price sells more.
+            let sells = wish.side == OrderSide::Sell;
+            let away = if sells { Amount(middle.0 / 100) } else { Amount::ZERO };
+            rules.price_toward_market(wish.side, middle - away)
+        };
+        rules.size_of_quote(quote, price).ok_or(Code::TooManyDecimals)
     };
     Some(whole())
 }

@@ -82,7 +82,7 @@ impl EmaCross {
         let rules = broker.instrument(instrument).ok_or_else(|| Failed("no rules".to_owned()))?;
         let size = on_lot(rules, self.settings.size).unwrap_or_default();
         let wanted = if self.fast.value > self.slow.value { size } else { Amount::ZERO };
-        let missing = wanted - (broker.position(instrument) - self.began_with);
+        let missing = wanted - (broker.position(instrument, None) - self.began_with);
         let (side, sign) =
             if missing.0 > 0 { (OrderSide::Buy, 1.0) } else { (OrderSide::Sell, -1.0) };
         // Fees taken in the asset itself leave less than a lot.
@@ -107,7 +107,7 @@ impl Strategy for EmaCross {
         let instrument =
             found.ok_or_else(|| Failed(format!("{symbol} of {venue} is not traded")))?;
         self.instrument = Some(instrument);
-        self.began_with = broker.position(instrument);
+        self.began_with = broker.position(instrument, None);
         Ok(())
     }
 

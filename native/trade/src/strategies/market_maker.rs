@@ -56,7 +56,7 @@ impl MarketMaker {
     }
 
     fn quote(&self, broker: &dyn Broker, instrument: InstrumentId, middle: f64) -> Told {
-        let held = (broker.position(instrument) - self.began_with).to_decimal().to_f64();
+        let held = (broker.position(instrument, None) - self.began_with).to_decimal().to_f64();
         let lean = (held / self.settings.position_max).clamp(-1.0, 1.0);
         let half = self.settings.distance_bps / 1e4;
         let open = broker.open_orders(instrument);
@@ -113,7 +113,7 @@ impl Strategy for MarketMaker {
         let instrument =
             found.ok_or_else(|| Failed(format!("{symbol} of {venue} is not traded")))?;
         self.instrument = Some(instrument);
-        self.began_with = broker.position(instrument);
+        self.began_with = broker.position(instrument, None);
         Ok(())
     }
 

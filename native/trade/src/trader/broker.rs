@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustonite_core::Amount;
+use rustonite_core::datasets::PositionSide;
 use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::{Directory, OrderId, Wish};
 
@@ -77,8 +78,8 @@ impl Broker for Handle {
         here.map(|order| inner.desk.view(order)).collect()
     }
 
-    fn position(&self, instrument: InstrumentId) -> Amount {
-        lock(&self.shared).desk.position(instrument)
+    fn position(&self, instrument: InstrumentId, side: Option<PositionSide>) -> Amount {
+        lock(&self.shared).desk.position(instrument, side)
     }
 
     fn available(&self, asset: &str) -> Option<Amount> {

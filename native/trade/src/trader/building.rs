@@ -339,6 +339,10 @@ fn gateway(
             format!("{} cannot be traded so far; those that can are {can}", account.venue);
         wrong(format!("{}.venue", place()), problem)
     })?;
+    if account.hedging && !made.tells_hedging() {
+        let problem = format!("hedge mode of {} is not supported so far", account.venue);
+        return Err(wrong(format!("{}.hedging", place()), problem));
+    }
     if let Some(budget) = made.budget() {
         *budget = Budget::new(Venue::find(&account.venue)?.limits);
     }
@@ -481,7 +485,7 @@ fn risk_directory(
     let accounts = config.accounts.iter().map(|account| Account {
         name: account.name.as_str().into(),
         venue: directory.venue(&account.venue).unwrap_or_default(),
-        hedging: false,
+        hedging: account.hedging,
     });
     rustonite_risk::Directory {
         currency: currency.into(),

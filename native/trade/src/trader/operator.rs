@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderKind, OrderSide, RiskScope, TradingState};
+use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, RiskScope, TradingState};
 use rustonite_exec::OrderId;
 use rustonite_feed::now_ns;
 use rustonite_risk::{Code, Latch, Limits, Risk, Target};
@@ -71,6 +71,8 @@ struct DryRun {
     size: Amount,
     /// None is an order at the market.
     price: Option<Amount>,
+    /// In hedge mode.
+    position_side: Option<String>,
 }
 
 impl Trader {
@@ -150,6 +152,11 @@ impl Trader {
         let mut wish = wish.ok_or_else(not_here)?;
         if order.price.is_none() {
             (wish.kind, wish.tif, wish.price) = (OrderKind::Market, None, None);
+        }
+        if let Some(text) = &order.position_side {
+            let parsed = PositionSide::parse(text);
+            let wrong = || format!("position_side: found {text:?}, expected long or short");
+            wish.position_side = Some(parsed.ok_or_else(wrong)?);
         }
         let failed = self.handle.would_fail(wish);
         let row =

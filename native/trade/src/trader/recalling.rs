@@ -35,7 +35,7 @@ pub(super) fn recall(risk: &mut Risk, passed: Passed<'_>) {
 fn recall_order(risk: &mut Risk, wish: &Wish, ts: i64) {
     let Some(rules) = risk.rules(wish.instrument) else { return };
     let asked = (RiskRequest::Submit, OrderId(0));
-    if let Ok(intent) = intent_of(rules, asked, wish, Amount::ZERO) {
+    if let Ok(intent) = intent_of(rules, asked, wish, (Amount::ZERO, None)) {
         risk.recall_order(&intent, ts);
     }
 }

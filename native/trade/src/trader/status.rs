@@ -120,6 +120,8 @@ pub struct PositionStatus {
     pub venue: String,
     /// Of what.
     pub symbol: String,
+    /// `net`, or which of two.
+    pub side: &'static str,
     /// Signed size.
     pub size: Amount,
     /// Average entry.
@@ -176,6 +178,7 @@ impl Trader {
                 account: self.directory.account_name(key.account).to_owned(),
                 venue: listed.venue.to_string(),
                 symbol: listed.symbol.to_string(),
+                side: key.side.name(),
                 size: position.size,
                 price_entry: position.price_entry,
                 pnl: position.pnl_net(),

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use rustonite_core::datasets::{
-    OrderKind, OrderSide, OrderState, Tif, TriggerDirection, order_flags,
+    OrderKind, OrderSide, OrderState, Stp, Tif, TriggerDirection, order_flags,
 };
 use rustonite_exchange::Fault;
 use rustonite_exec::gateway::{Answer, Call, Heard, Outgoing, Question};
@@ -70,6 +70,23 @@ fn lives(mut desk: Desk, ids: [&str; 3]) {
 #[test]
 fn an_order_lives_at_binance() {
     lives(Desk::binance(), ["b-1", "b-2", "b-3"]);
+}
+
+#[test]
+fn what_is_left_of_an_order_that_met_one_of_ours_goes_on() {
+    let mut desk = Desk::binance();
+    let decrement = |side, size| Wish { side, stp: Some(Stp::Decrement), ..limit("50000", size) };
+    desk.submit("b-1", decrement(OrderSide::Sell, "0.5"));
+    desk.report(|one| one.what == What::Accepted);
+    desk.submit("b-2", decrement(OrderSide::Buy, "0.2"));
+    let ended = desk.report(|one| &*one.client_id == "b-2" && one.what != What::Accepted);
+    assert!(matches!(ended.what, What::Expired { .. }), "{ended:?}");
+    let left = desk.report(|one| matches!(one.what, What::Replaced { .. }));
+    let expected = What::Replaced { price: Some(amount("50000")), size: amount("0.3") };
+    assert_eq!((&*left.client_id, left.what), ("b-1", expected));
+    let open = desk.open_orders();
+    let [Report { what: What::Picture(picture), .. }] = &open[..] else { panic!("{open:?}") };
+    assert_eq!((picture.size, picture.size_filled), (amount("0.3"), amount("0")));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustonite_core::datasets::OrderState;
 use rustonite_exchange::Fault;
-use rustonite_exec::gateway::{Answer, Outgoing, Question, Spend, Written};
+use rustonite_exec::gateway::{Answer, Contracts, Outgoing, Question, Spend, Written};
 use rustonite_exec::{OrderId, Outcome, RefusalKind, Request, What};
 use rustonite_feed::{Venue, now_ns};
 use rustonite_trade::Outbox as _;
@@ -121,11 +121,20 @@ fn orders_end_once_the_venue_hears_nothing_any_more() {
 }
 
 #[test]
-fn the_venue_is_asked_what_contracts_are_margined_with() {
+fn the_venue_is_asked_how_contracts_are_held() {
     let mut desk = Desk::usdm();
     assert!(desk.gateway.tells_leverage());
-    let answer = desk.answer(Question::Leverage);
-    assert_eq!(answer, Answer::Leverage(vec![(IT, amount("20"))]));
+    let leverage = vec![(IT, amount("20"))];
+    let told = |hedging| {
+        let leverage = leverage.clone();
+        Answer::Contracts(Contracts { leverage, hedging: Some(hedging) })
+    };
+    assert_eq!(desk.answer(Question::Contracts), told(false));
+    let account = desk.exchange.account("binance-usdm", "me").unwrap();
+    let command = rustonite_sim::Command::SetHedged { account, hedged: true };
+    desk.exchange.apply("binance-usdm", &command).unwrap();
+    assert!(desk.gateway.tells_hedging());
+    assert_eq!(desk.answer(Question::Contracts), told(true));
 }
 
 /// The catalog's budget of a venue is corrected by what answers of the exchange say, and a 429 with a

@@ -15,7 +15,7 @@ use super::requests::by_client_id;
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages, Query};
 use crate::gateway::parse::{Lexeme, Parsed, iso, moment, side};
-use crate::gateway::{Answer, Balance, Heard, Outgoing, Position, Question};
+use crate::gateway::{Answer, Balance, Contracts, Heard, Outgoing, Position, Question};
 use crate::report::{Fill, Report, What};
 
 type Text<'a> = Cow<'a, str>;
@@ -73,7 +73,7 @@ impl Questions for Alpaca {
                 format!("/v2/orders?status=open&direction=asc&limit={ORDERS_MAX}{after}")
             }
             Question::Balances if pages.count == 0 => "/v2/account".to_owned(),
-            Question::Balances | Question::Positions | Question::Leverage => {
+            Question::Balances | Question::Positions | Question::Contracts => {
                 "/v2/positions".to_owned()
             }
             Question::Fills(_, from) => {
@@ -111,8 +111,8 @@ impl Questions for Alpaca {
                 let answer = Answer::Positions(self.positions(body, ts_recv)?);
                 return Ok(Heard::Answer(question, answer));
             }
-            Question::Leverage => {
-                return Ok(Heard::Answer(question, Answer::Leverage(Vec::new())));
+            Question::Contracts => {
+                return Ok(Heard::Answer(question, Answer::Contracts(Contracts::default())));
             }
         };
         if !is_last {

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::BinanceSpot;
 use super::words::state;
-use crate::gateway::flight::Named;
+use crate::gateway::dialect::Questions as _;
+use crate::gateway::flight::{Named, Query};
 use crate::gateway::parse::{Parsed, amount, ns, side, some_amount};
 use crate::gateway::{Balance, Heard};
 use crate::report::{Fill, OrderPicture, Refusal, RefusalKind, Report, What};
@@ -62,6 +63,8 @@ pub(super) struct OrderText<'a> {
     cummulative_quote_qty: Text<'a>,
     #[serde(borrow, default)]
     stop_price: Text<'a>,
+    #[serde(borrow, default)]
+    prevented_quantity: Option<Text<'a>>,
     update_time: i64,
 }
 
@@ -182,12 +185,13 @@ impl BinanceSpot {
         let named = desk.named(desk.instrument(&order.symbol)?, &order.client_order_id);
         let size_filled = amount(&order.executed_qty)?;
         let money = amount(&order.cummulative_quote_qty)?;
+        let prevented = order.prevented_quantity.as_deref().map(amount).transpose()?;
         let picture = OrderPicture {
             state: state(&order.status, size_filled)?,
             side: side(&order.side)?,
             price: some_amount(&order.price)?,
             price_trigger: some_amount(&order.stop_price)?,
-            size: amount(&order.orig_qty)?,
+            size: amount(&order.orig_qty)? - prevented.unwrap_or_default(),
             size_filled,
             price_average: money.ratio(size_filled),
         };
@@ -334,8 +338,16 @@ impl BinanceSpot {
                 What::Cancelled { size_filled, size_prevented: prevented, refusal: None }
             }
             "REJECTED" => What::Rejected(refusal()),
-            // Of two orders that met, one may go on.
-            "TRADE_PREVENTION" if !one.status.starts_with("EXPIRED") => return Ok(None),
+            // Of two orders that met, one may go on with what is left of it.
+            "TRADE_PREVENTION" if !one.status.starts_with("EXPIRED") => {
+                let size = amount(&one.size)? - prevented.unwrap_or_default();
+                let Some(size) = self.chains.whole(&named.client_id, size) else {
+                    let query = Query::new(named.clone());
+                    heard.push(Heard::Send(self.ask_about(query, ts_recv)));
+                    return Ok(None);
+                };
+                What::Replaced { price: some_amount(&one.price)?, size }
+            }
             "EXPIRED" | "TRADE_PREVENTION" => {
                 let size_filled = self.chains.whole(&named.client_id, filled);
                 self.chains.forget(&named.client_id);

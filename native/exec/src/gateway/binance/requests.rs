@@ -19,7 +19,7 @@ use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Questions, Requests};
 use crate::gateway::flight::{Asked, Named, Pages, Query};
 use crate::gateway::parse::{Parsed, ms};
-use crate::gateway::{Answer, Batch, Heard, Outgoing, Question};
+use crate::gateway::{Answer, Batch, Contracts, Heard, Outgoing, Question};
 use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::Wish;
@@ -101,7 +101,7 @@ impl Questions for BinanceSpot {
         let (method, pairs) = match question {
             Question::OpenOrders => ("openOrders.status", Pairs::default()),
             // There are none, which an answer about the account says as well as any.
-            Question::Balances | Question::Positions | Question::Leverage => {
+            Question::Balances | Question::Positions | Question::Contracts => {
                 ("account.status", [("omitZeroBalances", "true")].into())
             }
             Question::Fills(instrument, from) => {
@@ -155,7 +155,7 @@ impl Questions for BinanceSpot {
                 Answer::Balances(self.balances(&account.balances, account.update_time)?)
             }
             Question::Positions => Answer::Positions(Vec::new()),
-            Question::Leverage => Answer::Leverage(Vec::new()),
+            Question::Contracts => Answer::Contracts(Contracts::default()),
         };
         Ok(Heard::Answer(question, answer))
     }

@@ -421,7 +421,13 @@ fn open_orders_in_what_nobody_trades_here_are_left_out() {
 fn of_two_orders_of_ours_that_meet_one_may_go_on() {
     let mut gateway = gateway();
     let shrunk = execution(r#"{"x":"TRADE_PREVENTION","X":"PARTIALLY_FILLED","A":"0.1"}"#);
-    assert_eq!(read(&mut gateway, &shrunk), []);
+    drop(gateway.write(&submit(wish()), NOW));
+    let report = only(read(&mut gateway, &shrunk));
+    let what = What::Replaced { price: Some(amount("30000")), size: amount("0.4") };
+    assert_eq!((&*report.client_id, report.what), ("r-1", what));
+    // What others of the chain have filled is not known of an order from before this process.
+    let other = shrunk.replace("r-1", "r-9");
+    let [Heard::Send(_)] = &read(&mut gateway, &other)[..] else { panic!() };
     let ended = execution(r#"{"x":"TRADE_PREVENTION","X":"EXPIRED_IN_MATCH","A":"0.5"}"#);
     let report = only(read(&mut gateway, &ended));
     assert!(matches!(report.what, What::Expired { size_prevented: Some(_), .. }));

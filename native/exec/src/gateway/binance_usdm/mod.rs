@@ -199,6 +199,10 @@ impl Dialect for BinanceUsdM {
         true
     }
 
+    fn has_hedging(&self) -> bool {
+        true
+    }
+
     fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Option<Outgoing> {
         let pairs = Pairs::from([
             ("symbol", self.session.desk.symbol(timer)),

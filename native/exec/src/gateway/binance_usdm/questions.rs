@@ -12,7 +12,7 @@ use crate::gateway::binance::params::Pairs;
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages, Query};
 use crate::gateway::parse::{Lexeme, Parsed, amount, ms, ns, side, span_ms};
-use crate::gateway::{Answer, Heard, Outgoing, Question};
+use crate::gateway::{Answer, Contracts, Heard, Outgoing, Question};
 use crate::report::{Fill, Report, What};
 
 /// Rows of a page.
@@ -23,6 +23,13 @@ struct LeverageText<'a> {
     symbol: String,
     #[serde(borrow)]
     leverage: Lexeme<'a>,
+}
+
+/// How all symbols are held.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ModesText {
+    dual_side_position: bool,
 }
 
 #[derive(Deserialize)]
@@ -48,7 +55,8 @@ impl Questions for BinanceUsdM {
             Question::OpenOrders => ("/fapi/v1/openAlgoOrders", Pairs::default()),
             Question::Balances => ("/fapi/v3/balance", Pairs::default()),
             Question::Positions => ("/fapi/v3/positionRisk", Pairs::default()),
-            Question::Leverage => ("/fapi/v1/symbolConfig", Pairs::default()),
+            Question::Contracts if pages.count == 0 => ("/fapi/v1/symbolConfig", Pairs::default()),
+            Question::Contracts => ("/fapi/v1/accountConfig", Pairs::default()),
             Question::Fills(instrument, from) => {
                 let mut pairs = Pairs::from([("limit", FILLS_MAX.to_string())]);
                 pairs.push(("symbol", self.session.desk.symbol(instrument)));
@@ -91,10 +99,17 @@ impl Questions for BinanceUsdM {
                 let rows: Vec<PositionText> = serde_json::from_str(result)?;
                 Answer::Positions(self.positions(&rows)?)
             }
-            Question::Leverage => {
+            Question::Contracts if pages.count == 0 => {
                 let rows: Vec<LeverageText<'_>> = serde_json::from_str(result)?;
                 let rows = rows.iter().map(|row| (&*row.symbol, row.leverage.text()));
-                Answer::Leverage(self.session.desk.leverage(rows)?)
+                pages.leverage = self.session.desk.leverage(rows)?;
+                pages.count = 1;
+                return Ok(self.session.flights.pause(question, pages));
+            }
+            Question::Contracts => {
+                let modes: ModesText = serde_json::from_str(result)?;
+                let (leverage, hedging) = (pages.leverage, Some(modes.dual_side_position));
+                Answer::Contracts(Contracts { leverage, hedging })
             }
             Question::Fills(instrument, from) => {
                 return self.fills(question, instrument, from, pages, result, ts_recv);

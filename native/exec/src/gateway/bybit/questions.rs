@@ -9,7 +9,7 @@ use super::{Bybit, Category};
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages, Query};
 use crate::gateway::parse::{Parsed, ms, span_ms};
-use crate::gateway::{Answer, Heard, Outgoing, Position, Question};
+use crate::gateway::{Answer, Contracts, Heard, Outgoing, Position, Question};
 use crate::report::What;
 
 /// Where orders are looked for: among those of the present, and in the history.
@@ -39,7 +39,7 @@ impl Questions for Bybit {
                 "/v5/position/list"
             }
             // Of one symbol the venue tells it whether there is a position or not.
-            Question::Leverage if self.category != Category::Spot => {
+            Question::Contracts if self.category != Category::Spot => {
                 let symbols = self.symbols();
                 let symbol = symbols.get(pages.count).map_or("", String::as_str);
                 query += &format!("&symbol={symbol}");
@@ -51,7 +51,7 @@ impl Questions for Bybit {
                 );
             }
             // Of spot there are no positions, which an answer about the wallet says as well as any.
-            Question::Balances | Question::Positions | Question::Leverage => {
+            Question::Balances | Question::Positions | Question::Contracts => {
                 "accountType=UNIFIED".clone_into(&mut query);
                 "/v5/account/wallet-balance"
             }
@@ -92,7 +92,7 @@ impl Questions for Bybit {
                 list.next_page_cursor
             }
             Question::Positions => return Ok(positions(Vec::new())),
-            Question::Leverage => return self.leverage(question, pages, result),
+            Question::Contracts => return self.leverage(question, pages, result),
             Question::Balances => {
                 let list: List<WalletRow> = serde_json::from_str(result)?;
                 let balances = rows::balances(&self.desk, &list.list, ts_recv)?;
@@ -171,7 +171,8 @@ impl Bybit {
                 return Ok(self.flights.pause(question, pages));
             }
         }
-        Ok(Heard::Answer(question, Answer::Leverage(pages.leverage)))
+        let contracts = Contracts { leverage: pages.leverage, hedging: None };
+        Ok(Heard::Answer(question, Answer::Contracts(contracts)))
     }
 
     /// All that is traded here.

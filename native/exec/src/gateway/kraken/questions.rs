@@ -11,7 +11,7 @@ use super::{Kraken, names};
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Named, Pages, Query};
 use crate::gateway::parse::{Fault, Lexeme, Parsed, amount, side, some_amount};
-use crate::gateway::{Answer, Balance, Heard, Outgoing, Question};
+use crate::gateway::{Answer, Balance, Contracts, Heard, Outgoing, Question};
 use crate::report::{Fill, OrderPicture, Report, What};
 
 /// Where an order is looked for: among those that are open, and among the others.
@@ -151,7 +151,7 @@ impl Questions for Kraken {
         let (path, fields) = match question {
             Question::OpenOrders => ("/0/private/OpenOrders", String::new()),
             // Of spot there are no positions, which an answer about balances says as well as any.
-            Question::Balances | Question::Positions | Question::Leverage => {
+            Question::Balances | Question::Positions | Question::Contracts => {
                 ("/0/private/BalanceEx", String::new())
             }
             Question::Fills(_, from) => {
@@ -175,7 +175,7 @@ impl Questions for Kraken {
             Question::OpenOrders => Answer::Reports(self.open_orders(result, ts_recv)?),
             Question::Balances => Answer::Balances(self.balances(result, ts_recv)?),
             Question::Positions => Answer::Positions(Vec::new()),
-            Question::Leverage => Answer::Leverage(Vec::new()),
+            Question::Contracts => Answer::Contracts(Contracts::default()),
             Question::Fills(instrument, from) => {
                 let trades: Trades = serde_json::from_str(result)?;
                 for (id, row) in &trades.trades {

@@ -10,7 +10,7 @@ use super::{Okx, SECOND};
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages, Query};
 use crate::gateway::parse::{Fault, Parsed, ms};
-use crate::gateway::{Answer, Heard, Outgoing, Question};
+use crate::gateway::{Answer, Contracts, Heard, Outgoing, Question};
 
 const ROWS_MAX: usize = 100;
 /// Executions of so long ago are all at hand.
@@ -37,7 +37,7 @@ impl Questions for Okx {
             }
             Question::Balances => "/api/v5/account/balance".to_owned(),
             Question::Positions => "/api/v5/account/positions".to_owned(),
-            Question::Leverage => {
+            Question::Contracts => {
                 let ids = self.contracts().join(",");
                 format!("/api/v5/account/leverage-info?mgnMode=cross&instId={ids}")
             }
@@ -65,10 +65,12 @@ impl Questions for Okx {
         let next = match question {
             Question::OpenOrders => self.open_orders(&mut pages, data, ts_recv)?,
             Question::Fills(instrument, _) => self.fills(instrument, &mut pages, data, ts_recv)?,
-            Question::Leverage => {
+            Question::Contracts => {
                 let rows: Vec<LeverageRow> = serde_json::from_str(data)?;
                 let rows = rows.iter().map(|row| (&*row.inst_id, &*row.lever));
-                return Ok(Heard::Answer(question, Answer::Leverage(self.desk.leverage(rows)?)));
+                let leverage = self.desk.leverage(rows)?;
+                let contracts = Contracts { leverage, hedging: None };
+                return Ok(Heard::Answer(question, Answer::Contracts(contracts)));
             }
             Question::Balances => {
                 let rows: Vec<AccountRow> = serde_json::from_str(data)?;

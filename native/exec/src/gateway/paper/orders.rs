@@ -14,7 +14,7 @@ use super::money::{Money, Open};
 use super::words::{self, refusal};
 use super::{BestPrices, PaperSettings, Resting};
 use crate::directory::Directory;
-use crate::gateway::{Answer, Heard, Question};
+use crate::gateway::{Answer, Contracts, Heard, Question};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Request;
 use crate::wish::Wish;
@@ -444,7 +444,7 @@ impl Venue {
             }
             Question::Balances => Answer::Balances(self.money.balances(&self.open(), self.now)),
             Question::Positions => Answer::Positions(self.money.positions(self.now)),
-            Question::Leverage => Answer::Leverage(Vec::new()),
+            Question::Contracts => Answer::Contracts(Contracts::default()),
         };
         self.say(Heard::Answer(question, answer));
     }
