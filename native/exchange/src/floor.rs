@@ -44,7 +44,7 @@ impl Done {
 }
 
 /// An instrument with the rules that it was listed with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) listing: Listing,
     pub(crate) rules: Instrument,
@@ -153,6 +153,21 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
+    /// Numbers changes of the book of an instrument from 1 again, or of all books.
+    pub(crate) fn restart_counters(&mut self, symbol: Option<&str>) {
+        for (listed, market) in self.instruments.iter().zip(&mut self.markets) {
+            if symbol.is_none_or(|symbol| symbol == listed.listing.symbol) {
+                market.restart_counter();
+            }
+        }
+    }
+
+    /// Has the same listed as another one.
+    pub(crate) fn list_as(&mut self, other: &Self) {
+        self.instruments.clone_from(&other.instruments);
+        self.by_symbol.clone_from(&other.by_symbol);
+    }
+
     /// Takes over what another one has listed.
     pub(crate) fn keep_listed(&mut self, other: &mut Self) {
         self.instruments = std::mem::take(&mut other.instruments);

@@ -2,6 +2,7 @@
 //! and warnings.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rustonite_sim::{AccountId, Amount, Command, InstrumentId, Side};
 use serde::{Deserialize, Serialize};
@@ -112,7 +113,7 @@ fn warn(state: &mut State, hall: &mut Hall) {
             state.clockwork.warned.remove(&account);
         } else if state.clockwork.warned.insert(account) {
             let event = margin_call(hall, account, &danger);
-            state.listeners.say(hall, account, &event);
+            state.listeners.say(hall, account, &event, Duration::ZERO);
         }
     }
 }

@@ -146,7 +146,8 @@ fn take(venue: &mut Venue, step: &Step) {
         Step::Note => venue.note(),
         Step::Others => drop(venue.let_others_act(0)),
         Step::Fault(ref fault) => {
-            let planned = Planned { fault: fault.clone(), call: None, symbol: None, times: 1 };
+            let planned =
+                Planned { fault: fault.clone(), call: None, path: None, symbol: None, times: 1 };
             venue.fault(planned).unwrap();
         }
     }
