@@ -44,7 +44,7 @@ NOT_IMITATED = {
     "alpaca": (
         "options", "news", "margin and short sales", "orders for the auctions (`opg`, `cls`)",
         "holidays", "corporate actions", "transfers", "watch lists", "corrections of trades",
-        "bars that are told again",
+        "bars that are told again", "`pending_cancel` and `pending_replace`",
     ),
 }  # fmt: skip
 """What each venue has and its imitation has not, as the page about the local exchange says it."""

@@ -58,7 +58,7 @@ const fn change(method: &'static str, path: &'static str, sort: Sort, run: Run) 
     Route { method, sort, ..read(path, run) }
 }
 
-static ROUTES: [Route; 40] = [
+static ROUTES: [Route; 41] = [
     read("/v2/account", account::account),
     read("/v2/account/configurations", account::settings),
     change("PATCH", "/v2/account/configurations", Sort::Read, account::change_settings),
@@ -97,6 +97,7 @@ static ROUTES: [Route; 40] = [
     read("/v2/stocks/quotes/latest", data::latest_quotes),
     read("/v2/stocks/snapshots", data::stock_snapshots),
     read("/v2/stocks/meta/exchanges", data::exchanges),
+    read("/v2/stocks/meta/conditions/", data::conditions),
     read("/v2/stocks/", alone::stock),
     read("/v2/corporate_actions/announcements", account::none),
 ];

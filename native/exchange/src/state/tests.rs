@@ -280,7 +280,7 @@ fn the_state_of_another_venue_is_refused() {
     log.append(&head).unwrap();
     drop(log);
     let error = Log::open(folder.path(), &config("binance")).unwrap_err().to_string();
-    assert!(error.contains("found format 4, expected 3"), "{error}");
+    assert!(error.contains("found format 5, expected 4"), "{error}");
 }
 
 #[test]
