@@ -1,7 +1,7 @@
 """Rustonite's execution half: strategies, the trader that runs them, and a local exchange."""
 
 from rustonite_exec.asking import NewOrder
-from rustonite_exec.exchange import Account, LocalExchange
+from rustonite_exec.exchange import Account, LocalExchange, LocalExchanges
 from rustonite_exec.limits import limits
 from rustonite_exec.strategy import (
     Broker,
@@ -21,6 +21,7 @@ __all__ = [
     "FillNews",
     "Group",
     "LocalExchange",
+    "LocalExchanges",
     "NewOrder",
     "Order",
     "OrderNews",

@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,7 @@ from rustonite_data.hints import hint
 from rustonite_exec.exchange_tiers import Rows, fee_rows, tier_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
 SEED_MAX = (1 << 64) - 1
@@ -43,7 +44,7 @@ NOT_IMITATED = {
     "alpaca": (
         "options", "news", "margin and short sales", "orders for the auctions (`opg`, `cls`)",
         "holidays", "corporate actions", "transfers", "watch lists", "corrections of trades",
-        "bars that are told again",
+        "bars that are told again", "`pending_cancel` and `pending_replace`",
     ),
 }  # fmt: skip
 """What each venue has and its imitation has not, as the page about the local exchange says it."""
@@ -331,6 +332,96 @@ class LocalExchange:
         trace: TracebackType | None,
     ) -> None:
         """Close it."""
+        self.close()
+
+
+class LocalExchanges(Mapping[str, LocalExchange]):
+    """Several venues at once, each on a port of its own, by their names.
+
+    Example:
+        >>> with LocalExchanges(["binance", "alpaca"], others=False) as venues:
+        ...     account = venues.account("me", {"binance": {"USDT": 1000}})
+        ...     venues["binance"].balance(account, "USDT")
+        (Decimal('1000'), Decimal('0'))
+    """
+
+    def __init__(
+        self,
+        venues: Iterable[str] | Mapping[str, Mapping[str, Any]] = VENUES,
+        **settings: Any,  # noqa: ANN401 - as `LocalExchange` has them
+    ) -> None:
+        """Begin to listen.
+
+        Args:
+            venues: Their names; or by name what `LocalExchange` takes for this one alone, such as
+                `symbols` and `port`.
+            settings: What it takes for each of them, such as `seed` or `state`.
+
+        Raises:
+            Invalid: there is no venue.
+            RustoniteError: what `LocalExchange` raises; none of them listens then.
+        """
+        own = venues if isinstance(venues, Mapping) else {name: {} for name in venues}
+        if not own:
+            raise Invalid("venues: found none, expected one or more")
+        with contextlib.ExitStack() as started:
+            self._venues = {
+                name: started.enter_context(LocalExchange(venue=name, **{**settings, **more}))
+                for name, more in own.items()
+            }
+            self._started = started.pop_all()
+
+    def __getitem__(self, venue: str) -> LocalExchange:
+        """One of them."""
+        return self._venues[venue]
+
+    def __iter__(self) -> Iterator[str]:
+        """Their names."""
+        return iter(self._venues)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._venues)
+
+    def account(
+        self,
+        name: str = "demo",
+        balances: Mapping[str, Mapping[str, Decimal | int | str]] | None = None,
+        *,
+        keys: tuple[str, str] | None = None,
+    ) -> Account:
+        """Open an account at each of them, with one key for all.
+
+        Args:
+            name: Of the account.
+            balances: What it has, by venue and asset; where a venue is not named, what
+                `LocalExchange.account` gives it.
+            keys: The key and its secret; new ones are drawn by default.
+
+        Raises:
+            RustoniteError: what `LocalExchange.account` raises.
+        """
+        of_venue = balances or {}
+        for venue, exchange in self.items():
+            account = exchange.account(name, of_venue.get(venue), keys=keys)
+            keys = keys or (account.key, account.secret)
+        return account
+
+    def close(self) -> None:
+        """Close all connections, and listen no more."""
+        self._started.close()
+
+    def __enter__(self) -> Self:
+        """Nothing: they run already."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close them."""
         self.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from rustonite_data.cli.output import json_option, print_json_lines
 from rustonite_data.config import about
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import timedelta
 
     from rustonite_exec import Account, LocalExchange
@@ -28,11 +29,11 @@ _LOOK_S = 0.25
 
 
 @click.command()
-@click.argument("what", nargs=-1, metavar="[CONFIG | VENUE [SYMBOL]...]")
+@click.argument("what", nargs=-1, metavar="[CONFIG | VENUE [SYMBOL]...]...")
 @click.option(
     "--symbols",
     metavar="SYMBOLS",
-    help="What is traded, such as BTCUSDT,ETHUSDT; the same as after VENUE.",
+    help="What is traded, such as BTCUSDT,ETHUSDT; the same as after VENUE, if there is one.",
 )
 @click.option(
     "--seed", type=int, metavar="N", help="What other traders are drawn from. By default 1."
@@ -49,7 +50,7 @@ _LOOK_S = 0.25
     "--port",
     type=click.IntRange(0, 65_535),
     metavar="PORT",
-    help="Port to listen on. By default any free one.",
+    help="Port to listen on; a second venue has the next one. By default any free ones.",
 )
 @click.option(
     "--state",
@@ -81,52 +82,72 @@ def exchange(  # noqa: PLR0913 - options of the command line
 ) -> None:
     """Be a venue to trade on until Ctrl-C: no internet, no real money, other traders included.
 
-    Speaks as binance, binance-usdm (perpetuals) or alpaca. Clients of the venue trade here once
-    they have its addresses and the key that is printed; CONFIG, as `rustonite init` writes it, may
-    name a file with the key. What is not imitated is said at the start; the status is at
-    /_exchange/.
+    Speaks as binance, binance-usdm (perpetuals) or alpaca, or as several of them, each on a port of
+    its own. Clients of the venue trade here once they have its addresses and the key that is
+    printed; CONFIG, as `rustonite init` writes it, may name a file with the key. What is not
+    imitated is said at the start; the status is at /_exchange/.
 
     \b
     Example:
       rustonite exchange
       rustonite exchange binance BTCUSDT ETHUSDT --seed 7 --speed 2
+      rustonite exchange binance BTCUSDT binance-usdm BTCUSDT alpaca --port 9000
       rustonite exchange exchange.toml
     """
     if speed is not None and math.isinf(speed):
         raise click.BadParameter("found max, expected a number", param_hint="'--speed'")
-    config = _config(what)
-    given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port, "state": state}
+    given: dict[str, Any] = {"seed": seed, "speed": speed, "state": state}
     given["symbols"] = _symbols(what, symbols)
     given |= {"others": False if alone else None, "latency": latency}
-    config = replace(config, **{name: value for name, value in given.items() if value is not None})
-    if account is not None:
-        config = replace(config, accounts=(replace(config.accounts[0], name=account),))
-    with ended() as end:
-        with about(what[0]) if _is_file(what) else nullcontext():
-            running, accounts = config.start()
-        with running:
-            _tell(running, accounts, as_json=as_json)
-            until = math.inf if span is None else time.monotonic() + span.total_seconds()
-            while not end.wait(min(_LOOK_S, max(0.0, until - time.monotonic()))):
-                if time.monotonic() >= until:
-                    break
-            status = running.status()
+    given = {name: value for name, value in given.items() if value is not None}
+    with ended() as end, ExitStack() as started:
+        running = []
+        for place, (file, config) in enumerate(_configs(what)):
+            if port is not None:
+                given["port"] = port + place if port else 0
+            chosen = _named(replace(config, **given), account)
+            with about(file) if file else nullcontext():
+                one, accounts = chosen.start()
+            running.append(started.enter_context(one))
+            _tell(one, accounts, as_json=as_json)
+        until = math.inf if span is None else time.monotonic() + span.total_seconds()
+        while not end.wait(min(_LOOK_S, max(0.0, until - time.monotonic()))):
+            if time.monotonic() >= until:
+                break
+        statuses = [one.status() for one in running]
     if as_json:
-        print_json_lines([status])
-    else:
-        click.echo(f"{running.venue}: {status['messages_sent']} messages sent", err=True)
+        print_json_lines(statuses)
+        return
+    for status in statuses:
+        click.echo(f"{status['venue']}: {status['messages_sent']} messages sent", err=True)
 
 
-def _config(what: tuple[str, ...]) -> ExchangeConfig:
+def _named(config: ExchangeConfig, account: str | None) -> ExchangeConfig:
+    if account is None:
+        return config
+    return replace(config, accounts=(replace(config.accounts[0], name=account),))
+
+
+def _configs(what: tuple[str, ...]) -> Iterator[tuple[str | None, ExchangeConfig]]:
+    """Each venue that is meant: its file, if it has one, and what it is started with."""
     # Imported here, as it brings the extension.
+    from rustonite_exec.exchange import VENUES  # noqa: PLC0415
     from rustonite_exec.exchange_config import ExchangeConfig  # noqa: PLC0415
 
-    if _is_file(what):
-        with expecting("exchange", Path(what[0])):
-            return ExchangeConfig.read(Path(what[0]))
-    if not what:
-        return ExchangeConfig()
-    return ExchangeConfig(venue=what[0], symbols=what[1:] or None)
+    words = list(what)
+    if not words:
+        yield None, ExchangeConfig()
+    while words:
+        first = words.pop(0)
+        if _is_file(first):
+            with expecting("exchange", Path(first)):
+                config = ExchangeConfig.read(Path(first))
+            yield first, config
+            continue
+        symbols = []
+        while words and words[0] not in VENUES and not _is_file(words[0]):
+            symbols.append(words.pop(0))
+        yield None, ExchangeConfig(venue=first, symbols=tuple(symbols) or None)
 
 
 def _symbols(what: tuple[str, ...], option: str | None) -> tuple[str, ...] | None:
@@ -139,8 +160,8 @@ def _symbols(what: tuple[str, ...], option: str | None) -> tuple[str, ...] | Non
     return names
 
 
-def _is_file(what: tuple[str, ...]) -> bool:
-    return len(what) == 1 and (what[0].endswith(".toml") or Path(what[0]).is_file())
+def _is_file(word: str) -> bool:
+    return word.endswith(".toml") or Path(word).is_file()
 
 
 def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> None:

@@ -33,6 +33,8 @@ class Case:
     """Events that come in this order, among others."""
     after: list = field(default_factory=list)
     """What is set right once the order is unknown or refused."""
+    all_met: bool = False
+    """It is over only when nothing that goes wrong is left to come."""
     at_venue: int | None = 1
     """Orders that the venue has got; `None` where it depends on which was faster."""
 
@@ -85,6 +87,8 @@ class Scripted(Strategy):
             return False
         order = self.broker.order(self.id)
         settled = order.state == self.case.ends and not order.is_pending
+        if self.case.all_met and self.exchange.status()["faults"]:
+            return False
         is_right = self.set_right or not self.case.after
         return settled and is_right and (self.did_then or not self.case.then)
 
@@ -162,6 +166,53 @@ CASES = {
     "the user stream breaks before it tells of a fill": Case(
         "filled", [fault("mute")], crosses=True, then="nothing",
         at_then=[fault("drop_user_stream")], told=("submitted", "accepted"),
+    ),
+    "the user stream stalls before it tells of a fill": Case(
+        "filled", [fault("stall", streams="user")], crosses=True, told=("submitted", "accepted"),
+    ),
+    "the user stream stalls before it tells of a change": Case(
+        "accepted", then="replace", at_then=[fault("stall", streams="user")],
+        told=("accepted", "replace_asked", "replaced"), at_venue=2,
+    ),
+    "the user stream is closed for a restart of the venue": Case(
+        "filled", [fault("mute")], crosses=True, then="nothing",
+        at_then=[fault("close", code=1012, streams="user")], told=("submitted", "accepted"),
+    ),
+    "a fill overtakes the word that its order was taken": Case(
+        "filled", [fault("late_event", ms=300, of="order")], crosses=True,
+        told=("submitted", "final_fill"), all_met=True,
+    ),
+    "a fill is told long after what it left of the balance": Case(
+        "filled", [fault("late_event", ms=1500, of="fill")], crosses=True, all_met=True,
+    ),
+    "the balance is told long after its fill": Case(
+        "filled", [fault("late_event", ms=1500, of="account")], crosses=True,
+        all_met=True,
+    ),
+    "the end of an order is told late": Case(
+        "cancelled", then="cancel", at_then=[fault("late_event", ms=300)],
+        told=("accepted", "cancel_asked", "cancelled"), all_met=True,
+    ),
+    "what became of a change is told in the wrong order": Case(
+        "accepted", then="replace", at_then=[fault("late_event", ms=300)],
+        told=("accepted", "replace_asked", "replaced"), at_venue=2, all_met=True,
+    ),
+    "a list of open orders that is older than the order": Case(
+        "accepted", [fault("stale", path="/api/v3/openOrders", times=2)],
+        told=("submitted", "accepted"), all_met=True,
+    ),
+    "an account that is older than a fill": Case(
+        "filled", [fault("stale", path="/api/v3/account", times=2)], crosses=True,
+        told=("submitted", "final_fill"), all_met=True,
+    ),
+    "executions that are older than a fill of which nothing was told": Case(
+        "filled", [fault("mute"), fault("stale", path="/api/v3/myTrades")], crosses=True,
+        all_met=True,
+    ),
+    "frames that nobody can read": Case(
+        "filled",
+        [fault("frame", streams="user", text="[1,"), fault("frame", streams="user", hex="00ff")],
+        crosses=True, told=("submitted", "final_fill"),
     ),
     "too many requests": Case(
         "rejected", [fault("refuse", status=429, retry_after_s=1, call="place")],

@@ -155,6 +155,32 @@ def test_python_binance_trades(exchange):
     assert Decimal(client.get_asset_balance("BTC")["free"]) == Decimal("0.99")
 
 
+def test_clients_ask_for_fees_lists_changes_and_the_day(quiet):
+    account = quiet.account("asking", {"USDT": 10_000, "BTC": 1})
+    client = of_ccxt(quiet, account)
+    client.load_markets()
+    assert client.fetch_status()["status"] == "ok"
+    fee = client.fetch_trading_fee(UNIFIED)
+    assert (fee["maker"], fee["taker"]) == (0.001, 0.001)
+    other = of_python_binance(quiet, account)
+    order = other.order_limit_buy(symbol=SYMBOL, quantity="0.02", price="50000.00")
+    named = {"symbol": SYMBOL, "orderId": order["orderId"]}
+    # Neither has a method for these.
+    client.request("order/amend/keepPriority", ["private"], "PUT", {**named, "newQty": "0.01"})
+    (change,) = client.request("order/amendments", ["private"], "GET", named)
+    assert (change["origQty"], change["newQty"]) == ("0.02000000", "0.01000000")
+    seller = of_python_binance(quiet, quiet.account("seller", {"BTC": 1}))
+    seller.order_limit_sell(symbol=SYMBOL, quantity="0.01", price="50000.00")
+    day = other.v3_get_ticker_trading_day(symbol=SYMBOL)
+    assert (day["lastPrice"], day["count"]) == ("50000.00000000", 1)
+    pair = {"symbol": SYMBOL, "side": "SELL", "quantity": "0.01", "aboveType": "LIMIT_MAKER",
+            "abovePrice": "70000", "belowType": "STOP_LOSS", "belowStopPrice": "40000"}  # fmt: skip
+    placed = other.create_oco_order(**pair)
+    found = other.v3_get_order_list(orderListId=placed["orderListId"])
+    assert found["orders"] == placed["orders"]
+    assert other.v3_get_all_order_list() == [found]
+
+
 @pytest.mark.parametrize(
     ("order", "code"),
     [

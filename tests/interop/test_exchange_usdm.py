@@ -234,6 +234,36 @@ def test_python_binance_trades(exchange):
         time.sleep(0.05)
 
 
+def test_clients_ask_for_candles_of_marks_fundings_and_changes(exchange):
+    account = exchange.account("asking", {"USDT": 10_000})
+    client = of_ccxt(exchange, account)
+    client.load_markets()
+    end = time.monotonic() + PATIENCE
+    for price in ("mark", "index"):
+        # The first of them is there a second after the start.
+        while not (bars := client.fetch_ohlcv(UNIFIED, "1m", params={"price": price})):
+            assert time.monotonic() < end
+        assert 0 < bars[-1][3] <= bars[-1][4] <= bars[-1][2]
+    assert client.fetch_funding_intervals([UNIFIED])[UNIFIED]["interval"] == "8h"
+    client.set_margin_mode("isolated", UNIFIED)
+    client.create_order(UNIFIED, "market", "buy", 0.01)
+    client.add_margin(UNIFIED, 12.5)
+    (moved,) = client.fetch_margin_adjustment_history(UNIFIED)
+    assert (moved["type"], moved["amount"]) == ("add", 12.5)
+    other = of_python_binance(exchange, account)
+    pair = {"pair": SYMBOL, "interval": "1m"}
+    assert other.futures_continuous_klines(**pair, contractType="PERPETUAL")
+    order = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+    placed = other.futures_create_order(**order, quantity="0.010", price="58000.00")
+    number = {"symbol": SYMBOL, "orderId": placed["orderId"]}
+    other.futures_modify_order(**number, side="BUY", quantity="0.020", price="58100.00")
+    (change,) = other.futures_v1_get_order_amendment(**number)
+    assert change["amendment"]["price"] == {"before": "58000.00", "after": "58100.00"}
+    with pytest.raises(BinanceAPIException) as refused:
+        other.futures_change_multi_assets_mode(multiAssetsMargin=True)
+    assert refused.value.code == -4170
+
+
 def test_python_binance_hears_its_own_orders(quiet):
     account = quiet.account()
 

@@ -143,13 +143,27 @@ def test_every_key_of_an_exchange_is_on_its_page():
         assert f"`{field.name}`" in table
 
 
-def test_every_fault_is_on_the_page_about_serving():
-    code = (ROOT / "native" / "feed" / "src" / "server" / "fault.rs").read_text()
+def faults_in(file):
+    """Names of the faults that an enum of Rust has."""
+    code = (ROOT / "native" / file).read_text()
     body = code[code.index("pub enum Fault") :].partition("\n}")[0]
     variants = re.findall(r"^    ([A-Z]\w+)(?:,| \{)$", body, re.MULTILINE)
-    names = {re.sub(r"(?<!^)(?=[A-Z])", "_", variant).lower() for variant in variants}
+    return {re.sub(r"(?<!^)(?=[A-Z])", "_", variant).lower() for variant in variants}
+
+
+def test_every_fault_is_on_the_page_about_serving():
     page = (ROOT / "docs" / "using" / "serve.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == names
+    told = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert told == faults_in("feed/src/server/fault.rs")
+
+
+def test_every_fault_is_on_the_page_about_the_local_exchange():
+    page = (ROOT / "docs" / "using" / "local-exchange.md").read_text()
+    table = page[page.index("| fault | what happens |") :].partition("\n\n")[0]
+    told = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    # What a fault takes stands behind it in brackets.
+    names = re.findall(r"`(\w+)`", " ".join(re.sub(r"\(.*?\)", "", one) for one in told))
+    assert set(names) == faults_in("exchange/src/faults.rs")
 
 
 def test_every_fact_and_metric_is_on_the_page_about_operating():

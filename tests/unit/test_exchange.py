@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rustonite_data.errors import Invalid, NotFound, Unavailable, VenueRejected
-from rustonite_exec import LocalExchange
+from rustonite_exec import LocalExchange, LocalExchanges
 from rustonite_exec.configs import write_configs
 from rustonite_exec.exchange import NOT_IMITATED, VENUES
 from rustonite_exec.exchange_config import ExchangeConfig
@@ -422,3 +422,58 @@ def test_a_port_that_is_taken_is_named():
     assert process.returncode != 0
     assert "Traceback" not in process.stderr
     assert f"127.0.0.1:{port}: Address already in use" in process.stderr
+
+
+def test_several_venues_have_one_account_and_nothing_else_in_common(tmp_path):
+    settings = {name: {"symbols": "BTCUSDT"} for name in ("binance", "binance-usdm")}
+    settings["alpaca"] = {}
+    with LocalExchanges(settings, others=False, state=tmp_path) as venues:
+        account = venues.account("me", {"binance": {"USDT": 7}})
+        money = {name: one.balance(account, "USDT")[0] for name, one in list(venues.items())[:2]}
+        assert money == {"binance": 7, "binance-usdm": 100_000}
+        assert len({one.address for one in venues.values()}) == len(venues) == len(VENUES)
+        assert answer(venues["binance"], account, "/api/v3/openOrders") == []
+        assert answer(venues["binance-usdm"], account, "/fapi/v1/openOrders") == []
+        venues["binance"].fault("maintenance", on=True)
+        assert answer(venues["binance"], account, "/api/v3/openOrders")["code"] == -1016
+        assert answer(venues["binance-usdm"], account, "/fapi/v1/openOrders") == []
+    with LocalExchanges(settings, others=False, state=tmp_path) as venues:
+        assert venues.account("me") == account
+        assert venues["binance"].balance(account, "USDT")[0] == 7
+
+
+def test_venues_start_together_or_not_at_all():
+    with LocalExchange("BTCUSDT", others=False) as taken:
+        port = int(taken.address.rpartition(":")[2])
+        free = {"binance": {"symbols": "ETHUSDT"}, "alpaca": {"port": port}}
+        with pytest.raises(Unavailable, match="Address already in use"):
+            LocalExchanges(free, others=False)
+    with pytest.raises(Invalid, match="venues: found none"):
+        LocalExchanges([])
+    with pytest.raises(NotFound, match="did you mean alpaca"):
+        LocalExchanges(["binance", "alpacca"], others=False)
+
+
+def test_the_command_serves_several_venues(tmp_path):
+    file = tmp_path / "stocks.toml"
+    file.write_text('venue = "alpaca"\nsymbols = ["AAPL"]\n')
+    words = ["binance", "BTCUSDT", "ETHUSDT", "binance-usdm", str(file)]
+    command = [RUSTONITE, "exchange", *words, "--alone", "--account", "me", "--for", "0.1s"]
+    process = subprocess.run(
+        [*command, "--json"], capture_output=True, timeout=PATIENCE, check=True, text=True
+    )
+    lines = [json.loads(line) for line in process.stdout.splitlines()]
+    began, ended = lines[:3], lines[3:]
+    assert [one["venue"] for one in began] == [one["venue"] for one in ended] == [
+        "binance", "binance-usdm", "alpaca"
+    ]  # fmt: skip
+    assert len({one["address"] for one in began}) == 3
+    symbols = [[row["symbol"] for row in one["instruments"]] for one in ended]
+    assert symbols == [["BTCUSDT", "ETHUSDT"], ["BTCUSDT", "ETHUSDT"], ["AAPL"]]
+    assert {one["accounts"][0]["account"] for one in began} == {"me"}
+    wrong = subprocess.run(
+        [*command, "--symbols", "BTCUSDT"], capture_output=True, timeout=PATIENCE, text=True,
+        check=False,
+    )  # fmt: skip
+    assert wrong.returncode != 0
+    assert "--symbols" in wrong.stderr

@@ -17,6 +17,8 @@ const ENDED_MAX: usize = 20_000;
 const FILLS_MAX: usize = 50_000;
 /// Trades with itself that were prevented and an account can ask for.
 const PREVENTED_MAX: usize = 10_000;
+/// Changes of orders that an account can ask for.
+const AMENDMENTS_MAX: usize = 10_000;
 
 /// What a client said about an order beyond what the engine knows.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -83,6 +85,18 @@ pub(crate) struct Prevented {
     pub(crate) at: i64,
 }
 
+/// A change of an order: each fact before and after it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Amendment {
+    pub(crate) order: OrderId,
+    pub(crate) instrument: InstrumentId,
+    pub(crate) execution: u64,
+    pub(crate) at: i64,
+    pub(crate) prices: [Option<i64>; 2],
+    pub(crate) quantities: [i64; 2],
+    pub(crate) names: [String; 2],
+}
+
 /// An order's part in a trade.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct OwnFill {
@@ -108,6 +122,7 @@ pub(crate) struct Account {
     pub(crate) orders: BTreeMap<OrderId, Record>,
     pub(crate) fills: Vec<OwnFill>,
     pub(crate) prevented: VecDeque<Prevented>,
+    pub(crate) amendments: VecDeque<Amendment>,
     /// The newest order of each name.
     by_client_id: BTreeMap<String, OrderId>,
 }
@@ -152,6 +167,13 @@ impl Account {
         self.prevented.push_back(new);
     }
 
+    pub(crate) fn add_amendment(&mut self, new: Amendment) {
+        if self.amendments.len() >= AMENDMENTS_MAX {
+            self.amendments.pop_front();
+        }
+        self.amendments.push_back(new);
+    }
+
     /// Another name for an order from now on.
     pub(crate) fn rename(&mut self, order: OrderId, client_id: &str) {
         let Some(record) = self.orders.get_mut(&order) else { return };
@@ -160,6 +182,9 @@ impl Account {
             self.by_client_id.remove(&old);
         }
         record.tag.old_id = Some(old);
+        if let Some(last) = self.amendments.iter_mut().rev().find(|one| one.order == order) {
+            client_id.clone_into(&mut last.names[1]);
+        }
         self.by_client_id.insert(client_id.to_owned(), order);
     }
 

@@ -211,7 +211,11 @@ impl Candles {
 
     /// All trades of the 24 hours before a moment, to the minute.
     pub(crate) fn day(&mut self, now: i64) -> Option<Candle> {
-        let since = now - DAY;
+        self.since(now - DAY, now)
+    }
+
+    /// All trades since a moment, to the minute.
+    pub(crate) fn since(&mut self, since: i64, now: i64) -> Option<Candle> {
         let mut minutes =
             self.of(Interval::MINUTE, now).iter().filter(|candle| candle.end > since).copied();
         let first = minutes.next()?;

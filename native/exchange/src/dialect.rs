@@ -12,10 +12,10 @@ use rustonite_sim::{
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Tag;
-use crate::faults::{Fault, Faults, Sort};
+use crate::faults::{Called, Fault, Faults, Sort, Told};
 use crate::floor::{Done, Floor};
 use crate::limits::{Allowance, Limits};
-use crate::picture::{DecodeError, EncodeError};
+use crate::picture::{DecodeError, EncodeError, copy};
 use crate::socket::Sockets;
 
 /// A call of REST, or of a WebSocket interface that has the same calls.
@@ -80,6 +80,9 @@ pub(crate) struct Hall {
     pub(crate) house: AccountId,
     /// Orders that the venue ends with the next beat.
     doomed: Vec<OrderId>,
+    /// As it was when answers were to become stale.
+    #[serde(skip)]
+    past: Option<Box<Hall>>,
 }
 
 impl Hall {
@@ -91,7 +94,57 @@ impl Hall {
             limits: Limits::new(allowance),
             house,
             doomed: Vec::new(),
+            past: None,
         }
+    }
+
+    /// Keeps how it is now, for answers that are stale later.
+    pub(crate) fn remember(&mut self) {
+        self.past = copy(self).map(|mut past: Self| {
+            past.floor.list_as(&self.floor);
+            past.limits.allowed = self.limits.allowed;
+            past.floor.clock.stop_at(0);
+            Box::new(past)
+        });
+    }
+
+    /// What a call is to be answered from, if that is not how it is now.
+    pub(crate) fn stale(&mut self, called: Called<'_>) -> Option<Box<Self>> {
+        self.faults.of_call(called, |fault| *fault == Fault::Stale)?;
+        self.past.take()
+    }
+
+    /// Takes back what a call was answered from, if others may be.
+    pub(crate) fn keep_past(&mut self, past: Box<Self>) {
+        self.past = self.faults.is_waiting(&Fault::Stale).then_some(past);
+    }
+
+    /// How the next change of a book is told: how often, and how much later.
+    pub(crate) fn depth_mishap(&mut self, symbol: &str) -> (usize, Duration) {
+        let meets = |fault: &Fault| {
+            matches!(fault, Fault::DropDepth | Fault::DuplicateDepth | Fault::LateDepth { .. })
+        };
+        match self.faults.of(Some(symbol), meets) {
+            Some(Fault::DropDepth) => (0, Duration::ZERO),
+            Some(Fault::DuplicateDepth) => (2, Duration::ZERO),
+            Some(Fault::LateDepth { ms }) => (1, Duration::from_millis(ms)),
+            _ => (1, Duration::ZERO),
+        }
+    }
+
+    /// How an event of a user stream is told: how often, and how much later.
+    pub(crate) fn mishap(&mut self, told: Told, symbol: Option<&str>) -> (usize, Duration) {
+        let repeats = |fault: &Fault| told == Told::Fill && *fault == Fault::DuplicateFill;
+        let times = 1 + usize::from(self.faults.of(symbol, repeats).is_some());
+        let delays = |fault: &Fault| match fault {
+            Fault::LateEvent { of, .. } => of.is_none_or(|wanted| wanted == told),
+            _ => false,
+        };
+        let after = match self.faults.of(symbol, delays) {
+            Some(Fault::LateEvent { ms, .. }) => Duration::from_millis(ms),
+            _ => Duration::ZERO,
+        };
+        (times, after)
     }
 
     /// Becomes what was kept, but for what is listed and allowed.
@@ -223,6 +276,9 @@ pub(crate) trait Dialect: Send {
     /// # Errors
     /// It cannot be written.
     fn keep(&self, picture: &mut Vec<u8>) -> core::result::Result<(), EncodeError>;
+
+    /// Keeps how it is now, for answers that are stale later.
+    fn remember(&mut self) {}
 
     /// Takes it from there again.
     ///

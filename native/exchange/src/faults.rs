@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{ExchangeError, Result};
+use crate::keys::from_hex;
+use crate::socket::Out;
+
 /// What a call does to orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -14,6 +18,29 @@ pub enum Sort {
     Cancel,
     /// Reads only.
     Read,
+}
+
+/// Connections that carry streams of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Streams {
+    /// Of the market.
+    #[default]
+    Market,
+    /// Of what happens to an account.
+    User,
+}
+
+/// What a user stream tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// What happens to an order but fills.
+    Order,
+    /// A fill.
+    Fill,
+    /// Balances and positions.
+    Account,
 }
 
 /// Something that goes wrong.
@@ -61,11 +88,53 @@ pub enum Fault {
         on: bool,
     },
     /// Streams stay open and say nothing more.
-    Silence,
+    Silence {
+        /// Which.
+        #[serde(default)]
+        streams: Streams,
+    },
+    /// Streams tell nothing more, but pings go on and clients are answered.
+    Stall {
+        /// Which.
+        #[serde(default)]
+        streams: Streams,
+    },
+    /// The next event of a user stream comes so much later: others overtake it.
+    LateEvent {
+        /// In milliseconds.
+        ms: u64,
+        /// Of this kind.
+        #[serde(default)]
+        of: Option<Told>,
+    },
+    /// The next call that only reads is answered as it would have been when this was planned.
+    Stale,
+    /// Changes of books are numbered from 1 again.
+    RestartCounter,
+    /// A frame comes that the venue would not send.
+    Frame {
+        /// Of these characters,
+        #[serde(default)]
+        text: Option<String>,
+        /// or of these bytes, as hexadecimal digits.
+        #[serde(default)]
+        hex: Option<String>,
+        /// Whether it is a binary frame; if nobody says, bytes are and characters are not.
+        #[serde(default)]
+        binary: Option<bool>,
+        /// Where.
+        #[serde(default)]
+        streams: Streams,
+    },
     /// The next change of a book is not sent.
     DropDepth,
     /// The next change of a book is sent twice.
     DuplicateDepth,
+    /// The next change of a book comes so much later: others overtake it.
+    LateDepth {
+        /// In milliseconds.
+        ms: u64,
+    },
     /// Streams break without a word.
     Cut,
     /// Streams are closed.
@@ -75,6 +144,9 @@ pub enum Fault {
         /// Reason.
         #[serde(default)]
         reason: String,
+        /// Which.
+        #[serde(default)]
+        streams: Streams,
     },
     /// The end is announced; then streams are closed.
     Farewell,
@@ -94,17 +166,34 @@ impl Fault {
             self,
             Self::DropDepth
                 | Self::DuplicateDepth
+                | Self::LateDepth { .. }
                 | Self::DuplicateFill
+                | Self::LateEvent { .. }
                 | Self::RefuseStream
                 | Self::RefuseConnection { .. }
         )
     }
 
-    fn meets_calls(&self) -> bool {
-        matches!(
-            self,
-            Self::Refuse { .. } | Self::FailAfter { .. } | Self::NoAnswer | Self::Late { .. }
-        )
+    /// A call is made, and its answer is not as it should be.
+    pub(crate) fn meets_answers(&self) -> bool {
+        matches!(self, Self::FailAfter { .. } | Self::NoAnswer | Self::Late { .. })
+    }
+
+    /// The frame that comes, if it is one.
+    ///
+    /// # Errors
+    /// It has characters and bytes, or neither, or bytes that are none.
+    pub(crate) fn frame(&self) -> Result<Option<Out>> {
+        let Self::Frame { text, hex, binary, .. } = self else { return Ok(None) };
+        let (bytes, is_binary) = match (text, hex) {
+            (Some(text), None) => (Some(text.clone().into_bytes()), false),
+            (None, Some(hex)) => (from_hex(hex), true),
+            _ => return Err(ExchangeError::invalid("frame", "expected text or hex")),
+        };
+        let bytes =
+            bytes.ok_or_else(|| ExchangeError::invalid("hex", "expected pairs of digits"))?;
+        let is_binary = binary.unwrap_or(is_binary);
+        Ok(Some(if is_binary { Out::Binary(bytes.into()) } else { Out::Text(bytes.into()) }))
     }
 }
 
@@ -117,6 +206,9 @@ pub struct Planned {
     /// Only for calls of this sort.
     #[serde(default)]
     pub call: Option<Sort>,
+    /// Only for calls to this path.
+    #[serde(default)]
+    pub path: Option<String>,
     /// Only for this instrument.
     #[serde(default)]
     pub symbol: Option<String>,
@@ -127,6 +219,14 @@ pub struct Planned {
 
 fn once() -> u32 {
     1
+}
+
+/// A call that faults may meet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Called<'a> {
+    pub(crate) sort: Sort,
+    pub(crate) path: &'a str,
+    pub(crate) symbol: Option<&'a str>,
 }
 
 /// Faults that wait for something to meet.
@@ -145,22 +245,25 @@ impl Faults {
         &self.waiting
     }
 
+    pub(crate) fn is_waiting(&self, fault: &Fault) -> bool {
+        self.waiting.iter().any(|planned| planned.fault == *fault)
+    }
+
     /// Faults of streams wait no more.
     pub(crate) fn forget_streams(&mut self) {
         self.waiting.retain(|planned| !planned.fault.meets_streams());
     }
 
-    /// A fault of a call before it is done, or after.
+    /// A fault of a call.
     pub(crate) fn of_call(
         &mut self,
-        sort: Sort,
-        symbol: Option<&str>,
-        before: bool,
+        called: Called<'_>,
+        is: impl Fn(&Fault) -> bool,
     ) -> Option<Fault> {
-        self.take(symbol, |planned| {
-            planned.fault.meets_calls()
-                && matches!(planned.fault, Fault::Refuse { .. }) == before
-                && planned.call.is_none_or(|wanted| wanted == sort)
+        self.take(called.symbol, |planned| {
+            is(&planned.fault)
+                && planned.call.is_none_or(|wanted| wanted == called.sort)
+                && planned.path.as_deref().is_none_or(|wanted| wanted == called.path)
         })
     }
 
@@ -189,7 +292,7 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Faults, Planned, Sort};
+    use super::{Called, Fault, Faults, Planned, Sort};
 
     fn planned(json: &str) -> Planned {
         serde_json::from_str(json).unwrap()
@@ -198,20 +301,38 @@ mod tests {
     #[test]
     fn a_fault_meets_what_it_names_as_often_as_it_says() {
         let mut faults = Faults::default();
-        let json = r#"{"fault":"fail_after","status":503,"call":"place","symbol":"A","times":2}"#;
+        let json = r#"{"fault":"fail_after","status":503,"call":"place","path":"/orders",
+                       "symbol":"A","times":2}"#;
         faults.plan(planned(json));
-        assert_eq!(faults.of_call(Sort::Cancel, Some("A"), false), None);
-        assert_eq!(faults.of_call(Sort::Place, Some("B"), false), None);
-        assert_eq!(faults.of_call(Sort::Place, Some("A"), true), None);
+        let wanted = Called { sort: Sort::Place, path: "/orders", symbol: Some("A") };
+        let mut of_call = |called| faults.of_call(called, Fault::meets_answers);
+        assert_eq!(of_call(Called { sort: Sort::Cancel, ..wanted }), None);
+        assert_eq!(of_call(Called { symbol: Some("B"), ..wanted }), None);
+        assert_eq!(of_call(Called { path: "/order", ..wanted }), None);
         for _ in 0..2 {
-            let fault = faults.of_call(Sort::Place, Some("A"), false);
-            assert_eq!(fault, Some(Fault::FailAfter { status: 503 }));
+            assert_eq!(of_call(wanted), Some(Fault::FailAfter { status: 503 }));
         }
-        assert_eq!(faults.of_call(Sort::Place, Some("A"), false), None);
+        assert_eq!(of_call(wanted), None);
     }
 
     #[test]
     fn an_unknown_fault_is_refused() {
         assert!(serde_json::from_str::<Planned>(r#"{"fault":"earthquake"}"#).is_err());
+    }
+
+    #[test]
+    fn a_frame_is_of_characters_or_of_bytes() {
+        let frame = |rest: &str| planned(&format!(r#"{{"fault":"frame"{rest}}}"#)).fault.frame();
+        for (rest, expected) in [
+            (r#","text":"pong""#, r#"Text(b"pong")"#),
+            (r#","text":"pong","binary":true"#, r#"Binary(b"pong")"#),
+            (r#","hex":"00fF""#, r#"Binary(b"\0\xff")"#),
+            (r#","hex":"c4e3","binary":false"#, r#"Text(b"\xc4\xe3")"#),
+        ] {
+            assert_eq!(format!("{:?}", frame(rest).unwrap().unwrap()), expected, "{rest}");
+        }
+        for rest in ["", r#","text":"a","hex":"00""#, r#","hex":"0""#, r#","hex":"zz""#] {
+            assert!(frame(rest).is_err(), "{rest}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use rustonite_sim::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{Account, Accounts, OwnFill, Prevented, Record, Tag};
+use crate::accounts::{Account, Accounts, Amendment, OwnFill, Prevented, Record, Tag};
 use crate::candles::Print;
 use crate::error::{ExchangeError, Result};
 use crate::listing::{ASSET_DECIMALS, Listing, Perpetual};
@@ -44,7 +44,7 @@ impl Done {
 }
 
 /// An instrument with the rules that it was listed with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) listing: Listing,
     pub(crate) rules: Instrument,
@@ -153,6 +153,21 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
+    /// Numbers changes of the book of an instrument from 1 again, or of all books.
+    pub(crate) fn restart_counters(&mut self, symbol: Option<&str>) {
+        for (listed, market) in self.instruments.iter().zip(&mut self.markets) {
+            if symbol.is_none_or(|symbol| symbol == listed.listing.symbol) {
+                market.restart_counter();
+            }
+        }
+    }
+
+    /// Has the same listed as another one.
+    pub(crate) fn list_as(&mut self, other: &Self) {
+        self.instruments.clone_from(&other.instruments);
+        self.by_symbol.clone_from(&other.by_symbol);
+    }
+
     /// Takes over what another one has listed.
     pub(crate) fn keep_listed(&mut self, other: &mut Self) {
         self.instruments = std::mem::take(&mut other.instruments);
@@ -316,7 +331,10 @@ impl Floor {
                 self.keep_new(id, tag);
             }
         }
-        for event in &done.events {
+        for (execution, event) in (done.execution..).zip(&done.events) {
+            if let Event::Amended { order } = *event {
+                self.keep_amendment(order, execution, done.at);
+            }
             self.note(event, done.at);
         }
         if done.at - self.forgotten_at > FORGOTTEN_AFTER_NS {
@@ -387,6 +405,23 @@ impl Floor {
         if let Some(record) = self.record_mut(order.asked.account, id) {
             record.triggered_at = Some(at);
         }
+    }
+
+    /// Keeps what changes of an order, as long as both are known.
+    fn keep_amendment(&mut self, id: OrderId, execution: u64, at: i64) {
+        let Some(new) = self.exchange.order(id) else { return };
+        let Some(account) = self.accounts.all.get_mut(&new.asked.account) else { return };
+        let Some(Record { order: old, tag, .. }) = account.orders.get(&id) else { return };
+        let amendment = Amendment {
+            order: id,
+            instrument: new.asked.instrument,
+            execution,
+            at,
+            prices: [old, &new].map(|order| order.asked.price),
+            quantities: [old, &new].map(|order| order.quantity),
+            names: [tag.client_id.clone(), tag.client_id.clone()],
+        };
+        account.add_amendment(amendment);
     }
 
     /// Brings what is kept of an order up to date.

@@ -49,7 +49,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 pub use self::crowd::Crowd;
 use self::dialect::{Dialect, Hall};
 pub use self::error::{ExchangeError, Result};
-pub use self::faults::{Fault, Planned, Sort};
+pub use self::faults::{Fault, Planned, Sort, Streams, Told};
 pub use self::keys::Key;
 pub use self::latency::read_latency;
 pub use self::limits::Allowance;

@@ -114,6 +114,12 @@ impl Market {
         }
     }
 
+    /// Numbers changes of levels from 1 again. What was not sent so far is the first.
+    pub(crate) fn restart_counter(&mut self) {
+        self.update = 1;
+        self.changes.values_mut().for_each(|changes| changes.before = 0);
+    }
+
     /// Begins to collect the changes of a stream, if it is not heard so far.
     pub(crate) fn watch(&mut self, pace: Pace) {
         let next = Changes { before: self.update, ..Changes::default() };

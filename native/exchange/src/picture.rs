@@ -19,6 +19,13 @@ pub(crate) fn take<T: DeserializeOwned>(picture: &mut &[u8]) -> Result<T, Decode
     T::deserialize(&mut rmp_serde::Deserializer::new(picture))
 }
 
+/// The same once more, but for what no picture has.
+pub(crate) fn copy<T: Serialize + DeserializeOwned>(part: &T) -> Option<T> {
+    let mut picture = Vec::new();
+    push(&mut picture, part).ok()?;
+    take(&mut picture.as_slice()).ok()
+}
+
 impl Venue {
     pub(crate) fn picture(&self) -> Result<Vec<u8>, EncodeError> {
         let mut picture = Vec::new();

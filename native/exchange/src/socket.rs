@@ -1,6 +1,6 @@
 //! One WebSocket connection of a client.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub(crate) enum Out {
     Silence,
     /// It arrives then, and what comes after it no earlier.
     Later(Instant, Box<Out>),
+    /// It arrives then, and what comes after it may overtake it.
+    Aside(Instant, Box<Out>),
 }
 
 impl Out {
@@ -51,6 +53,8 @@ pub(crate) struct Sockets {
     queues: BTreeMap<u64, mpsc::Sender<Out>>,
     /// What leaves together, since waking a line for each message takes longer than making one.
     held: Option<Vec<(u64, Out)>>,
+    /// Of these, those that are answered and told nothing.
+    stalled: BTreeSet<u64>,
     next: u64,
     pub(crate) sent: u64,
     /// How long messages take, and what that is drawn from.
@@ -87,6 +91,12 @@ impl Sockets {
 
     pub(crate) fn remove(&mut self, socket: u64) {
         self.queues.remove(&socket);
+        self.stalled.remove(&socket);
+    }
+
+    /// Tells nothing more on a connection.
+    pub(crate) fn stall(&mut self, socket: u64) {
+        self.stalled.insert(socket);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -118,15 +128,20 @@ impl Sockets {
 
     /// Tells of the market.
     pub(crate) fn say(&mut self, socket: u64, out: Out) {
-        self.post(socket, out, Message::Feed);
+        if !self.stalled.contains(&socket) {
+            self.answer(socket, out, Message::Feed);
+        }
     }
 
     /// Tells a trader.
     pub(crate) fn tell(&mut self, socket: u64, out: Out) {
-        self.post(socket, out, Message::Response);
+        if !self.stalled.contains(&socket) {
+            self.answer(socket, out, Message::Response);
+        }
     }
 
-    fn post(&mut self, socket: u64, out: Out, message: Message) {
+    /// Answers what a client said.
+    pub(crate) fn answer(&mut self, socket: u64, out: Out, message: Message) {
         self.sent += 1;
         let out = if self.latency.is_some() { self.late(out, message) } else { out };
         self.send(socket, out);
@@ -136,18 +151,38 @@ impl Sockets {
         Out::Later(Instant::now() + self.way(message), Box::new(out))
     }
 
-    /// Tells a trader once some time has passed; what is told meanwhile overtakes it.
-    pub(crate) fn tell_later(&mut self, socket: u64, text: String, after: Duration) {
+    /// Tells once some time has passed; what is told meanwhile overtakes it.
+    pub(crate) fn say_later(&mut self, socket: u64, out: Out, after: Duration) {
         if after.is_zero() {
-            return self.tell(socket, Out::text(text));
+            self.say(socket, out);
+        } else if !self.stalled.contains(&socket) {
+            self.answer_later(socket, out, after, Message::Feed);
         }
-        let Some(queue) = self.queues.get(&socket).cloned() else { return };
+    }
+
+    /// The same of what a trader is told.
+    pub(crate) fn tell_later(&mut self, socket: u64, out: Out, after: Duration) {
+        if after.is_zero() {
+            self.tell(socket, out);
+        } else if !self.stalled.contains(&socket) {
+            self.answer_later(socket, out, after, Message::Response);
+        }
+    }
+
+    /// The same of an answer.
+    pub(crate) fn answer_later(
+        &mut self,
+        socket: u64,
+        out: Out,
+        after: Duration,
+        message: Message,
+    ) {
+        if after.is_zero() {
+            return self.answer(socket, out, message);
+        }
         self.sent += 1;
-        let after = after + self.way(Message::Response);
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(after).await;
-            let _ = queue.send(Out::text(text)).await;
-        });
+        let at = Instant::now() + after + self.way(message);
+        self.send(socket, Out::Aside(at, Box::new(out)));
     }
 }
 
@@ -156,33 +191,66 @@ struct Outbox {
     queue: mpsc::Receiver<Out>,
     /// The first one, and when it arrives.
     first: Option<(Instant, Out)>,
+    /// What others may overtake.
+    aside: Vec<(Instant, Out)>,
 }
 
 impl Outbox {
+    fn new(queue: mpsc::Receiver<Out>) -> Self {
+        Self { queue, first: None, aside: Vec::new() }
+    }
+
     /// Waits for what arrives next.
     async fn next(&mut self) -> Option<Out> {
         loop {
-            if let Some((at, _)) = &self.first {
-                sleep_until(*at).await;
-                return self.first.take().map(|(_, out)| out);
-            }
-            match self.queue.recv().await? {
-                Out::Later(at, out) => self.first = Some((at, *out)),
-                out => return Some(out),
+            let overtaken = (0..self.aside.len()).min_by_key(|place| self.aside[*place].0);
+            let due = overtaken.map(|place| self.aside[place].0);
+            tokio::select! {
+                out = in_order(&mut self.queue, &mut self.first) => match out? {
+                    Out::Aside(at, out) => self.aside.push((at, *out)),
+                    out => return Some(out),
+                },
+                () = until(due) => return overtaken.map(|place| self.aside.remove(place).1),
             }
         }
     }
 
     /// What has arrived.
     fn arrived(&mut self) -> Option<Out> {
-        match self.queue.try_recv().ok()? {
-            Out::Later(at, out) if at > Instant::now() => {
-                self.first = Some((at, *out));
-                None
+        while self.first.is_none() {
+            match self.queue.try_recv().ok()? {
+                Out::Aside(at, out) => self.aside.push((at, *out)),
+                Out::Later(at, out) if at > Instant::now() => self.first = Some((at, *out)),
+                Out::Later(_, out) => return Some(*out),
+                out => return Some(out),
             }
-            Out::Later(_, out) => Some(*out),
-            out => Some(out),
         }
+        None
+    }
+}
+
+/// Waits for what arrives next of what nothing overtakes.
+async fn in_order(
+    queue: &mut mpsc::Receiver<Out>,
+    first: &mut Option<(Instant, Out)>,
+) -> Option<Out> {
+    loop {
+        if let Some((at, _)) = first {
+            sleep_until(*at).await;
+            return first.take().map(|(_, out)| out);
+        }
+        match queue.recv().await? {
+            Out::Later(at, out) => *first = Some((at, *out)),
+            out => return Some(out),
+        }
+    }
+}
+
+/// Waits until then; for ever if there is no such moment.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -217,7 +285,7 @@ pub(crate) async fn run(
     queue: mpsc::Receiver<Out>,
 ) {
     let mut inbox = Inbox::default();
-    let mut outbox = Outbox { queue, first: None };
+    let mut outbox = Outbox::new(queue);
     let _ = talk(&shared, &mut socket, number, &mut outbox, &mut inbox).await;
     drop(outbox);
     // What was on its way when the line ended arrives all the same.
@@ -303,7 +371,7 @@ async fn send(
                 return Ok(false);
             }
             // What arrived is none of these any more.
-            Out::Later(..) => {}
+            Out::Later(..) | Out::Aside(..) => {}
         }
         sent += 1;
         waiting = if sent < BATCH { outbox.arrived() } else { None };

@@ -10,7 +10,7 @@ use rustonite_sim::{Command, OrderId, Reject};
 use crate::crowd::{Crowd, Others};
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::error::{ExchangeError, Result};
-use crate::faults::{Fault, Planned, Sort};
+use crate::faults::{Fault, Planned, Sort, Streams};
 use crate::floor::machine_now;
 use crate::keys::Key;
 use crate::socket::Out;
@@ -176,6 +176,7 @@ impl Venue {
 
     /// Plans a fault, or lets it happen.
     pub(crate) fn fault(&mut self, planned: Planned) -> Result<()> {
+        planned.fault.frame()?;
         let written = planned.clone();
         self.take(|| Entry::Fault(written), |venue| venue.plan(planned))
     }
@@ -273,31 +274,55 @@ impl Venue {
     }
 
     fn plan(&mut self, planned: Planned) {
-        let streams = self.dialect.market_sockets();
-        match planned.fault {
+        match &planned.fault {
             Fault::ClockAhead { ms } => {
                 self.hall.floor.clock.ahead = ms.saturating_mul(1_000_000);
             }
-            Fault::Maintenance { on } => self.hall.faults.maintenance = on,
-            Fault::DropUserStream => {
-                let sockets = self.dialect.user_sockets();
-                self.tell(&sockets, &Out::Cut);
+            Fault::Maintenance { on } => self.hall.faults.maintenance = *on,
+            Fault::DropUserStream => self.tell(Streams::User, &Out::Cut),
+            Fault::Cut => self.tell(Streams::Market, &Out::Cut),
+            Fault::Silence { streams } => self.tell(*streams, &Out::Silence),
+            Fault::Stall { streams } => {
+                for socket in self.sockets(*streams) {
+                    self.hall.sockets.stall(socket);
+                }
             }
-            Fault::Cut => self.tell(&streams, &Out::Cut),
-            Fault::Silence => self.tell(&streams, &Out::Silence),
-            Fault::Close { code, reason } => self.tell(&streams, &Out::Close(code, reason)),
+            Fault::Close { code, reason, streams } => {
+                self.tell(*streams, &Out::Close(*code, reason.clone()));
+            }
             Fault::Farewell => {
                 if let Some(text) = self.dialect.farewell() {
-                    self.tell(&streams, &Out::text(text));
+                    self.tell(Streams::Market, &Out::text(text));
                 }
-                self.tell(&streams, &Out::Close(1001, String::new()));
+                self.tell(Streams::Market, &Out::Close(1001, String::new()));
+            }
+            Fault::Frame { streams, .. } => {
+                // One that cannot be was refused before.
+                if let Ok(Some(out)) = planned.fault.frame() {
+                    self.tell(*streams, &out);
+                }
+            }
+            Fault::RestartCounter => self.hall.floor.restart_counters(planned.symbol.as_deref()),
+            Fault::Stale => {
+                self.hall.remember();
+                self.dialect.remember();
+                self.hall.faults.plan(planned);
             }
             _ => self.hall.faults.plan(planned),
         }
     }
 
-    fn tell(&mut self, sockets: &[u64], out: &Out) {
-        sockets.iter().for_each(|socket| self.hall.sockets.send(*socket, out.clone()));
+    fn sockets(&self, streams: Streams) -> Vec<u64> {
+        match streams {
+            Streams::Market => self.dialect.market_sockets(),
+            Streams::User => self.dialect.user_sockets(),
+        }
+    }
+
+    fn tell(&mut self, streams: Streams, out: &Out) {
+        for socket in self.sockets(streams) {
+            self.hall.sockets.send(socket, out.clone());
+        }
     }
 
     // From a state that is kept

@@ -120,3 +120,16 @@ fn calls_of_an_account_are_counted() {
         assert_eq!(ask(&exchange, "bob", "GET", "/v2/clock", Value::Null).await.status, 200);
     });
 }
+
+#[test]
+fn letters_of_trades_and_quotes_have_a_meaning() {
+    run(async {
+        let exchange = exchange();
+        for (kind, letter) in [("trade", "@"), ("quote", "R")] {
+            let path = format!("/v2/stocks/meta/conditions/{kind}?tape=C");
+            assert!(read(&exchange, "ann", &path).await[letter].is_string());
+        }
+        let path = "/v2/stocks/meta/conditions/bar";
+        assert_eq!(ask(&exchange, "ann", "GET", path, Value::Null).await.status, 400);
+    });
+}

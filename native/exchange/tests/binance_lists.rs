@@ -234,3 +234,43 @@ fn an_order_that_waited_ends_on_the_stream_with_the_one_it_waited_for() {
         assert!(ended.iter().all(|state| ["CANCELED", "EXPIRED"].contains(&state.as_str())));
     });
 }
+
+#[test]
+fn lists_are_asked_for_by_number_by_name_and_all_at_once() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let path = "/api/v3/orderList/otoco";
+        let placed = signed(&exchange, "ann", "POST", path, PROFIT_OR_LOSS).await.body;
+        let number = placed["orderListId"].as_u64().unwrap();
+        let (one, all) = ("/api/v3/orderList", "/api/v3/allOrderList");
+        let query = format!("orderListId={number}");
+        let found = signed(&exchange, "ann", "GET", one, &query).await.body;
+        assert_eq!(
+            (&found["listClientOrderId"], &found["listOrderStatus"]),
+            (&json!("row"), &json!("EXECUTING"))
+        );
+        assert_eq!(
+            (found["orders"].as_array().unwrap().len(), &found["orderReports"]),
+            (3, &Value::Null)
+        );
+        let end = "symbol=BTCUSDT&listClientOrderId=row";
+        assert_eq!(signed(&exchange, "ann", "DELETE", one, end).await.status, 200);
+        let ended = signed(&exchange, "ann", "GET", one, "origClientOrderId=row").await.body;
+        assert_eq!(
+            (&ended["orderListId"], &ended["listOrderStatus"]),
+            (&json!(number), &json!("ALL_DONE"))
+        );
+        assert_eq!(signed(&exchange, "bob", "GET", one, &query).await.code(), -2013);
+        assert_eq!(signed(&exchange, "ann", "GET", one, "").await.code(), -1102);
+        assert_eq!(signed(&exchange, "ann", "POST", path, PROFIT_OR_LOSS).await.status, 200);
+        let count = async |query: &str| {
+            signed(&exchange, "ann", "GET", all, query).await.body.as_array().unwrap().len()
+        };
+        assert_eq!(count("").await, 2);
+        assert_eq!(count(&format!("fromId={}", number + 1)).await, 1);
+        assert_eq!(count("limit=1").await, 1);
+        assert_eq!(count("endTime=1").await, 0);
+        assert_eq!(signed(&exchange, "bob", "GET", all, "").await.body, json!([]));
+    });
+}

@@ -319,3 +319,74 @@ fn a_question_about_all_symbols_weighs_more() {
         }
     });
 }
+
+#[test]
+fn changes_of_an_order_can_be_asked_for() {
+    run(async {
+        let exchange = exchange();
+        limit(&exchange, "ann", "BUY", "40000", "first").await;
+        let path = "/api/v3/order/amend/keepPriority";
+        for (old, new, size) in [("first", "second", "0.08"), ("second", "third", "0.05")] {
+            let query = format!(
+                "symbol=BTCUSDT&origClientOrderId={old}&newClientOrderId={new}&newQty={size}"
+            );
+            assert_eq!(signed(&exchange, "ann", "PUT", path, &query).await.status, 200);
+        }
+        let order = named(&exchange, "ann", "third").await["orderId"].clone();
+        let path = "/api/v3/order/amendments";
+        let query = format!("symbol=BTCUSDT&orderId={order}");
+        let rows = signed(&exchange, "ann", "GET", path, &query).await.body;
+        let told = |row: &Value| {
+            ["origClientOrderId", "newClientOrderId", "origQty", "newQty"]
+                .map(|name| row[name].as_str().unwrap().to_owned())
+        };
+        let rows = rows.as_array().unwrap();
+        assert_eq!(told(&rows[0]), ["first", "second", "0.10000000", "0.08000000"]);
+        assert_eq!(told(&rows[1]), ["second", "third", "0.08000000", "0.05000000"]);
+        let second = format!("{query}&fromExecutionId={}", rows[1]["executionId"]);
+        let found = signed(&exchange, "ann", "GET", path, &second).await.body;
+        assert_eq!(found, json!([rows[1]]));
+        assert_eq!(signed(&exchange, "ann", "GET", path, "symbol=BTCUSDT").await.code(), -1102);
+    });
+}
+
+#[test]
+fn statistics_of_a_day_begin_at_the_midnight_of_the_client() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let path = "/api/v3/ticker/tradingDay";
+        let day = get(&exchange, &format!("{path}?symbol=BTCUSDT")).await.body;
+        let day_ms = 24 * 60 * 60 * 1_000;
+        let opened = day["openTime"].as_i64().unwrap();
+        assert_eq!((opened % day_ms, day["closeTime"].as_i64()), (0, Some(opened + day_ms - 1)));
+        assert_eq!((&day["count"], &day["lastPrice"]), (&json!(1), &json!("50000.00000000")));
+        assert_eq!(day["bidPrice"], Value::Null);
+        let east = get(&exchange, &format!("{path}?symbol=BTCUSDT&timeZone=5:45&type=MINI")).await;
+        let ahead = (5 * 60 + 45) * 60 * 1_000;
+        assert_eq!((east.body["openTime"].as_i64().unwrap() + ahead) % day_ms, 0);
+        assert_eq!(east.body["priceChange"], Value::Null);
+        let both = get(&exchange, &format!("{path}?symbols=%5B%22ETHUSDT%22%5D")).await.body;
+        assert_eq!((&both[0]["symbol"], &both[0]["count"]), (&json!("ETHUSDT"), &json!(0)));
+        for (query, code) in [("", -1102), ("?symbol=BTCUSDT&timeZone=15", -1100)] {
+            assert_eq!(get(&exchange, &format!("{path}{query}")).await.code(), code, "{query}");
+        }
+    });
+}
+
+#[test]
+fn fees_of_instruments_and_the_state_of_the_venue_can_be_asked_for() {
+    run(async {
+        let exchange = exchange();
+        exchange.set_fees(VENUE, "ann", decimal("0.0008"), decimal("0.001")).unwrap();
+        let path = "/sapi/v1/asset/tradeFee";
+        let one = signed(&exchange, "ann", "GET", path, "symbol=ETHUSDT").await.body;
+        let row =
+            json!({"symbol": "ETHUSDT", "makerCommission": "0.0008", "takerCommission": "0.001"});
+        assert_eq!(one, json!([row]));
+        let all = signed(&exchange, "ann", "GET", path, "").await.body;
+        assert_eq!(all.as_array().unwrap().len(), 2);
+        let status = get(&exchange, "/sapi/v1/system/status").await.body;
+        assert_eq!(status, json!({"status": 0, "msg": "normal"}));
+    });
+}

@@ -323,3 +323,75 @@ fn all_that_can_be_read_is_answered() {
         assert_eq!(info["symbols"][0]["filters"][6]["multiplierUp"], "1.0500");
     });
 }
+
+#[test]
+fn moved_margin_can_be_asked_for() {
+    run(async {
+        let exchange = futures();
+        let isolate = "symbol=BTCUSDT&marginType=ISOLATED";
+        signed(&exchange, "ann", "POST", "/fapi/v1/marginType", isolate).await;
+        deal(&exchange, "bob", "ann", "0.1", "50000").await;
+        let path = "/fapi/v1/positionMargin";
+        for query in ["symbol=BTCUSDT&amount=25.5&type=1", "symbol=BTCUSDT&amount=5&type=2"] {
+            let moved = signed(&exchange, "ann", "POST", path, query).await;
+            assert_eq!(moved.status, 200, "{}", moved.body);
+        }
+        let path = "/fapi/v1/positionMargin/history";
+        let rows = ask(&exchange, "ann", path, "symbol=BTCUSDT").await;
+        let told = |row: &Value| (row["type"].clone(), row["amount"].clone());
+        assert_eq!(told(&rows[0]), (json!(1), json!("25.50000000")));
+        assert_eq!(told(&rows[1]), (json!(2), json!("5.00000000")));
+        let out = ask(&exchange, "ann", path, "symbol=BTCUSDT&type=2").await;
+        assert_eq!(out, json!([rows[1]]));
+        assert_eq!(ask(&exchange, "bob", path, "symbol=BTCUSDT").await, json!([]));
+    });
+}
+
+#[test]
+fn several_assets_as_margin_are_refused() {
+    run(async {
+        let exchange = futures();
+        let path = "/fapi/v1/multiAssetsMargin";
+        let code = async |wanted: &str| {
+            let query = format!("multiAssetsMargin={wanted}");
+            signed(&exchange, "ann", "POST", path, &query).await.code()
+        };
+        assert_eq!([code("false").await, code("true").await], [-4171, -1020]);
+        let isolate = "symbol=BTCUSDT&marginType=ISOLATED";
+        signed(&exchange, "ann", "POST", "/fapi/v1/marginType", isolate).await;
+        assert_eq!(code("true").await, -4167);
+        limit(&exchange, "ann", "BUY", "0.1", "50000").await;
+        assert_eq!(code("true").await, -4170);
+    });
+}
+
+#[test]
+fn candles_of_marks_indices_and_contracts_are_told() {
+    run(async {
+        let exchange = futures();
+        deal(&exchange, "bob", "ann", "0.1", "50000").await;
+        limit(&exchange, "ann", "BUY", "0.1", "49990").await;
+        limit(&exchange, "bob", "SELL", "0.1", "50010").await;
+        exchange.set_mark(FUTURES, "BTCUSDT", decimal("50005")).unwrap();
+        let closes = async |path: &str| {
+            let rows = get(&exchange, path).await.body;
+            rows.as_array().unwrap().last().map(|row| row[4].clone())
+        };
+        let [mark, index] = ["markPriceKlines?symbol", "indexPriceKlines?pair"]
+            .map(|call| format!("/fapi/v1/{call}=BTCUSDT&interval=1m"));
+        while closes(&mark).await != Some(json!("50005.00")) {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        assert_eq!(closes(&index).await, Some(json!("50000.00")));
+        let pair = "/fapi/v1/continuousKlines?pair=BTCUSDT&interval=1m&contractType";
+        let whole = get(&exchange, &format!("{pair}=PERPETUAL")).await.body;
+        assert_eq!(whole, get(&exchange, "/fapi/v1/klines?symbol=BTCUSDT&interval=1m").await.body);
+        assert_eq!(get(&exchange, &format!("{pair}=NEXT_QUARTER")).await.body, json!([]));
+        assert_eq!(get(&exchange, &format!("{pair}=WEEKLY")).await.code(), -1130);
+        let info = get(&exchange, "/fapi/v1/fundingInfo").await.body;
+        assert_eq!(
+            (&info[1]["symbol"], &info[1]["fundingIntervalHours"]),
+            (&json!("ETHUSDT"), &json!(8))
+        );
+    });
+}

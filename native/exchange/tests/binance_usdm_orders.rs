@@ -157,3 +157,33 @@ fn house_order(exchange: &LocalExchange) -> rustonite_sim::Command {
     let order = rustonite_sim::NewOrder::limit(bob, 0, rustonite_sim::Side::Buy, 490_000, 100);
     rustonite_sim::Command::Place(order)
 }
+
+#[test]
+fn changes_of_orders_can_be_asked_for() {
+    run(async {
+        let exchange = futures();
+        let placed = limit(&exchange, "ann", "BUY", "0.1", "50000").await;
+        let order = placed["orderId"].as_u64().unwrap();
+        for (size, price) in [("0.1", "50010"), ("0.2", "50010")] {
+            let query =
+                format!("symbol=BTCUSDT&orderId={order}&side=BUY&quantity={size}&price={price}");
+            assert_eq!(signed(&exchange, "ann", "PUT", ORDER, &query).await.status, 200);
+        }
+        limit(&exchange, "ann", "BUY", "0.1", "40000").await;
+        let path = "/fapi/v1/orderAmendment";
+        let query = format!("symbol=BTCUSDT&orderId={order}");
+        let rows = ask(&exchange, "ann", path, &query).await;
+        let change = |before: &str, after: &str| json!({"before": before, "after": after});
+        let newest = json!({
+            "price": change("50010.00", "50010.00"), "origQty": change("0.100", "0.200"), "count": 2,
+        });
+        let oldest = json!({
+            "price": change("50000.00", "50010.00"), "origQty": change("0.100", "0.100"), "count": 1,
+        });
+        assert_eq!((&rows[0]["amendment"], &rows[1]["amendment"]), (&newest, &oldest));
+        assert_eq!(ask(&exchange, "ann", path, "symbol=BTCUSDT").await, rows);
+        assert_eq!(ask(&exchange, "ann", path, "symbol=ETHUSDT").await, json!([]));
+        let query = "symbol=BTCUSDT&origClientOrderId=nobody";
+        assert_eq!(ask(&exchange, "ann", path, query).await, json!([]));
+    });
+}

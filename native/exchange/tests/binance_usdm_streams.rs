@@ -308,3 +308,18 @@ fn faults_meet_this_market_too() {
         assert_eq!(line.hear().await, None);
     });
 }
+
+#[test]
+fn halts_are_told_to_who_hears_of_contracts() {
+    run(async {
+        let exchange = futures();
+        let mut line = Line::open(&exchange, "/market/ws/!contractInfo").await;
+        line.is_heard().await;
+        for (on, status) in [(true, "HALT"), (false, "TRADING")] {
+            exchange.halt(FUTURES, "ETHUSDT", on).unwrap();
+            let event = line.hear().await.unwrap();
+            let told = ["e", "s", "ct", "cs"].map(|name| event[name].as_str().unwrap());
+            assert_eq!(told, ["contractInfo", "ETHUSDT", "PERPETUAL", status]);
+        }
+    });
+}

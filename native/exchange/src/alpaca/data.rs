@@ -20,6 +20,9 @@ const DEPTH: usize = 1_000;
 const PLACES: u32 = 9;
 /// The exchange that all stocks are traded at.
 const PLACE: &str = "V";
+/// The condition of all trades of stocks, and of all quotes.
+const SALE: &str = "@";
+const TWO_SIDED: &str = "R";
 
 // Messages
 
@@ -38,7 +41,7 @@ pub(crate) fn trade(listed: &Listed, (trade, at, price, quantity, buys): Traded)
         row.push(("tks", Field::Word(if buys { "B" } else { "S" })));
     } else {
         row.push(("x", Field::Word(PLACE)));
-        row.push(("c", Field::Words(vec!["@".to_owned()])));
+        row.push(("c", Field::Words(vec![SALE.to_owned()])));
         row.push(("z", Field::Word("C")));
     }
     Row(row)
@@ -60,7 +63,7 @@ pub(crate) fn quote(listed: &Listed, quote: &Quote, ahead: i64) -> Row {
         let place = |there: bool| Field::Word(if there { PLACE } else { " " });
         row.push(("bx", place(has_bid)));
         row.push(("ax", place(has_ask)));
-        row.push(("c", Field::Words(vec!["R".to_owned()])));
+        row.push(("c", Field::Words(vec![TWO_SIDED.to_owned()])));
         row.push(("z", Field::Word("C")));
     }
     Row(row)
@@ -288,6 +291,15 @@ pub(crate) fn stock_snapshots(call: &mut Call<'_>) -> Answer {
 #[allow(clippy::unnecessary_wraps)] // All calls have one form.
 pub(crate) fn exchanges(_: &mut Call<'_>) -> Answer {
     Ok(json!({PLACE: "IEX"}))
+}
+
+/// What the letters mean that trades or quotes have.
+pub(crate) fn conditions(call: &mut Call<'_>) -> Answer {
+    match call.name {
+        "trade" => Ok(json!({SALE: "Regular Sale"})),
+        "quote" => Ok(json!({TWO_SIDED: "Regular Two Sided Open"})),
+        _ => Err(Refusal::plain(400, "invalid tick type")),
+    }
 }
 
 #[cfg(test)]

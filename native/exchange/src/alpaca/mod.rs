@@ -42,7 +42,7 @@ use self::streams::Feed;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
-use crate::picture::{DecodeError, EncodeError, push, take};
+use crate::picture::{DecodeError, EncodeError, copy, push, take};
 
 /// Beats between two looks at what accounts are worth.
 const LOOK_EVERY: u64 = 100;
@@ -59,6 +59,9 @@ pub(crate) struct Desk {
     quotes: Quotes,
     /// Orders that were filled before their cancellation came, and whose.
     refused_cancels: Vec<(AccountId, OrderId)>,
+    /// As it was when answers were to become stale.
+    #[serde(skip)]
+    remembered: Option<Box<Desk>>,
 }
 
 impl Desk {
@@ -175,6 +178,10 @@ impl Dialect for Broker {
 
     fn keep(&self, picture: &mut Vec<u8>) -> Result<(), EncodeError> {
         push(picture, &self.desk)
+    }
+
+    fn remember(&mut self) {
+        self.desk.remembered = copy(&self.desk).map(Box::new);
     }
 
     fn restore(&mut self, picture: &mut &[u8]) -> Result<(), DecodeError> {

@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::refusal::Refusal;
 use super::{account, alone, auth, closing, data, history, trade};
 use crate::dialect::{Hall, Reply, Request};
-use crate::faults::{Fault, Sort};
+use crate::faults::{Called, Fault, Sort};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -58,7 +58,7 @@ const fn change(method: &'static str, path: &'static str, sort: Sort, run: Run) 
     Route { method, sort, ..read(path, run) }
 }
 
-static ROUTES: [Route; 40] = [
+static ROUTES: [Route; 41] = [
     read("/v2/account", account::account),
     read("/v2/account/configurations", account::settings),
     change("PATCH", "/v2/account/configurations", Sort::Read, account::change_settings),
@@ -97,6 +97,7 @@ static ROUTES: [Route; 40] = [
     read("/v2/stocks/quotes/latest", data::latest_quotes),
     read("/v2/stocks/snapshots", data::stock_snapshots),
     read("/v2/stocks/meta/exchanges", data::exchanges),
+    read("/v2/stocks/meta/conditions/", data::conditions),
     read("/v2/stocks/", alone::stock),
     read("/v2/corporate_actions/announcements", account::none),
 ];
@@ -147,11 +148,17 @@ pub(crate) fn answer(hall: &mut Hall, desk: &mut Desk, request: &Request) -> Rep
     let mut usage = None;
     let served = admitted(hall, route, symbol.as_deref()).and_then(|()| {
         let account = caller(hall, route, request, &mut usage)?;
-        let body = request.body.as_str();
-        let mut call =
-            Call { hall, desk, name, query, body, account, is_open: route.is_open, status: 200 };
-        let value = (route.run)(&mut call)?;
-        Ok(told(call.status, &value))
+        let made = (name, query, request.body.as_str(), account);
+        let is_read = route.method == "GET";
+        let past = is_read.then(|| hall.stale(called(route, symbol.as_deref()))).flatten();
+        let past = past.and_then(|past| Some((past, desk.remembered.take()?)));
+        let Some((mut past, mut past_desk)) = past else {
+            return run(hall, desk, route, made);
+        };
+        let reply = run(&mut past, &mut past_desk, route, made);
+        hall.keep_past(past);
+        desk.remembered = Some(past_desk);
+        reply
     });
     let mut reply = match served {
         Ok(reply) => spoiled(hall, route, symbol.as_deref(), reply),
@@ -159,6 +166,23 @@ pub(crate) fn answer(hall: &mut Hall, desk: &mut Desk, request: &Request) -> Rep
     };
     reply.headers.extend(usage.iter().flat_map(Usage::headers));
     reply
+}
+
+/// Makes a call: the last part of its path, its query and body, and who makes it.
+fn run(
+    hall: &mut Hall,
+    desk: &mut Desk,
+    route: &Route,
+    (name, query, body, account): (&str, Fields, &str, AccountId),
+) -> Result<Reply, Refusal> {
+    let is_open = route.is_open;
+    let mut call = Call { hall, desk, name, query, body, account, is_open, status: 200 };
+    let value = (route.run)(&mut call)?;
+    Ok(told(call.status, &value))
+}
+
+fn called<'a>(route: &Route, symbol: Option<&'a str>) -> Called<'a> {
+    Called { sort: route.sort, path: route.path, symbol }
 }
 
 fn told(status: u16, value: &Value) -> Reply {
@@ -189,7 +213,8 @@ fn admitted(hall: &mut Hall, route: &Route, symbol: Option<&str>) -> Result<(), 
     if hall.faults.maintenance {
         return Err(Refusal::of_status(503));
     }
-    match hall.faults.of_call(route.sort, symbol, true) {
+    let refuses = |fault: &Fault| matches!(fault, Fault::Refuse { .. });
+    match hall.faults.of_call(called(route, symbol), refuses) {
         Some(Fault::Refuse { status, retry_after_s }) => {
             Err(Refusal::of_status(status).until(retry_after_s))
         }
@@ -217,7 +242,7 @@ fn caller(
 
 /// Lets go wrong what is to go wrong after a call was made.
 fn spoiled(hall: &mut Hall, route: &Route, symbol: Option<&str>, reply: Reply) -> Reply {
-    match hall.faults.of_call(route.sort, symbol, false) {
+    match hall.faults.of_call(called(route, symbol), Fault::meets_answers) {
         Some(Fault::FailAfter { status }) => Refusal::of_status(status).reply(),
         Some(Fault::NoAnswer) => Reply { is_lost: true, ..reply },
         Some(Fault::Late { ms }) => Reply { after: Duration::from_millis(ms), ..reply },

@@ -1,9 +1,11 @@
 //! The stream of market data.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
+use rustonite_sim::latency::Message;
 use rustonite_sim::{AccountId, Event, InstrumentId, Side};
 use serde::Deserialize;
 
@@ -178,7 +180,8 @@ impl Streams {
 
     fn say(&self, hall: &mut Hall, socket: u64, rows: &[Row]) {
         let Some(client) = self.clients.get(&socket) else { return };
-        send(hall, socket, client.packed, frame(rows, client.packed).into());
+        let out = out(client.packed, frame(rows, client.packed).into());
+        hall.sockets.answer(socket, out, Message::Feed);
     }
 
     pub(crate) fn receive(&mut self, hall: &mut Hall, socket: u64, bytes: &[u8]) {
@@ -298,12 +301,22 @@ impl Streams {
     }
 
     fn tell(&self, hall: &mut Hall, channel: Channel, symbol: &str, rows: &[Row]) {
+        self.tell_later(hall, (channel, symbol), rows, Duration::ZERO);
+    }
+
+    fn tell_later(
+        &self,
+        hall: &mut Hall,
+        (channel, symbol): (Channel, &str),
+        rows: &[Row],
+        after: Duration,
+    ) {
         let mut frames: [Option<Bytes>; 2] = [None, None];
         for (socket, client) in &self.clients {
             if client.wants(channel, symbol) {
                 let made = &mut frames[usize::from(client.packed)];
                 let bytes = made.get_or_insert_with(|| frame(rows, client.packed).into());
-                send(hall, *socket, client.packed, bytes.clone());
+                hall.sockets.say_later(*socket, out(client.packed, bytes.clone()), after);
             }
         }
     }
@@ -362,13 +375,10 @@ impl Streams {
         let at = Field::Time(done.at + hall.floor.clock.ahead);
         let rows = [Row(vec![("t", at), ("b", levels(Side::Buy)), ("a", levels(Side::Sell))])
             .after(head("o", &symbol))];
-        let wrong = |fault: &Fault| matches!(fault, Fault::DropDepth | Fault::DuplicateDepth);
-        let times = match hall.faults.of(Some(&symbol), wrong) {
-            Some(Fault::DropDepth) => 0,
-            Some(_) => 2,
-            None => 1,
-        };
-        (0..times).for_each(|_| self.tell(hall, Channel::OrderBooks, &symbol, &rows));
+        let (times, after) = hall.depth_mishap(&symbol);
+        for _ in 0..times {
+            self.tell_later(hall, (Channel::OrderBooks, &symbol), &rows, after);
+        }
     }
 
     fn quote(&self, hall: &mut Hall, desk: &mut Desk, id: InstrumentId, at: i64) {
@@ -447,8 +457,8 @@ impl Streams {
     }
 }
 
-fn send(hall: &mut Hall, socket: u64, packed: bool, bytes: Bytes) {
-    hall.sockets.say(socket, if packed { Out::Binary(bytes) } else { Out::Text(bytes) });
+fn out(packed: bool, bytes: Bytes) -> Out {
+    if packed { Out::Binary(bytes) } else { Out::Text(bytes) }
 }
 
 /// What messages begin with.

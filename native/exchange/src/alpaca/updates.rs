@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rustonite_sim::latency::Message;
 use rustonite_sim::{AccountId, Amount, Event, OrderId, Quantity};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use super::times;
 use super::words::{self, State};
 use crate::accounts::Record;
 use crate::dialect::Hall;
-use crate::faults::Fault;
+use crate::faults::Told;
 use crate::floor::{Done, Floor};
 use crate::socket::Out;
 
@@ -84,7 +85,7 @@ impl Updates {
             Some(asked) => answer(client, hall, &asked),
             None => json!({"stream": "error", "data": {"error": "invalid message"}}),
         };
-        say(hall, socket, client.packed, &answer);
+        hall.sockets.answer(socket, frame(client.packed, &answer), Message::Response);
     }
 
     /// Tells accounts what was done.
@@ -113,10 +114,9 @@ impl Updates {
     }
 
     fn tell(&self, hall: &mut Hall, account: AccountId, update: &Value) {
-        let repeats = |fault: &Fault| *fault == Fault::DuplicateFill;
-        let symbol = update["order"]["symbol"].as_str();
         let is_fill = matches!(update["event"].as_str(), Some("fill" | "partial_fill"));
-        let times = 1 + usize::from(is_fill && hall.faults.of(symbol, repeats).is_some());
+        let told = if is_fill { Told::Fill } else { Told::Order };
+        let (times, after) = hall.mishap(told, update["order"]["symbol"].as_str());
         let message = json!({"stream": TRADE_UPDATES, "data": update});
         let listeners: Vec<_> = self
             .0
@@ -125,20 +125,22 @@ impl Updates {
             .map(|(socket, client)| (*socket, client.packed))
             .collect();
         for (socket, packed) in listeners {
-            (0..times).for_each(|_| say(hall, socket, packed, &message));
+            for _ in 0..times {
+                hall.sockets.tell_later(socket, frame(packed, &message), after);
+            }
         }
     }
 }
 
 /// The venue sends binary frames whatever is in them.
-fn say(hall: &mut Hall, socket: u64, packed: bool, message: &Value) {
+fn frame(packed: bool, message: &Value) -> Out {
     let bytes = if packed {
         // All of its values are texts, so that numbers need no thought.
         rmp_serde::to_vec_named(message).unwrap_or_default()
     } else {
         message.to_string().into_bytes()
     };
-    hall.sockets.tell(socket, Out::Binary(bytes.into()));
+    Out::Binary(bytes.into())
 }
 
 fn answer(client: &mut Client, hall: &Hall, asked: &Asked) -> Value {

@@ -1,23 +1,22 @@
 //! What an account asks about itself.
 
-use std::collections::BTreeSet;
-
 use rustonite_sim::{AccountId, Amount, Fees};
 use serde_json::{Value, json};
 
 use super::shared::calls::{Answer, Call};
+use super::shared::market::named;
 use super::shared::orders::{instrument, page, wanted};
 use super::shared::refusal::Refusal;
 use super::shared::words::{price_text, self_trade, size_text};
-use super::{lists, words};
+use super::words;
 use crate::FEE_ASSET;
-use crate::accounts::{OwnFill, Prevented, Record};
+use crate::accounts::{Amendment, OwnFill, Prevented};
 use crate::figures::money;
 use crate::floor::Floor;
 
 /// Rows of an answer.
-const ROWS_USUAL: usize = 500;
-const ROWS_MAX: usize = 1_000;
+pub(crate) const ROWS_USUAL: usize = 500;
+pub(crate) const ROWS_MAX: usize = 1_000;
 
 pub(crate) fn order(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
@@ -168,9 +167,45 @@ pub(crate) fn order_limits(call: &mut Call<'_>) -> Answer {
     ]))
 }
 
-pub(crate) fn open_lists(call: &mut Call<'_>) -> Answer {
-    let open: BTreeSet<_> = call.own()?.open_orders().filter_map(Record::list).collect();
-    Ok(open.into_iter().map(|list| lists::answer(call, list)).collect())
+/// Changes of an order.
+pub(crate) fn amendments(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    call.params.need("orderId")?;
+    let order = call.params.integer("orderId")?;
+    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
+    let first = call.params.integer("fromExecutionId")?;
+    let floor = &call.hall.floor;
+    let fits = |one: &&Amendment| {
+        one.instrument == id
+            && order.is_none_or(|order| one.order.0.cast_signed() == order)
+            && first.is_none_or(|first| one.execution.cast_signed() >= first)
+    };
+    let found: Vec<_> = call.own()?.amendments.iter().filter(fits).collect();
+    let row = |one: &&Amendment| {
+        let listed = floor.listed(id);
+        json!({
+            "symbol": listed.listing.symbol, "orderId": one.order.0, "executionId": one.execution,
+            "origClientOrderId": one.names[0], "newClientOrderId": one.names[1],
+            "origQty": size_text(listed, one.quantities[0]),
+            "newQty": size_text(listed, one.quantities[1]), "time": floor.shown(one.at),
+        })
+    };
+    Ok(page(&found, limit, first.is_some()).iter().map(row).collect())
+}
+
+/// What an account pays for each instrument.
+pub(crate) fn trade_fees(call: &mut Call<'_>) -> Answer {
+    let (ids, _) = named(call)?;
+    let floor = &call.hall.floor;
+    let fees = floor.exchange.fees(call.account);
+    let rate = |ppm: i32| Amount(i128::from(ppm) * 10_i128.pow(12)).to_string();
+    let row = |id| {
+        json!({
+            "symbol": floor.listed(id).listing.symbol, "makerCommission": rate(fees.maker_ppm),
+            "takerCommission": rate(fees.taker_ppm),
+        })
+    };
+    Ok(ids.into_iter().map(row).collect())
 }
 
 /// Trades of the account with itself that were prevented.

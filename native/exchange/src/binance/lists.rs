@@ -1,14 +1,16 @@
 //! Calls about orders that belong together.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustonite_sim::{Command, InstrumentId, NewOrder};
 use serde_json::{Value, json};
 
+use super::account::{ROWS_MAX, ROWS_USUAL};
 use super::place::{Names, new_order};
 use super::refusal::of_order;
 use super::shared::calls::{Answer, Call};
-use super::shared::orders::{instrument, made_up_id};
+use super::shared::orders::{instrument, made_up_id, page};
 use super::shared::params::Params;
 use super::shared::refusal::Refusal;
 use super::trade::cancel_one;
@@ -191,9 +193,22 @@ fn place(call: &mut Call<'_>, list: u64, command: &Command, tags: Vec<Tag>) -> A
 /// All about a list and its orders.
 pub(crate) fn answer(call: &Call<'_>, number: u64) -> Value {
     let floor = &call.hall.floor;
-    let Ok(own) = call.own() else { return Value::Null };
-    let records: Vec<_> =
-        own.orders.values().filter(|record| record.list() == Some(number)).collect();
+    let mut value = row(call, number);
+    let reports = of_list(call, number).map(|one| words::base(floor, one));
+    value["orderReports"] = reports.collect();
+    value
+}
+
+fn of_list<'a>(call: &'a Call<'_>, number: u64) -> impl Iterator<Item = &'a Record> {
+    let own = call.hall.floor.accounts.all.get(&call.account);
+    let orders = own.into_iter().flat_map(|own| own.orders.values());
+    orders.filter(move |record| record.list() == Some(number))
+}
+
+/// A list, and which orders it has.
+fn row(call: &Call<'_>, number: u64) -> Value {
+    let floor = &call.hall.floor;
+    let records: Vec<_> = of_list(call, number).collect();
     let Some(first) = records.first() else { return Value::Null };
     let Some(list) = &first.tag.list else { return Value::Null };
     let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
@@ -206,13 +221,50 @@ pub(crate) fn answer(call: &Call<'_>, number: u64) -> Value {
             })
         })
         .collect();
-    let reports: Vec<_> = records.iter().map(|one| words::base(floor, one)).collect();
     json!({
         "orderListId": number, "contingencyType": list.contingency, "listStatusType": kind,
         "listOrderStatus": state, "listClientOrderId": list.name,
         "transactionTime": floor.shown(first.order.changed_at), "symbol": symbol,
-        "orders": orders, "orderReports": reports,
+        "orders": orders,
     })
+}
+
+/// Lists of the account that are open.
+pub(crate) fn open(call: &mut Call<'_>) -> Answer {
+    let open: BTreeSet<_> = call.own()?.open_orders().filter_map(Record::list).collect();
+    Ok(open.into_iter().map(|list| row(call, list)).collect())
+}
+
+/// Lists of the account by their number and when they were placed.
+pub(crate) fn all(call: &mut Call<'_>) -> Answer {
+    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
+    let in_time = call.in_time()?;
+    let first = call.params.integer("fromId")?.map(i64::cast_unsigned);
+    let floor = &call.hall.floor;
+    let placed = call.own()?.orders.values();
+    let placed = placed.filter(|record| in_time(floor.shown(record.order.placed_at)));
+    let fits = |list: &u64| first.is_none_or(|first| *list >= first);
+    let lists: BTreeSet<_> = placed.filter_map(Record::list).filter(fits).collect();
+    let lists: Vec<_> = lists.into_iter().collect();
+    Ok(page(&lists, limit, first.is_some()).iter().map(|list| row(call, *list)).collect())
+}
+
+/// One list of the account, open or not.
+pub(crate) fn one(call: &mut Call<'_>) -> Answer {
+    let number = call.params.integer("orderListId")?.map(i64::cast_unsigned);
+    let name = call.params.get("origClientOrderId");
+    if number.is_none() && name.is_none() {
+        return Err(Refusal::missing("orderListId"));
+    }
+    let is_meant = |list: &&OrderList| match number {
+        Some(number) => list.number == number,
+        None => name == Some(list.name.as_str()),
+    };
+    let mut newest = call.own()?.orders.values().rev();
+    let list = newest.find_map(|record| record.tag.list.as_deref().filter(is_meant));
+    let number = list.map(|list| list.number);
+    let gone = || Refusal::new(-2013, "Order list does not exist.");
+    number.map(|number| row(call, number)).ok_or_else(gone)
 }
 
 /// Ends a list: one of the account that is open.

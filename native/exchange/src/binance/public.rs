@@ -4,9 +4,10 @@ use rustonite_sim::{Amount, InstrumentId, Side};
 use serde_json::{Value, json};
 
 use super::shared::calls::{Answer, Call};
-use super::shared::market::{self, Day, best, day, named, rows};
+use super::shared::market::{self, Day, best, day, named, rows, statistics};
 use super::shared::orders::instrument;
 use super::shared::params::Params;
+use super::shared::refusal::Refusal;
 use super::shared::words;
 use crate::candles::Interval;
 use crate::figures::{fixed, money, ratio};
@@ -15,6 +16,8 @@ use crate::listing::Listing;
 
 const DEPTH_USUAL: usize = 100;
 const DEPTH_MAX: usize = 5_000;
+const MINUTE: i64 = 60_000_000_000;
+const DAY: i64 = 24 * 60 * MINUTE;
 /// Minutes of an average price.
 const AVERAGE_MINUTES: usize = 5;
 /// Minutes of the price that filters look at: none, which is the last price.
@@ -139,6 +142,18 @@ pub(crate) fn day_weight(params: &Params) -> u32 {
     }
 }
 
+/// What statistics of this day weigh: by symbol.
+pub(crate) fn trading_day_weight(params: &Params) -> u32 {
+    let names = params.get("symbols").map_or(1, |names| names.split(',').count());
+    u32::try_from(4 * names.min(50)).unwrap_or(200)
+}
+
+/// Whether the venue works at all.
+#[allow(clippy::unnecessary_wraps)] // All calls have one form.
+pub(crate) fn system_status(_: &mut Call<'_>) -> Answer {
+    Ok(json!({"status": 0, "msg": "normal"}))
+}
+
 pub(crate) fn depth(call: &mut Call<'_>) -> Answer {
     let limit = call.params.limit(DEPTH_USUAL, DEPTH_MAX)?;
     let id = instrument(&call.hall.floor, call.params)?;
@@ -217,6 +232,43 @@ pub(crate) fn ticker_day(call: &mut Call<'_>) -> Answer {
         let day = day(floor, id);
         day.map_or_else(|| empty_day(floor, id), |day| day_row(floor, id, &day, is_short))
     })
+}
+
+/// Statistics of the day so far, where the client has its midnight.
+pub(crate) fn ticker_trading_day(call: &mut Call<'_>) -> Answer {
+    if call.params.get("symbol").or(call.params.get("symbols")).is_none() {
+        return Err(Refusal::missing("symbol"));
+    }
+    let ahead = zone(call.params)?;
+    let is_short = call.params.get("type") == Some("MINI");
+    let now = call.hall.floor.now();
+    let begins = (now + ahead).div_euclid(DAY) * DAY - ahead;
+    rows(call, |floor, id| {
+        let candle = floor.market(id).candles.since(begins, now);
+        let day = candle.and_then(|candle| statistics(floor, id, candle));
+        let Some(mut day) = day else { return empty_day(floor, id) };
+        (day.candle.start, day.candle.end) = (begins, begins + DAY);
+        let mut row = day_row(floor, id, &day, true);
+        if !is_short {
+            row["priceChange"] = json!(day.change);
+            row["priceChangePercent"] = json!(day.percent);
+            row["weightedAvgPrice"] = json!(day.weighted);
+        }
+        row
+    })
+}
+
+/// How far a client's clock is ahead of UTC: hours, or hours and minutes, such as `5:45` or `-3`.
+fn zone(params: &Params) -> Result<i64, Refusal> {
+    let text = params.get("timeZone").unwrap_or("0");
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+    let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "0"));
+    let number = |text: &str| text.parse::<u8>().ok().map(i64::from);
+    let minutes = number(minutes).filter(|minutes| *minutes < 60);
+    let ahead = number(hours).zip(minutes).map(|(hours, minutes)| sign * (60 * hours + minutes));
+    // From -12:00 to 14:00.
+    let ahead = ahead.filter(|ahead| (-720..=840).contains(ahead));
+    ahead.map(|ahead| ahead * MINUTE).ok_or_else(|| Refusal::illegal("timeZone"))
 }
 
 fn empty_day(floor: &Floor, id: InstrumentId) -> Value {

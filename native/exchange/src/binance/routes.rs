@@ -16,7 +16,7 @@ pub(crate) static INTERFACE: Interface = Interface {
 };
 
 /// Every parameter that some call knows.
-const KNOWN: [&str; 98] = [
+const KNOWN: [&str; 99] = [
     "symbol",
     "symbols",
     "permissions",
@@ -50,6 +50,7 @@ const KNOWN: [&str; 98] = [
     "orderId",
     "preventedMatchId",
     "fromPreventedMatchId",
+    "fromExecutionId",
     "origClientOrderId",
     "cancelRestrictions",
     "cancelReplaceMode",
@@ -117,7 +118,7 @@ const KNOWN: [&str; 98] = [
     "returnRateLimits",
 ];
 
-static ROUTES: [Route; 34] = [
+static ROUTES: [Route; 40] = [
     open("/api/v3/ping", "ping", 1, market::ping),
     open("/api/v3/time", "time", 1, market::time),
     open("/api/v3/exchangeInfo", "exchangeInfo", 20, public::exchange_info),
@@ -134,6 +135,10 @@ static ROUTES: [Route; 34] = [
     Route {
         weigh: Some(public::day_weight),
         ..open("/api/v3/ticker/24hr", "ticker.24hr", 2, public::ticker_day)
+    },
+    Route {
+        weigh: Some(public::trading_day_weight),
+        ..open("/api/v3/ticker/tradingDay", "ticker.tradingDay", 4, public::ticker_trading_day)
     },
     Route {
         weigh: Some(|params| by_symbol(params, [2, 4])),
@@ -187,13 +192,16 @@ static ROUTES: [Route; 34] = [
     order("POST", "/api/v3/orderList/otoco", "orderList.place.otoco", Sort::Place, lists::otoco),
     order("POST", "/api/v3/order/oco", "orderList.place", Sort::Place, lists::old_oco),
     signed("DELETE", "/api/v3/orderList", "orderList.cancel", 1, Sort::Cancel, lists::cancel),
+    signed("GET", "/api/v3/openOrderList", "openOrderLists.status", 6, Sort::Read, lists::open),
+    signed("GET", "/api/v3/orderList", "orderList.status", 4, Sort::Read, lists::one),
+    signed("GET", "/api/v3/allOrderList", "allOrderLists", 20, Sort::Read, lists::all),
     signed(
         "GET",
-        "/api/v3/openOrderList",
-        "openOrderLists.status",
-        6,
+        "/api/v3/order/amendments",
+        "order.amendments",
+        4,
         Sort::Read,
-        account::open_lists,
+        account::amendments,
     ),
     signed("GET", "/api/v3/account", "account.status", 20, Sort::Read, account::account),
     signed(
@@ -222,4 +230,6 @@ static ROUTES: [Route; 34] = [
         account::prevented,
     ),
     signed("GET", "/sapi/v1/capital/config/getall", "", 10, Sort::Read, account::coins),
+    signed("GET", "/sapi/v1/asset/tradeFee", "", 1, Sort::Read, account::trade_fees),
+    open("/sapi/v1/system/status", "", 1, public::system_status),
 ];

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::lists::OTO;
 use super::shared::words as common;
-use super::shared::ws_api::{Sessions, twice};
+use super::shared::ws_api::{Sessions, spoilt};
 use super::words;
 use crate::accounts::{Prevented, Record};
 use crate::dialect::Hall;
+use crate::faults::Told;
 use crate::figures::money;
 use crate::floor::{Done, Floor};
 use crate::socket::Out;
@@ -31,15 +32,25 @@ pub(crate) fn publish(sessions: &Sessions, hall: &mut Hall, done: &Done) {
         });
     }
     for (account, events) in known {
-        let events = twice(hall, events, |event| (event["x"] == "TRADE").then_some(&event["s"]));
+        let events = spoilt(hall, events, about);
         let of_account = listeners.iter().filter(|(_, _, who)| *who == account);
         for (socket, user, _) in of_account {
-            for event in &events {
+            for (event, after) in &events {
                 let text = json!({"subscriptionId": user, "event": event}).to_string();
-                hall.sockets.tell(*socket, Out::text(text));
+                hall.sockets.tell_later(*socket, Out::text(text), *after);
             }
         }
     }
+}
+
+/// What an event is about, and of which symbol.
+fn about(event: &Value) -> Option<(Told, Option<&Value>)> {
+    let told = match event["e"].as_str()? {
+        "executionReport" if event["x"] == "TRADE" => Told::Fill,
+        "executionReport" | "listStatus" => Told::Order,
+        _ => Told::Account,
+    };
+    Some((told, event.get("s")))
 }
 
 /// Events of an account in the order in which they happened: orders first, then what it has now.

@@ -1,7 +1,8 @@
 //! What happens because time passes: mark prices, fundings, orders that end when a client is gone,
 //! and warnings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use rustonite_sim::{AccountId, Amount, Command, InstrumentId, Side};
 use serde::{Deserialize, Serialize};
@@ -11,12 +12,13 @@ use super::positions::{Position, Sums, all, margin_assets};
 use super::public::funding_ppm;
 use super::{State, trade, words};
 use crate::binance::shared::words::{price_text, size_text};
+use crate::candles::{Candles, Print};
 use crate::dialect::Hall;
 use crate::figures::money;
 use crate::floor::Floor;
 
 /// Time between two fundings: at 0, 8 and 16 o'clock.
-const FUNDING_EVERY_MS: i64 = 8 * 60 * 60 * 1_000;
+pub(crate) const FUNDING_EVERY_MS: i64 = 8 * 60 * 60 * 1_000;
 /// Beats in a second.
 const SECOND: u64 = 10;
 /// An account is warned when its positions take this part of what stands for them, in percent.
@@ -29,6 +31,35 @@ pub(crate) struct Clockwork {
     funded: Option<i64>,
     /// Accounts that were warned and are still in danger.
     warned: BTreeSet<AccountId>,
+    /// Mark and index prices so far, once a second.
+    prices: BTreeMap<InstrumentId, [Candles; 2]>,
+}
+
+impl Clockwork {
+    pub(crate) fn marks(&mut self, id: InstrumentId) -> &mut Candles {
+        &mut self.prices.entry(id).or_default()[0]
+    }
+
+    pub(crate) fn indices(&mut self, id: InstrumentId) -> &mut Candles {
+        &mut self.prices.entry(id).or_default()[1]
+    }
+
+    fn note_prices(&mut self, floor: &Floor, id: InstrumentId) {
+        let at = floor.clock.last();
+        // Nothing is traded at these prices.
+        let print = |price| Print {
+            trade: 0,
+            at,
+            price,
+            quantity: 0,
+            quote: Amount::ZERO,
+            buyer_is_maker: true,
+        };
+        if let (Some(mark), Some(index)) = (mark_price(floor, id), index_price(floor, id)) {
+            self.marks(id).add(&print(mark));
+            self.indices(id).add(&print(index));
+        }
+    }
 }
 
 /// The next funding, for clients.
@@ -55,6 +86,9 @@ pub(crate) fn beat(state: &mut State, hall: &mut Hall, beats: u64) {
     state.listeners.expire(hall);
     if beats.is_multiple_of(SECOND) {
         mark(hall);
+        for id in perpetuals(&hall.floor) {
+            state.clockwork.note_prices(&hall.floor, id);
+        }
         fund(state, hall);
         warn(state, hall);
     }
@@ -112,7 +146,7 @@ fn warn(state: &mut State, hall: &mut Hall) {
             state.clockwork.warned.remove(&account);
         } else if state.clockwork.warned.insert(account) {
             let event = margin_call(hall, account, &danger);
-            state.listeners.say(hall, account, &event);
+            state.listeners.say(hall, account, &event, Duration::ZERO);
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Orders, fills and incomes of an account.
 
+use std::collections::BTreeMap;
+
+use rustonite_sim::OrderId;
 use serde_json::{Value, json};
 
 use super::ledger::Income;
 use super::{Call, trade, words};
-use crate::accounts::{OwnFill, Record};
+use crate::accounts::{Amendment, OwnFill, Record};
 use crate::binance::shared::calls::Answer;
-use crate::binance::shared::orders::{instrument, page};
+use crate::binance::shared::orders::{instrument, page, wanted};
 use crate::binance::shared::refusal::Refusal;
 use crate::binance::shared::words::{price_text, side, size_text};
 use crate::figures::money;
@@ -16,6 +19,8 @@ use crate::floor::Floor;
 const ROWS_USUAL: usize = 500;
 const ROWS_MAX: usize = 1_000;
 const INCOMES_USUAL: usize = 100;
+const AMENDMENTS_USUAL: usize = 50;
+const AMENDMENTS_MAX: usize = 100;
 
 pub(crate) fn order(call: &mut Call<'_>) -> Answer {
     let record = trade::named(call)?.ok_or_else(Refusal::no_such_order)?;
@@ -111,6 +116,49 @@ fn income_row(floor: &Floor, income: &Income) -> Value {
         "income": money(income.amount).to_string(), "asset": floor.asset_name(income.asset),
         "info": income.kind, "time": floor.shown(income.at), "tranId": income.number,
         "tradeId": income.trade.map_or(String::new(), |trade| trade.to_string()),
+    })
+}
+
+/// Changes of an order, or of all, the newest first.
+pub(crate) fn amendments(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    let limit = call.params.limit(AMENDMENTS_USUAL, AMENDMENTS_MAX)?;
+    let in_time = call.in_time()?;
+    let own = call.own()?;
+    let is_one =
+        ["orderId", "origClientOrderId"].iter().any(|name| call.params.get(name).is_some());
+    let order = is_one.then(|| wanted(own, call.params, "orderId", "origClientOrderId"));
+    let order = order.transpose()?.map(|record| record.map(|record| record.order.id));
+    let floor = &call.hall.floor;
+    let mut counts: BTreeMap<OrderId, u32> = BTreeMap::new();
+    let counted = own.amendments.iter().map(|one| {
+        let count = counts.entry(one.order).or_default();
+        *count += 1;
+        (one, *count)
+    });
+    let fits = |(one, _): &(&Amendment, u32)| {
+        one.instrument == id
+            && in_time(floor.shown(one.at))
+            && order.is_none_or(|order| order == Some(one.order))
+    };
+    let found: Vec<_> = counted.filter(fits).collect();
+    let from_start = call.params.get("startTime").is_some();
+    let rows = page(&found, limit, from_start).iter().rev();
+    Ok(rows.map(|(one, count)| amendment_row(floor, one, *count)).collect())
+}
+
+fn amendment_row(floor: &Floor, one: &Amendment, count: u32) -> Value {
+    let listed = floor.listed(one.instrument);
+    let symbol = &listed.listing.symbol;
+    let [price_old, price_new] = one.prices.map(|ticks| price_text(listed, ticks.unwrap_or(0)));
+    let [old, new] = one.quantities.map(|lots| size_text(listed, lots));
+    json!({
+        "amendmentId": one.execution, "symbol": symbol, "pair": symbol, "orderId": one.order.0,
+        "clientOrderId": one.names[1], "time": floor.shown(one.at),
+        "amendment": {
+            "price": {"before": price_old, "after": price_new}, "origQty": {"before": old, "after": new},
+            "count": count,
+        },
     })
 }
 

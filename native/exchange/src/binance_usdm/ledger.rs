@@ -12,6 +12,8 @@ use crate::floor::{Done, Floor};
 const INCOMES_MAX: usize = 50_000;
 /// Fundings of an instrument that are kept.
 const FUNDINGS_MAX: usize = 1_000;
+/// Movements of margin of an account that are kept.
+const MOVES_MAX: usize = 10_000;
 
 /// A change of a balance.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -31,6 +33,15 @@ pub(crate) type Held = (AccountId, InstrumentId, PositionSide);
 /// A funding: when, the rate in millionths, and the mark price in ticks.
 pub(crate) type Funding = (i64, i64, i64);
 
+/// Margin that was moved to an isolated position, or from it if negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct MarginMove {
+    pub(crate) at: i64,
+    pub(crate) instrument: InstrumentId,
+    pub(crate) position: PositionSide,
+    pub(crate) amount: Amount,
+}
+
 /// See the module.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Ledger {
@@ -39,6 +50,7 @@ pub(crate) struct Ledger {
     /// What positions have gained so far, and when they changed last.
     positions: BTreeMap<Held, (Amount, i64)>,
     fundings: BTreeMap<InstrumentId, VecDeque<Funding>>,
+    moves: BTreeMap<AccountId, VecDeque<MarginMove>>,
 }
 
 impl Ledger {
@@ -150,6 +162,19 @@ impl Ledger {
             rows.pop_front();
         }
         rows.push_back(funding);
+    }
+
+    pub(crate) fn add_move(&mut self, account: AccountId, moved: MarginMove) {
+        let rows = self.moves.entry(account).or_default();
+        if rows.len() >= MOVES_MAX {
+            rows.pop_front();
+        }
+        rows.push_back(moved);
+    }
+
+    /// Movements of an account's margin, oldest first.
+    pub(crate) fn moves(&self, account: AccountId) -> impl Iterator<Item = &MarginMove> {
+        self.moves.get(&account).into_iter().flatten()
     }
 
     /// Fundings of an instrument, oldest first.

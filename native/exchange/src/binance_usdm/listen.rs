@@ -1,6 +1,7 @@
 //! Listen keys, and the connections that use them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rustonite_sim::AccountId;
 use serde::{Deserialize, Serialize};
@@ -83,15 +84,15 @@ impl Listeners {
         all
     }
 
-    /// Tells everybody who hears of an account.
-    pub(crate) fn say(&self, hall: &mut Hall, account: AccountId, event: &Value) {
-        let kind = event["e"].as_str().unwrap_or_default();
+    /// Tells everybody who hears of an account, so much later.
+    pub(crate) fn say(&self, hall: &mut Hall, account: AccountId, event: &Value, after: Duration) {
         for (key, _) in self.keys.iter().filter(|(_, (whose, _))| *whose == account) {
-            self.say_by(hall, key, kind, event);
+            self.say_by(hall, key, event, after);
         }
     }
 
-    fn say_by(&self, hall: &mut Hall, key: &str, kind: &str, event: &Value) {
+    fn say_by(&self, hall: &mut Hall, key: &str, event: &Value, after: Duration) {
+        let kind = event["e"].as_str().unwrap_or_default();
         for (socket, client) in &self.clients {
             let Some(only) = client.keys.get(key) else { continue };
             if !only.is_empty() && !only.iter().any(|one| one == kind) {
@@ -102,7 +103,7 @@ impl Listeners {
             } else {
                 event.to_string()
             };
-            hall.sockets.tell(*socket, Out::text(text));
+            hall.sockets.tell_later(*socket, Out::text(text), after);
         }
     }
 
@@ -113,7 +114,7 @@ impl Listeners {
         let keys: Vec<_> = self.keys.iter().filter(over).map(|(key, _)| key.clone()).collect();
         for key in keys {
             let event = json!({"e": "listenKeyExpired", "E": now, "listenKey": key});
-            self.say_by(hall, &key, "listenKeyExpired", &event);
+            self.say_by(hall, &key, &event, Duration::ZERO);
             self.keys.remove(&key);
         }
     }

@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use hyper::HeaderMap;
-use rustonite_sim::{AccountId, InstrumentId};
+use rustonite_sim::{AccountId, Event, InstrumentId};
 use serde::{Deserialize, Serialize};
 
 use self::clockwork::Clockwork;
@@ -37,6 +37,7 @@ use self::listen::Listeners;
 use self::routes::INTERFACE;
 use self::stream_text::UsdMVoice;
 use crate::binance::shared;
+use crate::binance::shared::channels::Channel;
 use crate::binance::shared::refusal::Refusal;
 use crate::binance::shared::streams::Streams;
 use crate::binance::shared::ws_api::{Sessions, sort_of};
@@ -78,6 +79,19 @@ impl Default for UsdM {
             sessions: Sessions::default(),
             forced: Forced::default(),
             state: State::default(),
+        }
+    }
+}
+
+impl UsdM {
+    /// Tells of contracts that are traded no more, or again.
+    fn tell_contracts(&self, hall: &mut Hall, done: &Done) {
+        for event in &done.events {
+            if let Event::Halted { instrument, .. } = *event {
+                let shown = hall.floor.shown(done.at);
+                let contract = public::contract(&hall.floor, instrument, shown);
+                self.streams.tell(hall, (None, Channel::ContractInfo), contract.to_string());
+            }
         }
     }
 }
@@ -153,6 +167,7 @@ impl Dialect for UsdM {
 
     fn publish(&mut self, hall: &mut Hall, done: &Done) {
         self.streams.publish(hall, done);
+        self.tell_contracts(hall, done);
         self.forced.note(hall, done);
         self.state.ledger.note(&hall.floor, done);
         user::publish(&self.state, hall, done);

@@ -4,10 +4,11 @@ use rustonite_core::Decimal;
 use rustonite_sim::{Amount, InstrumentId, Side};
 use serde_json::{Value, json};
 
-use super::clockwork::{index_price, mark_price, next_funding};
+use super::clockwork::{FUNDING_EVERY_MS, index_price, mark_price, next_funding};
 use super::ledger::Funding;
 use super::place::kinds;
 use super::positions::margin_assets;
+use super::refusal::invalid;
 use super::stream_text::number;
 use super::{Call, State};
 use crate::binance::shared;
@@ -29,6 +30,9 @@ const NEVER_MS: i64 = 4_133_404_800_000;
 const LISTED_MS: i64 = 1_569_398_400_000;
 const FUNDINGS_USUAL: usize = 100;
 const FUNDINGS_MAX: usize = 1_000;
+/// Rates of funding stay within this, as the venue says; whoever runs the exchange may set others.
+const FUNDING_MAX_PPM: i64 = 20_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// The part of the funding rate that is always paid.
 const INTEREST_PPM: i64 = 100;
 
@@ -56,16 +60,28 @@ fn decimals(step: Decimal) -> i32 {
     -step.exponent().min(0)
 }
 
+/// An instrument as the stream of changes of contracts tells it.
+pub(crate) fn contract(floor: &Floor, id: InstrumentId, shown_ms: i64) -> Value {
+    let symbol = &floor.listed(id).listing.symbol;
+    json!({
+        "e": "contractInfo", "E": shown_ms, "s": symbol, "ps": symbol, "ct": "PERPETUAL",
+        "dt": NEVER_MS, "ot": LISTED_MS, "cs": status(floor, id),
+    })
+}
+
+fn status(floor: &Floor, id: InstrumentId) -> &'static str {
+    if floor.markets[id as usize].is_halted { "HALT" } else { "TRADING" }
+}
+
 fn symbol(floor: &Floor, id: InstrumentId) -> Value {
     let listed = floor.listed(id);
     let listing = &listed.listing;
-    let is_halted = floor.markets[id as usize].is_halted;
     let tiers = listing.perpetual.as_ref().map(|perpetual| perpetual.tiers.as_slice());
     let maintenance = tiers.and_then(|tiers| tiers.first()).map_or(0, |one| one.maintenance_ppm);
     json!({
         "symbol": listing.symbol, "pair": listing.symbol, "contractType": "PERPETUAL",
         "deliveryDate": NEVER_MS, "onboardDate": LISTED_MS,
-        "status": if is_halted { "HALT" } else { "TRADING" },
+        "status": status(floor, id),
         "maintMarginPercent": percent(i64::from(maintenance)), "requiredMarginPercent": "5.0000",
         "baseAsset": listing.base, "quoteAsset": listing.quote, "marginAsset": listing.quote,
         "pricePrecision": decimals(listing.tick), "quantityPrecision": decimals(listing.lot),
@@ -236,6 +252,54 @@ pub(crate) fn funding_rates(call: &mut Call<'_>) -> Answer {
     };
     let from_start = call.params.get("startTime").is_some();
     Ok(shared::orders::page(&all, limit, from_start).iter().map(row).collect())
+}
+
+/// How often, and within which rates, positions are funded.
+pub(crate) fn funding_info(call: &mut Call<'_>) -> Answer {
+    let (ids, _) = named(call)?;
+    let floor = &call.hall.floor;
+    let row = |id| {
+        json!({
+            "symbol": floor.listed(id).listing.symbol,
+            "adjustedFundingRateCap": rate(FUNDING_MAX_PPM),
+            "adjustedFundingRateFloor": rate(-FUNDING_MAX_PPM),
+            "fundingIntervalHours": FUNDING_EVERY_MS / HOUR_MS, "disclaimer": false,
+        })
+    };
+    Ok(ids.into_iter().map(row).collect())
+}
+
+/// The instrument of a pair: each has one contract.
+fn of_pair(call: &Call<'_>) -> Result<InstrumentId, Refusal> {
+    let pair = call.params.need("pair")?;
+    call.hall.floor.instrument(pair).ok_or_else(Refusal::unknown_symbol)
+}
+
+pub(crate) fn continuous_klines(call: &mut Call<'_>) -> Answer {
+    let id = of_pair(call)?;
+    match call.params.need("contractType")? {
+        "PERPETUAL" => {}
+        // Contracts that expire are not listed.
+        "CURRENT_QUARTER" | "NEXT_QUARTER" => return Ok(json!([])),
+        _ => return Err(invalid("contractType")),
+    }
+    market::klines_of(call, id, |call, interval, now| {
+        call.hall.floor.market(id).candles.of(interval, now).iter().copied().collect()
+    })
+}
+
+pub(crate) fn mark_klines(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    market::klines_of(call, id, |call, interval, now| {
+        call.state.clockwork.marks(id).of(interval, now).iter().copied().collect()
+    })
+}
+
+pub(crate) fn index_klines(call: &mut Call<'_>) -> Answer {
+    let id = of_pair(call)?;
+    market::klines_of(call, id, |call, interval, now| {
+        call.state.clockwork.indices(id).of(interval, now).iter().copied().collect()
+    })
 }
 
 pub(crate) fn open_interest(call: &mut Call<'_>) -> Answer {

@@ -91,7 +91,7 @@ const fn read(
     signed("GET", path, name, weight, Sort::Read, run)
 }
 
-static ROUTES: [Route<State>; 58] = [
+static ROUTES: [Route<State>; 65] = [
     open("/fapi/v1/ping", "ping", 1, public::ping),
     open("/fapi/v1/time", "time", 1, public::time),
     open("/fapi/v1/exchangeInfo", "exchangeInfo", 1, public::exchange_info),
@@ -103,8 +103,12 @@ static ROUTES: [Route<State>; 58] = [
     Route { security: Security::Key, ..open("/fapi/v1/historicalTrades", "", 20, public::trades) },
     open("/fapi/v1/aggTrades", "", 20, public::agg_trades),
     open("/fapi/v1/klines", "", 5, market::klines),
+    open("/fapi/v1/continuousKlines", "", 5, public::continuous_klines),
+    open("/fapi/v1/markPriceKlines", "", 5, public::mark_klines),
+    open("/fapi/v1/indexPriceKlines", "", 5, public::index_klines),
     open("/fapi/v1/premiumIndex", "", 1, public::premium_index),
     open("/fapi/v1/fundingRate", "", 1, public::funding_rates),
+    open("/fapi/v1/fundingInfo", "", 0, public::funding_info),
     open("/fapi/v1/openInterest", "", 1, public::open_interest),
     Route {
         weigh: Some(|params| by_symbol(params, [1, 40])),
@@ -141,6 +145,7 @@ static ROUTES: [Route<State>; 58] = [
     signed("DELETE", "/fapi/v1/allOpenOrders", "", 1, Sort::Cancel, trade::cancel_all),
     signed("POST", "/fapi/v1/countdownCancelAll", "", 10, Sort::Cancel, trade::count_down),
     read("/fapi/v1/allOrders", "", 5, history::all_orders),
+    read("/fapi/v1/orderAmendment", "", 1, history::amendments),
     read("/fapi/v1/userTrades", "", 5, history::trades),
     read("/fapi/v1/income", "", 30, history::incomes),
     read("/fapi/v1/forceOrders", "", 20, history::forced),
@@ -161,7 +166,9 @@ static ROUTES: [Route<State>; 58] = [
     read("/fapi/v1/positionSide/dual", "", 30, settings::is_dual),
     signed("POST", "/fapi/v1/positionSide/dual", "", 1, Sort::Read, settings::set_dual),
     signed("POST", "/fapi/v1/positionMargin", "", 1, Sort::Read, settings::position_margin),
+    read("/fapi/v1/positionMargin/history", "", 1, settings::margin_moves),
     read("/fapi/v1/multiAssetsMargin", "", 30, settings::multi_assets),
+    signed("POST", "/fapi/v1/multiAssetsMargin", "", 1, Sort::Read, settings::set_multi_assets),
     read("/fapi/v1/commissionRate", "", 20, settings::commission),
     read("/fapi/v1/accountConfig", "", 5, settings::account_config),
     read("/fapi/v1/symbolConfig", "", 5, settings::symbol_config),

@@ -4,14 +4,20 @@ use rustonite_core::Decimal;
 use rustonite_sim::{AccountId, Amount, Command, InstrumentId, PositionSide, Reject, Tier, Tiers};
 use serde_json::{Value, json};
 
+use super::ledger::MarginMove;
 use super::place::{flag, need_number, read_position};
 use super::positions::SIDES;
 use super::refusal::{invalid, of_order};
-use super::{Call, user};
+use super::{Call, user, words};
 use crate::binance::shared::calls::Answer;
-use crate::binance::shared::orders::instrument;
+use crate::binance::shared::orders::{instrument, page};
 use crate::binance::shared::refusal::Refusal;
+use crate::figures::money;
 use crate::floor::Floor;
+
+/// Movements of margin in an answer.
+const MOVES_USUAL: usize = 500;
+const MOVES_MAX: usize = 1_000;
 
 fn success() -> Value {
     json!({"code": 200, "msg": "success"})
@@ -171,20 +177,73 @@ pub(crate) fn position_margin(call: &mut Call<'_>) -> Answer {
         return Err(Refusal::new(-4054, "Cannot add position margin: position is 0."));
     }
     let command = Command::MoveMargin { account, instrument: id, position, amount: signed };
-    call.hall.apply(&command, Vec::new()).map_err(|reject| match reject {
+    let done = call.hall.apply(&command, Vec::new()).map_err(|reject| match reject {
         Reject::Balance { .. } if signed > Amount::ZERO => {
             Refusal::new(-4050, "Cross balance insufficient.")
         }
         Reject::Balance { .. } => Refusal::new(-4051, "Isolated balance insufficient."),
         other => of_order(&other),
     })?;
+    let moved = MarginMove { at: done.at, instrument: id, position, amount: signed };
+    call.state.ledger.add_move(account, moved);
     let msg = "Successfully modify position margin.";
     Ok(json!({"amount": amount.to_f64(), "code": 200, "msg": msg, "type": kind}))
+}
+
+/// What was moved so.
+pub(crate) fn margin_moves(call: &mut Call<'_>) -> Answer {
+    let id = instrument(&call.hall.floor, call.params)?;
+    call.own()?;
+    let limit = call.params.limit(MOVES_USUAL, MOVES_MAX)?;
+    let in_time = call.in_time()?;
+    let kind = call.params.integer("type")?;
+    let floor = &call.hall.floor;
+    let kind_of = |moved: &MarginMove| if moved.amount > Amount::ZERO { 1 } else { 2 };
+    let fits = |moved: &&MarginMove| {
+        moved.instrument == id
+            && in_time(floor.shown(moved.at))
+            && kind.is_none_or(|kind| kind == kind_of(moved))
+    };
+    let found: Vec<_> = call.state.ledger.moves(call.account).filter(fits).collect();
+    let row = |moved: &&MarginMove| {
+        let listed = floor.listed(id);
+        let amount = if moved.amount > Amount::ZERO { moved.amount } else { -moved.amount };
+        json!({
+            "symbol": listed.listing.symbol, "type": kind_of(moved), "deltaType": "USER_ADJUST",
+            "amount": money(amount).to_string(), "asset": listed.listing.quote,
+            "time": floor.shown(moved.at), "positionSide": words::position_side(moved.position),
+        })
+    };
+    let from_start = call.params.get("startTime").is_some();
+    Ok(page(&found, limit, from_start).iter().map(row).collect())
 }
 
 pub(crate) fn multi_assets(call: &mut Call<'_>) -> Answer {
     call.own()?;
     Ok(json!({"multiAssetsMargin": false}))
+}
+
+/// Several assets as margin are refused as the venue does it as long as it would, and then as what
+/// is not imitated.
+pub(crate) fn set_multi_assets(call: &mut Call<'_>) -> Answer {
+    call.params.need("multiAssetsMargin")?;
+    let wrong = invalid("multiAssetsMargin");
+    if !flag(call.params, "multiAssetsMargin", &wrong)?.unwrap_or(false) {
+        let text =
+            "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.";
+        return Err(Refusal::new(-4171, text));
+    }
+    if call.own()?.open_orders().next().is_some() {
+        let text = "Unable to adjust Multi-Assets Mode with open orders in USDⓈ-M Futures.";
+        return Err(Refusal::new(-4170, text));
+    }
+    let (floor, account) = (&call.hall.floor, call.account);
+    let mut ids = (0_u32..).zip(&floor.instruments).map(|(id, _)| id);
+    if ids.any(|id| floor.exchange.leverage(account, id).1) {
+        let text = "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures under isolated-margin mode.";
+        return Err(Refusal::new(-4167, text));
+    }
+    Err(Refusal::new(-1020, "This operation is not supported."))
 }
 
 pub(crate) fn commission(call: &mut Call<'_>) -> Answer {

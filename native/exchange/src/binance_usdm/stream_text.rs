@@ -51,6 +51,7 @@ impl Voice for UsdMVoice {
             "!miniTicker@arr" => Some(Channel::MiniTicker),
             "!ticker@arr" => Some(Channel::Ticker),
             "!bookTicker" => Some(Channel::BookTicker),
+            "!contractInfo" => Some(Channel::ContractInfo),
             "!forceOrder@arr" => Some(Channel::ForceOrder),
             "!markPrice@arr" => Some(Channel::MarkPrice { slow: true }),
             "!markPrice@arr@1s" => Some(Channel::MarkPrice { slow: false }),

@@ -1,5 +1,7 @@
 //! What user streams say.
 
+use std::time::Duration;
+
 use rustonite_sim::{AccountId, Amount, AssetId, Event, InstrumentId, OrderId, PositionSide};
 use serde_json::{Value, json};
 
@@ -8,8 +10,9 @@ use super::positions::{Position, Sums};
 use super::{Call, State, words};
 use crate::accounts::Record;
 use crate::binance::shared::words::{price_text, quantity, self_trade, side, size_text};
-use crate::binance::shared::ws_api::twice;
+use crate::binance::shared::ws_api::spoilt;
 use crate::dialect::Hall;
+use crate::faults::Told;
 use crate::figures::{money, ratio};
 use crate::floor::{Done, Floor};
 
@@ -19,19 +22,28 @@ const ZERO: &str = "0";
 pub(crate) fn publish(state: &State, hall: &mut Hall, done: &Done) {
     for account in state.listeners.accounts() {
         let events = events(&hall.floor, &state.ledger, account, done);
-        let filled = |event: &Value| event["o"]["x"] == "TRADE";
-        let events = twice(hall, events, |event| filled(event).then_some(&event["o"]["s"]));
-        for event in events {
-            state.listeners.say(hall, account, &event);
+        for (event, after) in spoilt(hall, events, about) {
+            state.listeners.say(hall, account, &event, after);
         }
     }
+}
+
+/// What an event is about, and of which symbol. Short notices of fills are never wrong.
+fn about(event: &Value) -> Option<(Told, Option<&Value>)> {
+    let told = match event["e"].as_str()? {
+        "ORDER_TRADE_UPDATE" if event["o"]["x"] == "TRADE" => Told::Fill,
+        "ORDER_TRADE_UPDATE" | "ALGO_UPDATE" => Told::Order,
+        "ACCOUNT_UPDATE" => Told::Account,
+        _ => return None,
+    };
+    Some((told, event["o"].get("s")))
 }
 
 /// Tells an account that it changed how it trades.
 pub(crate) fn configured(call: &mut Call<'_>, what: &Value) {
     let now = call.hall.floor.shown_ms();
     let event = json!({"e": "ACCOUNT_CONFIG_UPDATE", "E": now, "T": now, "ac": what});
-    call.state.listeners.say(call.hall, call.account, &event);
+    call.state.listeners.say(call.hall, call.account, &event, Duration::ZERO);
 }
 
 /// Events of an account: orders up to the first fill, short notices of fills, what the account has

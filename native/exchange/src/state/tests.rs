@@ -146,7 +146,8 @@ fn take(venue: &mut Venue, step: &Step) {
         Step::Note => venue.note(),
         Step::Others => drop(venue.let_others_act(0, 1)),
         Step::Fault(ref fault) => {
-            let planned = Planned { fault: fault.clone(), call: None, symbol: None, times: 1 };
+            let planned =
+                Planned { fault: fault.clone(), call: None, path: None, symbol: None, times: 1 };
             venue.fault(planned).unwrap();
         }
     }
@@ -279,7 +280,7 @@ fn the_state_of_another_venue_is_refused() {
     log.append(&head).unwrap();
     drop(log);
     let error = Log::open(folder.path(), &config("binance")).unwrap_err().to_string();
-    assert!(error.contains("found format 4, expected 3"), "{error}");
+    assert!(error.contains("found format 5, expected 4"), "{error}");
 }
 
 #[test]

@@ -223,7 +223,7 @@ impl Desk {
     }
 
     pub(crate) fn fault(&self, fault: Fault) {
-        let planned = Planned { fault, call: None, symbol: None, times: 1 };
+        let planned = Planned { fault, call: None, path: None, symbol: None, times: 1 };
         self.exchange.fault(self.venue, planned).unwrap();
     }
 

@@ -10,7 +10,7 @@ use super::auth;
 use super::params::Params;
 use super::refusal::Refusal;
 use crate::dialect::{Hall, Reply, Request};
-use crate::faults::{Fault, Sort};
+use crate::faults::{Called, Fault, Sort};
 use crate::limits::TooMuch;
 
 /// The header that names who calls.
@@ -206,10 +206,31 @@ pub(crate) fn serve<S>(
         if orders > 0 {
             served.orders = Some(counted(hall, account, orders)?);
         }
-        (route.run)(&mut Call { hall, params, account, state })
+        run(state, hall, route, params, account)
     });
     spoil(hall, route, params, &mut served);
     served
+}
+
+fn called<'a, S>(route: &Route<S>, params: &'a Params) -> Called<'a> {
+    Called { sort: route.sort, path: route.path, symbol: params.get("symbol") }
+}
+
+/// Makes a call, from how things were if its answer is to be stale.
+fn run<S>(
+    state: &mut S,
+    hall: &mut Hall,
+    route: &Route<S>,
+    params: &Params,
+    account: AccountId,
+) -> Answer {
+    let is_read = route.method == "GET";
+    let Some(mut past) = is_read.then(|| hall.stale(called(route, params))).flatten() else {
+        return (route.run)(&mut Call { hall, params, account, state });
+    };
+    let answer = (route.run)(&mut Call { hall: &mut past, params, account, state });
+    hall.keep_past(past);
+    answer
 }
 
 /// Whether a call is made at all. The weight used so far.
@@ -223,9 +244,9 @@ fn admitted<S>(
         let text = "This service is no longer available.";
         return Err(Refusal::with_status(503, -1016, text));
     }
-    let symbol = params.get("symbol");
+    let refuses = |fault: &Fault| matches!(fault, Fault::Refuse { .. });
     if let Some(Fault::Refuse { status, retry_after_s }) =
-        hall.faults.of_call(route.sort, symbol, true)
+        hall.faults.of_call(called(route, params), refuses)
     {
         return Err(Refusal { retry_after_s, ..refused(status) });
     }
@@ -276,7 +297,7 @@ fn spoil<S>(hall: &mut Hall, route: &Route<S>, params: &Params, served: &mut Ser
     if served.answer.is_err() {
         return;
     }
-    match hall.faults.of_call(route.sort, params.get("symbol"), false) {
+    match hall.faults.of_call(called(route, params), Fault::meets_answers) {
         Some(Fault::FailAfter { status }) => served.answer = Err(refused(status)),
         Some(Fault::NoAnswer) => served.is_lost = true,
         Some(Fault::Late { ms }) => served.after = Duration::from_millis(ms),

@@ -25,6 +25,7 @@ pub(crate) enum Channel {
     AvgPrice,
     MarkPrice { slow: bool },
     ForceOrder,
+    ContractInfo,
 }
 
 impl Channel {
@@ -57,7 +58,11 @@ impl Channel {
     pub(crate) fn is_due(self, beats: u64) -> bool {
         let second = Pace::Second.is_due(beats);
         match self {
-            Self::Trade | Self::AggTrade | Self::BookTicker | Self::ForceOrder => false,
+            Self::Trade
+            | Self::AggTrade
+            | Self::BookTicker
+            | Self::ForceOrder
+            | Self::ContractInfo => false,
             Self::Depth(pace) | Self::Best { pace, .. } => pace.is_due(beats),
             Self::Kline(interval) if interval.name() != "1s" => beats.is_multiple_of(2 * SECOND),
             Self::MarkPrice { slow: true } => beats.is_multiple_of(3 * SECOND),

@@ -136,14 +136,25 @@ pub(crate) fn aggregate_row(floor: &Floor, id: InstrumentId, one: &Aggregate) ->
 
 pub(crate) fn klines<S>(call: &mut Call<'_, S>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
+    klines_of(call, id, |call, interval, now| {
+        call.hall.floor.market(id).candles.of(interval, now).iter().copied().collect()
+    })
+}
+
+/// Rows of candles that `candles` has of an interval up to now.
+pub(crate) fn klines_of<S>(
+    call: &mut Call<'_, S>,
+    id: InstrumentId,
+    candles: impl FnOnce(&mut Call<'_, S>, Interval, i64) -> Vec<Candle>,
+) -> Answer {
     let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
     let interval = Interval::named(call.params.need("interval")?)
         .ok_or_else(|| Refusal::new(-1120, "Invalid interval."))?;
     let since = call.params.integer("startTime")?;
     let until = call.params.integer("endTime")?.unwrap_or(i64::MAX);
-    let floor = &mut call.hall.floor;
-    let now = floor.now();
-    let candles: Vec<_> = floor.market(id).candles.of(interval, now).iter().copied().collect();
+    let now = call.hall.floor.now();
+    let candles = candles(call, interval, now);
+    let floor = &call.hall.floor;
     let fits = |candle: &&Candle| {
         let start = floor.shown(candle.start);
         since.is_none_or(|since| start >= since) && start <= until
@@ -190,11 +201,16 @@ pub(crate) struct Day {
     pub(crate) last: (String, String),
 }
 
+/// Of the last 24 hours.
 pub(crate) fn day(floor: &mut Floor, id: InstrumentId) -> Option<Day> {
     let now = floor.now();
-    let market = floor.market(id);
-    let candle = market.candles.day(now)?;
-    let last = market.prints.back().copied()?;
+    let candle = floor.market(id).candles.day(now)?;
+    statistics(floor, id, candle)
+}
+
+/// What a candle says, and the last trade.
+pub(crate) fn statistics(floor: &Floor, id: InstrumentId, candle: Candle) -> Option<Day> {
+    let last = floor.markets[id as usize].prints.back().copied()?;
     let listed = floor.listed(id);
     let amount = |value| Amount::from_decimal(value).unwrap_or(Amount::ZERO);
     let (open, close) = (amount(listed.price(candle.open)), amount(listed.price(candle.close)));

@@ -2,9 +2,11 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustonite_core::datasets::{Aggressor, BookSide};
+use rustonite_sim::latency::Message;
 use rustonite_sim::{Event, InstrumentId, Side};
 use rustonite_wire::binance::BinanceHost;
 use rustonite_wire::{Host, Quote, Topic, Trade};
@@ -125,7 +127,7 @@ impl Streams {
 
     pub(crate) fn receive(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {
         let answer = self.answer(hall, socket, text);
-        hall.sockets.say(socket, Out::text(answer.to_string()));
+        hall.sockets.answer(socket, Out::text(answer.to_string()), Message::Feed);
     }
 
     fn answer(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) -> Value {
@@ -353,34 +355,29 @@ impl Streams {
         let update = market::update(&symbol, at, range, &levels);
         let topic = Topic { channel: "depth".to_owned(), symbol: Some(symbol.clone()) };
         let Some(text) = self.host.book(&topic, &update) else { return };
-        let fault = hall
-            .faults
-            .of(Some(&symbol), |fault| matches!(fault, Fault::DropDepth | Fault::DuplicateDepth));
+        let (times, after) = hall.depth_mishap(&symbol);
         let key = (Some(id), Channel::Depth(pace));
-        match fault {
-            Some(Fault::DropDepth) => {}
-            Some(_) => {
-                self.tell(hall, key, text.clone());
-                self.tell(hall, key, text);
-            }
-            None => self.tell(hall, key, text),
-        }
+        (0..times).for_each(|_| self.tell_later(hall, key, text.clone(), after));
     }
 
     pub(crate) fn tell(&self, hall: &mut Hall, key: Key, text: String) {
+        self.tell_later(hall, key, text, Duration::ZERO);
+    }
+
+    fn tell_later(&self, hall: &mut Hall, key: Key, text: String, after: Duration) {
         let Some(wanting) = self.wanted.get(&key) else { return };
         let plain = Bytes::from(text);
         let mut wrapped: Option<(&str, Bytes)> = None;
         for (socket, name) in wanting {
             let is_combined = self.clients.get(socket).is_some_and(|client| client.combined);
             if !is_combined {
-                hall.sockets.say(*socket, Out::Text(plain.clone()));
+                hall.sockets.say_later(*socket, Out::Text(plain.clone()), after);
                 continue;
             }
             let known = wrapped.as_ref().filter(|(known, _)| known == name);
             let bytes = known.map_or_else(|| wrap(name, &plain), |(_, bytes)| bytes.clone());
             wrapped = Some((name, bytes.clone()));
-            hall.sockets.say(*socket, Out::Text(bytes));
+            hall.sockets.say_later(*socket, Out::Text(bytes), after);
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use rustonite_sim::AccountId;
+use rustonite_sim::latency::Message;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -13,7 +15,7 @@ use super::params::Params;
 use super::refusal::Refusal;
 use super::streams::is_id;
 use crate::dialect::Hall;
-use crate::faults::{Fault, Sort};
+use crate::faults::{Sort, Told};
 use crate::socket::Out;
 
 /// Whose calls a connection's are: all are made from here.
@@ -72,7 +74,7 @@ impl Sessions {
             return;
         }
         let text = written(interface, hall, &id, &served);
-        hall.sockets.tell_later(socket, text, served.after);
+        hall.sockets.answer_later(socket, Out::text(text), served.after, Message::Response);
         let ended = std::mem::take(&mut session.ending);
         Self::end_users(session, hall, socket, &ended);
     }
@@ -101,20 +103,19 @@ pub(crate) fn sort_of<S>(interface: &Interface<S>, text: &[u8]) -> Sort {
     route.map_or(Sort::Read, |route| route.sort)
 }
 
-/// Repeats a fill if that is to go wrong.
-pub(crate) fn twice(
+/// Events of an account as they are told: some twice, some later. `about` says what one is about
+/// that may go wrong, and of which symbol.
+pub(crate) fn spoilt(
     hall: &mut Hall,
     events: Vec<Value>,
-    filled: impl Fn(&Value) -> Option<&Value>,
-) -> Vec<Value> {
+    about: impl Fn(&Value) -> Option<(Told, Option<&Value>)>,
+) -> Vec<(Value, Duration)> {
     let mut told = Vec::with_capacity(events.len());
     for event in events {
-        let symbol = filled(&event).and_then(Value::as_str);
-        let is_planned = |fault: &Fault| *fault == Fault::DuplicateFill;
-        if symbol.is_some() && hall.faults.of(symbol, is_planned).is_some() {
-            told.push(event.clone());
-        }
-        told.push(event);
+        let (times, after) = about(&event).map_or((1, Duration::ZERO), |(what, symbol)| {
+            hall.mishap(what, symbol.and_then(Value::as_str))
+        });
+        told.extend(std::iter::repeat_n((event, after), times));
     }
     told
 }
@@ -137,7 +138,7 @@ fn read(text: &[u8]) -> Result<(Value, String, Map<String, Value>), Refusal> {
 fn refused(hall: &mut Hall, refusal: Refusal) -> Served {
     let now = hall.floor.now();
     let weight = hall.limits.used(HERE, now);
-    let after = std::time::Duration::ZERO;
+    let after = Duration::ZERO;
     Served { answer: Err(refusal), after, is_lost: false, weight, orders: None }
 }
 
