@@ -31,7 +31,7 @@ use crate::keys::Key;
 mod tests;
 
 /// Rises with each change of what a file holds, or of what it means.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Length and checksum.
 const FRAME_HEAD: usize = 8;
 const CHECKSUM: &str = "its checksum is wrong";

@@ -199,17 +199,22 @@ fn trigger(
     let Some(is_stop) = kind.stop else { return Ok(None) };
     let price = params.decimal(names.stop)?;
     let price = price.map(|price| ticks(floor.listed(id), price)).transpose()?;
+    let waits_for_rise = is_stop == (side == Side::Buy);
     let trailing = match params.integer(names.trailing)? {
-        Some(distance) if TRAILING.contains(&distance) => {
-            Some(Trailing { distance_ppm: distance * 100, distance_ticks: 0, activation: price })
-        }
+        Some(distance) if TRAILING.contains(&distance) => Some(Trailing {
+            distance_ppm: distance * 100,
+            distance_ticks: 0,
+            activation: price,
+            begins_at_rise: waits_for_rise,
+        }),
         Some(_) => return Err(filter("TRAILING_DELTA")),
         None if price.is_none() => return Err(Refusal::missing(names.stop)),
         None => None,
     };
     Ok(Some(Trigger {
         price: price.or_else(|| floor.exchange.last_price(id)).unwrap_or(0),
-        rises: is_stop == (side == Side::Buy),
+        // A trail gives back what it has gained, of whatever kind it is.
+        rises: if trailing.is_some() { side == Side::Buy } else { waits_for_rise },
         source: TriggerSource::Last,
         trailing,
     }))

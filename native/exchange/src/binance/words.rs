@@ -13,7 +13,9 @@ pub(crate) const NO_GROUP: i64 = -1;
 
 /// A stop follows a loss: it buys into a rise, or sells into a fall.
 pub(crate) fn is_stop(order: &NewOrder) -> Option<bool> {
-    order.trigger.map(|trigger| trigger.rises == (order.side == Side::Buy))
+    let trigger = order.trigger?;
+    let rises = trigger.trailing.map_or(trigger.rises, |trailing| trailing.begins_at_rise);
+    Some(rises == (order.side == Side::Buy))
 }
 
 pub(crate) fn kind(order: &NewOrder) -> &'static str {

@@ -293,7 +293,9 @@ fn trailing(
     if activation.zip(last).is_some_and(|(at, last)| is_behind(at, last)) {
         return Err(Refusal::new(-4135, "Invalid activation price"));
     }
-    Ok(Trailing { distance_ppm, distance_ticks: 0, activation })
+    // It follows once there is something to lose again.
+    let begins_at_rise = side == Side::Sell;
+    Ok(Trailing { distance_ppm, distance_ticks: 0, activation, begins_at_rise })
 }
 
 /// How much the answer to a new order says: nothing of what became of it, or all.
