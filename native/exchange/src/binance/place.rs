@@ -18,6 +18,8 @@ use crate::accounts::Tag;
 use crate::figures::money;
 use crate::floor::{Done, Floor, Listed};
 
+/// What names of orders may have besides letters and digits.
+pub(crate) const NAMES: &str = "-_";
 /// How far a trailing trigger may be behind, in hundredths of a percent.
 const TRAILING: std::ops::RangeInclusive<i64> = 10..=2_000;
 
@@ -91,13 +93,26 @@ fn on_grid(count: Result<i64, DecimalError>, name: &str) -> Result<i64, Refusal>
     count.map_err(|_| filter(name))
 }
 
-/// An order as the parameters have it.
+/// An order as the parameters have it, and its name.
 pub(crate) fn new_order(
     floor: &Floor,
     account: AccountId,
     params: &Params,
     names: &Names,
 ) -> Result<(NewOrder, Tag), Refusal> {
+    let order = asked(floor, account, params, names)?;
+    let taken = Refusal::new(-2010, "Duplicate order sent.");
+    let client_id = client_id(floor, account, params, (names.client_id, NAMES), &taken)?;
+    Ok((order, Tag { client_id, ..Tag::default() }))
+}
+
+/// An order as the parameters have it.
+pub(crate) fn asked(
+    floor: &Floor,
+    account: AccountId,
+    params: &Params,
+    names: &Names,
+) -> Result<NewOrder, Refusal> {
     let id = instrument(floor, params)?;
     let listed = floor.listed(id);
     let side = side(params, names.side)?;
@@ -120,9 +135,7 @@ pub(crate) fn new_order(
         self_trade: self_trade(params)?,
         position: PositionSide::Net,
     };
-    let taken = Refusal::new(-2010, "Duplicate order sent.");
-    let client_id = client_id(floor, account, params, names.client_id, &taken)?;
-    Ok((order, Tag { client_id, ..Tag::default() }))
+    Ok(order)
 }
 
 fn refuse_unwanted(params: &Params, kind: Kind, names: &Names) -> Result<(), Refusal> {
@@ -263,7 +276,7 @@ pub(crate) fn placed(
     }
     let mut value = words::base(floor, record);
     value["transactTime"] = json!(time);
-    value["workingTime"] = json!(if record.order.is_working { time } else { -1 });
+    value["workingTime"] = json!(record.working_since().map_or(-1, |at| floor.shown(at)));
     if detail == Detail::Full {
         value["fills"] = fills(floor, id, done);
     }

@@ -17,6 +17,8 @@ use crate::floor::{Floor, Listed};
 const GOOD_TILL_MIN_MS: i64 = 600_000;
 /// and before the year 10000.
 const GOOD_TILL_MAX_MS: i64 = 253_402_300_799_000;
+/// What names of orders may have besides letters and digits.
+const NAMES: &str = ".:/_-";
 /// Least and largest distance of a trailing trigger, in millionths.
 const TRAILING_PPM: std::ops::RangeInclusive<i64> = 1_000..=100_000;
 /// Millionths of a percent.
@@ -128,7 +130,8 @@ pub(crate) fn new_order(
     };
     let name = if is_conditional { "clientAlgoId" } else { "newClientOrderId" };
     let taken = Refusal::new(-4116, "ClientOrderId is duplicated.");
-    let client_id = client_id(floor, account, params, name, &taken).map_err(named_badly)?;
+    let client_id =
+        client_id(floor, account, params, (name, NAMES), &taken).map_err(named_badly)?;
     Ok((order, Tag { client_id, ..Tag::default() }))
 }
 

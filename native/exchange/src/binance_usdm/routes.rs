@@ -102,7 +102,7 @@ static ROUTES: [Route<State>; 58] = [
     open("/fapi/v1/trades", "", 5, public::trades),
     Route { security: Security::Key, ..open("/fapi/v1/historicalTrades", "", 20, public::trades) },
     open("/fapi/v1/aggTrades", "", 20, public::agg_trades),
-    open("/fapi/v1/klines", "", 5, market::klines),
+    open("/fapi/v1/klines", "", 5, market::klines::<_, 1_500>),
     open("/fapi/v1/premiumIndex", "", 1, public::premium_index),
     open("/fapi/v1/fundingRate", "", 1, public::funding_rates),
     open("/fapi/v1/openInterest", "", 1, public::open_interest),
