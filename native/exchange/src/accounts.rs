@@ -37,6 +37,19 @@ pub(crate) struct Tag {
     pub(crate) is_deleveraged: bool,
     /// Nothing about it is told to the user stream.
     pub(crate) muted: bool,
+    /// Number and kind of what the client follows with it.
+    pub(crate) strategy: [Option<i64>; 2],
+}
+
+/// How far a trailing trigger is.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Trail {
+    /// When it began to follow.
+    pub(crate) since: i64,
+    /// The best price since then, in ticks.
+    pub(crate) peak: i64,
+    /// The price that sets it off, in ticks.
+    pub(crate) stop: i64,
 }
 
 /// Orders that a client placed together.
@@ -58,11 +71,19 @@ pub(crate) struct Record {
     pub(crate) triggered_at: Option<i64>,
     /// The last trade with its own account that was prevented.
     pub(crate) prevented: Option<u64>,
+    /// Of a trailing trigger once it follows.
+    pub(crate) trail: Option<Trail>,
 }
 
 impl Record {
     pub(crate) fn new(order: Order, tag: Tag) -> Self {
-        Self { order, tag, triggered_at: None, prevented: None }
+        Self { order, tag, triggered_at: None, prevented: None, trail: None }
+    }
+
+    /// When it came to the book; `None` if it has not.
+    pub(crate) fn working_since(&self) -> Option<i64> {
+        let works = self.order.is_working && !self.tag.is_pending;
+        works.then(|| self.triggered_at.unwrap_or(self.order.placed_at))
     }
 
     /// Number of the list that it belongs to.

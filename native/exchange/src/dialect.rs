@@ -170,6 +170,28 @@ impl Hall {
         Ok(done)
     }
 
+    /// Places orders of a client, and nothing is told of them if that is to go wrong.
+    pub(crate) fn place(
+        &mut self,
+        command: &Command,
+        tags: Vec<Tag>,
+    ) -> core::result::Result<Done, Reject> {
+        let count = tags.len() as u64;
+        let done = self.apply(command, tags)?;
+        let first = done.order.and_then(|first| self.floor.exchange.order(first));
+        let Some(Order { id: OrderId(first), asked, .. }) = first else { return Ok(done) };
+        let symbol = &self.floor.listed(asked.instrument).listing.symbol;
+        let mutes = |fault: &Fault| *fault == Fault::Mute;
+        if self.faults.of(Some(symbol), mutes).is_some() {
+            for id in (first..first + count).map(OrderId) {
+                if let Some(record) = self.floor.record_mut(asked.account, id) {
+                    record.tag.muted = true;
+                }
+            }
+        }
+        Ok(done)
+    }
+
     /// Ends the orders that the venue took back.
     pub(crate) fn end_doomed(&mut self) {
         for order in std::mem::take(&mut self.doomed) {

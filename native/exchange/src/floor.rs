@@ -13,7 +13,7 @@ use rustonite_sim::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{Account, Accounts, Amendment, OwnFill, Prevented, Record, Tag};
+use crate::accounts::{Account, Accounts, Amendment, OwnFill, Prevented, Record, Tag, Trail};
 use crate::candles::Print;
 use crate::error::{ExchangeError, Result};
 use crate::listing::{ASSET_DECIMALS, Listing, Perpetual};
@@ -391,13 +391,11 @@ impl Floor {
         let Some(order) = self.exchange.order(id) else { return };
         let Some(account) = self.accounts.all.get_mut(&order.asked.account) else { return };
         match account.orders.get_mut(&id) {
-            Some(record) => {
-                record.order = order;
-                record.tag.is_pending = false;
-            }
+            Some(record) => record.tag.is_pending = false,
             // Nobody but the venue places orders without a word.
             None => account.add(Record::new(order, Tag::default())),
         }
+        self.refresh(id);
     }
 
     fn note_triggered(&mut self, id: OrderId, at: i64) {
@@ -427,8 +425,14 @@ impl Floor {
     /// Brings what is kept of an order up to date.
     fn refresh(&mut self, id: OrderId) {
         let Some(order) = self.exchange.order(id) else { return };
+        let seen = self.exchange.trail_peak(id).zip(self.exchange.trigger_price(id));
+        let now = self.clock.last();
         if let Some(record) = self.record_mut(order.asked.account, id) {
             record.order = order;
+            if let Some((peak, stop)) = seen {
+                let since = record.trail.map_or(now, |trail| trail.since);
+                record.trail = Some(Trail { since, peak, stop });
+            }
         }
     }
 

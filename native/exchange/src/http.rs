@@ -37,7 +37,9 @@ async fn answer(
     mut request: HttpRequest<Incoming>,
     from: IpAddr,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    if request.headers().contains_key(UPGRADE) {
+    // What somebody else would upgrade to is as if it had not been asked for.
+    let wanted = request.headers().get(UPGRADE);
+    if wanted.is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         return Ok(upgrade(&shared, &mut request));
     }
     let (head, body) = request.into_parts();

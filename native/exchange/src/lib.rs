@@ -85,10 +85,10 @@ pub struct VenueConfig {
 }
 
 impl VenueConfig {
-    /// A venue on a free port, with usual limits and no delays.
+    /// A venue on a free port, with usual limits and fees and no delays.
     pub fn new(venue: &str, listings: Vec<Listing>) -> Self {
         let allowance = Allowance::of(venue);
-        let (venue, fee_tiers) = (venue.to_owned(), Vec::new());
+        let (venue, fee_tiers) = (venue.to_owned(), vec![rates::usual(venue)]);
         Self { venue, port: 0, listings, allowance, fee_tiers, latency: None }
     }
 }

@@ -151,6 +151,13 @@ impl Limits {
         [short.add(now, TEN_SECONDS, more), middle.add(now, MINUTE, more), long.add(now, DAY, more)]
     }
 
+    /// An order of an account was filled for the first time: it counts no more.
+    pub(crate) fn filled(&mut self, account: AccountId) {
+        for Count { count, .. } in self.orders.get_mut(&account).into_iter().flatten() {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     /// The window in which so many more orders would be too many.
     pub(crate) fn orders_refused(
         &mut self,

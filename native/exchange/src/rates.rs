@@ -32,6 +32,16 @@ pub fn tier(worth: Decimal, leverage_max: u32, keeps: Decimal) -> Result<Tier> {
     Ok(Tier { worth_max: amount("tiers", worth)?, leverage_max, maintenance_ppm })
 }
 
+/// What accounts pay at a venue where nobody says otherwise.
+pub(crate) fn usual(venue: &str) -> FeeTier {
+    let (maker_ppm, taker_ppm) = match venue {
+        "alpaca" => (1_500, 2_500),
+        "binance-usdm" => (200, 500),
+        _ => (1_000, 1_000),
+    };
+    FeeTier { volume: Amount::ZERO, fees: Fees { maker_ppm, taker_ppm } }
+}
+
 pub(crate) fn set_tiers(exchange: &mut Exchange, tiers: &[FeeTier]) -> Result<()> {
     if tiers.is_empty() {
         return Ok(());

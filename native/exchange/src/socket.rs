@@ -1,5 +1,6 @@
 //! One WebSocket connection of a client.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use rustonite_sim::latency::{Latency, LatencyConfig, Message};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use yawc::close::CloseCode;
 use yawc::frame::OpCode;
@@ -18,6 +19,8 @@ use crate::floor::machine_now;
 use crate::venue::Venue;
 
 const PING_EVERY: Duration = Duration::from_secs(20);
+/// A client that answers a ping later is gone.
+const PONG_WITHIN: Duration = Duration::from_secs(60);
 /// Messages that may wait for a client; one that reads slower is cut off.
 const QUEUE_MAX: usize = 200_000;
 /// Messages of a client that may be on their way; no more are read meanwhile.
@@ -47,10 +50,25 @@ impl Out {
     }
 }
 
+/// The way to a client.
+#[derive(Debug)]
+struct Line {
+    queue: mpsc::Sender<Out>,
+    /// Tells that it is cut off, whatever it still waits for.
+    cut: Arc<Notify>,
+}
+
+/// What comes to a client.
+#[derive(Debug)]
+pub(crate) struct Coming {
+    pub(crate) queue: mpsc::Receiver<Out>,
+    cut: Arc<Notify>,
+}
+
 /// Ways to all clients.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    queues: BTreeMap<u64, mpsc::Sender<Out>>,
+    queues: BTreeMap<u64, Line>,
     /// What leaves together, since waking a line for each message takes longer than making one.
     held: Option<Vec<(u64, Out)>>,
     /// Of these, those that are answered and told nothing.
@@ -82,11 +100,12 @@ impl Sockets {
         *self = Self { latency: self.latency.take(), ..Self::default() };
     }
 
-    pub(crate) fn add(&mut self) -> (u64, mpsc::Receiver<Out>) {
-        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+    pub(crate) fn add(&mut self) -> (u64, Coming) {
+        let (sender, queue) = mpsc::channel(QUEUE_MAX);
+        let cut = Arc::new(Notify::new());
         self.next += 1;
-        self.queues.insert(self.next, sender);
-        (self.next, receiver)
+        self.queues.insert(self.next, Line { queue: sender, cut: Arc::clone(&cut) });
+        (self.next, Coming { queue, cut })
     }
 
     pub(crate) fn remove(&mut self, socket: u64) {
@@ -120,9 +139,11 @@ impl Sockets {
             held.push((socket, out));
             return;
         }
-        let is_full = |queue: &mpsc::Sender<Out>| queue.try_send(out).is_err();
-        if self.queues.get(&socket).is_some_and(is_full) {
-            self.queues.remove(&socket);
+        let is_full = |line: &Line| line.queue.try_send(out).is_err();
+        if self.queues.get(&socket).is_some_and(is_full)
+            && let Some(line) = self.queues.remove(&socket)
+        {
+            line.cut.notify_one();
         }
     }
 
@@ -282,11 +303,17 @@ pub(crate) async fn run(
     shared: Arc<Shared>,
     mut socket: WebSocket<HttpStream>,
     number: u64,
-    queue: mpsc::Receiver<Out>,
+    coming: Coming,
 ) {
     let mut inbox = Inbox::default();
-    let mut outbox = Outbox::new(queue);
-    let _ = talk(&shared, &mut socket, number, &mut outbox, &mut inbox).await;
+    let mut outbox = Outbox::new(coming.queue);
+    let last_pong = Cell::new(Instant::now());
+    // A client that does not read holds up what is sent to it, but not its end.
+    tokio::select! {
+        _ = talk(&shared, (&mut socket, &last_pong), number, &mut outbox, &mut inbox) => {}
+        () = coming.cut.notified() => {}
+        () = silence(&last_pong) => {}
+    }
     drop(outbox);
     // What was on its way when the line ended arrives all the same.
     while !inbox.0.is_empty() {
@@ -298,9 +325,20 @@ pub(crate) async fn run(
     shared.venue().disconnect(number);
 }
 
+/// Waits until a client has answered no ping for too long.
+async fn silence(last_pong: &Cell<Instant>) {
+    loop {
+        let end = last_pong.get() + PING_EVERY + PONG_WITHIN;
+        if Instant::now() >= end {
+            return;
+        }
+        sleep_until(end).await;
+    }
+}
+
 async fn talk(
     shared: &Arc<Shared>,
-    socket: &mut WebSocket<HttpStream>,
+    (socket, last_pong): (&mut WebSocket<HttpStream>, &Cell<Instant>),
     number: u64,
     outbox: &mut Outbox,
     inbox: &mut Inbox,
@@ -327,6 +365,7 @@ async fn talk(
                         hear(&mut shared.venue(), number, text, inbox);
                     }
                     OpCode::Close => return Ok(()),
+                    OpCode::Pong => last_pong.set(Instant::now()),
                     _ => {}
                 }
             }
@@ -387,4 +426,46 @@ async fn gone(socket: &mut WebSocket<HttpStream>) {
 
 async fn close(socket: &mut WebSocket<HttpStream>, code: u16, reason: &str) -> yawc::Result<()> {
     socket.send(Frame::close(CloseCode::from(code), reason)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::{Out, PING_EVERY, PONG_WITHIN, QUEUE_MAX, Sockets, silence};
+
+    const SHORT: Duration = Duration::from_millis(20);
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.unwrap().block_on(test);
+    }
+
+    #[test]
+    fn who_reads_too_slowly_is_cut_while_something_is_sent_to_it() {
+        run(async {
+            let mut sockets = Sockets::default();
+            let (number, coming) = sockets.add();
+            for _ in 0..QUEUE_MAX {
+                sockets.send(number, Out::Silence);
+            }
+            assert!(timeout(SHORT, coming.cut.notified()).await.is_err());
+            sockets.send(number, Out::Silence);
+            assert_eq!(sockets.len(), 0);
+            assert!(timeout(SHORT, coming.cut.notified()).await.is_ok());
+        });
+    }
+
+    #[test]
+    fn who_answers_no_ping_is_gone() {
+        run(async {
+            let late = Instant::now() - PING_EVERY - PONG_WITHIN;
+            let in_time = Cell::new(late + PONG_WITHIN);
+            assert!(timeout(SHORT, silence(&in_time)).await.is_err());
+            assert!(timeout(SHORT, silence(&Cell::new(late))).await.is_ok());
+        });
+    }
 }

@@ -74,6 +74,9 @@ fn a_fill_is_told_twice_and_an_order_not_at_all() {
         let exchange = exchange();
         let mut line = updates(&exchange, "ann").await;
         fault(&exchange, r#"{"fault": "mute"}"#);
+        // What is refused is not what was to be muted.
+        let poor = ask(&exchange, "ann", "POST", "/v2/orders", shares("buy", "9000", "150")).await;
+        assert_eq!(poor.status, 403, "{}", poor.body);
         place(&exchange, "ann", shares("buy", "1", "150")).await;
         place(&exchange, "ann", coins("buy", "0.1", "40000")).await;
         assert_eq!(event(&mut line).await.1, "pending_new");

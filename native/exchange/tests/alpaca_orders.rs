@@ -207,6 +207,10 @@ fn stops_wait_for_their_price_and_trails_follow_it() {
         place(&exchange, "bob", carl("sell", "1", "197")).await;
         let sold = order(&exchange, "ann", &trail).await;
         assert_eq!((&sold["status"], &sold["filled_avg_price"]), (&json!("filled"), &json!("188")));
+        // By then the engine has forgotten what has ended.
+        tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+        let sold = order(&exchange, "ann", &trail).await;
+        assert_eq!((&sold["hwm"], &sold["stop_price"]), (&json!("220"), &json!("198")));
         let waits = order(&exchange, "ann", &limit).await;
         assert_eq!((&waits["status"], &waits["filled_qty"]), (&json!("new"), &json!("0")));
         let asks = read(&exchange, "ann", "/v2/stocks/quotes/latest?symbols=AAPL").await;

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Line, VENUE, call, exchange, get, limit, now_ms, run, signed};
+use common::{Line, VENUE, call, exchange, first_trade, get, limit, now_ms, run, signed};
 use serde_json::json;
 
 async fn user(exchange: &rustonite_exchange::LocalExchange) -> Line {
@@ -184,10 +184,36 @@ fn nothing_is_told_of_a_muted_order() {
         let exchange = exchange();
         let mut line = user(&exchange).await;
         exchange.fault_in_json(VENUE, r#"{"fault":"mute"}"#).unwrap();
+        // What is refused is not what was to be muted.
+        assert_eq!(limit(&exchange, "ann", "BUY", "0.01", "poor").await.code(), -1013);
         assert_eq!(limit(&exchange, "ann", "BUY", "40000", "quiet").await.status, 200);
         limit(&exchange, "ann", "BUY", "40000", "loud").await;
         assert_eq!(line.event().await["e"], "outboundAccountPosition");
         assert_eq!(line.event().await["c"], "loud");
+    });
+}
+
+#[test]
+fn nothing_is_told_of_a_muted_list() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let mut line = user(&exchange).await;
+        exchange.fault_in_json(VENUE, r#"{"fault":"mute"}"#).unwrap();
+        let exits = "symbol=BTCUSDT&side=SELL&quantity=0.1&aboveType=LIMIT_MAKER&abovePrice=55000\
+                     &belowType=STOP_LOSS&belowStopPrice=45000";
+        let placed = signed(&exchange, "ann", "POST", "/api/v3/orderList/oco", exits).await;
+        assert_eq!(placed.status, 200, "{}", placed.body);
+        limit(&exchange, "ann", "BUY", "40000", "loud").await;
+        let mut names = Vec::new();
+        while names.last().is_none_or(|name| name != "loud") {
+            let event = line.event().await;
+            assert_ne!(event["e"], "listStatus", "{event}");
+            if event["e"] == "executionReport" {
+                names.push(event["c"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(names, ["loud"]);
     });
 }
 

@@ -110,6 +110,67 @@ fn waiting_orders_come_when_their_price_is_there() {
     });
 }
 
+#[test]
+fn a_trail_fires_where_its_side_loses_and_begins_where_its_kind_does() {
+    run(async {
+        // The examples of the venue: kind, side, stop, distance and limit; the prices that come, and
+        // the one that sets it off.
+        for (kind, asked, seen, fires) in [
+            (
+                "STOP_LOSS_LIMIT",
+                "side=BUY&stopPrice=44000&trailingDelta=500&price=45000",
+                vec!["37000", "44000", "46000", "42000", "44099"],
+                "44100",
+            ),
+            (
+                "STOP_LOSS_LIMIT",
+                "side=SELL&stopPrice=39000&trailingDelta=1000&price=38000",
+                vec!["41500", "39000", "37000", "41000", "36901"],
+                "36900",
+            ),
+            (
+                "TAKE_PROFIT_LIMIT",
+                "side=BUY&stopPrice=38000&trailingDelta=850&price=38500",
+                vec!["42000", "38000", "37000", "39000", "38000", "40144"],
+                "40145",
+            ),
+            (
+                "TAKE_PROFIT_LIMIT",
+                "side=SELL&stopPrice=42000&trailingDelta=750&price=41000",
+                vec!["41500", "39000", "42000", "45000", "44000", "46500", "43013"],
+                "43012.5",
+            ),
+            (
+                "STOP_LOSS_LIMIT",
+                "side=SELL&trailingDelta=700&price=39000",
+                vec!["42000", "39500", "45500", "42316"],
+                "42315",
+            ),
+        ] {
+            let exchange = exchange();
+            trade_at(&exchange, "40000").await;
+            let order = format!("type={kind}&timeInForce=GTC&quantity=0.1&newClientOrderId=trail");
+            let order = place(&exchange, "ann", &format!("{order}&{asked}")).await;
+            assert_eq!(order["type"], kind);
+            for price in seen {
+                trade_at(&exchange, price).await;
+                let order = named(&exchange, "ann", "trail").await;
+                assert_eq!(order["isWorking"], false, "{kind} {asked} {price}");
+            }
+            trade_at(&exchange, fires).await;
+            let order = named(&exchange, "ann", "trail").await;
+            assert_eq!((&order["isWorking"], &order["type"]), (&json!(true), &json!(kind)));
+        }
+    });
+}
+
+/// A trade of bob with ann; what waits is not touched.
+async fn trade_at(exchange: &LocalExchange, price: &str) {
+    let limit = format!("type=LIMIT&timeInForce=GTC&quantity=0.001&price={price}");
+    place(exchange, "bob", &format!("{limit}&side=SELL")).await;
+    place(exchange, "ann", &format!("{limit}&side=BUY")).await;
+}
+
 /// States of an order that rested and of one that came, both of one account.
 async fn met(mode: &str, sizes: [&str; 2]) -> [Value; 2] {
     let exchange = exchange();
@@ -141,6 +202,10 @@ fn an_account_does_not_trade_with_itself_unless_it_wants_to() {
             for (order, size) in orders.iter().zip(sizes) {
                 assert_eq!(order["origQty"], format!("{size}0000000"), "{mode}");
             }
+        }
+        let whole = met("EXPIRE_BOTH", ["0.3", "0.1"]).await;
+        for (order, size) in whole.iter().zip(["0.30000000", "0.10000000"]) {
+            assert_eq!(order["preventedQuantity"], size, "{order}");
         }
         let [maker, taker] = met("DECREMENT", ["0.3", "0.1"]).await;
         for order in [maker, taker] {
@@ -288,6 +353,150 @@ fn the_number_of_waiting_orders_has_a_filter_of_its_own() {
         }
         let refused = signed(&exchange, "ann", "POST", ORDER, stop).await;
         assert_eq!(refused.text(), "Filter failure: MAX_NUM_ALGO_ORDERS");
+    });
+}
+
+/// New orders of an account today that were not filled.
+async fn unfilled(exchange: &LocalExchange, who: &str) -> i64 {
+    let limits = signed(exchange, who, "GET", "/api/v3/rateLimit/order", "").await.body;
+    limits[1]["count"].as_i64().unwrap()
+}
+
+#[test]
+fn orders_count_until_they_are_filled() {
+    run(async {
+        let exchange = exchange();
+        let refused = limit(&exchange, "ann", "BUY", "0.01", "poor").await;
+        assert_eq!((refused.code(), unfilled(&exchange, "ann").await), (-1013, 0));
+        let placed = limit(&exchange, "ann", "BUY", "50000", "mine").await;
+        assert_eq!(placed.headers["x-mbx-order-count-1d"], "1");
+        let taken = limit(&exchange, "bob", "SELL", "50000", "yours").await;
+        // The fill is counted a moment later.
+        assert_eq!(taken.headers["x-mbx-order-count-1d"], "1");
+        assert_eq!([unfilled(&exchange, "ann").await, unfilled(&exchange, "bob").await], [0, 0]);
+        let exits = "side=SELL&quantity=0.1&aboveType=LIMIT_MAKER&abovePrice=55000\
+                     &belowType=STOP_LOSS&belowStopPrice=45000";
+        let entry = "workingType=LIMIT&workingSide=BUY&workingPrice=45000&workingQuantity=0.1\
+                     &workingTimeInForce=GTC&pendingSide=SELL&pendingQuantity=0.1";
+        let one = format!("{entry}&pendingType=LIMIT_MAKER&pendingPrice=55000");
+        let two = format!(
+            "{entry}&pendingAboveType=LIMIT_MAKER&pendingAbovePrice=55000\
+             &pendingBelowType=STOP_LOSS&pendingBelowStopPrice=40000"
+        );
+        for (list, query, count) in [("oco", exits, 2), ("oto", &one, 4), ("otoco", &two, 7)] {
+            let (path, query) =
+                (format!("/api/v3/orderList/{list}"), format!("symbol=BTCUSDT&{query}"));
+            let placed = signed(&exchange, "ann", "POST", &path, &query).await;
+            assert_eq!((placed.status, unfilled(&exchange, "ann").await), (200, count), "{list}");
+        }
+        let query = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=41000\
+                     &cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=none";
+        let failed = signed(&exchange, "ann", "POST", "/api/v3/order/cancelReplace", query).await;
+        assert_eq!(failed.body["data"]["newOrderResult"], "NOT_ATTEMPTED");
+        assert_eq!(unfilled(&exchange, "ann").await, 8, "one that is not tried counts, too");
+    });
+}
+
+#[test]
+fn an_amount_of_quote_is_filled_once_it_is_spent() {
+    run(async {
+        let exchange = exchange();
+        let mut line = Line::open(&exchange, "/ws-api/v3").await;
+        line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+        for (price, name) in [("50000", "a"), ("51000", "b")] {
+            limit(&exchange, "bob", "SELL", price, name).await;
+        }
+        let query = "side=BUY&type=MARKET&quoteOrderQty=7550";
+        assert_eq!(place(&exchange, "ann", query).await["status"], "FILLED");
+        let mut states = Vec::new();
+        while states.len() < 3 {
+            let event = line.event().await;
+            if event["e"] == "executionReport" {
+                states.push(event["X"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(states, ["NEW", "PARTIALLY_FILLED", "FILLED"]);
+    });
+}
+
+#[test]
+fn reports_say_since_when_an_order_works_and_what_it_is_followed_with() {
+    run(async {
+        let exchange = exchange();
+        trade_at(&exchange, "50000").await;
+        let mut line = Line::open(&exchange, "/ws-api/v3").await;
+        line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+        let mut next = async || loop {
+            let event = line.event().await;
+            if event["e"] == "executionReport" {
+                return event;
+            }
+        };
+        let stop = "type=STOP_LOSS&side=SELL&quantity=0.1&strategyId=7&strategyType=1000001";
+        let trail = format!("{stop}&stopPrice=49000&trailingDelta=100");
+        let order = place(&exchange, "ann", &trail).await;
+        assert_eq!((&order["trailingTime"], &order["workingTime"]), (&json!(-1), &json!(-1)));
+        assert_eq!([&order["strategyId"], &order["strategyType"]], [7, 1_000_001]);
+        let placed = next().await;
+        assert_eq!(
+            (&placed["j"], &placed["J"], &placed["d"]),
+            (&json!(7), &json!(1_000_001), &json!(100))
+        );
+        assert_eq!([placed.get("W"), placed.get("D")], [None, None]);
+        trade_at(&exchange, "49000").await;
+        trade_at(&exchange, "48510").await;
+        let fired = loop {
+            let event = next().await;
+            if event["o"] == "STOP_LOSS" {
+                break event;
+            }
+        };
+        assert!(fired["W"].as_i64() >= fired["D"].as_i64(), "{fired}");
+        assert!(fired["D"].as_i64() >= placed["O"].as_i64(), "{fired}");
+        let query = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=40000";
+        let query = format!("{query}&strategyType=999999");
+        assert_eq!(signed(&exchange, "ann", "POST", ORDER, &query).await.code(), -1134);
+    });
+}
+
+#[test]
+fn what_is_not_imitated_is_refused() {
+    run(async {
+        let exchange = exchange();
+        let order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=40000";
+        for (more, code) in [("pegPriceType=PRIMARY_PEG", -1104), ("newClientOrderId=a.b", -1100)] {
+            let refused = signed(&exchange, "ann", "POST", ORDER, &format!("{order}&{more}")).await;
+            assert_eq!(refused.code(), code, "{more}");
+        }
+        let only = format!("{order}&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId=1");
+        let only = format!("{only}&orderRateLimitExceededMode=CANCEL_ONLY");
+        let refused = signed(&exchange, "ann", "POST", "/api/v3/order/cancelReplace", &only).await;
+        assert_eq!(refused.code(), -1130);
+        let klines = "/api/v3/klines?symbol=BTCUSDT&interval=1d&timeZone";
+        assert_eq!(get(&exchange, &format!("{klines}=8")).await.code(), -1130);
+        assert_eq!(get(&exchange, &format!("{klines}=0")).await.status, 200);
+        let rates = format!("{order}&computeCommissionRates=true");
+        let rates = signed(&exchange, "ann", "POST", "/api/v3/order/test", &rates).await.body;
+        assert!(rates["standardCommissionForOrder"]["maker"].is_string(), "{rates}");
+        let info = async |query: &str| {
+            let info = get(&exchange, &format!("/api/v3/exchangeInfo?{query}")).await.body;
+            info["symbols"].as_array().map(|symbols| symbols.len())
+        };
+        assert_eq!(info("symbolStatus=HALT").await, Some(0));
+        assert_eq!(info("permissions=MARGIN").await, Some(0));
+        assert_eq!(info("permissions=SPOT&symbolStatus=TRADING").await, Some(2));
+        let sets = get(&exchange, "/api/v3/exchangeInfo?showPermissionSets=false").await.body;
+        assert_eq!(sets["symbols"][0]["permissionSets"], json!([]));
+        let mut line = Line::open(&exchange, "/ws-api/v3").await;
+        for (asked, told) in [(true, true), (false, false)] {
+            let ping = json!({"id": 1, "method": "ping", "params": {"returnRateLimits": asked}});
+            line.say(ping.to_string()).await;
+            assert_eq!(line.hear().await.unwrap().get("rateLimits").is_some(), told);
+        }
+        let upgrade = [("upgrade", "h2c")];
+        let address = exchange.address(VENUE).unwrap();
+        let answer = common::http(address, "GET", "/api/v3/ping", &upgrade, Vec::new()).await;
+        assert_eq!(answer.status, 200);
     });
 }
 

@@ -255,8 +255,97 @@ fn the_socket_takes_orders_of_who_logged_on() {
         line.say(json!({"id": "x", "method": "order.place", "params": order}).to_string()).await;
         let placed = line.hear().await.unwrap();
         assert_eq!((&placed["status"], &placed["id"]), (&json!(200), &json!("x")), "{placed}");
-        line.say("{no json".to_owned()).await;
-        assert_eq!(line.hear().await.unwrap()["error"]["code"], -1135);
+        for text in ["{no json", "5", "[]", r#""id""#, "[{}]", "{}"] {
+            line.say(text.to_owned()).await;
+            assert_eq!(line.hear().await.unwrap()["error"]["code"], -1135, "{text}");
+        }
+    });
+}
+
+/// Lets ann log on, with the name of a new key.
+async fn log_on(exchange: &LocalExchange, line: &mut Line, name: &str) {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[9; 32]).unwrap();
+    let key = Key::ed25519(&STANDARD.encode(pair.public_key().as_ref())).unwrap();
+    exchange.add_key("ann", name, &key).unwrap();
+    let time = now_ms();
+    let signature = pair.sign(format!("apiKey={name}&timestamp={time}").as_bytes());
+    let signature = STANDARD.encode(signature);
+    let params = json!({"apiKey": name, "timestamp": time, "signature": signature});
+    line.say(json!({"id": 1, "method": "session.logon", "params": params}).to_string()).await;
+    assert_eq!(line.hear().await.unwrap()["result"]["apiKey"], name);
+}
+
+#[test]
+fn an_account_has_one_user_stream_on_a_connection_and_some_end_with_the_logon() {
+    run(async {
+        let exchange = exchange();
+        let mut line = Line::open(&exchange, "/ws-api/v3").await;
+        log_on(&exchange, &mut line, "edwards").await;
+        let ask = async |line: &mut Line, method: &str, params: Value| {
+            line.say(json!({"id": 2, "method": method, "params": params}).to_string()).await;
+            line.hear().await.unwrap()
+        };
+        let first = ask(&mut line, "userDataStream.subscribe", json!({})).await;
+        assert_eq!(first["result"]["subscriptionId"], 0, "{first}");
+        let signature = "userDataStream.subscribe.signature";
+        let twice = line.ask("ann", signature, json!({})).await;
+        assert_eq!((&twice["status"], &twice["error"]["code"]), (&json!(400), &json!(-2035)));
+        let other = line.ask("bob", signature, json!({})).await;
+        assert_eq!(other["result"]["subscriptionId"], 1);
+        let all = ask(&mut line, "session.subscriptions", json!({})).await;
+        assert_eq!(all["result"], json!([{"subscriptionId": 0}, {"subscriptionId": 1}]));
+        let unknown = json!({"subscriptionId": 7});
+        let unknown = ask(&mut line, "userDataStream.unsubscribe", unknown).await;
+        assert_eq!(unknown["error"]["code"], -2036);
+        let out = ask(&mut line, "session.logout", json!({})).await;
+        assert_eq!(out["result"]["apiKey"], Value::Null, "{out}");
+        let ended = line.hear().await.unwrap();
+        assert_eq!(
+            (&ended["subscriptionId"], &ended["event"]["e"]),
+            (&json!(0), &json!("eventStreamTerminated"))
+        );
+        let all = ask(&mut line, "session.subscriptions", json!({})).await;
+        assert_eq!(all["result"], json!([{"subscriptionId": 1}]));
+        let again = line.ask("ann", signature, json!({})).await;
+        assert_eq!(again["result"]["subscriptionId"], 2);
+    });
+}
+
+#[test]
+fn history_begins_where_it_is_asked_to_begin() {
+    run(async {
+        let exchange = exchange();
+        for price in ["50000", "50001", "50002"] {
+            limit(&exchange, "bob", "SELL", price, price).await;
+            limit(&exchange, "ann", "BUY", price, price).await;
+        }
+        let prices = async |path: &str, query: &str| {
+            let query = format!("symbol=BTCUSDT&limit=2&{query}");
+            let rows = signed(&exchange, "ann", "GET", path, &query).await.body;
+            let rows = rows.as_array().unwrap_or_else(|| panic!("{rows}"));
+            rows.iter()
+                .map(|row| row["price"].as_str().unwrap()[..5].to_owned())
+                .collect::<Vec<_>>()
+        };
+        let now = now_ms();
+        let since = format!("startTime={}", now - 60_000);
+        let until = format!("endTime={}", now + 60_000);
+        for path in ["/api/v3/allOrders", "/api/v3/myTrades"] {
+            assert_eq!(prices(path, &since).await, ["50000", "50001"], "{path}");
+            assert_eq!(
+                prices(path, &format!("{since}&{until}")).await,
+                ["50000", "50001"],
+                "{path}"
+            );
+            assert_eq!(prices(path, &until).await, ["50001", "50002"], "{path}");
+            assert_eq!(prices(path, "").await, ["50001", "50002"], "{path}");
+            let day = 86_400_000;
+            for (longer, code) in [(0, 0), (1, -1127)] {
+                let query = format!("symbol=BTCUSDT&startTime=1&endTime={}", 1 + day + longer);
+                let answer = signed(&exchange, "ann", "GET", path, &query).await;
+                assert_eq!(answer.code(), code, "{path}: {}", answer.body);
+            }
+        }
     });
 }
 
@@ -361,6 +450,36 @@ fn an_order_is_replaced_and_made_smaller() {
         assert_eq!(again.body["data"]["newOrderResult"], "NOT_ATTEMPTED");
         let poor = new.replace("old", "none").replace("STOP_ON", "ALLOW");
         assert_eq!(signed(&exchange, "ann", "POST", path, &poor).await.status, 409);
+    });
+}
+
+#[test]
+fn what_filters_refuse_replaces_nothing() {
+    run(async {
+        let exchange = exchange();
+        limit(&exchange, "ann", "BUY", "40000", "old").await;
+        let path = "/api/v3/order/cancelReplace";
+        let asked = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1\
+                     &cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=old";
+        for (more, code) in [
+            ("price=0.01", -1013),
+            ("price=41000&newOrderRespType=LONG", -1130),
+            ("price=41000&newClientOrderId=a%20b", -1100),
+            ("price=41000&cancelRestrictions=ONLY_OLD", -1145),
+            ("price=41000&cancelRestrictions=ONLY_PARTIALLY_FILLED", -2022),
+        ] {
+            let refused = signed(&exchange, "ann", "POST", path, &format!("{asked}&{more}")).await;
+            assert_eq!((refused.status, refused.code()), (400, code), "{more}: {}", refused.body);
+        }
+        let query = "symbol=BTCUSDT&origClientOrderId=old";
+        let cancel = format!("{query}&cancelRestrictions=ONLY_OLD");
+        let refused = signed(&exchange, "ann", "DELETE", "/api/v3/order", &cancel).await;
+        assert_eq!(refused.code(), -1145);
+        let old = signed(&exchange, "ann", "GET", "/api/v3/order", query).await.body;
+        assert_eq!(old["status"], "NEW");
+        let mine = format!("{asked}&price=41000&newClientOrderId=old&cancelRestrictions=ONLY_NEW");
+        let replaced = signed(&exchange, "ann", "POST", path, &mine).await.body;
+        assert_eq!(replaced["newOrderResult"], "SUCCESS", "{replaced}");
     });
 }
 

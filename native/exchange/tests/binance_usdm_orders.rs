@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::usdm::{ALGO, ORDER, ask, deal, limit, mark, user};
+use common::usdm::{ALGO, ORDER, ask, deal, limit, mark, position, user};
 use common::{FUTURES, Line, call, decimal, futures, get, run, signed};
 use rustonite_exchange::LocalExchange;
 use serde_json::json;
@@ -58,6 +58,40 @@ fn a_stop_that_takes_most_of_the_margin_comes_to_the_book() {
         assert_eq!(stop["algoStatus"], "TRIGGERED", "{stop}");
         let open = ask(&exchange, "ann", "/fapi/v1/openOrders", "symbol=BTCUSDT").await;
         assert_eq!(open[0]["origQty"], "1.200", "{open}");
+    });
+}
+
+#[test]
+fn history_begins_where_it_is_asked_to_begin() {
+    run(async {
+        let exchange = futures();
+        for price in ["50000", "50001", "50002"] {
+            deal(&exchange, "bob", "ann", "0.1", price).await;
+        }
+        let since = format!("symbol=BTCUSDT&limit=2&startTime={}", common::now_ms() - 60_000);
+        for path in ["/fapi/v1/allOrders", "/fapi/v1/userTrades"] {
+            for (query, first) in [(since.as_str(), "50000"), ("symbol=BTCUSDT&limit=2", "50001")] {
+                let rows = ask(&exchange, "ann", path, query).await;
+                assert!(rows[0]["price"].as_str().unwrap().starts_with(first), "{path}: {rows}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_order_that_never_takes_ends_where_it_would() {
+    run(async {
+        let exchange = futures();
+        limit(&exchange, "bob", "SELL", "0.1", "50000").await;
+        let query = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTX&quantity=0.1&price=49000";
+        let order = signed(&exchange, "ann", "POST", ORDER, query).await.body;
+        let query = "symbol=BTCUSDT&side=BUY&quantity=0.1&price=50000";
+        let query = format!("{query}&orderId={}", order["orderId"]);
+        let changed = signed(&exchange, "ann", "PUT", ORDER, &query).await;
+        assert_eq!((changed.status, &changed.body["status"]), (200, &json!("CANCELED")));
+        let open = ask(&exchange, "ann", "/fapi/v1/openOrders", "symbol=BTCUSDT").await;
+        assert_eq!(open, json!([]));
+        assert_eq!(position(&exchange, "ann").await["positionAmt"], "0.000");
     });
 }
 

@@ -94,7 +94,7 @@ fn listed_with(tiers: &[(&str, u32, &str)]) -> VenueConfig {
         rates::tier(decimal(worth), *leverage, decimal(keeps)).unwrap()
     };
     listing.perpetual.as_mut().unwrap().tiers = tiers.iter().map(tier).collect();
-    VenueConfig::new(FUTURES, vec![listing])
+    VenueConfig { fee_tiers: Vec::new(), ..VenueConfig::new(FUTURES, vec![listing]) }
 }
 
 #[test]

@@ -32,6 +32,20 @@ async fn told(exchange: &LocalExchange, who: &str) -> [String; 2] {
 }
 
 #[test]
+fn who_has_no_fees_of_his_own_pays_the_usual_ones() {
+    run(async {
+        let listing = || Listing::spot("BTCUSDT", decimal("0.01"), decimal("0.00001")).unwrap();
+        let exchange = start_spot(VenueConfig::new(VENUE, vec![listing()]));
+        assert_eq!(told(&exchange, "ann").await, ["0.00100000", "0.00100000"]);
+        let account = r#"{"name":"carl","api_key":"carl","secret":"a secret of nobody"}"#;
+        let path = "/_exchange/account";
+        let body = account.as_bytes().to_vec();
+        assert_eq!(common::call(&exchange, "POST", path, None, body).await.status, 200);
+        assert_eq!(told(&exchange, "carl").await, ["0.00100000", "0.00100000"]);
+    });
+}
+
+#[test]
 fn who_trades_more_pays_less() {
     run(async {
         let exchange = start_spot(spot(&TIERS));

@@ -97,7 +97,9 @@ impl NativeExchange {
         }
         let mut venue = VenueConfig::new(&settings.venue, listings);
         venue.port = settings.port;
-        venue.fee_tiers = settings.fee_tiers.iter().map(fee_tier).collect::<PyResult<_>>()?;
+        if !settings.fee_tiers.is_empty() {
+            venue.fee_tiers = settings.fee_tiers.iter().map(fee_tier).collect::<PyResult<_>>()?;
+        }
         venue.latency = read_latency(&settings.latency).map_err(refuse)?;
         if !settings.limits {
             venue.allowance = Allowance::ALL;

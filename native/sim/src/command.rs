@@ -102,6 +102,8 @@ pub struct Trailing {
     pub distance_ticks: i64,
     /// It begins to follow once this price, in ticks, is reached; at once if `None`.
     pub activation: Option<i64>,
+    /// Whether `activation` is reached by a rise, or by a fall.
+    pub begins_at_rise: bool,
 }
 
 /// An order that waits for a price.
@@ -109,7 +111,8 @@ pub struct Trailing {
 pub struct Trigger {
     /// The price in ticks. Of a trailing trigger that is not active so far: ignored.
     pub price: i64,
-    /// Whether it waits for a rise to `price`, or for a fall.
+    /// Whether it waits for a rise to `price`, or for a fall; of a trailing one: from the least, or
+    /// from the largest price that it has seen.
     pub rises: bool,
     /// What it looks at.
     pub source: TriggerSource,

@@ -60,7 +60,7 @@ pub enum Event {
         filled: i64,
         /// What has changed hands for it so far, of the quote asset.
         filled_quote: Amount,
-        /// What is still open, in lots.
+        /// What is still open, in lots; of a quantity of quote more than 0 as long as it buys any.
         open: i64,
         /// Whether it had rested.
         is_maker: bool,

@@ -1,12 +1,13 @@
 //! Orders meet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::accounts::{bought, part};
 use crate::exchange::Exchange;
 use crate::orders::{NONE, Slot, Stage};
 use crate::{
-    Amount, AssetId, CancelReason, Event, Fees, Kind, NewOrder, Quantity, SelfTrade, Side,
+    AccountId, Amount, AssetId, CancelReason, Event, Fees, Kind, NewOrder, OrderId, PositionSide,
+    Quantity, SelfTrade, Side,
 };
 
 /// What an order would trade if it came now.
@@ -18,10 +19,22 @@ pub(crate) struct Foreseen {
 
 /// A resting order as a foreseen trade meets it.
 struct Met {
+    slot: Slot,
     open: i64,
     shown: i64,
     display: Option<i64>,
     own: bool,
+}
+
+/// By how many lots foreseen trades change positions.
+#[derive(Default)]
+struct Moved(BTreeMap<(AccountId, PositionSide), i64>);
+
+impl Moved {
+    fn note(&mut self, order: &NewOrder, lots: i64) {
+        let signed = if order.side == Side::Buy { lots } else { -lots };
+        *self.0.entry((order.account, order.position)).or_default() += signed;
+    }
 }
 
 impl Exchange {
@@ -31,6 +44,7 @@ impl Exchange {
         let listed = &self.listed[order.instrument as usize];
         let mut found = Foreseen::default();
         let mut prevented = 0;
+        let mut moved = Moved::default();
         for (price, level) in listed.book.levels(order.side.opposite()) {
             if order.price.is_some_and(|limit| match order.side {
                 Side::Buy => price > limit,
@@ -41,7 +55,9 @@ impl Exchange {
             let mut queue = self.met(level.queue.first, order, without);
             while let Some(mut met) = queue.pop_front() {
                 let wanted = match order.quantity {
-                    Quantity::Lots(lots) => lots - found.lots - prevented,
+                    Quantity::Lots(lots) => {
+                        (lots - found.lots - prevented).min(self.foreseen_fillable(order, &moved))
+                    }
                     Quantity::Quote(amount) => listed.affordable(amount - found.quote, price),
                     Quantity::Position => 0,
                 };
@@ -59,9 +75,16 @@ impl Exchange {
                         SelfTrade::Allow => {}
                     }
                 }
+                let maker = &self.orders.get(met.slot).order.asked;
+                met.open = met.open.min(self.foreseen_fillable(maker, &moved));
+                met.shown = met.shown.min(met.open);
                 let lots = wanted.min(met.shown);
                 found.lots += lots;
                 found.quote += listed.worth_of(price, lots);
+                if listed.instrument.kind != Kind::Spot {
+                    moved.note(order, lots);
+                    moved.note(maker, lots);
+                }
                 met.open -= lots;
                 met.shown -= lots;
                 if met.shown == 0 && met.open > 0 {
@@ -75,6 +98,12 @@ impl Exchange {
         found
     }
 
+    /// Lots of an order that may be filled behind foreseen trades.
+    fn foreseen_fillable(&self, order: &NewOrder, moved: &Moved) -> i64 {
+        let by = moved.0.get(&(order.account, order.position)).copied();
+        self.fillable_after(order, by.unwrap_or(0))
+    }
+
     fn met(&self, first: Slot, order: &NewOrder, without: Option<Slot>) -> VecDeque<Met> {
         let mut queue = VecDeque::new();
         let mut slot = first;
@@ -82,10 +111,9 @@ impl Exchange {
             let entry = self.orders.get(slot);
             let asked = &entry.order.asked;
             let own = asked.account == order.account;
-            let open = self.fillable(slot, entry.open());
-            let shown = entry.shown.min(open);
-            if open > 0 && Some(slot) != without {
-                queue.push_back(Met { open, shown, display: asked.display, own });
+            let (open, shown) = (entry.open(), entry.shown);
+            if Some(slot) != without {
+                queue.push_back(Met { slot, open, shown, display: asked.display, own });
             }
             slot = entry.in_level.behind;
         }
@@ -102,9 +130,7 @@ impl Exchange {
                 let next = listed.book.best(order.asked.side.opposite());
                 next.is_some_and(|(price, _)| listed.affordable(amount - found.quote, price) == 0)
             }
-            Quantity::Lots(_) | Quantity::Position => {
-                found.lots == self.fillable(slot, order.quantity)
-            }
+            Quantity::Lots(_) | Quantity::Position => found.lots == order.quantity,
         }
     }
 
@@ -166,7 +192,7 @@ impl Exchange {
 
     /// Two orders of one account meet.
     fn prevent(&mut self, taker: Slot, maker: Slot, (price, wanted): (i64, i64), mode: SelfTrade) {
-        let lots = wanted.min(self.orders.get(maker).open());
+        let shared = wanted.min(self.orders.get(maker).open());
         let instrument = self.orders.get(taker).order.asked.instrument;
         let listed = &mut self.listed[instrument as usize];
         listed.prevented += 1;
@@ -177,7 +203,12 @@ impl Exchange {
                 SelfTrade::ExpireTaker if is_maker => continue,
                 SelfTrade::ExpireMaker if !is_maker => continue,
                 SelfTrade::ExpireTaker | SelfTrade::ExpireMaker | SelfTrade::ExpireBoth => true,
-                SelfTrade::Decrement => self.orders.get(slot).open() <= lots,
+                SelfTrade::Decrement => self.orders.get(slot).open() <= shared,
+            };
+            let lots = match mode {
+                SelfTrade::Decrement => shared,
+                _ if is_maker || self.is_counted(slot) => self.orders.get(slot).open(),
+                _ => wanted,
             };
             self.shrink(slot, lots);
             let (id, other) = (self.orders.get(slot).order.id, self.orders.get(other).order.id);
@@ -264,6 +295,17 @@ impl Exchange {
         !matches!(self.orders.get(slot).order.asked.quantity, Quantity::Quote(_))
     }
 
+    /// Nothing is open behind the last fill of an order.
+    pub(crate) fn close_fills(&mut self, id: OrderId) {
+        let last = self.events.iter_mut().rev().find_map(|event| match event {
+            Event::Fill { order, open, .. } if *order == id => Some(open),
+            _ => None,
+        });
+        if let Some(open) = last {
+            *open = 0;
+        }
+    }
+
     /// So many lots of an order in the book are gone; the next part of an iceberg comes, or its end.
     fn take_shown(&mut self, slot: Slot, lots: i64) {
         let entry = self.orders.get(slot);
@@ -303,7 +345,8 @@ impl Exchange {
         };
         let (fee_asset, fee) = self.charge(&asked, is_maker, cost, received);
         let order = self.orders.get(slot).order;
-        let open = if self.is_counted(slot) { self.orders.get(slot).open() } else { 0 };
+        // What a quantity of quote still buys is not known before its end, which changes this.
+        let open = if self.is_counted(slot) { self.orders.get(slot).open() } else { 1 };
         self.events.push(Event::Fill {
             order: order.id,
             account: asked.account,

@@ -71,24 +71,28 @@ impl Exchange {
         if account.hedged && order.reduce_only {
             return Err(Reject::Contradiction("positions side by side need no reduce-only orders"));
         }
-        if order.trigger.is_none() && only_closes(order) && self.closable(order) == 0 {
+        if order.trigger.is_none() && only_closes(order) && self.closable(order, 0) == 0 {
             return Err(Reject::WouldNotReduce);
         }
         Ok(())
     }
 
     /// Lots of a position that an order may close.
-    fn closable(&self, order: &NewOrder) -> i64 {
+    fn closable(&self, order: &NewOrder, moved: i64) -> i64 {
         let holding = self.accounts[order.account as usize].holding(order.instrument);
-        let quantity = holding.position(order.position).quantity;
+        let quantity = holding.position(order.position).quantity + moved;
         if closes(order, quantity) { quantity.abs() } else { 0 }
+    }
+
+    /// Lots of an order that may be filled once its position has changed by so many.
+    pub(crate) fn fillable_after(&self, asked: &NewOrder, moved: i64) -> i64 {
+        let is_spot = self.listed[asked.instrument as usize].instrument.kind == Kind::Spot;
+        if is_spot || !only_closes(asked) { i64::MAX } else { self.closable(asked, moved) }
     }
 
     /// Of so many lots of an order those that may be filled now.
     pub(crate) fn fillable(&self, slot: Slot, lots: i64) -> i64 {
-        let asked = &self.orders.get(slot).order.asked;
-        let is_spot = self.listed[asked.instrument as usize].instrument.kind == Kind::Spot;
-        if is_spot || !only_closes(asked) { lots } else { lots.min(self.closable(asked)) }
+        lots.min(self.fillable_after(&self.orders.get(slot).order.asked, 0))
     }
 
     /// Notes what an open order would add to a position, or that it no longer does.

@@ -45,6 +45,19 @@ impl Exchange {
         if is_listed { self.foresee(order, None).lots } else { 0 }
     }
 
+    /// Whether an order is what the venue takes, and there is room for it beside those that are
+    /// there, whatever the market and the account's money.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn fits_rules(&self, order: &NewOrder) -> Result<(), Reject> {
+        let listed = self.known(order.instrument)?;
+        self.account(order.account)?;
+        filters::is_sound(order, listed, self.now)?;
+        filters::check(order, listed)?;
+        self.check_count(&[order], None)
+    }
+
     fn checked(&self, order: &NewOrder) -> Result<Need, Reject> {
         self.check(order)?;
         self.check_count(&[order], None)?;
@@ -315,8 +328,12 @@ impl Exchange {
             self.expiries.remove(&(at, id));
         }
         self.orders.ended(self.now, id);
-        if let Some(reason) = reason {
-            self.events.push(Event::Cancelled { order: id, reason, prevented: lots });
+        match reason {
+            Some(reason) => {
+                self.events.push(Event::Cancelled { order: id, reason, prevented: lots });
+            }
+            None if matches!(asked.quantity, Quantity::Quote(_)) => self.close_fills(id),
+            None => {}
         }
     }
 

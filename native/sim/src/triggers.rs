@@ -101,7 +101,8 @@ impl Triggers {
 
 /// Lets a trailing trigger see a price. Returns whether its own price moved, and whether it fires.
 fn follow(entry: &mut Entry, rises: bool, trailing: Trailing, price: i64) -> (bool, bool) {
-    let begins = trailing.activation.is_none_or(|at| if rises { price <= at } else { price >= at });
+    let Trailing { activation, begins_at_rise, .. } = trailing;
+    let begins = activation.is_none_or(|at| if begins_at_rise { price >= at } else { price <= at });
     let better = match entry.best {
         None => begins,
         Some(best) => {

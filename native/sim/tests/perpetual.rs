@@ -9,8 +9,8 @@ use common::{
     refused, sell, trades,
 };
 use rustonite_sim::{
-    Amount, CancelReason, Command, Event, Exchange, NewOrder, PositionSide, Quantity, Reject, Side,
-    Tier, Tiers, Trigger, TriggerSource,
+    Amount, CancelReason, Command, Event, Exchange, Expiry, NewOrder, PositionSide, Quantity,
+    Reject, Side, Tier, Tiers, Trigger, TriggerSource,
 };
 
 #[test]
@@ -34,6 +34,22 @@ fn a_position_opens_grows_shrinks_and_turns() {
     assert_eq!(events.iter().find_map(gained), Some(amount("-500")));
     assert_eq!(exchange.position(1, PERP, NET), (-20_000, amount("-2000"), Amount::ZERO));
     assert_eq!(exchange.balance(1, USD).0, amount("100000"));
+}
+
+#[test]
+fn what_makers_may_close_is_used_up_once() {
+    for (lots, bought) in [(10, vec![(10_000, 6), (10_000, 4)]), (11, vec![])] {
+        let mut exchange = funded();
+        deal(&mut exchange, 10_000, 10);
+        for _ in 0..2 {
+            let closing = NewOrder { reduce_only: true, ..perp(sell(1, 10_000, 6)) };
+            done(&mut exchange, Command::Place(closing));
+        }
+        let whole = NewOrder { expiry: Expiry::AllOrNothing, ..perp(buy(2, 10_000, lots)) };
+        assert_eq!(exchange.would_trade(&whole), 10);
+        let events = done(&mut exchange, Command::Place(whole));
+        assert_eq!(trades(&events), bought);
+    }
 }
 
 #[test]

@@ -147,7 +147,12 @@ fn an_iceberg_has_at_most_so_many_parts() {
 fn a_trailing_order_is_worth_what_it_would_be_now() {
     let least = Some(amount("10"));
     let mut exchange = strict(Filters { notional_min: least, ..Filters::default() });
-    let trailing = Trailing { distance_ppm: 10_000, distance_ticks: 0, activation: None };
+    let trailing = Trailing {
+        distance_ppm: 10_000,
+        distance_ticks: 0,
+        activation: None,
+        begins_at_rise: false,
+    };
     let trigger =
         Trigger { price: 0, rises: false, source: TriggerSource::Last, trailing: Some(trailing) };
     let order = |lots| on(NewOrder { trigger: Some(trigger), ..market(0, Side::Sell, lots) });

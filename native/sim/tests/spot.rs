@@ -130,6 +130,21 @@ fn a_market_order_for_an_amount_of_quote_buys_whole_lots() {
     assert_eq!(cancelled(&events), []);
     assert_eq!(exchange.balance(1, USD), (amount("99799.8"), Amount::ZERO));
     assert_eq!(exchange.order(OrderId(3)).unwrap().quantity, 1_751);
+    assert_eq!(left_open(&events, 3), [true, false]);
+    // What is too much for the book is never filled.
+    let events = done(&mut exchange, Command::Place(order));
+    assert_eq!(trades(&events), [(20_000, 749)]);
+    assert_eq!(cancelled(&events), [(4, CancelReason::Immediate)]);
+    assert_eq!(left_open(&events, 4), [true]);
+}
+
+/// Whether anything was open behind each fill of an order.
+fn left_open(events: &[Event], id: u64) -> Vec<bool> {
+    let of = |event: &Event| match *event {
+        Event::Fill { order, open, .. } if order == OrderId(id) => Some(open > 0),
+        _ => None,
+    };
+    events.iter().filter_map(of).collect()
 }
 
 #[test]
@@ -208,6 +223,32 @@ fn an_iceberg_shows_a_part_and_queues_anew_with_the_next() {
 }
 
 #[test]
+fn what_ends_is_prevented_whole() {
+    // By how many lots the one that rested got smaller, and the one that came.
+    for (mode, lots) in [
+        (SelfTrade::ExpireTaker, [0, 6]),
+        (SelfTrade::ExpireMaker, [4, 0]),
+        (SelfTrade::ExpireBoth, [4, 6]),
+        (SelfTrade::Decrement, [4, 4]),
+    ] {
+        let mut exchange = funded();
+        done(&mut exchange, Command::Place(sell(0, 100, 4)));
+        let taker = NewOrder { self_trade: mode, ..buy(0, 100, 6) };
+        let events = done(&mut exchange, Command::Place(taker));
+        let found = [1, 2].map(|id| exchange.order(OrderId(id)).unwrap().prevented);
+        assert_eq!(found, lots, "{mode:?}");
+        let told = [1, 2].map(|id| {
+            let of = |event: &Event| match *event {
+                Event::Prevented { order, quantity, .. } if order == OrderId(id) => quantity,
+                _ => 0,
+            };
+            events.iter().map(of).sum::<i64>()
+        });
+        assert_eq!(told, lots, "{mode:?}");
+    }
+}
+
+#[test]
 fn nobody_trades_with_himself_unless_he_wants_to() {
     let met = |mode| {
         let mut exchange = funded();
@@ -265,11 +306,42 @@ fn one_stop_sets_off_the_next() {
     assert_eq!(trades(&events), [(99, 1), (98, 1), (97, 1), (96, 1)]);
 }
 
+fn trailing(distance_ppm: i64, distance_ticks: i64) -> Trailing {
+    Trailing { distance_ppm, distance_ticks, activation: None, begins_at_rise: false }
+}
+
+#[test]
+fn a_trail_begins_where_its_kind_begins_and_fires_where_its_side_does() {
+    // Side, activation and whether that is a rise; the prices that come, and the one that fires.
+    for (side, at, begins_at_rise, seen, fires) in [
+        (Side::Buy, 4_400, true, vec![3_700, 4_400, 4_600, 4_200, 4_409], 4_410),
+        (Side::Sell, 3_900, false, vec![4_150, 3_900, 3_710, 4_100, 3_896], 3_895),
+        (Side::Buy, 3_800, false, vec![4_200, 3_800, 3_700, 3_800, 3_884], 3_885),
+        (Side::Sell, 4_200, true, vec![4_150, 3_900, 4_200, 4_500, 4_276], 4_275),
+    ] {
+        let mut exchange = funded();
+        trade_at(&mut exchange, 4_000);
+        let trailing = Trailing { activation: Some(at), begins_at_rise, ..trailing(50_000, 0) };
+        let rises = side == Side::Buy;
+        let trigger =
+            Trigger { price: at, rises, source: TriggerSource::Last, trailing: Some(trailing) };
+        let order = NewOrder { trigger: Some(trigger), ..market(2, side, 1) };
+        let order = placed(&mut exchange, order);
+        let fired = |exchange: &Exchange| exchange.order(order).unwrap().is_working;
+        for price in seen {
+            trade_at(&mut exchange, price);
+            assert!(!fired(&exchange), "{side:?} {begins_at_rise} {price}");
+        }
+        trade_at(&mut exchange, fires);
+        assert!(fired(&exchange), "{side:?} {begins_at_rise}");
+    }
+}
+
 #[test]
 fn a_trailing_stop_follows_the_best_price() {
     let mut exchange = funded();
     trade_at(&mut exchange, 10_000);
-    let trailing = Some(Trailing { distance_ppm: 10_000, distance_ticks: 0, activation: None });
+    let trailing = Some(trailing(10_000, 0));
     let trigger = Trigger { price: 0, rises: false, source: TriggerSource::Last, trailing };
     let order = NewOrder { trigger: Some(trigger), ..market(2, Side::Sell, 1) };
     let order = placed(&mut exchange, order);
@@ -291,7 +363,7 @@ fn a_trail_may_be_so_many_ticks() {
     let mut exchange = funded();
     trade_at(&mut exchange, 10_000);
     let trail = |distance_ppm, distance_ticks, rises| {
-        let trailing = Some(Trailing { distance_ppm, distance_ticks, activation: None });
+        let trailing = Some(trailing(distance_ppm, distance_ticks));
         Trigger { price: 0, rises, source: TriggerSource::Last, trailing }
     };
     let sells = |trigger| NewOrder { trigger: Some(trigger), ..market(2, Side::Sell, 1) };

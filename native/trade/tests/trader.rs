@@ -49,7 +49,9 @@ impl Place {
 
     fn at(venue: &'static str, listing: Listing, events_per_second: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config::new(vec![VenueConfig::new(venue, vec![listing])]);
+        let config =
+            VenueConfig { fee_tiers: Vec::new(), ..VenueConfig::new(venue, vec![listing]) };
+        let config = Config::new(vec![config]);
         let mut exchange = LocalExchange::start(&config).unwrap();
         exchange.add_account("me").unwrap();
         exchange.deposit(venue, "me", "USDT", decimal("100000")).unwrap();

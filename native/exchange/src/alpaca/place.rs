@@ -171,7 +171,7 @@ pub(crate) fn trailing(listed: &Listed, trail: Trail) -> Result<Trailing, Refusa
     let (Some(distance_ppm), Some(distance_ticks)) = (ppm, ticks) else {
         return Err(Refusal::invalid("trail_percent must be less than 100"));
     };
-    Ok(Trailing { distance_ppm, distance_ticks, activation: None })
+    Ok(Trailing { distance_ppm, distance_ticks, activation: None, begins_at_rise: false })
 }
 
 impl<'a> Parts<'a> {

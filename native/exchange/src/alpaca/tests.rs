@@ -91,7 +91,8 @@ impl Venue {
 
     /// A connection that has said some things.
     fn listen(&mut self, path: &str, messages: &[Value]) -> Receiver<Out> {
-        let (socket, mut heard) = self.hall.sockets.add();
+        let (socket, coming) = self.hall.sockets.add();
+        let mut heard = coming.queue;
         self.broker.connect(&mut self.hall, socket, path, &HeaderMap::new()).unwrap();
         for message in messages {
             self.broker.receive(&mut self.hall, socket, message.to_string().as_bytes());

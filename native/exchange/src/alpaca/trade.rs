@@ -73,17 +73,14 @@ pub(crate) fn place_draft(call: &mut Call<'_>, draft: Draft) -> Answer {
         return Err(Refusal::forbidden("new orders are rejected by user request"));
     }
     check_wash(&call.hall.floor, &draft.order, draft.facts.class, None)?;
-    let symbol = call.hall.floor.listed(draft.order.instrument).listing.symbol.clone();
-    let mutes = |fault: &Fault| *fault == Fault::Mute;
-    let muted = call.hall.faults.of(Some(&symbol), mutes).is_some();
     let list = (!draft.legs.is_empty()).then(|| {
         let number = call.hall.floor.new_list();
         Arc::new(OrderList { number, ..OrderList::default() })
     });
-    let tag = |client_id: String| Tag { client_id, list: list.clone(), muted, ..Tag::default() };
+    let tag = |client_id: String| Tag { client_id, list: list.clone(), ..Tag::default() };
     let mut tags = vec![tag(draft.client_id.clone())];
     tags.extend(draft.legs.iter().map(|_| tag(place::made_up_id(&call.hall.floor))));
-    let done = call.hall.apply(&command(&draft), tags);
+    let done = call.hall.place(&command(&draft), tags);
     let done = done.map_err(|reject| refused(&call.hall.floor, &draft.order, &reject))?;
     let first = done.order.unwrap_or(OrderId(0));
     keep(call, first, draft);

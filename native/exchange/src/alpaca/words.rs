@@ -102,7 +102,7 @@ pub(crate) fn order(orders: &Orders, floor: &Floor, record: &Record, state: Stat
         "type": facts.kind.name(), "side": side(order.asked.side),
         "time_in_force": facts.time_in_force,
         "limit_price": order.asked.price.map(|ticks| text(listed.price(ticks))),
-        "stop_price": stop_price(floor, record).map(|ticks| text(listed.price(ticks))),
+        "stop_price": stop_price(record).map(|ticks| text(listed.price(ticks))),
         "status": state.status, "extended_hours": facts.extended_hours, "legs": null,
         "trail_percent": null, "trail_price": null,
     });
@@ -111,7 +111,7 @@ pub(crate) fn order(orders: &Orders, floor: &Floor, record: &Record, state: Stat
         Some(Trail::Percent(percent)) => value["trail_percent"] = json!(text(percent)),
         None => {}
     }
-    let peak = floor.exchange.trail_peak(order.id).map(|ticks| text(listed.price(ticks)));
+    let peak = record.trail.map(|trail| text(listed.price(trail.peak)));
     value["hwm"] = json!(peak);
     // Nobody sells what he does not have.
     value["position_intent"] = json!(match order.asked.side {
@@ -149,13 +149,13 @@ fn average(listed: &Listed, state: State) -> Option<String> {
     (state.filled > 0).then(|| rounded(ratio(state.filled_quote, size), AVERAGE_PLACES))
 }
 
-fn stop_price(floor: &Floor, record: &Record) -> Option<i64> {
+fn stop_price(record: &Record) -> Option<i64> {
     let trigger = record.order.asked.trigger?;
     if trigger.trailing.is_none() {
         return Some(trigger.price);
     }
     // It moves, and nobody can tell it before there was a trade.
-    floor.exchange.trail_peak(record.order.id).and(floor.exchange.trigger_price(record.order.id))
+    record.trail.map(|trail| trail.stop)
 }
 
 /// An asset that is traded.

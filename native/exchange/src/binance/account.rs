@@ -17,6 +17,7 @@ use crate::floor::Floor;
 /// Rows of an answer.
 pub(crate) const ROWS_USUAL: usize = 500;
 pub(crate) const ROWS_MAX: usize = 1_000;
+const DAY_MS: i64 = 86_400_000;
 
 pub(crate) fn order(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
@@ -38,7 +39,7 @@ pub(crate) fn open_orders(call: &mut Call<'_>) -> Answer {
 pub(crate) fn all_orders(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
     let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
-    let in_time = call.in_time()?;
+    let in_time = within_a_day(call)?;
     let first = call.params.integer("orderId")?;
     let floor = &call.hall.floor;
     let orders: Vec<_> = call
@@ -49,16 +50,27 @@ pub(crate) fn all_orders(call: &mut Call<'_>) -> Answer {
         .filter(|record| in_time(floor.shown(record.order.placed_at)))
         .filter(|record| first.is_none_or(|first| record.order.id.0.cast_signed() >= first))
         .collect();
-    Ok(page(&orders, limit, first.is_some())
+    Ok(page(&orders, limit, call.names_start(first))
         .iter()
         .map(|record| words::queried(floor, record))
         .collect())
 }
 
+/// Whether a moment is between those of the parameters, which are no more than a day apart.
+fn within_a_day(call: &Call<'_>) -> Result<impl Fn(i64) -> bool + use<>, Refusal> {
+    let times = (call.params.integer("startTime")?, call.params.integer("endTime")?);
+    if let (Some(since), Some(until)) = times
+        && until.saturating_sub(since) > DAY_MS
+    {
+        return Err(Refusal::new(-1127, "More than 24 hours between startTime and endTime."));
+    }
+    call.in_time()
+}
+
 pub(crate) fn my_trades(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
     let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
-    let in_time = call.in_time()?;
+    let in_time = within_a_day(call)?;
     let (first, order) = (call.params.integer("fromId")?, call.params.integer("orderId")?);
     let floor = &call.hall.floor;
     let fits = |fill: &&OwnFill| {
@@ -69,7 +81,7 @@ pub(crate) fn my_trades(call: &mut Call<'_>) -> Answer {
     };
     let fills: Vec<_> = call.own()?.fills.iter().filter(fits).collect();
     let row = |fill: &&OwnFill| fill_row(floor, call.account, fill);
-    Ok(page(&fills, limit, first.is_some()).iter().map(row).collect())
+    Ok(page(&fills, limit, call.names_start(first)).iter().map(row).collect())
 }
 
 fn fill_row(floor: &Floor, account: AccountId, fill: &OwnFill) -> Value {
@@ -123,6 +135,23 @@ fn rates(fees: Fees) -> Value {
     let zero = "0.00000000";
     json!({
         "maker": rate(fees.maker_ppm), "taker": rate(fees.taker_ppm), "buyer": zero, "seller": zero,
+    })
+}
+
+/// What an order would pay.
+pub(crate) fn of_order(floor: &Floor, account: AccountId) -> Value {
+    let rates = |fees: Fees| {
+        let mut rates = rates(fees);
+        if let Some(all) = rates.as_object_mut() {
+            all.retain(|name, _| name == "maker" || name == "taker");
+        }
+        rates
+    };
+    let none = rates(Fees::default());
+    json!({
+        "standardCommissionForOrder": rates(floor.exchange.fees(account)),
+        "specialCommissionForOrder": none, "taxCommissionForOrder": none,
+        "discount": discount(floor, account),
     })
 }
 

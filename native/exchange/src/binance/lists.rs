@@ -7,7 +7,7 @@ use rustonite_sim::{Command, InstrumentId, NewOrder};
 use serde_json::{Value, json};
 
 use super::account::{ROWS_MAX, ROWS_USUAL};
-use super::place::{Names, new_order};
+use super::place::{NAMES, Names, new_order};
 use super::refusal::of_order;
 use super::shared::calls::{Answer, Call};
 use super::shared::orders::{instrument, made_up_id, page};
@@ -175,7 +175,7 @@ fn place_row<const N: usize>(call: &mut Call<'_>, orders: [(NewOrder, Tag); N]) 
 }
 
 fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<Arc<OrderList>, Refusal> {
-    let name = call.params.client_id("listClientOrderId")?;
+    let name = call.params.client_id("listClientOrderId", NAMES)?;
     let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
     let is_taken = |record: &Record| record.tag.list.as_ref().is_some_and(|list| list.name == name);
     if call.own()?.open_orders().any(is_taken) {
@@ -186,7 +186,7 @@ fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<Arc<OrderL
 }
 
 fn place(call: &mut Call<'_>, list: u64, command: &Command, tags: Vec<Tag>) -> Answer {
-    call.hall.apply(command, tags).map_err(|reject| of_order(&reject, false))?;
+    call.hall.place(command, tags).map_err(|reject| of_order(&reject, false))?;
     Ok(answer(call, list))
 }
 

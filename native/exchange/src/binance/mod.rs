@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use hyper::HeaderMap;
+use rustonite_sim::Event;
 
 use self::routes::INTERFACE;
 use self::shared::refusal::Refusal;
@@ -110,6 +111,13 @@ impl Dialect for Spot {
     }
 
     fn publish(&mut self, hall: &mut Hall, done: &Done) {
+        for event in &done.events {
+            if let &Event::Fill { account, quantity, filled, .. } = event
+                && quantity == filled
+            {
+                hall.limits.filled(account);
+            }
+        }
         self.streams.publish(hall, done);
         user::publish(&self.sessions, hall, done);
     }

@@ -18,6 +18,8 @@ use crate::accounts::Tag;
 use crate::figures::money;
 use crate::floor::{Done, Floor, Listed};
 
+/// What names of orders may have besides letters and digits.
+pub(crate) const NAMES: &str = "-_";
 /// How far a trailing trigger may be behind, in hundredths of a percent.
 const TRAILING: std::ops::RangeInclusive<i64> = 10..=2_000;
 
@@ -91,13 +93,26 @@ fn on_grid(count: Result<i64, DecimalError>, name: &str) -> Result<i64, Refusal>
     count.map_err(|_| filter(name))
 }
 
-/// An order as the parameters have it.
+/// An order as the parameters have it, and its name.
 pub(crate) fn new_order(
     floor: &Floor,
     account: AccountId,
     params: &Params,
     names: &Names,
 ) -> Result<(NewOrder, Tag), Refusal> {
+    let order = asked(floor, account, params, names)?;
+    let taken = Refusal::new(-2010, "Duplicate order sent.");
+    let client_id = client_id(floor, account, params, (names.client_id, NAMES), &taken)?;
+    Ok((order, Tag { client_id, ..Tag::default() }))
+}
+
+/// An order as the parameters have it.
+pub(crate) fn asked(
+    floor: &Floor,
+    account: AccountId,
+    params: &Params,
+    names: &Names,
+) -> Result<NewOrder, Refusal> {
     let id = instrument(floor, params)?;
     let listed = floor.listed(id);
     let side = side(params, names.side)?;
@@ -120,9 +135,7 @@ pub(crate) fn new_order(
         self_trade: self_trade(params)?,
         position: PositionSide::Net,
     };
-    let taken = Refusal::new(-2010, "Duplicate order sent.");
-    let client_id = client_id(floor, account, params, names.client_id, &taken)?;
-    Ok((order, Tag { client_id, ..Tag::default() }))
+    Ok(order)
 }
 
 fn refuse_unwanted(params: &Params, kind: Kind, names: &Names) -> Result<(), Refusal> {
@@ -199,17 +212,22 @@ fn trigger(
     let Some(is_stop) = kind.stop else { return Ok(None) };
     let price = params.decimal(names.stop)?;
     let price = price.map(|price| ticks(floor.listed(id), price)).transpose()?;
+    let waits_for_rise = is_stop == (side == Side::Buy);
     let trailing = match params.integer(names.trailing)? {
-        Some(distance) if TRAILING.contains(&distance) => {
-            Some(Trailing { distance_ppm: distance * 100, distance_ticks: 0, activation: price })
-        }
+        Some(distance) if TRAILING.contains(&distance) => Some(Trailing {
+            distance_ppm: distance * 100,
+            distance_ticks: 0,
+            activation: price,
+            begins_at_rise: waits_for_rise,
+        }),
         Some(_) => return Err(filter("TRAILING_DELTA")),
         None if price.is_none() => return Err(Refusal::missing(names.stop)),
         None => None,
     };
     Ok(Some(Trigger {
         price: price.or_else(|| floor.exchange.last_price(id)).unwrap_or(0),
-        rises: is_stop == (side == Side::Buy),
+        // A trail gives back what it has gained, of whatever kind it is.
+        rises: if trailing.is_some() { side == Side::Buy } else { waits_for_rise },
         source: TriggerSource::Last,
         trailing,
     }))
@@ -258,7 +276,7 @@ pub(crate) fn placed(
     }
     let mut value = words::base(floor, record);
     value["transactTime"] = json!(time);
-    value["workingTime"] = json!(if record.order.is_working { time } else { -1 });
+    value["workingTime"] = json!(record.working_since().map_or(-1, |at| floor.shown(at)));
     if detail == Detail::Full {
         value["fills"] = fills(floor, id, done);
     }

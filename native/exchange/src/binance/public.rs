@@ -28,7 +28,16 @@ pub(crate) fn exchange_info(call: &mut Call<'_>) -> Answer {
     let now = call.hall.floor.shown_ms();
     let allowed = call.hall.limits.allowed;
     let floor = &call.hall.floor;
-    let symbols: Vec<_> = ids.iter().map(|id| symbol(floor, *id)).collect();
+    let (status, sets) = (call.params.get("symbolStatus"), call.params.get("permissions"));
+    if !matches!(status, None | Some("TRADING" | "HALT" | "BREAK")) {
+        return Err(Refusal::new(-1122, "Invalid symbolStatus."));
+    }
+    let shows_sets = call.params.get("showPermissionSets") != Some("false");
+    let symbols = ids.iter().map(|id| symbol(floor, *id, shows_sets)).filter(|symbol| {
+        status.is_none_or(|status| symbol["status"] == status)
+            && sets.is_none_or(|sets| sets.contains("SPOT"))
+    });
+    let symbols: Vec<_> = symbols.collect();
     let limit = |sort: &str, interval: &str, count: u32, limit: u32| json!({"rateLimitType": sort, "interval": interval, "intervalNum": count, "limit": limit});
     Ok(json!({
         "timezone": "UTC", "serverTime": now,
@@ -41,7 +50,7 @@ pub(crate) fn exchange_info(call: &mut Call<'_>) -> Answer {
     }))
 }
 
-fn symbol(floor: &Floor, id: InstrumentId) -> Value {
+fn symbol(floor: &Floor, id: InstrumentId, shows_sets: bool) -> Value {
     let listed = floor.listed(id);
     let listing = &listed.listing;
     let is_halted = floor.markets[id as usize].is_halted;
@@ -60,7 +69,7 @@ fn symbol(floor: &Floor, id: InstrumentId) -> Value {
         "cancelReplaceAllowed": true, "amendAllowed": true, "pegInstructionsAllowed": false,
         "isSpotTradingAllowed": true, "isMarginTradingAllowed": false,
         "filters": filters(listed),
-        "permissions": [], "permissionSets": [["SPOT"]],
+        "permissions": [], "permissionSets": if shows_sets { json!([["SPOT"]]) } else { json!([]) },
         "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
         "allowedSelfTradePreventionModes":
             ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"],

@@ -16,7 +16,7 @@ pub(crate) static INTERFACE: Interface = Interface {
 };
 
 /// Every parameter that some call knows.
-const KNOWN: [&str; 99] = [
+const KNOWN: [&str; 97] = [
     "symbol",
     "symbols",
     "permissions",
@@ -28,7 +28,6 @@ const KNOWN: [&str; 99] = [
     "endTime",
     "interval",
     "timeZone",
-    "windowSize",
     "type",
     "side",
     "timeInForce",
@@ -43,7 +42,6 @@ const KNOWN: [&str; 99] = [
     "icebergQty",
     "newOrderRespType",
     "selfTradePreventionMode",
-    "pegPriceType",
     "recvWindow",
     "timestamp",
     "signature",
@@ -129,8 +127,8 @@ static ROUTES: [Route; 40] = [
         ..open("/api/v3/historicalTrades", "trades.historical", 25, public::trades)
     },
     open("/api/v3/aggTrades", "trades.aggregate", 4, public::agg_trades),
-    open("/api/v3/klines", "klines", 2, market::klines),
-    open("/api/v3/uiKlines", "uiKlines", 2, market::klines),
+    open("/api/v3/klines", "klines", 2, market::klines::<_, 1_000>),
+    open("/api/v3/uiKlines", "uiKlines", 2, market::klines::<_, 1_000>),
     open("/api/v3/avgPrice", "avgPrice", 2, public::avg_price),
     Route {
         weigh: Some(public::day_weight),
@@ -187,10 +185,28 @@ static ROUTES: [Route; 40] = [
         trade::cancel_all,
     ),
     signed("GET", "/api/v3/allOrders", "allOrders", 20, Sort::Read, account::all_orders),
-    order("POST", "/api/v3/orderList/oco", "orderList.place.oco", Sort::Place, lists::oco),
-    order("POST", "/api/v3/orderList/oto", "orderList.place.oto", Sort::Place, lists::oto),
-    order("POST", "/api/v3/orderList/otoco", "orderList.place.otoco", Sort::Place, lists::otoco),
-    order("POST", "/api/v3/order/oco", "orderList.place", Sort::Place, lists::old_oco),
+    Route {
+        orders: |_| 2,
+        ..order("POST", "/api/v3/orderList/oco", "orderList.place.oco", Sort::Place, lists::oco)
+    },
+    Route {
+        orders: |_| 2,
+        ..order("POST", "/api/v3/orderList/oto", "orderList.place.oto", Sort::Place, lists::oto)
+    },
+    Route {
+        orders: |_| 3,
+        ..order(
+            "POST",
+            "/api/v3/orderList/otoco",
+            "orderList.place.otoco",
+            Sort::Place,
+            lists::otoco,
+        )
+    },
+    Route {
+        orders: |_| 2,
+        ..order("POST", "/api/v3/order/oco", "orderList.place", Sort::Place, lists::old_oco)
+    },
     signed("DELETE", "/api/v3/orderList", "orderList.cancel", 1, Sort::Cancel, lists::cancel),
     signed("GET", "/api/v3/openOrderList", "openOrderLists.status", 6, Sort::Read, lists::open),
     signed("GET", "/api/v3/orderList", "orderList.status", 4, Sort::Read, lists::one),

@@ -3,29 +3,40 @@
 use rustonite_sim::{Command, Event, OrderId};
 use serde_json::{Value, json};
 
-use super::place::{ALONE, Detail, lots, new_order, placed};
+use super::place::{ALONE, Detail, NAMES, asked, lots, new_order, placed};
 use super::refusal::of_order;
 use super::shared::calls::{Answer, Call};
 use super::shared::orders::{self, instrument, made_up_id, wanted};
+use super::shared::params::Params;
 use super::shared::refusal::Refusal;
 use super::shared::words as common;
-use super::{lists, words};
-use crate::accounts::Record;
-use crate::faults::Fault;
+use super::{account, lists, words};
+use crate::accounts::{Record, Tag};
 use crate::figures::money;
 
+/// Smaller numbers are the venue's own.
+const STRATEGY_TYPE_MIN: i64 = 1_000_000;
+
 pub(crate) fn place(call: &mut Call<'_>) -> Answer {
-    let (order, mut tag) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
+    let (order, tag) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
+    let tag = Tag { strategy: strategy(call.params)?, ..tag };
     let detail = Detail::read(call.params, &order)?;
-    let symbol = call.params.get("symbol");
-    tag.muted = call.hall.faults.of(symbol, |fault| *fault == Fault::Mute).is_some();
     let is_market = order.price.is_none();
     let done = call
         .hall
-        .apply(&Command::Place(order), vec![tag])
+        .place(&Command::Place(order), vec![tag])
         .map_err(|reject| of_order(&reject, is_market))?;
     let id = done.order.unwrap_or(OrderId(0));
     Ok(placed(&call.hall.floor, call.account, id, &done, detail))
+}
+
+/// Number and kind of what the client follows with an order.
+fn strategy(params: &Params) -> Result<[Option<i64>; 2], Refusal> {
+    let kind = params.integer("strategyType")?;
+    if kind.is_some_and(|kind| kind < STRATEGY_TYPE_MIN) {
+        return Err(Refusal::new(-1134, "strategyType was less than 1000000."));
+    }
+    Ok([params.integer("strategyId")?, kind])
 }
 
 /// All checks of an order, without the order.
@@ -34,6 +45,10 @@ pub(crate) fn test(call: &mut Call<'_>) -> Answer {
     Detail::read(call.params, &order)?;
     let taken = call.hall.floor.exchange.would_take(&order);
     taken.map_err(|reject| of_order(&reject, order.price.is_none()))?;
+    strategy(call.params)?;
+    if call.params.get("computeCommissionRates") == Some("true") {
+        return Ok(account::of_order(&call.hall.floor, call.account));
+    }
     Ok(json!({}))
 }
 
@@ -42,17 +57,34 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
     let record = wanted(call.own()?, call.params, "orderId", "origClientOrderId")?
         .filter(|record| record.order.asked.instrument == id)
         .ok_or_else(Refusal::not_cancelled)?;
-    let fits = match call.params.get("cancelRestrictions") {
-        Some("ONLY_NEW") => record.order.filled == 0,
-        Some("ONLY_PARTIALLY_FILLED") => record.order.filled > 0,
-        _ => true,
-    };
-    if !fits {
+    let name = call.params.client_id("newClientOrderId", NAMES)?;
+    cancel_if(call, &record, restriction(call.params)?, name)
+}
+
+/// Whether only orders are ended that have traded, or only those that have not.
+fn restriction(params: &Params) -> Result<Option<bool>, Refusal> {
+    match params.get("cancelRestrictions") {
+        None => Ok(None),
+        Some("ONLY_NEW") => Ok(Some(false)),
+        Some("ONLY_PARTIALLY_FILLED") => Ok(Some(true)),
+        Some(_) => {
+            let text = "cancelRestrictions has to be either ONLY_NEW or ONLY_PARTIALLY_FILLED.";
+            Err(Refusal::new(-1145, text))
+        }
+    }
+}
+
+fn cancel_if(
+    call: &mut Call<'_>,
+    record: &Record,
+    restriction: Option<bool>,
+    name: Option<String>,
+) -> Answer {
+    if restriction.is_some_and(|traded| traded != (record.order.filled > 0)) {
         let text = "Order was not canceled due to cancel restrictions.";
         return Err(Refusal::new(-2011, text));
     }
-    let name = call.params.client_id("newClientOrderId")?;
-    cancel_one(call, &record, name)
+    cancel_one(call, record, name)
 }
 
 /// Ends an order; of a list, the other one ends, too.
@@ -113,17 +145,16 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
         _ => return Err(invalid("cancelReplaceMode")),
     };
     let id = instrument(&call.hall.floor, call.params)?;
-    let name = call.params.client_id("cancelNewClientOrderId")?;
+    let name = call.params.client_id("cancelNewClientOrderId", NAMES)?;
     let old = wanted(call.own()?, call.params, "cancelOrderId", "cancelOrigClientOrderId")?
         .filter(|record| record.order.asked.instrument == id);
-    // Read before anything is done, so that what cannot be read changes nothing. The name of the old
-    // order is free again only once that has ended.
-    match new_order(&call.hall.floor, call.account, call.params, &ALONE) {
-        Err(refusal) if refusal.code != -2010 => return Err(refusal),
-        _ => {}
+    let restriction = restriction(call.params)?;
+    if !matches!(call.params.get("orderRateLimitExceededMode"), None | Some("DO_NOTHING")) {
+        return Err(invalid("orderRateLimitExceededMode"));
     }
+    check_new(call)?;
     let ended = match old {
-        Some(old) => cancel_one(call, &old, name),
+        Some(old) => cancel_if(call, &old, restriction, name),
         None => Err(Refusal::not_cancelled()),
     };
     if ended.is_err() && !goes_on {
@@ -137,6 +168,18 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
         })),
         _ => Err(replace_failed(&ended, Some(&new))),
     }
+}
+
+/// What cannot be read, or what filters refuse, changes nothing. Names are not looked at: that of the
+/// old order is free once it has ended.
+fn check_new(call: &Call<'_>) -> Result<(), Refusal> {
+    let floor = &call.hall.floor;
+    let order = asked(floor, call.account, call.params, &ALONE)?;
+    Detail::read(call.params, &order)?;
+    strategy(call.params)?;
+    call.params.client_id(ALONE.client_id, NAMES)?;
+    let fits = floor.exchange.fits_rules(&order);
+    fits.map_err(|reject| of_order(&reject, order.price.is_none()))
 }
 
 fn replace_failed(ended: &Answer, new: Option<&Answer>) -> Refusal {
@@ -195,7 +238,7 @@ fn new_name(call: &Call<'_>, record: &Record) -> Result<String, Refusal> {
         return Ok(own.clone());
     }
     let taken = Refusal::new(-2010, "Duplicate order sent.");
-    orders::client_id(&call.hall.floor, call.account, call.params, name, &taken)
+    orders::client_id(&call.hall.floor, call.account, call.params, (name, NAMES), &taken)
 }
 
 fn amended(call: &Call<'_>, record: &Record, before: &Record) -> Value {

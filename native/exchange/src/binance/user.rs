@@ -102,14 +102,18 @@ fn waiting(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     let told = executions.zip(others).filter(|(_, one)| !one.tag.muted).map(|(execution, one)| {
         let mut value = unchanged(floor, one, (done.at, execution));
         value["X"] = json!("PENDING_NEW");
-        value["w"] = json!(false);
-        if let Some(fields) = value.as_object_mut() {
-            // It has not begun to work.
-            fields.remove("W");
-        }
+        not_working(&mut value);
         value
     });
     told.collect()
+}
+
+/// It has not begun to work.
+fn not_working(value: &mut Value) {
+    value["w"] = json!(false);
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("W");
+    }
 }
 
 fn brings_others(record: &Record) -> bool {
@@ -128,7 +132,7 @@ fn unchanged(floor: &Floor, record: &Record, (at, execution): (i64, u64)) -> Val
         rustonite_sim::Quantity::Quote(amount) => money(amount).to_string(),
         _ => ZERO.to_owned(),
     };
-    json!({
+    let mut value = json!({
         "e": "executionReport", "E": shown, "s": listed.listing.symbol, "c": tag.client_id,
         "S": common::side(asked.side), "o": words::kind(asked), "f": words::time_in_force(asked),
         "q": common::size_text(listed, common::quantity(order)),
@@ -138,8 +142,21 @@ fn unchanged(floor: &Floor, record: &Record, (at, execution): (i64, u64)) -> Val
         "i": order.id.0, "l": ZERO, "z": ZERO, "L": ZERO, "n": "0", "N": null, "T": shown,
         "t": -1, "I": execution, "w": order.is_working && asked.price.is_some(), "m": false,
         "M": false, "O": floor.shown(order.placed_at), "Z": ZERO, "Y": ZERO, "Q": quote,
-        "W": shown, "V": common::self_trade(asked.self_trade),
-    })
+        "V": common::self_trade(asked.self_trade),
+    });
+    let trailing = asked.trigger.and_then(|trigger| trigger.trailing);
+    for (name, number) in [
+        ("W", record.working_since().map(|at| floor.shown(at))),
+        ("d", trailing.map(|trailing| trailing.distance_ppm / 100)),
+        ("D", record.trail.map(|trail| floor.shown(trail.since))),
+        ("j", tag.strategy[0]),
+        ("J", tag.strategy[1]),
+    ] {
+        if let Some(number) = number {
+            value[name] = json!(number);
+        }
+    }
+    value
 }
 
 /// Says what happened to an order.
@@ -148,7 +165,9 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
     let listed = floor.listed(order.asked.instrument);
     let size = |lots| common::size_text(listed, lots);
     match *event {
-        Event::Placed { .. } => value["w"] = json!(order.asked.trigger.is_none()),
+        // It may have been set off in the same moment.
+        Event::Placed { .. } if order.asked.trigger.is_some() => not_working(value),
+        Event::Placed { .. } => value["w"] = json!(true),
         Event::Triggered { .. } => value["w"] = json!(true),
         Event::Fill {
             trade,
@@ -274,6 +293,7 @@ fn lists(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     let mut seen = Vec::new();
     for event in &done.events {
         let record = order_of(event).and_then(|id| floor.record(account, id));
+        let record = record.filter(|record| !record.tag.muted);
         if let Some(list) = record.and_then(Record::list)
             && !seen.contains(&list)
         {

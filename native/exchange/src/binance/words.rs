@@ -13,7 +13,9 @@ pub(crate) const NO_GROUP: i64 = -1;
 
 /// A stop follows a loss: it buys into a rise, or sells into a fall.
 pub(crate) fn is_stop(order: &NewOrder) -> Option<bool> {
-    order.trigger.map(|trigger| trigger.rises == (order.side == Side::Buy))
+    let trigger = order.trigger?;
+    let rises = trigger.trailing.map_or(trigger.rises, |trailing| trailing.begins_at_rise);
+    Some(rises == (order.side == Side::Buy))
 }
 
 pub(crate) fn kind(order: &NewOrder) -> &'static str {
@@ -92,6 +94,13 @@ pub(crate) fn base(floor: &Floor, record: &Record) -> Value {
         value["stopPrice"] = json!(price_text(listed, trigger.price));
         if let Some(trailing) = trigger.trailing {
             value["trailingDelta"] = json!(trailing.distance_ppm / 100);
+            let since = record.trail.map_or(-1, |trail| floor.shown(trail.since));
+            value["trailingTime"] = json!(since);
+        }
+    }
+    for (name, number) in ["strategyId", "strategyType"].into_iter().zip(tag.strategy) {
+        if let Some(number) = number {
+            value[name] = json!(number);
         }
     }
     if let Some(lots) = order.asked.display {
@@ -117,7 +126,7 @@ pub(crate) fn queried(floor: &Floor, record: &Record) -> Value {
     value["time"] = json!(floor.shown(order.placed_at));
     value["updateTime"] = json!(floor.shown(order.changed_at));
     value["isWorking"] = json!(order.is_working);
-    value["workingTime"] = json!(if order.is_working { floor.shown(order.placed_at) } else { -1 });
+    value["workingTime"] = json!(record.working_since().map_or(-1, |at| floor.shown(at)));
     value
 }
 

@@ -11,7 +11,6 @@ use crate::binance::shared::calls::Answer;
 use crate::binance::shared::orders::{self, instrument, made_up_id, page, wanted};
 use crate::binance::shared::params::Params;
 use crate::binance::shared::refusal::Refusal;
-use crate::faults::Fault;
 
 const ROWS_USUAL: usize = 500;
 const ROWS_MAX: usize = 1_000;
@@ -20,10 +19,8 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     if call.params.need("algoType")? != "CONDITIONAL" {
         return Err(invalid("algoType"));
     }
-    let (order, mut tag) = new_order(&call.hall.floor, call.account, call.params, true)?;
-    let symbol = call.params.get("symbol");
-    tag.muted = call.hall.faults.of(symbol, |fault| *fault == Fault::Mute).is_some();
-    let done = call.hall.apply(&Command::Place(order), vec![tag]);
+    let (order, tag) = new_order(&call.hall.floor, call.account, call.params, true)?;
+    let done = call.hall.place(&Command::Place(order), vec![tag]);
     let done = done.map_err(|reject| of_order(&reject))?;
     let floor = &call.hall.floor;
     let record = floor.record(call.account, done.order.unwrap_or(OrderId(0)));

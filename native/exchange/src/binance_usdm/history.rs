@@ -57,7 +57,7 @@ pub(crate) fn all_orders(call: &mut Call<'_>) -> Answer {
             && first.is_none_or(|first| order.id.0.cast_signed() >= first)
     };
     let orders: Vec<_> = call.own()?.orders.values().filter(fits).collect();
-    let rows = page(&orders, limit, first.is_some());
+    let rows = page(&orders, limit, call.names_start(first));
     Ok(rows.iter().map(|record| words::order(floor, record)).collect())
 }
 
@@ -74,7 +74,10 @@ pub(crate) fn trades(call: &mut Call<'_>) -> Answer {
             && order.is_none_or(|order| fill.order.0.cast_signed() == order)
     };
     let fills: Vec<_> = call.own()?.fills.iter().filter(fits).collect();
-    Ok(page(&fills, limit, first.is_some()).iter().map(|fill| fill_row(floor, fill)).collect())
+    Ok(page(&fills, limit, call.names_start(first))
+        .iter()
+        .map(|fill| fill_row(floor, fill))
+        .collect())
 }
 
 fn fill_row(floor: &Floor, fill: &OwnFill) -> Value {
@@ -105,8 +108,10 @@ pub(crate) fn incomes(call: &mut Call<'_>) -> Answer {
             && in_time(floor.shown(income.at))
     };
     let incomes: Vec<_> = call.state.ledger.incomes(call.account).filter(fits).collect();
-    let from_start = call.params.get("startTime").is_some();
-    Ok(page(&incomes, limit, from_start).iter().map(|income| income_row(floor, income)).collect())
+    Ok(page(&incomes, limit, call.names_start(None))
+        .iter()
+        .map(|income| income_row(floor, income))
+        .collect())
 }
 
 fn income_row(floor: &Floor, income: &Income) -> Value {

@@ -17,6 +17,8 @@ use crate::floor::{Floor, Listed};
 const GOOD_TILL_MIN_MS: i64 = 600_000;
 /// and before the year 10000.
 const GOOD_TILL_MAX_MS: i64 = 253_402_300_799_000;
+/// What names of orders may have besides letters and digits.
+const NAMES: &str = ".:/_-";
 /// Least and largest distance of a trailing trigger, in millionths.
 const TRAILING_PPM: std::ops::RangeInclusive<i64> = 1_000..=100_000;
 /// Millionths of a percent.
@@ -128,7 +130,8 @@ pub(crate) fn new_order(
     };
     let name = if is_conditional { "clientAlgoId" } else { "newClientOrderId" };
     let taken = Refusal::new(-4116, "ClientOrderId is duplicated.");
-    let client_id = client_id(floor, account, params, name, &taken).map_err(named_badly)?;
+    let client_id =
+        client_id(floor, account, params, (name, NAMES), &taken).map_err(named_badly)?;
     Ok((order, Tag { client_id, ..Tag::default() }))
 }
 
@@ -293,7 +296,9 @@ fn trailing(
     if activation.zip(last).is_some_and(|(at, last)| is_behind(at, last)) {
         return Err(Refusal::new(-4135, "Invalid activation price"));
     }
-    Ok(Trailing { distance_ppm, distance_ticks: 0, activation })
+    // It follows once there is something to lose again.
+    let begins_at_rise = side == Side::Sell;
+    Ok(Trailing { distance_ppm, distance_ticks: 0, activation, begins_at_rise })
 }
 
 /// How much the answer to a new order says: nothing of what became of it, or all.

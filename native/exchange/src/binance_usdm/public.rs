@@ -283,21 +283,21 @@ pub(crate) fn continuous_klines(call: &mut Call<'_>) -> Answer {
         "CURRENT_QUARTER" | "NEXT_QUARTER" => return Ok(json!([])),
         _ => return Err(invalid("contractType")),
     }
-    market::klines_of(call, id, |call, interval, now| {
+    market::klines_of(call, id, 1_500, |call, interval, now| {
         call.hall.floor.market(id).candles.of(interval, now).iter().copied().collect()
     })
 }
 
 pub(crate) fn mark_klines(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
-    market::klines_of(call, id, |call, interval, now| {
+    market::klines_of(call, id, 1_500, |call, interval, now| {
         call.state.clockwork.marks(id).of(interval, now).iter().copied().collect()
     })
 }
 
 pub(crate) fn index_klines(call: &mut Call<'_>) -> Answer {
     let id = of_pair(call)?;
-    market::klines_of(call, id, |call, interval, now| {
+    market::klines_of(call, id, 1_500, |call, interval, now| {
         call.state.clockwork.indices(id).of(interval, now).iter().copied().collect()
     })
 }

@@ -102,7 +102,7 @@ static ROUTES: [Route<State>; 65] = [
     open("/fapi/v1/trades", "", 5, public::trades),
     Route { security: Security::Key, ..open("/fapi/v1/historicalTrades", "", 20, public::trades) },
     open("/fapi/v1/aggTrades", "", 20, public::agg_trades),
-    open("/fapi/v1/klines", "", 5, market::klines),
+    open("/fapi/v1/klines", "", 5, market::klines::<_, 1_500>),
     open("/fapi/v1/continuousKlines", "", 5, public::continuous_klines),
     open("/fapi/v1/markPriceKlines", "", 5, public::mark_klines),
     open("/fapi/v1/indexPriceKlines", "", 5, public::index_klines),

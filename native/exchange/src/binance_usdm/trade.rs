@@ -1,7 +1,7 @@
 //! Calls that place, change and end orders.
 
 use rustonite_sim::{
-    AccountId, Command, Exchange, Expiry, InstrumentId, NewOrder, OrderId, Quantity,
+    AccountId, Command, Exchange, Expiry, InstrumentId, NewOrder, OrderId, Quantity, Reject,
 };
 use serde_json::{Value, json};
 
@@ -13,15 +13,12 @@ use crate::binance::shared::calls::Answer;
 use crate::binance::shared::orders::{self, instrument, made_up_id, side, wanted};
 use crate::binance::shared::refusal::Refusal;
 use crate::dialect::Hall;
-use crate::faults::Fault;
 
 pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     let shows_result = wants_result(call.params)?;
-    let (order, mut tag) = new_order(&call.hall.floor, call.account, call.params, false)?;
-    let symbol = call.params.get("symbol");
-    tag.muted = call.hall.faults.of(symbol, |fault| *fault == Fault::Mute).is_some();
+    let (order, tag) = new_order(&call.hall.floor, call.account, call.params, false)?;
     refuse_unfillable(&call.hall.floor.exchange, &order)?;
-    let done = call.hall.apply(&Command::Place(order), vec![tag]);
+    let done = call.hall.place(&Command::Place(order), vec![tag]);
     let done = done.map_err(|reject| of_order(&reject))?;
     let floor = &call.hall.floor;
     let record = floor.record(call.account, done.order.unwrap_or(OrderId(0)));
@@ -92,7 +89,11 @@ pub(crate) fn modify(call: &mut Call<'_>) -> Answer {
     }
     let (account, order) = (call.account, record.order.id);
     let command = Command::Amend { account, order, price: Some(price), quantity };
-    call.hall.apply(&command, Vec::new()).map_err(|reject| of_order(&reject))?;
+    match call.hall.apply(&command, Vec::new()) {
+        // One that is never to take ends where it would.
+        Err(Reject::WouldTrade) => return end(call, &record),
+        done => done.map_err(|reject| of_order(&reject))?,
+    };
     let floor = &call.hall.floor;
     let record = floor.record(account, order);
     Ok(record.map(|record| words::order(floor, record)).unwrap_or_default())

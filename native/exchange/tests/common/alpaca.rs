@@ -12,7 +12,8 @@ pub const BTC: &str = "BTC/USD";
 pub fn exchange_with(allowance: Allowance) -> LocalExchange {
     let stock = Listing::asset("AAPL", decimal("0.01"), decimal("0.001")).unwrap();
     let coin = Listing::asset(BTC, decimal("0.01"), decimal("0.0001")).unwrap();
-    let venue = VenueConfig { allowance, ..VenueConfig::new(VENUE, vec![stock, coin]) };
+    let fee_tiers = Vec::new();
+    let venue = VenueConfig { allowance, fee_tiers, ..VenueConfig::new(VENUE, vec![stock, coin]) };
     let exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
     for name in ["ann", "bob"] {
         exchange.add_account(name).unwrap();

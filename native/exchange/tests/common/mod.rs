@@ -39,11 +39,16 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap()
 }
 
-/// Two accounts, `ann` and `bob`, whose keys have their names.
+/// Two accounts, `ann` and `bob`, whose keys have their names. Nobody pays fees.
 pub fn exchange_with(allowance: Allowance) -> LocalExchange {
     let listing = Listing::spot("BTCUSDT", decimal("0.01"), decimal("0.00001")).unwrap();
     let other = Listing::spot("ETHUSDT", decimal("0.01"), decimal("0.0001")).unwrap();
-    start_spot(VenueConfig { allowance, ..VenueConfig::new(VENUE, vec![listing, other]) })
+    let fee_tiers = Vec::new();
+    start_spot(VenueConfig {
+        allowance,
+        fee_tiers,
+        ..VenueConfig::new(VENUE, vec![listing, other])
+    })
 }
 
 /// The same of any venue that speaks of spot.
@@ -65,7 +70,8 @@ pub fn exchange() -> LocalExchange {
 /// The same of perpetuals, with money alone, and a third account.
 pub fn futures() -> LocalExchange {
     let listing = |symbol| Listing::perpetual(symbol, decimal("0.10"), decimal("0.001")).unwrap();
-    start_futures(VenueConfig::new(FUTURES, vec![listing("BTCUSDT"), listing("ETHUSDT")]))
+    let venue = VenueConfig::new(FUTURES, vec![listing("BTCUSDT"), listing("ETHUSDT")]);
+    start_futures(VenueConfig { fee_tiers: Vec::new(), ..venue })
 }
 
 pub fn start_futures(venue: VenueConfig) -> LocalExchange {

@@ -64,9 +64,9 @@ impl Desk {
         (base, quote): (&str, &str),
     ) -> Self {
         let symbol = listing.symbol.clone();
-        let exchange =
-            LocalExchange::start(&Config::new(vec![VenueConfig::new(venue, vec![listing])]))
-                .unwrap();
+        let config =
+            VenueConfig { fee_tiers: Vec::new(), ..VenueConfig::new(venue, vec![listing]) };
+        let exchange = LocalExchange::start(&Config::new(vec![config])).unwrap();
         for name in ["me", "other"] {
             exchange.add_account(name).unwrap();
             exchange.deposit(venue, name, quote, decimal("100000")).unwrap();

@@ -204,9 +204,15 @@ pub(crate) fn serve<S>(
     served.answer = who(hall).and_then(|account| {
         let orders = (route.orders)(params);
         if orders > 0 {
-            served.orders = Some(counted(hall, account, orders)?);
+            room_for(hall, account, orders)?;
         }
-        run(state, hall, route, params, account)
+        let answer = run(state, hall, route, params, account);
+        if orders > 0 {
+            let now = hall.floor.now();
+            let new = if is_counted(&answer) { orders } else { 0 };
+            served.orders = Some(hall.limits.orders(account, now, new));
+        }
+        answer
     });
     spoil(hall, route, params, &mut served);
     served
@@ -283,13 +289,20 @@ fn too_much(hall: &Hall, much: TooMuch) -> Refusal {
     Refusal { retry_after_s, ..Refusal::with_status(status, -1003, text) }
 }
 
-fn counted(hall: &mut Hall, account: AccountId, more: u32) -> Result<[u32; 3], Refusal> {
+fn room_for(hall: &mut Hall, account: AccountId, more: u32) -> Result<(), Refusal> {
     let now = hall.floor.now();
     if let Some((most, window)) = hall.limits.orders_refused(account, now, more) {
         let text = format!("Too many new orders; current limit is {most} orders per {window}.");
         return Err(Refusal::with_status(429, -1015, text));
     }
-    Ok(hall.limits.orders(account, now, more))
+    Ok(())
+}
+
+/// Orders count that were taken, and the new one of a pair that is not tried.
+fn is_counted(answer: &Answer) -> bool {
+    let Err(refusal) = answer else { return true };
+    let new = refusal.data.as_ref().map(|data| &data["newOrderResult"]);
+    new.is_some_and(|result| result == "SUCCESS" || result == "NOT_ATTEMPTED")
 }
 
 /// Lets go wrong what is to go wrong after a call was made.

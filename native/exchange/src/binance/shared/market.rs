@@ -134,9 +134,10 @@ pub(crate) fn aggregate_row(floor: &Floor, id: InstrumentId, one: &Aggregate) ->
     })
 }
 
-pub(crate) fn klines<S>(call: &mut Call<'_, S>) -> Answer {
+/// Candles, so many at most.
+pub(crate) fn klines<S, const MOST: usize>(call: &mut Call<'_, S>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
-    klines_of(call, id, |call, interval, now| {
+    klines_of(call, id, MOST, |call, interval, now| {
         call.hall.floor.market(id).candles.of(interval, now).iter().copied().collect()
     })
 }
@@ -145,9 +146,13 @@ pub(crate) fn klines<S>(call: &mut Call<'_, S>) -> Answer {
 pub(crate) fn klines_of<S>(
     call: &mut Call<'_, S>,
     id: InstrumentId,
+    most: usize,
     candles: impl FnOnce(&mut Call<'_, S>, Interval, i64) -> Vec<Candle>,
 ) -> Answer {
-    let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
+    let limit = call.params.limit(ROWS_USUAL, most)?;
+    if !matches!(call.params.get("timeZone"), None | Some("0" | "+0" | "00:00" | "+00:00")) {
+        return Err(Refusal::new(-1130, "Data sent for parameter 'timeZone' is not valid."));
+    }
     let interval = Interval::named(call.params.need("interval")?)
         .ok_or_else(|| Refusal::new(-1120, "Invalid interval."))?;
     let since = call.params.integer("startTime")?;

@@ -44,15 +44,16 @@ pub(crate) fn self_trade(params: &Params) -> Result<SelfTrade, Refusal> {
     }
 }
 
-/// The client's name for an order, or one that the venue makes. Refused so if an open order has it.
+/// The client's name for an order, which may have these characters, or one that the venue makes.
+/// Refused so if an open order has it.
 pub(crate) fn client_id(
     floor: &Floor,
     account: AccountId,
     params: &Params,
-    name: &str,
+    (name, others): (&str, &str),
     taken: &Refusal,
 ) -> Result<String, Refusal> {
-    let Some(client_id) = params.client_id(name)? else { return Ok(made_up_id(floor)) };
+    let Some(client_id) = params.client_id(name, others)? else { return Ok(made_up_id(floor)) };
     let known = floor.accounts.all.get(&account);
     let known = known.and_then(|account| account.named(&client_id));
     if known.is_some_and(|record| record.order.is_open) {
@@ -76,6 +77,11 @@ impl<S> Call<'_, S> {
     pub(crate) fn symbol_if_sent(&self) -> Result<Option<InstrumentId>, Refusal> {
         let sent = self.params.get("symbol");
         sent.map(|_| instrument(&self.hall.floor, self.params)).transpose()
+    }
+
+    /// Whether the client names where rows begin: there, or from a moment on.
+    pub(crate) fn names_start(&self, first: Option<i64>) -> bool {
+        first.is_some() || self.params.get("startTime").is_some()
     }
 
     /// Whether a moment is between those of the parameters.

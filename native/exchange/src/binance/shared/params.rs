@@ -89,7 +89,8 @@ impl Params {
     /// A whole number.
     pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, Refusal> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| is_plain).map(Some).ok_or_else(|| {
             let text = format!(
                 "Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
             );
@@ -133,12 +134,12 @@ impl Params {
         }
     }
 
-    /// A name that a client gives an order.
-    pub(crate) fn client_id(&self, name: &str) -> Result<Option<String>, Refusal> {
+    /// A name that a client gives an order: letters, digits, and these characters.
+    pub(crate) fn client_id(&self, name: &str, others: &str) -> Result<Option<String>, Refusal> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || others.as_bytes().contains(&byte);
         if text.len() > CLIENT_ID_MAX || !text.bytes().all(legal) {
-            let range = r"^[a-zA-Z0-9-_]{1,36}$";
+            let range = format!("^[a-zA-Z0-9{others}]{{1,36}}$");
             let text = format!(
                 "Illegal characters found in parameter '{name}'; legal range is '{range}'."
             );
@@ -182,10 +183,26 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_are_digits() {
+        let number = |params: &Params| params.integer("price").map(|_| ());
+        for (text, expected) in [
+            ("price=0", 0),
+            ("price=9223372036854775807", 0),
+            ("price=-9223372036854775808", -1100),
+            ("price=-1", -1100),
+            ("price=%2B1", -1100),
+            ("price=9223372036854775808", -1100),
+        ] {
+            assert_eq!(code(text, number), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn names_of_orders_are_short_and_plain() {
-        let name = |params: &Params| params.client_id("newClientOrderId").map(|_| ());
+        let name = |params: &Params| params.client_id("newClientOrderId", "-_").map(|_| ());
         assert_eq!(code("newClientOrderId=a-Z_9", name), 0);
         assert_eq!(code("newClientOrderId=a%20b", name), -1100);
+        assert_eq!(code("newClientOrderId=a.b", name), -1100);
         assert_eq!(code(&format!("newClientOrderId={}", "x".repeat(37)), name), -1100);
     }
 

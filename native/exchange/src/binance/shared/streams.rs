@@ -1,7 +1,7 @@
 //! Market streams.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -39,10 +39,10 @@ struct Client {
 /// See the module.
 pub(crate) struct Streams {
     clients: BTreeMap<u64, Client>,
-    /// Who wants a stream, and by which name.
-    wanted: HashMap<Key, Vec<(u64, String)>>,
+    /// Who wants a stream, and by which name; in an order that is the same in each run.
+    wanted: BTreeMap<Key, Vec<(u64, String)>>,
     /// Start of the candle that was told last.
-    candles_told: HashMap<Key, i64>,
+    candles_told: BTreeMap<Key, i64>,
     host: Box<dyn Host>,
     voice: Box<dyn Voice>,
 }
@@ -57,8 +57,8 @@ impl Streams {
     pub(crate) fn new(voice: Box<dyn Voice>) -> Self {
         Self {
             clients: BTreeMap::new(),
-            wanted: HashMap::new(),
-            candles_told: HashMap::new(),
+            wanted: BTreeMap::new(),
+            candles_told: BTreeMap::new(),
             host: Box::new(BinanceHost::new(voice.market())),
             voice,
         }

@@ -28,10 +28,18 @@ struct Session {
     logged_on: Option<(AccountId, String, i64)>,
     connected_at: i64,
     /// User streams by their number.
-    users: BTreeMap<u64, AccountId>,
+    users: BTreeMap<u64, User>,
     next_user: u64,
     /// Of these, the client wants to hear no more.
     ending: Vec<u64>,
+}
+
+/// A user stream.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+struct User {
+    account: AccountId,
+    /// It ends when the client logs off.
+    is_of_logon: bool,
 }
 
 /// All connections to the WebSocket interface.
@@ -63,9 +71,11 @@ impl Sessions {
         (socket, text): (u64, &[u8]),
     ) {
         let Some(session) = self.0.get_mut(&socket) else { return };
+        let mut shows_limits = true;
         let (id, served) = match read(text) {
             Ok((id, method, params)) => {
                 let served = answer(session, (interface, state), hall, &method, &params);
+                shows_limits = params.get("returnRateLimits") != Some(&json!(false));
                 (id, served)
             }
             Err(refusal) => (Value::Null, refused(hall, refusal)),
@@ -73,8 +83,12 @@ impl Sessions {
         if served.is_lost {
             return;
         }
-        let text = written(interface, hall, &id, &served);
-        hall.sockets.answer_later(socket, Out::text(text), served.after, Message::Response);
+        let mut answer = written(interface, hall, &id, &served);
+        if !shows_limits && let Some(fields) = answer.as_object_mut() {
+            fields.remove("rateLimits");
+        }
+        let out = Out::text(answer.to_string());
+        hall.sockets.answer_later(socket, out, served.after, Message::Response);
         let ended = std::mem::take(&mut session.ending);
         Self::end_users(session, hall, socket, &ended);
     }
@@ -92,7 +106,7 @@ impl Sessions {
     /// All user streams: their connections, numbers and accounts.
     pub(crate) fn users(&self) -> impl Iterator<Item = (u64, u64, AccountId)> {
         self.0.iter().flat_map(|(socket, one)| {
-            one.users.iter().map(move |(user, account)| (*socket, *user, *account))
+            one.users.iter().map(move |(number, user)| (*socket, *number, user.account))
         })
     }
 }
@@ -122,13 +136,13 @@ pub(crate) fn spoilt(
 
 fn read(text: &[u8]) -> Result<(Value, String, Map<String, Value>), Refusal> {
     let invalid = || Refusal::new(-1135, "Invalid JSON Request");
-    let mut asked: Value = serde_json::from_slice(text).map_err(|_| invalid())?;
-    let id = asked["id"].take();
+    let mut asked: Map<String, Value> = serde_json::from_slice(text).map_err(|_| invalid())?;
+    let id = asked.remove("id").unwrap_or_default();
     if !is_id(&id) {
         return Err(invalid());
     }
-    let method = asked["method"].as_str().ok_or_else(invalid)?.to_owned();
-    match asked["params"].take() {
+    let method = asked.get("method").and_then(Value::as_str).ok_or_else(invalid)?.to_owned();
+    match asked.remove("params").unwrap_or_default() {
         Value::Null => Ok((id, method, Map::new())),
         Value::Object(params) => Ok((id, method, params)),
         _ => Err(invalid()),
@@ -155,9 +169,12 @@ fn answer<S>(
             caller(session, hall, route.security, &params)
         });
     }
-    let is_session = method.starts_with("session.") || interface.has_user_streams;
-    let answer =
-        if is_session { of_session(session, hall, method, &params) } else { Err(unsupported()) };
+    let is_logon = matches!(method, "session.logon" | "session.status" | "session.logout");
+    let answer = if is_logon || interface.has_user_streams {
+        of_session(session, hall, method, &params)
+    } else {
+        Err(unsupported())
+    };
     let mut served = refused(hall, Refusal::new(0, ""));
     served.answer = answer;
     served
@@ -203,10 +220,15 @@ fn of_session(session: &mut Session, hall: &mut Hall, method: &str, params: &Par
         "session.status" => Ok(state(session, hall)),
         "session.logout" => {
             session.logged_on = None;
+            let ended = session.users.iter().filter(|(_, user)| user.is_of_logon);
+            session.ending.extend(ended.map(|(number, _)| number));
             Ok(state(session, hall))
         }
+        "session.subscriptions" => {
+            Ok(session.users.keys().map(|number| json!({"subscriptionId": number})).collect())
+        }
         "userDataStream.subscribe" => match session.logged_on {
-            Some((account, ..)) => Ok(subscribe(session, account)),
+            Some((account, ..)) => subscribe(session, account, true),
             None => Err(Refusal::with_status(
                 401,
                 -2015,
@@ -215,11 +237,16 @@ fn of_session(session: &mut Session, hall: &mut Hall, method: &str, params: &Par
         },
         "userDataStream.subscribe.signature" => {
             let account = signer(hall, params)?;
-            Ok(subscribe(session, account))
+            subscribe(session, account, false)
         }
         "userDataStream.unsubscribe" => {
             match params.integer("subscriptionId")? {
-                Some(number) => session.ending.push(number.cast_unsigned()),
+                Some(number) if session.users.contains_key(&number.cast_unsigned()) => {
+                    session.ending.push(number.cast_unsigned());
+                }
+                Some(_) => {
+                    return Err(Refusal::new(-2036, "User Data Stream subscription not active."));
+                }
                 None => session.ending.extend(session.users.keys()),
             }
             Ok(json!({}))
@@ -232,11 +259,14 @@ fn unsupported() -> Refusal {
     Refusal::new(-1020, "This operation is not supported.")
 }
 
-fn subscribe(session: &mut Session, account: AccountId) -> Value {
+fn subscribe(session: &mut Session, account: AccountId, is_of_logon: bool) -> Answer {
+    if session.users.values().any(|user| user.account == account) {
+        return Err(Refusal::new(-2035, "User Data Stream subscription already active."));
+    }
     let number = session.next_user;
     session.next_user += 1;
-    session.users.insert(number, account);
-    json!({"subscriptionId": number})
+    session.users.insert(number, User { account, is_of_logon });
+    Ok(json!({"subscriptionId": number}))
 }
 
 fn state(session: &mut Session, hall: &mut Hall) -> Value {
@@ -248,13 +278,14 @@ fn state(session: &mut Session, hall: &mut Hall) -> Value {
         Some((_, key, since)) => (json!(key), json!(since)),
         None => (Value::Null, Value::Null),
     };
+    let listens = session.users.keys().any(|number| !session.ending.contains(number));
     json!({
         "apiKey": key, "authorizedSince": since, "connectedSince": session.connected_at,
-        "returnRateLimits": true, "serverTime": now, "userDataStream": !session.users.is_empty(),
+        "returnRateLimits": true, "serverTime": now, "userDataStream": listens,
     })
 }
 
-fn written<S>(interface: &Interface<S>, hall: &Hall, id: &Value, served: &Served) -> String {
+fn written<S>(interface: &Interface<S>, hall: &Hall, id: &Value, served: &Served) -> Value {
     let allowed = hall.limits.allowed;
     let most = [allowed.orders_10s, allowed.orders_1m, allowed.orders_1d];
     let mut limits = Vec::new();
@@ -277,7 +308,6 @@ fn written<S>(interface: &Interface<S>, hall: &Hall, id: &Value, served: &Served
             "id": id, "status": refusal.status, "error": error(hall, refusal), "rateLimits": limits,
         }),
     }
-    .to_string()
 }
 
 /// A refusal; where REST says in a header when to come again, this says it in the text.
