@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use rustonite_sim::latency::{Latency, LatencyConfig, Message};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use yawc::close::CloseCode;
@@ -20,7 +21,7 @@ use crate::venue::Venue;
 
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// A client that answers a ping later is gone.
-const PONG_WITHIN: Duration = Duration::from_secs(60);
+const PONG_WITHIN: Duration = Duration::from_mins(1);
 /// Messages that may wait for a client; one that reads slower is cut off.
 const QUEUE_MAX: usize = 200_000;
 /// Messages of a client that may be on their way; no more are read meanwhile.
@@ -139,12 +140,14 @@ impl Sockets {
             held.push((socket, out));
             return;
         }
-        let is_full = |line: &Line| line.queue.try_send(out).is_err();
-        if self.queues.get(&socket).is_some_and(is_full)
-            && let Some(line) = self.queues.remove(&socket)
-        {
-            line.cut.notify_one();
+        let Some(line) = self.queues.get(&socket) else { return };
+        match line.queue.try_send(out) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => line.cut.notify_one(),
+            // It ends by itself, or has fallen silent.
+            Err(TrySendError::Closed(_)) => {}
         }
+        self.queues.remove(&socket);
     }
 
     /// Tells of the market.
@@ -307,7 +310,7 @@ pub(crate) async fn run(
 ) {
     let mut inbox = Inbox::default();
     let mut outbox = Outbox::new(coming.queue);
-    let last_pong = Cell::new(Instant::now());
+    let last_pong = Cell::new(Some(Instant::now()));
     // A client that does not read holds up what is sent to it, but not its end.
     tokio::select! {
         _ = talk(&shared, (&mut socket, &last_pong), number, &mut outbox, &mut inbox) => {}
@@ -325,20 +328,21 @@ pub(crate) async fn run(
     shared.venue().disconnect(number);
 }
 
-/// Waits until a client has answered no ping for too long.
-async fn silence(last_pong: &Cell<Instant>) {
-    loop {
-        let end = last_pong.get() + PING_EVERY + PONG_WITHIN;
+/// Waits until a client has answered no ping for too long; for ever if none are sent any more.
+async fn silence(last_pong: &Cell<Option<Instant>>) {
+    while let Some(last) = last_pong.get() {
+        let end = last + PING_EVERY + PONG_WITHIN;
         if Instant::now() >= end {
             return;
         }
         sleep_until(end).await;
     }
+    std::future::pending().await
 }
 
 async fn talk(
     shared: &Arc<Shared>,
-    (socket, last_pong): (&mut WebSocket<HttpStream>, &Cell<Instant>),
+    (socket, last_pong): (&mut WebSocket<HttpStream>, &Cell<Option<Instant>>),
     number: u64,
     outbox: &mut Outbox,
     inbox: &mut Inbox,
@@ -352,7 +356,7 @@ async fn talk(
             _ = pings.tick() => socket.send(Frame::ping(Vec::new())).await?,
             out = outbox.next() => {
                 let Some(out) = out else { return Ok(()) };
-                if !send(shared, socket, outbox, out).await? {
+                if !send(shared, (&mut *socket, last_pong), outbox, out).await? {
                     return Ok(());
                 }
             }
@@ -365,7 +369,7 @@ async fn talk(
                         hear(&mut shared.venue(), number, text, inbox);
                     }
                     OpCode::Close => return Ok(()),
-                    OpCode::Pong => last_pong.set(Instant::now()),
+                    OpCode::Pong => last_pong.set(Some(Instant::now())),
                     _ => {}
                 }
             }
@@ -386,7 +390,7 @@ fn hear(venue: &mut Venue, number: u64, text: Bytes, inbox: &mut Inbox) {
 /// Sends what waits. False if this was the end.
 async fn send(
     shared: &Arc<Shared>,
-    socket: &mut WebSocket<HttpStream>,
+    (socket, last_pong): (&mut WebSocket<HttpStream>, &Cell<Option<Instant>>),
     outbox: &mut Outbox,
     first: Out,
 ) -> yawc::Result<bool> {
@@ -403,6 +407,7 @@ async fn send(
             Out::Cut => return Ok(false),
             Out::Silence => {
                 outbox.queue.close();
+                last_pong.set(None);
                 tokio::select! {
                     () = shared.stopped() => {}
                     () = gone(socket) => {}
@@ -463,9 +468,10 @@ mod tests {
     fn who_answers_no_ping_is_gone() {
         run(async {
             let late = Instant::now() - PING_EVERY - PONG_WITHIN;
-            let in_time = Cell::new(late + PONG_WITHIN);
+            let in_time = Cell::new(Some(late + PONG_WITHIN));
             assert!(timeout(SHORT, silence(&in_time)).await.is_err());
-            assert!(timeout(SHORT, silence(&Cell::new(late))).await.is_ok());
+            assert!(timeout(SHORT, silence(&Cell::new(None))).await.is_err());
+            assert!(timeout(SHORT, silence(&Cell::new(Some(late)))).await.is_ok());
         });
     }
 }
