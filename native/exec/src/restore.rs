@@ -230,12 +230,9 @@ impl Ledger<Tapes> {
         let event = cells.word(columns.event, OrderEvent::parse).unwrap_or_default();
         let is_snapshot = cells.text(columns.reason) == Some(SNAPSHOT);
         let told = facts_told(cells.text(columns.detail)).filter(|_| is_snapshot);
-        let (mut order, is_new) = if let Some(order) = self.orders.take(id) {
-            (order, false)
-        } else {
-            let is_ahead = told.as_ref().and_then(|told| told.is_ahead);
-            let is_ahead = is_ahead.unwrap_or(event == OrderEvent::ReplaceAsked);
-            (base(id, wish.clone(), cells, columns, (event, is_ahead)), true)
+        let (mut order, is_new) = match self.orders.take(id) {
+            Some(order) => (order, false),
+            None => (base(id, wish.clone(), cells, columns, (event, told.as_ref())), true),
         };
         let leg = named_leg(&mut order, cells, columns);
         let was_final = order.is_final();
@@ -522,7 +519,7 @@ fn base(
     wish: Wish,
     cells: Cells<'_>,
     columns: &OrderColumns,
-    (event, is_ahead): (OrderEvent, bool),
+    (event, told): (OrderEvent, Option<&FactsTold>),
 ) -> Order {
     let link = Link {
         parent: cells.int(columns.parent_id).map(OrderId),
@@ -542,7 +539,8 @@ fn base(
     }
     let is_reached = state != OrderState::Held && order.wish.is_emulated();
     order.facts.triggered = is_reached || (is_held && event == OrderEvent::Triggered);
-    if first != client_id && !is_ahead {
+    let is_ahead = told.and_then(|told| told.is_ahead);
+    if first != client_id && !is_ahead.unwrap_or(event == OrderEvent::ReplaceAsked) {
         order.legs.push(Leg { client_id: client_id.into(), prev: Some(0), ..Leg::default() });
         order.leg = 1;
     }

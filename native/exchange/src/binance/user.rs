@@ -167,8 +167,7 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
     match *event {
         // It may have been set off in the same moment.
         Event::Placed { .. } if order.asked.trigger.is_some() => not_working(value),
-        Event::Placed { .. } => value["w"] = json!(true),
-        Event::Triggered { .. } => value["w"] = json!(true),
+        Event::Placed { .. } | Event::Triggered { .. } => value["w"] = json!(true),
         Event::Fill {
             trade,
             price,
