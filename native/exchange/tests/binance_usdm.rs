@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::usdm::{ORDER, ask, deal, limit, position, user};
+use common::usdm::{ALGO, ORDER, ask, deal, limit, mark, position, ticks_around, user};
 use common::{FUTURES, decimal, futures, get, now_ms, run, signed};
+use rustonite_exchange::LocalExchange;
 use serde_json::{Value, json};
 
 #[test]
@@ -253,6 +254,88 @@ fn both_sides_are_held_in_hedge_mode() {
         assert_eq!(signed(&exchange, "ann", "POST", ORDER, &close).await.status, 200);
         let rows = ask(&exchange, "ann", "/fapi/v3/positionRisk", "").await;
         assert_eq!(rows.as_array().unwrap().len(), 1);
+    });
+}
+
+/// Long a tenth and short a fifth, in hedge mode.
+async fn hedged(exchange: &LocalExchange) {
+    let path = "/fapi/v1/positionSide/dual";
+    assert_eq!(signed(exchange, "ann", "POST", path, "dualSidePosition=true").await.status, 200);
+    limit(exchange, "bob", "SELL", "0.1", "50000").await;
+    limit(exchange, "bob", "BUY", "0.2", "49990").await;
+    for (side, position, size) in [("BUY", "LONG", "0.1"), ("SELL", "SHORT", "0.2")] {
+        let query = format!(
+            "symbol=BTCUSDT&side={side}&positionSide={position}&type=MARKET&quantity={size}"
+        );
+        assert_eq!(signed(exchange, "ann", "POST", ORDER, &query).await.status, 200);
+    }
+}
+
+/// Size by side.
+async fn held(exchange: &LocalExchange) -> Vec<(String, String)> {
+    let rows = ask(exchange, "ann", "/fapi/v3/positionRisk", "").await;
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    let rows = rows.as_array().unwrap().iter();
+    rows.map(|row| (text(row, "positionSide"), text(row, "positionAmt"))).collect()
+}
+
+#[test]
+fn each_side_of_hedge_mode_is_told_and_closed_for_itself() {
+    run(async {
+        let exchange = futures();
+        let mut line = user(&exchange, "ann").await;
+        hedged(&exchange).await;
+        let mut told = Vec::new();
+        while told.len() < 2 {
+            let event = line.hear().await.unwrap();
+            if event["e"] == "ACCOUNT_UPDATE" {
+                let rows = event["a"]["P"].as_array().unwrap().clone();
+                told.extend(rows.into_iter().map(|row| (row["ps"].clone(), row["pa"].clone())));
+            }
+        }
+        assert_eq!(
+            told,
+            [("LONG", "0.100"), ("SHORT", "-0.200")].map(|(a, b)| (json!(a), json!(b)))
+        );
+        mark(&exchange, 500_000);
+        let stop = |side: &str, position: &str| {
+            format!(
+                "algoType=CONDITIONAL&symbol=BTCUSDT&side={side}&positionSide={position}\
+                 &type=STOP_MARKET&closePosition=true&workingType=MARK_PRICE&triggerPrice=50500"
+            )
+        };
+        let wrong = signed(&exchange, "ann", "POST", ALGO, &stop("SELL", "SHORT")).await;
+        assert_eq!(wrong.code(), -2022, "{}", wrong.body);
+        let placed = signed(&exchange, "ann", "POST", ALGO, &stop("BUY", "SHORT")).await;
+        assert_eq!(placed.status, 200, "{}", placed.body);
+        assert_eq!(placed.body["positionSide"], "SHORT");
+        limit(&exchange, "bob", "SELL", "1", "50510").await;
+        mark(&exchange, 505_000);
+        assert_eq!(held(&exchange).await, [("LONG".to_owned(), "0.100".to_owned())]);
+    });
+}
+
+#[test]
+fn one_side_of_hedge_mode_is_liquidated_alone_if_it_is_isolated() {
+    run(async {
+        let exchange = futures();
+        let isolated = "symbol=BTCUSDT&marginType=ISOLATED";
+        let set = signed(&exchange, "ann", "POST", "/fapi/v1/marginType", isolated).await;
+        assert_eq!(set.status, 200, "{}", set.body);
+        hedged(&exchange).await;
+        mark(&exchange, 500_000);
+        let rows = ask(&exchange, "ann", "/fapi/v3/positionRisk", "").await;
+        let price = |at: usize| rows[at]["liquidationPrice"].as_str().unwrap().to_owned();
+        let (below, _) = ticks_around(&price(0));
+        let (_, above) = ticks_around(&price(1));
+        assert!(below < 500_000 && above > 500_000, "{rows}");
+        assert_eq!(rows[0]["initialMargin"], "250.00000000");
+        assert_eq!(rows[1]["initialMargin"], "500.00000000");
+        limit(&exchange, "bob", "SELL", "1", "52000").await;
+        mark(&exchange, above - 2);
+        assert_eq!(held(&exchange).await.len(), 2);
+        mark(&exchange, above + 1);
+        assert_eq!(held(&exchange).await, [("LONG".to_owned(), "0.100".to_owned())]);
     });
 }
 

@@ -2,11 +2,11 @@
 
 use rustonite_core::Decimal;
 use rustonite_sim::{
-    AccountId, Expiry, InstrumentId, NewOrder, PositionSide, Quantity, SelfTrade, Side, Trailing,
-    Trigger, TriggerSource,
+    AccountId, Expiry, InstrumentId, NewOrder, PositionSide, Quantity, Reject, SelfTrade, Side,
+    Trailing, Trigger, TriggerSource,
 };
 
-use super::refusal::{invalid, not_on_endpoint, too_precise};
+use super::refusal::{invalid, not_on_endpoint, of_order, too_precise};
 use crate::accounts::Tag;
 use crate::binance::shared::orders::{client_id, instrument, self_trade, side};
 use crate::binance::shared::params::Params;
@@ -108,6 +108,10 @@ pub(crate) fn new_order(
     let (reduce_only, position) = aims(floor, account, params)?;
     if closes && reduce_only {
         return Err(Refusal::new(-1106, "Parameter 'reduceonly' sent when not required."));
+    }
+    let opens = if side == Side::Buy { PositionSide::Long } else { PositionSide::Short };
+    if closes && position == opens {
+        return Err(of_order(&Reject::WouldNotReduce));
     }
     let price = price(listed, params, kind)?;
     let (expiry, post_only) = expiry(floor, params, kind)?;
