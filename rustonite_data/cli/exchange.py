@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rustonite_data.cli.config import expecting
-from rustonite_data.cli.options import for_option, speed_factor
+from rustonite_data.cli.options import for_option, moment, speed_factor
 from rustonite_data.cli.output import json_option, print_json_lines
 from rustonite_data.cli.serve import ended
 from rustonite_data.config import about
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from rustonite_exec import Account, LocalExchange
     from rustonite_exec.exchange_config import ExchangeConfig
@@ -42,7 +42,18 @@ _LOOK_S = 0.25
     type=speed_factor,
     metavar="FACTOR",
     help="How busy they are: 1, the default, is some 200 orders and cancellations a second and "
-    "symbol.",
+    "symbol. With --replay, how many times as fast as then.",
+)
+@click.option(
+    "--replay",
+    metavar="LAKE",
+    help="Folder or URL of a lake: what was recorded there is the market, in the place of others.",
+)
+@click.option(
+    "--from", "start", type=moment, metavar="TIME", help="Replay what is from this moment on."
+)
+@click.option(
+    "--to", "stop", type=moment, metavar="TIME", help="Replay what is before this moment."
 )
 @click.option("--alone", is_flag=True, help="Nobody else trades.")
 @click.option(
@@ -71,6 +82,9 @@ def exchange(  # noqa: PLR0913 - options of the command line
     symbols: str | None,
     seed: int | None,
     speed: float | None,
+    replay: str | None,
+    start: datetime | None,
+    stop: datetime | None,
     alone: bool,
     port: int | None,
     state: Path | None,
@@ -90,13 +104,17 @@ def exchange(  # noqa: PLR0913 - options of the command line
     Example:
       rustonite exchange
       rustonite exchange binance BTCUSDT ETHUSDT --seed 7 --speed 2
+      rustonite exchange binance --replay lake --from 2026-01-02T09:00 --speed 2
       rustonite exchange exchange.toml
     """
+    if replay is not None and (seed is not None or alone):
+        raise click.UsageError("--replay is the market: no --seed, no --alone")
     if speed is not None and math.isinf(speed):
         raise click.BadParameter("found max, expected a number", param_hint="'--speed'")
     config = _config(what)
     given: dict[str, Any] = {"seed": seed, "speed": speed, "port": port, "state": state}
     given["symbols"] = _symbols(what, symbols)
+    given |= {"replay": replay, "replay_from": start, "replay_to": stop}
     given |= {"others": False if alone else None, "latency": latency}
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     if account is not None:
@@ -107,9 +125,11 @@ def exchange(  # noqa: PLR0913 - options of the command line
         with running:
             _tell(running, accounts, as_json=as_json)
             until = math.inf if span is None else time.monotonic() + span.total_seconds()
+            is_over = False
             while not end.wait(min(_LOOK_S, max(0.0, until - time.monotonic()))):
                 if time.monotonic() >= until:
                     break
+                is_over = is_over or _tell_end(running)
             status = running.status()
     if as_json:
         print_json_lines([status])
@@ -143,6 +163,16 @@ def _is_file(what: tuple[str, ...]) -> bool:
     return len(what) == 1 and (what[0].endswith(".toml") or Path(what[0]).is_file())
 
 
+def _tell_end(running: LocalExchange) -> bool:
+    """Whether a replay is over, which is told once."""
+    replayed = running.status()["replay"]
+    if not replayed or not replayed["ended"]:
+        return False
+    why = f": {replayed['problem']}" if replayed["problem"] else ""
+    click.echo(f"{running.venue}: the replay is over{why}; nothing is traded any more", err=True)
+    return True
+
+
 def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> None:
     """Where clients find it, and how they sign in. The keys are worth nothing elsewhere."""
     found: dict[str, Any] = {"venue": running.venue, "address": running.address}
@@ -150,6 +180,7 @@ def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> 
     # Imported here, as it brings the extension.
     from rustonite_exec.exchange import NOT_IMITATED  # noqa: PLC0415
 
+    found["replay"] = replayed = running.status()["replay"]
     found["not_imitated"] = missing = NOT_IMITATED[running.venue]
     keys = [{"account": one.name, "key": one.key, "secret": one.secret} for one in accounts]
     if as_json:
@@ -161,4 +192,8 @@ def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> 
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         click.echo(f"{name:{width}}  {text}")
+    if replayed:
+        span = f"from {replayed['start']} to {replayed['stop']} at speed {replayed['speed']:g}"
+        at = f", goes on at {replayed['at']}" if replayed["at"] else ""
+        click.echo(f"{running.venue}: replays {replayed['source']} {span}{at}", err=True)
     click.echo(f"{running.venue}: not imitated: {', '.join(missing)}", err=True)

@@ -24,6 +24,7 @@ mod listing;
 mod market;
 mod picture;
 pub mod rates;
+mod recording;
 mod socket;
 mod state;
 mod steering;
@@ -53,6 +54,7 @@ pub use self::keys::Key;
 pub use self::latency::read_latency;
 pub use self::limits::Allowance;
 pub use self::listing::{Listing, Perpetual};
+pub use self::recording::{Feed, Happening, Moment, Recording};
 use self::state::{Head, Log};
 use self::venue::Venue;
 
@@ -60,7 +62,7 @@ const BEAT: Duration = Duration::from_millis(100);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 /// What fees of spot may be paid in, whether it is traded or not.
 pub(crate) const FEE_ASSET: &str = "BNB";
-/// What the venue itself trades with.
+/// What the venue itself trades with, and what was recorded.
 const HOUSE_FUNDS: i128 = 10_i128.pow(18 + 12);
 
 /// One venue.
@@ -79,6 +81,8 @@ pub struct VenueConfig {
     pub fee_tiers: Vec<FeeTier>,
     /// How long messages take; none of that if `None`.
     pub latency: Option<LatencyConfig>,
+    /// What was recorded and is its market; only what its accounts do if `None`.
+    pub recording: Option<Recording>,
 }
 
 impl VenueConfig {
@@ -86,7 +90,7 @@ impl VenueConfig {
     pub fn new(venue: &str, listings: Vec<Listing>) -> Self {
         let allowance = Allowance::of(venue);
         let (venue, fee_tiers) = (venue.to_owned(), Vec::new());
-        Self { venue, port: 0, listings, allowance, fee_tiers, latency: None }
+        Self { venue, port: 0, listings, allowance, fee_tiers, latency: None, recording: None }
     }
 }
 
@@ -113,6 +117,7 @@ impl Config {
 struct Shared {
     name: String,
     venue: Mutex<Venue>,
+    recording: Option<Recording>,
     stop: watch::Sender<bool>,
 }
 
@@ -131,6 +136,7 @@ pub struct LocalExchange {
     venues: Vec<(Arc<Shared>, SocketAddr)>,
     thread: Option<JoinHandle<()>>,
     crowds: Vec<crowd::Running>,
+    replays: Vec<recording::Running>,
 }
 
 impl LocalExchange {
@@ -163,7 +169,7 @@ impl LocalExchange {
             .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
             .map_err(system)?;
         let venues = venues.into_iter().map(|(shared, _)| shared).zip(addresses).collect();
-        Ok(Self { venues, thread: Some(thread), crowds: Vec::new() })
+        Ok(Self { venues, thread: Some(thread), crowds: Vec::new(), replays: Vec::new() })
     }
 
     fn shared(&self, venue: &str) -> Result<&Arc<Shared>> {
@@ -345,6 +351,7 @@ impl LocalExchange {
     /// Closes everything.
     pub fn stop(&mut self) {
         self.crowds.clear();
+        self.replays.clear();
         for (shared, _) in &self.venues {
             shared.stop.send_replace(true);
         }
@@ -404,6 +411,7 @@ fn open(config: &VenueConfig, state: Option<&Path>) -> Result<Arc<Shared>> {
     Ok(Arc::new(Shared {
         name: config.venue.clone(),
         venue: Mutex::new(venue),
+        recording: config.recording.clone(),
         stop: watch::Sender::new(false),
     }))
 }
@@ -426,12 +434,17 @@ fn build(config: &VenueConfig, head: &Head) -> Result<Venue> {
         floor.asset(FEE_ASSET);
     }
     rates::set_tiers(&mut floor.exchange, &config.fee_tiers)?;
-    let house = floor.open_unnamed();
+    let mut rich = vec![floor.open_unnamed()];
+    let house = rich[0];
+    if config.recording.is_some() {
+        rich.push(recording::follow(&mut floor));
+    }
     let hall = Hall::new(floor, house, config.allowance);
     let mut venue = Venue::new(hall, dialect);
     for asset in 0..AssetId::try_from(venue.hall.floor.assets.len()).unwrap_or(0) {
-        let deposit = Command::Deposit { account: house, asset, amount: Amount(HOUSE_FUNDS) };
-        venue.act(&deposit)?;
+        for &account in &rich {
+            venue.act(&Command::Deposit { account, asset, amount: Amount(HOUSE_FUNDS) })?;
+        }
     }
     Ok(venue)
 }

@@ -21,6 +21,10 @@ mod orders;
 mod tests;
 mod venue;
 
+/// A trade comes up to so much later than the level that shows what it took: in recordings of Binance
+/// 99 of 100 of those that are late at all.
+pub const LATE_NS: i64 = 100_000_000;
+
 /// One recorded event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recorded {
