@@ -1,7 +1,8 @@
 """A venue on this machine that one can trade on: no account, no internet, no risk.
 
 It speaks the venue's own REST and WebSocket interface, so clients of other people trade on it once
-they have its addresses. Others trade there, too: a crowd and makers, drawn from a seed.
+they have its addresses. Others trade there, too: a crowd and makers, drawn from a seed, or what was
+recorded in a lake.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ from rustonite_data.hints import hint
 from rustonite_exec.exchange_tiers import Rows, fee_rows, tier_rows
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
+
+    from rustonite_data.lake import Lake
+    from rustonite_exec.recorded import Reader, Recorded
 
 SEED_MAX = (1 << 64) - 1
 
@@ -110,6 +115,9 @@ class LocalExchange:
         latency: Latency = None,
         tiers: Mapping[str, Rows] | None = None,
         fee_tiers: Rows = (),
+        replay: Lake | str | os.PathLike[str] | None = None,
+        start: Any = None,  # noqa: ANN401 - any way to write a moment
+        stop: Any = None,  # noqa: ANN401
     ) -> None:
         """Begin to listen, on this machine alone.
 
@@ -134,23 +142,41 @@ class LocalExchange:
             fee_tiers: What accounts pay that have no fees of their own: tables with a `volume` of
                 30 days in the quote asset of the first symbol, from 0 upwards, and the fees
                 `maker` and `taker` from there on.
+            replay: A lake, or where it is: its books, trades and tickers are the market in the
+                place of other traders. Symbols are all that have a book there, by default; tick and
+                lot are those of `instruments`; `speed` is how many times as fast as then. After the
+                end nothing is traded.
+            start: With `replay`, from this moment on, by `ts_recv`; from the first row by default.
+            stop: With `replay`, up to this moment; to the last row by default.
 
         Raises:
             Invalid: a symbol, a price, a tier or a latency that cannot be, or no symbol; or the
                 state in the folder is of another exchange.
-            NotFound: the venue is not spoken here.
+            NotFound: the venue is not spoken here; or there is no such lake, no book of a symbol in
+                it, or nobody wrote down its rules.
             Unavailable: the port is taken, or another exchange keeps its state in the folder.
             Corrupt: the state is damaged, or was written by another version.
         """
         if venue not in VENUES:
             raise NotFound(f"venue: {venue!r} is not spoken here; {hint(venue, VENUES)}")
         self._usual = usual = _USUAL.get(venue, _SPOT)
-        symbols = usual.symbols if symbols is None else symbols
-        symbols = [symbols] if isinstance(symbols, str) else symbols
-        if not symbols:
-            raise Invalid("symbols: found none, expected one or more")
         if not 0 < speed < math.inf:
             raise Invalid(f"speed: found {speed}, expected a number above 0")
+        symbols = [symbols] if isinstance(symbols, str) else symbols
+        recorded = None
+        if replay is not None:
+            # Imported here, as it brings the engines.
+            from rustonite_exec.recorded import Recorded  # noqa: PLC0415
+
+            if prices is not None:
+                raise Invalid("prices: a replay has its own")
+            recorded = Recorded.find(replay, venue, symbols, start=start, stop=stop, speed=speed)
+            symbols = recorded.symbols
+        elif start is not None or stop is not None:
+            raise Invalid("start and stop: expected a replay that they are of")
+        symbols = usual.symbols if symbols is None else symbols
+        if not symbols:
+            raise Invalid("symbols: found none, expected one or more")
         if not 0 <= seed <= SEED_MAX:
             raise Invalid(f"seed: found {seed}, expected a whole number from 0 to {SEED_MAX}")
         given = dict(prices or {})
@@ -158,8 +184,10 @@ class LocalExchange:
             if unknown := sorted(of.keys() - set(symbols)):
                 raise Invalid(f"{name}: {', '.join(unknown)} is not among the symbols")
         self.venue = venue
+        steps = {rule.symbol: (rule.tick, rule.lot) for rule in recorded.rules} if recorded else {}
         listings = [
-            (one, usual.tick, usual.lot, str(given.get(one, _usual_price(one)))) for one in symbols
+            (one, *steps.get(one, (usual.tick, usual.lot)), str(given.get(one, _usual_price(one))))
+            for one in symbols
         ]
         self._native = _native.NativeExchange(
             {
@@ -169,12 +197,17 @@ class LocalExchange:
                 "tiers": tier_rows(tiers or {}),
                 "fee_tiers": fee_rows(fee_tiers),
                 "seed": seed,
-                "events_per_second": _EVENTS_PER_SECOND * speed if others else None,
+                "events_per_second": _EVENTS_PER_SECOND * speed
+                if others and not recorded
+                else None,
                 "limits": limits,
                 "state": None if state is None else Path(state),
                 "latency": _json(latency),
+                "replay": recorded
+                and (recorded.source, recorded.start, recorded.stop, recorded.speed),
             }
         )
+        self._reader = _reader(recorded, self._native)
         self._is_kept = state is not None
         self._has_fee_tiers = bool(fee_tiers)
 
@@ -320,6 +353,8 @@ class LocalExchange:
     def close(self) -> None:
         """Close all connections, and listen no more."""
         self._native.stop()
+        if self._reader is not None:
+            self._reader.join()
 
     def __enter__(self) -> Self:
         """Nothing: it runs already."""
@@ -335,6 +370,15 @@ class LocalExchange:
         self.close()
 
 
+def _reader(recorded: Recorded | None, native: _native.NativeExchange) -> Reader | None:
+    """Begins to read what is replayed."""
+    if recorded is None:
+        return None
+    from rustonite_exec.recorded import Reader  # noqa: PLC0415 - as above
+
+    reader = Reader(recorded, native)
+    reader.start()
+    return reader
 class LocalExchanges(Mapping[str, LocalExchange]):
     """Several venues at once, each on a port of its own, by their names.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ _TOP: _Known = {
     "latency": ((str, dict), "a time such as 5ms, or a table of them"),
     "tiers": ((dict,), "a table of instrument to tables with worth, leverage and keeps"),
     "fee_tiers": ((list,), "tables with volume, maker and taker"),
+    "replay": ((str,), "a lake"),
+    "replay_from": ((str, date), "a time such as 2026-01-02T03:04"),
+    "replay_to": ((str, date), "a time such as 2026-01-02T03:04"),
     "account": ((list,), "one or more [[account]]"),
 }
 _FEES_IN = 'a table such as { asset = "BNB", price = 600, discount = 0.25 }'
@@ -78,6 +82,10 @@ class ExchangeConfig:
     latency: Latency = None
     tiers: dict[str, Rows] | None = None
     fee_tiers: Rows = ()
+    replay: str | None = None
+    """A lake whose rows are the market."""
+    replay_from: Any = None
+    replay_to: Any = None
     accounts: tuple[ExchangeAccount, ...] = (ExchangeAccount("demo"),)
 
     @classmethod
@@ -111,6 +119,8 @@ class ExchangeConfig:
         folder = Path(place).parent
         if "state" in found:
             found["state"] = folder / found["state"]
+        if "://" not in found.get("replay", "://"):
+            found["replay"] = str(folder / found["replay"])
         accounts = [_account(table, folder) for table in tables]
         settings = {**found, "speed": float(found.get("speed", 1)), "accounts": tuple(accounts)}
         return cls(**settings)
@@ -126,6 +136,7 @@ class ExchangeConfig:
             self.symbols, venue=self.venue, port=self.port, seed=self.seed, speed=self.speed,
             others=self.others, limits=self.limits, prices=self.prices, state=self.state,
             latency=self.latency, tiers=self.tiers, fee_tiers=self.fee_tiers,
+            replay=self.replay, start=self.replay_from, stop=self.replay_to,
         )  # fmt: skip
         try:
             return exchange, [_open(exchange, one) for one in self.accounts]

@@ -14,13 +14,13 @@ import click
 
 from rustonite_data.cli.config import expecting
 from rustonite_data.cli.interrupts import ended
-from rustonite_data.cli.options import for_option, speed_factor
+from rustonite_data.cli.options import for_option, moment, speed_factor
 from rustonite_data.cli.output import json_option, print_json_lines
 from rustonite_data.config import about
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from rustonite_exec import Account, LocalExchange
     from rustonite_exec.exchange_config import ExchangeConfig
@@ -43,7 +43,18 @@ _LOOK_S = 0.25
     type=speed_factor,
     metavar="FACTOR",
     help="How busy they are: 1, the default, is some 200 orders and cancellations a second and "
-    "symbol.",
+    "symbol. With --replay, how many times as fast as then.",
+)
+@click.option(
+    "--replay",
+    metavar="LAKE",
+    help="Folder or URL of a lake: what was recorded there is the market, in the place of others.",
+)
+@click.option(
+    "--from", "start", type=moment, metavar="TIME", help="Replay what is from this moment on."
+)
+@click.option(
+    "--to", "stop", type=moment, metavar="TIME", help="Replay what is before this moment."
 )
 @click.option("--alone", is_flag=True, help="Nobody else trades.")
 @click.option(
@@ -72,6 +83,9 @@ def exchange(  # noqa: PLR0913 - options of the command line
     symbols: str | None,
     seed: int | None,
     speed: float | None,
+    replay: str | None,
+    start: datetime | None,
+    stop: datetime | None,
     alone: bool,
     port: int | None,
     state: Path | None,
@@ -92,12 +106,16 @@ def exchange(  # noqa: PLR0913 - options of the command line
       rustonite exchange
       rustonite exchange binance BTCUSDT ETHUSDT --seed 7 --speed 2
       rustonite exchange binance BTCUSDT binance-usdm BTCUSDT alpaca --port 9000
+      rustonite exchange binance --replay lake --from 2026-01-02T09:00 --speed 2
       rustonite exchange exchange.toml
     """
+    if replay is not None and (seed is not None or alone):
+        raise click.UsageError("--replay is the market: no --seed, no --alone")
     if speed is not None and math.isinf(speed):
         raise click.BadParameter("found max, expected a number", param_hint="'--speed'")
     given: dict[str, Any] = {"seed": seed, "speed": speed, "state": state}
     given["symbols"] = _symbols(what, symbols)
+    given |= {"replay": replay, "replay_from": start, "replay_to": stop}
     given |= {"others": False if alone else None, "latency": latency}
     given = {name: value for name, value in given.items() if value is not None}
     with ended() as end, ExitStack() as started:
@@ -111,9 +129,11 @@ def exchange(  # noqa: PLR0913 - options of the command line
             running.append(started.enter_context(one))
             _tell(one, accounts, as_json=as_json)
         until = math.inf if span is None else time.monotonic() + span.total_seconds()
+        replaying = list(running)
         while not end.wait(min(_LOOK_S, max(0.0, until - time.monotonic()))):
             if time.monotonic() >= until:
                 break
+            replaying = [one for one in replaying if not _tell_end(one)]
         statuses = [one.status() for one in running]
     if as_json:
         print_json_lines(statuses)
@@ -164,6 +184,16 @@ def _is_file(word: str) -> bool:
     return word.endswith(".toml") or Path(word).is_file()
 
 
+def _tell_end(running: LocalExchange) -> bool:
+    """Whether a replay is over, which is told once."""
+    replayed = running.status()["replay"]
+    if not replayed or not replayed["ended"]:
+        return False
+    why = f": {replayed['problem']}" if replayed["problem"] else ""
+    click.echo(f"{running.venue}: the replay is over{why}; nothing is traded any more", err=True)
+    return True
+
+
 def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> None:
     """Where clients find it, and how they sign in. The keys are worth nothing elsewhere."""
     found: dict[str, Any] = {"venue": running.venue, "address": running.address}
@@ -171,6 +201,7 @@ def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> 
     # Imported here, as it brings the extension.
     from rustonite_exec.exchange import NOT_IMITATED  # noqa: PLC0415
 
+    found["replay"] = replayed = running.status()["replay"]
     found["not_imitated"] = missing = NOT_IMITATED[running.venue]
     keys = [{"account": one.name, "key": one.key, "secret": one.secret} for one in accounts]
     if as_json:
@@ -182,4 +213,8 @@ def _tell(running: LocalExchange, accounts: list[Account], *, as_json: bool) -> 
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         click.echo(f"{name:{width}}  {text}")
+    if replayed:
+        span = f"from {replayed['start']} to {replayed['stop']} at speed {replayed['speed']:g}"
+        at = f", goes on at {replayed['at']}" if replayed["at"] else ""
+        click.echo(f"{running.venue}: replays {replayed['source']} {span}{at}", err=True)
     click.echo(f"{running.venue}: not imitated: {', '.join(missing)}", err=True)

@@ -190,6 +190,7 @@ pub(crate) fn status(shared: &Shared) -> Value {
         "venue": shared.name, "time": now, "connections": hall.sockets.len(),
         "messages_sent": hall.sockets.sent, "maintenance": hall.faults.maintenance,
         "clock_ahead_ms": hall.floor.clock.ahead / 1_000_000,
+        "replay": shared.recording.as_ref().map(|recording| venue.replay_status(recording)),
         "latency": latency::written(hall.sockets.latency()),
         "faults": hall.faults.waiting(), "instruments": instruments, "accounts": accounts,
     })

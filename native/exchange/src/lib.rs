@@ -24,6 +24,7 @@ mod listing;
 mod market;
 mod picture;
 pub mod rates;
+mod recording;
 mod socket;
 mod state;
 mod steering;
@@ -54,6 +55,7 @@ pub use self::keys::Key;
 pub use self::latency::read_latency;
 pub use self::limits::Allowance;
 pub use self::listing::{Listing, Perpetual};
+pub use self::recording::{Feed, Happening, Moment, Recording};
 use self::state::{Head, Log};
 use self::venue::Venue;
 
@@ -63,7 +65,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 pub(crate) const FEE_ASSET: &str = "BNB";
 /// Yields until those who wait for a venue should have got it.
 const YIELDS_MAX: usize = 1_000;
-/// What the venue itself trades with.
+/// What the venue itself trades with, and what was recorded.
 const HOUSE_FUNDS: i128 = 10_i128.pow(18 + 12);
 
 /// One venue.
@@ -82,6 +84,8 @@ pub struct VenueConfig {
     pub fee_tiers: Vec<FeeTier>,
     /// How long messages take; none of that if `None`.
     pub latency: Option<LatencyConfig>,
+    /// What was recorded and is its market; only what its accounts do if `None`.
+    pub recording: Option<Recording>,
 }
 
 impl VenueConfig {
@@ -89,7 +93,7 @@ impl VenueConfig {
     pub fn new(venue: &str, listings: Vec<Listing>) -> Self {
         let allowance = Allowance::of(venue);
         let (venue, fee_tiers) = (venue.to_owned(), vec![rates::usual(venue)]);
-        Self { venue, port: 0, listings, allowance, fee_tiers, latency: None }
+        Self { venue, port: 0, listings, allowance, fee_tiers, latency: None, recording: None }
     }
 }
 
@@ -118,6 +122,7 @@ struct Shared {
     venue: Mutex<Venue>,
     /// Threads that wait for the venue.
     waiting: AtomicUsize,
+    recording: Option<Recording>,
     stop: watch::Sender<bool>,
 }
 
@@ -153,6 +158,7 @@ pub struct LocalExchange {
     venues: Vec<(Arc<Shared>, SocketAddr)>,
     thread: Option<JoinHandle<()>>,
     crowds: Vec<crowd::Running>,
+    replays: Vec<recording::Running>,
 }
 
 impl LocalExchange {
@@ -185,7 +191,7 @@ impl LocalExchange {
             .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
             .map_err(system)?;
         let venues = venues.into_iter().map(|(shared, _)| shared).zip(addresses).collect();
-        Ok(Self { venues, thread: Some(thread), crowds: Vec::new() })
+        Ok(Self { venues, thread: Some(thread), crowds: Vec::new(), replays: Vec::new() })
     }
 
     fn shared(&self, venue: &str) -> Result<&Arc<Shared>> {
@@ -367,6 +373,7 @@ impl LocalExchange {
     /// Closes everything.
     pub fn stop(&mut self) {
         self.crowds.clear();
+        self.replays.clear();
         for (shared, _) in &self.venues {
             shared.stop.send_replace(true);
         }
@@ -427,6 +434,7 @@ fn open(config: &VenueConfig, state: Option<&Path>) -> Result<Arc<Shared>> {
         name: config.venue.clone(),
         venue: Mutex::new(venue),
         waiting: AtomicUsize::new(0),
+        recording: config.recording.clone(),
         stop: watch::Sender::new(false),
     }))
 }
@@ -449,12 +457,17 @@ fn build(config: &VenueConfig, head: &Head) -> Result<Venue> {
         floor.asset(FEE_ASSET);
     }
     rates::set_tiers(&mut floor.exchange, &config.fee_tiers)?;
-    let house = floor.open_unnamed();
+    let mut rich = vec![floor.open_unnamed()];
+    let house = rich[0];
+    if config.recording.is_some() {
+        rich.push(recording::follow(&mut floor));
+    }
     let hall = Hall::new(floor, house, config.allowance);
     let mut venue = Venue::new(hall, dialect);
     for asset in 0..AssetId::try_from(venue.hall.floor.assets.len()).unwrap_or(0) {
-        let deposit = Command::Deposit { account: house, asset, amount: Amount(HOUSE_FUNDS) };
-        venue.act(&deposit)?;
+        for &account in &rich {
+            venue.act(&Command::Deposit { account, asset, amount: Amount(HOUSE_FUNDS) })?;
+        }
     }
     Ok(venue)
 }

@@ -70,6 +70,8 @@ pub(crate) struct Market {
     pub(crate) is_halted: bool,
     /// Somebody set a mark price.
     pub(crate) is_marked: bool,
+    /// The recorded rate of the next funding in millionths, and when that is.
+    pub(crate) funding: Option<(i64, i64)>,
     /// The last aggregate that streams told.
     pub(crate) told_aggregate: u64,
 }

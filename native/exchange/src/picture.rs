@@ -31,6 +31,7 @@ impl Venue {
         let mut picture = Vec::new();
         push(&mut picture, &self.hall)?;
         push(&mut picture, &self.others)?;
+        push(&mut picture, &self.played)?;
         self.dialect.keep(&mut picture)?;
         Ok(picture)
     }
@@ -39,6 +40,7 @@ impl Venue {
     pub(crate) fn become_as(&mut self, mut picture: &[u8]) -> Result<(), DecodeError> {
         let hall: Hall = take(&mut picture)?;
         self.others = take(&mut picture)?;
+        self.played = take(&mut picture)?;
         self.dialect.restore(&mut picture)?;
         self.hall.become_as(hall);
         Ok(())

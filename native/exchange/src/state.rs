@@ -26,6 +26,7 @@ use crate::error::{ExchangeError, Result};
 use crate::faults::Planned;
 use crate::floor::machine_now;
 use crate::keys::Key;
+use crate::recording::{Moment, Recording};
 
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,8 @@ pub(crate) enum Entry {
     Others(Crowd),
     /// The next command of others, by their number.
     OthersAct(usize),
+    /// What was recorded at a moment.
+    Recorded(Moment),
     /// The engine's state has this hash now.
     Is(u64),
 }
@@ -90,6 +93,9 @@ pub(crate) struct Head {
     /// A picture of the state follows, and the entries since.
     #[serde(default)]
     is_pictured: bool,
+    /// What was recorded and is its market.
+    #[serde(default)]
+    recording: Option<String>,
 }
 
 impl Head {
@@ -101,6 +107,7 @@ impl Head {
             venue: config.venue.clone(),
             symbols: config.listings.iter().map(|one| one.symbol.clone()).collect(),
             rules: crc32fast::hash(rules.as_bytes()),
+            recording: config.recording.as_ref().map(Recording::text),
             began: machine_now(),
             seed: fastrand::u64(..),
             is_pictured: false,
@@ -115,6 +122,14 @@ impl Head {
         }
         if made(self) != made(other) {
             return Some(format!("it is of {}, not of {}", made(self), made(other)));
+        }
+        if self.recording != other.recording {
+            let [was, is] = [self, other].map(|head| {
+                head.recording
+                    .as_ref()
+                    .map_or("no recording".to_owned(), |one| format!("a replay of {one}"))
+            });
+            return Some(format!("it was begun with {was}, not with {is}"));
         }
         let text = "it was begun with other ticks, lots or limits";
         (self.rules != other.rules).then(|| text.to_owned())

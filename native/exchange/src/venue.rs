@@ -13,6 +13,7 @@ use crate::error::{ExchangeError, Result};
 use crate::faults::{Fault, Planned, Sort, Streams};
 use crate::floor::machine_now;
 use crate::keys::Key;
+use crate::recording::{Moment, Played};
 use crate::socket::Out;
 use crate::state::{Entry, Log};
 
@@ -31,11 +32,20 @@ pub(crate) struct Venue {
     pub(crate) others: Vec<Others>,
     /// Of these, so many trade since this start.
     resumed: usize,
+    pub(crate) played: Played,
 }
 
 impl Venue {
     pub(crate) fn new(hall: Hall, dialect: Box<dyn Dialect>) -> Self {
-        Self { hall, dialect, log: None, is_closed: false, others: Vec::new(), resumed: 0 }
+        Self {
+            hall,
+            dialect,
+            log: None,
+            is_closed: false,
+            others: Vec::new(),
+            resumed: 0,
+            played: Played::default(),
+        }
     }
 
     /// Lets something come in: written down first, then done, at one moment.
@@ -217,6 +227,11 @@ impl Venue {
         if done.is_ok() { 0 } else { NOT_WRITTEN_NS }
     }
 
+    /// What was recorded at a moment happens.
+    pub(crate) fn play(&mut self, moment: &Moment) -> Result<()> {
+        self.take(|| Entry::Recorded(moment.clone()), |venue| venue.replay(moment))
+    }
+
     // What is done then
 
     fn answer(&mut self, request: &Request) -> Reply {
@@ -379,6 +394,7 @@ impl Venue {
             // What could not be then cannot be now.
             Entry::Others(crowd) => drop(self.begin(&crowd)),
             Entry::OthersAct(number) => self.act_of(number),
+            Entry::Recorded(moment) => self.replay(&moment),
             Entry::Is(hash) => return hash == self.hall.floor.exchange.state_hash(),
         }
         true

@@ -7,9 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use rustonite_core::Decimal;
 use rustonite_exchange::{
-    Allowance, Config, Crowd, ExchangeError, FeeTier, Key, Listing, LocalExchange, VenueConfig,
-    rates, read_latency,
+    Allowance, Config, Crowd, ExchangeError, FeeTier, Feed, Happening, Key, Listing, LocalExchange,
+    Moment, Recording, VenueConfig, rates, read_latency,
 };
+use rustonite_sim::{Side, What};
 
 use crate::error::{caught, invalid, raise};
 use crate::reader::{check_process, process_id};
@@ -20,6 +21,8 @@ type Listed = (String, String, String, String);
 type Tiered = (String, u32, String);
 /// Volume, fees of who rested and of who came.
 type FeeTiered = (String, String, String);
+/// Source, first moment, moment behind the last, speed.
+type Replayed = (String, i64, i64, f64);
 
 /// What is served, and how.
 #[derive(FromPyObject)]
@@ -41,13 +44,59 @@ pub(crate) struct Settings {
     state: Option<PathBuf>,
     /// How long messages take, in JSON.
     latency: String,
+    /// What was recorded and is the market.
+    replay: Option<Replayed>,
 }
 
 /// A local exchange, running or stopped.
 #[pyclass(frozen, module = "rustonite_data")]
 pub(crate) struct NativeExchange {
     exchange: Mutex<LocalExchange>,
+    feed: Mutex<Option<Feed>>,
     pid: u32,
+}
+
+/// A row of a recording: moment, instrument, kind, price, quantity, each of eight bytes.
+const ROW: usize = 40;
+
+/// What a row of a recording says; the kinds are those of `rustonite_exec/recorded.py`.
+fn happening(kind: i64, price: i64, quantity: i64) -> Option<Happening> {
+    let level = |side| Happening::Market(What::Level { side, price, quantity });
+    let trade = |taker| Happening::Market(What::Trade { taker, price, quantity });
+    Some(match kind {
+        0 => level(Side::Buy),
+        1 => level(Side::Sell),
+        2 => Happening::Market(What::SnapshotBegins),
+        3 => Happening::Market(What::SnapshotEnds),
+        4 => trade(Side::Buy),
+        5 => trade(Side::Sell),
+        6 => Happening::Trade { price, quantity },
+        7 => Happening::Mark(price),
+        8 => Happening::Rate(price, quantity),
+        9 => Happening::Funding(price),
+        10 => Happening::Lost,
+        11 => Happening::Ends,
+        _ => return None,
+    })
+}
+
+fn moments(rows: &[u8]) -> PyResult<Vec<Moment>> {
+    let mut moments: Vec<Moment> = Vec::new();
+    let (rows, rest) = rows.as_chunks::<ROW>();
+    for row in rows {
+        let (numbers, _) = row.as_chunks::<8>();
+        let number = |place: usize| i64::from_ne_bytes(numbers[place]);
+        let (at, instrument) = (number(0), u32::try_from(number(1)));
+        let (Ok(instrument), Some(what)) = (instrument, happening(number(2), number(3), number(4)))
+        else {
+            return Err(invalid(format!("rows: {} is no kind of row", number(2))));
+        };
+        match moments.last_mut() {
+            Some(last) if last.at == at => last.rows.push((instrument, what)),
+            _ => moments.push(Moment { at, rows: vec![(instrument, what)] }),
+        }
+    }
+    if rest.is_empty() { Ok(moments) } else { Err(invalid("rows: found a part of one")) }
 }
 
 fn refuse(error: ExchangeError) -> PyErr {
@@ -104,6 +153,13 @@ impl NativeExchange {
         if !settings.limits {
             venue.allowance = Allowance::ALL;
         }
+        venue.recording = settings.replay.map(|(source, start, stop, speed)| Recording {
+            source,
+            start,
+            stop,
+            speed,
+        });
+        let is_replay = venue.recording.is_some();
         let crowd = settings.events_per_second.map(|events_per_second| Crowd {
             seed: settings.seed,
             events_per_second,
@@ -115,10 +171,11 @@ impl NativeExchange {
             if let Some(crowd) = &crowd {
                 exchange.open_to(&settings.venue, crowd)?;
             }
-            Ok(exchange)
+            let feed = is_replay.then(|| exchange.play(&settings.venue)).transpose()?;
+            Ok((exchange, feed))
         };
-        let exchange = py.detach(|| caught(begin))?.map_err(refuse)?;
-        Ok(Self { exchange: Mutex::new(exchange), pid: process_id() })
+        let (exchange, feed) = py.detach(|| caught(begin))?.map_err(refuse)?;
+        Ok(Self { exchange: Mutex::new(exchange), feed: Mutex::new(feed), pid: process_id() })
     }
 
     /// Host and port of a venue.
@@ -211,6 +268,34 @@ impl NativeExchange {
     /// Sets how long messages take, in JSON.
     fn set_latency(&self, venue: &str, json: &str) -> PyResult<()> {
         self.exchange()?.set_latency_in_json(venue, json).map_err(refuse)
+    }
+
+    /// The last moment of a recording that happened, and whether it has ended.
+    fn played_until(&self, venue: &str) -> PyResult<(Option<i64>, bool)> {
+        self.exchange()?.played_until(venue).map_err(refuse)
+    }
+
+    /// Hands over rows of a recording, whole moments in order, and waits while there are many. False
+    /// if nobody takes them any more.
+    fn play(&self, py: Python<'_>, rows: &[u8]) -> PyResult<bool> {
+        check_process(self.pid, "local exchange")?;
+        let moments = moments(rows)?;
+        py.detach(|| {
+            caught(|| {
+                let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
+                feed.as_ref().is_some_and(|feed| feed.give(moments))
+            })
+        })
+    }
+
+    /// No more rows of a recording follow; because of a problem, if there is one.
+    fn end_play(&self, problem: Option<&str>) -> PyResult<()> {
+        check_process(self.pid, "local exchange")?;
+        let feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(feed), Some(problem)) = (feed, problem) {
+            feed.fail(problem);
+        }
+        Ok(())
     }
 
     /// What a venue has done so far, in JSON.

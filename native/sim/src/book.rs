@@ -55,6 +55,11 @@ impl Book {
         self.side(side).iter().map(move |(price, level)| (key(side, *price), level))
     }
 
+    /// First order of a level.
+    pub(crate) fn first(&self, side: Side, price: i64) -> Slot {
+        self.side(side).get(&key(side, price)).map_or(NONE, |level| level.queue.first)
+    }
+
     /// What is seen of a level.
     pub(crate) fn shown(&self, side: Side, price: i64) -> i64 {
         self.side(side).get(&key(side, price)).map_or(0, |level| level.shown)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Amount, AssetId, Fees, InstrumentId};
+use crate::{AccountId, Amount, AssetId, Fees, InstrumentId, What};
 
 /// Number of an order, from 1 in the order in which they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -362,5 +362,15 @@ pub enum Command {
         instrument: InstrumentId,
         /// Stops.
         halted: bool,
+    },
+    /// What was recorded of an instrument that follows a recording, at one moment: levels, whole
+    /// pictures and trades. See [`crate::Exchange::follow`].
+    Recorded {
+        /// Of what.
+        instrument: InstrumentId,
+        /// By the clock of the recording, never earlier than before.
+        at: i64,
+        /// In order.
+        what: Vec<What>,
     },
 }

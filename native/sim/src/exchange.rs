@@ -11,6 +11,7 @@ use crate::book::Book;
 use crate::fees::{FeeTiers, is_sound};
 use crate::lists::List;
 use crate::orders::{Entry, NONE, Orders, Slot};
+use crate::outside::Outside;
 use crate::tiers::Tiers;
 use crate::triggers::{Next, Triggers};
 use crate::{
@@ -72,6 +73,8 @@ pub(crate) struct Listed {
     pub(crate) free: bool,
     /// Of a perpetual.
     pub(crate) tiers: Tiers,
+    /// The recording that it follows.
+    pub(crate) outside: Option<Outside>,
 }
 
 impl Listed {
@@ -205,6 +208,7 @@ impl Exchange {
             prevented: 0,
             halted: false,
             free: false,
+            outside: None,
         });
         Ok(id)
     }
@@ -299,6 +303,7 @@ impl Exchange {
                 self.events.push(Event::Halted { instrument, halted });
                 Ok(())
             }
+            Command::Recorded { instrument, at, ref what } => self.recorded(instrument, at, what),
             _ => Err(Reject::Contradiction("this places orders")),
         }
     }

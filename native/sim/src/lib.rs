@@ -18,6 +18,7 @@ mod liquidation;
 mod lists;
 mod matching;
 mod orders;
+mod outside;
 mod perpetual;
 mod placing;
 pub mod queue;

@@ -260,7 +260,7 @@ impl Exchange {
         self.count_ordered(slot, true);
     }
 
-    fn trade(&mut self, taker: Slot, maker: Slot, price: i64, lots: i64) {
+    pub(crate) fn trade(&mut self, taker: Slot, maker: Slot, price: i64, lots: i64) {
         let (came, rested) = (&self.orders.get(taker).order, &self.orders.get(maker).order);
         let (taker_id, maker_id) = (came.id, rested.id);
         let (instrument, side) = (came.asked.instrument, came.asked.side);
@@ -279,6 +279,7 @@ impl Exchange {
         });
         self.fill(maker, trade, price, lots, true);
         self.fill(taker, trade, price, lots, false);
+        self.note_taken(maker, lots);
         self.take_shown(maker, lots);
         for slot in [maker, taker] {
             if let Some(list) = self.orders.get(slot).list {
@@ -323,6 +324,7 @@ impl Exchange {
             listed.book.remove(&mut self.orders, slot, asked.side, price);
             self.orders.get_mut(slot).shown = next;
             listed.book.insert(&mut self.orders, slot, asked.side, price);
+            self.note_place(slot);
         }
     }
 
@@ -384,6 +386,8 @@ impl Exchange {
             Side::Buy => (quote, base, cost, size),
             Side::Sell => (base, quote, size, cost),
         };
+        // Nothing is locked for what was recorded.
+        let locked = locked.min(self.orders.get(slot).held);
         self.orders.get_mut(slot).held -= locked;
         let balance = self.balance_of(asked.account, given);
         balance.locked -= locked;

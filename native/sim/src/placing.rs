@@ -291,6 +291,7 @@ impl Exchange {
         self.touch(&asked, price);
         let listed = &mut self.listed[asked.instrument as usize];
         listed.book.insert(&mut self.orders, slot, asked.side, price);
+        self.note_place(slot);
     }
 
     /// Ends an order: filled if there is no reason.
@@ -348,6 +349,7 @@ impl Exchange {
                 let listed = &mut self.listed[asked.instrument as usize];
                 listed.book.remove(&mut self.orders, slot, asked.side, price);
                 self.orders.get_mut(slot).shown = 0;
+                self.forget_place(slot);
             }
             Stage::Waiting => {
                 if let Some(trigger) = &asked.trigger {

@@ -6,10 +6,14 @@
 #[cfg(test)]
 mod tests;
 
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+
 use crate::chance::float;
 
 /// Who is thought to have left when a level shrinks without a trade.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub enum QueueModel {
     /// Always somebody behind, as long as there is anybody.
     RiskAverse,
@@ -37,7 +41,7 @@ impl QueueModel {
 }
 
 /// A place in a queue.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Place {
     /// Lots of others that come first. Not whole, because models share.
     ahead: f64,
@@ -102,6 +106,45 @@ impl Place {
             self.untold = self.untold_at(at) + (ahead_before - self.ahead);
             self.until = until;
         }
+    }
+}
+
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.ahead.to_bits(), self.untold.to_bits(), self.until).hash(state);
+    }
+}
+
+/// A trade of others on its way through queues in which several own orders stand: what one gets the
+/// next does not.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    now: i64,
+    quantity: i64,
+    left: i64,
+    /// Lots of others that were before the last own order, and are gone.
+    passed: i64,
+}
+
+impl Passing {
+    pub(crate) fn new(now: i64, quantity: i64) -> Self {
+        Self { now, quantity, left: quantity, passed: 0 }
+    }
+
+    /// Lots for an own order that nobody else is before.
+    pub(crate) fn first(&mut self, open: i64) -> i64 {
+        let lots = open.min(self.left);
+        self.left -= lots;
+        lots
+    }
+
+    /// Lots for an own order at its place in the queue.
+    pub(crate) fn at(&mut self, place: &mut Place, open: i64) -> i64 {
+        let gone = (place.before(self.now) - self.passed).clamp(0, self.left);
+        self.passed += gone;
+        self.left -= gone;
+        place.trade(self.now, self.quantity);
+        self.first(open)
     }
 }
 

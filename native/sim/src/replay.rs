@@ -8,16 +8,22 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Amount, CancelReason, Expiry, Fees, Latency, Message, QueueModel, Reject, Side};
 
 use venue::Venue;
 
-mod book;
-mod late;
+pub(crate) mod book;
+pub(crate) mod late;
 mod orders;
 #[cfg(test)]
 mod tests;
 mod venue;
+
+/// A trade comes up to so much later than the level that shows what it took: in recordings of Binance
+/// 99 of 100 of those that are late at all.
+pub const LATE_NS: i64 = 100_000_000;
 
 /// One recorded event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +39,8 @@ pub struct Recorded {
 /// What happened at the venue. A recording has either levels and trades, or single orders; a trade
 /// comes before the change of the level that it caused, as far as the venue says both, or not later
 /// than [`ReplayConfig::late_ns`] after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum What {
     /// A level is so large now.
     Level {

@@ -5,7 +5,7 @@ use rustonite_core::datasets::Aggressor;
 use rustonite_core::datasets::{OrderSide, flags};
 use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use rustonite_exec::gateway::{
-    BestPrices, BookPart, Outgoing, PaperMarket, PaperSettings, QueueModel,
+    BestPrices, BookPart, LATE_NS, Outgoing, PaperMarket, PaperSettings, QueueModel,
 };
 use rustonite_exec::{Directory, Ledger, Tapes};
 use rustonite_feed::FeedError;
@@ -15,9 +15,6 @@ use crate::desk::Outbox;
 use crate::rows::{Deltas, Quotes, Tickers, Trades};
 
 const MILLIONTHS: i64 = 1_000_000;
-/// A trade comes up to so much later than the quote that shows what it took: in recordings of Binance
-/// 99 of 100 of those that are late at all.
-const LATE_NS: i64 = 100_000_000;
 
 /// Nothing leaves: the gateway has what there is.
 pub(crate) struct Nothing;

@@ -63,8 +63,14 @@ impl Clockwork {
 }
 
 /// The next funding, for clients.
-pub(crate) fn next_funding(shown_ms: i64) -> i64 {
+fn next_funding(shown_ms: i64) -> i64 {
     (shown_ms.div_euclid(FUNDING_EVERY_MS) + 1) * FUNDING_EVERY_MS
+}
+
+/// The same of an instrument: a recording may say when it is.
+pub(crate) fn next_funding_of(floor: &Floor, id: InstrumentId, shown_ms: i64) -> i64 {
+    let recorded = floor.markets[id as usize].funding.map(|(_, next)| floor.shown(next));
+    recorded.unwrap_or_else(|| next_funding(shown_ms))
 }
 
 /// The middle of the book, or the last trade if a side is empty.
@@ -130,6 +136,10 @@ fn fund(state: &mut State, hall: &mut Hall) {
         return;
     }
     for id in perpetuals(&hall.floor) {
+        // A recording has fundings of its own.
+        if hall.floor.market(id).funding.is_some() {
+            continue;
+        }
         let rate_ppm = funding_ppm(&hall.floor, id);
         let Some(price) = mark_price(&hall.floor, id) else { continue };
         if hall.apply(&Command::Funding { instrument: id, rate_ppm }, Vec::new()).is_ok() {

@@ -4,7 +4,7 @@ use rustonite_core::Decimal;
 use rustonite_sim::{Amount, InstrumentId, Side};
 use serde_json::{Value, json};
 
-use super::clockwork::{FUNDING_EVERY_MS, index_price, mark_price, next_funding};
+use super::clockwork::{FUNDING_EVERY_MS, index_price, mark_price, next_funding_of};
 use super::ledger::Funding;
 use super::place::kinds;
 use super::positions::margin_assets;
@@ -213,7 +213,9 @@ pub(crate) fn rate(ppm: i64) -> String {
 
 /// The rate of an instrument's fundings, in millionths.
 pub(crate) fn funding_ppm(floor: &Floor, id: InstrumentId) -> i64 {
-    floor.listed(id).listing.perpetual.as_ref().map_or(0, |perpetual| perpetual.funding_ppm)
+    let usual = || floor.listed(id).listing.perpetual.as_ref().map(|one| one.funding_ppm);
+    let recorded = floor.markets[id as usize].funding.map(|(ppm, _)| ppm);
+    recorded.or_else(usual).unwrap_or(0)
 }
 
 pub(crate) fn premium_index(call: &mut Call<'_>) -> Answer {
@@ -227,7 +229,7 @@ pub(crate) fn premium_index(call: &mut Call<'_>) -> Answer {
             "indexPrice": price_text(listed, index),
             "estimatedSettlePrice": price_text(listed, index),
             "lastFundingRate": rate(funding_ppm(floor, id)),
-            "interestRate": rate(INTEREST_PPM), "nextFundingTime": next_funding(now), "time": now,
+            "interestRate": rate(INTEREST_PPM), "nextFundingTime": next_funding_of(floor, id, now), "time": now,
         })
     })
 }

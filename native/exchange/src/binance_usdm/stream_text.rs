@@ -4,7 +4,7 @@ use rustonite_sim::{InstrumentId, Side};
 use rustonite_wire::binance::Market;
 use serde_json::{Value, json};
 
-use super::clockwork::{index_price, mark_price, next_funding};
+use super::clockwork::{index_price, mark_price, next_funding_of};
 use super::public::{funding_ppm, rate};
 use crate::binance::shared::channels::{Channel, Voice};
 use crate::binance::shared::market::{self, side_pairs};
@@ -111,6 +111,6 @@ fn mark(floor: &mut Floor, id: InstrumentId) -> Option<Value> {
         "e": "markPriceUpdate", "E": now, "s": listed.listing.symbol,
         "p": price_text(listed, mark), "ap": price_text(listed, mark),
         "P": price_text(listed, index), "i": price_text(listed, index),
-        "r": rate(funding_ppm(floor, id)), "T": next_funding(now),
+        "r": rate(funding_ppm(floor, id)), "T": next_funding_of(floor, id, now),
     }))
 }

@@ -18,6 +18,7 @@ use crate::keys::Key;
 use crate::venue::Venue;
 use crate::{ExchangeError, Listing, VenueConfig, build};
 
+mod recorded;
 mod shortened;
 
 const SECRET: &str = "a secret of nobody";

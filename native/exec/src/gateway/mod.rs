@@ -54,7 +54,7 @@ pub use self::budget::{Budget, Spend};
 use self::capability::Capabilities;
 pub use self::emulation::{Way, capabilities_of, may_need_us};
 pub use self::paper::{
-    BestPrices, PaperMarket, PaperSettings, Part as BookPart, QueueModel, Resting,
+    BestPrices, LATE_NS, PaperMarket, PaperSettings, Part as BookPart, QueueModel, Resting,
 };
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;

@@ -24,6 +24,7 @@ use rustonite_core::datasets::{Aggressor, OrderSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 
 pub use rustonite_sim::QueueModel;
+pub use rustonite_sim::replay::LATE_NS;
 
 pub use self::book::Part;
 use self::orders::Venue;

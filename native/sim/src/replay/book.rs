@@ -1,28 +1,29 @@
 //! The recorded book, with what our own orders took from it.
 
 use rustonite_book::Ladder;
+use serde::{Deserialize, Serialize};
 
 use crate::Side;
 
 /// What is known of a price.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Held {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+pub(crate) struct Held {
     /// Lots, as recorded.
-    pub(super) quantity: i64,
+    pub(crate) quantity: i64,
     /// Of these, what traded since the recording said so.
-    pub(super) traded: i64,
+    pub(crate) traded: i64,
     /// Of these, what our own orders took since.
-    pub(super) taken: i64,
+    pub(crate) taken: i64,
 }
 
 impl Held {
     /// What others still have there.
-    pub(super) fn others(&self) -> i64 {
+    pub(crate) fn others(&self) -> i64 {
         (self.quantity - self.traded).max(0)
     }
 
     /// What can be taken.
-    pub(super) fn available(&self) -> i64 {
+    pub(crate) fn available(&self) -> i64 {
         (self.others() - self.taken).max(0)
     }
 }

@@ -6,13 +6,15 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Side;
 
 /// Most losses that are remembered; a busy market has a few within the time of a late trade.
 const KEPT_MAX: usize = 256;
 
 /// Lots that left a level.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash, Deserialize, Serialize)]
 struct Lost {
     until: i64,
     side: Side,
@@ -21,27 +23,27 @@ struct Lost {
 }
 
 /// See the module.
-#[derive(Debug)]
-pub(super) struct LateTrades {
+#[derive(Debug, Hash, Deserialize, Serialize)]
+pub(crate) struct LateTrades {
     /// How much later a trade may come; 0 if none does.
     within: i64,
     lost: VecDeque<Lost>,
 }
 
 impl LateTrades {
-    pub(super) fn new(within: i64) -> Self {
+    pub(crate) fn new(within: i64) -> Self {
         Self { within: within.max(0), lost: VecDeque::new() }
     }
 
     /// Until when the trade may come that explains what happens to a level now.
     #[inline]
-    pub(super) fn until(&self, now: i64) -> i64 {
+    pub(crate) fn until(&self, now: i64) -> i64 {
         if self.within == 0 { i64::MIN } else { now.saturating_add(self.within) }
     }
 
     /// A level lost so many lots, and nobody said why.
     #[inline]
-    pub(super) fn lose(&mut self, now: i64, side: Side, price: i64, lots: i64) {
+    pub(crate) fn lose(&mut self, now: i64, side: Side, price: i64, lots: i64) {
         if self.within == 0 || lots <= 0 {
             return;
         }
@@ -51,14 +53,14 @@ impl LateTrades {
     }
 
     /// Lots that a level lost of late.
-    pub(super) fn lost(&self, now: i64, side: Side, price: i64) -> i64 {
+    pub(crate) fn lost(&self, now: i64, side: Side, price: i64) -> i64 {
         let here = self.lost.iter().filter(|one| one.until > now);
         here.filter(|one| (one.side, one.price) == (side, price)).map(|one| one.lots).sum()
     }
 
     /// Part of a trade that the level had lost before.
     #[inline]
-    pub(super) fn explain(&mut self, now: i64, side: Side, price: i64, lots: i64) -> i64 {
+    pub(crate) fn explain(&mut self, now: i64, side: Side, price: i64, lots: i64) -> i64 {
         let mut left = lots;
         for one in &mut self.lost {
             if one.until > now && (one.side, one.price) == (side, price) {

@@ -4,7 +4,7 @@ use super::book::{Book, rank};
 use super::late::LateTrades;
 use super::orders::Others;
 use super::{OwnId, OwnOrder, Penetration, Recorded, ReplayConfig, Report, Told, What};
-use crate::queue::Place;
+use crate::queue::{Passing, Place};
 use crate::{Amount, CancelReason, Expiry, Fees, QueueModel, Reject, Side};
 
 /// An own order that rests.
@@ -287,28 +287,22 @@ impl Venue {
         if orders.first().is_none_or(|own| rank(maker, own.price) > reached) {
             return;
         }
-        let (mut left, mut passed) = (quantity, 0);
+        let mut passing = Passing::new(at, quantity);
         for own in orders.iter_mut().take_while(|own| rank(maker, own.price) <= reached) {
             let lots = if own.price != price {
+                let traded = passing.first(own.open);
                 match self.penetration {
                     Penetration::Whole => own.open,
-                    Penetration::Traded => own.open.min(left),
+                    Penetration::Traded => traded,
                 }
             } else if other.is_some_and(|other| other < own.rank) {
                 own.place.advance(quantity);
                 0
+            } else if other.is_some() {
+                passing.first(own.open)
             } else {
-                // Several own orders stand in one queue: what one gets the next does not.
-                let ahead = if other.is_some() { 0 } else { own.place.before(at) };
-                let gone = (ahead - passed).clamp(0, left);
-                passed += gone;
-                left -= gone;
-                if other.is_none() {
-                    own.place.trade(at, quantity);
-                }
-                own.open.min(left)
+                passing.at(&mut own.place, own.open)
             };
-            left -= lots.min(left);
             self.costs.fill_resting(at, own, lots, reports);
         }
         orders.retain(|own| own.open > 0);
