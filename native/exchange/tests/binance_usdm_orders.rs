@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::usdm::{ALGO, ORDER, ask, deal, limit, mark, user};
+use common::usdm::{ALGO, ORDER, ask, deal, limit, mark, position, user};
 use common::{FUTURES, Line, call, decimal, futures, get, run, signed};
 use rustonite_exchange::LocalExchange;
 use serde_json::json;
