@@ -337,7 +337,7 @@ async fn silence(last_pong: &Cell<Option<Instant>>) {
         }
         sleep_until(end).await;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn talk(

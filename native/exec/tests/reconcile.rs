@@ -374,6 +374,25 @@ fn start_balances_are_taken_and_then_compared() {
 }
 
 #[test]
+fn start_a_balance_that_differs_by_a_rounded_profit_is_no_difference() {
+    let mut ledger = ledger();
+    let usdt = ledger.directory().asset("USDT").unwrap();
+    let balance = |total: &str| Some(vec![VenueBalance { asset: usdt, total: amount(total) }]);
+    let mut venue = nothing();
+    venue.balances = balance("1000");
+    let first = reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Refuse));
+    ledger.apply_plan(LATER, ACCOUNT, &first);
+    venue.balances = balance("1000.000001");
+    for (mode, taken) in [(Mode::Report, 0), (Mode::Adjust, 1), (Mode::Refuse, 1)] {
+        let plan = reconcile(&ledger, ACCOUNT, &venue, &with(mode));
+        assert!(!plan.is_refused && plan.mismatches.is_empty(), "{plan:?}");
+        assert_eq!(plan.balances.len(), taken);
+    }
+    venue.balances = balance("1000.000001000000000001");
+    assert!(reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Refuse)).is_refused);
+}
+
+#[test]
 fn start_modes_report_and_refuse_set_nothing_right() {
     let mut ledger = ledger();
     hold(&mut ledger, OrderSide::Buy, "2");

@@ -6,7 +6,8 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{
     EventSource, FillKind, InstrumentKind, Liquidity, OrderSide, PositionSide,
 };
-use rustonite_core::ids::InstrumentId;
+use rustonite_core::ids::{AssetId, InstrumentId};
+use rustonite_core::instrument::Instrument;
 
 use super::{Comparing, Mismatch, Mode, Part, VenueBalance, VenuePosition};
 use crate::change::Ask;
@@ -14,6 +15,9 @@ use crate::journal::Journal;
 use crate::order::Order;
 use crate::positions::{Contract, Position, PositionKey};
 use crate::report::{Fill, Report, What};
+
+/// What rounded profits may add up to between two comparisons: a hundred of them at eight decimals.
+const ROUNDED: Amount = Amount(10_i128.pow(12));
 
 impl<J: Journal> Comparing<'_, J> {
     // Positions
@@ -154,7 +158,23 @@ impl<J: Journal> Comparing<'_, J> {
         }
     }
 
+    /// Profit of contracts is measured from an average entry, which the venue and we round.
+    fn is_rounding(&self, asset: AssetId, apart: Amount) -> bool {
+        let directory = self.ledger.directory();
+        let settles = |listed: &Instrument| {
+            listed.contract.is_some() && directory.asset(&listed.settle) == Some(asset)
+        };
+        apart.abs() <= ROUNDED && directory.instruments().any(|(_, listed)| settles(listed))
+    }
+
     fn compare_balance(&mut self, ours: Amount, balance: VenueBalance) {
+        if self.is_rounding(balance.asset, ours - balance.total) {
+            let moves = !self.restless.is_empty() || !self.plan.reports.is_empty();
+            if !moves && self.settings.mode != Mode::Report {
+                self.plan.balances.push(balance);
+            }
+            return;
+        }
         let mismatch = Mismatch::Balance(balance.asset, ours, balance.total);
         let stays = self.venue.differed.contains(&mismatch);
         self.plan.mismatches.push(mismatch);
