@@ -1,4 +1,5 @@
 //! Orders of spot of every kind, as a plain client places them.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 
@@ -480,7 +481,7 @@ fn what_is_not_imitated_is_refused() {
         assert!(rates["standardCommissionForOrder"]["maker"].is_string(), "{rates}");
         let info = async |query: &str| {
             let info = get(&exchange, &format!("/api/v3/exchangeInfo?{query}")).await.body;
-            info["symbols"].as_array().map(|symbols| symbols.len())
+            info["symbols"].as_array().map(Vec::len)
         };
         assert_eq!(info("symbolStatus=HALT").await, Some(0));
         assert_eq!(info("permissions=MARGIN").await, Some(0));

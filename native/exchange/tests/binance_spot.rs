@@ -1,4 +1,5 @@
 //! Binance spot as a plain client sees it: calls, streams, user streams and refusals.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod common;
 
