@@ -379,6 +379,8 @@ def _reader(recorded: Recorded | None, native: _native.NativeExchange) -> Reader
     reader = Reader(recorded, native)
     reader.start()
     return reader
+
+
 class LocalExchanges(Mapping[str, LocalExchange]):
     """Several venues at once, each on a port of its own, by their names.
 
