@@ -44,6 +44,11 @@ class Corrupt(RustoniteError):
 class RiskRejected(RustoniteError):
     """A pre-trade check said no: the order was not sent."""
 
+    @property
+    def code(self) -> str:
+        """What said no, by its stable code; the text has the limit and the value, too."""
+        return str(self).partition(":")[0]
+
 
 class VenueRejected(RustoniteError):
     """The venue said no."""

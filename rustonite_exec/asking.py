@@ -119,12 +119,14 @@ def exits(  # noqa: PLR0913 - two orders at once
     trail: Number | None,
     venue: str | None,
     tags: str | None,
+    reduce_only: bool = False,
     position_side: PositionSide | None = None,
     **more: Any,  # noqa: ANN401 - what a stop has besides
 ) -> list[dict[str, Any]]:
     """A target and a stop, as far as there are both."""
     orders = []
-    both = {"venue": venue, "tags": tags, "position_side": position_side}
+    flags = ["reduce_only"] if reduce_only else []
+    both = {"venue": venue, "tags": tags, "position_side": position_side, "flags": flags}
     if target is not None:
         orders.append(asked(symbol, side, size, target, **both))
     if stop is not None or trail is not None:

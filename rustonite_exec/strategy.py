@@ -270,6 +270,7 @@ class Broker:
         limit_offset: Number | None = None,
         trigger_by: str = "last",
         when_full: bool = False,
+        reduce_only: bool = False,
         price_protect: Number | None = None,
         position_side: PositionSide | None = None,
         venue: str | None = None,
@@ -290,6 +291,8 @@ class Broker:
             limit_offset: Limit of a stop that trails, so far from the price that starts it.
             trigger_by: What the stop watches.
             when_full: Wait until the entry is filled in full, and not only for its first fill.
+            reduce_only: Target and stop only make a position smaller. Say so with contracts: if
+                it is closed in another way, they open no other one.
             price_protect: Worst price of an entry at the market.
             position_side: Which position all of them are for, in hedge mode.
             venue: Where, if the trader trades at several.
@@ -306,7 +309,7 @@ class Broker:
         orders = exits(
             symbol, other, size, target, stop=stop, stop_limit=stop_limit, trail=trail,
             trail_unit=trail_unit, limit_offset=limit_offset, trigger_by=trigger_by,
-            position_side=position_side, venue=venue, tags=tags,
+            reduce_only=reduce_only, position_side=position_side, venue=venue, tags=tags,
         )  # fmt: skip
         return self._group(entry, orders, when_full=when_full)
 
@@ -323,6 +326,7 @@ class Broker:
         trail_unit: str = "price",
         limit_offset: Number | None = None,
         trigger_by: str = "last",
+        reduce_only: bool = False,
         position_side: PositionSide | None = None,
         venue: str | None = None,
         tags: str | None = None,
@@ -334,7 +338,7 @@ class Broker:
         orders = exits(
             symbol, side, size, target, stop=stop, stop_limit=stop_limit, trail=trail,
             trail_unit=trail_unit, limit_offset=limit_offset, trigger_by=trigger_by,
-            position_side=position_side, venue=venue, tags=tags,
+            reduce_only=reduce_only, position_side=position_side, venue=venue, tags=tags,
         )  # fmt: skip
         return self._group(None, orders, when_full=False)
 

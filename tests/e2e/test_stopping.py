@@ -116,5 +116,5 @@ def test_a_dry_run_tells_all_limits_that_would_deny(place: Place) -> None:
     place.run(strategy, lambda _status: bool(strategy.told))
     fine, large = strategy.told
     assert fine == []
-    codes = [str(one).partition(":")[0] for one in large]
+    codes = [one.code for one in large]
     assert codes[:2] == ["order_size", "order_notional"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rustonite_exec import OrderNews
+    from rustonite_exec import Group, OrderNews
 
 VENUE, SYMBOL = "binance-usdm", "BTCUSDT"
 DATASETS = 'datasets = ["quotes", "trades", "tickers"]'
@@ -173,6 +173,37 @@ def test_a_stop_is_no_larger_than_what_is_left_of_its_position(market: Market) -
     status = market.follow(strategy, script)
     assert strategy.filled[strategy.stop] == Decimal("0.004")
     assert status["positions"] == []
+
+
+class Bracketed(Noted):
+    """Is long at once, with a target and a stop that only reduce."""
+
+    group: Group
+
+    def begin(self) -> None:
+        self.group = self.broker.bracket(
+            SYMBOL, "buy", "0.01", "60100", target="61000", stop="59500", trigger_by="bid_ask",
+            reduce_only=True,
+        )  # fmt: skip
+
+    def is_in(self) -> bool:
+        return self.has_begun and self.broker.position(SYMBOL) == Decimal("0.01")
+
+
+def test_the_exits_of_a_bracket_open_no_other_position(market: Market) -> None:
+    strategy = Bracketed(SYMBOL)
+    script = Script(
+        strategy.is_in,
+        lambda: [one["reduceOnly"] for one in market.ours.open_orders()] == [True],
+        lambda: market.ours.take("sell", "0.01", 59_000),
+        lambda: strategy.broker.position(SYMBOL) == 0,
+        lambda: market.quoter.move(59_390, 59_410),
+        after(strategy, 10),
+    )
+    status = market.follow(strategy, script)
+    assert status["positions"] == []
+    positions = market.ours.call("GET", "/fapi/v2/positionRisk")
+    assert [Decimal(one["positionAmt"]) for one in positions if Decimal(one["positionAmt"])] == []
 
 
 class Moved(Noted):

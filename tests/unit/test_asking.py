@@ -27,6 +27,13 @@ def test_exits_are_a_target_and_a_stop() -> None:
         assert shared == ["BTCUSDT", "sell", "0.01", "binance", "a,b"]
 
 
+def test_exits_may_be_there_to_reduce_alone() -> None:
+    words: dict[str, Any] = {"stop": "58000", "stop_limit": None, "trail": None, **SHARED}
+    for asked_for, flags in ((False, []), (True, ["reduce_only"])):
+        both = exits("BTCUSDT", "sell", 1, "61000", reduce_only=asked_for, **words)
+        assert [order["flags"] for order in both] == [flags, flags]
+
+
 def test_a_stop_may_trail_and_end_in_a_limit() -> None:
     words: dict[str, Any] = {
         "stop": None,
