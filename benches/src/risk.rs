@@ -312,7 +312,7 @@ fn ready(instruments: u32) -> Result<Risk> {
     risk.access(ACCOUNT, Access::All, NOW);
     risk.feed_connected(VENUE, true, NOW);
     risk.balance(ACCOUNT, SETTLE, money);
-    risk.equity(ACCOUNT, money);
+    risk.equity(ACCOUNT, Some(money));
     let mut trips = Vec::new();
     for target in [Target::All, Target::Account(ACCOUNT)] {
         risk.profit(target, Amount::ZERO, Amount::ZERO, NOW, &mut trips);

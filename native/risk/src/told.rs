@@ -158,11 +158,11 @@ impl Risk {
         }
     }
 
-    /// What an account is worth in the reporting currency.
-    pub fn equity(&mut self, account: AccountId, equity: Amount) {
+    /// What an account is worth in the reporting currency; `None` if that cannot be told.
+    pub fn equity(&mut self, account: AccountId, equity: Option<Amount>) {
         if let Some(account) = self.accounts.get_mut(account.index()) {
-            account.equity = Some(clamped(equity.0));
-            account.equity_coarse = crate::seat::coarse(clamped(equity.0)).max(0);
+            account.equity = equity.map(|equity| clamped(equity.0));
+            account.equity_coarse = account.equity.map_or(0, crate::seat::coarse).max(0);
         }
     }
 

@@ -95,7 +95,7 @@ fn run(case: &Case) {
     for asset in [USD, BTC] {
         world.risk.balance(MAIN, asset, amount(&case.money.to_string()));
     }
-    world.risk.equity(MAIN, amount(&case.money.to_string()));
+    world.risk.equity(MAIN, Some(amount(&case.money.to_string())));
     for at in 0..3 {
         let instrument = InstrumentId(at);
         world.risk.margin(MAIN, instrument, case.margin_ppm);

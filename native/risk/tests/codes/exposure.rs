@@ -117,24 +117,24 @@ provoke! {
         world.quote(PERP, "99.5", "100.5");
         let order = world.buy(SPOT, "100", "5");
         assert_eq!(world.denies(&order, Code::EquityMissing).scope, RiskScope::Account);
-        world.risk.equity(MAIN, amount("1000"));
+        world.risk.equity(MAIN, Some(amount("1000")));
         world.passes(&order);
         let more = world.buy(SPOT, "100", "5.001");
         world.meets(&more, Code::Concentration, RiskScope::All, "5000", "5001");
         for (instrument, size) in [(SPOT, "5"), (PERP, "-5")] {
             world.hold(instrument, size);
         }
-        world.risk.equity(MAIN, amount("700"));
+        world.risk.equity(MAIN, Some(amount("700")));
         let order = world.sell(PERP, "100", "0.001");
         world.meets(&order, Code::Concentration, RiskScope::All, "5000", "7144.29");
         let mut world = World::new("[all]\nleverage_max = 1.5");
-        world.risk.equity(MAIN, amount("1000"));
+        world.risk.equity(MAIN, Some(amount("1000")));
         world.hold(SPOT, "10");
         let order = world.sell(PERP, "100", "5");
         world.passes(&order);
         let order = world.sell(PERP, "100", "5.001");
         world.meets(&order, Code::Leverage, RiskScope::All, "1.5", "1.51");
-        world.risk.equity(MAIN, amount("0"));
+        world.risk.equity(MAIN, Some(amount("0")));
         let order = world.sell(PERP, "100", "0.001");
         world.denies(&order, Code::Leverage);
         let order = world.sell(SPOT, "100", "10");

@@ -151,7 +151,7 @@ impl World {
         risk.rate(BTC, Some(amount("100")));
         for account in [MAIN, HEDGE, FAR] {
             risk.access(account, Access::All, START);
-            risk.equity(account, amount("1000000"));
+            risk.equity(account, Some(amount("1000000")));
             for asset in [USD, BTC] {
                 risk.balance(account, asset, amount("1000000"));
             }

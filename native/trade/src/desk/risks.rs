@@ -242,8 +242,8 @@ impl<J: Journal> Desk<J> {
         self.risk.margin(account, instrument, part_ppm);
     }
 
-    /// What an account is worth.
-    pub fn equity(&mut self, account: AccountId, equity: Amount) {
+    /// What an account is worth; `None` if that cannot be told.
+    pub fn equity(&mut self, account: AccountId, equity: Option<Amount>) {
         self.risk.equity(account, equity);
     }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::RiskScope;
-use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
-use rustonite_exec::{self as exec, Contract, Directory, Journal, Restored};
-use rustonite_risk::{Risk, Target};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
+use rustonite_exec::{self as exec, Contract, Directory, Journal, Position, Restored};
+use rustonite_risk::{MANUAL, Risk, Target};
 
 use crate::desk::Desk;
 use crate::state::{Earned, Kept};
@@ -124,7 +124,8 @@ impl Profits {
         self.tell_equity(desk);
     }
 
-    /// Profit of all, of each account and of each strategy.
+    /// Profit of all, of each venue, of each account and of each strategy; what no strategy earned is
+    /// of those who trade by hand.
     fn sums(&self, desk: &Desk<impl Journal>) -> Option<Vec<(Target, Amount)>> {
         let directory = desk.ledger().directory();
         let mut all = Amount::ZERO;
@@ -140,12 +141,7 @@ impl Profits {
         };
         for (key, position) in desk.ledger().positions().iter() {
             let listed = directory.listed(key.instrument)?;
-            let contract = Contract::of(listed);
-            let open = if position.size == Amount::ZERO {
-                Amount::ZERO
-            } else {
-                position.pnl_unrealised(contract, desk.reference(key.instrument)?)?
-            };
+            let open = open_profit(desk, key.instrument, position)?;
             let profit = self.worth(desk, position.pnl_net() + open, &listed.settle)?;
             add(key.account, key.strategy, profit);
         }
@@ -161,7 +157,15 @@ impl Profits {
             accounts.entry(account).or_default();
         });
         strategies.entry(desk.strategy()).or_default();
-        let mut sums = vec![(Target::All, all)];
+        let venues = 0..u16::try_from(desk.risk().directory().venues.len()).ok()?;
+        let mut venues: BTreeMap<_, _> = venues.map(|at| (VenueId(at), Amount::ZERO)).collect();
+        for (account, sum) in &accounts {
+            *venues.entry(desk.ledger().rules(*account).ok()?.venue).or_default() += *sum;
+        }
+        let by_hand = all - strategies.values().copied().sum::<Amount>();
+        let manual = desk.risk().target(RiskScope::Strategy, MANUAL)?;
+        let mut sums = vec![(Target::All, all), (manual, by_hand)];
+        sums.extend(venues.into_iter().map(|(venue, sum)| (Target::Venue(venue), sum)));
         sums.extend(accounts.into_iter().map(|(account, sum)| (Target::Account(account), sum)));
         sums.extend(strategies.into_iter().map(|(one, sum)| (Target::Strategy(one), sum)));
         Some(sums)
@@ -175,7 +179,7 @@ impl Profits {
         sum.product(desk.rate(asset)?)
     }
 
-    /// What each account is worth, if all that it owns can be valued.
+    /// What each account is worth with what its contracts would earn now, if all can be valued.
     fn tell_equity(&self, desk: &mut Desk<impl Journal>) {
         let mut equities: BTreeMap<AccountId, Option<Amount>> = BTreeMap::new();
         let directory = std::sync::Arc::clone(desk.ledger().directory());
@@ -192,10 +196,16 @@ impl Profits {
             let sum = equities.entry(account).or_insert(Some(Amount::ZERO));
             *sum = sum.zip(worth).map(|(sum, worth)| sum + worth);
         }
+        for (key, position) in desk.ledger().positions().iter() {
+            let listed = directory.listed(key.instrument).filter(|one| one.contract.is_some());
+            let Some(listed) = listed.filter(|_| key.strategy.is_none()) else { continue };
+            let open = open_profit(desk, key.instrument, position);
+            let worth = open.and_then(|open| self.worth(desk, open, &listed.settle));
+            let sum = equities.entry(key.account).or_insert(Some(Amount::ZERO));
+            *sum = sum.zip(worth).map(|(sum, worth)| sum + worth);
+        }
         for (account, equity) in equities {
-            if let Some(equity) = equity {
-                desk.equity(account, equity);
-            }
+            desk.equity(account, equity);
         }
     }
 
@@ -213,6 +223,19 @@ impl Profits {
         let pair = directory.instruments().map(|(id, _)| id).find(fits)?;
         desk.reference(pair)
     }
+}
+
+/// Profit of a position that is open, if there is a price.
+fn open_profit(
+    desk: &Desk<impl Journal>,
+    instrument: InstrumentId,
+    position: &Position,
+) -> Option<Amount> {
+    if position.size == Amount::ZERO {
+        return Some(Amount::ZERO);
+    }
+    let contract = Contract::of(desk.ledger().directory().listed(instrument)?);
+    position.pnl_unrealised(contract, desk.reference(instrument)?)
 }
 
 #[cfg(test)]

@@ -174,3 +174,20 @@ fn what_a_symbol_earned_counts_on_when_it_is_not_traded_any_more() {
     // And once, if it is traded again.
     assert_eq!(totals(Run::start(folder.path(), &kept, LIMITS)).0, ten_lost);
 }
+
+#[test]
+fn a_venue_and_those_who_trade_by_hand_may_have_limits_on_losses() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = format!(
+        "{LIMITS}\n[venue.binance]\ndaily_loss_max = 10\n[strategy.manual]\ndrawdown_max = 1"
+    );
+    let mut run = Run::start(folder.path(), &Kept::default(), &limits);
+    run.profits.tell(&mut run.desk, NOON);
+    let failures = run.desk.would_fail(wish(OrderSide::Buy, amount("100")), NOON);
+    assert!(failures.iter().all(|denied| denied.code != "profit_missing"), "{failures:?}");
+    run.round_trip("100", "90");
+    assert_eq!(run.thrown(), []);
+    run.round_trip("100", "99");
+    assert_eq!(run.thrown(), [("daily_loss", "venue binance".to_owned())]);
+    assert_eq!(run.profits.totals["strategy manual"], Amount::ZERO);
+}
