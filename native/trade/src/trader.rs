@@ -16,7 +16,7 @@ mod testing;
 mod tickers;
 mod watchdog;
 
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -159,7 +159,7 @@ pub struct Trader {
     handle: Handle,
     market: Market,
     /// What comes next of a market that is replayed.
-    held: Option<Tick>,
+    held: VecDeque<Tick>,
     papers: Papers,
     arrivals: Vec<Arrivals>,
     strategy: StrategyId,

@@ -1,6 +1,6 @@
 //! A trader made of its configuration.
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
@@ -126,7 +126,7 @@ impl Trader {
             shared,
             handle,
             market,
-            held: first.map(|(tick, _)| tick),
+            held: first.map(|(ticks, _)| ticks).unwrap_or_default(),
             papers,
             arrivals,
             strategy,
@@ -221,8 +221,8 @@ fn desk(config: &Config, ledger: Ledger<Tapes>, risk: Risk, kept: &Kept) -> Desk
     desk
 }
 
-/// The first row of a replay, and its time.
-fn first_row(market: &mut Market) -> Result<Option<(Tick, i64)>, TradeError> {
+/// What a replay begins with, and its time.
+fn first_row(market: &mut Market) -> Result<Option<(VecDeque<Tick>, i64)>, TradeError> {
     if let Some(missing) = market.missing() {
         let problem = format!("there is no tape of {} to replay", missing.dataset);
         return Err(wrong(format!("market.{}.tapes", missing.venue), problem));

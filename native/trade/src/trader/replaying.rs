@@ -1,26 +1,35 @@
 //! A trader on recorded tapes: the same rows, one after another, with their time as the clock. The
 //! same tapes, configuration and strategy give the same decisions, whatever the machine does.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::{BEAT, TradeError, Trader, lock};
-use crate::market::{Market, Tick};
+use crate::market::{INSTRUMENTS, Market, Tick};
 use crate::strategy::Strategy;
 
 impl Trader {
-    /// Reads the first row, whose time is the start of the clock.
+    /// Reads up to the first row that is traded on, whose time is the start of the clock: what
+    /// instruments are may have been told long before.
     ///
     /// # Errors
     /// A tape cannot be read.
-    pub(super) fn first_of(market: &mut Market) -> Result<Option<(Tick, i64)>, TradeError> {
+    pub(super) fn first_of(
+        market: &mut Market,
+    ) -> Result<Option<(VecDeque<Tick>, i64)>, TradeError> {
         market.one_by_one();
+        let mut ticks = VecDeque::new();
         loop {
             match market.poll()? {
                 Tick::Nothing => return Ok(None),
                 Tick::Gap(..) => {}
                 Tick::Rows(rows) => {
                     let at = market.received(&rows).unwrap_or_default();
-                    return Ok(Some((Tick::Rows(rows), at)));
+                    let is_market = market.followed()[rows.followed].dataset != INSTRUMENTS;
+                    ticks.push_back(Tick::Rows(rows));
+                    if is_market {
+                        return Ok(Some((ticks, at)));
+                    }
                 }
             }
         }
@@ -57,7 +66,7 @@ impl Trader {
     }
 
     fn next_tick(&mut self) -> Result<Option<Tick>, TradeError> {
-        if let Some(held) = self.held.take() {
+        if let Some(held) = self.held.pop_front() {
             return Ok(Some(held));
         }
         Ok(match self.market.poll()? {
