@@ -12,14 +12,14 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
+from rustonite_data.closing import Closing
 from rustonite_data.errors import Conflict, Invalid, RustoniteError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
     from rustonite_data.lake import Committer, Lake, TapeStatus
 
@@ -63,7 +63,7 @@ class VenueStatus:
     """What is wrong at the moment, by what it is about."""
 
 
-class Recorder:
+class Recorder(Closing):
     """Records venues into a lake, until it is closed.
 
     Example:
@@ -213,19 +213,6 @@ class Recorder:
             _move_all(self._committer)
         if problem is not None:
             raise problem
-
-    def __enter__(self) -> Self:
-        """Nothing: it runs already."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 def _move_all(committer: Committer) -> None:

@@ -12,15 +12,15 @@ import threading
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
+from rustonite_data.closing import Closing
 from rustonite_data.errors import Invalid, NotFound, RustoniteError
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from rustonite_data.lake import Lake
 
@@ -55,7 +55,7 @@ class VenueBook:
     asks: list[tuple[Decimal, Decimal]]
 
 
-class Server:
+class Server(Closing):
     """A venue that runs until it is closed; made by `serve`."""
 
     def __init__(self, settings: Mapping[str, Any], rows: Iterator[list[Any]] | None) -> None:
@@ -143,19 +143,6 @@ class Server:
         self._native.stop()
         if self._feeder is not None:
             self._feeder.join()
-
-    def __enter__(self) -> Self:
-        """Nothing: it runs already."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 def serve(  # noqa: PLR0913 - everything by keyword

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rustonite_data import _native, schemas
 from rustonite_data._native import Batch, Gap, Rows, Schema
+from rustonite_data.closing import Closing
 from rustonite_data.errors import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from os import PathLike
-    from types import TracebackType
 
 __all__ = [
     "Batch",
@@ -40,7 +40,7 @@ Start = Literal["first", "now"] | int
 Wait = Literal["spin", "yield", "sleep"]
 
 
-class Tape:
+class Tape(Closing):
     """The writer of a tape. Make one with `create` or `open`; read with `Tape.reader`.
 
     Example:
@@ -197,17 +197,6 @@ class Tape:
     def closed(self) -> bool:
         """Whether the tape was closed."""
         return self._writer.closed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{self.rows} rows"

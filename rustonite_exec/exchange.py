@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rustonite_data import _native
+from rustonite_data.closing import Closing
 from rustonite_data.errors import Invalid, NotFound
 from rustonite_data.hints import hint
 from rustonite_exec.exchange_tiers import Rows, fee_rows, tier_rows
@@ -25,7 +26,6 @@ from rustonite_exec.exchange_tiers import Rows, fee_rows, tier_rows
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Sequence
-    from types import TracebackType
 
     from rustonite_data.lake import Lake
     from rustonite_exec.recorded import Reader, Recorded
@@ -90,7 +90,7 @@ class Account:
     secret: str = field(repr=False)
 
 
-class LocalExchange:
+class LocalExchange(Closing):
     """A venue that runs until it is closed.
 
     Example:
@@ -356,19 +356,6 @@ class LocalExchange:
         if self._reader is not None:
             self._reader.join()
 
-    def __enter__(self) -> Self:
-        """Nothing: it runs already."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
-
 
 def _reader(recorded: Recorded | None, native: _native.NativeExchange) -> Reader | None:
     """Begins to read what is replayed."""
@@ -381,7 +368,7 @@ def _reader(recorded: Recorded | None, native: _native.NativeExchange) -> Reader
     return reader
 
 
-class LocalExchanges(Mapping[str, LocalExchange]):
+class LocalExchanges(Closing, Mapping[str, LocalExchange]):
     """Several venues at once, each on a port of its own, by their names.
 
     Example:
@@ -456,19 +443,6 @@ class LocalExchanges(Mapping[str, LocalExchange]):
     def close(self) -> None:
         """Close all connections, and listen no more."""
         self._started.close()
-
-    def __enter__(self) -> Self:
-        """Nothing: they run already."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close them."""
-        self.close()
 
 
 def _json(latency: Latency) -> str:

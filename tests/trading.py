@@ -232,6 +232,21 @@ def configured(
     return path
 
 
+def kept_from_trading(config: Path, why: str) -> list[str]:
+    """Run a trader until it has said why its account may not trade; what it said."""
+    told: list[str] = []
+    began = time.monotonic()
+
+    def beat(status: dict[str, Any], notices: list[str]) -> bool:
+        told.extend(notices)
+        assert time.monotonic() - began < PATIENCE_S, (status, told)
+        assert not status["accounts"][0]["trading"]
+        return not any(why in text for text in told)
+
+    Trader(config, Strategy()).run(beat)
+    return told
+
+
 def followed(exchange: LocalExchange, venue: str, symbol: str, **names: str) -> str:
     """A recorder's configuration; `names` are the exchange's for the endpoints of the feed."""
     urls = ", ".join(f"{name} = {json.dumps(exchange.urls[key])}" for name, key in names.items())

@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+from rustonite_data.closing import Closing
 from rustonite_data.errors import Conflict, Invalid, Unavailable
 from rustonite_data.lake import Lake
 from rustonite_exec.exchange import LocalExchange
@@ -22,7 +23,6 @@ from rustonite_exec.trader import ask
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 TRADED = SYMBOLS[0]
@@ -81,7 +81,7 @@ position_max = 0.1
 """
 
 
-class Crew:
+class Crew(Closing):
     """All of them, in a folder; whoever closes it ends them."""
 
     def __init__(self, folder: Path) -> None:
@@ -221,19 +221,6 @@ class Crew:
             self.kill(name)
         self.exchange.close()
         self._lock.close()
-
-    def __enter__(self) -> Self:
-        """Nothing: it is open already."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 def _taken(folder: Path) -> TextIO:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from test_trade_perpetual import SYMBOL, USUAL_LEVERAGE, VENUE, Place, trading
-from trading import PATIENCE_S, Client
+from trading import PATIENCE_S, Client, kept_from_trading
 
 from rustonite_data.errors import Invalid, RiskRejected
 from rustonite_exec import LocalExchange, Strategy, Trader, kill
@@ -141,16 +141,8 @@ def test_another_mode_than_the_venue_has_is_not_traded_in(place: Place, ours: st
     theirs = {"on": "off", "off": "on"}[ours]
     if theirs == "on":
         hedge(place)
-    told: list[str] = []
-    began = time.monotonic()
-
-    def beat(status: dict[str, Any], notices: list[str]) -> bool:
-        told.extend(notices)
-        assert time.monotonic() - began < PATIENCE_S, (status, told)
-        assert not status["accounts"][0]["trading"]
-        return not any("hedge mode" in text for text in told)
-
-    Trader(place.configure(more=HEDGING if ours == "on" else USUAL_LEVERAGE), Strategy()).run(beat)
+    config = place.configure(more=HEDGING if ours == "on" else USUAL_LEVERAGE)
+    told = kept_from_trading(config, "hedge mode")
     text = f"account main: hedge mode is {theirs} at the venue and {ours} in the configuration"
     assert any(one.startswith(text) for one in told), told
     client = Client(place.exchange, place.account, SYMBOL)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from trading import PATIENCE_S, Client, InAndOut, configured, followed
+from trading import PATIENCE_S, Client, InAndOut, configured, followed, kept_from_trading
 
 from rustonite_data.record import Recorder
 from rustonite_exec import LocalExchange, Strategy, Trader, ask, limits
@@ -136,16 +136,7 @@ def test_an_order_that_the_venue_changes_in_place_keeps_its_name(place: Place) -
 
 
 def test_another_leverage_than_the_venue_has_is_not_traded_on(place: Place) -> None:
-    told: list[str] = []
-    began = time.monotonic()
-
-    def beat(status: dict[str, Any], notices: list[str]) -> bool:
-        told.extend(notices)
-        assert time.monotonic() - began < PATIENCE_S, (status, told)
-        assert not status["accounts"][0]["trading"]
-        return not any("leverage" in text for text in told)
-
-    Trader(place.configure(more="leverage = 5"), Strategy()).run(beat)
+    told = kept_from_trading(place.configure(more="leverage = 5"), "leverage")
     text = "account main: the leverage of BTCUSDT is 20 at the venue and 5 in the configuration"
     assert any(one.startswith(text) for one in told), told
 

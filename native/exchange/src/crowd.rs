@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustonite_core::Decimal;
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Shared;
 use crate::error::{ExchangeError, Result};
 use crate::floor::Floor;
+use crate::running::Running;
 
 const MAKERS: usize = 3;
 const TRADERS: usize = 20;
@@ -30,21 +30,6 @@ pub struct Crowd {
     pub events_per_second: f64,
     /// Price of an instrument at the start, by its symbol; others begin at 100.
     pub prices: Vec<(String, Decimal)>,
-}
-
-/// A running crowd. Dropping it ends it.
-pub(crate) struct Running {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }
 
 /// Others, and what they do next.
@@ -90,13 +75,8 @@ impl Others {
 /// Lets others trade everything that a venue has listed.
 pub(crate) fn start(shared: &Arc<Shared>, crowd: &Crowd) -> Result<Running> {
     let number = shared.venue().add_others(crowd)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let (shared, until) = (Arc::clone(shared), Arc::clone(&stop));
-    let thread = std::thread::Builder::new()
-        .name("rustonite-crowd".to_owned())
-        .spawn(move || run(&shared, number, &until))
-        .map_err(|source| ExchangeError::System { doing: "starting a crowd".to_owned(), source })?;
-    Ok(Running { stop, thread: Some(thread) })
+    let shared = Arc::clone(shared);
+    Running::start("crowd", move |stop| run(&shared, number, stop))
 }
 
 fn config(floor: &mut Floor, crowd: &Crowd) -> Result<FlowConfig> {

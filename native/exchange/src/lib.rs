@@ -25,6 +25,7 @@ mod market;
 mod picture;
 pub mod rates;
 mod recording;
+mod running;
 mod socket;
 mod state;
 mod steering;
@@ -56,6 +57,7 @@ pub use self::latency::read_latency;
 pub use self::limits::Allowance;
 pub use self::listing::{Listing, Perpetual};
 pub use self::recording::{Feed, Happening, Moment, Recording};
+use self::running::Running;
 use self::state::{Head, Log};
 use self::venue::Venue;
 
@@ -157,8 +159,8 @@ impl Shared {
 pub struct LocalExchange {
     venues: Vec<(Arc<Shared>, SocketAddr)>,
     thread: Option<JoinHandle<()>>,
-    crowds: Vec<crowd::Running>,
-    replays: Vec<recording::Running>,
+    /// Others who trade, and recordings that are played.
+    markets: Vec<Running>,
 }
 
 impl LocalExchange {
@@ -191,7 +193,7 @@ impl LocalExchange {
             .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
             .map_err(system)?;
         let venues = venues.into_iter().map(|(shared, _)| shared).zip(addresses).collect();
-        Ok(Self { venues, thread: Some(thread), crowds: Vec::new(), replays: Vec::new() })
+        Ok(Self { venues, thread: Some(thread), markets: Vec::new() })
     }
 
     fn shared(&self, venue: &str) -> Result<&Arc<Shared>> {
@@ -366,14 +368,13 @@ impl LocalExchange {
     /// No such venue, a price that is not on the tick, or a state with others of another kind.
     pub fn open_to(&mut self, venue: &str, crowd: &Crowd) -> Result<()> {
         let running = crowd::start(self.shared(venue)?, crowd)?;
-        self.crowds.push(running);
+        self.markets.push(running);
         Ok(())
     }
 
     /// Closes everything.
     pub fn stop(&mut self) {
-        self.crowds.clear();
-        self.replays.clear();
+        self.markets.clear();
         for (shared, _) in &self.venues {
             shared.stop.send_replace(true);
         }

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustonite_sim::{Command, InstrumentId, QueueModel, Side, What};
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::error::{ExchangeError, Result};
 use crate::floor::{Floor, machine_now};
+use crate::running::Running;
 use crate::venue::Venue;
 use crate::{LocalExchange, Shared};
 
@@ -115,21 +115,6 @@ impl Feed {
     }
 }
 
-/// A recording that is played. Dropping it ends it.
-pub(crate) struct Running {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 impl LocalExchange {
     /// Begins to play the recording that a venue was made with, or goes on with it. Moments up to
     /// [`LocalExchange::played_until`] are not taken.
@@ -142,16 +127,8 @@ impl LocalExchange {
             return Err(ExchangeError::invalid("replay", "the venue was made without a recording"));
         };
         let (moments, taken) = sync_channel(HANDOVERS_MAX);
-        let stop = Arc::new(AtomicBool::new(false));
-        let player = Player { shared: Arc::clone(&shared), speed, stop: Arc::clone(&stop) };
-        let thread = std::thread::Builder::new()
-            .name("rustonite-replay".to_owned())
-            .spawn(move || player.run(&taken))
-            .map_err(|source| {
-                let doing = "starting a replay".to_owned();
-                ExchangeError::System { doing, source }
-            })?;
-        self.replays.push(Running { stop, thread: Some(thread) });
+        let player = Player { shared: Arc::clone(&shared), speed };
+        self.markets.push(Running::start("replay", move |stop| player.run(&taken, stop))?);
         Ok(Feed { moments, shared })
     }
 
@@ -168,19 +145,18 @@ impl LocalExchange {
 struct Player {
     shared: Arc<Shared>,
     speed: f64,
-    stop: Arc<AtomicBool>,
 }
 
 impl Player {
-    fn run(&self, taken: &Receiver<Vec<Moment>>) {
+    fn run(&self, taken: &Receiver<Vec<Moment>>, stop: &AtomicBool) {
         let mut began = None;
-        while !self.stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) {
             match taken.recv_timeout(NAP) {
                 Ok(moments) => {
                     for moment in &moments {
                         let (first, since) = *began.get_or_insert((moment.at, machine_now()));
                         let due = since + scaled(moment.at - first, self.speed);
-                        if !self.wait(due) || !self.happen(moment, due) {
+                        if !wait(due, stop) || !self.happen(moment, due, stop) {
                             return;
                         }
                     }
@@ -191,22 +167,9 @@ impl Player {
         }
     }
 
-    /// False if the end came first.
-    fn wait(&self, due: i64) -> bool {
-        loop {
-            if self.stop.load(Ordering::Relaxed) {
-                return false;
-            }
-            match u64::try_from(due - machine_now()) {
-                Err(_) | Ok(0) => return true,
-                Ok(left) => std::thread::sleep(Duration::from_nanos(left).min(NAP)),
-            }
-        }
-    }
-
     /// A moment that cannot be written is tried again: none is left out.
-    fn happen(&self, moment: &Moment, due: i64) -> bool {
-        while !self.stop.load(Ordering::Relaxed) {
+    fn happen(&self, moment: &Moment, due: i64, stop: &AtomicBool) -> bool {
+        while !stop.load(Ordering::Relaxed) {
             let mut venue = self.shared.venue();
             if venue.play(moment).is_ok() {
                 venue.played.late = machine_now() - due;
@@ -217,6 +180,17 @@ impl Player {
         }
         false
     }
+}
+
+/// Waits for a moment. False if the end came first.
+fn wait(due: i64, stop: &AtomicBool) -> bool {
+    while !stop.load(Ordering::Relaxed) {
+        match u64::try_from(due - machine_now()) {
+            Err(_) | Ok(0) => return true,
+            Ok(left) => std::thread::sleep(Duration::from_nanos(left).min(NAP)),
+        }
+    }
+    false
 }
 
 /// A stretch of a recording at a speed.

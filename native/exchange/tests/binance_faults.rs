@@ -4,14 +4,8 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Line, VENUE, call, exchange, first_trade, get, limit, now_ms, run, signed};
+use common::{Line, VENUE, call, exchange, first_trade, get, limit, now_ms, run, signed, user};
 use serde_json::json;
-
-async fn user(exchange: &rustonite_exchange::LocalExchange) -> Line {
-    let mut line = Line::open(exchange, "/ws-api/v3").await;
-    line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
-    line
-}
 
 #[test]
 fn an_order_rests_although_its_call_failed() {

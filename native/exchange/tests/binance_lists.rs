@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Line, exchange, first_trade, limit, run, signed};
+use common::{Line, exchange, first_trade, limit, run, signed, user};
 use serde_json::{Value, json};
 
 const PROFIT_OR_LOSS: &str = "symbol=BTCUSDT&listClientOrderId=row&workingType=LIMIT\
@@ -59,12 +59,6 @@ fn an_order_that_waits_for_another_ends_with_it() {
         let open = signed(&exchange, "ann", "GET", "/api/v3/openOrders", "").await.body;
         assert_eq!(open, json!([]));
     });
-}
-
-async fn user(exchange: &rustonite_exchange::LocalExchange) -> Line {
-    let mut line = Line::open(exchange, "/ws-api/v3").await;
-    line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
-    line
 }
 
 /// The next reports of orders: whose, what happened, the state, and whether it is in the book.

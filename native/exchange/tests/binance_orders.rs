@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Line, VENUE, decimal, exchange, first_trade, get, limit, run, signed};
+use common::{Line, VENUE, decimal, exchange, first_trade, get, limit, run, signed, user};
 use rustonite_exchange::LocalExchange;
 use serde_json::{Value, json};
 
@@ -220,8 +220,7 @@ fn an_account_does_not_trade_with_itself_unless_it_wants_to() {
 fn what_was_prevented_is_told_and_can_be_asked_for() {
     run(async {
         let exchange = exchange();
-        let mut line = Line::open(&exchange, "/ws-api/v3").await;
-        line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+        let mut line = user(&exchange).await;
         let limit = "type=LIMIT&timeInForce=GTC&price=50000&selfTradePreventionMode=DECREMENT";
         let maker = place(&exchange, "ann", &format!("{limit}&side=SELL&quantity=0.3")).await;
         let taker = place(&exchange, "ann", &format!("{limit}&side=BUY&quantity=0.1")).await;
@@ -402,8 +401,7 @@ fn orders_count_until_they_are_filled() {
 fn an_amount_of_quote_is_filled_once_it_is_spent() {
     run(async {
         let exchange = exchange();
-        let mut line = Line::open(&exchange, "/ws-api/v3").await;
-        line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+        let mut line = user(&exchange).await;
         for (price, name) in [("50000", "a"), ("51000", "b")] {
             limit(&exchange, "bob", "SELL", price, name).await;
         }
@@ -425,8 +423,7 @@ fn reports_say_since_when_an_order_works_and_what_it_is_followed_with() {
     run(async {
         let exchange = exchange();
         trade_at(&exchange, "50000").await;
-        let mut line = Line::open(&exchange, "/ws-api/v3").await;
-        line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+        let mut line = user(&exchange).await;
         let mut next = async || loop {
             let event = line.event().await;
             if event["e"] == "executionReport" {

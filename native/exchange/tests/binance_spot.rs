@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::{
     Line, VENUE, call, decimal, exchange, exchange_with, first_trade, get, limit, now_ms, run,
-    sign, signed,
+    sign, signed, user,
 };
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use rustonite_exchange::{Allowance, Key, LocalExchange};
@@ -544,8 +544,7 @@ fn fees_are_taken_and_told() {
 fn a_user_stream_ends_when_the_client_leaves_it() {
     run(async {
         let exchange = exchange();
-        let mut line = Line::open(&exchange, "/ws-api/v3").await;
-        line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+        let mut line = user(&exchange).await;
         let leave = json!({"id": 5, "method": "userDataStream.unsubscribe"});
         line.say(leave.to_string()).await;
         assert_eq!(line.hear().await.unwrap()["status"], 200);

@@ -6,9 +6,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{
-    FUTURES, Line, VENUE, alpaca, asked, call, exchange, futures, get, limit, run, set, usdm,
+    FUTURES, Line, VENUE, alpaca, asked, call, exchange, futures, get, limit, run, set, usdm, user,
 };
-use rustonite_exchange::LocalExchange;
 use serde_json::{Value, json};
 
 const TRADE: &str = "/ws/btcusdt@trade";
@@ -28,12 +27,6 @@ fn order(id: &str) -> Value {
         "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
         "quantity": "0.01", "price": "40000", "newClientOrderId": id,
     })
-}
-
-async fn spot_user(exchange: &LocalExchange) -> Line {
-    let mut line = Line::open(exchange, "/ws-api/v3").await;
-    line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
-    line
 }
 
 #[test]
@@ -101,7 +94,7 @@ fn the_interface_of_sockets_takes_its_way_there_and_back() {
 fn users_hear_of_their_orders_later() {
     run(async {
         let spot = exchange();
-        let mut line = spot_user(&spot).await;
+        let mut line = user(&spot).await;
         set(&spot, VENUE, json!({"response": "200ms"}));
         let placed =
             async { tokio::join!(limit(&spot, "ann", "BUY", "40000", "a"), line.event()).1 };
@@ -160,7 +153,7 @@ fn messages_keep_their_order_however_long_each_takes() {
         let exchange = exchange();
         let mut market = Line::open(&exchange, "/ws/btcusdt@depth@100ms").await;
         market.is_heard().await;
-        let mut user = spot_user(&exchange).await;
+        let mut user = user(&exchange).await;
         let mut line = Line::open(&exchange, "/ws-api/v3").await;
         let wild = json!({"least": "0ms", "largest": "60ms"});
         set(&exchange, VENUE, json!({"all": wild, "seed": 5}));

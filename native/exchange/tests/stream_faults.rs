@@ -7,18 +7,14 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::usdm::{all_told, pairs, told, user as futures_user};
-use common::{FUTURES, Line, VENUE, alpaca, exchange, futures, get, limit, run, signed, usdm};
+use common::{
+    FUTURES, Line, VENUE, alpaca, exchange, futures, get, limit, run, signed, usdm, user,
+};
 use rustonite_exchange::LocalExchange;
 use serde_json::{Value, json};
 
 fn fault(exchange: &LocalExchange, venue: &str, fault: Value) {
     exchange.fault_in_json(venue, &fault.to_string()).unwrap();
-}
-
-async fn user(exchange: &LocalExchange) -> Line {
-    let mut line = Line::open(exchange, "/ws-api/v3").await;
-    line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
-    line
 }
 
 /// What the next reports of orders say, whatever else comes.

@@ -428,9 +428,11 @@ impl Exchange {
     /// An order has come to rest behind all that is there.
     pub(crate) fn note_place(&mut self, slot: Slot) {
         let order = &self.orders.get(slot).order;
-        let (Some(price), asked) = (order.asked.price, order.asked) else { return };
-        let Some(outside) = &mut self.listed[asked.instrument as usize].outside else { return };
-        let place = outside.place_behind(asked.side, price);
+        let Some(outside) = &mut self.listed[order.asked.instrument as usize].outside else {
+            return;
+        };
+        let Some(price) = order.asked.price else { return };
+        let place = outside.place_behind(order.asked.side, price);
         outside.places.insert(order.id, place);
     }
 
@@ -445,7 +447,7 @@ impl Exchange {
     /// So many lots of an order were taken; they are missing until the recording tells of their
     /// level again.
     pub(crate) fn note_taken(&mut self, maker: Slot, lots: i64) {
-        let asked = self.orders.get(maker).order.asked;
+        let asked = &self.orders.get(maker).order.asked;
         let (orders, listed) = (&self.orders, &mut self.listed[asked.instrument as usize]);
         let Some(outside) = listed.outside.as_mut() else { return };
         let Some(price) = asked.price.filter(|_| asked.account == outside.account) else { return };

@@ -9,16 +9,16 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
+from rustonite_data.closing import Closing
 from rustonite_data.errors import Corrupt, Invalid, NotFound, RustoniteError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
-    from types import TracebackType
 
 CHUNK_BYTES = 8 << 20
 """What is read and parsed at a time. A few of them are in memory at any moment."""
@@ -82,7 +82,7 @@ class as_ours:  # noqa: N801 - used like a function
             raise Unavailable(f"{self._path}: reading failed: {error}") from error
 
 
-class ByteStream:
+class ByteStream(Closing):
     """The bytes of a file from its beginning, decompressed by what they are and not by their name.
 
     The next piece is read ahead in a thread of its own: decompressing and parsing overlap.
@@ -149,17 +149,6 @@ class ByteStream:
         for opened in (self._stream, self._raw):
             if opened is not None:
                 opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def inner_name(path: Path) -> str:

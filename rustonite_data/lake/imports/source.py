@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 
 from rustonite_data import schemas
 from rustonite_data._native import Schema
+from rustonite_data.closing import Closing
 from rustonite_data.errors import Conflict, Internal, Invalid, Unavailable
 from rustonite_data.lake.imports.rejects import Rejects
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
 
 Extra = Literal["fail", "drop", "keep"]
 Columns = dict[str, Any]
@@ -158,7 +158,7 @@ def _same(value: Any, wanted: pa.DataType, count: int) -> pa.Array:  # noqa: ANN
     return pa.repeat(pa.scalar(value, wanted), count)
 
 
-class Source(ABC):
+class Source(Closing):
     """A file as a stream of Arrow record batches for one or several datasets. Read it once.
 
     Use it as a context manager, or call `close`. Memory stays within a few blocks of the file,
@@ -269,14 +269,3 @@ class Source(ABC):
         """Close the file and the rejects. Harmless when they are closed already."""
         self._close()
         self._rejects.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -89,6 +89,13 @@ fn address(exchange: &LocalExchange) -> SocketAddr {
     [VENUE, FUTURES].into_iter().find_map(|venue| exchange.address(venue).ok()).unwrap()
 }
 
+/// A user stream of spot, of the account `ann`.
+pub async fn user(exchange: &LocalExchange) -> Line {
+    let mut line = Line::open(exchange, "/ws-api/v3").await;
+    line.ask("ann", "userDataStream.subscribe.signature", json!({})).await;
+    line
+}
+
 pub fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), test).await.unwrap() })
