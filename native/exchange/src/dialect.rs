@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::HeaderMap;
@@ -159,7 +160,7 @@ impl Hall {
         &mut self,
         command: &Command,
         tags: Vec<Tag>,
-    ) -> core::result::Result<Done, Reject> {
+    ) -> core::result::Result<Arc<Done>, Reject> {
         let is_of_client = !tags.is_empty();
         let done = self.floor.apply(command, tags)?;
         if let (Command::Place(order), Some(id), true) = (command, done.order, is_of_client) {
@@ -175,7 +176,7 @@ impl Hall {
         &mut self,
         command: &Command,
         tags: Vec<Tag>,
-    ) -> core::result::Result<Done, Reject> {
+    ) -> core::result::Result<Arc<Done>, Reject> {
         let count = tags.len() as u64;
         let done = self.apply(command, tags)?;
         let first = done.order.and_then(|first| self.floor.exchange.order(first));

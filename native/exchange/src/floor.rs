@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
@@ -21,6 +22,8 @@ use crate::market::Market;
 
 /// How long the engine knows orders that have ended.
 const FORGOTTEN_AFTER_NS: i64 = 1_000_000_000;
+/// Few commands do more.
+const USUAL_EVENTS: usize = 8;
 
 /// What a command did.
 #[derive(Clone, Debug)]
@@ -140,7 +143,7 @@ pub(crate) struct Floor {
     pub(crate) clock: Clock,
     /// What nobody was told so far.
     #[serde(skip)]
-    pub(crate) untold: Vec<Done>,
+    pub(crate) untold: Vec<Arc<Done>>,
     #[serde(skip)]
     by_symbol: BTreeMap<String, InstrumentId>,
     next_list: u64,
@@ -306,9 +309,9 @@ impl Floor {
         &mut self,
         command: &Command,
         tags: Vec<Tag>,
-    ) -> core::result::Result<Done, Reject> {
+    ) -> core::result::Result<Arc<Done>, Reject> {
         let at = self.now();
-        let mut events = Vec::new();
+        let mut events = Vec::with_capacity(USUAL_EVENTS);
         let order = self.exchange.apply(at, command, &mut events)?;
         let deposit = match *command {
             Command::Deposit { account, asset, amount } => Some((account, asset, amount)),
@@ -319,9 +322,9 @@ impl Floor {
         }
         let execution = self.executions + 1;
         self.executions += (events.len() + tags.len()) as u64;
-        let done = Done { order, events, at, execution, deposit };
+        let done = Arc::new(Done { order, events, at, execution, deposit });
         self.keep(&done, tags);
-        self.untold.push(done.clone());
+        self.untold.push(Arc::clone(&done));
         Ok(done)
     }
 

@@ -1,19 +1,22 @@
 //! Messages of market data, in JSON or in `MessagePack`.
 
 use core::convert::Infallible;
+use std::io::{self, Write as _};
 
 use rmp::encode::{
     ByteBuf, ValueWriteError, write_array_len, write_bool, write_ext_meta, write_f64,
     write_map_len, write_sint, write_str,
 };
 use rustonite_core::Decimal;
-use serde_json::{Map, Number, Value, json};
+use serde_json::Value;
 
 use super::times;
 
 /// The extension of `MessagePack` for moments, and its longest form.
 const TIMESTAMP: i8 = -1;
 const TIMESTAMP_BYTES: u32 = 12;
+/// No message of usual size is longer.
+const USUAL_BYTES: usize = 256;
 
 type Packed = Result<(), ValueWriteError<Infallible>>;
 
@@ -36,9 +39,26 @@ pub(crate) enum Field {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Row(pub(crate) Vec<(&'static str, Field)>);
 
-fn number(value: Decimal) -> Value {
-    let number = value.normalised().to_string().parse::<Number>();
-    number.map_or(Value::Null, Value::Number)
+fn write_number(out: &mut Vec<u8>, value: Decimal) -> io::Result<()> {
+    write!(out, "{}", value.normalised())
+}
+
+/// What is between brackets, with commas.
+fn write_all<T>(
+    out: &mut Vec<u8>,
+    [open, close]: [u8; 2],
+    all: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut Vec<u8>, T) -> io::Result<()>,
+) -> io::Result<()> {
+    out.push(open);
+    for (place, one) in all.into_iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write(out, one)?;
+    }
+    out.push(close);
+    Ok(())
 }
 
 fn size(count: usize) -> u32 {
@@ -46,19 +66,23 @@ fn size(count: usize) -> u32 {
 }
 
 impl Field {
-    fn json(&self) -> Value {
+    fn write(&self, out: &mut Vec<u8>) -> io::Result<()> {
         match self {
-            Self::Text(text) => json!(text),
-            Self::Word(word) => json!(word),
-            Self::Number(value) => number(*value),
-            Self::Count(count) => json!(count),
-            Self::Time(ns) => json!(times::utc(*ns)),
-            Self::Flag(flag) => json!(flag),
-            Self::Words(words) => json!(words),
-            Self::Levels(levels) => levels
-                .iter()
-                .map(|(price, size)| json!({"p": number(*price), "s": number(*size)}))
-                .collect(),
+            Self::Text(text) => Ok(serde_json::to_writer(out, text)?),
+            Self::Word(word) => Ok(serde_json::to_writer(out, word)?),
+            Self::Number(value) => write_number(out, *value),
+            Self::Count(count) => write!(out, "{count}"),
+            Self::Time(ns) => write!(out, "\"{}\"", times::utc(*ns)),
+            Self::Flag(flag) => write!(out, "{flag}"),
+            Self::Words(words) => Ok(serde_json::to_writer(out, words)?),
+            Self::Levels(levels) => write_all(out, *b"[]", levels, |out, (price, size)| {
+                out.extend_from_slice(b"{\"p\":");
+                write_number(out, *price)?;
+                out.extend_from_slice(b",\"s\":");
+                write_number(out, *size)?;
+                out.push(b'}');
+                Ok(())
+            }),
         }
     }
 
@@ -101,9 +125,19 @@ fn pack_time(ns: i64, out: &mut ByteBuf) -> Packed {
 }
 
 impl Row {
+    fn write(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        write_all(out, *b"{}", &self.0, |out, (name, field)| {
+            // Names are ours, and need no escapes.
+            write!(out, "\"{name}\":")?;
+            field.write(out)
+        })
+    }
+
     pub(crate) fn json(&self) -> Value {
-        let fields = self.0.iter().map(|(name, field)| ((*name).to_owned(), field.json()));
-        Value::Object(fields.collect::<Map<_, _>>())
+        let mut text = Vec::new();
+        // A buffer in memory takes everything.
+        let _ = self.write(&mut text);
+        serde_json::from_slice(&text).unwrap_or_default()
     }
 
     /// The same message with something in front.
@@ -114,11 +148,13 @@ impl Row {
 
 /// Messages in one frame.
 pub(crate) fn frame(rows: &[Row], packed: bool) -> Vec<u8> {
+    // A buffer in memory takes everything.
     if !packed {
-        return Value::Array(rows.iter().map(Row::json).collect()).to_string().into_bytes();
+        let mut out = Vec::with_capacity(USUAL_BYTES);
+        let _ = write_all(&mut out, *b"[]", rows, |out, row| row.write(out));
+        return out;
     }
     let mut out = ByteBuf::new();
-    // A buffer in memory takes everything.
     let _ = pack(rows, &mut out);
     out.into_vec()
 }
