@@ -48,8 +48,11 @@ const ORDERS_ALONE: i64 = 20_000;
 const BEAT: Duration = Duration::from_millis(50);
 const REHEARSE_EVERY: Duration = Duration::from_micros(200);
 /// Orders are forgotten soon, as those of a trader are that ran for hours.
-const HOUSEKEEPING: Housekeeping =
-    Housekeeping { snapshot_rows: 100_000, keep_ended_ns: 1_000_000_000 };
+const HOUSEKEEPING: Housekeeping = Housekeeping {
+    snapshot_rows: 100_000,
+    snapshot_every_ns: 600_000_000_000,
+    keep_ended_ns: 1_000_000_000,
+};
 const LIMITS: &str = include_str!("../../native/trade/tests/limits.toml");
 const SECOND_NS: u64 = 1_000_000_000;
 

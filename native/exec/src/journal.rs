@@ -93,7 +93,7 @@ impl Tapes {
         options: TapeOptions,
         durability: Durability,
     ) -> Result<Self, JournalError> {
-        Ok(Self {
+        let mut tapes = Self {
             folder: folder.to_owned(),
             orders: open(folder, name, options)?,
             fills: open(folder, name, options)?,
@@ -101,7 +101,21 @@ impl Tapes {
             balances: open(folder, name, options)?,
             risk_events: open(folder, name, options)?,
             durability,
-        })
+        };
+        tapes.keep_from([0; TAPES.len()]);
+        Ok(tapes)
+    }
+
+    /// How many rows each tape has had so far.
+    pub(crate) fn rows(&mut self) -> [u64; TAPES.len()] {
+        self.writers().map(|writer| writer.rows())
+    }
+
+    /// Keeps rows from these on, which a restart reads, also when a lake has them.
+    pub(crate) fn keep_from(&mut self, rows: [u64; TAPES.len()]) {
+        for (writer, row) in self.writers().into_iter().zip(rows) {
+            writer.keep_from(row);
+        }
     }
 
     /// The folder of the tapes.
@@ -138,7 +152,7 @@ impl Tapes {
 
     /// In the order in which a change is written, so that what survives a crash of the machine is
     /// explained by what was synced before.
-    fn writers(&mut self) -> [&mut Writer; 5] {
+    fn writers(&mut self) -> [&mut Writer; TAPES.len()] {
         [
             self.fills.writer(),
             self.orders.writer(),

@@ -3,7 +3,7 @@
 //! What is asked for comes in as wishes and goes out as requests, each only after its intent is in
 //! the journal. What venues say comes in as reports (`reports.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::directory::Directory;
 use crate::error::{ExecError, Result};
 use crate::fills::Fills;
 use crate::holds::Holds;
-use crate::journal::Journal;
+use crate::journal::{Journal, TAPES};
 use crate::order::{Flight, Leg, Link, Order};
 use crate::orders::Orders;
 use crate::positions::Positions;
@@ -58,10 +58,16 @@ pub struct Ledger<J> {
     pub(crate) scribe: Scribe<J>,
     /// Last row of the last snapshot.
     pub(crate) summed_up: i64,
+    /// When that was, or the first look at whether one is due.
+    pub(crate) summed_at: Option<i64>,
+    /// Snapshots of this run that are not old: when, and how many rows each tape had before.
+    pub(crate) snapshots: VecDeque<(i64, [u64; TAPES.len()])>,
     /// When something was last booked.
     pub(crate) booked: BTreeMap<(AccountId, InstrumentId), i64>,
     /// When the first row of an account was written, where a restart has read it.
     pub(crate) began: BTreeMap<AccountId, i64>,
+    /// From when on a restart has read all rows, where older ones are not there any more.
+    pub(crate) known_from: Option<i64>,
 }
 
 impl<J: Journal> Ledger<J> {
@@ -76,8 +82,11 @@ impl<J: Journal> Ledger<J> {
             holds: Holds::default(),
             scribe: Scribe::new(directory, journal),
             summed_up: 0,
+            summed_at: None,
+            snapshots: VecDeque::new(),
             booked: BTreeMap::new(),
             began: BTreeMap::new(),
+            known_from: None,
         }
     }
 
@@ -284,6 +293,11 @@ impl<J: Journal> Ledger<J> {
     /// that row is not there any more, or there was none at the start.
     pub fn began(&self, account: AccountId) -> Option<i64> {
         self.began.get(&account).copied()
+    }
+
+    /// From when on the journal had all rows at the start, where older ones were not there any more.
+    pub fn known_from(&self) -> Option<i64> {
+        self.known_from
     }
 
     /// When something was last booked of an instrument, by the venue's clock: funding of its position

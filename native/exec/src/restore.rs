@@ -153,6 +153,9 @@ impl Ledger<Tapes> {
             self.scribe.start_after(seq);
             restored.rows += 1;
             if let Some(cells) = tapes[tape].cells() {
+                if complete_from > 1 && seq >= complete_from && self.known_from.is_none() {
+                    self.known_from = cells.int(columns.began(tape)[1]);
+                }
                 self.restore_row(tape, cells, &columns, (&mut restored, &mut torn), tell);
             }
             tapes[tape].advance()?;
@@ -186,14 +189,7 @@ impl Ledger<Tapes> {
         (restored, torn): (&mut Restored, &mut Torn),
         tell: &mut dyn FnMut(Passed<'_>),
     ) {
-        let began = match TAPES[tape] {
-            "orders" => [columns.orders.account, columns.orders.ts_recv],
-            "fills" => [columns.fills.account, columns.fills.ts_recv],
-            "positions" => [columns.positions.account, columns.positions.ts_recv],
-            "balances" => [columns.balances.account, columns.balances.ts_recv],
-            _ => [columns.risk_events.account, columns.risk_events.ts_recv],
-        };
-        self.note_began(cells, began);
+        self.note_began(cells, columns.began(tape));
         let found = match TAPES[tape] {
             "orders" => self.restore_order(cells, &columns.orders, (restored, torn), tell),
             "fills" => self.restore_fill(cells, &columns.fills, torn, tell),
@@ -646,6 +642,17 @@ struct Columns {
 }
 
 impl Columns {
+    /// Whose a row of a tape is, and when it was written.
+    fn began(&self, tape: usize) -> [usize; 2] {
+        match TAPES[tape] {
+            "orders" => [self.orders.account, self.orders.ts_recv],
+            "fills" => [self.fills.account, self.fills.ts_recv],
+            "positions" => [self.positions.account, self.positions.ts_recv],
+            "balances" => [self.balances.account, self.balances.ts_recv],
+            _ => [self.risk_events.account, self.risk_events.ts_recv],
+        }
+    }
+
     fn of(tapes: &[Rows]) -> Self {
         let schema = |name: &str| -> &Schema {
             let tape = TAPES.iter().position(|tape| *tape == name).unwrap_or(0);

@@ -27,13 +27,20 @@ use crate::wish::OrderId;
 pub struct Housekeeping {
     /// A snapshot is written after so many rows: far fewer than the tapes keep.
     pub snapshot_rows: i64,
-    /// Orders are forgotten so long after they ended, in nanoseconds.
+    /// The same after so long, if there are new rows; in nanoseconds.
+    pub snapshot_every_ns: i64,
+    /// Orders are forgotten so long after they ended, in nanoseconds. Rows are kept as long for a
+    /// restart, also when a lake has them.
     pub keep_ended_ns: i64,
 }
 
 impl Default for Housekeeping {
     fn default() -> Self {
-        Self { snapshot_rows: 100_000, keep_ended_ns: 3_600_000_000_000 }
+        Self {
+            snapshot_rows: 100_000,
+            snapshot_every_ns: 600_000_000_000,
+            keep_ended_ns: 3_600_000_000_000,
+        }
     }
 }
 
@@ -47,11 +54,31 @@ impl Ledger<Tapes> {
             self.scribe.halt(error.to_string());
             return Err(ExecError::Halted(error.to_string()));
         }
-        self.forget(now.saturating_sub(housekeeping.keep_ended_ns));
-        if self.seq() - self.summed_up >= housekeeping.snapshot_rows {
+        let past = now.saturating_sub(housekeeping.keep_ended_ns);
+        self.forget(past);
+        if self.is_to_be_summed_up(now, housekeeping) {
+            let rows = self.journal_mut().rows();
             self.snapshot(now)?;
+            self.summed_at = Some(now);
+            self.snapshots.push_back((now, rows));
+        }
+        while self.snapshots.get(1).is_some_and(|(at, _)| *at <= past) {
+            self.snapshots.pop_front();
+        }
+        if let Some((_, rows)) = self.snapshots.pop_front_if(|(at, _)| *at <= past) {
+            self.journal_mut().keep_from(rows);
         }
         Ok(())
+    }
+
+    fn is_to_be_summed_up(&mut self, now: i64, housekeeping: &Housekeeping) -> bool {
+        // What a restart has read is summed up soon: should it end soon again and again, tapes would
+        // be full of what each began with.
+        let first = if self.seq() == 0 { now } else { i64::MIN };
+        let since = *self.summed_at.get_or_insert(first);
+        let rows = self.seq() - self.summed_up;
+        let is_old = now.saturating_sub(since) >= housekeeping.snapshot_every_ns;
+        rows >= housekeeping.snapshot_rows || (rows > 0 && is_old)
     }
 }
 

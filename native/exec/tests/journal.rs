@@ -425,7 +425,11 @@ fn a_snapshot_stands_for_all_rows_before_it() {
     let mut author = Author::new(77);
     let tapes = Tapes::open(folder.path(), "main", options, durability).unwrap();
     let mut ledger = open_with(tapes, rules());
-    let housekeeping = rustonite_exec::Housekeeping { snapshot_rows: 100, keep_ended_ns: 0 };
+    let housekeeping = rustonite_exec::Housekeeping {
+        snapshot_rows: 100,
+        keep_ended_ns: 0,
+        ..rustonite_exec::Housekeeping::default()
+    };
     for _ in 0..2_000 {
         author.step().take(&mut ledger);
         ledger.tick(NOW * 2, &housekeeping).unwrap();

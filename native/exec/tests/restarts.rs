@@ -16,7 +16,8 @@ fn few_rows() -> TapeOptions {
 
 /// Writes so many rows, with snapshots between them, that the first ones are removed.
 fn live_long(ledger: &mut Ledger<Tapes>) {
-    let housekeeping = Housekeeping { snapshot_rows: 100, keep_ended_ns: 0 };
+    let housekeeping =
+        Housekeeping { snapshot_rows: 100, keep_ended_ns: 0, ..Housekeeping::default() };
     for _ in 0..200 {
         let order = working(ledger);
         ledger.report(&of(ledger, order, cancelled(Some("0"))));
@@ -156,4 +157,48 @@ fn switches_that_were_thrown_and_not_put_back_are_told() {
     ]);
     let codes: Vec<_> = lifted.iter().map(|one| one.2.as_str()).collect();
     assert_eq!(codes, ["kill_switch"]);
+}
+
+#[test]
+fn a_restart_knows_all_of_the_last_hour_that_a_lake_has_taken_from_the_tapes() {
+    let folder = in_memory();
+    let options = TapeOptions { segment_rows: Some(8), ..tape_options() };
+    let tapes = Tapes::open(folder.path(), "main", options, Durability::Interval).unwrap();
+    for dataset in ["orders", "fills", "positions", "balances", "risk_events"] {
+        // A lake that is done with whatever is sealed.
+        let tape = folder.path().join(dataset).join("main");
+        rustonite_tape::advance_consumer(&tape, "lake", u64::MAX / 2).unwrap();
+    }
+    let mut ledger = open_with(tapes, rules());
+    let (second, hour, housekeeping) = (1_000_000_000, 3_600, Housekeeping::default());
+    let mut filled = Vec::new();
+    for at in (0..3 * hour).step_by(6) {
+        let order = working(&mut ledger);
+        let report = of(&ledger, order, filled_by(&at.to_string(), "1"));
+        ledger.report(&report);
+        filled.push(report);
+        if at % 300 != 0 {
+            ledger.report(&of(&ledger, order, cancelled(Some("1"))));
+        }
+        ledger.tick(NOW + at * second, &housekeeping).unwrap();
+    }
+    let open = |ledger: &Ledger<Tapes>| {
+        ledger.open_orders().iter().map(|order| (order.id, order.size_filled)).collect::<Vec<_>>()
+    };
+    let held = |ledger: &Ledger<Tapes>| {
+        ledger.positions().iter().map(|(key, one)| (*key, *one)).collect::<Vec<_>>()
+    };
+    let (live, position) = (open(&ledger), held(&ledger));
+    assert_eq!(live.len(), 3 * 12);
+    let written = ledger.seq().unsigned_abs();
+    drop(ledger);
+    let journal = (folder.path(), "main", options, Durability::Interval);
+    let (mut ledger, found) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
+    assert!(found.rows < written / 2, "{} of {written} rows are kept", found.rows);
+    assert!(ledger.known_from().is_some());
+    assert_eq!(open(&ledger), live);
+    // The venue tells of the last hour again: nothing of it is counted twice.
+    filled.iter().rev().take(600).for_each(|report| drop(ledger.report(report)));
+    assert_eq!(held(&ledger), position);
+    assert_eq!(open(&ledger), live);
 }

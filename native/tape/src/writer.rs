@@ -108,6 +108,8 @@ pub struct Writer {
     committed: usize,
     dictionaries: Vec<Option<Dictionary>>,
     kept: Vec<Kept>,
+    /// First row that the writer itself needs.
+    keep_from: u64,
     _lock: Lock,
 }
 
@@ -359,7 +361,9 @@ impl Writer {
         // The open segment and the one to come count, too.
         let kept_max = (self.options.segments_max as usize).saturating_sub(2);
         while self.kept.len() > kept_max {
-            if let Some(cursor) = behind {
+            let needs =
+                |cursor: &Cursor| self.kept.first().is_some_and(|kept| kept.rows_end > cursor.row);
+            if let Some(cursor) = behind.clone().filter(needs) {
                 return Err(TapeError::ConsumerBehind {
                     path: self.folder.clone(),
                     segments: self.kept.len() + 1,
@@ -372,11 +376,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Keeps rows from this one on, also when all consumers are done with them: for a writer that
+    /// reads back what it wrote when it is opened again. No more than `segments_max` are kept for it.
+    pub fn keep_from(&mut self, row: u64) {
+        self.keep_from = row;
+    }
+
     /// Removes segments that all consumers are done with; the cursor of the one furthest behind.
     fn remove_consumed(&mut self) -> Result<Option<Cursor>> {
         let behind = folder::consumers(&self.folder)?.into_iter().next();
         if let Some(cursor) = &behind {
-            while self.kept.first().is_some_and(|kept| kept.rows_end <= cursor.row) {
+            let done = cursor.row.min(self.keep_from);
+            while self.kept.first().is_some_and(|kept| kept.rows_end <= done) {
                 self.remove_oldest();
             }
         }
@@ -727,6 +738,7 @@ impl Started<'_> {
             committed: rows,
             dictionaries,
             kept,
+            keep_from: u64::MAX,
             _lock: self.lock,
         };
         writer.columns = ColumnCursor::for_segment(&writer.segment, rows, &writer.codes());

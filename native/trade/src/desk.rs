@@ -215,9 +215,7 @@ impl<J: Journal> Desk<J> {
         let has_positions = instruments.iter().any(holds);
         let traded = (instruments, has_positions);
         let id = AccountId(u16::try_from(self.accounts.len()).unwrap_or(u16::MAX));
-        let mine = self.ledger.orders().filter(|order| order.wish.account == id);
-        let last_seen = mine.map(|order| order.ts_seen).max();
-        let fills_from = account::fills_from(self.ledger.began(id), last_seen, now);
+        let fills_from = account::fills_from(&self.ledger, id, now);
         let mut account = Account::new(gateway, outbox, traded, settings, fills_from);
         account.start(now)?;
         self.accounts.push(account);

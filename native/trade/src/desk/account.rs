@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent};
-use rustonite_core::ids::InstrumentId;
+use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::gateway::{Answer, Balance, Contracts, Gateway, Outgoing, Question, Written};
 use rustonite_exec::reconcile::{Mismatch, Settings, VenueBalance, VenueBooks, VenuePosition};
-use rustonite_exec::{Ask, Outcome, Refusal, RefusalKind, Report, Request, What};
+use rustonite_exec::{Ask, Journal, Ledger, Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 
 use super::Outbox;
@@ -21,10 +21,18 @@ const SETTLE_DOUBLINGS: u32 = 5;
 const COMPARED_NS: i64 = 24 * 3_600_000_000_000;
 
 /// From when on fills are asked for at a start: what was traded before the first one is not ours to
-/// count, and what was compared long before the last one ended is known.
-pub(super) fn fills_from(began: Option<i64>, last_seen: Option<i64>, now: i64) -> i64 {
-    let Some(seen) = last_seen else { return now.saturating_sub(CLOCKS_NS).max(0) };
-    let first = began.map_or(0, |began| began.saturating_sub(CLOCKS_NS));
+/// count, and what was compared long before the last one ended is known. Of what came before the
+/// oldest row that is kept nothing says whether it is counted: it was compared then.
+pub(super) fn fills_from<J: Journal>(ledger: &Ledger<J>, account: AccountId, now: i64) -> i64 {
+    let mine = ledger.orders().filter(|order| order.wish.account == account);
+    let Some(seen) = mine.map(|order| order.ts_seen).max() else {
+        return now.saturating_sub(CLOCKS_NS).max(0);
+    };
+    let first = match (ledger.began(account), ledger.known_from()) {
+        (Some(began), _) => began.saturating_sub(CLOCKS_NS),
+        (None, Some(known)) => known.saturating_add(CLOCKS_NS).min(seen),
+        (None, None) => 0,
+    };
     seen.saturating_sub(COMPARED_NS).max(first).max(0)
 }
 
