@@ -108,8 +108,8 @@ CTRL_C = CtrlC()
 def ended(*, reload: Callable[[], None] | None = None) -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set: what runs for long ends in good order by it.
 
-    What a service manager sends is no failure. A second Ctrl-C ends at once, and SIGHUP calls
-    `reload`.
+    What a service manager sends is no failure. A second Ctrl-C ends at once. SIGHUP calls `reload`;
+    without one it is a terminal that was closed, and ends it, too, unless `nohup` was asked not to.
     """
     event = threading.Event()
 
@@ -123,7 +123,8 @@ def ended(*, reload: Callable[[], None] | None = None) -> Iterator[threading.Eve
                 CTRL_C.give_up()
         event.set()
 
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if reload else [])]
+    hears_hup = reload is not None or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hears_hup else [])]
     before = [(number, signal.signal(number, end)) for number in numbers]
     try:
         yield event

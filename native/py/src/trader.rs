@@ -82,7 +82,8 @@ pub(crate) fn check_limits(text: &str, place: &str) -> PyResult<String> {
 /// The key and the secret in a file that only its owner can read.
 #[pyfunction]
 pub(crate) fn read_keys(file: PathBuf) -> PyResult<(String, String)> {
-    crate::feed::guarded(|| keys::from_file(&file))
+    let keys = crate::feed::guarded(|| keys::from_file(&file))?;
+    Ok((keys.key, keys.secret))
 }
 
 /// Every key of limits: name, meaning, unit, and whether it is a switch.

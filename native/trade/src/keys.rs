@@ -8,22 +8,26 @@ use rustonite_feed::FeedError;
 
 use crate::config::AccountConfig;
 
+/// Venues that want a passphrase besides.
+const WITH_PASSPHRASE: [&str; 1] = ["okx"];
+
 /// The keys of an account.
 ///
 /// # Errors
 /// They are missing, or others can read them. The secret is in no error.
 pub(crate) fn of(account: &AccountConfig) -> Result<Keys, FeedError> {
-    let (key, secret) = match &account.keys {
-        Some(file) => from_file(file)?,
-        None => from_environment(&account.name)?,
-    };
-    Ok(Keys { key, secret, passphrase: String::new() })
+    let is_wanted = WITH_PASSPHRASE.contains(&account.venue.as_str());
+    let Some(file) = &account.keys else { return from_environment(&account.name, is_wanted) };
+    let keys = from_file(file)?;
+    if is_wanted && keys.passphrase.is_empty() {
+        let problem =
+            format!("{} wants a passphrase, expected `passphrase = \"…\"`", account.venue);
+        return Err(FeedError::Config { place: file.display().to_string(), problem });
+    }
+    Ok(keys)
 }
 
-/// A key and its secret.
-pub type Found = (String, String);
-
-fn from_environment(account: &str) -> Result<Found, FeedError> {
+fn from_environment(account: &str, with_passphrase: bool) -> Result<Keys, FeedError> {
     let name = account.to_uppercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
     let read = |part: &str| {
         let variable = format!("RUSTONITE_{name}_{part}");
@@ -33,21 +37,24 @@ fn from_environment(account: &str) -> Result<Found, FeedError> {
             problem: format!("{variable} is not set, and there is no `keys = FILE` beside it"),
         })
     };
-    Ok((read("KEY")?, read("SECRET")?))
+    let passphrase = if with_passphrase { read("PASSPHRASE")? } else { String::new() };
+    Ok(Keys { key: read("KEY")?, secret: read("SECRET")?, passphrase })
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pair {
+struct Found {
     key: String,
     secret: String,
+    #[serde(default)]
+    passphrase: String,
 }
 
-/// The key and the secret that a file holds.
+/// The keys that a file holds.
 ///
 /// # Errors
 /// There is no such file, others can read it, or it holds something else. The secret is in no error.
-pub fn from_file(file: &Path) -> Result<Found, FeedError> {
+pub fn from_file(file: &Path) -> Result<Keys, FeedError> {
     let place = file.display().to_string();
     let wrong = |problem: String| FeedError::Config { place: place.clone(), problem };
     let system = |error: std::io::Error| wrong(error.to_string());
@@ -59,9 +66,9 @@ pub fn from_file(file: &Path) -> Result<Found, FeedError> {
     }
     let text = std::fs::read_to_string(file).map_err(system)?;
     // The reader's own message would show the line with the secret.
-    let pair: Pair = toml::from_str(&text)
+    let Found { key, secret, passphrase } = toml::from_str(&text)
         .map_err(|_| wrong("expected the lines `key = \"…\"` and `secret = \"…\"`".to_owned()))?;
-    Ok((pair.key, pair.secret))
+    Ok(Keys { key, secret, passphrase })
 }
 
 #[cfg(test)]
@@ -85,8 +92,23 @@ mod tests {
         let error = from_file(&file).unwrap_err().to_string();
         assert!(error.contains("mode 640") && !error.contains("hush"), "{error}");
         let (_folder, file) = written("key = \"a\"\nsecret = \"hush\"\n", 0o600);
-        let (key, secret) = from_file(&file).unwrap();
-        assert_eq!((&*key, &*secret), ("a", "hush"));
+        let keys = from_file(&file).unwrap();
+        assert_eq!((&*keys.key, &*keys.secret, &*keys.passphrase), ("a", "hush", ""));
+    }
+
+    #[test]
+    fn a_passphrase_is_asked_for_where_the_venue_wants_one() {
+        let account = |file: &Path, venue: &str| {
+            let text =
+                format!("name = \"a\"\nvenue = \"{venue}\"\nsymbols = [\"X\"]\nkeys = {file:?}");
+            super::of(&toml::from_str(&text).unwrap())
+        };
+        let (_folder, file) = written("key = \"a\"\nsecret = \"hush\"\n", 0o600);
+        let error = account(&file, "okx").unwrap_err().to_string();
+        assert!(error.contains("passphrase") && !error.contains("hush"), "{error}");
+        account(&file, "binance").unwrap();
+        let (_folder, file) = written("key = \"a\"\nsecret = \"b\"\npassphrase = \"c\"\n", 0o600);
+        assert_eq!(account(&file, "okx").unwrap().passphrase, "c");
     }
 
     #[test]
