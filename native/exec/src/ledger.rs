@@ -252,6 +252,11 @@ impl<J: Journal> Ledger<J> {
         self.orders.get(id)
     }
 
+    /// The order that has, or had, a client id.
+    pub fn order_named(&self, account: AccountId, client_id: &str) -> Option<&Order> {
+        self.order(self.orders.by_client_id(account, client_id)?.0)
+    }
+
     /// All orders that are remembered, in no order.
     pub fn orders(&self) -> impl Iterator<Item = &Order> {
         self.orders.iter()

@@ -257,6 +257,9 @@ impl Ledger<Tapes> {
         }
         order.size_prevented = cells.amount(columns.size_prevented);
         order.ts_seen = cells.int(columns.ts_recv).unwrap_or(0);
+        if is_intent(event) {
+            order.ts_asked = order.ts_seen;
+        }
         if order.is_final() && (is_new || !was_final) {
             self.orders.note_end(id, order.ts_seen);
         }
@@ -502,6 +505,12 @@ impl Ledger<Tapes> {
 
 /// A name that the directory does not have.
 struct Unlisted(String);
+
+/// Whether bytes leave because of an event.
+fn is_intent(event: OrderEvent) -> bool {
+    use OrderEvent::{CancelAsked, ReplaceAsked, Submitted};
+    matches!(event, Submitted | ReplaceAsked | CancelAsked)
+}
 
 /// The tape with the lowest number.
 fn first(tapes: &[Rows]) -> Option<(i64, usize)> {

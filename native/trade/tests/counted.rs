@@ -102,6 +102,8 @@ fn an_order_that_was_given_up_and_is_found_open_counts_and_is_cancelled_by_a_kil
     let order = placed(&mut world, wish.clone());
     let before = gross(&world);
     world.report_of(order, lost());
+    world.now += 7_000 * MS;
+    world.quote(0);
     world.report_of(order, What::NotFound);
     assert_eq!(world.desk.ledger().order(order).unwrap().state, OrderState::Rejected);
     assert_eq!(gross(&world), Amount::ZERO);

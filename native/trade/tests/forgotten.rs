@@ -106,6 +106,20 @@ fn an_order_without_an_answer_is_looked_for_once_it_cannot_leave_any_more() {
 }
 
 #[test]
+fn an_order_that_has_just_left_is_not_gone_because_one_part_of_the_venue_does_not_know_it() {
+    let mut world = World::new(BOUNDS);
+    let order = world.desk.submit(limit(OrderSide::Buy, -1_000, 1), world.now).unwrap();
+    world.desk.arrived(ACCOUNT, Arrived::Sent(vec![order], world.now), world.now);
+    let (request, outcome) = (OrderEvent::Submitted, Outcome::Unknown);
+    world.report_of(order, What::Ended { request, outcome, detail: "503".into() });
+    let (_, queries) = world.forgetful(5_900);
+    assert!(queries > 0);
+    assert_eq!(world.state(order), OrderState::Unknown);
+    assert!(world.forgetful(1_000).1 <= 2, "it is asked for at its time, and not again and again");
+    assert_eq!(world.state(order), OrderState::Rejected);
+}
+
+#[test]
 fn an_order_that_the_venue_finds_again_is_not_ended() {
     let mut world = World::new(BOUNDS);
     let order = world.place_and_lose();

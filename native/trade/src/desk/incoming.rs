@@ -181,6 +181,9 @@ impl<J: Journal> Desk<J> {
 
     /// What a venue, or we ourselves, say about an order.
     pub(super) fn take(&mut self, report: &Report) {
+        if let Some(at) = self.may_be_found_until(report).filter(|at| report.ts_recv < *at) {
+            return self.compare_by(report.account, at);
+        }
         let change = self.ledger.report(report);
         self.note_not_found(&change, report);
         self.changed(report.account, &change, Some(report));
@@ -300,6 +303,18 @@ impl<J: Journal> Desk<J> {
         if let Err(refusal) = one.send(&request, now) {
             self.news.push_back(News::Notice(refusal.detail.into()));
         }
+    }
+
+    /// Until when an order that was not found may be found yet: parts of a venue hear of what was sent
+    /// one after another.
+    fn may_be_found_until(&self, report: &Report) -> Option<i64> {
+        let is_not_found = matches!(report.what, What::NotFound);
+        let order =
+            is_not_found.then(|| self.ledger.order_named(report.account, &report.client_id));
+        // What the venue has spoken of is not ended by this, but for a change of it.
+        let is_in_doubt = |order: &&Order| !order.facts.known || !order.changes.is_empty();
+        let asked = order.flatten().filter(is_in_doubt)?.ts_asked;
+        Some(asked.saturating_add(self.answer_ns).saturating_add(LATE_NS))
     }
 
     /// Until when bytes of what was asked of an order may leave; `None` if they have, or if all is
