@@ -10,10 +10,11 @@ mod orders;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{BalanceCause, PositionCause, PositionSide};
+use rustonite_core::datasets::{BalanceCause, OrderState, PositionCause, PositionSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 
 use crate::change::Ask;
+use crate::directory::Directory;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::order::Order;
@@ -162,6 +163,39 @@ pub enum Mismatch {
     Balance(AssetId, Amount, Amount),
 }
 
+impl Mismatch {
+    /// Whether it is about what is held, and not about orders.
+    pub fn is_of_holdings(&self) -> bool {
+        matches!(self, Self::Position(..) | Self::Balance(..))
+    }
+
+    /// The difference in words.
+    pub fn describe(&self, directory: &Directory) -> String {
+        let symbol = |id: &InstrumentId| directory.listed(*id).map_or("", |listed| &*listed.symbol);
+        let side = |side: &PositionSide| match side {
+            PositionSide::Net => String::new(),
+            side => format!(" ({})", side.name()),
+        };
+        match self {
+            Self::Order(order) => format!("state of order {}", order.0),
+            Self::OrderMissing(order) => format!("order {} is not open there", order.0),
+            Self::OrderUnknown(name) => format!("order {name} of the venue is not known here"),
+            Self::DuplicateClientId(name) => format!("two orders there have the id {name}"),
+            Self::FillsMissing(order, size) => {
+                format!("executions of order {} over {size} are not known", order.0)
+            }
+            Self::FillDiffers(fill) => format!("execution {fill} has other figures"),
+            Self::Position(of, which, here, there) => {
+                format!("position of {}{} is {here} here, {there} there", symbol(of), side(which))
+            }
+            Self::Entry(of, which) => format!("entry of {}{}", symbol(of), side(which)),
+            Self::Balance(asset, here, there) => {
+                format!("{} is {here} here, {there} there", directory.asset_name(*asset))
+            }
+        }
+    }
+}
+
 /// Compares the books of an account.
 pub fn reconcile<J: Journal>(
     ledger: &Ledger<J>,
@@ -272,8 +306,11 @@ impl<J: Journal> Comparing<'_, J> {
     fn find_motion(&mut self) {
         let quiet_since = self.venue.asked_at.saturating_sub(self.settings.quiet_ns);
         let quiet_since = quiet_since.max(self.venue.heard_since);
+        // What is denied or waits here is nothing to the venue.
+        let is_there = |order: &Order| order.state != OrderState::Denied && !order.is_held();
         let moving = |order: &&Order| {
             order.wish.account == self.account
+                && is_there(order)
                 && (Ledger::<J>::in_flight(order).next().is_some() || order.ts_seen > quiet_since)
         };
         let mut moving: Vec<&Order> = self.ledger.orders().filter(moving).collect();
@@ -281,7 +318,7 @@ impl<J: Journal> Comparing<'_, J> {
         self.plan.in_motion = moving.iter().map(|order| order.id).collect();
         self.restless = moving.iter().map(|order| order.wish.instrument).collect();
         let unsure = |order: &&Order| {
-            let unsettled = order.state == rustonite_core::datasets::OrderState::Unknown;
+            let unsettled = order.state == OrderState::Unknown;
             order.wish.account == self.account && unsettled
         };
         let unsure: Vec<_> = self.ledger.orders().filter(unsure).collect();

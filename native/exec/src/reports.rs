@@ -460,7 +460,8 @@ impl<J: Journal> Ledger<J> {
         let mut order = Order::new(id, wish, Link::default(), report.client_id.clone());
         order.be_found();
         order.legs[0].venue_order_id.clone_from(&report.venue_order_id);
-        change.odd(code, &*report.client_id);
+        let theirs = report.venue_order_id.as_deref().unwrap_or_default();
+        change.odd(code, if report.client_id.is_empty() { theirs } else { &*report.client_id });
         change.ask(Ask::Order(id));
         self.orders.add(order.clone());
         self.orders.take(id);

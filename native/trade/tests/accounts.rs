@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use common::*;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderKind, OrderSide, Tif};
+use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, Tif};
 use rustonite_core::ids::{AccountId, StrategyId};
-use rustonite_exec::gateway::{Answer, Balance, Heard, Question};
+use rustonite_exec::gateway::{Answer, Balance, Heard, Position, Question};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, What, Wish};
 use rustonite_risk::{Account, Capabilities, Latches, Risk, Target, Venue};
-use rustonite_trade::{Arrived, Denied, Desk};
+use rustonite_trade::{Arrived, Denied, Desk, News};
 
 const OTHER: AccountId = AccountId(1);
 
@@ -176,4 +176,79 @@ fn a_cancel_leaves_while_books_are_compared() {
     let is_cancel =
         |one: &Request| matches!(one, Request::Cancel { order: id, .. } if *id == order);
     assert!(written.len() == 1 && is_cancel(&written[0]), "{written:?}");
+}
+
+/// Half a second at a venue that has so many dollars, and where an order is placed and cancelled.
+fn go_on(world: &mut World, dollars: i64, trades: bool) {
+    world.now += 500 * MS;
+    world.quote(0);
+    world.desk.tick(world.now, 5_000 * MS);
+    let wish = limit(OrderSide::Buy, -1_000, 1);
+    let order = trades.then(|| world.desk.submit(wish, world.now).ok()).flatten();
+    if let Some(order) = order {
+        world.report_of(order, What::Accepted);
+    }
+    let usdt = world.desk.ledger().directory().asset("USDT").unwrap();
+    let available = amount("1").times(dollars).unwrap();
+    let balance = Balance { ts_event: world.now, asset: usdt, available, locked: Amount::ZERO };
+    let asked = std::mem::take(&mut *world.fake.asked.lock().unwrap());
+    for question in asked {
+        let answer = match question {
+            Question::Balances => Answer::Balances(vec![balance]),
+            _ => Answer::Reports(Vec::new()),
+        };
+        world.say(vec![Heard::Answer(question, answer)]);
+    }
+    if let Some(order) = order {
+        world.desk.cancel(order, world.now).unwrap();
+        let cancelled = What::Cancelled { size_filled: None, size_prevented: None, refusal: None };
+        world.report_of(order, cancelled);
+    }
+}
+
+#[test]
+fn a_strategy_that_never_rests_is_stopped_for_as_long_as_its_books_need_to_be_compared() {
+    let mut world = World::new([500, 20, 200, 200]);
+    world.desk.compare_every(1_000 * MS);
+    world.connect();
+    (0..10).for_each(|_| go_on(&mut world, 1_000, false));
+    let usdt = world.desk.ledger().directory().asset("USDT").unwrap();
+    let owned = |world: &World| world.desk.ledger().balances().get(ACCOUNT, usdt).total;
+    assert_eq!(owned(&world), amount("1000"));
+    while world.desk.next_news().is_some() {}
+    let mut said = Vec::new();
+    for _ in 0..100 {
+        // Somebody took a hundred.
+        go_on(&mut world, 900, true);
+        while let Some(news) = world.desk.next_news() {
+            match news {
+                News::Trading(_, may) => said.push(may.to_string()),
+                News::Notice(text) if text.contains("at rest") => said.push(text),
+                _ => {}
+            }
+        }
+    }
+    let [stuck, stopped, goes_on] = &said[..] else { panic!("{said:?}") };
+    assert!(stuck.contains("account main") && stuck.contains("30 s"), "{stuck}");
+    assert_eq!([&**stopped, &**goes_on], ["false", "true"]);
+    assert_eq!(owned(&world), amount("900"));
+}
+
+#[test]
+fn a_position_that_the_venue_tells_and_we_have_not_is_looked_into_at_once() {
+    let mut world = World::new([500, 20, 200, 200]);
+    (0..10).for_each(|_| go_on(&mut world, 1_000, false));
+    let mut asked_after = |size: &str, steps| {
+        let (side, size) = (PositionSide::Net, amount(size));
+        let (ts_event, instrument, price_entry) = (world.now, INSTRUMENT, None);
+        let held = Position { ts_event, instrument, side, size, price_entry };
+        world.say(vec![Heard::Position(held)]);
+        (0..steps).find(|_| {
+            world.now += 500 * MS;
+            world.desk.tick(world.now, 5_000 * MS);
+            !world.fake.asked.lock().unwrap().is_empty()
+        })
+    };
+    assert_eq!(asked_after("0", 10), None);
+    assert!(asked_after("1", 10).is_some_and(|at| at <= 3));
 }

@@ -353,6 +353,38 @@ fn a_rule_can_close_positions() {
 }
 
 #[test]
+fn a_venue_that_refuses_to_close_a_position_is_asked_less_and_less_and_throws_no_switch() {
+    let mut world = World::new(BOUNDS);
+    let entry = world.place(limit(OrderSide::Sell, 0, 10));
+    world.fill_of(entry, 10);
+    world.tighten("rejects_max = 50", "rejects_max = 3");
+    world.desk.kill_and_flatten(Target::All, world.now);
+    let refusal =
+        Refusal { reason: RefusalKind::Rules, venue_code: "-1".into(), detail: "no".into() };
+    let mut tries = 0;
+    for _ in 0..600 {
+        world.wait(50);
+        for request in world.written() {
+            let Request::Submit { order, .. } = request else { continue };
+            tries += 1;
+            world.report_of(order, What::Rejected(refusal.clone()));
+        }
+    }
+    assert!((4..20).contains(&tries), "tried {tries} times in half a minute");
+    let thrown = world.desk.risk().thrown();
+    assert!(thrown.iter().all(|trip| trip.code.name() != "repeated_rejects"), "{thrown:?}");
+    // It is let through in the end.
+    for _ in 0..600 {
+        world.wait(50);
+        if let Some(Request::Submit { order, .. }) = world.written().pop() {
+            world.fill_of(order, 10);
+            break;
+        }
+    }
+    assert_eq!(world.desk.position(INSTRUMENT, None), Amount::ZERO);
+}
+
+#[test]
 fn a_trading_state_says_what_is_let_through_and_cancels_nothing() {
     let mut world = World::new(BOUNDS);
     let resting = world.place(buy(-1_000, 5));

@@ -60,6 +60,7 @@ impl<J: Journal> Comparing<'_, J> {
             });
             if differs {
                 self.plan.mismatches.push(Mismatch::FillDiffers(fill.fill_id.clone()));
+                self.plan.is_refused |= self.settings.mode == Mode::Refuse;
             }
             return;
         }
@@ -152,6 +153,8 @@ impl<J: Journal> Comparing<'_, J> {
                 if !self.plan.mismatches.contains(&mismatch) {
                     self.plan.mismatches.push(mismatch);
                 }
+                // Of neither it is known what it is: a second one would be under no limit.
+                self.plan.is_refused |= self.settings.mode == Mode::Refuse;
                 continue;
             }
             self.compare_order(report, picture);

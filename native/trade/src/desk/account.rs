@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, OrderEvent};
+use rustonite_core::datasets::{EventSource, OrderEvent, PositionSide};
 use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::gateway::{Answer, Balance, Contracts, Gateway, Outgoing, Question, Written};
-use rustonite_exec::reconcile::{Mismatch, Settings, VenueBalance, VenueBooks, VenuePosition};
+use rustonite_exec::reconcile::{
+    Mismatch, Plan, Settings, VenueBalance, VenueBooks, VenuePosition,
+};
 use rustonite_exec::{Ask, Journal, Ledger, Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 
@@ -15,6 +17,8 @@ use super::pace::{Later, Waiting, has_room, order_of, spend_of, spend_of_many};
 
 /// How far the clocks of a venue and of ours may be apart.
 const CLOCKS_NS: i64 = 2_000_000_000;
+/// What is held may differ for so long while fills are on their way.
+pub(super) const DIFFERS_NS: i64 = 30_000_000_000;
 /// How often the pause doubles between comparisons that come to the same.
 const SETTLE_DOUBLINGS: u32 = 5;
 /// Books were compared within so long before the last word of an order.
@@ -81,6 +85,11 @@ pub(super) struct Account {
     heard_since: i64,
     /// What differed when books were compared last on this connection.
     pub(super) differed: Vec<Mismatch>,
+    /// Positions that the venue told of and that are others here: their size there, and when that is
+    /// looked at again.
+    pub(super) held_otherwise: BTreeMap<(InstrumentId, PositionSide), (Amount, i64)>,
+    /// Since when what is held differs, and could not be set right.
+    differs_since: Option<i64>,
     pub(super) asking: Option<Asking>,
     /// What the last comparison asked, and how many before it asked just that.
     asked: (Vec<Ask>, u32),
@@ -113,6 +122,8 @@ impl Account {
             stage: Stage::Down,
             heard_since: 0,
             differed: Vec::new(),
+            held_otherwise: BTreeMap::new(),
+            differs_since: None,
             asking: None,
             asked: (Vec::new(), 0),
             again_at: i64::MAX,
@@ -249,6 +260,16 @@ impl Account {
         margins
     }
 
+    /// Whether what is held has differed for longer than fills can be on their way.
+    pub(super) fn differs_for_long(&mut self, plan: &Plan, now: i64) -> bool {
+        if plan.is_settled() || !plan.mismatches.iter().any(Mismatch::is_of_holdings) {
+            self.differs_since = None;
+            return false;
+        }
+        let since = *self.differs_since.get_or_insert(now);
+        now.saturating_sub(since) >= DIFFERS_NS
+    }
+
     fn trades(&self, instrument: InstrumentId) -> bool {
         self.instruments.contains(&instrument)
     }
@@ -267,6 +288,11 @@ impl Account {
             self.asked = (asks.to_vec(), 0);
         }
         first_ns << self.asked.1.min(SETTLE_DOUBLINGS)
+    }
+
+    /// Books are compared at a moment, and soon again if that leaves something.
+    pub(super) fn settle_anew(&mut self, at: i64) {
+        (self.again_at, self.asked) = (at, (Vec::new(), 0));
     }
 
     /// Asks a question, now or once the venue has room for it.

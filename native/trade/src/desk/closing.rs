@@ -22,8 +22,17 @@ const LABEL: &str = "flatten";
 /// What is known of positions that are being closed.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
-    /// With the most that is tried at once, where all of it was too much.
-    tries: BTreeMap<PositionKey, (Try, Option<Amount>)>,
+    tries: BTreeMap<PositionKey, Tried>,
+}
+
+/// How it went to close a position.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tried {
+    last: Try,
+    /// The most that is tried at once, where all of it was too much.
+    most: Option<Amount>,
+    /// How large the position was then.
+    held: Amount,
 }
 
 impl Closing {
@@ -86,8 +95,8 @@ impl<J: Journal> Desk<J> {
     fn is_too_small(&self, key: &PositionKey) -> bool {
         let tried = self.switches.closing.tries.get(key);
         let least = [Code::SizeMin, Code::NotionalMin];
-        let is_least = tried.is_some_and(|(tried, most)| {
-            most.is_none() && least.iter().any(|one| one.name() == tried.why)
+        let is_least = tried.is_some_and(|tried| {
+            tried.most.is_none() && least.iter().any(|one| one.name() == tried.last.why)
         });
         is_least || self.part_of(key).is_none()
     }
@@ -98,27 +107,32 @@ impl<J: Journal> Desk<J> {
         let size = self.ledger.positions().get(key).size;
         let size = if size < Amount::ZERO { -size } else { size };
         let tried = self.switches.closing.tries.get(key);
-        let most = tried.and_then(|(_, most)| *most).unwrap_or(size);
+        let most = tried.and_then(|tried| tried.most).unwrap_or(size);
         let lots = size.min(most).0 / listed.lot.0;
         (lots > 0).then_some(Amount(lots * listed.lot.0))
     }
 
     fn close(&mut self, key: PositionKey, now: i64) {
-        let (tried, most) = self.switches.closing.tries.get(&key).copied().unwrap_or_default();
+        let mut tried = self.switches.closing.tries.get(&key).copied().unwrap_or_default();
         let account = self.accounts.get(key.account.index());
         let is_ready = account.is_some_and(|account| account.stage == Stage::Trading);
-        if !is_ready || !tried.is_due(now) || self.is_in_use(&key) {
+        if !is_ready || !tried.last.is_due(now) || self.is_in_use(&key) {
             return;
         }
         let Some(size) = self.part_of(&key) else { return };
-        let refused = self.send_closing(&key, size, tried.why, now).err();
-        let entry = self.switches.closing.tries.entry(key).or_default();
-        // Half of it may be let through.
-        entry.1 = if refused.is_some_and(is_too_large) { Some(Amount(size.0 / 2)) } else { most };
-        if refused.is_none() {
-            entry.0 = Try::default();
+        let refused = self.send_closing(&key, size, tried.last.why, now).err();
+        if refused.is_some_and(is_too_large) {
+            // Half of it may be let through.
+            tried.most = Some(Amount(size.0 / 2));
         }
-        entry.0.note(refused.map_or("closing", Code::name), now);
+        let held = self.ledger.positions().get(&key).size;
+        if tried.held != held {
+            // The last one was filled. One that the venue refuses is not sent again and again.
+            tried.last = Try::default();
+        }
+        tried.held = held;
+        tried.last.note(refused.map_or("closing", Code::name), now);
+        self.switches.closing.tries.insert(key, tried);
     }
 
     /// Whether an order is open that could fill while a position is being closed.
@@ -197,7 +211,7 @@ impl<J: Journal> Desk<J> {
         let mine = self.positions_under(of);
         let why = |key: &PositionKey| {
             let tried = self.switches.closing.tries.get(key);
-            tried.map_or("to_be_closed", |(tried, _)| tried.why)
+            tried.map_or("to_be_closed", |tried| tried.last.why)
         };
         keys.iter().filter(|key| mine.contains(key)).map(why).collect()
     }

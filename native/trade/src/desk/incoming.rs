@@ -2,15 +2,17 @@
 
 use rustonite_core::datasets::{BalanceCause, OrderEvent};
 use rustonite_core::ids::AccountId;
-use rustonite_exec::gateway::{Answer, Heard, Question};
-use rustonite_exec::reconcile::{Plan, reconcile};
+use rustonite_exec::gateway::{Answer, Heard, Position, Question};
+use rustonite_exec::reconcile::{Mismatch, Plan, reconcile};
 use rustonite_exec::{
-    Ask, Booked, Change, Flight, Journal, Order, OrderId, Refusal, Report, Request, What,
+    Ask, Booked, Change, Flight, Journal, Order, OrderId, PositionKey, Refusal, Report, Request,
+    What,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::Access;
 
 use super::account::{self, Asking, Stage};
+use super::closing::is_closing;
 use super::{Desk, News};
 use crate::line::{Arrived, Replied};
 use crate::strategy::{FillNews, OrderNews};
@@ -62,6 +64,7 @@ impl<J: Journal> Desk<J> {
         for at in 0..self.accounts.len() {
             let Some(account) = u16::try_from(at).ok().map(AccountId) else { return };
             let mut heard = Vec::new();
+            self.look_at_held(account, now);
             let one = &mut self.accounts[at];
             let texts = one.gateway.tick(now.saturating_sub(answer_ns), now, &mut heard);
             let mut sent = one.send_all(texts);
@@ -132,8 +135,7 @@ impl<J: Journal> Desk<J> {
             match one {
                 Heard::Report(report) => self.take(&report),
                 Heard::Balance(balance) => self.take_balance(account, &balance),
-                // Our own count follows from the fills; it is compared when the venue is asked.
-                Heard::Position(_) => {}
+                Heard::Position(held) => self.take_held(account, &held, now),
                 Heard::Send(what) => {
                     let Some(one) = self.accounts.get_mut(account.index()) else { continue };
                     let sent = one.send_all(vec![what]);
@@ -152,6 +154,38 @@ impl<J: Journal> Desk<J> {
                 Heard::Ready => self.begin(account, now),
                 Heard::Closed(refusal) => self.down(account, now, &refusal.detail),
             }
+        }
+    }
+
+    /// Our own count follows from the fills. If it is not what the venue says once they had time to
+    /// come, books are compared.
+    fn take_held(&mut self, account: AccountId, held: &Position, now: i64) {
+        let (instrument, side) = (held.instrument, held.side);
+        let key = PositionKey { account, strategy: None, instrument, side };
+        let is_same = self.ledger.positions().get(&key).size == held.size;
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        if is_same {
+            one.held_otherwise.remove(&(instrument, side));
+        } else {
+            one.held_otherwise.insert((instrument, side), (held.size, now.saturating_add(LATE_NS)));
+        }
+    }
+
+    /// Compares books where positions are not what the venue said a while ago.
+    pub(super) fn look_at_held(&mut self, account: AccountId, now: i64) {
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        if one.held_otherwise.is_empty() {
+            return;
+        }
+        let due = one.held_otherwise.extract_if(.., |_, (_, at)| *at <= now);
+        let due: Vec<_> = due.collect();
+        let positions = self.ledger.positions();
+        let differs = due.into_iter().any(|((instrument, side), (size, _))| {
+            let key = PositionKey { account, strategy: None, instrument, side };
+            positions.get(&key).size != size
+        });
+        if differs {
+            self.compare_by(account, now);
         }
     }
 
@@ -229,12 +263,16 @@ impl<J: Journal> Desk<J> {
     fn count_words(&mut self, order: OrderId, change: &Change, now: i64) {
         let Some(known) = self.ledger.order(order) else { return };
         let (account, strategy) = (known.wish.account, known.wish.strategy);
+        // What closes a position is tried until it is closed: a switch would leave it open.
+        let counts = !is_closing(known);
         for event in &change.events {
             self.answers.heard(account, order, event.event, now);
             match event.event {
                 OrderEvent::Rejected | OrderEvent::ReplaceRejected => {
                     self.counts.rejects += 1;
-                    self.risk.rejected(account, strategy, now, &mut self.trips);
+                    if counts {
+                        self.risk.rejected(account, strategy, now, &mut self.trips);
+                    }
                 }
                 OrderEvent::Accepted | OrderEvent::Replaced | OrderEvent::Cancelled => {
                     self.risk.accepted(account, strategy);
@@ -390,9 +428,7 @@ impl<J: Journal> Desk<J> {
         plan.asks.iter().for_each(|ask| self.ask(account, *ask, now));
         self.end_forgotten(account, asking, now);
         let was_trading = self.accounts[account.index()].stage == Stage::Trading;
-        if was_trading || plan.is_refused {
-            self.tell_mismatches(&plan);
-        }
+        self.tell_mismatches(account, &plan, &asking.books.differed);
         for (instrument, part_ppm) in self.accounts[account.index()].margins_there(asking) {
             self.margin(account, instrument, part_ppm);
         }
@@ -414,12 +450,28 @@ impl<J: Journal> Desk<J> {
             (false, false) => one.settle_pause(&plan.asks, SETTLE_NS),
         };
         one.again_at = now.saturating_add(pause);
+        let is_stuck = one.differs_for_long(&plan, now);
         one.differed = plan.mismatches;
+        if is_stuck && was_trading {
+            one.settle_anew(now.saturating_add(ASK_AGAIN_NS));
+            self.tell_stuck(account);
+        }
         match (was_trading, is_good) {
             (false, true) => self.go(account, true, now),
-            (true, false) if is_refused => self.go(account, false, now),
+            (true, false) if is_refused || is_stuck => self.go(account, false, now),
             _ => {}
         }
+    }
+
+    /// Orders that move all the time leave no moment at which books can be compared.
+    fn tell_stuck(&mut self, account: AccountId) {
+        let name = self.ledger.directory().account_name(account);
+        let text = format!(
+            "account {name}: what is held has differed from the venue's for {} s; nothing new is \
+             sent until books are compared at rest",
+            account::DIFFERS_NS / 1_000_000_000
+        );
+        self.news.push_back(News::Notice(text));
     }
 
     /// Says which contracts are margined in another way than the configuration says; true if some
@@ -456,9 +508,18 @@ impl<J: Journal> Desk<J> {
         true
     }
 
-    fn tell_mismatches(&mut self, plan: &Plan) {
-        for mismatch in &plan.mismatches {
-            self.news.push_back(News::Notice(format!("differs from the venue: {mismatch:?}")));
+    /// Says what differs. Of an account that does not trade so far orders are just being looked for:
+    /// what is held and still differs is set right.
+    fn tell_mismatches(&mut self, account: AccountId, plan: &Plan, before: &[Mismatch]) {
+        let is_trading = self.accounts[account.index()].stage == Stage::Trading;
+        let tells_all = is_trading || plan.is_refused;
+        let told = |one: &&Mismatch| tells_all || (one.is_of_holdings() && before.contains(one));
+        let directory = std::sync::Arc::clone(self.ledger.directory());
+        let name = directory.account_name(account);
+        for mismatch in plan.mismatches.iter().filter(told) {
+            let what = mismatch.describe(&directory);
+            self.news
+                .push_back(News::Notice(format!("account {name}: differs from the venue: {what}")));
         }
     }
 

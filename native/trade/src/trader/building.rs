@@ -156,6 +156,10 @@ impl Trader {
             let why = "is not traded any more; its rows are left out";
             self.note(format!("journal: {name} {why}"));
         }
+        for order in &restored.fills_missing {
+            let why = "was filled more than its executions say: the venue is asked";
+            self.note(format!("journal: order {} {why}", order.0));
+        }
     }
 }
 
