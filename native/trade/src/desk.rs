@@ -27,7 +27,7 @@ use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Gateway, Outgoing};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    ExecError, Journal, Ledger, Moment, Order, OrderId, PositionKey, Request, Wish,
+    Booked, ExecError, Journal, Ledger, Moment, Order, OrderId, PositionKey, Request, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Code, Intent, Pass, Risk, Trip};
@@ -109,6 +109,8 @@ pub struct Desk<J> {
     waiting: Waiting,
     switches: Switches,
     forgotten: Forgotten,
+    /// What of positions was found at venues, and not taken into profits so far.
+    found: Vec<Booked>,
     /// When a person was told last that a soft limit of an instrument is exceeded.
     warned: BTreeMap<(Code, InstrumentId), i64>,
 }
@@ -184,6 +186,7 @@ impl<J: Journal> Desk<J> {
             waiting: Waiting::default(),
             switches: Switches::default(),
             forgotten: Forgotten::default(),
+            found: Vec::new(),
             warned: BTreeMap::new(),
         };
         desk.count_all();
@@ -274,6 +277,11 @@ impl<J: Journal> Desk<J> {
         if let Some(one) = self.accounts.get_mut(account.index()) {
             one.leverage = Some(leverage.map_or(Leverage::AsThere, Leverage::Set));
         }
+    }
+
+    /// What of positions was found at venues since the last call.
+    pub(crate) fn take_found(&mut self) -> Vec<Booked> {
+        std::mem::take(&mut self.found)
     }
 
     /// Until when an account's venue wants to hear nothing, if so.

@@ -37,7 +37,8 @@ pub struct Kept {
     /// The highest that profit ever was, by scope and name.
     #[serde(default)]
     pub peaks: BTreeMap<String, Amount>,
-    /// What was earned with instruments that are not traded any more.
+    /// What was earned with instruments that are not traded any more; and what found positions came
+    /// with, the other way round.
     #[serde(default)]
     pub earned: Vec<Earned>,
 }

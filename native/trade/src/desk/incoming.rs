@@ -1,6 +1,6 @@
 //! What comes from venues, and what it changes.
 
-use rustonite_core::datasets::{BalanceCause, OrderEvent};
+use rustonite_core::datasets::{BalanceCause, FillKind, OrderEvent};
 use rustonite_core::ids::AccountId;
 use rustonite_exec::gateway::{Answer, Heard, Position, Question};
 use rustonite_exec::reconcile::{Mismatch, Plan, reconcile};
@@ -214,7 +214,7 @@ impl<J: Journal> Desk<J> {
     // Reports
 
     /// What a venue, or we ourselves, say about an order.
-    pub(super) fn take(&mut self, report: &Report) {
+    pub(crate) fn take(&mut self, report: &Report) {
         if let Some(at) = self.may_be_found_until(report).filter(|at| report.ts_recv < *at) {
             return self.compare_by(report.account, at);
         }
@@ -243,6 +243,9 @@ impl<J: Journal> Desk<J> {
         for booked in &change.fills {
             self.answers.executed(booked);
             self.count_fill(booked, now);
+            if booked.kind == FillKind::Opening {
+                self.found.push(booked.clone());
+            }
         }
         if let Some(order) = change.order {
             self.count_order(order);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::RiskScope;
+use rustonite_core::datasets::{OrderSide, RiskScope};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
-use rustonite_exec::{self as exec, Contract, Directory, Journal, Position, Restored};
+use rustonite_exec::{self as exec, Booked, Contract, Directory, Journal, Position, Restored};
 use rustonite_risk::{MANUAL, Risk, Target};
 
 use crate::desk::Desk;
@@ -51,8 +51,11 @@ pub(super) struct Profits {
     currency: String,
     pub(super) day: i64,
     pub(super) began: BTreeMap<String, Amount>,
-    /// What instruments have earned that are not traded any more.
+    /// What instruments have earned that are not traded any more; and what found positions came with,
+    /// the other way round.
     pub(super) earned: Vec<Earned>,
+    /// What was found at venues and not valued so far.
+    found: Vec<Booked>,
     /// The latest figures.
     pub(super) totals: BTreeMap<String, Amount>,
     changed: bool,
@@ -75,6 +78,7 @@ impl Profits {
             day: kept.day,
             began: kept.profit,
             earned: earned(kept.earned, &restored.earned, directory),
+            found: Vec::new(),
             totals: BTreeMap::new(),
             changed: false,
             peaks_kept: (Vec::new(), 0),
@@ -109,7 +113,9 @@ impl Profits {
             self.began.clear();
             self.changed = true;
         }
-        let sums = self.sums(desk);
+        self.found.append(&mut desk.take_found());
+        self.discount_found(desk);
+        let sums = self.sums(desk).filter(|_| self.found.is_empty());
         self.is_known = sums.is_some();
         let Some(sums) = sums else { return desk.profit_unknown() };
         for (target, total) in sums {
@@ -122,6 +128,38 @@ impl Profits {
             desk.profit(target, total - began, total, now);
         }
         self.tell_equity(desk);
+    }
+
+    /// What was found at a venue was not earned here: the profit that it came with does not count.
+    fn discount_found(&mut self, desk: &Desk<impl Journal>) {
+        for booked in std::mem::take(&mut self.found) {
+            let Some(discount) = self.discount_of(desk, &booked) else {
+                // It cannot be valued so far.
+                self.found.push(booked);
+                continue;
+            };
+            self.changed = true;
+            match self.earned.iter_mut().find(|one| one.is_of_same(&discount)) {
+                Some(known) => known.profit = known.profit + discount.profit,
+                None => self.earned.push(discount),
+            }
+        }
+    }
+
+    fn discount_of(&self, desk: &Desk<impl Journal>, booked: &Booked) -> Option<Earned> {
+        let directory = desk.ledger().directory();
+        let listed = directory.listed(booked.instrument)?;
+        let size = if booked.side == OrderSide::Buy { booked.size } else { -booked.size };
+        let position = Position { size, price_entry: Some(booked.price), ..Position::default() };
+        let profit = booked.pnl_realised + open_profit(desk, booked.instrument, &position)?;
+        Some(Earned {
+            account: directory.account_name(booked.account).to_owned(),
+            strategy: None,
+            instrument: format!("found {} {}", listed.venue, listed.symbol),
+            side: booked.position_side.unwrap_or_default().name().to_owned(),
+            settle: listed.settle.to_string(),
+            profit: -profit,
+        })
     }
 
     /// Profit of all, of each venue, of each account and of each strategy; what no strategy earned is

@@ -1,7 +1,7 @@
 use std::path::Path;
 
-use rustonite_core::datasets::OrderSide;
-use rustonite_exec::Tapes;
+use rustonite_core::datasets::{FillKind, OrderSide};
+use rustonite_exec::{Tapes, What};
 
 use super::super::testing::{
     IT, LIMITS, NOON, PAIRS, RATE, STRATEGY, amount, executed, ledger_of, risk_of, wish,
@@ -109,6 +109,43 @@ fn a_new_peak_is_kept_and_not_with_every_beat() {
     assert!(!is_to_be_kept(&mut run, 9));
     assert!(is_to_be_kept(&mut run, 10));
     assert!(!is_to_be_kept(&mut run, 20));
+}
+
+#[test]
+fn what_a_position_that_is_found_has_lost_before_is_no_loss_of_today() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = LIMITS
+        .replace("daily_loss_max = 5_000", "daily_loss_max = 10")
+        .replace("drawdown_max = 5_000", "drawdown_max = 10");
+    let mut run = Run::start(folder.path(), &Kept::default(), &limits);
+    run.profits.tell(&mut run.desk, NOON);
+    let found = |run: &mut Run, side, price| {
+        let mut report = executed(run.desk.ledger_mut(), side, amount(price));
+        (report.client_id, report.venue_order_id) = ("".into(), None);
+        let What::Fill(fill) = &mut report.what else { unreachable!() };
+        fill.kind = FillKind::Opening;
+        run.desk.take(&report);
+        run.profits.tell(&mut run.desk, NOON);
+    };
+    // It was bought at 600, and is worth 100 now.
+    found(&mut run, OrderSide::Buy, "600");
+    assert_eq!(run.profits.totals["account main"], Amount::ZERO);
+    assert_eq!(run.thrown(), []);
+    let kept = run.kept();
+    drop(run);
+    let mut run = Run::start(folder.path(), &kept, &limits);
+    run.profits.tell(&mut run.desk, NOON);
+    assert_eq!(run.profits.totals["all "], Amount::ZERO);
+    // The venue has closed it, nobody knows at which price.
+    found(&mut run, OrderSide::Sell, "600");
+    assert_eq!(run.profits.totals["account main"], Amount::ZERO);
+    // What it loses from now on is ours.
+    found(&mut run, OrderSide::Buy, "600");
+    run.desk.quote(IT, 79.0, 81.0, NOON, 2);
+    run.profits.tell(&mut run.desk, NOON);
+    assert_eq!(run.profits.totals["account main"], amount("-20"));
+    let codes: Vec<_> = run.thrown().into_iter().map(|(code, _)| code).collect();
+    assert!(codes.contains(&"daily_loss") && codes.contains(&"drawdown"), "{codes:?}");
 }
 
 #[test]
