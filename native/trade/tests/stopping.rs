@@ -395,6 +395,14 @@ fn a_trading_state_says_what_is_let_through_and_cancels_nothing() {
     world.desk.cancel(resting, world.now).unwrap();
     world.desk.set_state(Target::All, TradingState::Active, world.now);
     assert!(world.desk.submit(buy(-1_000, 1), world.now).is_ok());
+    // A kill cancels whatever the state is.
+    let resting = world.place(buy(-1_000, 1));
+    world.desk.set_state(Target::All, TradingState::Halted, world.now);
+    assert_eq!(world.desk.cancel(resting, world.now).unwrap_err().code, "halted");
+    world.desk.kill(Target::Account(ACCOUNT), world.now);
+    assert!(cancels(&world).contains(&resting));
+    world.desk.resume(Target::Account(ACCOUNT), world.now);
+    world.desk.set_state(Target::All, TradingState::Active, world.now);
     // A kill switch is not lifted by a state.
     world.desk.kill(Target::Account(ACCOUNT), world.now);
     world.desk.set_state(Target::Account(ACCOUNT), TradingState::Active, world.now);

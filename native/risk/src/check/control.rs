@@ -31,7 +31,9 @@ impl Risk {
 
     pub(super) fn control_of_cancel<J: Judge>(&self, ask: &Ask<'_>, judge: &mut J) -> Flow {
         self.clock(ask, judge)?;
-        if state_of(ask) == TradingState::Halted {
+        // Whoever kills wants no order to be left, whatever was said before.
+        let is_killed = || self.trips_of(ask).any(|trip| trip.code == Code::KillSwitch);
+        if state_of(ask) == TradingState::Halted && !is_killed() {
             for trip in self.trips_of(ask).filter(|trip| trip.state == TradingState::Halted) {
                 judge.hear(denied(trip, ask))?;
             }
