@@ -32,7 +32,7 @@ fn main() -> Result<()> {
             COMMANDS as f64 / seconds / 1e6
         );
         best = best.max(COMMANDS as f64 / seconds / 1e6);
-        let (seconds, fills) = bare(&commands);
+        let (seconds, fills, _) = bare(&commands, false)?;
         println!(
             "  lobster: a book without accounts\t{:.2} M commands/s, {fills} fills",
             COMMANDS as f64 / seconds / 1e6
@@ -42,16 +42,18 @@ fn main() -> Result<()> {
     let what = "orders and cancellations matched (the peer has no accounts)";
     keep("Matching", what, "M commands/s", &[("best", best)])?;
     keep_of("lobster", "Matching", what, "M commands/s", &[("best", best_bare)])?;
+    let what = "one command, clock included (the peer has no accounts)";
     let (_, _, times) = ours(true)?;
+    println!("{what}\t{}", text(&times));
+    keep("Matching", what, "ns", &percentiles(&times, 1.0))?;
+    let (_, _, times) = bare(&commands, true)?;
+    println!("  lobster\t{}", text(&times));
+    Ok(keep_of("lobster", "Matching", what, "ns", &percentiles(&times, 1.0))?)
+}
+
+fn text(times: &Histogram<u64>) -> String {
     let at = |percent: f64| times.value_at_quantile(percent / 100.0);
-    println!(
-        "  one command, the clock's cost included\tp50 {} p99 {} p99.9 {} max {} ns",
-        at(50.0),
-        at(99.0),
-        at(99.9),
-        times.max()
-    );
-    Ok(keep("Matching", "one command, clock included", "ns", &percentiles(&times, 1.0))?)
+    format!("p50 {} p99 {} p99.9 {} max {} ns", at(50.0), at(99.0), at(99.9), times.max())
 }
 
 /// Commands for an exchange whose first order has number 1. A cancelled one may have ended.
@@ -130,9 +132,10 @@ fn run(commands: &[Command], timed: bool) -> Result<(f64, u64, Histogram<u64>)> 
     Ok((start.elapsed().as_secs_f64(), trades, times))
 }
 
-fn bare(commands: &[Command]) -> (f64, usize) {
+/// Seconds, fills, and the time of each command if it is wanted.
+fn bare(commands: &[Command], timed: bool) -> Result<(f64, usize, Histogram<u64>)> {
     let mut book = OrderBook::new(100_000, 10, false);
-    let (mut id, mut fills) = (0, 0);
+    let (mut id, mut fills, mut times) = (0, 0, Histogram::new(3)?);
     let start = Instant::now();
     for command in commands {
         let order = match command {
@@ -154,11 +157,16 @@ fn bare(commands: &[Command]) -> (f64, usize) {
             Command::Cancel { order, .. } => OrderType::Cancel { id: u128::from(order.0) },
             _ => continue,
         };
-        match black_box(book.execute(order)) {
+        let before = timed.then(Instant::now);
+        let event = black_box(book.execute(order));
+        if let Some(before) = before {
+            times.record(u64::try_from(before.elapsed().as_nanos())?)?;
+        }
+        match event {
             lobster::OrderEvent::PartiallyFilled { fills: found, .. }
             | lobster::OrderEvent::Filled { fills: found, .. } => fills += found.len(),
             _ => {}
         }
     }
-    (start.elapsed().as_secs_f64(), fills)
+    Ok((start.elapsed().as_secs_f64(), fills, times))
 }

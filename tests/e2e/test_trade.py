@@ -294,6 +294,11 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
         finally:
             running.kill()
     assert running.returncode == 0, error
+    secret = place.account.secret
+    assert secret not in out + error
+    files = [path for path in place.folder.rglob("*") if path.is_file()]
+    holders = [path.name for path in files if secret.encode() in path.read_bytes()]
+    assert holders == ["keys.toml"]
     last = json.loads(out)
     assert last["open_orders"] == 0
     for asset in ("BTC", "USDT"):
