@@ -8,6 +8,7 @@ import pytest
 from helpers import SMALL, finish, python, trades
 
 from rustonite_data import Tape
+from rustonite_data.cli.interrupts import ended
 from rustonite_data.lake.interrupt import interruptible
 
 
@@ -148,3 +149,14 @@ def test_a_query_that_had_not_begun_when_it_was_cancelled_is_cancelled_again():
     with pytest.raises(KeyboardInterrupt):
         interruptible(call, cancel)
     assert state["ended"]
+
+
+@pytest.mark.parametrize(("handler", "ends"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_a_closed_terminal_ends_what_runs_unless_nohup_was_asked_for(handler, ends):
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        with ended() as end:
+            signal.raise_signal(signal.SIGHUP)
+            assert end.is_set() is ends
+    finally:
+        signal.signal(signal.SIGHUP, before)
