@@ -241,6 +241,14 @@ def test_ctrl_c_waits_for_cancels_that_take_long(place: Place) -> None:
     assert json.loads(out)["open_orders"] == 0
 
 
+def assert_secret_is_kept(place: Place, told: str) -> None:
+    secret = place.account.secret
+    assert secret not in told
+    files = [path for path in place.folder.rglob("*") if path.is_file()]
+    holders = [path.name for path in files if secret.encode() in path.read_bytes()]
+    assert holders == ["keys.toml"]
+
+
 def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) -> None:
     place.configure(
         "market-maker",
@@ -294,11 +302,7 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
         finally:
             running.kill()
     assert running.returncode == 0, error
-    secret = place.account.secret
-    assert secret not in out + error
-    files = [path for path in place.folder.rglob("*") if path.is_file()]
-    holders = [path.name for path in files if secret.encode() in path.read_bytes()]
-    assert holders == ["keys.toml"]
+    assert_secret_is_kept(place, out + error)
     last = json.loads(out)
     assert last["open_orders"] == 0
     for asset in ("BTC", "USDT"):
