@@ -1,11 +1,13 @@
 """Rustonite's execution half: strategies, the trader that runs them, and a local exchange."""
 
+from rustonite_data._native import Book
 from rustonite_exec.asking import NewOrder
 from rustonite_exec.exchange import Account, LocalExchange, LocalExchanges
 from rustonite_exec.limits import limits
 from rustonite_exec.strategy import (
     Broker,
     FillNews,
+    GapNews,
     Group,
     Order,
     OrderNews,
@@ -17,8 +19,10 @@ from rustonite_exec.trader import Trader, ask, kill
 
 __all__ = [
     "Account",
+    "Book",
     "Broker",
     "FillNews",
+    "GapNews",
     "Group",
     "LocalExchange",
     "LocalExchanges",

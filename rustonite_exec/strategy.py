@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
-    from rustonite_data._native import Batch, Gap, NativeBroker
+    from rustonite_data._native import Batch, Book, Gap, NativeBroker
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,19 @@ class FillNews:
     liquidity: str
     position: Decimal
     """Our position in the instrument after it; in hedge mode on the side of the order."""
+
+
+@dataclass(frozen=True)
+class GapNews:
+    """Rows of a market that do not come."""
+
+    venue: str
+    dataset: str
+    symbol: str | None
+    """Whose book is lost until the next picture; `None` if it is all of the venue."""
+    rows: Gap | None
+    """Rows that were removed from the tape before they were read; `None` where the recorder had
+    lost something."""
 
 
 @dataclass(frozen=True)
@@ -466,11 +479,21 @@ class Strategy:
     def on_trade(self, trade: Trade) -> None:
         """One trade."""
 
-    def on_rows(self, dataset: str, rows: Batch) -> None:
-        """Rows of another dataset that is followed: `book_deltas`, `bars`, `tickers`."""
+    def on_bars(self, rows: Batch) -> None:
+        """Bars and revisions of bars, in place."""
 
-    def on_gap(self, dataset: str, gap: Gap) -> None:
-        """Rows of a tape are lost for this strategy."""
+    def on_book(self, book: Book) -> None:
+        """A book has changed, and is whole; `book_deltas` have to be followed.
+
+        It is called once for all changes that came since the last call. The book is shown as it is
+        at the moment, also later; without levels while it is not whole.
+        """
+
+    def on_rows(self, dataset: str, rows: Batch) -> None:
+        """Rows of another dataset that is followed: `tickers`, and `book_deltas` as they are."""
+
+    def on_gap(self, gap: GapNews) -> None:
+        """Rows are lost for this strategy."""
 
     def on_timer(self) -> None:
         """The time that was asked for has come."""

@@ -1,5 +1,6 @@
 //! Strategies written in Python, and what they can do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyKeyboardInterrupt;
@@ -14,11 +15,12 @@ use rustonite_core::{Amount, Decimal, ErrorKind};
 use rustonite_exec::{OrderId, Trail, Trigger, Wish};
 use rustonite_tape::Batch as TapeBatch;
 use rustonite_trade::{
-    Broker, Changes, Denied, Failed, FillNews, Group, OrderNews, OrderView, Quotes, Strategy, Told,
-    Trades, on_lot, on_tick,
+    Bars, Broker, Changes, Denied, Failed, FillNews, GapNews, Group, OrderNews, OrderView, Quotes,
+    Strategy, Told, Trades, on_lot, on_tick,
 };
 
 use crate::batch::{Batch, Gap, Shared};
+use crate::book::Book;
 use crate::error::{invalid, raise};
 
 /// What a strategy can do.
@@ -347,6 +349,8 @@ pub(crate) struct PyStrategy {
     broker: Arc<dyn Broker + Send + Sync>,
     /// What batches of a dataset share, by its schema's name.
     shared: Vec<(String, Arc<Shared>)>,
+    /// Its books, if it wants to hear of them.
+    books: Option<BTreeMap<InstrumentId, Py<Book>>>,
     /// The exception that ended it.
     raised: Option<PyErr>,
 }
@@ -354,7 +358,7 @@ pub(crate) struct PyStrategy {
 impl PyStrategy {
     /// With the broker that its attribute `broker` is to wrap.
     pub(crate) fn new(strategy: Py<PyAny>, broker: Arc<dyn Broker + Send + Sync>) -> Self {
-        Self { strategy, broker, shared: Vec::new(), raised: None }
+        Self { strategy, broker, shared: Vec::new(), books: None, raised: None }
     }
 
     /// The exception that ended it, once.
@@ -394,11 +398,16 @@ impl PyStrategy {
 impl Strategy for PyStrategy {
     fn on_start(&mut self, _broker: &dyn Broker) -> Told {
         let broker = NativeBroker { broker: Arc::clone(&self.broker) };
-        self.call(|py, strategy| {
-            let wrap = py.import("rustonite_exec.strategy")?.getattr("Broker")?;
-            strategy.setattr("broker", wrap.call1((broker,))?)?;
+        let mut hears_books = false;
+        let told = self.call(|py, strategy| {
+            let module = py.import("rustonite_exec.strategy")?;
+            let usual = module.getattr("Strategy")?.getattr("on_book")?;
+            hears_books = !strategy.get_type().getattr("on_book")?.is(&usual);
+            strategy.setattr("broker", module.getattr("Broker")?.call1((broker,))?)?;
             strategy.call_method0("on_start").map(drop)
-        })
+        });
+        self.books = hears_books.then(BTreeMap::new);
+        told
     }
 
     fn on_quotes(&mut self, _broker: &dyn Broker, rows: &Quotes<'_>) -> Told {
@@ -411,14 +420,39 @@ impl Strategy for PyStrategy {
         self.call(|_, strategy| strategy.call_method1("on_trades", (batch,)).map(drop))
     }
 
+    fn on_bars(&mut self, _broker: &dyn Broker, rows: &Bars<'_>) -> Told {
+        let batch = self.batch(rows.batch);
+        self.call(|_, strategy| strategy.call_method1("on_bars", (batch,)).map(drop))
+    }
+
+    fn on_book(&mut self, broker: &dyn Broker, book: &rustonite_trade::Book) -> Told {
+        let Some(mut books) = self.books.take() else { return Ok(()) };
+        let id = book.instrument();
+        let told = self.call(|py, strategy| {
+            let known = match books.get(&id) {
+                Some(known) => known.clone_ref(py),
+                None => Py::new(py, Book::new(book.clone(), broker.instrument(id)))?,
+            };
+            let known = books.entry(id).or_insert(known);
+            strategy.call_method1("on_book", (&*known,)).map(drop)
+        });
+        self.books = Some(books);
+        told
+    }
+
     fn on_rows(&mut self, _broker: &dyn Broker, dataset: &str, rows: &TapeBatch) -> Told {
         let batch = self.batch(rows);
         self.call(|_, strategy| strategy.call_method1("on_rows", (dataset, batch)).map(drop))
     }
 
-    fn on_gap(&mut self, _broker: &dyn Broker, dataset: &str, gap: rustonite_tape::Gap) -> Told {
-        let gap = Gap::from(gap);
-        self.call(|_, strategy| strategy.call_method1("on_gap", (dataset, gap)).map(drop))
+    fn on_gap(&mut self, broker: &dyn Broker, gap: &GapNews<'_>) -> Told {
+        self.call(|py, strategy| {
+            let listed = gap.instrument.and_then(|one| broker.instrument(one));
+            let symbol = listed.map(|one| &*one.symbol);
+            let told = (gap.venue, gap.dataset, symbol, gap.rows.map(Gap::from));
+            let wrap = py.import("rustonite_exec.strategy")?.getattr("GapNews")?;
+            strategy.call_method1("on_gap", (wrap.call1(told)?,)).map(drop)
+        })
     }
 
     fn on_timer(&mut self, _broker: &dyn Broker) -> Told {

@@ -12,6 +12,7 @@ use rustonite_tape::{Batch, Gap, MergedReader, Polled, Reader, Result, Start, Ta
 const ROWS_MAX: usize = 1024;
 /// The dataset of rules.
 pub(crate) const INSTRUMENTS: &str = "instruments";
+pub(crate) const BOOK_DELTAS: &str = "book_deltas";
 /// How often a tape is looked for that is not there so far.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -118,6 +119,17 @@ impl Market {
     pub fn received(&self, rows: &Rows) -> Option<i64> {
         let found = self.found.iter().find(|found| found.followed == rows.followed)?;
         rows.batch.values::<i64>(found.time_column)?.first().copied()
+    }
+
+    /// Tapes of a dataset, and the number of the next row of each.
+    pub(crate) fn begins(&self, dataset: &str) -> impl Iterator<Item = (&Followed, u64)> {
+        let found = self.found.iter().zip(self.merged.readers());
+        let all = found.map(|(found, reader)| (&self.followed[found.followed], reader.row()));
+        all.filter(move |(followed, _)| followed.dataset == dataset)
+    }
+
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.directory
     }
 
     /// What is followed.

@@ -9,7 +9,8 @@ use rustonite_core::instrument::Instrument;
 use rustonite_exec::{Directory, OrderId, Wish};
 use rustonite_tape::{Batch, Gap};
 
-use crate::rows::{Quotes, Trades};
+use crate::books::Book;
+use crate::rows::{Bars, Quotes, Trades};
 
 /// Why something that a strategy wants is not done. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +89,20 @@ pub struct FillNews {
     pub liquidity: Liquidity,
     /// Our position in the instrument after it; in hedge mode on the side of the order.
     pub position: Amount,
+}
+
+/// Rows of a market that do not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GapNews<'a> {
+    /// Whose market data it is.
+    pub venue: &'a str,
+    /// Of which dataset.
+    pub dataset: &'a str,
+    /// The instrument whose book is lost until the next picture; `None` for all of the venue.
+    pub instrument: Option<InstrumentId>,
+    /// Rows that were removed from the tape before they were read; `None` where the recorder had
+    /// lost something.
+    pub rows: Option<Gap>,
 }
 
 /// Orders that depend on each other, all of one instrument and account.
@@ -222,13 +237,24 @@ pub trait Strategy {
         Ok(())
     }
 
-    /// Rows of another dataset that is followed: `book_deltas`, `bars`, `tickers`.
+    /// Bars, and revisions of bars.
+    fn on_bars(&mut self, _broker: &dyn Broker, _rows: &Bars<'_>) -> Told {
+        Ok(())
+    }
+
+    /// A book has changed, and is whole.
+    fn on_book(&mut self, _broker: &dyn Broker, _book: &Book) -> Told {
+        Ok(())
+    }
+
+    /// Rows of another dataset that is followed: `tickers`, `instruments`, and `book_deltas` as they
+    /// are.
     fn on_rows(&mut self, _broker: &dyn Broker, _dataset: &str, _rows: &Batch) -> Told {
         Ok(())
     }
 
-    /// Rows of a tape are lost for this strategy.
-    fn on_gap(&mut self, _broker: &dyn Broker, _dataset: &str, _gap: Gap) -> Told {
+    /// Rows are lost for this strategy.
+    fn on_gap(&mut self, _broker: &dyn Broker, _gap: &GapNews<'_>) -> Told {
         Ok(())
     }
 

@@ -37,16 +37,17 @@ pub use self::past::{Lakes, Wanted};
 use self::profits::Profits;
 pub use self::status::Status;
 use self::watchdog::Watchdog;
+use crate::books::Books;
 use crate::config::{Config, OnStop, Waiting};
 use crate::control::Control;
 use crate::cores;
 use crate::desk::{Cause, Desk, News};
 use crate::line::{Arrivals, Arrived, Network};
-use crate::market::{INSTRUMENTS, Market, Rows, Tick};
+use crate::market::{BOOK_DELTAS, INSTRUMENTS, Market, Rows, Tick};
 use crate::paper::Papers;
-use crate::rows::{Deltas, Quotes, Tickers, Trades};
+use crate::rows::{Bars, Deltas, Quotes, Tickers, Trades};
 use crate::state::Keeper;
-use crate::strategy::{Broker, Failed, OrderNews, Strategy, Told};
+use crate::strategy::{Broker, Failed, GapNews, OrderNews, Strategy, Told};
 
 /// How often what does not hurry is done.
 const BEAT: Duration = Duration::from_millis(50);
@@ -160,6 +161,7 @@ pub struct Trader {
     market: Market,
     /// What comes next of a market that is replayed.
     held: VecDeque<Tick>,
+    books: Books,
     papers: Papers,
     arrivals: Vec<Arrivals>,
     strategy: StrategyId,
@@ -317,12 +319,12 @@ impl Trader {
             Tick::Nothing => return Ok(false),
             Tick::Rows(rows) => self.take_rows(strategy, &rows)?,
             Tick::Gap(followed, gap) => {
-                let (dataset, venue) = {
-                    let one = &self.market.followed()[followed];
-                    (one.dataset.clone(), one.venue.clone())
-                };
-                self.note_gap(&venue);
-                let told = self.if_started(|handle| strategy.on_gap(handle, &dataset, gap));
+                let followed = &self.market.followed()[followed];
+                let (dataset, venue) = (followed.dataset.clone(), followed.venue.clone());
+                self.note_gap(&venue, &dataset);
+                let news =
+                    GapNews { venue: &venue, dataset: &dataset, instrument: None, rows: Some(gap) };
+                let told = self.if_started(|handle| strategy.on_gap(handle, &news));
                 self.judge(told)?;
             }
         }
@@ -330,12 +332,14 @@ impl Trader {
     }
 
     /// Until its next row, nothing of the venue is traded.
-    fn note_gap(&self, venue: &str) {
+    fn note_gap(&mut self, venue: &str, dataset: &str) {
+        let is_there = |id| self.directory.listed(id).is_some_and(|one| &*one.venue == venue);
+        if dataset == BOOK_DELTAS {
+            self.books.lose(is_there);
+        }
         let mut inner = lock(&self.shared);
-        for (id, listed) in self.directory.instruments() {
-            if &*listed.venue == venue {
-                inner.desk.gap(id);
-            }
+        for (id, _) in self.directory.instruments().filter(|(id, _)| is_there(*id)) {
+            inner.desk.gap(id);
         }
     }
 
@@ -371,6 +375,15 @@ impl Trader {
                 self.count_trades(&trades);
                 self.if_started(|handle| strategy.on_trades(handle, &trades))
             }
+            "bars" => {
+                let bars = Bars::new(&rows.batch, &instruments);
+                self.if_started(|handle| strategy.on_bars(handle, &bars))
+            }
+            BOOK_DELTAS => {
+                let deltas = Deltas::new(&rows.batch, &instruments);
+                self.papers.deltas(rows.venue, &deltas);
+                self.tell_books(strategy, rows.venue, &deltas)
+            }
             dataset => {
                 match dataset {
                     "tickers" => {
@@ -379,9 +392,6 @@ impl Trader {
                         self.count_tickers(&tickers);
                     }
                     INSTRUMENTS => self.count_instruments(&rows.batch, &instruments),
-                    "book_deltas" if !self.papers.is_empty() => {
-                        self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, &instruments));
-                    }
                     _ => {}
                 }
                 self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch))
@@ -390,6 +400,27 @@ impl Trader {
         self.instruments = instruments;
         lock(&self.shared).desk.caused_by(Cause::None);
         self.judge(told)
+    }
+
+    /// Tells of books that are lost, of the rows, and of books that are whole.
+    fn tell_books(
+        &mut self,
+        strategy: &mut dyn Strategy,
+        venue: VenueId,
+        rows: &Deltas<'_>,
+    ) -> Told {
+        let lost = self.books.take(rows);
+        let venue = self.directory.venue_name(venue);
+        for instrument in lost {
+            let instrument = Some(instrument);
+            let news = GapNews { venue, dataset: BOOK_DELTAS, instrument, rows: None };
+            self.if_started(|handle| strategy.on_gap(handle, &news))?;
+        }
+        self.if_started(|handle| strategy.on_rows(handle, BOOK_DELTAS, rows.batch))?;
+        for book in self.books.changed() {
+            self.if_started(|handle| strategy.on_book(handle, &book))?;
+        }
+        Ok(())
     }
 
     fn if_started(&self, tell: impl FnOnce(&dyn Broker) -> Told) -> Told {

@@ -31,6 +31,7 @@ use super::recalling::recall;
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
+use crate::books::Books;
 use crate::config::{AccountConfig, Config, MarketConfig, PaperConfig, Sync};
 use crate::control::Control;
 use crate::cores;
@@ -90,6 +91,7 @@ impl Trader {
         let start = if config.replay { Start::First } else { Start::Now };
         let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
         let first = if config.replay { first_row(&mut market)? } else { None };
+        let books = if config.replay { Books::default() } else { Books::before(&market)? };
         let now = first.as_ref().map_or_else(now_ns, |(_, at)| *at);
         // What was in flight then is asked for once the venue is there.
         drop(ledger.lose_requests(now));
@@ -127,6 +129,7 @@ impl Trader {
             handle,
             market,
             held: first.map(|(ticks, _)| ticks).unwrap_or_default(),
+            books,
             papers,
             arrivals,
             strategy,
