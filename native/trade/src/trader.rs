@@ -4,6 +4,7 @@ mod broker;
 mod building;
 mod checking;
 mod clock;
+mod gathering;
 mod operator;
 mod past;
 mod profits;
@@ -31,6 +32,7 @@ use rustonite_tape::TapeError;
 pub use self::broker::Handle;
 pub use self::checking::check_files;
 use self::clock::Clock;
+use self::gathering::Gathered;
 pub use self::operator::kill_without_trader;
 use self::operator::not_kept;
 pub use self::past::{Lakes, Wanted};
@@ -159,6 +161,10 @@ pub struct Trader {
     shared: Shared,
     handle: Handle,
     market: Market,
+    /// Rows that the strategy is not told so far, by their first.
+    gathered: VecDeque<Gathered>,
+    /// How long rows are gathered.
+    gather_ns: i64,
     /// What comes next of a market that is replayed.
     held: VecDeque<Tick>,
     books: Books,
@@ -258,7 +264,7 @@ impl Trader {
                 next_beat = now + BEAT;
                 self.beat()?;
                 if !go_on(self) {
-                    return Ok(());
+                    return self.tell_gathered(strategy);
                 }
             }
         }
@@ -281,7 +287,7 @@ impl Trader {
 
     /// Hears what is due of accounts on paper, and tells the strategy; false if there was nothing.
     fn act(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
-        let busy = self.hear_papers();
+        let busy = self.hear_papers() | self.tell_due(strategy)?;
         // One look for both: most turns bring neither.
         let (has_news, is_due) = {
             let mut inner = lock(&self.shared);
@@ -317,8 +323,9 @@ impl Trader {
     fn take_tick(&mut self, strategy: &mut dyn Strategy, tick: Tick) -> Result<bool, TradeError> {
         match tick {
             Tick::Nothing => return Ok(false),
-            Tick::Rows(rows) => self.take_rows(strategy, &rows)?,
+            Tick::Rows(rows) => self.take_rows(strategy, rows)?,
             Tick::Gap(followed, gap) => {
+                self.tell_tape(strategy, followed)?;
                 let followed = &self.market.followed()[followed];
                 let (dataset, venue) = (followed.dataset.clone(), followed.venue.clone());
                 self.note_gap(&venue, &dataset);
@@ -343,9 +350,21 @@ impl Trader {
         }
     }
 
-    fn take_rows(&mut self, strategy: &mut dyn Strategy, rows: &Rows) -> Result<(), TradeError> {
-        self.instruments.clear();
-        self.instruments.extend(self.market.instruments(rows));
+    /// Rows first count here, then the strategy is told of them.
+    fn take_rows(&mut self, strategy: &mut dyn Strategy, rows: Rows) -> Result<(), TradeError> {
+        let mut instruments = std::mem::take(&mut self.instruments);
+        instruments.clear();
+        instruments.extend(self.market.instruments(&rows));
+        self.count_rows(&rows, &instruments);
+        if self.gather_ns > 0 {
+            return self.gather(strategy, rows, instruments);
+        }
+        let told = self.tell_rows(strategy, &rows, &instruments);
+        self.instruments = instruments;
+        told
+    }
+
+    fn count_rows(&mut self, rows: &Rows, instruments: &[Option<InstrumentId>]) {
         let followed = &self.market.followed()[rows.followed];
         let at = rows.venue.index();
         let now = lock(&self.shared).now();
@@ -357,47 +376,64 @@ impl Trader {
             let now = inner.now();
             inner.desk.feed_connected(rows.venue, true, now);
         }
-        let instruments = std::mem::take(&mut self.instruments);
-        let told = match followed.dataset.as_str() {
+        match followed.dataset.as_str() {
             "quotes" => {
-                let quotes = Quotes::new(&rows.batch, &instruments);
+                let quotes = Quotes::new(&rows.batch, instruments);
                 self.papers.quotes(rows.venue, &quotes);
                 self.count_quotes(&quotes);
                 if !self.profits.is_known() {
                     // The first price of what is held may be traded on.
                     self.tell_profit();
                 }
+            }
+            "trades" => {
+                let trades = Trades::new(&rows.batch, instruments);
+                self.papers.trades(rows.venue, &trades);
+                self.count_trades(&trades);
+            }
+            "tickers" => {
+                let tickers = Tickers::new(&rows.batch, instruments);
+                self.papers.marks(rows.venue, &tickers);
+                self.count_tickers(&tickers);
+            }
+            INSTRUMENTS => self.count_instruments(&rows.batch, instruments),
+            BOOK_DELTAS if !self.papers.is_empty() => {
+                self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, instruments));
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_rows(
+        &mut self,
+        strategy: &mut dyn Strategy,
+        rows: &Rows,
+        instruments: &[Option<InstrumentId>],
+    ) -> Result<(), TradeError> {
+        if let Some(last) = self.market.received(rows).last() {
+            let mut inner = lock(&self.shared);
+            let cause = Cause::Row(inner.clock.ours(*last));
+            inner.desk.caused_by(cause);
+        }
+        let told = match self.market.followed()[rows.followed].dataset.as_str() {
+            "quotes" => {
+                let quotes = Quotes::new(&rows.batch, instruments);
                 self.if_started(|handle| strategy.on_quotes(handle, &quotes))
             }
             "trades" => {
-                let trades = Trades::new(&rows.batch, &instruments);
-                self.papers.trades(rows.venue, &trades);
-                self.count_trades(&trades);
+                let trades = Trades::new(&rows.batch, instruments);
                 self.if_started(|handle| strategy.on_trades(handle, &trades))
             }
             "bars" => {
-                let bars = Bars::new(&rows.batch, &instruments);
+                let bars = Bars::new(&rows.batch, instruments);
                 self.if_started(|handle| strategy.on_bars(handle, &bars))
             }
             BOOK_DELTAS => {
-                let deltas = Deltas::new(&rows.batch, &instruments);
-                self.papers.deltas(rows.venue, &deltas);
+                let deltas = Deltas::new(&rows.batch, instruments);
                 self.tell_books(strategy, rows.venue, &deltas)
             }
-            dataset => {
-                match dataset {
-                    "tickers" => {
-                        let tickers = Tickers::new(&rows.batch, &instruments);
-                        self.papers.marks(rows.venue, &tickers);
-                        self.count_tickers(&tickers);
-                    }
-                    INSTRUMENTS => self.count_instruments(&rows.batch, &instruments),
-                    _ => {}
-                }
-                self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch))
-            }
+            dataset => self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch)),
         };
-        self.instruments = instruments;
         lock(&self.shared).desk.caused_by(Cause::None);
         self.judge(told)
     }
