@@ -246,8 +246,7 @@ class Broker:
             Invalid: a word or a number of one of them that cannot be; none was placed.
             NotFound: an instrument that is not traded here; none was placed.
         """
-        placed = self._native.submit_many([one.asked() for one in orders])
-        return [RiskRejected(why) if number is None else number for number, why in placed]
+        return self._native.submit_many([one.asked() for one in orders])
 
     def would_fail(self, order: NewOrder) -> list[RiskRejected]:
         """Say which limits an order would meet now; nothing is placed, and nothing is raised.
@@ -266,7 +265,7 @@ class Broker:
             Invalid: a word or a number that cannot be.
             NotFound: an instrument that is not traded here.
         """
-        return [RiskRejected(why) for why in self._native.would_fail(order.asked())]
+        return self._native.would_fail(order.asked())
 
     def bracket(  # noqa: PLR0913 - three orders at once
         self,

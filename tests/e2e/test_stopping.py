@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -75,6 +76,13 @@ def test_what_is_allowed_can_be_set_and_is_so_after_a_restart(place: Place) -> N
         before = place.wait(lambda one: one["denials"] > 0)["requests"]
         told = command("dry-run", "BTCUSDT", "buy", "5", "1000", folder=place.folder, ok=False)
         assert "cancel_only        of all" in told
+        words = ("dry-run", "BTCUSDT", "buy", "5", "1000", "--json")
+        denials = [
+            json.loads(one) for one in command(*words, folder=place.folder, ok=False).splitlines()
+        ]
+        [size] = [one for one in denials if one["code"] == "order_size"]
+        assert (size["limit"], size["value"]) == ("1", "5")
+        assert size["market_seq"] >= 0
     with trading(place):
         status = place.wait(lambda one: one["denials"] > 0)
         assert [one["code"] for one in status["switches"]] == ["cancel_only"]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -93,8 +94,19 @@ fn optional_word<T>(
     text.map(|text| word(name, text, parse)).transpose()
 }
 
-fn denied(denied: &Denied) -> PyErr {
-    raise(ErrorKind::RiskRejected, denied.to_string())
+/// A denial as an exception, with its figures.
+fn denied(py: Python<'_>, denied: &Denied) -> PyErr {
+    let error = raise(ErrorKind::RiskRejected, denied.to_string());
+    let tell = || {
+        let (value, decimal) = (error.value(py), py.import("decimal")?.getattr("Decimal")?);
+        if let Some(figures) = denied.figures {
+            for (name, amount) in [("limit", figures.limit), ("value", figures.value)] {
+                value.setattr(name, decimal.call1((amount.to_string(),))?)?;
+            }
+        }
+        value.setattr("market_seq", denied.market_seq)
+    };
+    tell().err().unwrap_or(error)
 }
 
 /// Which way a trigger of a kind waits.
@@ -211,7 +223,7 @@ impl NativeBroker {
     fn submit(&self, py: Python<'_>, asked: Asked) -> PyResult<i64> {
         let wish = self.wish(&asked)?;
         let placed = py.detach(|| self.broker.submit(wish));
-        placed.map(|order| order.0).map_err(|error| denied(&error))
+        placed.map(|order| order.0).map_err(|error| denied(py, &error))
     }
 
     /// Places orders that depend on each other; returns the entry's number, and of each set the
@@ -228,32 +240,32 @@ impl NativeBroker {
         let exits = exits.iter().map(set).collect::<PyResult<_>>()?;
         let group = Group { entry, when_full, exits };
         let placed = py.detach(|| self.broker.submit_group(group));
-        let placed = placed.map_err(|error| denied(&error))?;
+        let placed = placed.map_err(|error| denied(py, &error))?;
         let numbers = |orders: Vec<OrderId>| orders.into_iter().map(|order| order.0).collect();
         let sets = placed.exits.into_iter().map(|(parent, orders)| (parent.0, numbers(orders)));
         Ok((placed.entry.map(|order| order.0), sets.collect()))
     }
 
-    /// Places several orders; returns of each its number, or why it is denied.
-    fn submit_many(
+    /// Places several orders; returns of each its number, or the error of a denial.
+    fn submit_many<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         asked: Vec<Asked>,
-    ) -> PyResult<Vec<(Option<i64>, Option<String>)>> {
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let wishes = asked.iter().map(|one| self.wish(one)).collect::<PyResult<_>>()?;
         let placed = py.detach(|| self.broker.submit_many(wishes));
-        let outcomes = placed.into_iter().map(|one| match one {
-            Ok(order) => (Some(order.0), None),
-            Err(denied) => (None, Some(denied.to_string())),
-        });
-        Ok(outcomes.collect())
+        let outcome = |one: Result<OrderId, Denied>| match one {
+            Ok(order) => order.0.into_bound_py_any(py),
+            Err(error) => denied(py, &error).into_bound_py_any(py),
+        };
+        placed.into_iter().map(outcome).collect()
     }
 
     /// The limits that an order would meet now; nothing is placed.
-    fn would_fail(&self, py: Python<'_>, asked: Asked) -> PyResult<Vec<String>> {
+    fn would_fail(&self, py: Python<'_>, asked: Asked) -> PyResult<Vec<PyErr>> {
         let wish = self.wish(&asked)?;
         let failed = py.detach(|| self.broker.would_fail(wish));
-        Ok(failed.iter().map(ToString::to_string).collect())
+        Ok(failed.iter().map(|error| denied(py, error)).collect())
     }
 
     /// Changes an order; what is not given stays.
@@ -265,12 +277,12 @@ impl NativeBroker {
             trail: optional("trail", changed.trail.as_ref())?,
         };
         let done = py.detach(|| self.broker.change(OrderId(order), changes));
-        done.map_err(|error| denied(&error))
+        done.map_err(|error| denied(py, &error))
     }
 
     /// Cancels an order.
     fn cancel(&self, py: Python<'_>, order: i64) -> PyResult<()> {
-        py.detach(|| self.broker.cancel(OrderId(order))).map_err(|error| denied(&error))
+        py.detach(|| self.broker.cancel(OrderId(order))).map_err(|error| denied(py, &error))
     }
 
     /// Cancels all open orders of an instrument, or all.

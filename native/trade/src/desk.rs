@@ -428,7 +428,7 @@ impl<J: Journal> Desk<J> {
 }
 
 fn unknown(order: OrderId) -> Denied {
-    Denied { code: "order_unknown", detail: format!("order {}", order.0) }
+    Denied::new("order_unknown", format!("order {}", order.0))
 }
 
 /// What the ledger refuses to ask for.
@@ -439,5 +439,5 @@ fn halted(error: &ExecError) -> Denied {
         ExecError::NotManaged(_) => "not_managed",
         _ => "unknown",
     };
-    Denied { code, detail: error.to_string() }
+    Denied::new(code, error.to_string())
 }

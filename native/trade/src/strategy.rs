@@ -20,6 +20,26 @@ pub struct Denied {
     pub code: &'static str,
     /// Which limit, and which value met it.
     pub detail: String,
+    /// `None` if the check is not a number.
+    pub figures: Option<Figures>,
+    /// Row of the market's tape that the decision had seen; `None` where no market data was used.
+    pub market_seq: Option<i64>,
+}
+
+impl Denied {
+    /// By what is not a number.
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), figures: None, market_seq: None }
+    }
+}
+
+/// The numbers of a denial, in the unit of its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// The limit.
+    pub limit: Amount,
+    /// The value that met it.
+    pub value: Amount,
 }
 
 /// Why a strategy cannot go on.
