@@ -8,8 +8,8 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustonite_core::datasets::{
-    ORDER_FLAGS, OffsetUnit, OrderKind, OrderSide, PositionSide, Stp, Tif, TriggerDirection,
-    TriggerSource,
+    ContractKind, ORDER_FLAGS, OffsetUnit, OrderKind, OrderSide, PositionSide, Stp, Tif,
+    TriggerDirection, TriggerSource,
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_core::{Amount, Decimal, ErrorKind};
@@ -17,7 +17,7 @@ use rustonite_exec::{OrderId, Trail, Trigger, Wish};
 use rustonite_tape::Batch as TapeBatch;
 use rustonite_trade::{
     Bars, Broker, Changes, Denied, Failed, FillNews, GapNews, Group, OrderNews, OrderView, Quotes,
-    Strategy, Told, Trades, on_lot, on_tick,
+    StateNews, Strategy, Told, Trades, on_lot, on_tick,
 };
 
 use crate::batch::{Batch, Gap, Shared};
@@ -186,6 +186,41 @@ impl NativeBroker {
         Ok(wish)
     }
 
+    /// What `Instrument` of `rustonite_exec` is made of.
+    fn rules<'py>(&self, py: Python<'py>, id: InstrumentId) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        let Some(one) = self.broker.instrument(id) else { return Ok(dict) };
+        let texts = [
+            ("venue", &*one.venue),
+            ("symbol", &*one.symbol),
+            ("kind", one.kind.name()),
+            ("base", &*one.base),
+            ("quote", &*one.quote),
+            ("settle", &*one.settle),
+            ("status", self.broker.status(id).unwrap_or(one.status).name()),
+        ];
+        let amounts = [
+            ("tick", Some(one.tick)),
+            ("lot", Some(one.lot)),
+            ("multiplier", Some(one.multiplier)),
+            ("price_min", one.price.0),
+            ("price_max", one.price.1),
+            ("size_min", one.size.0),
+            ("size_max", one.size.1),
+            ("market_size_max", one.market_size_max),
+            ("notional_min", one.notional.0),
+            ("notional_max", one.notional.1),
+        ];
+        texts.iter().try_for_each(|(name, text)| dict.set_item(name, text))?;
+        dict.set_item("contract", one.contract.map(ContractKind::name))?;
+        let decimal = py.import("decimal")?.getattr("Decimal")?;
+        for (name, amount) in amounts {
+            let exact = amount.map(|one| decimal.call1((one.to_string(),))).transpose()?;
+            dict.set_item(name, exact)?;
+        }
+        Ok(dict)
+    }
+
     fn view<'py>(&self, py: Python<'py>, order: &OrderView) -> PyResult<Bound<'py, PyDict>> {
         view(py, &*self.broker, order)
     }
@@ -349,6 +384,22 @@ impl NativeBroker {
         Ok(listed.and_then(|listed| on_lot(listed, size)).map(|size| size.to_string()))
     }
 
+    /// The rules of an instrument.
+    fn instrument<'py>(
+        &self,
+        py: Python<'py>,
+        venue: Option<&str>,
+        symbol: &str,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        self.rules(py, self.find(venue, symbol)?)
+    }
+
+    /// The rules of all instruments that are traded.
+    fn instruments<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let all = self.broker.directory().instruments();
+        all.map(|(id, _)| self.rules(py, id)).collect()
+    }
+
     /// Has `on_timer` called once after so many nanoseconds.
     fn wake_after(&self, nanoseconds: i64) {
         self.broker.wake_after(nanoseconds);
@@ -464,6 +515,24 @@ impl Strategy for PyStrategy {
             let told = (gap.venue, gap.dataset, symbol, gap.rows.map(Gap::from));
             let wrap = py.import("rustonite_exec.strategy")?.getattr("GapNews")?;
             strategy.call_method1("on_gap", (wrap.call1(told)?,)).map(drop)
+        })
+    }
+
+    fn on_state(&mut self, _broker: &dyn Broker, news: &StateNews) -> Told {
+        self.call(|py, strategy| {
+            let decimal = py.import("decimal")?.getattr("Decimal")?;
+            let exact = |amount: Amount| decimal.call1((amount.to_string(),));
+            let told = (
+                news.scope.name(),
+                &news.name,
+                news.state.name(),
+                news.is_lifted,
+                news.code,
+                news.figures.map(|one| exact(one.limit)).transpose()?,
+                news.figures.map(|one| exact(one.value)).transpose()?,
+            );
+            let wrap = py.import("rustonite_exec.strategy")?.getattr("StateNews")?;
+            strategy.call_method1("on_state", (wrap.call1(told)?,)).map(drop)
         })
     }
 

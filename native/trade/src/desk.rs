@@ -72,10 +72,12 @@ pub enum News {
     Order(OrderNews),
     /// An order was executed.
     Fill(FillNews),
-    /// An account may trade from now on, or may not any more.
-    Trading(AccountId, bool),
+    /// An account may trade from now on, or may not any more, and why.
+    Trading(AccountId, Result<(), Code>),
     /// A rule or a person changed what is allowed.
     Trip(Trip),
+    /// A person put a switch back.
+    Lifted(Trip),
     /// Something that a person should know.
     Notice(String),
 }

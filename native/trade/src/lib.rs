@@ -30,7 +30,7 @@ pub use self::market::{Followed, Market, Rows, Tick};
 pub use self::rows::{Bars, Deltas, Quotes, Tickers, Trades};
 pub use self::strategy::{
     Broker, Changes, Denied, Failed, Figures, FillNews, GapNews, Group, OrderNews, OrderView,
-    Placed, Strategy, Told, limit, on_lot, on_tick,
+    Placed, StateNews, Strategy, Told, limit, on_lot, on_tick,
 };
 pub use self::trader::{
     Handle, Lakes, Status, TradeError, Trader, Wanted, check_files, kill_without_trader,

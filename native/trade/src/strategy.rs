@@ -2,7 +2,8 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    FillKind, Liquidity, OrderEvent, OrderKind, OrderSide, OrderState, PositionSide, Tif,
+    FillKind, InstrumentStatus, Liquidity, OrderEvent, OrderKind, OrderSide, OrderState,
+    PositionSide, RiskScope, Tif, TradingState,
 };
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 use rustonite_core::instrument::Instrument;
@@ -109,6 +110,23 @@ pub struct FillNews {
     pub liquidity: Liquidity,
     /// Our position in the instrument after it; in hedge mode on the side of the order.
     pub position: Amount,
+}
+
+/// What is allowed has changed: an account may trade or may not, a switch was thrown or put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateNews {
+    /// How far it reaches.
+    pub scope: RiskScope,
+    /// Which one there; empty for all.
+    pub name: String,
+    /// What is allowed there from now on.
+    pub state: TradingState,
+    /// Whether something does not stand in the way any more.
+    pub is_lifted: bool,
+    /// What stands in the way or did so; `None` where an account may trade, or a state is active.
+    pub code: Option<&'static str>,
+    /// What threw a switch, if it is a number.
+    pub figures: Option<Figures>,
 }
 
 /// Rows of a market that do not come.
@@ -232,6 +250,9 @@ pub trait Broker {
         self.directory().listed(instrument)
     }
 
+    /// What the venue said last of whether it can be traded.
+    fn status(&self, instrument: InstrumentId) -> Option<InstrumentStatus>;
+
     /// The account that trades an instrument for this strategy.
     fn account(&self, instrument: InstrumentId) -> Option<AccountId>;
 
@@ -275,6 +296,11 @@ pub trait Strategy {
 
     /// Rows are lost for this strategy.
     fn on_gap(&mut self, _broker: &dyn Broker, _gap: &GapNews<'_>) -> Told {
+        Ok(())
+    }
+
+    /// What is allowed has changed.
+    fn on_state(&mut self, _broker: &dyn Broker, _news: &StateNews) -> Told {
         Ok(())
     }
 

@@ -22,11 +22,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rustonite_core::ErrorKind;
-use rustonite_core::datasets::{FillKind, OrderEvent, RiskActor, TradingState};
+use rustonite_core::datasets::{FillKind, OrderEvent, RiskActor, RiskScope, TradingState};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_exec::{Directory, Housekeeping, JournalError, Tapes};
 use rustonite_feed::FeedError;
-use rustonite_risk::{LimitsError, StartError, Target, Trip};
+use rustonite_risk::{Code, LimitsError, StartError, Target, Trip};
 use rustonite_tape::TapeError;
 
 pub use self::broker::Handle;
@@ -49,7 +49,7 @@ use crate::market::{BOOK_DELTAS, INSTRUMENTS, Market, Rows, Tick};
 use crate::paper::Papers;
 use crate::rows::{Bars, Deltas, Quotes, Tickers, Trades};
 use crate::state::Keeper;
-use crate::strategy::{Broker, Failed, GapNews, OrderNews, Strategy, Told};
+use crate::strategy::{Broker, Failed, Figures, GapNews, OrderNews, StateNews, Strategy, Told};
 
 /// How often what does not hurry is done.
 const BEAT: Duration = Duration::from_millis(50);
@@ -520,7 +520,12 @@ impl Trader {
                     let name = lock(&self.shared).desk.risk().name(trip.target);
                     let (notice, text) = (self.notice.clone(), trip_notice(&trip, &name));
                     self.keep_switches(Some(Box::new(move || drop(notice.send(text)))));
-                    Ok(())
+                    let news = self.state_news(&trip, is_lifting(&trip));
+                    self.if_started(|handle| strategy.on_state(handle, &news))
+                }
+                News::Lifted(trip) => {
+                    let news = self.state_news(&trip, true);
+                    self.if_started(|handle| strategy.on_state(handle, &news))
                 }
                 News::Notice(text) => {
                     self.note(text);
@@ -543,20 +548,65 @@ impl Trader {
     }
 
     /// The strategy starts once all accounts may trade.
-    fn take_trading(&mut self, account: AccountId, may: bool, strategy: &mut dyn Strategy) -> Told {
+    fn take_trading(
+        &mut self,
+        account: AccountId,
+        may: Result<(), Code>,
+        strategy: &mut dyn Strategy,
+    ) -> Told {
+        let why = may.err();
+        let may = may.is_ok();
         if let Some(one) = self.trading.get_mut(account.index()) {
             *one = may;
         }
         let name = self.directory.account_name(account);
         let may_not = if may { "" } else { "not " };
         self.note(format!("account {name} may {may_not}trade"));
-        if self.is_started || !self.trading.iter().all(|may| *may) {
+        if self.is_started {
+            let news = self.account_news(account, why);
+            return self.watched(|handle| strategy.on_state(handle, &news));
+        }
+        if !self.trading.iter().all(|may| *may) {
             return Ok(());
         }
         self.is_started = true;
         // Orders of its first call are judged by what the venue has just told.
         self.tell_profit();
         self.watched(|handle| strategy.on_start(handle))
+    }
+
+    fn state_news(&self, trip: &Trip, is_lifted: bool) -> StateNews {
+        let inner = lock(&self.shared);
+        let risk = inner.desk.risk();
+        let figures = trip.limit.zip(trip.value);
+        StateNews {
+            scope: trip.scope(),
+            name: risk.name(trip.target),
+            state: risk.state(trip.target),
+            is_lifted,
+            // Any state may have been set before.
+            code: (!is_lifting(trip)).then(|| trip.code.name()),
+            figures: figures.map(|(limit, value)| Figures { limit, value }),
+        }
+    }
+
+    /// What an account may do whose books are, or are not, known to be the venue's.
+    fn account_news(&self, account: AccountId, why: Option<Code>) -> StateNews {
+        let allowed = match why {
+            None => TradingState::Active,
+            Some(Code::NotReconciled) => TradingState::CancelOnly,
+            Some(_) => TradingState::Halted,
+        };
+        let inner = lock(&self.shared);
+        let risk = inner.desk.risk();
+        StateNews {
+            scope: RiskScope::Account,
+            name: self.directory.account_name(account).to_owned(),
+            state: risk.state(Target::Account(account)).max(allowed),
+            is_lifted: why.is_none(),
+            code: why.map(Code::name),
+            figures: None,
+        }
     }
 
     fn tell_profit(&mut self) {
@@ -701,11 +751,19 @@ fn set_back_notice(ns: i64) -> Option<String> {
     (ms >= SET_BACK_MS_TOLD).then(|| format!("the clock was set back by {ms} ms: {then}"))
 }
 
+/// Whether a person took back what was set. A pause has no state of its own.
+fn is_lifting(trip: &Trip) -> bool {
+    trip.state == TradingState::Active && trip.code == Code::ReduceOnlyState
+}
+
 fn trip_notice(trip: &Trip, name: &str) -> String {
     let (code, scope, state) = (trip.code.name(), trip.scope().name(), trip.state.name());
     let place = if name.is_empty() { scope.to_owned() } else { format!("{scope} {name}") };
-    if trip.state == TradingState::Active {
+    if is_lifting(trip) {
         return format!("{place}: the trading state is active again");
+    }
+    if trip.state == TradingState::Active {
+        return format!("{place}: nothing is traded for a while, {code}");
     }
     format!("{code} threw the switch of {place}: {state}")
 }
