@@ -5,6 +5,7 @@ too. `kind` is the name of the class; `retryable` says whether the same call may
 nothing changed.
 """
 
+from decimal import Decimal
 from typing import ClassVar
 
 
@@ -44,9 +45,16 @@ class Corrupt(RustoniteError):
 class RiskRejected(RustoniteError):
     """A pre-trade check said no: the order was not sent."""
 
+    limit: Decimal | None = None
+    """The limit, in the unit of the code; `None` if the check is not a number."""
+    value: Decimal | None = None
+    """The value that met it."""
+    market_seq: int | None = None
+    """Row of the market's tape that the decision had seen; `None` where no market data was used."""
+
     @property
     def code(self) -> str:
-        """What said no, by its stable code; the text has the limit and the value, too."""
+        """What said no, by its stable code; the text has scope and key of the limit, too."""
         return str(self).partition(":")[0]
 
 

@@ -1,15 +1,19 @@
 """Rustonite's execution half: strategies, the trader that runs them, and a local exchange."""
 
+from rustonite_data._native import Book
 from rustonite_exec.asking import NewOrder
 from rustonite_exec.exchange import Account, LocalExchange, LocalExchanges
 from rustonite_exec.limits import limits
 from rustonite_exec.strategy import (
     Broker,
     FillNews,
+    GapNews,
     Group,
+    Instrument,
     Order,
     OrderNews,
     Quote,
+    StateNews,
     Strategy,
     Trade,
 )
@@ -17,15 +21,19 @@ from rustonite_exec.trader import Trader, ask, kill
 
 __all__ = [
     "Account",
+    "Book",
     "Broker",
     "FillNews",
+    "GapNews",
     "Group",
+    "Instrument",
     "LocalExchange",
     "LocalExchanges",
     "NewOrder",
     "Order",
     "OrderNews",
     "Quote",
+    "StateNews",
     "Strategy",
     "Trade",
     "Trader",

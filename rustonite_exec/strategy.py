@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
-    from rustonite_data._native import Batch, Gap, NativeBroker
+    from rustonite_data._native import Batch, Book, Gap, NativeBroker
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,71 @@ class FillNews:
     liquidity: str
     position: Decimal
     """Our position in the instrument after it; in hedge mode on the side of the order."""
+
+
+@dataclass(frozen=True)
+class StateNews:
+    """What is allowed has changed: an account may trade or not, a switch was thrown or put back."""
+
+    scope: str
+    """How far it reaches: `all`, `venue`, `account`, `strategy`, `instrument` or `order`."""
+    name: str
+    """Which one there; empty for `all`."""
+    state: str
+    """What is allowed there from now on: `active`, `reduce_only`, `cancel_only` or `halted`."""
+    is_lifted: bool
+    """Whether something does not stand in the way any more."""
+    code: str | None
+    """What stands in the way or did so, by its stable code; `None` where an account may trade
+    again, or a state that was set is `active` again."""
+    limit: Decimal | None
+    """What threw a switch, if it is a number."""
+    value: Decimal | None
+    """The value that met it."""
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What can be traded, and by which rules. `None` where the venue has no such limit."""
+
+    venue: str
+    symbol: str
+    kind: str
+    contract: str | None
+    """What profit of a derivative is counted in: `linear`, `inverse`; `None` for spot."""
+    base: str
+    quote: str
+    settle: str
+    """The asset that profit and margin are in."""
+    tick: Decimal
+    """Smallest step of prices."""
+    lot: Decimal
+    """Smallest step of sizes."""
+    multiplier: Decimal
+    """What one unit of size is worth: units of the base (linear) or of the quote (inverse)."""
+    price_min: Decimal | None
+    price_max: Decimal | None
+    size_min: Decimal | None
+    size_max: Decimal | None
+    market_size_max: Decimal | None
+    notional_min: Decimal | None
+    """Least price times size."""
+    notional_max: Decimal | None
+    status: str
+    """What the venue said last, a word of the column `status` of `instruments`."""
+
+
+@dataclass(frozen=True)
+class GapNews:
+    """Rows of a market that do not come."""
+
+    venue: str
+    dataset: str
+    symbol: str | None
+    """Whose book is lost until the next picture; `None` if it is all of the venue."""
+    rows: Gap | None
+    """Rows that were removed from the tape before they were read; `None` where the recorder had
+    lost something."""
 
 
 @dataclass(frozen=True)
@@ -233,8 +298,7 @@ class Broker:
             Invalid: a word or a number of one of them that cannot be; none was placed.
             NotFound: an instrument that is not traded here; none was placed.
         """
-        placed = self._native.submit_many([one.asked() for one in orders])
-        return [RiskRejected(why) if number is None else number for number, why in placed]
+        return self._native.submit_many([one.asked() for one in orders])
 
     def would_fail(self, order: NewOrder) -> list[RiskRejected]:
         """Say which limits an order would meet now; nothing is placed, and nothing is raised.
@@ -253,7 +317,7 @@ class Broker:
             Invalid: a word or a number that cannot be.
             NotFound: an instrument that is not traded here.
         """
-        return [RiskRejected(why) for why in self._native.would_fail(order.asked())]
+        return self._native.would_fail(order.asked())
 
     def bracket(  # noqa: PLR0913 - three orders at once
         self,
@@ -417,6 +481,18 @@ class Broker:
         found = self._native.on_lot(venue, symbol, size)
         return None if found is None else Decimal(found)
 
+    def instrument(self, symbol: str, *, venue: str | None = None) -> Instrument:
+        """The rules of an instrument that is traded here.
+
+        Raises:
+            NotFound: it is not.
+        """
+        return Instrument(**self._native.instrument(venue, symbol))
+
+    def instruments(self) -> list[Instrument]:
+        """All instruments that are traded here."""
+        return [Instrument(**one) for one in self._native.instruments()]
+
     def wake_after(self, time: timedelta) -> None:
         """Have `on_timer` called once after some time."""
         self._native.wake_after(round(time.total_seconds() * 1e9))
@@ -466,11 +542,24 @@ class Strategy:
     def on_trade(self, trade: Trade) -> None:
         """One trade."""
 
-    def on_rows(self, dataset: str, rows: Batch) -> None:
-        """Rows of another dataset that is followed: `book_deltas`, `bars`, `tickers`."""
+    def on_bars(self, rows: Batch) -> None:
+        """Bars and revisions of bars, in place."""
 
-    def on_gap(self, dataset: str, gap: Gap) -> None:
-        """Rows of a tape are lost for this strategy."""
+    def on_book(self, book: Book) -> None:
+        """A book has changed, and is whole; `book_deltas` have to be followed.
+
+        It is called once for all changes that came since the last call. The book is shown as it is
+        at the moment, also later; without levels while it is not whole.
+        """
+
+    def on_rows(self, dataset: str, rows: Batch) -> None:
+        """Rows of another dataset that is followed: `tickers`, and `book_deltas` as they are."""
+
+    def on_gap(self, gap: GapNews) -> None:
+        """Rows are lost for this strategy."""
+
+    def on_state(self, news: StateNews) -> None:
+        """An account may trade or may not any more, or a switch was thrown or put back."""
 
     def on_timer(self) -> None:
         """The time that was asked for has come."""

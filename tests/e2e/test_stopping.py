@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from decimal import Decimal
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 from trading import Client, Place, command, recording
 
-from rustonite_exec import LocalExchange, NewOrder, Strategy
+from rustonite_data.errors import NotFound
+from rustonite_exec import Instrument, LocalExchange, NewOrder, StateNews, Strategy, ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
     from pathlib import Path
 
     from rustonite_data._native import Batch
@@ -75,6 +78,13 @@ def test_what_is_allowed_can_be_set_and_is_so_after_a_restart(place: Place) -> N
         before = place.wait(lambda one: one["denials"] > 0)["requests"]
         told = command("dry-run", "BTCUSDT", "buy", "5", "1000", folder=place.folder, ok=False)
         assert "cancel_only        of all" in told
+        words = ("dry-run", "BTCUSDT", "buy", "5", "1000", "--json")
+        denials = [
+            json.loads(one) for one in command(*words, folder=place.folder, ok=False).splitlines()
+        ]
+        [size] = [one for one in denials if one["code"] == "order_size"]
+        assert (size["limit"], size["value"]) == ("1", "5")
+        assert size["market_seq"] >= 0
     with trading(place):
         status = place.wait(lambda one: one["denials"] > 0)
         assert [one["code"] for one in status["switches"]] == ["cancel_only"]
@@ -118,3 +128,54 @@ def test_a_dry_run_tells_all_limits_that_would_deny(place: Place) -> None:
     assert fine == []
     codes = [one.code for one in large]
     assert codes[:2] == ["order_size", "order_notional"]
+
+
+class Hearing(Strategy):
+    """Remembers what is allowed, and what can be traded."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str, bool, str | None]] = []
+        self.rules: list[Instrument] = []
+
+    def on_start(self) -> None:
+        self.rules = self.broker.instruments()
+        assert self.rules == [self.broker.instrument("BTCUSDT", venue="binance")]
+        with pytest.raises(NotFound, match="ETHUSDT is not traded here"):
+            self.broker.instrument("ETHUSDT")
+
+    def on_state(self, news: StateNews) -> None:
+        self.told.append((news.scope, news.name, news.state, news.is_lifted, news.code))
+
+
+def test_a_strategy_hears_what_is_allowed_and_why(place: Place) -> None:
+    strategy = Hearing()
+
+    def operate() -> None:
+        place.wait(lambda one: one["started"])
+        for state in ("cancel_only", "active"):
+            ask(place.journal, {"do": "trading", "scope": "all", "name": "", "state": state})
+        for do in ("kill", "resume"):
+            ask(place.journal, {"do": do, "scope": "strategy", "name": "strategy"})
+        place.wait(lambda _status: len(strategy.told) == 4)
+        place.exchange.fault("close", code=1012, streams="user")
+
+    operator = Thread(target=operate)
+    operator.start()
+    place.run(strategy, lambda _status: len(strategy.told) >= 6)
+    operator.join()
+    assert strategy.told == [
+        ("all", "", "cancel_only", False, "cancel_only"),
+        ("all", "", "active", True, None),
+        ("strategy", "strategy", "cancel_only", False, "kill_switch"),
+        ("strategy", "strategy", "active", True, "kill_switch"),
+        ("account", "main", "halted", False, "venue_disconnected"),
+        ("account", "main", "active", True, None),
+    ]
+    [rules] = strategy.rules
+    assert (rules.venue, rules.base, rules.quote, rules.status) == (
+        "binance", "BTC", "USDT", "trading",
+    )  # fmt: skip
+    assert (rules.tick, rules.lot, rules.multiplier) == (
+        Decimal("0.01"), Decimal("0.00001"), Decimal(1),
+    )  # fmt: skip
+    assert rules.size_min is None or rules.size_min > 0

@@ -21,6 +21,7 @@ from rustonite_data.tape import Tape
 from rustonite_exec import (
     FillNews,
     LocalExchange,
+    NewOrder,
     OrderNews,
     Quote,
     Strategy,
@@ -120,8 +121,7 @@ class Scalar(Strategy):
 
     def __init__(self) -> None:
         self.quotes: list[Quote] = []
-        self.denied = ""
-        self.timers = 0
+        self.denied: RiskRejected | None = None
 
     def on_start(self) -> None:
         with pytest.raises(Invalid, match="exact number"):
@@ -139,18 +139,30 @@ class Scalar(Strategy):
         if not self.denied and quote.ask_price:
             with pytest.raises(RiskRejected) as denied:
                 self.broker.submit("BTCUSDT", "buy", "50", "60000")
-            self.denied = str(denied.value)
+            self.denied = denied.value
+            asked = NewOrder("BTCUSDT", "buy", "50", "60000")
+            self.tried = self.broker.would_fail(asked)
+            [self.many] = self.broker.submit_many([asked])
 
 
 def test_scalars_denials_and_errors_of_python(place: Place) -> None:
     place.configure(color="red")
     strategy = Scalar()
-    place.run(strategy, lambda _status: bool(strategy.denied))
-    assert strategy.denied.startswith("order_size: 50 against 1")
+    place.run(strategy, lambda _status: strategy.denied is not None)
+    told = strategy.denied
+    assert told is not None
+    assert str(told).startswith("order_size: 50 against 1")
+    assert isinstance(told.value, Decimal)
     assert strategy.quotes[0].symbol == "BTCUSDT"
     denials = Tape.reader(place.journal / "risk_events" / "trader").read().pl()
     denial = denials.filter(pl.col("verdict") == "deny").row(0, named=True)
     assert (denial["code"], denial["value"]) == ("order_size", 50)
+    for one in (told, strategy.tried[0], strategy.many):
+        assert isinstance(one, RiskRejected)
+        assert (one.code, one.limit, one.value, one.market_seq) == (
+            denial["code"], denial["limit_value"], denial["value"], denial["market_seq"],
+        )  # fmt: skip
+    assert denial["market_seq"] is not None
 
 
 def test_a_strategy_that_is_kept_does_not_keep_the_journal(place: Place) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from rustonite_data.tape import Batch
+
 SYMBOL, SIZE = "BTCUSDT", "0.0001"
 SLOT_NS = 250_000_000
 DECIDED = {"submitted", "replace_asked", "cancel_asked", "denied"}
@@ -190,3 +192,48 @@ def test_on_live_tapes_paper_is_filled_by_what_others_trade(place: Place) -> Non
 def test_what_is_not_there_cannot_be_replayed(place: Place) -> None:
     with pytest.raises(Invalid, match=r"market\.binance\.tapes: there is no tape of quotes"):
         Trader(on_paper(place, "none"), Rounds()).run()
+
+
+class Calls(Strategy):
+    """Remembers which rows came together, and when."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int, list[int]]] = []
+
+    def on_quotes(self, rows: Batch) -> None:
+        self.note("quotes", rows)
+
+    def on_trades(self, rows: Batch) -> None:
+        self.note("trades", rows)
+
+    def note(self, dataset: str, rows: Batch) -> None:
+        times = [row["ts_recv"] for row in rows.to_pylist(["ts_recv"])]
+        self.calls.append((dataset, self.broker.now(), times))
+
+    def rows(self, dataset: str) -> list[int]:
+        return [one for name, _, times in self.calls if name == dataset for one in times]
+
+
+def test_rows_are_gathered_as_long_as_is_set_and_no_more_of_them(place: Place) -> None:
+    live = Rounds()
+    with recording(place.folder / "tapes", place.exchange.urls):
+        place.run(live, lambda _status: len(live.fills) >= 4)
+    alone, few, soon = Calls(), Calls(), Calls()
+    Trader(on_paper(place, "alone"), alone).run()
+    assert {len(times) for _, _, times in alone.calls} == {1}
+    for name, strategy, most, gather_ns in (
+        ("few", few, 3, 10_000_000_000),
+        ("soon", soon, 1_024, 300_000_000),
+    ):
+        path = on_paper(place, name)
+        path.write_text(
+            f"{path.read_text()}\nrows_max = {most}\ngather_us = {gather_ns // 1_000}\n"
+        )
+        Trader(path, strategy).run()
+        for dataset in ("quotes", "trades"):
+            assert strategy.rows(dataset) == alone.rows(dataset)
+        assert max(len(times) for _, _, times in strategy.calls) <= most
+        assert all(now - times[0] <= gather_ns for _, now, times in strategy.calls)
+    assert 3 in {len(times) for _, _, times in few.calls}
+    assert any(now - times[0] == 300_000_000 for _, now, times in soon.calls)
+    assert len(soon.calls) < len(alone.calls) / 2

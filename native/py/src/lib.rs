@@ -5,6 +5,7 @@
 use pyo3::prelude::*;
 
 mod batch;
+mod book;
 mod capsule;
 mod columns;
 mod decimal;
@@ -38,6 +39,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::batch::{Batch, Gap, Rows};
+    #[pymodule_export]
+    use crate::book::Book;
     #[pymodule_export]
     use crate::decimal::{decimal_parts, decimal_text, decimal_ticks, decimal_to_float};
     #[pymodule_export]

@@ -1,24 +1,27 @@
 //! Strategies written in Python, and what they can do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pyo3::IntoPyObjectExt as _;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustonite_core::datasets::{
-    ORDER_FLAGS, OffsetUnit, OrderKind, OrderSide, PositionSide, Stp, Tif, TriggerDirection,
-    TriggerSource,
+    ContractKind, ORDER_FLAGS, OffsetUnit, OrderKind, OrderSide, PositionSide, Stp, Tif,
+    TriggerDirection, TriggerSource,
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_core::{Amount, Decimal, ErrorKind};
 use rustonite_exec::{OrderId, Trail, Trigger, Wish};
 use rustonite_tape::Batch as TapeBatch;
 use rustonite_trade::{
-    Broker, Changes, Denied, Failed, FillNews, Group, OrderNews, OrderView, Quotes, Strategy, Told,
-    Trades, on_lot, on_tick,
+    Bars, Broker, Changes, Denied, Failed, FillNews, GapNews, Group, OrderNews, OrderView, Quotes,
+    StateNews, Strategy, Told, Trades, on_lot, on_tick,
 };
 
 use crate::batch::{Batch, Gap, Shared};
+use crate::book::Book;
 use crate::error::{invalid, raise};
 
 /// What a strategy can do.
@@ -91,8 +94,19 @@ fn optional_word<T>(
     text.map(|text| word(name, text, parse)).transpose()
 }
 
-fn denied(denied: &Denied) -> PyErr {
-    raise(ErrorKind::RiskRejected, denied.to_string())
+/// A denial as an exception, with its figures.
+fn denied(py: Python<'_>, denied: &Denied) -> PyErr {
+    let error = raise(ErrorKind::RiskRejected, denied.to_string());
+    let tell = || {
+        let (value, decimal) = (error.value(py), py.import("decimal")?.getattr("Decimal")?);
+        if let Some(figures) = denied.figures {
+            for (name, amount) in [("limit", figures.limit), ("value", figures.value)] {
+                value.setattr(name, decimal.call1((amount.to_string(),))?)?;
+            }
+        }
+        value.setattr("market_seq", denied.market_seq)
+    };
+    tell().err().unwrap_or(error)
 }
 
 /// Which way a trigger of a kind waits.
@@ -172,6 +186,41 @@ impl NativeBroker {
         Ok(wish)
     }
 
+    /// What `Instrument` of `rustonite_exec` is made of.
+    fn rules<'py>(&self, py: Python<'py>, id: InstrumentId) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        let Some(one) = self.broker.instrument(id) else { return Ok(dict) };
+        let texts = [
+            ("venue", &*one.venue),
+            ("symbol", &*one.symbol),
+            ("kind", one.kind.name()),
+            ("base", &*one.base),
+            ("quote", &*one.quote),
+            ("settle", &*one.settle),
+            ("status", self.broker.status(id).unwrap_or(one.status).name()),
+        ];
+        let amounts = [
+            ("tick", Some(one.tick)),
+            ("lot", Some(one.lot)),
+            ("multiplier", Some(one.multiplier)),
+            ("price_min", one.price.0),
+            ("price_max", one.price.1),
+            ("size_min", one.size.0),
+            ("size_max", one.size.1),
+            ("market_size_max", one.market_size_max),
+            ("notional_min", one.notional.0),
+            ("notional_max", one.notional.1),
+        ];
+        texts.iter().try_for_each(|(name, text)| dict.set_item(name, text))?;
+        dict.set_item("contract", one.contract.map(ContractKind::name))?;
+        let decimal = py.import("decimal")?.getattr("Decimal")?;
+        for (name, amount) in amounts {
+            let exact = amount.map(|one| decimal.call1((one.to_string(),))).transpose()?;
+            dict.set_item(name, exact)?;
+        }
+        Ok(dict)
+    }
+
     fn view<'py>(&self, py: Python<'py>, order: &OrderView) -> PyResult<Bound<'py, PyDict>> {
         view(py, &*self.broker, order)
     }
@@ -209,7 +258,7 @@ impl NativeBroker {
     fn submit(&self, py: Python<'_>, asked: Asked) -> PyResult<i64> {
         let wish = self.wish(&asked)?;
         let placed = py.detach(|| self.broker.submit(wish));
-        placed.map(|order| order.0).map_err(|error| denied(&error))
+        placed.map(|order| order.0).map_err(|error| denied(py, &error))
     }
 
     /// Places orders that depend on each other; returns the entry's number, and of each set the
@@ -226,32 +275,32 @@ impl NativeBroker {
         let exits = exits.iter().map(set).collect::<PyResult<_>>()?;
         let group = Group { entry, when_full, exits };
         let placed = py.detach(|| self.broker.submit_group(group));
-        let placed = placed.map_err(|error| denied(&error))?;
+        let placed = placed.map_err(|error| denied(py, &error))?;
         let numbers = |orders: Vec<OrderId>| orders.into_iter().map(|order| order.0).collect();
         let sets = placed.exits.into_iter().map(|(parent, orders)| (parent.0, numbers(orders)));
         Ok((placed.entry.map(|order| order.0), sets.collect()))
     }
 
-    /// Places several orders; returns of each its number, or why it is denied.
-    fn submit_many(
+    /// Places several orders; returns of each its number, or the error of a denial.
+    fn submit_many<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         asked: Vec<Asked>,
-    ) -> PyResult<Vec<(Option<i64>, Option<String>)>> {
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let wishes = asked.iter().map(|one| self.wish(one)).collect::<PyResult<_>>()?;
         let placed = py.detach(|| self.broker.submit_many(wishes));
-        let outcomes = placed.into_iter().map(|one| match one {
-            Ok(order) => (Some(order.0), None),
-            Err(denied) => (None, Some(denied.to_string())),
-        });
-        Ok(outcomes.collect())
+        let outcome = |one: Result<OrderId, Denied>| match one {
+            Ok(order) => order.0.into_bound_py_any(py),
+            Err(error) => denied(py, &error).into_bound_py_any(py),
+        };
+        placed.into_iter().map(outcome).collect()
     }
 
     /// The limits that an order would meet now; nothing is placed.
-    fn would_fail(&self, py: Python<'_>, asked: Asked) -> PyResult<Vec<String>> {
+    fn would_fail(&self, py: Python<'_>, asked: Asked) -> PyResult<Vec<PyErr>> {
         let wish = self.wish(&asked)?;
         let failed = py.detach(|| self.broker.would_fail(wish));
-        Ok(failed.iter().map(ToString::to_string).collect())
+        Ok(failed.iter().map(|error| denied(py, error)).collect())
     }
 
     /// Changes an order; what is not given stays.
@@ -263,12 +312,12 @@ impl NativeBroker {
             trail: optional("trail", changed.trail.as_ref())?,
         };
         let done = py.detach(|| self.broker.change(OrderId(order), changes));
-        done.map_err(|error| denied(&error))
+        done.map_err(|error| denied(py, &error))
     }
 
     /// Cancels an order.
     fn cancel(&self, py: Python<'_>, order: i64) -> PyResult<()> {
-        py.detach(|| self.broker.cancel(OrderId(order))).map_err(|error| denied(&error))
+        py.detach(|| self.broker.cancel(OrderId(order))).map_err(|error| denied(py, &error))
     }
 
     /// Cancels all open orders of an instrument, or all.
@@ -335,6 +384,22 @@ impl NativeBroker {
         Ok(listed.and_then(|listed| on_lot(listed, size)).map(|size| size.to_string()))
     }
 
+    /// The rules of an instrument.
+    fn instrument<'py>(
+        &self,
+        py: Python<'py>,
+        venue: Option<&str>,
+        symbol: &str,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        self.rules(py, self.find(venue, symbol)?)
+    }
+
+    /// The rules of all instruments that are traded.
+    fn instruments<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let all = self.broker.directory().instruments();
+        all.map(|(id, _)| self.rules(py, id)).collect()
+    }
+
     /// Has `on_timer` called once after so many nanoseconds.
     fn wake_after(&self, nanoseconds: i64) {
         self.broker.wake_after(nanoseconds);
@@ -347,6 +412,8 @@ pub(crate) struct PyStrategy {
     broker: Arc<dyn Broker + Send + Sync>,
     /// What batches of a dataset share, by its schema's name.
     shared: Vec<(String, Arc<Shared>)>,
+    /// Its books, if it wants to hear of them.
+    books: Option<BTreeMap<InstrumentId, Py<Book>>>,
     /// The exception that ended it.
     raised: Option<PyErr>,
 }
@@ -354,7 +421,7 @@ pub(crate) struct PyStrategy {
 impl PyStrategy {
     /// With the broker that its attribute `broker` is to wrap.
     pub(crate) fn new(strategy: Py<PyAny>, broker: Arc<dyn Broker + Send + Sync>) -> Self {
-        Self { strategy, broker, shared: Vec::new(), raised: None }
+        Self { strategy, broker, shared: Vec::new(), books: None, raised: None }
     }
 
     /// The exception that ended it, once.
@@ -394,11 +461,16 @@ impl PyStrategy {
 impl Strategy for PyStrategy {
     fn on_start(&mut self, _broker: &dyn Broker) -> Told {
         let broker = NativeBroker { broker: Arc::clone(&self.broker) };
-        self.call(|py, strategy| {
-            let wrap = py.import("rustonite_exec.strategy")?.getattr("Broker")?;
-            strategy.setattr("broker", wrap.call1((broker,))?)?;
+        let mut hears_books = false;
+        let told = self.call(|py, strategy| {
+            let module = py.import("rustonite_exec.strategy")?;
+            let usual = module.getattr("Strategy")?.getattr("on_book")?;
+            hears_books = !strategy.get_type().getattr("on_book")?.is(&usual);
+            strategy.setattr("broker", module.getattr("Broker")?.call1((broker,))?)?;
             strategy.call_method0("on_start").map(drop)
-        })
+        });
+        self.books = hears_books.then(BTreeMap::new);
+        told
     }
 
     fn on_quotes(&mut self, _broker: &dyn Broker, rows: &Quotes<'_>) -> Told {
@@ -411,14 +483,57 @@ impl Strategy for PyStrategy {
         self.call(|_, strategy| strategy.call_method1("on_trades", (batch,)).map(drop))
     }
 
+    fn on_bars(&mut self, _broker: &dyn Broker, rows: &Bars<'_>) -> Told {
+        let batch = self.batch(rows.batch);
+        self.call(|_, strategy| strategy.call_method1("on_bars", (batch,)).map(drop))
+    }
+
+    fn on_book(&mut self, broker: &dyn Broker, book: &rustonite_trade::Book) -> Told {
+        let Some(mut books) = self.books.take() else { return Ok(()) };
+        let id = book.instrument();
+        let told = self.call(|py, strategy| {
+            let known = match books.get(&id) {
+                Some(known) => known.clone_ref(py),
+                None => Py::new(py, Book::new(book.clone(), broker.instrument(id)))?,
+            };
+            let known = books.entry(id).or_insert(known);
+            strategy.call_method1("on_book", (&*known,)).map(drop)
+        });
+        self.books = Some(books);
+        told
+    }
+
     fn on_rows(&mut self, _broker: &dyn Broker, dataset: &str, rows: &TapeBatch) -> Told {
         let batch = self.batch(rows);
         self.call(|_, strategy| strategy.call_method1("on_rows", (dataset, batch)).map(drop))
     }
 
-    fn on_gap(&mut self, _broker: &dyn Broker, dataset: &str, gap: rustonite_tape::Gap) -> Told {
-        let gap = Gap::from(gap);
-        self.call(|_, strategy| strategy.call_method1("on_gap", (dataset, gap)).map(drop))
+    fn on_gap(&mut self, broker: &dyn Broker, gap: &GapNews<'_>) -> Told {
+        self.call(|py, strategy| {
+            let listed = gap.instrument.and_then(|one| broker.instrument(one));
+            let symbol = listed.map(|one| &*one.symbol);
+            let told = (gap.venue, gap.dataset, symbol, gap.rows.map(Gap::from));
+            let wrap = py.import("rustonite_exec.strategy")?.getattr("GapNews")?;
+            strategy.call_method1("on_gap", (wrap.call1(told)?,)).map(drop)
+        })
+    }
+
+    fn on_state(&mut self, _broker: &dyn Broker, news: &StateNews) -> Told {
+        self.call(|py, strategy| {
+            let decimal = py.import("decimal")?.getattr("Decimal")?;
+            let exact = |amount: Amount| decimal.call1((amount.to_string(),));
+            let told = (
+                news.scope.name(),
+                &news.name,
+                news.state.name(),
+                news.is_lifted,
+                news.code,
+                news.figures.map(|one| exact(one.limit)).transpose()?,
+                news.figures.map(|one| exact(one.value)).transpose()?,
+            );
+            let wrap = py.import("rustonite_exec.strategy")?.getattr("StateNews")?;
+            strategy.call_method1("on_state", (wrap.call1(told)?,)).map(drop)
+        })
     }
 
     fn on_timer(&mut self, _broker: &dyn Broker) -> Told {

@@ -112,6 +112,11 @@ impl Risk {
         }
     }
 
+    /// What the venue said last of whether it can be traded.
+    pub fn status_of(&self, instrument: InstrumentId) -> Option<InstrumentStatus> {
+        self.instruments.get(instrument.index()).map(|traded| traded.status)
+    }
+
     /// The feed lost something of an instrument, or has caught up.
     pub fn gap(&mut self, instrument: InstrumentId, is_gapped: bool) {
         // With each row of the market it is said that there is none.

@@ -164,6 +164,12 @@ pub struct StrategyConfig {
     pub name: String,
     /// `module:Class` in Python, or `ema-cross` or `market-maker` of those that are built in.
     pub run: String,
+    /// Most rows of one call.
+    #[serde(default = "usual_rows_max")]
+    pub rows_max: usize,
+    /// How long rows are gathered for one call, from the first of them on, in microseconds.
+    #[serde(default)]
+    pub gather_us: u64,
     /// Its own settings.
     #[serde(default)]
     pub settings: toml::Table,
@@ -223,6 +229,10 @@ fn usual_name() -> String {
 
 fn usual_strategy() -> String {
     "strategy".to_owned()
+}
+
+fn usual_rows_max() -> usize {
+    1024
 }
 
 fn usual_journal() -> PathBuf {
@@ -290,6 +300,9 @@ impl Config {
         };
         if self.accounts.is_empty() {
             return wrong("account".to_owned(), "found none, expected one or more".to_owned());
+        }
+        if self.strategy.rows_max == 0 {
+            return wrong("strategy.rows_max".to_owned(), "found 0, expected 1 or more".to_owned());
         }
         for market in &self.markets {
             let odd = market.datasets.iter().find(|name| !DATASETS.contains(&name.as_str()));
@@ -451,5 +464,11 @@ mod tests {
         assert!(error(&text).contains("found \"frames\", expected some of quotes"));
         let text = GOOD.replace("[\"BTCUSDT\"]", "[]");
         assert!(error(&text).contains("account.main.symbols: found none"));
+    }
+
+    #[test]
+    fn a_call_has_a_row_at_least() {
+        let text = GOOD.replace("run =", "rows_max = 0\nrun =");
+        assert!(error(&text).contains("strategy.rows_max: found 0, expected 1 or more"));
     }
 }

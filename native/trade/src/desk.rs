@@ -72,10 +72,12 @@ pub enum News {
     Order(OrderNews),
     /// An order was executed.
     Fill(FillNews),
-    /// An account may trade from now on, or may not any more.
-    Trading(AccountId, bool),
+    /// An account may trade from now on, or may not any more, and why.
+    Trading(AccountId, Result<(), Code>),
     /// A rule or a person changed what is allowed.
     Trip(Trip),
+    /// A person put a switch back.
+    Lifted(Trip),
     /// Something that a person should know.
     Notice(String),
 }
@@ -434,7 +436,7 @@ impl<J: Journal> Desk<J> {
 }
 
 fn unknown(order: OrderId) -> Denied {
-    Denied { code: "order_unknown", detail: format!("order {}", order.0) }
+    Denied::new("order_unknown", format!("order {}", order.0))
 }
 
 /// What the ledger refuses to ask for.
@@ -445,5 +447,5 @@ fn halted(error: &ExecError) -> Denied {
         ExecError::NotManaged(_) => "not_managed",
         _ => "unknown",
     };
-    Denied { code, detail: error.to_string() }
+    Denied::new(code, error.to_string())
 }

@@ -8,10 +8,11 @@ use rustonite_core::ids::{InstrumentId, VenueId};
 use rustonite_exec::Directory;
 use rustonite_tape::{Batch, Gap, MergedReader, Polled, Reader, Result, Start, TapeError, Wait};
 
-/// Rows that are handed out at once, so that orders are looked at in between.
+/// Rows that are handed out at once, so that what is due is looked at in between.
 const ROWS_MAX: usize = 1024;
 /// The dataset of rules.
 pub(crate) const INSTRUMENTS: &str = "instruments";
+pub(crate) const BOOK_DELTAS: &str = "book_deltas";
 /// How often a tape is looked for that is not there so far.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -103,9 +104,9 @@ impl Market {
         Ok(market)
     }
 
-    /// Hands out one row after another from now on.
-    pub fn one_by_one(&mut self) {
-        self.rows_max = 1;
+    /// Hands out so many rows at once from now on, at most.
+    pub fn hand_out(&mut self, rows_max: usize) {
+        self.rows_max = rows_max.min(ROWS_MAX);
     }
 
     /// The first of what is followed that is not there so far.
@@ -114,10 +115,21 @@ impl Market {
         (0..self.followed.len()).find(|number| !is_found(*number)).map(|at| &self.followed[at])
     }
 
-    /// When the first of these rows was received.
-    pub fn received(&self, rows: &Rows) -> Option<i64> {
-        let found = self.found.iter().find(|found| found.followed == rows.followed)?;
-        rows.batch.values::<i64>(found.time_column)?.first().copied()
+    /// When these rows were received.
+    pub fn received<'a>(&self, rows: &'a Rows) -> &'a [i64] {
+        let found = self.found.iter().find(|found| found.followed == rows.followed);
+        found.and_then(|found| rows.batch.values(found.time_column)).unwrap_or_default()
+    }
+
+    /// Tapes of a dataset, and the number of the next row of each.
+    pub(crate) fn begins(&self, dataset: &str) -> impl Iterator<Item = (&Followed, u64)> {
+        let found = self.found.iter().zip(self.merged.readers());
+        let all = found.map(|(found, reader)| (&self.followed[found.followed], reader.row()));
+        all.filter(move |(followed, _)| followed.dataset == dataset)
+    }
+
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.directory
     }
 
     /// What is followed.

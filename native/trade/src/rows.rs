@@ -106,15 +106,49 @@ view! {
 view! {
     /// Changes of books.
     Deltas of BookDeltas {
+        /// The venue's clock.
+        ts_event: i64,
         /// Ours.
         ts_recv: i64,
+        /// Code of what happens to the level.
+        action: i8,
         /// Code of the side.
         side: i8,
         /// Price of the level.
         price: f64,
         /// Its size; 0 for none.
         size: f64,
+        /// Orders at the price.
+        count: i32,
+        /// The venue's number of the message.
+        seq: i64,
+        /// Place of the row in the message.
+        position: i32,
         /// Facts about the row.
         flags: i32,
+    }
+}
+
+view! {
+    /// Bars, and revisions of bars.
+    Bars of Bars {
+        /// Our clock.
+        ts_recv: i64,
+        /// When the bar begins.
+        ts_open: i64,
+        /// When it ends.
+        ts_close: i64,
+        /// First price.
+        open: f64,
+        /// Highest price.
+        high: f64,
+        /// Lowest price.
+        low: f64,
+        /// Last price.
+        close: f64,
+        /// What was traded; 0 where that is not known.
+        volume: f64,
+        /// 1 once the bar is over.
+        is_final: i8,
     }
 }

@@ -2,14 +2,16 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    FillKind, Liquidity, OrderEvent, OrderKind, OrderSide, OrderState, PositionSide, Tif,
+    FillKind, InstrumentStatus, Liquidity, OrderEvent, OrderKind, OrderSide, OrderState,
+    PositionSide, RiskScope, Tif, TradingState,
 };
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::{Directory, OrderId, Wish};
 use rustonite_tape::{Batch, Gap};
 
-use crate::rows::{Quotes, Trades};
+use crate::books::Book;
+use crate::rows::{Bars, Quotes, Trades};
 
 /// Why something that a strategy wants is not done. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +21,26 @@ pub struct Denied {
     pub code: &'static str,
     /// Which limit, and which value met it.
     pub detail: String,
+    /// `None` if the check is not a number.
+    pub figures: Option<Figures>,
+    /// Row of the market's tape that the decision had seen; `None` where no market data was used.
+    pub market_seq: Option<i64>,
+}
+
+impl Denied {
+    /// By what is not a number.
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), figures: None, market_seq: None }
+    }
+}
+
+/// The numbers of a denial, in the unit of its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// The limit.
+    pub limit: Amount,
+    /// The value that met it.
+    pub value: Amount,
 }
 
 /// Why a strategy cannot go on.
@@ -88,6 +110,37 @@ pub struct FillNews {
     pub liquidity: Liquidity,
     /// Our position in the instrument after it; in hedge mode on the side of the order.
     pub position: Amount,
+}
+
+/// What is allowed has changed: an account may trade or may not, a switch was thrown or put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateNews {
+    /// How far it reaches.
+    pub scope: RiskScope,
+    /// Which one there; empty for all.
+    pub name: String,
+    /// What is allowed there from now on.
+    pub state: TradingState,
+    /// Whether something does not stand in the way any more.
+    pub is_lifted: bool,
+    /// What stands in the way or did so; `None` where an account may trade, or a state is active.
+    pub code: Option<&'static str>,
+    /// What threw a switch, if it is a number.
+    pub figures: Option<Figures>,
+}
+
+/// Rows of a market that do not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GapNews<'a> {
+    /// Whose market data it is.
+    pub venue: &'a str,
+    /// Of which dataset.
+    pub dataset: &'a str,
+    /// The instrument whose book is lost until the next picture; `None` for all of the venue.
+    pub instrument: Option<InstrumentId>,
+    /// Rows that were removed from the tape before they were read; `None` where the recorder had
+    /// lost something.
+    pub rows: Option<Gap>,
 }
 
 /// Orders that depend on each other, all of one instrument and account.
@@ -197,6 +250,9 @@ pub trait Broker {
         self.directory().listed(instrument)
     }
 
+    /// What the venue said last of whether it can be traded.
+    fn status(&self, instrument: InstrumentId) -> Option<InstrumentStatus>;
+
     /// The account that trades an instrument for this strategy.
     fn account(&self, instrument: InstrumentId) -> Option<AccountId>;
 
@@ -222,13 +278,29 @@ pub trait Strategy {
         Ok(())
     }
 
-    /// Rows of another dataset that is followed: `book_deltas`, `bars`, `tickers`.
+    /// Bars, and revisions of bars.
+    fn on_bars(&mut self, _broker: &dyn Broker, _rows: &Bars<'_>) -> Told {
+        Ok(())
+    }
+
+    /// A book has changed, and is whole.
+    fn on_book(&mut self, _broker: &dyn Broker, _book: &Book) -> Told {
+        Ok(())
+    }
+
+    /// Rows of another dataset that is followed: `tickers`, `instruments`, and `book_deltas` as they
+    /// are.
     fn on_rows(&mut self, _broker: &dyn Broker, _dataset: &str, _rows: &Batch) -> Told {
         Ok(())
     }
 
-    /// Rows of a tape are lost for this strategy.
-    fn on_gap(&mut self, _broker: &dyn Broker, _dataset: &str, _gap: Gap) -> Told {
+    /// Rows are lost for this strategy.
+    fn on_gap(&mut self, _broker: &dyn Broker, _gap: &GapNews<'_>) -> Told {
+        Ok(())
+    }
+
+    /// What is allowed has changed.
+    fn on_state(&mut self, _broker: &dyn Broker, _news: &StateNews) -> Told {
         Ok(())
     }
 

@@ -4,6 +4,7 @@ mod broker;
 mod building;
 mod checking;
 mod clock;
+mod gathering;
 mod operator;
 mod past;
 mod profits;
@@ -21,32 +22,34 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rustonite_core::ErrorKind;
-use rustonite_core::datasets::{FillKind, OrderEvent, RiskActor, TradingState};
+use rustonite_core::datasets::{FillKind, OrderEvent, RiskActor, RiskScope, TradingState};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_exec::{Directory, Housekeeping, JournalError, Tapes};
 use rustonite_feed::FeedError;
-use rustonite_risk::{LimitsError, StartError, Target, Trip};
+use rustonite_risk::{Code, LimitsError, StartError, Target, Trip};
 use rustonite_tape::TapeError;
 
 pub use self::broker::Handle;
 pub use self::checking::check_files;
 use self::clock::Clock;
+use self::gathering::Gathered;
 pub use self::operator::kill_without_trader;
 use self::operator::not_kept;
 pub use self::past::{Lakes, Wanted};
 use self::profits::Profits;
 pub use self::status::Status;
 use self::watchdog::Watchdog;
+use crate::books::Books;
 use crate::config::{Config, OnStop, Waiting};
 use crate::control::Control;
 use crate::cores;
 use crate::desk::{Cause, Desk, News};
 use crate::line::{Arrivals, Arrived, Network};
-use crate::market::{INSTRUMENTS, Market, Rows, Tick};
+use crate::market::{BOOK_DELTAS, INSTRUMENTS, Market, Rows, Tick};
 use crate::paper::Papers;
-use crate::rows::{Deltas, Quotes, Tickers, Trades};
+use crate::rows::{Bars, Deltas, Quotes, Tickers, Trades};
 use crate::state::Keeper;
-use crate::strategy::{Broker, Failed, OrderNews, Strategy, Told};
+use crate::strategy::{Broker, Failed, Figures, GapNews, OrderNews, StateNews, Strategy, Told};
 
 /// How often what does not hurry is done.
 const BEAT: Duration = Duration::from_millis(50);
@@ -158,8 +161,13 @@ pub struct Trader {
     shared: Shared,
     handle: Handle,
     market: Market,
+    /// Rows that the strategy is not told so far, by their first.
+    gathered: VecDeque<Gathered>,
+    /// How long rows are gathered.
+    gather_ns: i64,
     /// What comes next of a market that is replayed.
     held: VecDeque<Tick>,
+    books: Books,
     papers: Papers,
     arrivals: Vec<Arrivals>,
     strategy: StrategyId,
@@ -256,7 +264,7 @@ impl Trader {
                 next_beat = now + BEAT;
                 self.beat()?;
                 if !go_on(self) {
-                    return Ok(());
+                    return self.tell_gathered(strategy);
                 }
             }
         }
@@ -279,7 +287,7 @@ impl Trader {
 
     /// Hears what is due of accounts on paper, and tells the strategy; false if there was nothing.
     fn act(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
-        let busy = self.hear_papers();
+        let busy = self.hear_papers() | self.tell_due(strategy)?;
         // One look for both: most turns bring neither.
         let (has_news, is_due) = {
             let mut inner = lock(&self.shared);
@@ -315,14 +323,15 @@ impl Trader {
     fn take_tick(&mut self, strategy: &mut dyn Strategy, tick: Tick) -> Result<bool, TradeError> {
         match tick {
             Tick::Nothing => return Ok(false),
-            Tick::Rows(rows) => self.take_rows(strategy, &rows)?,
+            Tick::Rows(rows) => self.take_rows(strategy, rows)?,
             Tick::Gap(followed, gap) => {
-                let (dataset, venue) = {
-                    let one = &self.market.followed()[followed];
-                    (one.dataset.clone(), one.venue.clone())
-                };
-                self.note_gap(&venue);
-                let told = self.if_started(|handle| strategy.on_gap(handle, &dataset, gap));
+                self.tell_tape(strategy, followed)?;
+                let followed = &self.market.followed()[followed];
+                let (dataset, venue) = (followed.dataset.clone(), followed.venue.clone());
+                self.note_gap(&venue, &dataset);
+                let news =
+                    GapNews { venue: &venue, dataset: &dataset, instrument: None, rows: Some(gap) };
+                let told = self.if_started(|handle| strategy.on_gap(handle, &news));
                 self.judge(told)?;
             }
         }
@@ -330,18 +339,32 @@ impl Trader {
     }
 
     /// Until its next row, nothing of the venue is traded.
-    fn note_gap(&self, venue: &str) {
+    fn note_gap(&mut self, venue: &str, dataset: &str) {
+        let is_there = |id| self.directory.listed(id).is_some_and(|one| &*one.venue == venue);
+        if dataset == BOOK_DELTAS {
+            self.books.lose(is_there);
+        }
         let mut inner = lock(&self.shared);
-        for (id, listed) in self.directory.instruments() {
-            if &*listed.venue == venue {
-                inner.desk.gap(id);
-            }
+        for (id, _) in self.directory.instruments().filter(|(id, _)| is_there(*id)) {
+            inner.desk.gap(id);
         }
     }
 
-    fn take_rows(&mut self, strategy: &mut dyn Strategy, rows: &Rows) -> Result<(), TradeError> {
-        self.instruments.clear();
-        self.instruments.extend(self.market.instruments(rows));
+    /// Rows first count here, then the strategy is told of them.
+    fn take_rows(&mut self, strategy: &mut dyn Strategy, rows: Rows) -> Result<(), TradeError> {
+        let mut instruments = std::mem::take(&mut self.instruments);
+        instruments.clear();
+        instruments.extend(self.market.instruments(&rows));
+        self.count_rows(&rows, &instruments);
+        if self.gather_ns > 0 {
+            return self.gather(strategy, rows, instruments);
+        }
+        let told = self.tell_rows(strategy, &rows, &instruments);
+        self.instruments = instruments;
+        told
+    }
+
+    fn count_rows(&mut self, rows: &Rows, instruments: &[Option<InstrumentId>]) {
         let followed = &self.market.followed()[rows.followed];
         let at = rows.venue.index();
         let now = lock(&self.shared).now();
@@ -353,43 +376,87 @@ impl Trader {
             let now = inner.now();
             inner.desk.feed_connected(rows.venue, true, now);
         }
-        let instruments = std::mem::take(&mut self.instruments);
-        let told = match followed.dataset.as_str() {
+        match followed.dataset.as_str() {
             "quotes" => {
-                let quotes = Quotes::new(&rows.batch, &instruments);
+                let quotes = Quotes::new(&rows.batch, instruments);
                 self.papers.quotes(rows.venue, &quotes);
                 self.count_quotes(&quotes);
                 if !self.profits.is_known() {
                     // The first price of what is held may be traded on.
                     self.tell_profit();
                 }
+            }
+            "trades" => {
+                let trades = Trades::new(&rows.batch, instruments);
+                self.papers.trades(rows.venue, &trades);
+                self.count_trades(&trades);
+            }
+            "tickers" => {
+                let tickers = Tickers::new(&rows.batch, instruments);
+                self.papers.marks(rows.venue, &tickers);
+                self.count_tickers(&tickers);
+            }
+            INSTRUMENTS => self.count_instruments(&rows.batch, instruments),
+            BOOK_DELTAS if !self.papers.is_empty() => {
+                self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, instruments));
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_rows(
+        &mut self,
+        strategy: &mut dyn Strategy,
+        rows: &Rows,
+        instruments: &[Option<InstrumentId>],
+    ) -> Result<(), TradeError> {
+        if let Some(last) = self.market.received(rows).last() {
+            let mut inner = lock(&self.shared);
+            let cause = Cause::Row(inner.clock.ours(*last));
+            inner.desk.caused_by(cause);
+        }
+        let told = match self.market.followed()[rows.followed].dataset.as_str() {
+            "quotes" => {
+                let quotes = Quotes::new(&rows.batch, instruments);
                 self.if_started(|handle| strategy.on_quotes(handle, &quotes))
             }
             "trades" => {
-                let trades = Trades::new(&rows.batch, &instruments);
-                self.papers.trades(rows.venue, &trades);
-                self.count_trades(&trades);
+                let trades = Trades::new(&rows.batch, instruments);
                 self.if_started(|handle| strategy.on_trades(handle, &trades))
             }
-            dataset => {
-                match dataset {
-                    "tickers" => {
-                        let tickers = Tickers::new(&rows.batch, &instruments);
-                        self.papers.marks(rows.venue, &tickers);
-                        self.count_tickers(&tickers);
-                    }
-                    INSTRUMENTS => self.count_instruments(&rows.batch, &instruments),
-                    "book_deltas" if !self.papers.is_empty() => {
-                        self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, &instruments));
-                    }
-                    _ => {}
-                }
-                self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch))
+            "bars" => {
+                let bars = Bars::new(&rows.batch, instruments);
+                self.if_started(|handle| strategy.on_bars(handle, &bars))
             }
+            BOOK_DELTAS => {
+                let deltas = Deltas::new(&rows.batch, instruments);
+                self.tell_books(strategy, rows.venue, &deltas)
+            }
+            dataset => self.if_started(|handle| strategy.on_rows(handle, dataset, &rows.batch)),
         };
-        self.instruments = instruments;
         lock(&self.shared).desk.caused_by(Cause::None);
         self.judge(told)
+    }
+
+    /// Tells of books that are lost, of the rows, and of books that are whole.
+    fn tell_books(
+        &mut self,
+        strategy: &mut dyn Strategy,
+        venue: VenueId,
+        rows: &Deltas<'_>,
+    ) -> Told {
+        let lost = self.books.take(rows);
+        let venue = self.directory.venue_name(venue);
+        for instrument in lost {
+            let instrument = Some(instrument);
+            let news = GapNews { venue, dataset: BOOK_DELTAS, instrument, rows: None };
+            self.if_started(|handle| strategy.on_gap(handle, &news))?;
+        }
+        self.if_started(|handle| strategy.on_rows(handle, BOOK_DELTAS, rows.batch))?;
+        for book in self.books.changed() {
+            self.if_started(|handle| strategy.on_book(handle, &book))?;
+        }
+        Ok(())
     }
 
     fn if_started(&self, tell: impl FnOnce(&dyn Broker) -> Told) -> Told {
@@ -453,7 +520,12 @@ impl Trader {
                     let name = lock(&self.shared).desk.risk().name(trip.target);
                     let (notice, text) = (self.notice.clone(), trip_notice(&trip, &name));
                     self.keep_switches(Some(Box::new(move || drop(notice.send(text)))));
-                    Ok(())
+                    let news = self.state_news(&trip, is_lifting(&trip));
+                    self.if_started(|handle| strategy.on_state(handle, &news))
+                }
+                News::Lifted(trip) => {
+                    let news = self.state_news(&trip, true);
+                    self.if_started(|handle| strategy.on_state(handle, &news))
                 }
                 News::Notice(text) => {
                     self.note(text);
@@ -476,20 +548,65 @@ impl Trader {
     }
 
     /// The strategy starts once all accounts may trade.
-    fn take_trading(&mut self, account: AccountId, may: bool, strategy: &mut dyn Strategy) -> Told {
+    fn take_trading(
+        &mut self,
+        account: AccountId,
+        may: Result<(), Code>,
+        strategy: &mut dyn Strategy,
+    ) -> Told {
+        let why = may.err();
+        let may = may.is_ok();
         if let Some(one) = self.trading.get_mut(account.index()) {
             *one = may;
         }
         let name = self.directory.account_name(account);
         let may_not = if may { "" } else { "not " };
         self.note(format!("account {name} may {may_not}trade"));
-        if self.is_started || !self.trading.iter().all(|may| *may) {
+        if self.is_started {
+            let news = self.account_news(account, why);
+            return self.watched(|handle| strategy.on_state(handle, &news));
+        }
+        if !self.trading.iter().all(|may| *may) {
             return Ok(());
         }
         self.is_started = true;
         // Orders of its first call are judged by what the venue has just told.
         self.tell_profit();
         self.watched(|handle| strategy.on_start(handle))
+    }
+
+    fn state_news(&self, trip: &Trip, is_lifted: bool) -> StateNews {
+        let inner = lock(&self.shared);
+        let risk = inner.desk.risk();
+        let figures = trip.limit.zip(trip.value);
+        StateNews {
+            scope: trip.scope(),
+            name: risk.name(trip.target),
+            state: risk.state(trip.target),
+            is_lifted,
+            // Any state may have been set before.
+            code: (!is_lifting(trip)).then(|| trip.code.name()),
+            figures: figures.map(|(limit, value)| Figures { limit, value }),
+        }
+    }
+
+    /// What an account may do whose books are, or are not, known to be the venue's.
+    fn account_news(&self, account: AccountId, why: Option<Code>) -> StateNews {
+        let allowed = match why {
+            None => TradingState::Active,
+            Some(Code::NotReconciled) => TradingState::CancelOnly,
+            Some(_) => TradingState::Halted,
+        };
+        let inner = lock(&self.shared);
+        let risk = inner.desk.risk();
+        StateNews {
+            scope: RiskScope::Account,
+            name: self.directory.account_name(account).to_owned(),
+            state: risk.state(Target::Account(account)).max(allowed),
+            is_lifted: why.is_none(),
+            code: why.map(Code::name),
+            figures: None,
+        }
     }
 
     fn tell_profit(&mut self) {
@@ -634,11 +751,19 @@ fn set_back_notice(ns: i64) -> Option<String> {
     (ms >= SET_BACK_MS_TOLD).then(|| format!("the clock was set back by {ms} ms: {then}"))
 }
 
+/// Whether a person took back what was set. A pause has no state of its own.
+fn is_lifting(trip: &Trip) -> bool {
+    trip.state == TradingState::Active && trip.code == Code::ReduceOnlyState
+}
+
 fn trip_notice(trip: &Trip, name: &str) -> String {
     let (code, scope, state) = (trip.code.name(), trip.scope().name(), trip.state.name());
     let place = if name.is_empty() { scope.to_owned() } else { format!("{scope} {name}") };
-    if trip.state == TradingState::Active {
+    if is_lifting(trip) {
         return format!("{place}: the trading state is active again");
+    }
+    if trip.state == TradingState::Active {
+        return format!("{place}: nothing is traded for a while, {code}");
     }
     format!("{code} threw the switch of {place}: {state}")
 }

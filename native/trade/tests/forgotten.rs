@@ -60,7 +60,7 @@ impl World {
         let mut last = None;
         while let Some(news) = self.desk.next_news() {
             if let News::Trading(_, may) = news {
-                last = Some(may);
+                last = Some(may.is_ok());
             }
         }
         last

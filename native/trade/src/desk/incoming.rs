@@ -9,7 +9,7 @@ use rustonite_exec::{
     What,
 };
 use rustonite_feed::FeedError;
-use rustonite_risk::Access;
+use rustonite_risk::{Access, Code};
 
 use super::account::{self, Asking, Stage};
 use super::closing::is_closing;
@@ -207,7 +207,7 @@ impl<J: Journal> Desk<J> {
         let name = self.ledger.directory().account_name(account);
         self.news.push_back(News::Notice(format!("account {name}: {why}")));
         if was_trading {
-            self.news.push_back(News::Trading(account, false));
+            self.news.push_back(News::Trading(account, Err(Code::VenueDisconnected)));
         }
     }
 
@@ -530,6 +530,7 @@ impl<J: Journal> Desk<J> {
     fn go(&mut self, account: AccountId, may: bool, now: i64) {
         self.accounts[account.index()].stage = if may { Stage::Trading } else { Stage::Comparing };
         self.risk.access(account, if may { Access::All } else { Access::Cancels }, now);
+        let may = if may { Ok(()) } else { Err(Code::NotReconciled) };
         self.news.push_back(News::Trading(account, may));
     }
 }

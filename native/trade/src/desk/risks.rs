@@ -15,7 +15,7 @@ use rustonite_risk::{
 use super::risk_rows::Question;
 use super::standing::size_of_money;
 use super::{Cause, Desk, News, pace};
-use crate::strategy::Denied;
+use crate::strategy::{Denied, Figures};
 
 /// A person hears of the same warning so often.
 const WARN_EVERY_NS: i64 = 60_000_000_000;
@@ -305,11 +305,16 @@ fn without_code(denial: &Denial) -> String {
 
 /// A denial as strategies are told.
 pub(super) fn denied_as(denial: &Denial) -> Denied {
-    Denied { code: denial.code.name(), detail: without_code(denial) }
+    let figures = denial.limit().zip(denial.value());
+    Denied {
+        figures: figures.map(|(limit, value)| Figures { limit, value }),
+        market_seq: denial.market_seq,
+        ..Denied::new(denial.code.name(), without_code(denial))
+    }
 }
 
 pub(super) fn denied_by(code: Code) -> Denied {
-    Denied { code: code.name(), detail: code.about().to_owned() }
+    Denied::new(code.name(), code.about())
 }
 
 /// Points for one unit of price, by instrument.

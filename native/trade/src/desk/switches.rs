@@ -155,6 +155,7 @@ impl<J: Journal> Desk<J> {
         self.switches.kept.retain(|kept| *kept != target);
         let reset = self.risk.reset(target, now);
         reset.iter().for_each(|trip| self.write_reset(trip, now));
+        self.news.extend(reset.iter().copied().map(News::Lifted));
         reset.len()
     }
 

@@ -37,7 +37,7 @@ pub(super) struct Waiting {
 
 /// Why a wish cannot be, by a code that is not of the risk layer.
 pub(super) fn denied(code: &'static str, detail: impl Into<String>) -> Denied {
-    Denied { code, detail: detail.into() }
+    Denied::new(code, detail)
 }
 
 /// Codes that cannot be right later, and are said when an order is to be held.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::PositionSide;
+use rustonite_core::datasets::{InstrumentStatus, PositionSide};
 use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::{Directory, OrderId, Wish};
 
@@ -97,6 +97,10 @@ impl Broker for Handle {
 
     fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    fn status(&self, instrument: InstrumentId) -> Option<InstrumentStatus> {
+        lock(&self.shared).desk.risk().status_of(instrument)
     }
 
     fn account(&self, instrument: InstrumentId) -> Option<AccountId> {

@@ -31,6 +31,7 @@ use super::recalling::recall;
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
+use crate::books::Books;
 use crate::config::{AccountConfig, Config, MarketConfig, PaperConfig, Sync};
 use crate::control::Control;
 use crate::cores;
@@ -89,7 +90,9 @@ impl Trader {
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         let start = if config.replay { Start::First } else { Start::Now };
         let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
+        market.hand_out(config.strategy.rows_max);
         let first = if config.replay { first_row(&mut market)? } else { None };
+        let books = if config.replay { Books::default() } else { Books::before(&market)? };
         let now = first.as_ref().map_or_else(now_ns, |(_, at)| *at);
         // What was in flight then is asked for once the venue is there.
         drop(ledger.lose_requests(now));
@@ -111,6 +114,8 @@ impl Trader {
         };
         let patience_ns = i64::try_from(config.patience_ms).unwrap_or(i64::MAX);
         let patience_ns = patience_ns.saturating_mul(1_000_000);
+        let gather_ns = i64::try_from(config.strategy.gather_us).unwrap_or(i64::MAX);
+        let gather_ns = gather_ns.saturating_mul(1_000);
         let target = Target::Strategy(strategy);
         let watchdog = Watchdog::start(Arc::clone(&shared), target, patience_ns, config.on_error);
         let watchdog = watchdog.map_err(system("starting the watchdog"))?;
@@ -126,7 +131,10 @@ impl Trader {
             shared,
             handle,
             market,
+            gathered: VecDeque::new(),
+            gather_ns,
             held: first.map(|(ticks, _)| ticks).unwrap_or_default(),
+            books,
             papers,
             arrivals,
             strategy,

@@ -159,8 +159,16 @@ impl Trader {
             wish.position_side = Some(parsed.ok_or_else(wrong)?);
         }
         let failed = self.handle.would_fail(wish);
-        let row =
-            |denied: &Denied| serde_json::json!({"code": denied.code, "detail": denied.detail});
+        let row = |denied: &Denied| {
+            let figures = denied.figures;
+            serde_json::json!({
+                "code": denied.code,
+                "detail": denied.detail,
+                "limit": figures.map(|one| one.limit.to_string()),
+                "value": figures.map(|one| one.value.to_string()),
+                "market_seq": denied.market_seq,
+            })
+        };
         let denials: Vec<_> = failed.iter().map(row).collect();
         Ok(serde_json::json!({"done": "tried", "denials": denials}).to_string())
     }

@@ -17,14 +17,14 @@ impl Trader {
     pub(super) fn first_of(
         market: &mut Market,
     ) -> Result<Option<(VecDeque<Tick>, i64)>, TradeError> {
-        market.one_by_one();
+        market.hand_out(1);
         let mut ticks = VecDeque::new();
         loop {
             match market.poll()? {
                 Tick::Nothing => return Ok(None),
                 Tick::Gap(..) => {}
                 Tick::Rows(rows) => {
-                    let at = market.received(&rows).unwrap_or_default();
+                    let at = market.received(&rows).first().copied().unwrap_or_default();
                     let is_market = market.followed()[rows.followed].dataset != INSTRUMENTS;
                     ticks.push_back(Tick::Rows(rows));
                     if is_market {
@@ -46,7 +46,7 @@ impl Trader {
         while self.act(strategy)? {}
         while let Some(tick) = self.next_tick()? {
             let at = match &tick {
-                Tick::Rows(rows) => self.market.received(rows),
+                Tick::Rows(rows) => self.market.received(rows).first().copied(),
                 _ => None,
             };
             if let Some(at) = at {
@@ -58,7 +58,7 @@ impl Trader {
             if asked.elapsed() >= BEAT {
                 asked = Instant::now();
                 if !go_on(self) {
-                    return Ok(());
+                    return self.tell_gathered(strategy);
                 }
             }
         }
@@ -90,7 +90,10 @@ impl Trader {
             // At the end of the tapes time goes on for what is on its way alone.
             let beat = (until < i64::MAX).then(|| (now / beat_ns + 1) * beat_ns);
             let timer = timer.filter(|_| until < i64::MAX);
-            let next = [beat, timer, self.papers.next()].into_iter().flatten().min();
+            let next = [beat, timer, self.papers.next(), self.gathered_until()]
+                .into_iter()
+                .flatten()
+                .min();
             let Some(next) = next.filter(|next| *next < until) else { return Ok(()) };
             lock(&self.shared).go_on_to(next);
             if Some(next) == beat {
