@@ -269,6 +269,27 @@ fn a_consumer_keeps_segments_until_the_bound_is_reached() {
 }
 
 #[test]
+fn a_writer_keeps_what_it_needs_itself_when_consumers_are_done() {
+    let home = in_memory();
+    let mut writer = create(home.path(), TapeOptions { segments_max: 5, ..tiny() });
+    advance_consumer(home.path(), "lake", u64::MAX).unwrap();
+    writer.writer().keep_from(70);
+    write_numbered(&mut writer, 0..4 * 64);
+    drop(writer);
+    assert_eq!(segment_files(home.path())[0], "000000000001.seg", "it has row 70");
+    let mut writer = open(home.path());
+    writer.writer().keep_from(70);
+    // Beyond the bound the oldest goes: nobody reads it, and nothing is refused for it.
+    write_numbered(&mut writer, 4 * 64..10 * 64);
+    drop(writer);
+    assert_eq!(segment_files(home.path()).len(), 5);
+    let mut writer = open(home.path());
+    write_numbered(&mut writer, 10 * 64..11 * 64 + 1);
+    drop(writer);
+    assert!(segment_files(home.path()).len() <= 2, "nobody needs them any more");
+}
+
+#[test]
 fn without_consumers_the_oldest_go_and_a_slow_reader_is_told_of_the_gap() {
     let home = in_memory();
     let mut writer = create(home.path(), TapeOptions { segments_max: 3, ..tiny() });
