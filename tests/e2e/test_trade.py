@@ -19,10 +19,12 @@ from rustonite_data.errors import Closed, Invalid, NotFound, RiskRejected
 from rustonite_data.lake import Lake
 from rustonite_data.tape import Tape
 from rustonite_exec import (
+    Balance,
     FillNews,
     LocalExchange,
     NewOrder,
     OrderNews,
+    Position,
     Quote,
     Strategy,
     Trader,
@@ -69,6 +71,7 @@ class Crosser(Strategy):
 
     def on_fill(self, news: FillNews) -> None:
         self.fills.append(news)
+        self.positions, self.balances = self.broker.positions(), self.broker.balances()
 
 
 def test_a_strategy_in_python_buys_and_knows_what_it_has(place: Place) -> None:
@@ -84,6 +87,9 @@ def test_a_strategy_in_python_buys_and_knows_what_it_has(place: Place) -> None:
     assert last.position == Decimal("0.01") - fee
     free, _ = place.exchange.balance(place.account, "BTC")
     assert free == Decimal("2.01") - fee
+    assert strategy.positions == [Position("binance", "BTCUSDT", "net", last.position)]
+    assert strategy.balances["BTC"] == Balance(Decimal("2.01") - fee, Decimal("2.01") - fee)
+    assert strategy.balances["USDT"].available == strategy.balances["USDT"].total < 100_000
     assert pl.concat(strategy.batches).height == strategy.quotes
 
 
