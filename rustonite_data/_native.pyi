@@ -8,6 +8,7 @@ __all__ = [
     "BUILD",
     "VERSION",
     "Batch",
+    "Book",
     "Column",
     "Gap",
     "LakeFile",
