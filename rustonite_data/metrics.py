@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rustonite_data.errors import Invalid, Unavailable
 
@@ -68,6 +68,28 @@ def metrics(recorder: Recorder) -> str:
         ]
         lines += family(f"rustonite_lake_{name}", "gauge", about, pairs)
     return "\n".join(lines) + "\n"
+
+
+class Histogram(NamedTuple):
+    """Measurements by what they are below."""
+
+    labels: str
+    buckets: list[tuple[float, int]]
+    """Borders, and how many are not above each."""
+    total: float
+    measured: int
+
+
+def histogram(name: str, about: str, values: list[Histogram]) -> list[str]:
+    """Lines of one histogram, by its labels; none without values."""
+    lines = [f"# HELP {name} {about}", f"# TYPE {name} histogram"] if values else []
+    for one in values:
+        more = f"{one.labels}," if one.labels else ""
+        shown = f"{{{one.labels}}}" if one.labels else ""
+        bounds = [*((str(border), below) for border, below in one.buckets), ("+Inf", one.measured)]
+        lines += [f'{name}_bucket{{{more}le="{border}"}} {below}' for border, below in bounds]
+        lines += [f"{name}_sum{shown} {one.total}", f"{name}_count{shown} {one.measured}"]
+    return lines
 
 
 def family(name: str, kind: str, about: str, values: list[tuple[str, float]]) -> list[str]:

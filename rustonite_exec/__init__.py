@@ -5,6 +5,7 @@ from rustonite_exec.asking import NewOrder
 from rustonite_exec.exchange import Account, LocalExchange, LocalExchanges
 from rustonite_exec.limits import limits
 from rustonite_exec.strategy import (
+    Balance,
     Broker,
     FillNews,
     GapNews,
@@ -12,6 +13,7 @@ from rustonite_exec.strategy import (
     Instrument,
     Order,
     OrderNews,
+    Position,
     Quote,
     StateNews,
     Strategy,
@@ -21,6 +23,7 @@ from rustonite_exec.trader import Trader, ask, kill
 
 __all__ = [
     "Account",
+    "Balance",
     "Book",
     "Broker",
     "FillNews",
@@ -32,6 +35,7 @@ __all__ = [
     "NewOrder",
     "Order",
     "OrderNews",
+    "Position",
     "Quote",
     "StateNews",
     "Strategy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rustonite_data.metrics import escaped, family
+from rustonite_data.metrics import Histogram, escaped, family, histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     Values = list[tuple[str, float]]
 
 _ENDS = ("filled", "cancelled", "expired", "rejected")
-_ANSWERS = ("first_word", "first_fill", "cancel")
 
 
 class _Family(NamedTuple):
@@ -48,13 +47,17 @@ def _ended(status: dict[str, Any]) -> Values:
     ]
 
 
-def _answer_times(status: dict[str, Any]) -> Values:
-    return [
-        (f'{_labels(one, "account")},answer="{answer}",quantile="{part}"', float(value))
-        for one in status["answers"]
-        for answer in _ANSWERS
-        for part, value in one[f"{answer}_us"].items()
+def _stage(*stages: str) -> Callable[[dict[str, Any]], list[Histogram]]:
+    return lambda status: [
+        Histogram(_labels_of_stage(one), one["buckets"], one["sum_s"], one["count"])
+        for one in status["latency"]
+        if one["stage"] in stages
     ]
+
+
+def _labels_of_stage(one: dict[str, Any]) -> str:
+    account = one["account"]
+    return "" if account is None else f'{_labels(one, "account")},answer="{one["stage"]}"'
 
 
 def _slippage(status: dict[str, Any]) -> Values:
@@ -74,7 +77,12 @@ _FAMILIES = [
     _Family(
         "requests_total", "counter", "Requests sent: orders, changes, cancels.", _one("requests")
     ),
-    _Family("denials_total", "counter", "Wishes that risk denied.", _one("denials")),
+    _Family(
+        "denials_total", "counter", "Wishes that risk denied, by code.",
+        lambda status: [
+            (f'code="{code}"', float(count)) for code, count in status["denials_by_code"].items()
+        ],
+    ),
     _Family("rejects_total", "counter", "Requests that venues refused.", _one("rejects")),
     _Family("open_orders", "gauge", "Orders that are open.", _one("open_orders")),
     _Family("profit", "gauge", "Profit, in the reporting currency.", _profit),
@@ -98,11 +106,11 @@ _FAMILIES = [
         lambda status: [("", float(status["halted"] is not None))],
     ),
     _Family(
-        "tick_to_order_us", "gauge",
-        "Time from the receipt of a tick to the bytes of the order it caused.",
+        "feed_age_seconds", "gauge", "Time since the last row of a tape that is followed.",
         lambda status: [
-            (f'quantile="{part}"', float(value))
-            for part, value in status["tick_to_order_us"].items()
+            (_labels(one, "venue", "dataset"), one["age_ms"] / 1e3)
+            for one in status["feeds"]
+            if one["age_ms"] is not None
         ],
     ),
     _Family(
@@ -111,24 +119,35 @@ _FAMILIES = [
     ),
     _Family("orders_ended_total", "counter", "Orders by how they ended.", _ended),
     _Family(
-        "answer_us", "gauge",
-        "Time from the bytes of an order to the venue's first word and first execution, and from"
-        " those of a cancel to the end.",
-        _answer_times,
-    ),
-    _Family(
         "slippage_bps", "gauge",
         "What executions cost against the middle at the moment of their order.",
         _slippage,
     ),
 ]  # fmt: skip
 
+_HISTOGRAMS = [
+    (
+        "tick_to_order_seconds",
+        "Time from the receipt of a tick to the bytes of the order it caused.",
+        _stage("tick_to_order"),
+    ),
+    (
+        "answer_seconds",
+        "From an order's bytes to the first word and execution, from a cancel's to the end.",
+        _stage("first_word", "first_fill", "cancel"),
+    ),
+]
+
 
 def metrics(status: dict[str, Any]) -> str:
     """The figures of a trader's status in the text format of Prometheus."""
+    if not status:
+        return ""
     lines: list[str] = []
-    for one in _FAMILIES if status else ():
+    for one in _FAMILIES:
         lines += family(f"rustonite_trade_{one.name}", one.kind, one.about, one.values(status))
+    for name, about, histograms in _HISTOGRAMS:
+        lines += histogram(f"rustonite_trade_{name}", about, histograms(status))
     return "".join(f"{line}\n" for line in lines)
 
 

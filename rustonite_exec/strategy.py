@@ -140,6 +140,27 @@ class Instrument:
 
 
 @dataclass(frozen=True)
+class Position:
+    """A position that is not flat."""
+
+    venue: str
+    symbol: str
+    side: str
+    """`net`, or which of two in hedge mode."""
+    size: Decimal
+    """Positive if long."""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What is owned of an asset."""
+
+    total: Decimal
+    available: Decimal
+    """What a new order may use of it."""
+
+
+@dataclass(frozen=True)
 class GapNews:
     """Rows of a market that do not come."""
 
@@ -463,6 +484,20 @@ class Broker:
     ) -> Decimal:
         """Our position; positive if long. In hedge mode that of one side, or both added."""
         return Decimal(self._native.position(venue, symbol, side))
+
+    def positions(self) -> list[Position]:
+        """All positions that are not flat; those of several accounts added."""
+        return [
+            Position(venue, symbol, side, Decimal(size))
+            for venue, symbol, side, size in self._native.positions()
+        ]
+
+    def balances(self) -> dict[str, Balance]:
+        """All that is owned, by asset; that of several accounts added."""
+        return {
+            asset: Balance(Decimal(total), Decimal(available))
+            for asset, total, available in self._native.balances()
+        }
 
     def available(self, asset: str) -> Decimal | None:
         """What a new order may use of an asset; `None` while it is not known."""

@@ -13,16 +13,18 @@ from urllib.request import urlopen
 
 import polars as pl
 import pytest
-from trading import LIMITS, Place, command, free_port, recording
+from trading import LIMITS, PATIENCE_S, Place, command, free_port, recording
 
 from rustonite_data.errors import Closed, Invalid, NotFound, RiskRejected
 from rustonite_data.lake import Lake
 from rustonite_data.tape import Tape
 from rustonite_exec import (
+    Balance,
     FillNews,
     LocalExchange,
     NewOrder,
     OrderNews,
+    Position,
     Quote,
     Strategy,
     Trader,
@@ -69,6 +71,7 @@ class Crosser(Strategy):
 
     def on_fill(self, news: FillNews) -> None:
         self.fills.append(news)
+        self.positions, self.balances = self.broker.positions(), self.broker.balances()
 
 
 def test_a_strategy_in_python_buys_and_knows_what_it_has(place: Place) -> None:
@@ -84,6 +87,9 @@ def test_a_strategy_in_python_buys_and_knows_what_it_has(place: Place) -> None:
     assert last.position == Decimal("0.01") - fee
     free, _ = place.exchange.balance(place.account, "BTC")
     assert free == Decimal("2.01") - fee
+    assert strategy.positions == [Position("binance", "BTCUSDT", "net", last.position)]
+    assert strategy.balances["BTC"] == Balance(Decimal("2.01") - fee, Decimal("2.01") - fee)
+    assert strategy.balances["USDT"].available == strategy.balances["USDT"].total < 100_000
     assert pl.concat(strategy.batches).height == strategy.quotes
 
 
@@ -261,6 +267,32 @@ def assert_secret_is_kept(place: Place, told: str) -> None:
     assert holders == ["keys.toml"]
 
 
+def check_metrics(told: str) -> None:
+    """Histograms are cumulative and agree with their counts; each feed has an age."""
+    for name, labels in (
+        ("tick_to_order_seconds", ""),
+        ("answer_seconds", 'account="main",answer="first_word"'),
+    ):
+        more = f"{labels}," if labels else ""
+        found = rf'rustonite_trade_{name}_bucket\{{{more}le="([^"]+)"\}} (\d+)'
+        bounds = [(float(border), int(below)) for border, below in re.findall(found, told)]
+        assert [border for border, _ in bounds] == sorted({border for border, _ in bounds})
+        counts = [below for _, below in bounds]
+        assert counts == sorted(counts)
+        shown = f"{{{labels}}}" if labels else ""
+        assert f"rustonite_trade_{name}_count{shown} {counts[-1]}\n" in told
+        total = re.search(re.escape(f"rustonite_trade_{name}_sum{shown} ") + r"(\S+)", told)
+        assert total is not None
+        fewest = sum(
+            border * (counts[at + 1] - counts[at]) for at, (border, _) in enumerate(bounds[:-1])
+        )
+        assert 0 < fewest <= float(total[1]) * 1.02
+        assert f"# TYPE rustonite_trade_{name} histogram" in told
+    for dataset in ("quotes", "trades"):
+        age = rf'rustonite_trade_feed_age_seconds\{{venue="binance",dataset="{dataset}"\}} (\S+)'
+        assert [float(one) < PATIENCE_S for one in re.findall(age, told)] == [True]
+
+
 def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) -> None:
     place.configure(
         "market-maker",
@@ -283,9 +315,7 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
             with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
                 told = answer.read().decode()
             assert 'rustonite_trade_trading{account="main"} 1.0' in told
-            assert 'rustonite_trade_tick_to_order_us{quantile="0.99"}' in told
-            answer = 'rustonite_trade_answer_us{account="main",answer="first_word",quantile="0.99"}'
-            assert answer in told
+            check_metrics(told)
             ended = r'rustonite_trade_orders_ended_total\{account="main",end="\w+"\} (\d+)'
             assert sum(map(int, re.findall(ended, told))) > 0
             with urlopen(f"http://127.0.0.1:{port}/health") as answer:

@@ -359,6 +359,22 @@ impl NativeBroker {
         Ok(self.broker.position(self.find(venue, symbol)?, side).to_string())
     }
 
+    /// Positions that are not flat: venue, symbol, side and size.
+    fn positions(&self) -> Vec<(String, String, &'static str, String)> {
+        let told = self.broker.positions().into_iter().filter_map(|(id, side, size)| {
+            let one = self.broker.instrument(id)?;
+            Some((one.venue.to_string(), one.symbol.to_string(), side.name(), size.to_string()))
+        });
+        told.collect()
+    }
+
+    /// What is owned: the asset, all of it, and what of that can be used.
+    fn balances(&self) -> Vec<(String, String, String)> {
+        let name = |asset| self.broker.directory().asset_name(asset).to_owned();
+        let told = self.broker.balances().into_iter();
+        told.map(|(asset, all, free)| (name(asset), all.to_string(), free.to_string())).collect()
+    }
+
     /// What can be used of an asset.
     fn available(&self, asset: &str) -> Option<String> {
         self.broker.available(asset).map(|amount| amount.to_string())

@@ -143,8 +143,8 @@ impl Cause {
 pub struct Counts {
     /// Requests that were sent.
     pub requests: u64,
-    /// Wishes that risk denied.
-    pub denials: u64,
+    /// Wishes that risk denied, by code.
+    pub denied: BTreeMap<Code, u64>,
     /// Requests that venues refused.
     pub rejects: u64,
     /// Nanoseconds from the receipt of a tick to the bytes of the order that it caused.
@@ -153,13 +153,20 @@ pub struct Counts {
 
 impl Counts {
     fn new() -> Self {
-        Self { requests: 0, denials: 0, rejects: 0, tick_to_order: times() }
+        Self { requests: 0, denied: BTreeMap::new(), rejects: 0, tick_to_order: times() }
+    }
+
+    /// Wishes that risk denied.
+    pub fn denials(&self) -> u64 {
+        self.denied.values().sum()
     }
 }
 
-/// Nanoseconds, two digits of them.
-fn times() -> Histogram<u64> {
-    Histogram::new(2).unwrap_or_else(|_| unreachable!("two digits are few"))
+/// Nanoseconds, two digits of them. What takes longer than an hour counts as an hour.
+pub(crate) fn times() -> Histogram<u64> {
+    const HOUR_NS: u64 = 3_600_000_000_000;
+    let made = Histogram::new_with_bounds(1, HOUR_NS, 2);
+    made.unwrap_or_else(|_| unreachable!("two digits are few"))
 }
 
 impl<J: Journal> Desk<J> {

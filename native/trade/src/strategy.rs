@@ -236,6 +236,12 @@ pub trait Broker {
     /// Our position; positive if long. In hedge mode that of one side, or both added.
     fn position(&self, instrument: InstrumentId, side: Option<PositionSide>) -> Amount;
 
+    /// Positions that are not flat, in the order of instruments; in hedge mode each side.
+    fn positions(&self) -> Vec<(InstrumentId, PositionSide, Amount)>;
+
+    /// What is owned: the asset, all of it, and what of that can be used.
+    fn balances(&self) -> Vec<(AssetId, Amount, Amount)>;
+
     /// What can be used of an asset; `None` while it is not known.
     fn available(&self, asset: &str) -> Option<Amount>;
 

@@ -180,6 +180,8 @@ pub struct Trader {
     is_started: bool,
     /// Of each venue, when market data came last.
     heard: Vec<i64>,
+    /// Of each tape that is followed, when a row came last.
+    rows_seen: Vec<Option<i64>>,
     instruments: Vec<Option<InstrumentId>>,
     notice: mpsc::Sender<String>,
     notices: mpsc::Receiver<String>,
@@ -370,6 +372,7 @@ impl Trader {
         let now = lock(&self.shared).now();
         // Rules are told however long prices have not been.
         let is_market = followed.dataset != INSTRUMENTS;
+        self.rows_seen[rows.followed] = Some(now);
         let before = if is_market { std::mem::replace(&mut self.heard[at], now) } else { now };
         if now.saturating_sub(before) > FEED_SILENCE_NS {
             let mut inner = lock(&self.shared);

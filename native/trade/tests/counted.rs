@@ -294,5 +294,5 @@ fn every_denial_is_counted_and_written_down() {
     let written = decisions.0.lock().unwrap();
     let written: Vec<_> = written.iter().map(|(one, two)| (&**one, &**two)).collect();
     assert_eq!(written, expected);
-    assert_eq!(world.desk.counts().denials, 3);
+    assert_eq!(world.desk.counts().denials(), 3);
 }

@@ -320,10 +320,10 @@ fn a_kill_can_close_positions_and_lets_nothing_through_after_it() {
     assert_eq!(sold, [150, 150]);
     assert_eq!(world.ending(), Ending::default());
     assert_eq!(world.desk.risk().state(Target::All), TradingState::CancelOnly);
-    let before = world.desk.counts().denials;
+    let before = world.desk.counts().denials();
     let denied = world.desk.submit(limit(OrderSide::Sell, 0, 1), world.now).unwrap_err();
     assert_eq!(denied.code, "kill_switch");
-    assert_eq!(world.desk.counts().denials, before + 1);
+    assert_eq!(world.desk.counts().denials(), before + 1);
 }
 
 #[test]

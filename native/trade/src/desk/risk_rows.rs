@@ -26,7 +26,7 @@ impl Question {
 
 impl<J: Journal> Desk<J> {
     pub(super) fn write_denial(&mut self, asked: Question, denial: &Denial, now: i64) {
-        self.counts.denials += 1;
+        *self.counts.denied.entry(denial.code).or_default() += 1;
         self.write_verdict(asked, RiskVerdict::Deny, denial, now);
     }
 

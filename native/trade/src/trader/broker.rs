@@ -1,10 +1,11 @@
 //! What strategies hold to trade with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{InstrumentStatus, PositionSide};
-use rustonite_core::ids::{AccountId, InstrumentId};
+use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 use rustonite_exec::{Directory, OrderId, Wish};
 
 use super::{Shared, lock};
@@ -82,13 +83,33 @@ impl Broker for Handle {
         lock(&self.shared).desk.position(instrument, side)
     }
 
+    fn positions(&self) -> Vec<(InstrumentId, PositionSide, Amount)> {
+        let inner = lock(&self.shared);
+        let mut sizes = BTreeMap::new();
+        for (key, position) in inner.desk.ledger().positions().iter() {
+            if key.strategy.is_none() {
+                *sizes.entry((key.instrument, key.side)).or_insert(Amount::ZERO) += position.size;
+            }
+        }
+        let held = sizes.into_iter().filter(|(_, size)| *size != Amount::ZERO);
+        held.map(|((instrument, side), size)| (instrument, side, size)).collect()
+    }
+
+    fn balances(&self) -> Vec<(AssetId, Amount, Amount)> {
+        let inner = lock(&self.shared);
+        let mut owned = BTreeMap::new();
+        for (_, asset, one) in inner.desk.ledger().balances().iter() {
+            let (total, available) = owned.entry(asset).or_insert((Amount::ZERO, Amount::ZERO));
+            *total += one.total;
+            *available += one.available();
+        }
+        owned.into_iter().map(|(asset, (total, available))| (asset, total, available)).collect()
+    }
+
     fn available(&self, asset: &str) -> Option<Amount> {
         let asset = self.directory.asset(asset)?;
-        let inner = lock(&self.shared);
-        let owned = inner.desk.ledger().balances().iter().filter(|(_, one, _)| *one == asset);
-        let mut amounts = owned.map(|(_, _, owned)| owned.available()).peekable();
-        amounts.peek()?;
-        Some(amounts.sum())
+        let owned = self.balances().into_iter().find(|(one, ..)| *one == asset);
+        owned.map(|(_, _, available)| available)
     }
 
     fn find(&self, venue: Option<&str>, symbol: &str) -> Option<InstrumentId> {

@@ -120,6 +120,7 @@ impl Trader {
         let watchdog = Watchdog::start(Arc::clone(&shared), target, patience_ns, config.on_error);
         let watchdog = watchdog.map_err(system("starting the watchdog"))?;
         let keeper = Keeper::start(folder).map_err(system("starting the keeper of switches"))?;
+        let rows_seen = vec![None; market.followed().len()];
         let (notice, notices) = mpsc::channel();
         let trader = Self {
             watchdog,
@@ -141,6 +142,7 @@ impl Trader {
             control,
             is_started: false,
             heard: vec![0; venues],
+            rows_seen,
             instruments: Vec::new(),
             notice,
             notices,

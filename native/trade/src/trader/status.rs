@@ -10,6 +10,7 @@ use rustonite_risk::{Risk, Target};
 use serde::Serialize;
 
 use super::{Trader, lock};
+use crate::config::AccountConfig;
 use crate::desk::{Answers, Ending};
 
 /// Figures by the part of all that is below them.
@@ -32,10 +33,16 @@ pub struct Status {
     pub requests: u64,
     /// Wishes that risk denied.
     pub denials: u64,
+    /// How many of them by which code.
+    pub denials_by_code: BTreeMap<&'static str, u64>,
     /// Requests that venues refused.
     pub rejects: u64,
     /// Microseconds from the receipt of a tick to the bytes of the order that it caused, by part.
     pub tick_to_order_us: Parts,
+    /// Times of stages since the start.
+    pub latency: Vec<LatencyStatus>,
+    /// Market data that is followed.
+    pub feeds: Vec<FeedStatus>,
     /// How the venues treat our orders.
     pub answers: Vec<AnswersStatus>,
     /// What is owned, by asset.
@@ -111,6 +118,60 @@ impl AnswersStatus {
     }
 }
 
+/// How long a stage takes.
+#[derive(Clone, Debug, Serialize)]
+pub struct LatencyStatus {
+    /// `tick_to_order`; `first_word`, `first_fill` and `cancel` of an account's venue.
+    pub stage: &'static str,
+    /// Whose orders; `None` for all.
+    pub account: Option<String>,
+    /// How many were measured.
+    pub count: u64,
+    /// All of them together, in seconds.
+    pub sum_s: f64,
+    /// How many took no longer than so many seconds.
+    pub buckets: Vec<(f64, u64)>,
+}
+
+impl LatencyStatus {
+    fn new(stage: &'static str, account: Option<&str>, times: &Histogram<u64>) -> Self {
+        let mut recorded = times.iter_recorded().peekable();
+        let mut below = 0;
+        let up_to = |bound_s: f64| {
+            while let Some(step) = recorded.next_if(|step| s(step.value_iterated_to()) <= bound_s) {
+                below += step.count_since_last_iteration();
+            }
+            (bound_s, below)
+        };
+        let buckets = BOUNDS_S.into_iter().map(up_to).collect();
+        #[allow(clippy::cast_precision_loss, reason = "fewer than there are nanoseconds")]
+        let sum_s = times.mean() * times.len() as f64 / 1e9;
+        Self { stage, account: account.map(str::to_owned), count: times.len(), sum_s, buckets }
+    }
+}
+
+/// Borders of buckets, from what a tick takes here to what a venue may take.
+const BOUNDS_S: [f64; 20] = [
+    2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2,
+    0.5, 1.0, 2.0, 5.0,
+];
+
+#[allow(clippy::cast_precision_loss, reason = "times of less than some days")]
+fn s(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// A tape of market data.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedStatus {
+    /// Whose.
+    pub venue: String,
+    /// Of what.
+    pub dataset: String,
+    /// Milliseconds since its last row; `None` if none came since the start.
+    pub age_ms: Option<i64>,
+}
+
 /// A position.
 #[derive(Clone, Debug, Serialize)]
 pub struct PositionStatus {
@@ -184,7 +245,25 @@ impl Trader {
                 pnl: position.pnl_net(),
             })
         });
-        let answers = self.config.accounts.iter().zip(inner.desk.answers());
+        let stages = |(account, answers): (&AccountConfig, &Answers)| {
+            let stage = |name, times| LatencyStatus::new(name, Some(&account.name), times);
+            [
+                stage("first_word", &answers.first_word),
+                stage("first_fill", &answers.first_fill),
+                stage("cancel", &answers.cancel),
+            ]
+        };
+        let tick_to_order = LatencyStatus::new("tick_to_order", None, &counts.tick_to_order);
+        let answers = || self.config.accounts.iter().zip(inner.desk.answers());
+        let latency = [tick_to_order].into_iter().chain(answers().flat_map(stages));
+        let denials = counts.denied.iter().map(|(code, count)| (code.name(), *count));
+        let feeds = self.market.followed().iter().zip(&self.rows_seen);
+        let feeds = feeds.map(|(one, seen)| FeedStatus {
+            venue: one.venue.clone(),
+            dataset: one.dataset.clone(),
+            age_ms: seen.map(|seen| (now - seen).max(0) / 1_000_000),
+        });
+        let answers = answers();
         let answers = answers.map(|(one, answers)| AnswersStatus::new(&one.name, answers));
         Status {
             name: self.config.name.clone(),
@@ -193,9 +272,12 @@ impl Trader {
             open_orders: ledger.open_orders().len(),
             fills: self.fills,
             requests: counts.requests,
-            denials: counts.denials,
+            denials: counts.denials(),
+            denials_by_code: denials.collect(),
             rejects: counts.rejects,
             tick_to_order_us: parts(&counts.tick_to_order),
+            latency: latency.collect(),
+            feeds: feeds.collect(),
             answers: answers.collect(),
             balances: self.balances(ledger),
             seq: ledger.seq(),
@@ -226,4 +308,29 @@ fn parts(times: &Histogram<u64>) -> Parts {
         return Parts::new();
     }
     [("0.5", us(0.5)), ("0.99", us(0.99)), ("0.999", us(0.999)), ("1", us(1.0))].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LatencyStatus;
+    use crate::desk::times;
+
+    #[test]
+    fn a_bucket_has_all_that_took_no_longer() {
+        let none = LatencyStatus::new("cancel", None, &times());
+        let mut times = times();
+        for ns in [3_000, 3_000, 40_000_000, 9_000_000_000] {
+            times.saturating_record(ns);
+        }
+        let told = LatencyStatus::new("cancel", Some("main"), &times);
+        let below = |border: f64| {
+            let found = told.buckets.iter().find(|(one, _)| (one / border - 1.0).abs() < 1e-9);
+            found.unwrap().1
+        };
+        let found = [2e-6, 5e-6, 0.02, 0.05, 5.0].map(below);
+        assert_eq!((found, told.count), ([0, 2, 2, 3, 3], 4));
+        assert!((told.sum_s / 9.040_006 - 1.0).abs() < 0.01, "{}", told.sum_s);
+        assert_eq!((none.count, none.buckets.last().unwrap().1), (0, 0));
+        assert!(none.sum_s.abs() < f64::EPSILON);
+    }
 }
