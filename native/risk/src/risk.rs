@@ -76,6 +76,8 @@ pub(crate) struct Worth {
     /// The largest product and size that money can be computed of.
     pub(crate) product_cap: i128,
     pub(crate) size_cap: i64,
+    /// Positions in it hold margin, known or not.
+    pub(crate) is_margined: bool,
 }
 
 /// What the quick way needs of an instrument, ready to compare; nothing goes that way by default.
