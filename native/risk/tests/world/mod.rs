@@ -103,6 +103,7 @@ pub(crate) fn everything() -> Capabilities {
         OrderKind::Limit,
         OrderKind::StopMarket,
         OrderKind::StopLimit,
+        OrderKind::LimitIfTouched,
         OrderKind::PeggedMid,
     ];
     let tifs = [Tif::Gtc, Tif::Ioc, Tif::Gtd, Tif::AtOpen];
