@@ -13,7 +13,7 @@ from rustonite_exec.strategy import (
     Strategy,
     Trade,
 )
-from rustonite_exec.trader import Trader, ask, kill
+from rustonite_exec.trader import Trader, ask, kill, resume
 
 __all__ = [
     "Account",
@@ -32,4 +32,5 @@ __all__ = [
     "ask",
     "kill",
     "limits",
+    "resume",
 ]

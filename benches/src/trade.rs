@@ -28,7 +28,7 @@ use rustonite_exec::{
     Housekeeping, Ledger, Tapes, Wish,
 };
 use rustonite_feed::FeedError;
-use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Target, Venue};
+use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue};
 use rustonite_tape::{Start, TapeOptions, Writer};
 use rustonite_trade::{Arrived, Desk, Followed, Market, News, Outbox, Quotes, Tick, cores};
 
@@ -212,7 +212,7 @@ fn risk(directory: &Directory) -> Result<Risk> {
         orders_max: 10_000,
         client_ids_max: 100_000,
     };
-    Ok(Risk::new(known, Limits::parse("limits.toml", &text)?, &Latches::default())?)
+    Ok(Risk::new(known, Limits::parse("limits.toml", &text)?)?)
 }
 
 /// A desk that may trade, and what it sends.

@@ -31,8 +31,8 @@ use rustonite_tape::TapeError;
 pub use self::broker::Handle;
 pub use self::checking::check_files;
 use self::clock::Clock;
-pub use self::operator::kill_without_trader;
 use self::operator::not_kept;
+pub use self::operator::{kill_without_trader, resume_without_trader};
 pub use self::past::{Lakes, Wanted};
 use self::profits::Profits;
 pub use self::status::Status;
@@ -160,6 +160,8 @@ pub struct Trader {
     market: Market,
     /// What comes next of a market that is replayed.
     held: VecDeque<Tick>,
+    /// Whose orders stay, of those that are not in the configuration now, by scope and name.
+    keeps_absent: Vec<(String, String)>,
     papers: Papers,
     arrivals: Vec<Arrivals>,
     strategy: StrategyId,

@@ -12,8 +12,8 @@ use rustonite_core::ids::{AccountId, StrategyId};
 use rustonite_exec::gateway::{Answer, Balance, Heard, Question};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, What, Wish};
-use rustonite_risk::{Account, Capabilities, Latches, Risk, Target, Venue};
-use rustonite_trade::{Arrived, Denied, Desk};
+use rustonite_risk::{Account, Capabilities, Risk, Target, Venue};
+use rustonite_trade::{Arrived, Denied, Desk, News};
 
 const OTHER: AccountId = AccountId(1);
 
@@ -49,7 +49,7 @@ impl Two {
             client_ids_max: 64,
         };
         let limits = limits([500, 20, 200, 200]);
-        let risk = Risk::new(risk_directory, limits, &Latches::default()).unwrap();
+        let risk = Risk::new(risk_directory, limits).unwrap();
         let mut desk = Desk::new(ledger, risk, StrategyId(0));
         let fakes = [Fake::default(), Fake::default()];
         for fake in &fakes {

@@ -13,7 +13,7 @@ use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
     Fill, Ledger, Link, Passed, Report, Restored, Tapes, What, Wish,
 };
-use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Venue};
+use rustonite_risk::{Account, Capabilities, Limits, Risk, Venue};
 use rustonite_tape::TapeOptions;
 
 pub(super) const MAIN: AccountId = AccountId(0);
@@ -107,7 +107,7 @@ pub(super) fn risk_of(pairs: &[&str], limits: &str) -> Risk {
         orders_max: 64,
         client_ids_max: 64,
     };
-    Risk::new(directory, limits, &Latches::default()).unwrap()
+    Risk::new(directory, limits).unwrap()
 }
 
 /// An order of one.

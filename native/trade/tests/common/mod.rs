@@ -21,7 +21,7 @@ use rustonite_exec::{
     Fill, Journal, Ledger, Nowhere, OrderId, Refusal, Report, Request, Tapes, What, Wish,
 };
 use rustonite_feed::FeedError;
-use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Target, Venue};
+use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue};
 use rustonite_tape::TapeOptions;
 use rustonite_trade::{Arrived, Desk, Outbox};
 
@@ -227,7 +227,7 @@ impl<J: Journal> World<J> {
             client_ids_max: 4096,
         };
         let assets = ["BTC", "USDT"].map(|name| directory.asset(name).unwrap());
-        let risk = Risk::new(risk_directory, limits, &Latches::default()).unwrap();
+        let risk = Risk::new(risk_directory, limits).unwrap();
         let fake = Fake::default();
         let mut desk = Desk::new(ledger, risk, StrategyId(0));
         let (gateway, outbox) = (gateway(fake.clone()), Box::new(fake.clone()));
