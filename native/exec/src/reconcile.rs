@@ -13,7 +13,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{BalanceCause, PositionCause, PositionSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 
-use crate::change::Ask;
+use crate::change::{Ask, Change};
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::order::Order;
@@ -192,28 +192,23 @@ pub fn reconcile<J: Journal>(
 }
 
 impl<J: Journal> Ledger<J> {
-    /// Does what a plan says; its questions are the caller's to ask.
-    pub fn apply_plan(&mut self, now: i64, account: AccountId, plan: &Plan) -> crate::Change {
-        let mut change = crate::Change::default();
-        for report in &plan.reports {
-            change.extend(self.report(report));
-        }
-        for theirs in &plan.entries {
-            self.set_entry(now, account, theirs);
-        }
+    /// Does what a plan says; its questions are the caller's to ask. Returns what came of each
+    /// report.
+    pub fn apply_plan(&mut self, now: i64, account: AccountId, plan: &Plan) -> Vec<Change> {
+        let changes = plan.reports.iter().map(|report| self.report(report)).collect();
+        plan.entries.iter().for_each(|entry| self.set_entry(now, account, entry));
+        // Last, as the venue's figures have in them what fills and entries move.
         for balance in &plan.balances {
             let cause = BalanceCause::Reconciliation;
             // A row that is not taken halts trading; the figure is true all the same.
             let _ = self.set_balance(now, (account, balance.asset), balance.total, cause);
         }
-        change
+        changes
     }
-}
 
-impl<J: Journal> Ledger<J> {
-    /// Sets the entry of a position to the venue's, as [`Plan::entries`] wants it: where fills came in another order there, profit
+    /// Sets the entry of a position to the venue's: where fills came in another order there, profit
     /// was realised that is still open here. Both together stay the same.
-    pub fn set_entry(&mut self, now: i64, account: AccountId, theirs: &VenuePosition) {
+    fn set_entry(&mut self, now: i64, account: AccountId, theirs: &VenuePosition) {
         let (instrument, side) = (theirs.instrument, theirs.side);
         let key = PositionKey { account, strategy: None, instrument, side };
         let directory = std::sync::Arc::clone(self.directory());

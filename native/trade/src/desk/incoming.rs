@@ -182,8 +182,13 @@ impl<J: Journal> Desk<J> {
     /// What a venue, or we ourselves, say about an order.
     pub(super) fn take(&mut self, report: &Report) {
         let change = self.ledger.report(report);
-        self.note_not_found(&change, report);
-        self.changed(report.account, &change, Some(report));
+        self.taken(report, &change);
+    }
+
+    /// Tells everybody that a report was taken.
+    fn taken(&mut self, report: &Report, change: &Change) {
+        self.note_not_found(change, report);
+        self.changed(report.account, change, Some(report));
         let is_query =
             matches!(report.what, What::Ended { request: OrderEvent::OutcomeUnknown, .. });
         if is_query {
@@ -361,15 +366,10 @@ impl<J: Journal> Desk<J> {
         }
         let settings = self.accounts[account.index()].settings.clone();
         let plan = reconcile(&self.ledger, account, &asking.books, &settings);
-        for report in &plan.reports {
-            self.take(report);
-        }
-        for balance in &plan.balances {
-            let key = (account, balance.asset);
-            // A journal that takes no row halts trading by itself.
-            let set =
-                self.ledger.set_balance(now, key, balance.total, BalanceCause::Reconciliation);
-            drop(set);
+        // All of it before anybody is told, so that nobody sees a fill and not what it was paid with.
+        let changes = self.ledger.apply_plan(now, account, &plan);
+        for (report, change) in plan.reports.iter().zip(&changes) {
+            self.taken(report, change);
         }
         plan.entries.iter().for_each(|entry| self.ledger.set_entry(now, account, entry));
         plan.asks.iter().for_each(|ask| self.ask(account, *ask, now));

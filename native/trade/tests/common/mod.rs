@@ -45,9 +45,19 @@ pub(crate) struct Fake {
     pub(crate) asked: Arc<Mutex<Vec<Question>>>,
     /// Until when the venue says that it wants to hear nothing.
     pub(crate) closes: Arc<Mutex<Option<i64>>>,
+    /// Balances are told only when they are asked for.
+    pub(crate) hides_balances: bool,
 }
 
 impl Gateway for Fake {
+    fn tells_balances(&self) -> bool {
+        !self.hides_balances
+    }
+
+    fn tells_leverage(&self) -> bool {
+        true
+    }
+
     fn start(&mut self, _now: i64) -> Vec<Outgoing> {
         Vec::new()
     }
@@ -257,6 +267,11 @@ impl<J: Journal> World<J> {
     pub(crate) fn connect(&mut self) {
         self.fake.asked.lock().unwrap().clear();
         self.say(vec![Heard::Ready]);
+        self.answer(&[], &[]);
+    }
+
+    /// Answers what was asked.
+    pub(crate) fn answer(&mut self, fills: &[Report], balances: &[Balance]) {
         let questions = std::mem::take(&mut *self.fake.asked.lock().unwrap());
         let answers = questions.into_iter().map(|question| match question {
             Question::Balances => Heard::Answer(question, Answer::Balances(Vec::new())),
