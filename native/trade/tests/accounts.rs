@@ -9,7 +9,7 @@ use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderKind, OrderSide, Tif};
 use rustonite_core::ids::{AccountId, StrategyId};
-use rustonite_exec::gateway::{Answer, Balance, Heard, Question};
+use rustonite_exec::gateway::{Answer, Balance, Contracts, Heard, Question};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, What, Wish};
 use rustonite_risk::{Account, Capabilities, Risk, Target, Venue};
@@ -20,6 +20,7 @@ const OTHER: AccountId = AccountId(1);
 struct Two {
     desk: Desk<Nowhere>,
     fakes: [Fake; 2],
+    contracts: Contracts,
 }
 
 impl Two {
@@ -62,7 +63,7 @@ impl Two {
         }
         desk.feed_connected(VENUE, true, START);
         desk.quote(INSTRUMENT, 59_999.99, 60_000.01, START, 1);
-        Self { desk, fakes }
+        Self { desk, fakes, contracts: Contracts::default() }
     }
 
     fn fake(&self, account: AccountId) -> &Fake {
@@ -89,10 +90,24 @@ impl Two {
         let asked = std::mem::take(&mut *self.fake(account).asked.lock().unwrap());
         let answers = asked.into_iter().map(|question| match question {
             Question::Balances => Heard::Answer(question, Answer::Balances(Vec::new())),
+            Question::Contracts => {
+                Heard::Answer(question, Answer::Contracts(self.contracts.clone()))
+            }
             question => Heard::Answer(question, Answer::Reports(Vec::new())),
         });
         let answers = answers.collect();
         self.say(account, answers);
+    }
+
+    /// What people are told when books are compared again.
+    fn told(&mut self, account: AccountId, seconds: i64) -> Vec<String> {
+        let now = START + seconds * 1_000 * MS;
+        self.desk.quote(INSTRUMENT, 59_999.99, 60_000.01, now, seconds + 2);
+        self.desk.tick(now, 5_000 * MS);
+        self.compare(account);
+        let news = std::iter::from_fn(|| self.desk.next_news());
+        let notice = |news| if let News::Notice(text) = news { Some(text) } else { None };
+        news.filter_map(notice).filter(|text| text.contains("configuration")).collect()
     }
 
     fn buy(&mut self, account: AccountId, at: i64) -> Result<OrderId, Denied> {
@@ -176,4 +191,25 @@ fn a_cancel_leaves_while_books_are_compared() {
     let is_cancel =
         |one: &Request| matches!(one, Request::Cancel { order: id, .. } if *id == order);
     assert!(written.len() == 1 && is_cancel(&written[0]), "{written:?}");
+}
+
+#[test]
+fn what_is_set_in_another_way_there_is_told_once_and_stops_trading() {
+    let mut two = Two::new();
+    two.desk.leverage(ACCOUNT, Some(5));
+    two.contracts.leverage = vec![(INSTRUMENT, amount("20"))];
+    two.log_on(ACCOUNT);
+    assert_eq!(two.told(ACCOUNT, 0).len(), 1);
+    assert_eq!(two.told(ACCOUNT, 3), [""; 0]);
+    assert_eq!(two.code(ACCOUNT), "not_reconciled");
+    two.contracts.leverage[0].1 = amount("10");
+    assert!(two.told(ACCOUNT, 6)[0].contains("is 10 at the venue"));
+    two.contracts.hedging = Some(true);
+    assert!(two.told(ACCOUNT, 9)[0].contains("hedge mode is on at the venue"));
+    assert_eq!(two.told(ACCOUNT, 12), [""; 0]);
+    two.contracts = Contracts { leverage: vec![(INSTRUMENT, amount("5"))], hedging: Some(false) };
+    assert_eq!(two.told(ACCOUNT, 15), [""; 0]);
+    two.buy(ACCOUNT, -100).unwrap();
+    two.contracts.hedging = Some(true);
+    assert_eq!(two.told(ACCOUNT, 4_000).len(), 1, "it was mended in between");
 }

@@ -85,6 +85,8 @@ pub(super) struct Account {
     pub(super) full_until: Option<i64>,
     /// Until when the venue wants to hear nothing, as people were told.
     pub(super) closed_until: Option<i64>,
+    /// What is set in another way there than here, as people were told.
+    pub(super) other: Vec<String>,
 }
 
 impl Account {
@@ -112,6 +114,7 @@ impl Account {
             waiting: Waiting::default(),
             full_until: None,
             closed_until: None,
+            other: Vec::new(),
         }
     }
 

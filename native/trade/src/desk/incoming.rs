@@ -1,7 +1,8 @@
 //! What comes from venues, and what it changes.
 
-use rustonite_core::datasets::{BalanceCause, OrderEvent};
-use rustonite_core::ids::AccountId;
+use rustonite_core::Amount;
+use rustonite_core::datasets::OrderEvent;
+use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::gateway::{Answer, Heard, Question};
 use rustonite_exec::reconcile::{Plan, reconcile};
 use rustonite_exec::{
@@ -355,7 +356,8 @@ impl<J: Journal> Desk<J> {
 
     /// Compares our books with the venue's, and does what the plan says.
     fn compare(&mut self, account: AccountId, asking: &Asking, now: i64) {
-        if self.tell_hedging(account, asking) {
+        if let Some(other) = self.other_hedging(account, asking) {
+            self.tell_other(account, vec![other]);
             // What is held there in two positions is not one of ours, and the other way around.
             let was_trading = self.accounts[account.index()].stage == Stage::Trading;
             self.accounts[account.index()].again_at = now.saturating_add(ASK_AGAIN_NS);
@@ -371,7 +373,6 @@ impl<J: Journal> Desk<J> {
         for (report, change) in plan.reports.iter().zip(&changes) {
             self.taken(report, change);
         }
-        plan.entries.iter().for_each(|entry| self.ledger.set_entry(now, account, entry));
         plan.asks.iter().for_each(|ask| self.ask(account, *ask, now));
         self.end_forgotten(account, asking, now);
         let was_trading = self.accounts[account.index()].stage == Stage::Trading;
@@ -381,7 +382,9 @@ impl<J: Journal> Desk<J> {
         for (instrument, part_ppm) in self.accounts[account.index()].margins_there(asking) {
             self.margin(account, instrument, part_ppm);
         }
-        let other = self.tell_leverage(account, asking);
+        let other = self.other_leverage(account, asking);
+        let is_other = !other.is_empty();
+        self.tell_other(account, other);
         if let Some(why) = &asking.failed {
             self.news.push_back(News::Notice(format!("the venue did not tell: {why}")));
         }
@@ -391,8 +394,8 @@ impl<J: Journal> Desk<J> {
         if let Some(newest) = newest.filter(|_| plan.is_settled()) {
             one.fills_from = one.fills_from.max(newest.saturating_sub(FILLS_OVERLAP_NS));
         }
-        let is_refused = plan.is_refused || other;
-        let is_good = asking.failed.is_none() && plan.is_settled() && !other;
+        let is_refused = plan.is_refused || is_other;
+        let is_good = asking.failed.is_none() && plan.is_settled() && !is_other;
         let pause = match (is_good, asking.failed.is_some() || is_refused) {
             (true, _) => self.compare_every_ns,
             (false, true) => ASK_AGAIN_NS,
@@ -407,38 +410,40 @@ impl<J: Journal> Desk<J> {
         }
     }
 
-    /// Says which contracts are margined in another way than the configuration says; true if some
-    /// are.
-    fn tell_leverage(&mut self, account: AccountId, asking: &Asking) -> bool {
-        let (ours, other) = self.accounts[account.index()].other_leverage(asking);
-        let directory = std::sync::Arc::clone(self.ledger.directory());
-        for (instrument, theirs) in &other {
-            let name = directory.account_name(account);
-            let symbol = directory.listed(*instrument).map_or("", |listed| &*listed.symbol);
-            let text = format!(
-                "account {name}: the leverage of {symbol} is {theirs} at the venue and {ours} in the \
-                 configuration; nothing is traded until they are the same"
-            );
-            self.news.push_back(News::Notice(text));
-        }
-        !other.is_empty()
+    /// Says once what is set in another way at the venue than here.
+    fn tell_other(&mut self, account: AccountId, other: Vec<String>) {
+        let one = &mut self.accounts[account.index()];
+        let fresh = other.iter().filter(|text| !one.other.contains(text)).cloned();
+        self.news.extend(fresh.map(News::Notice));
+        one.other = other;
     }
 
-    /// Says that the venue holds contracts in another way than the configuration says; true if so.
-    fn tell_hedging(&mut self, account: AccountId, asking: &Asking) -> bool {
-        let ours = self.hedges(account);
-        let Some(theirs) = asking.contracts.hedging.filter(|theirs| *theirs != ours) else {
-            return false;
+    /// Which contracts are margined in another way than the configuration says.
+    fn other_leverage(&self, account: AccountId, asking: &Asking) -> Vec<String> {
+        let (ours, other) = self.accounts[account.index()].other_leverage(asking);
+        let directory = self.ledger.directory();
+        let name = directory.account_name(account);
+        let text = |(instrument, theirs): &(InstrumentId, Amount)| {
+            let symbol = directory.listed(*instrument).map_or("", |listed| &*listed.symbol);
+            format!(
+                "account {name}: the leverage of {symbol} is {theirs} at the venue and {ours} in the \
+                 configuration; nothing is traded until they are the same"
+            )
         };
+        other.iter().map(text).collect()
+    }
+
+    /// Whether the venue holds contracts in another way than the configuration says.
+    fn other_hedging(&self, account: AccountId, asking: &Asking) -> Option<String> {
+        let ours = self.hedges(account);
+        let theirs = asking.contracts.hedging.filter(|theirs| *theirs != ours)?;
         let name = self.ledger.directory().account_name(account);
-        let text = format!(
+        Some(format!(
             "account {name}: hedge mode is {} at the venue and {} in the configuration; nothing is \
              traded until they are the same",
             on(theirs),
             on(ours),
-        );
-        self.news.push_back(News::Notice(text));
-        true
+        ))
     }
 
     fn tell_mismatches(&mut self, plan: &Plan) {

@@ -274,7 +274,8 @@ impl<J: Journal> World<J> {
     pub(crate) fn answer(&mut self, fills: &[Report], balances: &[Balance]) {
         let questions = std::mem::take(&mut *self.fake.asked.lock().unwrap());
         let answers = questions.into_iter().map(|question| match question {
-            Question::Balances => Heard::Answer(question, Answer::Balances(Vec::new())),
+            Question::Balances => Heard::Answer(question, Answer::Balances(balances.to_vec())),
+            Question::Fills(..) => Heard::Answer(question, Answer::Reports(fills.to_vec())),
             question => Heard::Answer(question, Answer::Reports(Vec::new())),
         });
         let answers = answers.collect();
