@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind, OrderSide, Tif,
+    ContractKind, EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind,
+    OrderSide, Tif,
 };
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
@@ -41,13 +42,17 @@ fn directory(pairs: &[&str]) -> Arc<Directory> {
     Arc::new(directory)
 }
 
+/// The contract that is named so, instead of an asset.
+pub(super) const PERPETUAL: &str = "PERP";
+
 /// A pair of an asset and USDT.
 fn pair(base: &str) -> Instrument {
+    let is_contract = base == PERPETUAL;
     Instrument {
         venue: "binance".into(),
         symbol: format!("{base}USDT").into(),
-        kind: InstrumentKind::Spot,
-        contract: None,
+        kind: if is_contract { InstrumentKind::Perpetual } else { InstrumentKind::Spot },
+        contract: is_contract.then_some(ContractKind::Linear),
         base: base.into(),
         quote: "USDT".into(),
         settle: "USDT".into(),

@@ -1,10 +1,11 @@
 use std::path::Path;
 
-use rustonite_core::datasets::OrderSide;
+use rustonite_core::datasets::{BalanceCause, OrderSide};
 use rustonite_exec::Tapes;
 
 use super::super::testing::{
-    IT, LIMITS, NOON, PAIRS, RATE, STRATEGY, amount, executed, ledger_of, risk_of, wish,
+    IT, LIMITS, MAIN, NOON, PAIRS, PERPETUAL, RATE, STRATEGY, amount, executed, ledger_of, risk_of,
+    wish,
 };
 use super::*;
 use crate::state::Kept;
@@ -151,6 +152,31 @@ fn profit_in_another_asset_counts_at_its_rate_and_denies_while_there_is_none() {
     run.desk.tell_rates(later);
     run.profits.tell(&mut run.desk, later);
     assert!(is_missing(&mut run, later));
+}
+
+#[test]
+fn equity_has_in_it_what_contracts_would_earn() {
+    // A deposit of 200 and one contract bought at 100: at 150 it is worth 250, at 50 it is 150.
+    for (price, leverage_max, is_within) in
+        [(150.0, "0.6", true), (150.0, "0.59", false), (50.0, "0.34", true), (50.0, "0.33", false)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = format!("leverage_max = {leverage_max}");
+        let limits = LIMITS.replace("leverage_max = \"none\"", &limits);
+        let mut run = Run::of(&[PERPETUAL], folder.path(), &Kept::default(), &limits);
+        let usdt = run.desk.ledger().directory().asset("USDT").unwrap();
+        let (key, cause) = ((MAIN, usdt), BalanceCause::Snapshot);
+        run.desk.ledger_mut().set_balance(NOON, key, amount("200"), cause).unwrap();
+        let report = executed(run.desk.ledger_mut(), OrderSide::Buy, amount("100"));
+        run.desk.ledger_mut().report(&report);
+        run.desk.quote(IT, price, price, NOON, 1);
+        run.profits.tell(&mut run.desk, NOON);
+        // Risk was told of no position: the order is all that counts against the equity.
+        let text = format!("{price}");
+        let failures = run.desk.would_fail(wish(OrderSide::Buy, amount(&text)), NOON);
+        let exceeds = failures.iter().any(|denied| denied.code == "leverage");
+        assert_eq!(exceeds, !is_within, "{price} {leverage_max}: {failures:?}");
+    }
 }
 
 #[test]
