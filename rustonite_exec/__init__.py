@@ -19,7 +19,7 @@ from rustonite_exec.strategy import (
     Strategy,
     Trade,
 )
-from rustonite_exec.trader import Trader, ask, kill
+from rustonite_exec.trader import Trader, ask, kill, resume
 
 __all__ = [
     "Account",
@@ -44,4 +44,5 @@ __all__ = [
     "ask",
     "kill",
     "limits",
+    "resume",
 ]

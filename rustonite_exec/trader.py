@@ -156,6 +156,7 @@ def kill(
     Raises:
         NotFound: it is no journal; a switch that nobody reads would stop nothing.
         Conflict: the trader knows nothing of that name.
+        Invalid: no trader runs, and the last one there knew nothing of that name.
     """
     if not is_journal(Path(journal)):
         raise NotFound(f"{journal}: no journal of a trader")
@@ -163,7 +164,39 @@ def kill(
     answer = ask(journal, request)
     if answer is None:
         _native.trader_kill(Path(journal), scope, name, flatten)
+        # One that has begun meanwhile may have read its switches just before.
+        answer = ask(journal, request)
     return answer
+
+
+def resume(
+    journal: str | Path, scope: str = "all", name: str = "", *, offline: bool = False
+) -> dict[str, Any]:
+    """Put the switches of a scope back, thrown by a person or by a rule.
+
+    Args:
+        journal: Folder of the trader's journal.
+        scope: `all`, or what `name` is of: `venue`, `account`, `strategy`, `instrument`, `order`.
+        name: Which one.
+        offline: Do so where no trader runs, too: the next one begins with them put back.
+
+    Returns:
+        How many `switches` were put back, and which are still `thrown`.
+
+    Raises:
+        NotFound: it is no journal, or no trader runs and `offline` is not said.
+        Conflict: the trader knows nothing of that name.
+        Invalid: no trader runs, and the last one there knew nothing of that name.
+    """
+    if not is_journal(Path(journal)):
+        raise NotFound(f"{journal}: no journal of a trader")
+    answer = ask(journal, {"do": "resume", "scope": scope, "name": name})
+    if answer is not None:
+        return answer
+    if not offline:
+        raise NotFound(f"no trader runs on {journal}: start it, or say --offline for the next one")
+    told: dict[str, Any] = json.loads(_native.trader_resume(Path(journal), scope, name))
+    return told
 
 
 def is_journal(folder: Path) -> bool:

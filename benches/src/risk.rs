@@ -16,8 +16,7 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_risk::{
-    Access, Account, Capabilities, Directory, Execution, Intent, Latches, Limits, Quote, Risk,
-    Target, Venue,
+    Access, Account, Capabilities, Directory, Execution, Intent, Limits, Quote, Risk, Target, Venue,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -307,7 +306,7 @@ fn ready(instruments: u32) -> Result<Risk> {
         orders_max: 100_000,
         client_ids_max: 16_384,
     };
-    let mut risk = Risk::new(directory, Limits::parse("limits", LIMITS)?, &Latches::default())?;
+    let mut risk = Risk::new(directory, Limits::parse("limits", LIMITS)?)?;
     let money = Amount(1_000_000_000 * 1_000_000_000_000_000_000);
     risk.access(ACCOUNT, Access::All, NOW);
     risk.feed_connected(VENUE, true, NOW);

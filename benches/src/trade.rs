@@ -28,7 +28,7 @@ use rustonite_exec::{
     Housekeeping, Ledger, Tapes, Wish,
 };
 use rustonite_feed::FeedError;
-use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Target, Venue};
+use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue};
 use rustonite_tape::{Start, TapeOptions, Writer};
 use rustonite_trade::{Arrived, Desk, Followed, Market, News, Outbox, Quotes, Tick, cores};
 
@@ -50,8 +50,9 @@ const REHEARSE_EVERY: Duration = Duration::from_micros(200);
 /// Orders are forgotten soon, as those of a trader are that ran for hours.
 const HOUSEKEEPING: Housekeeping = Housekeeping {
     snapshot_rows: 100_000,
-    snapshot_every_ns: 600_000_000_000,
     keep_ended_ns: 1_000_000_000,
+    snapshot_every_ns: 300_000_000_000,
+    keep_rows_ns: 900_000_000_000,
 };
 const LIMITS: &str = include_str!("../../native/trade/tests/limits.toml");
 const SECOND_NS: u64 = 1_000_000_000;
@@ -215,7 +216,7 @@ fn risk(directory: &Directory) -> Result<Risk> {
         orders_max: 10_000,
         client_ids_max: 100_000,
     };
-    Ok(Risk::new(known, Limits::parse("limits.toml", &text)?, &Latches::default())?)
+    Ok(Risk::new(known, Limits::parse("limits.toml", &text)?)?)
 }
 
 /// A desk that may trade, and what it sends.

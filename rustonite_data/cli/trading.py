@@ -122,23 +122,23 @@ def _still_there(left: dict[str, Any]) -> str:
 @click.command()
 @_scope
 @_name
+@click.option("--offline", is_flag=True, help="Where no trader runs, too: the next one begins so.")
 @_journal
 @json_option
-def resume(scope: str, name: str, *, journal: str, as_json: bool) -> None:
+def resume(scope: str, name: str, *, offline: bool, journal: str, as_json: bool) -> None:
     """Put the switches of a scope back, thrown by a person or by a rule.
 
     \b
     Example:
       rustonite resume
       rustonite resume account main
+      rustonite resume strategy maker --offline
     """
-    from rustonite_exec import ask  # noqa: PLC0415 - brings the extension
+    from rustonite_exec import resume as put_back  # noqa: PLC0415 - brings the extension
     from rustonite_exec.metrics import place_of  # noqa: PLC0415 - as above
 
     _expect(journal, scope, name)
-    answer = ask(journal, {"do": "resume", "scope": scope, "name": name})
-    if answer is None:
-        raise NotFound(f"no trader runs on {journal}: start it, then put its switches back")
+    answer = put_back(journal, scope, name, offline=offline)
     count, left = answer["switches"], answer["thrown"]
     if as_json:
         print_json_lines([{"scope": scope, "name": name, "switches": count, "thrown": left}])

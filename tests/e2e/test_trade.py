@@ -367,6 +367,10 @@ def test_a_kill_without_a_trader_is_there_when_the_next_begins(place: Place) -> 
         place.run(strategy)
     error = command("resume", folder=place.folder, ok=False)
     assert "no trader runs on journal" in error
+    error = command("kill", "account", "mian", folder=place.folder, ok=False)
+    assert 'account "mian" is not known here; did you mean main' in error
+    assert command("resume", "--offline", folder=place.folder) == "1 switches put back\n"
+    assert json.loads((place.journal / "switches.json").read_text())["latches"] == []
 
 
 def test_wrong_configurations_say_what_is_wrong(place: Place) -> None:

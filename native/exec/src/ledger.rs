@@ -426,6 +426,9 @@ impl<J: Journal> Ledger<J> {
         values: Option<Values>,
     ) -> Result<()> {
         (order.ts_asked, order.ts_sent) = (at.now, None);
+        if event != OrderEvent::CancelAsked {
+            order.ts_placed = at.now;
+        }
         self.write(order, at, &own(event, at.now, leg, values), None)?;
         self.scribe.intent_written()
     }

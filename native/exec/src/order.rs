@@ -127,6 +127,8 @@ pub struct Order {
     pub ts_seen: i64,
     /// When its last request was asked for.
     pub ts_asked: i64,
+    /// The same, cancels left out: since when there has been something to be found at the venue.
+    pub ts_placed: i64,
     /// When the last byte of that left, once it is known.
     pub ts_sent: Option<i64>,
 }
@@ -150,6 +152,7 @@ impl Order {
             ts_changed: i64::MIN,
             ts_seen: 0,
             ts_asked: 0,
+            ts_placed: 0,
             ts_sent: None,
         }
     }

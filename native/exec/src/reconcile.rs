@@ -13,7 +13,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{BalanceCause, OrderState, PositionCause, PositionSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 
-use crate::change::Ask;
+use crate::change::{Ask, Change};
 use crate::directory::Directory;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
@@ -65,6 +65,9 @@ pub struct VenueBooks {
     /// What differed when books were compared before. A fill may come after the figures that count
     /// it: only what differs in the same way twice is set right.
     pub differed: Vec<Mismatch>,
+    /// What is held there and not here by just so much for longer than a fill can be on its way. It is
+    /// set right whatever moves: who trades without a rest would never be compared.
+    pub lasting: BTreeMap<Holding, Amount>,
     /// Pictures of all open orders, and perhaps of some that have ended.
     pub open_orders: Option<Vec<Report>>,
     /// Executions of an instrument, all since a moment.
@@ -140,6 +143,15 @@ pub enum Part {
     Balances,
 }
 
+/// What is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holding {
+    /// A position.
+    Position(InstrumentId, PositionSide),
+    /// A balance.
+    Balance(AssetId),
+}
+
 /// A difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mismatch {
@@ -164,9 +176,15 @@ pub enum Mismatch {
 }
 
 impl Mismatch {
-    /// Whether it is about what is held, and not about orders.
-    pub fn is_of_holdings(&self) -> bool {
-        matches!(self, Self::Position(..) | Self::Balance(..))
+    /// Of what more is held there than here, and how much more; `None` of other differences.
+    pub fn apart(&self) -> Option<(Holding, Amount)> {
+        match *self {
+            Self::Position(instrument, side, here, there) => {
+                Some((Holding::Position(instrument, side), there - here))
+            }
+            Self::Balance(asset, here, there) => Some((Holding::Balance(asset), there - here)),
+            _ => None,
+        }
     }
 
     /// The difference in words.
@@ -226,28 +244,23 @@ pub fn reconcile<J: Journal>(
 }
 
 impl<J: Journal> Ledger<J> {
-    /// Does what a plan says; its questions are the caller's to ask.
-    pub fn apply_plan(&mut self, now: i64, account: AccountId, plan: &Plan) -> crate::Change {
-        let mut change = crate::Change::default();
-        for report in &plan.reports {
-            change.extend(self.report(report));
-        }
-        for theirs in &plan.entries {
-            self.set_entry(now, account, theirs);
-        }
+    /// Does what a plan says; its questions are the caller's to ask. Returns what came of each
+    /// report.
+    pub fn apply_plan(&mut self, now: i64, account: AccountId, plan: &Plan) -> Vec<Change> {
+        let changes = plan.reports.iter().map(|report| self.report(report)).collect();
+        plan.entries.iter().for_each(|entry| self.set_entry(now, account, entry));
+        // Last, as the venue's figures have in them what fills and entries move.
         for balance in &plan.balances {
             let cause = BalanceCause::Reconciliation;
             // A row that is not taken halts trading; the figure is true all the same.
             let _ = self.set_balance(now, (account, balance.asset), balance.total, cause);
         }
-        change
+        changes
     }
-}
 
-impl<J: Journal> Ledger<J> {
-    /// Sets the entry of a position to the venue's, as [`Plan::entries`] wants it: where fills came in another order there, profit
+    /// Sets the entry of a position to the venue's: where fills came in another order there, profit
     /// was realised that is still open here. Both together stay the same.
-    pub fn set_entry(&mut self, now: i64, account: AccountId, theirs: &VenuePosition) {
+    fn set_entry(&mut self, now: i64, account: AccountId, theirs: &VenuePosition) {
         let (instrument, side) = (theirs.instrument, theirs.side);
         let key = PositionKey { account, strategy: None, instrument, side };
         let directory = std::sync::Arc::clone(self.directory());

@@ -45,6 +45,8 @@ struct Torn {
     since: Option<i64>,
     /// Orders with a fill, and no row of theirs since.
     orders: BTreeSet<OrderId>,
+    /// Some tapes begin only after the present row.
+    is_cut: bool,
 }
 
 impl Torn {
@@ -152,6 +154,7 @@ impl Ledger<Tapes> {
             }
             self.scribe.start_after(seq);
             restored.rows += 1;
+            torn.is_cut = seq < complete_from;
             if let Some(cells) = tapes[tape].cells() {
                 if complete_from > 1 && seq >= complete_from && self.known_from.is_none() {
                     self.known_from = cells.int(columns.began(tape)[1]);
@@ -244,6 +247,11 @@ impl Ledger<Tapes> {
             let of_leg = told.as_ref().and_then(|told| told.leg_filled).unwrap_or(size_filled);
             spread_filled(&mut order, size_filled, of_leg);
             order.price_average = cells.amount(columns.price_average);
+        } else if size_filled > order.size_filled && torn.is_cut {
+            // Rows of those executions were removed; what they came to stands here.
+            order.legs[leg].size_filled += size_filled - order.size_filled;
+            order.size_filled = size_filled;
+            order.price_average = cells.amount(columns.price_average);
         } else if size_filled > order.size_filled {
             order.size_announced = size_filled;
             restored.fills_missing.insert(id);
@@ -259,6 +267,9 @@ impl Ledger<Tapes> {
         order.ts_seen = cells.int(columns.ts_recv).unwrap_or(0);
         if is_intent(event) {
             order.ts_asked = order.ts_seen;
+            if event != OrderEvent::CancelAsked {
+                order.ts_placed = order.ts_seen;
+            }
         }
         if order.is_final() && (is_new || !was_final) {
             self.orders.note_end(id, order.ts_seen);

@@ -29,17 +29,19 @@ pub struct Housekeeping {
     pub snapshot_rows: i64,
     /// The same after so long, if there are new rows; in nanoseconds.
     pub snapshot_every_ns: i64,
-    /// Orders are forgotten so long after they ended, in nanoseconds. Rows are kept as long for a
-    /// restart, also when a lake has them.
+    /// Orders are forgotten so long after they ended, in nanoseconds.
     pub keep_ended_ns: i64,
+    /// Rows are kept so long for a restart, also when a lake has them; and always from a snapshot on.
+    pub keep_rows_ns: i64,
 }
 
 impl Default for Housekeeping {
     fn default() -> Self {
         Self {
             snapshot_rows: 100_000,
-            snapshot_every_ns: 600_000_000_000,
+            snapshot_every_ns: 300_000_000_000,
             keep_ended_ns: 3_600_000_000_000,
+            keep_rows_ns: 900_000_000_000,
         }
     }
 }
@@ -54,8 +56,8 @@ impl Ledger<Tapes> {
             self.scribe.halt(error.to_string());
             return Err(ExecError::Halted(error.to_string()));
         }
-        let past = now.saturating_sub(housekeeping.keep_ended_ns);
-        self.forget(past);
+        self.forget(now.saturating_sub(housekeeping.keep_ended_ns));
+        let past = now.saturating_sub(housekeeping.keep_rows_ns);
         if self.is_to_be_summed_up(now, housekeeping) {
             let rows = self.journal_mut().rows();
             self.snapshot(now)?;
@@ -90,6 +92,9 @@ impl<J: Journal> Ledger<J> {
         let ids: Vec<OrderId> = self.orders.sorted().into_iter().map(|order| order.id).collect();
         for id in ids {
             let Some(mut order) = self.orders.take(id) else { continue };
+            // The clock may have been ahead then.
+            order.ts_asked = order.ts_asked.min(now);
+            order.ts_placed = order.ts_placed.min(now);
             let in_flight: Vec<_> = Self::in_flight(&order).collect();
             for (about, leg) in in_flight {
                 self.lose_request(&mut order, about, leg, now, &mut change);

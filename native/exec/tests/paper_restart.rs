@@ -309,8 +309,8 @@ impl<J: Journal> Life<J> {
         let settings = Settings { mode: Mode::Refuse, quiet_ns: 0, ..Settings::default() };
         let plan = reconcile(&self.ledger, ACCOUNT, &books, &settings);
         assert!(!plan.is_refused, "{:?}", plan.mismatches);
-        let change = self.ledger.apply_plan(self.now, ACCOUNT, &plan);
-        self.ask(&change);
+        let changes = self.ledger.apply_plan(self.now, ACCOUNT, &plan);
+        changes.iter().for_each(|change| self.ask(change));
         plan.asks.iter().for_each(|ask| self.query(*ask));
         plan
     }

@@ -15,7 +15,7 @@ use rustonite_exec::reconcile::{
     Mismatch, Mode, Part, Plan, Settings, VenueBalance, VenueBooks, VenuePosition, reconcile,
 };
 use rustonite_exec::{
-    AccountRules, Ask, External, Figures, Fill, Journal, Ledger, Link, Nowhere, OrderId,
+    AccountRules, Ask, Change, External, Figures, Fill, Journal, Ledger, Link, Nowhere, OrderId,
     OrderPicture, Position, PositionKey, Report, What, Wish,
 };
 
@@ -27,6 +27,7 @@ fn nothing() -> VenueBooks {
         asked_at: LATER,
         heard_since: 0,
         differed: Vec::new(),
+        lasting: BTreeMap::new(),
         open_orders: Some(Vec::new()),
         fills: [SPOT, LINEAR].map(|instrument| (instrument, (0, Vec::new()))).into(),
         positions: Some(Vec::new()),
@@ -154,8 +155,9 @@ fn start_03_missed_fills() {
     venue.fills.insert(SPOT, (0, fills.to_vec()));
     let first = plan(&ledger, &venue);
     assert!(first.reports.iter().all(|one| one.source == EventSource::Reconciliation));
-    let change = ledger.apply_plan(LATER, ACCOUNT, &first);
-    assert_eq!((change.fills.len(), &change.anomalies[..]), (2, &[][..]));
+    let changes = ledger.apply_plan(LATER, ACCOUNT, &first);
+    assert_eq!(changes.iter().map(|one| one.fills.len()).sum::<usize>(), 2);
+    assert!(changes.iter().all(|one| one.anomalies.is_empty()));
     assert_eq!(
         (state(&ledger, id), filled(&ledger, id)),
         (OrderState::PartiallyFilled, amount("7"))
@@ -280,8 +282,8 @@ fn start_10_a_larger_position_than_its_history() {
     ledger.apply_plan(LATER, ACCOUNT, &first);
     assert_eq!((held(&ledger).size, held(&ledger).price_entry), (amount("5"), Some(amount("112"))));
     // Planned twice, done once.
-    let change = ledger.apply_plan(LATER, ACCOUNT, &first);
-    assert!(change.is_empty(), "{change:?}");
+    let changes = ledger.apply_plan(LATER, ACCOUNT, &first);
+    assert!(changes.iter().all(Change::is_empty), "{changes:?}");
     assert!(settle(&mut ledger, &venue).is_settled());
     // No money moved by it: balances are the venue's to tell.
     let usdt = ledger.directory().asset("USDT").unwrap();
@@ -613,4 +615,19 @@ fn running_an_entry_that_is_apart_is_set() {
     assert_eq!(position.pnl_realised, amount("0.04"));
     assert_eq!(ledger.balances().get(ACCOUNT, usdt).total, amount("0.04"));
     assert_eq!(reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Report)).mismatches.len(), 1);
+}
+
+#[test]
+fn running_an_entry_that_is_set_with_a_balance_is_counted_once() {
+    let mut ledger = ledger();
+    hold(&mut ledger, OrderSide::Buy, "2");
+    let usdt = ledger.directory().asset("USDT").unwrap();
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("2", "100.02")]);
+    venue.balances = Some(vec![VenueBalance { asset: usdt, total: amount("1000") }]);
+    let first = plan(&ledger, &venue);
+    assert_eq!((first.entries.len(), first.balances.len()), (1, 1));
+    ledger.apply_plan(LATER, ACCOUNT, &first);
+    assert_eq!(ledger.balances().get(ACCOUNT, usdt).total, amount("1000"));
+    assert_eq!(held(&ledger).pnl_realised, amount("0.04"));
 }

@@ -160,7 +160,7 @@ fn switches_that_were_thrown_and_not_put_back_are_told() {
 }
 
 #[test]
-fn a_restart_knows_all_of_the_last_hour_that_a_lake_has_taken_from_the_tapes() {
+fn a_restart_knows_what_a_lake_has_taken_from_the_tapes() {
     let folder = in_memory();
     let options = TapeOptions { segment_rows: Some(8), ..tape_options() };
     let tapes = Tapes::open(folder.path(), "main", options, Durability::Interval).unwrap();
@@ -197,8 +197,40 @@ fn a_restart_knows_all_of_the_last_hour_that_a_lake_has_taken_from_the_tapes() {
     assert!(found.rows < written / 2, "{} of {written} rows are kept", found.rows);
     assert!(ledger.known_from().is_some());
     assert_eq!(open(&ledger), live);
-    // The venue tells of the last hour again: nothing of it is counted twice.
-    filled.iter().rev().take(600).for_each(|report| drop(ledger.report(report)));
+    // The venue tells of the last quarter of an hour again: nothing of it is counted twice.
+    filled.iter().rev().take(150).for_each(|report| drop(ledger.report(report)));
     assert_eq!(held(&ledger), position);
     assert_eq!(open(&ledger), live);
+}
+
+#[test]
+fn what_was_filled_is_known_where_orders_are_kept_and_their_executions_are_not() {
+    let folder = in_memory();
+    let options = TapeOptions { segment_rows: Some(8), ..tape_options() };
+    let tapes = Tapes::open(folder.path(), "main", options, Durability::Interval).unwrap();
+    for dataset in ["fills", "positions", "balances"] {
+        let tape = folder.path().join(dataset).join("main");
+        rustonite_tape::advance_consumer(&tape, "lake", u64::MAX / 2).unwrap();
+    }
+    let mut ledger = open_with(tapes, rules());
+    let slow = working(&mut ledger);
+    ledger.report(&of(&ledger, slow, filled_by("first", "4")));
+    for at in 0..3_600 {
+        let order = working(&mut ledger);
+        ledger.report(&of(&ledger, order, filled_by(&at.to_string(), "1")));
+        ledger.report(&of(&ledger, order, cancelled(Some("1"))));
+        ledger.tick(NOW + at * 1_000_000_000, &Housekeeping::default()).unwrap();
+    }
+    ledger.report(&of(&ledger, slow, filled_by("second", "1")));
+    let filled = |ledger: &Ledger<Tapes>| {
+        let order = ledger.order(slow).unwrap();
+        (order.size_filled, order.size_announced, order.legs[0].size_filled)
+    };
+    let live = filled(&ledger);
+    assert_eq!(live.0, amount("5"));
+    drop(ledger);
+    let journal = (folder.path(), "main", options, Durability::Interval);
+    let (ledger, found) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
+    assert_eq!(filled(&ledger), live);
+    assert!(found.fills_missing.is_empty(), "{found:?}");
 }

@@ -70,7 +70,7 @@ mod _native {
     #[pymodule_export]
     use crate::trader::{
         NativeTrader, check_limits, check_trader, limit_keys, read_keys, trader_ask, trader_config,
-        trader_kill,
+        trader_kill, trader_resume,
     };
     #[pymodule_export]
     use crate::writer::TapeWriter;

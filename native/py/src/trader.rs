@@ -10,6 +10,7 @@ use rustonite_risk::{Key, Limits, Sense};
 use rustonite_trade::strategies::built_in;
 use rustonite_trade::{
     Config, Strategy, TradeError, Trader, Wanted, check_files, control, keys, kill_without_trader,
+    resume_without_trader,
 };
 
 use crate::error::{caught, raise};
@@ -108,7 +109,13 @@ pub(crate) fn trader_kill(
     name: &str,
     flatten: bool,
 ) -> PyResult<()> {
-    kill_without_trader(&journal, scope, name, flatten).map_err(|error| system(&error))
+    kill_without_trader(&journal, scope, name, flatten).map_err(|error| refuse(&error))
+}
+
+/// Puts switches back where no trader runs; answers with a line of JSON, as a trader does.
+#[pyfunction]
+pub(crate) fn trader_resume(journal: PathBuf, scope: &str, name: &str) -> PyResult<String> {
+    resume_without_trader(&journal, scope, name).map_err(|error| refuse(&error))
 }
 
 /// A trader: opened, and then run once.

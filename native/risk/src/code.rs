@@ -222,7 +222,7 @@ codes! {
         EquityMissing "equity_missing" None "account" "The equity of the account is not known, and a limit needs it."
         Concentration "concentration" Bps "instrument, strategy, account, venue, all" "The position of the account in the instrument is too large a part of its equity."
         Leverage "leverage" Ratio "instrument, strategy, account, venue, all" "The gross value of the account would be too many times its equity."
-        MarginMissing "margin_missing" None "account" "The margin that the instrument asks of the account is not known."
+        MarginMissing "margin_missing" None "account" "The margin that the instrument, or a position of the account, holds is not known."
         BalanceMissing "balance_missing" None "account" "The balance of the asset that pays is not known."
         Unfunded "unfunded" Asset "account" "The order needs more than is free. `limit` is what is free, `value` what is needed."
         ShortUnavailable "short_unavailable" Asset "account" "A short sale needs more than can be borrowed, or that is not known."

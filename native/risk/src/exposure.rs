@@ -1,5 +1,6 @@
 //! Positions with their open orders, and what they are worth at worst.
 
+use crate::risk::Worth;
 use crate::rules::MONEY_MAX;
 
 /// One million: margins and rates of ours are in millionths.
@@ -39,12 +40,6 @@ impl Cell {
         self.high().max(self.low().saturating_neg())
     }
 
-    /// What orders could add to it.
-    #[inline]
-    pub(crate) fn opening(&self) -> i64 {
-        self.worst() - self.position.saturating_abs()
-    }
-
     /// With so much more to buy or sell.
     #[inline]
     pub(crate) fn with(mut self, is_buy: bool, size: i64) -> Self {
@@ -82,18 +77,22 @@ pub(crate) struct Share {
     pub(crate) high: i128,
     pub(crate) low: i128,
     pub(crate) margin: i128,
+    /// One if it holds margin, and nobody knows how much.
+    pub(crate) unmargined: i64,
 }
 
 impl Share {
-    /// Of a cell whose size points are worth so much, in the reporting currency and in the asset of
-    /// its margin.
-    pub(crate) fn of(cell: &Cell, worth: i128, margin_worth: i128) -> Self {
-        let margin = product(cell.opening(), margin_worth);
+    /// Of a cell whose size points are worth so much. Margin is held for the position and for what
+    /// orders could add to it.
+    pub(crate) fn of(cell: &Cell, worth: &Worth) -> Self {
+        let margin = product(cell.worst(), worth.margin);
+        let is_unknown = worth.margin == 0 || cell.margin_ppm == 0;
         Self {
-            gross: product(cell.worst(), worth),
-            high: product(cell.high(), worth),
-            low: product(cell.low(), worth),
+            gross: product(cell.worst(), worth.size),
+            high: product(cell.high(), worth.size),
+            low: product(cell.low(), worth.size),
             margin: product(cell.margin_ppm, margin),
+            unmargined: (worth.is_margined && is_unknown && cell.worst() > 0).into(),
         }
     }
 
@@ -103,6 +102,7 @@ impl Share {
             high: self.high.saturating_sub(other.high),
             low: self.low.saturating_sub(other.low),
             margin: self.margin.saturating_sub(other.margin),
+            unmargined: self.unmargined - other.unmargined,
         }
     }
 }
@@ -126,6 +126,8 @@ pub(crate) struct Purse {
     pub(crate) is_told: bool,
     pub(crate) usable: i128,
     pub(crate) reserved: i128,
+    /// Positions whose margin in this asset is not known.
+    pub(crate) unmargined: i64,
     pub(crate) is_borrow_told: bool,
     pub(crate) borrowable: i128,
 }

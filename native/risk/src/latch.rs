@@ -69,20 +69,17 @@ pub struct Latch {
     pub ts: i64,
 }
 
+impl Latch {
+    /// Whether it is of what is named.
+    pub fn is_of(&self, scope: RiskScope, name: &str) -> bool {
+        self.scope == scope && self.name == name
+    }
+}
+
 /// Everything that is latched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Latches(pub Vec<Latch>);
-
-/// Latches that do not fit the directory. Nothing may be traded before they do.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("latches: {} {name:?} is not in the directory", .scope.name())]
-pub struct LatchError {
-    /// What it should name.
-    pub scope: RiskScope,
-    /// The name.
-    pub name: String,
-}
 
 macro_rules! words {
     ($($module:ident $kind:ident $what:literal)*) => {

@@ -51,7 +51,7 @@ pub use self::directory::{Account, Capabilities, Directory, MANUAL, Target, Venu
 pub use self::held::Held;
 pub use self::intent::{Denial, Intent, Pass};
 pub use self::key::{Key, Place, Sense};
-pub use self::latch::{Latch, LatchError, Latches, Trip};
+pub use self::latch::{Latch, Latches, Trip};
 pub use self::limits::{Limits, LimitsError, Section, Setting};
 pub use self::market::Quote;
 pub use self::recall::Recalled;

@@ -7,7 +7,7 @@ use rustonite_core::{Amount, ids::AssetId};
 use crate::directory::{Capabilities, Directory, Target};
 use crate::exposure::{Cell, Purse};
 use crate::key::Key;
-use crate::latch::{LatchError, Latches, Trip};
+use crate::latch::{Latch, Trip};
 use crate::limits::{Limits, LimitsError, Section};
 use crate::market::{Market, Period};
 use crate::merged::{OrderLimits, SeatLimits, Sections, least, most};
@@ -76,6 +76,8 @@ pub(crate) struct Worth {
     /// The largest product and size that money can be computed of.
     pub(crate) product_cap: i128,
     pub(crate) size_cap: i64,
+    /// Positions in it hold margin, known or not.
+    pub(crate) is_margined: bool,
 }
 
 /// What the quick way needs of an instrument, ready to compare; nothing goes that way by default.
@@ -196,6 +198,7 @@ pub struct Risk {
     pub(crate) likes: Recent,
     pub(crate) children: crate::children::Children,
     pub(crate) latches: Vec<Trip>,
+    pub(crate) absent: Vec<Latch>,
     /// How many of them are for single orders.
     pub(crate) orders_killed: usize,
     pub(crate) now: i64,
@@ -209,9 +212,6 @@ pub enum StartError {
     /// The limits do not fit.
     #[error(transparent)]
     Limits(#[from] LimitsError),
-    /// The latches do not fit.
-    #[error(transparent)]
-    Latches(#[from] LatchError),
     /// The directory contradicts itself.
     #[error("directory: {what} of {of}: {name:?} is not in it")]
     Directory {
@@ -225,16 +225,12 @@ pub enum StartError {
 }
 
 impl Risk {
-    /// Risk over a directory, with nothing known but limits and latches: everything is denied until
-    /// prices, rates, balances and connections are told.
+    /// Risk over a directory, with nothing known but limits: everything is denied until prices,
+    /// rates, balances and connections are told.
     ///
     /// # Errors
-    /// A directory that names what it does not have, limits or latches that do not fit it.
-    pub fn new(
-        directory: Directory,
-        limits: Limits,
-        latches: &Latches,
-    ) -> Result<Self, StartError> {
+    /// A directory that names what it does not have, limits that do not fit it.
+    pub fn new(directory: Directory, limits: Limits) -> Result<Self, StartError> {
         limits.check_names(&directory)?;
         let (instruments, per_venue) = crate::start::instruments(&directory)?;
         let accounts = crate::start::accounts(&directory, &per_venue)?;
@@ -257,6 +253,7 @@ impl Risk {
             likes: Recent::new(LIKES_KEPT),
             children: crate::children::Children::new(directory.orders_max),
             latches: Vec::new(),
+            absent: Vec::new(),
             orders_killed: 0,
             now: i64::MIN,
             day_end: i64::MIN,
@@ -267,7 +264,6 @@ impl Risk {
         };
         risk.spot_margins();
         risk.apply(limits);
-        risk.restore(latches)?;
         Ok(risk)
     }
 

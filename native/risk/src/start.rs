@@ -11,7 +11,7 @@ use crate::exposure::{Cell, PPM};
 use crate::market::Market;
 use crate::orders::Own;
 use crate::risk::{
-    Access, AccountState, Bounds, Quick, Rare, Risk, StartError, Traded, VenueState,
+    Access, AccountState, Bounds, Quick, Rare, Risk, StartError, Traded, VenueState, Worth,
 };
 use crate::rules::{Class, Rules, ten_to};
 use crate::seat::Seat;
@@ -59,7 +59,7 @@ fn traded<'a>(
         market: Box::new(Market::default()),
         total: Cell::default(),
         own: Own::default(),
-        worth: Box::default(),
+        worth: Box::new(Worth { is_margined: instrument.contract.is_some(), ..Worth::default() }),
         quick: Quick::default(),
         rare: Rare::default(),
         bounds: Bounds::default(),

@@ -10,6 +10,7 @@ use crate::exposure::{PPM, clamped};
 use crate::latch::Trip;
 use crate::market::Quote;
 use crate::risk::{Access, AccountState, Risk};
+use crate::value::changed;
 
 impl Risk {
     /// New best prices. A move beyond `volatility_bps` pauses the instrument, and the trip says so.
@@ -185,12 +186,7 @@ impl Risk {
         let (at, settle, worth) = (state.cell(traded), traded.settle, *traded.worth);
         for leg in 0..2 {
             let cell = &mut self.account_cells[at][leg];
-            let share = |cell: &crate::exposure::Cell| {
-                crate::exposure::Share::of(cell, worth.size, worth.margin)
-            };
-            let before = share(cell);
-            cell.margin_ppm = part_ppm.into();
-            let more = share(cell).less(before);
+            let more = changed(cell, &worth, |cell| cell.margin_ppm = part_ppm.into());
             self.add_to_account(account.index(), settle, more);
         }
     }

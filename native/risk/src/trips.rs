@@ -7,7 +7,7 @@ use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use crate::code::{Code, Unit};
 use crate::directory::{MANUAL, Target};
 use crate::key::Key;
-use crate::latch::{Latch, LatchError, Latches, Trip};
+use crate::latch::{Latch, Latches, Trip};
 use crate::limits::Section;
 use crate::merged::Sections;
 use crate::risk::{AccountState, Risk, Traded};
@@ -315,9 +315,9 @@ impl Risk {
         self.sections.of_target(target)?.hard(key)
     }
 
-    /// The switches by name, for the journal.
-    pub fn latches(&self) -> Latches {
-        let kept = self.latches.iter().map(|trip| Latch {
+    /// A switch by name, for the journal.
+    pub fn named(&self, trip: &Trip) -> Latch {
+        Latch {
             scope: trip.scope(),
             name: self.name(trip.target),
             code: trip.code,
@@ -325,18 +325,37 @@ impl Risk {
             limit: trip.limit,
             value: trip.value,
             ts: trip.ts,
-        });
-        Latches(kept.collect())
+        }
     }
 
-    pub(crate) fn restore(&mut self, latches: &Latches) -> Result<(), LatchError> {
-        for latch in &latches.0 {
-            let unknown = || LatchError { scope: latch.scope, name: latch.name.clone() };
-            let target = self.target(latch.scope, &latch.name).ok_or_else(unknown)?;
-            let Latch { code, state, limit, value, ts, .. } = latch.clone();
+    /// All switches by name, those of [`Risk::absent`] too.
+    pub fn latches(&self) -> Latches {
+        let here = self.latches.iter().map(|trip| self.named(trip));
+        Latches(here.chain(self.absent.iter().cloned()).collect())
+    }
+
+    /// Switches of names that are not here. They stop nothing, and are kept for when the name is.
+    pub fn absent(&self) -> &[Latch] {
+        &self.absent
+    }
+
+    /// Throws a switch of an earlier run, unless it is off for that reason already.
+    pub fn restore(&mut self, latch: &Latch) {
+        let Latch { code, state, limit, value, ts, .. } = *latch;
+        if let Some(target) = self.target(latch.scope, &latch.name) {
             self.latch(Trip { target, code, state, limit, value, ts });
+        } else if !self
+            .absent
+            .iter()
+            .any(|one| one.is_of(latch.scope, &latch.name) && one.code == code)
+        {
+            self.absent.push(latch.clone());
         }
-        Ok(())
+    }
+
+    /// Puts the switches of a name back that is not here. Says which there were.
+    pub fn reset_absent(&mut self, scope: RiskScope, name: &str) -> Vec<Latch> {
+        self.absent.extract_if(.., |one| one.is_of(scope, name)).collect()
     }
 
     /// Name of a target within its scope.
@@ -357,6 +376,14 @@ impl Risk {
             Target::Order(order) => Some(order.to_string().into()),
         };
         name.unwrap_or_default().into_string()
+    }
+
+    /// Every name within a scope.
+    pub fn names(&self, scope: RiskScope) -> Vec<String> {
+        let instruments = (0..self.instruments.len()).filter_map(|at| u32::try_from(at).ok());
+        let instruments = instruments.map(|at| Target::Instrument(InstrumentId(at)));
+        let all = self.scopes().chain(instruments).filter(|target| target.scope() == scope);
+        all.map(|target| self.name(target)).collect()
     }
 
     /// The target that a name within a scope means.

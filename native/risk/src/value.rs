@@ -36,12 +36,12 @@ impl Risk {
     }
 
     fn worth_of(&self, traded: &Traded) -> Worth {
-        let price2 = traded.market.value2();
         let rate = |asset: AssetId| self.rates.get(asset.index()).copied().flatten();
         let (Some(rules), Some(quote)) = (traded.rules.as_deref(), rate(traded.quote)) else {
-            return Worth::default();
+            return Worth { is_margined: traded.worth.is_margined, ..Worth::default() };
         };
-        computed(rules, price2, quote, rate(traded.settle)).unwrap_or_default()
+        let worth = computed(rules, traded.market.value2(), quote, rate(traded.settle));
+        Worth { is_margined: traded.worth.is_margined, ..worth.unwrap_or_default() }
     }
 
     /// Changes cells of an account and a strategy and what adds them up.
@@ -71,6 +71,7 @@ impl Risk {
         let venue = state.venue;
         if let Some(purse) = self.purses.get_mut(account * self.rates.len() + settle.index()) {
             purse.reserved = purse.reserved.saturating_add(share.margin);
+            purse.unmargined += share.unmargined;
         }
         self.venues[venue.index()].seat.add(&share);
         self.all.add(&share);
@@ -79,20 +80,20 @@ impl Risk {
 
 /// Changes a cell; says what that adds to the sums of its scopes.
 pub(crate) fn changed(cell: &mut Cell, worth: &Worth, change: impl Fn(&mut Cell)) -> Share {
-    let before = Share::of(cell, worth.size, worth.margin);
+    let before = Share::of(cell, worth);
     change(cell);
     cell.clamp();
-    Share::of(cell, worth.size, worth.margin).less(before)
+    Share::of(cell, worth).less(before)
 }
 
 fn change(cells: &[Cell; 2], from: &Worth, to: &Worth) -> Share {
-    let share = |at: usize, worth: &Worth| Share::of(&cells[at], worth.size, worth.margin);
-    let legs = [0, 1].map(|at| share(at, to).less(share(at, from)));
+    let legs = cells.map(|cell| Share::of(&cell, to).less(Share::of(&cell, from)));
     Share {
         gross: legs[0].gross.saturating_add(legs[1].gross),
         high: legs[0].high.saturating_add(legs[1].high),
         low: legs[0].low.saturating_add(legs[1].low),
         margin: legs[0].margin.saturating_add(legs[1].margin),
+        unmargined: legs[0].unmargined + legs[1].unmargined,
     }
 }
 
@@ -115,7 +116,8 @@ fn computed(rules: &Rules, price2: i64, quote: Amount, settle: Option<Amount>) -
     let largest = size.max(margin).max(rules.base_per_size());
     let size_cap = i64::try_from(MONEY_MAX / largest).unwrap_or(i64::MAX);
     let product_cap = MONEY_MAX / product.max(product_quote);
-    Some(Worth { product, product_quote, size, margin, product_cap, size_cap })
+    let known = Worth { product, product_quote, size, margin, ..Worth::default() };
+    Some(Worth { product_cap, size_cap, ..known })
 }
 
 /// `dividend / divisor` in 10^-18, rounded up: nine decimals at a time, so that nothing overflows.

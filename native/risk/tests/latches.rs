@@ -1,12 +1,20 @@
 //! Switches survive a restart, by name.
 
+#![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
+
 mod world;
 
 use rustonite_core::datasets::{RiskScope, TradingState};
 use rustonite_core::instrument::Instrument;
-use rustonite_risk::{Code, Latch, Latches, Risk, StartError, Target};
+use rustonite_risk::{Code, Directory, Latch, Latches, Risk, Target};
 
 use crate::world::{MAIN, MM, SIM, SPOT, START, World, amount, directory, limits};
+
+fn restored(directory: Directory, latches: &Latches) -> Risk {
+    let mut risk = Risk::new(directory, limits("")).unwrap();
+    latches.0.iter().for_each(|latch| risk.restore(latch));
+    risk
+}
 
 fn every_target(world: &mut World) -> [Target; 6] {
     let order = world.adopted();
@@ -32,7 +40,7 @@ fn a_restart_keeps_them() {
     let text = serde_json::to_string(&world.risk.latches()).unwrap();
     let read: Latches = serde_json::from_str(&text).unwrap();
     assert_eq!(read, world.risk.latches());
-    let again = Risk::new(directory(), limits(""), &read).unwrap();
+    let again = restored(directory(), &read);
     assert_eq!(again.latches(), read);
     assert_eq!(again.thrown(), world.risk.thrown());
     assert_eq!(again.state(Target::Account(MAIN)), TradingState::Halted);
@@ -59,22 +67,30 @@ fn names_count_and_not_ids() {
     world.risk.kill(Target::Instrument(SPOT), START);
     let mut other = directory();
     other.instruments.rotate_right(1);
-    let again = Risk::new(other, limits(""), &world.risk.latches()).unwrap();
+    let again = restored(other, &world.risk.latches());
     let found = again.target(RiskScope::Instrument, "sim:BTCUSD").unwrap();
     assert_ne!(found, Target::Instrument(SPOT));
     assert_eq!(again.state(found), TradingState::CancelOnly);
 }
 
 #[test]
-fn a_latch_of_something_unknown_stops_the_start() {
+fn a_switch_of_a_name_that_is_gone_is_thrown_still_when_it_comes_back() {
     let mut world = World::new("");
     world.risk.kill(Target::Instrument(SPOT), START);
     let mut other = directory();
     let symbol = "ELSE".into();
     other.instruments[0] = Instrument { symbol, ..other.instruments[0].clone() };
-    let error = Risk::new(other, limits(""), &world.risk.latches()).unwrap_err();
-    assert_eq!(error.to_string(), "latches: instrument \"sim:BTCUSD\" is not in the directory");
-    assert!(matches!(error, StartError::Latches(_)));
+    world.risk.kill(Target::Account(MAIN), START);
+    let latches = world.risk.latches();
+    let mut without = restored(other, &latches);
+    latches.0.iter().for_each(|latch| without.restore(latch));
+    assert_eq!(without.thrown().len(), 1);
+    assert_eq!(without.absent(), &latches.0[..1], "once, however often it is told");
+    let again = restored(directory(), &without.latches());
+    assert_eq!(again.state(Target::Instrument(SPOT)), TradingState::CancelOnly);
+    assert!(again.absent().is_empty());
+    assert_eq!(without.reset_absent(RiskScope::Instrument, "sim:BTCUSD"), latches.0[..1]);
+    assert_eq!(without.latches().0, latches.0[1..]);
 }
 
 #[test]

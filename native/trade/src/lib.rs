@@ -34,4 +34,5 @@ pub use self::strategy::{
 };
 pub use self::trader::{
     Handle, Lakes, Status, TradeError, Trader, Wanted, check_files, kill_without_trader,
+    resume_without_trader,
 };

@@ -15,8 +15,15 @@ use rustonite_exec::{Directory, Thrown};
 use rustonite_risk::{Code, Latch, Latches, Risk, Target};
 use serde::{Deserialize, Serialize};
 
+/// Before the instrument of what a found position came with.
+pub(crate) const FOUND: &str = "found ";
+
 /// Name of the file in the journal's folder.
 pub const FILE: &str = "switches.json";
+
+/// Scopes that have names of their own.
+const NAMED: [RiskScope; 4] =
+    [RiskScope::Venue, RiskScope::Account, RiskScope::Strategy, RiskScope::Instrument];
 
 /// The file's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -28,6 +35,13 @@ pub struct Kept {
     /// Whose orders stay although their kill switch is thrown, by scope and name.
     #[serde(default)]
     pub keeps: Vec<(String, String)>,
+    /// Switches that were put back while no trader was there. What the journal still says of them
+    /// does not count, and counts that threw them begin anew.
+    #[serde(default)]
+    pub resumed: Vec<Resumed>,
+    /// What can be named, by scope: that of the trader that wrote the file.
+    #[serde(default)]
+    pub names: BTreeMap<String, Vec<String>>,
     /// The UTC day that `profit` is of, in days since 1970.
     #[serde(default)]
     pub day: i64,
@@ -41,6 +55,25 @@ pub struct Kept {
     /// with, the other way round.
     #[serde(default)]
     pub earned: Vec<Earned>,
+}
+
+/// A person put the switches of something back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resumed {
+    /// How far it reaches.
+    pub scope: String,
+    /// Name within the scope.
+    pub name: String,
+    /// When.
+    pub ts: i64,
+}
+
+impl Resumed {
+    /// Whether it put this one back.
+    fn has(&self, thrown: &Thrown) -> bool {
+        self.scope == thrown.scope.name() && self.name == thrown.name && thrown.ts <= self.ts
+    }
 }
 
 /// What was earned with an instrument that is not traded any more, by names.
@@ -79,9 +112,14 @@ impl Earned {
         Self { profit: other.profit, settle: other.settle.clone(), ..self.clone() } == *other
     }
 
+    /// Whether it is what a found position came with.
+    pub(crate) fn is_found(&self) -> bool {
+        self.instrument.starts_with(FOUND)
+    }
+
     /// Whether its instrument is traded.
     pub(crate) fn is_traded(&self, directory: &Directory) -> bool {
-        let place = self.instrument.split_once(' ');
+        let place = self.instrument.trim_start_matches(FOUND).split_once(' ');
         place.is_some_and(|(venue, symbol)| {
             directory.venue(venue).is_some_and(|one| directory.instrument(one, symbol).is_some())
         })
@@ -92,7 +130,21 @@ impl Kept {
     /// What there is to keep of a trader's switches.
     pub(crate) fn of(risk: &Risk, keeps: &[Target]) -> Self {
         let keeps = keeps.iter().map(|one| (one.scope().name().to_owned(), risk.name(*one)));
-        Self { latches: risk.latches(), keeps: keeps.collect(), ..Self::default() }
+        let names = NAMED.map(|scope| (scope.name().to_owned(), risk.names(scope)));
+        Self {
+            latches: risk.latches(),
+            keeps: keeps.collect(),
+            names: names.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Whose orders stay once they are here again.
+    pub(crate) fn keeps_absent(&self, risk: &Risk) -> Vec<(String, String)> {
+        let is_absent = |(scope, name): &&(String, String)| {
+            risk.absent().iter().any(|one| one.scope.name() == scope && one.name == *name)
+        };
+        self.keeps.iter().filter(is_absent).cloned().collect()
     }
 
     /// Whose orders stay, as far as they are still known.
@@ -102,23 +154,29 @@ impl Kept {
     }
 }
 
-/// Throws what the journal says was thrown and the file does not have: the process ended between the
-/// two. What is not traded any more is left out. True if there was something.
-pub(crate) fn take_up(risk: &mut Risk, kept: &Latches, thrown: &[Thrown]) -> bool {
-    let mut is_new = false;
-    for one in thrown {
-        let code = Code::parse(&one.code).filter(|code| *code != Code::Volatility);
-        let target = risk.target(one.scope, &one.name);
-        let (Some(code), Some(target)) = (code, target) else { continue };
-        let is_same = |latch: &Latch| {
-            latch.scope == one.scope && latch.name == one.name && latch.code == code
-        };
-        if !kept.0.iter().any(is_same) {
-            risk.set_switch(target, code, one.state, one.ts);
-            is_new = true;
+/// Throws what was thrown: by the file, and by the journal what the file does not have, since the
+/// process ended between the two. Returns what the journal has and a person put back since.
+pub(crate) fn take_up(risk: &mut Risk, kept: &Kept, thrown: &[Thrown]) -> Vec<Latch> {
+    for one in &kept.resumed {
+        let scope = RiskScope::parse(&one.scope);
+        if let Some(target) = scope.and_then(|scope| risk.target(scope, &one.name)) {
+            risk.recall_reset(target);
         }
     }
-    is_new
+    kept.latches.0.iter().for_each(|latch| risk.restore(latch));
+    let mut put_back = Vec::new();
+    for one in thrown {
+        let code = Code::parse(&one.code).filter(|code| *code != Code::Volatility);
+        let Some(code) = code else { continue };
+        let Thrown { scope, state, limit, value, ts, .. } = *one;
+        let latch = Latch { scope, name: one.name.clone(), code, state, limit, value, ts };
+        if kept.resumed.iter().any(|resumed| resumed.has(one)) {
+            put_back.push(latch);
+        } else {
+            risk.restore(&latch);
+        }
+    }
+    put_back
 }
 
 /// Reads what was kept; nothing if there is no file.

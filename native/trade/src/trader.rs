@@ -33,8 +33,8 @@ pub use self::broker::Handle;
 pub use self::checking::check_files;
 use self::clock::Clock;
 use self::gathering::Gathered;
-pub use self::operator::kill_without_trader;
 use self::operator::not_kept;
+pub use self::operator::{kill_without_trader, resume_without_trader};
 pub use self::past::{Lakes, Wanted};
 use self::profits::Profits;
 pub use self::status::Status;
@@ -168,6 +168,8 @@ pub struct Trader {
     /// What comes next of a market that is replayed.
     held: VecDeque<Tick>,
     books: Books,
+    /// Whose orders stay, of those that are not in the configuration now, by scope and name.
+    keeps_absent: Vec<(String, String)>,
     papers: Papers,
     arrivals: Vec<Arrivals>,
     strategy: StrategyId,

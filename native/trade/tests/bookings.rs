@@ -4,9 +4,10 @@
 mod common;
 
 use common::*;
+use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide};
 use rustonite_core::ids::StrategyId;
-use rustonite_exec::gateway::Heard;
+use rustonite_exec::gateway::{Balance, Gateway, Heard};
 use rustonite_exec::{Correction, Fill, OrderId, Report, What};
 use rustonite_risk::Target;
 
@@ -70,4 +71,47 @@ fn an_execution_that_is_taken_back_is_not_held() {
     assert_eq!(counted(&world), whole.map(|all| all / 10 * 4));
     world.report_of(order, corrected("3", "2", None));
     assert_eq!(counted(&world), [0, 0]);
+}
+
+#[test]
+fn a_fill_that_comparing_finds_is_paid_once() {
+    let hiding = |fake| -> Box<dyn Gateway> { Box::new(Fake { hides_balances: true, ..fake }) };
+    let mut world = World::with([500, 20, 200, 200], hiding);
+    let order = world.desk.submit(limit(OrderSide::Buy, -50, 10), world.now).unwrap();
+    world.report_of(order, What::Accepted);
+    let known = world.desk.ledger().order(order).unwrap();
+    let fill = Fill {
+        fill_id: "1".into(),
+        trade_id: None,
+        kind: FillKind::Trade,
+        side: OrderSide::Buy,
+        price: ticks(-50),
+        size: lots(10),
+        size_filled: None,
+        fee: None,
+        liquidity: Liquidity::Maker,
+        position_side: None,
+    };
+    let found = Report {
+        ts_event: world.now,
+        ts_recv: world.now,
+        source: EventSource::Reconciliation,
+        account: ACCOUNT,
+        instrument: INSTRUMENT,
+        client_id: known.client_id().into(),
+        client_id_prev: None,
+        venue_order_id: None,
+        what: What::Fill(fill),
+    };
+    // What is left after it was paid.
+    let usdt = world.desk.ledger().directory().asset("USDT").unwrap();
+    let (available, locked) = (amount("1000"), Amount::ZERO);
+    let balance = Balance { ts_event: world.now, asset: usdt, available, locked };
+    world.fake.asked.lock().unwrap().clear();
+    world.say(vec![Heard::Ready]);
+    world.answer(&[found], &[balance]);
+    assert_eq!(world.desk.ledger().balances().get(ACCOUNT, usdt).total, amount("1000"));
+    let denied = world.desk.submit(limit(OrderSide::Buy, -50, 17), world.now).unwrap_err();
+    assert_eq!(denied.code, "unfunded", "{denied}");
+    world.desk.submit(limit(OrderSide::Buy, -50, 16), world.now).unwrap();
 }

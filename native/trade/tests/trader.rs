@@ -18,7 +18,8 @@ use rustonite_tape::Batch;
 use rustonite_trade::strategies::{MarketMaker, MarketMakerSettings};
 use rustonite_trade::{
     Broker, Changes, Config as TraderConfig, Failed, FillNews, OrderNews, Quotes, Strategy, Told,
-    TradeError, Trader, control, limit, on_lot, on_tick,
+    TradeError, Trader, control, kill_without_trader, limit, on_lot, on_tick,
+    resume_without_trader,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -90,6 +91,13 @@ impl Place {
         let path = self.folder.path().join("trader.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         Trader::open(TraderConfig::parse(path.to_str().unwrap(), &text).unwrap()).unwrap()
+    }
+
+    fn reconfigure(&self, from: &str, to: &str) {
+        let path = self.folder.path().join("trader.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from));
+        std::fs::write(path, text.replace(from, to)).unwrap();
     }
 
     /// What the venue says that the account has.
@@ -306,6 +314,54 @@ fn a_switch_that_only_the_journal_has_is_thrown_after_a_restart() {
     drop(trader);
     std::fs::remove_file(&file).unwrap();
     assert!(place.trader().status().switches.is_empty(), "it was put back");
+}
+
+#[test]
+fn a_switch_of_a_strategy_that_is_gone_is_thrown_when_it_comes_back() {
+    let place = Place::open(100.0);
+    let file = place.journal().join("switches.json");
+    until(&mut place.trader(), &mut Broken, |_| false).unwrap_err();
+    // Only the journal has it: the process ended between the row and the file.
+    std::fs::remove_file(&file).unwrap();
+    place.reconfigure("name = \"test\"", "name = \"other\"");
+    for _ in 0..2 {
+        let mut trader = place.trader();
+        assert!(trader.status().switches.is_empty());
+        let mut told = Vec::new();
+        until(&mut trader, &mut Still, |trader| {
+            told.extend(trader.take_notices());
+            trader.status().started
+        })
+        .unwrap();
+        let told = told.join("\n");
+        assert!(told.contains("switches: strategy test is not in the configuration"), "{told}");
+    }
+    place.reconfigure("name = \"other\"", "name = \"test\"");
+    let switches = place.trader().status().switches;
+    assert_eq!((switches[0].scope, switches[0].code), ("strategy", "kill_switch"));
+}
+
+#[test]
+fn switches_are_thrown_and_put_back_where_no_trader_runs() {
+    let place = Place::open(100.0);
+    let journal = place.journal();
+    until(&mut place.trader(), &mut Broken, |_| false).unwrap_err();
+    let error = kill_without_trader(&journal, "strategy", "tset", false).unwrap_err().to_string();
+    assert!(error.contains(r#"strategy "tset" is not known here; did you mean test"#), "{error}");
+    kill_without_trader(&journal, "account", "main", false).unwrap();
+    let answer = resume_without_trader(&journal, "strategy", "test").unwrap();
+    let left = r#""thrown":[{"scope":"account","name":"main","code":"kill_switch""#;
+    assert!(answer.starts_with(r#"{"done":"resumed","switches":1,"#), "{answer}");
+    assert!(answer.contains(left), "{answer}");
+    let names = |trader: &Trader| {
+        trader.status().switches.into_iter().map(|one| one.name).collect::<Vec<_>>()
+    };
+    let trader = place.trader();
+    assert_eq!(names(&trader), ["main"]);
+    drop(trader);
+    // The journal has it, too.
+    std::fs::remove_file(journal.join("switches.json")).unwrap();
+    assert!(names(&place.trader()).is_empty());
 }
 
 #[test]

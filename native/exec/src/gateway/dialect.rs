@@ -333,7 +333,9 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
             return Vec::new();
         }
         (0..Self::LINES).for_each(|line| self.end_line(line, now, heard));
-        heard.push(Heard::Notice("the log-on was not answered; lines are opened anew".to_owned()));
+        heard.push(Heard::Notice(
+            "nothing is heard of our orders; lines are opened anew".to_owned(),
+        ));
         self.begin(now)
     }
 
@@ -347,12 +349,19 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
     }
 
     /// What was heard may say that there is nothing to wait for any more, or that there is again: a
-    /// stream may end on a line that stays open.
+    /// stream may end on a line that stays open. One that was good for a while is opened anew at once,
+    /// unless the venue's own words do it.
     fn note(&mut self, heard: &[Heard], now: i64) {
+        let is_mended = heard.iter().any(|one| matches!(one, Heard::Send(_)));
+        let flights = self.flights_mut();
         for one in heard {
             match one {
-                Heard::Ready => self.flights_mut().deaf_since = None,
-                Heard::Closed(_) => self.flights_mut().be_deaf(now),
+                Heard::Ready => (flights.deaf_since, flights.heard_since) = (None, now),
+                Heard::Closed(_) => {
+                    let was_good = now.saturating_sub(flights.heard_since) >= LOG_ON_NS;
+                    let waited = if was_good && !is_mended { LOG_ON_NS } else { 0 };
+                    flights.be_deaf(now.saturating_sub(waited));
+                }
                 _ => {}
             }
         }

@@ -158,6 +158,8 @@ pub(super) struct Flights {
     pub(super) clock: Clock,
     /// Since when a line is open on which nothing is heard of our orders so far.
     pub(super) deaf_since: Option<i64>,
+    /// Since when our orders are heard of.
+    pub(super) heard_since: i64,
     last_id: u64,
     /// The one that is being answered.
     answered: u64,
@@ -238,8 +240,8 @@ impl Flights {
     }
 
     /// Nothing is heard of our orders any more. Pages from before would be old once they go on.
-    pub(super) fn be_deaf(&mut self, now: i64) {
-        self.deaf_since.get_or_insert(now);
+    pub(super) fn be_deaf(&mut self, since: i64) {
+        self.deaf_since.get_or_insert(since);
         self.paused.clear();
     }
 

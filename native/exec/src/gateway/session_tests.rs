@@ -68,6 +68,22 @@ fn a_stream_that_ends_on_an_open_line_opens_the_line_anew() {
 }
 
 #[test]
+fn a_stream_that_was_good_for_a_while_is_opened_anew_at_once() {
+    let end = r#"{"subscriptionId":0,"event":{"e":"eventStreamTerminated","E":1}}"#;
+    let mut gateway = gateway_of("binance");
+    hearing("binance", &mut *gateway);
+    let mut heard = Vec::new();
+    gateway.read(0, end.as_bytes(), NOW + 30 * SECOND, &mut heard).unwrap();
+    assert!(matches!(one(heard), Heard::Closed(_)));
+    assert_eq!(opened_after(&mut *gateway, 30), [0]);
+    // If the log-on is refused then, there is a pause.
+    gateway.opened(0, NOW + 31 * SECOND);
+    gateway.read(0, end.as_bytes(), NOW + 32 * SECOND, &mut Vec::new()).unwrap();
+    assert_eq!(opened_after(&mut *gateway, 60), [0; 0]);
+    assert_eq!(opened_after(&mut *gateway, 61), [0]);
+}
+
+#[test]
 fn a_log_on_may_be_answered_late() {
     let mut gateway = gateway_of("kraken");
     let mut heard = Vec::new();

@@ -76,9 +76,10 @@ impl<J: Journal> Comparing<'_, J> {
             return;
         }
         let mismatch = Mismatch::Position(instrument, side, size, theirs.size);
-        let stays = self.venue.differed.contains(&mismatch);
+        let lasts = self.lasts(&mismatch);
+        let stays = lasts || self.venue.differed.contains(&mismatch);
         self.plan.mismatches.push(mismatch);
-        if self.restless.contains(&instrument) {
+        if self.restless.contains(&instrument) && !lasts {
             // A fill may be on its way: it is looked at again.
             self.asks.insert(Ask::Positions(self.account));
             return;
@@ -96,6 +97,11 @@ impl<J: Journal> Comparing<'_, J> {
             }
             Mode::Adjust => self.open_difference(&ours, theirs),
         }
+    }
+
+    fn lasts(&self, mismatch: &Mismatch) -> bool {
+        let lasts = |(of, apart)| self.venue.lasting.get(&of) == Some(&apart);
+        mismatch.apart().is_some_and(lasts)
     }
 
     /// Books what was held before the venue's history begins.
@@ -176,10 +182,11 @@ impl<J: Journal> Comparing<'_, J> {
             return;
         }
         let mismatch = Mismatch::Balance(balance.asset, ours, balance.total);
-        let stays = self.venue.differed.contains(&mismatch);
+        let lasts = self.lasts(&mismatch);
+        let stays = lasts || self.venue.differed.contains(&mismatch);
         self.plan.mismatches.push(mismatch);
         let moving = !self.restless.is_empty() || !self.plan.reports.is_empty();
-        if moving || (self.settings.mode == Mode::Adjust && !stays) {
+        if (moving && !lasts) || (self.settings.mode == Mode::Adjust && !stays) {
             self.asks.insert(Ask::Balances(self.account));
             return;
         }

@@ -60,7 +60,6 @@ impl<J: Journal> Comparing<'_, J> {
             });
             if differs {
                 self.plan.mismatches.push(Mismatch::FillDiffers(fill.fill_id.clone()));
-                self.plan.is_refused |= self.settings.mode == Mode::Refuse;
             }
             return;
         }

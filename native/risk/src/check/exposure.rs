@@ -120,9 +120,6 @@ impl Risk {
     #[inline]
     fn funds<J: Judge>(&self, ask: &Ask<'_>, judge: &mut J) -> Flow {
         let traded = ask.traded;
-        if ask.cell.margin_ppm == 0 {
-            ask.deny(judge, Code::MarginMissing, RiskScope::Account, None)?;
-        }
         let (asset, needed) = if ask.rules.class == Class::Spot {
             let (asset, each) = ask.pays_each();
             // Until a change is settled, the larger size at the higher cost is held.
@@ -130,14 +127,21 @@ impl Risk {
             let most = each.max(held_each).wrapping_mul(i128::from(ask.leaves.max(held)));
             (asset, most.wrapping_sub(ask.open.map_or(0, Open::reserved)))
         } else {
-            let after = ask.cell.with(ask.is_buy, ask.added).opening();
-            let more = i128::from(after - ask.cell.opening()).max(0);
+            let after = ask.cell.with(ask.is_buy, ask.added).worst();
+            let more = i128::from(after - ask.cell.worst());
+            if more <= 0 {
+                // A position has to be closed however little is free.
+                return GO_ON;
+            }
             let each = traded.worth.margin.wrapping_mul(i128::from(ask.cell.margin_ppm));
             (traded.settle, more.wrapping_mul(each))
         };
         let Some(purse) = self.purses.get(self.purse(ask.intent.account, asset)) else {
             return ask.deny(judge, Code::BalanceMissing, RiskScope::Account, None);
         };
+        if ask.cell.margin_ppm == 0 || purse.unmargined > 0 {
+            ask.deny(judge, Code::MarginMissing, RiskScope::Account, None)?;
+        }
         if ask.intent.flags & order_flags::SHORT_SALE != 0 && !ask.is_buy {
             if !purse.is_borrow_told || needed > purse.borrowable {
                 return ask.unfunded(judge, Code::ShortUnavailable, purse.borrowable, needed);

@@ -42,10 +42,13 @@ impl Risk {
         let (intent, market) = (ask.intent, &ask.traded.market);
         let Some(price) = intent.price.or(intent.price_protect) else { return GO_ON };
         let price2 = i128::from(price) * 2;
-        // An order that waits is judged by the price that it waits for.
-        let waits_for = intent.trigger.filter(|_| kinds::waits(intent.kind));
-        let reference2 =
-            waits_for.map_or(i128::from(market.reference2), |price| i128::from(price) * 2);
+        // An order that waits is judged by the price that it waits for, unless that has come.
+        let market2 = i128::from(market.reference2);
+        let trigger = intent.trigger.filter(|_| kinds::waits(intent.kind));
+        let waits_for = trigger
+            .map(|price| i128::from(price) * 2)
+            .filter(|trigger2| !kinds::is_triggered(intent.kind, ask.is_buy, *trigger2, market2));
+        let reference2 = waits_for.unwrap_or(market2);
         let worse = if ask.is_buy { price2 - reference2 } else { reference2 - price2 };
         let beyond = |worse: i128, limit: i64, of: i128| worse * PPM > of * i128::from(limit);
         if beyond(worse, ask.strictest(|limits| limits.collar), reference2) {

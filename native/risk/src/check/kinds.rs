@@ -51,6 +51,22 @@ pub(super) fn waits(kind: OrderKind) -> bool {
     is_in(WAITS, kind)
 }
 
+/// Whether the price that an order waits for has come: of a stop by a move against it.
+#[inline]
+pub(super) fn is_triggered(
+    kind: OrderKind,
+    is_buy: bool,
+    trigger2: i128,
+    reference2: i128,
+) -> bool {
+    let waits_for_rise = match kind {
+        OrderKind::StopMarket | OrderKind::StopLimit => is_buy,
+        OrderKind::MarketIfTouched | OrderKind::LimitIfTouched => !is_buy,
+        _ => return false,
+    };
+    if waits_for_rise { reference2 >= trigger2 } else { reference2 <= trigger2 }
+}
+
 /// Whether a price is missing that the kind needs.
 #[inline]
 pub(super) fn lacks_price(intent: &Intent) -> bool {

@@ -133,7 +133,7 @@ impl Risk {
         let (asset, needed) = sight.needed();
         let is_checked = sight.quick().must_be_funded;
         let purse = self.purses.get(self.purse(sight.intent.account, asset));
-        let has = |purse: &Purse| purse.is_told && needed <= purse.free();
+        let has = |purse: &Purse| purse.is_told && purse.unmargined == 0 && needed <= purse.free();
         !is_checked || (sight.cell.margin_ppm > 0 && purse.is_some_and(has))
     }
 

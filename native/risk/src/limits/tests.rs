@@ -3,7 +3,6 @@ use rustonite_core::datasets::RiskScope;
 use super::{Limits, LimitsError, Setting};
 use crate::directory::{Account, Capabilities, Directory, Venue};
 use crate::key::{Key, Sense};
-use crate::latch::Latches;
 use crate::risk::Risk;
 use rustonite_core::Amount;
 use rustonite_core::ids::VenueId;
@@ -154,18 +153,18 @@ fn names_are_those_of_the_directory() {
         ("restricted = [\"sim:X\"]", "limits: unknown instrument \"sim:X\"; there are none"),
     ] {
         let limits = parse(text).unwrap();
-        let error = Risk::new(directory(), limits, &Latches::default()).unwrap_err();
+        let error = Risk::new(directory(), limits).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
     let other = Limits { currency: "EUR".into(), ..parse("").unwrap() };
-    let error = Risk::new(directory(), other, &Latches::default()).unwrap_err();
+    let error = Risk::new(directory(), other).unwrap_err();
     assert_eq!(error.to_string(), "limits: currency: found \"EUR\", expected \"USD\"");
 }
 
 #[test]
 fn versions_only_go_up_and_a_bad_change_changes_nothing() {
     let first = parse("[all]\ngross_max = 1").unwrap();
-    let mut risk = Risk::new(directory(), first.clone(), &Latches::default()).unwrap();
+    let mut risk = Risk::new(directory(), first.clone()).unwrap();
     let with = |version, text: &str| Limits { version, ..parse(text).unwrap() };
     for (version, text) in
         [(2, "[all]\ngross_max = 1"), (3, "[all]\ngross_max = 2"), (4, "[venue.x]")]

@@ -202,6 +202,40 @@ provoke! {
         world.passes(&order);
     }
 
+    positions_hold_margin(MarginMissing Unfunded) {
+        let mut world = World::new("[all]\ndeny_unfunded = true");
+        world.risk.balance(MAIN, USD, amount("150"));
+        world.risk.margin(MAIN, PERP, 100_000);
+        world.hold(PERP, "10");
+        let order = world.buy(PERP, "100", "5");
+        world.passes(&order);
+        let order = world.buy(PERP, "100", "5.001");
+        world.meets(&order, Code::Unfunded, RiskScope::Account, "50", "50.01");
+        // It takes the same after it is filled.
+        let order = world.buy(PERP, "100", "5");
+        world.send(&order);
+        world.fill(&order, "5");
+        let order = world.buy(PERP, "100", "0.001");
+        world.meets(&order, Code::Unfunded, RiskScope::Account, "0", "0.01");
+        // It is closed however much the venue holds, even if the account has less by now.
+        world.risk.balance(MAIN, USD, amount("1"));
+        let order = world.sell(PERP, "100", "15");
+        world.passes(&order);
+        let order = world.sell(PERP, "100", "30.001");
+        world.denies(&order, Code::Unfunded);
+        world.hold(PERP, "-10");
+        world.risk.balance(MAIN, USD, amount("150"));
+        let order = world.sell(PERP, "100", "5.001");
+        world.meets(&order, Code::Unfunded, RiskScope::Account, "50", "50.01");
+        // Nobody knows what it holds, so nobody knows what is free.
+        world.risk.margin(MAIN, PERP, 0);
+        let order = world.buy(SPOT, "100", "0.001");
+        world.denies(&order, Code::MarginMissing);
+        world.hold(PERP, "0");
+        let order = world.buy(SPOT, "100", "0.001");
+        world.passes(&order);
+    }
+
     an_inverse_contract_holds_its_base(Unfunded) {
         let mut world = World::new("[all]\ndeny_unfunded = true");
         world.risk.balance(MAIN, BTC, amount("1"));
@@ -310,6 +344,24 @@ fn legs_of_a_hedge_do_not_net() {
     }
     assert_eq!(gross(&world, Target::Account(HEDGE)), "400");
     assert_eq!(world.risk.position(Target::Account(HEDGE), PERP), Some(0));
+}
+
+#[test]
+fn each_leg_of_a_hedge_holds_margin() {
+    let mut world = World::new("[all]\ndeny_unfunded = true");
+    world.risk.margin(HEDGE, PERP, 100_000);
+    world.risk.balance(HEDGE, USD, amount("50"));
+    let leg = |world: &mut World, side, leg, size| {
+        let order = world.limit(side, PERP, "100", size);
+        Intent { account: HEDGE, position_side: Some(leg), ..order }
+    };
+    let long = leg(&mut world, OrderSide::Buy, PositionSide::Long, "2");
+    world.send(&long);
+    world.fill(&long, "2");
+    let short = leg(&mut world, OrderSide::Sell, PositionSide::Short, "3.001");
+    world.meets(&short, Code::Unfunded, RiskScope::Account, "30", "30.01");
+    let short = leg(&mut world, OrderSide::Sell, PositionSide::Short, "3");
+    world.passes(&short);
 }
 
 #[test]

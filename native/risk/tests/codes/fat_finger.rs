@@ -55,6 +55,21 @@ provoke! {
         let stop = Intent { kind: OrderKind::StopLimit, trigger, ..world.buy(SPOT, "110.55", "1") };
         world.passes(&stop);
         world.denies(&Intent { price: Some(11_056), ..stop }, Code::PriceCollar);
+        // One whose price has come already takes from the market at once.
+        for (side, waits_at, has_come) in
+            [(OrderSide::Buy, "90", "110"), (OrderSide::Sell, "110", "90")]
+        {
+            for (at, passes) in [(waits_at, true), (has_come, false)] {
+                let order = world.limit(side, SPOT, at, "1");
+                let kind = OrderKind::LimitIfTouched;
+                let touched = Intent { kind, trigger: order.price, ..order };
+                if passes {
+                    world.passes(&touched);
+                } else {
+                    world.denies(&touched, Code::PriceCollar);
+                }
+            }
+        }
     }
 
     a_price_is_not_far_away(PriceFar) {

@@ -1,6 +1,6 @@
 use rustonite_core::datasets::{OrderSide, RiskRequest};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
-use rustonite_risk::{Code, Intent, Key, Latches, Limits, Risk};
+use rustonite_risk::{Code, Intent, Key, Limits, Risk};
 
 use crate::provoke;
 use crate::world::{ARB, FAR, FAR_SPOT, HEDGE, OPTION, PERP, SPOT, START, World, directory};
@@ -36,7 +36,7 @@ provoke! {
         let plain = world.plain();
         let mut nothing = World::new("").risk.limits().clone();
         nothing.all = rustonite_risk::Section::default();
-        let risk = Risk::new(directory(), nothing, &Latches::default()).unwrap();
+        let risk = Risk::new(directory(), nothing).unwrap();
         let denial = risk.check(&plain, START).unwrap_err();
         assert_eq!((denial.code, denial.key), (Code::LimitsMissing, Some(Key::OrderSizeMax)));
         let mut failures = Vec::new();

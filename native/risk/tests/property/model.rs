@@ -77,10 +77,6 @@ impl Held {
     fn worst(&self) -> i64 {
         (self.position + self.buys).abs().max((self.position - self.sells).abs())
     }
-
-    fn opening(&self) -> i64 {
-        self.worst() - self.position.abs()
-    }
 }
 
 fn is_of(strategy: Option<StrategyId>, own: Option<StrategyId>) -> bool {
@@ -271,7 +267,7 @@ impl Model {
             }
         }
         let margin = |instrument| {
-            i128::from(self.held(None, instrument).opening()) * self.worth(instrument) / 10
+            i128::from(self.held(None, instrument).worst()) * self.worth(instrument) / 10
         };
         (dollars + margin(PERP), coins + margin(INVERSE) / 100)
     }
@@ -279,8 +275,8 @@ impl Model {
     fn is_unfunded(&self, intent: &Intent, after: &Self) -> bool {
         let ((dollars, coins), (more_dollars, more_coins)) = (self.reserved(), after.reserved());
         let is_beyond = |before: i128, after: i128, most: i128| {
-            // What needs nothing more passes, unless already more is held than there is.
-            after.max(before) > most * ONE
+            // What needs nothing more passes, for spot unless already more is held than there is.
+            (after > before || intent.instrument == SPOT) && after.max(before) > most * ONE
         };
         let pays_in_coins = match intent.instrument {
             SPOT => intent.side == OrderSide::Sell,

@@ -15,8 +15,8 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_risk::{
-    Access, Account, Capabilities, Code, Denial, Directory, Execution, Held, Intent, Latches,
-    Limits, Quote, Risk, Trip, Venue,
+    Access, Account, Capabilities, Code, Denial, Directory, Execution, Held, Intent, Limits, Quote,
+    Risk, Trip, Venue,
 };
 
 pub(crate) const MAIN: AccountId = AccountId(0);
@@ -103,6 +103,7 @@ pub(crate) fn everything() -> Capabilities {
         OrderKind::Limit,
         OrderKind::StopMarket,
         OrderKind::StopLimit,
+        OrderKind::LimitIfTouched,
         OrderKind::PeggedMid,
     ];
     let tifs = [Tif::Gtc, Tif::Ioc, Tif::Gtd, Tif::AtOpen];
@@ -139,7 +140,7 @@ impl World {
 
     /// With limits alone.
     pub(crate) fn bare(directory: Directory, text: &str) -> Self {
-        let risk = Risk::new(directory, limits(text), &Latches::default()).unwrap();
+        let risk = Risk::new(directory, limits(text)).unwrap();
         Self { risk, now: START, trips: Vec::new(), next: 1 }
     }
 

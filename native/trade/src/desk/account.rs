@@ -7,7 +7,7 @@ use rustonite_core::datasets::{EventSource, OrderEvent, PositionSide};
 use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::gateway::{Answer, Balance, Contracts, Gateway, Outgoing, Question, Written};
 use rustonite_exec::reconcile::{
-    Mismatch, Plan, Settings, VenueBalance, VenueBooks, VenuePosition,
+    Holding, Mismatch, Plan, Settings, VenueBalance, VenueBooks, VenuePosition,
 };
 use rustonite_exec::{Ask, Journal, Ledger, Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
@@ -17,8 +17,8 @@ use super::pace::{Later, Waiting, has_room, order_of, spend_of, spend_of_many};
 
 /// How far the clocks of a venue and of ours may be apart.
 const CLOCKS_NS: i64 = 2_000_000_000;
-/// What is held may differ for so long while fills are on their way.
-pub(super) const DIFFERS_NS: i64 = 30_000_000_000;
+/// What is held may differ for so long because fills are on their way.
+const DIFFERS_NS: i64 = 30_000_000_000;
 /// How often the pause doubles between comparisons that come to the same.
 const SETTLE_DOUBLINGS: u32 = 5;
 /// Books were compared within so long before the last word of an order.
@@ -34,7 +34,7 @@ pub(super) fn fills_from<J: Journal>(ledger: &Ledger<J>, account: AccountId, now
     };
     let first = match (ledger.began(account), ledger.known_from()) {
         (Some(began), _) => began.saturating_sub(CLOCKS_NS),
-        (None, Some(known)) => known.saturating_add(CLOCKS_NS).min(seen),
+        (None, Some(known)) => known.min(seen).saturating_add(CLOCKS_NS),
         (None, None) => 0,
     };
     seen.saturating_sub(COMPARED_NS).max(first).max(0)
@@ -88,8 +88,8 @@ pub(super) struct Account {
     /// Positions that the venue told of and that are others here: their size there, and when that is
     /// looked at again.
     pub(super) held_otherwise: BTreeMap<(InstrumentId, PositionSide), (Amount, i64)>,
-    /// Since when what is held differs, and could not be set right.
-    differs_since: Option<i64>,
+    /// Of what more is held there than here: how much more, and since when just so much.
+    apart: BTreeMap<Holding, (Amount, i64)>,
     pub(super) asking: Option<Asking>,
     /// What the last comparison asked, and how many before it asked just that.
     asked: (Vec<Ask>, u32),
@@ -102,6 +102,8 @@ pub(super) struct Account {
     pub(super) full_until: Option<i64>,
     /// Until when the venue wants to hear nothing, as people were told.
     pub(super) closed_until: Option<i64>,
+    /// What is set in another way there than here, as people were told.
+    pub(super) other: Vec<String>,
 }
 
 impl Account {
@@ -123,7 +125,7 @@ impl Account {
             heard_since: 0,
             differed: Vec::new(),
             held_otherwise: BTreeMap::new(),
-            differs_since: None,
+            apart: BTreeMap::new(),
             asking: None,
             asked: (Vec::new(), 0),
             again_at: i64::MAX,
@@ -131,6 +133,7 @@ impl Account {
             waiting: Waiting::default(),
             full_until: None,
             closed_until: None,
+            other: Vec::new(),
         }
     }
 
@@ -207,6 +210,7 @@ impl Account {
     pub(super) fn begin(&mut self, now: i64) -> Result<(), FeedError> {
         (self.stage, self.heard_since) = (Stage::Comparing, now);
         self.differed.clear();
+        self.apart.clear();
         self.ask_all(now)
     }
 
@@ -218,7 +222,9 @@ impl Account {
         left.extend(self.instruments.iter().map(|one| Question::Fills(*one, from)));
         left.extend(self.asks_for_leverage().then_some(Question::Contracts));
         let (heard_since, differed) = (self.heard_since, std::mem::take(&mut self.differed));
-        let books = VenueBooks { asked_at: now, heard_since, differed, ..VenueBooks::default() };
+        let lasting = self.lasting(now);
+        let books =
+            VenueBooks { asked_at: now, heard_since, differed, lasting, ..VenueBooks::default() };
         let asked = left.clone();
         self.asking = Some(Asking { left, books, contracts: Contracts::default(), failed: None });
         self.again_at = i64::MAX;
@@ -260,14 +266,21 @@ impl Account {
         margins
     }
 
-    /// Whether what is held has differed for longer than fills can be on their way.
-    pub(super) fn differs_for_long(&mut self, plan: &Plan, now: i64) -> bool {
-        if plan.is_settled() || !plan.mismatches.iter().any(Mismatch::is_of_holdings) {
-            self.differs_since = None;
-            return false;
-        }
-        let since = *self.differs_since.get_or_insert(now);
-        now.saturating_sub(since) >= DIFFERS_NS
+    /// Notes what is held there and not here, and since when by just so much.
+    pub(super) fn note_apart(&mut self, plan: &Plan, now: i64) {
+        let before = std::mem::take(&mut self.apart);
+        let since = |(of, apart)| match before.get(&of) {
+            Some((same, since)) if *same == apart => (of, (apart, *since)),
+            _ => (of, (apart, now)),
+        };
+        self.apart = plan.mismatches.iter().filter_map(Mismatch::apart).map(since).collect();
+    }
+
+    /// What has differed by the same for longer than a fill can be on its way.
+    fn lasting(&self, now: i64) -> BTreeMap<Holding, Amount> {
+        let lasts = |since: i64| now.saturating_sub(since) >= DIFFERS_NS;
+        let lasting = self.apart.iter().filter(|(_, (_, since))| lasts(*since));
+        lasting.map(|(of, (apart, _))| (*of, *apart)).collect()
     }
 
     fn trades(&self, instrument: InstrumentId) -> bool {
@@ -288,11 +301,6 @@ impl Account {
             self.asked = (asks.to_vec(), 0);
         }
         first_ns << self.asked.1.min(SETTLE_DOUBLINGS)
-    }
-
-    /// Books are compared at a moment, and soon again if that leaves something.
-    pub(super) fn settle_anew(&mut self, at: i64) {
-        (self.again_at, self.asked) = (at, (Vec::new(), 0));
     }
 
     /// Asks a question, now or once the venue has room for it.

@@ -1,7 +1,8 @@
 //! What comes from venues, and what it changes.
 
-use rustonite_core::datasets::{BalanceCause, FillKind, OrderEvent};
-use rustonite_core::ids::AccountId;
+use rustonite_core::Amount;
+use rustonite_core::datasets::{FillKind, OrderEvent};
+use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::gateway::{Answer, Heard, Position, Question};
 use rustonite_exec::reconcile::{Mismatch, Plan, reconcile};
 use rustonite_exec::{
@@ -167,14 +168,15 @@ impl<J: Journal> Desk<J> {
         if is_same {
             one.held_otherwise.remove(&(instrument, side));
         } else {
-            one.held_otherwise.insert((instrument, side), (held.size, now.saturating_add(LATE_NS)));
+            let due = (held.size, now.saturating_add(LATE_NS));
+            one.held_otherwise.entry((instrument, side)).or_insert(due).0 = held.size;
         }
     }
 
     /// Compares books where positions are not what the venue said a while ago.
     pub(super) fn look_at_held(&mut self, account: AccountId, now: i64) {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
-        if one.held_otherwise.is_empty() {
+        if one.held_otherwise.is_empty() || one.asking.is_some() {
             return;
         }
         let due = one.held_otherwise.extract_if(.., |_, (_, at)| *at <= now);
@@ -219,8 +221,13 @@ impl<J: Journal> Desk<J> {
             return self.compare_by(report.account, at);
         }
         let change = self.ledger.report(report);
-        self.note_not_found(&change, report);
-        self.changed(report.account, &change, Some(report));
+        self.taken(report, &change);
+    }
+
+    /// Tells everybody that a report was taken.
+    fn taken(&mut self, report: &Report, change: &Change) {
+        self.note_not_found(change, report);
+        self.changed(report.account, change, Some(report));
         let is_query =
             matches!(report.what, What::Ended { request: OrderEvent::OutcomeUnknown, .. });
         if is_query {
@@ -354,8 +361,8 @@ impl<J: Journal> Desk<J> {
             is_not_found.then(|| self.ledger.order_named(report.account, &report.client_id));
         // What the venue has spoken of is not ended by this, but for a change of it.
         let is_in_doubt = |order: &&Order| !order.facts.known || !order.changes.is_empty();
-        let asked = order.flatten().filter(is_in_doubt)?.ts_asked;
-        Some(asked.saturating_add(self.answer_ns).saturating_add(LATE_NS))
+        let placed = order.flatten().filter(is_in_doubt)?.ts_placed;
+        Some(placed.saturating_add(self.answer_ns).saturating_add(LATE_NS))
     }
 
     /// Until when bytes of what was asked of an order may leave; `None` if they have, or if all is
@@ -406,7 +413,8 @@ impl<J: Journal> Desk<J> {
 
     /// Compares our books with the venue's, and does what the plan says.
     fn compare(&mut self, account: AccountId, asking: &Asking, now: i64) {
-        if self.tell_hedging(account, asking) {
+        if let Some(other) = self.other_hedging(account, asking) {
+            self.tell_other(account, vec![other]);
             // What is held there in two positions is not one of ours, and the other way around.
             let was_trading = self.accounts[account.index()].stage == Stage::Trading;
             self.accounts[account.index()].again_at = now.saturating_add(ASK_AGAIN_NS);
@@ -417,17 +425,11 @@ impl<J: Journal> Desk<J> {
         }
         let settings = self.accounts[account.index()].settings.clone();
         let plan = reconcile(&self.ledger, account, &asking.books, &settings);
-        for report in &plan.reports {
-            self.take(report);
+        // All of it before anybody is told, so that nobody sees a fill and not what it was paid with.
+        let changes = self.ledger.apply_plan(now, account, &plan);
+        for (report, change) in plan.reports.iter().zip(&changes) {
+            self.taken(report, change);
         }
-        for balance in &plan.balances {
-            let key = (account, balance.asset);
-            // A journal that takes no row halts trading by itself.
-            let set =
-                self.ledger.set_balance(now, key, balance.total, BalanceCause::Reconciliation);
-            drop(set);
-        }
-        plan.entries.iter().for_each(|entry| self.ledger.set_entry(now, account, entry));
         plan.asks.iter().for_each(|ask| self.ask(account, *ask, now));
         self.end_forgotten(account, asking, now);
         let was_trading = self.accounts[account.index()].stage == Stage::Trading;
@@ -435,7 +437,9 @@ impl<J: Journal> Desk<J> {
         for (instrument, part_ppm) in self.accounts[account.index()].margins_there(asking) {
             self.margin(account, instrument, part_ppm);
         }
-        let other = self.tell_leverage(account, asking);
+        let other = self.other_leverage(account, asking);
+        let is_other = !other.is_empty();
+        self.tell_other(account, other);
         if let Some(why) = &asking.failed {
             self.news.push_back(News::Notice(format!("the venue did not tell: {why}")));
         }
@@ -445,70 +449,57 @@ impl<J: Journal> Desk<J> {
         if let Some(newest) = newest.filter(|_| plan.is_settled()) {
             one.fills_from = one.fills_from.max(newest.saturating_sub(FILLS_OVERLAP_NS));
         }
-        let is_refused = plan.is_refused || other;
-        let is_good = asking.failed.is_none() && plan.is_settled() && !other;
+        let is_refused = plan.is_refused || is_other;
+        let is_good = asking.failed.is_none() && plan.is_settled() && !is_other;
         let pause = match (is_good, asking.failed.is_some() || is_refused) {
             (true, _) => self.compare_every_ns,
             (false, true) => ASK_AGAIN_NS,
             (false, false) => one.settle_pause(&plan.asks, SETTLE_NS),
         };
         one.again_at = now.saturating_add(pause);
-        let is_stuck = one.differs_for_long(&plan, now);
+        one.note_apart(&plan, now);
         one.differed = plan.mismatches;
-        if is_stuck && was_trading {
-            one.settle_anew(now.saturating_add(ASK_AGAIN_NS));
-            self.tell_stuck(account);
-        }
         match (was_trading, is_good) {
             (false, true) => self.go(account, true, now),
-            (true, false) if is_refused || is_stuck => self.go(account, false, now),
+            (true, false) if is_refused => self.go(account, false, now),
             _ => {}
         }
     }
 
-    /// Orders that move all the time leave no moment at which books can be compared.
-    fn tell_stuck(&mut self, account: AccountId) {
-        let name = self.ledger.directory().account_name(account);
-        let text = format!(
-            "account {name}: what is held has differed from the venue's for {} s; nothing new is \
-             sent until books are compared at rest",
-            account::DIFFERS_NS / 1_000_000_000
-        );
-        self.news.push_back(News::Notice(text));
+    /// Says once what is set in another way at the venue than here.
+    fn tell_other(&mut self, account: AccountId, other: Vec<String>) {
+        let one = &mut self.accounts[account.index()];
+        let fresh = other.iter().filter(|text| !one.other.contains(text)).cloned();
+        self.news.extend(fresh.map(News::Notice));
+        one.other = other;
     }
 
-    /// Says which contracts are margined in another way than the configuration says; true if some
-    /// are.
-    fn tell_leverage(&mut self, account: AccountId, asking: &Asking) -> bool {
+    /// Which contracts are margined in another way than the configuration says.
+    fn other_leverage(&self, account: AccountId, asking: &Asking) -> Vec<String> {
         let (ours, other) = self.accounts[account.index()].other_leverage(asking);
-        let directory = std::sync::Arc::clone(self.ledger.directory());
-        for (instrument, theirs) in &other {
-            let name = directory.account_name(account);
+        let directory = self.ledger.directory();
+        let name = directory.account_name(account);
+        let text = |(instrument, theirs): &(InstrumentId, Amount)| {
             let symbol = directory.listed(*instrument).map_or("", |listed| &*listed.symbol);
-            let text = format!(
+            format!(
                 "account {name}: the leverage of {symbol} is {theirs} at the venue and {ours} in the \
                  configuration; nothing is traded until they are the same"
-            );
-            self.news.push_back(News::Notice(text));
-        }
-        !other.is_empty()
+            )
+        };
+        other.iter().map(text).collect()
     }
 
-    /// Says that the venue holds contracts in another way than the configuration says; true if so.
-    fn tell_hedging(&mut self, account: AccountId, asking: &Asking) -> bool {
+    /// Whether the venue holds contracts in another way than the configuration says.
+    fn other_hedging(&self, account: AccountId, asking: &Asking) -> Option<String> {
         let ours = self.hedges(account);
-        let Some(theirs) = asking.contracts.hedging.filter(|theirs| *theirs != ours) else {
-            return false;
-        };
+        let theirs = asking.contracts.hedging.filter(|theirs| *theirs != ours)?;
         let name = self.ledger.directory().account_name(account);
-        let text = format!(
+        Some(format!(
             "account {name}: hedge mode is {} at the venue and {} in the configuration; nothing is \
              traded until they are the same",
             on(theirs),
             on(ours),
-        );
-        self.news.push_back(News::Notice(text));
-        true
+        ))
     }
 
     /// Says what differs. Of an account that does not trade so far orders are just being looked for:
@@ -516,7 +507,7 @@ impl<J: Journal> Desk<J> {
     fn tell_mismatches(&mut self, account: AccountId, plan: &Plan, before: &[Mismatch]) {
         let is_trading = self.accounts[account.index()].stage == Stage::Trading;
         let tells_all = is_trading || plan.is_refused;
-        let told = |one: &&Mismatch| tells_all || (one.is_of_holdings() && before.contains(one));
+        let told = |one: &&Mismatch| tells_all || (one.apart().is_some() && before.contains(one));
         let directory = std::sync::Arc::clone(self.ledger.directory());
         let name = directory.account_name(account);
         for mismatch in plan.mismatches.iter().filter(told) {

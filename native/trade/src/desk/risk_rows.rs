@@ -3,7 +3,7 @@
 use rustonite_core::datasets::{RiskActor, RiskRequest, RiskScope, RiskVerdict, draft};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::{Journal, OrderId, Wish};
-use rustonite_risk::{Denial, Target, Trip};
+use rustonite_risk::{Denial, Latch, Target, Trip};
 
 use super::Desk;
 
@@ -63,15 +63,16 @@ impl<J: Journal> Desk<J> {
     }
 
     pub(super) fn write_trip(&mut self, trip: &Trip, actor: RiskActor, now: i64) {
-        self.write_switch(trip, RiskVerdict::Trip, actor, now);
+        self.write_switch(&self.risk.named(trip), RiskVerdict::Trip, actor, now);
     }
 
-    pub(super) fn write_reset(&mut self, trip: &Trip, now: i64) {
-        self.write_switch(trip, RiskVerdict::Reset, RiskActor::Operator, now);
+    pub(super) fn write_reset(&mut self, latch: &Latch, now: i64) {
+        self.write_switch(latch, RiskVerdict::Reset, RiskActor::Operator, now);
     }
 
     pub(super) fn write_state(&mut self, trip: &Trip, now: i64) {
-        self.write_switch(trip, RiskVerdict::StateChange, RiskActor::Operator, now);
+        let latch = self.risk.named(trip);
+        self.write_switch(&latch, RiskVerdict::StateChange, RiskActor::Operator, now);
     }
 
     pub(super) fn write_limits(&mut self, now: i64) {
@@ -89,41 +90,26 @@ impl<J: Journal> Desk<J> {
         drop(self.ledger.risk_event(&row));
     }
 
-    fn write_switch(&mut self, trip: &Trip, verdict: RiskVerdict, actor: RiskActor, now: i64) {
-        let directory = std::sync::Arc::clone(self.ledger.directory());
-        let instrument = match trip.target {
-            Target::Instrument(instrument) => directory.listed(instrument),
-            _ => None,
-        };
-        let venue = match trip.target {
-            Target::Venue(venue) => Some(directory.venue_name(venue)),
-            _ => instrument.map(|listed| &*listed.venue),
-        };
+    fn write_switch(&mut self, latch: &Latch, verdict: RiskVerdict, actor: RiskActor, now: i64) {
+        let of = |scope| (latch.scope == scope).then_some(latch.name.as_str());
+        let instrument = of(RiskScope::Instrument).and_then(|name| name.split_once(':')).unzip();
+        let target = self.risk.target(latch.scope, &latch.name);
         // For a restart: the state of the whole scope may be stricter.
-        let own_state = (verdict != RiskVerdict::Reset).then_some(trip.state.name());
+        let own_state = (verdict != RiskVerdict::Reset).then_some(latch.state.name());
         let row = draft::RiskEvents {
             ts_event: now,
             ts_recv: now,
-            account: match trip.target {
-                Target::Account(account) => Some(directory.account_name(account)),
-                _ => None,
-            },
-            strategy: match trip.target {
-                Target::Strategy(strategy) => Some(directory.strategy_name(strategy)),
-                _ => None,
-            },
-            venue,
-            symbol: instrument.map(|listed| &*listed.symbol),
-            order_id: match trip.target {
-                Target::Order(order) => Some(order),
-                _ => None,
-            },
+            account: of(RiskScope::Account),
+            strategy: of(RiskScope::Strategy),
+            venue: of(RiskScope::Venue).or(instrument.0),
+            symbol: instrument.1,
+            order_id: of(RiskScope::Order).and_then(|name| name.parse().ok()),
             verdict,
-            code: trip.code.name(),
-            scope: trip.scope(),
-            trading_state: self.risk.state(trip.target),
-            limit_value: trip.limit.map(|limit| limit.0),
-            value: trip.value.map(|value| value.0),
+            code: latch.code.name(),
+            scope: latch.scope,
+            trading_state: target.map(|one| self.risk.state(one)).unwrap_or_default(),
+            limit_value: latch.limit.map(|limit| limit.0),
+            value: latch.value.map(|value| value.0),
             limits_version: Some(self.risk.limits().version),
             actor: Some(actor),
             detail: own_state,

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderSide, RiskActor, TradingState, order_flags};
+use rustonite_core::datasets::{OrderSide, RiskActor, RiskScope, TradingState, order_flags};
 use rustonite_core::ids::AccountId;
 use rustonite_exec::{Flight, Journal, Order, OrderId, PositionKey, Request, Wish};
-use rustonite_risk::{Code, Target, Trip};
+use rustonite_risk::{Code, Latch, Target, Trip};
 use serde::Serialize;
 
 use super::account::Stage;
@@ -154,9 +154,22 @@ impl<J: Journal> Desk<J> {
     pub fn resume(&mut self, target: Target, now: i64) -> usize {
         self.switches.kept.retain(|kept| *kept != target);
         let reset = self.risk.reset(target, now);
-        reset.iter().for_each(|trip| self.write_reset(trip, now));
         self.news.extend(reset.iter().copied().map(News::Lifted));
+        let reset: Vec<_> = reset.iter().map(|trip| self.risk.named(trip)).collect();
+        self.tell_reset(&reset, now);
         reset.len()
+    }
+
+    /// The same for a name that is not here.
+    pub fn resume_absent(&mut self, scope: RiskScope, name: &str, now: i64) -> usize {
+        let reset = self.risk.reset_absent(scope, name);
+        self.tell_reset(&reset, now);
+        reset.len()
+    }
+
+    /// Writes down that switches were put back.
+    pub(crate) fn tell_reset(&mut self, reset: &[Latch], now: i64) {
+        reset.iter().for_each(|latch| self.write_reset(latch, now));
     }
 
     /// What was refused so far is tried at once, not later.

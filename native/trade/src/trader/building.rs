@@ -20,7 +20,7 @@ use rustonite_exec::{
     Restored, Tapes,
 };
 use rustonite_feed::{Dialler, FeedError, Venue, now_ns};
-use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue as RiskVenue};
+use rustonite_risk::{Account, Capabilities, Latch, Limits, Risk, Target, Venue as RiskVenue};
 use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
@@ -40,7 +40,7 @@ use crate::keys;
 use crate::line::{Arrivals, Network};
 use crate::market::{Followed, INSTRUMENTS, Market, Tick};
 use crate::paper::{self, Papers};
-use crate::state::{self, Earned, Keeper, Kept};
+use crate::state::{self, Keeper, Kept};
 
 /// Orders that may be open at once.
 const ORDERS_MAX: usize = 10_000;
@@ -48,6 +48,8 @@ const CLIENT_IDS_MAX: usize = 100_000;
 const SYNC_EVERY_MS: u64 = 100;
 /// Of each of the journal's tapes; orders are far fewer than ticks.
 const SEGMENT_BYTES: u64 = 4 << 20;
+/// What a restart needs are some dozen small ones where a lake takes the rows.
+const SEGMENTS_MAX: u32 = 160;
 
 fn system(doing: &str) -> impl FnOnce(io::Error) -> TradeError + '_ {
     move |source| TradeError::System { doing: doing.to_owned(), source }
@@ -78,16 +80,19 @@ impl Trader {
         let folder = config.journal.clone();
         let making = format!("making the journal's folder {}", folder.display());
         std::fs::create_dir_all(&folder).map_err(system(&making))?;
-        let kept = state::read(&folder).map_err(system("reading the switches"))?;
         let limits = read_limits(&config.limits)?;
         let dialler = Dialler::new(None, None)?;
         let (directory, accounts) = directory(&config, &dialler, lakes)?;
         let currency = limits.currency.to_string();
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
-        let mut risk = risk_of(&directory, &config, limits, &kept)?;
+        let risk_directory = risk_directory(&directory, &config, &limits.currency);
+        let mut risk = Risk::new(risk_directory, limits)?;
         let (mut ledger, restored) = open_ledger(&config, &directory, &mut risk)?;
-        let is_thrown_anew = state::take_up(&mut risk, &kept.latches, &restored.thrown);
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
+        // From here on operators ask us; what they wrote before is read after it.
+        let kept = state::read(&folder).map_err(system("reading the switches"))?;
+        let put_back = state::take_up(&mut risk, &kept, &restored.thrown);
+        restore_peaks(&mut risk, &kept.peaks);
         let start = if config.replay { Start::First } else { Start::Now };
         let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
         market.hand_out(config.strategy.rows_max);
@@ -97,8 +102,8 @@ impl Trader {
         // What was in flight then is asked for once the venue is there.
         drop(ledger.lose_requests(now));
         let mut desk = desk(&config, ledger, risk, &kept);
-        let has_earned =
-            restored.earned.iter().any(|one| !kept.earned.contains(&Earned::of(one, &directory)));
+        desk.tell_reset(&put_back, now);
+        let keeps_absent = kept.keeps_absent(desk.risk());
         let profits = Profits::new(currency, kept, &restored, &directory);
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let lines = (&network, &dialler);
@@ -134,6 +139,7 @@ impl Trader {
             market,
             gathered: VecDeque::new(),
             gather_ns,
+            keeps_absent,
             held: first.map(|(ticks, _)| ticks).unwrap_or_default(),
             books,
             papers,
@@ -150,12 +156,8 @@ impl Trader {
             _network: network,
         };
         trader.note_restored(&restored);
-        // Rows of the journal are removed one day.
-        if is_thrown_anew || has_earned {
-            trader.keep_switches_now().map(|()| trader)
-        } else {
-            Ok(trader)
-        }
+        // What only the journal has so far is kept, too: its rows are removed one day.
+        trader.keep_switches_now().map(|()| trader)
     }
 
     fn note_restored(&self, restored: &Restored) {
@@ -167,8 +169,13 @@ impl Trader {
             self.note(format!("journal: {name} {why}"));
         }
         for order in &restored.fills_missing {
-            let why = "was filled more than its executions say: the venue is asked";
+            let why = "was filled more than its executions here say";
             self.note(format!("journal: order {} {why}", order.0));
+        }
+        for Latch { scope, name, code, .. } in super::lock(&self.shared).desk.risk().absent() {
+            let (scope, code) = (scope.name(), code.name());
+            let why = "is not in the configuration; its switch stays thrown for when it is";
+            self.note(format!("switches: {scope} {name} {why} ({code})"));
         }
     }
 }
@@ -430,7 +437,11 @@ fn prefix(trader: &str, account: &str) -> String {
 }
 
 fn journal_options(sync: Sync) -> (TapeOptions, Durability) {
-    let usual = TapeOptions { segment_bytes: SEGMENT_BYTES, ..TapeOptions::default() };
+    let usual = TapeOptions {
+        segment_bytes: SEGMENT_BYTES,
+        segments_max: SEGMENTS_MAX,
+        ..TapeOptions::default()
+    };
     match sync {
         Sync::Process => (usual, Durability::Interval),
         Sync::Interval => {
@@ -474,19 +485,6 @@ fn open_ledger(
         return Err(wrong(format!("journal {}", tapes.display()), problem));
     }
     Ok(opened)
-}
-
-/// The risk layer with what it knew in earlier runs besides orders and positions.
-fn risk_of(
-    directory: &Directory,
-    config: &Config,
-    limits: Limits,
-    kept: &Kept,
-) -> Result<Risk, TradeError> {
-    let risk_directory = risk_directory(directory, config, &limits.currency);
-    let mut risk = Risk::new(risk_directory, limits, &kept.latches)?;
-    restore_peaks(&mut risk, &kept.peaks);
-    Ok(risk)
 }
 
 fn risk_directory(

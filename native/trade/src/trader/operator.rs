@@ -4,14 +4,17 @@ use std::path::Path;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, RiskScope, TradingState};
+use rustonite_core::hint::hint;
 use rustonite_exec::OrderId;
 use rustonite_feed::now_ns;
 use rustonite_risk::{Code, Latch, Limits, Risk, Target};
 use serde::Deserialize;
 
+use super::building::wrong;
+use super::status::SwitchStatus;
 use super::{TradeError, Trader, lock, profits};
 use crate::control::Asked;
-use crate::state::{self, Kept, Then};
+use crate::state::{self, Kept, Resumed, Then};
 use crate::strategy::{Broker as _, Denied, limit};
 
 /// What is meant: how far it reaches, and which one there.
@@ -187,10 +190,18 @@ impl Trader {
     }
 
     fn resume(&mut self, place: &Place) -> Result<String, String> {
+        let Place { scope, name } = place;
         let mut inner = lock(&self.shared);
-        let target = find(inner.desk.risk(), &place.scope, &place.name)?;
         let now = inner.now();
-        let count = inner.desk.resume(target, now);
+        let count = match find(inner.desk.risk(), scope, name) {
+            Ok(target) => inner.desk.resume(target, now),
+            Err(problem) => {
+                let parsed = RiskScope::parse(scope);
+                let count = parsed.map_or(0, |scope| inner.desk.resume_absent(scope, name, now));
+                (count > 0).then_some(count).ok_or(problem)?
+            }
+        };
+        self.keeps_absent.retain(|one| (&one.0, &one.1) != (scope, name));
         let thrown = super::status::switches(inner.desk.risk());
         Ok(serde_json::json!({"done": "resumed", "switches": count, "thrown": thrown}).to_string())
     }
@@ -214,7 +225,9 @@ impl Trader {
         let switches = {
             let inner = lock(&self.shared);
             let risk = inner.desk.risk();
-            Kept { peaks: profits::peaks(risk), ..Kept::of(risk, inner.desk.kept()) }
+            let mut kept = Kept::of(risk, inner.desk.kept());
+            kept.keeps.extend(self.keeps_absent.iter().cloned());
+            Kept { peaks: profits::peaks(risk), ..kept }
         };
         let profits = &self.profits;
         let (profit, earned) = (profits.began.clone(), profits.earned.clone());
@@ -238,26 +251,57 @@ fn to_text(told: &impl serde::Serialize) -> Result<String, String> {
 }
 
 fn find(risk: &Risk, scope: &str, name: &str) -> Result<Target, String> {
-    let parsed = RiskScope::parse(scope).ok_or_else(|| {
+    let parsed = parse_scope(scope)?;
+    risk.target(parsed, name).ok_or_else(|| not_known(parsed, name, &risk.names(parsed)))
+}
+
+fn parse_scope(scope: &str) -> Result<RiskScope, String> {
+    RiskScope::parse(scope).ok_or_else(|| {
         let expected = "all, venue, account, strategy, instrument or order";
         format!("scope: found {scope:?}, expected {expected}")
-    })?;
-    risk.target(parsed, name).ok_or_else(|| format!("{scope} {name:?} is not known here"))
+    })
+}
+
+fn not_known(scope: RiskScope, name: &str, names: &[String]) -> String {
+    let scope = scope.name();
+    format!("{scope} {name:?} is not known here; {}", hint(name, names.iter().map(String::as_str)))
+}
+
+/// What a folder without a trader keeps, and the scope that is meant there.
+///
+/// # Errors
+/// The file cannot be read; the scope is no scope, or the last trader there did not know the name.
+fn kept_of(folder: &Path, scope: &str, name: &str) -> Result<(Kept, RiskScope), TradeError> {
+    let refused = |problem| wrong("switches".to_owned(), problem);
+    let parsed = parse_scope(scope).map_err(refused)?;
+    let kept = state::read(folder).map_err(not_kept)?;
+    let is_thrown = kept.latches.0.iter().any(|latch| latch.is_of(parsed, name));
+    let is_order = || parsed == RiskScope::Order && name.parse::<i64>().is_ok();
+    // Where no trader was so far nobody knows; the first one says what it does not know.
+    let names = kept.names.get(scope).map_or(&[][..], Vec::as_slice);
+    let is_known = match parsed {
+        RiskScope::All => name.is_empty(),
+        RiskScope::Order => is_order(),
+        _ => kept.names.is_empty() || names.iter().any(|known| known == name),
+    };
+    if is_known || is_thrown {
+        Ok((kept, parsed))
+    } else {
+        Err(refused(not_known(parsed, name, names)))
+    }
 }
 
 /// Throws a kill switch where no trader runs: the next one begins with it.
 ///
 /// # Errors
-/// The folder's file cannot be read or written, or the scope is no scope.
+/// The folder's file cannot be read or written, or nothing of that name is known there.
 pub fn kill_without_trader(
     folder: &Path,
     scope: &str,
     name: &str,
     flatten: bool,
-) -> std::io::Result<()> {
-    let scope = RiskScope::parse(scope)
-        .ok_or_else(|| std::io::Error::other(format!("{scope:?} is no scope")))?;
-    let mut kept = state::read(folder)?;
+) -> Result<(), TradeError> {
+    let (mut kept, scope) = kept_of(folder, scope, name)?;
     let latch = Latch {
         scope,
         name: name.to_owned(),
@@ -268,9 +312,29 @@ pub fn kill_without_trader(
         value: None,
         ts: now_ns(),
     };
-    let is_same = |one: &Latch| one.scope == scope && one.name == name && one.code == latch.code;
-    kept.latches.0.retain(|one| !is_same(one));
-    kept.keeps.retain(|one| *one != (scope.name().to_owned(), name.to_owned()));
+    kept.latches.0.retain(|one| !one.is_of(scope, name) || one.code != latch.code);
+    kept.keeps.retain(|one| (one.0.as_str(), one.1.as_str()) != (scope.name(), name));
     kept.latches.0.push(latch);
-    state::write(folder, &kept)
+    state::write(folder, &kept).map_err(not_kept)
+}
+
+/// Puts the switches of something back where no trader runs: the next one begins so. Answers as a
+/// running one does.
+///
+/// # Errors
+/// As [`kill_without_trader`].
+pub fn resume_without_trader(folder: &Path, scope: &str, name: &str) -> Result<String, TradeError> {
+    let (mut kept, scope) = kept_of(folder, scope, name)?;
+    let before = kept.latches.0.len();
+    kept.latches.0.retain(|one| !one.is_of(scope, name));
+    let scope = scope.name();
+    kept.keeps.retain(|one| (one.0.as_str(), one.1.as_str()) != (scope, name));
+    kept.peaks.remove(&format!("{scope} {name}"));
+    kept.resumed.retain(|one| (one.scope.as_str(), one.name.as_str()) != (scope, name));
+    let (scope, name, ts) = (scope.to_owned(), name.to_owned(), now_ns());
+    kept.resumed.push(Resumed { scope, name, ts });
+    state::write(folder, &kept).map_err(not_kept)?;
+    let count = before - kept.latches.0.len();
+    let thrown: Vec<_> = kept.latches.0.iter().map(SwitchStatus::from).collect();
+    Ok(serde_json::json!({"done": "resumed", "switches": count, "thrown": thrown}).to_string())
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderSide, RiskScope};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
-use rustonite_exec::{self as exec, Booked, Contract, Directory, Journal, Position, Restored};
+use rustonite_exec::{
+    self as exec, Booked, Contract, Directory, Journal, Position, PositionKey, Restored,
+};
 use rustonite_risk::{MANUAL, Risk, Target};
 
 use crate::desk::Desk;
-use crate::state::{Earned, Kept};
+use crate::state::{Earned, FOUND, Kept};
 
 const DAY_NS: i64 = 86_400_000_000_000;
 /// A new peak is kept so long after the last one at the soonest, to spare the disk.
@@ -19,7 +21,15 @@ const KEEP_PEAKS_NS: i64 = 10_000_000_000;
 /// removed, by what was kept.
 fn earned(mut kept: Vec<Earned>, found: &[exec::Earned], directory: &Directory) -> Vec<Earned> {
     let found: Vec<_> = found.iter().map(|one| Earned::of(one, directory)).collect();
-    kept.retain(|one| !one.is_traded(directory) && !found.iter().any(|new| new.is_of_same(one)));
+    kept.retain(|one| {
+        let is_known = found.iter().any(|new| new.is_of_same(one));
+        // With an instrument goes what its position came with.
+        if one.is_found() {
+            one.is_traded(directory)
+        } else {
+            !one.is_traded(directory) && !is_known
+        }
+    });
     kept.extend(found);
     kept
 }
@@ -151,12 +161,20 @@ impl Profits {
         let listed = directory.listed(booked.instrument)?;
         let size = if booked.side == OrderSide::Buy { booked.size } else { -booked.size };
         let position = Position { size, price_entry: Some(booked.price), ..Position::default() };
-        let profit = booked.pnl_realised + open_profit(desk, booked.instrument, &position)?;
+        let side = booked.position_side.unwrap_or_default();
+        let (account, instrument) = (booked.account, booked.instrument);
+        let key = PositionKey { account, strategy: None, instrument, side };
+        let is_flat = desk.ledger().positions().get(&key).size == Amount::ZERO;
+        // Whatever was realised by it: profit in all moves by what it differs from the market.
+        let profit = match open_profit(desk, instrument, &position) {
+            None if is_flat => Amount::ZERO,
+            profit => profit?,
+        };
         Some(Earned {
             account: directory.account_name(booked.account).to_owned(),
             strategy: None,
-            instrument: format!("found {} {}", listed.venue, listed.symbol),
-            side: booked.position_side.unwrap_or_default().name().to_owned(),
+            instrument: format!("{FOUND}{} {}", listed.venue, listed.symbol),
+            side: side.name().to_owned(),
             settle: listed.settle.to_string(),
             profit: -profit,
         })

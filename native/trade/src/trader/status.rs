@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use rustonite_core::Amount;
 use rustonite_core::ids::AccountId;
 use rustonite_exec::{Ledger, Tapes};
-use rustonite_risk::{Risk, Target};
+use rustonite_risk::{Latch, Risk, Target};
 use serde::Serialize;
 
 use super::{Trader, lock};
@@ -206,13 +206,14 @@ pub struct SwitchStatus {
 
 /// All switches that are thrown.
 pub(super) fn switches(risk: &Risk) -> Vec<SwitchStatus> {
-    let told = risk.thrown().iter().map(|trip| SwitchStatus {
-        scope: trip.scope().name(),
-        name: risk.name(trip.target),
-        code: trip.code.name(),
-        state: trip.state.name(),
-    });
-    told.collect()
+    risk.thrown().iter().map(|trip| SwitchStatus::from(&risk.named(trip))).collect()
+}
+
+impl From<&Latch> for SwitchStatus {
+    fn from(latch: &Latch) -> Self {
+        let (scope, code, state) = (latch.scope.name(), latch.code.name(), latch.state.name());
+        Self { scope, name: latch.name.clone(), code, state }
+    }
 }
 
 impl Trader {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind, OrderSide, Tif,
+    ContractKind, EventSource, FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderKind,
+    OrderSide, Tif,
 };
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
@@ -13,7 +14,7 @@ use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
     Fill, Ledger, Link, Passed, Report, Restored, Tapes, What, Wish,
 };
-use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Venue};
+use rustonite_risk::{Account, Capabilities, Limits, Risk, Venue};
 use rustonite_tape::TapeOptions;
 
 pub(super) const MAIN: AccountId = AccountId(0);
@@ -41,13 +42,17 @@ fn directory(pairs: &[&str]) -> Arc<Directory> {
     Arc::new(directory)
 }
 
+/// The contract that is named so, instead of an asset.
+pub(super) const PERPETUAL: &str = "PERP";
+
 /// A pair of an asset and USDT.
 fn pair(base: &str) -> Instrument {
+    let is_contract = base == PERPETUAL;
     Instrument {
         venue: "binance".into(),
         symbol: format!("{base}USDT").into(),
-        kind: InstrumentKind::Spot,
-        contract: None,
+        kind: if is_contract { InstrumentKind::Perpetual } else { InstrumentKind::Spot },
+        contract: is_contract.then_some(ContractKind::Linear),
         base: base.into(),
         quote: "USDT".into(),
         settle: "USDT".into(),
@@ -107,7 +112,7 @@ pub(super) fn risk_of(pairs: &[&str], limits: &str) -> Risk {
         orders_max: 64,
         client_ids_max: 64,
     };
-    Risk::new(directory, limits, &Latches::default()).unwrap()
+    Risk::new(directory, limits).unwrap()
 }
 
 /// An order of one.

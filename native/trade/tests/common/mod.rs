@@ -21,7 +21,7 @@ use rustonite_exec::{
     Fill, Journal, Ledger, Nowhere, OrderId, Refusal, Report, Request, Tapes, What, Wish,
 };
 use rustonite_feed::FeedError;
-use rustonite_risk::{Account, Capabilities, Latches, Limits, Risk, Target, Venue};
+use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue};
 use rustonite_tape::TapeOptions;
 use rustonite_trade::{Arrived, Desk, Outbox};
 
@@ -45,9 +45,19 @@ pub(crate) struct Fake {
     pub(crate) asked: Arc<Mutex<Vec<Question>>>,
     /// Until when the venue says that it wants to hear nothing.
     pub(crate) closes: Arc<Mutex<Option<i64>>>,
+    /// Balances are told only when they are asked for.
+    pub(crate) hides_balances: bool,
 }
 
 impl Gateway for Fake {
+    fn tells_balances(&self) -> bool {
+        !self.hides_balances
+    }
+
+    fn tells_leverage(&self) -> bool {
+        true
+    }
+
     fn start(&mut self, _now: i64) -> Vec<Outgoing> {
         Vec::new()
     }
@@ -227,7 +237,7 @@ impl<J: Journal> World<J> {
             client_ids_max: 4096,
         };
         let assets = ["BTC", "USDT"].map(|name| directory.asset(name).unwrap());
-        let risk = Risk::new(risk_directory, limits, &Latches::default()).unwrap();
+        let risk = Risk::new(risk_directory, limits).unwrap();
         let fake = Fake::default();
         let mut desk = Desk::new(ledger, risk, StrategyId(0));
         let (gateway, outbox) = (gateway(fake.clone()), Box::new(fake.clone()));
@@ -257,9 +267,15 @@ impl<J: Journal> World<J> {
     pub(crate) fn connect(&mut self) {
         self.fake.asked.lock().unwrap().clear();
         self.say(vec![Heard::Ready]);
+        self.answer(&[], &[]);
+    }
+
+    /// Answers what was asked.
+    pub(crate) fn answer(&mut self, fills: &[Report], balances: &[Balance]) {
         let questions = std::mem::take(&mut *self.fake.asked.lock().unwrap());
         let answers = questions.into_iter().map(|question| match question {
-            Question::Balances => Heard::Answer(question, Answer::Balances(Vec::new())),
+            Question::Balances => Heard::Answer(question, Answer::Balances(balances.to_vec())),
+            Question::Fills(..) => Heard::Answer(question, Answer::Reports(fills.to_vec())),
             question => Heard::Answer(question, Answer::Reports(Vec::new())),
         });
         let answers = answers.collect();

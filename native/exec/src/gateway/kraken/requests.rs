@@ -22,6 +22,8 @@ use crate::report::{Refusal, RefusalKind};
 use crate::request::Request;
 use crate::wish::{Trail, Wish};
 
+/// What takes longer on its way does not count: by then the answer is not waited for any more.
+const ARRIVES_NS: i64 = 5_000_000_000;
 const TIFS: [(Tif, &str); 4] =
     [(Tif::Gtc, "gtc"), (Tif::Ioc, "ioc"), (Tif::Gtd, "gtd"), (Tif::Gtx, "gtc")];
 const STPS: [(Stp, &str); 3] = [
@@ -81,6 +83,7 @@ impl Requests for Kraken {
             Request::Submit { client_id, wish, .. } => {
                 let mut fields = self.placing(wish)?;
                 fields.insert("cl_ord_id".to_owned(), json!(client_id));
+                fields.insert("deadline".to_owned(), deadline(now));
                 let order = self.desk.named(wish.instrument, client_id);
                 let asked = Asked::Order(order, OrderEvent::Submitted, 0);
                 self.say("add_order", fields, asked, now)
@@ -88,6 +91,7 @@ impl Requests for Kraken {
             Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
                 let mut fields = changing(wish, *size_filled)?;
                 fields.insert("cl_ord_id".to_owned(), json!(client_id_prev));
+                fields.insert("deadline".to_owned(), deadline(now));
                 let order = self.desk.named(*instrument, client_id_prev);
                 let asked = Asked::Order(order, OrderEvent::ReplaceAsked, 0);
                 self.say("amend_order", fields, asked, now)
@@ -115,7 +119,8 @@ impl Requests for Kraken {
         together(self, requests, groups, now, Self::fields, |kraken, items| {
             let symbol = items.instrument().map(|one| kraken.desk.symbol(one));
             let (method, params) = if items.are_new() {
-                let fields = json!({"symbol": symbol, "orders": items.fields, "token": token});
+                let mut fields = json!({"symbol": symbol, "orders": items.fields, "token": token});
+                fields["deadline"] = deadline(now);
                 ("batch_add", fields)
             } else {
                 ("batch_cancel", json!({"cl_ord_id": items.fields, "token": token}))
@@ -241,6 +246,11 @@ fn trigger(wish: &Wish) -> Option<Value> {
         Some(Trail { offset, .. }) => (offset, "quote"),
     };
     Some(json!({"reference": reference, "price": number(price), "price_type": unit}))
+}
+
+/// Until when a request has to arrive. A later cancel is still a good one.
+fn deadline(now: i64) -> Value {
+    json!(iso(now.saturating_add(ARRIVES_NS), 3))
 }
 
 /// A number of JSON with exactly these digits.

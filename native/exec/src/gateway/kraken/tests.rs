@@ -105,7 +105,8 @@ fn orders_have_the_words_of_the_venue() {
     let of = |wish| sent(ready().write(&submit(wish), NOW));
     let order = of(wish());
     let expected = r#"{"order_type":"limit","side":"buy","symbol":"BTC/USD","order_qty":0.5,
-        "limit_price":30000,"time_in_force":"gtc","cl_ord_id":"r-1","token":"TOKEN"}"#;
+        "limit_price":30000,"time_in_force":"gtc","cl_ord_id":"r-1","token":"TOKEN",
+        "deadline":"2026-01-02T03:04:10.678Z"}"#;
     assert_eq!((&order["method"], &order["params"]), (&json(r#""add_order""#), &json(expected)));
     let params = |wish| of(wish)["params"].clone();
     assert_eq!(params(Wish { tif: Some(Tif::Gtx), ..wish() })["post_only"], json("true"));
@@ -177,6 +178,7 @@ fn changes_and_cancels_are_over_when_the_stream_says_so() {
         (&asked["method"], &asked["params"]["order_qty"]),
         (&json(r#""amend_order""#), &json("0.6"))
     );
+    assert_eq!(asked["params"]["deadline"], "2026-01-02T03:04:10.678Z");
     assert_eq!(reply(&mut gateway, &asked["req_id"], ""), []);
     let amended =
         r#"{"exec_type":"amended","order_status":"new","order_qty":0.6,"limit_price":30001}"#;

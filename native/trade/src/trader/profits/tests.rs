@@ -1,10 +1,11 @@
 use std::path::Path;
 
-use rustonite_core::datasets::{FillKind, OrderSide};
+use rustonite_core::datasets::{BalanceCause, FillKind, OrderSide};
 use rustonite_exec::{Tapes, What};
 
 use super::super::testing::{
-    IT, LIMITS, NOON, PAIRS, RATE, STRATEGY, amount, executed, ledger_of, risk_of, wish,
+    IT, LIMITS, MAIN, NOON, PAIRS, PERPETUAL, RATE, STRATEGY, amount, executed, ledger_of, risk_of,
+    wish,
 };
 use super::*;
 use crate::state::Kept;
@@ -139,6 +140,13 @@ fn what_a_position_that_is_found_has_lost_before_is_no_loss_of_today() {
     // The venue has closed it, nobody knows at which price.
     found(&mut run, OrderSide::Sell, "600");
     assert_eq!(run.profits.totals["account main"], Amount::ZERO);
+    // It is turned over, and back.
+    found(&mut run, OrderSide::Buy, "70");
+    for _ in 0..2 {
+        found(&mut run, OrderSide::Sell, "90");
+        assert_eq!(run.profits.totals["account main"], Amount::ZERO);
+    }
+    found(&mut run, OrderSide::Buy, "90");
     // What it loses from now on is ours.
     found(&mut run, OrderSide::Buy, "600");
     run.desk.quote(IT, 79.0, 81.0, NOON, 2);
@@ -188,6 +196,31 @@ fn profit_in_another_asset_counts_at_its_rate_and_denies_while_there_is_none() {
     run.desk.tell_rates(later);
     run.profits.tell(&mut run.desk, later);
     assert!(is_missing(&mut run, later));
+}
+
+#[test]
+fn equity_has_in_it_what_contracts_would_earn() {
+    // A deposit of 200 and one contract bought at 100: at 150 it is worth 250, at 50 it is 150.
+    for (price, leverage_max, is_within) in
+        [(150.0, "0.6", true), (150.0, "0.59", false), (50.0, "0.34", true), (50.0, "0.33", false)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = format!("leverage_max = {leverage_max}");
+        let limits = LIMITS.replace("leverage_max = \"none\"", &limits);
+        let mut run = Run::of(&[PERPETUAL], folder.path(), &Kept::default(), &limits);
+        let usdt = run.desk.ledger().directory().asset("USDT").unwrap();
+        let (key, cause) = ((MAIN, usdt), BalanceCause::Snapshot);
+        run.desk.ledger_mut().set_balance(NOON, key, amount("200"), cause).unwrap();
+        let report = executed(run.desk.ledger_mut(), OrderSide::Buy, amount("100"));
+        run.desk.ledger_mut().report(&report);
+        run.desk.quote(IT, price, price, NOON, 1);
+        run.profits.tell(&mut run.desk, NOON);
+        // Risk was told of no position: the order is all that counts against the equity.
+        let text = format!("{price}");
+        let failures = run.desk.would_fail(wish(OrderSide::Buy, amount(&text)), NOON);
+        let exceeds = failures.iter().any(|denied| denied.code == "leverage");
+        assert_eq!(exceeds, !is_within, "{price} {leverage_max}: {failures:?}");
+    }
 }
 
 #[test]
