@@ -19,8 +19,8 @@ mean is in [how risk decides](../internals/risk.md).
 const LIMITS: &str = "
 ## Limits
 
-`rustonite limits` prints a file with all keys in `[all]`. This one has each sort of section. Names are
-those of `trader.toml`; `manual` is the strategy of what no strategy did: orders of others, and
+`rustonite limits` prints a file with all keys in `[all]`. This one has each sort of section. Names
+are those of `trader.toml`; `manual` is the strategy of what no strategy did: orders of others, and
 positions that were found.
 
 ```toml
