@@ -38,6 +38,14 @@ _USUAL: dict[str, Limit] = {
     "daily_loss_max": 1_000,
     "drawdown_max": 1_000,
 }
+# Words for units; things and multiples are plain from what a key limits.
+_UNITS = {"size": "units of the instrument", "count": "", "ratio": ""}
+_SECTIONS = """\
+# restricted = ["binance:ETHUSDT"]     # instruments that are never traded
+
+# Of the whole trader. [venue.binance], [account.main], [strategy.maker] and
+# [instrument."binance:BTCUSDT"] behind it may have keys, too; each holds beside these.
+# { max = 100, warn = 80 } in place of a number also tells what is beyond `warn`."""
 
 
 def limits(currency: str = "USDT", version: int = 1, **changes: Limit) -> str:
@@ -59,11 +67,13 @@ def limits(currency: str = "USDT", version: int = 1, **changes: Limit) -> str:
     known = [name for name, *_ in keys]
     if unknown := next((name for name in changes if name not in known), None):
         raise Invalid(f"limits: {unknown} is no key of limits; {hint(unknown, known)}")
-    lines = [f"version = {version}", f'currency = "{currency}"', "", "[all]"]
+    units = {"reporting currency": currency, **_UNITS}
+    lines = [f"version = {version}", f'currency = "{currency}"', _SECTIONS, "[all]"]
     for name, about, unit, is_switch in keys:
         value = {**_USUAL, **changes}.get(name)
+        unit_text = units.get(unit, unit)
         lines += [
-            f"# {about}{f' In {unit}.' if unit else ''}",
+            f"# {about}{f' In {unit_text}.' if unit_text else ''}",
             f"{name} = {_text(value, is_switch)}",
         ]
     return "\n".join(lines) + "\n"

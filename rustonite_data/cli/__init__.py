@@ -171,7 +171,7 @@ def main() -> None:
 
     Options go before the environment (RUSTONITE_LAKE, RUSTONITE_TAPES, RUSTONITE_JOURNAL), and that
     before configuration files. Exit codes: 0 done, 1 problems were found, 2 it could not be done,
-    130 after Ctrl-C.
+    130 after Ctrl-C, where that is not the usual end.
 
     \b
     Example:

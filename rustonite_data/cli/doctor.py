@@ -40,9 +40,10 @@ def doctor(
 ) -> None:
     """Look at what of this machine matters, and say what to do where it is not well.
 
-    Kernel, processors, shared memory, clock, limits, the folders and keys that each CONFIG names
-    (by default recorder.toml, trader.toml and exchange.toml here), and optional packages. Nothing
-    is changed. Exit code 1: something does not work (fail); what only loses something is a warn.
+    Kernel, processors, shared memory, clock, limits, lake and tapes of a recorder's CONFIG, the
+    keys that each names (by default recorder.toml, trader.toml and exchange.toml here), and
+    optional packages. Nothing is changed. Exit code 1: something does not work (fail); what only
+    loses something is a warn.
 
     \b
     Example:

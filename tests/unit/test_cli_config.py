@@ -3,6 +3,7 @@
 import json
 import re
 import stat
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,8 @@ from helpers import SMALL
 from rustonite_data import Tape, cli
 from rustonite_exec import Trader
 from rustonite_exec.configs import FILES, write_configs
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments):
@@ -228,6 +231,21 @@ def test_limits_to_begin_with(tmp_path):
     assert 'currency = "USD"' in result.stdout
     assert "\norder_size_max = 5\n" in result.stdout
     assert '\nnet_max = "none"\n' in result.stdout
+    assert "\n# Largest size of an order. In units of the instrument.\n" in result.stdout
+    assert "\n# Largest worth of an order. In USD.\n" in result.stdout
+    assert "\n# Most open orders.\n" in result.stdout
+
+
+def test_limits_by_section_as_the_page_has_them(desk):
+    page = (ROOT / "docs" / "reference" / "risk-codes.md").read_text()
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (desk / "limits.toml").write_text(example)
+    trader = desk / "trader.toml"
+    assert "unknown instrument" in check(trader)
+    both = trader.read_text().replace('["BTCUSDT"]', '["BTCUSDT", "ETHUSDT"]')
+    trader.write_text(both)
+    result = run("config", "check", trader)
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize(

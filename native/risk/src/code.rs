@@ -144,7 +144,7 @@ codes! {
         OrderUnknown "order_unknown" None "order" "A change or cancel of an order that is not open, or was open with another side, account or instrument."
         OrderNumberUsed "order_number_used" None "order" "A new order has the number of an open one."
         ClientIdUsed "client_id_used" None "order" "One of the last client ids was the same."
-        TooManyOrders "too_many_orders" Count "all" "There is no place for another open order; a restart with a larger `orders_max` makes some."
+        TooManyOrders "too_many_orders" Count "all" "As many orders are open as a trader can have, 10,000. Cancel some."
         NotChecked "not_checked" None "order" "The pass is for another order than the one that was sent."
     }
     Control {

@@ -19,11 +19,31 @@ mean is in [how risk decides](../internals/risk.md).
 const LIMITS: &str = "
 ## Limits
 
-Keys of a limits file. Every key must be said in some section that an order is in, if only as
-`\"none\"`: what nobody says denies with `limits_missing`. A key that stands in several sections holds
-in each; where the value is the order's or the market's own, that is the strictest of them. A number
-may also be `{ max = 100, warn = 80 }`: what is beyond `warn` passes, with a row of `risk_events` and a
-notice. Limits that throw switches or make pauses do not warn.
+`rustonite limits` prints a file with all keys in `[all]`. This one has each sort of section. Names
+are those of `trader.toml`; `manual` is the strategy of what no strategy did: orders of others, and
+positions that were found.
+
+```toml
+version = 2                            # higher each time that it is read again
+currency = \"USDT\"                      # of all limits in money
+restricted = [\"binance:ETHUSDT\"]       # never traded
+[all]                                  # the whole trader
+order_size_max = { max = 1, warn = 0.5 }
+spread_max_bps = \"none\"
+[venue.binance]
+messages_per_s = 50
+[account.main]
+daily_loss_max = 500
+[strategy.maker]
+open_orders_max = 10
+[instrument.\"binance:BTCUSDT\"]
+long_max = 0.2
+```
+
+Every key must be said in some section that an order is in, if only as `\"none\"`: what nobody says
+denies with `limits_missing`. A key that stands in several sections holds in each; where the value is
+the order's or the market's own, that is the strictest of them. What is beyond `warn` passes, with a
+row of `risk_events` and a notice. Limits that throw switches or make pauses do not warn.
 
 | key | value | sections | what it limits |
 |---|---|---|---|

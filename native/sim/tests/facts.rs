@@ -1,7 +1,7 @@
 //! How the markets that the flow makes up compare with recorded ones, by the same measure.
 //!
 //! `cargo test -p rustonite-sim --test facts -- --nocapture` prints the table of
-//! docs/using/local-exchange.md.
+//! docs/internals/exchange.md.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table for readers")]
 #![allow(

@@ -92,7 +92,9 @@ pub enum TradeError {
         source: std::io::Error,
     },
     /// The strategy failed; its switch is thrown.
-    #[error("strategy {name}: {why}; its switch is thrown until `rustonite resume`")]
+    #[error(
+        "strategy {name}: {why}; its switch is thrown until `rustonite resume strategy {name}`"
+    )]
     Strategy {
         /// Its name.
         name: String,
