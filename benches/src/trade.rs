@@ -268,7 +268,7 @@ fn settle(desk: &mut Desk<Tapes>, sent: &Sent) -> Result<()> {
             desk.arrived(AccountId(0), Arrived::Text(0, answer.into_bytes(), now()), now());
         }
         while let Some(news) = desk.next_news() {
-            if matches!(news, News::Trading(_, true)) {
+            if matches!(news, News::Trading(_, Ok(()))) {
                 return Ok(());
             }
         }

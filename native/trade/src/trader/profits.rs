@@ -143,41 +143,17 @@ impl Profits {
     /// What was found at a venue was not earned here: the profit that it came with does not count.
     fn discount_found(&mut self, desk: &Desk<impl Journal>) {
         for booked in std::mem::take(&mut self.found) {
-            let Some(discount) = self.discount_of(desk, &booked) else {
+            let Some(discount) = discount_of(desk, &booked) else {
                 // It cannot be valued so far.
                 self.found.push(booked);
                 continue;
             };
             self.changed = true;
             match self.earned.iter_mut().find(|one| one.is_of_same(&discount)) {
-                Some(known) => known.profit = known.profit + discount.profit,
+                Some(known) => known.profit += discount.profit,
                 None => self.earned.push(discount),
             }
         }
-    }
-
-    fn discount_of(&self, desk: &Desk<impl Journal>, booked: &Booked) -> Option<Earned> {
-        let directory = desk.ledger().directory();
-        let listed = directory.listed(booked.instrument)?;
-        let size = if booked.side == OrderSide::Buy { booked.size } else { -booked.size };
-        let position = Position { size, price_entry: Some(booked.price), ..Position::default() };
-        let side = booked.position_side.unwrap_or_default();
-        let (account, instrument) = (booked.account, booked.instrument);
-        let key = PositionKey { account, strategy: None, instrument, side };
-        let is_flat = desk.ledger().positions().get(&key).size == Amount::ZERO;
-        // Whatever was realised by it: profit in all moves by what it differs from the market.
-        let profit = match open_profit(desk, instrument, &position) {
-            None if is_flat => Amount::ZERO,
-            profit => profit?,
-        };
-        Some(Earned {
-            account: directory.account_name(booked.account).to_owned(),
-            strategy: None,
-            instrument: format!("{FOUND}{} {}", listed.venue, listed.symbol),
-            side: side.name().to_owned(),
-            settle: listed.settle.to_string(),
-            profit: -profit,
-        })
     }
 
     /// Profit of all, of each venue, of each account and of each strategy; what no strategy earned is
@@ -279,6 +255,31 @@ impl Profits {
         let pair = directory.instruments().map(|(id, _)| id).find(fits)?;
         desk.reference(pair)
     }
+}
+
+/// What a found position came with, the other way round; `None` while it cannot be valued.
+fn discount_of(desk: &Desk<impl Journal>, booked: &Booked) -> Option<Earned> {
+    let directory = desk.ledger().directory();
+    let listed = directory.listed(booked.instrument)?;
+    let size = if booked.side == OrderSide::Buy { booked.size } else { -booked.size };
+    let position = Position { size, price_entry: Some(booked.price), ..Position::default() };
+    let side = booked.position_side.unwrap_or_default();
+    let (account, instrument) = (booked.account, booked.instrument);
+    let key = PositionKey { account, strategy: None, instrument, side };
+    let is_flat = desk.ledger().positions().get(&key).size == Amount::ZERO;
+    // Whatever was realised by it: profit in all moves by what it differs from the market.
+    let profit = match open_profit(desk, instrument, &position) {
+        None if is_flat => Amount::ZERO,
+        profit => profit?,
+    };
+    Some(Earned {
+        account: directory.account_name(booked.account).to_owned(),
+        strategy: None,
+        instrument: format!("{FOUND}{} {}", listed.venue, listed.symbol),
+        side: side.name().to_owned(),
+        settle: listed.settle.to_string(),
+        profit: -profit,
+    })
 }
 
 /// Profit of a position that is open, if there is a price.
