@@ -264,10 +264,12 @@ fn what_is_set_in_another_way_there_is_told_once_and_stops_trading() {
     let mut two = Two::new();
     two.desk.leverage(ACCOUNT, Some(5));
     two.contracts.leverage = vec![(INSTRUMENT, amount("20"))];
+    let wish = Wish { account: ACCOUNT, ..limit(OrderSide::Buy, -100, 10) };
     two.log_on(ACCOUNT);
     assert_eq!(two.told(ACCOUNT, 0).len(), 1);
     assert_eq!(two.told(ACCOUNT, 3), [""; 0]);
-    assert_eq!(two.code(ACCOUNT), "not_reconciled");
+    let denied = two.desk.submit(wish.clone(), START + 3_000 * MS).unwrap_err();
+    assert_eq!(denied.code, "not_reconciled");
     two.contracts.leverage[0].1 = amount("10");
     assert!(two.told(ACCOUNT, 6)[0].contains("is 10 at the venue"));
     two.contracts.hedging = Some(true);
@@ -275,7 +277,7 @@ fn what_is_set_in_another_way_there_is_told_once_and_stops_trading() {
     assert_eq!(two.told(ACCOUNT, 12), [""; 0]);
     two.contracts = Contracts { leverage: vec![(INSTRUMENT, amount("5"))], hedging: Some(false) };
     assert_eq!(two.told(ACCOUNT, 15), [""; 0]);
-    two.buy(ACCOUNT, -100).unwrap();
+    two.desk.submit(wish, START + 15_000 * MS).unwrap();
     two.contracts.hedging = Some(true);
     assert_eq!(two.told(ACCOUNT, 4_000).len(), 1, "it was mended in between");
 }

@@ -111,7 +111,9 @@ fn a_fill_that_comparing_finds_is_paid_once() {
     world.say(vec![Heard::Ready]);
     world.answer(&[found], &[balance]);
     assert_eq!(world.desk.ledger().balances().get(ACCOUNT, usdt).total, amount("1000"));
-    let denied = world.desk.submit(limit(OrderSide::Buy, -50, 17), world.now).unwrap_err();
-    assert_eq!(denied.code, "unfunded", "{denied}");
-    world.desk.submit(limit(OrderSide::Buy, -50, 16), world.now).unwrap();
+    for (size, is_unfunded) in [(16, false), (17, true)] {
+        let failures = world.desk.would_fail(limit(OrderSide::Buy, -50, size), world.now);
+        let found = failures.iter().any(|denied| denied.code == "unfunded");
+        assert_eq!(found, is_unfunded, "{size}: {failures:?}");
+    }
 }

@@ -73,14 +73,14 @@ fn a_stream_that_was_good_for_a_while_is_opened_anew_at_once() {
     let mut gateway = gateway_of("binance");
     hearing("binance", &mut *gateway);
     let mut heard = Vec::new();
-    gateway.read(0, end.as_bytes(), NOW + 30 * SECOND, &mut heard).unwrap();
+    gateway.read(0, end.as_bytes(), NOW + 31 * SECOND, &mut heard).unwrap();
     assert!(matches!(one(heard), Heard::Closed(_)));
-    assert_eq!(opened_after(&mut *gateway, 30), [0]);
+    assert_eq!(opened_after(&mut *gateway, 31), [0]);
     // If the log-on is refused then, there is a pause.
-    gateway.opened(0, NOW + 31 * SECOND);
-    gateway.read(0, end.as_bytes(), NOW + 32 * SECOND, &mut Vec::new()).unwrap();
-    assert_eq!(opened_after(&mut *gateway, 60), [0; 0]);
-    assert_eq!(opened_after(&mut *gateway, 61), [0]);
+    gateway.opened(0, NOW + 32 * SECOND);
+    gateway.read(0, end.as_bytes(), NOW + 33 * SECOND, &mut Vec::new()).unwrap();
+    assert_eq!(opened_after(&mut *gateway, 61), [0; 0]);
+    assert_eq!(opened_after(&mut *gateway, 62), [0]);
 }
 
 #[test]
