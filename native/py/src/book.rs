@@ -12,7 +12,7 @@ type Level = (f64, f64);
 /// The book of an instrument, as it is at the moment. While it is not whole it has no levels.
 #[pyclass(frozen, module = "rustonite_data")]
 pub(crate) struct Book {
-    book: rustonite_trade::Book,
+    kept: rustonite_trade::Book,
     venue: Box<str>,
     symbol: Box<str>,
 }
@@ -20,15 +20,15 @@ pub(crate) struct Book {
 impl Book {
     pub(crate) fn new(book: rustonite_trade::Book, listed: Option<&Instrument>) -> Self {
         let name = |of: fn(&Instrument) -> &str| listed.map_or("", of).into();
-        Self { book, venue: name(|one| &one.venue), symbol: name(|one| &one.symbol) }
+        Self { kept: book, venue: name(|one| &one.venue), symbol: name(|one| &one.symbol) }
     }
 
     fn best(&self, side: BookSide) -> Option<Level> {
-        self.book.best(side).map(|level| (level.price.to_f64(), level.size.to_f64()))
+        self.kept.best(side).map(|level| (level.price.to_f64(), level.size.to_f64()))
     }
 
     fn levels(&self, side: BookSide, n: Option<usize>) -> Vec<Level> {
-        let levels = self.book.levels(side, n.unwrap_or(usize::MAX));
+        let levels = self.kept.levels(side, n.unwrap_or(usize::MAX));
         levels.iter().map(|level| (level.price.to_f64(), level.size.to_f64())).collect()
     }
 }
@@ -55,25 +55,25 @@ impl Book {
     /// Whether it is the venue's, as far as that can be told.
     #[getter]
     fn is_whole(&self) -> bool {
-        self.book.is_whole()
+        self.kept.is_whole()
     }
 
     /// The venue's clock at the last change, in nanoseconds since 1970.
     #[getter]
     fn ts_event(&self) -> i64 {
-        self.book.ts_event()
+        self.kept.ts_event()
     }
 
     /// Our clock at the last change.
     #[getter]
     fn ts_recv(&self) -> i64 {
-        self.book.ts_recv()
+        self.kept.ts_recv()
     }
 
     /// The venue's number of the last change; `None` where it has none.
     #[getter]
     fn seq(&self) -> Option<i64> {
-        self.book.seq()
+        self.kept.seq()
     }
 
     /// Price and size of the best bid.
@@ -102,13 +102,13 @@ impl Book {
 
     /// What rests on a side at a price or at better ones.
     fn size_to(&self, side: &str, price: f64) -> PyResult<f64> {
-        Ok(self.book.size_to(side_of(side)?, price))
+        Ok(self.kept.size_to(side_of(side)?, price))
     }
 
     /// What so much of a side comes to, price times size, from the best level on; `None` if there is
     /// less.
     fn cost(&self, side: &str, size: f64) -> PyResult<Option<f64>> {
-        Ok(self.book.cost(side_of(side)?, size))
+        Ok(self.kept.cost(side_of(side)?, size))
     }
 
     fn __repr__(&self) -> String {
