@@ -103,6 +103,8 @@ pub struct Desk<J> {
     trips: Vec<Trip>,
     news: VecDeque<News>,
     counts: Counts,
+    /// Time is that of tapes.
+    is_replay: bool,
     answers: Book,
     /// The order that was placed last, to be rehearsed.
     last: Option<Wish>,
@@ -189,6 +191,7 @@ impl<J: Journal> Desk<J> {
             trips: Vec::new(),
             news: VecDeque::new(),
             counts: Counts::new(),
+            is_replay: false,
             answers: Book::default(),
             last: None,
             unsent: 0,
@@ -201,6 +204,11 @@ impl<J: Journal> Desk<J> {
         desk.count_all();
         desk.take_up();
         desk
+    }
+
+    /// Times are measured by the tapes that are replayed, and not by the machine.
+    pub fn replay(&mut self) {
+        self.is_replay = true;
     }
 
     /// Sets how often books are compared with the venues'.
@@ -374,15 +382,15 @@ impl<J: Journal> Desk<J> {
     fn count_sent(&mut self, request: &Request, now: i64) {
         self.counts.requests += 1;
         match request {
-            Request::Submit { order, wish, .. } => self.count_submit(*order, wish),
+            Request::Submit { order, wish, .. } => self.count_submit(*order, wish, now),
             Request::Cancel { order, .. } => self.answers.cancel_sent(*order, now),
             Request::Replace { .. } | Request::Query { .. } => {}
         }
     }
 
     /// The bytes of a new order are out.
-    fn count_submit(&mut self, order: OrderId, wish: &Wish) {
-        let now = rustonite_feed::now_ns();
+    fn count_submit(&mut self, order: OrderId, wish: &Wish, now: i64) {
+        let now = if self.is_replay { now } else { rustonite_feed::now_ns() };
         if let Cause::Row(ts) = self.cause {
             let took = now.saturating_sub(ts);
             self.counts.tick_to_order.saturating_record(took.max(1).unsigned_abs());

@@ -296,3 +296,14 @@ fn every_denial_is_counted_and_written_down() {
     assert_eq!(written, expected);
     assert_eq!(world.desk.counts().denials(), 3);
 }
+
+#[test]
+fn in_a_replay_the_venue_answers_by_the_time_of_the_tapes() {
+    let mut world = World::new(BOUNDS);
+    world.desk.replay();
+    let order = placed(&mut world, limit(OrderSide::Buy, -100, 10));
+    world.now += 40 * MS;
+    world.report_of(order, What::Accepted);
+    let times = &world.desk.answers()[0].first_word;
+    assert!(times.equivalent(times.max(), 40_000_000), "{}", times.max());
+}

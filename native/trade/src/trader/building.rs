@@ -233,6 +233,9 @@ fn desk(config: &Config, ledger: Ledger<Tapes>, risk: Risk, kept: &Kept) -> Desk
     let strategy = ledger.directory().strategy(&config.strategy.name).unwrap_or_default();
     let mut desk = Desk::new(ledger, risk, strategy);
     desk.on_trip(config.on_trip);
+    if config.replay {
+        desk.replay();
+    }
     keeps.into_iter().for_each(|target| desk.keep(target));
     let every = i64::try_from(config.reconcile_s.max(1)).unwrap_or(i64::MAX);
     desk.compare_every(every.saturating_mul(1_000_000_000));
