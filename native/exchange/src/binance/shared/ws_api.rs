@@ -15,7 +15,7 @@ use super::params::Params;
 use super::refusal::Refusal;
 use super::streams::is_id;
 use crate::dialect::Hall;
-use crate::faults::{Sort, Told};
+use crate::faults::{Sort, Streams, Told};
 use crate::socket::Out;
 
 /// Whose calls a connection's are: all are made from here.
@@ -71,7 +71,7 @@ impl Sessions {
         (socket, text): (u64, &[u8]),
     ) {
         let Some(session) = self.0.get_mut(&socket) else { return };
-        let mut shows_limits = true;
+        let (mut shows_limits, next_user) = (true, session.next_user);
         let (id, served) = match read(text) {
             Ok((id, method, params)) => {
                 let served = answer(session, (interface, state), hall, &method, &params);
@@ -92,6 +92,9 @@ impl Sessions {
         let ended = std::mem::take(&mut session.ending);
         Self::end_users(session, hall, socket, &ended);
     }
+        if session.next_user > next_user {
+            hall.subscribed(socket, Streams::User);
+        }
 
     /// Tells a connection that its user streams are over.
     fn end_users(session: &mut Session, hall: &mut Hall, socket: u64, ended: &[u64]) {
