@@ -210,11 +210,11 @@ pub(crate) fn serve<S>(
     }
     served.answer = who(hall).and_then(|account| {
         let orders = (route.orders)(params);
-        if orders > 0 {
-            if let Err(refusal) = room_for(hall, account, orders) {
-                let mut call = Call { hall: &mut *hall, params, account, state: &mut *state };
-                return Err((route.crowded)(&mut call, refusal));
-            }
+        if orders > 0
+            && let Err(refusal) = room_for(hall, account, orders)
+        {
+            let mut call = Call { hall: &mut *hall, params, account, state: &mut *state };
+            return Err((route.crowded)(&mut call, refusal));
         }
         let answer = run(state, hall, route, params, account);
         if orders > 0 {
