@@ -13,7 +13,7 @@ use rustonite_sim::{
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::Tag;
-use crate::faults::{Called, Fault, Faults, Sort, Told};
+use crate::faults::{Called, Fault, Faults, Sort, Streams, Told};
 use crate::floor::{Done, Floor};
 use crate::limits::{Allowance, Limits};
 use crate::picture::{DecodeError, EncodeError, copy};
@@ -118,6 +118,14 @@ impl Hall {
     /// Takes back what a call was answered from, if others may be.
     pub(crate) fn keep_past(&mut self, past: Box<Self>) {
         self.past = self.faults.is_waiting(&Fault::Stale).then_some(past);
+    }
+
+    /// A connection was told that it hears a stream, of which nothing comes if that is to go wrong.
+    pub(crate) fn subscribed(&mut self, socket: u64, streams: Streams) {
+        let empties = |fault: &Fault| *fault == Fault::EmptyStream { streams };
+        if self.faults.of(None, empties).is_some() {
+            self.sockets.stall(socket);
+        }
     }
 
     /// How the next change of a book is told: how often, and how much later.

@@ -150,6 +150,13 @@ pub enum Fault {
     },
     /// The end is announced; then streams are closed.
     Farewell,
+    /// The next subscription is acknowledged, and its connection is told nothing from then on; pings go
+    /// on and clients are answered.
+    EmptyStream {
+        /// To which.
+        #[serde(default)]
+        streams: Streams,
+    },
     /// The next subscription is refused.
     RefuseStream,
     /// The next connection to a stream is answered with this status.
@@ -169,6 +176,7 @@ impl Fault {
                 | Self::LateDepth { .. }
                 | Self::DuplicateFill
                 | Self::LateEvent { .. }
+                | Self::EmptyStream { .. }
                 | Self::RefuseStream
                 | Self::RefuseConnection { .. }
         )

@@ -4,39 +4,14 @@
 mod common;
 
 use common::alpaca::{
-    BTC, VENUE, ask, coins, exchange, first_trade, keys, path_of, place, read, shares,
+    BTC, VENUE, ask, coins, connected, exchange, first_trade, keys, log_on, path_of, place, read,
+    say, shares, subscribed,
 };
 use common::{Line, SECRET, run};
 use rmpv::Value as Packed;
 use rustonite_exchange::{LocalExchange, Planned};
 use rustonite_sim::Command;
 use serde_json::{Value, json};
-
-/// A connection to a feed, once it has said hello.
-async fn connected(exchange: &LocalExchange, feed: &str) -> Line {
-    let mut line = Line::with_headers(&exchange.urls(VENUE).unwrap()[feed], &[]).await;
-    assert_eq!(line.hear().await.unwrap(), json!([{"T": "success", "msg": "connected"}]));
-    line
-}
-
-async fn say(line: &mut Line, message: Value) -> Value {
-    line.say(message.to_string()).await;
-    line.hear().await.unwrap()
-}
-
-async fn log_on(line: &mut Line, who: &str) -> Value {
-    say(line, json!({"action": "auth", "key": who, "secret": SECRET})).await
-}
-
-/// A connection that is subscribed to something.
-async fn subscribed(exchange: &LocalExchange, feed: &str, wanted: Value) -> Line {
-    let mut line = connected(exchange, feed).await;
-    assert_eq!(log_on(&mut line, "ann").await[0]["msg"], "authenticated");
-    let mut message = wanted;
-    message["action"] = json!("subscribe");
-    assert_eq!(say(&mut line, message).await[0]["T"], "subscription");
-    line
-}
 
 fn error(code: i64, text: &str) -> Value {
     json!([{"T": "error", "code": code, "msg": text}])

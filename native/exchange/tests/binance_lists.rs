@@ -92,6 +92,53 @@ fn the_user_stream_tells_of_orders_that_wait_for_another() {
 }
 
 #[test]
+fn an_order_of_a_list_gets_smaller() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let path = "/api/v3/orderList/otoco";
+        assert_eq!(signed(&exchange, "ann", "POST", path, PROFIT_OR_LOSS).await.status, 200);
+        let mut line = user(&exchange).await;
+        let amend = async |name: &str, more: &str| {
+            let query = format!("symbol=BTCUSDT&origClientOrderId={name}&{more}");
+            signed(&exchange, "ann", "PUT", "/api/v3/order/amend/keepPriority", &query).await
+        };
+        let amended = amend("profit", "newQty=0.04&newClientOrderId=less").await.body;
+        let order = &amended["amendedOrder"];
+        assert_eq!(
+            (&order["status"], &order["qty"]),
+            (&json!("PENDING_NEW"), &json!("0.04000000"))
+        );
+        assert_eq!(order.get("workingTime"), None, "{order}");
+        let list = &amended["listStatus"];
+        assert_eq!(
+            (&list["listOrderStatus"], &list["contingencyType"]),
+            (&json!("EXECUTING"), &json!("OTO"))
+        );
+        assert_eq!(list["orders"][1]["clientOrderId"], "less");
+        let told = line.event().await;
+        assert_eq!((&told["x"], &told["X"]), (&json!("REPLACED"), &json!("PENDING_NEW")));
+        assert_eq!(
+            (&told["C"], &told["q"], &told["w"]),
+            (&json!("profit"), &json!("0.04000000"), &json!(false))
+        );
+        let told = line.event().await;
+        assert_eq!((&told["e"], &told["l"]), (&json!("listStatus"), &json!("UPDATED")));
+        // One that keeps its name says nothing of its list.
+        assert_eq!(amend("entry", "newQty=0.05&newClientOrderId=entry").await.status, 200);
+        assert_eq!(amend("loss", "newQty=0.04&newClientOrderId=loss").await.status, 200);
+        assert_eq!(amend("loss", "newQty=0.05").await.code(), -2038);
+        limit(&exchange, "bob", "SELL", "49000", "maker").await;
+        let told = reports(&mut line, 5).await;
+        assert_eq!(
+            told[2..],
+            ["entry TRADE FILLED false", "less NEW NEW true", "loss NEW NEW false"]
+        );
+        assert_eq!(told[..2], ["entry REPLACED NEW true", "loss REPLACED PENDING_NEW false"]);
+    });
+}
+
+#[test]
 fn an_order_whose_turn_comes_at_once_was_told_to_wait_before() {
     run(async {
         let exchange = exchange();

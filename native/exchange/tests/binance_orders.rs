@@ -3,8 +3,10 @@
 
 mod common;
 
-use common::{Line, VENUE, decimal, exchange, first_trade, get, limit, run, signed, user};
-use rustonite_exchange::LocalExchange;
+use common::{
+    Line, VENUE, decimal, exchange, exchange_with, first_trade, get, limit, run, signed, user,
+};
+use rustonite_exchange::{Allowance, LocalExchange};
 use serde_json::{Value, json};
 
 const ORDER: &str = "/api/v3/order";
@@ -458,6 +460,54 @@ fn reports_say_since_when_an_order_works_and_what_it_is_followed_with() {
 }
 
 #[test]
+fn where_there_were_too_many_orders_the_old_one_may_end_all_the_same() {
+    run(async {
+        let exchange = exchange_with(Allowance { orders_1d: 2, ..Allowance::ALL });
+        for name in ["a", "b"] {
+            limit(&exchange, "ann", "BUY", "40000", name).await;
+        }
+        let order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=40000";
+        let replace = async |old: &str, more: &str| {
+            let query = format!("{order}&cancelOrigClientOrderId={old}&{more}");
+            signed(&exchange, "ann", "POST", "/api/v3/order/cancelReplace", &query).await
+        };
+        let open = async || {
+            let open = signed(&exchange, "ann", "GET", "/api/v3/openOrders", "").await.body;
+            open.as_array().unwrap().len()
+        };
+        let stop = "cancelReplaceMode=STOP_ON_FAILURE";
+        for more in ["", "&orderRateLimitExceededMode=DO_NOTHING"] {
+            let refused = replace("a", &format!("{stop}{more}")).await;
+            assert_eq!((refused.status, refused.code(), open().await), (429, -1015, 2));
+        }
+        let only = "orderRateLimitExceededMode=CANCEL_ONLY";
+        let refused = replace("a", &format!("{stop}&{only}")).await;
+        assert_eq!((refused.status, refused.code(), open().await), (429, -1015, 1));
+        assert_eq!(refused.body["data"]["cancelResult"], "SUCCESS");
+        assert_eq!(refused.body["data"]["newOrderResult"], "FAILURE");
+        let refused = replace("gone", &format!("{stop}&{only}")).await;
+        assert_eq!(refused.body["data"]["cancelResult"], "FAILURE");
+        assert_eq!(refused.body["data"]["newOrderResult"], "NOT_ATTEMPTED");
+        let wrong = replace("b", &format!("{stop}&orderRateLimitExceededMode=SOMETIMES")).await;
+        assert_eq!((wrong.code(), open().await), (-1130, 1));
+    });
+}
+
+#[test]
+fn calls_about_a_connection_weigh_something() {
+    run(async {
+        let exchange = exchange();
+        let mut line = Line::open(&exchange, "/ws-api/v3").await;
+        let mut used = Vec::new();
+        for method in ["session.status", "session.subscriptions", "no.such"] {
+            let answer = line.ask("ann", method, json!({})).await;
+            used.push(answer["rateLimits"][0]["count"].as_u64().unwrap());
+        }
+        assert_eq!(used, [2, 4, 4]);
+    });
+}
+
+#[test]
 fn what_is_not_imitated_is_refused() {
     run(async {
         let exchange = exchange();
@@ -466,10 +516,6 @@ fn what_is_not_imitated_is_refused() {
             let refused = signed(&exchange, "ann", "POST", ORDER, &format!("{order}&{more}")).await;
             assert_eq!(refused.code(), code, "{more}");
         }
-        let only = format!("{order}&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId=1");
-        let only = format!("{only}&orderRateLimitExceededMode=CANCEL_ONLY");
-        let refused = signed(&exchange, "ann", "POST", "/api/v3/order/cancelReplace", &only).await;
-        assert_eq!(refused.code(), -1130);
         let klines = "/api/v3/klines?symbol=BTCUSDT&interval=1d&timeZone";
         assert_eq!(get(&exchange, &format!("{klines}=8")).await.code(), -1130);
         assert_eq!(get(&exchange, &format!("{klines}=0")).await.status, 200);

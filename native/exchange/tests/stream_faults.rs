@@ -86,6 +86,68 @@ fn user_streams_of_all_venues_fall_silent_while_those_of_markets_go_on() {
 }
 
 #[test]
+fn a_subscription_is_acknowledged_and_nothing_comes_of_it() {
+    run(async {
+        let empty = json!({"fault": "empty_stream"});
+        let exchange = exchange();
+        let mut line = Line::open(&exchange, "/ws").await;
+        fault(&exchange, VENUE, empty.clone());
+        let wanted = json!({"method": "SUBSCRIBE", "params": ["btcusdt@bookTicker"], "id": 1});
+        line.say(wanted.to_string()).await;
+        assert_eq!(line.hear().await.unwrap(), json!({"result": null, "id": 1}));
+        let mut next = Line::open(&exchange, "/ws/btcusdt@bookTicker").await;
+        limit(&exchange, "ann", "BUY", "40000", "a").await;
+        assert_eq!(next.hear().await.unwrap()["b"], "40000.00000000");
+        assert!(line.is_silent().await);
+        line.is_heard().await;
+
+        let broker = alpaca::exchange();
+        let mut line = alpaca::subscribed(&broker, "stocks", json!({"quotes": ["AAPL"]})).await;
+        alpaca::place(&broker, "bob", alpaca::shares("buy", "1", "150")).await;
+        assert_eq!(line.hear().await.unwrap()[0]["T"], "q");
+        fault(&broker, alpaca::VENUE, empty);
+        drop(line);
+        let mut line = alpaca::subscribed(&broker, "stocks", json!({"quotes": ["AAPL"]})).await;
+        alpaca::place(&broker, "bob", alpaca::shares("buy", "1", "151")).await;
+        assert!(line.is_silent().await);
+    });
+}
+
+#[test]
+fn a_user_stream_is_acknowledged_and_nothing_comes_of_it() {
+    run(async {
+        let empty = json!({"fault": "empty_stream", "streams": "user"});
+        let spot = exchange();
+        fault(&spot, VENUE, empty.clone());
+        let mut line = user(&spot).await;
+        limit(&spot, "ann", "BUY", "40000", "a").await;
+        assert!(line.is_silent().await);
+        let open = line.ask("ann", "openOrders.status", json!({})).await;
+        assert_eq!(open["result"][0]["clientOrderId"], "a");
+        let mut next = user(&spot).await;
+        limit(&spot, "ann", "BUY", "40000", "b").await;
+        assert_eq!(next.event().await["c"], "b");
+
+        let perpetuals = futures();
+        fault(&perpetuals, FUTURES, empty.clone());
+        let mut line = futures_user(&perpetuals, "ann").await;
+        let mut next = futures_user(&perpetuals, "ann").await;
+        usdm::limit(&perpetuals, "ann", "BUY", "0.1", "50000").await;
+        assert_eq!(told(&mut next).await.0, "ORDER_TRADE_UPDATE");
+        assert!(line.is_silent().await);
+
+        let broker = alpaca::exchange();
+        fault(&broker, alpaca::VENUE, empty);
+        let mut line = alpaca::updates(&broker, "ann").await;
+        let mut next = alpaca::updates(&broker, "ann").await;
+        alpaca::place(&broker, "ann", alpaca::shares("buy", "1", "150")).await;
+        assert_eq!(alpaca::event(&mut next).await.1, "pending_new");
+        let heard = tokio::time::timeout(Duration::from_millis(500), line.hear_binary());
+        assert!(heard.await.is_err());
+    });
+}
+
+#[test]
 fn a_user_stream_is_closed_with_a_code() {
     run(async {
         let exchange = exchange();

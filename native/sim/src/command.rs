@@ -293,7 +293,8 @@ pub enum Command {
         /// The new one, of the same account, instrument, side and quantity.
         new: NewOrder,
     },
-    /// Changes an order in place. It keeps its rank only if the price stays and it gets smaller.
+    /// Changes an order in place. It keeps its rank only if the price stays and it gets smaller. One
+    /// that waits, or is of a list, only gets smaller; the others of its list stay as they are.
     Amend {
         /// Whose.
         account: AccountId,

@@ -157,6 +157,8 @@ impl Exchange {
         self.lists[list as usize].put_in_place(old, id);
         if stage == Stage::Coming {
             self.hold(place, extra);
+            self.release_excess(place);
+            self.release_excess_of(list);
             self.events.push(Event::Placed { order: id });
             self.start(place);
             self.run_triggers();
@@ -183,6 +185,15 @@ impl Exchange {
         need.amount = Amount((need.amount - held).0.max(0));
         self.check_money(new, &need, Some(slot))?;
         Ok(need.amount)
+    }
+
+    /// Orders of a list have changed so that less may have to be there for it.
+    pub(crate) fn release_excess_of(&mut self, list: u32) {
+        for id in self.lists[list as usize].others.clone() {
+            if let Some(slot) = self.orders.slot(id) {
+                self.release_excess(slot);
+            }
+        }
     }
 
     fn add_list(&mut self, list: List) -> Result<u32, Reject> {
@@ -251,12 +262,24 @@ impl Exchange {
         }
     }
 
+    /// What an open order that ends with this one keeps locked.
+    pub(crate) fn kept_for_other(&self, slot: Slot) -> Amount {
+        let entry = self.orders.get(slot);
+        let list = entry.list.map(|list| &self.lists[list as usize]);
+        let Some(list) = list.filter(|list| list.working != Some(entry.order.id)) else {
+            return Amount::ZERO;
+        };
+        let others = list.others.iter().filter(|id| **id != entry.order.id);
+        let open = others
+            .filter_map(|id| self.orders.slot(*id))
+            .filter(|other| self.orders.get(*other).order.is_open);
+        open.map(|other| self.kept(other)).max().unwrap_or_default()
+    }
+
     /// An order of a list was filled, at least in part.
     pub(crate) fn after_fill(&mut self, list: u32, slot: Slot) {
-        let id = self.orders.get(slot).order.id;
-        if self.lists[list as usize].working != Some(id) {
-            self.end_other(list, slot);
-        }
+        self.end_other(list, slot);
+        self.release_excess(slot);
     }
 
     /// An order of a list has ended.

@@ -237,27 +237,11 @@ impl Exchange {
     /// is locked for it.
     fn shrink(&mut self, slot: Slot, lots: i64) {
         self.count_ordered(slot, false);
-        let entry = self.orders.get(slot);
-        let asked = entry.order.asked;
-        let listed = &self.listed[asked.instrument as usize];
-        let amount = match (asked.side, asked.price) {
-            _ if listed.instrument.kind != Kind::Spot => Amount::ZERO,
-            (Side::Sell, _) => listed.lot.times(lots).unwrap_or_default(),
-            (Side::Buy, Some(price)) => listed.worth_of(price, lots),
-            (Side::Buy, None) => Amount::ZERO,
-        };
-        let amount = amount.min(entry.held);
-        let asset = self.held_asset(slot);
         let entry = self.orders.get_mut(slot);
-        entry.held -= amount;
         entry.order.prevented += lots;
         entry.order.changed_at = self.now;
-        if amount > Amount::ZERO {
-            let balance = self.balance_of(asked.account, asset);
-            balance.locked -= amount;
-            balance.free += amount;
-        }
         self.count_ordered(slot, true);
+        self.release_excess(slot);
     }
 
     pub(crate) fn trade(&mut self, taker: Slot, maker: Slot, price: i64, lots: i64) {

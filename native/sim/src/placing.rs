@@ -224,6 +224,33 @@ impl Exchange {
         balance.free += held;
     }
 
+    /// What the open lots of an order of spot keep locked, alone.
+    pub(crate) fn kept(&self, slot: Slot) -> Amount {
+        let entry = self.orders.get(slot);
+        let asked = &entry.order.asked;
+        let listed = &self.listed[asked.instrument as usize];
+        match (asked.side, asked.price) {
+            (Side::Sell, _) => listed.lot.times(entry.open()).unwrap_or_default(),
+            (Side::Buy, Some(price)) => listed.worth_of(price, entry.open()),
+            (Side::Buy, None) => Amount::ZERO,
+        }
+    }
+
+    /// Unlocks what is locked beyond what an order, or another one of its list, still needs. Of a
+    /// market order that came that is known at its end.
+    pub(crate) fn release_excess(&mut self, slot: Slot) {
+        let entry = self.orders.get(slot);
+        let is_unknown = entry.order.asked.price.is_none() && entry.order.is_working;
+        if entry.held == Amount::ZERO || is_unknown {
+            return;
+        }
+        let needed = self.kept(slot).max(self.kept_for_other(slot));
+        let excess = entry.held - needed;
+        if excess > Amount::ZERO {
+            self.hold(slot, -excess);
+        }
+    }
+
     /// Sends an order to the book, or lets it wait for its trigger.
     pub(crate) fn start(&mut self, slot: Slot) {
         let entry = self.orders.get(slot);
@@ -425,11 +452,11 @@ impl Exchange {
         let entry = self.orders.get(slot);
         let (old, stage) = (entry.order.asked, entry.stage);
         let gone = entry.order.filled + entry.order.prevented;
-        if entry.list.is_some() {
-            return Err(Reject::Contradiction("an order of a list is not changed"));
+        if entry.list.is_some() || stage != Stage::Resting {
+            return self.lessen(slot, price, quantity);
         }
-        let (Some(before), Stage::Resting) = (old.price, stage) else {
-            return Err(Reject::Contradiction("only an order in the book is changed"));
+        let Some(before) = old.price else {
+            return Err(Reject::Contradiction("a market order is not changed"));
         };
         if quantity <= gone {
             return Err(Reject::Quantity { quantity, least: gone + 1, largest: i64::MAX });
@@ -458,6 +485,44 @@ impl Exchange {
             self.come(slot);
             self.run_triggers();
         }
+        Ok(())
+    }
+
+    /// Makes an order smaller that waits, or belongs to a list: that alone changes nothing for others.
+    fn lessen(&mut self, slot: Slot, price: Option<i64>, quantity: i64) -> Result<(), Reject> {
+        let entry = self.orders.get(slot);
+        let (id, old, stage) = (entry.order.id, entry.order.asked, entry.stage);
+        let gone = entry.order.filled + entry.order.prevented;
+        let stays = price.is_none_or(|price| old.price == Some(price));
+        let Quantity::Lots(_) = old.quantity else {
+            return Err(Reject::Contradiction("only a number of lots gets smaller"));
+        };
+        if !stays || quantity > entry.order.quantity {
+            let why = "an order that waits, or is of a list, only gets smaller";
+            return Err(Reject::Contradiction(why));
+        }
+        if quantity <= gone {
+            return Err(Reject::Quantity { quantity, least: gone + 1, largest: i64::MAX });
+        }
+        let new = NewOrder { quantity: Quantity::Lots(quantity), ..old };
+        let listed = self.known(new.instrument)?;
+        if listed.halted {
+            return Err(Reject::Halted);
+        }
+        filters::check(&new, listed)?;
+        if let (Stage::Resting, Some(price)) = (stage, old.price) {
+            self.shrink_to(slot, price, quantity - gone);
+        }
+        self.count_ordered(slot, false);
+        let now = self.now;
+        let entry = self.orders.get_mut(slot);
+        (entry.order.asked, entry.order.quantity, entry.order.changed_at) = (new, quantity, now);
+        self.count_ordered(slot, true);
+        self.release_excess(slot);
+        if let Some(list) = self.orders.get(slot).list {
+            self.release_excess_of(list);
+        }
+        self.events.push(Event::Amended { order: id });
         Ok(())
     }
 

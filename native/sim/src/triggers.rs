@@ -30,6 +30,7 @@ pub(crate) struct Triggers {
 #[derive(Debug, Default, Hash, Deserialize, Serialize)]
 struct Waiting {
     rises: BTreeSet<(i64, OrderId)>,
+    /// By the negative price: the nearest one comes first, of one price the oldest.
     falls: BTreeSet<(i64, OrderId)>,
     /// Those whose price moves, and which way they fire.
     trailing: BTreeMap<OrderId, (bool, Trailing)>,
@@ -40,7 +41,7 @@ impl Waiting {
         while let Some((_, id)) = self.rises.pop_first_if(|(at, _)| *at <= price) {
             next.push_back(Next::Fired(id));
         }
-        while let Some((_, id)) = self.falls.pop_last_if(|(at, _)| *at >= price) {
+        while let Some((_, id)) = self.falls.pop_first_if(|(at, _)| -*at >= price) {
             next.push_back(Next::Fired(id));
         }
     }
@@ -49,16 +50,11 @@ impl Waiting {
 /// As of the standard library's queues.
 trait PopIf<T> {
     fn pop_first_if(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T>;
-    fn pop_last_if(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T>;
 }
 
 impl<T: Ord> PopIf<T> for BTreeSet<T> {
     fn pop_first_if(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T> {
         self.first().is_some_and(wanted).then(|| self.pop_first())?
-    }
-
-    fn pop_last_if(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T> {
-        self.last().is_some_and(wanted).then(|| self.pop_last())?
     }
 }
 
@@ -78,8 +74,11 @@ impl Triggers {
             }
             return;
         }
-        let set = if trigger.rises { &mut waiting.rises } else { &mut waiting.falls };
-        set.insert((trigger.price, id));
+        if trigger.rises {
+            waiting.rises.insert((trigger.price, id));
+        } else {
+            waiting.falls.insert((-trigger.price, id));
+        }
     }
 
     pub(crate) fn remove(&mut self, id: OrderId, trigger: &Trigger, price: i64) {
@@ -89,7 +88,7 @@ impl Triggers {
         } else if trigger.rises {
             waiting.rises.remove(&(price, id));
         } else {
-            waiting.falls.remove(&(price, id));
+            waiting.falls.remove(&(-price, id));
         }
     }
 
@@ -203,7 +202,7 @@ impl Exchange {
         entry.stage = Stage::Coming;
         entry.order.is_working = true;
         entry.order.changed_at = self.now;
-        let (asked, list, held) = (entry.order.asked, entry.list, entry.held);
+        let (asked, list) = (entry.order.asked, entry.list);
         self.accounts[asked.account as usize].holding_mut(asked.instrument).waiting -= 1;
         self.events.push(Event::Triggered { order: id });
         if let Some(list) = list {
@@ -219,6 +218,7 @@ impl Exchange {
         }
         let now = crate::NewOrder { trigger: None, ..asked };
         let need = self.need(&now, None);
+        let held = self.orders.get(slot).held;
         let missing = need.as_ref().map(|need| need.amount - held).unwrap_or_default();
         let free = need
             .as_ref()
@@ -227,9 +227,8 @@ impl Exchange {
             self.end(slot, Some(CancelReason::Balance));
             return;
         }
-        if missing > crate::Amount::ZERO {
-            self.hold(slot, missing);
-        }
+        // Less than nothing is missing if the other order of its list needed more.
+        self.hold(slot, missing);
         self.come(slot);
     }
 }

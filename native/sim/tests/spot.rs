@@ -294,6 +294,24 @@ fn a_stop_waits_for_its_price_and_then_trades() {
 }
 
 #[test]
+fn of_stops_at_one_price_the_oldest_comes_first() {
+    for (side, rises) in [(Side::Sell, false), (Side::Buy, true)] {
+        let mut exchange = funded();
+        let waits = |lots| stop(market(0, side, lots), 100, rises);
+        let stops = [1, 2, 3].map(|lots| placed(&mut exchange, waits(lots)));
+        let events = {
+            done(&mut exchange, Command::Place(buy(1, 100, 1)));
+            done(&mut exchange, Command::Place(sell(2, 100, 1)))
+        };
+        let hit = |event: &Event| match *event {
+            Event::Triggered { order } => Some(order),
+            _ => None,
+        };
+        assert_eq!(events.iter().filter_map(hit).collect::<Vec<_>>(), stops, "{side:?}");
+    }
+}
+
+#[test]
 fn one_stop_sets_off_the_next() {
     let mut exchange = funded();
     trade_at(&mut exchange, 100);
@@ -407,6 +425,80 @@ fn of_two_orders_the_first_to_trade_ends_the_other() {
     let events = done(&mut exchange, Command::Cancel { account: 0, order: OrderId(10) });
     assert_eq!(cancelled(&events).len(), 2, "who cancels one cancels both");
     assert_eq!(exchange.balance(0, BTC).1, Amount::ZERO);
+}
+
+#[test]
+fn of_two_orders_only_what_is_still_there_keeps_money() {
+    let mut exchange = funded();
+    trade_at(&mut exchange, 100);
+    let pair = [buy(0, 90, 10), stop(buy(0, 120, 10), 110, true)];
+    done(&mut exchange, Command::PlaceOco(pair));
+    assert_eq!(exchange.balance(0, USD).1, amount("0.012"));
+    done(&mut exchange, Command::Place(sell(1, 90, 4)));
+    assert_eq!(exchange.balance(0, USD).1, amount("0.0054"), "the dearer one has ended");
+    done(&mut exchange, Command::Cancel { account: 0, order: OrderId(3) });
+
+    let pair = [stop(buy(0, 80, 10), 85, false), stop(buy(0, 120, 10), 110, true)];
+    done(&mut exchange, Command::PlaceOco(pair));
+    done(&mut exchange, Command::Place(buy(1, 85, 1)));
+    done(&mut exchange, Command::Place(sell(2, 85, 1)));
+    assert_eq!(levels(&exchange, SPOT, Side::Buy), [(80, 10)]);
+    assert_eq!(exchange.balance(0, USD).1, amount("0.008"));
+}
+
+#[test]
+fn what_is_prevented_leaves_enough_for_the_other_order_of_a_list() {
+    let mut exchange = funded();
+    trade_at(&mut exchange, 100);
+    let pair = [sell(0, 110, 10), stop(sell(0, 85, 10), 90, false)];
+    done(&mut exchange, Command::PlaceOco(pair));
+    let own = NewOrder { self_trade: SelfTrade::Decrement, ..buy(0, 110, 4) };
+    done(&mut exchange, Command::Place(own));
+    assert_eq!(levels(&exchange, SPOT, Side::Sell), [(110, 6)]);
+    assert_eq!(exchange.balance(0, BTC).1, amount("0.01"));
+}
+
+#[test]
+fn an_order_of_a_list_gets_smaller_and_its_list_stays() {
+    let mut exchange = funded();
+    trade_at(&mut exchange, 100);
+    let amend = |order, price, quantity| Command::Amend { account: 0, order, price, quantity };
+    done(&mut exchange, Command::Place(buy(1, 90, 1)));
+    let pending = vec![sell(0, 130, 5), stop(market(0, Side::Sell, 5), 80, false)];
+    done(&mut exchange, Command::PlaceOto { working: buy(0, 90, 5), pending });
+    done(&mut exchange, Command::Place(buy(1, 90, 1)));
+    let found = refused(&mut exchange, amend(OrderId(4), Some(91), 4));
+    let why = "an order that waits, or is of a list, only gets smaller";
+    assert_eq!(found, Reject::Contradiction(why));
+    assert_eq!(refused(&mut exchange, amend(OrderId(4), None, 6)), Reject::Contradiction(why));
+    // The first one keeps its place, one that waits for it is not there so far.
+    let events = done(&mut exchange, amend(OrderId(4), None, 4));
+    assert!(events.contains(&Event::Amended { order: OrderId(4) }));
+    assert_eq!(levels(&exchange, SPOT, Side::Buy), [(90, 6)]);
+    assert_eq!(exchange.balance(0, USD).1, amount("0.0036"));
+    done(&mut exchange, amend(OrderId(5), None, 3));
+    let events = done(&mut exchange, Command::Place(sell(2, 90, 5)));
+    let filled = |event: &Event| match *event {
+        Event::Trade { maker, quantity, .. } => Some((maker.0, quantity)),
+        _ => None,
+    };
+    assert_eq!(events.iter().filter_map(filled).collect::<Vec<_>>(), [(3, 1), (4, 4)]);
+    assert_eq!(levels(&exchange, SPOT, Side::Sell), [(130, 3)]);
+    // The stop is still over five, and so is what is locked for both.
+    assert_eq!(exchange.balance(0, BTC).1, amount("0.005"));
+    done(&mut exchange, amend(OrderId(6), None, 2));
+    assert_eq!(exchange.balance(0, BTC).1, amount("0.003"));
+}
+
+#[test]
+fn an_order_of_a_list_that_gets_cheaper_frees_money() {
+    let mut exchange = funded();
+    trade_at(&mut exchange, 100);
+    let pair = [buy(0, 90, 10), stop(buy(0, 120, 10), 110, true)];
+    done(&mut exchange, Command::PlaceOco(pair));
+    let new = stop(buy(0, 112, 10), 110, true);
+    done(&mut exchange, Command::ReplaceLeg { order: OrderId(4), new });
+    assert_eq!(exchange.balance(0, USD).1, amount("0.0112"));
 }
 
 #[test]

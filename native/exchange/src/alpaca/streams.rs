@@ -16,7 +16,7 @@ use super::words::is_crypto;
 use super::{Desk, data};
 use crate::candles::Interval;
 use crate::dialect::Hall;
-use crate::faults::Fault;
+use crate::faults::{self, Fault};
 use crate::floor::Done;
 use crate::socket::Out;
 
@@ -278,6 +278,7 @@ impl Streams {
         }
         client.wanted = wanted;
         let mut rows = vec![subscription(client)];
+        hall.subscribed(socket, faults::Streams::Market);
         for id in named(hall, &books) {
             rows.push(data::whole_book(&mut hall.floor, id));
         }

@@ -15,7 +15,7 @@ use super::times;
 use super::words::{self, State};
 use crate::accounts::Record;
 use crate::dialect::Hall;
-use crate::faults::Told;
+use crate::faults::{Streams, Told};
 use crate::floor::{Done, Floor};
 use crate::socket::Out;
 
@@ -81,11 +81,15 @@ impl Updates {
         } else {
             serde_json::from_slice(bytes).ok()
         };
+        let listened = client.listens;
         let answer = match asked {
             Some(asked) => answer(client, hall, &asked),
             None => json!({"stream": "error", "data": {"error": "invalid message"}}),
         };
         hall.sockets.answer(socket, frame(client.packed, &answer), Message::Response);
+        if client.listens && !listened {
+            hall.subscribed(socket, Streams::User);
+        }
     }
 
     /// Tells accounts what was done.

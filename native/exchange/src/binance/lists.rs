@@ -229,6 +229,16 @@ fn row(call: &Call<'_>, number: u64) -> Value {
     })
 }
 
+/// A list as it is told with the change of one of its orders.
+pub(crate) fn status(call: &Call<'_>, number: u64) -> Value {
+    let mut value = row(call, number);
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("listStatusType");
+        fields.remove("transactionTime");
+    }
+    value
+}
+
 /// Lists of the account that are open.
 pub(crate) fn open(call: &mut Call<'_>) -> Answer {
     let open: BTreeSet<_> = call.own()?.open_orders().filter_map(Record::list).collect();

@@ -150,13 +150,16 @@ static ROUTES: [Route; 40] = [
     signed("POST", "/api/v3/order/test", "order.test", 1, Sort::Read, trade::test),
     signed("GET", "/api/v3/order", "order.status", 4, Sort::Read, account::order),
     signed("DELETE", "/api/v3/order", "order.cancel", 1, Sort::Cancel, trade::cancel),
-    order(
-        "POST",
-        "/api/v3/order/cancelReplace",
-        "order.cancelReplace",
-        Sort::Amend,
-        trade::replace,
-    ),
+    Route {
+        crowded: trade::replace_crowded,
+        ..order(
+            "POST",
+            "/api/v3/order/cancelReplace",
+            "order.cancelReplace",
+            Sort::Amend,
+            trade::replace,
+        )
+    },
     signed(
         "PUT",
         "/api/v3/order/amend/keepPriority",

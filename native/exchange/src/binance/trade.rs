@@ -139,24 +139,7 @@ pub(crate) fn cancel_all(call: &mut Call<'_>) -> Answer {
 
 /// Ends an order and places another.
 pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
-    let goes_on = match call.params.need("cancelReplaceMode")? {
-        "STOP_ON_FAILURE" => false,
-        "ALLOW_FAILURE" => true,
-        _ => return Err(invalid("cancelReplaceMode")),
-    };
-    let id = instrument(&call.hall.floor, call.params)?;
-    let name = call.params.client_id("cancelNewClientOrderId", NAMES)?;
-    let old = wanted(call.own()?, call.params, "cancelOrderId", "cancelOrigClientOrderId")?
-        .filter(|record| record.order.asked.instrument == id);
-    let restriction = restriction(call.params)?;
-    if !matches!(call.params.get("orderRateLimitExceededMode"), None | Some("DO_NOTHING")) {
-        return Err(invalid("orderRateLimitExceededMode"));
-    }
-    check_new(call)?;
-    let ended = match old {
-        Some(old) => cancel_if(call, &old, restriction, name),
-        None => Err(Refusal::not_cancelled()),
-    };
+    let (ended, goes_on) = end_old(call)?;
     if ended.is_err() && !goes_on {
         return Err(replace_failed(&ended, None));
     }
@@ -168,6 +151,53 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
         })),
         _ => Err(replace_failed(&ended, Some(&new))),
     }
+}
+
+/// Ends the old one of two orders, and whether the new one comes even if that fails.
+fn end_old(call: &mut Call<'_>) -> Result<(Answer, bool), Refusal> {
+    let goes_on = match call.params.need("cancelReplaceMode")? {
+        "STOP_ON_FAILURE" => false,
+        "ALLOW_FAILURE" => true,
+        _ => return Err(invalid("cancelReplaceMode")),
+    };
+    let id = instrument(&call.hall.floor, call.params)?;
+    let name = call.params.client_id("cancelNewClientOrderId", NAMES)?;
+    let old = wanted(call.own()?, call.params, "cancelOrderId", "cancelOrigClientOrderId")?
+        .filter(|record| record.order.asked.instrument == id);
+    let restriction = restriction(call.params)?;
+    ends_if_crowded(call.params)?;
+    check_new(call)?;
+    let ended = match old {
+        Some(old) => cancel_if(call, &old, restriction, name),
+        None => Err(Refusal::not_cancelled()),
+    };
+    Ok((ended, goes_on))
+}
+
+/// Whether the old order ends although there were too many new ones.
+fn ends_if_crowded(params: &Params) -> Result<bool, Refusal> {
+    match params.get("orderRateLimitExceededMode") {
+        None | Some("DO_NOTHING") => Ok(false),
+        Some("CANCEL_ONLY") => Ok(true),
+        Some(_) => Err(invalid("orderRateLimitExceededMode")),
+    }
+}
+
+/// There were too many orders for a new one; the old one ends if that was asked for.
+pub(crate) fn replace_crowded(call: &mut Call<'_>, too_many: Refusal) -> Refusal {
+    match ends_if_crowded(call.params) {
+        Ok(true) => {}
+        Ok(false) => return too_many,
+        Err(refusal) => return refusal,
+    }
+    let (ended, goes_on) = match end_old(call) {
+        Ok(ended) => ended,
+        Err(refusal) => return refusal,
+    };
+    let tried = ended.is_ok() || goes_on;
+    let new = Err(too_many.clone());
+    let data = replace_failed(&ended, tried.then_some(&new)).data;
+    Refusal { data, ..too_many }
 }
 
 /// What cannot be read, or what filters refuse, changes nothing. Names are not looked at: that of the
@@ -223,11 +253,15 @@ pub(crate) fn amend(call: &mut Call<'_>) -> Answer {
         own.rename(order, &name);
     }
     let floor = &call.hall.floor;
-    Ok(json!({
+    let mut answer = json!({
         "transactTime": floor.shown(done.at),
         "executionId": done.execution_of(|event| matches!(event, Event::Amended { .. })),
         "amendedOrder": floor.record(account, order).map(|new| amended(call, new, &record)),
-    }))
+    });
+    if let Some(list) = record.list() {
+        answer["listStatus"] = lists::status(call, list);
+    }
+    Ok(answer)
 }
 
 /// The name that an order has once it is amended: its own may be sent again.
@@ -244,7 +278,7 @@ fn new_name(call: &Call<'_>, record: &Record) -> Result<String, Refusal> {
 fn amended(call: &Call<'_>, record: &Record, before: &Record) -> Value {
     let Record { order, tag, .. } = record;
     let listed = call.hall.floor.listed(order.asked.instrument);
-    json!({
+    let mut value = json!({
         "symbol": listed.listing.symbol,
         "orderId": order.id.0,
         "orderListId": words::list_id(record),
@@ -260,9 +294,12 @@ fn amended(call: &Call<'_>, record: &Record, before: &Record) -> Value {
         "timeInForce": words::time_in_force(&order.asked),
         "type": words::kind(&order.asked),
         "side": common::side(order.asked.side),
-        "workingTime": call.hall.floor.shown(order.placed_at),
         "selfTradePreventionMode": common::self_trade(order.asked.self_trade),
-    })
+    });
+    if let Some(at) = record.working_since() {
+        value["workingTime"] = json!(call.hall.floor.shown(at));
+    }
+    value
 }
 
 fn invalid(name: &str) -> Refusal {

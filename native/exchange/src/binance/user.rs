@@ -235,6 +235,9 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
             value["X"] = json!(words::status(record));
             value["C"] = json!(record.tag.old_id.as_deref().unwrap_or_default());
             so_far(record, &size, value);
+            if record.tag.is_pending {
+                not_working(value);
+            }
         }
         _ => {}
     }
@@ -287,19 +290,29 @@ fn deposited(floor: &Floor, asset: u32, amount: Amount, at: i64) -> Value {
     })
 }
 
-/// States of lists that changed.
+/// States of lists that changed. An order that gets smaller is told if its name is a new one.
 fn lists(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     let mut seen = Vec::new();
     for event in &done.events {
         let record = order_of(event).and_then(|id| floor.record(account, id));
         let record = record.filter(|record| !record.tag.muted);
-        if let Some(list) = record.and_then(Record::list)
-            && !seen.contains(&list)
-        {
-            seen.push(list);
+        let Some((list, tag)) = record.and_then(|one| Some((one.list()?, &one.tag))) else {
+            continue;
+        };
+        let is_amended = matches!(event, Event::Amended { .. });
+        let keeps_name = tag.old_id.as_deref() == Some(tag.client_id.as_str());
+        if seen.iter().all(|(known, _)| *known != list) && !(is_amended && keeps_name) {
+            seen.push((list, is_amended));
         }
     }
-    seen.into_iter().filter_map(|list| list_status(floor, account, list, done.at)).collect()
+    let told = |(list, is_amended)| {
+        let mut status = list_status(floor, account, list, done.at)?;
+        if is_amended {
+            status["l"] = json!("UPDATED");
+        }
+        Some(status)
+    };
+    seen.into_iter().filter_map(told).collect()
 }
 
 fn list_status(floor: &Floor, account: AccountId, number: u64, at: i64) -> Option<Value> {

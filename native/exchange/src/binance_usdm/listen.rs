@@ -12,6 +12,7 @@ use crate::binance::shared::calls::Answer;
 use crate::binance::shared::refusal::Refusal;
 use crate::binance::shared::streams::names;
 use crate::dialect::Hall;
+use crate::faults::Streams;
 use crate::floor::Floor;
 use crate::socket::Out;
 
@@ -37,7 +38,7 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    pub(crate) fn open(&mut self, socket: u64, path: &str) {
+    pub(crate) fn open(&mut self, hall: &mut Hall, socket: u64, path: &str) {
         let (base, query) = path.split_once('?').unwrap_or((path, ""));
         let value = |name: &str| {
             query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
@@ -46,7 +47,10 @@ impl Listeners {
         let events: Vec<_> = events.filter(|one| !one.is_empty()).map(str::to_owned).collect();
         let wanted = names(path).chain(value("listenKey"));
         let keys = wanted.filter(|key| self.keys.contains_key(*key));
-        let keys = keys.map(|key| (key.to_owned(), events.clone())).collect();
+        let keys: BTreeMap<_, _> = keys.map(|key| (key.to_owned(), events.clone())).collect();
+        if !keys.is_empty() {
+            hall.subscribed(socket, Streams::User);
+        }
         self.clients.insert(socket, Client { combined: base.ends_with("/stream"), keys });
     }
 
@@ -55,13 +59,16 @@ impl Listeners {
     }
 
     /// A client may also ask for a key as for a stream.
-    pub(crate) fn hear(&mut self, socket: u64, text: &[u8]) {
+    pub(crate) fn hear(&mut self, hall: &mut Hall, socket: u64, text: &[u8]) {
         let Ok(asked) = serde_json::from_slice::<Value>(text) else { return };
         let Some(client) = self.clients.get_mut(&socket) else { return };
         let names = asked["params"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for name in names.filter(|name| self.keys.contains_key(*name)) {
             match asked["method"].as_str() {
-                Some("SUBSCRIBE") => drop(client.keys.entry(name.to_owned()).or_default()),
+                Some("SUBSCRIBE") => {
+                    client.keys.entry(name.to_owned()).or_default();
+                    hall.subscribed(socket, Streams::User);
+                }
                 Some("UNSUBSCRIBE") => drop(client.keys.remove(name)),
                 _ => {}
             }

@@ -131,7 +131,7 @@ impl Dialect for UsdM {
         let halves = ["/public", "/market", "/private"];
         let rest = halves.iter().find_map(|half| base.strip_prefix(half)).unwrap_or(base);
         if rest == "/stream" || rest == "/ws" || rest.starts_with("/ws/") {
-            self.state.listeners.open(socket, path);
+            self.state.listeners.open(hall, socket, path);
             self.streams.open(hall, socket, path);
             return Ok(());
         }
@@ -154,7 +154,7 @@ impl Dialect for UsdM {
         if self.sessions.has(socket) {
             self.sessions.receive(&INTERFACE, &mut self.state, hall, (socket, text));
         } else {
-            self.state.listeners.hear(socket, text);
+            self.state.listeners.hear(hall, socket, text);
             self.streams.receive(hall, socket, text);
         }
     }

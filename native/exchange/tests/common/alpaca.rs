@@ -97,6 +97,32 @@ pub async fn first_trade(exchange: &LocalExchange) {
     place(exchange, "ann", shares("buy", "1", "200")).await;
 }
 
+/// A connection to a feed, once it has said hello.
+pub async fn connected(exchange: &LocalExchange, feed: &str) -> Line {
+    let mut line = Line::with_headers(&exchange.urls(VENUE).unwrap()[feed], &[]).await;
+    assert_eq!(line.hear().await.unwrap(), json!([{"T": "success", "msg": "connected"}]));
+    line
+}
+
+pub async fn say(line: &mut Line, message: Value) -> Value {
+    line.say(message.to_string()).await;
+    line.hear().await.unwrap()
+}
+
+pub async fn log_on(line: &mut Line, who: &str) -> Value {
+    say(line, json!({"action": "auth", "key": who, "secret": SECRET})).await
+}
+
+/// A connection that is subscribed to something.
+pub async fn subscribed(exchange: &LocalExchange, feed: &str, wanted: Value) -> Line {
+    let mut line = connected(exchange, feed).await;
+    assert_eq!(log_on(&mut line, "ann").await[0]["msg"], "authenticated");
+    let mut message = wanted;
+    message["action"] = json!("subscribe");
+    assert_eq!(say(&mut line, message).await[0]["T"], "subscription");
+    line
+}
+
 /// The stream of an account's updates.
 pub async fn updates(exchange: &LocalExchange, who: &str) -> Line {
     let mut line = Line::with_headers(&exchange.urls(VENUE).unwrap()["updates"], &[]).await;

@@ -52,6 +52,8 @@ pub(crate) struct Route<S: 'static = ()> {
     /// How many new orders it counts as.
     pub(crate) orders: fn(&Params) -> u32,
     pub(crate) run: fn(&mut Call<'_, S>) -> Answer,
+    /// What is done all the same where there were too many orders, and how that is refused.
+    pub(crate) crowded: fn(&mut Call<'_, S>, Refusal) -> Refusal,
 }
 
 pub(crate) const fn open<S>(
@@ -61,7 +63,8 @@ pub(crate) const fn open<S>(
     run: fn(&mut Call<'_, S>) -> Answer,
 ) -> Route<S> {
     let (security, sort) = (Security::Open, Sort::Read);
-    Route { method: "GET", path, name, weight, weigh: None, security, sort, orders: none, run }
+    let (method, weigh, orders, crowded) = ("GET", None, none, nothing);
+    Route { method, path, name, weight, weigh, security, sort, orders, run, crowded }
 }
 
 pub(crate) const fn signed<S>(
@@ -92,6 +95,10 @@ fn none(_: &Params) -> u32 {
 
 fn one(_: &Params) -> u32 {
     1
+}
+
+fn nothing<S>(_: &mut Call<'_, S>, refusal: Refusal) -> Refusal {
+    refusal
 }
 
 /// What a call weighs that names a symbol, and one that means all.
@@ -203,8 +210,11 @@ pub(crate) fn serve<S>(
     }
     served.answer = who(hall).and_then(|account| {
         let orders = (route.orders)(params);
-        if orders > 0 {
-            room_for(hall, account, orders)?;
+        if orders > 0
+            && let Err(refusal) = room_for(hall, account, orders)
+        {
+            let mut call = Call { hall: &mut *hall, params, account, state: &mut *state };
+            return Err((route.crowded)(&mut call, refusal));
         }
         let answer = run(state, hall, route, params, account);
         if orders > 0 {
@@ -256,8 +266,12 @@ fn admitted<S>(
     {
         return Err(Refusal { retry_after_s, ..refused(status) });
     }
+    weighed(hall, from, route.weigh.map_or(route.weight, |weigh| weigh(params)))
+}
+
+/// Counts a call. The weight used so far.
+pub(crate) fn weighed(hall: &mut Hall, from: IpAddr, weight: u32) -> Result<u32, Refusal> {
     let now = hall.floor.now();
-    let weight = route.weigh.map_or(route.weight, |weigh| weigh(params));
     hall.limits.call(from, now, weight).map_err(|much| too_much(hall, much))
 }
 

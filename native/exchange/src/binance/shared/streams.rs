@@ -16,7 +16,7 @@ use super::channels::{Channel, Voice};
 use super::{market, words};
 use crate::candles::Interval;
 use crate::dialect::Hall;
-use crate::faults::Fault;
+use crate::faults::{self, Fault};
 use crate::floor::Done;
 use crate::market::{Changes, Pace};
 use crate::socket::Out;
@@ -80,6 +80,7 @@ impl Streams {
             // A stream that does not exist is never heard of, as at the venue.
             if let Some(key) = self.key(hall, name) {
                 self.want(hall, socket, name, key);
+                hall.subscribed(socket, faults::Streams::Market);
             }
         }
     }
@@ -179,6 +180,7 @@ impl Streams {
         for name in names {
             if let Some(key) = self.key(hall, name) {
                 self.want(hall, socket, name, key);
+                hall.subscribed(socket, faults::Streams::Market);
             }
         }
         json!({"result": null, "id": id})

@@ -15,11 +15,14 @@ use super::params::Params;
 use super::refusal::Refusal;
 use super::streams::is_id;
 use crate::dialect::Hall;
-use crate::faults::{Sort, Told};
+use crate::faults::{Sort, Streams, Told};
 use crate::socket::Out;
 
 /// Whose calls a connection's are: all are made from here.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// What calls weigh that are about the connection and its user streams.
+const SESSION_WEIGHT: u32 = 2;
 
 /// One connection.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -71,7 +74,7 @@ impl Sessions {
         (socket, text): (u64, &[u8]),
     ) {
         let Some(session) = self.0.get_mut(&socket) else { return };
-        let mut shows_limits = true;
+        let (mut shows_limits, next_user) = (true, session.next_user);
         let (id, served) = match read(text) {
             Ok((id, method, params)) => {
                 let served = answer(session, (interface, state), hall, &method, &params);
@@ -89,6 +92,9 @@ impl Sessions {
         }
         let out = Out::text(answer.to_string());
         hall.sockets.answer_later(socket, out, served.after, Message::Response);
+        if session.next_user > next_user {
+            hall.subscribed(socket, Streams::User);
+        }
         let ended = std::mem::take(&mut session.ending);
         Self::end_users(session, hall, socket, &ended);
     }
@@ -170,11 +176,14 @@ fn answer<S>(
         });
     }
     let is_logon = matches!(method, "session.logon" | "session.status" | "session.logout");
-    let answer = if is_logon || interface.has_user_streams {
-        of_session(session, hall, method, &params)
-    } else {
-        Err(unsupported())
-    };
+    let is_known = is_logon
+        || interface.has_user_streams
+            && (method == "session.subscriptions" || method.starts_with("userDataStream."));
+    if !is_known {
+        return refused(hall, unsupported());
+    }
+    let weighed = calls::weighed(hall, HERE, SESSION_WEIGHT);
+    let answer = weighed.and_then(|_| of_session(session, hall, method, &params));
     let mut served = refused(hall, Refusal::new(0, ""));
     served.answer = answer;
     served
