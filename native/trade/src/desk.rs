@@ -115,8 +115,19 @@ pub struct Desk<J> {
     forgotten: Forgotten,
     /// What of positions was found at venues, and not taken into profits so far.
     found: Vec<Booked>,
+    /// Fees that no position counts, and that were not taken into profits so far.
+    fees_elsewhere: Vec<FeeElsewhere>,
     /// When a person was told last that a soft limit of an instrument is exceeded.
     warned: BTreeMap<(Code, InstrumentId), i64>,
+}
+
+/// A fee in an asset that the instrument is not settled in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FeeElsewhere {
+    pub(crate) account: AccountId,
+    pub(crate) strategy: Option<StrategyId>,
+    pub(crate) asset: AssetId,
+    pub(crate) fee: Amount,
 }
 
 /// What made us do what is done now, and when we knew.
@@ -199,6 +210,7 @@ impl<J: Journal> Desk<J> {
             switches: Switches::default(),
             forgotten: Forgotten::default(),
             found: Vec::new(),
+            fees_elsewhere: Vec::new(),
             warned: BTreeMap::new(),
         };
         desk.count_all();
@@ -299,6 +311,11 @@ impl<J: Journal> Desk<J> {
     /// What of positions was found at venues since the last call.
     pub(crate) fn take_found(&mut self) -> Vec<Booked> {
         std::mem::take(&mut self.found)
+    }
+
+    /// Fees that no position counts, since the last call.
+    pub(crate) fn take_fees_elsewhere(&mut self) -> Vec<FeeElsewhere> {
+        std::mem::take(&mut self.fees_elsewhere)
     }
 
     /// Until when an account's venue wants to hear nothing, if so.

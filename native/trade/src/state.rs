@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 /// Before the instrument of what a found position came with.
 pub(crate) const FOUND: &str = "found ";
+/// Before the asset of fees that no position counts.
+pub(crate) const FEES: &str = "fees ";
 
 /// Name of the file in the journal's folder.
 pub const FILE: &str = "switches.json";
@@ -51,8 +53,8 @@ pub struct Kept {
     /// The highest that profit ever was, by scope and name.
     #[serde(default)]
     pub peaks: BTreeMap<String, Amount>,
-    /// What was earned with instruments that are not traded any more; and what found positions came
-    /// with, the other way round.
+    /// What was earned with instruments that are not traded any more; what found positions came with,
+    /// the other way round; and fees in other assets.
     #[serde(default)]
     pub earned: Vec<Earned>,
 }
@@ -115,6 +117,11 @@ impl Earned {
     /// Whether it is what a found position came with.
     pub(crate) fn is_found(&self) -> bool {
         self.instrument.starts_with(FOUND)
+    }
+
+    /// Whether it is fees in an asset.
+    pub(crate) fn is_fee(&self) -> bool {
+        self.instrument.starts_with(FEES)
     }
 
     /// Whether its instrument is traded.

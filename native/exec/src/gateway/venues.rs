@@ -32,6 +32,15 @@ impl core::fmt::Debug for Keys {
     }
 }
 
+/// Assets that a venue may take fees in whatever is traded.
+pub fn fee_assets(venue: &str) -> &'static [&'static str] {
+    match venue {
+        "binance" | "binance-usdm" => &["BNB"],
+        "bybit-spot" | "bybit-linear" | "bybit-inverse" => &["MNT"],
+        _ => &[],
+    }
+}
+
 /// What each venue can do with orders.
 pub fn capabilities() -> Vec<&'static Capabilities> {
     vec![

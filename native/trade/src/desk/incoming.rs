@@ -14,7 +14,7 @@ use rustonite_risk::{Access, Code};
 
 use super::account::{self, Asking, Stage};
 use super::closing::is_closing;
-use super::{Desk, News};
+use super::{Desk, FeeElsewhere, News};
 use crate::line::{Arrived, Replied};
 use crate::strategy::{FillNews, OrderNews};
 
@@ -253,6 +253,7 @@ impl<J: Journal> Desk<J> {
             if booked.kind == FillKind::Opening {
                 self.found.push(booked.clone());
             }
+            self.fees_elsewhere.extend(self.fee_elsewhere(booked));
         }
         if let Some(order) = change.order {
             self.count_order(order);
@@ -267,6 +268,17 @@ impl<J: Journal> Desk<J> {
             self.news.push_back(News::Notice(text));
         }
         change.asks.iter().for_each(|ask| self.ask(account, *ask, now));
+    }
+
+    /// A fee that is in no position, because it was taken in another asset.
+    fn fee_elsewhere(&self, booked: &Booked) -> Option<FeeElsewhere> {
+        let (fee, asset) = booked.fee.filter(|(fee, _)| *fee != Amount::ZERO)?;
+        let directory = self.ledger.directory();
+        let listed = directory.listed(booked.instrument)?;
+        let of = |name: &str| directory.asset(name) == Some(asset);
+        let is_here = of(&listed.settle) || (listed.contract.is_none() && of(&listed.base));
+        let (account, strategy) = (booked.account, booked.strategy);
+        (!is_here).then_some(FeeElsewhere { account, strategy, asset, fee })
     }
 
     /// Refusals in a row throw a switch.

@@ -12,7 +12,7 @@ use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
 use rustonite_exec::gateway::capability::Replace;
 use rustonite_exec::gateway::paper::open as open_paper;
 use rustonite_exec::gateway::{
-    self, Budget, Gateway, PaperMarket, capabilities, capabilities_for, connect,
+    self, Budget, Gateway, PaperMarket, capabilities, capabilities_for, connect, fee_assets,
 };
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
@@ -278,6 +278,9 @@ fn directory(
     for account in &config.accounts {
         directory.add_venue(&account.venue);
         let id = directory.add_account(&account.name);
+        for asset in fee_assets(&account.venue) {
+            directory.add_asset(asset);
+        }
         let mut rules = rules_of(config, account, dialler, lakes)?;
         for symbol in &account.symbols {
             let Some(instrument) = rules.remove(symbol) else {

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderSide, RiskScope};
+use rustonite_core::datasets::{OrderSide, PositionSide, RiskScope};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_exec::{
     self as exec, Booked, Contract, Directory, Journal, Position, PositionKey, Restored,
 };
 use rustonite_risk::{MANUAL, Risk, Target};
 
-use crate::desk::Desk;
-use crate::state::{Earned, FOUND, Kept};
+use crate::desk::{Desk, FeeElsewhere};
+use crate::state::{Earned, FEES, FOUND, Kept};
 
 const DAY_NS: i64 = 86_400_000_000_000;
 /// A new peak is kept so long after the last one at the soonest, to spare the disk.
@@ -61,14 +61,16 @@ pub(super) struct Profits {
     currency: String,
     pub(super) day: i64,
     pub(super) began: BTreeMap<String, Amount>,
-    /// What instruments have earned that are not traded any more; and what found positions came with,
-    /// the other way round.
+    /// What instruments have earned that are not traded any more; what found positions came with, the
+    /// other way round; and fees in other assets.
     pub(super) earned: Vec<Earned>,
     /// What was found at venues and not valued so far.
     found: Vec<Booked>,
     /// The latest figures.
     pub(super) totals: BTreeMap<String, Amount>,
     changed: bool,
+    /// Fees in other assets came that were not kept so far.
+    has_fees: bool,
     /// The peaks that were kept last, and when that was.
     peaks_kept: (Vec<(Target, Amount)>, i64),
     /// All could be valued the last time that it was tried.
@@ -91,6 +93,7 @@ impl Profits {
             found: Vec::new(),
             totals: BTreeMap::new(),
             changed: false,
+            has_fees: false,
             peaks_kept: (Vec::new(), 0),
             is_known: false,
         }
@@ -102,7 +105,7 @@ impl Profits {
         let is_due = now.saturating_sub(self.peaks_kept.1) >= KEEP_PEAKS_NS;
         if is_due {
             let peaks = risk.peaks();
-            self.changed |= peaks != self.peaks_kept.0;
+            self.changed |= peaks != self.peaks_kept.0 || std::mem::take(&mut self.has_fees);
             self.peaks_kept = (peaks, now);
         }
         std::mem::take(&mut self.changed)
@@ -123,6 +126,7 @@ impl Profits {
             self.began.clear();
             self.changed = true;
         }
+        self.take_off(&desk.take_fees_elsewhere(), desk.ledger().directory());
         self.found.append(&mut desk.take_found());
         self.discount_found(desk);
         let sums = self.sums(desk).filter(|_| self.found.is_empty());
@@ -140,6 +144,32 @@ impl Profits {
         self.tell_equity(desk);
     }
 
+    /// Fees in other assets, which are in no position.
+    fn take_off(&mut self, fees: &[FeeElsewhere], directory: &Directory) {
+        for one in fees {
+            let of_account = std::iter::once(None);
+            for strategy in of_account.chain(one.strategy.map(Some)) {
+                let asset = directory.asset_name(one.asset);
+                self.add_earned(Earned {
+                    account: directory.account_name(one.account).to_owned(),
+                    strategy: strategy.map(|one| directory.strategy_name(one).to_owned()),
+                    instrument: format!("{FEES}{asset}"),
+                    side: PositionSide::Net.name().to_owned(),
+                    settle: asset.to_owned(),
+                    profit: -one.fee,
+                });
+            }
+            self.has_fees = true;
+        }
+    }
+
+    fn add_earned(&mut self, more: Earned) {
+        match self.earned.iter_mut().find(|one| one.is_of_same(&more)) {
+            Some(known) => known.profit += more.profit,
+            None => self.earned.push(more),
+        }
+    }
+
     /// What was found at a venue was not earned here: the profit that it came with does not count.
     fn discount_found(&mut self, desk: &Desk<impl Journal>) {
         for booked in std::mem::take(&mut self.found) {
@@ -149,10 +179,7 @@ impl Profits {
                 continue;
             };
             self.changed = true;
-            match self.earned.iter_mut().find(|one| one.is_of_same(&discount)) {
-                Some(known) => known.profit += discount.profit,
-                None => self.earned.push(discount),
-            }
+            self.add_earned(discount);
         }
     }
 
@@ -182,7 +209,9 @@ impl Profits {
             let strategy = one.strategy.as_ref().map(|name| directory.strategy(name));
             let known = account.zip(strategy.map_or(Some(None), |found| found.map(Some)));
             if let Some((account, strategy)) = known {
-                add(account, strategy, self.worth(desk, one.profit, &one.settle)?);
+                let worth = || self.worth(desk, one.profit, &one.settle);
+                let paid = || one.profit.product(self.price_of(desk, directory, &one.settle)?);
+                add(account, strategy, if one.is_fee() { paid() } else { worth() }?);
             }
         }
         desk.each_account(|account| {
@@ -223,7 +252,9 @@ impl Profits {
                 Some(Amount::ZERO)
             } else {
                 let price = self.price_of(desk, &directory, name);
-                price.and_then(|price| owned.total.product(price))
+                let worth = price.and_then(|price| owned.total.product(price));
+                // What only fees are paid with counts once it has a price.
+                if is_traded(&directory, name) { worth } else { worth.or(Some(Amount::ZERO)) }
             };
             let sum = equities.entry(account).or_insert(Some(Amount::ZERO));
             *sum = sum.zip(worth).map(|(sum, worth)| sum + worth);
@@ -255,6 +286,12 @@ impl Profits {
         let pair = directory.instruments().map(|(id, _)| id).find(fits)?;
         desk.reference(pair)
     }
+}
+
+fn is_traded(directory: &Directory, asset: &str) -> bool {
+    directory.instruments().any(|(_, one)| {
+        [&one.base, &one.quote, &one.settle].into_iter().any(|name| **name == *asset)
+    })
 }
 
 /// What a found position came with, the other way round; `None` while it cannot be valued.

@@ -113,6 +113,40 @@ fn a_new_peak_is_kept_and_not_with_every_beat() {
 }
 
 #[test]
+fn fees_in_another_asset_are_losses_at_its_price_and_deny_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = LIMITS.replace("daily_loss_max = 5_000", "daily_loss_max = 10");
+    let mut run = Run::start(folder.path(), &Kept::default(), &limits);
+    run.profits.tell(&mut run.desk, NOON);
+    let buy = |run: &mut Run, fee| {
+        let mut report = executed(run.desk.ledger_mut(), OrderSide::Buy, amount("100"));
+        let asset = run.desk.ledger().directory().asset("EUR").unwrap();
+        let What::Fill(fill) = &mut report.what else { unreachable!() };
+        fill.fee = Some((amount(fee), asset));
+        run.desk.take(&report);
+    };
+    buy(&mut run, "2");
+    run.profits.tell(&mut run.desk, NOON);
+    assert!(!run.profits.is_known(), "nobody has said what it is worth");
+    run.desk.quote(RATE, 1.99, 2.01, NOON, 1);
+    run.desk.tell_rates(NOON);
+    run.profits.tell(&mut run.desk, NOON);
+    assert_eq!(run.profits.totals["account main"], amount("-4"));
+    assert_eq!(run.profits.totals["strategy test"], amount("-4"));
+    assert!(run.profits.is_to_be_kept(run.desk.risk(), NOON + KEEP_PEAKS_NS));
+    assert_eq!(run.thrown(), []);
+    let kept = run.kept();
+    drop(run);
+    let mut run = Run::start(folder.path(), &kept, &limits);
+    run.desk.quote(RATE, 1.99, 2.01, NOON, 1);
+    run.desk.tell_rates(NOON);
+    buy(&mut run, "4");
+    run.profits.tell(&mut run.desk, NOON);
+    assert_eq!(run.profits.totals["all "], amount("-12"), "those of before count, too");
+    assert_eq!(run.thrown()[0].0, "daily_loss");
+}
+
+#[test]
 fn what_a_position_that_is_found_has_lost_before_is_no_loss_of_today() {
     let folder = tempfile::tempdir().unwrap();
     let limits = LIMITS
