@@ -51,8 +51,7 @@ impl<J: Journal> Comparing<'_, J> {
     fn compare_fill(&mut self, instrument: InstrumentId, report: &Report, fill: &Fill) {
         let place = (self.account, instrument);
         let order = self.order_of(report);
-        let trade = order.and_then(|order| Some((fill.trade_id?, fill.side, order.id)));
-        if let Some(known) = self.ledger.fills.find(place, &fill.fill_id, trade) {
+        if let Some(known) = self.ledger.fills.find(place, fill, order.map(|order| order.id)) {
             let differs = self.ledger.fills.get(place, known).is_some_and(|counted| {
                 let same = (counted.side, counted.price, counted.size);
                 // One that was taken back or corrected since has no size any more.
