@@ -221,6 +221,9 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
                 self.ask_on(next, ts_recv, heard);
             }
             asked => {
+            Asked::Session(Step::Guard(timer)) => {
+                self.timer_failed(timer, &error.refusal.detail, ts_recv, heard);
+            }
                 if let Asked::Order(order, OrderEvent::Submitted, _) = &asked {
                     self.flights_mut().budget.forget(&order.client_id);
                     self.forget(&order.client_id);
@@ -241,6 +244,9 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
     }
 
     /// The same of items of one message.
+        if let Asked::Session(Step::Guard(timer)) = asked {
+            return self.timer_failed(timer, loss.detail(), now, heard);
+        }
     fn lose_items(&mut self, items: Vec<u64>, loss: &Loss, now: i64, heard: &mut Vec<Heard>) {
         for item in items {
             if let Some(asked) = self.flights_mut().take(item) {
@@ -363,6 +369,14 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         let hears = self.hears();
         let flights = self.flights_mut();
         let seconds = flights.guard.seconds();
+    /// A timer was not set, or nobody knows whether it was.
+    fn timer_failed(&mut self, timer: InstrumentId, why: &str, now: i64, heard: &mut Vec<Heard>) {
+        if self.flights_mut().guard.has_failed(timer, now) {
+            let text = format!("the dead man's timer was not set and is asked for again: {why}");
+            heard.push(Heard::Notice(text));
+        }
+    }
+
         let due = flights.guard.due(hears, &mut flights.budget, now);
         due.into_iter().filter_map(|timer| self.set_timer(timer, seconds, now)).collect()
     }
