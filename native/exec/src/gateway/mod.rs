@@ -343,9 +343,11 @@ pub struct Balance {
     pub ts_event: i64,
     /// Of what.
     pub asset: AssetId,
-    /// What a new order may use.
+    /// All of it, profit of open positions left out.
+    pub total: Amount,
+    /// What a new order may use. Venues that let it use open profit count that in.
     pub available: Amount,
-    /// Held for open orders.
+    /// Held for open orders, and for positions.
     pub locked: Amount,
 }
 
@@ -357,6 +359,18 @@ pub struct Position {
     /// Of what.
     pub instrument: InstrumentId,
     /// Which, in hedge mode.
+impl Balance {
+    /// Of an asset in which no profit is open.
+    pub fn plain(ts_event: i64, asset: AssetId, available: Amount, locked: Amount) -> Self {
+        Self { ts_event, asset, total: available + locked, available, locked }
+    }
+
+    /// What orders could use if there were none, and no positions.
+    pub fn usable(&self) -> Amount {
+        self.available + self.locked
+    }
+}
+
     pub side: PositionSide,
     /// How much: negative if short.
     pub size: Amount,

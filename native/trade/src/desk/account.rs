@@ -293,10 +293,7 @@ impl Asking {
                 self.books.fills.insert(instrument, (from, reports.clone()));
             }
             (_, Answer::Balances(balances)) => {
-                let total = |one: &Balance| VenueBalance {
-                    asset: one.asset,
-                    total: one.available + one.locked,
-                };
+                let total = |one: &Balance| VenueBalance { asset: one.asset, total: one.total };
                 self.books.balances = Some(balances.iter().map(total).collect());
             }
             (_, Answer::Positions(positions)) => {

@@ -226,7 +226,7 @@ impl Alpaca {
         let cash = account.cash.amount()?;
         let available = cash.min(account.buying_power.amount()?);
         let locked = cash - available;
-        Ok(vec![Balance { ts_event: ts_recv, asset, available, locked }])
+        Ok(vec![Balance::plain(ts_recv, asset, available, locked)])
     }
 
     /// Coins, which the venue shows as positions.
@@ -238,7 +238,7 @@ impl Alpaca {
             let all = row.qty.amount()?;
             let available = row.qty_available.as_ref().map_or(Ok(all), Lexeme::amount)?;
             let locked = all - available;
-            balances.push(Balance { ts_event: ts_recv, asset, available, locked });
+            balances.push(Balance::plain(ts_recv, asset, available, locked));
         }
         Ok(balances)
     }

@@ -413,6 +413,25 @@ fn positions_are_told_and_asked_for() {
 }
 
 #[test]
+fn open_profit_can_be_used_and_is_not_owned() {
+    for (profit, available, usable) in [("300", "1250", "1300"), ("-300", "650", "700")] {
+        let mut gateway = ready();
+        let asked = call(gateway.ask(Question::Balances, NOW));
+        let rows = format!(
+            r#"[{{"asset":"USDT","balance":"1000","crossWalletBalance":"1000",
+            "crossUnPnl":"{profit}","availableBalance":"{available}","updateTime":1}}]"#
+        );
+        let heard = answered(&mut gateway, asked.id, 200, &rows);
+        let [Heard::Answer(_, Answer::Balances(balances))] = &heard[..] else {
+            panic!("{heard:?}")
+        };
+        let balance = balances[0];
+        assert_eq!((balance.total, balance.locked), (amount("1000"), amount("50")));
+        assert_eq!((balance.available, balance.usable()), (amount(available), amount(usable)));
+    }
+}
+
+#[test]
 fn open_orders_are_those_of_both_lists() {
     let mut gateway = ready();
     let first = call(gateway.ask(Question::OpenOrders, NOW));

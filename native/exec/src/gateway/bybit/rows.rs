@@ -228,7 +228,7 @@ pub(super) fn balances(desk: &Desk, rows: &[WalletRow], at: i64) -> Parsed<Vec<B
         for part in [&row.locked, &row.of_orders, &row.of_positions] {
             locked += some_amount(part)?.unwrap_or_default();
         }
-        balances.push(Balance { ts_event: at, asset, available: whole - locked, locked });
+        balances.push(Balance::plain(at, asset, whole - locked, locked));
     }
     Ok(balances)
 }

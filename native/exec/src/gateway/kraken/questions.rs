@@ -291,7 +291,7 @@ impl Kraken {
             let locked = row.hold_trade.as_ref().map(Lexeme::amount).transpose()?;
             let locked = locked.unwrap_or_default();
             let available = row.balance.amount()? - locked;
-            balances.push(Balance { ts_event: ts_recv, asset, available, locked });
+            balances.push(Balance::plain(ts_recv, asset, available, locked));
         }
         Ok(balances)
     }

@@ -82,6 +82,9 @@ pub(super) struct PositionRow {
     pos_side: String,
     pos: String,
     avg_px: String,
+    /// Without profit of open positions,
+    cash_bal: String,
+    /// which both of these have in them.
     u_time: String,
 }
 
@@ -240,6 +243,7 @@ pub(super) fn positions(desk: &Desk, rows: &[PositionRow], ts_recv: i64) -> Pars
             instrument,
             side,
             size: if is_short { -size } else { size },
+            total: some_amount(&row.cash_bal)?.unwrap_or_default(),
             price_entry: some_amount(&row.avg_px)?,
         });
     }

@@ -228,7 +228,7 @@ fn questions_are_signed_and_answered() {
 fn balances_come_by_themselves() {
     let mut gateway = spot();
     let text = r#"{"arg":{"channel":"account"},"data":[{"details":[{"availBal":"100","ccy":"USDT",
-        "frozenBal":"20","uTime":"1705564213903"},{"availBal":"1","ccy":"DOGE","frozenBal":"0","uTime":""}]}]}"#;
+        "cashBal":"90","frozenBal":"20","uTime":"1705564213903"},{"availBal":"1","ccy":"DOGE","frozenBal":"0","uTime":""}]}]}"#;
     let Heard::Balance(balance) = one(read(&mut gateway, 0, text)) else { panic!() };
     assert_eq!((balance.available, balance.locked), (amount("100"), amount("20")));
 }
@@ -256,9 +256,11 @@ fn each_change_ends_with_its_own_news() {
     // The news of the first one is faster than the answer to it.
     read(&mut gateway, 0, &update(r#"{"amendResult":"0","px":"30001","sz":"0.6"}"#));
     assert_eq!(read(&mut gateway, 0, &taken(&first["id"])), []);
+    // What can be used has 30 of open profit in it.
     assert_eq!(read(&mut gateway, 0, &taken(&second["id"])), []);
     let mut heard = Vec::new();
     gateway.tick(i64::MAX, NOW, &mut heard);
     let What::Ended { request, .. } = only(heard).what else { panic!() };
+    assert_eq!((balance.total, balance.usable()), (amount("90"), amount("120")));
     assert_eq!(request, OrderEvent::ReplaceAsked);
 }
