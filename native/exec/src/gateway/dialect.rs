@@ -138,6 +138,11 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         false
     }
 
+    /// Whether it has to be asked what was paid besides executions.
+    fn has_payments(&self) -> bool {
+        false
+    }
+
     /// Ends all orders after so many seconds; 0 for never.
     fn set_timer(&mut self, _timer: InstrumentId, _seconds: u32, _now: i64) -> Option<Outgoing> {
         None
@@ -216,14 +221,14 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
             return self.lose(asked, &Loss::of(error), ts_recv, heard);
         }
         match asked {
+            Asked::Session(Step::Guard(timer)) => {
+                self.timer_failed(timer, &error.refusal.detail, ts_recv, heard);
+            }
             Asked::Query(query) if error.is_not_found() => {
                 let next = self.missing(*query, ts_recv, heard);
                 self.ask_on(next, ts_recv, heard);
             }
             asked => {
-            Asked::Session(Step::Guard(timer)) => {
-                self.timer_failed(timer, &error.refusal.detail, ts_recv, heard);
-            }
                 if let Asked::Order(order, OrderEvent::Submitted, _) = &asked {
                     self.flights_mut().budget.forget(&order.client_id);
                     self.forget(&order.client_id);
@@ -239,14 +244,14 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
 
     /// Ends what has no outcome.
     fn lose(&mut self, asked: Asked, loss: &Loss, now: i64, heard: &mut Vec<Heard>) {
+        if let Asked::Session(Step::Guard(timer)) = asked {
+            return self.timer_failed(timer, loss.detail(), now, heard);
+        }
         let outcome = self.lost(&asked, now).unwrap_or(loss.outcome);
         heard.extend(asked.lost(outcome, loss, now));
     }
 
     /// The same of items of one message.
-        if let Asked::Session(Step::Guard(timer)) = asked {
-            return self.timer_failed(timer, loss.detail(), now, heard);
-        }
     fn lose_items(&mut self, items: Vec<u64>, loss: &Loss, now: i64, heard: &mut Vec<Heard>) {
         for item in items {
             if let Some(asked) = self.flights_mut().take(item) {
@@ -364,11 +369,6 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         }
     }
 
-    /// Timers that are due.
-    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
-        let hears = self.hears();
-        let flights = self.flights_mut();
-        let seconds = flights.guard.seconds();
     /// A timer was not set, or nobody knows whether it was.
     fn timer_failed(&mut self, timer: InstrumentId, why: &str, now: i64, heard: &mut Vec<Heard>) {
         if self.flights_mut().guard.has_failed(timer, now) {
@@ -377,6 +377,11 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         }
     }
 
+    /// Timers that are due.
+    fn timers(&mut self, now: i64) -> Vec<Outgoing> {
+        let hears = self.hears();
+        let flights = self.flights_mut();
+        let seconds = flights.guard.seconds();
         let due = flights.guard.due(hears, &mut flights.budget, now);
         due.into_iter().filter_map(|timer| self.set_timer(timer, seconds, now)).collect()
     }
@@ -487,6 +492,10 @@ impl<D: Dialect> Gateway for D {
 
     fn tells_hedging(&self) -> bool {
         self.has_hedging()
+    }
+
+    fn tells_payments(&self) -> bool {
+        self.has_payments()
     }
 
     fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {

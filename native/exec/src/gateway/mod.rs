@@ -147,6 +147,11 @@ pub trait Gateway: Send {
         false
     }
 
+    /// Whether it has to be asked what was paid besides executions; otherwise it tells it among them.
+    fn tells_payments(&self) -> bool {
+        false
+    }
+
     /// From now on the venue is to cancel all orders in these instruments once it has heard nothing
     /// of us for so long. It hears of us while we hear of our orders.
     ///
@@ -271,6 +276,8 @@ pub enum Question {
     Balances,
     /// What is held of derivatives, or of shares.
     Positions,
+    /// What was paid besides executions, as funding is, from a moment on.
+    Payments(i64),
     /// How contracts are held.
     Contracts,
 }
@@ -283,6 +290,7 @@ impl Question {
             Self::Fills(instrument, _) => (Errand::Fills, Some(*instrument)),
             Self::Balances => (Errand::Balances, None),
             Self::Positions => (Errand::Positions, None),
+            Self::Payments(_) => (Errand::Payments, None),
             Self::Contracts => (Errand::Leverage, None),
         };
         Spend { instrument, ..Spend::one(errand) }
@@ -351,14 +359,6 @@ pub struct Balance {
     pub locked: Amount,
 }
 
-/// What is held of an instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// When, by the venue's clock.
-    pub ts_event: i64,
-    /// Of what.
-    pub instrument: InstrumentId,
-    /// Which, in hedge mode.
 impl Balance {
     /// Of an asset in which no profit is open.
     pub fn plain(ts_event: i64, asset: AssetId, available: Amount, locked: Amount) -> Self {
@@ -371,6 +371,14 @@ impl Balance {
     }
 }
 
+/// What is held of an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// When, by the venue's clock.
+    pub ts_event: i64,
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// Which, in hedge mode.
     pub side: PositionSide,
     /// How much: negative if short.
     pub size: Amount,

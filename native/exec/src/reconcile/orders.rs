@@ -23,16 +23,15 @@ impl<J: Journal> Comparing<'_, J> {
 
     pub(super) fn compare_fills(&mut self) {
         let venue = self.venue;
-        for (instrument, (_, reports)) in &venue.fills {
-            if !self.concerns(*instrument) {
-                continue;
-            }
-            let mut reports: Vec<_> = reports.iter().collect();
+        let executions = venue.fills.values().map(|(_, reports)| reports);
+        for reports in executions.chain([&venue.payments]) {
+            let mut reports: Vec<_> =
+                reports.iter().filter(|one| self.concerns(one.instrument)).collect();
             reports.sort_by_key(|report| (report.ts_event, fill_id(report)));
             for report in reports {
                 let What::Fill(fill) = &report.what else { continue };
                 let report = self.named(report);
-                self.compare_fill(*instrument, &report, fill);
+                self.compare_fill(report.instrument, &report, fill);
             }
         }
     }
