@@ -1,5 +1,6 @@
 """kill -9 of a trader in hedge mode on USD-M futures, with live orders on one journal: after each
-restart executions, open orders and both positions are the venue's to the last digit.
+restart executions, funding, open orders, both positions and the balance are the venue's to the last
+digit.
 
 `RUSTONITE_KILL_ROUNDS=200` makes it long.
 """
@@ -20,7 +21,9 @@ from rustonite_exec import LocalExchange
 ROUNDS = int(os.environ.get("RUSTONITE_KILL_ROUNDS", "6"))
 VENUE, SYMBOL = "binance-usdm", "BTCUSDT"
 PAGE = 1000
-TOP = "reconcile_s = 1\nanswer_ms = 500"
+TOP = 'reconcile = "refuse"\nreconcile_s = 1\nanswer_ms = 500'
+# Between two comparisons profits are rounded, which is no difference.
+ROUNDED = Decimal("0.000001")
 FAULTS = [
     {"name": "drop_user_stream"},
     {"name": "fail_after", "status": 503, "call": "place"},
@@ -68,7 +71,7 @@ def trades_of(client):
 def assert_same(lives, client):
     """Nothing moves: our books are the venue's, side by side."""
     ours = JournalBooks(lives.journal)
-    # Nothing is adjusted: each execution is the venue's.
+    # Nothing is adjusted: each execution and each payment is the venue's.
     assert {row["kind"] for row in ours.fills} <= {"trade", "funding"}
     counts = Counter(row["fill_id"] for row in ours.fills)
     assert [one for one, count in counts.items() if count > 1] == []
@@ -76,6 +79,7 @@ def assert_same(lives, client):
     mine = {
         row["fill_id"]: (row["side"], row["position_side"], *(row[name] for name in names))
         for row in ours.fills
+        if row["kind"] == "trade"
     }
     theirs = {
         str(one["id"]): (
@@ -96,11 +100,22 @@ def assert_same(lives, client):
         for one in client.open_orders()
     }
     assert_equal(open_ours, open_theirs, ours)
+    paid = {row["fill_id"]: row["fee"] for row in ours.fills if row["kind"] == "funding"}
+    incomes = client.call("GET", "income", incomeType="FUNDING_FEE", limit=PAGE)
+    assert_equal(paid, {f"funding:{one['tranId']}": -Decimal(one["income"]) for one in incomes})
+    owned = [row["total"] for row in ours.balances if row["asset"] == "USDT"][-1]
+    wallet = {one["asset"]: one["balance"] for one in client.call("GET", "/fapi/v3/balance")}
+    assert abs(owned - Decimal(wallet["USDT"])) <= ROUNDED
     told = {one["side"]: Decimal(one["size"]) for one in lives.status()["positions"]}
     rows = client.call("GET", "/fapi/v3/positionRisk")
     held = {one["positionSide"].lower(): Decimal(one["positionAmt"]) for one in rows}
     assert_equal(told, {side: size for side, size in held.items() if size})
     return ours
+
+
+def fund(client, lives):
+    """One side pays the other."""
+    client.exchange.fund(SYMBOL, Decimal(lives.chance.choice([-3, 2, 5])) / 10_000)
 
 
 @pytest.mark.timeout(60 + 20 * ROUNDS)
@@ -115,11 +130,13 @@ def test_both_sides_outlive_kills(lives):
         if number % 3 == 1:
             fault = dict(lives.chance.choice(FAULTS))
             client.exchange.fault(fault.pop("name"), **fault)
+        fund(client, lives)
         if number % 2:
             lives.kill_with_a_request_in_flight()
         else:
-            time.sleep(lives.chance.uniform(0.5, 1.5))
+            time.sleep(lives.chance.uniform(0, 1))
             lives.kill(lives.trader)
+        fund(client, lives)
     lives.trade()
     lives.until_trading()
     lives.hold_still()
@@ -127,6 +144,7 @@ def test_both_sides_outlive_kills(lives):
     # It shows nothing if a side was hardly traded, or nothing was in flight.
     traded = Counter(row["position_side"] for row in ours.fills)
     assert min(traded["long"], traded["short"]) >= ROUNDS // 2, traded
+    assert len([row for row in ours.fills if row["kind"] == "funding"]) >= ROUNDS
     lost = [row for row in ours.order_rows if row["event"] == "outcome_unknown"]
     assert len(lost) >= ROUNDS // 4
     lives.stop()

@@ -28,6 +28,8 @@ pub enum Errand {
     Balances,
     /// What is held.
     Positions,
+    /// What was paid besides executions.
+    Payments,
     /// How contracts are margined.
     Leverage,
     /// That we are still there, for a dead man's timer.

@@ -29,7 +29,7 @@ pub(crate) fn venue_flags(kind: FillKind) -> i32 {
 
 impl<J: Journal> Ledger<J> {
     pub(crate) fn is_counted(&self, report: &Report, fill: &Fill) -> bool {
-        self.fills.find(place(report), &fill.fill_id, None).is_some()
+        self.fills.find(place(report), fill, None).is_some()
     }
 
     pub(crate) fn fill(
@@ -40,11 +40,14 @@ impl<J: Journal> Ledger<J> {
         change: &mut Change,
     ) {
         let id = subject.order.id;
-        let trade = fill.trade_id.map(|trade| (trade, fill.side, id));
-        if let Some(known) = self.fills.find(place(report), &fill.fill_id, trade) {
+        if let Some(known) = self.fills.find(place(report), fill, Some(id)) {
             let known: Box<str> = known.into();
             self.late_fee(subject, report, fill, &known, change);
             return;
+        }
+        if let Some(fill_id) = self.fills.other_id(place(report), fill) {
+            let fill = Fill { fill_id, ..fill.clone() };
+            return self.fill(subject, report, &fill, change);
         }
         if !can_be_counted(report, fill, Some(id), change) {
             return;

@@ -8,7 +8,7 @@ use rustonite_core::datasets::{OrderSide, PositionSide};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 
 use crate::booking::signed;
-use crate::report::Correction;
+use crate::report::{Correction, Fill};
 use crate::wish::OrderId;
 
 /// How the ids of executions begin that were worked out from the venue's figures.
@@ -41,10 +41,20 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
+    /// Whether it is the execution of this side and order under its id.
+    fn is_of(&self, side: OrderSide, order: Option<OrderId>) -> bool {
+        self.side == side || (order.is_some() && self.order == order)
+    }
+
     /// What it added to its position.
     pub(crate) fn signed(&self) -> Amount {
         signed(self.side, self.size)
     }
+}
+
+/// The id of the side of a trade that came second.
+fn second_id(fill_id: &str, side: OrderSide) -> Box<str> {
+    format!("{fill_id}:{}", side.name()).into()
 }
 
 /// Where an execution happened.
@@ -73,18 +83,27 @@ pub(crate) struct Fills {
 
 impl Fills {
     /// The id under which an execution was counted: its own or, if another source gave it another
-    /// one, that of the same public trade, side and order.
-    pub(crate) fn find(
-        &self,
-        place: Place,
-        fill_id: &str,
-        trade: Option<(i64, OrderSide, OrderId)>,
-    ) -> Option<&str> {
-        if let Some((id, _)) = self.counted.get(&place).and_then(|ids| ids.get_key_value(fill_id)) {
+    /// one, that of the same public trade, side and order. Of an own order that met another one some
+    /// venues give both sides one id.
+    pub(crate) fn find(&self, place: Place, fill: &Fill, order: Option<OrderId>) -> Option<&str> {
+        let (fill_id, side) = (&*fill.fill_id, fill.side);
+        let ids = self.counted.get(&place);
+        let known = |id: &str| ids.and_then(|ids| ids.get_key_value(id));
+        if let Some((id, _)) = known(fill_id).filter(|(_, one)| one.is_of(side, order)) {
             return Some(id);
         }
-        let (number, side, order) = trade?;
+        if let Some((id, _)) = known(&second_id(fill_id, side)) {
+            return Some(id);
+        }
+        let (number, order) = (fill.trade_id?, order?);
         self.trades.get(&Trade { place, number, side, order }).map(|id| &**id)
+    }
+
+    /// The id of an execution that is not counted if its own is that of another one: of the other
+    /// side of the same trade.
+    pub(crate) fn other_id(&self, place: Place, fill: &Fill) -> Option<Box<str>> {
+        self.get(place, &fill.fill_id)?;
+        Some(second_id(&fill.fill_id, fill.side))
     }
 
     pub(crate) fn get(&self, place: Place, fill_id: &str) -> Option<&Counted> {

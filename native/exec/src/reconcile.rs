@@ -72,6 +72,8 @@ pub struct VenueBooks {
     pub open_orders: Option<Vec<Report>>,
     /// Executions of an instrument, all since a moment.
     pub fills: BTreeMap<InstrumentId, (i64, Vec<Report>)>,
+    /// What was paid besides executions, where the venue tells it apart from them.
+    pub payments: Vec<Report>,
     /// All positions; what is not there is flat. Spot is held as balances instead.
     pub positions: Option<Vec<VenuePosition>>,
     /// All balances.

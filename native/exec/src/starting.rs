@@ -173,7 +173,7 @@ impl<J: Journal> Ledger<J> {
         account: AccountId,
         theirs: &crate::gateway::Balance,
     ) -> Result<()> {
-        let (total, locked) = (theirs.available + theirs.locked, theirs.locked);
+        let (total, locked) = (theirs.total, theirs.locked);
         let directory = Arc::clone(self.directory());
         let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
         let (asset, owned) = (theirs.asset, Owned { total, locked, is_counted: true });

@@ -310,12 +310,7 @@ fn both_accounts_of_the_books_are_written() {
     let mut ledger = open_with(Kept::default(), rules());
     trade(&mut ledger, of_instrument(SPOT, OrderSide::Buy, "2"), "100");
     let usdt = ledger.directory().asset("USDT").unwrap();
-    let balance = rustonite_exec::gateway::Balance {
-        ts_event: NOW,
-        asset: usdt,
-        available: amount("5"),
-        locked: amount("1"),
-    };
+    let balance = rustonite_exec::gateway::Balance::plain(NOW, usdt, amount("5"), amount("1"));
     ledger.note_balance(NOW, ACCOUNT, &balance).unwrap();
     let position = rustonite_exec::reconcile::VenuePosition {
         instrument: LINEAR,

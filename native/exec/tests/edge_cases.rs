@@ -10,8 +10,9 @@ use rustonite_core::datasets::{
 };
 use rustonite_core::{Amount, datasets::OrderKind};
 use rustonite_exec::{
-    AnomalyCode, Ask, Change, ChangeIds, Correction, ExecError, Figures, Fill, Link, OrderId,
-    OrderPicture, Outcome, PositionKey, RefusalKind, Report, Request, Trigger, What, Wish,
+    AnomalyCode, Ask, Change, ChangeIds, Correction, ExecError, Figures, Fill, Ledger, Link,
+    OrderId, OrderPicture, Outcome, PositionKey, RefusalKind, Report, Request, Tapes, Trigger,
+    What, Wish,
 };
 
 fn codes(change: &Change) -> Vec<AnomalyCode> {
@@ -263,6 +264,30 @@ fn edge_11_duplicate_by_execution_id() {
     assert!(ledger.report(&rest(report)).is_empty());
     assert_eq!(filled(&ledger, id), amount("4"));
     assert_eq!(ledger.positions().get(&account_key()).size, amount("4"));
+}
+
+/// At some venues a trade of two of our own orders has one id for both sides.
+#[test]
+fn edge_11_both_sides_of_a_trade_under_one_id() {
+    let folder = in_memory();
+    let mut ledger = open_with(tapes(folder.path()), rules());
+    let buy = working(&mut ledger);
+    let sell = Wish { side: OrderSide::Sell, ..wish() };
+    let (sell, _) = ledger.submit(NOW, sell, Link::default()).unwrap();
+    let other = Fill { side: OrderSide::Sell, ..fill("7", "4", "100") };
+    let reports = [of(&ledger, buy, filled_by("7", "4")), of(&ledger, sell, What::Fill(other))];
+    let told: Vec<_> = reports.iter().flat_map(|one| ledger.report(one).fills).collect();
+    assert_eq!(told.iter().map(|one| &*one.fill_id).collect::<Vec<_>>(), ["7", "7:sell"]);
+    let is_counted = |ledger: &mut Ledger<Tapes>| {
+        for report in reports.iter().chain(&reports.clone().map(rest)) {
+            assert!(ledger.report(report).is_empty(), "{report:?}");
+        }
+        assert_eq!([buy, sell].map(|id| filled(ledger, id)), [amount("4"), amount("4")]);
+        assert_eq!(ledger.positions().get(&account_key()).size, Amount::ZERO);
+    };
+    is_counted(&mut ledger);
+    drop(ledger);
+    is_counted(&mut reopened(folder.path()).0);
 }
 
 #[test]

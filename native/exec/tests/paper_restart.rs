@@ -287,10 +287,7 @@ impl<J: Journal> Life<J> {
                     books.fills.insert(one, (from, rows));
                 }
                 (_, Answer::Balances(rows)) => {
-                    let total = |one: &Balance| VenueBalance {
-                        asset: one.asset,
-                        total: one.available + one.locked,
-                    };
+                    let total = |one: &Balance| VenueBalance { asset: one.asset, total: one.total };
                     books.balances = Some(rows.iter().map(total).collect());
                 }
                 (_, Answer::Positions(rows)) => {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, OrderEvent, OrderSide, OrderState, PositionSide,
+    BalanceCause, EventSource, FillKind, OrderEvent, OrderSide, OrderState, PositionSide,
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::reconcile::{
@@ -30,6 +30,7 @@ fn nothing() -> VenueBooks {
         lasting: BTreeMap::new(),
         open_orders: Some(Vec::new()),
         fills: [SPOT, LINEAR].map(|instrument| (instrument, (0, Vec::new()))).into(),
+        payments: Vec::new(),
         positions: Some(Vec::new()),
         balances: Some(Vec::new()),
     }
@@ -391,7 +392,41 @@ fn start_a_balance_that_differs_by_a_rounded_profit_is_no_difference() {
         assert_eq!(plan.balances.len(), taken);
     }
     venue.balances = balance("1000.000001000000000001");
+    venue.differed = reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Refuse)).mismatches;
     assert!(reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Refuse)).is_refused);
+}
+
+#[test]
+fn funding_that_a_venue_tells_apart_explains_its_balance() {
+    let mut ledger = ledger();
+    hold(&mut ledger, OrderSide::Buy, "2");
+    let usdt = ledger.directory().asset("USDT").unwrap();
+    let balance = |total: &str| Some(vec![VenueBalance { asset: usdt, total: amount(total) }]);
+    let refuse = |ledger: &Ledger<Nowhere>, venue: &VenueBooks| {
+        reconcile(ledger, ACCOUNT, venue, &with(Mode::Refuse))
+    };
+    ledger.set_balance(NOW, (ACCOUNT, usdt), amount("1000"), BalanceCause::Reconciliation).unwrap();
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("2", "100")]);
+    // The money is gone before it is told for what.
+    venue.balances = balance("999.5");
+    let early = refuse(&ledger, &venue);
+    assert_eq!((early.is_refused, &early.asks[..]), (false, &[Ask::Balances(ACCOUNT)][..]));
+    let fee = Some((amount("0.5"), usdt));
+    let paid = Fill { kind: FillKind::Funding, fee, ..fill("funding:1", "0", "0") };
+    venue.payments = vec![Report { instrument: LINEAR, ..by_id("", What::Fill(paid)) }];
+    for told in ["1000", "999.5"] {
+        // Whether the balance was told before it or after it.
+        venue.balances = balance(told);
+        venue.differed = refuse(&ledger, &venue).mismatches;
+        let plan = refuse(&ledger, &venue);
+        assert_eq!((plan.is_refused, plan.reports.len(), plan.balances.len()), (false, 1, 0));
+    }
+    let plan = refuse(&ledger, &venue);
+    ledger.apply_plan(LATER, ACCOUNT, &plan);
+    assert_eq!(ledger.balances().get(ACCOUNT, usdt).total, amount("999.5"));
+    let after = refuse(&ledger, &venue);
+    assert!(after.is_settled() && after.reports.is_empty() && after.mismatches.is_empty());
 }
 
 #[test]

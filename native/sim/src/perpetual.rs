@@ -150,11 +150,23 @@ impl Exchange {
         account.holdings().filter(of_quote).map(|(_, holding)| initial_margin(holding)).sum()
     }
 
-    /// What an account can still use as margin.
+    /// What an account can still use as margin of shared positions, whose open profit counts.
     pub fn available(&self, account: AccountId, quote: AssetId) -> Amount {
         let Some(account) = self.accounts.get(account as usize) else { return Amount::ZERO };
-        let lost = self.unrealised(account, quote).min(Amount::ZERO);
-        account.balance(quote).free + lost - self.required(account, quote)
+        let gained = self.unrealised(account, quote);
+        account.balance(quote).free + gained - self.required(account, quote)
+    }
+
+    /// What of that may leave the balance, as the margin of an isolated position does: open profit
+    /// may not.
+    pub fn movable(&self, account: AccountId, quote: AssetId) -> Amount {
+        let Some(there) = self.accounts.get(account as usize) else { return Amount::ZERO };
+        let gained = self.unrealised(there, quote).max(Amount::ZERO);
+        self.available(account, quote) - gained
+    }
+
+    fn usable(&self, account: AccountId, quote: AssetId, isolated: bool) -> Amount {
+        if isolated { self.movable(account, quote) } else { self.available(account, quote) }
     }
 
     /// Margin that an account needs for its positions and open orders of a perpetual, without what
@@ -209,7 +221,7 @@ impl Exchange {
         listed.check_tier(&before, &holding)?;
         let needed = initial_margin(&holding) - initial_margin(&before);
         let asset = listed.instrument.quote;
-        let free = self.available(order.account, asset);
+        let free = self.usable(order.account, asset, holding.isolated);
         if needed > Amount::ZERO && needed > free {
             return Err(Reject::Balance { asset, needed, free });
         }
@@ -296,7 +308,7 @@ impl Exchange {
             listed.check_worth(&after)?;
         }
         let needed = initial_margin(&after) - initial_margin(&holding);
-        let free = self.available(account, quote);
+        let free = self.usable(account, quote, holding.isolated);
         if needed > Amount::ZERO && needed > free {
             return Err(Reject::Balance { asset: quote, needed, free });
         }
@@ -348,7 +360,7 @@ impl Exchange {
             return Err(Reject::Contradiction("there is no isolated position"));
         }
         if amount > Amount::ZERO {
-            let free = self.available(account, quote);
+            let free = self.movable(account, quote);
             if free < amount {
                 return Err(Reject::Balance { asset: quote, needed: amount, free });
             }

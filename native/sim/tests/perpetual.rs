@@ -74,6 +74,27 @@ fn orders_need_margin_by_leverage_and_those_that_reduce_need_none() {
     assert_eq!(found, Reject::Leverage { found: 51, largest: 50 });
 }
 
+#[test]
+fn open_profit_is_margin_of_shared_positions_alone() {
+    let mut exchange = funded();
+    // 500 at 100, and all the rest of 50,000 is ordered.
+    deal(&mut exchange, 10_000, 500_000);
+    done(&mut exchange, Command::Place(perp(buy(1, 10_000, 500_000))));
+    assert_eq!(exchange.available(1, USD), Amount::ZERO);
+    mark(&mut exchange, 16_000);
+    assert_eq!(exchange.balance(1, USD).0, amount("100000"));
+    assert_eq!(exchange.available(1, USD), amount("30000"));
+    assert_eq!(exchange.movable(1, USD), Amount::ZERO);
+    let found = refused(&mut exchange, Command::Place(perp(buy(1, 10_000, 300_001))));
+    assert!(matches!(found, Reject::Balance { asset: USD, .. }), "{found}");
+    let more = placed(&mut exchange, perp(buy(1, 10_000, 300_000)));
+    done(&mut exchange, Command::Cancel { account: 1, order: more });
+    // What is lost is neither.
+    mark(&mut exchange, 9_900);
+    assert_eq!(exchange.available(1, USD), amount("-500"));
+    assert_eq!(exchange.movable(1, USD), amount("-500"));
+}
+
 /// Up to 1,000 a leverage of 50 and 1 %, up to 5,000 of 20 and 2.5 %, up to 20,000 of 5 and 10 %.
 fn with_tiers() -> Exchange {
     let tier = |worth, leverage_max, maintenance_ppm| Tier {

@@ -80,7 +80,7 @@ impl Two {
         let balances = ["BTC", "USDT"].map(|name| {
             let asset = self.desk.ledger().directory().asset(name).unwrap();
             let available = amount("1000000");
-            Heard::Balance(Balance { ts_event: START, asset, available, locked: Amount::ZERO })
+            Heard::Balance(Balance::plain(START, asset, available, Amount::ZERO))
         });
         self.say(account, balances.to_vec());
     }
@@ -163,8 +163,7 @@ fn a_balance_is_set_right_once_it_differs_twice_in_the_same_way() {
     let counted = ["1000", "990", "980", "980"].map(|told| {
         world.now += 60_000 * MS;
         world.desk.tick(world.now, 5_000 * MS);
-        let locked = Amount::ZERO;
-        let balance = Balance { ts_event: world.now, asset, available: amount(told), locked };
+        let balance = Balance::plain(world.now, asset, amount(told), Amount::ZERO);
         let asked = std::mem::take(&mut *world.fake.asked.lock().unwrap());
         let answers = asked.into_iter().map(|question| match question {
             Question::Balances => Heard::Answer(question, Answer::Balances(vec![balance])),

@@ -34,7 +34,7 @@ fn asset_row(floor: &Floor, account: AccountId, asset: AssetId, now: i64) -> Val
         "positionInitialMargin": text(sums.position_margin),
         "openOrderInitialMargin": text(sums.order_margin),
         "crossWalletBalance": text(sums.cross_wallet), "crossUnPnl": text(sums.cross_unrealised),
-        "availableBalance": text(sums.available), "maxWithdrawAmount": text(sums.available),
+        "availableBalance": text(sums.available), "maxWithdrawAmount": text(sums.movable),
         "marginAvailable": true, "updateTime": now,
     })
 }
@@ -55,7 +55,7 @@ fn totals(floor: &Floor, account: AccountId) -> Value {
         "totalCrossWalletBalance": total(|sums| sums.cross_wallet),
         "totalCrossUnPnl": total(|sums| sums.cross_unrealised),
         "availableBalance": total(|sums| sums.available),
-        "maxWithdrawAmount": total(|sums| sums.available),
+        "maxWithdrawAmount": total(|sums| sums.movable),
     })
 }
 
@@ -145,7 +145,7 @@ pub(crate) fn balance(call: &mut Call<'_>) -> Answer {
             "accountAlias": format!("local{account}"), "asset": floor.asset_name(asset),
             "balance": text(sums.wallet()), "crossWalletBalance": text(sums.cross_wallet),
             "crossUnPnl": text(sums.cross_unrealised), "availableBalance": text(sums.available),
-            "maxWithdrawAmount": text(sums.available), "marginAvailable": true, "updateTime": now,
+            "maxWithdrawAmount": text(sums.movable), "marginAvailable": true, "updateTime": now,
         })
     };
     Ok(margin_assets(floor).into_iter().map(row).collect())

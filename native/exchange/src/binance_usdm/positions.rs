@@ -152,13 +152,15 @@ pub(crate) struct Sums {
     pub(crate) position_margin: Amount,
     pub(crate) order_margin: Amount,
     pub(crate) available: Amount,
+    pub(crate) movable: Amount,
 }
 
 impl Sums {
     pub(crate) fn of(floor: &Floor, account: AccountId, asset: AssetId) -> Self {
         let mut sums = Self {
             cross_wallet: floor.exchange.balance(account, asset).0,
-            available: Amount(floor.exchange.available(account, asset).0.max(0)),
+            available: floor.exchange.available(account, asset).max(Amount::ZERO),
+            movable: floor.exchange.movable(account, asset).max(Amount::ZERO),
             ..Self::default()
         };
         for (id, listed) in (0..).zip(&floor.instruments) {

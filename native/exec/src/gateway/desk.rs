@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use rustonite_core::Amount;
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
 use rustonite_core::instrument::Instrument;
 
 use super::flight::Named;
 use super::parse::{Fault, Parsed, amount};
 use crate::directory::Directory;
+use crate::report::{Fill, Report, What};
 
 /// One account at one venue.
 #[derive(Clone, Debug)]
@@ -50,6 +52,33 @@ impl Desk {
 
     pub(super) fn symbol(&self, instrument: InstrumentId) -> String {
         self.listed(instrument).map(|one| one.symbol.to_string()).unwrap_or_default()
+    }
+
+    /// Funding that was paid, negative if received; none of what nothing here trades. No order is
+    /// behind it, and the venue's number of it is not one of an execution.
+    pub(super) fn funding(
+        &self,
+        symbol: &str,
+        number: &str,
+        (paid, asset): (Amount, &str),
+        (ts_event, ts_recv): (i64, i64),
+    ) -> Option<Report> {
+        let asset = self.directory.asset(asset)?;
+        let fill = Fill {
+            fill_id: format!("funding:{number}").into(),
+            trade_id: None,
+            kind: FillKind::Funding,
+            side: OrderSide::Buy,
+            price: Amount::ZERO,
+            size: Amount::ZERO,
+            size_filled: None,
+            fee: Some((paid, asset)),
+            liquidity: Liquidity::Unknown,
+            position_side: None,
+        };
+        let named = self.named(self.instrument(symbol).ok()?, "");
+        let report = named.report(ts_recv, EventSource::Reconciliation, What::Fill(fill));
+        Some(Report { ts_event, ..report })
     }
 
     pub(super) fn named(&self, instrument: InstrumentId, client_id: &str) -> Named {

@@ -138,6 +138,11 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         false
     }
 
+    /// Whether it has to be asked what was paid besides executions.
+    fn has_payments(&self) -> bool {
+        false
+    }
+
     /// Ends all orders after so many seconds; 0 for never.
     fn set_timer(&mut self, _timer: InstrumentId, _seconds: u32, _now: i64) -> Option<Outgoing> {
         None
@@ -216,6 +221,9 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
             return self.lose(asked, &Loss::of(error), ts_recv, heard);
         }
         match asked {
+            Asked::Session(Step::Guard(timer)) => {
+                self.timer_failed(timer, &error.refusal.detail, ts_recv, heard);
+            }
             Asked::Query(query) if error.is_not_found() => {
                 let next = self.missing(*query, ts_recv, heard);
                 self.ask_on(next, ts_recv, heard);
@@ -236,6 +244,9 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
 
     /// Ends what has no outcome.
     fn lose(&mut self, asked: Asked, loss: &Loss, now: i64, heard: &mut Vec<Heard>) {
+        if let Asked::Session(Step::Guard(timer)) = asked {
+            return self.timer_failed(timer, loss.detail(), now, heard);
+        }
         let outcome = self.lost(&asked, now).unwrap_or(loss.outcome);
         heard.extend(asked.lost(outcome, loss, now));
     }
@@ -367,6 +378,14 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         }
     }
 
+    /// A timer was not set, or nobody knows whether it was.
+    fn timer_failed(&mut self, timer: InstrumentId, why: &str, now: i64, heard: &mut Vec<Heard>) {
+        if self.flights_mut().guard.has_failed(timer, now) {
+            let text = format!("the dead man's timer was not set and is asked for again: {why}");
+            heard.push(Heard::Notice(text));
+        }
+    }
+
     /// Timers that are due.
     fn timers(&mut self, now: i64) -> Vec<Outgoing> {
         let hears = self.hears();
@@ -482,6 +501,10 @@ impl<D: Dialect> Gateway for D {
 
     fn tells_hedging(&self) -> bool {
         self.has_hedging()
+    }
+
+    fn tells_payments(&self) -> bool {
+        self.has_payments()
     }
 
     fn guard(&mut self, seconds: u32, instruments: &[InstrumentId]) -> Result<(), Refusal> {

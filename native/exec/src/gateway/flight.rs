@@ -403,11 +403,7 @@ impl VenueError {
     pub(super) fn ends(&self, asked: Asked, ts_recv: i64) -> Option<Heard> {
         let refusal = self.refusal.clone();
         let (order, what) = match asked {
-            Asked::Session(Step::Guard(_)) => {
-                let detail = format!("the dead man's timer was not set: {}", refusal.detail);
-                return Some(Heard::Notice(detail));
-            }
-            Asked::Session(Step::Clock) => return None,
+            Asked::Session(Step::Clock | Step::Guard(_)) => return None,
             Asked::Session(_) => return Some(Heard::Closed(refusal)),
             Asked::Order(order, OrderEvent::Submitted, _) => (order, What::Rejected(refusal)),
             Asked::Order(order, OrderEvent::CancelAsked, _) => {
@@ -446,6 +442,11 @@ impl Loss {
     /// The answer cannot be understood.
     pub(super) fn unread(fault: &Fault) -> Self {
         Self::new(Outcome::Unknown, EventSource::Reply, fault.to_string().into())
+    }
+
+    /// Text for people.
+    pub(super) fn detail(&self) -> &str {
+        &self.refusal.detail
     }
 
     /// A call failed.

@@ -1,5 +1,7 @@
 //! Timers of venues that cancel all orders unless they hear in time that we are still there.
 
+use std::collections::VecDeque;
+
 use rustonite_core::budget::Errand;
 use rustonite_core::ids::InstrumentId;
 
@@ -7,6 +9,8 @@ use super::budget::{Budget, Spend};
 use crate::report::{Refusal, RefusalKind};
 
 const SECOND: i64 = 1_000_000_000;
+/// How long until a timer is asked for again that was not set.
+const RETRY: i64 = 2 * SECOND;
 
 /// What an account's timers are to do, and what is known of them.
 #[derive(Debug, Default)]
@@ -18,9 +22,14 @@ pub(super) struct Guard {
 #[derive(Debug)]
 struct Timer {
     instrument: InstrumentId,
-    asked_at: Option<i64>,
+    /// When it was asked for without an answer so far, the oldest first.
+    asked: VecDeque<i64>,
+    /// When it is to be asked for again; `None` if it never was.
+    due_at: Option<i64>,
     /// When it ends all orders, as far as we know; `None` if it does not run.
     until: Option<i64>,
+    /// Whether people know that it was not set.
+    is_told: bool,
 }
 
 /// What timers a venue has.
@@ -49,8 +58,10 @@ impl Guard {
     fn new(seconds: u32, instruments: &[InstrumentId]) -> Self {
         let timer = |instrument: &InstrumentId| Timer {
             instrument: *instrument,
-            asked_at: None,
+            asked: VecDeque::new(),
+            due_at: None,
             until: None,
+            is_told: false,
         };
         Self { seconds, timers: instruments.iter().map(timer).collect() }
     }
@@ -80,28 +91,44 @@ impl Guard {
             return Vec::new();
         }
         let pause = self.length() / 3;
-        let is_due = |timer: &&mut Timer| timer.asked_at.is_none_or(|at| now - at >= pause);
+        let is_due = |timer: &&mut Timer| timer.due_at.is_none_or(|at| now >= at);
         let due = self.timers.iter_mut().filter(is_due);
         let asked = due.map(|timer| {
-            timer.asked_at = Some(now);
+            timer.asked.push_back(now);
+            timer.due_at = Some(now.saturating_add(pause));
             timer.instrument
         });
         asked.collect()
     }
 
-    /// The venue has set a timer.
+    /// The venue has set a timer: it runs from no earlier than the oldest question for it.
     pub(super) fn is_set(&mut self, instrument: InstrumentId) {
         let length = self.length();
-        let mut timers = self.timers.iter_mut();
-        if let Some(timer) = timers.find(|timer| timer.instrument == instrument) {
-            timer.until = timer.asked_at.map(|at| at.saturating_add(length));
-        }
+        let Some(timer) = self.timer(instrument) else { return };
+        let until = timer.asked.pop_front().map(|at| at.saturating_add(length));
+        timer.until = timer.until.max(until);
+        timer.is_told = false;
+    }
+
+    /// The venue has not set a timer, or nobody knows whether it has: it is asked again soon. Returns
+    /// whether people are to be told, which is once until it is set.
+    pub(super) fn has_failed(&mut self, instrument: InstrumentId, now: i64) -> bool {
+        let Some(timer) = self.timer(instrument) else { return true };
+        timer.asked.pop_front();
+        let soon = now.saturating_add(RETRY);
+        timer.due_at = timer.due_at.map(|at| at.min(soon));
+        !std::mem::replace(&mut timer.is_told, true)
+    }
+
+    fn timer(&mut self, instrument: InstrumentId) -> Option<&mut Timer> {
+        self.timers.iter_mut().find(|timer| timer.instrument == instrument)
     }
 
     /// Every timer has to be set anew.
     pub(super) fn is_lost(&mut self) {
         for timer in &mut self.timers {
-            (timer.asked_at, timer.until) = (None, None);
+            (timer.due_at, timer.until) = (None, None);
+            timer.asked.clear();
         }
     }
 
@@ -114,7 +141,7 @@ impl Guard {
     /// The timers that were asked for and are not wanted any more.
     pub(super) fn end(&mut self) -> Vec<InstrumentId> {
         let timers = std::mem::take(&mut self.timers).into_iter();
-        timers.filter(|timer| timer.asked_at.is_some()).map(|timer| timer.instrument).collect()
+        timers.filter(|timer| timer.due_at.is_some()).map(|timer| timer.instrument).collect()
     }
 }
 
@@ -163,6 +190,18 @@ mod tests {
         assert_eq!(guard.end(), IDS);
         assert_eq!(due(&mut guard, 99 * SECOND), []);
         assert!(!Guard::default().runs(0));
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_is_to_the_oldest_question() {
+        let mut guard = Guard::new(30, &IDS[..1]);
+        for now in [0, 10 * SECOND] {
+            assert_eq!(guard.due(true, &mut Budget::default(), now), IDS[..1]);
+        }
+        guard.is_set(IDS[0]);
+        assert!(guard.runs(29 * SECOND) && !guard.runs(30 * SECOND));
+        guard.is_set(IDS[0]);
+        assert!(guard.runs(39 * SECOND) && !guard.runs(40 * SECOND));
     }
 
     #[test]

@@ -102,9 +102,34 @@ fn a_timer_that_is_refused_or_lost_is_told_and_tried_again() {
     let [Heard::Notice(text)] = &answered(&mut *gateway, asked.id, 200, body)[..] else { panic!() };
     assert!(text.contains("no permission"), "{text}");
     assert!(!gateway.is_guarded(NOW + SECOND));
-    let asked = call(tick(&mut *gateway, NOW + 10 * SECOND).pop().unwrap());
+    // It is tried again soon, and told once until it runs.
+    let asked = call(tick(&mut *gateway, NOW + 3 * SECOND).pop().unwrap());
     assert_eq!(failed(&mut *gateway, asked.id, false), []);
-    assert_eq!(tick(&mut *gateway, NOW + 20 * SECOND).len(), 1);
+    assert_eq!(tick(&mut *gateway, NOW + 6 * SECOND).len(), 1);
+    assert!(!gateway.is_guarded(NOW + 6 * SECOND));
+}
+
+#[test]
+fn a_timer_of_which_no_answer_comes_is_told_once_and_does_not_guard() {
+    let mut gateway = guarded("binance-usdm", 30);
+    let body = r#"{"symbol":"BTCUSDT","countdownTime":"30000"}"#;
+    let asked = call(tick(&mut *gateway, NOW).pop().unwrap());
+    answered(&mut *gateway, asked.id, 200, body);
+    assert_eq!(tick(&mut *gateway, NOW + 10 * SECOND).len(), 1);
+    let mut heard = Vec::new();
+    // It is given up five seconds later, and again and again.
+    for at in (15..40).map(|at| NOW + at * SECOND) {
+        let sent = gateway.tick(at - 5 * SECOND + 1, at, &mut heard);
+        let soon = sent.iter().filter(|one| format!("{one:?}").contains("countdownCancelAll"));
+        assert!(soon.count() <= 1);
+    }
+    let told = |one: &Heard| matches!(one, Heard::Notice(text) if text.contains("timer"));
+    assert_eq!(heard.iter().filter(|one| told(one)).count(), 1, "{heard:?}");
+    assert!(gateway.is_guarded(NOW + 29 * SECOND) && !gateway.is_guarded(NOW + 30 * SECOND));
+    // What is set again is told again once it fails.
+    let asked = call(tick(&mut *gateway, NOW + 60 * SECOND).pop().unwrap());
+    answered(&mut *gateway, asked.id, 200, body);
+    assert!(gateway.is_guarded(NOW + 61 * SECOND));
 }
 
 #[test]

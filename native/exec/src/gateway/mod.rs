@@ -147,6 +147,11 @@ pub trait Gateway: Send {
         false
     }
 
+    /// Whether it has to be asked what was paid besides executions; otherwise it tells it among them.
+    fn tells_payments(&self) -> bool {
+        false
+    }
+
     /// From now on the venue is to cancel all orders in these instruments once it has heard nothing
     /// of us for so long. It hears of us while we hear of our orders.
     ///
@@ -271,6 +276,8 @@ pub enum Question {
     Balances,
     /// What is held of derivatives, or of shares.
     Positions,
+    /// What was paid besides executions, as funding is, from a moment on.
+    Payments(i64),
     /// How contracts are held.
     Contracts,
 }
@@ -283,6 +290,7 @@ impl Question {
             Self::Fills(instrument, _) => (Errand::Fills, Some(*instrument)),
             Self::Balances => (Errand::Balances, None),
             Self::Positions => (Errand::Positions, None),
+            Self::Payments(_) => (Errand::Payments, None),
             Self::Contracts => (Errand::Leverage, None),
         };
         Spend { instrument, ..Spend::one(errand) }
@@ -343,10 +351,24 @@ pub struct Balance {
     pub ts_event: i64,
     /// Of what.
     pub asset: AssetId,
-    /// What a new order may use.
+    /// All of it, profit of open positions left out.
+    pub total: Amount,
+    /// What a new order may use. Venues that let it use open profit count that in.
     pub available: Amount,
-    /// Held for open orders.
+    /// Held for open orders, and for positions.
     pub locked: Amount,
+}
+
+impl Balance {
+    /// Of an asset in which no profit is open.
+    pub fn plain(ts_event: i64, asset: AssetId, available: Amount, locked: Amount) -> Self {
+        Self { ts_event, asset, total: available + locked, available, locked }
+    }
+
+    /// What orders could use if there were none, and no positions.
+    pub fn usable(&self) -> Amount {
+        self.available + self.locked
+    }
 }
 
 /// What is held of an instrument.

@@ -186,7 +186,8 @@ impl<J: Journal> Comparing<'_, J> {
         let stays = lasts || self.venue.differed.contains(&mismatch);
         self.plan.mismatches.push(mismatch);
         let moving = !self.restless.is_empty() || !self.plan.reports.is_empty();
-        if (moving && !lasts) || (self.settings.mode == Mode::Adjust && !stays) {
+        // What explains it may be on its way: a payment is told apart from what it leaves.
+        if (moving && !lasts) || (self.settings.mode != Mode::Report && !stays) {
             self.asks.insert(Ask::Balances(self.account));
             return;
         }

@@ -23,16 +23,15 @@ impl<J: Journal> Comparing<'_, J> {
 
     pub(super) fn compare_fills(&mut self) {
         let venue = self.venue;
-        for (instrument, (_, reports)) in &venue.fills {
-            if !self.concerns(*instrument) {
-                continue;
-            }
-            let mut reports: Vec<_> = reports.iter().collect();
+        let executions = venue.fills.values().map(|(_, reports)| reports);
+        for reports in executions.chain([&venue.payments]) {
+            let mut reports: Vec<_> =
+                reports.iter().filter(|one| self.concerns(one.instrument)).collect();
             reports.sort_by_key(|report| (report.ts_event, fill_id(report)));
             for report in reports {
                 let What::Fill(fill) = &report.what else { continue };
                 let report = self.named(report);
-                self.compare_fill(*instrument, &report, fill);
+                self.compare_fill(report.instrument, &report, fill);
             }
         }
     }
@@ -51,8 +50,7 @@ impl<J: Journal> Comparing<'_, J> {
     fn compare_fill(&mut self, instrument: InstrumentId, report: &Report, fill: &Fill) {
         let place = (self.account, instrument);
         let order = self.order_of(report);
-        let trade = order.and_then(|order| Some((fill.trade_id?, fill.side, order.id)));
-        if let Some(known) = self.ledger.fills.find(place, &fill.fill_id, trade) {
+        if let Some(known) = self.ledger.fills.find(place, fill, order.map(|order| order.id)) {
             let differs = self.ledger.fills.get(place, known).is_some_and(|counted| {
                 let same = (counted.side, counted.price, counted.size);
                 // One that was taken back or corrected since has no size any more.

@@ -220,6 +220,7 @@ impl Account {
         let mut left = vec![Question::OpenOrders, Question::Balances];
         left.extend(self.has_positions.then_some(Question::Positions));
         left.extend(self.instruments.iter().map(|one| Question::Fills(*one, from)));
+        left.extend(self.gateway.tells_payments().then_some(Question::Payments(from)));
         left.extend(self.asks_for_leverage().then_some(Question::Contracts));
         let (heard_since, differed) = (self.heard_since, std::mem::take(&mut self.differed));
         let lasting = self.lasting(now);
@@ -326,11 +327,11 @@ impl Asking {
             (Question::Fills(instrument, from), Answer::Reports(reports)) => {
                 self.books.fills.insert(instrument, (from, reports.clone()));
             }
+            (Question::Payments(_), Answer::Reports(reports)) => {
+                self.books.payments.clone_from(reports);
+            }
             (_, Answer::Balances(balances)) => {
-                let total = |one: &Balance| VenueBalance {
-                    asset: one.asset,
-                    total: one.available + one.locked,
-                };
+                let total = |one: &Balance| VenueBalance { asset: one.asset, total: one.total };
                 self.books.balances = Some(balances.iter().map(total).collect());
             }
             (_, Answer::Positions(positions)) => {

@@ -79,8 +79,7 @@ impl<J: Journal> Desk<J> {
 
     /// What the venue says is owned is what risk counts with.
     pub(super) fn take_balance(&mut self, account: AccountId, balance: &Balance) {
-        let total = balance.available + balance.locked;
-        self.risk.balance(account, balance.asset, total);
+        self.risk.balance(account, balance.asset, balance.usable());
     }
 
     /// Shares are held as positions, and a sale is paid with them all the same. What is not among

@@ -253,12 +253,8 @@ impl<J: Journal> World<J> {
         world.desk.feed_connected(VENUE, true, START);
         world.quote(0);
         world.connect();
-        let balances = assets.map(|asset| Balance {
-            ts_event: START,
-            asset,
-            available: amount("1000000"),
-            locked: Amount::ZERO,
-        });
+        let balances =
+            assets.map(|asset| Balance::plain(START, asset, amount("1000000"), Amount::ZERO));
         world.say(balances.map(Heard::Balance).to_vec());
         world
     }

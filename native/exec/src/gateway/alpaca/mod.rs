@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::OrderEvent;
+use rustonite_core::datasets::{InstrumentKind, OrderEvent};
 use rustonite_core::ids::{AccountId, VenueId};
 
 use super::chain::Chains;
@@ -38,6 +38,8 @@ pub struct Alpaca {
     chains: Chains,
     /// The venue's numbers of open orders and their sizes, by client id.
     known: HashMap<Box<str>, Known>,
+    /// Since when fees are ours to count: the day of the first question for them.
+    fees_from: Option<i64>,
     /// Changes whose order's number has to be asked for first, by the new client id.
     held: HashMap<Box<str>, String>,
 }
@@ -71,6 +73,7 @@ impl Alpaca {
             flights: Flights::default(),
             chains: Chains::default(),
             known: HashMap::new(),
+            fees_from: None,
             held: HashMap::new(),
         }
     }
@@ -112,6 +115,11 @@ impl Dialect for Alpaca {
 
     fn flights_mut(&mut self) -> &mut Flights {
         &mut self.flights
+    }
+
+    /// Crypto has fees, which executions do not tell.
+    fn has_payments(&self) -> bool {
+        self.desk.all_listed().any(|(_, one)| one.kind == InstrumentKind::Spot)
     }
 
     fn begin(&mut self, _now: i64) -> Vec<Outgoing> {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, FillKind, InstrumentKind, Liquidity, PositionSide};
+use rustonite_core::datasets::{
+    EventSource, FillKind, InstrumentKind, Liquidity, OrderSide, PositionSide,
+};
 use rustonite_core::ids::InstrumentId;
 use rustonite_core::instrument::Instrument;
 use serde::Deserialize;
@@ -22,6 +24,7 @@ type Text<'a> = Cow<'a, str>;
 
 const ORDERS_MAX: usize = 500;
 const FILLS_MAX: usize = 100;
+const DAY: i64 = 24 * 3_600 * 1_000_000_000;
 
 #[derive(Deserialize)]
 struct AccountText<'a> {
@@ -65,6 +68,23 @@ struct Activity<'a> {
     order_id: Text<'a>,
 }
 
+/// A fee of a day.
+#[derive(Deserialize)]
+struct FeeText<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    date: Text<'a>,
+    #[serde(borrow, default)]
+    symbol: Text<'a>,
+    #[serde(borrow, default)]
+    net_amount: Option<Lexeme<'a>>,
+    #[serde(borrow, default)]
+    qty: Option<Lexeme<'a>>,
+    #[serde(borrow, default)]
+    price: Option<Lexeme<'a>>,
+}
+
 impl Questions for Alpaca {
     fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let path = match question {
@@ -75,6 +95,13 @@ impl Questions for Alpaca {
             Question::Balances if pages.count == 0 => "/v2/account".to_owned(),
             Question::Balances | Question::Positions | Question::Contracts => {
                 "/v2/positions".to_owned()
+            }
+            Question::Payments(from) => {
+                let token = parameter("page_token", &pages.cursor);
+                let after = iso(self.fees_since(from).saturating_sub(1), 9);
+                format!(
+                    "/v2/account/activities/CFEE?direction=asc&page_size={FILLS_MAX}&after={after}{token}"
+                )
             }
             Question::Fills(_, from) => {
                 // What is wanted is behind this moment.
@@ -114,6 +141,7 @@ impl Questions for Alpaca {
             Question::Contracts => {
                 return Ok(Heard::Answer(question, Answer::Contracts(Contracts::default())));
             }
+            Question::Payments(from) => self.fees(from, &mut pages, body, ts_recv)?,
         };
         if !is_last {
             pages.count += 1;
@@ -179,11 +207,55 @@ impl Alpaca {
                 pages.reports.push(self.activity(instrument, fill, ts_recv)?);
             }
         }
-        let last = fills.last().filter(|_| fills.len() >= FILLS_MAX);
-        let token = last.map(|fill| fill.id.to_string()).filter(|token| *token != pages.cursor);
-        let is_last = token.is_none();
-        pages.cursor = token.unwrap_or_default();
-        Ok(is_last)
+        Ok(is_last(pages, fills.iter().map(|fill| &*fill.id)))
+    }
+
+    /// The beginning of the first day whose fees are asked for. They are posted once a day, when
+    /// there may be fills of the next one, and never looked for longer than a week.
+    fn fees_since(&mut self, from: i64) -> i64 {
+        let day = from - from.rem_euclid(DAY);
+        (*self.fees_from.get_or_insert(day)).max(day - 7 * DAY)
+    }
+
+    /// Fees of crypto: the venue takes them of what is received, tells them as activities of their
+    /// own, and says of none for which order it was.
+    fn fees(&mut self, from: i64, pages: &mut Pages, body: &str, ts_recv: i64) -> Parsed<bool> {
+        let since = self.fees_since(from);
+        let fees: Vec<FeeText<'_>> = serde_json::from_str(body)?;
+        for fee in &fees {
+            let report = self.fee(fee, ts_recv)?;
+            pages.reports.extend(report.filter(|report| report.ts_event >= since));
+        }
+        Ok(is_last(pages, fees.iter().map(|fee| &*fee.id)))
+    }
+
+    /// A fee; none of what nothing here trades.
+    fn fee(&self, one: &FeeText<'_>, ts_recv: i64) -> Parsed<Option<Report>> {
+        let Ok(instrument) = self.instrument(&one.symbol) else { return Ok(None) };
+        let Some(listed) = self.desk.listed(instrument) else { return Ok(None) };
+        let figure = |lexeme: &Option<Lexeme<'_>>| {
+            lexeme.as_ref().map(Lexeme::amount).transpose().map(Option::unwrap_or_default)
+        };
+        // Money has an amount, and coins have a quantity.
+        let (money, coins) = (-figure(&one.net_amount)?, -figure(&one.qty)?);
+        let (paid, asset) =
+            if money == Amount::ZERO { (coins, &listed.base) } else { (money, &listed.quote) };
+        let fill = Fill {
+            fill_id: format!("fee:{}", one.id).into(),
+            trade_id: None,
+            kind: FillKind::Fee,
+            side: OrderSide::Buy,
+            price: figure(&one.price)?,
+            size: Amount::ZERO,
+            size_filled: None,
+            fee: Some((paid, self.desk.asset(asset)?)),
+            liquidity: Liquidity::Unknown,
+            position_side: None,
+        };
+        let (source, what) = (EventSource::Reconciliation, What::Fill(fill));
+        let report = self.desk.named(instrument, "").report(ts_recv, source, what);
+        let day = RawValue::from_string(format!("\"{}T00:00:00Z\"", one.date))?;
+        Ok(Some(Report { ts_event: moment(&day)?, ..report }))
     }
 
     fn activity(
@@ -226,7 +298,7 @@ impl Alpaca {
         let cash = account.cash.amount()?;
         let available = cash.min(account.buying_power.amount()?);
         let locked = cash - available;
-        Ok(vec![Balance { ts_event: ts_recv, asset, available, locked }])
+        Ok(vec![Balance::plain(ts_recv, asset, available, locked)])
     }
 
     /// Coins, which the venue shows as positions.
@@ -238,7 +310,7 @@ impl Alpaca {
             let all = row.qty.amount()?;
             let available = row.qty_available.as_ref().map_or(Ok(all), Lexeme::amount)?;
             let locked = all - available;
-            balances.push(Balance { ts_event: ts_recv, asset, available, locked });
+            balances.push(Balance::plain(ts_recv, asset, available, locked));
         }
         Ok(balances)
     }
@@ -267,6 +339,14 @@ impl Alpaca {
         let listed = self.desk.listed(instrument)?;
         Some((listed, listed.kind == InstrumentKind::Stock))
     }
+}
+
+/// Whether a page was the last one; otherwise the next one begins behind its last row.
+fn is_last<'a>(pages: &mut Pages, ids: impl ExactSizeIterator<Item = &'a str>) -> bool {
+    let is_full = ids.len() >= FILLS_MAX;
+    let last = ids.last().filter(|last| is_full && *last != pages.cursor);
+    pages.cursor = last.unwrap_or_default().to_owned();
+    pages.cursor.is_empty()
 }
 
 fn rows(body: &str) -> Parsed<Vec<PositionText<'_>>> {

@@ -1,5 +1,5 @@
 use rustonite_core::datasets::{
-    InstrumentKind, OffsetUnit, OrderEvent, OrderKind, OrderState, Tif, TriggerDirection,
+    FillKind, InstrumentKind, OffsetUnit, OrderEvent, OrderKind, OrderState, Tif, TriggerDirection,
     TriggerSource, order_flags,
 };
 use serde_json::Value;
@@ -414,6 +414,42 @@ fn fills_come_in_pages_and_of_one_instrument() {
     assert_eq!(reports.len(), 101);
     let Report { what: What::Fill(fill), .. } = &reports[100] else { panic!() };
     assert_eq!(&*fill.fill_id, "e100");
+}
+
+#[test]
+fn fees_of_crypto_are_activities_of_their_own() {
+    assert!(!stocks().tells_payments());
+    let mut gateway = crypto();
+    assert!(gateway.tells_payments());
+    let asked = call(gateway.ask(Question::Payments(NOW), NOW));
+    let path = "/v2/account/activities/CFEE?direction=asc&page_size=100&after=2026-01-01T23:59:59.";
+    assert!(asked.path.starts_with(path), "{}", asked.path);
+    // A purchase is paid in coins and a sale in money; what is of a day before is not ours.
+    let row = |id: &str, date: &str, paid: &str| {
+        format!(
+            r#"{{"id":"{id}","activity_type":"CFEE","date":"{date}","symbol":"BTCUSD",{paid},
+            "price":"20000","status":"executed"}}"#
+        )
+    };
+    let rows = [
+        row("1::a", "2026-01-01", r#""net_amount":"0","qty":"-0.1""#),
+        row("2::b", "2026-01-02", r#""net_amount":"0","qty":"-0.0025""#),
+        row("2::c", "2026-01-02", r#""net_amount":"-0.15","qty":"0""#),
+    ];
+    let heard = answered(&mut gateway, asked.id, 200, &format!("[{}]", rows.join(",")));
+    let [Heard::Answer(_, Answer::Reports(reports))] = &heard[..] else { panic!("{heard:?}") };
+    let fee = |report: &Report| {
+        let What::Fill(fill) = &report.what else { panic!("{report:?}") };
+        assert_eq!((fill.kind, report.venue_order_id.is_none()), (FillKind::Fee, true));
+        (fill.fill_id.to_string(), fill.fee.unwrap())
+    };
+    let asset = |name: &str| gateway.desk.directory.asset(name).unwrap();
+    let coins = ("fee:2::b".to_owned(), (amount("0.0025"), asset("BTC")));
+    let money = ("fee:2::c".to_owned(), (amount("0.15"), asset("USD")));
+    assert_eq!(reports.iter().map(fee).collect::<Vec<_>>(), [coins, money]);
+    // Days later they are asked for from the same day on.
+    let later = call(gateway.ask(Question::Payments(NOW + 2 * 86_400_000_000_000), NOW));
+    assert!(later.path.starts_with(path), "{}", later.path);
 }
 
 #[test]

@@ -267,7 +267,7 @@ impl BinanceSpot {
             .filter_map(|one| Some((self.session.desk.directory.asset(&one.asset)?, one)));
         let balance = |(asset, one): (AssetId, &BalanceText<'_>)| {
             let (available, locked) = (amount(&one.free)?, amount(&one.locked)?);
-            Ok(Balance { ts_event: ns(at), asset, available, locked })
+            Ok(Balance::plain(ns(at), asset, available, locked))
         };
         known.map(balance).collect()
     }

@@ -101,9 +101,10 @@ impl Questions for BinanceSpot {
         let (method, pairs) = match question {
             Question::OpenOrders => ("openOrders.status", Pairs::default()),
             // There are none, which an answer about the account says as well as any.
-            Question::Balances | Question::Positions | Question::Contracts => {
-                ("account.status", [("omitZeroBalances", "true")].into())
-            }
+            Question::Balances
+            | Question::Positions
+            | Question::Contracts
+            | Question::Payments(_) => ("account.status", [("omitZeroBalances", "true")].into()),
             Question::Fills(instrument, from) => {
                 let mut pairs = Pairs::from([("limit", FILLS_MAX.to_string())]);
                 if pages.count == 0 {
@@ -155,6 +156,7 @@ impl Questions for BinanceSpot {
                 Answer::Balances(self.balances(&account.balances, account.update_time)?)
             }
             Question::Positions => Answer::Positions(Vec::new()),
+            Question::Payments(_) => Answer::Reports(Vec::new()),
             Question::Contracts => Answer::Contracts(Contracts::default()),
         };
         Ok(Heard::Answer(question, answer))

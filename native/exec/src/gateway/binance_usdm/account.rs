@@ -13,7 +13,10 @@ use crate::gateway::{Balance, Position};
 #[serde(rename_all = "camelCase")]
 pub(super) struct BalanceText {
     asset: String,
+    /// What is in the wallet, without profit of open positions.
     balance: String,
+    /// That of shared positions, which can be used, too.
+    cross_un_pnl: String,
     available_balance: String,
     #[serde(default)]
     update_time: i64,
@@ -41,10 +44,11 @@ impl BinanceUsdM {
         let mut balances = Vec::new();
         for row in rows {
             let Some(asset) = directory.asset(&row.asset) else { continue };
-            let available = amount(&row.available_balance)?;
-            // Open profit can be used, too, and is not in the balance.
-            let locked = (amount(&row.balance)? - available).max(Amount::ZERO);
-            balances.push(Balance { ts_event: ns(row.update_time), asset, available, locked });
+            let (total, available) = (amount(&row.balance)?, amount(&row.available_balance)?);
+            // What can be used is wallet and open profit, less the margin of what is open.
+            let locked = (total + amount(&row.cross_un_pnl)? - available).max(Amount::ZERO);
+            let ts_event = ns(row.update_time);
+            balances.push(Balance { ts_event, asset, total, available, locked });
         }
         Ok(balances)
     }

@@ -44,6 +44,8 @@ const LISTEN_KEY: &str = "/fapi/v1/listenKey";
 const RENEW_EVERY: i64 = 30 * 60 * 1_000_000_000;
 /// How long to wait after the venue did not renew it.
 const RENEW_PAUSE: i64 = 60_000_000_000;
+/// Of all that changes a balance what no execution tells.
+const FUNDING: &str = "FUNDING_FEE";
 const KEY_IS_GONE: &str = "-1125";
 /// How long to wait before a key is asked for again.
 const KEY_PAUSE: i64 = 5_000_000_000;
@@ -200,6 +202,10 @@ impl Dialect for BinanceUsdM {
     }
 
     fn has_hedging(&self) -> bool {
+        true
+    }
+
+    fn has_payments(&self) -> bool {
         true
     }
 

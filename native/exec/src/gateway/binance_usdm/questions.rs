@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::account::{BalanceText, PositionText};
 use super::orders::{ALGOS, AlgoText, ORDERS, OrderText};
 use super::stream::{fee, position_side};
-use super::{BinanceUsdM, TRADING};
+use super::{BinanceUsdM, FUNDING, TRADING};
 use crate::gateway::binance::params::Pairs;
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages, Query};
@@ -17,6 +17,7 @@ use crate::report::{Fill, Report, What};
 
 /// Rows of a page.
 const FILLS_MAX: usize = 1000;
+const INCOMES_MAX: usize = 1000;
 /// How a symbol is margined.
 #[derive(Deserialize)]
 struct LeverageText<'a> {
@@ -48,6 +49,19 @@ struct MyTrade {
     maker: bool,
 }
 
+/// A change of a balance. Its number is that of no other one of its type.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PaymentText<'a> {
+    symbol: String,
+    income_type: String,
+    income: String,
+    asset: String,
+    time: i64,
+    #[serde(borrow)]
+    tran_id: Lexeme<'a>,
+}
+
 impl Questions for BinanceUsdM {
     fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let (path, pairs) = match question {
@@ -68,6 +82,18 @@ impl Questions for BinanceUsdM {
                     pairs.push(("fromId", pages.cursor.clone()));
                 }
                 ("/fapi/v1/userTrades", pairs)
+            }
+            Question::Payments(from) => {
+                let (first, last) = span_ms(from, pages.count);
+                let start =
+                    if pages.cursor.is_empty() { first.to_string() } else { pages.cursor.clone() };
+                let pairs = Pairs::from([
+                    ("incomeType", FUNDING.to_owned()),
+                    ("limit", INCOMES_MAX.to_string()),
+                    ("startTime", start),
+                    ("endTime", last.to_string()),
+                ]);
+                ("/fapi/v1/income", pairs)
             }
         };
         self.session.rest("GET", path, Asked::Question(question, pages), pairs, now)
@@ -113,6 +139,9 @@ impl Questions for BinanceUsdM {
             }
             Question::Fills(instrument, from) => {
                 return self.fills(question, instrument, from, pages, result, ts_recv);
+            }
+            Question::Payments(from) => {
+                return self.incomes(question, from, pages, result, ts_recv);
             }
         };
         Ok(Heard::Answer(question, answer))
@@ -216,6 +245,40 @@ impl BinanceUsdM {
         pages.count += 1;
         if let Some(last) = trades.last() {
             pages.cursor = last.id.saturating_add(1).to_string();
+        }
+        Ok(self.session.flights.pause(question, pages))
+    }
+
+    /// By time, as the venue has no numbers to go on by: what comes twice has one number.
+    fn incomes(
+        &mut self,
+        question: Question,
+        from: i64,
+        mut pages: Pages,
+        result: &str,
+        ts_recv: i64,
+    ) -> Parsed<Heard> {
+        let rows: Vec<PaymentText<'_>> = serde_json::from_str(result)?;
+        for row in rows.iter().filter(|row| row.income_type == FUNDING) {
+            let paid = (-amount(&row.income)?, &*row.asset);
+            let times = (ns(row.time), ts_recv);
+            let desk = &self.session.desk;
+            pages.reports.extend(desk.funding(&row.symbol, row.tran_id.text(), paid, times));
+        }
+        let (_, span_end) = span_ms(from, pages.count);
+        match rows.last().filter(|_| rows.len() >= INCOMES_MAX) {
+            Some(last) => {
+                let start = last.time.to_string();
+                let stays = start == pages.cursor;
+                pages.cursor = if stays { (last.time + 1).to_string() } else { start };
+            }
+            None if span_end >= ms(ts_recv) => {
+                return Ok(Heard::Answer(question, Answer::Reports(pages.reports)));
+            }
+            None => {
+                pages.cursor.clear();
+                pages.count += 1;
+            }
         }
         Ok(self.session.flights.pause(question, pages))
     }

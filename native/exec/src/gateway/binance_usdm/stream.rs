@@ -9,15 +9,18 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::account::PositionText;
-use super::{BinanceUsdM, PRIVATE};
+use super::{BinanceUsdM, FUNDING, PRIVATE};
 use crate::gateway::binance::session::Envelope;
 use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Dialect as _, Stream};
 use crate::gateway::parse::{Parsed, amount, ns, side, some_amount};
-use crate::gateway::{Heard, Position};
+use crate::gateway::{Heard, Position, Question};
 use crate::report::{Fill, Refusal, RefusalKind, Report, What};
 
 type Text<'a> = Cow<'a, str>;
+
+/// How long before it is told funding may have been booked.
+const FUNDING_BEFORE: i64 = 60_000_000_000;
 
 /// An event of whatever sort, alone or in the frame of a stream.
 #[derive(Deserialize)]
@@ -109,6 +112,8 @@ struct AccountUpdate {
 
 #[derive(Deserialize)]
 struct Changes {
+    #[serde(rename = "m", default)]
+    reason: String,
     #[serde(rename = "P", default)]
     positions: Vec<PositionText>,
 }
@@ -200,6 +205,10 @@ impl BinanceUsdM {
                 let at = ns(update.time);
                 let dated = positions.into_iter().map(|one| Position { ts_event: at, ..one });
                 heard.extend(dated.map(Heard::Position));
+                if update.account.reason == FUNDING {
+                    // For which instrument it was paid is not said here.
+                    heard.push(Heard::Ask(Question::Payments(at - FUNDING_BEFORE)));
+                }
                 Ok(())
             }
             "listenKeyExpired" => {

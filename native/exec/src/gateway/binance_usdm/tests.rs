@@ -413,6 +413,25 @@ fn positions_are_told_and_asked_for() {
 }
 
 #[test]
+fn open_profit_can_be_used_and_is_not_owned() {
+    for (profit, available, usable) in [("300", "1250", "1300"), ("-300", "650", "700")] {
+        let mut gateway = ready();
+        let asked = call(gateway.ask(Question::Balances, NOW));
+        let rows = format!(
+            r#"[{{"asset":"USDT","balance":"1000","crossWalletBalance":"1000",
+            "crossUnPnl":"{profit}","availableBalance":"{available}","updateTime":1}}]"#
+        );
+        let heard = answered(&mut gateway, asked.id, 200, &rows);
+        let [Heard::Answer(_, Answer::Balances(balances))] = &heard[..] else {
+            panic!("{heard:?}")
+        };
+        let balance = balances[0];
+        assert_eq!((balance.total, balance.locked), (amount("1000"), amount("50")));
+        assert_eq!((balance.available, balance.usable()), (amount(available), amount(usable)));
+    }
+}
+
+#[test]
 fn open_orders_are_those_of_both_lists() {
     let mut gateway = ready();
     let first = call(gateway.ask(Question::OpenOrders, NOW));
@@ -453,6 +472,43 @@ fn fills_are_asked_for_week_by_week_until_there_are_some() {
     let heard = answered(&mut gateway, second.id, 200, "[]");
     let [Heard::Answer(_, Answer::Reports(reports))] = &heard[..] else { panic!("{heard:?}") };
     assert_eq!(reports.len(), 1);
+}
+
+#[test]
+fn funding_is_asked_for_week_by_week_and_once_it_is_told() {
+    let mut gateway = ready();
+    assert!(gateway.tells_payments());
+    let event = r#"{"e":"ACCOUNT_UPDATE","E":1,"T":1767323045699,"a":{"m":"FUNDING_FEE","B":[
+        {"a":"USDT","wb":"100","cw":"100","bc":"-0.5"}]}}"#;
+    let Heard::Ask(asked) = one(read(&mut gateway, PRIVATE, event)) else { panic!() };
+    assert_eq!(asked, Question::Payments((1_767_323_045_699 - 60_000) * 1_000_000));
+
+    let from = NOW - 10 * 24 * 60 * MINUTE;
+    let first = call(gateway.ask(Question::Payments(from), NOW));
+    assert!(first.path.starts_with("/fapi/v1/income?"), "{}", first.path);
+    for part in ["incomeType=FUNDING_FEE&", &format!("startTime={}&", from / 1_000_000)] {
+        assert!(first.path.contains(part), "{}", first.path);
+    }
+    // A page that is full goes on where it ends, and the same moment may be on both.
+    let row = |number: usize, symbol: &str| {
+        format!(
+            r#"{{"symbol":"{symbol}","incomeType":"FUNDING_FEE","income":"-0.50000000",
+            "asset":"USDT","info":"FUNDING_FEE","time":1767000000000,"tranId":{number},"tradeId":""}}"#
+        )
+    };
+    let page = (0..1000).map(|number| row(number, "BTCUSDT")).collect::<Vec<_>>().join(",");
+    let second = call(next_page(&mut gateway, first.id, &format!("[{page}]")));
+    assert!(second.path.contains("startTime=1767000000000&"), "{}", second.path);
+    let third = call(next_page(&mut gateway, second.id, &format!("[{}]", row(999, "BTCUSDT"))));
+    let start = from / 1_000_000 + 7 * 24 * 3600 * 1000;
+    assert!(third.path.contains(&format!("startTime={start}&")), "{}", third.path);
+    let heard = answered(&mut gateway, third.id, 200, &format!("[{}]", row(1, "XRPUSDT")));
+    let [Heard::Answer(_, Answer::Reports(reports))] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!((reports.len(), &*reports[0].client_id), (1001, ""));
+    let What::Fill(fill) = &reports[7].what else { panic!("{reports:?}") };
+    let usdt = gateway.session.desk.directory.asset("USDT").unwrap();
+    assert_eq!((&*fill.fill_id, fill.kind), ("funding:7", FillKind::Funding));
+    assert_eq!(fill.fee, Some((amount("0.5"), usdt)));
 }
 
 #[test]

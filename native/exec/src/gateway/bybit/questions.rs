@@ -51,7 +51,10 @@ impl Questions for Bybit {
                 );
             }
             // Of spot there are no positions, which an answer about the wallet says as well as any.
-            Question::Balances | Question::Positions | Question::Contracts => {
+            Question::Balances
+            | Question::Positions
+            | Question::Contracts
+            | Question::Payments(_) => {
                 "accountType=UNIFIED".clone_into(&mut query);
                 "/v5/account/wallet-balance"
             }
@@ -92,6 +95,10 @@ impl Questions for Bybit {
                 list.next_page_cursor
             }
             Question::Positions => return Ok(positions(Vec::new())),
+            // Among the executions.
+            Question::Payments(_) => {
+                return Ok(Heard::Answer(question, Answer::Reports(Vec::new())));
+            }
             Question::Contracts => return self.leverage(question, pages, result),
             Question::Balances => {
                 let list: List<WalletRow> = serde_json::from_str(result)?;

@@ -158,7 +158,8 @@ impl FillRow {
             "BustTrade" => Some(FillKind::Liquidation),
             "Delivery" => Some(FillKind::Delivery),
             "Settle" => Some(FillKind::Settlement),
-            // Payments are no part of an order.
+            "Funding" => Some(FillKind::Funding),
+            // Nothing that we would count.
             _ => None,
         }
     }
@@ -169,7 +170,8 @@ impl FillRow {
             && !self.leaves_qty.is_empty()
     }
 
-    /// An execution; none if it is a payment.
+    /// An execution, or funding: its fee is what was paid, negative if received, and the venue's
+    /// number of an order is that of none of ours.
     pub(super) fn report(
         &self,
         desk: &Desk,
@@ -192,7 +194,11 @@ impl FillRow {
             position_side: None,
         };
         let mut report = named.report(ts_recv, source, What::Fill(fill));
-        report.venue_order_id = Some(self.order_id.as_str().into());
+        if kind == FillKind::Funding {
+            report.client_id = "".into();
+        } else {
+            report.venue_order_id = Some(self.order_id.as_str().into());
+        }
         report.ts_event = moment(&self.exec_time, ts_recv);
         Ok(Some(report))
     }
@@ -228,7 +234,7 @@ pub(super) fn balances(desk: &Desk, rows: &[WalletRow], at: i64) -> Parsed<Vec<B
         for part in [&row.locked, &row.of_orders, &row.of_positions] {
             locked += some_amount(part)?.unwrap_or_default();
         }
-        balances.push(Balance { ts_event: at, asset, available: whole - locked, locked });
+        balances.push(Balance::plain(at, asset, whole - locked, locked));
     }
     Ok(balances)
 }

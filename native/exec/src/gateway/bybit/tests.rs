@@ -1,5 +1,6 @@
 use rustonite_core::datasets::{
-    InstrumentKind, OrderEvent, OrderKind, OrderState, PositionSide, Tif, TriggerDirection,
+    FillKind, InstrumentKind, OrderEvent, OrderKind, OrderState, PositionSide, Tif,
+    TriggerDirection,
 };
 
 use super::{Bybit, Category, PRIVATE, TRADING};
@@ -161,7 +162,14 @@ fn the_stream_tells_fills_and_ends() {
     };
     let usdt = gateway.desk.directory.asset("USDT").unwrap();
     assert_eq!((&*fill.fill_id, fill.fee), ("e-1", Some((amount("0.01"), usdt))));
-    assert_eq!(read(&mut gateway, PRIVATE, &execution(r#"{"execType":"Funding"}"#)), []);
+    // Nobody's order is behind funding. This was received.
+    let funding = execution(r#"{"execType":"Funding","execId":"e-2","execFee":"-0.25"}"#);
+    let report = only(read(&mut gateway, PRIVATE, &funding));
+    assert_eq!((&*report.client_id, report.venue_order_id), ("", None));
+    let What::Fill(fill) = report.what else { panic!() };
+    assert_eq!((&*fill.fill_id, fill.kind), ("e-2", FillKind::Funding));
+    assert_eq!(fill.fee, Some((amount("-0.25"), usdt)));
+    assert_eq!(read(&mut gateway, PRIVATE, &execution(r#"{"execType":"MovePosition"}"#)), []);
     assert_eq!(read(&mut gateway, PRIVATE, &execution(r#"{"category":"spot"}"#)), []);
     let mut what = |changes: &str| only(read(&mut gateway, PRIVATE, &update(changes))).what;
     assert_eq!(what("{}"), What::Accepted);

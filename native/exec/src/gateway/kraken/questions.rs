@@ -151,9 +151,10 @@ impl Questions for Kraken {
         let (path, fields) = match question {
             Question::OpenOrders => ("/0/private/OpenOrders", String::new()),
             // Of spot there are no positions, which an answer about balances says as well as any.
-            Question::Balances | Question::Positions | Question::Contracts => {
-                ("/0/private/BalanceEx", String::new())
-            }
+            Question::Balances
+            | Question::Positions
+            | Question::Contracts
+            | Question::Payments(_) => ("/0/private/BalanceEx", String::new()),
             Question::Fills(_, from) => {
                 // What is wanted is behind this second.
                 let start = from.div_euclid(SECOND).saturating_sub(1);
@@ -175,6 +176,7 @@ impl Questions for Kraken {
             Question::OpenOrders => Answer::Reports(self.open_orders(result, ts_recv)?),
             Question::Balances => Answer::Balances(self.balances(result, ts_recv)?),
             Question::Positions => Answer::Positions(Vec::new()),
+            Question::Payments(_) => Answer::Reports(Vec::new()),
             Question::Contracts => Answer::Contracts(Contracts::default()),
             Question::Fills(instrument, from) => {
                 let trades: Trades = serde_json::from_str(result)?;
@@ -291,7 +293,7 @@ impl Kraken {
             let locked = row.hold_trade.as_ref().map(Lexeme::amount).transpose()?;
             let locked = locked.unwrap_or_default();
             let available = row.balance.amount()? - locked;
-            balances.push(Balance { ts_event: ts_recv, asset, available, locked });
+            balances.push(Balance::plain(ts_recv, asset, available, locked));
         }
         Ok(balances)
     }

@@ -264,6 +264,10 @@ impl Dialect for Okx {
         true
     }
 
+    fn has_payments(&self) -> bool {
+        !self.contracts().is_empty()
+    }
+
     fn set_timer(&mut self, timer: InstrumentId, seconds: u32, now: i64) -> Option<Outgoing> {
         let body = json!({"timeOut": seconds.to_string()}).to_string();
         let path = "/api/v5/trade/cancel-all-after".to_owned();

@@ -5,7 +5,7 @@ use rustonite_core::datasets::InstrumentKind;
 use rustonite_core::ids::InstrumentId;
 use serde::Deserialize;
 
-use super::rows::{self, AccountRow, FillRow, OrderRow, PositionRow};
+use super::rows::{self, AccountRow, BillRow, FillRow, OrderRow, PositionRow};
 use super::{Okx, SECOND};
 use crate::gateway::dialect::Questions;
 use crate::gateway::flight::{Asked, Pages, Query};
@@ -13,6 +13,8 @@ use crate::gateway::parse::{Fault, Parsed, ms};
 use crate::gateway::{Answer, Contracts, Heard, Outgoing, Question};
 
 const ROWS_MAX: usize = 100;
+/// The type of bills of funding.
+const FUNDING: &str = "8";
 /// Executions of so long ago are all at hand.
 const RECENT: i64 = 3 * 24 * 3600 * SECOND;
 
@@ -41,6 +43,14 @@ impl Questions for Okx {
                 let ids = self.contracts().join(",");
                 format!("/api/v5/account/leverage-info?mgnMode=cross&instId={ids}")
             }
+            Question::Payments(from) => {
+                let list = if now - from < RECENT { "bills" } else { "bills-archive" };
+                let begin = ms(from);
+                format!(
+                    "/api/v5/account/{list}?instType=SWAP&type={FUNDING}&begin={begin}\
+                     &limit={ROWS_MAX}{after}"
+                )
+            }
             Question::Fills(instrument, from) => {
                 let list = if now - from < RECENT { "fills" } else { "fills-history" };
                 let (kind, symbol) = (self.kind(instrument), self.desk.symbol(instrument));
@@ -65,6 +75,7 @@ impl Questions for Okx {
         let next = match question {
             Question::OpenOrders => self.open_orders(&mut pages, data, ts_recv)?,
             Question::Fills(instrument, _) => self.fills(instrument, &mut pages, data, ts_recv)?,
+            Question::Payments(_) => self.bills(&mut pages, data, ts_recv)?,
             Question::Contracts => {
                 let rows: Vec<LeverageRow> = serde_json::from_str(data)?;
                 let rows = rows.iter().map(|row| (&*row.inst_id, &*row.lever));
@@ -116,7 +127,7 @@ impl Questions for Okx {
 
 impl Okx {
     /// Symbols of what is margined.
-    fn contracts(&self) -> Vec<String> {
+    pub(super) fn contracts(&self) -> Vec<String> {
         let contracts = self.desk.all_listed().filter(|(id, _)| !self.is_spot(*id));
         contracts.map(|(_, one)| one.symbol.to_string()).collect()
     }
@@ -140,6 +151,16 @@ impl Okx {
         }
         let last = rows.last().filter(|_| rows.len() >= ROWS_MAX);
         Ok(last.map(|row| plain(&row.ord_id)))
+    }
+
+    /// Funding that was paid or received. Returns where the next page begins.
+    fn bills(&self, pages: &mut Pages, data: &str, ts_recv: i64) -> Parsed<Option<String>> {
+        let rows: Vec<BillRow> = serde_json::from_str(data)?;
+        for row in &rows {
+            pages.reports.extend(row.funding(&self.desk, ts_recv)?);
+        }
+        let last = rows.last().filter(|_| rows.len() >= ROWS_MAX);
+        Ok(last.map(|row| plain(&row.bill_id)))
     }
 
     fn fills(

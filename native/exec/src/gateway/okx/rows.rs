@@ -60,6 +60,18 @@ pub(super) struct FillRow {
     ts: String,
 }
 
+/// A payment of funding.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct BillRow {
+    pub(super) bill_id: String,
+    inst_id: String,
+    ccy: String,
+    /// What was received, negative if it was paid.
+    pnl: String,
+    ts: String,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct AccountRow {
@@ -70,6 +82,9 @@ pub(super) struct AccountRow {
 #[serde(rename_all = "camelCase", default)]
 struct BalanceRow {
     ccy: String,
+    /// Without profit of open positions,
+    cash_bal: String,
+    /// which both of these have in them.
     avail_bal: String,
     frozen_bal: String,
     u_time: String,
@@ -212,6 +227,14 @@ impl FillRow {
     }
 }
 
+impl BillRow {
+    pub(super) fn funding(&self, desk: &Desk, ts_recv: i64) -> Parsed<Option<Report>> {
+        let paid = (-amount(&self.pnl)?, &*self.ccy);
+        let times = (moment(&self.ts)?.unwrap_or(ts_recv), ts_recv);
+        Ok(desk.funding(&self.inst_id, &self.bill_id, paid, times))
+    }
+}
+
 /// What is owned. Assets that nothing here trades are left out.
 pub(super) fn balances(desk: &Desk, rows: &[AccountRow], ts_recv: i64) -> Parsed<Vec<Balance>> {
     let mut balances = Vec::new();
@@ -220,6 +243,7 @@ pub(super) fn balances(desk: &Desk, rows: &[AccountRow], ts_recv: i64) -> Parsed
         balances.push(Balance {
             ts_event: moment(&row.u_time)?.unwrap_or(ts_recv),
             asset,
+            total: some_amount(&row.cash_bal)?.unwrap_or_default(),
             available: some_amount(&row.avail_bal)?.unwrap_or_default(),
             locked: some_amount(&row.frozen_bal)?.unwrap_or_default(),
         });

@@ -225,12 +225,43 @@ fn questions_are_signed_and_answered() {
 }
 
 #[test]
+fn funding_is_asked_for_bill_by_bill() {
+    let mut gateway = swap();
+    let from = NOW - 8 * 24 * 3_600 * 1_000_000_000;
+    let first = call(gateway.ask(Question::Payments(from), NOW));
+    let path =
+        format!("/api/v5/account/bills-archive?instType=SWAP&type=8&begin={}&", from / 1_000_000);
+    assert!(first.path.starts_with(&path), "{}", first.path);
+    let bill = |number: usize, symbol: &str| {
+        format!(
+            r#"{{"billId":"{number}","type":"8","instId":"{symbol}","ccy":"USDT","pnl":"-0.5",
+            "balChg":"-0.5","ts":"1767323045699"}}"#
+        )
+    };
+    let page = (0..100).map(|number| bill(number, "BTC-USDT-SWAP")).collect::<Vec<_>>().join(",");
+    let body = |rows: &str| format!(r#"{{"code":"0","msg":"","data":[{rows}]}}"#);
+    let second = call(next_page(&mut gateway, first.id, &body(&page)));
+    assert!(second.path.ends_with("&after=99"), "{}", second.path);
+    // What is not traded here is not ours to count.
+    let heard = answered(&mut gateway, second.id, 200, &body(&bill(7, "ETH-USDT-SWAP")));
+    let [Heard::Answer(_, Answer::Reports(reports))] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!((reports.len(), reports[0].ts_event), (100, 1_767_323_045_699_000_000));
+    let What::Fill(fill) = &reports[1].what else { panic!("{reports:?}") };
+    assert_eq!((&*fill.fill_id, fill.kind), ("funding:1", FillKind::Funding));
+    assert_eq!(fill.fee.unwrap().0, amount("0.5"));
+    let recent = call(gateway.ask(Question::Payments(NOW - 1), NOW));
+    assert!(recent.path.starts_with("/api/v5/account/bills?"), "{}", recent.path);
+}
+
+#[test]
 fn balances_come_by_themselves() {
     let mut gateway = spot();
+    // What can be used has 30 of open profit in it.
     let text = r#"{"arg":{"channel":"account"},"data":[{"details":[{"availBal":"100","ccy":"USDT",
-        "frozenBal":"20","uTime":"1705564213903"},{"availBal":"1","ccy":"DOGE","frozenBal":"0","uTime":""}]}]}"#;
+        "cashBal":"90","frozenBal":"20","uTime":"1705564213903"},{"availBal":"1","ccy":"DOGE","frozenBal":"0","uTime":""}]}]}"#;
     let Heard::Balance(balance) = one(read(&mut gateway, 0, text)) else { panic!() };
     assert_eq!((balance.available, balance.locked), (amount("100"), amount("20")));
+    assert_eq!((balance.total, balance.usable()), (amount("90"), amount("120")));
 }
 
 #[test]

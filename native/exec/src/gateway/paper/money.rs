@@ -173,7 +173,7 @@ impl Money {
         let total = self.balances.get(&asset).copied().unwrap_or_default();
         let kept: Amount = open.iter().map(|one| self.keeps(*one, asset)).sum();
         let locked = kept + self.margin(asset, open).min(total.max(Amount::ZERO));
-        Balance { ts_event: now, asset, available: total - locked, locked }
+        Balance::plain(now, asset, total - locked, locked)
     }
 
     /// What an open order of spot keeps of an asset.

@@ -445,6 +445,8 @@ impl Venue {
             Question::Balances => Answer::Balances(self.money.balances(&self.open(), self.now)),
             Question::Positions => Answer::Positions(self.money.positions(self.now)),
             Question::Contracts => Answer::Contracts(Contracts::default()),
+            // Among the executions.
+            Question::Payments(_) => Answer::Reports(Vec::new()),
         };
         self.say(Heard::Answer(question, answer));
     }
