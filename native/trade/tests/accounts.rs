@@ -204,7 +204,13 @@ fn go_on(world: &mut World, dollars: i64, trades: bool) {
     }
     let usdt = world.desk.ledger().directory().asset("USDT").unwrap();
     let available = amount("1").times(dollars).unwrap();
-    let balance = Balance { ts_event: world.now, asset: usdt, available, locked: Amount::ZERO };
+    let balance = Balance {
+        ts_event: world.now,
+        asset: usdt,
+        available,
+        locked: Amount::ZERO,
+        total: available,
+    };
     let asked = std::mem::take(&mut *world.fake.asked.lock().unwrap());
     for question in asked {
         let answer = match question {

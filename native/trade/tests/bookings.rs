@@ -106,7 +106,7 @@ fn a_fill_that_comparing_finds_is_paid_once() {
     // What is left after it was paid.
     let usdt = world.desk.ledger().directory().asset("USDT").unwrap();
     let (available, locked) = (amount("1000"), Amount::ZERO);
-    let balance = Balance { ts_event: world.now, asset: usdt, available, locked };
+    let balance = Balance::plain(world.now, usdt, available, locked);
     world.fake.asked.lock().unwrap().clear();
     world.say(vec![Heard::Ready]);
     world.answer(&[found], &[balance]);
