@@ -5,8 +5,12 @@ too. `kind` is the name of the class; `retryable` says whether the same call may
 nothing changed.
 """
 
-from decimal import Decimal
-from typing import ClassVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class RustoniteError(Exception):

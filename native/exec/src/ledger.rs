@@ -58,7 +58,9 @@ pub struct Ledger<J> {
     pub(crate) scribe: Scribe<J>,
     /// Last row of the last snapshot.
     pub(crate) summed_up: i64,
-    /// When that was, or the first look at whether one is due.
+    /// It goes on with rows of an earlier run.
+    pub(crate) is_resumed: bool,
+    /// When the last snapshot was, or the first look at whether one is due.
     pub(crate) summed_at: Option<i64>,
     /// Snapshots of this run that are not old: when, and how many rows each tape had before.
     pub(crate) snapshots: VecDeque<(i64, [u64; TAPES.len()])>,
@@ -82,6 +84,7 @@ impl<J: Journal> Ledger<J> {
             holds: Holds::default(),
             scribe: Scribe::new(directory, journal),
             summed_up: 0,
+            is_resumed: false,
             summed_at: None,
             snapshots: VecDeque::new(),
             booked: BTreeMap::new(),

@@ -167,6 +167,7 @@ impl Ledger<Tapes> {
             // What came first is not there any more.
             self.began.clear();
         }
+        self.is_resumed = restored.rows > 0;
         self.scribe.mute(false);
         self.skip_numbers();
         self.mend(&torn);

@@ -76,7 +76,7 @@ impl Ledger<Tapes> {
     fn is_to_be_summed_up(&mut self, now: i64, housekeeping: &Housekeeping) -> bool {
         // What a restart has read is summed up soon: should it end soon again and again, tapes would
         // be full of what each began with.
-        let first = if self.seq() == 0 { now } else { i64::MIN };
+        let first = if self.is_resumed { i64::MIN } else { now };
         let since = *self.summed_at.get_or_insert(first);
         let rows = self.seq() - self.summed_up;
         let is_old = now.saturating_sub(since) >= housekeeping.snapshot_every_ns;
