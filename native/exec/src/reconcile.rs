@@ -2,7 +2,8 @@
 //!
 //! Pure: the same books and answers give the same plan, byte for byte, in whatever order the answers
 //! list things. A question that failed is not known, never "none". Absence from a list ends no order:
-//! only a targeted query does. Nothing is set right while a request or a report may be on its way.
+//! only a targeted query does. Nothing is set right while a request or a report may be on its way that
+//! explains it.
 
 mod holdings;
 mod orders;
