@@ -156,7 +156,7 @@ impl Ledger<Tapes> {
             restored.rows += 1;
             torn.is_cut = seq < complete_from;
             if let Some(cells) = tapes[tape].cells() {
-                if complete_from > 1 && seq >= complete_from && self.known_from.is_none() {
+                if complete_from > 1 && !torn.is_cut && self.known_from.is_none() {
                     self.known_from = cells.int(columns.began(tape)[1]);
                 }
                 self.restore_row(tape, cells, &columns, (&mut restored, &mut torn), tell);
@@ -266,11 +266,12 @@ impl Ledger<Tapes> {
         }
         order.size_prevented = cells.amount(columns.size_prevented);
         order.ts_seen = cells.int(columns.ts_recv).unwrap_or(0);
-        if is_intent(event) {
-            order.ts_asked = order.ts_seen;
-            if event != OrderEvent::CancelAsked {
-                order.ts_placed = order.ts_seen;
+        match event {
+            OrderEvent::Submitted | OrderEvent::ReplaceAsked => {
+                (order.ts_asked, order.ts_placed) = (order.ts_seen, order.ts_seen);
             }
+            OrderEvent::CancelAsked => order.ts_asked = order.ts_seen,
+            _ => {}
         }
         if order.is_final() && (is_new || !was_final) {
             self.orders.note_end(id, order.ts_seen);
@@ -517,12 +518,6 @@ impl Ledger<Tapes> {
 
 /// A name that the directory does not have.
 struct Unlisted(String);
-
-/// Whether bytes leave because of an event.
-fn is_intent(event: OrderEvent) -> bool {
-    use OrderEvent::{CancelAsked, ReplaceAsked, Submitted};
-    matches!(event, Submitted | ReplaceAsked | CancelAsked)
-}
 
 /// The tape with the lowest number.
 fn first(tapes: &[Rows]) -> Option<(i64, usize)> {

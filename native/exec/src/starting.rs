@@ -64,10 +64,7 @@ impl Ledger<Tapes> {
             self.summed_at = Some(now);
             self.snapshots.push_back((now, rows));
         }
-        while self.snapshots.get(1).is_some_and(|(at, _)| *at <= past) {
-            self.snapshots.pop_front();
-        }
-        if let Some((_, rows)) = self.snapshots.pop_front_if(|(at, _)| *at <= past) {
+        while let Some((_, rows)) = self.snapshots.pop_front_if(|(at, _)| *at <= past) {
             self.journal_mut().keep_from(rows);
         }
         Ok(())

@@ -3,20 +3,17 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use rustonite_exec::gateway::Keys;
+use rustonite_exec::gateway::{Keys, wants_passphrase};
 use rustonite_feed::FeedError;
 
 use crate::config::AccountConfig;
-
-/// Venues that want a passphrase besides.
-const WITH_PASSPHRASE: [&str; 1] = ["okx"];
 
 /// The keys of an account.
 ///
 /// # Errors
 /// They are missing, or others can read them. The secret is in no error.
 pub(crate) fn of(account: &AccountConfig) -> Result<Keys, FeedError> {
-    let is_wanted = WITH_PASSPHRASE.contains(&account.venue.as_str());
+    let is_wanted = wants_passphrase(&account.venue);
     let Some(file) = &account.keys else { return from_environment(&account.name, is_wanted) };
     let keys = from_file(file)?;
     if is_wanted && keys.passphrase.is_empty() {

@@ -15,11 +15,6 @@ use rustonite_exec::{Directory, Thrown};
 use rustonite_risk::{Code, Latch, Latches, Risk, Target};
 use serde::{Deserialize, Serialize};
 
-/// Before the instrument of what a found position came with.
-pub(crate) const FOUND: &str = "found ";
-/// Before the asset of fees that no position counts.
-pub(crate) const FEES: &str = "fees ";
-
 /// Name of the file in the journal's folder.
 pub const FILE: &str = "switches.json";
 
@@ -78,15 +73,31 @@ impl Resumed {
     }
 }
 
-/// What was earned with an instrument that is not traded any more, by names.
+/// Why profit is kept besides that of positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Its instrument is not traded any more.
+    #[default]
+    Removed,
+    /// What a found position came with, the other way round.
+    Found,
+    /// Fees in an asset that no position is settled in.
+    Fees,
+}
+
+/// Profit that no position tells, by names.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Earned {
+    /// Why it is kept.
+    #[serde(default)]
+    pub kind: Kind,
     /// On which account.
     pub account: String,
     /// By which strategy; none for all of the account.
     pub strategy: Option<String>,
-    /// Its venue and symbol.
+    /// Its venue and symbol; of fees their asset.
     pub instrument: String,
     /// Which position, in hedge mode.
     pub side: String,
@@ -100,6 +111,7 @@ impl Earned {
     pub(crate) fn of(earned: &rustonite_exec::Earned, directory: &Directory) -> Self {
         let strategy = earned.strategy.map(|one| directory.strategy_name(one).to_owned());
         Self {
+            kind: Kind::Removed,
             account: directory.account_name(earned.account).to_owned(),
             strategy,
             instrument: earned.instrument.clone(),
@@ -114,19 +126,9 @@ impl Earned {
         Self { profit: other.profit, settle: other.settle.clone(), ..self.clone() } == *other
     }
 
-    /// Whether it is what a found position came with.
-    pub(crate) fn is_found(&self) -> bool {
-        self.instrument.starts_with(FOUND)
-    }
-
-    /// Whether it is fees in an asset.
-    pub(crate) fn is_fee(&self) -> bool {
-        self.instrument.starts_with(FEES)
-    }
-
     /// Whether its instrument is traded.
     pub(crate) fn is_traded(&self, directory: &Directory) -> bool {
-        let place = self.instrument.trim_start_matches(FOUND).split_once(' ');
+        let place = self.instrument.split_once(' ');
         place.is_some_and(|(venue, symbol)| {
             directory.venue(venue).is_some_and(|one| directory.instrument(one, symbol).is_some())
         })

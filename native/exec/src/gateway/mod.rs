@@ -58,7 +58,9 @@ pub use self::paper::{
 };
 pub use self::sign::{Signer, SignerError};
 pub use self::support::order_support_markdown;
-pub use self::venues::{Keys, capabilities, capabilities_for, connect, fee_assets};
+pub use self::venues::{
+    Keys, capabilities, capabilities_for, connect, fee_assets, wants_passphrase,
+};
 use crate::report::{Refusal, Report};
 use crate::request::Request;
 use crate::wish::Wish;

@@ -32,6 +32,11 @@ impl core::fmt::Debug for Keys {
     }
 }
 
+/// Whether a venue wants a passphrase with its keys.
+pub fn wants_passphrase(venue: &str) -> bool {
+    venue == "okx"
+}
+
 /// Assets that a venue may take fees in whatever is traded.
 pub fn fee_assets(venue: &str) -> &'static [&'static str] {
     match venue {

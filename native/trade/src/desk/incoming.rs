@@ -368,13 +368,14 @@ impl<J: Journal> Desk<J> {
     /// Until when an order that was not found may be found yet: parts of a venue hear of what was sent
     /// one after another.
     fn may_be_found_until(&self, report: &Report) -> Option<i64> {
-        let is_not_found = matches!(report.what, What::NotFound);
-        let order =
-            is_not_found.then(|| self.ledger.order_named(report.account, &report.client_id));
+        if report.what != What::NotFound {
+            return None;
+        }
+        let order = self.ledger.order_named(report.account, &report.client_id)?;
         // What the venue has spoken of is not ended by this, but for a change of it.
-        let is_in_doubt = |order: &&Order| !order.facts.known || !order.changes.is_empty();
-        let placed = order.flatten().filter(is_in_doubt)?.ts_placed;
-        Some(placed.saturating_add(self.answer_ns).saturating_add(LATE_NS))
+        let is_in_doubt = !order.facts.known || !order.changes.is_empty();
+        let until = order.ts_placed.saturating_add(self.answer_ns).saturating_add(LATE_NS);
+        is_in_doubt.then_some(until)
     }
 
     /// Until when bytes of what was asked of an order may leave; `None` if they have, or if all is

@@ -11,7 +11,7 @@ use rustonite_exec::{
 use rustonite_risk::{MANUAL, Risk, Target};
 
 use crate::desk::{Desk, FeeElsewhere};
-use crate::state::{Earned, FEES, FOUND, Kept};
+use crate::state::{Earned, Kept, Kind};
 
 const DAY_NS: i64 = 86_400_000_000_000;
 /// A new peak is kept so long after the last one at the soonest, to spare the disk.
@@ -22,12 +22,12 @@ const KEEP_PEAKS_NS: i64 = 10_000_000_000;
 fn earned(mut kept: Vec<Earned>, found: &[exec::Earned], directory: &Directory) -> Vec<Earned> {
     let found: Vec<_> = found.iter().map(|one| Earned::of(one, directory)).collect();
     kept.retain(|one| {
-        let is_known = found.iter().any(|new| new.is_of_same(one));
-        // With an instrument goes what its position came with.
-        if one.is_found() {
-            one.is_traded(directory)
-        } else {
-            !one.is_traded(directory) && !is_known
+        let is_known = || found.iter().any(|new| new.is_of_same(one));
+        match one.kind {
+            Kind::Removed => !one.is_traded(directory) && !is_known(),
+            // With an instrument goes what its position came with.
+            Kind::Found => one.is_traded(directory),
+            Kind::Fees => true,
         }
     });
     kept.extend(found);
@@ -151,9 +151,10 @@ impl Profits {
             for strategy in of_account.chain(one.strategy.map(Some)) {
                 let asset = directory.asset_name(one.asset);
                 self.add_earned(Earned {
+                    kind: Kind::Fees,
                     account: directory.account_name(one.account).to_owned(),
                     strategy: strategy.map(|one| directory.strategy_name(one).to_owned()),
-                    instrument: format!("{FEES}{asset}"),
+                    instrument: asset.to_owned(),
                     side: PositionSide::Net.name().to_owned(),
                     settle: asset.to_owned(),
                     profit: -one.fee,
@@ -211,7 +212,7 @@ impl Profits {
             if let Some((account, strategy)) = known {
                 let worth = || self.worth(desk, one.profit, &one.settle);
                 let paid = || one.profit.product(self.price_of(desk, directory, &one.settle)?);
-                add(account, strategy, if one.is_fee() { paid() } else { worth() }?);
+                add(account, strategy, if one.kind == Kind::Fees { paid() } else { worth() }?);
             }
         }
         desk.each_account(|account| {
@@ -310,9 +311,10 @@ fn discount_of(desk: &Desk<impl Journal>, booked: &Booked) -> Option<Earned> {
         profit => profit?,
     };
     Some(Earned {
+        kind: Kind::Found,
         account: directory.account_name(booked.account).to_owned(),
         strategy: None,
-        instrument: format!("{FOUND}{} {}", listed.venue, listed.symbol),
+        instrument: format!("{} {}", listed.venue, listed.symbol),
         side: side.name().to_owned(),
         settle: listed.settle.to_string(),
         profit: -profit,
