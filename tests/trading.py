@@ -232,6 +232,34 @@ def configured(
     return path
 
 
+def on_paper(
+    folder: Path, symbol: str, owned: str, *, tapes: Path, top: str = "", market: str = "",
+    account: str = "",
+) -> Path:  # fmt: skip
+    """A configuration in a new folder, of an account on paper; `market`, `account` add to it."""
+    folder.mkdir()
+    (folder / "limits.toml").write_text(LIMITS)
+    path = folder / "trader.toml"
+    path.write_text(f"""
+        limits = "limits.toml"
+        {top}
+        [[market]]
+        venue = "binance"
+        tapes = {json.dumps(str(tapes))}
+        {market}
+        [[account]]
+        name = "main"
+        venue = "binance"
+        symbols = ["{symbol}"]
+        {account}
+        [account.paper]
+        balances = {{ {owned} }}
+        [strategy]
+        run = "test:Test"
+    """)
+    return path
+
+
 def kept_from_trading(config: Path, why: str) -> list[str]:
     """Run a trader until it has said why its account may not trade; what it said."""
     told: list[str] = []

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import polars as pl
 import pytest
-from trading import LIMITS, PATIENCE_S, Client, Quoter, followed
+from trading import PATIENCE_S, Client, Quoter, followed, on_paper
 
 from rustonite_data.lake import Lake
 from rustonite_data.record import Recorder
@@ -91,27 +91,10 @@ class Place:
         return any(len(Tape.reader(tape.parent).read()) > 0 for tape in tapes)
 
     def configure(self, name: str, top: str = "", tapes: Path | None = None) -> Path:
-        folder = self.folder / name
-        folder.mkdir()
-        (folder / "limits.toml").write_text(LIMITS)
-        path: Path = folder / "trader.toml"
-        path.write_text(f"""
-            limits = "limits.toml"
-            {top}
-            [[market]]
-            venue = "binance"
-            tapes = {json.dumps(str(tapes or self.tapes))}
-            datasets = {json.dumps(DATASETS)}
-            [[account]]
-            name = "main"
-            venue = "binance"
-            symbols = ["{SYMBOL}"]
-            [account.paper]
-            balances = {{ USDT = "100000" }}
-            [strategy]
-            run = "test:Test"
-        """)
-        return path
+        return on_paper(
+            self.folder / name, SYMBOL, 'USDT = "100000"', tapes=tapes or self.tapes, top=top,
+            market=f"datasets = {json.dumps(DATASETS)}",
+        )  # fmt: skip
 
     def run(self, config: Path, strategy: Looking, is_over: Callable[[], bool]) -> None:
         began = time.monotonic()

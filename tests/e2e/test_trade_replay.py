@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from trading import LIMITS, Place, recording
+from trading import Place, on_paper, recording
 
 from rustonite_data.errors import Invalid, RiskRejected
 from rustonite_data.tape import Tape
@@ -89,29 +89,12 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(tmp_path, exchange)
 
 
-def on_paper(place: Place, name: str, top: str = "replay = true") -> Path:
+def replaying(place: Place, name: str, top: str = "replay = true") -> Path:
     """A configuration whose orders stay here."""
-    folder = place.folder / name
-    folder.mkdir()
-    (folder / "limits.toml").write_text(LIMITS)
-    path: Path = folder / "trader.toml"
-    path.write_text(f"""
-        limits = "limits.toml"
-        {top}
-        [[market]]
-        venue = "binance"
-        tapes = "../tapes"
-        [[account]]
-        name = "main"
-        venue = "binance"
-        symbols = ["{SYMBOL}"]
-        urls = {{ rest = {json.dumps(place.exchange.urls["rest"])} }}
-        [account.paper]
-        balances = {{ USDT = "100000", BTC = "2" }}
-        [strategy]
-        run = "test:Test"
-    """)
-    return path
+    return on_paper(
+        place.folder / name, SYMBOL, 'USDT = "100000", BTC = "2"', tapes=place.folder / "tapes",
+        top=top, account=f"urls = {{ rest = {json.dumps(place.exchange.urls['rest'])} }}",
+    )  # fmt: skip
 
 
 def rows(journal: Path, dataset: str) -> list[dict[str, Any]]:
@@ -151,7 +134,7 @@ def test_decisions_live_and_on_the_tapes_are_the_same(place: Place) -> None:
     replayed = []
     for name in ("one", "two"):
         strategy = Rounds(window)
-        Trader(on_paper(place, name), strategy).run()
+        Trader(replaying(place, name), strategy).run()
         assert strategy.seen == live.seen
         replayed.append(strategy)
     journals = [place.folder / name / "journal" for name in ("one", "two")]
@@ -178,7 +161,7 @@ def test_decisions_live_and_on_the_tapes_are_the_same(place: Place) -> None:
 
 def test_on_live_tapes_paper_is_filled_by_what_others_trade(place: Place) -> None:
     strategy = Rounds()
-    path = on_paper(place, "paper", top="")
+    path = replaying(place, "paper", top="")
     with recording(place.folder / "tapes", place.exchange.urls):
         Trader(path, strategy).run(lambda _status, _told: len(strategy.fills) < 3)
     fills = rows(place.folder / "paper" / "journal", "fills")
@@ -191,7 +174,7 @@ def test_on_live_tapes_paper_is_filled_by_what_others_trade(place: Place) -> Non
 
 def test_what_is_not_there_cannot_be_replayed(place: Place) -> None:
     with pytest.raises(Invalid, match=r"market\.binance\.tapes: there is no tape of quotes"):
-        Trader(on_paper(place, "none"), Rounds()).run()
+        Trader(replaying(place, "none"), Rounds()).run()
 
 
 class Calls(Strategy):
@@ -219,13 +202,13 @@ def test_rows_are_gathered_as_long_as_is_set_and_no_more_of_them(place: Place) -
     with recording(place.folder / "tapes", place.exchange.urls):
         place.run(live, lambda _status: len(live.fills) >= 4)
     alone, few, soon = Calls(), Calls(), Calls()
-    Trader(on_paper(place, "alone"), alone).run()
+    Trader(replaying(place, "alone"), alone).run()
     assert {len(times) for _, _, times in alone.calls} == {1}
     for name, strategy, most, gather_ns in (
         ("few", few, 3, 10_000_000_000),
         ("soon", soon, 1_024, 300_000_000),
     ):
-        path = on_paper(place, name)
+        path = replaying(place, name)
         path.write_text(
             f"{path.read_text()}\nrows_max = {most}\ngather_us = {gather_ns // 1_000}\n"
         )
