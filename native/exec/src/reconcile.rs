@@ -235,6 +235,7 @@ pub fn reconcile<J: Journal>(
         pending_of: BTreeMap::new(),
         names: BTreeMap::new(),
         restless: BTreeSet::new(),
+        splits: BTreeMap::new(),
     };
     comparing.find_names();
     comparing.find_motion();
@@ -302,6 +303,8 @@ struct Comparing<'a, J> {
     names: BTreeMap<(InstrumentId, Box<str>), Box<str>>,
     /// Instruments where something may be on its way.
     restless: BTreeSet<InstrumentId>,
+    /// Positions of equal size with another entry, by what they settle in.
+    splits: BTreeMap<AssetId, Vec<holdings::Split>>,
 }
 
 impl<J: Journal> Comparing<'_, J> {

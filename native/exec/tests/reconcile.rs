@@ -666,3 +666,74 @@ fn running_an_entry_that_is_set_with_a_balance_is_counted_once() {
     assert_eq!(ledger.balances().get(ACCOUNT, usdt).total, amount("1000"));
     assert_eq!(held(&ledger).pnl_realised, amount("0.04"));
 }
+
+/// One bought at 100, one at 102, then one sold at 101. We heard of the sale before the second
+/// purchase, as after a kill, so that its profit is realised here and open at the venue.
+fn heard_in_another_order() -> (Ledger<Nowhere>, VenueBooks) {
+    let mut ledger = ledger();
+    let usdt = ledger.directory().asset("USDT").unwrap();
+    let mut trade = |id: &str, side, price| {
+        let (order, _) = ledger.submit(NOW, linear(side, "1"), Link::default()).unwrap();
+        let what = What::Fill(Fill { side, ..fill(id, "1", price) });
+        ledger.report(&Report { instrument: LINEAR, ..of(&ledger, order, what) });
+        ledger.report(&Report { instrument: LINEAR, ..of(&ledger, order, What::Accepted) });
+    };
+    trade("1", OrderSide::Buy, "100");
+    trade("3", OrderSide::Sell, "101");
+    trade("2", OrderSide::Buy, "102");
+    assert_eq!(held(&ledger).price_entry, Some(amount("102")));
+    let mut venue = nothing();
+    venue.positions = Some(vec![theirs("1", "101")]);
+    venue.balances = Some(vec![VenueBalance { asset: usdt, total: amount("0") }]);
+    (ledger, venue)
+}
+
+#[test]
+fn running_profit_that_is_open_there_and_realised_here_is_no_difference() {
+    for mode in [Mode::Adjust, Mode::Refuse] {
+        let (mut ledger, venue) = heard_in_another_order();
+        let usdt = ledger.directory().asset("USDT").unwrap();
+        assert_eq!(ledger.balances().get(ACCOUNT, usdt).total, amount("1"));
+        let plan = reconcile(&ledger, ACCOUNT, &venue, &with(mode));
+        assert!(plan.is_settled());
+        ledger.apply_plan(LATER, ACCOUNT, &plan);
+        let position = held(&ledger);
+        assert_eq!(
+            (position.price_entry, position.pnl_realised),
+            (Some(amount("101")), amount("0"))
+        );
+        assert_eq!(ledger.balances().get(ACCOUNT, usdt).total, amount("0"));
+        assert_eq!(reconcile(&ledger, ACCOUNT, &venue, &with(mode)), Plan::default());
+    }
+}
+
+#[test]
+fn running_a_balance_that_its_entries_do_not_explain_is_refused() {
+    let (ledger, mut venue) = heard_in_another_order();
+    let usdt = ledger.directory().asset("USDT").unwrap();
+    let wrong = vec![VenueBalance { asset: usdt, total: amount("0.01") }];
+    venue.balances = Some(wrong);
+    venue.differed = reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Refuse)).mismatches;
+    assert!(reconcile(&ledger, ACCOUNT, &venue, &with(Mode::Refuse)).is_refused);
+}
+
+#[test]
+fn running_fills_of_one_moment_are_taken_by_their_numbers() {
+    let mut ledger = ledger();
+    let mut fills = Vec::new();
+    for (id, side, price) in [
+        ("9", OrderSide::Buy, "100"),
+        ("10", OrderSide::Sell, "101"),
+        ("11", OrderSide::Buy, "102"),
+    ] {
+        let (order, _) = ledger.submit(NOW, linear(side, "1"), Link::default()).unwrap();
+        let what = What::Fill(Fill { side, ..fill(id, "1", price) });
+        fills.push(Report { instrument: LINEAR, ..rest(of(&ledger, order, what)) });
+    }
+    let mut venue = nothing();
+    venue.fills.insert(LINEAR, (0, fills));
+    let plan = plan(&ledger, &venue);
+    ledger.apply_plan(LATER, ACCOUNT, &plan);
+    // Opened at 100 and closed before 102 was bought.
+    assert_eq!(held(&ledger).price_entry, Some(amount("102")));
+}

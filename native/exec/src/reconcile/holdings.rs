@@ -18,6 +18,18 @@ use crate::report::{Fill, Report, What};
 
 /// What rounded profits may add up to between two comparisons: a hundred of them at eight decimals.
 const ROUNDED: Amount = Amount(10_i128.pow(12));
+/// To what venues round the entries that they show.
+const ENTRY_ROUNDED: Amount = Amount(10_i128.pow(10));
+
+/// A position of equal size with another entry there: fills came in another order, which leaves
+/// another part of the same profit realised.
+pub(super) struct Split {
+    theirs: VenuePosition,
+    /// How much more is realised there.
+    realised: Amount,
+    /// What rounding may make of that.
+    slack: Amount,
+}
 
 impl<J: Journal> Comparing<'_, J> {
     // Positions
@@ -67,11 +79,8 @@ impl<J: Journal> Comparing<'_, J> {
         let pending = self.pending.get(&(instrument, side)).copied().unwrap_or_default();
         let size = ours.size + pending;
         if size == theirs.size {
-            if pending == Amount::ZERO && entries_differ(&ours, theirs) {
-                self.plan.mismatches.push(Mismatch::Entry(instrument, side));
-                if self.settings.mode == Mode::Adjust && !self.restless.contains(&instrument) {
-                    self.plan.entries.push(*theirs);
-                }
+            if pending == Amount::ZERO {
+                self.compare_entry(&ours, theirs);
             }
             return;
         }
@@ -96,6 +105,31 @@ impl<J: Journal> Comparing<'_, J> {
                 self.asks.insert(Ask::Positions(self.account));
             }
             Mode::Adjust => self.open_difference(&ours, theirs),
+        }
+    }
+
+    fn compare_entry(&mut self, ours: &Position, theirs: &VenuePosition) {
+        let (Some(entry), Some(entry_there)) = (ours.price_entry, theirs.price_entry) else {
+            return;
+        };
+        if entry == entry_there {
+            return;
+        }
+        if is_far(entry, entry_there) {
+            self.plan.mismatches.push(Mismatch::Entry(theirs.instrument, theirs.side));
+            if self.settings.mode == Mode::Adjust && !self.restless.contains(&theirs.instrument) {
+                self.plan.entries.push(*theirs);
+            }
+        }
+        let Some(listed) = self.ledger.directory().listed(theirs.instrument) else { return };
+        let (contract, size) = (Contract::of(listed), theirs.size);
+        let between = |one, other| Some(contract.worth(size, one)? - contract.worth(size, other)?);
+        let realised = between(entry_there, entry);
+        let slack = between(entry_there + ENTRY_ROUNDED, entry_there);
+        let asset = self.ledger.directory().asset(&listed.settle);
+        if let (Some(asset), Some(realised), Some(slack)) = (asset, realised, slack) {
+            let split = Split { theirs: *theirs, realised, slack: slack.abs() };
+            self.splits.entry(asset).or_default().push(split);
         }
     }
 
@@ -173,19 +207,39 @@ impl<J: Journal> Comparing<'_, J> {
         apart.abs() <= ROUNDED && directory.instruments().any(|(_, listed)| settles(listed))
     }
 
+    /// Whether a report is on its way or about to be taken.
+    fn moves(&self) -> bool {
+        !self.restless.is_empty() || !self.plan.reports.is_empty()
+    }
+
+    /// Realised and open profit are the venue's then; together they are what they were, so that
+    /// nothing is wrong that a mode would have to refuse.
+    fn take_splits(&mut self, splits: &[Split], balance: VenueBalance) {
+        if self.moves() || self.settings.mode == Mode::Report {
+            return;
+        }
+        let new = splits.iter().map(|split| split.theirs);
+        let new: Vec<_> = new.filter(|entry| !self.plan.entries.contains(entry)).collect();
+        self.plan.entries.extend(new);
+        self.plan.balances.push(balance);
+    }
+
     fn compare_balance(&mut self, ours: Amount, balance: VenueBalance) {
         if self.is_rounding(balance.asset, ours - balance.total) {
-            let moves = !self.restless.is_empty() || !self.plan.reports.is_empty();
-            if !moves && self.settings.mode != Mode::Report {
+            if !self.moves() && self.settings.mode != Mode::Report {
                 self.plan.balances.push(balance);
             }
             return;
+        }
+        let splits = self.splits.remove(&balance.asset).unwrap_or_default();
+        if explain(&splits, balance.total - ours) {
+            return self.take_splits(&splits, balance);
         }
         let mismatch = Mismatch::Balance(balance.asset, ours, balance.total);
         let lasts = self.lasts(&mismatch);
         let stays = lasts || self.venue.differed.contains(&mismatch);
         self.plan.mismatches.push(mismatch);
-        let moving = !self.restless.is_empty() || !self.plan.reports.is_empty();
+        let moving = self.moves();
         // What explains it may be on its way: a payment is told apart from what it leaves.
         if (moving && !lasts) || (self.settings.mode != Mode::Report && !stays) {
             self.asks.insert(Ask::Balances(self.account));
@@ -216,9 +270,15 @@ fn opening_price(contract: Contract, ours: &Position, theirs: &VenuePosition) ->
     contract.price(theirs.size - ours.size, paid).filter(|price| *price > Amount::ZERO)
 }
 
-/// Entries apart by more than one in ten thousand.
-fn entries_differ(ours: &Position, theirs: &VenuePosition) -> bool {
-    let (Some(one), Some(other)) = (ours.price_entry, theirs.price_entry) else { return false };
-    let apart = (one - other).abs();
-    apart.times(10_000).is_none_or(|apart| apart > other.abs())
+/// Apart by more than one in ten thousand.
+fn is_far(entry: Amount, theirs: Amount) -> bool {
+    let apart = (entry - theirs).abs();
+    apart.times(10_000).is_none_or(|apart| apart > theirs.abs())
+}
+
+/// Whether a balance is apart by what is realised more there.
+fn explain(splits: &[Split], apart: Amount) -> bool {
+    let realised: Amount = splits.iter().map(|split| split.realised).sum();
+    let slack: Amount = splits.iter().map(|split| split.slack).sum();
+    !splits.is_empty() && (apart - realised).abs() <= ROUNDED + slack
 }

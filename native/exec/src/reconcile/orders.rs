@@ -27,7 +27,8 @@ impl<J: Journal> Comparing<'_, J> {
         for reports in executions.chain([&venue.payments]) {
             let mut reports: Vec<_> =
                 reports.iter().filter(|one| self.concerns(one.instrument)).collect();
-            reports.sort_by_key(|report| (report.ts_event, fill_id(report)));
+            // Of one moment by their numbers, of which the longer one is the greater.
+            reports.sort_by_key(|one| (one.ts_event, fill_id(one).len(), fill_id(one)));
             for report in reports {
                 let What::Fill(fill) = &report.what else { continue };
                 let report = self.named(report);
