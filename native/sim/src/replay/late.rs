@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Side;
 
-/// Most losses that are remembered; a busy market has a few within the time of a late trade.
-const KEPT_MAX: usize = 256;
+/// Neighbouring prices are apart: each trade looks at the losses of its own place alone.
+const PLACES: usize = 64;
+/// Most losses that are remembered of a place; a busy market has a few within the time of a late
+/// trade.
+const KEPT_MAX: usize = 64;
 
 /// Lots that left a level.
 #[derive(Clone, Copy, Debug, Hash, Deserialize, Serialize)]
@@ -27,12 +30,18 @@ struct Lost {
 pub(crate) struct LateTrades {
     /// How much later a trade may come; 0 if none does.
     within: i64,
-    lost: VecDeque<Lost>,
+    /// By side and price.
+    lost: Vec<VecDeque<Lost>>,
+}
+
+#[allow(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "the last bits count")]
+fn place(side: Side, price: i64) -> usize {
+    ((price as usize) << 1 | side as usize) % PLACES
 }
 
 impl LateTrades {
     pub(crate) fn new(within: i64) -> Self {
-        Self { within: within.max(0), lost: VecDeque::new() }
+        Self { within: within.max(0), lost: vec![VecDeque::new(); PLACES] }
     }
 
     /// Until when the trade may come that explains what happens to a level now.
@@ -47,14 +56,15 @@ impl LateTrades {
         if self.within == 0 || lots <= 0 {
             return;
         }
-        self.forget(now);
         let until = self.until(now);
-        self.lost.push_back(Lost { until, side, price, lots });
+        let lost = &mut self.lost[place(side, price)];
+        forget(lost, now);
+        lost.push_back(Lost { until, side, price, lots });
     }
 
     /// Lots that a level lost of late.
     pub(crate) fn lost(&self, now: i64, side: Side, price: i64) -> i64 {
-        let here = self.lost.iter().filter(|one| one.until > now);
+        let here = self.lost[place(side, price)].iter().filter(|one| one.until > now);
         here.filter(|one| (one.side, one.price) == (side, price)).map(|one| one.lots).sum()
     }
 
@@ -62,7 +72,7 @@ impl LateTrades {
     #[inline]
     pub(crate) fn explain(&mut self, now: i64, side: Side, price: i64, lots: i64) -> i64 {
         let mut left = lots;
-        for one in &mut self.lost {
+        for one in &mut self.lost[place(side, price)] {
             if one.until > now && (one.side, one.price) == (side, price) {
                 let part = one.lots.min(left);
                 one.lots -= part;
@@ -71,11 +81,11 @@ impl LateTrades {
         }
         lots - left
     }
+}
 
-    fn forget(&mut self, now: i64) {
-        let is_past = |one: &Lost| one.until <= now || one.lots == 0;
-        while self.lost.front().is_some_and(is_past) || self.lost.len() >= KEPT_MAX {
-            self.lost.pop_front();
-        }
+fn forget(lost: &mut VecDeque<Lost>, now: i64) {
+    let is_past = |one: &Lost| one.until <= now || one.lots == 0;
+    while lost.front().is_some_and(is_past) || lost.len() >= KEPT_MAX {
+        lost.pop_front();
     }
 }
