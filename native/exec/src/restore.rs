@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use rustonite_core::datasets::{
     Contingency, EventSource, FillKind, Liquidity, OffsetUnit, OrderEvent, OrderKind, OrderSide,
-    OrderState, PositionSide, StateSource, Stp, Tif, TriggerDirection, TriggerSource,
+    OrderState, PositionCause, PositionSide, StateSource, Stp, Tif, TriggerDirection,
+    TriggerSource,
 };
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_core::{Amount, Schema};
@@ -452,9 +453,23 @@ impl Ledger<Tapes> {
                 return Err(Unlisted(what));
             }
         };
-        self.positions.set(PositionKey { account, strategy, instrument, side }, position);
+        let key = PositionKey { account, strategy, instrument, side };
+        if cells.word(columns.cause, PositionCause::parse) == Some(PositionCause::Reconciliation) {
+            self.realise_again(key, position.pnl_realised);
+        }
+        self.positions.set(key, position);
         self.note_booked(account, instrument, cells.int(columns.ts_event).unwrap_or(0));
         Ok(())
+    }
+
+    /// What an entry that was set realised is money, of which the row may not have been written.
+    fn realise_again(&mut self, key: PositionKey, pnl_realised: Amount) {
+        let realised = pnl_realised - self.positions.get(&key).pnl_realised;
+        let listed = self.directory().listed(key.instrument);
+        let settle = listed.and_then(|listed| self.directory().asset(&listed.settle));
+        if let (Some(asset), None) = (settle, key.strategy) {
+            self.balances.count(key.account, asset, |total| total + realised);
+        }
     }
 
     fn restore_balance(
@@ -643,8 +658,8 @@ columns!(pub(crate) OrderColumns: ts_event ts_recv account strategy venue symbol
     ts_expire reason detail tags);
 columns!(FillColumns: ts_event ts_recv account strategy venue symbol client_id venue_order_id
     fill_id fill_id_prev trade_id kind source side price size fee fee_asset liquidity position_side);
-columns!(PositionColumns: ts_event ts_recv account strategy venue symbol source position_side size price_entry
-    pnl_realised fees funding settle);
+columns!(PositionColumns: ts_event ts_recv account strategy venue symbol source cause position_side size
+    price_entry pnl_realised fees funding settle);
 columns!(BalanceColumns: ts_recv account asset source total);
 columns!(pub(crate) RiskColumns: ts_recv account strategy venue verdict scope);
 

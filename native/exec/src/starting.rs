@@ -92,6 +92,7 @@ impl<J: Journal> Ledger<J> {
             // The clock may have been ahead then.
             order.ts_asked = order.ts_asked.min(now);
             order.ts_placed = order.ts_placed.min(now);
+            order.ts_seen = order.ts_seen.min(now);
             let in_flight: Vec<_> = Self::in_flight(&order).collect();
             for (about, leg) in in_flight {
                 self.lose_request(&mut order, about, leg, now, &mut change);

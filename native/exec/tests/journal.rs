@@ -8,10 +8,11 @@ mod script;
 use std::path::Path;
 
 use common::*;
-use rustonite_core::datasets::{FillKind, OrderState, PositionSide};
+use rustonite_core::datasets::{FillKind, OrderSide, OrderState, PositionSide};
+use rustonite_exec::reconcile::{Plan, VenuePosition};
 use rustonite_exec::{
-    ExecError, Fill, Journal, JournalError, JournalRow, Ledger, Link, OrderId, PositionKey, Tapes,
-    What, Wish,
+    ExecError, Fill, Journal, JournalError, JournalRow, Ledger, Link, OrderId, PositionKey, Report,
+    Tapes, What, Wish,
 };
 use rustonite_tape::TapeError;
 use script::{Author, Step};
@@ -123,6 +124,43 @@ fn what_gave_way_to_an_execution_is_read_back_so() {
     let (restored, _) = reopened(folder.path());
     assert_eq!(restored.positions().get(&key), position);
     assert_eq!(whole_hash(&restored), hash);
+}
+
+#[test]
+fn an_entry_that_was_set_is_money_after_every_row() {
+    let usdt = directory().asset("USDT").unwrap();
+    let entry = VenuePosition {
+        instrument: LINEAR,
+        side: PositionSide::Net,
+        size: amount("2"),
+        price_entry: Some(amount("100.5")),
+        ts_event: NOW,
+    };
+    let set = |rows: i64| {
+        let folder = in_memory();
+        let mut ledger = open_with(Cut { rows, tapes: tapes(folder.path()) }, rules());
+        let wish = Wish { instrument: LINEAR, side: OrderSide::Buy, size: amount("2"), ..wish() };
+        let (order, _) = ledger.submit(NOW, wish, Link::default()).unwrap();
+        let fill = What::Fill(fill("1", "2", "100"));
+        ledger.report(&Report { instrument: LINEAR, ..of(&ledger, order, fill) });
+        let before = ledger.seq();
+        let plan = Plan { entries: vec![entry], ..Plan::default() };
+        ledger.apply_plan(NOW, ACCOUNT, &plan);
+        (before, ledger.seq(), folder)
+    };
+    let (before, after, _) = set(i64::MAX);
+    assert_eq!(after - before, 2, "its position and its balance");
+    for rows in before..=after {
+        let (restored, _) = reopened(set(rows).2.path());
+        let key = PositionKey {
+            account: ACCOUNT,
+            strategy: None,
+            instrument: LINEAR,
+            side: PositionSide::Net,
+        };
+        let realised = restored.positions().get(&key).pnl_realised;
+        assert_eq!(restored.balances().get(ACCOUNT, usdt).total, realised, "after {rows} rows");
+    }
 }
 
 /// Takes rows until the disk is full.

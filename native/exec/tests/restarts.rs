@@ -7,7 +7,8 @@ use common::*;
 use rustonite_core::datasets::{
     OrderEvent, OrderState, RiskScope, RiskVerdict, TradingState, draft,
 };
-use rustonite_exec::{Durability, Housekeeping, Ledger, Tapes, What};
+use rustonite_exec::reconcile::{Settings, VenueBooks, reconcile};
+use rustonite_exec::{Ask, Durability, Housekeeping, Ledger, Report, Tapes, What};
 use rustonite_tape::TapeOptions;
 
 fn few_rows() -> TapeOptions {
@@ -233,4 +234,21 @@ fn what_was_filled_is_known_where_orders_are_kept_and_their_executions_are_not()
     let (ledger, found) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
     assert_eq!(filled(&ledger), live);
     assert!(found.fills_missing.is_empty(), "{found:?}");
+}
+
+#[test]
+fn what_was_seen_by_a_clock_that_was_ahead_is_compared_at_once() {
+    let folder = in_memory();
+    let mut ledger = open_with(tapes(folder.path()), rules());
+    let order = working(&mut ledger);
+    let ahead = NOW + 3_600_000_000_000;
+    let taken = Report { ts_recv: ahead, ..of(&ledger, order, filled_by("1", "1")) };
+    ledger.report(&taken);
+    drop(ledger);
+    let (mut ledger, _) = reopened(folder.path());
+    ledger.lose_requests(NOW);
+    let asked_at = NOW + 2_000_000_000;
+    let venue = VenueBooks { asked_at, open_orders: Some(Vec::new()), ..VenueBooks::default() };
+    let plan = reconcile(&ledger, ACCOUNT, &venue, &Settings::default());
+    assert_eq!((plan.in_motion, plan.asks), (vec![], vec![Ask::Order(order)]));
 }
