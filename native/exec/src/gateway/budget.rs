@@ -236,6 +236,7 @@ impl Purse {
             | Errand::Fills
             | Errand::Balances
             | Errand::Positions
+            | Errand::Payments
             | Errand::Leverage
                 if acts =>
             {

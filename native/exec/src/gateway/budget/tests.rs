@@ -55,6 +55,25 @@ fn cancels_have_a_reserve_and_questions_come_last() {
 }
 
 #[test]
+fn no_question_takes_what_is_kept_for_cancels() {
+    let questions = [
+        Errand::Query,
+        Errand::OpenOrders,
+        Errand::Fills,
+        Errand::Balances,
+        Errand::Positions,
+        Errand::Payments,
+        Errand::Leverage,
+    ];
+    for question in questions {
+        let costs = [(Errand::Cancel, 1), (question, 5)];
+        let mut budget = Budget::new(vec![limit(100, 60, &costs)]);
+        assert_eq!(send_all(&mut budget, &Spend::one(question), NOW), 15, "{question:?}");
+        assert_eq!(send_all(&mut budget, &CANCEL, NOW), 25);
+    }
+}
+
+#[test]
 fn what_costs_more_than_there_is_goes_when_nothing_else_does() {
     let mut budget = Budget::new(vec![limit(10, 60, &[(Errand::OpenOrders, 80)])]);
     let all = Spend::one(Errand::OpenOrders);
