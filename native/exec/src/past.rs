@@ -8,8 +8,11 @@ use rustonite_core::ids::{AccountId, StrategyId};
 use crate::cells::Cells;
 use crate::change::Booked;
 use crate::restore::{OrderColumns, RiskColumns};
-use crate::rows::SNAPSHOT;
+use crate::rows::{NOT_FOUND, NOT_SENT, SNAPSHOT};
 use crate::wish::Wish;
+
+/// Reasons of what has ended without its venue.
+const LOST: [&str; 2] = [NOT_FOUND, NOT_SENT];
 
 /// Something that a row of the journal tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +51,12 @@ pub(crate) fn event_of(cells: Cells<'_>, columns: &OrderColumns) -> Option<Order
             | OrderEvent::ReplaceAsked
             | OrderEvent::CancelAsked
     );
-    let is_news = cells.text(columns.reason) != Some(SNAPSHOT);
-    (is_news && (!is_ours || source == Some(EventSource::Own))).then_some(event)
+    let reason = cells.text(columns.reason);
+    let is_refusal = matches!(event, OrderEvent::Rejected | OrderEvent::ReplaceRejected);
+    // What never got there was refused by nobody.
+    let is_lost = source == Some(EventSource::Own) || LOST.iter().any(|lost| reason == Some(lost));
+    let is_told = if is_refusal { !is_lost } else { !is_ours || source == Some(EventSource::Own) };
+    (reason != Some(SNAPSHOT) && is_told).then_some(event)
 }
 
 /// What a booking adds.

@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 use crate::order::{self, Leg, Link, Order};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
-use crate::rows::{OrderNote, about_reason, snapshot_note};
+use crate::rows::{NOT_SENT, OrderNote, about_reason, snapshot_note};
 use crate::rules::External;
 use crate::wish::{OrderId, Wish};
 
@@ -269,7 +269,7 @@ impl<J: Journal> Ledger<J> {
         let detail = (!detail.is_empty()).then_some(detail);
         if outcome == Outcome::NotSent {
             let told = told_by(subject, report, refused);
-            let words = Words { reason: Some("not_sent"), venue_code: None, detail };
+            let words = Words { reason: Some(NOT_SENT), venue_code: None, detail };
             self.tell(subject, report, &told, words, change);
             return;
         }

@@ -40,6 +40,10 @@ const ABOUTS: [(About, &str); 6] = [
 
 /// Reason of a row that repeats what is known, for readers without the rows before it.
 pub(crate) const SNAPSHOT: &str = "snapshot";
+/// Reason of an order that ended because its venue does not know it.
+pub(crate) const NOT_FOUND: &str = "not_found";
+/// Reason of an order that ended because its bytes never left.
+pub(crate) const NOT_SENT: &str = "not_sent";
 
 pub(crate) fn about_reason(about: About) -> Option<&'static str> {
     ABOUTS.iter().find(|(known, _)| *known == about).map(|(_, reason)| *reason)

@@ -10,6 +10,7 @@ use crate::ledger::Ledger;
 use crate::order::{Flight, Order};
 use crate::report::{OrderPicture, Report};
 use crate::reports::{Subject, Words, told_by};
+use crate::rows::NOT_FOUND;
 
 impl<J: Journal> Ledger<J> {
     /// Takes an order as a query shows it. A picture may be older than what the stream has told
@@ -214,7 +215,7 @@ impl<J: Journal> Ledger<J> {
             let never = order.changes.iter().any(|one| one.leg == subject.leg && lost(one.flight));
             if never && order.legs[subject.leg].size_filled == Amount::ZERO {
                 let told = told_by_query(subject, report, OrderEvent::ReplaceRejected);
-                self.tell(subject, report, &told, Words::reason("not_found"), change);
+                self.tell(subject, report, &told, Words::reason(NOT_FOUND), change);
                 change.ask(Ask::Order(subject.order.id));
             }
             return;
@@ -227,7 +228,7 @@ impl<J: Journal> Ledger<J> {
         }
         if lost(order.facts.submit) {
             let told = told_by_query(subject, report, OrderEvent::Rejected);
-            self.tell(subject, report, &told, Words::reason("not_found"), change);
+            self.tell(subject, report, &told, Words::reason(NOT_FOUND), change);
         }
     }
 }

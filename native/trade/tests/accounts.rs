@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use common::*;
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, Tif};
+use rustonite_core::datasets::{FillKind, OrderKind, OrderSide, PositionSide, Tif};
 use rustonite_core::ids::{AccountId, StrategyId};
-use rustonite_exec::gateway::{Answer, Balance, Contracts, Heard, Position, Question};
+use rustonite_exec::gateway::{Answer, Balance, Contracts, Gateway, Heard, Position, Question};
 use rustonite_exec::reconcile::Settings;
-use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, What, Wish};
+use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Refusal, Request, What, Wish};
 use rustonite_risk::{Account, Capabilities, Risk, Target, Venue};
 use rustonite_trade::{Arrived, Denied, Desk, News};
 
@@ -285,4 +285,38 @@ fn what_is_set_in_another_way_there_is_told_once_and_stops_trading() {
     two.desk.submit(wish, START + 15_000 * MS).unwrap();
     two.contracts.hedging = Some(true);
     assert_eq!(two.told(ACCOUNT, 4_000).len(), 1, "it was mended in between");
+}
+
+#[test]
+fn what_was_paid_is_asked_for_from_where_it_was_known_until_the_venue_tells_it() {
+    let tells = |fake| -> Box<dyn Gateway> { Box::new(Fake { tells_payments: true, ..fake }) };
+    let mut world = World::with([500, 20, 200, 200], tells);
+    let assets = ["BTC", "USDT"].map(|name| world.desk.ledger().directory().asset(name).unwrap());
+    let owned = assets.map(|asset| Balance::plain(START, asset, amount("1000000"), Amount::ZERO));
+    let mut asked_from = |payments: &dyn Fn(Question) -> Answer| {
+        world.now += 120_000 * MS;
+        let known = world.bought_by_others(FillKind::Opening, 1);
+        world.say(vec![Heard::Report(known.clone())]);
+        world.desk.tick(world.now, 5_000 * MS);
+        let questions = std::mem::take(&mut *world.fake.asked.lock().unwrap());
+        let from = questions.iter().find_map(|one| match one {
+            Question::Payments(from) => Some(*from),
+            _ => None,
+        });
+        let answers = questions.into_iter().map(|one| match one {
+            Question::Payments(_) => Heard::Answer(one, payments(one)),
+            Question::Fills(..) => Heard::Answer(one, Answer::Reports(vec![known.clone()])),
+            Question::Balances => Heard::Answer(one, Answer::Balances(owned.to_vec())),
+            _ => Heard::Answer(one, Answer::Reports(Vec::new())),
+        });
+        let answers = answers.collect();
+        world.say(answers);
+        from.unwrap()
+    };
+    let told = |_| Answer::Reports(Vec::new());
+    let failed = |_| Answer::Failed(Refusal { detail: "busy".into(), ..Refusal::default() });
+    let first = asked_from(&failed);
+    assert_eq!(asked_from(&failed), first);
+    assert_eq!(asked_from(&told), first);
+    assert!(asked_from(&told) > first);
 }

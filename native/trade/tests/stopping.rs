@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, OrderEvent, OrderKind, OrderSide, OrderState, TradingState,
+    EventSource, FillKind, OrderEvent, OrderKind, OrderSide, OrderState, TradingState,
 };
 use rustonite_core::ids::StrategyId;
 use rustonite_exec::gateway::{Heard, Question};
@@ -324,6 +324,43 @@ fn a_kill_can_close_positions_and_lets_nothing_through_after_it() {
     let denied = world.desk.submit(limit(OrderSide::Sell, 0, 1), world.now).unwrap_err();
     assert_eq!(denied.code, "kill_switch");
     assert_eq!(world.desk.counts().denials(), before + 1);
+}
+
+#[test]
+fn what_nobody_made_is_closed_in_nobodys_name() {
+    let mut world = World::new(BOUNDS);
+    let entry = world.place(buy(0, 10));
+    world.fill_of(entry, 10);
+    let found = world.bought_by_others(FillKind::Opening, 5);
+    world.say(vec![Heard::Report(found)]);
+    world.desk.kill_and_flatten(Target::All, world.now);
+    let mut sold = Vec::new();
+    for _ in 0..40 {
+        world.wait(100);
+        for request in world.written() {
+            let Request::Submit { order, wish, .. } = request else { panic!("{request:?}") };
+            let size = i64::try_from(wish.size.0 / lots(1).0).unwrap();
+            world.fill_of(order, size);
+            sold.push((wish.strategy, size));
+        }
+    }
+    assert_eq!(sold, [(Some(StrategyId(0)), 10), (None, 5)]);
+    let positions = world.desk.ledger().positions();
+    assert!(positions.iter().all(|(_, position)| position.size == Amount::ZERO));
+}
+
+#[test]
+fn orders_that_a_lost_line_took_along_are_no_refusals() {
+    let mut world = World::new(BOUNDS);
+    world.tighten("rejects_max = 50", "rejects_max = 1");
+    let detail: Box<str> = "the line was cut".into();
+    for at in [-1_000, -1_001, -1_002] {
+        let order = world.desk.submit(buy(at, 1), world.now).unwrap();
+        let (request, outcome) = (OrderEvent::Submitted, Outcome::NotSent);
+        world.report_of(order, What::Ended { request, outcome, detail: detail.clone() });
+        assert_eq!(world.state(order), OrderState::Rejected);
+    }
+    assert_eq!(world.desk.risk().thrown(), []);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{
     InstrumentKind, OrderEvent, OrderKind, OrderSide, PositionSide, RiskRequest, order_flags,
 };
-use rustonite_core::ids::{AccountId, InstrumentId};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::{Journal, Link, Order, PositionKey, Wish};
 use rustonite_risk::{Code, Target};
 
@@ -172,7 +172,23 @@ impl<J: Journal> Desk<J> {
         }
     }
 
+    /// Who a position of an account is closed for: first the strategy, of what it holds of it, then
+    /// nobody. What others left must not become a debt of the strategy.
+    fn share_of(&self, key: &PositionKey, size: Amount) -> (Option<StrategyId>, Amount) {
+        if key.strategy.is_some() {
+            return (key.strategy, size);
+        }
+        let strategy = Some(self.strategy);
+        let own = self.ledger.positions().get(&PositionKey { strategy, ..*key }).size;
+        let whole = self.ledger.positions().get(key).size;
+        let is_same_way = own.0.signum() == whole.0.signum();
+        let lot = self.ledger.directory().listed(key.instrument).map_or(1, |one| one.lot.0);
+        let part = Amount(own.abs().0 / lot * lot).min(size);
+        if is_same_way && part > Amount::ZERO { (strategy, part) } else { (None, size) }
+    }
+
     fn closing_wish(&self, key: &PositionKey, size: Amount) -> Wish {
+        let (strategy, size) = self.share_of(key, size);
         let is_long = self.ledger.positions().get(key).size > Amount::ZERO;
         let listed = self.ledger.directory().listed(key.instrument);
         let is_contract = listed.is_some_and(|listed| listed.kind != InstrumentKind::Spot);
@@ -181,7 +197,7 @@ impl<J: Journal> Desk<J> {
         let flags = if is_contract && is_net { order_flags::REDUCE_ONLY } else { 0 };
         Wish {
             account: key.account,
-            strategy: Some(self.strategy),
+            strategy,
             instrument: key.instrument,
             side: if is_long { OrderSide::Sell } else { OrderSide::Buy },
             kind: OrderKind::Market,

@@ -1,7 +1,7 @@
 //! What comes from venues, and what it changes.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{FillKind, OrderEvent};
+use rustonite_core::datasets::{EventSource, FillKind, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::gateway::{Answer, Heard, Position, Question};
 use rustonite_exec::reconcile::{Mismatch, Plan, reconcile};
@@ -257,7 +257,7 @@ impl<J: Journal> Desk<J> {
         }
         if let Some(order) = change.order {
             self.count_order(order);
-            self.count_words(order, change, now);
+            self.count_words(order, change, of, now);
         }
         self.tell(change, of);
         if let Some(order) = change.order {
@@ -282,11 +282,11 @@ impl<J: Journal> Desk<J> {
     }
 
     /// Refusals in a row throw a switch.
-    fn count_words(&mut self, order: OrderId, change: &Change, now: i64) {
+    fn count_words(&mut self, order: OrderId, change: &Change, of: Option<&Report>, now: i64) {
         let Some(known) = self.ledger.order(order) else { return };
         let (account, strategy) = (known.wish.account, known.wish.strategy);
         // What closes a position is tried until it is closed: a switch would leave it open.
-        let counts = !is_closing(known);
+        let counts = !is_closing(known) && of.is_some_and(is_of_venue);
         for event in &change.events {
             self.answers.heard(account, order, event.event, now);
             match event.event {
@@ -459,7 +459,7 @@ impl<J: Journal> Desk<J> {
         let newest = asking.books.fills.values().flat_map(|(_, reports)| reports);
         let newest = newest.map(|report| report.ts_event).max();
         let one = &mut self.accounts[account.index()];
-        if let Some(newest) = newest.filter(|_| plan.is_settled()) {
+        if let Some(newest) = newest.filter(|_| plan.is_settled() && asking.failed.is_none()) {
             one.fills_from = one.fills_from.max(newest.saturating_sub(FILLS_OVERLAP_NS));
         }
         let is_refused = plan.is_refused || is_other;
@@ -537,6 +537,12 @@ impl<J: Journal> Desk<J> {
         let may = if may { Ok(()) } else { Err(Code::NotReconciled) };
         self.news.push_back(News::Trading(account, may));
     }
+}
+
+/// Whether its venue has said it: what never got there was refused by nobody.
+fn is_of_venue(report: &Report) -> bool {
+    let is_lost = matches!(report.what, What::NotFound | What::Ended { .. });
+    report.source != EventSource::Own && !is_lost
 }
 
 fn on(is_on: bool) -> &'static str {

@@ -45,6 +45,8 @@ pub(crate) struct Fake {
     pub(crate) asked: Arc<Mutex<Vec<Question>>>,
     /// Until when the venue says that it wants to hear nothing.
     pub(crate) closes: Arc<Mutex<Option<i64>>>,
+    /// Payments are asked for apart from executions.
+    pub(crate) tells_payments: bool,
     /// Balances are told only when they are asked for.
     pub(crate) hides_balances: bool,
 }
@@ -52,6 +54,10 @@ pub(crate) struct Fake {
 impl Gateway for Fake {
     fn tells_balances(&self) -> bool {
         !self.hides_balances
+    }
+
+    fn tells_payments(&self) -> bool {
+        self.tells_payments
     }
 
     fn tells_leverage(&self) -> bool {
@@ -322,21 +328,42 @@ impl<J: Journal> World<J> {
     }
 
     pub(crate) fn fill_of(&mut self, order: OrderId, lots: i64) {
-        let order = self.desk.ledger().order(order).unwrap();
+        let wish = &self.desk.ledger().order(order).unwrap().wish;
+        let (side, price) = (wish.side, wish.price.unwrap_or(amount("60000")));
+        let fill = Fill { side, price, ..self.bought(lots) };
+        self.report_of(order, What::Fill(fill));
+    }
+
+    fn bought(&mut self, size: i64) -> Fill {
         self.fills += 1;
-        let fill = Fill {
+        Fill {
             fill_id: self.fills.to_string().into(),
             trade_id: Some(self.fills),
             kind: FillKind::Trade,
-            side: order.wish.side,
-            price: order.wish.price.unwrap_or(amount("60000")),
-            size: amount("0.001").times(lots).unwrap(),
+            side: OrderSide::Buy,
+            price: amount("60000"),
+            size: lots(size),
             size_filled: None,
             fee: None,
             liquidity: Liquidity::Maker,
             position_side: None,
-        };
-        self.report_of(order.id, What::Fill(fill));
+        }
+    }
+
+    /// Something that was bought, and no order of ours.
+    pub(crate) fn bought_by_others(&mut self, kind: FillKind, lots: i64) -> Report {
+        let fill = Fill { kind, ..self.bought(lots) };
+        Report {
+            ts_event: self.now,
+            ts_recv: self.now,
+            source: EventSource::Reconciliation,
+            account: ACCOUNT,
+            instrument: INSTRUMENT,
+            client_id: "".into(),
+            client_id_prev: None,
+            venue_order_id: None,
+            what: What::Fill(fill),
+        }
     }
 
     /// What went to the gateway since it was last asked for.
