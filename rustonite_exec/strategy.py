@@ -588,7 +588,11 @@ class Strategy:
         """
 
     def on_rows(self, dataset: str, rows: Batch) -> None:
-        """Rows of another dataset that is followed: `tickers`, and `book_deltas` as they are."""
+        """Rows of another dataset that is followed.
+
+        Of `tickers`, of `instruments` where the recorder writes them, and of `book_deltas` as they
+        are.
+        """
 
     def on_gap(self, gap: GapNews) -> None:
         """Rows are lost for this strategy."""

@@ -69,8 +69,10 @@ def _text(text: str) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    """Text in which nothing reads as a tag or as emphasis."""
-    return re.sub(r"([<*_|])", r"\\\1", text)
+    """Text in which nothing reads as a tag or as emphasis, but for code, which is as it is."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([<*_|])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _cell(text: str) -> str:

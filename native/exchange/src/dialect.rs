@@ -308,14 +308,14 @@ pub(crate) trait Dialect: Send {
     /// It cannot be written.
     fn keep(&self, picture: &mut Vec<u8>) -> core::result::Result<(), EncodeError>;
 
-    /// Keeps how it is now, for answers that are stale later.
-    fn remember(&mut self) {}
-
     /// Takes it from there again.
     ///
     /// # Errors
     /// The picture is of something else.
     fn restore(&mut self, picture: &mut &[u8]) -> core::result::Result<(), DecodeError>;
+
+    /// Keeps how it is now, for answers that are stale later.
+    fn remember(&mut self) {}
 
     /// Where clients find what, by the names of the recorder's endpoints.
     fn urls(&self, address: SocketAddr) -> BTreeMap<String, String>;

@@ -24,7 +24,7 @@ pub struct Trigger {
     pub trail: Option<Trail>,
 }
 
-/// How a trigger or a peg follows the market.
+/// How a trigger follows the market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Trail {
     /// Distance kept.
@@ -52,7 +52,7 @@ pub struct Wish {
     pub tif: Option<Tif>,
     /// Limit, for kinds that have one.
     pub price: Option<Amount>,
-    /// Worst price accepted for a market order, or cap of a peg.
+    /// Worst price accepted for a market order.
     pub price_protect: Option<Amount>,
     /// How much; zero if `size_quote` rules.
     pub size: Amount,

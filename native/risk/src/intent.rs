@@ -35,7 +35,7 @@ pub struct Intent {
     pub tif: Option<Tif>,
     /// Limit.
     pub price: Option<i64>,
-    /// Worst price accepted by a market order, or cap of a peg.
+    /// Worst price accepted by a market order.
     pub price_protect: Option<i64>,
     /// The price that starts it.
     pub trigger: Option<i64>,

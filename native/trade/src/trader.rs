@@ -344,7 +344,7 @@ impl Trader {
         Ok(true)
     }
 
-    /// Until its next row, nothing of the venue is traded.
+    /// Until its next quote, or trade where nobody quotes, nothing of the venue is traded.
     fn note_gap(&mut self, venue: &str, dataset: &str) {
         let is_there = |id| self.directory.listed(id).is_some_and(|one| &*one.venue == venue);
         if dataset == BOOK_DELTAS {

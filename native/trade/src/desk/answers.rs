@@ -19,13 +19,13 @@ pub struct Answers {
     pub cancel: Histogram<u64>,
     /// Orders that were sent.
     pub sent: u64,
-    /// Of those: filled in full,
+    /// Of those that were sent: filled in full.
     pub filled: u64,
-    /// cancelled,
+    /// Of those: cancelled.
     pub cancelled: u64,
-    /// expired,
+    /// Of those: expired.
     pub expired: u64,
-    /// and refused.
+    /// Of those: refused.
     pub rejected: u64,
     /// Of executions: what they cost more than the middle at their order, and their worth.
     cost: f64,

@@ -1,4 +1,4 @@
-//! Holds one unit of an instrument while a fast average of its trades is above a slow one.
+//! Holds some of an instrument while a fast average of its trades is above a slow one.
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderSide, Tif};

@@ -83,13 +83,13 @@ pub struct AnswersStatus {
     pub account: String,
     /// Orders that were sent.
     pub sent: u64,
-    /// Of those: filled in full,
+    /// Of those that were sent: filled in full.
     pub filled: u64,
-    /// cancelled,
+    /// Of those: cancelled.
     pub cancelled: u64,
-    /// expired,
+    /// Of those: expired.
     pub expired: u64,
-    /// and refused.
+    /// Of those: refused.
     pub rejected: u64,
     /// What executions cost against the middle at their order, in basis points of their worth.
     pub slippage_bps: Option<f64>,
