@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rustonite_core::Amount;
+use rustonite_core::hint::hint;
 use rustonite_exec::External;
 use rustonite_exec::reconcile::Mode;
-use rustonite_feed::{FeedError, read_toml};
+use rustonite_feed::{FeedError, Venue, read_toml};
 use serde::Deserialize;
 use url::Url;
 
@@ -301,8 +302,19 @@ impl Config {
         if self.accounts.is_empty() {
             return wrong("account".to_owned(), "found none, expected one or more".to_owned());
         }
-        if self.strategy.rows_max == 0 {
-            return wrong("strategy.rows_max".to_owned(), "found 0, expected 1 or more".to_owned());
+        for (key, name) in [("name", &self.name), ("strategy.name", &self.strategy.name)] {
+            if let Some(problem) = name_problem(name) {
+                return wrong(key.to_owned(), problem);
+            }
+        }
+        let least_one = [
+            ("strategy.rows_max", self.strategy.rows_max == 0),
+            ("answer_ms", self.answer_ms == 0),
+            ("patience_ms", self.patience_ms == 0),
+            ("reconcile_s", self.reconcile_s == 0),
+        ];
+        if let Some((key, _)) = least_one.into_iter().find(|(_, is_zero)| *is_zero) {
+            return wrong(key.to_owned(), "found 0, expected 1 or more".to_owned());
         }
         for market in &self.markets {
             let odd = market.datasets.iter().find(|name| !DATASETS.contains(&name.as_str()));
@@ -316,19 +328,28 @@ impl Config {
             if account.symbols.is_empty() {
                 return wrong(key("symbols"), "found none, expected one or more".to_owned());
             }
+            if let Some(twice) = twice(&account.symbols) {
+                return wrong(key("symbols"), format!("found {twice:?} twice"));
+            }
             if account.leverage == Some(0) {
                 return wrong(key("leverage"), "found 0, expected 1 or more".to_owned());
             }
             if let Some(problem) = self.paper_problem(account) {
                 return wrong(key("paper"), problem);
             }
+            let follows = |name: &str| self.follows(&account.venue, name);
+            if !follows("quotes") && !follows("trades") {
+                let venue = &account.venue;
+                return wrong(
+                    key("venue"),
+                    format!("needs a market of {venue} with quotes or trades"),
+                );
+            }
+            if let Some((name, problem)) = endpoint_problem(account) {
+                return wrong(key(&name), problem);
+            }
             if account.live {
                 continue;
-            }
-            if account.urls.is_empty() && account.paper.is_none() {
-                let problem = "found none, expected those of a local exchange, or `live = true` \
-                               for the venue itself";
-                return wrong(key("urls"), problem.to_owned());
             }
             if let Some((name, url)) = account.urls.iter().find(|(_, url)| !is_here(url)) {
                 let host = url.host_str().unwrap_or_default();
@@ -368,6 +389,43 @@ impl Config {
     pub fn follows(&self, venue: &str, dataset: &str) -> bool {
         self.markets_of(venue).flat_map(|market| &market.datasets).any(|one| one == dataset)
     }
+}
+
+/// Why a name cannot be one: it is part of names of files, and `manual` is what people do.
+fn name_problem(name: &str) -> Option<String> {
+    let is_plain = |one: char| one.is_alphanumeric() || matches!(one, '-' | '_' | '.');
+    let is_good = name.chars().all(is_plain) && !name.is_empty() && name != "manual";
+    let expected = "expected letters, digits, `-`, `_` and `.`, and not `manual`";
+    (!is_good).then(|| format!("found {name:?}, {expected}"))
+}
+
+fn twice(names: &[String]) -> Option<&String> {
+    names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name))
+}
+
+/// Which address of an account is unknown, or is not there although nothing but this machine may be
+/// talked to: the venue's own must not take its place. A local exchange tells more than are needed.
+fn endpoint_problem(account: &AccountConfig) -> Option<(String, String)> {
+    // A venue that there is not is told with its nearest names later.
+    let venue = Venue::find(&account.venue).ok()?;
+    let rest = venue.rest.iter().map(|_| "rest");
+    let needed: Vec<&str> = venue.trading.keys().map(String::as_str).chain(rest).collect();
+    if account.live {
+        let odd = account.urls.keys().find(|name| !needed.contains(&name.as_str()))?;
+        let problem = format!("unknown endpoint; {}", hint(odd, needed.iter().copied()));
+        return Some((format!("urls.{odd}"), problem));
+    }
+    if account.paper.is_some() {
+        return None;
+    }
+    let missing = needed.iter().find(|name| !account.urls.contains_key(**name))?;
+    let found = account.urls.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let found = if found.is_empty() { "none".to_owned() } else { found };
+    let problem = format!(
+        "found {found}, expected `{missing}`, too: of a local exchange, or `live = true` for the \
+         venue itself"
+    );
+    Some(("urls".to_owned(), problem))
 }
 
 /// A lake's folder, or its address.
@@ -439,6 +497,36 @@ mod tests {
         assert!(error.contains("`live = true`"), "{error}");
         let text = text.replace("name = \"main\"", "name = \"main\"\nlive = true");
         assert!(Config::parse("trader.toml", &text).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_is_not_there_is_not_the_venues_own() {
+        let rest = "rest = \"http://127.0.0.1:8000\", ";
+        let missing = error(&GOOD.replace(rest, ""));
+        assert!(missing.contains("account.main.urls: found ws_api, expected `rest`"), "{missing}");
+        assert!(missing.contains("`live = true`"), "{missing}");
+        let live = GOOD.replace("rest =", "rset =").replace("symbols", "live = true\nsymbols");
+        let odd = error(&live);
+        assert!(odd.contains("urls.rset: unknown endpoint; did you mean rest?"), "{odd}");
+    }
+
+    #[test]
+    fn what_would_never_trade_is_named() {
+        let cases = [
+            ("[\"BTCUSDT\"]", "[\"A\", \"B\", \"A\"]", "symbols: found \"A\" twice"),
+            (
+                "tapes =",
+                "datasets = [\"bars\"]\ntapes =",
+                "needs a market of binance with quotes or",
+            ),
+            ("limits =", "answer_ms = 0\nlimits =", "answer_ms: found 0"),
+            ("limits =", "name = \"a b/c\"\nlimits =", "name: found \"a b/c\", expected letters"),
+            ("run =", "name = \"manual\"\nrun =", "strategy.name: found \"manual\""),
+        ];
+        for (good, bad, expected) in cases {
+            let error = error(&GOOD.replacen(good, bad, 1));
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

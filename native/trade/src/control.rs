@@ -1,8 +1,11 @@
 //! The operator's way to a running trader: a socket in the journal's folder, a line of JSON to ask
 //! and a line to answer.
 
+use std::fs::{File, Metadata, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +20,8 @@ pub const SOCKET: &str = "control";
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the trader may take for its answer.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long nobody is let in after one could not be.
+const PAUSE: Duration = Duration::from_millis(20);
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// A question of an operator.
@@ -35,10 +40,28 @@ impl Asked {
     }
 }
 
+/// Makes sure that one trader alone keeps a journal in a folder, whatever the names of both. It does
+/// as long as the file is open; `None` if another one does already.
+///
+/// # Errors
+/// The folder cannot be opened.
+pub fn alone_in(folder: &Path) -> io::Result<Option<File>> {
+    let file = File::open(folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// Takes questions until it is dropped.
 #[derive(Debug)]
 pub struct Control {
     path: PathBuf,
+    /// Which file the socket is: another one may come to stand there.
+    file: (u64, u64),
+    /// The end of the socket on which the thread waits.
+    listener: OwnedFd,
     asked: mpsc::Receiver<Asked>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -58,13 +81,15 @@ impl Control {
         }
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let file = file_of(&std::fs::symlink_metadata(&path)?);
+        let waits_on = OwnedFd::from(listener.try_clone()?);
         let (tell, asked) = mpsc::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let (until, wake) = (Arc::clone(&stop), std::thread::current());
         let thread = std::thread::Builder::new()
             .name("rustonite-control".to_owned())
             .spawn(move || serve(&listener, &tell, &wake, &until))?;
-        Ok(Self { path, asked, stop, thread: Some(thread) })
+        Ok(Self { path, file, listener: waits_on, asked, stop, thread: Some(thread) })
     }
 
     /// The next question, if there is one.
@@ -76,13 +101,24 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes the thread from its wait for callers.
+        // Wakes the thread from its wait for callers: by its own end, for whoever removed the file or
+        // put another one there, and by a call where that wakes nobody.
+        if let Ok(listener) = self.listener.try_clone() {
+            drop(UnixStream::from(listener).shutdown(Shutdown::Both));
+        }
         drop(UnixStream::connect(&self.path));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        let _ = std::fs::remove_file(&self.path);
+        let found = std::fs::symlink_metadata(&self.path);
+        if found.is_ok_and(|found| file_of(&found) == self.file) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+fn file_of(found: &Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
 }
 
 fn serve(listener: &UnixListener, tell: &mpsc::Sender<Asked>, wake: &Thread, stop: &AtomicBool) {
@@ -90,9 +126,11 @@ fn serve(listener: &UnixListener, tell: &mpsc::Sender<Asked>, wake: &Thread, sto
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        // One caller at a time; one that hangs up is no trouble of ours.
-        if let Ok(caller) = caller {
-            drop(talk(&caller, tell, wake, stop));
+        match caller {
+            // One caller at a time; one that hangs up is no trouble of ours.
+            Ok(caller) => drop(talk(&caller, tell, wake, stop)),
+            // Too many open files, for one: it may pass.
+            Err(_) => std::thread::sleep(PAUSE),
         }
     }
 }
@@ -164,7 +202,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
-    use super::{Control, SOCKET, ask};
+    use super::{Control, SOCKET, alone_in, ask};
 
     #[test]
     fn a_question_is_answered_by_whoever_trades() {
@@ -186,6 +224,30 @@ mod tests {
         assert_eq!(caller.join().unwrap().as_deref(), Some("{}"));
         drop(control);
         assert_eq!(ask(folder.path(), "anybody?").unwrap(), None);
+    }
+
+    #[test]
+    fn an_end_waits_for_nobody_and_leaves_what_is_anothers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(SOCKET);
+        let control = Control::listen(folder.path()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        drop(control);
+        let control = Control::listen(folder.path()).unwrap();
+        let other = Control::listen(folder.path()).unwrap();
+        drop(control);
+        assert!(path.exists(), "the other one still listens there");
+        drop(other);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_is_one_traders() {
+        let folder = tempfile::tempdir().unwrap();
+        let alone = alone_in(folder.path()).unwrap();
+        assert!(alone.is_some() && alone_in(folder.path()).unwrap().is_none());
+        drop(alone);
+        assert!(alone_in(folder.path()).unwrap().is_some());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod tickers;
 mod watchdog;
 
 use std::collections::{BinaryHeap, VecDeque};
+use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -193,6 +194,8 @@ pub struct Trader {
     fills: u64,
     watchdog: Watchdog,
     _network: Network,
+    /// Last: until all else has ended, nobody else may begin.
+    _alone: File,
 }
 
 impl Trader {

@@ -33,7 +33,7 @@ use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
 use crate::books::Books;
 use crate::config::{AccountConfig, Config, MarketConfig, PaperConfig, Sync};
-use crate::control::Control;
+use crate::control::{Control, alone_in};
 use crate::cores;
 use crate::desk::Desk;
 use crate::keys;
@@ -80,6 +80,11 @@ impl Trader {
         let folder = config.journal.clone();
         let making = format!("making the journal's folder {}", folder.display());
         std::fs::create_dir_all(&folder).map_err(system(&making))?;
+        let alone = alone_in(&folder).map_err(system("locking the journal's folder"))?;
+        let alone = alone.ok_or_else(|| {
+            let problem = format!("a trader already runs on {}", folder.display());
+            wrong("journal".to_owned(), problem)
+        })?;
         let limits = read_limits(&config.limits)?;
         let dialler = Dialler::new(None, None)?;
         let (directory, accounts) = directory(&config, &dialler, lakes)?;
@@ -154,6 +159,7 @@ impl Trader {
             notices,
             fills: 0,
             _network: network,
+            _alone: alone,
         };
         trader.note_restored(&restored);
         // What only the journal has so far is kept, too: its rows are removed one day.
@@ -293,6 +299,12 @@ fn directory(
                 accounts.resize(place + 1, None);
             }
             accounts[place] = Some(id);
+        }
+        let has_contracts =
+            ids_of(&directory, account).iter().any(|id| is_contract(&directory, *id));
+        if account.leverage.is_some() && !has_contracts {
+            let place = format!("account.{}.leverage", account.name);
+            return Err(wrong(place, "none of its symbols is a contract"));
         }
     }
     for market in &config.markets {
