@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, Tif};
-use rustonite_core::ids::{AccountId, StrategyId};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Answer, Balance, Contracts, Heard, Position, Question};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, What, Wish};
@@ -277,12 +277,18 @@ fn what_is_set_in_another_way_there_is_told_once_and_stops_trading() {
     assert_eq!(denied.code, "not_reconciled");
     two.contracts.leverage[0].1 = amount("10");
     assert!(two.told(ACCOUNT, 6)[0].contains("is 10 at the venue"));
-    two.contracts.hedging = Some(true);
-    assert!(two.told(ACCOUNT, 9)[0].contains("hedge mode is on at the venue"));
+    two.contracts.hedging = vec![(INSTRUMENT, true); 2];
+    assert!(two.told(ACCOUNT, 9)[0].contains(
+        "hedge mode is on at the venue and off in the configuration for BTCUSDT; nothing is traded"
+    ));
     assert_eq!(two.told(ACCOUNT, 12), [""; 0]);
-    two.contracts = Contracts { leverage: vec![(INSTRUMENT, amount("5"))], hedging: Some(false) };
+    two.contracts =
+        Contracts { leverage: vec![(INSTRUMENT, amount("5"))], hedging: vec![(INSTRUMENT, false)] };
     assert_eq!(two.told(ACCOUNT, 15), [""; 0]);
     two.desk.submit(wish, START + 15_000 * MS).unwrap();
-    two.contracts.hedging = Some(true);
+    // Of what is not traded here the mode is nobody's business.
+    two.contracts.hedging.push((InstrumentId(7), true));
+    assert_eq!(two.told(ACCOUNT, 2_000), [""; 0]);
+    two.contracts.hedging[0].1 = true;
     assert_eq!(two.told(ACCOUNT, 4_000).len(), 1, "it was mended in between");
 }

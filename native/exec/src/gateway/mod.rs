@@ -144,8 +144,9 @@ pub trait Gateway: Send {
         false
     }
 
-    /// Whether it can be asked if contracts are held in two positions each.
-    fn tells_hedging(&self) -> bool {
+    /// From now on contracts are held in two positions each, a long and a short one. False if that is
+    /// not possible here; otherwise the venue can be asked whether it is so.
+    fn hedge(&mut self) -> bool {
         false
     }
 
@@ -342,8 +343,8 @@ pub enum Answer {
 pub struct Contracts {
     /// Instruments and what they are margined with.
     pub leverage: Vec<(InstrumentId, Amount)>,
-    /// Whether each is held in two positions, a long and a short one.
-    pub hedging: Option<bool>,
+    /// Instruments and whether each is held in two positions, a long and a short one.
+    pub hedging: Vec<(InstrumentId, bool)>,
 }
 
 /// What is owned of an asset.

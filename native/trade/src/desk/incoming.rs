@@ -504,15 +504,22 @@ impl<J: Journal> Desk<J> {
 
     /// Whether the venue holds contracts in another way than the configuration says.
     fn other_hedging(&self, account: AccountId, asking: &Asking) -> Option<String> {
-        let ours = self.hedges(account);
-        let theirs = asking.contracts.hedging.filter(|theirs| *theirs != ours)?;
-        let name = self.ledger.directory().account_name(account);
-        Some(format!(
-            "account {name}: hedge mode is {} at the venue and {} in the configuration; nothing is \
-             traded until they are the same",
-            on(theirs),
-            on(ours),
-        ))
+        let (ours, traded) = (self.hedges(account), self.accounts[account.index()].instruments());
+        let told = asking.contracts.hedging.iter().filter(|(_, theirs)| *theirs != ours);
+        let mut other: Vec<_> =
+            told.map(|(one, _)| *one).filter(|one| traded.contains(one)).collect();
+        other.dedup();
+        let directory = self.ledger.directory();
+        let symbols = other.into_iter().filter_map(|one| Some(&*directory.listed(one)?.symbol));
+        let symbols = symbols.collect::<Vec<_>>().join(", ");
+        let name = directory.account_name(account);
+        let (theirs, ours) = (on(!ours), on(ours));
+        (!symbols.is_empty()).then(|| {
+            format!(
+                "account {name}: hedge mode is {theirs} at the venue and {ours} in the configuration \
+                 for {symbols}; nothing is traded until they are the same"
+            )
+        })
     }
 
     /// Says what differs. Of an account that does not trade so far orders are just being looked for:

@@ -201,7 +201,7 @@ impl Dialect for BinanceUsdM {
         true
     }
 
-    fn has_hedging(&self) -> bool {
+    fn begin_hedging(&mut self) -> bool {
         true
     }
 

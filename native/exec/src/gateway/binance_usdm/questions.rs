@@ -128,14 +128,14 @@ impl Questions for BinanceUsdM {
             Question::Contracts if pages.count == 0 => {
                 let rows: Vec<LeverageText<'_>> = serde_json::from_str(result)?;
                 let rows = rows.iter().map(|row| (&*row.symbol, row.leverage.text()));
-                pages.leverage = self.session.desk.leverage(rows)?;
+                pages.contracts.leverage = self.session.desk.leverage(rows)?;
                 pages.count = 1;
                 return Ok(self.session.flights.pause(question, pages));
             }
             Question::Contracts => {
                 let modes: ModesText = serde_json::from_str(result)?;
-                let (leverage, hedging) = (pages.leverage, Some(modes.dual_side_position));
-                Answer::Contracts(Contracts { leverage, hedging })
+                let hedging = self.session.desk.hedging(modes.dual_side_position);
+                Answer::Contracts(Contracts { hedging, ..pages.contracts })
             }
             Question::Fills(instrument, from) => {
                 return self.fills(question, instrument, from, pages, result, ts_recv);
