@@ -567,8 +567,9 @@ impl Trader {
             *one = may;
         }
         let name = self.directory.account_name(account);
-        let may_not = if may { "" } else { "not " };
-        self.note(format!("account {name} may {may_not}trade"));
+        let told =
+            why.map_or("may trade".to_owned(), |why| format!("may not trade: {}", why.name()));
+        self.note(format!("account {name} {told}"));
         if self.is_started {
             let news = self.account_news(account, why);
             return self.watched(|handle| strategy.on_state(handle, &news));
@@ -597,11 +598,11 @@ impl Trader {
         }
     }
 
-    /// What an account may do whose books are, or are not, known to be the venue's.
+    /// What an account may do.
     fn account_news(&self, account: AccountId, why: Option<Code>) -> StateNews {
         let allowed = match why {
             None => TradingState::Active,
-            Some(Code::NotReconciled) => TradingState::CancelOnly,
+            Some(Code::NotReconciled | Code::DeadManMissing) => TradingState::CancelOnly,
             Some(_) => TradingState::Halted,
         };
         let inner = lock(&self.shared);

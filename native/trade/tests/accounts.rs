@@ -12,7 +12,7 @@ use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Answer, Balance, Contracts, Heard, Position, Question};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, What, Wish};
-use rustonite_risk::{Account, Capabilities, Risk, Target, Venue};
+use rustonite_risk::{Account, Capabilities, Code, Risk, Target, Venue};
 use rustonite_trade::{Arrived, Denied, Desk, News};
 
 const OTHER: AccountId = AccountId(1);
@@ -142,6 +142,44 @@ fn an_account_that_is_cut_off_holds_up_no_other() {
     two.desk.arrived(OTHER, Arrived::Closed(0, "cut".to_owned()), START);
     assert_eq!(two.code(OTHER), "venue_disconnected");
     two.buy(ACCOUNT, -100).unwrap();
+}
+
+#[test]
+fn an_account_whose_venue_would_keep_its_orders_only_cancels() {
+    let mut two = Two::new();
+    let guarded_until = Arc::clone(&two.fake(ACCOUNT).guarded_until);
+    let guard = |until: i64| *guarded_until.lock().unwrap() = Some(START + until * MS);
+    let told = |two: &mut Two| {
+        let news = std::iter::from_fn(|| two.desk.next_news());
+        let trading = |news| if let News::Trading(id, may) = news { Some((id, may)) } else { None };
+        news.filter_map(trading).collect::<Vec<_>>()
+    };
+    let [missing, disconnected] = [Code::DeadManMissing, Code::VenueDisconnected].map(Err);
+    // The timer is asked for, and nobody says that it is set.
+    guard(0);
+    two.log_on(ACCOUNT);
+    two.compare(ACCOUNT);
+    assert_eq!((two.code(ACCOUNT), told(&mut two)), ("dead_man_missing", Vec::new()));
+    // It is, while our orders live.
+    guard(30_000);
+    two.desk.tick(START, 5_000 * MS);
+    let order = two.buy(ACCOUNT, -100).unwrap();
+    assert_eq!(told(&mut two), [(ACCOUNT, Ok(()))]);
+    // Nobody says that it is set again, until it has run out.
+    two.desk.tick(START + 29_999 * MS, 5_000 * MS);
+    assert_eq!(told(&mut two), []);
+    two.desk.tick(START + 30_000 * MS, 5_000 * MS);
+    let wish = Wish { account: ACCOUNT, ..limit(OrderSide::Buy, -200, 10) };
+    let denied = two.desk.submit(wish, START + 30_000 * MS).unwrap_err();
+    assert_eq!((denied.code, told(&mut two)), ("dead_man_missing", vec![(ACCOUNT, missing)]));
+    two.fake(ACCOUNT).written.lock().unwrap().clear();
+    two.desk.cancel(order, START + 30_000 * MS).unwrap();
+    assert_eq!(two.fake(ACCOUNT).written.lock().unwrap().len(), 1);
+    guard(60_000);
+    two.desk.tick(START + 30_001 * MS, 5_000 * MS);
+    assert_eq!(told(&mut two), [(ACCOUNT, Ok(()))]);
+    two.desk.arrived(ACCOUNT, Arrived::Closed(0, "cut".to_owned()), START + 30_002 * MS);
+    assert_eq!(told(&mut two), [(ACCOUNT, disconnected)]);
 }
 
 #[test]

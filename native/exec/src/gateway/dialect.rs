@@ -513,6 +513,10 @@ impl<D: Dialect> Gateway for D {
         Ok(())
     }
 
+    fn wants_guard(&self) -> bool {
+        self.flights().guard.is_wanted()
+    }
+
     fn is_guarded(&self, now: i64) -> bool {
         self.flights().guard.runs(now)
     }

@@ -164,6 +164,11 @@ pub trait Gateway: Send {
         Err(guard::none())
     }
 
+    /// Whether the venue is to cancel all orders if we are gone.
+    fn wants_guard(&self) -> bool {
+        false
+    }
+
     /// Whether the venue would cancel all orders if we were gone.
     fn is_guarded(&self, _now: i64) -> bool {
         false
