@@ -270,6 +270,11 @@ impl<J: Journal> Desk<J> {
         !self.news.is_empty()
     }
 
+    /// Tells a person something.
+    pub(crate) fn notice(&mut self, text: String) {
+        self.news.push_back(News::Notice(text));
+    }
+
     /// Orders, fills, positions and balances.
     pub fn ledger(&self) -> &Ledger<J> {
         &self.ledger
