@@ -11,7 +11,7 @@ use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, Tif};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Answer, Balance, Contracts, Heard, Position, Question};
 use rustonite_exec::reconcile::Settings;
-use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Request, What, Wish};
+use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Refusal, Request, What, Wish};
 use rustonite_risk::{Account, Capabilities, Code, Risk, Target, Venue};
 use rustonite_trade::{Arrived, Denied, Desk, News};
 
@@ -262,6 +262,30 @@ fn go_on(world: &mut World, dollars: i64, trades: bool) {
         let cancelled = What::Cancelled { size_filled: None, size_prevented: None, refusal: None };
         world.report_of(order, cancelled);
     }
+}
+
+#[test]
+fn a_venue_that_does_not_tell_is_told_of_once_until_it_does() {
+    let mut world = World::new([500, 20, 200, 200]);
+    let told = [0, 1, 1, 1, 0, 0, 1, 1].map(|fails| {
+        world.now += 60_000 * MS;
+        world.desk.tick(world.now, 5_000 * MS);
+        let asked = std::mem::take(&mut *world.fake.asked.lock().unwrap());
+        assert!(!asked.is_empty());
+        let answers = asked.into_iter().map(|question| match question {
+            Question::OpenOrders if fails == 1 => {
+                let refusal = Refusal { detail: "busy".into(), ..Refusal::default() };
+                Heard::Answer(question, Answer::Failed(refusal))
+            }
+            question => Heard::Answer(question, Answer::Reports(Vec::new())),
+        });
+        let answers = answers.collect();
+        world.say(answers);
+        let news = std::iter::from_fn(|| world.desk.next_news());
+        let is_it = |one: &News| matches!(one, News::Notice(text) if text.contains("busy"));
+        news.filter(is_it).count()
+    });
+    assert_eq!(told, [0, 1, 0, 0, 0, 0, 1, 0]);
 }
 
 #[test]

@@ -107,6 +107,8 @@ pub(super) struct Account {
     pub(super) closed_until: Option<i64>,
     /// What is set in another way there than here, as people were told.
     pub(super) other: Vec<String>,
+    /// The venue did not tell all that was asked, as people were told.
+    pub(super) is_untold: bool,
 }
 
 impl Account {
@@ -138,6 +140,7 @@ impl Account {
             full_until: None,
             closed_until: None,
             other: Vec::new(),
+            is_untold: false,
         }
     }
 

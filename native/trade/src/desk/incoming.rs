@@ -451,9 +451,7 @@ impl<J: Journal> Desk<J> {
         let other = self.other_leverage(account, asking);
         let is_other = !other.is_empty();
         self.tell_other(account, other);
-        if let Some(why) = &asking.failed {
-            self.news.push_back(News::Notice(format!("the venue did not tell: {why}")));
-        }
+        self.tell_untold(account, asking.failed.as_deref());
         let newest = asking.books.fills.values().flat_map(|(_, reports)| reports);
         let newest = newest.map(|report| report.ts_event).max();
         let one = &mut self.accounts[account.index()];
@@ -474,6 +472,16 @@ impl<J: Journal> Desk<J> {
             (false, true) => self.go(account, true, now),
             (true, false) if is_refused => self.go(account, false, now),
             _ => {}
+        }
+    }
+
+    /// Says that the venue did not tell all that was asked: once, until it has.
+    fn tell_untold(&mut self, account: AccountId, why: Option<&str>) {
+        let was = std::mem::replace(&mut self.accounts[account.index()].is_untold, why.is_some());
+        if let Some(why) = why.filter(|_| !was) {
+            let name = self.ledger.directory().account_name(account);
+            let text = format!("account {name}: the venue did not tell, and is asked again: {why}");
+            self.news.push_back(News::Notice(text));
         }
     }
 
