@@ -313,6 +313,11 @@ impl<J: Journal> Desk<J> {
         }
     }
 
+    /// Whether something of positions was found at venues since then.
+    pub(crate) fn has_found(&self) -> bool {
+        !self.found.is_empty()
+    }
+
     /// What of positions was found at venues since the last call.
     pub(crate) fn take_found(&mut self) -> Vec<Booked> {
         std::mem::take(&mut self.found)
