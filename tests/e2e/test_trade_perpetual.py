@@ -191,6 +191,26 @@ def test_orders_end_with_a_trader_that_is_killed(place: Place) -> None:
             trader.communicate(timeout=PATIENCE_S)
 
 
+def test_nothing_is_placed_that_the_venue_would_keep_without_us(place: Place) -> None:
+    shutil.copy(STRATEGY, place.folder)
+    place.configure(more=f"{USUAL_LEVERAGE}\ndead_man_s = 10", run="one_order:OneOrder")
+    place.exchange.fault("refuse", status=400, path="/fapi/v1/countdownCancelAll", times=2)
+    seen: set[tuple[bool, int]] = set()
+
+    def is_placed(status: dict[str, Any]) -> bool:
+        seen.add((status["accounts"][0]["guarded"], status["open_orders"]))
+        return bool(status["open_orders"] == 1)
+
+    with place.recording(), trading(place) as trader:
+        place.until(is_placed)
+        trader.send_signal(signal.SIGTERM)
+        trader.communicate(timeout=PATIENCE_S)
+    assert (False, 0) in seen, seen
+    assert (False, 1) not in seen, seen
+    told = (place.folder / "trader.log").read_text()
+    assert told.count("the dead man's timer was not set") == 1, told
+
+
 def test_a_change_that_a_kill_cut_in_half_is_told(place: Place) -> None:
     """The old stop has ended at the venue, and the new one was never sent."""
     shutil.copy(STRATEGY, place.folder)

@@ -11,8 +11,8 @@ use common::*;
 use rustonite_core::datasets::{FillKind, OrderSide, OrderState, PositionSide};
 use rustonite_exec::reconcile::{Plan, VenuePosition};
 use rustonite_exec::{
-    ExecError, Fill, Journal, JournalError, JournalRow, Ledger, Link, OrderId, PositionKey, Report,
-    Tapes, What, Wish,
+    Ask, ExecError, Fill, Journal, JournalError, JournalRow, Ledger, Link, OrderId, PositionKey,
+    Report, Tapes, What, Wish,
 };
 use rustonite_tape::TapeError;
 use script::{Author, Step};
@@ -247,6 +247,35 @@ fn a_tape_that_takes_no_more_halts_trading() {
     let journal = (folder.path(), "main", few, durability);
     let (ledger, _) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
     assert_eq!((ledger.seq(), whole_hash(&ledger)), (seq, hash));
+}
+
+#[test]
+fn an_intent_that_cannot_be_synced_hands_out_no_request_and_halts_trading() {
+    let folder = on_disk();
+    let durability = rustonite_exec::Durability::Intents;
+    let tapes = Tapes::open(folder.path(), "main", tape_options(), durability).unwrap();
+    let mut ledger = open_with(tapes, rules());
+    let id = working(&mut ledger);
+    // A folder that is not where it was cannot be synced.
+    let (tape, aside) = (folder.path().join("orders/main"), folder.path().join("orders/aside"));
+    std::fs::rename(&tape, &aside).unwrap();
+    let refused = ledger.submit(NOW, wish(), Link::default()).unwrap_err();
+    assert!(matches!(&refused, ExecError::Halted(why) if why.contains("syncing")), "{refused}");
+    // The system may have dropped what it could not write: no later sync makes up for it.
+    std::fs::rename(&aside, &tape).unwrap();
+    assert!(matches!(ledger.submit(NOW, wish(), Link::default()), Err(ExecError::Halted(_))));
+    assert!(ledger.replace(NOW, id, values("101", "10")).is_err());
+    assert_eq!(state(&ledger, id), OrderState::Accepted);
+    ledger.cancel(NOW, id).unwrap();
+    drop(ledger);
+    // The row that may not be safe is there: whether its order left is asked for.
+    let (mut ledger, found) = reopened(folder.path());
+    assert_eq!((found.rows, &found.gaps[..]), (3, &[][..]));
+    let asks = ledger.lose_requests(NOW).asks;
+    let unsent: Vec<_> =
+        ledger.open_orders().iter().map(|order| order.id).filter(|one| *one != id).collect();
+    assert_eq!(asks, unsent.iter().map(|one| Ask::Order(*one)).collect::<Vec<_>>());
+    assert_eq!(state(&ledger, unsent[0]), OrderState::Unknown);
 }
 
 #[test]

@@ -156,6 +156,7 @@ codes! {
         Restricted "restricted" None "instrument" "The instrument is on the restricted list."
         VenueDisconnected "venue_disconnected" None "account" "The account's order connection is not up, or was never said to be."
         NotReconciled "not_reconciled" None "account" "The account's books are not known to be those of its venue. Cancels are let through."
+        DeadManMissing "dead_man_missing" None "account" "The venue is to cancel the account's orders if it hears nothing of us, and did not say that it will. Cancels are let through."
         FeedDisconnected "feed_disconnected" None "venue" "The market data of the venue is not up, or was never said to be."
     }
     Validity {

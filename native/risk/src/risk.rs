@@ -155,6 +155,8 @@ pub enum Access {
     None,
     /// There is one, and our books are not known to be the venue's: orders can be cancelled.
     Cancels,
+    /// The venue would keep our orders if we were gone, which it is not to: orders can be cancelled.
+    Unguarded,
     /// What we know is what the venue knows.
     All,
 }

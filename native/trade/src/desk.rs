@@ -270,6 +270,11 @@ impl<J: Journal> Desk<J> {
         !self.news.is_empty()
     }
 
+    /// Tells a person something.
+    pub(crate) fn notice(&mut self, text: String) {
+        self.news.push_back(News::Notice(text));
+    }
+
     /// Orders, fills, positions and balances.
     pub fn ledger(&self) -> &Ledger<J> {
         &self.ledger
@@ -306,6 +311,11 @@ impl<J: Journal> Desk<J> {
         if let Some(one) = self.accounts.get_mut(account.index()) {
             one.leverage = Some(leverage.map_or(Leverage::AsThere, Leverage::Set));
         }
+    }
+
+    /// Whether something of positions was found at venues since then.
+    pub(crate) fn has_found(&self) -> bool {
+        !self.found.is_empty()
     }
 
     /// What of positions was found at venues since the last call.

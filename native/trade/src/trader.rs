@@ -297,11 +297,14 @@ impl Trader {
     /// Hears what is due of accounts on paper, and tells the strategy; false if there was nothing.
     fn act(&mut self, strategy: &mut dyn Strategy) -> Result<bool, TradeError> {
         let busy = self.hear_papers() | self.tell_due(strategy)?;
-        // One look for both: most turns bring neither.
-        let (has_news, is_due) = {
+        // One look for all: most turns bring nothing.
+        let (has_found, has_news, is_due) = {
             let mut inner = lock(&self.shared);
-            (inner.desk.has_news(), inner.is_timer_due())
+            (inner.desk.has_found(), inner.desk.has_news(), inner.is_timer_due())
         };
+        if has_found {
+            self.tell_profit();
+        }
         if has_news {
             self.tell_news(strategy)?;
         }
@@ -570,8 +573,9 @@ impl Trader {
             *one = may;
         }
         let name = self.directory.account_name(account);
-        let may_not = if may { "" } else { "not " };
-        self.note(format!("account {name} may {may_not}trade"));
+        let told =
+            why.map_or("may trade".to_owned(), |why| format!("may not trade: {}", why.name()));
+        self.note(format!("account {name} {told}"));
         if self.is_started {
             let news = self.account_news(account, why);
             return self.watched(|handle| strategy.on_state(handle, &news));
@@ -600,11 +604,11 @@ impl Trader {
         }
     }
 
-    /// What an account may do whose books are, or are not, known to be the venue's.
+    /// What an account may do.
     fn account_news(&self, account: AccountId, why: Option<Code>) -> StateNews {
         let allowed = match why {
             None => TradingState::Active,
-            Some(Code::NotReconciled) => TradingState::CancelOnly,
+            Some(Code::NotReconciled | Code::DeadManMissing) => TradingState::CancelOnly,
             Some(_) => TradingState::Halted,
         };
         let inner = lock(&self.shared);
@@ -619,10 +623,17 @@ impl Trader {
         }
     }
 
+    /// Tells what was earned, and keeps at once what only this run knows of it.
     fn tell_profit(&mut self) {
-        let mut inner = lock(&self.shared);
-        let now = inner.now();
-        self.profits.tell(&mut inner.desk, now);
+        let is_to_be_kept = {
+            let mut inner = lock(&self.shared);
+            let now = inner.now();
+            self.profits.tell(&mut inner.desk, now);
+            self.profits.is_to_be_kept(inner.desk.risk(), now)
+        };
+        if is_to_be_kept {
+            self.keep_switches(None);
+        }
     }
 
     fn wake(&mut self, strategy: &mut dyn Strategy) -> Result<(), TradeError> {
@@ -680,7 +691,7 @@ impl Trader {
     fn beat(&mut self) -> Result<(), TradeError> {
         self.keeper.check().map_err(not_kept)?;
         self.tick_desk();
-        let is_to_be_kept = {
+        {
             let mut inner = lock(&self.shared);
             let now = inner.now();
             if let Some(text) = inner.clock.take_set_back().and_then(set_back_notice) {
@@ -694,12 +705,8 @@ impl Trader {
                 inner.desk.feed_connected(venue, is_up, now);
             }
             inner.desk.tell_rates(now);
-            self.profits.tell(&mut inner.desk, now);
-            self.profits.is_to_be_kept(inner.desk.risk(), now)
-        };
-        if is_to_be_kept {
-            self.keep_switches(None);
         }
+        self.tell_profit();
         self.serve_operator();
         Ok(())
     }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{FillKind, OrderKind, OrderSide, PositionSide, Tif};
-use rustonite_core::ids::{AccountId, StrategyId};
+use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Answer, Balance, Contracts, Gateway, Heard, Position, Question};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{Directory, Ledger, Nowhere, OrderId, Refusal, Request, What, Wish};
-use rustonite_risk::{Account, Capabilities, Risk, Target, Venue};
+use rustonite_risk::{Account, Capabilities, Code, Risk, Target, Venue};
 use rustonite_trade::{Arrived, Denied, Desk, News};
 
 const OTHER: AccountId = AccountId(1);
@@ -145,6 +145,44 @@ fn an_account_that_is_cut_off_holds_up_no_other() {
 }
 
 #[test]
+fn an_account_whose_venue_would_keep_its_orders_only_cancels() {
+    let mut two = Two::new();
+    let guarded_until = Arc::clone(&two.fake(ACCOUNT).guarded_until);
+    let guard = |until: i64| *guarded_until.lock().unwrap() = Some(START + until * MS);
+    let told = |two: &mut Two| {
+        let news = std::iter::from_fn(|| two.desk.next_news());
+        let trading = |news| if let News::Trading(id, may) = news { Some((id, may)) } else { None };
+        news.filter_map(trading).collect::<Vec<_>>()
+    };
+    let [missing, disconnected] = [Code::DeadManMissing, Code::VenueDisconnected].map(Err);
+    // The timer is asked for, and nobody says that it is set.
+    guard(0);
+    two.log_on(ACCOUNT);
+    two.compare(ACCOUNT);
+    assert_eq!((two.code(ACCOUNT), told(&mut two)), ("dead_man_missing", Vec::new()));
+    // It is, while our orders live.
+    guard(30_000);
+    two.desk.tick(START, 5_000 * MS);
+    let order = two.buy(ACCOUNT, -100).unwrap();
+    assert_eq!(told(&mut two), [(ACCOUNT, Ok(()))]);
+    // Nobody says that it is set again, until it has run out.
+    two.desk.tick(START + 29_999 * MS, 5_000 * MS);
+    assert_eq!(told(&mut two), []);
+    two.desk.tick(START + 30_000 * MS, 5_000 * MS);
+    let wish = Wish { account: ACCOUNT, ..limit(OrderSide::Buy, -200, 10) };
+    let denied = two.desk.submit(wish, START + 30_000 * MS).unwrap_err();
+    assert_eq!((denied.code, told(&mut two)), ("dead_man_missing", vec![(ACCOUNT, missing)]));
+    two.fake(ACCOUNT).written.lock().unwrap().clear();
+    two.desk.cancel(order, START + 30_000 * MS).unwrap();
+    assert_eq!(two.fake(ACCOUNT).written.lock().unwrap().len(), 1);
+    guard(60_000);
+    two.desk.tick(START + 30_001 * MS, 5_000 * MS);
+    assert_eq!(told(&mut two), [(ACCOUNT, Ok(()))]);
+    two.desk.arrived(ACCOUNT, Arrived::Closed(0, "cut".to_owned()), START + 30_002 * MS);
+    assert_eq!(told(&mut two), [(ACCOUNT, disconnected)]);
+}
+
+#[test]
 fn an_order_that_ended_while_the_line_was_down_for_a_moment_is_asked_for() {
     let mut world = World::new([500, 20, 200, 200]);
     let order = world.desk.submit(limit(OrderSide::Buy, -100, 10), world.now).unwrap();
@@ -227,6 +265,30 @@ fn go_on(world: &mut World, dollars: i64, trades: bool) {
 }
 
 #[test]
+fn a_venue_that_does_not_tell_is_told_of_once_until_it_does() {
+    let mut world = World::new([500, 20, 200, 200]);
+    let told = [0, 1, 1, 1, 0, 0, 1, 1].map(|fails| {
+        world.now += 60_000 * MS;
+        world.desk.tick(world.now, 5_000 * MS);
+        let asked = std::mem::take(&mut *world.fake.asked.lock().unwrap());
+        assert!(!asked.is_empty());
+        let answers = asked.into_iter().map(|question| match question {
+            Question::OpenOrders if fails == 1 => {
+                let refusal = Refusal { detail: "busy".into(), ..Refusal::default() };
+                Heard::Answer(question, Answer::Failed(refusal))
+            }
+            question => Heard::Answer(question, Answer::Reports(Vec::new())),
+        });
+        let answers = answers.collect();
+        world.say(answers);
+        let news = std::iter::from_fn(|| world.desk.next_news());
+        let is_it = |one: &News| matches!(one, News::Notice(text) if text.contains("busy"));
+        news.filter(is_it).count()
+    });
+    assert_eq!(told, [0, 1, 0, 0, 0, 0, 1, 0]);
+}
+
+#[test]
 fn what_is_held_is_set_right_also_of_a_strategy_that_never_rests() {
     let mut world = World::new([500, 20, 200, 200]);
     world.desk.compare_every(1_000 * MS);
@@ -277,13 +339,19 @@ fn what_is_set_in_another_way_there_is_told_once_and_stops_trading() {
     assert_eq!(denied.code, "not_reconciled");
     two.contracts.leverage[0].1 = amount("10");
     assert!(two.told(ACCOUNT, 6)[0].contains("is 10 at the venue"));
-    two.contracts.hedging = Some(true);
-    assert!(two.told(ACCOUNT, 9)[0].contains("hedge mode is on at the venue"));
+    two.contracts.hedging = vec![(INSTRUMENT, true); 2];
+    assert!(two.told(ACCOUNT, 9)[0].contains(
+        "hedge mode is on at the venue and off in the configuration for BTCUSDT; nothing is traded"
+    ));
     assert_eq!(two.told(ACCOUNT, 12), [""; 0]);
-    two.contracts = Contracts { leverage: vec![(INSTRUMENT, amount("5"))], hedging: Some(false) };
+    two.contracts =
+        Contracts { leverage: vec![(INSTRUMENT, amount("5"))], hedging: vec![(INSTRUMENT, false)] };
     assert_eq!(two.told(ACCOUNT, 15), [""; 0]);
     two.desk.submit(wish, START + 15_000 * MS).unwrap();
-    two.contracts.hedging = Some(true);
+    // Of what is not traded here the mode is nobody's business.
+    two.contracts.hedging.push((InstrumentId(7), true));
+    assert_eq!(two.told(ACCOUNT, 2_000), [""; 0]);
+    two.contracts.hedging[0].1 = true;
     assert_eq!(two.told(ACCOUNT, 4_000).len(), 1, "it was mended in between");
 }
 

@@ -11,8 +11,12 @@ use rustonite_core::datasets::{
 };
 use rustonite_core::ids::{AssetId, StrategyId};
 use rustonite_exec::gateway::{Heard, Question};
-use rustonite_exec::{Correction, Fill, OrderId, OrderPicture, Outcome, Report, Tapes, What, Wish};
+use rustonite_exec::{
+    Correction, Durability, Fill, Ledger, OrderId, OrderPicture, Outcome, Report, Request, Tapes,
+    What, Wish,
+};
 use rustonite_risk::Target;
+use rustonite_tape::TapeOptions;
 use rustonite_trade::Changes;
 
 const BOUNDS: [u32; 4] = [500, 60, 199, 199];
@@ -266,6 +270,30 @@ fn what_was_traded_before_the_first_start_is_not_asked_for_at_the_second_one() {
     drop(world);
     let again = asked_from(&mut opened(folder.path(), BOUNDS));
     assert!(again > START - 10_000 * MS, "{again}");
+}
+
+#[test]
+fn an_order_whose_row_cannot_be_synced_does_not_leave() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let options =
+        TapeOptions { segment_bytes: 1 << 20, fsync_interval_ms: None, ..TapeOptions::default() };
+    let journal = (folder.path(), "main", options, Durability::Intents);
+    let (ledger, _) = Ledger::open(directory(), [(ACCOUNT, account_rules())], journal).unwrap();
+    let mut world = World::of(ledger, BOUNDS);
+    let order = world.desk.submit(limit(OrderSide::Buy, -100, 1), world.now).unwrap();
+    world.report_of(order, What::Accepted);
+    assert_eq!(world.written().len(), 1);
+    // A folder that is not where it was cannot be synced.
+    let tape = folder.path().join("orders/main");
+    std::fs::rename(&tape, folder.path().join("orders/aside")).unwrap();
+    for _ in 0..2 {
+        let denied = world.desk.submit(limit(OrderSide::Buy, -200, 1), world.now).unwrap_err();
+        assert_eq!(denied.code, "journal");
+    }
+    assert_eq!(world.written(), []);
+    assert!(world.desk.ledger().halted().is_some());
+    world.desk.cancel(order, world.now).unwrap();
+    assert!(matches!(world.written()[..], [Request::Cancel { .. }]));
 }
 
 proptest! {

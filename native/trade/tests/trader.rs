@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
@@ -137,9 +137,9 @@ fn until(
     })
 }
 
-fn market_maker() -> MarketMaker {
+fn market_maker(venue: &str) -> MarketMaker {
     MarketMaker::new(MarketMakerSettings {
-        venue: "binance".to_owned(),
+        venue: venue.to_owned(),
         symbol: "BTCUSDT".to_owned(),
         size: 0.01,
         distance_bps: 0.2,
@@ -153,7 +153,7 @@ fn a_market_maker_trades_and_its_books_are_the_venues() {
     let mut place = Place::open(400.0);
     let before = (place.owned("BTC"), place.owned("USDT"));
     let mut trader = place.trader();
-    let mut maker = market_maker();
+    let mut maker = market_maker(place.venue);
     until(&mut trader, &mut maker, |trader| trader.status().fills >= 20).unwrap();
     let status = trader.status();
     assert_eq!(status.open_orders, 0, "all is cancelled at the end: {:?}", trader.take_notices());
@@ -368,8 +368,8 @@ fn switches_are_thrown_and_put_back_where_no_trader_runs() {
 fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
     let mut place = Place::open(400.0);
     let mut trader = place.trader();
-    until(&mut trader, &mut market_maker(), |trader| !trader.status().positions.is_empty())
-        .unwrap();
+    let is_holding = |trader: &mut Trader| !trader.status().positions.is_empty();
+    until(&mut trader, &mut market_maker(place.venue), is_holding).unwrap();
     place.recorder.stop().unwrap();
     let hash = trader.state_hash();
     drop(trader);
@@ -392,6 +392,45 @@ fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
     .unwrap();
     assert_eq!(trader.status().denials, 0);
     recorder.unwrap().stop().unwrap();
+}
+
+/// Waits with its first quote until a file says something.
+struct Looker {
+    file: std::path::PathBuf,
+    word: &'static str,
+    is_there: Arc<OnceLock<bool>>,
+}
+
+impl Strategy for Looker {
+    fn on_quotes(&mut self, _broker: &dyn Broker, _rows: &Quotes<'_>) -> Told {
+        let says_it =
+            || std::fs::read_to_string(&self.file).is_ok_and(|text| text.contains(self.word));
+        let end = Instant::now() + Duration::from_millis(300);
+        while self.is_there.get().is_none() && !says_it() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.is_there.get_or_init(says_it);
+        Ok(())
+    }
+}
+
+#[test]
+fn what_a_found_position_came_with_is_kept_before_anything_else_is_done() {
+    let mut place = Place::usdm(400.0);
+    let mut trader = place.trader();
+    let is_holding = |trader: &mut Trader| !trader.status().positions.is_empty();
+    until(&mut trader, &mut market_maker(place.venue), is_holding).unwrap();
+    drop(trader);
+    // The next one knows nothing of it, and what was executed just before it counts as executions.
+    std::fs::remove_dir_all(place.journal()).unwrap();
+    std::thread::sleep(Duration::from_millis(2_500));
+    let mut trader = place.trader();
+    let file = place.journal().join("switches.json");
+    let is_there = Arc::new(OnceLock::new());
+    let mut looker = Looker { file, word: "\"found\"", is_there: Arc::clone(&is_there) };
+    until(&mut trader, &mut looker, |_| is_there.get().is_some()).unwrap();
+    assert_eq!(is_there.get(), Some(&true));
+    place.recorder.stop().unwrap();
 }
 
 #[test]

@@ -217,6 +217,22 @@ impl Capabilities {
         Ok(Terms { rule, tif, is_post_only, flags })
     }
 
+    /// Which of two positions an order is for in hedge mode; `None` if there is one only.
+    ///
+    /// # Errors
+    /// It opens what it is to reduce.
+    pub(super) fn position(
+        &self,
+        wish: &Wish,
+        terms: &Terms,
+    ) -> Result<Option<PositionSide>, Refusal> {
+        let side = wish.position_side.filter(|side| *side != PositionSide::Net);
+        if side.is_some() && terms.has(order_flags::REDUCE_ONLY) && !wish.closes_a_side() {
+            return Err(self.refuse("an order that opens a position cannot only reduce it"));
+        }
+        Ok(side)
+    }
+
     fn tif(&self, rule: &KindRule, wish: &Wish) -> Result<Option<Tif>, Refusal> {
         // We end such an order; the venue may keep it.
         let is_ours = wish.flags & order_flags::LOCAL_EXPIRY != 0;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide};
+use rustonite_core::datasets::{EventSource, FillKind, InstrumentKind, Liquidity, OrderSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
 use rustonite_core::instrument::Instrument;
 
@@ -48,6 +48,12 @@ impl Desk {
         let rows = rows.into_iter();
         let known = rows.filter_map(|(symbol, text)| Some((self.instrument(symbol).ok()?, text)));
         known.map(|(instrument, text)| Ok((instrument, amount(text)?))).collect()
+    }
+
+    /// What holds for all contracts of an account.
+    pub(super) fn hedging(&self, is_on: bool) -> Vec<(InstrumentId, bool)> {
+        let contracts = self.all_listed().filter(|(_, one)| one.kind != InstrumentKind::Spot);
+        contracts.map(|(instrument, _)| (instrument, is_on)).collect()
     }
 
     pub(super) fn symbol(&self, instrument: InstrumentId) -> String {

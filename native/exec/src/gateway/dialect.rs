@@ -133,8 +133,8 @@ pub(super) trait Dialect: Requests + Questions + Stream + Send {
         false
     }
 
-    /// Whether it tells if contracts are held in two positions each.
-    fn has_hedging(&self) -> bool {
+    /// Contracts are held in two positions each from now on; false if they cannot.
+    fn begin_hedging(&mut self) -> bool {
         false
     }
 
@@ -499,8 +499,8 @@ impl<D: Dialect> Gateway for D {
         self.has_leverage()
     }
 
-    fn tells_hedging(&self) -> bool {
-        self.has_hedging()
+    fn hedge(&mut self) -> bool {
+        self.begin_hedging()
     }
 
     fn tells_payments(&self) -> bool {
@@ -511,6 +511,10 @@ impl<D: Dialect> Gateway for D {
         let rule = D::TIMER.ok_or_else(guard::none)?;
         self.flights_mut().guard = Guard::checked(D::VENUE, &rule, seconds, instruments)?;
         Ok(())
+    }
+
+    fn wants_guard(&self) -> bool {
+        self.flights().guard.is_wanted()
     }
 
     fn is_guarded(&self, now: i64) -> bool {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rustonite_core::Amount;
 use rustonite_core::budget::Errand;
 use rustonite_core::datasets::{EventSource, OrderEvent};
 use rustonite_core::ids::{AccountId, InstrumentId};
@@ -11,7 +10,7 @@ use super::budget::{Budget, Spend, retry_at};
 use super::clock::Clock;
 use super::guard::Guard;
 use super::parse::Fault;
-use super::{Answer, Balance, CallError, Heard, HttpAnswer, Position, Question};
+use super::{Answer, Balance, CallError, Contracts, Heard, HttpAnswer, Position, Question};
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 
@@ -72,7 +71,7 @@ pub(super) struct Pages {
     pub(super) reports: Vec<Report>,
     pub(super) balances: Vec<Balance>,
     pub(super) positions: Vec<Position>,
-    pub(super) leverage: Vec<(InstrumentId, Amount)>,
+    pub(super) contracts: Contracts,
 }
 
 /// A question about one order.

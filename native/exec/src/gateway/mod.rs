@@ -144,8 +144,9 @@ pub trait Gateway: Send {
         false
     }
 
-    /// Whether it can be asked if contracts are held in two positions each.
-    fn tells_hedging(&self) -> bool {
+    /// From now on contracts are held in two positions each, a long and a short one. False if that is
+    /// not possible here; otherwise the venue can be asked whether it is so.
+    fn hedge(&mut self) -> bool {
         false
     }
 
@@ -161,6 +162,11 @@ pub trait Gateway: Send {
     /// It has no such timer, or none of that length.
     fn guard(&mut self, _seconds: u32, _instruments: &[InstrumentId]) -> Result<(), Refusal> {
         Err(guard::none())
+    }
+
+    /// Whether the venue is to cancel all orders if we are gone.
+    fn wants_guard(&self) -> bool {
+        false
     }
 
     /// Whether the venue would cancel all orders if we were gone.
@@ -342,8 +348,8 @@ pub enum Answer {
 pub struct Contracts {
     /// Instruments and what they are margined with.
     pub leverage: Vec<(InstrumentId, Amount)>,
-    /// Whether each is held in two positions, a long and a short one.
-    pub hedging: Option<bool>,
+    /// Instruments and whether each is held in two positions, a long and a short one.
+    pub hedging: Vec<(InstrumentId, bool)>,
 }
 
 /// What is owned of an asset.

@@ -99,9 +99,12 @@ impl<J: Journal> Comparing<'_, J> {
         }
         match self.settings.mode {
             Mode::Report => {}
+            // First what is explained, or still comes; the rest is measured after that.
+            Mode::Adjust | Mode::Refuse if !stays => {
+                self.asks.insert(Ask::Positions(self.account));
+            }
             Mode::Refuse => self.plan.is_refused = true,
-            Mode::Adjust if pending != Amount::ZERO || !stays => {
-                // First what is explained, or still comes; the rest is measured after that.
+            Mode::Adjust if pending != Amount::ZERO => {
                 self.asks.insert(Ask::Positions(self.account));
             }
             Mode::Adjust => self.open_difference(&ours, theirs),

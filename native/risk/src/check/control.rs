@@ -20,8 +20,10 @@ impl Risk {
             ask.deny(judge, Code::Restricted, RiskScope::Instrument, None)?;
         }
         ask.connection(judge)?;
-        if ask.account.access == Access::Cancels {
-            ask.deny(judge, Code::NotReconciled, RiskScope::Account, None)?;
+        match ask.account.access {
+            Access::Cancels => ask.deny(judge, Code::NotReconciled, RiskScope::Account, None)?,
+            Access::Unguarded => ask.deny(judge, Code::DeadManMissing, RiskScope::Account, None)?,
+            Access::None | Access::All => {}
         }
         if !ask.venue.is_feed_up {
             ask.deny(judge, Code::FeedDisconnected, RiskScope::Venue, None)?;

@@ -168,6 +168,19 @@ provoke! {
         world.passes(&mine);
         assert_eq!(world.denies(&other, Code::VenueDisconnected).scope, RiskScope::Account);
     }
+
+    an_account_whose_orders_would_outlive_us_only_cancels(DeadManMissing) {
+        let mut world = World::new("");
+        let order = world.buy(PERP, "100", "1");
+        world.send(&order);
+        let more = world.buy(PERP, "99", "1");
+        world.risk.access(MAIN, Access::Unguarded, START);
+        assert_eq!(world.denies(&more, Code::DeadManMissing).scope, RiskScope::Account);
+        world.denies(&world.replacing(&order, "98", "1"), Code::DeadManMissing);
+        world.passes(&world.cancelling(&order));
+        world.risk.access(MAIN, Access::All, START);
+        world.passes(&more);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use rustonite_exec::reconcile::{
 };
 use rustonite_exec::{Ask, Journal, Ledger, Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
+use rustonite_risk::Access;
 
 use super::Outbox;
 use super::pace::{Later, Waiting, has_room, order_of, spend_of, spend_of_many};
@@ -81,6 +82,8 @@ pub(super) struct Account {
     /// What its contracts are margined with; `None` if it has none.
     pub(super) leverage: Option<Leverage>,
     pub(super) stage: Stage,
+    /// Whether orders may leave, as people were told.
+    pub(super) may_trade: bool,
     /// Since when the connection hears of our orders.
     heard_since: i64,
     /// What differed when books were compared last on this connection.
@@ -104,6 +107,8 @@ pub(super) struct Account {
     pub(super) closed_until: Option<i64>,
     /// What is set in another way there than here, as people were told.
     pub(super) other: Vec<String>,
+    /// The venue did not tell all that was asked, as people were told.
+    pub(super) is_untold: bool,
 }
 
 impl Account {
@@ -122,6 +127,7 @@ impl Account {
             settings,
             leverage: None,
             stage: Stage::Down,
+            may_trade: false,
             heard_since: 0,
             differed: Vec::new(),
             held_otherwise: BTreeMap::new(),
@@ -134,6 +140,7 @@ impl Account {
             full_until: None,
             closed_until: None,
             other: Vec::new(),
+            is_untold: false,
         }
     }
 
@@ -230,6 +237,17 @@ impl Account {
         self.asking = Some(Asking { left, books, contracts: Contracts::default(), failed: None });
         self.again_at = i64::MAX;
         asked.into_iter().try_for_each(|question| self.ask(question, now))
+    }
+
+    /// What the connection is good for.
+    pub(super) fn access(&self, now: i64) -> Access {
+        let is_unguarded = || self.gateway.wants_guard() && !self.gateway.is_guarded(now);
+        match self.stage {
+            Stage::Down => Access::None,
+            Stage::Comparing => Access::Cancels,
+            Stage::Trading if is_unguarded() => Access::Unguarded,
+            Stage::Trading => Access::All,
+        }
     }
 
     fn asks_for_leverage(&self) -> bool {

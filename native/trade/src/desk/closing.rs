@@ -12,7 +12,6 @@ use rustonite_exec::{Journal, Link, Order, PositionKey, Wish};
 use rustonite_risk::{Code, Target};
 
 use super::Desk;
-use super::account::Stage;
 use super::releasing::Refused;
 use super::switches::Try;
 
@@ -115,7 +114,7 @@ impl<J: Journal> Desk<J> {
     fn close(&mut self, key: PositionKey, now: i64) {
         let mut tried = self.switches.closing.tries.get(&key).copied().unwrap_or_default();
         let account = self.accounts.get(key.account.index());
-        let is_ready = account.is_some_and(|account| account.stage == Stage::Trading);
+        let is_ready = account.is_some_and(|account| account.may_trade);
         if !is_ready || !tried.last.is_due(now) || self.is_in_use(&key) {
             return;
         }

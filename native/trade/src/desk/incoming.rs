@@ -12,7 +12,7 @@ use rustonite_exec::{
 use rustonite_feed::FeedError;
 use rustonite_risk::{Access, Code};
 
-use super::account::{self, Asking, Stage};
+use super::account::{self, Account, Asking, Stage};
 use super::closing::is_closing;
 use super::{Desk, FeeElsewhere, News};
 use crate::line::{Arrived, Replied};
@@ -56,6 +56,7 @@ impl<J: Journal> Desk<J> {
             self.news.push_back(News::Notice(unreadable.to_string()));
         }
         self.hear(account, heard, now);
+        self.look_at_guard(account, now);
         self.work(now);
     }
 
@@ -75,6 +76,7 @@ impl<J: Journal> Desk<J> {
             let waited = one.send_waiting(now);
             self.note(account, sent);
             self.hear(account, heard, now);
+            self.look_at_guard(account, now);
             self.take_waited(account, waited, now);
             self.tell_closed(account, now);
         }
@@ -201,16 +203,12 @@ impl<J: Journal> Desk<J> {
     /// An account hears nothing of its orders any more.
     fn down(&mut self, account: AccountId, now: i64, why: &str) {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
-        let was_trading = one.stage == Stage::Trading;
         (one.stage, one.asking, one.again_at) = (Stage::Down, None, i64::MAX);
         let not_sent = one.drop_waiting(now);
-        self.risk.access(account, Access::None, now);
-        not_sent.iter().for_each(|report| self.take(report));
         let name = self.ledger.directory().account_name(account);
         self.news.push_back(News::Notice(format!("account {name}: {why}")));
-        if was_trading {
-            self.news.push_back(News::Trading(account, Err(Code::VenueDisconnected)));
-        }
+        self.permit(account, now);
+        not_sent.iter().for_each(|report| self.take(report));
     }
 
     // Reports
@@ -396,7 +394,7 @@ impl<J: Journal> Desk<J> {
     fn begin(&mut self, account: AccountId, now: i64) {
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
         let sent = one.begin(now);
-        self.risk.access(account, Access::Cancels, now);
+        self.permit(account, now);
         self.hurry();
         self.note(account, sent);
     }
@@ -453,9 +451,7 @@ impl<J: Journal> Desk<J> {
         let other = self.other_leverage(account, asking);
         let is_other = !other.is_empty();
         self.tell_other(account, other);
-        if let Some(why) = &asking.failed {
-            self.news.push_back(News::Notice(format!("the venue did not tell: {why}")));
-        }
+        self.tell_untold(account, asking.failed.as_deref());
         let newest = asking.books.fills.values().flat_map(|(_, reports)| reports);
         let newest = newest.map(|report| report.ts_event).max();
         let one = &mut self.accounts[account.index()];
@@ -476,6 +472,16 @@ impl<J: Journal> Desk<J> {
             (false, true) => self.go(account, true, now),
             (true, false) if is_refused => self.go(account, false, now),
             _ => {}
+        }
+    }
+
+    /// Says that the venue did not tell all that was asked: once, until it has.
+    fn tell_untold(&mut self, account: AccountId, why: Option<&str>) {
+        let was = std::mem::replace(&mut self.accounts[account.index()].is_untold, why.is_some());
+        if let Some(why) = why.filter(|_| !was) {
+            let name = self.ledger.directory().account_name(account);
+            let text = format!("account {name}: the venue did not tell, and is asked again: {why}");
+            self.news.push_back(News::Notice(text));
         }
     }
 
@@ -504,15 +510,22 @@ impl<J: Journal> Desk<J> {
 
     /// Whether the venue holds contracts in another way than the configuration says.
     fn other_hedging(&self, account: AccountId, asking: &Asking) -> Option<String> {
-        let ours = self.hedges(account);
-        let theirs = asking.contracts.hedging.filter(|theirs| *theirs != ours)?;
-        let name = self.ledger.directory().account_name(account);
-        Some(format!(
-            "account {name}: hedge mode is {} at the venue and {} in the configuration; nothing is \
-             traded until they are the same",
-            on(theirs),
-            on(ours),
-        ))
+        let (ours, traded) = (self.hedges(account), self.accounts[account.index()].instruments());
+        let told = asking.contracts.hedging.iter().filter(|(_, theirs)| *theirs != ours);
+        let mut other: Vec<_> =
+            told.map(|(one, _)| *one).filter(|one| traded.contains(one)).collect();
+        other.dedup();
+        let directory = self.ledger.directory();
+        let symbols = other.into_iter().filter_map(|one| Some(&*directory.listed(one)?.symbol));
+        let symbols = symbols.collect::<Vec<_>>().join(", ");
+        let name = directory.account_name(account);
+        let (theirs, ours) = (on(!ours), on(ours));
+        (!symbols.is_empty()).then(|| {
+            format!(
+                "account {name}: hedge mode is {theirs} at the venue and {ours} in the configuration \
+                 for {symbols}; nothing is traded until they are the same"
+            )
+        })
     }
 
     /// Says what differs. Of an account that does not trade so far orders are just being looked for:
@@ -533,9 +546,32 @@ impl<J: Journal> Desk<J> {
     /// Orders may leave from now on, or may not.
     fn go(&mut self, account: AccountId, may: bool, now: i64) {
         self.accounts[account.index()].stage = if may { Stage::Trading } else { Stage::Comparing };
-        self.risk.access(account, if may { Access::All } else { Access::Cancels }, now);
-        let may = if may { Ok(()) } else { Err(Code::NotReconciled) };
-        self.news.push_back(News::Trading(account, may));
+        self.permit(account, now);
+    }
+
+    /// A venue that is to cancel orders without us says that it will, or it was said too long ago.
+    fn look_at_guard(&mut self, account: AccountId, now: i64) {
+        let trades = |one: &&Account| one.stage == Stage::Trading && one.gateway.wants_guard();
+        if self.accounts.get(account.index()).filter(trades).is_some() {
+            self.permit(account, now);
+        }
+    }
+
+    /// Lets leave what an account's connection is good for.
+    fn permit(&mut self, account: AccountId, now: i64) {
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        let access = one.access(now);
+        let may = match access {
+            Access::None => Err(Code::VenueDisconnected),
+            Access::Cancels => Err(Code::NotReconciled),
+            Access::Unguarded => Err(Code::DeadManMissing),
+            Access::All => Ok(()),
+        };
+        let could = std::mem::replace(&mut one.may_trade, may.is_ok());
+        self.risk.access(account, access, now);
+        if could != may.is_ok() {
+            self.news.push_back(News::Trading(account, may));
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) fn is_passing(code: Code) -> bool {
         code,
         Code::VenueDisconnected
             | Code::NotReconciled
+            | Code::DeadManMissing
             | Code::FeedDisconnected
             | Code::PriceMissing
             | Code::SequenceGap

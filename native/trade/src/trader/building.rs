@@ -378,7 +378,7 @@ fn gateway(
             format!("{} cannot be traded so far; those that can are {can}", account.venue);
         wrong(format!("{}.venue", place()), problem)
     })?;
-    if account.hedging && !made.tells_hedging() {
+    if account.hedging && !made.hedge() {
         let problem = format!("hedge mode of {} is not supported so far", account.venue);
         return Err(wrong(format!("{}.hedging", place()), problem));
     }

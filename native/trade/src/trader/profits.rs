@@ -1,10 +1,11 @@
 //! Profit and worth, told to the risk layer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderSide, PositionSide, RiskScope};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
+use rustonite_core::instrument::Instrument;
 use rustonite_exec::{
     self as exec, Booked, Contract, Directory, Journal, Position, PositionKey, Restored,
 };
@@ -71,6 +72,8 @@ pub(super) struct Profits {
     changed: bool,
     /// Fees in other assets came that were not kept so far.
     has_fees: bool,
+    /// Assets of fees that have no price, as people were told.
+    unpriced: BTreeSet<String>,
     /// The peaks that were kept last, and when that was.
     peaks_kept: (Vec<(Target, Amount)>, i64),
     /// All could be valued the last time that it was tried.
@@ -94,6 +97,7 @@ impl Profits {
             totals: BTreeMap::new(),
             changed: false,
             has_fees: false,
+            unpriced: BTreeSet::new(),
             peaks_kept: (Vec::new(), 0),
             is_known: false,
         }
@@ -131,7 +135,10 @@ impl Profits {
         self.discount_found(desk);
         let sums = self.sums(desk).filter(|_| self.found.is_empty());
         self.is_known = sums.is_some();
-        let Some(sums) = sums else { return desk.profit_unknown() };
+        let Some(sums) = sums else {
+            self.tell_unpriced(desk);
+            return desk.profit_unknown();
+        };
         for (target, total) in sums {
             let name = name_of(desk.risk(), target);
             let began = *self.began.entry(name.clone()).or_insert_with(|| {
@@ -161,6 +168,24 @@ impl Profits {
                 });
             }
             self.has_fees = true;
+        }
+    }
+
+    /// Says once of each asset of fees that it has no price. One whose pair is traded may have none
+    /// before all is told for the first time.
+    fn tell_unpriced(&mut self, desk: &mut Desk<impl Journal>) {
+        let directory = std::sync::Arc::clone(desk.ledger().directory());
+        for one in self.earned.iter().filter(|one| one.kind == Kind::Fees) {
+            let (asset, currency) = (&*one.settle, &*self.currency);
+            let is_early = self.totals.is_empty() && self.pair_of(&directory, asset).is_some();
+            let has_price = self.price_of(desk, &directory, asset).is_some();
+            if !is_early && !has_price && self.unpriced.insert(asset.to_owned()) {
+                desk.notice(format!(
+                    "fees were paid in {asset}, which has no price in {currency}: profit is not known, and \
+                     limits on it deny (profit_missing) until a pair of the two among the symbols of an \
+                     account is quoted"
+                ));
+            }
         }
     }
 
@@ -279,13 +304,13 @@ impl Profits {
         directory: &Directory,
         asset: &str,
     ) -> Option<Amount> {
-        let fits = |id: &InstrumentId| {
-            directory
-                .listed(*id)
-                .is_some_and(|one| *one.base == *asset && *one.quote == *self.currency)
-        };
-        let pair = directory.instruments().map(|(id, _)| id).find(fits)?;
-        desk.reference(pair)
+        desk.reference(self.pair_of(directory, asset)?)
+    }
+
+    /// The instrument whose price an asset has in the reporting currency.
+    fn pair_of(&self, directory: &Directory, asset: &str) -> Option<InstrumentId> {
+        let fits = |one: &Instrument| *one.base == *asset && *one.quote == *self.currency;
+        directory.instruments().find(|(_, one)| fits(one)).map(|(id, _)| id)
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Fake {
     pub(crate) tells_payments: bool,
     /// Balances are told only when they are asked for.
     pub(crate) hides_balances: bool,
+    /// Until when the venue would cancel orders if we were gone; `None` if it is not to.
+    pub(crate) guarded_until: Arc<Mutex<Option<i64>>>,
 }
 
 impl Gateway for Fake {
@@ -62,6 +64,14 @@ impl Gateway for Fake {
 
     fn tells_leverage(&self) -> bool {
         true
+    }
+
+    fn wants_guard(&self) -> bool {
+        self.guarded_until.lock().unwrap().is_some()
+    }
+
+    fn is_guarded(&self, now: i64) -> bool {
+        self.guarded_until.lock().unwrap().is_some_and(|until| now < until)
     }
 
     fn start(&mut self, _now: i64) -> Vec<Outgoing> {

@@ -127,13 +127,13 @@ fn the_venue_is_asked_how_contracts_are_held() {
     let leverage = vec![(IT, amount("20"))];
     let told = |hedging| {
         let leverage = leverage.clone();
-        Answer::Contracts(Contracts { leverage, hedging: Some(hedging) })
+        Answer::Contracts(Contracts { leverage, hedging: vec![(IT, hedging)] })
     };
     assert_eq!(desk.answer(Question::Contracts), told(false));
     let account = desk.exchange.account("binance-usdm", "me").unwrap();
     let command = rustonite_sim::Command::SetHedged { account, hedged: true };
     desk.exchange.apply("binance-usdm", &command).unwrap();
-    assert!(desk.gateway.tells_hedging());
+    assert!(desk.gateway.hedge());
     assert_eq!(desk.answer(Question::Contracts), told(true));
 }
 

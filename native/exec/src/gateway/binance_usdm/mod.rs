@@ -15,7 +15,8 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use rustonite_core::datasets::OrderEvent;
+use rustonite_core::Amount;
+use rustonite_core::datasets::{OrderEvent, PositionSide};
 use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -65,6 +66,19 @@ pub struct BinanceUsdM {
     chains: Chains,
     /// Of those the new orders that are not placed so far, by their client ids.
     renewals: HashMap<Box<str>, Pairs>,
+    /// Funding of the last hour whose position the stream told.
+    funded: Vec<Funded>,
+}
+
+/// Funding of one of two positions.
+#[derive(Debug)]
+struct Funded {
+    instrument: InstrumentId,
+    side: PositionSide,
+    asset: Box<str>,
+    /// Negative if it was paid.
+    received: Amount,
+    at: i64,
 }
 
 /// What opens the user stream.
@@ -99,6 +113,7 @@ impl BinanceUsdM {
             renumbered: HashMap::new(),
             chains: Chains::default(),
             renewals: HashMap::new(),
+            funded: Vec::new(),
         }
     }
 
@@ -201,7 +216,7 @@ impl Dialect for BinanceUsdM {
         true
     }
 
-    fn has_hedging(&self) -> bool {
+    fn begin_hedging(&mut self) -> bool {
         true
     }
 

@@ -128,14 +128,14 @@ impl Questions for BinanceUsdM {
             Question::Contracts if pages.count == 0 => {
                 let rows: Vec<LeverageText<'_>> = serde_json::from_str(result)?;
                 let rows = rows.iter().map(|row| (&*row.symbol, row.leverage.text()));
-                pages.leverage = self.session.desk.leverage(rows)?;
+                pages.contracts.leverage = self.session.desk.leverage(rows)?;
                 pages.count = 1;
                 return Ok(self.session.flights.pause(question, pages));
             }
             Question::Contracts => {
                 let modes: ModesText = serde_json::from_str(result)?;
-                let (leverage, hedging) = (pages.leverage, Some(modes.dual_side_position));
-                Answer::Contracts(Contracts { leverage, hedging })
+                let hedging = self.session.desk.hedging(modes.dual_side_position);
+                Answer::Contracts(Contracts { hedging, ..pages.contracts })
             }
             Question::Fills(instrument, from) => {
                 return self.fills(question, instrument, from, pages, result, ts_recv);
@@ -260,10 +260,7 @@ impl BinanceUsdM {
     ) -> Parsed<Heard> {
         let rows: Vec<PaymentText<'_>> = serde_json::from_str(result)?;
         for row in rows.iter().filter(|row| row.income_type == FUNDING) {
-            let paid = (-amount(&row.income)?, &*row.asset);
-            let times = (ns(row.time), ts_recv);
-            let desk = &self.session.desk;
-            pages.reports.extend(desk.funding(&row.symbol, row.tran_id.text(), paid, times));
+            pages.reports.extend(self.funding(row, ts_recv)?);
         }
         let (_, span_end) = span_ms(from, pages.count);
         match rows.last().filter(|_| rows.len() >= INCOMES_MAX) {
@@ -281,6 +278,21 @@ impl BinanceUsdM {
             }
         }
         Ok(self.session.flights.pause(question, pages))
+    }
+
+    /// Funding. The venue tells it by instrument, and which of two positions was meant only by its
+    /// stream, if at all: otherwise it is that of both.
+    fn funding(&self, row: &PaymentText<'_>, ts_recv: i64) -> Parsed<Option<Report>> {
+        let (received, at) = (amount(&row.income)?, ns(row.time));
+        let (desk, paid) = (&self.session.desk, (-received, &*row.asset));
+        let report = desk.funding(&row.symbol, row.tran_id.text(), paid, (at, ts_recv));
+        Ok(report.map(|mut report| {
+            let side = self.side_funded(report.instrument, (received, &row.asset), at);
+            if let What::Fill(fill) = &mut report.what {
+                fill.position_side = side;
+            }
+            report
+        }))
     }
 
     fn my_trade(&self, instrument: InstrumentId, one: &MyTrade, ts_recv: i64) -> Parsed<Report> {

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    OffsetUnit, OrderEvent, OrderKind, OrderSide, PositionSide, Tif, TriggerSource, order_flags,
+    OffsetUnit, OrderEvent, OrderKind, PositionSide, Tif, TriggerSource, order_flags,
 };
 use serde_json::{Value, json};
 
@@ -241,23 +241,17 @@ fn placing(wish: &Wish, terms: &Terms) -> Result<Pairs, Refusal> {
 
 /// Which position the order is for, and whether it may only shrink it.
 fn add_position(pairs: &mut Pairs, wish: &Wish, terms: &Terms) -> Result<(), Refusal> {
-    let reduces = terms.has(order_flags::REDUCE_ONLY);
-    let opening = match wish.position_side {
-        None | Some(PositionSide::Net) => {
-            if reduces && !closes(wish) {
-                pairs.push(("reduceOnly", "true"));
-            }
-            return Ok(());
+    match CAPABILITIES.position(wish, terms)? {
+        // What does not open a position cannot but reduce it, and the venue takes no word for it.
+        Some(side) => {
+            let word = if side == PositionSide::Long { "LONG" } else { "SHORT" };
+            pairs.push(("positionSide", word));
         }
-        Some(PositionSide::Long) => OrderSide::Buy,
-        Some(PositionSide::Short) => OrderSide::Sell,
-    };
-    // In hedge mode the other side cannot but reduce, and the venue takes no word for it.
-    if reduces && wish.side == opening {
-        return Err(CAPABILITIES.refuse("an order that opens a position cannot only reduce it"));
+        None if terms.has(order_flags::REDUCE_ONLY) && !closes(wish) => {
+            pairs.push(("reduceOnly", "true"));
+        }
+        None => {}
     }
-    let word = if opening == OrderSide::Buy { "LONG" } else { "SHORT" };
-    pairs.push(("positionSide", word));
     Ok(())
 }
 

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, FillKind, Liquidity, PositionSide};
-use rustonite_core::ids::AssetId;
+use rustonite_core::ids::{AssetId, InstrumentId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::account::PositionText;
-use super::{BinanceUsdM, FUNDING, PRIVATE};
+use super::{BinanceUsdM, FUNDING, Funded, PRIVATE};
 use crate::gateway::binance::session::Envelope;
 use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Dialect as _, Stream};
@@ -21,6 +21,8 @@ type Text<'a> = Cow<'a, str>;
 
 /// How long before it is told funding may have been booked.
 const FUNDING_BEFORE: i64 = 60_000_000_000;
+/// How long it is known which position was funded.
+const FUNDING_KNOWN: i64 = 3_600_000_000_000;
 
 /// An event of whatever sort, alone or in the frame of a stream.
 #[derive(Deserialize)]
@@ -114,8 +116,19 @@ struct AccountUpdate {
 struct Changes {
     #[serde(rename = "m", default)]
     reason: String,
+    #[serde(rename = "B", default)]
+    balances: Vec<BalanceChange>,
     #[serde(rename = "P", default)]
     positions: Vec<PositionText>,
+}
+
+#[derive(Deserialize)]
+struct BalanceChange {
+    #[serde(rename = "a")]
+    asset: Box<str>,
+    /// Profit and fees of executions left out.
+    #[serde(rename = "bc", default)]
+    change: String,
 }
 
 /// A position in hedge mode.
@@ -206,7 +219,8 @@ impl BinanceUsdM {
                 let dated = positions.into_iter().map(|one| Position { ts_event: at, ..one });
                 heard.extend(dated.map(Heard::Position));
                 if update.account.reason == FUNDING {
-                    // For which instrument it was paid is not said here.
+                    self.note_funding(&update.account, at)?;
+                    // Of shared positions it is not said here for which instrument it was paid.
                     heard.push(Heard::Ask(Question::Payments(at - FUNDING_BEFORE)));
                 }
                 Ok(())
@@ -222,6 +236,35 @@ impl BinanceUsdM {
             // Among others TRADE_LITE, which says less than the update that comes with it.
             _ => Ok(()),
         }
+    }
+
+    /// Of a position that is margined for itself the venue says which it was.
+    fn note_funding(&mut self, changes: &Changes, at: i64) -> Parsed {
+        self.funded.retain(|one| at - one.at < FUNDING_KNOWN);
+        let positions = self.positions(&changes.positions)?;
+        if let ([position], [balance]) = (&positions[..], &changes.balances[..])
+            && position.side != PositionSide::Net
+            && let Some(received) = some_amount(&balance.change)?
+        {
+            let (instrument, side, asset) =
+                (position.instrument, position.side, balance.asset.clone());
+            self.funded.push(Funded { instrument, side, asset, received, at });
+        }
+        Ok(())
+    }
+
+    /// Which of two positions was funded, as far as the stream has told.
+    pub(super) fn side_funded(
+        &self,
+        instrument: InstrumentId,
+        (received, asset): (Amount, &str),
+        at: i64,
+    ) -> Option<PositionSide> {
+        let is_it = |one: &&Funded| {
+            (one.instrument, one.received, &*one.asset) == (instrument, received, asset)
+                && (one.at - at).abs() <= FUNDING_BEFORE
+        };
+        self.funded.iter().find(is_it).map(|one| one.side)
     }
 
     fn execution(

@@ -10,7 +10,7 @@ use crate::gateway::testing::{
     one, only, query, read, replace_with, sent, submit, text, trigger, wish,
 };
 use crate::gateway::{Answer, CallError, Gateway as _, Heard, Outgoing, Question, Signer, testing};
-use crate::report::{RefusalKind, What};
+use crate::report::{RefusalKind, Report, What};
 use crate::request::Outcome;
 use crate::wish::{Trail, Trigger, Wish};
 
@@ -472,6 +472,38 @@ fn fills_are_asked_for_week_by_week_until_there_are_some() {
     let heard = answered(&mut gateway, second.id, 200, "[]");
     let [Heard::Answer(_, Answer::Reports(reports))] = &heard[..] else { panic!("{heard:?}") };
     assert_eq!(reports.len(), 1);
+}
+
+#[test]
+fn funding_of_one_of_two_positions_is_that_of_the_side_that_the_stream_names() {
+    let mut gateway = ready();
+    let event = |change: &str, position: &str| {
+        format!(
+            r#"{{"e":"ACCOUNT_UPDATE","E":1,"T":1767323045699,"a":{{"m":"FUNDING_FEE","B":[
+            {{"a":"USDT","wb":"100","cw":"100","bc":"{change}"}}],"P":[{position}]}}}}"#
+        )
+    };
+    let short = r#"{"s":"BTCUSDT","pa":"-2","ep":"100","ps":"SHORT","cr":"0","up":"0","mt":"isolated","iw":"1"}"#;
+    read(&mut gateway, PRIVATE, &event("0.30000000", short));
+    // Of shared positions nothing is said.
+    read(&mut gateway, PRIVATE, &event("-0.50000000", ""));
+    let asked = call(gateway.ask(Question::Payments(NOW - 1), NOW));
+    let row = |income: &str, at: &str, number: u8| {
+        format!(
+            r#"{{"symbol":"BTCUSDT","incomeType":"FUNDING_FEE","income":"{income}",
+            "asset":"USDT","info":"FUNDING_FEE","time":{at},"tranId":{number},"tradeId":""}}"#
+        )
+    };
+    let (then, before) = ("1767323044000", "1767294244000");
+    let rows = [row("0.30000000", then, 1), row("-0.50000000", then, 2), row("0.3", before, 3)];
+    let heard = answered(&mut gateway, asked.id, 200, &format!("[{}]", rows.join(",")));
+    let [Heard::Answer(_, Answer::Reports(reports))] = &heard[..] else { panic!("{heard:?}") };
+    let side = |report: &Report| match &report.what {
+        What::Fill(fill) => fill.position_side,
+        other => panic!("{other:?}"),
+    };
+    let sides: Vec<_> = reports.iter().map(side).collect();
+    assert_eq!(sides, [Some(PositionSide::Short), None, None]);
 }
 
 #[test]

@@ -73,6 +73,8 @@ impl Category {
 pub struct Bybit {
     desk: Desk,
     category: Category,
+    /// Each contract is held in two positions.
+    hedges: bool,
     api_key: String,
     signer: Signer,
     flights: Flights,
@@ -163,6 +165,7 @@ impl Bybit {
         Self {
             desk: Desk { directory, venue, account },
             category,
+            hedges: false,
             api_key,
             signer,
             flights: Flights::default(),
@@ -348,6 +351,11 @@ impl Dialect for Bybit {
 
     fn has_leverage(&self) -> bool {
         self.category != Category::Spot
+    }
+
+    fn begin_hedging(&mut self) -> bool {
+        self.hedges = self.category != Category::Spot;
+        self.hedges
     }
 
     /// Says how long after the end of the private line all orders end.

@@ -16,11 +16,13 @@ use crate::report::What;
 const PRESENT: usize = 0;
 const HISTORY: usize = 1;
 
-/// How a contract is margined.
+/// How a contract is margined and held: one row, or one for each of two positions.
 #[derive(Deserialize)]
-struct LeverageRow {
+#[serde(rename_all = "camelCase")]
+struct ContractRow {
     symbol: String,
     leverage: String,
+    position_idx: i64,
 }
 
 impl Questions for Bybit {
@@ -99,7 +101,7 @@ impl Questions for Bybit {
             Question::Payments(_) => {
                 return Ok(Heard::Answer(question, Answer::Reports(Vec::new())));
             }
-            Question::Contracts => return self.leverage(question, pages, result),
+            Question::Contracts => return self.contracts(question, pages, result),
             Question::Balances => {
                 let list: List<WalletRow> = serde_json::from_str(result)?;
                 let balances = rows::balances(&self.desk, &list.list, ts_recv)?;
@@ -168,18 +170,23 @@ impl Bybit {
     }
 
     /// One symbol after the other.
-    fn leverage(&mut self, question: Question, mut pages: Pages, result: &str) -> Parsed<Heard> {
+    fn contracts(&mut self, question: Question, mut pages: Pages, result: &str) -> Parsed<Heard> {
         if self.category != Category::Spot {
-            let list: List<LeverageRow> = serde_json::from_str(result)?;
+            let list: List<ContractRow> = serde_json::from_str(result)?;
+            let Contracts { leverage, hedging } = &mut pages.contracts;
             let rows = list.list.iter().map(|row| (&*row.symbol, &*row.leverage));
-            pages.leverage.extend(self.desk.leverage(rows)?);
+            leverage.extend(self.desk.leverage(rows)?);
+            let mode = |row: &ContractRow| {
+                Some((self.desk.instrument(&row.symbol).ok()?, row.position_idx))
+            };
+            let modes = list.list.iter().filter_map(mode);
+            hedging.extend(modes.map(|(instrument, place)| (instrument, place != 0)));
             pages.count += 1;
             if pages.count < self.symbols().len() {
                 return Ok(self.flights.pause(question, pages));
             }
         }
-        let contracts = Contracts { leverage: pages.leverage, hedging: None };
-        Ok(Heard::Answer(question, Answer::Contracts(contracts)))
+        Ok(Heard::Answer(question, Answer::Contracts(pages.contracts)))
     }
 
     /// All that is traded here.
@@ -220,7 +227,8 @@ impl Bybit {
         let list: List<FillRow> = serde_json::from_str(result)?;
         for row in &list.list {
             let named = self.desk.named(instrument, &row.order_link_id);
-            let report = row.report(&self.desk, &named, ts_recv, EventSource::Reconciliation)?;
+            let source = EventSource::Reconciliation;
+            let report = row.report((&self.desk, self.hedges), &named, ts_recv, source)?;
             pages.reports.extend(report);
         }
         Ok(list.next_page_cursor)

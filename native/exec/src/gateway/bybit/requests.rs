@@ -231,11 +231,10 @@ impl Bybit {
         if terms.has(REDUCE) {
             fields.insert("reduceOnly".to_owned(), json!(true));
         }
-        match wish.position_side {
-            Some(PositionSide::Long) => fields.insert("positionIdx".to_owned(), json!(1)),
-            Some(PositionSide::Short) => fields.insert("positionIdx".to_owned(), json!(2)),
-            _ => None,
-        };
+        if let Some(side) = venue.position(wish, &terms)? {
+            let place = if side == PositionSide::Long { 1 } else { 2 };
+            fields.insert("positionIdx".to_owned(), json!(place));
+        }
         if let Some(stp) = wish.stp {
             set(&mut fields, "smpType", &word(&STPS, &stp));
         }

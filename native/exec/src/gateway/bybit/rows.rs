@@ -67,6 +67,7 @@ pub(super) struct FillRow {
     exec_time: String,
     is_maker: bool,
     leaves_qty: String,
+    closed_size: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -174,7 +175,7 @@ impl FillRow {
     /// number of an order is that of none of ours.
     pub(super) fn report(
         &self,
-        desk: &Desk,
+        (desk, hedges): (&Desk, bool),
         named: &Named,
         ts_recv: i64,
         source: EventSource,
@@ -191,7 +192,7 @@ impl FillRow {
             size_filled: None,
             fee: self.fee(desk, named.instrument, side)?,
             liquidity: if self.is_maker { Liquidity::Maker } else { Liquidity::Taker },
-            position_side: None,
+            position_side: if hedges { self.position_side(kind, side)? } else { None },
         };
         let mut report = named.report(ts_recv, source, What::Fill(fill));
         if kind == FillKind::Funding {
@@ -201,6 +202,18 @@ impl FillRow {
         }
         report.ts_event = moment(&self.exec_time, ts_recv);
         Ok(Some(report))
+    }
+
+    /// Which of two positions it changed. The venue does not name it, but says whether it closed
+    /// one. Of payments it says neither.
+    fn position_side(&self, kind: FillKind, side: OrderSide) -> Parsed<Option<PositionSide>> {
+        let is_trade = matches!(kind, FillKind::Trade | FillKind::Adl | FillKind::Liquidation);
+        if !is_trade || self.closed_size.is_empty() {
+            return Ok(None);
+        }
+        let closes = some_amount(&self.closed_size)?.is_some();
+        let is_long = (side == OrderSide::Buy) != closes;
+        Ok(Some(if is_long { PositionSide::Long } else { PositionSide::Short }))
     }
 
     /// A fee. Unless the venue says otherwise it is taken from what is received.

@@ -134,7 +134,8 @@ impl Bybit {
 
     fn execution(&mut self, row: &FillRow, ts_recv: i64, heard: &mut Vec<Heard>) -> Parsed {
         let named = self.desk.named(self.desk.instrument(&row.symbol)?, &row.order_link_id);
-        let report = row.report(&self.desk, &named, ts_recv, EventSource::Stream)?;
+        let source = EventSource::Stream;
+        let report = row.report((&self.desk, self.hedges), &named, ts_recv, source)?;
         if let Some(report) = report {
             self.flights.told(&report, row.is_last());
             heard.push(Heard::Report(report));

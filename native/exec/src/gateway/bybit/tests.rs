@@ -1,6 +1,6 @@
 use rustonite_core::datasets::{
     FillKind, InstrumentKind, OrderEvent, OrderKind, OrderState, PositionSide, Tif,
-    TriggerDirection,
+    TriggerDirection, order_flags,
 };
 
 use super::{Bybit, Category, PRIVATE, TRADING};
@@ -8,7 +8,7 @@ use crate::gateway::testing::{
     FIRST, NOW, amount, answered, call, cancel, changed, json, market, next, next_page, one, only,
     query, read, replace, sent, submit, text, trigger, wish,
 };
-use crate::gateway::{Answer, Gateway as _, Heard, Question, Signer, testing};
+use crate::gateway::{Answer, Contracts, Gateway as _, Heard, Question, Signer, testing};
 use crate::report::{RefusalKind, What};
 use crate::wish::Wish;
 
@@ -102,6 +102,67 @@ fn orders_have_the_words_of_the_venue() {
     let money = of(&mut spot(), Wish { size_quote: Some(amount("100")), ..market() });
     assert_eq!((&money["qty"], &money["marketUnit"]), (&json(r#""100""#), &json(r#""quoteCoin""#)));
     assert_eq!(of(&mut spot(), market())["marketUnit"], "baseCoin");
+}
+
+#[test]
+fn an_order_says_which_of_two_positions_it_is_for() {
+    let mut gateway = linear();
+    assert!(gateway.hedge() && !spot().hedge());
+    let of = |position_side, flags| Wish { position_side: Some(position_side), flags, ..market() };
+    let reduces = order_flags::REDUCE_ONLY;
+    let closing = sent(gateway.write(&submit(of(PositionSide::Short, reduces)), NOW));
+    let closing = &closing["args"][0];
+    assert_eq!((&closing["positionIdx"], &closing["reduceOnly"]), (&json("2"), &json("true")));
+    let opening = sent(gateway.write(&submit(of(PositionSide::Long, 0)), NOW));
+    assert_eq!(opening["args"][0]["positionIdx"], 1);
+    let refused = gateway.write(&submit(of(PositionSide::Long, reduces)), NOW).unwrap_err();
+    assert_eq!(refused.reason, RefusalKind::Rules);
+}
+
+#[test]
+fn each_symbol_has_its_mode_of_positions() {
+    let told = |rows: &[(u8, &str)]| {
+        let mut gateway = linear();
+        let asked = call(gateway.ask(Question::Contracts, NOW));
+        assert_eq!(asked.path, "/v5/position/list?category=linear&symbol=BTCUSDT");
+        let row = |(place, leverage): &(u8, &str)| {
+            format!(
+                r#"{{"positionIdx":{place},"symbol":"BTCUSDT","side":"","size":"0","leverage":"{leverage}"}}"#
+            )
+        };
+        let rows = rows.iter().map(row).collect::<Vec<_>>().join(",");
+        let body = format!(r#"{{"retCode":0,"retMsg":"OK","result":{{"list":[{rows}]}}}}"#);
+        one(answered(&mut gateway, asked.id, 200, &body))
+    };
+    let of = |contracts| Heard::Answer(Question::Contracts, Answer::Contracts(contracts));
+    let five = (FIRST, amount("5"));
+    let net = Contracts { leverage: vec![five], hedging: vec![(FIRST, false)] };
+    assert_eq!(told(&[(0, "5")]), of(net));
+    let leverage = vec![five, (FIRST, amount("7"))];
+    let both = Contracts { leverage, hedging: vec![(FIRST, true); 2] };
+    assert_eq!(told(&[(1, "5"), (2, "7")]), of(both));
+}
+
+#[test]
+fn an_execution_in_hedge_mode_closes_one_position_or_opens_the_other() {
+    use PositionSide::{Long, Short};
+    let side_of = |gateway: &mut Bybit, changes: &str| {
+        let What::Fill(fill) = only(read(gateway, PRIVATE, &execution(changes))).what else {
+            panic!()
+        };
+        fill.position_side
+    };
+    let mut hedged = linear();
+    hedged.hedge();
+    let expected = [("Buy", "0", Long), ("Buy", "0.2", Short), ("Sell", "0", Short)];
+    for (side, closed, position) in expected.into_iter().chain([("Sell", "0.2", Long)]) {
+        let changes = format!(r#"{{"side":"{side}","closedSize":"{closed}"}}"#);
+        assert_eq!(side_of(&mut hedged, &changes), Some(position), "{changes}");
+        assert_eq!(side_of(&mut linear(), &changes), None);
+    }
+    // Whose it was is not said.
+    assert_eq!(side_of(&mut hedged, r#"{"execType":"Funding","closedSize":"0"}"#), None);
+    assert_eq!(side_of(&mut hedged, "{}"), None);
 }
 
 #[test]

@@ -264,6 +264,10 @@ impl Dialect for Okx {
         true
     }
 
+    fn begin_hedging(&mut self) -> bool {
+        !self.contracts().is_empty()
+    }
+
     fn has_payments(&self) -> bool {
         !self.contracts().is_empty()
     }

@@ -26,6 +26,23 @@ struct LeverageRow {
     lever: String,
 }
 
+/// How all of an account is held.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfigRow {
+    pos_mode: String,
+}
+
+impl ConfigRow {
+    fn hedges(&self) -> Parsed<bool> {
+        match &*self.pos_mode {
+            "long_short_mode" => Ok(true),
+            "net_mode" => Ok(false),
+            other => Err(Fault::unknown("position mode", other)),
+        }
+    }
+}
+
 impl Questions for Okx {
     fn question(&mut self, question: Question, pages: Pages, now: i64) -> Outgoing {
         let after = if pages.cursor.is_empty() {
@@ -39,10 +56,11 @@ impl Questions for Okx {
             }
             Question::Balances => "/api/v5/account/balance".to_owned(),
             Question::Positions => "/api/v5/account/positions".to_owned(),
-            Question::Contracts => {
+            Question::Contracts if pages.count == 0 => {
                 let ids = self.contracts().join(",");
                 format!("/api/v5/account/leverage-info?mgnMode=cross&instId={ids}")
             }
+            Question::Contracts => "/api/v5/account/config".to_owned(),
             Question::Payments(from) => {
                 let list = if now - from < RECENT { "bills" } else { "bills-archive" };
                 let begin = ms(from);
@@ -76,11 +94,17 @@ impl Questions for Okx {
             Question::OpenOrders => self.open_orders(&mut pages, data, ts_recv)?,
             Question::Fills(instrument, _) => self.fills(instrument, &mut pages, data, ts_recv)?,
             Question::Payments(_) => self.bills(&mut pages, data, ts_recv)?,
-            Question::Contracts => {
+            Question::Contracts if pages.count == 0 => {
                 let rows: Vec<LeverageRow> = serde_json::from_str(data)?;
                 let rows = rows.iter().map(|row| (&*row.inst_id, &*row.lever));
-                let leverage = self.desk.leverage(rows)?;
-                let contracts = Contracts { leverage, hedging: None };
+                pages.contracts.leverage = self.desk.leverage(rows)?;
+                pages.count = 1;
+                return Ok(self.flights.pause(question, pages));
+            }
+            Question::Contracts => {
+                let [row]: [ConfigRow; 1] = serde_json::from_str(data)?;
+                let hedging = self.desk.hedging(row.hedges()?);
+                let contracts = Contracts { hedging, ..pages.contracts };
                 return Ok(Heard::Answer(question, Answer::Contracts(contracts)));
             }
             Question::Balances => {

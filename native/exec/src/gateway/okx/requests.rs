@@ -193,7 +193,8 @@ impl Okx {
 
     fn placing(&self, wish: &Wish, client_id: &str) -> Result<Map<String, Value>, Refusal> {
         let is_spot = self.is_spot(wish.instrument);
-        let terms = self.capabilities(wish.instrument).terms(wish)?;
+        let venue = self.capabilities(wish.instrument);
+        let terms = venue.terms(wish)?;
         let mut fields = self.one(wish.instrument, client_id);
         set(&mut fields, "tdMode", &if is_spot { "cash" } else { "cross" });
         set(&mut fields, "side", &if wish.side == OrderSide::Buy { "buy" } else { "sell" });
@@ -207,13 +208,13 @@ impl Okx {
             let unit = if wish.size_quote.is_some() { "quote_ccy" } else { "base_ccy" };
             set(&mut fields, "tgtCcy", &unit);
         }
-        if terms.has(order_flags::REDUCE_ONLY) {
-            fields.insert("reduceOnly".to_owned(), json!(true));
-        }
-        match wish.position_side {
-            Some(PositionSide::Long) => set(&mut fields, "posSide", &"long"),
-            Some(PositionSide::Short) => set(&mut fields, "posSide", &"short"),
-            _ => {}
+        match venue.position(wish, &terms)? {
+            // What does not open a position cannot but reduce it; the venue's word is for one only.
+            Some(side) => set(&mut fields, "posSide", &side.name()),
+            None if terms.has(order_flags::REDUCE_ONLY) => {
+                fields.insert("reduceOnly".to_owned(), json!(true));
+            }
+            None => {}
         }
         if let Some(stp) = wish.stp {
             set(&mut fields, "stpMode", &word(&STPS, &stp));

@@ -1,5 +1,5 @@
 use rustonite_core::datasets::{
-    FillKind, InstrumentKind, OrderEvent, OrderState, PositionSide, Tif, order_flags,
+    FillKind, InstrumentKind, OrderEvent, OrderSide, OrderState, PositionSide, Tif, order_flags,
 };
 
 use super::Okx;
@@ -7,7 +7,9 @@ use crate::gateway::testing::{
     FIRST, NOW, amount, answered, call, cancel, changed, json, market, next, next_page, one, only,
     query, read, replace, sent, submit, text, wish,
 };
-use crate::gateway::{Answer, Gateway as _, Heard, Outgoing, Question, Signer, testing};
+use crate::gateway::{
+    Answer, Contracts, Gateway as _, Heard, HttpAnswer, Outgoing, Question, Signer, testing,
+};
 use crate::report::{RefusalKind, What};
 use crate::wish::Wish;
 
@@ -90,15 +92,59 @@ fn orders_have_the_words_of_the_venue() {
     let money = of(&mut spot(), Wish { size_quote: Some(amount("100")), ..market() });
     assert_eq!((&money["sz"], &money["tgtCcy"]), (&json(r#""100""#), &json(r#""quote_ccy""#)));
     assert_eq!(of(&mut spot(), market())["tgtCcy"], "base_ccy");
-    let short = Wish {
-        position_side: Some(PositionSide::Short),
-        flags: order_flags::REDUCE_ONLY,
+    let reduces = Wish { flags: order_flags::REDUCE_ONLY, ..market() };
+    let net = of(&mut swap(), reduces);
+    assert_eq!((&net["reduceOnly"], net.get("posSide")), (&json("true"), None));
+    assert_eq!(net["tdMode"], "cross");
+    assert!(net.get("tgtCcy").is_none());
+}
+
+#[test]
+fn an_order_says_which_of_two_positions_it_is_for() {
+    let mut gateway = swap();
+    assert!(gateway.hedge() && !spot().hedge());
+    let of = |side, position_side, flags| Wish {
+        side,
+        position_side: Some(position_side),
+        flags,
         ..market()
     };
-    let short = of(&mut swap(), short);
-    assert_eq!((&short["posSide"], &short["reduceOnly"]), (&json(r#""short""#), &json("true")));
-    assert_eq!(short["tdMode"], "cross");
-    assert!(short.get("tgtCcy").is_none());
+    let reduces = order_flags::REDUCE_ONLY;
+    let closing = of(OrderSide::Buy, PositionSide::Short, reduces);
+    let closing = sent(gateway.write(&submit(closing), NOW))["args"][0].clone();
+    // It cannot but reduce; the word for that is one of an account with one position.
+    assert_eq!((&closing["posSide"], closing.get("reduceOnly")), (&json(r#""short""#), None));
+    let opening = sent(gateway.write(&submit(of(OrderSide::Buy, PositionSide::Long, 0)), NOW));
+    assert_eq!(opening["args"][0]["posSide"], "long");
+    let refused = gateway.write(&submit(of(OrderSide::Buy, PositionSide::Long, reduces)), NOW);
+    assert_eq!(refused.unwrap_err().reason, RefusalKind::Rules);
+}
+
+#[test]
+fn the_mode_of_positions_is_that_of_the_account() {
+    let told = |mode: &str| {
+        let mut gateway = swap();
+        let asked = call(gateway.ask(Question::Contracts, NOW));
+        let path = "/api/v5/account/leverage-info?mgnMode=cross&instId=BTC-USDT-SWAP";
+        assert_eq!(asked.path, path);
+        let body = r#"{"code":"0","msg":"","data":[{"instId":"BTC-USDT-SWAP","lever":"5","mgnMode":"cross"}]}"#;
+        let asked = call(next_page(&mut gateway, asked.id, body));
+        assert_eq!(asked.path, "/api/v5/account/config");
+        let body =
+            format!(r#"{{"code":"0","msg":"","data":[{{"acctLv":"2","posMode":"{mode}"}}]}}"#);
+        let mut heard = Vec::new();
+        let answer = Ok(HttpAnswer { status: 200, headers: &[], body: body.as_bytes() });
+        let read = gateway.answered(asked.id, answer, NOW, &mut heard);
+        (one(heard), read.is_ok())
+    };
+    for (mode, hedges) in [("net_mode", false), ("long_short_mode", true)] {
+        let contracts =
+            Contracts { leverage: vec![(FIRST, amount("5"))], hedging: vec![(FIRST, hedges)] };
+        let answer = Heard::Answer(Question::Contracts, Answer::Contracts(contracts));
+        assert_eq!(told(mode), (answer, true));
+    }
+    let (Heard::Answer(_, answer), false) = told("another") else { panic!() };
+    assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
 }
 
 #[test]

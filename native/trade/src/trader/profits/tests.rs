@@ -8,6 +8,7 @@ use super::super::testing::{
     wish,
 };
 use super::*;
+use crate::desk::News;
 use crate::state::Kept;
 
 /// A trader's desk and profits, as a start finds them.
@@ -128,6 +129,11 @@ fn fees_in_another_asset_are_losses_at_its_price_and_deny_without_one() {
     buy(&mut run, "2");
     run.profits.tell(&mut run.desk, NOON);
     assert!(!run.profits.is_known(), "nobody has said what it is worth");
+    run.profits.tell(&mut run.desk, NOON);
+    let news = std::iter::from_fn(|| run.desk.next_news());
+    let told: Vec<_> = news.filter(|one| matches!(one, News::Notice(_))).collect();
+    let [News::Notice(text)] = &told[..] else { panic!("{told:?}") };
+    assert!(text.contains("EUR") && text.contains("profit_missing"), "{text}");
     run.desk.quote(RATE, 1.99, 2.01, NOON, 1);
     run.desk.tell_rates(NOON);
     run.profits.tell(&mut run.desk, NOON);
@@ -138,6 +144,9 @@ fn fees_in_another_asset_are_losses_at_its_price_and_deny_without_one() {
     let kept = run.kept();
     drop(run);
     let mut run = Run::start(folder.path(), &kept, &limits);
+    // The first price is still to come, which is nobody's mistake.
+    run.profits.tell(&mut run.desk, NOON);
+    assert!(!run.profits.is_known() && !run.desk.has_news());
     run.desk.quote(RATE, 1.99, 2.01, NOON, 1);
     run.desk.tell_rates(NOON);
     buy(&mut run, "4");
