@@ -12,8 +12,8 @@ use crate::exchange::Exchange;
 use crate::filters::COUNT_MAX;
 use crate::orders::{Slot, Stage};
 use crate::{
-    AccountId, Amount, AssetId, CancelReason, Event, Expiry, InstrumentId, NewOrder, PositionSide,
-    SelfTrade, Side,
+    AccountId, Amount, AssetId, CancelReason, Event, Expiry, Instrument, InstrumentId, Kind,
+    NewOrder, Order, PositionSide, SelfTrade, Side,
 };
 
 /// Gains are compared as parts of so many.
@@ -39,26 +39,52 @@ impl Exchange {
             }
             return;
         }
-        let equity = there.balance(quote).free + self.unrealised(there, quote);
+        if !self.lacks_maintenance(account, quote) {
+            return;
+        }
+        // Any of them that were filled now would be without margin.
+        self.end_orders_of(account, |_, one| one.kind != Kind::Spot && one.quote == quote);
+        let shared = self.shared(&self.accounts[account as usize], quote);
+        let of_each = |(id, holding): (InstrumentId, &Holding)| {
+            let held = holding.positions().filter(|(_, one)| one.quantity != 0);
+            held.map(move |(side, _)| (id, side)).collect::<Vec<_>>()
+        };
+        for (id, side) in shared.flat_map(of_each).collect::<Vec<_>>() {
+            if self.lacks_maintenance(account, quote) {
+                self.liquidate(account, id, side);
+            }
+        }
+        self.clear_debt(account, quote);
+    }
+
+    /// Whether a balance is too small for the positions that share it.
+    fn lacks_maintenance(&self, account: AccountId, quote: AssetId) -> bool {
+        let there = &self.accounts[account as usize];
         let needed: Amount = self
             .shared(there, quote)
             .flat_map(|(id, holding)| holding.positions().map(move |(_, one)| (id, one.quantity)))
             .map(|(id, quantity)| self.maintenance(id, self.worth_at_mark(id, quantity)))
             .sum();
-        if equity >= needed {
-            return;
+        there.balance(quote).free + self.unrealised(there, quote) < needed
+    }
+
+    /// Ends an account's orders of some instruments.
+    fn end_orders_of(
+        &mut self,
+        account: AccountId,
+        are_meant: impl Fn(InstrumentId, &Instrument) -> bool,
+    ) {
+        let is_meant = |order: &&Order| {
+            let id = order.asked.instrument;
+            are_meant(id, &self.listed[id as usize].instrument)
+        };
+        let ids: Vec<_> = self.orders_of(account).filter(is_meant).map(|order| order.id).collect();
+        for id in ids {
+            // The end of one may have been the end of another.
+            if let Ok(slot) = self.open_slot(account, id) {
+                self.end(slot, Some(CancelReason::Liquidation));
+            }
         }
-        let positions: Vec<_> = self
-            .shared(there, quote)
-            .flat_map(|(id, holding)| {
-                holding.positions().map(move |(side, one)| (id, side, one.quantity))
-            })
-            .filter(|(.., quantity)| *quantity != 0)
-            .collect();
-        for (id, side, _) in positions {
-            self.liquidate(account, id, side);
-        }
-        self.clear_debt(account, quote);
     }
 
     /// An account that holds nothing any more owes nothing either.
@@ -76,14 +102,8 @@ impl Exchange {
 
     /// Closes a position. What neither the book nor anybody else takes stays until the next mark.
     fn liquidate(&mut self, account: AccountId, instrument: InstrumentId, position: PositionSide) {
-        let of = |order: &crate::Order| order.asked.instrument == instrument;
-        let ids: Vec<_> = self.open_orders(account).filter(of).map(|order| order.id).collect();
         self.events.push(Event::Liquidated { account, instrument, position });
-        for id in ids {
-            if let Ok(slot) = self.open_slot(account, id) {
-                self.end(slot, Some(CancelReason::Liquidation));
-            }
-        }
+        self.end_orders_of(account, |id, _| id == instrument);
         let price = self.last_price_of(account, instrument, position);
         let before = self.free_before(account, instrument);
         let quantity = self.position(account, instrument, position).0;
