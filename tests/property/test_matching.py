@@ -308,6 +308,8 @@ class Model:
             position[1] -= entry
         position[1] += sign * cut(paid * (lots - closed) / lots, ATOM)
         position[0] += sign * lots
+        if closed and closed == held:
+            self.hit.append(order.account)
         self.charge(order.account, ppm, paid, MARGIN, paid)
 
     def charge(self, account, ppm, paid, taken, took):
@@ -335,9 +337,17 @@ class Model:
 
     def run_hit(self):
         while self.hit:
-            order = self.hit.pop(0)
-            if order.open:
-                self.fire(order)
+            hit = self.hit.pop(0)
+            if not isinstance(hit, Order):
+                self.end_useless(hit)
+            elif hit.open:
+                self.fire(hit)
+
+    def end_useless(self, account):
+        """The position of an account was closed."""
+        for order in self.orders:
+            if order.account == account and order.place == "book" and self.closable(order) == 0:
+                self.end(order, "reduce_only")
 
     def fire(self, order):
         order.place = "coming"

@@ -459,10 +459,13 @@ impl Exchange {
 
     /// The same where they are.
     pub(crate) fn orders_of(&self, account: AccountId) -> impl Iterator<Item = &Order> {
+        self.entries_of(account).map(|entry| &entry.order)
+    }
+
+    pub(crate) fn entries_of(&self, account: AccountId) -> impl Iterator<Item = &Entry> {
         let first = self.accounts.get(account as usize).map_or(NONE, |one| one.orders.first);
         let entry = |slot: Slot| (slot != NONE).then(|| self.orders.get(slot));
         std::iter::successors(entry(first), move |last: &&Entry| entry(last.of_account.behind))
-            .map(|entry| &entry.order)
     }
 
     /// How many orders of an instrument an account has open.

@@ -12,8 +12,8 @@ use crate::exchange::Exchange;
 use crate::filters::COUNT_MAX;
 use crate::orders::{Slot, Stage};
 use crate::{
-    AccountId, Amount, AssetId, CancelReason, Event, Expiry, Instrument, InstrumentId, Kind,
-    NewOrder, Order, PositionSide, SelfTrade, Side,
+    AccountId, Amount, AssetId, CancelReason, Event, Expiry, InstrumentId, Kind, NewOrder,
+    PositionSide, SelfTrade, Side,
 };
 
 /// Gains are compared as parts of so many.
@@ -43,7 +43,11 @@ impl Exchange {
             return;
         }
         // Any of them that were filled now would be without margin.
-        self.end_orders_of(account, |_, one| one.kind != Kind::Spot && one.quote == quote);
+        self.end_those(account, CancelReason::Liquidation, |exchange, entry| {
+            let of = entry.order.asked.instrument;
+            let instrument = &exchange.listed[of as usize].instrument;
+            instrument.kind != Kind::Spot && instrument.quote == quote
+        });
         let shared = self.shared(&self.accounts[account as usize], quote);
         let of_each = |(id, holding): (InstrumentId, &Holding)| {
             let held = holding.positions().filter(|(_, one)| one.quantity != 0);
@@ -68,25 +72,6 @@ impl Exchange {
         there.balance(quote).free + self.unrealised(there, quote) < needed
     }
 
-    /// Ends an account's orders of some instruments.
-    fn end_orders_of(
-        &mut self,
-        account: AccountId,
-        are_meant: impl Fn(InstrumentId, &Instrument) -> bool,
-    ) {
-        let is_meant = |order: &&Order| {
-            let id = order.asked.instrument;
-            are_meant(id, &self.listed[id as usize].instrument)
-        };
-        let ids: Vec<_> = self.orders_of(account).filter(is_meant).map(|order| order.id).collect();
-        for id in ids {
-            // The end of one may have been the end of another.
-            if let Ok(slot) = self.open_slot(account, id) {
-                self.end(slot, Some(CancelReason::Liquidation));
-            }
-        }
-    }
-
     /// An account that holds nothing any more owes nothing either.
     fn clear_debt(&mut self, account: AccountId, quote: AssetId) {
         let there = &self.accounts[account as usize];
@@ -103,7 +88,9 @@ impl Exchange {
     /// Closes a position. What neither the book nor anybody else takes stays until the next mark.
     fn liquidate(&mut self, account: AccountId, instrument: InstrumentId, position: PositionSide) {
         self.events.push(Event::Liquidated { account, instrument, position });
-        self.end_orders_of(account, |id, _| id == instrument);
+        self.end_those(account, CancelReason::Liquidation, |_, entry| {
+            entry.order.asked.instrument == instrument
+        });
         let price = self.last_price_of(account, instrument, position);
         let before = self.free_before(account, instrument);
         let quantity = self.position(account, instrument, position).0;

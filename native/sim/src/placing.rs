@@ -334,6 +334,23 @@ impl Exchange {
         }
     }
 
+    /// Ends those of an account's open orders that are meant.
+    pub(crate) fn end_those(
+        &mut self,
+        account: AccountId,
+        reason: CancelReason,
+        are_meant: impl Fn(&Self, &Entry) -> bool,
+    ) {
+        let meant = self.entries_of(account).filter(|entry| are_meant(self, entry));
+        let ids: Vec<_> = meant.map(|entry| entry.order.id).collect();
+        for id in ids {
+            // The end of one may have been the end of another.
+            if let Ok(slot) = self.open_slot(account, id) {
+                self.end(slot, Some(reason));
+            }
+        }
+    }
+
     /// The end of an order as such: its money and its list stay as they are.
     pub(crate) fn finish(&mut self, slot: Slot, reason: Option<CancelReason>, lots: i64) {
         self.leave(slot);

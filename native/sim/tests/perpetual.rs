@@ -5,8 +5,8 @@
 mod common;
 
 use common::{
-    NET, PERP, SPOT, USD, amount, buy, deal, done, funded, leverage, mark, market, perp, placed,
-    refused, sell, trades,
+    NET, PERP, SPOT, USD, amount, buy, deal, done, funded, levels, leverage, mark, market, order,
+    perp, placed, refused, sell, trades,
 };
 use rustonite_sim::{
     Amount, CancelReason, Command, Event, Exchange, Expiry, NewOrder, PositionSide, Quantity,
@@ -168,6 +168,44 @@ fn a_reduce_only_order_is_measured_again_at_each_fill() {
     assert_eq!(trades(&events), [(11_000, 4)]);
     assert_eq!(exchange.order(resting).unwrap().cancelled, Some(CancelReason::ReduceOnly));
     assert_eq!(exchange.position(1, PERP, NET).0, 0);
+}
+
+#[test]
+fn a_reduce_only_order_ends_with_the_position_that_it_reduces() {
+    // Closed, and turned.
+    for lots in [10, 15] {
+        let mut exchange = funded();
+        deal(&mut exchange, 10_000, 10);
+        let reduce = |price| NewOrder { reduce_only: true, ..perp(sell(1, price, 10)) };
+        let trigger =
+            Trigger { price: 9_000, rises: false, source: TriggerSource::Last, trailing: None };
+        let waits = NewOrder { trigger: Some(trigger), ..reduce(9_000) };
+        let [rests, waits] = [reduce(11_000), waits].map(|order| placed(&mut exchange, order));
+        done(&mut exchange, Command::Place(perp(buy(2, 10_000, lots))));
+        let events = done(&mut exchange, Command::Place(perp(sell(1, 10_000, lots))));
+        let reason = CancelReason::ReduceOnly;
+        assert!(events.contains(&Event::Cancelled { order: rests, reason, prevented: 0 }));
+        assert_eq!(levels(&exchange, PERP, Side::Sell), []);
+        assert!(exchange.order(waits).unwrap().is_open, "it is measured when its trigger is hit");
+    }
+}
+
+#[test]
+fn an_order_that_closes_one_side_ends_with_that_side() {
+    let mut exchange = funded();
+    done(&mut exchange, Command::SetHedged { account: 1, hedged: true });
+    let on = |position, order: NewOrder| NewOrder { position, ..perp(order) };
+    for (position, side) in [(PositionSide::Long, Side::Sell), (PositionSide::Short, Side::Buy)] {
+        done(&mut exchange, Command::Place(perp(order(0, side, 10_000, 10))));
+        let opens = on(position, order(1, side.opposite(), 10_000, 10));
+        done(&mut exchange, Command::Place(opens));
+    }
+    let long = placed(&mut exchange, on(PositionSide::Long, sell(1, 11_000, 10)));
+    let short = placed(&mut exchange, on(PositionSide::Short, buy(1, 9_000, 10)));
+    done(&mut exchange, Command::Place(perp(buy(2, 10_000, 10))));
+    done(&mut exchange, Command::Place(on(PositionSide::Long, sell(1, 10_000, 10))));
+    assert_eq!(exchange.order(long).unwrap().cancelled, Some(CancelReason::ReduceOnly));
+    assert!(exchange.order(short).unwrap().is_open);
 }
 
 #[test]
