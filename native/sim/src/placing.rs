@@ -496,7 +496,7 @@ impl Exchange {
         (entry.order.asked, entry.order.quantity) = (new, quantity);
         entry.order.changed_at = self.now;
         self.hold(slot, need.amount);
-        self.events.push(Event::Amended { order: id });
+        self.tell_amended(slot);
         if !keeps_rank {
             self.orders.get_mut(slot).stage = Stage::Coming;
             self.come(slot);
@@ -508,7 +508,7 @@ impl Exchange {
     /// Makes an order smaller that waits, or belongs to a list: that alone changes nothing for others.
     fn lessen(&mut self, slot: Slot, price: Option<i64>, quantity: i64) -> Result<(), Reject> {
         let entry = self.orders.get(slot);
-        let (id, old, stage) = (entry.order.id, entry.order.asked, entry.stage);
+        let (old, stage) = (entry.order.asked, entry.stage);
         let gone = entry.order.filled + entry.order.prevented;
         let stays = price.is_none_or(|price| old.price == Some(price));
         let Quantity::Lots(_) = old.quantity else {
@@ -539,8 +539,13 @@ impl Exchange {
         if let Some(list) = self.orders.get(slot).list {
             self.release_excess_of(list);
         }
-        self.events.push(Event::Amended { order: id });
+        self.tell_amended(slot);
         Ok(())
+    }
+
+    fn tell_amended(&mut self, slot: Slot) {
+        let Order { id, filled, filled_quote, .. } = self.orders.get(slot).order;
+        self.events.push(Event::Amended { order: id, filled, filled_quote });
     }
 
     fn check_amended(&self, new: &NewOrder) -> Result<(), Reject> {

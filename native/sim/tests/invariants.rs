@@ -293,7 +293,7 @@ impl Judge {
                     self.moves += 1;
                     self.came.insert(order, self.moves);
                 }
-                Event::Amended { order } => {
+                Event::Amended { order, .. } => {
                     self.amended.insert(order);
                 }
                 _ => {}

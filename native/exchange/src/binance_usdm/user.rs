@@ -13,8 +13,8 @@ use crate::binance::shared::words::{price_text, quantity, self_trade, side, size
 use crate::binance::shared::ws_api::spoilt;
 use crate::dialect::Hall;
 use crate::faults::Told;
-use crate::figures::{money, ratio};
-use crate::floor::{Done, Floor};
+use crate::figures::money;
+use crate::floor::{Done, Floor, Listed};
 
 const ZERO: &str = "0";
 
@@ -74,7 +74,7 @@ fn order_of(event: &Event) -> Option<OrderId> {
     match *event {
         Event::Placed { order }
         | Event::Triggered { order }
-        | Event::Amended { order }
+        | Event::Amended { order, .. }
         | Event::Fill { order, .. }
         | Event::Cancelled { order, .. } => Some(order),
         _ => None,
@@ -123,7 +123,7 @@ fn algo(floor: &Floor, record: &Record, status: &str, at: i64) -> Value {
         "gtd": words::good_till(floor, asked),
     });
     if came {
-        value["ap"] = json!(words::mean_price(listed, order));
+        value["ap"] = json!(words::mean_price(listed, order.filled, order.filled_quote));
         value["aq"] = json!(size_text(listed, order.filled));
         value["act"] = json!(words::kind(asked));
     }
@@ -188,14 +188,11 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
             realised,
             ..
         } => {
-            let size = Amount::from_decimal(listed.size(filled)).unwrap_or_default();
             for (name, fact) in [
                 ("x", json!(if is_forced { "CALCULATED" } else { "TRADE" })),
                 ("X", json!(if open == 0 { "FILLED" } else { "PARTIALLY_FILLED" })),
                 ("l", json!(size_text(listed, quantity))),
-                ("z", json!(size_text(listed, filled))),
                 ("L", json!(price_text(listed, price))),
-                ("ap", json!(money(ratio(filled_quote, size)).to_string())),
                 ("n", json!(money(fee).to_string())),
                 ("N", json!(floor.asset_name(fee_asset))),
                 ("t", json!(trade)),
@@ -204,6 +201,7 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
             ] {
                 value[name] = fact;
             }
+            so_far(listed, filled, filled_quote, value);
         }
         Event::Cancelled { reason, .. } => {
             let status = words::ended(reason);
@@ -212,22 +210,21 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
                 _ => "EXPIRED",
             });
             value["X"] = json!(status);
-            so_far(record, floor, value);
+            so_far(listed, order.filled, order.filled_quote, value);
         }
-        Event::Amended { .. } => {
-            let is_partly = order.filled > 0;
+        // The order itself has already traded what follows.
+        Event::Amended { filled, filled_quote, .. } => {
             value["x"] = json!("AMENDMENT");
-            value["X"] = json!(if is_partly { "PARTIALLY_FILLED" } else { "NEW" });
-            so_far(record, floor, value);
+            value["X"] = json!(if filled > 0 { "PARTIALLY_FILLED" } else { "NEW" });
+            so_far(listed, filled, filled_quote, value);
         }
         _ => {}
     }
 }
 
-fn so_far(record: &Record, floor: &Floor, value: &mut Value) {
-    let listed = floor.listed(record.order.asked.instrument);
-    value["z"] = json!(size_text(listed, record.order.filled));
-    value["ap"] = json!(words::mean_price(listed, &record.order));
+fn so_far(listed: &Listed, filled: i64, filled_quote: Amount, value: &mut Value) {
+    value["z"] = json!(size_text(listed, filled));
+    value["ap"] = json!(words::mean_price(listed, filled, filled_quote));
 }
 
 /// A short notice of a fill.
