@@ -211,14 +211,16 @@ fn orders_that_share_the_balance_end_with_a_position() {
 
 #[test]
 fn no_more_positions_end_than_have_to() {
-    for (price, left) in [(9_790, 10_000), (9_000, 0)] {
+    for (price, left) in [(9_790, 30_000), (9_000, 0)] {
         let mut exchange = in_danger_of_two();
-        done(&mut exchange, Command::Place(other(sell(0, 1_000, 10_000))));
-        done(&mut exchange, Command::Place(other(buy(1, 1_000, 10_000))));
+        let leverage = Command::SetLeverage { account: 1, instrument: OTHER, leverage: 10 };
+        done(&mut exchange, leverage);
+        done(&mut exchange, Command::Place(other(sell(0, 1_000, 30_000))));
+        done(&mut exchange, Command::Place(other(buy(1, 1_000, 30_000))));
         done(&mut exchange, Command::Place(perp(buy(2, price, 900_000))));
         mark(&mut exchange, 9_800);
         assert_eq!(exchange.position(1, PERP, NET).0, 0);
-        // At 97.90 it keeps 110, and 1 % of 100 is needed; at 97.78 nothing is left.
+        // At 97.90 it keeps 110, and 1 % of 300 is needed; at 97.78 it keeps 2.
         assert_eq!(exchange.position(1, OTHER, NET).0, left);
     }
 }
