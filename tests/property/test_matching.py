@@ -314,7 +314,8 @@ class Model:
 
     def charge(self, account, ppm, paid, taken, took):
         asset, fee = taken, cut(took * ppm / 1_000_000, UNIT)
-        if ppm > 0 and account in PAYS_IN_FEES:
+        # It has a price in the other one alone.
+        if ppm > 0 and account in PAYS_IN_FEES and taken != MARGIN:
             part = paid * ppm * (1_000_000 - DISCOUNT_PPM) / 10**12
             other = cut(part / FEE_PRICE, UNIT)
             if self.owned[account][FEES] >= other:
@@ -442,7 +443,8 @@ class Engine:
             for asset, amount in START.items():
                 given = {"account": account, "asset": asset, "amount": f"{float(amount):.8f}"}
                 self.do({"deposit": given})
-            fee_asset = [FEES, str(FEE_PRICE), DISCOUNT_PPM] if account in PAYS_IN_FEES else None
+            priced = {"price": str(FEE_PRICE), "quote": QUOTE, "discount_ppm": DISCOUNT_PPM}
+            fee_asset = {"asset": FEES, **priced} if account in PAYS_IN_FEES else None
             self.do({"set_fees": {"account": account, "fees": fees, "fee_asset": fee_asset}})
             leverage = {"account": account, "instrument": PERPETUAL, "leverage": LEVERAGE}
             self.do({"set_leverage": leverage})

@@ -15,8 +15,8 @@ use crate::outside::Outside;
 use crate::tiers::Tiers;
 use crate::triggers::{Next, Triggers};
 use crate::{
-    AccountId, Amount, AssetId, CancelReason, Command, Event, Fees, Instrument, InstrumentId,
-    NewOrder, OrderId, PositionSide, Reject, Side,
+    AccountId, Amount, AssetId, CancelReason, Command, Event, FeeAsset, Fees, Instrument,
+    InstrumentId, NewOrder, OrderId, PositionSide, Reject, Side,
 };
 
 /// An order as it is now. Those that have ended are known until they are forgotten.
@@ -417,7 +417,7 @@ impl Exchange {
         &mut self,
         account: AccountId,
         fees: Fees,
-        fee_asset: Option<(AssetId, Amount, u32)>,
+        fee_asset: Option<FeeAsset>,
     ) -> Result<(), Reject> {
         self.account(account)?;
         if !is_sound(fees) {
@@ -431,13 +431,12 @@ impl Exchange {
     fn pay_fees_in(
         &mut self,
         account: AccountId,
-        fee_asset: Option<(AssetId, Amount, u32)>,
+        fee_asset: Option<FeeAsset>,
     ) -> Result<(), Reject> {
         self.account(account)?;
-        if let Some((asset, price, discount)) = fee_asset
-            && (asset as usize >= self.assets.len()
-                || price <= Amount::ZERO
-                || discount > 1_000_000)
+        let known = |asset: AssetId| (asset as usize) < self.assets.len();
+        if let Some(FeeAsset { asset, price, quote, discount_ppm }) = fee_asset
+            && (!known(asset) || !known(quote) || price <= Amount::ZERO || discount_ppm > 1_000_000)
         {
             return Err(Reject::Contradiction("no such way to pay fees"));
         }
@@ -517,9 +516,8 @@ impl Exchange {
         self.assets.get(asset as usize).map_or(Amount::ZERO, |asset| asset.insurance)
     }
 
-    /// The asset that an account pays fees in, if it has enough of it: the price of a whole one in
-    /// the quote asset, and the discount in millionths.
-    pub fn fee_asset(&self, account: AccountId) -> Option<(AssetId, Amount, u32)> {
+    /// The asset that an account pays fees in, if it has enough of it.
+    pub fn fee_asset(&self, account: AccountId) -> Option<FeeAsset> {
         self.accounts.get(account as usize)?.fee_asset
     }
 

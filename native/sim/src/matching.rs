@@ -6,8 +6,8 @@ use crate::accounts::{bought, part};
 use crate::exchange::Exchange;
 use crate::orders::{NONE, Slot, Stage};
 use crate::{
-    AccountId, Amount, AssetId, CancelReason, Event, Fees, Kind, NewOrder, OrderId, PositionSide,
-    Quantity, SelfTrade, Side,
+    AccountId, Amount, AssetId, CancelReason, Event, FeeAsset, Fees, Kind, NewOrder, OrderId,
+    PositionSide, Quantity, SelfTrade, Side,
 };
 
 /// What an order would trade if it came now.
@@ -389,11 +389,13 @@ impl Exchange {
         (received, got): (AssetId, Amount),
     ) -> (AssetId, Amount) {
         let account = &self.accounts[asked.account as usize];
-        let is_free = self.listed[asked.instrument as usize].free;
+        let listed = &self.listed[asked.instrument as usize];
+        let (is_free, quote) = (listed.free, listed.instrument.quote);
         let fees = if is_free { Fees::default() } else { self.fees(asked.account) };
         let ppm = i64::from(if is_maker { fees.maker_ppm } else { fees.taker_ppm });
-        let other = account.fee_asset.filter(|_| ppm > 0).and_then(|(asset, price, discount)| {
-            let fee = part(part(cost, ppm), 1_000_000 - i64::from(discount));
+        let other = account.fee_asset.filter(|other| ppm > 0 && other.quote == quote);
+        let other = other.and_then(|FeeAsset { asset, price, discount_ppm, .. }| {
+            let fee = part(part(cost, ppm), 1_000_000 - i64::from(discount_ppm));
             let fee = bought(fee, price)?.truncated(self.assets[asset as usize].decimals);
             (account.balance(asset).free >= fee).then_some((asset, fee))
         });
