@@ -279,7 +279,7 @@ class LocalExchange(Closing):
 
         Raises:
             NotFound: an asset that nothing is traded in.
-            VenueRejected: there is less than what is taken.
+            VenueRejected: there is less than what is taken, or positions and orders need it.
         """
         self._native.deposit(self.venue, account.name, asset, str(amount))
 

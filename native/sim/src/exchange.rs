@@ -403,8 +403,10 @@ impl Exchange {
             return Err(Reject::Overflow);
         }
         let after = free.0 + amount.0;
-        if after < 0 && amount < Amount::ZERO {
-            return Err(Reject::Balance { asset, needed: -amount, free });
+        // What positions need stays.
+        let movable = self.movable(account, asset);
+        if amount < Amount::ZERO && movable < -amount {
+            return Err(Reject::Balance { asset, needed: -amount, free: movable });
         }
         if after > BALANCE_MAX {
             return Err(Reject::Overflow);

@@ -399,7 +399,8 @@ proptest! {
 /// more: how many positions were closed for others depended on how long that took.
 fn keep_poor(exchange: &mut Exchange, now: i64) {
     for account in 0..ACCOUNTS {
-        let amount = amount("40") - exchange.balance(account, USD).0;
+        let wanted = amount("40") - exchange.balance(account, USD).0;
+        let amount = wanted.max(-exchange.movable(account, USD).max(Amount::ZERO));
         let deposit = Command::Deposit { account, asset: USD, amount };
         exchange.apply(now, &deposit, &mut Vec::new()).unwrap();
     }

@@ -5,8 +5,8 @@
 mod common;
 
 use common::{
-    NET, PERP, SPOT, USD, amount, buy, deal, done, funded, levels, leverage, mark, market, order,
-    perp, placed, refused, sell, trades,
+    BTC, NET, PERP, SPOT, USD, amount, buy, deal, done, funded, levels, leverage, mark, market,
+    order, perp, placed, refused, sell, trades,
 };
 use rustonite_sim::{
     Amount, CancelReason, Command, Event, Exchange, Expiry, NewOrder, PositionSide, Quantity,
@@ -251,6 +251,27 @@ fn a_trigger_on_the_mark_price_closes_the_position() {
     let order = exchange.order(order).unwrap();
     assert_eq!((order.quantity, order.filled, order.cancelled), (10, 10, None));
     assert_eq!(exchange.position(1, PERP, NET).0, 0);
+}
+
+#[test]
+fn money_that_positions_need_is_not_taken() {
+    let mut exchange = funded();
+    leverage(&mut exchange, 1, 10);
+    deal(&mut exchange, 10_000, 1_000_000);
+    done(&mut exchange, Command::Place(perp(buy(1, 9_000, 1_000_000))));
+    let take = |text| Command::Deposit { account: 1, asset: USD, amount: amount(text) };
+    // A tenth of 100,000 and of 90,000.
+    let found = refused(&mut exchange, take("-81000.01"));
+    let (needed, free) = (amount("81000.01"), amount("81000"));
+    assert_eq!(found, Reject::Balance { asset: USD, needed, free });
+    done(&mut exchange, take("-80000"));
+    // Open profit stays, and what is lost is not there.
+    mark(&mut exchange, 11_000);
+    assert!(matches!(refused(&mut exchange, take("-1000.01")), Reject::Balance { .. }));
+    mark(&mut exchange, 9_950);
+    assert!(matches!(refused(&mut exchange, take("-500.01")), Reject::Balance { .. }));
+    done(&mut exchange, take("-500"));
+    done(&mut exchange, Command::Deposit { account: 1, asset: BTC, amount: amount("-100") });
 }
 
 #[test]
