@@ -139,7 +139,7 @@ fn rates(fees: Fees) -> Value {
 }
 
 /// What an order would pay.
-pub(crate) fn of_order(floor: &Floor, account: AccountId) -> Value {
+pub(crate) fn of_order(floor: &Floor, account: AccountId, id: InstrumentId) -> Value {
     let rates = |fees: Fees| {
         let mut rates = rates(fees);
         if let Some(all) = rates.as_object_mut() {
@@ -151,7 +151,7 @@ pub(crate) fn of_order(floor: &Floor, account: AccountId) -> Value {
     json!({
         "standardCommissionForOrder": rates(floor.exchange.fees(account)),
         "specialCommissionForOrder": none, "taxCommissionForOrder": none,
-        "discount": discount(floor, account),
+        "discount": discount(floor, account, id),
     })
 }
 
