@@ -1,5 +1,6 @@
 //! What user streams say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rustonite_sim::{AccountId, Amount, AssetId, Event, InstrumentId, OrderId, PositionSide};
@@ -295,11 +296,15 @@ fn update(floor: &Floor, ledger: &Ledger, account: AccountId, done: &Done) -> Op
             "ma": listed.listing.quote,
         })
     };
-    let (mut balances, mut positions) = (Vec::new(), Vec::new());
+    let (mut assets, mut positions) = (BTreeSet::new(), Vec::new());
     for event in &done.events {
         match *event {
             Event::Balance { account: whose, asset, .. } if whose == account => {
-                balances.push(balance(asset));
+                assets.insert(asset);
+            }
+            // That of an isolated position changes nothing that can be used, but the wallet.
+            Event::Funded { account: whose, instrument, .. } if whose == account => {
+                assets.insert(floor.listed(instrument).rules.quote);
             }
             Event::Position { account: whose, instrument, position: side, .. }
                 if whose == account =>
@@ -309,9 +314,10 @@ fn update(floor: &Floor, ledger: &Ledger, account: AccountId, done: &Done) -> Op
             _ => {}
         }
     }
-    if balances.is_empty() && positions.is_empty() {
+    if assets.is_empty() && positions.is_empty() {
         return None;
     }
+    let balances: Vec<_> = assets.into_iter().map(balance).collect();
     let shown = floor.shown(done.at);
     Some(json!({
         "e": "ACCOUNT_UPDATE", "T": shown, "E": shown,
