@@ -547,6 +547,11 @@ impl Exchange {
         self.accounts.get(account as usize).is_some_and(|account| account.hedged)
     }
 
+    /// Whether the last moment of an open order is over, so that [`Command::Tick`] ends it.
+    pub fn is_any_over(&self, now: i64) -> bool {
+        self.expiries.first().is_some_and(|(at, _)| *at <= now)
+    }
+
     /// Levels of a side that can be seen, the best first: price in ticks, quantity in lots.
     pub fn levels(&self, instrument: InstrumentId, side: Side) -> impl Iterator<Item = (i64, i64)> {
         let listed = self.listed.get(instrument as usize);
