@@ -10,6 +10,7 @@ use std::cmp::Reverse;
 use crate::accounts::Holding;
 use crate::exchange::Exchange;
 use crate::filters::COUNT_MAX;
+use crate::matching::Part;
 use crate::orders::{Slot, Stage};
 use crate::{
     AccountId, Amount, AssetId, CancelReason, Event, Expiry, InstrumentId, Kind, NewOrder,
@@ -225,10 +226,16 @@ impl Exchange {
         let id = self.orders.get(other).order.id;
         self.events.push(Event::Placed { order: id });
         self.events.push(Event::Deleveraged { account, instrument, position, order: id });
+        let outside = self.listed[instrument as usize].outside.as_ref();
+        if outside.is_none_or(|outside| outside.account != account) {
+            self.end_those(account, CancelReason::Liquidation, |_, entry| {
+                entry.order.asked.instrument == instrument && entry.order.id != id
+            });
+        }
         self.listed[instrument as usize].trades += 1;
         let trade = self.listed[instrument as usize].trades;
-        self.fill(other, trade, price, lots, true);
-        self.fill(slot, trade, price, lots, false);
+        self.fill(other, trade, price, lots, Part::Forced);
+        self.fill(slot, trade, price, lots, Part::Taker);
         for filled in [other, slot] {
             if self.orders.get(filled).open() == 0 {
                 self.end(filled, None);

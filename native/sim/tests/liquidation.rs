@@ -93,6 +93,19 @@ fn what_nobody_takes_is_closed_against_the_other_side_where_nothing_is_left() {
 }
 
 #[test]
+fn who_is_closed_for_another_pays_no_fee_and_keeps_no_order() {
+    let mut exchange = in_danger();
+    fees(&mut exchange, 0, 200, 500);
+    let order = placed(&mut exchange, perp(sell(0, 11_000, 1_000)));
+    let elsewhere = placed(&mut exchange, sell(0, 11_000, 1_000));
+    let events = mark(&mut exchange, 9_800);
+    assert_eq!(deleveraged(&events).len(), 1);
+    assert_eq!(exchange.balance(0, USD).0, amount("101998"), "900 times 2.22");
+    assert_eq!(exchange.order(order).unwrap().cancelled, Some(CancelReason::Liquidation));
+    assert!(exchange.order(elsewhere).unwrap().is_open);
+}
+
+#[test]
 fn a_mark_price_beyond_all_margin_costs_the_other_side_its_gain_and_no_more() {
     let mut exchange = in_danger();
     done(&mut exchange, Command::Place(perp(buy(2, 9_000, 900_000))));
