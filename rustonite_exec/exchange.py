@@ -244,8 +244,9 @@ class LocalExchange(Closing):
             taker: The same of orders that came. Where there are `fee_tiers`, an account without
                 `maker` and `taker` pays by them.
             fees_in: Another asset that fees are paid in while there is enough of it, such as
-                `("BNB", 600, "0.25")`: its name, the price of a whole one in the quote asset, and
-                the discount as a part.
+                `("BNB", 600, "0.25")`: its name, the price of a whole one in the quote asset of the
+                first symbol, and the discount as a part. Fees of symbols with another quote asset
+                are not paid so.
             keys: The key and its secret; new ones are drawn by default.
 
         Raises:
@@ -278,7 +279,7 @@ class LocalExchange(Closing):
 
         Raises:
             NotFound: an asset that nothing is traded in.
-            VenueRejected: there is less than what is taken.
+            VenueRejected: there is less than what is taken, or positions and orders need it.
         """
         self._native.deposit(self.venue, account.name, asset, str(amount))
 

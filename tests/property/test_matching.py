@@ -308,11 +308,14 @@ class Model:
             position[1] -= entry
         position[1] += sign * cut(paid * (lots - closed) / lots, ATOM)
         position[0] += sign * lots
+        if closed and closed == held:
+            self.hit.append(order.account)
         self.charge(order.account, ppm, paid, MARGIN, paid)
 
     def charge(self, account, ppm, paid, taken, took):
         asset, fee = taken, cut(took * ppm / 1_000_000, UNIT)
-        if ppm > 0 and account in PAYS_IN_FEES:
+        # It has a price in the other one alone.
+        if ppm > 0 and account in PAYS_IN_FEES and taken != MARGIN:
             part = paid * ppm * (1_000_000 - DISCOUNT_PPM) / 10**12
             other = cut(part / FEE_PRICE, UNIT)
             if self.owned[account][FEES] >= other:
@@ -335,9 +338,17 @@ class Model:
 
     def run_hit(self):
         while self.hit:
-            order = self.hit.pop(0)
-            if order.open:
-                self.fire(order)
+            hit = self.hit.pop(0)
+            if not isinstance(hit, Order):
+                self.end_useless(hit)
+            elif hit.open:
+                self.fire(hit)
+
+    def end_useless(self, account):
+        """The position of an account was closed."""
+        for order in self.orders:
+            if order.account == account and order.place == "book" and self.closable(order) == 0:
+                self.end(order, "reduce_only")
 
     def fire(self, order):
         order.place = "coming"
@@ -432,7 +443,8 @@ class Engine:
             for asset, amount in START.items():
                 given = {"account": account, "asset": asset, "amount": f"{float(amount):.8f}"}
                 self.do({"deposit": given})
-            fee_asset = [FEES, str(FEE_PRICE), DISCOUNT_PPM] if account in PAYS_IN_FEES else None
+            priced = {"price": str(FEE_PRICE), "quote": QUOTE, "discount_ppm": DISCOUNT_PPM}
+            fee_asset = {"asset": FEES, **priced} if account in PAYS_IN_FEES else None
             self.do({"set_fees": {"account": account, "fees": fees, "fee_asset": fee_asset}})
             leverage = {"account": account, "instrument": PERPETUAL, "leverage": LEVERAGE}
             self.do({"set_leverage": leverage})

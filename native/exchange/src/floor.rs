@@ -335,7 +335,7 @@ impl Floor {
             }
         }
         for (execution, event) in (done.execution..).zip(&done.events) {
-            if let Event::Amended { order } = *event {
+            if let Event::Amended { order, .. } = *event {
                 self.keep_amendment(order, execution, done.at);
             }
             self.note(event, done.at);
@@ -384,7 +384,7 @@ impl Floor {
                 self.note_triggered(order, at);
             }
             Event::Trailed { order, .. }
-            | Event::Amended { order }
+            | Event::Amended { order, .. }
             | Event::Cancelled { order, .. } => self.refresh(order),
             _ => {}
         }

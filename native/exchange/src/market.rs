@@ -23,6 +23,16 @@ pub(crate) struct Aggregate {
     taker: OrderId,
 }
 
+impl Aggregate {
+    /// Whether a trade is of the same order. What was recorded has none: there it is the side.
+    fn goes_on(&self, print: &Print, taker: OrderId) -> bool {
+        self.taker == taker
+            && self.price == print.price
+            && self.at == print.at
+            && self.buyer_is_maker == print.buyer_is_maker
+    }
+}
+
 /// How often changes of a book are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Pace {
@@ -82,9 +92,7 @@ impl Market {
         push(&mut self.prints, print);
         self.candles.add(&print);
         match self.aggregates.back_mut() {
-            Some(last)
-                if last.taker == taker && last.price == print.price && last.at == print.at =>
-            {
+            Some(last) if last.goes_on(&print, taker) => {
                 last.last = print.trade;
                 last.quantity += print.quantity;
             }
@@ -140,4 +148,26 @@ fn push<T>(kept: &mut VecDeque<T>, new: T) {
         kept.pop_front();
     }
     kept.push_back(new);
+}
+
+#[cfg(test)]
+mod tests {
+    use rustonite_sim::{Amount, OrderId};
+
+    use super::Market;
+    use crate::candles::Print;
+
+    #[test]
+    fn what_was_bought_and_what_was_sold_is_not_put_together() {
+        let mut market = Market::default();
+        // What was recorded has no orders.
+        for (trade, quantity, buyer_is_maker) in [(1, 1, false), (2, 2, true), (3, 4, true)] {
+            let (price, quote) = (100, Amount::ZERO);
+            let print = Print { trade, at: 7, price, quantity, quote, buyer_is_maker };
+            market.print(print, OrderId(0));
+        }
+        let found =
+            market.aggregates.iter().map(|one| (one.last, one.quantity, one.buyer_is_maker));
+        assert_eq!(found.collect::<Vec<_>>(), [(1, 1, false), (3, 6, true)]);
+    }
 }

@@ -1,7 +1,7 @@
 //! What the operator of a venue does that no trader can: halts, fundings, fees in another asset.
 
 use rustonite_core::Decimal;
-use rustonite_sim::{Command, InstrumentId};
+use rustonite_sim::{Command, FeeAsset, InstrumentId};
 
 use crate::LocalExchange;
 use crate::error::{ExchangeError, Result};
@@ -29,7 +29,8 @@ impl LocalExchange {
     }
 
     /// Lets an account pay fees in an asset of which it has enough, at the price of a whole one in
-    /// what it would pay otherwise, less a discount as a part.
+    /// the quote asset of the first instrument, less a discount as a part. Fees of instruments with
+    /// another quote asset are not paid so.
     ///
     /// # Errors
     /// No such venue, account or asset, no price above 0, or a discount with more than six decimals
@@ -77,7 +78,10 @@ impl Venue {
     ) -> Result<()> {
         let (account, asset) = (self.account(account)?, self.hall.floor.asset_named(asset)?);
         let (price, discount) = (amount("price", price)?, millionths("discount", discount)?);
-        let fee_asset = Some((asset, price, discount));
+        // As for fee tiers, the first instrument says what is counted in.
+        let first = self.hall.floor.exchange.instruments().next();
+        let quote = first.map_or(0, |first| first.quote);
+        let fee_asset = Some(FeeAsset { asset, price, quote, discount_ppm: discount });
         self.apply(&Command::PayFeesIn { account, fee_asset })?;
         Ok(())
     }

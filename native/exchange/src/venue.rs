@@ -234,13 +234,24 @@ impl Venue {
 
     // What is done then
 
+    /// Ends orders whose last moment is over, so that nothing that comes in meets them.
+    fn expire(&mut self) {
+        let now = self.hall.floor.now();
+        if self.hall.floor.exchange.is_any_over(now) {
+            let _ = self.hall.apply(&Command::Tick, Vec::new());
+            self.publish();
+        }
+    }
+
     fn answer(&mut self, request: &Request) -> Reply {
+        self.expire();
         let reply = self.dialect.call(&mut self.hall, request);
         self.publish();
         reply
     }
 
     fn hear(&mut self, socket: u64, text: &[u8]) {
+        self.expire();
         self.dialect.receive(&mut self.hall, socket, text);
         self.publish();
     }
@@ -249,6 +260,7 @@ impl Venue {
         &mut self,
         command: &Command,
     ) -> core::result::Result<Option<OrderId>, Reject> {
+        self.expire();
         let done = self.hall.apply(command, Vec::new())?;
         if let Command::Funding { instrument, rate_ppm } = *command {
             self.dialect.funded(&self.hall, instrument, rate_ppm);

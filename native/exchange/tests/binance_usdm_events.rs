@@ -226,6 +226,29 @@ fn positions_are_funded_at_the_full_hour() {
 }
 
 #[test]
+fn funding_of_an_isolated_position_is_told_with_its_balance() {
+    run(async {
+        let exchange = futures();
+        for (path, query) in
+            [("/fapi/v1/marginType", "marginType=ISOLATED"), ("/fapi/v1/leverage", "leverage=10")]
+        {
+            signed(&exchange, "ann", "POST", path, &format!("symbol=BTCUSDT&{query}")).await;
+        }
+        deal(&exchange, "bob", "ann", "1", "50000").await;
+        let mut line = user(&exchange, "ann").await;
+        mark(&exchange, 500_000);
+        exchange.apply(FUTURES, &Command::Funding { instrument: 0, rate_ppm: 20 }).unwrap();
+        let update = line.hear().await.unwrap();
+        assert_eq!(update["a"]["m"], "FUNDING_FEE");
+        assert_eq!(
+            update["a"]["B"],
+            json!([{"a": "USDT", "wb": "99999.00000000", "cw": "95000.00000000", "bc": "-1.00000000"}])
+        );
+        assert_eq!(update["a"]["P"][0]["iw"], "4999.00000000");
+    });
+}
+
+#[test]
 fn the_mark_price_follows_the_book_until_somebody_sets_it() {
     run(async {
         let exchange = futures();

@@ -71,6 +71,28 @@ fn the_user_stream_tells_orders_fills_and_positions_in_order() {
 }
 
 #[test]
+fn an_amendment_is_told_before_what_it_trades() {
+    run(async {
+        for (offered, state) in [("0.200", "PARTIALLY_FILLED"), ("0.500", "FILLED")] {
+            let exchange = futures();
+            limit(&exchange, "bob", "SELL", offered, "50000").await;
+            let id = limit(&exchange, "ann", "BUY", "0.5", "49000").await["orderId"].clone();
+            let mut line = user(&exchange, "ann").await;
+            let query = format!("symbol=BTCUSDT&orderId={id}&side=BUY&quantity=0.5&price=50000");
+            signed(&exchange, "ann", "PUT", ORDER, &query).await;
+            let changed = line.hear().await.unwrap();
+            let facts = ["x", "X", "z", "ap"].map(|name| changed["o"][name].clone());
+            assert_eq!(facts, ["AMENDMENT", "NEW", "0.000", "0.00"].map(|text| json!(text)));
+            let expected = pairs(&[("TRADE_LITE", ""), ("ACCOUNT_UPDATE", "ORDER")]);
+            assert_eq!(all_told(&mut line, 2).await, expected);
+            let fill = line.hear().await.unwrap();
+            let facts = ["x", "X", "l", "z"].map(|name| fill["o"][name].clone());
+            assert_eq!(facts, ["TRADE", state, offered, offered].map(|text| json!(text)));
+        }
+    });
+}
+
+#[test]
 fn user_streams_are_reached_in_each_way() {
     run(async {
         let exchange = futures();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fees::Volumes;
 use crate::orders::Ends;
-use crate::{Amount, AssetId, Fees, InstrumentId, PositionSide, Side};
+use crate::{Amount, AssetId, FeeAsset, Fees, InstrumentId, PositionSide, Side};
 
 /// Millionths.
 pub(crate) const MILLION: i128 = 1_000_000;
@@ -99,8 +99,7 @@ pub(crate) struct Account {
     /// Its own; otherwise those of the tiers.
     pub(crate) fees: Option<Fees>,
     pub(crate) volumes: Volumes,
-    /// Asset, price of a whole one in quote units, discount in millionths.
-    pub(crate) fee_asset: Option<(AssetId, Amount, u32)>,
+    pub(crate) fee_asset: Option<FeeAsset>,
     pub(crate) hedged: bool,
     /// Its open orders, oldest first.
     pub(crate) orders: Ends,

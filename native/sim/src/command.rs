@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Amount, AssetId, Fees, InstrumentId, What};
+use crate::{AccountId, Amount, AssetId, FeeAsset, Fees, InstrumentId, What};
 
 /// Number of an order, from 1 in the order in which they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -232,16 +232,15 @@ pub enum Command {
         account: AccountId,
         /// Part of what changes hands.
         fees: Fees,
-        /// Pay in this asset instead, as long as there is enough: its price in units of 10^-18 of
-        /// the quote asset for one whole unit, and the discount in millionths.
-        fee_asset: Option<(AssetId, Amount, u32)>,
+        /// Pay in this asset instead, as long as there is enough.
+        fee_asset: Option<FeeAsset>,
     },
     /// Sets what an account's fees are paid in while there is enough of it, whatever they are.
     PayFeesIn {
         /// Whose.
         account: AccountId,
-        /// Asset, price of a whole one in the quote asset, and the discount in millionths.
-        fee_asset: Option<(AssetId, Amount, u32)>,
+        /// What in.
+        fee_asset: Option<FeeAsset>,
     },
     /// A new order.
     Place(NewOrder),

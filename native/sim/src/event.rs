@@ -95,10 +95,14 @@ pub enum Event {
         /// Whether it goes on.
         goes_on: bool,
     },
-    /// An order was changed in place.
+    /// An order was changed in place. What it trades by that follows.
     Amended {
         /// Which.
         order: OrderId,
+        /// Filled so far, in lots.
+        filled: i64,
+        /// What has changed hands for it so far, of the quote asset.
+        filled_quote: Amount,
     },
     /// An order has ended unfilled, or partly filled.
     Cancelled {

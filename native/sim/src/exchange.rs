@@ -15,8 +15,8 @@ use crate::outside::Outside;
 use crate::tiers::Tiers;
 use crate::triggers::{Next, Triggers};
 use crate::{
-    AccountId, Amount, AssetId, CancelReason, Command, Event, Fees, Instrument, InstrumentId,
-    NewOrder, OrderId, PositionSide, Reject, Side,
+    AccountId, Amount, AssetId, CancelReason, Command, Event, FeeAsset, Fees, Instrument,
+    InstrumentId, NewOrder, OrderId, PositionSide, Reject, Side,
 };
 
 /// An order as it is now. Those that have ended are known until they are forgotten.
@@ -403,8 +403,10 @@ impl Exchange {
             return Err(Reject::Overflow);
         }
         let after = free.0 + amount.0;
-        if after < 0 && amount < Amount::ZERO {
-            return Err(Reject::Balance { asset, needed: -amount, free });
+        // What positions need stays.
+        let movable = self.movable(account, asset);
+        if amount < Amount::ZERO && movable < -amount {
+            return Err(Reject::Balance { asset, needed: -amount, free: movable });
         }
         if after > BALANCE_MAX {
             return Err(Reject::Overflow);
@@ -417,7 +419,7 @@ impl Exchange {
         &mut self,
         account: AccountId,
         fees: Fees,
-        fee_asset: Option<(AssetId, Amount, u32)>,
+        fee_asset: Option<FeeAsset>,
     ) -> Result<(), Reject> {
         self.account(account)?;
         if !is_sound(fees) {
@@ -431,13 +433,12 @@ impl Exchange {
     fn pay_fees_in(
         &mut self,
         account: AccountId,
-        fee_asset: Option<(AssetId, Amount, u32)>,
+        fee_asset: Option<FeeAsset>,
     ) -> Result<(), Reject> {
         self.account(account)?;
-        if let Some((asset, price, discount)) = fee_asset
-            && (asset as usize >= self.assets.len()
-                || price <= Amount::ZERO
-                || discount > 1_000_000)
+        let known = |asset: AssetId| (asset as usize) < self.assets.len();
+        if let Some(FeeAsset { asset, price, quote, discount_ppm }) = fee_asset
+            && (!known(asset) || !known(quote) || price <= Amount::ZERO || discount_ppm > 1_000_000)
         {
             return Err(Reject::Contradiction("no such way to pay fees"));
         }
@@ -459,10 +460,13 @@ impl Exchange {
 
     /// The same where they are.
     pub(crate) fn orders_of(&self, account: AccountId) -> impl Iterator<Item = &Order> {
+        self.entries_of(account).map(|entry| &entry.order)
+    }
+
+    pub(crate) fn entries_of(&self, account: AccountId) -> impl Iterator<Item = &Entry> {
         let first = self.accounts.get(account as usize).map_or(NONE, |one| one.orders.first);
         let entry = |slot: Slot| (slot != NONE).then(|| self.orders.get(slot));
         std::iter::successors(entry(first), move |last: &&Entry| entry(last.of_account.behind))
-            .map(|entry| &entry.order)
     }
 
     /// How many orders of an instrument an account has open.
@@ -514,9 +518,8 @@ impl Exchange {
         self.assets.get(asset as usize).map_or(Amount::ZERO, |asset| asset.insurance)
     }
 
-    /// The asset that an account pays fees in, if it has enough of it: the price of a whole one in
-    /// the quote asset, and the discount in millionths.
-    pub fn fee_asset(&self, account: AccountId) -> Option<(AssetId, Amount, u32)> {
+    /// The asset that an account pays fees in, if it has enough of it.
+    pub fn fee_asset(&self, account: AccountId) -> Option<FeeAsset> {
         self.accounts.get(account as usize)?.fee_asset
     }
 
@@ -542,6 +545,11 @@ impl Exchange {
     /// Whether an account holds long and short positions side by side.
     pub fn is_hedged(&self, account: AccountId) -> bool {
         self.accounts.get(account as usize).is_some_and(|account| account.hedged)
+    }
+
+    /// Whether the last moment of an open order is over, so that [`Command::Tick`] ends it.
+    pub fn is_any_over(&self, now: i64) -> bool {
+        self.expiries.first().is_some_and(|(at, _)| *at <= now)
     }
 
     /// Levels of a side that can be seen, the best first: price in ticks, quantity in lots.

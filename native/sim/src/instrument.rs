@@ -52,6 +52,20 @@ pub struct Fees {
     pub taker_ppm: i32,
 }
 
+/// An asset that fees are paid in, instead of what is received, as long as there is enough of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+pub struct FeeAsset {
+    /// Which.
+    pub asset: AssetId,
+    /// What a whole one is worth.
+    pub price: Amount,
+    /// The asset that this is counted in. Elsewhere than where it is paid with, fees are of what is
+    /// received.
+    pub quote: AssetId,
+    /// In millionths.
+    pub discount_ppm: u32,
+}
+
 /// One instrument. Prices are counted in ticks, quantities in lots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Instrument {

@@ -35,7 +35,7 @@ pub use event::{Event, Reject};
 pub use exchange::{Exchange, Order};
 pub use fees::{FeeTier, FeeTiers};
 pub use flow::{Flow, FlowConfig, FlowError, Market};
-pub use instrument::{Fees, Filters, Instrument, Kind};
+pub use instrument::{FeeAsset, Fees, Filters, Instrument, Kind};
 pub use latency::{BadTimes, Delay, Latency, LatencyConfig, Message};
 pub use queue::{Place, QueueModel};
 pub use replay::{

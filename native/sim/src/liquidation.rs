@@ -10,10 +10,11 @@ use std::cmp::Reverse;
 use crate::accounts::Holding;
 use crate::exchange::Exchange;
 use crate::filters::COUNT_MAX;
+use crate::matching::Part;
 use crate::orders::{Slot, Stage};
 use crate::{
-    AccountId, Amount, AssetId, CancelReason, Event, Expiry, InstrumentId, NewOrder, PositionSide,
-    SelfTrade, Side,
+    AccountId, Amount, AssetId, CancelReason, Event, Expiry, InstrumentId, Kind, NewOrder,
+    PositionSide, SelfTrade, Side,
 };
 
 /// Gains are compared as parts of so many.
@@ -39,26 +40,37 @@ impl Exchange {
             }
             return;
         }
-        let equity = there.balance(quote).free + self.unrealised(there, quote);
+        if !self.lacks_maintenance(account, quote) {
+            return;
+        }
+        // Any of them that were filled now would be without margin.
+        self.end_those(account, CancelReason::Liquidation, |exchange, entry| {
+            let of = entry.order.asked.instrument;
+            let instrument = &exchange.listed[of as usize].instrument;
+            instrument.kind != Kind::Spot && instrument.quote == quote
+        });
+        let shared = self.shared(&self.accounts[account as usize], quote);
+        let of_each = |(id, holding): (InstrumentId, &Holding)| {
+            let held = holding.positions().filter(|(_, one)| one.quantity != 0);
+            held.map(move |(side, _)| (id, side)).collect::<Vec<_>>()
+        };
+        for (id, side) in shared.flat_map(of_each).collect::<Vec<_>>() {
+            if self.lacks_maintenance(account, quote) {
+                self.liquidate(account, id, side);
+            }
+        }
+        self.clear_debt(account, quote);
+    }
+
+    /// Whether a balance is too small for the positions that share it.
+    fn lacks_maintenance(&self, account: AccountId, quote: AssetId) -> bool {
+        let there = &self.accounts[account as usize];
         let needed: Amount = self
             .shared(there, quote)
             .flat_map(|(id, holding)| holding.positions().map(move |(_, one)| (id, one.quantity)))
             .map(|(id, quantity)| self.maintenance(id, self.worth_at_mark(id, quantity)))
             .sum();
-        if equity >= needed {
-            return;
-        }
-        let positions: Vec<_> = self
-            .shared(there, quote)
-            .flat_map(|(id, holding)| {
-                holding.positions().map(move |(side, one)| (id, side, one.quantity))
-            })
-            .filter(|(.., quantity)| *quantity != 0)
-            .collect();
-        for (id, side, _) in positions {
-            self.liquidate(account, id, side);
-        }
-        self.clear_debt(account, quote);
+        there.balance(quote).free + self.unrealised(there, quote) < needed
     }
 
     /// An account that holds nothing any more owes nothing either.
@@ -76,14 +88,10 @@ impl Exchange {
 
     /// Closes a position. What neither the book nor anybody else takes stays until the next mark.
     fn liquidate(&mut self, account: AccountId, instrument: InstrumentId, position: PositionSide) {
-        let of = |order: &crate::Order| order.asked.instrument == instrument;
-        let ids: Vec<_> = self.open_orders(account).filter(of).map(|order| order.id).collect();
         self.events.push(Event::Liquidated { account, instrument, position });
-        for id in ids {
-            if let Ok(slot) = self.open_slot(account, id) {
-                self.end(slot, Some(CancelReason::Liquidation));
-            }
-        }
+        self.end_those(account, CancelReason::Liquidation, |_, entry| {
+            entry.order.asked.instrument == instrument
+        });
         let price = self.last_price_of(account, instrument, position);
         let before = self.free_before(account, instrument);
         let quantity = self.position(account, instrument, position).0;
@@ -218,10 +226,16 @@ impl Exchange {
         let id = self.orders.get(other).order.id;
         self.events.push(Event::Placed { order: id });
         self.events.push(Event::Deleveraged { account, instrument, position, order: id });
+        let outside = self.listed[instrument as usize].outside.as_ref();
+        if outside.is_none_or(|outside| outside.account != account) {
+            self.end_those(account, CancelReason::Liquidation, |_, entry| {
+                entry.order.asked.instrument == instrument && entry.order.id != id
+            });
+        }
         self.listed[instrument as usize].trades += 1;
         let trade = self.listed[instrument as usize].trades;
-        self.fill(other, trade, price, lots, true);
-        self.fill(slot, trade, price, lots, false);
+        self.fill(other, trade, price, lots, Part::Forced);
+        self.fill(slot, trade, price, lots, Part::Taker);
         for filled in [other, slot] {
             if self.orders.get(filled).open() == 0 {
                 self.end(filled, None);

@@ -6,8 +6,8 @@ use crate::accounts::{bought, part};
 use crate::exchange::Exchange;
 use crate::orders::{NONE, Slot, Stage};
 use crate::{
-    AccountId, Amount, AssetId, CancelReason, Event, Fees, Kind, NewOrder, OrderId, PositionSide,
-    Quantity, SelfTrade, Side,
+    AccountId, Amount, AssetId, CancelReason, Event, FeeAsset, Fees, Kind, NewOrder, OrderId,
+    PositionSide, Quantity, SelfTrade, Side,
 };
 
 /// What an order would trade if it came now.
@@ -24,6 +24,17 @@ struct Met {
     shown: i64,
     display: Option<i64>,
     own: bool,
+}
+
+/// How an order has its part in a trade.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// It came.
+    Taker,
+    /// It had rested.
+    Maker,
+    /// The venue closed a position by it, for which nobody pays.
+    Forced,
 }
 
 /// By how many lots foreseen trades change positions.
@@ -261,8 +272,8 @@ impl Exchange {
             taker: taker_id,
             maker: maker_id,
         });
-        self.fill(maker, trade, price, lots, true);
-        self.fill(taker, trade, price, lots, false);
+        self.fill(maker, trade, price, lots, Part::Maker);
+        self.fill(taker, trade, price, lots, Part::Taker);
         self.note_taken(maker, lots);
         self.take_shown(maker, lots);
         for slot in [maker, taker] {
@@ -313,7 +324,7 @@ impl Exchange {
     }
 
     /// One side of a trade: money, fees, the order.
-    pub(crate) fn fill(&mut self, slot: Slot, trade: u64, price: i64, lots: i64, is_maker: bool) {
+    pub(crate) fn fill(&mut self, slot: Slot, trade: u64, price: i64, lots: i64, by: Part) {
         let asked = self.orders.get(slot).order.asked;
         let listed = &self.listed[asked.instrument as usize];
         let cost = listed.worth_of(price, lots);
@@ -329,7 +340,7 @@ impl Exchange {
         } else {
             (self.move_position(slot, lots, cost), (self.held_asset(slot), cost))
         };
-        let (fee_asset, fee) = self.charge(&asked, is_maker, cost, received);
+        let (fee_asset, fee) = self.charge(&asked, by, cost, received);
         let order = self.orders.get(slot).order;
         // What a quantity of quote still buys is not known before its end, which changes this.
         let open = if self.is_counted(slot) { self.orders.get(slot).open() } else { 1 };
@@ -342,7 +353,7 @@ impl Exchange {
             filled: order.filled,
             filled_quote: order.filled_quote,
             open,
-            is_maker,
+            is_maker: by != Part::Taker,
             fee,
             fee_asset,
             realised,
@@ -384,16 +395,22 @@ impl Exchange {
     fn charge(
         &mut self,
         asked: &NewOrder,
-        is_maker: bool,
+        by: Part,
         cost: Amount,
         (received, got): (AssetId, Amount),
     ) -> (AssetId, Amount) {
         let account = &self.accounts[asked.account as usize];
-        let is_free = self.listed[asked.instrument as usize].free;
+        let listed = &self.listed[asked.instrument as usize];
+        let (is_free, quote) = (listed.free, listed.instrument.quote);
         let fees = if is_free { Fees::default() } else { self.fees(asked.account) };
-        let ppm = i64::from(if is_maker { fees.maker_ppm } else { fees.taker_ppm });
-        let other = account.fee_asset.filter(|_| ppm > 0).and_then(|(asset, price, discount)| {
-            let fee = part(part(cost, ppm), 1_000_000 - i64::from(discount));
+        let ppm = i64::from(match by {
+            Part::Taker => fees.taker_ppm,
+            Part::Maker => fees.maker_ppm,
+            Part::Forced => 0,
+        });
+        let other = account.fee_asset.filter(|other| ppm > 0 && other.quote == quote);
+        let other = other.and_then(|FeeAsset { asset, price, discount_ppm, .. }| {
+            let fee = part(part(cost, ppm), 1_000_000 - i64::from(discount_ppm));
             let fee = bought(fee, price)?.truncated(self.assets[asset as usize].decimals);
             (account.balance(asset).free >= fee).then_some((asset, fee))
         });

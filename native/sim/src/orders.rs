@@ -1,7 +1,7 @@
 //! Where orders are kept: found by number, linked in the queue of their level and in the list of
 //! their account.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ use crate::{Amount, OrderId};
 pub(crate) type Slot = u32;
 /// No place.
 pub(crate) const NONE: Slot = Slot::MAX;
+/// Numbers that have a place in line, whatever the count of orders.
+const IN_LINE: usize = 1024;
 
 /// Neighbours in a list.
 #[derive(Clone, Copy, Debug, Hash, Deserialize, Serialize)]
@@ -86,6 +88,8 @@ pub(crate) struct Orders {
     /// Number of the order whose slot is the first of `slots`.
     first: u64,
     slots: VecDeque<Slot>,
+    /// Slots of orders with lower numbers: few, that outlived all of their time.
+    old: BTreeMap<OrderId, Slot>,
     /// Orders that ended, oldest first.
     ended: VecDeque<(i64, OrderId)>,
 }
@@ -115,8 +119,9 @@ impl Orders {
     }
 
     pub(crate) fn slot(&self, id: OrderId) -> Option<Slot> {
-        let place = usize::try_from(id.0.checked_sub(self.first)?).ok()?;
-        self.slots.get(place).copied().filter(|slot| *slot != NONE)
+        let Some(place) = id.0.checked_sub(self.first) else { return self.old.get(&id).copied() };
+        let slot = self.slots.get(usize::try_from(place).ok()?);
+        slot.copied().filter(|slot| *slot != NONE)
     }
 
     pub(crate) fn get(&self, slot: Slot) -> &Entry {
@@ -135,9 +140,22 @@ impl Orders {
         while let Some((_, id)) = self.ended.pop_front_if(|(at, _)| *at < before) {
             let Some(slot) = self.slot(id) else { continue };
             self.free.push(slot);
-            self.slots[usize::try_from(id.0 - self.first).unwrap_or_default()] = NONE;
+            match id.0.checked_sub(self.first) {
+                Some(place) => self.slots[usize::try_from(place).unwrap_or_default()] = NONE,
+                None => {
+                    self.old.remove(&id);
+                }
+            }
         }
-        while self.slots.pop_front_if(|slot| *slot == NONE).is_some() {
+        // An order that stays for days would keep the place of each one that came behind it.
+        let room = 4 * (self.entries.len() - self.free.len()) + IN_LINE;
+        while let Some(&slot) = self.slots.front()
+            && (slot == NONE || self.slots.len() > room)
+        {
+            self.slots.pop_front();
+            if slot != NONE {
+                self.old.insert(OrderId(self.first), slot);
+            }
             self.first += 1;
         }
     }
@@ -173,5 +191,69 @@ impl Orders {
             NONE => ends.last = before,
             behind => links(self.get_mut(behind)).before = before,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, IN_LINE, Links, Orders, Stage};
+    use crate::{Amount, NewOrder, Order, OrderId, Side};
+
+    fn entry(id: OrderId) -> Entry {
+        let asked = NewOrder::limit(0, 0, Side::Buy, 1, 1);
+        let order = Order {
+            id,
+            asked,
+            placed_at: 0,
+            changed_at: 0,
+            quantity: 1,
+            filled: 0,
+            prevented: 0,
+            filled_quote: Amount::ZERO,
+            is_working: true,
+            is_open: true,
+            cancelled: None,
+        };
+        Entry {
+            order,
+            stage: Stage::Resting,
+            shown: 1,
+            held: Amount::ZERO,
+            counted: Amount::ZERO,
+            trigger: 0,
+            best: None,
+            in_level: Links::NOWHERE,
+            of_account: Links::NOWHERE,
+            list: None,
+        }
+    }
+
+    fn add(orders: &mut Orders) -> OrderId {
+        let id = orders.next_id();
+        orders.add(entry(id)).unwrap();
+        id
+    }
+
+    #[test]
+    fn an_order_that_stays_does_not_keep_the_places_of_others() {
+        let mut orders = Orders::new();
+        let [first, second] = [(); 2].map(|()| add(&mut orders));
+        for now in 0..100_000 {
+            let id = add(&mut orders);
+            orders.ended(now, id);
+            orders.forget(now);
+            assert_eq!(orders.get(orders.slot(id).unwrap()).order.id, id);
+        }
+        assert!(orders.slots.len() <= IN_LINE + 4 * 3, "{}", orders.slots.len());
+        assert_eq!(orders.next_id(), OrderId(100_003));
+        for id in [first, second] {
+            assert_eq!(orders.get(orders.slot(id).unwrap()).order.id, id);
+        }
+        assert_eq!(orders.slot(OrderId(3)), None);
+        orders.ended(100_000, first);
+        orders.forget(100_001);
+        assert_eq!(orders.slot(first), None);
+        assert!(orders.slot(second).is_some());
+        assert_eq!((orders.old.len(), orders.entries.len()), (1, 4));
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Outside {
     /// Whose orders stand for it.
-    account: AccountId,
+    pub(crate) account: AccountId,
     model: QueueModel,
     late: LateTrades,
     /// By the clock of the recording.

@@ -6,10 +6,11 @@
 use crate::accounts::{Account, BALANCE_MAX, Holding, part};
 use crate::exchange::{Exchange, Listed};
 use crate::filters::COUNT_MAX;
-use crate::orders::Slot;
+use crate::orders::{Slot, Stage};
+use crate::triggers::Next;
 use crate::{
-    AccountId, Amount, AssetId, Event, InstrumentId, Kind, NewOrder, PositionSide, Quantity,
-    Reject, Side, TriggerSource,
+    AccountId, Amount, AssetId, CancelReason, Event, InstrumentId, Kind, NewOrder, PositionSide,
+    Quantity, Reject, Side, TriggerSource,
 };
 
 /// A share of an amount, cut towards zero.
@@ -268,9 +269,22 @@ impl Exchange {
                 freed -= margin;
             }
         }
+        if closed == held.abs() && closed > 0 {
+            self.next.push_back(Next::Closed(asked.account, asked.instrument));
+        }
         self.balance_of(asked.account, quote).free += realised + freed;
         self.touched.positions.push((asked.account, asked.instrument, asked.position));
         realised
+    }
+
+    /// Ends an account's orders in a book that have nothing to reduce any more.
+    pub(crate) fn end_useless(&mut self, account: AccountId, instrument: InstrumentId) {
+        self.end_those(account, CancelReason::ReduceOnly, |exchange, entry| {
+            let asked = &entry.order.asked;
+            asked.instrument == instrument
+                && entry.stage == Stage::Resting
+                && exchange.fillable_after(asked, 0) == 0
+        });
     }
 
     // Settings

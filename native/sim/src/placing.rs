@@ -334,6 +334,23 @@ impl Exchange {
         }
     }
 
+    /// Ends those of an account's open orders that are meant.
+    pub(crate) fn end_those(
+        &mut self,
+        account: AccountId,
+        reason: CancelReason,
+        are_meant: impl Fn(&Self, &Entry) -> bool,
+    ) {
+        let meant = self.entries_of(account).filter(|entry| are_meant(self, entry));
+        let ids: Vec<_> = meant.map(|entry| entry.order.id).collect();
+        for id in ids {
+            // The end of one may have been the end of another.
+            if let Ok(slot) = self.open_slot(account, id) {
+                self.end(slot, Some(reason));
+            }
+        }
+    }
+
     /// The end of an order as such: its money and its list stay as they are.
     pub(crate) fn finish(&mut self, slot: Slot, reason: Option<CancelReason>, lots: i64) {
         self.leave(slot);
@@ -479,7 +496,7 @@ impl Exchange {
         (entry.order.asked, entry.order.quantity) = (new, quantity);
         entry.order.changed_at = self.now;
         self.hold(slot, need.amount);
-        self.events.push(Event::Amended { order: id });
+        self.tell_amended(slot);
         if !keeps_rank {
             self.orders.get_mut(slot).stage = Stage::Coming;
             self.come(slot);
@@ -491,7 +508,7 @@ impl Exchange {
     /// Makes an order smaller that waits, or belongs to a list: that alone changes nothing for others.
     fn lessen(&mut self, slot: Slot, price: Option<i64>, quantity: i64) -> Result<(), Reject> {
         let entry = self.orders.get(slot);
-        let (id, old, stage) = (entry.order.id, entry.order.asked, entry.stage);
+        let (old, stage) = (entry.order.asked, entry.stage);
         let gone = entry.order.filled + entry.order.prevented;
         let stays = price.is_none_or(|price| old.price == Some(price));
         let Quantity::Lots(_) = old.quantity else {
@@ -522,8 +539,13 @@ impl Exchange {
         if let Some(list) = self.orders.get(slot).list {
             self.release_excess_of(list);
         }
-        self.events.push(Event::Amended { order: id });
+        self.tell_amended(slot);
         Ok(())
+    }
+
+    fn tell_amended(&mut self, slot: Slot) {
+        let Order { id, filled, filled_quote, .. } = self.orders.get(slot).order;
+        self.events.push(Event::Amended { order: id, filled, filled_quote });
     }
 
     fn check_amended(&self, new: &NewOrder) -> Result<(), Reject> {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::exchange::{Exchange, Listed};
 use crate::orders::{Entry, Stage};
 use crate::{
-    CancelReason, Event, InstrumentId, Kind, OrderId, Quantity, Trailing, Trigger, TriggerSource,
+    AccountId, CancelReason, Event, InstrumentId, Kind, OrderId, Quantity, Trailing, Trigger,
+    TriggerSource,
 };
 
 const MILLION: i128 = 1_000_000;
@@ -19,6 +20,8 @@ pub(crate) enum Next {
     Fired(OrderId),
     /// The first order of a list is filled.
     Filled(u32),
+    /// A position of an account is closed.
+    Closed(AccountId, InstrumentId),
 }
 
 /// The triggers of an instrument by what they look at.
@@ -189,6 +192,7 @@ impl Exchange {
             match next {
                 Next::Fired(id) => self.fire(id),
                 Next::Filled(list) => self.start_pending(list),
+                Next::Closed(account, instrument) => self.end_useless(account, instrument),
             }
         }
     }

@@ -11,9 +11,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use common::{ACCOUNTS, BNB, BTC, PERP, SPOT, USD, amount, empty_with};
 use proptest::prelude::*;
 use rustonite_sim::{
-    AccountId, Amount, AssetId, Command, Event, Exchange, Expiry, FeeTier, FeeTiers, Fees, Filters,
-    InstrumentId, NewOrder, Order, OrderId, PositionSide, Quantity, SelfTrade, Side, Tier, Tiers,
-    Trailing, Trigger, TriggerSource,
+    AccountId, Amount, AssetId, Command, Event, Exchange, Expiry, FeeAsset, FeeTier, FeeTiers,
+    Fees, Filters, InstrumentId, NewOrder, Order, OrderId, PositionSide, Quantity, SelfTrade, Side,
+    Tier, Tiers, Trailing, Trigger, TriggerSource,
 };
 
 /// Numbers that a command is made of.
@@ -138,7 +138,12 @@ fn command(seeds: Seeds, exchange: &Exchange, orders: u64) -> Command {
         200..205 => Command::SetFees {
             account,
             fees: Fees { maker_ppm: i32::from(b % 500) - 100, taker_ppm: i32::from(c % 1000) },
-            fee_asset: (d % 2 == 0).then(|| (BNB, amount("300"), 250_000)),
+            fee_asset: (d % 2 == 0).then(|| FeeAsset {
+                asset: BNB,
+                price: amount("300"),
+                quote: USD,
+                discount_ppm: 250_000,
+            }),
         },
         205..208 => Command::SetLeverage { account, instrument: PERP, leverage: u32::from(b % 55) },
         208..211 => Command::SetIsolated { account, instrument: PERP, isolated: b % 2 == 0 },
@@ -293,7 +298,7 @@ impl Judge {
                     self.moves += 1;
                     self.came.insert(order, self.moves);
                 }
-                Event::Amended { order } => {
+                Event::Amended { order, .. } => {
                     self.amended.insert(order);
                 }
                 _ => {}
@@ -394,7 +399,8 @@ proptest! {
 /// more: how many positions were closed for others depended on how long that took.
 fn keep_poor(exchange: &mut Exchange, now: i64) {
     for account in 0..ACCOUNTS {
-        let amount = amount("40") - exchange.balance(account, USD).0;
+        let wanted = amount("40") - exchange.balance(account, USD).0;
+        let amount = wanted.max(-exchange.movable(account, USD).max(Amount::ZERO));
         let deposit = Command::Deposit { account, asset: USD, amount };
         exchange.apply(now, &deposit, &mut Vec::new()).unwrap();
     }

@@ -5,10 +5,13 @@
 mod common;
 
 use common::{
-    NET, PERP, USD, amount, buy, deal, done, fees, funded, leverage, mark, perp, refused, sell,
-    trades,
+    BNB, NET, PERP, USD, amount, buy, deal, done, fees, funded, leverage, mark, perp, placed,
+    refused, sell, trades,
 };
-use rustonite_sim::{AccountId, Amount, Command, Event, Exchange, OrderId, Reject};
+use rustonite_sim::{
+    AccountId, Amount, CancelReason, Command, Event, Exchange, Instrument, InstrumentId, NewOrder,
+    OrderId, Reject,
+};
 
 /// Account 1 is long 900 at 100 with a margin of 2,000: nothing is left of that at 97.78.
 fn in_danger() -> Exchange {
@@ -16,6 +19,22 @@ fn in_danger() -> Exchange {
     leverage(&mut exchange, 1, 50);
     deal(&mut exchange, 10_000, 900_000);
     done(&mut exchange, Command::Deposit { account: 1, asset: USD, amount: amount("-98000") });
+    exchange
+}
+
+/// Another perpetual that is settled in the same asset.
+const OTHER: InstrumentId = 2;
+
+fn other(order: NewOrder) -> NewOrder {
+    NewOrder { instrument: OTHER, ..order }
+}
+
+/// The same account may trade another perpetual, too.
+fn in_danger_of_two() -> Exchange {
+    let mut exchange = in_danger();
+    let like = exchange.instruments().nth(PERP as usize).unwrap().clone();
+    let listed = exchange.list(Instrument { symbol: "BNBUSD-PERP".to_owned(), base: BNB, ..like });
+    assert_eq!(listed, Ok(OTHER));
     exchange
 }
 
@@ -71,6 +90,19 @@ fn what_nobody_takes_is_closed_against_the_other_side_where_nothing_is_left() {
     assert_eq!(exchange.position(0, PERP, NET).0, -300_000);
     assert_eq!(exchange.balance(0, USD).0, amount("101332"), "600 times 2.22");
     assert_eq!(exchange.last_price(PERP), Some(9_790));
+}
+
+#[test]
+fn who_is_closed_for_another_pays_no_fee_and_keeps_no_order() {
+    let mut exchange = in_danger();
+    fees(&mut exchange, 0, 200, 500);
+    let order = placed(&mut exchange, perp(sell(0, 11_000, 1_000)));
+    let elsewhere = placed(&mut exchange, sell(0, 11_000, 1_000));
+    let events = mark(&mut exchange, 9_800);
+    assert_eq!(deleveraged(&events).len(), 1);
+    assert_eq!(exchange.balance(0, USD).0, amount("101998"), "900 times 2.22");
+    assert_eq!(exchange.order(order).unwrap().cancelled, Some(CancelReason::Liquidation));
+    assert!(exchange.order(elsewhere).unwrap().is_open);
 }
 
 #[test]
@@ -173,4 +205,35 @@ fn positions_of_its_own_other_side_take_nothing() {
     let events = mark(&mut exchange, 9_800);
     let whose: Vec<_> = deleveraged(&events).into_iter().map(|(account, _)| account).collect();
     assert_eq!(whose, [0, 2], "the long one against 0, the short one against 2");
+}
+
+#[test]
+fn orders_that_share_the_balance_end_with_a_position() {
+    for isolated in [false, true] {
+        let mut exchange = in_danger_of_two();
+        done(&mut exchange, Command::SetIsolated { account: 1, instrument: OTHER, isolated });
+        let order = placed(&mut exchange, other(buy(1, 500, 1_000)));
+        let paid = placed(&mut exchange, buy(1, 500, 1_000));
+        mark(&mut exchange, 9_800);
+        assert_eq!(exchange.position(1, PERP, NET).0, 0);
+        let order = exchange.order(order).unwrap();
+        assert_eq!(order.cancelled, Some(CancelReason::Liquidation), "{isolated}");
+        assert!(exchange.order(paid).unwrap().is_open, "spot has its money locked");
+    }
+}
+
+#[test]
+fn no_more_positions_end_than_have_to() {
+    for (price, left) in [(9_790, 30_000), (9_000, 0)] {
+        let mut exchange = in_danger_of_two();
+        let leverage = Command::SetLeverage { account: 1, instrument: OTHER, leverage: 10 };
+        done(&mut exchange, leverage);
+        done(&mut exchange, Command::Place(other(sell(0, 1_000, 30_000))));
+        done(&mut exchange, Command::Place(other(buy(1, 1_000, 30_000))));
+        done(&mut exchange, Command::Place(perp(buy(2, price, 900_000))));
+        mark(&mut exchange, 9_800);
+        assert_eq!(exchange.position(1, PERP, NET).0, 0);
+        // At 97.90 it keeps 110, and 1 % of 300 is needed; at 97.78 it keeps 2.
+        assert_eq!(exchange.position(1, OTHER, NET).0, left);
+    }
 }

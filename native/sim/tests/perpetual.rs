@@ -5,8 +5,8 @@
 mod common;
 
 use common::{
-    NET, PERP, SPOT, USD, amount, buy, deal, done, funded, leverage, mark, market, perp, placed,
-    refused, sell, trades,
+    BTC, NET, PERP, SPOT, USD, amount, buy, deal, done, funded, levels, leverage, mark, market,
+    order, perp, placed, refused, sell, trades,
 };
 use rustonite_sim::{
     Amount, CancelReason, Command, Event, Exchange, Expiry, NewOrder, PositionSide, Quantity,
@@ -171,6 +171,44 @@ fn a_reduce_only_order_is_measured_again_at_each_fill() {
 }
 
 #[test]
+fn a_reduce_only_order_ends_with_the_position_that_it_reduces() {
+    // Closed, and turned.
+    for lots in [10, 15] {
+        let mut exchange = funded();
+        deal(&mut exchange, 10_000, 10);
+        let reduce = |price| NewOrder { reduce_only: true, ..perp(sell(1, price, 10)) };
+        let trigger =
+            Trigger { price: 9_000, rises: false, source: TriggerSource::Last, trailing: None };
+        let waits = NewOrder { trigger: Some(trigger), ..reduce(9_000) };
+        let [rests, waits] = [reduce(11_000), waits].map(|order| placed(&mut exchange, order));
+        done(&mut exchange, Command::Place(perp(buy(2, 10_000, lots))));
+        let events = done(&mut exchange, Command::Place(perp(sell(1, 10_000, lots))));
+        let reason = CancelReason::ReduceOnly;
+        assert!(events.contains(&Event::Cancelled { order: rests, reason, prevented: 0 }));
+        assert_eq!(levels(&exchange, PERP, Side::Sell), []);
+        assert!(exchange.order(waits).unwrap().is_open, "it is measured when its trigger is hit");
+    }
+}
+
+#[test]
+fn an_order_that_closes_one_side_ends_with_that_side() {
+    let mut exchange = funded();
+    done(&mut exchange, Command::SetHedged { account: 1, hedged: true });
+    let on = |position, order: NewOrder| NewOrder { position, ..perp(order) };
+    for (position, side) in [(PositionSide::Long, Side::Sell), (PositionSide::Short, Side::Buy)] {
+        done(&mut exchange, Command::Place(perp(order(0, side, 10_000, 10))));
+        let opens = on(position, order(1, side.opposite(), 10_000, 10));
+        done(&mut exchange, Command::Place(opens));
+    }
+    let long = placed(&mut exchange, on(PositionSide::Long, sell(1, 11_000, 10)));
+    let short = placed(&mut exchange, on(PositionSide::Short, buy(1, 9_000, 10)));
+    done(&mut exchange, Command::Place(perp(buy(2, 10_000, 10))));
+    done(&mut exchange, Command::Place(on(PositionSide::Long, sell(1, 10_000, 10))));
+    assert_eq!(exchange.order(long).unwrap().cancelled, Some(CancelReason::ReduceOnly));
+    assert!(exchange.order(short).unwrap().is_open);
+}
+
+#[test]
 fn long_and_short_side_by_side() {
     let mut exchange = funded();
     done(&mut exchange, Command::SetHedged { account: 1, hedged: true });
@@ -213,6 +251,27 @@ fn a_trigger_on_the_mark_price_closes_the_position() {
     let order = exchange.order(order).unwrap();
     assert_eq!((order.quantity, order.filled, order.cancelled), (10, 10, None));
     assert_eq!(exchange.position(1, PERP, NET).0, 0);
+}
+
+#[test]
+fn money_that_positions_need_is_not_taken() {
+    let mut exchange = funded();
+    leverage(&mut exchange, 1, 10);
+    deal(&mut exchange, 10_000, 1_000_000);
+    done(&mut exchange, Command::Place(perp(buy(1, 9_000, 1_000_000))));
+    let take = |text| Command::Deposit { account: 1, asset: USD, amount: amount(text) };
+    // A tenth of 100,000 and of 90,000.
+    let found = refused(&mut exchange, take("-81000.01"));
+    let (needed, free) = (amount("81000.01"), amount("81000"));
+    assert_eq!(found, Reject::Balance { asset: USD, needed, free });
+    done(&mut exchange, take("-80000"));
+    // Open profit stays, and what is lost is not there.
+    mark(&mut exchange, 11_000);
+    assert!(matches!(refused(&mut exchange, take("-1000.01")), Reject::Balance { .. }));
+    mark(&mut exchange, 9_950);
+    assert!(matches!(refused(&mut exchange, take("-500.01")), Reject::Balance { .. }));
+    done(&mut exchange, take("-500"));
+    done(&mut exchange, Command::Deposit { account: 1, asset: BTC, amount: amount("-100") });
 }
 
 #[test]

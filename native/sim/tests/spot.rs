@@ -9,8 +9,8 @@ use common::{
     trades,
 };
 use rustonite_sim::{
-    Amount, CancelReason, Command, Event, Exchange, Expiry, Fees, NewOrder, OrderId, Quantity,
-    Reject, SelfTrade, Side, Trailing, Trigger, TriggerSource,
+    Amount, CancelReason, Command, Event, Exchange, Expiry, FeeAsset, Fees, Instrument, NewOrder,
+    OrderId, Quantity, Reject, SelfTrade, Side, Trailing, Trigger, TriggerSource,
 };
 
 fn cancelled(events: &[Event]) -> Vec<(u64, CancelReason)> {
@@ -88,7 +88,8 @@ fn an_instrument_may_be_free_for_everybody() {
 fn fees_in_a_third_asset_as_long_as_there_is_some() {
     let mut exchange = funded();
     let fees = Fees { maker_ppm: 0, taker_ppm: 1_000 };
-    let fee_asset = Some((BNB, amount("500"), 250_000));
+    let fee_asset =
+        Some(FeeAsset { asset: BNB, price: amount("500"), quote: USD, discount_ppm: 250_000 });
     done(&mut exchange, Command::SetFees { account: 1, fees, fee_asset });
     done(&mut exchange, Command::Place(sell(0, 10_000, 2_000)));
     done(&mut exchange, Command::Place(buy(1, 10_000, 1_000)));
@@ -98,6 +99,23 @@ fn fees_in_a_third_asset_as_long_as_there_is_some() {
     done(&mut exchange, Command::Deposit { account: 1, asset: BNB, amount: amount("-9.99985") });
     done(&mut exchange, Command::Place(buy(1, 10_000, 1_000)));
     assert_eq!(exchange.balance(1, BTC).0, amount("101.999"));
+}
+
+#[test]
+fn the_price_of_a_third_asset_is_good_for_one_quote_asset() {
+    let mut exchange = funded();
+    let like = exchange.instruments().next().unwrap().clone();
+    let listed = Instrument { symbol: "BNBBTC".to_owned(), base: BNB, quote: BTC, ..like };
+    let other = exchange.list(listed).unwrap();
+    let fee_asset =
+        Some(FeeAsset { asset: BNB, price: amount("500"), quote: USD, discount_ppm: 250_000 });
+    let fees = Fees { maker_ppm: 0, taker_ppm: 1_000 };
+    done(&mut exchange, Command::SetFees { account: 1, fees, fee_asset });
+    let there = |order| NewOrder { instrument: other, ..order };
+    done(&mut exchange, Command::Place(there(buy(0, 100, 1_000))));
+    done(&mut exchange, Command::Place(there(sell(1, 100, 1_000))));
+    assert_eq!(exchange.balance(1, BNB).0, amount("9"), "no fee in it");
+    assert_eq!(exchange.balance(1, BTC).0, amount("100.999"), "0.1 % of 1");
 }
 
 #[test]
@@ -473,7 +491,8 @@ fn an_order_of_a_list_gets_smaller_and_its_list_stays() {
     assert_eq!(refused(&mut exchange, amend(OrderId(4), None, 6)), Reject::Contradiction(why));
     // The first one keeps its place, one that waits for it is not there so far.
     let events = done(&mut exchange, amend(OrderId(4), None, 4));
-    assert!(events.contains(&Event::Amended { order: OrderId(4) }));
+    let is_told = |event: &Event| matches!(event, Event::Amended { order: OrderId(4), .. });
+    assert!(events.iter().any(is_told));
     assert_eq!(levels(&exchange, SPOT, Side::Buy), [(90, 6)]);
     assert_eq!(exchange.balance(0, USD).1, amount("0.0036"));
     done(&mut exchange, amend(OrderId(5), None, 3));

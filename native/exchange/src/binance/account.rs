@@ -1,6 +1,6 @@
 //! What an account asks about itself.
 
-use rustonite_sim::{AccountId, Amount, Fees};
+use rustonite_sim::{AccountId, Amount, Fees, InstrumentId};
 use serde_json::{Value, json};
 
 use super::shared::calls::{Answer, Call};
@@ -139,7 +139,7 @@ fn rates(fees: Fees) -> Value {
 }
 
 /// What an order would pay.
-pub(crate) fn of_order(floor: &Floor, account: AccountId) -> Value {
+pub(crate) fn of_order(floor: &Floor, account: AccountId, id: InstrumentId) -> Value {
     let rates = |fees: Fees| {
         let mut rates = rates(fees);
         if let Some(all) = rates.as_object_mut() {
@@ -151,7 +151,7 @@ pub(crate) fn of_order(floor: &Floor, account: AccountId) -> Value {
     json!({
         "standardCommissionForOrder": rates(floor.exchange.fees(account)),
         "specialCommissionForOrder": none, "taxCommissionForOrder": none,
-        "discount": discount(floor, account),
+        "discount": discount(floor, account, id),
     })
 }
 
@@ -162,19 +162,19 @@ pub(crate) fn commission(call: &mut Call<'_>) -> Answer {
     Ok(json!({
         "symbol": symbol, "standardCommission": rates(fees),
         "specialCommission": rates(Fees::default()), "taxCommission": rates(Fees::default()),
-        "discount": discount(&call.hall.floor, call.account),
+        "discount": discount(&call.hall.floor, call.account, id),
     }))
 }
 
 /// What fees become where they are paid in another asset.
-fn discount(floor: &Floor, account: AccountId) -> Value {
+fn discount(floor: &Floor, account: AccountId, id: InstrumentId) -> Value {
     let other = floor.exchange.fee_asset(account);
-    let is_on = other.is_some();
-    let asset = other.map_or(FEE_ASSET, |(asset, ..)| floor.asset_name(asset));
-    let off = other.map_or(0, |(.., discount)| discount);
-    let left = Amount(i128::from(if is_on { 1_000_000 - off } else { 0 }) * 10_i128.pow(12));
+    let asset = other.map_or(FEE_ASSET, |other| floor.asset_name(other.asset));
+    let left = other.map_or(0, |other| 1_000_000 - other.discount_ppm);
+    let left = Amount(i128::from(left) * 10_i128.pow(12));
+    let is_priced = other.is_some_and(|other| other.quote == floor.listed(id).rules.quote);
     json!({
-        "enabledForAccount": is_on, "enabledForSymbol": is_on, "discountAsset": asset,
+        "enabledForAccount": other.is_some(), "enabledForSymbol": is_priced, "discountAsset": asset,
         "discount": money(left).to_string(),
     })
 }

@@ -47,7 +47,7 @@ pub(crate) fn test(call: &mut Call<'_>) -> Answer {
     taken.map_err(|reject| of_order(&reject, order.price.is_none()))?;
     strategy(call.params)?;
     if call.params.get("computeCommissionRates") == Some("true") {
-        return Ok(account::of_order(&call.hall.floor, call.account));
+        return Ok(account::of_order(&call.hall.floor, call.account, order.instrument));
     }
     Ok(json!({}))
 }

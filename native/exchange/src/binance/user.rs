@@ -72,7 +72,7 @@ fn order_of(event: &Event) -> Option<OrderId> {
     match *event {
         Event::Placed { order }
         | Event::Triggered { order }
-        | Event::Amended { order }
+        | Event::Amended { order, .. }
         | Event::Prevented { order, .. }
         | Event::Fill { order, .. }
         | Event::Cancelled { order, .. } => Some(order),

@@ -131,10 +131,12 @@ fn mark(hall: &mut Hall) {
 fn fund(state: &mut State, hall: &mut Hall) {
     let now = hall.floor.shown_ms();
     let due = now.div_euclid(FUNDING_EVERY_MS);
-    let before = state.clockwork.funded.replace(due).unwrap_or(due);
+    let before = *state.clockwork.funded.get_or_insert(due);
+    // A clock that was set back comes by the same hour again.
     if due <= before {
         return;
     }
+    state.clockwork.funded = Some(due);
     for id in perpetuals(&hall.floor) {
         // A recording has fundings of its own.
         if hall.floor.market(id).funding.is_some() {
@@ -208,7 +210,17 @@ fn margin_call(hall: &mut Hall, account: AccountId, positions: &[Position]) -> V
 
 #[cfg(test)]
 mod tests {
+    use rustonite_core::Decimal;
+    use rustonite_sim::{Command, NewOrder, Side};
+
     use super::{FUNDING_EVERY_MS, next_funding};
+    use crate::faults::{Fault, Planned};
+    use crate::state::Head;
+    use crate::{Listing, VenueConfig, build};
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
 
     #[test]
     fn fundings_are_at_full_hours() {
@@ -217,5 +229,33 @@ mod tests {
         assert_eq!(next_funding(at - 1), at);
         assert_eq!(next_funding(at), at + FUNDING_EVERY_MS);
         assert_eq!(at % (24 * 60 * 60 * 1_000), 16 * 60 * 60 * 1_000);
+    }
+
+    #[test]
+    fn a_funding_is_paid_once_however_the_clock_is_set() {
+        const VENUE: &str = "binance-usdm";
+        let listing = Listing::of(VENUE, "BTCUSDT", decimal("0.1"), decimal("0.001")).unwrap();
+        let config =
+            VenueConfig { fee_tiers: Vec::new(), ..VenueConfig::new(VENUE, vec![listing]) };
+        let mut venue = build(&config, &Head::new(&config)).unwrap();
+        for (name, side) in [("bob", Side::Sell), ("ann", Side::Buy)] {
+            venue.open_account(name).unwrap();
+            venue.deposit(name, "USDT", decimal("100000")).unwrap();
+            let account = venue.hall.floor.accounts.by_name(name).unwrap();
+            let order = NewOrder::limit(account, 0, side, 500_000, 1_000);
+            venue.apply(&Command::Place(order)).unwrap();
+        }
+        venue.beat(0);
+        for ms in [FUNDING_EVERY_MS, 0, FUNDING_EVERY_MS] {
+            let fault = Fault::ClockAhead { ms };
+            let planned = Planned { fault, call: None, path: None, symbol: None, times: 1 };
+            venue.fault(planned).unwrap();
+            venue.beat(0);
+        }
+        // 0.01 % of 50,000.
+        let floor = &venue.hall.floor;
+        let ann = floor.accounts.by_name("ann").unwrap();
+        let (left, _) = floor.exchange.balance(ann, floor.asset_named("USDT").unwrap());
+        assert_eq!(left.to_decimal(), decimal("99995"));
     }
 }

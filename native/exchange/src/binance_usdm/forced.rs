@@ -45,7 +45,7 @@ impl Forced {
         }
         let listed = floor.listed(order.asked.instrument);
         let filled = size_text(listed, order.filled);
-        let price = words::mean_price(listed, &order);
+        let price = words::mean_price(listed, order.filled, order.filled_quote);
         let text = json!({
             "e": "forceOrder", "E": floor.shown(at),
             "o": {

@@ -1,5 +1,6 @@
 //! What user streams say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rustonite_sim::{AccountId, Amount, AssetId, Event, InstrumentId, OrderId, PositionSide};
@@ -13,8 +14,8 @@ use crate::binance::shared::words::{price_text, quantity, self_trade, side, size
 use crate::binance::shared::ws_api::spoilt;
 use crate::dialect::Hall;
 use crate::faults::Told;
-use crate::figures::{money, ratio};
-use crate::floor::{Done, Floor};
+use crate::figures::money;
+use crate::floor::{Done, Floor, Listed};
 
 const ZERO: &str = "0";
 
@@ -74,7 +75,7 @@ fn order_of(event: &Event) -> Option<OrderId> {
     match *event {
         Event::Placed { order }
         | Event::Triggered { order }
-        | Event::Amended { order }
+        | Event::Amended { order, .. }
         | Event::Fill { order, .. }
         | Event::Cancelled { order, .. } => Some(order),
         _ => None,
@@ -123,7 +124,7 @@ fn algo(floor: &Floor, record: &Record, status: &str, at: i64) -> Value {
         "gtd": words::good_till(floor, asked),
     });
     if came {
-        value["ap"] = json!(words::mean_price(listed, order));
+        value["ap"] = json!(words::mean_price(listed, order.filled, order.filled_quote));
         value["aq"] = json!(size_text(listed, order.filled));
         value["act"] = json!(words::kind(asked));
     }
@@ -188,14 +189,11 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
             realised,
             ..
         } => {
-            let size = Amount::from_decimal(listed.size(filled)).unwrap_or_default();
             for (name, fact) in [
                 ("x", json!(if is_forced { "CALCULATED" } else { "TRADE" })),
                 ("X", json!(if open == 0 { "FILLED" } else { "PARTIALLY_FILLED" })),
                 ("l", json!(size_text(listed, quantity))),
-                ("z", json!(size_text(listed, filled))),
                 ("L", json!(price_text(listed, price))),
-                ("ap", json!(money(ratio(filled_quote, size)).to_string())),
                 ("n", json!(money(fee).to_string())),
                 ("N", json!(floor.asset_name(fee_asset))),
                 ("t", json!(trade)),
@@ -204,6 +202,7 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
             ] {
                 value[name] = fact;
             }
+            so_far(listed, filled, filled_quote, value);
         }
         Event::Cancelled { reason, .. } => {
             let status = words::ended(reason);
@@ -212,22 +211,21 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
                 _ => "EXPIRED",
             });
             value["X"] = json!(status);
-            so_far(record, floor, value);
+            so_far(listed, order.filled, order.filled_quote, value);
         }
-        Event::Amended { .. } => {
-            let is_partly = order.filled > 0;
+        // The order itself has already traded what follows.
+        Event::Amended { filled, filled_quote, .. } => {
             value["x"] = json!("AMENDMENT");
-            value["X"] = json!(if is_partly { "PARTIALLY_FILLED" } else { "NEW" });
-            so_far(record, floor, value);
+            value["X"] = json!(if filled > 0 { "PARTIALLY_FILLED" } else { "NEW" });
+            so_far(listed, filled, filled_quote, value);
         }
         _ => {}
     }
 }
 
-fn so_far(record: &Record, floor: &Floor, value: &mut Value) {
-    let listed = floor.listed(record.order.asked.instrument);
-    value["z"] = json!(size_text(listed, record.order.filled));
-    value["ap"] = json!(words::mean_price(listed, &record.order));
+fn so_far(listed: &Listed, filled: i64, filled_quote: Amount, value: &mut Value) {
+    value["z"] = json!(size_text(listed, filled));
+    value["ap"] = json!(words::mean_price(listed, filled, filled_quote));
 }
 
 /// A short notice of a fill.
@@ -298,11 +296,15 @@ fn update(floor: &Floor, ledger: &Ledger, account: AccountId, done: &Done) -> Op
             "ma": listed.listing.quote,
         })
     };
-    let (mut balances, mut positions) = (Vec::new(), Vec::new());
+    let (mut assets, mut positions) = (BTreeSet::new(), Vec::new());
     for event in &done.events {
         match *event {
             Event::Balance { account: whose, asset, .. } if whose == account => {
-                balances.push(balance(asset));
+                assets.insert(asset);
+            }
+            // That of an isolated position changes nothing that can be used, but the wallet.
+            Event::Funded { account: whose, instrument, .. } if whose == account => {
+                assets.insert(floor.listed(instrument).rules.quote);
             }
             Event::Position { account: whose, instrument, position: side, .. }
                 if whose == account =>
@@ -312,9 +314,10 @@ fn update(floor: &Floor, ledger: &Ledger, account: AccountId, done: &Done) -> Op
             _ => {}
         }
     }
-    if balances.is_empty() && positions.is_empty() {
+    if assets.is_empty() && positions.is_empty() {
         return None;
     }
+    let balances: Vec<_> = assets.into_iter().map(balance).collect();
     let shown = floor.shown(done.at);
     Some(json!({
         "e": "ACCOUNT_UPDATE", "T": shown, "E": shown,

@@ -120,12 +120,12 @@ fn is_failure(reason: CancelReason) -> bool {
 }
 
 /// Mean price of what was filled.
-pub(crate) fn mean_price(listed: &Listed, order: &Order) -> String {
-    if order.filled == 0 {
+pub(crate) fn mean_price(listed: &Listed, filled: i64, quote: Amount) -> String {
+    if filled == 0 {
         return price_text(listed, 0);
     }
-    let size = Amount::from_decimal(listed.size(order.filled)).unwrap_or_default();
-    money(ratio(order.filled_quote, size)).to_string()
+    let size = Amount::from_decimal(listed.size(filled)).unwrap_or_default();
+    money(ratio(quote, size)).to_string()
 }
 
 pub(crate) fn closes_position(order: &NewOrder) -> bool {
@@ -143,7 +143,7 @@ pub(crate) fn order(floor: &Floor, record: &Record) -> Value {
         "orderId": order.id.0, "symbol": listed.listing.symbol, "status": status(order),
         "clientOrderId": client_id(record),
         "price": price_text(listed, asked.price.unwrap_or(0)),
-        "avgPrice": mean_price(listed, order),
+        "avgPrice": mean_price(listed, order.filled, order.filled_quote),
         "origQty": size_text(listed, quantity(order)), "executedQty": filled, "cumQty": filled,
         "cumQuote": money(order.filled_quote).to_string(),
         "timeInForce": time_in_force(asked), "type": kind(asked),
@@ -183,7 +183,8 @@ pub(crate) fn algo(floor: &Floor, record: &Record) -> Value {
         "positionSide": position_side(asked.position), "timeInForce": time_in_force(asked),
         "quantity": size_text(listed, quantity(order)), "algoStatus": algo_status(order),
         "actualOrderId": if came { order.id.0.to_string() } else { String::new() },
-        "actualPrice": mean_price(listed, order), "triggerPrice": price_text(listed, trigger),
+        "actualPrice": mean_price(listed, order.filled, order.filled_quote),
+        "triggerPrice": price_text(listed, trigger),
         "price": price_text(listed, asked.price.unwrap_or(0)), "icebergQuantity": null,
         "selfTradePreventionMode": self_trade(asked.self_trade),
         "workingType": working_type(asked), "priceMatch": "NONE",

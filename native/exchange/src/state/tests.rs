@@ -7,7 +7,8 @@ use hyper::HeaderMap;
 use proptest::prelude::*;
 use ring::hmac;
 use rustonite_sim::{
-    AccountId, Command, NewOrder, OrderId, Quantity, Side, Trigger, TriggerSource,
+    AccountId, CancelReason, Command, Expiry, NewOrder, OrderId, Quantity, Side, Trigger,
+    TriggerSource,
 };
 
 use super::{Head, Log};
@@ -233,6 +234,28 @@ fn the_orders_of_calls_are_there_with_the_names_that_they_were_given() {
     let record = own.named(told["clientOrderId"].as_str().unwrap()).unwrap();
     assert_eq!(told["orderId"], record.order.id.0);
     assert!(record.order.is_open);
+}
+
+#[test]
+fn an_order_whose_last_moment_is_over_meets_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut venue = open(folder.path(), "binance").unwrap();
+    begin(&mut venue);
+    let until = Expiry::At(venue.hall.floor.now() + 300_000_000);
+    let [ann, bob] = [0, 1].map(|who| account(&venue, who));
+    let order = NewOrder::limit(ann, 0, Side::Buy, 5_000_000, 100);
+    let place = Command::Place(NewOrder { expiry: until, ..order });
+    let resting = venue.apply(&place).unwrap().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(350));
+    let order = NewOrder::limit(bob, 0, Side::Sell, 5_000_000, 100);
+    let coming = venue.apply(&Command::Place(order)).unwrap().unwrap();
+    let [resting, coming] =
+        [resting, coming].map(|id| venue.hall.floor.exchange.order(id).unwrap());
+    assert_eq!(resting.cancelled, Some(CancelReason::Expired));
+    assert_eq!(coming.filled, 0);
+    let last = picture(&mut venue);
+    drop(venue);
+    assert!(picture(&mut open(folder.path(), "binance").unwrap()) == last);
 }
 
 #[test]
