@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Line, exchange, first_trade, limit, run, signed, user};
+use common::{Line, VENUE, exchange, first_trade, limit, run, signed, user};
 use serde_json::{Value, json};
 
 const PROFIT_OR_LOSS: &str = "symbol=BTCUSDT&listClientOrderId=row&workingType=LIMIT\
@@ -313,5 +313,70 @@ fn lists_are_asked_for_by_number_by_name_and_all_at_once() {
         assert_eq!(count("limit=1").await, 1);
         assert_eq!(count("endTime=1").await, 0);
         assert_eq!(signed(&exchange, "bob", "GET", all, "").await.body, json!([]));
+    });
+}
+
+#[test]
+fn a_pair_has_an_order_on_each_side_of_the_market() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        // The last price is 50,000; nobody asks, and the best bid is below.
+        limit(&exchange, "bob", "BUY", "49000", "bid").await;
+        let before = exchange.balance(VENUE, "ann", "BTC").unwrap();
+        let place = async |call: &str, query: &str| {
+            let query = format!("symbol=BTCUSDT&{query}");
+            signed(&exchange, "ann", "POST", &format!("/api/v3/{call}"), &query).await
+        };
+        let kinds = (-1158, "Order type not supported in OCO.");
+        let prices = (-2010, "The relationship of the prices for the orders is not correct.");
+        let loss = "belowType=STOP_LOSS&belowStopPrice=45000";
+        let above = |query: &str| format!("side=SELL&quantity=0.1&aboveType={query}&{loss}");
+        let below = |query: &str| {
+            let profit = "aboveType=LIMIT_MAKER&abovePrice=51000";
+            format!("side=SELL&quantity=0.1&{profit}&belowType={query}")
+        };
+        let entry = "workingType=LIMIT&workingSide=BUY&workingPrice=48000&workingQuantity=0.1\
+                     &workingTimeInForce=GTC&pendingSide=SELL&pendingQuantity=0.1";
+        let exit = "pendingBelowType=STOP_LOSS&pendingBelowStopPrice=45000";
+        let market = format!("{entry}&pendingAboveType=MARKET&{exit}");
+        let stops =
+            format!("{entry}&pendingAboveType=STOP_LOSS&pendingAboveStopPrice=44000&{exit}");
+        let oco = "orderList/oco";
+        for (call, query, expected) in [
+            (oco, above("MARKET"), kinds),
+            (oco, above("LIMIT&abovePrice=40000&aboveTimeInForce=GTC"), kinds),
+            (oco, above("STOP_LOSS&aboveStopPrice=44000"), kinds),
+            (oco, below("TAKE_PROFIT&belowStopPrice=51000"), kinds),
+            (oco, above("LIMIT_MAKER&abovePrice=49500"), prices),
+            (oco, above("TAKE_PROFIT&aboveStopPrice=50000"), prices),
+            (
+                oco,
+                above(
+                    "TAKE_PROFIT_LIMIT&aboveStopPrice=51000&abovePrice=49900&aboveTimeInForce=GTC",
+                ),
+                prices,
+            ),
+            (oco, below("STOP_LOSS&belowStopPrice=50000"), prices),
+            (oco, above("LIMIT_MAKER&abovePrice=51000").replace("SELL", "BUY"), prices),
+            ("order/oco", "side=SELL&quantity=0.1&price=49500&stopPrice=45000".into(), prices),
+            ("orderList/otoco", market, kinds),
+            ("orderList/otoco", stops, kinds),
+        ] {
+            let refused = place(call, &query).await;
+            assert_eq!((refused.code(), refused.text()), expected, "{query}");
+        }
+        let open = signed(&exchange, "ann", "GET", "/api/v3/openOrders", "").await.body;
+        assert_eq!((open, exchange.balance(VENUE, "ann", "BTC").unwrap()), (json!([]), before));
+        let buys = "side=BUY&quantity=0.1&aboveType=STOP_LOSS&aboveStopPrice=51000";
+        for query in [
+            above("TAKE_PROFIT&aboveStopPrice=51000"),
+            above("TAKE_PROFIT_LIMIT&aboveStopPrice=51000&abovePrice=50900&aboveTimeInForce=GTC"),
+            below("STOP_LOSS&belowTrailingDelta=100"),
+            format!("{buys}&belowType=LIMIT_MAKER&belowPrice=49500"),
+        ] {
+            let placed = place(oco, &query).await;
+            assert_eq!(placed.status, 200, "{query}: {}", placed.body);
+        }
     });
 }

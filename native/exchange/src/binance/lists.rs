@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rustonite_sim::{Command, InstrumentId, NewOrder};
+use rustonite_sim::{Command, InstrumentId, NewOrder, Side};
 use serde_json::{Value, json};
 
 use super::account::{ROWS_MAX, ROWS_USUAL};
@@ -102,6 +102,48 @@ pub(crate) fn oco(call: &mut Call<'_>) -> Answer {
     place_pair(call, pair)
 }
 
+/// Whether an order of a pair limits a loss; the other one takes a profit.
+fn limits_loss(order: &NewOrder) -> Result<bool, Refusal> {
+    match words::is_stop(order) {
+        None if !order.post_only => Err(not_of_a_pair()),
+        is_stop => Ok(is_stop == Some(true)),
+    }
+}
+
+fn not_of_a_pair() -> Refusal {
+    Refusal::new(-1158, "Order type not supported in OCO.")
+}
+
+/// One of a pair limits a loss, the other takes a profit.
+fn check_kinds([above, below]: [&NewOrder; 2]) -> Result<(), Refusal> {
+    if limits_loss(above)? == limits_loss(below)? { Err(not_of_a_pair()) } else { Ok(()) }
+}
+
+/// The last price is between those of a pair, and the profit on its side of it.
+fn check_prices(call: &Call<'_>, [above, below]: [&NewOrder; 2]) -> Result<(), Refusal> {
+    let Some(last) = call.hall.floor.exchange.last_price(above.instrument) else { return Ok(()) };
+    let loss_is_below = limits_loss(below)?;
+    let fits = loss_is_below == (above.side == Side::Sell)
+        && compared(above).is_none_or(|price| price > last)
+        && compared(below).is_none_or(|price| price < last);
+    if fits {
+        return Ok(());
+    }
+    let text = "The relationship of the prices for the orders is not correct.";
+    Err(Refusal::new(-2010, text))
+}
+
+/// The price of an order of a pair that stands on one side of the market; a trail may have none.
+fn compared(order: &NewOrder) -> Option<i64> {
+    let takes_profit = words::is_stop(order) != Some(true);
+    let limit = order.price.filter(|_| takes_profit);
+    let trigger = || {
+        let trigger = order.trigger?;
+        trigger.trailing.map_or(Some(trigger.price), |trailing| trailing.activation)
+    };
+    limit.or_else(trigger)
+}
+
 /// An order that brings another one once it is filled.
 pub(crate) fn oto(call: &mut Call<'_>) -> Answer {
     let orders = [working(call)?, read(call, &PENDING)?];
@@ -111,6 +153,7 @@ pub(crate) fn oto(call: &mut Call<'_>) -> Answer {
 /// An order that brings a pair of which one ends the other.
 pub(crate) fn otoco(call: &mut Call<'_>) -> Answer {
     let orders = [working(call)?, read(call, &PENDING_ABOVE)?, read(call, &PENDING_BELOW)?];
+    check_kinds([&orders[1].0, &orders[2].0])?;
     place_row(call, orders)
 }
 
@@ -155,6 +198,8 @@ fn for_old_oco(params: &Params, sells: bool, stop_kind: &str) -> Params {
 }
 
 fn place_pair(call: &mut Call<'_>, pair: [(NewOrder, Tag); 2]) -> Answer {
+    check_kinds([&pair[0].0, &pair[1].0])?;
+    check_prices(call, [&pair[0].0, &pair[1].0])?;
     let list = new_list(call, OCO)?;
     let [(above, above_tag), (below, below_tag)] = pair;
     let tags = [above_tag, below_tag].map(|tag| Tag { list: Some(Arc::clone(&list)), ..tag });
