@@ -50,6 +50,12 @@ fn an_order_that_waits_for_another_ends_with_it() {
                      &pendingTimeInForce=GTC&pendingClientOrderId=exit";
         let placed = signed(&exchange, "ann", "POST", "/api/v3/orderList/oto", query).await;
         assert_eq!(placed.status, 200, "{}", placed.body);
+        let query = "symbol=BTCUSDT&origClientOrderId=exit";
+        let waits = signed(&exchange, "ann", "GET", "/api/v3/order", query).await.body;
+        assert_eq!(
+            ["isWorking", "workingTime"].map(|key| &waits[key]),
+            [&json!(false), &json!(-1)]
+        );
         let query = "symbol=BTCUSDT&listClientOrderId=row";
         let ended = signed(&exchange, "ann", "DELETE", "/api/v3/orderList", query).await.body;
         let reports = ended["orderReports"].as_array().unwrap();

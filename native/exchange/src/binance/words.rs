@@ -125,7 +125,7 @@ pub(crate) fn queried(floor: &Floor, record: &Record) -> Value {
     value["icebergQty"] = json!(order.asked.display.map_or(zero, |lots| size_text(listed, lots)));
     value["time"] = json!(floor.shown(order.placed_at));
     value["updateTime"] = json!(floor.shown(order.changed_at));
-    value["isWorking"] = json!(order.is_working);
+    value["isWorking"] = json!(record.working_since().is_some());
     value["workingTime"] = json!(record.working_since().map_or(-1, |at| floor.shown(at)));
     value
 }
