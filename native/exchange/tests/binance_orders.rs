@@ -84,6 +84,9 @@ fn of_an_iceberg_only_a_part_is_seen_and_it_has_no_more_than_a_hundred() {
         let query = format!("symbol=BTCUSDT&{iceberg}&icebergQty=0.009");
         let refused = signed(&exchange, "ann", "POST", ORDER, &query).await;
         assert_eq!((refused.code(), refused.text()), (-1013, "Filter failure: ICEBERG_PARTS"));
+        let query = format!("symbol=BTCUSDT&{iceberg}&icebergQty=1.00001");
+        let refused = signed(&exchange, "ann", "POST", ORDER, &query).await;
+        assert_eq!((refused.code(), refused.text()), (-2010, "IcebergQty exceeds QTY."));
     });
 }
 

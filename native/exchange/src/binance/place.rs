@@ -121,16 +121,17 @@ pub(crate) fn asked(
     let price =
         if kind.has_price { Some(ticks(listed, params.need_decimal(names.price)?)?) } else { None };
     let expiry = expiry(params, kind, names)?;
+    let quantity = quantity(listed, params, kind, names)?;
     let order = NewOrder {
         account,
         instrument: id,
         side,
         price,
-        quantity: quantity(listed, params, kind, names)?,
+        quantity,
         expiry,
         post_only: kind.post_only,
         reduce_only: false,
-        display: display(listed, params, names, expiry)?,
+        display: display(listed, params, names, expiry, quantity)?,
         trigger: trigger(floor, id, side, params, kind, names)?,
         self_trade: self_trade(params)?,
         position: PositionSide::Net,
@@ -192,13 +193,18 @@ fn display(
     params: &Params,
     names: &Names,
     expiry: Expiry,
+    quantity: Quantity,
 ) -> Result<Option<i64>, Refusal> {
     let Some(size) = params.decimal(names.iceberg)? else { return Ok(None) };
     if expiry != Expiry::Never {
         let text = "IcebergQty only supported with timeInForce=GTC.";
         return Err(Refusal::new(-1013, text));
     }
-    lots(listed, size).map(Some)
+    let shown = lots(listed, size)?;
+    if matches!(quantity, Quantity::Lots(all) if shown > all) {
+        return Err(Refusal::new(-2010, "IcebergQty exceeds QTY."));
+    }
+    Ok(Some(shown))
 }
 
 fn trigger(
