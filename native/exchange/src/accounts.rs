@@ -209,6 +209,22 @@ impl Account {
         self.by_client_id.insert(client_id.to_owned(), order);
     }
 
+    /// An order is to end by a request of this name, and with it what is open of its list. False if
+    /// it has ended.
+    pub(crate) fn name_end(&mut self, order: OrderId, name: &str) -> bool {
+        let Some(record) = self.orders.get_mut(&order).filter(|record| record.order.is_open) else {
+            return false;
+        };
+        record.tag.cancel_id = Some(name.to_owned());
+        if let Some(list) = record.list() {
+            let others = self.orders.values_mut().filter(|one| one.list() == Some(list));
+            for other in others.filter(|one| one.order.is_open) {
+                other.tag.cancel_id = Some(name.to_owned());
+            }
+        }
+        true
+    }
+
     pub(crate) fn named(&self, client_id: &str) -> Option<&Record> {
         self.orders.get(self.by_client_id.get(client_id)?)
     }

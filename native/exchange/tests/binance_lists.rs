@@ -11,6 +11,10 @@ const PROFIT_OR_LOSS: &str = "symbol=BTCUSDT&listClientOrderId=row&workingType=L
      &pendingAboveType=LIMIT_MAKER&pendingAbovePrice=51000&pendingAboveClientOrderId=profit\
      &pendingBelowType=STOP_LOSS&pendingBelowStopPrice=45000&pendingBelowClientOrderId=loss";
 
+const PAIR: &str = "symbol=BTCUSDT&listClientOrderId=row&side=SELL&quantity=0.1\
+     &aboveType=LIMIT_MAKER&abovePrice=51000&aboveClientOrderId=profit\
+     &belowType=STOP_LOSS&belowStopPrice=45000&belowClientOrderId=loss";
+
 #[test]
 fn an_order_brings_others_once_it_is_filled() {
     run(async {
@@ -384,5 +388,82 @@ fn a_pair_has_an_order_on_each_side_of_the_market() {
             let placed = place(oco, &query).await;
             assert_eq!(placed.status, 200, "{query}: {}", placed.body);
         }
+    });
+}
+
+#[test]
+fn all_orders_of_a_list_end_by_one_name() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let mut line = user(&exchange).await;
+        let both = &["profit", "loss"][..];
+        for (path, query, ended) in [
+            ("orderList", "listClientOrderId=row&newClientOrderId=end", both),
+            ("order", "origClientOrderId=loss&newClientOrderId=end", &["loss"]),
+            ("openOrders", "", both),
+        ] {
+            let list = "/api/v3/orderList/oco";
+            assert_eq!(signed(&exchange, "ann", "POST", list, PAIR).await.status, 200);
+            reports(&mut line, 2).await;
+            let query = format!("symbol=BTCUSDT&{query}");
+            let path = format!("/api/v3/{path}");
+            let answer =
+                signed(&exchange, "ann", "DELETE", &path, query.trim_end_matches('&')).await;
+            let answer = answer.body.get(0).unwrap_or(&answer.body).clone();
+            let reports = answer["orderReports"].as_array().cloned().unwrap_or(vec![answer]);
+            let name = &reports[0]["clientOrderId"];
+            assert_eq!(name == "end", query.ends_with("end"), "{path}");
+            for (report, own) in reports.iter().zip(ended) {
+                let names = ["origClientOrderId", "clientOrderId"].map(|key| &report[key]);
+                assert_eq!(names, [&json!(own), name], "{path}");
+                let told = (&report["status"], report["transactTime"].is_i64());
+                assert_eq!(told, (&json!("CANCELED"), true));
+            }
+            assert_eq!(reports.len(), ended.len());
+            let mut told = Vec::new();
+            while told.len() < 2 {
+                let event = line.event().await;
+                if event["e"] == "executionReport" {
+                    assert_eq!(&event["c"], name, "{path}");
+                    told.push(event["C"].as_str().unwrap().to_owned());
+                }
+            }
+            told.sort();
+            assert_eq!(told, ["loss", "profit"], "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_new_list_is_answered_with_as_much_as_was_asked_for() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        for (detail, has) in [
+            ("", [true, true, false]),
+            ("&newOrderRespType=ACK", [true, false, false]),
+            ("&newOrderRespType=RESULT", [true, true, false]),
+            ("&newOrderRespType=FULL", [true, true, true]),
+        ] {
+            let query = format!("{PAIR}{detail}");
+            let placed =
+                signed(&exchange, "ann", "POST", "/api/v3/orderList/oco", &query).await.body;
+            for report in placed["orderReports"].as_array().unwrap() {
+                let names = ["transactTime", "workingTime", "fills"];
+                assert_eq!(names.map(|name| report.get(name).is_some()), has, "{detail}");
+            }
+            if has[1] {
+                assert_eq!(placed["orderReports"][1]["workingTime"], -1);
+            }
+            let end = "symbol=BTCUSDT&listClientOrderId=row";
+            assert_eq!(
+                signed(&exchange, "ann", "DELETE", "/api/v3/orderList", end).await.status,
+                200
+            );
+        }
+        let query = format!("{PAIR}&newOrderRespType=ALL");
+        let refused = signed(&exchange, "ann", "POST", "/api/v3/orderList/oco", &query).await;
+        assert_eq!(refused.code(), -1130);
     });
 }

@@ -7,13 +7,13 @@ use rustonite_sim::{Command, InstrumentId, NewOrder, Side};
 use serde_json::{Value, json};
 
 use super::account::{ROWS_MAX, ROWS_USUAL};
-use super::place::{NAMES, Names, new_order};
+use super::place::{Detail, NAMES, Names, new_order, placed};
 use super::refusal::of_order;
 use super::shared::calls::{Answer, Call};
 use super::shared::orders::{instrument, made_up_id, page};
 use super::shared::params::Params;
 use super::shared::refusal::Refusal;
-use super::trade::cancel_one;
+use super::trade::{cancel_one, cancelled};
 use super::words;
 use crate::accounts::{OrderList, Record, Tag};
 
@@ -231,16 +231,22 @@ fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<Arc<OrderL
 }
 
 fn place(call: &mut Call<'_>, list: u64, command: &Command, tags: Vec<Tag>) -> Answer {
-    call.hall.place(command, tags).map_err(|reject| of_order(&reject, false))?;
-    Ok(answer(call, list))
+    let detail = Detail::or(call.params, Detail::Result)?;
+    let done = call.hall.place(command, tags).map_err(|reject| of_order(&reject, false))?;
+    let floor = &call.hall.floor;
+    let report = |one: &Record| placed(floor, call.account, one.order.id, &done, detail);
+    Ok(answer(call, list, report))
+}
+
+/// A list that has ended, with the end of each of its orders.
+pub(crate) fn ended(call: &Call<'_>, number: u64) -> Value {
+    answer(call, number, |one| cancelled(&call.hall.floor, one))
 }
 
 /// All about a list and its orders.
-pub(crate) fn answer(call: &Call<'_>, number: u64) -> Value {
-    let floor = &call.hall.floor;
+fn answer(call: &Call<'_>, number: u64, report: impl Fn(&Record) -> Value) -> Value {
     let mut value = row(call, number);
-    let reports = of_list(call, number).map(|one| words::base(floor, one));
-    value["orderReports"] = reports.collect();
+    value["orderReports"] = of_list(call, number).map(report).collect();
     value
 }
 
@@ -337,6 +343,7 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
     };
     let record = call.own()?.open_orders().find(fits).cloned();
     let record = record.ok_or_else(Refusal::not_cancelled)?;
-    cancel_one(call, &record, None)?;
-    Ok(answer(call, record.list().unwrap_or_default()))
+    let name = call.params.client_id("newClientOrderId", NAMES)?;
+    cancel_one(call, &record, name)?;
+    Ok(ended(call, record.list().unwrap_or_default()))
 }

@@ -248,7 +248,14 @@ pub(crate) enum Detail {
 }
 
 impl Detail {
+    /// How much an order is asked to be answered with, or what is usual.
     pub(crate) fn read(params: &Params, order: &NewOrder) -> Result<Self, Refusal> {
+        let is_plain = order.trigger.is_none() && !order.post_only;
+        Self::or(params, if is_plain { Self::Full } else { Self::Ack })
+    }
+
+    /// How much is asked for, or else so much.
+    pub(crate) fn or(params: &Params, usual: Self) -> Result<Self, Refusal> {
         match params.get("newOrderRespType") {
             Some("ACK") => Ok(Self::Ack),
             Some("RESULT") => Ok(Self::Result),
@@ -256,8 +263,7 @@ impl Detail {
             Some(_) => {
                 Err(Refusal::new(-1130, "Data sent for parameter 'newOrderRespType' is not valid."))
             }
-            None if order.trigger.is_none() && !order.post_only => Ok(Self::Full),
-            None => Ok(Self::Ack),
+            None => Ok(usual),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::shared::words as common;
 use super::{account, lists, words};
 use crate::accounts::{Record, Tag};
 use crate::figures::money;
+use crate::floor::Floor;
 
 /// Smaller numbers are the venue's own.
 const STRATEGY_TYPE_MIN: i64 = 1_000_000;
@@ -90,17 +91,20 @@ fn cancel_if(
 /// Ends an order; of a list, the other one ends, too.
 pub(crate) fn cancel_one(call: &mut Call<'_>, record: &Record, name: Option<String>) -> Answer {
     let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
-    let at = orders::end(call.hall, record, name)?;
-    Ok(cancelled(call, record.order.id, at))
+    orders::end(call.hall, record, name)?;
+    let floor = &call.hall.floor;
+    let record = floor.record(call.account, record.order.id);
+    Ok(record.map(|record| cancelled(floor, record)).unwrap_or_default())
 }
 
-fn cancelled(call: &Call<'_>, order: OrderId, at: i64) -> Value {
-    let floor = &call.hall.floor;
-    let Some(record) = floor.record(call.account, order) else { return Value::Null };
+/// What is said of an order that has ended, by a name of that request if it was asked for.
+pub(crate) fn cancelled(floor: &Floor, record: &Record) -> Value {
     let mut value = words::base(floor, record);
-    value["origClientOrderId"] = json!(record.tag.client_id);
-    value["clientOrderId"] = json!(record.tag.cancel_id);
-    value["transactTime"] = json!(floor.shown(at));
+    if let Some(name) = &record.tag.cancel_id {
+        value["origClientOrderId"] = json!(record.tag.client_id);
+        value["clientOrderId"] = json!(name);
+    }
+    value["transactTime"] = json!(floor.shown(record.order.changed_at));
     value
 }
 
@@ -126,7 +130,7 @@ pub(crate) fn cancel_all(call: &mut Call<'_>) -> Answer {
         answers.push(match record.list() {
             Some(list) => {
                 lists.push(list);
-                lists::answer(call, list)
+                lists::ended(call, list)
             }
             None => ended,
         });
