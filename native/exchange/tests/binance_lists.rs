@@ -467,3 +467,45 @@ fn a_new_list_is_answered_with_as_much_as_was_asked_for() {
         assert_eq!(refused.code(), -1130);
     });
 }
+
+#[test]
+fn each_order_of_a_list_has_a_strategy_of_its_own() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let query = format!("{PAIR}&belowStrategyType=5");
+        let refused = signed(&exchange, "ann", "POST", "/api/v3/orderList/oco", &query).await;
+        assert_eq!(refused.code(), -1134);
+        let entry = "workingType=LIMIT&workingSide=BUY&workingPrice=48000&workingQuantity=0.1\
+                     &workingTimeInForce=GTC&pendingSide=SELL&pendingQuantity=0.1";
+        let one = format!("symbol=BTCUSDT&{entry}&pendingType=LIMIT_MAKER&pendingPrice=51000");
+        let two = format!(
+            "symbol=BTCUSDT&{entry}&pendingAboveType=LIMIT_MAKER&pendingAbovePrice=51000\
+             &pendingBelowType=STOP_LOSS&pendingBelowStopPrice=45000"
+        );
+        let old = "symbol=BTCUSDT&side=SELL&quantity=0.1&price=51000&stopPrice=45000";
+        for (call, query, names) in [
+            ("orderList/oco", PAIR, &["above", "below"][..]),
+            ("orderList/oto", &one, &["working", "pending"]),
+            ("orderList/otoco", &two, &["working", "pendingAbove", "pendingBelow"]),
+            ("order/oco", old, &["limit", "stop"]),
+        ] {
+            let path = format!("/api/v3/{call}");
+            let query = (1..).zip(names).fold(query.to_owned(), |query, (number, name)| {
+                format!(
+                    "{query}&{name}StrategyId={number}&{name}StrategyType={}",
+                    number + 1_000_000
+                )
+            });
+            let placed = signed(&exchange, "ann", "POST", &path, &query).await;
+            assert_eq!(placed.status, 200, "{call}: {}", placed.body);
+            for (number, report) in (1..).zip(placed.body["orderReports"].as_array().unwrap()) {
+                assert_eq!(
+                    [&report["strategyId"], &report["strategyType"]],
+                    [&json!(number), &json!(number + 1_000_000)],
+                    "{call}"
+                );
+            }
+        }
+    });
+}

@@ -33,6 +33,7 @@ const ABOVE: Names = Names {
     time_in_force: "aboveTimeInForce",
     iceberg: "aboveIcebergQty",
     client_id: "aboveClientOrderId",
+    strategy: ["aboveStrategyId", "aboveStrategyType"],
 };
 /// The lower order of a pair.
 const BELOW: Names = Names {
@@ -43,6 +44,7 @@ const BELOW: Names = Names {
     time_in_force: "belowTimeInForce",
     iceberg: "belowIcebergQty",
     client_id: "belowClientOrderId",
+    strategy: ["belowStrategyId", "belowStrategyType"],
     ..ABOVE
 };
 /// The order that brings others.
@@ -57,6 +59,7 @@ const WORKING: Names = Names {
     time_in_force: "workingTimeInForce",
     iceberg: "workingIcebergQty",
     client_id: "workingClientOrderId",
+    strategy: ["workingStrategyId", "workingStrategyType"],
 };
 /// The only one that it brings.
 const PENDING: Names = Names {
@@ -69,6 +72,7 @@ const PENDING: Names = Names {
     time_in_force: "pendingTimeInForce",
     iceberg: "pendingIcebergQty",
     client_id: "pendingClientOrderId",
+    strategy: ["pendingStrategyId", "pendingStrategyType"],
 };
 /// The upper one of a pair that it brings,
 const PENDING_ABOVE: Names = Names {
@@ -79,6 +83,7 @@ const PENDING_ABOVE: Names = Names {
     time_in_force: "pendingAboveTimeInForce",
     iceberg: "pendingAboveIcebergQty",
     client_id: "pendingAboveClientOrderId",
+    strategy: ["pendingAboveStrategyId", "pendingAboveStrategyType"],
     ..PENDING
 };
 /// and the lower one.
@@ -90,6 +95,7 @@ const PENDING_BELOW: Names = Names {
     time_in_force: "pendingBelowTimeInForce",
     iceberg: "pendingBelowIcebergQty",
     client_id: "pendingBelowClientOrderId",
+    strategy: ["pendingBelowStrategyId", "pendingBelowStrategyType"],
     ..PENDING
 };
 
@@ -182,11 +188,15 @@ fn for_old_oco(params: &Params, sells: bool, stop_kind: &str) -> Params {
         "price" => format!("{limit}Price"),
         "limitClientOrderId" => format!("{limit}ClientOrderId"),
         "limitIcebergQty" => format!("{limit}IcebergQty"),
+        "limitStrategyId" => format!("{limit}StrategyId"),
+        "limitStrategyType" => format!("{limit}StrategyType"),
         "stopPrice" => format!("{stop}StopPrice"),
         "stopLimitPrice" => format!("{stop}Price"),
         "stopLimitTimeInForce" => format!("{stop}TimeInForce"),
         "stopClientOrderId" => format!("{stop}ClientOrderId"),
         "stopIcebergQty" => format!("{stop}IcebergQty"),
+        "stopStrategyId" => format!("{stop}StrategyId"),
+        "stopStrategyType" => format!("{stop}StrategyType"),
         "trailingDelta" => format!("{stop}TrailingDelta"),
         other => other.to_owned(),
     };

@@ -20,6 +20,8 @@ use crate::floor::{Done, Floor, Listed};
 
 /// What names of orders may have besides letters and digits.
 pub(crate) const NAMES: &str = "-_";
+/// Smaller numbers are the venue's own.
+const STRATEGY_TYPE_MIN: i64 = 1_000_000;
 /// How far a trailing trigger may be behind, in hundredths of a percent.
 const TRAILING: std::ops::RangeInclusive<i64> = 10..=2_000;
 
@@ -64,6 +66,8 @@ pub(crate) struct Names {
     pub(crate) time_in_force: &'static str,
     pub(crate) iceberg: &'static str,
     pub(crate) client_id: &'static str,
+    /// Number and kind of what the client follows with it.
+    pub(crate) strategy: [&'static str; 2],
 }
 
 /// Those of an order that stands alone.
@@ -77,6 +81,7 @@ pub(crate) const ALONE: Names = Names {
     time_in_force: "timeInForce",
     iceberg: "icebergQty",
     client_id: "newClientOrderId",
+    strategy: ["strategyId", "strategyType"],
 };
 
 /// A price in ticks.
@@ -103,7 +108,17 @@ pub(crate) fn new_order(
     let order = asked(floor, account, params, names)?;
     let taken = Refusal::new(-2010, "Duplicate order sent.");
     let client_id = client_id(floor, account, params, (names.client_id, NAMES), &taken)?;
-    Ok((order, Tag { client_id, ..Tag::default() }))
+    Ok((order, Tag { client_id, strategy: strategy(params, names)?, ..Tag::default() }))
+}
+
+/// Number and kind of what the client follows with an order.
+pub(crate) fn strategy(params: &Params, names: &Names) -> Result<[Option<i64>; 2], Refusal> {
+    let [number, kind] = names.strategy.map(|name| params.integer(name));
+    let (number, kind) = (number?, kind?);
+    if kind.is_some_and(|kind| kind < STRATEGY_TYPE_MIN) {
+        return Err(Refusal::new(-1134, "strategyType was less than 1000000."));
+    }
+    Ok([number, kind])
 }
 
 /// An order as the parameters have it.

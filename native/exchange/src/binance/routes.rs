@@ -16,7 +16,7 @@ pub(crate) static INTERFACE: Interface = Interface {
 };
 
 /// Every parameter that some call knows.
-const KNOWN: [&str; 97] = [
+const KNOWN: [&str; 113] = [
     "symbol",
     "symbols",
     "permissions",
@@ -112,6 +112,22 @@ const KNOWN: [&str; 97] = [
     "pendingBelowTrailingDelta",
     "pendingBelowIcebergQty",
     "pendingBelowTimeInForce",
+    "limitStrategyId",
+    "limitStrategyType",
+    "stopStrategyId",
+    "stopStrategyType",
+    "aboveStrategyId",
+    "aboveStrategyType",
+    "belowStrategyId",
+    "belowStrategyType",
+    "workingStrategyId",
+    "workingStrategyType",
+    "pendingStrategyId",
+    "pendingStrategyType",
+    "pendingAboveStrategyId",
+    "pendingAboveStrategyType",
+    "pendingBelowStrategyId",
+    "pendingBelowStrategyType",
     "subscriptionId",
     "returnRateLimits",
 ];

@@ -3,7 +3,7 @@
 use rustonite_sim::{Command, Event, OrderId};
 use serde_json::{Value, json};
 
-use super::place::{ALONE, Detail, NAMES, asked, lots, new_order, placed};
+use super::place::{ALONE, Detail, NAMES, asked, lots, new_order, placed, strategy};
 use super::refusal::of_order;
 use super::shared::calls::{Answer, Call};
 use super::shared::orders::{self, instrument, made_up_id, wanted};
@@ -11,16 +11,12 @@ use super::shared::params::Params;
 use super::shared::refusal::Refusal;
 use super::shared::words as common;
 use super::{account, lists, words};
-use crate::accounts::{Record, Tag};
+use crate::accounts::Record;
 use crate::figures::money;
 use crate::floor::Floor;
 
-/// Smaller numbers are the venue's own.
-const STRATEGY_TYPE_MIN: i64 = 1_000_000;
-
 pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     let (order, tag) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
-    let tag = Tag { strategy: strategy(call.params)?, ..tag };
     let detail = Detail::read(call.params, &order)?;
     let is_market = order.price.is_none();
     let done = call
@@ -31,22 +27,12 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     Ok(placed(&call.hall.floor, call.account, id, &done, detail))
 }
 
-/// Number and kind of what the client follows with an order.
-fn strategy(params: &Params) -> Result<[Option<i64>; 2], Refusal> {
-    let kind = params.integer("strategyType")?;
-    if kind.is_some_and(|kind| kind < STRATEGY_TYPE_MIN) {
-        return Err(Refusal::new(-1134, "strategyType was less than 1000000."));
-    }
-    Ok([params.integer("strategyId")?, kind])
-}
-
 /// All checks of an order, without the order.
 pub(crate) fn test(call: &mut Call<'_>) -> Answer {
     let (order, _) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
     Detail::read(call.params, &order)?;
     let taken = call.hall.floor.exchange.would_take(&order);
     taken.map_err(|reject| of_order(&reject, order.price.is_none()))?;
-    strategy(call.params)?;
     if call.params.get("computeCommissionRates") == Some("true") {
         return Ok(account::of_order(&call.hall.floor, call.account));
     }
@@ -210,7 +196,7 @@ fn check_new(call: &Call<'_>) -> Result<(), Refusal> {
     let floor = &call.hall.floor;
     let order = asked(floor, call.account, call.params, &ALONE)?;
     Detail::read(call.params, &order)?;
-    strategy(call.params)?;
+    strategy(call.params, &ALONE)?;
     call.params.client_id(ALONE.client_id, NAMES)?;
     let fits = floor.exchange.fits_rules(&order);
     fits.map_err(|reject| of_order(&reject, order.price.is_none()))
