@@ -646,3 +646,50 @@ fn fees_of_instruments_and_the_state_of_the_venue_can_be_asked_for() {
         assert_eq!(status, json!({"status": 0, "msg": "normal"}));
     });
 }
+
+#[test]
+fn who_comes_is_answered_with_what_was_prevented() {
+    run(async {
+        let exchange = exchange();
+        let limit = "type=LIMIT&timeInForce=GTC";
+        let mut makers = Vec::new();
+        for (price, size) in [("50000", "0.2"), ("50100", "0.3")] {
+            let query = format!("side=SELL&{limit}&price={price}&quantity={size}");
+            makers.push(place(&exchange, "ann", &query).await["orderId"].clone());
+        }
+        let mut line = user(&exchange).await;
+        let buy = |mode: &str| {
+            format!(
+                "symbol=BTCUSDT&side=BUY&{limit}&price=50100&quantity=0.6\
+                 &selfTradePreventionMode={mode}"
+            )
+        };
+        let query = buy("EXPIRE_TAKER") + "&newOrderRespType=FULL";
+        let taken = signed(&exchange, "ann", "POST", ORDER, &query).await.body;
+        let row = json!({
+            "preventedMatchId": 1, "makerOrderId": makers[0], "price": "50000.00000000",
+            "takerPreventedQuantity": "0.60000000",
+        });
+        assert_eq!((&taken["fills"], &taken["preventedMatches"]), (&json!([]), &json!([row])));
+        let report = loop {
+            let event = line.event().await;
+            if event["x"] == "TRADE_PREVENTION" {
+                break event;
+            }
+        };
+        assert_eq!((&report["Cs"], &report["pL"]), (&json!("BTCUSDT"), &json!("50000.00000000")));
+        let taken = signed(&exchange, "ann", "POST", ORDER, &buy("EXPIRE_MAKER")).await.body;
+        let row = |number: u64, maker: usize, price: &str, size: &str| {
+            json!({
+                "preventedMatchId": number, "makerOrderId": makers[maker], "price": price,
+                "makerPreventedQuantity": size,
+            })
+        };
+        let rows =
+            [row(2, 0, "50000.00000000", "0.20000000"), row(3, 1, "50100.00000000", "0.30000000")];
+        assert_eq!(taken["preventedMatches"], json!(rows), "{taken}");
+        let other = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=40000&quantity=0.1";
+        let other = signed(&exchange, "ann", "POST", ORDER, other).await.body;
+        assert_eq!(other.get("preventedMatches"), None, "{other}");
+    });
+}

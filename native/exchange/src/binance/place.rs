@@ -306,8 +306,25 @@ pub(crate) fn placed(
     value["workingTime"] = json!(record.working_since().map_or(-1, |at| floor.shown(at)));
     if detail == Detail::Full {
         value["fills"] = fills(floor, id, done);
+        let prevented = prevented(floor, account, id, done.at);
+        if !prevented.is_empty() {
+            value["preventedMatches"] = prevented.into();
+        }
     }
     value
+}
+
+/// Trades with its own account that a new order would have made.
+fn prevented(floor: &Floor, account: AccountId, id: OrderId, at: i64) -> Vec<Value> {
+    let own = floor.accounts.all.get(&account);
+    let newest = own.into_iter().flat_map(|own| own.prevented.iter().rev());
+    let mut rows: Vec<_> = newest
+        .take_while(|one| one.at >= at)
+        .filter(|one| one.taker == id)
+        .map(|one| words::prevented(floor, one))
+        .collect();
+    rows.reverse();
+    rows
 }
 
 fn fills(floor: &Floor, id: OrderId, done: &Done) -> Value {

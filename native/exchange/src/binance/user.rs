@@ -215,7 +215,16 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
                 prevented(floor, record, value);
             }
         }
-        Event::Prevented { other, number, quantity, prevented, filled, filled_quote, .. } => {
+        Event::Prevented {
+            other,
+            number,
+            price,
+            quantity,
+            prevented,
+            filled,
+            filled_quote,
+            ..
+        } => {
             for (name, fact) in [
                 ("x", json!("TRADE_PREVENTION")),
                 ("X", json!(if filled > 0 { "PARTIALLY_FILLED" } else { "NEW" })),
@@ -226,6 +235,8 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
                 ("B", json!(size(quantity))),
                 ("u", json!(words::NO_GROUP)),
                 ("U", json!(other.0)),
+                ("Cs", json!(listed.listing.symbol)),
+                ("pL", json!(common::price_text(listed, price))),
             ] {
                 value[name] = fact;
             }
@@ -259,6 +270,8 @@ fn prevented(floor: &Floor, record: &Record, value: &mut Value) {
     value["B"] = json!(common::size_text(listed, lots));
     value["u"] = json!(words::NO_GROUP);
     value["U"] = json!(other.0);
+    value["Cs"] = json!(listed.listing.symbol);
+    value["pL"] = json!(common::price_text(listed, last.price));
 }
 
 fn so_far(record: &Record, size: &dyn Fn(i64) -> String, value: &mut Value) {
