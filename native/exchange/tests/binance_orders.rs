@@ -567,8 +567,20 @@ fn a_question_about_all_symbols_weighs_more() {
                 before = after;
             }
         }
-        for (query, weight) in [("symbol=BTCUSDT", 6), ("", 80)] {
-            let answer = signed(&exchange, "ann", "GET", "/api/v3/openOrders", query).await;
+        let order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=50000&quantity=0.1";
+        let with_rates = format!("{order}&computeCommissionRates=true");
+        for (method, path, query, weight) in [
+            ("GET", "openOrders", "symbol=BTCUSDT", 6),
+            ("GET", "openOrders", "", 80),
+            ("GET", "myTrades", "symbol=BTCUSDT", 20),
+            ("GET", "myTrades", "symbol=BTCUSDT&orderId=1", 5),
+            ("GET", "myPreventedMatches", "symbol=BTCUSDT&orderId=1", 20),
+            ("GET", "myPreventedMatches", "symbol=BTCUSDT&preventedMatchId=1", 2),
+            ("POST", "order/test", order, 1),
+            ("POST", "order/test", &with_rates, 20),
+        ] {
+            let path = format!("/api/v3/{path}");
+            let answer = signed(&exchange, "ann", method, &path, query).await;
             let after: u32 = answer.headers["x-mbx-used-weight-1m"].parse().unwrap();
             assert_eq!(after - before, weight, "{query}");
             before = after;

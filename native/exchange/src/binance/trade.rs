@@ -27,13 +27,21 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     Ok(placed(&call.hall.floor, call.account, id, &done, detail))
 }
 
+fn asks_for_rates(params: &Params) -> bool {
+    params.get("computeCommissionRates") == Some("true")
+}
+
+pub(crate) fn test_weight(params: &Params) -> u32 {
+    if asks_for_rates(params) { 20 } else { 1 }
+}
+
 /// All checks of an order, without the order.
 pub(crate) fn test(call: &mut Call<'_>) -> Answer {
     let (order, _) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
     Detail::read(call.params, &order)?;
     let taken = call.hall.floor.exchange.would_take(&order);
     taken.map_err(|reject| of_order(&reject, order.price.is_none()))?;
-    if call.params.get("computeCommissionRates") == Some("true") {
+    if asks_for_rates(call.params) {
         return Ok(account::of_order(&call.hall.floor, call.account));
     }
     Ok(json!({}))
