@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::usdm::{ORDER, ask, deal, limit};
+use common::usdm::{ALGO, ORDER, ask, deal, limit};
 use common::{call, futures, get, now_ms, run, sign, signed};
 use rustonite_exchange::LocalExchange;
 use serde_json::{Value, json};
@@ -192,6 +192,13 @@ fn answers_tell_what_was_used_of_the_limits() {
         let placed = signed(&exchange, "ann", "POST", ORDER, query).await;
         assert_eq!(placed.headers["x-mbx-order-count-10s"], "1");
         assert_eq!(placed.headers["x-mbx-order-count-1m"], "1");
+        let query = "symbol=BTCUSDT&side=SELL&type=STOP_MARKET&algoType=CONDITIONAL&quantity=0.1\
+                     &triggerPrice=40000";
+        let waits = signed(&exchange, "ann", "POST", ALGO, query).await;
+        assert_eq!(waits.status, 200, "{}", waits.body);
+        assert_eq!(waits.headers["x-mbx-order-count-1m"], "2");
+        // Orders are counted as orders alone.
+        assert_eq!(waits.headers["x-mbx-used-weight-1m"], "0");
         let info = get(&exchange, "/fapi/v1/exchangeInfo").await;
         assert!(!info.headers.contains_key("x-mbx-order-count-1m"));
         let limits: Vec<_> =

@@ -91,6 +91,15 @@ const fn read(
     signed("GET", path, name, weight, Sort::Read, run)
 }
 
+/// It is counted as an order alone.
+const fn new_order(
+    path: &'static str,
+    name: &'static str,
+    run: fn(&mut super::Call<'_>) -> crate::binance::shared::calls::Answer,
+) -> Route<State> {
+    Route { weight: 0, ..order("POST", path, name, Sort::Place, run) }
+}
+
 static ROUTES: [Route<State>; 65] = [
     open("/fapi/v1/ping", "ping", 1, public::ping),
     open("/fapi/v1/time", "time", 1, public::time),
@@ -126,7 +135,7 @@ static ROUTES: [Route<State>; 65] = [
         weigh: Some(|params| by_symbol(params, [2, 5])),
         ..open("/fapi/v1/ticker/bookTicker", "ticker.book", 2, public::ticker_book)
     },
-    order("POST", "/fapi/v1/order", "order.place", Sort::Place, trade::place),
+    new_order("/fapi/v1/order", "order.place", trade::place),
     signed("POST", "/fapi/v1/order/test", "", 1, Sort::Read, trade::test),
     signed("PUT", "/fapi/v1/order", "order.modify", 1, Sort::Amend, trade::modify),
     signed("DELETE", "/fapi/v1/order", "order.cancel", 1, Sort::Cancel, trade::cancel),
@@ -149,7 +158,7 @@ static ROUTES: [Route<State>; 65] = [
     read("/fapi/v1/userTrades", "", 5, history::trades),
     read("/fapi/v1/income", "", 30, history::incomes),
     read("/fapi/v1/forceOrders", "", 20, history::forced),
-    signed("POST", "/fapi/v1/algoOrder", "algoOrder.place", 1, Sort::Place, algo::place),
+    new_order("/fapi/v1/algoOrder", "algoOrder.place", algo::place),
     signed("DELETE", "/fapi/v1/algoOrder", "", 1, Sort::Cancel, algo::cancel),
     // The WebSocket interface answers with the order.
     signed("", "", "algoOrder.cancel", 1, Sort::Cancel, algo::cancel_by_socket),
