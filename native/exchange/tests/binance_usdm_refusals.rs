@@ -5,7 +5,7 @@
 mod common;
 
 use common::usdm::{ALGO, ORDER, ask, deal, limit};
-use common::{call, futures, get, now_ms, run, sign, signed};
+use common::{Answer, call, futures, get, now_ms, run, sign, signed};
 use rustonite_exchange::LocalExchange;
 use serde_json::{Value, json};
 
@@ -245,6 +245,40 @@ fn what_cannot_be_filled_at_once_expires() {
             let answer = signed(&exchange, "ann", "POST", ORDER, &order(rest)).await.body;
             let told = (&answer["status"], &answer["executedQty"]);
             assert_eq!(told, (&json!(status), &json!(filled)), "{rest} {answer}");
+        }
+    });
+}
+
+#[test]
+fn what_is_asked_for_has_its_weight() {
+    run(async {
+        let exchange = futures();
+        let used =
+            |answer: &Answer| -> u32 { answer.headers["x-mbx-used-weight-1m"].parse().unwrap() };
+        let mut before = used(&get(&exchange, "/fapi/v1/ping").await);
+        let pair = "pair=BTCUSDT&contractType=PERPETUAL&interval=1m";
+        for (query, weight) in [
+            ("klines?symbol=BTCUSDT&interval=1m", 5),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=99", 1),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=100", 2),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=500", 5),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=1000", 5),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=1001", 10),
+            (&format!("continuousKlines?{pair}&limit=99"), 1),
+            ("markPriceKlines?symbol=BTCUSDT&interval=1m&limit=1500", 10),
+            ("indexPriceKlines?pair=BTCUSDT&interval=1m&limit=499", 2),
+            ("premiumIndex?symbol=BTCUSDT", 1),
+            ("premiumIndex", 10),
+        ] {
+            let after = used(&get(&exchange, &format!("/fapi/v1/{query}")).await);
+            assert_eq!(after - before, weight, "{query}");
+            before = after;
+        }
+        for (query, weight) in [("symbol=BTCUSDT", 20), ("", 50)] {
+            let path = "/fapi/v1/forceOrders";
+            let after = used(&signed(&exchange, "ann", "GET", path, query).await);
+            assert_eq!(after - before, weight, "{query}");
+            before = after;
         }
     });
 }
