@@ -322,6 +322,8 @@ fn lists_are_asked_for_by_number_by_name_and_all_at_once() {
         assert_eq!(count(&format!("fromId={}", number + 1)).await, 1);
         assert_eq!(count("limit=1").await, 1);
         assert_eq!(count("endTime=1").await, 0);
+        let days = "startTime=0&endTime=86400001";
+        assert_eq!(signed(&exchange, "ann", "GET", all, days).await.code(), -1127);
         assert_eq!(signed(&exchange, "bob", "GET", all, "").await.body, json!([]));
     });
 }

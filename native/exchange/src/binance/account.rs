@@ -57,7 +57,7 @@ pub(crate) fn all_orders(call: &mut Call<'_>) -> Answer {
 }
 
 /// Whether a moment is between those of the parameters, which are no more than a day apart.
-fn within_a_day(call: &Call<'_>) -> Result<impl Fn(i64) -> bool + use<>, Refusal> {
+pub(crate) fn within_a_day(call: &Call<'_>) -> Result<impl Fn(i64) -> bool + use<>, Refusal> {
     let times = (call.params.integer("startTime")?, call.params.integer("endTime")?);
     if let (Some(since), Some(until)) = times
         && until.saturating_sub(since) > DAY_MS

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustonite_sim::{Command, InstrumentId, NewOrder, Side};
 use serde_json::{Value, json};
 
-use super::account::{ROWS_MAX, ROWS_USUAL};
+use super::account::{ROWS_MAX, ROWS_USUAL, within_a_day};
 use super::place::{Detail, NAMES, Names, new_order, placed};
 use super::refusal::of_order;
 use super::shared::calls::{Answer, Call};
@@ -262,8 +262,7 @@ fn answer(call: &Call<'_>, number: u64, report: impl Fn(&Record) -> Value) -> Va
 
 fn of_list<'a>(call: &'a Call<'_>, number: u64) -> impl Iterator<Item = &'a Record> {
     let own = call.hall.floor.accounts.all.get(&call.account);
-    let orders = own.into_iter().flat_map(|own| own.orders.values());
-    orders.filter(move |record| record.list() == Some(number))
+    own.into_iter().flat_map(move |own| own.of_list(number))
 }
 
 /// A list, and which orders it has.
@@ -309,14 +308,12 @@ pub(crate) fn open(call: &mut Call<'_>) -> Answer {
 /// Lists of the account by their number and when they were placed.
 pub(crate) fn all(call: &mut Call<'_>) -> Answer {
     let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
-    let in_time = call.in_time()?;
+    let in_time = within_a_day(call)?;
     let first = call.params.integer("fromId")?.map(i64::cast_unsigned);
-    let floor = &call.hall.floor;
-    let placed = call.own()?.orders.values();
-    let placed = placed.filter(|record| in_time(floor.shown(record.order.placed_at)));
-    let fits = |list: &u64| first.is_none_or(|first| *list >= first);
-    let lists: BTreeSet<_> = placed.filter_map(Record::list).filter(fits).collect();
-    let lists: Vec<_> = lists.into_iter().collect();
+    let (floor, own) = (&call.hall.floor, call.own()?);
+    let fits = |record: &Record| in_time(floor.shown(record.order.placed_at));
+    let lists = own.lists_from(first.unwrap_or(0));
+    let lists: Vec<_> = lists.filter(|list| own.of_list(*list).any(fits)).collect();
     Ok(page(&lists, limit, first.is_some()).iter().map(|list| row(call, *list)).collect())
 }
 

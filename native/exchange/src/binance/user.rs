@@ -96,8 +96,9 @@ fn report(floor: &Floor, account: AccountId, event: &Event, when: (i64, u64)) ->
 fn waiting(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     let first = done.order.and_then(|first| floor.record(account, first));
     let Some(first) = first.filter(|first| brings_others(first)) else { return Vec::new() };
-    let own = floor.accounts.all.get(&account).into_iter().flat_map(|own| own.orders.values());
-    let others = own.filter(|one| one.list() == first.list() && one.order.id > first.order.id);
+    let own = floor.accounts.all.get(&account).zip(first.list()).into_iter();
+    let others = own.flat_map(|(own, list)| own.of_list(list));
+    let others = others.filter(|one| one.order.id > first.order.id);
     let executions = done.execution + done.events.len() as u64..;
     let told = executions.zip(others).filter(|(_, one)| !one.tag.muted).map(|(execution, one)| {
         let mut value = unchanged(floor, one, (done.at, execution));
@@ -329,9 +330,7 @@ fn lists(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
 }
 
 fn list_status(floor: &Floor, account: AccountId, number: u64, at: i64) -> Option<Value> {
-    let own = floor.accounts.all.get(&account)?;
-    let records: Vec<_> =
-        own.orders.values().filter(|record| record.list() == Some(number)).collect();
+    let records: Vec<_> = floor.accounts.all.get(&account)?.of_list(number).collect();
     let first = records.first()?;
     let list = first.tag.list.as_ref()?;
     let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;
