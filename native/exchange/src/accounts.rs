@@ -1,7 +1,7 @@
 //! Accounts, their keys, and the orders that have a client's name.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use rustonite_sim::{
@@ -138,6 +138,7 @@ pub(crate) struct OwnFill {
 
 /// Orders and fills of an account, oldest first.
 #[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(from = "Kept")]
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) orders: BTreeMap<OrderId, Record>,
@@ -146,6 +147,35 @@ pub(crate) struct Account {
     pub(crate) amendments: VecDeque<Amendment>,
     /// The newest order of each name.
     by_client_id: BTreeMap<String, OrderId>,
+    /// Orders that are open: few of many.
+    #[serde(skip)]
+    open: BTreeSet<OrderId>,
+    /// Orders of each list.
+    #[serde(skip)]
+    lists: BTreeMap<u64, Vec<OrderId>>,
+}
+
+/// What a state keeps of an account; the rest follows from it.
+#[derive(Deserialize)]
+struct Kept {
+    name: String,
+    orders: BTreeMap<OrderId, Record>,
+    fills: Vec<OwnFill>,
+    prevented: VecDeque<Prevented>,
+    amendments: VecDeque<Amendment>,
+    by_client_id: BTreeMap<String, OrderId>,
+}
+
+impl From<Kept> for Account {
+    fn from(kept: Kept) -> Self {
+        let Kept { name, orders, fills, prevented, amendments, by_client_id } = kept;
+        let mut account =
+            Self { name, fills, prevented, amendments, by_client_id, ..Self::default() };
+        for record in orders.into_values() {
+            account.insert(record);
+        }
+        account
+    }
 }
 
 impl Account {
@@ -155,16 +185,60 @@ impl Account {
 
     pub(crate) fn add(&mut self, record: Record) {
         self.by_client_id.insert(record.tag.client_id.clone(), record.order.id);
-        self.orders.insert(record.order.id, record);
+        self.insert(record);
         if self.orders.len() > ENDED_MAX
             && let Some(oldest) = self.orders.values().find(|record| !record.order.is_open)
         {
-            let (id, name) = (oldest.order.id, oldest.tag.client_id.clone());
-            self.orders.remove(&id);
-            if self.by_client_id.get(&name) == Some(&id) {
-                self.by_client_id.remove(&name);
+            let id = oldest.order.id;
+            self.forget(id);
+        }
+    }
+
+    fn insert(&mut self, record: Record) {
+        let id = record.order.id;
+        if record.order.is_open {
+            self.open.insert(id);
+        }
+        if let Some(list) = record.list() {
+            self.lists.entry(list).or_default().push(id);
+        }
+        self.orders.insert(id, record);
+    }
+
+    fn forget(&mut self, id: OrderId) {
+        let Some(record) = self.orders.remove(&id) else { return };
+        let name = &record.tag.client_id;
+        if self.by_client_id.get(name) == Some(&id) {
+            self.by_client_id.remove(name);
+        }
+        let Some(list) = record.list() else { return };
+        if let Some(others) = self.lists.get_mut(&list) {
+            others.retain(|other| *other != id);
+            if others.is_empty() {
+                self.lists.remove(&list);
             }
         }
+    }
+
+    /// An order as it is now.
+    pub(crate) fn update(&mut self, order: Order) -> Option<&mut Record> {
+        let record = self.orders.get_mut(&order.id)?;
+        record.order = order;
+        if !order.is_open {
+            self.open.remove(&order.id);
+        }
+        Some(record)
+    }
+
+    /// Orders of a list.
+    pub(crate) fn of_list(&self, number: u64) -> impl Iterator<Item = &Record> {
+        let ids = self.lists.get(&number).into_iter().flatten();
+        ids.filter_map(|id| self.orders.get(id))
+    }
+
+    /// Numbers of all lists, from one on.
+    pub(crate) fn lists_from(&self, first: u64) -> impl Iterator<Item = u64> {
+        self.lists.range(first..).map(|(number, _)| *number)
     }
 
     pub(crate) fn add_fill(&mut self, fill: OwnFill) {
@@ -209,12 +283,28 @@ impl Account {
         self.by_client_id.insert(client_id.to_owned(), order);
     }
 
+    /// An order is to end by a request of this name, and with it what is open of its list. False if
+    /// it has ended.
+    pub(crate) fn name_end(&mut self, order: OrderId, name: &str) -> bool {
+        let Some(record) = self.orders.get_mut(&order).filter(|record| record.order.is_open) else {
+            return false;
+        };
+        record.tag.cancel_id = Some(name.to_owned());
+        let list = record.list().and_then(|list| self.lists.get(&list));
+        for id in list.into_iter().flatten() {
+            if let Some(other) = self.orders.get_mut(id).filter(|other| other.order.is_open) {
+                other.tag.cancel_id = Some(name.to_owned());
+            }
+        }
+        true
+    }
+
     pub(crate) fn named(&self, client_id: &str) -> Option<&Record> {
         self.orders.get(self.by_client_id.get(client_id)?)
     }
 
     pub(crate) fn open_orders(&self) -> impl Iterator<Item = &Record> {
-        self.orders.values().filter(|record| record.order.is_open)
+        self.open.iter().filter_map(|id| self.orders.get(id))
     }
 }
 
@@ -242,5 +332,86 @@ impl Accounts {
 
     pub(crate) fn by_name(&self, name: &str) -> Option<AccountId> {
         self.all.iter().find(|(_, account)| account.name == name).map(|(id, _)| *id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustonite_sim::{
+        Amount, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, SelfTrade, Side,
+    };
+
+    use super::{Account, ENDED_MAX, OrderList, Record, Tag};
+    use crate::picture::copy;
+
+    fn order(number: u64, is_open: bool) -> Order {
+        let asked = NewOrder {
+            account: 0,
+            instrument: 0,
+            side: Side::Buy,
+            price: Some(1),
+            quantity: Quantity::Lots(1),
+            expiry: Expiry::Never,
+            post_only: false,
+            reduce_only: false,
+            display: None,
+            trigger: None,
+            self_trade: SelfTrade::Allow,
+            position: PositionSide::Net,
+        };
+        Order {
+            id: OrderId(number),
+            asked,
+            placed_at: 0,
+            changed_at: 0,
+            quantity: 1,
+            filled: 0,
+            prevented: 0,
+            filled_quote: Amount::ZERO,
+            is_working: true,
+            is_open,
+            cancelled: None,
+        }
+    }
+
+    fn ids<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<OrderId> {
+        records.map(|record| record.order.id).collect()
+    }
+
+    fn check(account: &Account, lists: &[u64]) {
+        let all = || account.orders.values();
+        let open = ids(all().filter(|record| record.order.is_open));
+        assert_eq!(ids(account.open_orders()), open);
+        for list in lists {
+            let slow = ids(all().filter(|record| record.list() == Some(*list)));
+            assert_eq!(ids(account.of_list(*list)), slow, "{list}");
+            assert_eq!(account.lists_from(*list).next() == Some(*list), !slow.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_found_at_once_is_what_a_look_at_all_finds() {
+        let mut account = Account::named_so("ann");
+        let last = ENDED_MAX as u64 + 500;
+        for number in 1..=last {
+            let list = number / 4;
+            let list = (number % 4 > 0).then(|| OrderList { number: list, ..OrderList::default() });
+            let tag = Tag { list: list.map(Arc::new), ..Tag::default() };
+            account.add(Record::new(order(number, true), tag));
+            if number % 100 > 0 {
+                account.update(order(number, false));
+            }
+        }
+        let lists = [1, 24, 25, 124, 125, 126, last / 4 - 1, last / 4];
+        check(&account, &lists);
+        for number in (100..last).step_by(300) {
+            account.update(order(number, false));
+        }
+        check(&account, &lists);
+        let kept = copy(&account).unwrap();
+        check(&kept, &lists);
+        assert_eq!(ids(kept.open_orders()), ids(account.open_orders()));
     }
 }

@@ -17,7 +17,7 @@ use crate::faults::{Called, Fault, Faults, Sort, Streams, Told};
 use crate::floor::{Done, Floor};
 use crate::limits::{Allowance, Limits};
 use crate::picture::{DecodeError, EncodeError, copy};
-use crate::socket::Sockets;
+use crate::socket::{Pings, Sockets};
 
 /// A call of REST, or of a WebSocket interface that has the same calls.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -291,6 +291,11 @@ pub(crate) trait Dialect: Send {
 
     /// Time has passed: a tenth of a second.
     fn beat(&mut self, hall: &mut Hall, beats: u64);
+
+    /// How connections are kept.
+    fn pings(&self) -> Pings {
+        Pings::default()
+    }
 
     /// Connections that carry user streams.
     fn user_sockets(&self) -> Vec<u64>;

@@ -430,8 +430,8 @@ impl Floor {
         let Some(order) = self.exchange.order(id) else { return };
         let seen = self.exchange.trail_peak(id).zip(self.exchange.trigger_price(id));
         let now = self.clock.last();
-        if let Some(record) = self.record_mut(order.asked.account, id) {
-            record.order = order;
+        let account = self.accounts.all.get_mut(&order.asked.account);
+        if let Some(record) = account.and_then(|account| account.update(order)) {
             if let Some((peak, stop)) = seen {
                 let since = record.trail.map_or(now, |trail| trail.since);
                 record.trail = Some(Trail { since, peak, stop });

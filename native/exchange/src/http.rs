@@ -70,7 +70,11 @@ async fn call(shared: Arc<Shared>, request: Request) -> Reply {
     if reply.is_lost {
         shared.stopped().await;
     }
-    sleep(back + reply.after).await;
+    let late = back + reply.after;
+    // A timer waits for the next millisecond even if it is to wait for nothing.
+    if !late.is_zero() {
+        sleep(late).await;
+    }
     reply
 }
 
@@ -124,4 +128,36 @@ fn response(reply: Reply) -> Response<Full<Bytes>> {
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use futures_util::FutureExt as _;
+    use hyper::HeaderMap;
+
+    use super::{Request, call};
+    use crate::{Config, Listing, LocalExchange, VenueConfig};
+
+    #[test]
+    fn an_answer_that_nothing_delays_waits_for_no_timer() {
+        let step = "0.01".parse().unwrap();
+        let listing = Listing::spot("BTCUSDT", step, step).unwrap();
+        let venue = VenueConfig::new("binance", vec![listing]);
+        let exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
+        let request = Request {
+            method: "GET".to_owned(),
+            path: "/api/v3/ping".to_owned(),
+            query: String::new(),
+            body: String::new(),
+            headers: HeaderMap::new(),
+            from: Ipv4Addr::LOCALHOST.into(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let shared = Arc::clone(&exchange.venues[0].0);
+        let answer = runtime.block_on(async { call(shared, request).now_or_never() });
+        assert_eq!(answer.unwrap().status, 200);
+    }
 }

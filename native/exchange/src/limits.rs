@@ -167,7 +167,7 @@ impl Limits {
     ) -> Option<(u32, &'static str)> {
         let counts = self.orders(account, now, 0);
         let Allowance { orders_10s, orders_1m, orders_1d, .. } = self.allowed;
-        let windows = [(orders_10s, "10 SECONDS"), (orders_1m, "1 MINUTE"), (orders_1d, "1 DAY")];
+        let windows = [(orders_10s, "10 SECOND"), (orders_1m, "1 MINUTE"), (orders_1d, "1 DAY")];
         let full = |(count, (most, _)): &(u32, (u32, _))| count.saturating_add(more) > *most;
         counts.into_iter().zip(windows).find(full).map(|(_, window)| window)
     }
@@ -209,7 +209,7 @@ mod tests {
         let allowed = Allowance { orders_10s: 2, orders_1d: 3, ..Allowance::default() };
         let mut limits = Limits::new(allowed);
         assert_eq!(limits.orders(0, 0, 2), [2, 2, 2]);
-        assert_eq!(limits.orders_refused(0, 0, 1), Some((2, "10 SECONDS")));
+        assert_eq!(limits.orders_refused(0, 0, 1), Some((2, "10 SECOND")));
         assert_eq!(limits.orders_refused(1, 0, 1), None);
         assert_eq!(limits.orders(0, 10 * SECOND, 1), [1, 3, 3]);
         assert_eq!(limits.orders_refused(0, 10 * SECOND, 1), Some((3, "1 DAY")));

@@ -1,6 +1,6 @@
 //! One WebSocket connection of a client.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +19,69 @@ use crate::Shared;
 use crate::floor::machine_now;
 use crate::venue::Venue;
 
-const PING_EVERY: Duration = Duration::from_secs(20);
-/// A client that answers a ping later is gone.
-const PONG_WITHIN: Duration = Duration::from_mins(1);
 /// Messages that may wait for a client; one that reads slower is cut off.
 const QUEUE_MAX: usize = 200_000;
 /// Messages of a client that may be on their way; no more are read meanwhile.
 const INBOX_MAX: usize = 10_000;
 /// Messages that are sent before the line is flushed.
 const BATCH: usize = 256;
+
+/// How connections are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pings {
+    pub(crate) every: Duration,
+    /// A client that answers a ping later is gone.
+    pub(crate) within: Duration,
+}
+
+impl Default for Pings {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(20), within: Duration::from_mins(1) }
+    }
+}
+
+/// Whether a client is there.
+struct Pulse {
+    pings: Pings,
+    /// When it last answered a ping; `None` once none are sent any more.
+    last: Cell<Option<Instant>>,
+    /// What the pings said that it has not answered.
+    unanswered: RefCell<Vec<Bytes>>,
+}
+
+impl Pulse {
+    fn new(pings: Pings) -> Self {
+        Self { pings, last: Cell::new(Some(Instant::now())), unanswered: RefCell::default() }
+    }
+
+    /// What the next ping says: the time in milliseconds.
+    fn ping(&self) -> Bytes {
+        let said = Bytes::from((machine_now() / 1_000_000).to_string());
+        self.unanswered.borrow_mut().push(said.clone());
+        said
+    }
+
+    /// The client sent a pong, which counts if it is the answer to a ping.
+    fn pong(&self, said: &[u8]) {
+        let mut unanswered = self.unanswered.borrow_mut();
+        if let Some(place) = unanswered.iter().position(|ping| ping == said) {
+            unanswered.drain(..=place);
+            self.last.set(Some(Instant::now()));
+        }
+    }
+
+    /// Waits until the client has answered no ping for too long; for ever if none are sent any more.
+    async fn stops(&self) {
+        while let Some(last) = self.last.get() {
+            let end = last + self.pings.every + self.pings.within;
+            if Instant::now() >= end {
+                return;
+            }
+            sleep_until(end).await;
+        }
+        std::future::pending::<()>().await;
+    }
+}
 
 /// What goes to a client.
 #[derive(Clone, Debug)]
@@ -310,12 +364,12 @@ pub(crate) async fn run(
 ) {
     let mut inbox = Inbox::default();
     let mut outbox = Outbox::new(coming.queue);
-    let last_pong = Cell::new(Some(Instant::now()));
+    let pulse = Pulse::new(shared.venue().dialect.pings());
     // A client that does not read holds up what is sent to it, but not its end.
     tokio::select! {
-        _ = talk(&shared, (&mut socket, &last_pong), number, &mut outbox, &mut inbox) => {}
+        _ = talk(&shared, (&mut socket, &pulse), number, &mut outbox, &mut inbox) => {}
         () = coming.cut.notified() => {}
-        () = silence(&last_pong) => {}
+        () = pulse.stops() => {}
     }
     drop(outbox);
     // What was on its way when the line ended arrives all the same.
@@ -328,35 +382,23 @@ pub(crate) async fn run(
     shared.venue().disconnect(number);
 }
 
-/// Waits until a client has answered no ping for too long; for ever if none are sent any more.
-async fn silence(last_pong: &Cell<Option<Instant>>) {
-    while let Some(last) = last_pong.get() {
-        let end = last + PING_EVERY + PONG_WITHIN;
-        if Instant::now() >= end {
-            return;
-        }
-        sleep_until(end).await;
-    }
-    std::future::pending::<()>().await;
-}
-
 async fn talk(
     shared: &Arc<Shared>,
-    (socket, last_pong): (&mut WebSocket<HttpStream>, &Cell<Option<Instant>>),
+    (socket, pulse): (&mut WebSocket<HttpStream>, &Pulse),
     number: u64,
     outbox: &mut Outbox,
     inbox: &mut Inbox,
 ) -> yawc::Result<()> {
-    let mut pings = interval(PING_EVERY);
+    let mut pings = interval(pulse.pings.every);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     pings.reset();
     loop {
         tokio::select! {
             () = shared.stopped() => return close(socket, 1001, "").await,
-            _ = pings.tick() => socket.send(Frame::ping(Vec::new())).await?,
+            _ = pings.tick() => socket.send(Frame::ping(pulse.ping())).await?,
             out = outbox.next() => {
                 let Some(out) = out else { return Ok(()) };
-                if !send(shared, (&mut *socket, last_pong), outbox, out).await? {
+                if !send(shared, (&mut *socket, pulse), outbox, out).await? {
                     return Ok(());
                 }
             }
@@ -369,7 +411,7 @@ async fn talk(
                         hear(&mut shared.venue(), number, text, inbox);
                     }
                     OpCode::Close => return Ok(()),
-                    OpCode::Pong => last_pong.set(Some(Instant::now())),
+                    OpCode::Pong => pulse.pong(frame.payload()),
                     _ => {}
                 }
             }
@@ -390,7 +432,7 @@ fn hear(venue: &mut Venue, number: u64, text: Bytes, inbox: &mut Inbox) {
 /// Sends what waits. False if this was the end.
 async fn send(
     shared: &Arc<Shared>,
-    (socket, last_pong): (&mut WebSocket<HttpStream>, &Cell<Option<Instant>>),
+    (socket, pulse): (&mut WebSocket<HttpStream>, &Pulse),
     outbox: &mut Outbox,
     first: Out,
 ) -> yawc::Result<bool> {
@@ -407,7 +449,7 @@ async fn send(
             Out::Cut => return Ok(false),
             Out::Silence => {
                 outbox.queue.close();
-                last_pong.set(None);
+                pulse.last.set(None);
                 tokio::select! {
                     () = shared.stopped() => {}
                     () = gone(socket) => {}
@@ -435,12 +477,13 @@ async fn close(socket: &mut WebSocket<HttpStream>, code: u16, reason: &str) -> y
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::time::Duration;
 
     use tokio::time::{Instant, timeout};
 
-    use super::{Out, PING_EVERY, PONG_WITHIN, QUEUE_MAX, Sockets, silence};
+    use super::{Out, Pings, Pulse, QUEUE_MAX, Sockets};
+    use crate::binance_usdm::UsdM;
+    use crate::dialect::Dialect as _;
 
     const SHORT: Duration = Duration::from_millis(20);
 
@@ -467,11 +510,36 @@ mod tests {
     #[test]
     fn who_answers_no_ping_is_gone() {
         run(async {
-            let late = Instant::now() - PING_EVERY - PONG_WITHIN;
-            let in_time = Cell::new(Some(late + PONG_WITHIN));
-            assert!(timeout(SHORT, silence(&in_time)).await.is_err());
-            assert!(timeout(SHORT, silence(&Cell::new(None))).await.is_err());
-            assert!(timeout(SHORT, silence(&Cell::new(Some(late)))).await.is_ok());
+            for pings in [Pings::default(), UsdM::default().pings()] {
+                let late = Instant::now() - pings.every - pings.within;
+                let pulse = Pulse::new(pings);
+                for (last, is_gone) in
+                    [(Some(late + pings.within), false), (None, false), (Some(late), true)]
+                {
+                    pulse.last.set(last);
+                    assert_eq!(timeout(SHORT, pulse.stops()).await.is_ok(), is_gone, "{pings:?}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_pong_that_answers_no_ping_keeps_nobody() {
+        run(async {
+            let pings = Pings::default();
+            let pulse = Pulse::new(pings);
+            let ping = pulse.ping();
+            pulse.last.set(Some(Instant::now() - pings.every - pings.within));
+            for said in [&b""[..], b"0"] {
+                pulse.pong(said);
+                assert!(timeout(SHORT, pulse.stops()).await.is_ok());
+            }
+            pulse.pong(&ping);
+            assert!(timeout(SHORT, pulse.stops()).await.is_err());
+            // It was answered once.
+            pulse.last.set(Some(Instant::now() - pings.every - pings.within));
+            pulse.pong(&ping);
+            assert!(timeout(SHORT, pulse.stops()).await.is_ok());
         });
     }
 }

@@ -7,8 +7,8 @@ use common::alpaca::{
     VENUE, ask, coins, event, exchange, first_trade, order, path_of, place, read, shares, tell,
     updates, with,
 };
-use common::{Line, SECRET, run};
-use rustonite_exchange::LocalExchange;
+use common::{Line, SECRET, decimal, run};
+use rustonite_exchange::{Config, Key, Listing, LocalExchange, VenueConfig};
 use serde_json::{Value, json};
 
 /// A trade of the stock at a price, between two who are not in its way.
@@ -488,5 +488,49 @@ fn a_stream_is_for_who_shows_the_secret() {
         tell(&mut line, listen).await;
         place(&exchange, "bob", shares("buy", "1", "150")).await;
         assert!(line.is_silent().await, "others' orders are not told");
+    });
+}
+
+/// Coins for dollars, and other coins for those.
+fn coins_for_coins() -> LocalExchange {
+    let listing = |symbol| Listing::asset(symbol, decimal("0.01"), decimal("0.0001")).unwrap();
+    let listings = ["BTC/USD", "ETH/BTC"].map(listing).to_vec();
+    let venue = VenueConfig { fee_tiers: Vec::new(), ..VenueConfig::new(VENUE, listings) };
+    let exchange = LocalExchange::start(&Config::new(vec![venue])).unwrap();
+    for name in ["ann", "bob"] {
+        exchange.add_account(name).unwrap();
+        exchange.add_key(name, name, &Key::hmac(SECRET)).unwrap();
+        for (asset, amount) in [("USD", "100000"), ("ETH", "10")] {
+            exchange.deposit(VENUE, name, asset, decimal(amount)).unwrap();
+        }
+    }
+    exchange.deposit(VENUE, "bob", "BTC", decimal("10")).unwrap();
+    exchange
+}
+
+#[test]
+fn coins_that_pay_for_others_are_taken_off_what_is_held() {
+    run(async {
+        let exchange = coins_for_coins();
+        place(&exchange, "bob", coins("sell", "1", "50000")).await;
+        place(&exchange, "ann", coins("buy", "1", "50000")).await;
+        let ether = |side: &str| with(coins(side, "10", "0.05"), json!({"symbol": "ETH/BTC"}));
+        place(&exchange, "bob", ether("sell")).await;
+        place(&exchange, "ann", ether("buy")).await;
+        let mut line = updates(&exchange, "ann").await;
+        place(&exchange, "bob", coins("buy", "0.1", "50000")).await;
+        place(&exchange, "ann", coins("sell", "0.1", "50000")).await;
+        events(&mut line, 2).await;
+        let (filled, name, _) = event(&mut line).await;
+        assert_eq!((name.as_str(), &filled["position_qty"]), ("fill", &json!("0.4")));
+        let held = async |who: &str, symbol: &str| {
+            let held = read(&exchange, who, &format!("/v2/positions/{symbol}")).await;
+            ["qty", "avg_entry_price", "unrealized_pl"].map(|key| held[key].clone())
+        };
+        assert_eq!(held("ann", "BTCUSD").await, ["0.4", "50000", "0"]);
+        // Ten that cost nothing, for nobody had named a price, and ten for 0.05.
+        assert_eq!(held("ann", "ETHBTC").await, ["20", "0.025", "0.5"]);
+        // Nine that cost nothing, a half that came for ether, and a tenth that was bought.
+        assert_eq!(held("bob", "BTCUSD").await, ["9.6", "3125", "450000"]);
     });
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Line, exchange, first_trade, limit, run, signed, user};
+use common::{Line, VENUE, exchange, first_trade, limit, run, signed, user};
 use serde_json::{Value, json};
 
 const PROFIT_OR_LOSS: &str = "symbol=BTCUSDT&listClientOrderId=row&workingType=LIMIT\
@@ -10,6 +10,10 @@ const PROFIT_OR_LOSS: &str = "symbol=BTCUSDT&listClientOrderId=row&workingType=L
      &workingClientOrderId=entry&pendingSide=SELL&pendingQuantity=0.1\
      &pendingAboveType=LIMIT_MAKER&pendingAbovePrice=51000&pendingAboveClientOrderId=profit\
      &pendingBelowType=STOP_LOSS&pendingBelowStopPrice=45000&pendingBelowClientOrderId=loss";
+
+const PAIR: &str = "symbol=BTCUSDT&listClientOrderId=row&side=SELL&quantity=0.1\
+     &aboveType=LIMIT_MAKER&abovePrice=51000&aboveClientOrderId=profit\
+     &belowType=STOP_LOSS&belowStopPrice=45000&belowClientOrderId=loss";
 
 #[test]
 fn an_order_brings_others_once_it_is_filled() {
@@ -50,6 +54,12 @@ fn an_order_that_waits_for_another_ends_with_it() {
                      &pendingTimeInForce=GTC&pendingClientOrderId=exit";
         let placed = signed(&exchange, "ann", "POST", "/api/v3/orderList/oto", query).await;
         assert_eq!(placed.status, 200, "{}", placed.body);
+        let query = "symbol=BTCUSDT&origClientOrderId=exit";
+        let waits = signed(&exchange, "ann", "GET", "/api/v3/order", query).await.body;
+        assert_eq!(
+            ["isWorking", "workingTime"].map(|key| &waits[key]),
+            [&json!(false), &json!(-1)]
+        );
         let query = "symbol=BTCUSDT&listClientOrderId=row";
         let ended = signed(&exchange, "ann", "DELETE", "/api/v3/orderList", query).await.body;
         let reports = ended["orderReports"].as_array().unwrap();
@@ -312,6 +322,192 @@ fn lists_are_asked_for_by_number_by_name_and_all_at_once() {
         assert_eq!(count(&format!("fromId={}", number + 1)).await, 1);
         assert_eq!(count("limit=1").await, 1);
         assert_eq!(count("endTime=1").await, 0);
+        let days = "startTime=0&endTime=86400001";
+        assert_eq!(signed(&exchange, "ann", "GET", all, days).await.code(), -1127);
         assert_eq!(signed(&exchange, "bob", "GET", all, "").await.body, json!([]));
+    });
+}
+
+#[test]
+fn a_pair_has_an_order_on_each_side_of_the_market() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        // The last price is 50,000; nobody asks, and the best bid is below.
+        limit(&exchange, "bob", "BUY", "49000", "bid").await;
+        let before = exchange.balance(VENUE, "ann", "BTC").unwrap();
+        let place = async |call: &str, query: &str| {
+            let query = format!("symbol=BTCUSDT&{query}");
+            signed(&exchange, "ann", "POST", &format!("/api/v3/{call}"), &query).await
+        };
+        let kinds = (-1158, "Order type not supported in OCO.");
+        let prices = (-2010, "The relationship of the prices for the orders is not correct.");
+        let loss = "belowType=STOP_LOSS&belowStopPrice=45000";
+        let above = |query: &str| format!("side=SELL&quantity=0.1&aboveType={query}&{loss}");
+        let below = |query: &str| {
+            let profit = "aboveType=LIMIT_MAKER&abovePrice=51000";
+            format!("side=SELL&quantity=0.1&{profit}&belowType={query}")
+        };
+        let entry = "workingType=LIMIT&workingSide=BUY&workingPrice=48000&workingQuantity=0.1\
+                     &workingTimeInForce=GTC&pendingSide=SELL&pendingQuantity=0.1";
+        let exit = "pendingBelowType=STOP_LOSS&pendingBelowStopPrice=45000";
+        let market = format!("{entry}&pendingAboveType=MARKET&{exit}");
+        let stops =
+            format!("{entry}&pendingAboveType=STOP_LOSS&pendingAboveStopPrice=44000&{exit}");
+        let oco = "orderList/oco";
+        for (call, query, expected) in [
+            (oco, above("MARKET"), kinds),
+            (oco, above("LIMIT&abovePrice=40000&aboveTimeInForce=GTC"), kinds),
+            (oco, above("STOP_LOSS&aboveStopPrice=44000"), kinds),
+            (oco, below("TAKE_PROFIT&belowStopPrice=51000"), kinds),
+            (oco, above("LIMIT_MAKER&abovePrice=49500"), prices),
+            (oco, above("TAKE_PROFIT&aboveStopPrice=50000"), prices),
+            (
+                oco,
+                above(
+                    "TAKE_PROFIT_LIMIT&aboveStopPrice=51000&abovePrice=49900&aboveTimeInForce=GTC",
+                ),
+                prices,
+            ),
+            (oco, below("STOP_LOSS&belowStopPrice=50000"), prices),
+            (oco, above("LIMIT_MAKER&abovePrice=51000").replace("SELL", "BUY"), prices),
+            ("order/oco", "side=SELL&quantity=0.1&price=49500&stopPrice=45000".into(), prices),
+            ("orderList/otoco", market, kinds),
+            ("orderList/otoco", stops, kinds),
+        ] {
+            let refused = place(call, &query).await;
+            assert_eq!((refused.code(), refused.text()), expected, "{query}");
+        }
+        let open = signed(&exchange, "ann", "GET", "/api/v3/openOrders", "").await.body;
+        assert_eq!((open, exchange.balance(VENUE, "ann", "BTC").unwrap()), (json!([]), before));
+        let buys = "side=BUY&quantity=0.1&aboveType=STOP_LOSS&aboveStopPrice=51000";
+        for query in [
+            above("TAKE_PROFIT&aboveStopPrice=51000"),
+            above("TAKE_PROFIT_LIMIT&aboveStopPrice=51000&abovePrice=50900&aboveTimeInForce=GTC"),
+            below("STOP_LOSS&belowTrailingDelta=100"),
+            format!("{buys}&belowType=LIMIT_MAKER&belowPrice=49500"),
+        ] {
+            let placed = place(oco, &query).await;
+            assert_eq!(placed.status, 200, "{query}: {}", placed.body);
+        }
+    });
+}
+
+#[test]
+fn all_orders_of_a_list_end_by_one_name() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let mut line = user(&exchange).await;
+        let both = &["profit", "loss"][..];
+        for (path, query, ended) in [
+            ("orderList", "listClientOrderId=row&newClientOrderId=end", both),
+            ("order", "origClientOrderId=loss&newClientOrderId=end", &["loss"]),
+            ("openOrders", "", both),
+        ] {
+            let list = "/api/v3/orderList/oco";
+            assert_eq!(signed(&exchange, "ann", "POST", list, PAIR).await.status, 200);
+            reports(&mut line, 2).await;
+            let query = format!("symbol=BTCUSDT&{query}");
+            let path = format!("/api/v3/{path}");
+            let answer =
+                signed(&exchange, "ann", "DELETE", &path, query.trim_end_matches('&')).await;
+            let answer = answer.body.get(0).unwrap_or(&answer.body).clone();
+            let reports = answer["orderReports"].as_array().cloned().unwrap_or(vec![answer]);
+            let name = &reports[0]["clientOrderId"];
+            assert_eq!(name == "end", query.ends_with("end"), "{path}");
+            for (report, own) in reports.iter().zip(ended) {
+                let names = ["origClientOrderId", "clientOrderId"].map(|key| &report[key]);
+                assert_eq!(names, [&json!(own), name], "{path}");
+                let told = (&report["status"], report["transactTime"].is_i64());
+                assert_eq!(told, (&json!("CANCELED"), true));
+            }
+            assert_eq!(reports.len(), ended.len());
+            let mut told = Vec::new();
+            while told.len() < 2 {
+                let event = line.event().await;
+                if event["e"] == "executionReport" {
+                    assert_eq!(&event["c"], name, "{path}");
+                    told.push(event["C"].as_str().unwrap().to_owned());
+                }
+            }
+            told.sort();
+            assert_eq!(told, ["loss", "profit"], "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_new_list_is_answered_with_as_much_as_was_asked_for() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        for (detail, has) in [
+            ("", [true, true, false]),
+            ("&newOrderRespType=ACK", [true, false, false]),
+            ("&newOrderRespType=RESULT", [true, true, false]),
+            ("&newOrderRespType=FULL", [true, true, true]),
+        ] {
+            let query = format!("{PAIR}{detail}");
+            let placed =
+                signed(&exchange, "ann", "POST", "/api/v3/orderList/oco", &query).await.body;
+            for report in placed["orderReports"].as_array().unwrap() {
+                let names = ["transactTime", "workingTime", "fills"];
+                assert_eq!(names.map(|name| report.get(name).is_some()), has, "{detail}");
+            }
+            if has[1] {
+                assert_eq!(placed["orderReports"][1]["workingTime"], -1);
+            }
+            let end = "symbol=BTCUSDT&listClientOrderId=row";
+            assert_eq!(
+                signed(&exchange, "ann", "DELETE", "/api/v3/orderList", end).await.status,
+                200
+            );
+        }
+        let query = format!("{PAIR}&newOrderRespType=ALL");
+        let refused = signed(&exchange, "ann", "POST", "/api/v3/orderList/oco", &query).await;
+        assert_eq!(refused.code(), -1130);
+    });
+}
+
+#[test]
+fn each_order_of_a_list_has_a_strategy_of_its_own() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        let query = format!("{PAIR}&belowStrategyType=5");
+        let refused = signed(&exchange, "ann", "POST", "/api/v3/orderList/oco", &query).await;
+        assert_eq!(refused.code(), -1134);
+        let entry = "workingType=LIMIT&workingSide=BUY&workingPrice=48000&workingQuantity=0.1\
+                     &workingTimeInForce=GTC&pendingSide=SELL&pendingQuantity=0.1";
+        let one = format!("symbol=BTCUSDT&{entry}&pendingType=LIMIT_MAKER&pendingPrice=51000");
+        let two = format!(
+            "symbol=BTCUSDT&{entry}&pendingAboveType=LIMIT_MAKER&pendingAbovePrice=51000\
+             &pendingBelowType=STOP_LOSS&pendingBelowStopPrice=45000"
+        );
+        let old = "symbol=BTCUSDT&side=SELL&quantity=0.1&price=51000&stopPrice=45000";
+        for (call, query, names) in [
+            ("orderList/oco", PAIR, &["above", "below"][..]),
+            ("orderList/oto", &one, &["working", "pending"]),
+            ("orderList/otoco", &two, &["working", "pendingAbove", "pendingBelow"]),
+            ("order/oco", old, &["limit", "stop"]),
+        ] {
+            let path = format!("/api/v3/{call}");
+            let query = (1..).zip(names).fold(query.to_owned(), |query, (number, name)| {
+                format!(
+                    "{query}&{name}StrategyId={number}&{name}StrategyType={}",
+                    number + 1_000_000
+                )
+            });
+            let placed = signed(&exchange, "ann", "POST", &path, &query).await;
+            assert_eq!(placed.status, 200, "{call}: {}", placed.body);
+            for (number, report) in (1..).zip(placed.body["orderReports"].as_array().unwrap()) {
+                assert_eq!(
+                    [&report["strategyId"], &report["strategyType"]],
+                    [&json!(number), &json!(number + 1_000_000)],
+                    "{call}"
+                );
+            }
+        }
     });
 }

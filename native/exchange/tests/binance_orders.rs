@@ -84,6 +84,9 @@ fn of_an_iceberg_only_a_part_is_seen_and_it_has_no_more_than_a_hundred() {
         let query = format!("symbol=BTCUSDT&{iceberg}&icebergQty=0.009");
         let refused = signed(&exchange, "ann", "POST", ORDER, &query).await;
         assert_eq!((refused.code(), refused.text()), (-1013, "Filter failure: ICEBERG_PARTS"));
+        let query = format!("symbol=BTCUSDT&{iceberg}&icebergQty=1.00001");
+        let refused = signed(&exchange, "ann", "POST", ORDER, &query).await;
+        assert_eq!((refused.code(), refused.text()), (-2010, "IcebergQty exceeds QTY."));
     });
 }
 
@@ -564,8 +567,20 @@ fn a_question_about_all_symbols_weighs_more() {
                 before = after;
             }
         }
-        for (query, weight) in [("symbol=BTCUSDT", 6), ("", 80)] {
-            let answer = signed(&exchange, "ann", "GET", "/api/v3/openOrders", query).await;
+        let order = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=50000&quantity=0.1";
+        let with_rates = format!("{order}&computeCommissionRates=true");
+        for (method, path, query, weight) in [
+            ("GET", "openOrders", "symbol=BTCUSDT", 6),
+            ("GET", "openOrders", "", 80),
+            ("GET", "myTrades", "symbol=BTCUSDT", 20),
+            ("GET", "myTrades", "symbol=BTCUSDT&orderId=1", 5),
+            ("GET", "myPreventedMatches", "symbol=BTCUSDT&orderId=1", 20),
+            ("GET", "myPreventedMatches", "symbol=BTCUSDT&preventedMatchId=1", 2),
+            ("POST", "order/test", order, 1),
+            ("POST", "order/test", &with_rates, 20),
+        ] {
+            let path = format!("/api/v3/{path}");
+            let answer = signed(&exchange, "ann", method, &path, query).await;
             let after: u32 = answer.headers["x-mbx-used-weight-1m"].parse().unwrap();
             assert_eq!(after - before, weight, "{query}");
             before = after;
@@ -641,5 +656,52 @@ fn fees_of_instruments_and_the_state_of_the_venue_can_be_asked_for() {
         assert_eq!(all.as_array().unwrap().len(), 2);
         let status = get(&exchange, "/sapi/v1/system/status").await.body;
         assert_eq!(status, json!({"status": 0, "msg": "normal"}));
+    });
+}
+
+#[test]
+fn who_comes_is_answered_with_what_was_prevented() {
+    run(async {
+        let exchange = exchange();
+        let limit = "type=LIMIT&timeInForce=GTC";
+        let mut makers = Vec::new();
+        for (price, size) in [("50000", "0.2"), ("50100", "0.3")] {
+            let query = format!("side=SELL&{limit}&price={price}&quantity={size}");
+            makers.push(place(&exchange, "ann", &query).await["orderId"].clone());
+        }
+        let mut line = user(&exchange).await;
+        let buy = |mode: &str| {
+            format!(
+                "symbol=BTCUSDT&side=BUY&{limit}&price=50100&quantity=0.6\
+                 &selfTradePreventionMode={mode}"
+            )
+        };
+        let query = buy("EXPIRE_TAKER") + "&newOrderRespType=FULL";
+        let taken = signed(&exchange, "ann", "POST", ORDER, &query).await.body;
+        let row = json!({
+            "preventedMatchId": 1, "makerOrderId": makers[0], "price": "50000.00000000",
+            "takerPreventedQuantity": "0.60000000",
+        });
+        assert_eq!((&taken["fills"], &taken["preventedMatches"]), (&json!([]), &json!([row])));
+        let report = loop {
+            let event = line.event().await;
+            if event["x"] == "TRADE_PREVENTION" {
+                break event;
+            }
+        };
+        assert_eq!((&report["Cs"], &report["pL"]), (&json!("BTCUSDT"), &json!("50000.00000000")));
+        let taken = signed(&exchange, "ann", "POST", ORDER, &buy("EXPIRE_MAKER")).await.body;
+        let row = |number: u64, maker: usize, price: &str, size: &str| {
+            json!({
+                "preventedMatchId": number, "makerOrderId": makers[maker], "price": price,
+                "makerPreventedQuantity": size,
+            })
+        };
+        let rows =
+            [row(2, 0, "50000.00000000", "0.20000000"), row(3, 1, "50100.00000000", "0.30000000")];
+        assert_eq!(taken["preventedMatches"], json!(rows), "{taken}");
+        let other = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=40000&quantity=0.1";
+        let other = signed(&exchange, "ann", "POST", ORDER, other).await.body;
+        assert_eq!(other.get("preventedMatches"), None, "{other}");
     });
 }

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::usdm::{ORDER, ask, deal, limit};
-use common::{call, futures, get, now_ms, run, sign, signed};
+use common::usdm::{ALGO, ORDER, ask, deal, limit};
+use common::{Answer, call, futures, get, now_ms, run, sign, signed};
 use rustonite_exchange::LocalExchange;
 use serde_json::{Value, json};
 
@@ -192,6 +192,13 @@ fn answers_tell_what_was_used_of_the_limits() {
         let placed = signed(&exchange, "ann", "POST", ORDER, query).await;
         assert_eq!(placed.headers["x-mbx-order-count-10s"], "1");
         assert_eq!(placed.headers["x-mbx-order-count-1m"], "1");
+        let query = "symbol=BTCUSDT&side=SELL&type=STOP_MARKET&algoType=CONDITIONAL&quantity=0.1\
+                     &triggerPrice=40000";
+        let waits = signed(&exchange, "ann", "POST", ALGO, query).await;
+        assert_eq!(waits.status, 200, "{}", waits.body);
+        assert_eq!(waits.headers["x-mbx-order-count-1m"], "2");
+        // Orders are counted as orders alone.
+        assert_eq!(waits.headers["x-mbx-used-weight-1m"], "0");
         let info = get(&exchange, "/fapi/v1/exchangeInfo").await;
         assert!(!info.headers.contains_key("x-mbx-order-count-1m"));
         let limits: Vec<_> =
@@ -238,6 +245,40 @@ fn what_cannot_be_filled_at_once_expires() {
             let answer = signed(&exchange, "ann", "POST", ORDER, &order(rest)).await.body;
             let told = (&answer["status"], &answer["executedQty"]);
             assert_eq!(told, (&json!(status), &json!(filled)), "{rest} {answer}");
+        }
+    });
+}
+
+#[test]
+fn what_is_asked_for_has_its_weight() {
+    run(async {
+        let exchange = futures();
+        let used =
+            |answer: &Answer| -> u32 { answer.headers["x-mbx-used-weight-1m"].parse().unwrap() };
+        let mut before = used(&get(&exchange, "/fapi/v1/ping").await);
+        let pair = "pair=BTCUSDT&contractType=PERPETUAL&interval=1m";
+        for (query, weight) in [
+            ("klines?symbol=BTCUSDT&interval=1m", 5),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=99", 1),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=100", 2),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=500", 5),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=1000", 5),
+            ("klines?symbol=BTCUSDT&interval=1m&limit=1001", 10),
+            (&format!("continuousKlines?{pair}&limit=99"), 1),
+            ("markPriceKlines?symbol=BTCUSDT&interval=1m&limit=1500", 10),
+            ("indexPriceKlines?pair=BTCUSDT&interval=1m&limit=499", 2),
+            ("premiumIndex?symbol=BTCUSDT", 1),
+            ("premiumIndex", 10),
+        ] {
+            let after = used(&get(&exchange, &format!("/fapi/v1/{query}")).await);
+            assert_eq!(after - before, weight, "{query}");
+            before = after;
+        }
+        for (query, weight) in [("symbol=BTCUSDT", 20), ("", 50)] {
+            let path = "/fapi/v1/forceOrders";
+            let after = used(&signed(&exchange, "ann", "GET", path, query).await);
+            assert_eq!(after - before, weight, "{query}");
+            before = after;
         }
     });
 }

@@ -6,6 +6,7 @@ use jiff::ToSpan as _;
 use rustonite_sim::{Amount, InstrumentId, OrderId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::fields::Fields;
 use super::holdings::price;
@@ -218,7 +219,7 @@ pub(crate) fn activities(call: &mut Call<'_>) -> Answer {
     let size = call.query.count("page_size", ACTIVITIES_MAX, ACTIVITIES_MAX)?;
     let token = call.query.word("page_token");
     let mut filled: BTreeMap<OrderId, i64> = BTreeMap::new();
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
     let ahead = call.hall.floor.clock.ahead;
     for fill in &call.own()?.fills {
         let so_far = filled.entry(fill.order).or_default();
@@ -228,14 +229,28 @@ pub(crate) fn activities(call: &mut Call<'_>) -> Answer {
             && until.is_none_or(|until| at < until)
             && day.is_none_or(|day| times::day(&times::utc(at)) == Some(day));
         if fits {
-            rows.push(activity(call, fill, *so_far));
+            found.push((fill, *so_far));
         }
     }
     if call.query.word("direction") != Some("asc") {
-        rows.reverse();
+        found.reverse();
     }
-    let known = token.and_then(|token| rows.iter().position(|row| row["id"] == token));
-    Ok(rows.into_iter().skip(known.map_or(0, |place| place + 1)).take(size).collect())
+    let known = token.and_then(|token| {
+        // Identifiers are compared, since texts of all take long.
+        let id: Uuid = token.rsplit("::").next()?.parse().ok()?;
+        let is_it = |fill: &OwnFill| id_of(fill) == id && activity_id(fill, ahead) == token;
+        found.iter().position(|(fill, _)| is_it(fill))
+    });
+    let rows = found.into_iter().skip(known.map_or(0, |place| place + 1)).take(size);
+    Ok(rows.map(|(fill, so_far)| activity(call, fill, so_far)).collect())
+}
+
+fn id_of(fill: &OwnFill) -> Uuid {
+    ids::id(Sort::Fill, fill.order.0, fill.trade)
+}
+
+fn activity_id(fill: &OwnFill, ahead: i64) -> String {
+    format!("{}::{}", times::compact(fill.at + ahead), id_of(fill))
 }
 
 fn activity(call: &Call<'_>, fill: &OwnFill, so_far: i64) -> Value {
@@ -246,9 +261,8 @@ fn activity(call: &Call<'_>, fill: &OwnFill, so_far: i64) -> Value {
     let whole = record.map_or(so_far, |record| record.order.quantity.max(so_far));
     let (kind, status) =
         if so_far >= whole { ("fill", "filled") } else { ("partial_fill", "partially_filled") };
-    let id = ids::id(Sort::Fill, fill.order.0, fill.trade);
     json!({
-        "id": format!("{}::{id}", times::compact(at)), "activity_type": "FILL",
+        "id": activity_id(fill, floor.clock.ahead), "activity_type": "FILL",
         "transaction_time": times::utc(at), "type": kind, "price": text(listed.price(fill.price)),
         "qty": text(listed.size(fill.quantity)), "side": if fill.is_buyer { "buy" } else { "sell" },
         "symbol": listed.listing.symbol, "leaves_qty": text(listed.size(whole - so_far)),

@@ -54,12 +54,12 @@ impl Holdings {
     /// A deposit costs what it is worth at the moment.
     pub(crate) fn deposit(&mut self, floor: &Floor, done: &Done) {
         let Some((account, asset, amount)) = done.deposit else { return };
-        let price = instrument_of(floor, asset).map(|id| price(floor, id)).unwrap_or_default();
+        let cost = value(floor, asset, amount);
         let holding = self.of_mut(account, asset);
         if amount < Amount::ZERO {
             holding.give(-amount);
         } else {
-            holding.take(amount, product(price, amount));
+            holding.take(amount, cost);
         }
     }
 
@@ -70,17 +70,30 @@ impl Holdings {
         };
         let asked = floor.record(account, order)?.order.asked;
         let listed = floor.listed(asked.instrument);
-        let base = listed.rules.base;
+        let (base, quote) = (listed.rules.base, listed.rules.quote);
         let size = Amount::from_decimal(listed.size(quantity)).unwrap_or_default();
-        let fee = if fee_asset == base { fee } else { Amount::ZERO };
-        let holding = self.of_mut(account, base);
+        let worth = floor.exchange.worth(asked.instrument, price, quantity);
+        // It is paid from what is received.
+        let fee_in = |asset| if fee_asset == asset { fee } else { Amount::ZERO };
+        let is_cash = listed.listing.quote == CASH;
         match asked.side {
             Side::Buy => {
-                holding.take(size - fee, floor.exchange.worth(asked.instrument, price, quantity));
+                if !is_cash {
+                    self.of_mut(account, quote).give(worth);
+                }
+                let is_home = instrument_of(floor, base) == Some(asked.instrument);
+                let cost = if is_home { worth } else { value(floor, quote, worth) };
+                self.of_mut(account, base).take(size - fee_in(base), cost);
             }
-            Side::Sell => holding.give(size),
+            Side::Sell => {
+                self.of_mut(account, base).give(size);
+                if !is_cash {
+                    let cost = value(floor, quote, worth);
+                    self.of_mut(account, quote).take(worth - fee_in(quote), cost);
+                }
+            }
         }
-        Some(holding.quantity)
+        Some(self.of(account, base).quantity)
     }
 }
 
@@ -93,6 +106,12 @@ pub(crate) fn instrument_of(floor: &Floor, asset: AssetId) -> Option<InstrumentI
         found.map(|(id, _)| id)
     };
     of_base(true).or_else(|| of_base(false))
+}
+
+/// What some of an asset is worth at the moment, where it is traded.
+fn value(floor: &Floor, asset: AssetId, quantity: Amount) -> Amount {
+    let price = instrument_of(floor, asset).map(|id| price(floor, id)).unwrap_or_default();
+    product(price, quantity)
 }
 
 /// Price of the last trade, or else the middle of the best prices, or else nothing.

@@ -57,7 +57,7 @@ pub(crate) fn all_orders(call: &mut Call<'_>) -> Answer {
 }
 
 /// Whether a moment is between those of the parameters, which are no more than a day apart.
-fn within_a_day(call: &Call<'_>) -> Result<impl Fn(i64) -> bool + use<>, Refusal> {
+pub(crate) fn within_a_day(call: &Call<'_>) -> Result<impl Fn(i64) -> bool + use<>, Refusal> {
     let times = (call.params.integer("startTime")?, call.params.integer("endTime")?);
     if let (Some(since), Some(until)) = times
         && until.saturating_sub(since) > DAY_MS
@@ -262,17 +262,17 @@ pub(crate) fn prevented(call: &mut Call<'_>) -> Answer {
 }
 
 fn prevented_row(floor: &Floor, one: &Prevented) -> Value {
-    let listed = floor.listed(one.instrument);
-    let symbol = &listed.listing.symbol;
-    let mut row = json!({
-        "symbol": symbol, "preventedMatchId": one.number, "takerOrderId": one.taker.0,
-        "makerSymbol": symbol, "makerOrderId": one.maker.0, "tradeGroupId": words::NO_GROUP,
-        "selfTradePreventionMode": self_trade(one.mode), "price": price_text(listed, one.price),
-        "transactTime": floor.shown(one.at),
-    });
-    let names = ["takerPreventedQuantity", "makerPreventedQuantity"];
-    for (name, lots) in names.into_iter().zip(one.lots).filter(|(_, lots)| *lots > 0) {
-        row[name] = json!(size_text(listed, lots));
+    let symbol = &floor.listed(one.instrument).listing.symbol;
+    let mut row = words::prevented(floor, one);
+    for (name, fact) in [
+        ("symbol", json!(symbol)),
+        ("makerSymbol", json!(symbol)),
+        ("takerOrderId", json!(one.taker.0)),
+        ("tradeGroupId", json!(words::NO_GROUP)),
+        ("selfTradePreventionMode", json!(self_trade(one.mode))),
+        ("transactTime", json!(floor.shown(one.at))),
+    ] {
+        row[name] = fact;
     }
     row
 }

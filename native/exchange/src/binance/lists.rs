@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rustonite_sim::{Command, InstrumentId, NewOrder};
+use rustonite_sim::{Command, InstrumentId, NewOrder, Side};
 use serde_json::{Value, json};
 
-use super::account::{ROWS_MAX, ROWS_USUAL};
-use super::place::{NAMES, Names, new_order};
+use super::account::{ROWS_MAX, ROWS_USUAL, within_a_day};
+use super::place::{Detail, NAMES, Names, new_order, placed};
 use super::refusal::of_order;
 use super::shared::calls::{Answer, Call};
 use super::shared::orders::{instrument, made_up_id, page};
 use super::shared::params::Params;
 use super::shared::refusal::Refusal;
-use super::trade::cancel_one;
+use super::trade::{cancel_one, cancelled};
 use super::words;
 use crate::accounts::{OrderList, Record, Tag};
 
@@ -33,6 +33,7 @@ const ABOVE: Names = Names {
     time_in_force: "aboveTimeInForce",
     iceberg: "aboveIcebergQty",
     client_id: "aboveClientOrderId",
+    strategy: ["aboveStrategyId", "aboveStrategyType"],
 };
 /// The lower order of a pair.
 const BELOW: Names = Names {
@@ -43,6 +44,7 @@ const BELOW: Names = Names {
     time_in_force: "belowTimeInForce",
     iceberg: "belowIcebergQty",
     client_id: "belowClientOrderId",
+    strategy: ["belowStrategyId", "belowStrategyType"],
     ..ABOVE
 };
 /// The order that brings others.
@@ -57,6 +59,7 @@ const WORKING: Names = Names {
     time_in_force: "workingTimeInForce",
     iceberg: "workingIcebergQty",
     client_id: "workingClientOrderId",
+    strategy: ["workingStrategyId", "workingStrategyType"],
 };
 /// The only one that it brings.
 const PENDING: Names = Names {
@@ -69,6 +72,7 @@ const PENDING: Names = Names {
     time_in_force: "pendingTimeInForce",
     iceberg: "pendingIcebergQty",
     client_id: "pendingClientOrderId",
+    strategy: ["pendingStrategyId", "pendingStrategyType"],
 };
 /// The upper one of a pair that it brings,
 const PENDING_ABOVE: Names = Names {
@@ -79,6 +83,7 @@ const PENDING_ABOVE: Names = Names {
     time_in_force: "pendingAboveTimeInForce",
     iceberg: "pendingAboveIcebergQty",
     client_id: "pendingAboveClientOrderId",
+    strategy: ["pendingAboveStrategyId", "pendingAboveStrategyType"],
     ..PENDING
 };
 /// and the lower one.
@@ -90,6 +95,7 @@ const PENDING_BELOW: Names = Names {
     time_in_force: "pendingBelowTimeInForce",
     iceberg: "pendingBelowIcebergQty",
     client_id: "pendingBelowClientOrderId",
+    strategy: ["pendingBelowStrategyId", "pendingBelowStrategyType"],
     ..PENDING
 };
 
@@ -102,6 +108,48 @@ pub(crate) fn oco(call: &mut Call<'_>) -> Answer {
     place_pair(call, pair)
 }
 
+/// Whether an order of a pair limits a loss; the other one takes a profit.
+fn limits_loss(order: &NewOrder) -> Result<bool, Refusal> {
+    match words::is_stop(order) {
+        None if !order.post_only => Err(not_of_a_pair()),
+        is_stop => Ok(is_stop == Some(true)),
+    }
+}
+
+fn not_of_a_pair() -> Refusal {
+    Refusal::new(-1158, "Order type not supported in OCO.")
+}
+
+/// One of a pair limits a loss, the other takes a profit.
+fn check_kinds([above, below]: [&NewOrder; 2]) -> Result<(), Refusal> {
+    if limits_loss(above)? == limits_loss(below)? { Err(not_of_a_pair()) } else { Ok(()) }
+}
+
+/// The last price is between those of a pair, and the profit on its side of it.
+fn check_prices(call: &Call<'_>, [above, below]: [&NewOrder; 2]) -> Result<(), Refusal> {
+    let Some(last) = call.hall.floor.exchange.last_price(above.instrument) else { return Ok(()) };
+    let loss_is_below = limits_loss(below)?;
+    let fits = loss_is_below == (above.side == Side::Sell)
+        && compared(above).is_none_or(|price| price > last)
+        && compared(below).is_none_or(|price| price < last);
+    if fits {
+        return Ok(());
+    }
+    let text = "The relationship of the prices for the orders is not correct.";
+    Err(Refusal::new(-2010, text))
+}
+
+/// The price of an order of a pair that stands on one side of the market; a trail may have none.
+fn compared(order: &NewOrder) -> Option<i64> {
+    let takes_profit = words::is_stop(order) != Some(true);
+    let limit = order.price.filter(|_| takes_profit);
+    let trigger = || {
+        let trigger = order.trigger?;
+        trigger.trailing.map_or(Some(trigger.price), |trailing| trailing.activation)
+    };
+    limit.or_else(trigger)
+}
+
 /// An order that brings another one once it is filled.
 pub(crate) fn oto(call: &mut Call<'_>) -> Answer {
     let orders = [working(call)?, read(call, &PENDING)?];
@@ -111,6 +159,7 @@ pub(crate) fn oto(call: &mut Call<'_>) -> Answer {
 /// An order that brings a pair of which one ends the other.
 pub(crate) fn otoco(call: &mut Call<'_>) -> Answer {
     let orders = [working(call)?, read(call, &PENDING_ABOVE)?, read(call, &PENDING_BELOW)?];
+    check_kinds([&orders[1].0, &orders[2].0])?;
     place_row(call, orders)
 }
 
@@ -139,11 +188,15 @@ fn for_old_oco(params: &Params, sells: bool, stop_kind: &str) -> Params {
         "price" => format!("{limit}Price"),
         "limitClientOrderId" => format!("{limit}ClientOrderId"),
         "limitIcebergQty" => format!("{limit}IcebergQty"),
+        "limitStrategyId" => format!("{limit}StrategyId"),
+        "limitStrategyType" => format!("{limit}StrategyType"),
         "stopPrice" => format!("{stop}StopPrice"),
         "stopLimitPrice" => format!("{stop}Price"),
         "stopLimitTimeInForce" => format!("{stop}TimeInForce"),
         "stopClientOrderId" => format!("{stop}ClientOrderId"),
         "stopIcebergQty" => format!("{stop}IcebergQty"),
+        "stopStrategyId" => format!("{stop}StrategyId"),
+        "stopStrategyType" => format!("{stop}StrategyType"),
         "trailingDelta" => format!("{stop}TrailingDelta"),
         other => other.to_owned(),
     };
@@ -155,6 +208,8 @@ fn for_old_oco(params: &Params, sells: bool, stop_kind: &str) -> Params {
 }
 
 fn place_pair(call: &mut Call<'_>, pair: [(NewOrder, Tag); 2]) -> Answer {
+    check_kinds([&pair[0].0, &pair[1].0])?;
+    check_prices(call, [&pair[0].0, &pair[1].0])?;
     let list = new_list(call, OCO)?;
     let [(above, above_tag), (below, below_tag)] = pair;
     let tags = [above_tag, below_tag].map(|tag| Tag { list: Some(Arc::clone(&list)), ..tag });
@@ -186,23 +241,28 @@ fn new_list(call: &mut Call<'_>, contingency: &'static str) -> Result<Arc<OrderL
 }
 
 fn place(call: &mut Call<'_>, list: u64, command: &Command, tags: Vec<Tag>) -> Answer {
-    call.hall.place(command, tags).map_err(|reject| of_order(&reject, false))?;
-    Ok(answer(call, list))
+    let detail = Detail::or(call.params, Detail::Result)?;
+    let done = call.hall.place(command, tags).map_err(|reject| of_order(&reject, false))?;
+    let floor = &call.hall.floor;
+    let report = |one: &Record| placed(floor, call.account, one.order.id, &done, detail);
+    Ok(answer(call, list, report))
+}
+
+/// A list that has ended, with the end of each of its orders.
+pub(crate) fn ended(call: &Call<'_>, number: u64) -> Value {
+    answer(call, number, |one| cancelled(&call.hall.floor, one))
 }
 
 /// All about a list and its orders.
-pub(crate) fn answer(call: &Call<'_>, number: u64) -> Value {
-    let floor = &call.hall.floor;
+fn answer(call: &Call<'_>, number: u64, report: impl Fn(&Record) -> Value) -> Value {
     let mut value = row(call, number);
-    let reports = of_list(call, number).map(|one| words::base(floor, one));
-    value["orderReports"] = reports.collect();
+    value["orderReports"] = of_list(call, number).map(report).collect();
     value
 }
 
 fn of_list<'a>(call: &'a Call<'_>, number: u64) -> impl Iterator<Item = &'a Record> {
     let own = call.hall.floor.accounts.all.get(&call.account);
-    let orders = own.into_iter().flat_map(|own| own.orders.values());
-    orders.filter(move |record| record.list() == Some(number))
+    own.into_iter().flat_map(move |own| own.of_list(number))
 }
 
 /// A list, and which orders it has.
@@ -248,14 +308,12 @@ pub(crate) fn open(call: &mut Call<'_>) -> Answer {
 /// Lists of the account by their number and when they were placed.
 pub(crate) fn all(call: &mut Call<'_>) -> Answer {
     let limit = call.params.limit(ROWS_USUAL, ROWS_MAX)?;
-    let in_time = call.in_time()?;
+    let in_time = within_a_day(call)?;
     let first = call.params.integer("fromId")?.map(i64::cast_unsigned);
-    let floor = &call.hall.floor;
-    let placed = call.own()?.orders.values();
-    let placed = placed.filter(|record| in_time(floor.shown(record.order.placed_at)));
-    let fits = |list: &u64| first.is_none_or(|first| *list >= first);
-    let lists: BTreeSet<_> = placed.filter_map(Record::list).filter(fits).collect();
-    let lists: Vec<_> = lists.into_iter().collect();
+    let (floor, own) = (&call.hall.floor, call.own()?);
+    let fits = |record: &Record| in_time(floor.shown(record.order.placed_at));
+    let lists = own.lists_from(first.unwrap_or(0));
+    let lists: Vec<_> = lists.filter(|list| own.of_list(*list).any(fits)).collect();
     Ok(page(&lists, limit, first.is_some()).iter().map(|list| row(call, *list)).collect())
 }
 
@@ -292,6 +350,7 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
     };
     let record = call.own()?.open_orders().find(fits).cloned();
     let record = record.ok_or_else(Refusal::not_cancelled)?;
-    cancel_one(call, &record, None)?;
-    Ok(answer(call, record.list().unwrap_or_default()))
+    let name = call.params.client_id("newClientOrderId", NAMES)?;
+    cancel_one(call, &record, name)?;
+    Ok(ended(call, record.list().unwrap_or_default()))
 }

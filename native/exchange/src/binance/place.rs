@@ -20,6 +20,8 @@ use crate::floor::{Done, Floor, Listed};
 
 /// What names of orders may have besides letters and digits.
 pub(crate) const NAMES: &str = "-_";
+/// Smaller numbers are the venue's own.
+const STRATEGY_TYPE_MIN: i64 = 1_000_000;
 /// How far a trailing trigger may be behind, in hundredths of a percent.
 const TRAILING: std::ops::RangeInclusive<i64> = 10..=2_000;
 
@@ -64,6 +66,8 @@ pub(crate) struct Names {
     pub(crate) time_in_force: &'static str,
     pub(crate) iceberg: &'static str,
     pub(crate) client_id: &'static str,
+    /// Number and kind of what the client follows with it.
+    pub(crate) strategy: [&'static str; 2],
 }
 
 /// Those of an order that stands alone.
@@ -77,6 +81,7 @@ pub(crate) const ALONE: Names = Names {
     time_in_force: "timeInForce",
     iceberg: "icebergQty",
     client_id: "newClientOrderId",
+    strategy: ["strategyId", "strategyType"],
 };
 
 /// A price in ticks.
@@ -103,7 +108,17 @@ pub(crate) fn new_order(
     let order = asked(floor, account, params, names)?;
     let taken = Refusal::new(-2010, "Duplicate order sent.");
     let client_id = client_id(floor, account, params, (names.client_id, NAMES), &taken)?;
-    Ok((order, Tag { client_id, ..Tag::default() }))
+    Ok((order, Tag { client_id, strategy: strategy(params, names)?, ..Tag::default() }))
+}
+
+/// Number and kind of what the client follows with an order.
+pub(crate) fn strategy(params: &Params, names: &Names) -> Result<[Option<i64>; 2], Refusal> {
+    let [number, kind] = names.strategy.map(|name| params.integer(name));
+    let (number, kind) = (number?, kind?);
+    if kind.is_some_and(|kind| kind < STRATEGY_TYPE_MIN) {
+        return Err(Refusal::new(-1134, "strategyType was less than 1000000."));
+    }
+    Ok([number, kind])
 }
 
 /// An order as the parameters have it.
@@ -121,16 +136,17 @@ pub(crate) fn asked(
     let price =
         if kind.has_price { Some(ticks(listed, params.need_decimal(names.price)?)?) } else { None };
     let expiry = expiry(params, kind, names)?;
+    let quantity = quantity(listed, params, kind, names)?;
     let order = NewOrder {
         account,
         instrument: id,
         side,
         price,
-        quantity: quantity(listed, params, kind, names)?,
+        quantity,
         expiry,
         post_only: kind.post_only,
         reduce_only: false,
-        display: display(listed, params, names, expiry)?,
+        display: display(listed, params, names, expiry, quantity)?,
         trigger: trigger(floor, id, side, params, kind, names)?,
         self_trade: self_trade(params)?,
         position: PositionSide::Net,
@@ -192,13 +208,18 @@ fn display(
     params: &Params,
     names: &Names,
     expiry: Expiry,
+    quantity: Quantity,
 ) -> Result<Option<i64>, Refusal> {
     let Some(size) = params.decimal(names.iceberg)? else { return Ok(None) };
     if expiry != Expiry::Never {
         let text = "IcebergQty only supported with timeInForce=GTC.";
         return Err(Refusal::new(-1013, text));
     }
-    lots(listed, size).map(Some)
+    let shown = lots(listed, size)?;
+    if matches!(quantity, Quantity::Lots(all) if shown > all) {
+        return Err(Refusal::new(-2010, "IcebergQty exceeds QTY."));
+    }
+    Ok(Some(shown))
 }
 
 fn trigger(
@@ -242,7 +263,14 @@ pub(crate) enum Detail {
 }
 
 impl Detail {
+    /// How much an order is asked to be answered with, or what is usual.
     pub(crate) fn read(params: &Params, order: &NewOrder) -> Result<Self, Refusal> {
+        let is_plain = order.trigger.is_none() && !order.post_only;
+        Self::or(params, if is_plain { Self::Full } else { Self::Ack })
+    }
+
+    /// How much is asked for, or else so much.
+    pub(crate) fn or(params: &Params, usual: Self) -> Result<Self, Refusal> {
         match params.get("newOrderRespType") {
             Some("ACK") => Ok(Self::Ack),
             Some("RESULT") => Ok(Self::Result),
@@ -250,8 +278,7 @@ impl Detail {
             Some(_) => {
                 Err(Refusal::new(-1130, "Data sent for parameter 'newOrderRespType' is not valid."))
             }
-            None if order.trigger.is_none() && !order.post_only => Ok(Self::Full),
-            None => Ok(Self::Ack),
+            None => Ok(usual),
         }
     }
 }
@@ -279,8 +306,25 @@ pub(crate) fn placed(
     value["workingTime"] = json!(record.working_since().map_or(-1, |at| floor.shown(at)));
     if detail == Detail::Full {
         value["fills"] = fills(floor, id, done);
+        let prevented = prevented(floor, account, id, done.at);
+        if !prevented.is_empty() {
+            value["preventedMatches"] = prevented.into();
+        }
     }
     value
+}
+
+/// Trades with its own account that a new order would have made.
+fn prevented(floor: &Floor, account: AccountId, id: OrderId, at: i64) -> Vec<Value> {
+    let own = floor.accounts.all.get(&account);
+    let newest = own.into_iter().flat_map(|own| own.prevented.iter().rev());
+    let mut rows: Vec<_> = newest
+        .take_while(|one| one.at >= at)
+        .filter(|one| one.taker == id)
+        .map(|one| words::prevented(floor, one))
+        .collect();
+    rows.reverse();
+    rows
 }
 
 fn fills(floor: &Floor, id: OrderId, done: &Done) -> Value {

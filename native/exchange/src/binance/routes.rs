@@ -16,7 +16,7 @@ pub(crate) static INTERFACE: Interface = Interface {
 };
 
 /// Every parameter that some call knows.
-const KNOWN: [&str; 97] = [
+const KNOWN: [&str; 113] = [
     "symbol",
     "symbols",
     "permissions",
@@ -112,6 +112,22 @@ const KNOWN: [&str; 97] = [
     "pendingBelowTrailingDelta",
     "pendingBelowIcebergQty",
     "pendingBelowTimeInForce",
+    "limitStrategyId",
+    "limitStrategyType",
+    "stopStrategyId",
+    "stopStrategyType",
+    "aboveStrategyId",
+    "aboveStrategyType",
+    "belowStrategyId",
+    "belowStrategyType",
+    "workingStrategyId",
+    "workingStrategyType",
+    "pendingStrategyId",
+    "pendingStrategyType",
+    "pendingAboveStrategyId",
+    "pendingAboveStrategyType",
+    "pendingBelowStrategyId",
+    "pendingBelowStrategyType",
     "subscriptionId",
     "returnRateLimits",
 ];
@@ -147,7 +163,10 @@ static ROUTES: [Route; 40] = [
         ..open("/api/v3/ticker/bookTicker", "ticker.book", 2, public::ticker_book)
     },
     order("POST", "/api/v3/order", "order.place", Sort::Place, trade::place),
-    signed("POST", "/api/v3/order/test", "order.test", 1, Sort::Read, trade::test),
+    Route {
+        weigh: Some(trade::test_weight),
+        ..signed("POST", "/api/v3/order/test", "order.test", 1, Sort::Read, trade::test)
+    },
     signed("GET", "/api/v3/order", "order.status", 4, Sort::Read, account::order),
     signed("DELETE", "/api/v3/order", "order.cancel", 1, Sort::Cancel, trade::cancel),
     Route {
@@ -231,7 +250,10 @@ static ROUTES: [Route; 40] = [
         Sort::Read,
         account::commission,
     ),
-    signed("GET", "/api/v3/myTrades", "myTrades", 20, Sort::Read, account::my_trades),
+    Route {
+        weigh: Some(|params| if params.get("orderId").is_some() { 5 } else { 20 }),
+        ..signed("GET", "/api/v3/myTrades", "myTrades", 20, Sort::Read, account::my_trades)
+    },
     signed(
         "GET",
         "/api/v3/rateLimit/order",
@@ -240,14 +262,17 @@ static ROUTES: [Route; 40] = [
         Sort::Read,
         account::order_limits,
     ),
-    signed(
-        "GET",
-        "/api/v3/myPreventedMatches",
-        "myPreventedMatches",
-        20,
-        Sort::Read,
-        account::prevented,
-    ),
+    Route {
+        weigh: Some(|params| if params.get("preventedMatchId").is_some() { 2 } else { 20 }),
+        ..signed(
+            "GET",
+            "/api/v3/myPreventedMatches",
+            "myPreventedMatches",
+            20,
+            Sort::Read,
+            account::prevented,
+        )
+    },
     signed("GET", "/sapi/v1/capital/config/getall", "", 10, Sort::Read, account::coins),
     signed("GET", "/sapi/v1/asset/tradeFee", "", 1, Sort::Read, account::trade_fees),
     open("/sapi/v1/system/status", "", 1, public::system_status),

@@ -3,7 +3,7 @@
 use rustonite_sim::{Command, Event, OrderId};
 use serde_json::{Value, json};
 
-use super::place::{ALONE, Detail, NAMES, asked, lots, new_order, placed};
+use super::place::{ALONE, Detail, NAMES, asked, lots, new_order, placed, strategy};
 use super::refusal::of_order;
 use super::shared::calls::{Answer, Call};
 use super::shared::orders::{self, instrument, made_up_id, wanted};
@@ -11,15 +11,12 @@ use super::shared::params::Params;
 use super::shared::refusal::Refusal;
 use super::shared::words as common;
 use super::{account, lists, words};
-use crate::accounts::{Record, Tag};
+use crate::accounts::Record;
 use crate::figures::money;
-
-/// Smaller numbers are the venue's own.
-const STRATEGY_TYPE_MIN: i64 = 1_000_000;
+use crate::floor::Floor;
 
 pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     let (order, tag) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
-    let tag = Tag { strategy: strategy(call.params)?, ..tag };
     let detail = Detail::read(call.params, &order)?;
     let is_market = order.price.is_none();
     let done = call
@@ -30,13 +27,12 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     Ok(placed(&call.hall.floor, call.account, id, &done, detail))
 }
 
-/// Number and kind of what the client follows with an order.
-fn strategy(params: &Params) -> Result<[Option<i64>; 2], Refusal> {
-    let kind = params.integer("strategyType")?;
-    if kind.is_some_and(|kind| kind < STRATEGY_TYPE_MIN) {
-        return Err(Refusal::new(-1134, "strategyType was less than 1000000."));
-    }
-    Ok([params.integer("strategyId")?, kind])
+fn asks_for_rates(params: &Params) -> bool {
+    params.get("computeCommissionRates") == Some("true")
+}
+
+pub(crate) fn test_weight(params: &Params) -> u32 {
+    if asks_for_rates(params) { 20 } else { 1 }
 }
 
 /// All checks of an order, without the order.
@@ -45,8 +41,7 @@ pub(crate) fn test(call: &mut Call<'_>) -> Answer {
     Detail::read(call.params, &order)?;
     let taken = call.hall.floor.exchange.would_take(&order);
     taken.map_err(|reject| of_order(&reject, order.price.is_none()))?;
-    strategy(call.params)?;
-    if call.params.get("computeCommissionRates") == Some("true") {
+    if asks_for_rates(call.params) {
         return Ok(account::of_order(&call.hall.floor, call.account, order.instrument));
     }
     Ok(json!({}))
@@ -90,17 +85,20 @@ fn cancel_if(
 /// Ends an order; of a list, the other one ends, too.
 pub(crate) fn cancel_one(call: &mut Call<'_>, record: &Record, name: Option<String>) -> Answer {
     let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
-    let at = orders::end(call.hall, record, name)?;
-    Ok(cancelled(call, record.order.id, at))
+    orders::end(call.hall, record, name)?;
+    let floor = &call.hall.floor;
+    let record = floor.record(call.account, record.order.id);
+    Ok(record.map(|record| cancelled(floor, record)).unwrap_or_default())
 }
 
-fn cancelled(call: &Call<'_>, order: OrderId, at: i64) -> Value {
-    let floor = &call.hall.floor;
-    let Some(record) = floor.record(call.account, order) else { return Value::Null };
+/// What is said of an order that has ended, by a name of that request if it was asked for.
+pub(crate) fn cancelled(floor: &Floor, record: &Record) -> Value {
     let mut value = words::base(floor, record);
-    value["origClientOrderId"] = json!(record.tag.client_id);
-    value["clientOrderId"] = json!(record.tag.cancel_id);
-    value["transactTime"] = json!(floor.shown(at));
+    if let Some(name) = &record.tag.cancel_id {
+        value["origClientOrderId"] = json!(record.tag.client_id);
+        value["clientOrderId"] = json!(name);
+    }
+    value["transactTime"] = json!(floor.shown(record.order.changed_at));
     value
 }
 
@@ -126,7 +124,7 @@ pub(crate) fn cancel_all(call: &mut Call<'_>) -> Answer {
         answers.push(match record.list() {
             Some(list) => {
                 lists.push(list);
-                lists::answer(call, list)
+                lists::ended(call, list)
             }
             None => ended,
         });
@@ -206,7 +204,7 @@ fn check_new(call: &Call<'_>) -> Result<(), Refusal> {
     let floor = &call.hall.floor;
     let order = asked(floor, call.account, call.params, &ALONE)?;
     Detail::read(call.params, &order)?;
-    strategy(call.params)?;
+    strategy(call.params, &ALONE)?;
     call.params.client_id(ALONE.client_id, NAMES)?;
     let fits = floor.exchange.fits_rules(&order);
     fits.map_err(|reject| of_order(&reject, order.price.is_none()))

@@ -96,8 +96,9 @@ fn report(floor: &Floor, account: AccountId, event: &Event, when: (i64, u64)) ->
 fn waiting(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
     let first = done.order.and_then(|first| floor.record(account, first));
     let Some(first) = first.filter(|first| brings_others(first)) else { return Vec::new() };
-    let own = floor.accounts.all.get(&account).into_iter().flat_map(|own| own.orders.values());
-    let others = own.filter(|one| one.list() == first.list() && one.order.id > first.order.id);
+    let own = floor.accounts.all.get(&account).zip(first.list()).into_iter();
+    let others = own.flat_map(|(own, list)| own.of_list(list));
+    let others = others.filter(|one| one.order.id > first.order.id);
     let executions = done.execution + done.events.len() as u64..;
     let told = executions.zip(others).filter(|(_, one)| !one.tag.muted).map(|(execution, one)| {
         let mut value = unchanged(floor, one, (done.at, execution));
@@ -215,7 +216,16 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
                 prevented(floor, record, value);
             }
         }
-        Event::Prevented { other, number, quantity, prevented, filled, filled_quote, .. } => {
+        Event::Prevented {
+            other,
+            number,
+            price,
+            quantity,
+            prevented,
+            filled,
+            filled_quote,
+            ..
+        } => {
             for (name, fact) in [
                 ("x", json!("TRADE_PREVENTION")),
                 ("X", json!(if filled > 0 { "PARTIALLY_FILLED" } else { "NEW" })),
@@ -226,6 +236,8 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
                 ("B", json!(size(quantity))),
                 ("u", json!(words::NO_GROUP)),
                 ("U", json!(other.0)),
+                ("Cs", json!(listed.listing.symbol)),
+                ("pL", json!(common::price_text(listed, price))),
             ] {
                 value[name] = fact;
             }
@@ -259,6 +271,8 @@ fn prevented(floor: &Floor, record: &Record, value: &mut Value) {
     value["B"] = json!(common::size_text(listed, lots));
     value["u"] = json!(words::NO_GROUP);
     value["U"] = json!(other.0);
+    value["Cs"] = json!(listed.listing.symbol);
+    value["pL"] = json!(common::price_text(listed, last.price));
 }
 
 fn so_far(record: &Record, size: &dyn Fn(i64) -> String, value: &mut Value) {
@@ -316,9 +330,7 @@ fn lists(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
 }
 
 fn list_status(floor: &Floor, account: AccountId, number: u64, at: i64) -> Option<Value> {
-    let own = floor.accounts.all.get(&account)?;
-    let records: Vec<_> =
-        own.orders.values().filter(|record| record.list() == Some(number)).collect();
+    let records: Vec<_> = floor.accounts.all.get(&account)?.of_list(number).collect();
     let first = records.first()?;
     let list = first.tag.list.as_ref()?;
     let symbol = &floor.listed(first.order.asked.instrument).listing.symbol;

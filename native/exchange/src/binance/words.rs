@@ -4,7 +4,7 @@ use rustonite_sim::{CancelReason, Expiry, NewOrder, Quantity, Side};
 use serde_json::{Value, json};
 
 use super::shared::words::{price_text, quantity, self_trade, side, size_text};
-use crate::accounts::Record;
+use crate::accounts::{Prevented, Record};
 use crate::figures::money;
 use crate::floor::Floor;
 
@@ -125,8 +125,22 @@ pub(crate) fn queried(floor: &Floor, record: &Record) -> Value {
     value["icebergQty"] = json!(order.asked.display.map_or(zero, |lots| size_text(listed, lots)));
     value["time"] = json!(floor.shown(order.placed_at));
     value["updateTime"] = json!(floor.shown(order.changed_at));
-    value["isWorking"] = json!(order.is_working);
+    value["isWorking"] = json!(record.working_since().is_some());
     value["workingTime"] = json!(record.working_since().map_or(-1, |at| floor.shown(at)));
+    value
+}
+
+/// A trade of an account with itself that was prevented, to who came.
+pub(crate) fn prevented(floor: &Floor, one: &Prevented) -> Value {
+    let listed = floor.listed(one.instrument);
+    let mut value = json!({
+        "preventedMatchId": one.number, "makerOrderId": one.maker.0,
+        "price": price_text(listed, one.price),
+    });
+    let names = ["takerPreventedQuantity", "makerPreventedQuantity"];
+    for (name, lots) in names.into_iter().zip(one.lots).filter(|(_, lots)| *lots > 0) {
+        value[name] = json!(size_text(listed, lots));
+    }
     value
 }
 

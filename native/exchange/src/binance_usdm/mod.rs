@@ -25,6 +25,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use hyper::HeaderMap;
 use rustonite_sim::{AccountId, Event, InstrumentId};
@@ -45,6 +46,7 @@ use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::Sort;
 use crate::floor::Done;
 use crate::picture::{DecodeError, EncodeError, push, take};
+use crate::socket::Pings;
 
 /// What this market keeps besides the hall.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -184,6 +186,10 @@ impl Dialect for UsdM {
         clockwork::beat(&mut self.state, hall, beats);
         self.forced.beat(&self.streams, hall, beats);
         self.streams.beat(hall, beats);
+    }
+
+    fn pings(&self) -> Pings {
+        Pings { every: Duration::from_mins(3), within: Duration::from_mins(10) }
     }
 
     fn user_sockets(&self) -> Vec<u64> {

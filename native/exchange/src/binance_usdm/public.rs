@@ -22,6 +22,8 @@ use crate::figures::money;
 use crate::floor::{Floor, Listed};
 
 const DEPTH_USUAL: usize = 500;
+const KLINES_USUAL: usize = 500;
+pub(crate) const KLINES_MAX: usize = 1_500;
 /// How many levels a picture may have, and what that weighs.
 const DEPTHS: [(usize, u32); 7] =
     [(5, 2), (10, 2), (20, 2), (50, 2), (100, 5), (500, 10), (1_000, 20)];
@@ -141,6 +143,16 @@ fn levels(params: &Params) -> Result<(usize, u32), Refusal> {
 /// What a picture of so many levels weighs.
 pub(crate) fn depth_weight(params: &Params) -> u32 {
     levels(params).map_or(2, |(_, weight)| weight)
+}
+
+/// What candles weigh: by how many.
+pub(crate) fn klines_weight(params: &Params) -> u32 {
+    match params.limit(KLINES_USUAL, KLINES_MAX).unwrap_or(KLINES_USUAL) {
+        ..=99 => 1,
+        100..=499 => 2,
+        500..=1_000 => 5,
+        _ => 10,
+    }
 }
 
 pub(crate) fn depth(call: &mut Call<'_>) -> Answer {
@@ -285,21 +297,21 @@ pub(crate) fn continuous_klines(call: &mut Call<'_>) -> Answer {
         "CURRENT_QUARTER" | "NEXT_QUARTER" => return Ok(json!([])),
         _ => return Err(invalid("contractType")),
     }
-    market::klines_of(call, id, 1_500, |call, interval, now| {
+    market::klines_of(call, id, KLINES_MAX, |call, interval, now| {
         call.hall.floor.market(id).candles.of(interval, now).iter().copied().collect()
     })
 }
 
 pub(crate) fn mark_klines(call: &mut Call<'_>) -> Answer {
     let id = instrument(&call.hall.floor, call.params)?;
-    market::klines_of(call, id, 1_500, |call, interval, now| {
+    market::klines_of(call, id, KLINES_MAX, |call, interval, now| {
         call.state.clockwork.marks(id).of(interval, now).iter().copied().collect()
     })
 }
 
 pub(crate) fn index_klines(call: &mut Call<'_>) -> Answer {
     let id = of_pair(call)?;
-    market::klines_of(call, id, 1_500, |call, interval, now| {
+    market::klines_of(call, id, KLINES_MAX, |call, interval, now| {
         call.state.clockwork.indices(id).of(interval, now).iter().copied().collect()
     })
 }

@@ -91,6 +91,22 @@ const fn read(
     signed("GET", path, name, weight, Sort::Read, run)
 }
 
+/// It is counted as an order alone.
+const fn new_order(
+    path: &'static str,
+    name: &'static str,
+    run: fn(&mut super::Call<'_>) -> crate::binance::shared::calls::Answer,
+) -> Route<State> {
+    Route { weight: 0, ..order("POST", path, name, Sort::Place, run) }
+}
+
+const fn klines(
+    path: &'static str,
+    run: fn(&mut super::Call<'_>) -> crate::binance::shared::calls::Answer,
+) -> Route<State> {
+    Route { weigh: Some(public::klines_weight), ..open(path, "", 5, run) }
+}
+
 static ROUTES: [Route<State>; 65] = [
     open("/fapi/v1/ping", "ping", 1, public::ping),
     open("/fapi/v1/time", "time", 1, public::time),
@@ -102,11 +118,14 @@ static ROUTES: [Route<State>; 65] = [
     open("/fapi/v1/trades", "", 5, public::trades),
     Route { security: Security::Key, ..open("/fapi/v1/historicalTrades", "", 20, public::trades) },
     open("/fapi/v1/aggTrades", "", 20, public::agg_trades),
-    open("/fapi/v1/klines", "", 5, market::klines::<_, 1_500>),
-    open("/fapi/v1/continuousKlines", "", 5, public::continuous_klines),
-    open("/fapi/v1/markPriceKlines", "", 5, public::mark_klines),
-    open("/fapi/v1/indexPriceKlines", "", 5, public::index_klines),
-    open("/fapi/v1/premiumIndex", "", 1, public::premium_index),
+    klines("/fapi/v1/klines", market::klines::<_, { public::KLINES_MAX }>),
+    klines("/fapi/v1/continuousKlines", public::continuous_klines),
+    klines("/fapi/v1/markPriceKlines", public::mark_klines),
+    klines("/fapi/v1/indexPriceKlines", public::index_klines),
+    Route {
+        weigh: Some(|params| by_symbol(params, [1, 10])),
+        ..open("/fapi/v1/premiumIndex", "", 1, public::premium_index)
+    },
     open("/fapi/v1/fundingRate", "", 1, public::funding_rates),
     open("/fapi/v1/fundingInfo", "", 0, public::funding_info),
     open("/fapi/v1/openInterest", "", 1, public::open_interest),
@@ -126,7 +145,7 @@ static ROUTES: [Route<State>; 65] = [
         weigh: Some(|params| by_symbol(params, [2, 5])),
         ..open("/fapi/v1/ticker/bookTicker", "ticker.book", 2, public::ticker_book)
     },
-    order("POST", "/fapi/v1/order", "order.place", Sort::Place, trade::place),
+    new_order("/fapi/v1/order", "order.place", trade::place),
     signed("POST", "/fapi/v1/order/test", "", 1, Sort::Read, trade::test),
     signed("PUT", "/fapi/v1/order", "order.modify", 1, Sort::Amend, trade::modify),
     signed("DELETE", "/fapi/v1/order", "order.cancel", 1, Sort::Cancel, trade::cancel),
@@ -148,8 +167,11 @@ static ROUTES: [Route<State>; 65] = [
     read("/fapi/v1/orderAmendment", "", 1, history::amendments),
     read("/fapi/v1/userTrades", "", 5, history::trades),
     read("/fapi/v1/income", "", 30, history::incomes),
-    read("/fapi/v1/forceOrders", "", 20, history::forced),
-    signed("POST", "/fapi/v1/algoOrder", "algoOrder.place", 1, Sort::Place, algo::place),
+    Route {
+        weigh: Some(|params| by_symbol(params, [20, 50])),
+        ..read("/fapi/v1/forceOrders", "", 20, history::forced)
+    },
+    new_order("/fapi/v1/algoOrder", "algoOrder.place", algo::place),
     signed("DELETE", "/fapi/v1/algoOrder", "", 1, Sort::Cancel, algo::cancel),
     // The WebSocket interface answers with the order.
     signed("", "", "algoOrder.cancel", 1, Sort::Cancel, algo::cancel_by_socket),

@@ -119,8 +119,8 @@ pub(crate) fn wanted(
     Err(Refusal::new(-1102, text))
 }
 
-/// Ends an order of an account, unless a fill is to come first. Returns when it ended.
-pub(crate) fn end(hall: &mut Hall, record: &Record, name: String) -> Result<i64, Refusal> {
+/// Ends an order of an account, and its list, unless a fill is to come first.
+pub(crate) fn end(hall: &mut Hall, record: &Record, name: String) -> Result<(), Refusal> {
     let asked = &record.order.asked;
     let (account, order) = (asked.account, record.order.id);
     let symbol = hall.floor.listed(asked.instrument).listing.symbol.clone();
@@ -131,9 +131,10 @@ pub(crate) fn end(hall: &mut Hall, record: &Record, name: String) -> Result<i64,
     {
         hall.fill_by_house(&record.order);
     }
-    if let Some(record) = hall.floor.record_mut(account, order) {
-        record.tag.cancel_id = Some(name);
+    let own = hall.floor.accounts.all.get_mut(&account);
+    if !own.is_some_and(|own| own.name_end(order, &name)) {
+        return Err(Refusal::not_cancelled());
     }
     let done = hall.apply(&Command::Cancel { account, order }, Vec::new());
-    done.map(|done| done.at).map_err(|_| Refusal::not_cancelled())
+    done.map(|_| ()).map_err(|_| Refusal::not_cancelled())
 }
