@@ -431,11 +431,11 @@ impl Floor {
         let seen = self.exchange.trail_peak(id).zip(self.exchange.trigger_price(id));
         let now = self.clock.last();
         let account = self.accounts.all.get_mut(&order.asked.account);
-        if let Some(record) = account.and_then(|account| account.update(order)) {
-            if let Some((peak, stop)) = seen {
-                let since = record.trail.map_or(now, |trail| trail.since);
-                record.trail = Some(Trail { since, peak, stop });
-            }
+        if let Some(record) = account.and_then(|account| account.update(order))
+            && let Some((peak, stop)) = seen
+        {
+            let since = record.trail.map_or(now, |trail| trail.since);
+            record.trail = Some(Trail { since, peak, stop });
         }
     }
 

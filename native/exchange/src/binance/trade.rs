@@ -85,7 +85,7 @@ fn cancel_if(
 /// Ends an order; of a list, the other one ends, too.
 pub(crate) fn cancel_one(call: &mut Call<'_>, record: &Record, name: Option<String>) -> Answer {
     let name = name.unwrap_or_else(|| made_up_id(&call.hall.floor));
-    orders::end(call.hall, record, name)?;
+    orders::end(call.hall, record, &name)?;
     let floor = &call.hall.floor;
     let record = floor.record(call.account, record.order.id);
     Ok(record.map(|record| cancelled(floor, record)).unwrap_or_default())

@@ -50,7 +50,7 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
     let record = named(call)?.filter(|record| !record.order.is_working);
     let record = record.ok_or_else(Refusal::not_cancelled)?;
     let name = made_up_id(&call.hall.floor);
-    orders::end(call.hall, &record, name)?;
+    orders::end(call.hall, &record, &name)?;
     Ok(json!({
         "algoId": words::algo_id(&record.order), "clientAlgoId": words::client_id(&record),
         "code": "200", "msg": "success",

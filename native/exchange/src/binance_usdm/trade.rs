@@ -61,7 +61,7 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
 /// Ends an order.
 pub(crate) fn end(call: &mut Call<'_>, record: &Record) -> Answer {
     let name = made_up_id(&call.hall.floor);
-    orders::end(call.hall, record, name)?;
+    orders::end(call.hall, record, &name)?;
     let floor = &call.hall.floor;
     let record = floor.record(call.account, record.order.id);
     Ok(record.map(|record| words::order(floor, record)).unwrap_or_default())
@@ -109,7 +109,7 @@ pub(crate) fn end_all(hall: &mut Hall, account: AccountId, id: InstrumentId, wai
     for record in records {
         // One of them may have been filled meanwhile.
         let name = made_up_id(&hall.floor);
-        let _ = orders::end(hall, &record, name);
+        let _ = orders::end(hall, &record, &name);
     }
 }
 

@@ -551,8 +551,8 @@ impl<J: Journal> Desk<J> {
 
     /// A venue that is to cancel orders without us says that it will, or it was said too long ago.
     fn look_at_guard(&mut self, account: AccountId, now: i64) {
-        let trades = |one: &&Account| one.stage == Stage::Trading && one.gateway.wants_guard();
-        if self.accounts.get(account.index()).filter(trades).is_some() {
+        let trades = |one: &Account| one.stage == Stage::Trading && one.gateway.wants_guard();
+        if self.accounts.get(account.index()).is_some_and(trades) {
             self.permit(account, now);
         }
     }

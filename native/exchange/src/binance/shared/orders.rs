@@ -120,7 +120,7 @@ pub(crate) fn wanted(
 }
 
 /// Ends an order of an account, and its list, unless a fill is to come first.
-pub(crate) fn end(hall: &mut Hall, record: &Record, name: String) -> Result<(), Refusal> {
+pub(crate) fn end(hall: &mut Hall, record: &Record, name: &str) -> Result<(), Refusal> {
     let asked = &record.order.asked;
     let (account, order) = (asked.account, record.order.id);
     let symbol = hall.floor.listed(asked.instrument).listing.symbol.clone();
@@ -132,7 +132,7 @@ pub(crate) fn end(hall: &mut Hall, record: &Record, name: String) -> Result<(), 
         hall.fill_by_house(&record.order);
     }
     let own = hall.floor.accounts.all.get_mut(&account);
-    if !own.is_some_and(|own| own.name_end(order, &name)) {
+    if !own.is_some_and(|own| own.name_end(order, name)) {
         return Err(Refusal::not_cancelled());
     }
     let done = hall.apply(&Command::Cancel { account, order }, Vec::new());
