@@ -24,6 +24,7 @@ const ACTIVITIES_MAX: usize = 100;
 /// Minutes of which the worth of an account is kept.
 const MINUTES: usize = 24 * 60;
 const MINUTE: i64 = 60_000_000_000;
+const DAY: i64 = 24 * 60 * MINUTE;
 /// Days of a calendar that has no end.
 const CALENDAR_DAYS: i64 = 365;
 
@@ -206,36 +207,83 @@ pub(crate) fn position(call: &mut Call<'_>) -> Answer {
 
 // Activities
 
-/// Fills, with how far their order was.
+/// Fills and fees of crypto.
 pub(crate) fn activities(call: &mut Call<'_>) -> Answer {
+    let now = call.hall.floor.now() + call.hall.floor.clock.ahead;
     let wanted =
         if call.name.is_empty() { call.query.list("activity_types") } else { vec![call.name] };
-    if !wanted.is_empty() && !wanted.contains(&"FILL") {
-        return Ok(json!([]));
-    }
+    let wants = |kind: &str| wanted.is_empty() || wanted.contains(&kind);
     let (since, until) = (call.query.time("after")?, call.query.time("until")?);
     let day = call.query.word("date").and_then(times::day);
     let size = call.query.count("page_size", ACTIVITIES_MAX, ACTIVITIES_MAX)?;
     let token = call.query.word("page_token");
-    let mut filled: BTreeMap<OrderId, i64> = BTreeMap::new();
-    let mut rows = Vec::new();
-    let ahead = call.hall.floor.clock.ahead;
-    for fill in &call.own()?.fills {
-        let so_far = filled.entry(fill.order).or_default();
-        *so_far += fill.quantity;
-        let at = fill.at + ahead;
-        let fits = since.is_none_or(|since| at > since)
+    let fits = |at: i64| {
+        since.is_none_or(|since| at > since)
             && until.is_none_or(|until| at < until)
-            && day.is_none_or(|day| times::day(&times::utc(at)) == Some(day));
-        if fits {
-            rows.push(activity(call, fill, *so_far));
-        }
+            && day.is_none_or(|day| times::day(&times::utc(at)) == Some(day))
+    };
+    let mut rows = Vec::new();
+    if wants("FILL") {
+        rows.extend(fills(call, fits)?);
     }
+    if wants("CFEE") {
+        rows.extend(fees(call, now, fits)?);
+    }
+    rows.sort_by_key(|(at, _)| *at);
+    let mut rows: Vec<Value> = rows.into_iter().map(|(_, row)| row).collect();
     if call.query.word("direction") != Some("asc") {
         rows.reverse();
     }
     let known = token.and_then(|token| rows.iter().position(|row| row["id"] == token));
     Ok(rows.into_iter().skip(known.map_or(0, |place| place + 1)).take(size).collect())
+}
+
+type Dated = Vec<(i64, Value)>;
+
+/// Fills, with how far their order was.
+fn fills(call: &Call<'_>, fits: impl Fn(i64) -> bool) -> Result<Dated, Refusal> {
+    let mut filled: BTreeMap<OrderId, i64> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for fill in &call.own()?.fills {
+        let so_far = filled.entry(fill.order).or_default();
+        *so_far += fill.quantity;
+        let at = fill.at + call.hall.floor.clock.ahead;
+        if fits(at) {
+            rows.push((at, activity(call, fill, *so_far)));
+        }
+    }
+    Ok(rows)
+}
+
+/// Fees of crypto: taken at once, and told once their day is over. That is the day of the right clock,
+/// so that it ends for who sets the clock a day ahead.
+fn fees(call: &Call<'_>, now: i64, fits: impl Fn(i64) -> bool) -> Result<Dated, Refusal> {
+    let day = |at: i64| at - at.rem_euclid(DAY);
+    let is_told = |fill: &&OwnFill| {
+        let of = day(fill.at);
+        fill.fee != Amount::ZERO && of < day(now) && fits(of)
+    };
+    let told = call.own()?.fills.iter().filter(is_told);
+    Ok(told.map(|fill| (day(fill.at), fee(call, fill, day(fill.at)))).collect())
+}
+
+/// Coins have a quantity, and money has an amount.
+fn fee(call: &Call<'_>, fill: &OwnFill, day: i64) -> Value {
+    let listed = call.hall.floor.listed(fill.instrument);
+    let paid = (-fill.fee).to_string();
+    let (net_amount, qty, of) = if fill.fee_asset == listed.rules.base {
+        ("0", paid.as_str(), "Non USD")
+    } else {
+        (paid.as_str(), "0", "USD")
+    };
+    let id = ids::id(Sort::Fee, fill.order.0, fill.trade);
+    json!({
+        "id": format!("{}::{id}", times::compact(day)), "activity_type": "CFEE",
+        "date": times::utc(day)[..10], "net_amount": net_amount, "qty": qty,
+        "description": format!("Coin Pair Transaction Fee ({of})"),
+        "symbol": listed.listing.symbol.replace('/', ""), "price": text(listed.price(fill.price)),
+        "status": "executed",
+    })
 }
 
 fn activity(call: &Call<'_>, fill: &OwnFill, so_far: i64) -> Value {

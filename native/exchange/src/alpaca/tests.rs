@@ -8,7 +8,7 @@ use rustonite_sim::{AccountId, Amount, Command, Fees};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Receiver;
 
-use super::{Broker, data};
+use super::{Broker, data, times};
 use crate::dialect::{Dialect as _, Hall, Reply, Request};
 use crate::floor::Floor;
 use crate::keys::Key;
@@ -331,4 +331,49 @@ fn streams_and_positions_agree_with_the_engine_whatever_happens() {
             }
         }
     }
+}
+
+#[test]
+fn fees_of_crypto_are_taken_at_once_and_told_when_their_day_is_over() {
+    let mut venue = Venue::open();
+    let account = venue.hall.floor.accounts.by_name("ann").unwrap();
+    let fees = Fees { maker_ppm: 1_500, taker_ppm: 2_500 };
+    let fees = Command::SetFees { account, fees, fee_asset: None };
+    venue.hall.apply(&fees, Vec::new()).unwrap();
+    let order = |side: &str| {
+        json!({
+            "symbol": "BTC/USD", "side": side, "qty": "0.2", "type": "limit", "limit_price": "100",
+            "time_in_force": "gtc",
+        })
+    };
+    for (first, then) in [("buy", "sell"), ("sell", "buy")] {
+        venue.call("bob", "POST", "/v2/orders", &order(first));
+        venue.call("ann", "POST", "/v2/orders", &order(then));
+    }
+    let read = |venue: &mut Venue, query: &str| {
+        let path = format!("/v2/account/activities{query}");
+        let rows = venue.call("ann", "GET", &path, &Value::Null);
+        rows.as_array().unwrap().clone()
+    };
+    assert_eq!(read(&mut venue, "/CFEE"), Vec::<Value>::new());
+    assert_eq!(read(&mut venue, "").len(), 2);
+    let now = venue.hall.floor.now();
+    let day = times::utc(now)[..10].to_owned();
+    venue.hall.floor.clock.set_last(now + 24 * 3_600 * 1_000_000_000);
+    let rows = read(&mut venue, "/CFEE?direction=asc");
+    let told = |name: &str| rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>();
+    // A sale is paid in money and a purchase in coins.
+    assert_eq!(told("net_amount"), ["-0.05", "0"]);
+    assert_eq!(told("qty"), ["0", "-0.0005"]);
+    assert_eq!(told("symbol"), ["BTCUSD", "BTCUSD"]);
+    assert_eq!(told("date"), [day.as_str(), day.as_str()]);
+    assert_ne!(rows[0]["id"], rows[1]["id"]);
+    assert_eq!(read(&mut venue, "").len(), 4);
+    let first = rows[0]["id"].as_str().unwrap();
+    let next = format!("/CFEE?direction=asc&page_size=1&page_token={first}");
+    assert_eq!(read(&mut venue, &next), rows[1..]);
+    let later = format!("/CFEE?after={day}T00:00:00Z");
+    assert_eq!(read(&mut venue, &later), Vec::<Value>::new());
+    // Shares are free.
+    assert_eq!(read(&mut venue, "/FEE"), Vec::<Value>::new());
 }
