@@ -31,21 +31,25 @@ LIMITS = (Path(__file__).parents[1] / "native/trade/tests/limits.toml").read_tex
 
 
 class Place:
-    """A venue, its recorder, and a folder for a trader."""
+    """A venue, and a folder for a trader; `trader` is what [`configured`] wants besides."""
 
-    def __init__(self, folder: Path, exchange: LocalExchange) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        exchange: LocalExchange,
+        owned: dict[str, int] | None = None,
+        **trader: str,
+    ) -> None:
         self.folder = folder
         self.exchange = exchange
-        self.account = exchange.account("me", {"USDT": 100_000, "BTC": 2})
+        self.account = exchange.account("me", owned or {"USDT": 100_000, "BTC": 2})
+        self.trader = {"venue": "binance", "symbol": "BTCUSDT", "text": LIMITS, **trader}
         self.journal = folder / "journal"
         self.configure()
 
     def configure(self, run: str = "test:Test", top: str = "", **settings: Any) -> Path:
         """Write a trader's configuration; `top` is more of its first table."""
-        path = configured(
-            self.folder, self.exchange, self.account,
-            venue="binance", symbol="BTCUSDT", text=LIMITS, top=top, run=run,
-        )  # fmt: skip
+        path = configured(self.folder, self.exchange, self.account, top=top, run=run, **self.trader)
         lines = [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
         path.write_text("\n".join([path.read_text(), "[strategy.settings]", *lines]))
         return path

@@ -300,6 +300,11 @@ pub(crate) trait Dialect: Send {
     /// Connections that carry user streams.
     fn user_sockets(&self) -> Vec<u64>;
 
+    /// Whether user streams tell of this.
+    fn tells(&self, _told: Told) -> bool {
+        true
+    }
+
     /// Connections that carry market data.
     fn market_sockets(&self) -> Vec<u64>;
 

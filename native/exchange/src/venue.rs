@@ -187,6 +187,11 @@ impl Venue {
     /// Plans a fault, or lets it happen.
     pub(crate) fn fault(&mut self, planned: Planned) -> Result<()> {
         planned.fault.frame()?;
+        if matches!(planned.fault, Fault::LateEvent { of: Some(of), .. } if !self.dialect.tells(of))
+        {
+            let problem = "user streams of this venue tell of orders and fills only";
+            return Err(ExchangeError::invalid("of", problem));
+        }
         let written = planned.clone();
         self.take(|| Entry::Fault(written), |venue| venue.plan(planned))
     }

@@ -114,6 +114,34 @@ fn a_subscription_is_acknowledged_and_nothing_comes_of_it() {
 }
 
 #[test]
+fn a_subscription_of_usdm_is_acknowledged_and_nothing_comes_of_it() {
+    run(async {
+        let exchange = futures();
+        let empty = json!({"fault": "empty_stream"});
+        let path = "/public/ws/btcusdt@bookTicker";
+        let mut line = Line::open(&exchange, "/public/ws").await;
+        fault(&exchange, FUTURES, empty.clone());
+        let wanted = json!({"method": "SUBSCRIBE", "params": ["btcusdt@bookTicker"], "id": 1});
+        line.say(wanted.to_string()).await;
+        assert_eq!(line.hear().await.unwrap(), json!({"result": null, "id": 1}));
+        let mut next = Line::open(&exchange, path).await;
+        fault(&exchange, FUTURES, empty.clone());
+        let mut of_path = Line::open(&exchange, path).await;
+        fault(&exchange, FUTURES, empty);
+        let mut other_half = Line::open(&exchange, "/market/ws/btcusdt@markPrice@1s").await;
+        usdm::limit(&exchange, "ann", "BUY", "0.1", "50000").await;
+        assert_eq!(next.hear().await.unwrap()["b"], "50000.00");
+        usdm::deal(&exchange, "bob", "ann", "0.1", "50001").await;
+        for silent in [&mut line, &mut of_path, &mut other_half] {
+            assert!(silent.is_silent().await);
+            silent.is_heard().await;
+        }
+        let heard = tokio::time::timeout(Duration::from_millis(1_200), other_half.hear()).await;
+        assert!(heard.is_err(), "{heard:?}");
+    });
+}
+
+#[test]
 fn a_user_stream_is_acknowledged_and_nothing_comes_of_it() {
     run(async {
         let empty = json!({"fault": "empty_stream", "streams": "user"});
@@ -227,6 +255,9 @@ fn updates_of_a_broker_come_late_and_out_of_order() {
         alpaca::place(&exchange, "ann", alpaca::shares("buy", "1", "150")).await;
         assert_eq!(alpaca::event(&mut line).await.1, "new");
         assert_eq!(alpaca::event(&mut line).await.1, "pending_new");
+        let of_account = r#"{"fault": "late_event", "ms": 200, "of": "account"}"#;
+        let refused = exchange.fault_in_json(alpaca::VENUE, of_account).unwrap_err();
+        assert!(refused.to_string().contains("orders and fills only"), "{refused}");
     });
 }
 

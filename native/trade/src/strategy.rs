@@ -2,8 +2,8 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    FillKind, InstrumentStatus, Liquidity, OrderEvent, OrderKind, OrderSide, OrderState,
-    PositionSide, RiskScope, Tif, TradingState,
+    FillKind, InstrumentKind, InstrumentStatus, Liquidity, OrderEvent, OrderKind, OrderSide,
+    OrderState, PositionSide, RiskScope, Tif, TradingState,
 };
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 use rustonite_core::instrument::Instrument;
@@ -331,11 +331,21 @@ pub trait Strategy {
     }
 }
 
+/// A hundredth of a dollar.
+const CENT: Amount = Amount(10_i128.pow(16));
+
 /// The nearest price on the tick that is no worse for us than `price`: below for a buy, above for a
 /// sell. `None` for what is no price.
 pub fn on_tick(instrument: &Instrument, side: OrderSide, price: f64) -> Option<Amount> {
     let up = side == OrderSide::Sell;
-    multiple(price, instrument.tick, up)
+    multiple(price, step_at(instrument, price), up)
+}
+
+/// The step of prices there: shares are priced in whole cents from a dollar on, whatever finer step
+/// they have below it (rule 612 of Regulation NMS).
+fn step_at(instrument: &Instrument, price: f64) -> Amount {
+    let is_share = instrument.kind == InstrumentKind::Stock && &*instrument.quote == "USD";
+    if is_share && price >= 1.0 { instrument.tick.max(CENT) } else { instrument.tick }
 }
 
 /// The largest size on the lot that is not above `size`.
@@ -431,6 +441,17 @@ mod tests {
         assert_eq!(on_tick(&one, OrderSide::Buy, 0.07), Some(amount("0.07")));
         assert_eq!(on_tick(&one, OrderSide::Sell, 1.1), Some(amount("1.1")));
         assert_eq!(on_lot(&one, 0.123_456_7), Some(amount("0.12345")));
+    }
+
+    #[test]
+    fn shares_have_whole_cents_from_a_dollar_on() {
+        let (kind, tick) = (InstrumentKind::Stock, amount("0.0001"));
+        let one = Instrument { kind, tick, quote: "USD".into(), ..instrument() };
+        assert_eq!(on_tick(&one, OrderSide::Buy, 198.009_9), Some(amount("198")));
+        assert_eq!(on_tick(&one, OrderSide::Sell, 198.000_1), Some(amount("198.01")));
+        assert_eq!(on_tick(&one, OrderSide::Buy, 0.123_46), Some(amount("0.1234")));
+        let coin = Instrument { kind: InstrumentKind::Spot, ..one };
+        assert_eq!(on_tick(&coin, OrderSide::Buy, 198.009_9), Some(amount("198.0099")));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::routes::{Answer, Call};
 use super::times;
 use super::words::{self, asset_id, rounded, text};
-use crate::accounts::OwnFill;
+use crate::accounts::{Account, OwnFill};
 use crate::figures::{product, ratio};
 
 /// Decimals of dollars, and of prices and parts.
@@ -25,6 +25,7 @@ const ACTIVITIES_MAX: usize = 100;
 /// Minutes of which the worth of an account is kept.
 const MINUTES: usize = 24 * 60;
 const MINUTE: i64 = 60_000_000_000;
+const DAY: i64 = 24 * 60 * MINUTE;
 /// Days of a calendar that has no end.
 const CALENDAR_DAYS: i64 = 365;
 
@@ -207,62 +208,119 @@ pub(crate) fn position(call: &mut Call<'_>) -> Answer {
 
 // Activities
 
-/// Fills, with how far their order was.
+/// Fills and fees of crypto.
 pub(crate) fn activities(call: &mut Call<'_>) -> Answer {
+    let now = call.hall.floor.now() + call.hall.floor.clock.ahead;
     let wanted =
         if call.name.is_empty() { call.query.list("activity_types") } else { vec![call.name] };
-    if !wanted.is_empty() && !wanted.contains(&"FILL") {
-        return Ok(json!([]));
-    }
+    let wants = |kind: &str| wanted.is_empty() || wanted.contains(&kind);
     let (since, until) = (call.query.time("after")?, call.query.time("until")?);
     let day = call.query.word("date").and_then(times::day);
     let size = call.query.count("page_size", ACTIVITIES_MAX, ACTIVITIES_MAX)?;
     let token = call.query.word("page_token");
-    let mut filled: BTreeMap<OrderId, i64> = BTreeMap::new();
-    let mut found = Vec::new();
-    let ahead = call.hall.floor.clock.ahead;
-    for fill in &call.own()?.fills {
-        let so_far = filled.entry(fill.order).or_default();
-        *so_far += fill.quantity;
-        let at = fill.at + ahead;
-        let fits = since.is_none_or(|since| at > since)
+    let fits = |at: i64| {
+        since.is_none_or(|since| at > since)
             && until.is_none_or(|until| at < until)
-            && day.is_none_or(|day| times::day(&times::utc(at)) == Some(day));
-        if fits {
-            found.push((fill, *so_far));
-        }
+            && day.is_none_or(|day| times::day(&times::utc(at)) == Some(day))
+    };
+    let own = call.own()?;
+    let mut found = Vec::new();
+    if wants("FILL") {
+        found.extend(fills(own, call.hall.floor.clock.ahead));
     }
+    if wants("CFEE") {
+        found.extend(fees(own, now));
+    }
+    found.retain(|(at, _)| fits(*at));
+    found.sort_by_key(|(at, _)| *at);
     if call.query.word("direction") != Some("asc") {
         found.reverse();
     }
     let known = token.and_then(|token| {
         // Identifiers are compared, since texts of all take long.
         let id: Uuid = token.rsplit("::").next()?.parse().ok()?;
-        let is_it = |fill: &OwnFill| id_of(fill) == id && activity_id(fill, ahead) == token;
-        found.iter().position(|(fill, _)| is_it(fill))
+        let is_it = |(at, what): &Dated<'_>| what.id() == id && row_id(*at, what) == token;
+        found.iter().position(is_it)
     });
-    let rows = found.into_iter().skip(known.map_or(0, |place| place + 1)).take(size);
-    Ok(rows.map(|(fill, so_far)| activity(call, fill, so_far)).collect())
+    let rows = found.iter().skip(known.map_or(0, |place| place + 1)).take(size);
+    Ok(rows.map(|(at, what)| activity(call, *at, what)).collect())
 }
 
-fn id_of(fill: &OwnFill) -> Uuid {
-    ids::id(Sort::Fill, fill.order.0, fill.trade)
+/// What happened on an account. Its row is made only if it is on the page.
+enum Happened<'a> {
+    /// An execution, and how far its order was then.
+    Filled(&'a OwnFill, i64),
+    /// The fee of one.
+    Fee(&'a OwnFill),
 }
 
-fn activity_id(fill: &OwnFill, ahead: i64) -> String {
-    format!("{}::{}", times::compact(fill.at + ahead), id_of(fill))
+impl Happened<'_> {
+    fn id(&self) -> Uuid {
+        match self {
+            Self::Filled(fill, _) => ids::id(Sort::Fill, fill.order.0, fill.trade),
+            Self::Fee(fill) => ids::id(Sort::Fee, fill.order.0, fill.trade),
+        }
+    }
 }
 
-fn activity(call: &Call<'_>, fill: &OwnFill, so_far: i64) -> Value {
+type Dated<'a> = (i64, Happened<'a>);
+
+fn row_id(at: i64, what: &Happened<'_>) -> String {
+    format!("{}::{}", times::compact(at), what.id())
+}
+
+fn activity(call: &Call<'_>, at: i64, what: &Happened<'_>) -> Value {
+    let id = row_id(at, what);
+    match what {
+        Happened::Filled(fill, so_far) => filled(call, (at, id), fill, *so_far),
+        Happened::Fee(fill) => fee(call, (at, id), fill),
+    }
+}
+
+fn fills(own: &Account, ahead: i64) -> impl Iterator<Item = Dated<'_>> {
+    let mut filled: BTreeMap<OrderId, i64> = BTreeMap::new();
+    own.fills.iter().map(move |fill| {
+        let so_far = filled.entry(fill.order).or_default();
+        *so_far += fill.quantity;
+        (fill.at + ahead, Happened::Filled(fill, *so_far))
+    })
+}
+
+/// Fees of crypto: taken at once, and told once their day is over. That is the day of the right clock,
+/// so that it ends for who sets the clock a day ahead.
+fn fees(own: &Account, now: i64) -> impl Iterator<Item = Dated<'_>> {
+    let day = |at: i64| at - at.rem_euclid(DAY);
+    let is_told = move |fill: &&OwnFill| fill.fee != Amount::ZERO && day(fill.at) < day(now);
+    own.fills.iter().filter(is_told).map(move |fill| (day(fill.at), Happened::Fee(fill)))
+}
+
+/// Coins have a quantity, and money has an amount.
+fn fee(call: &Call<'_>, (day, id): (i64, String), fill: &OwnFill) -> Value {
+    let listed = call.hall.floor.listed(fill.instrument);
+    let paid = (-fill.fee).to_string();
+    let (net_amount, qty, of) = if fill.fee_asset == listed.rules.base {
+        ("0", paid.as_str(), "Non USD")
+    } else {
+        (paid.as_str(), "0", "USD")
+    };
+    json!({
+        "id": id, "activity_type": "CFEE",
+        "date": times::utc(day)[..10], "net_amount": net_amount, "qty": qty,
+        "description": format!("Coin Pair Transaction Fee ({of})"),
+        "symbol": listed.listing.symbol.replace('/', ""), "price": text(listed.price(fill.price)),
+        "status": "executed",
+    })
+}
+
+fn filled(call: &Call<'_>, (at, id): (i64, String), fill: &OwnFill, so_far: i64) -> Value {
     let floor = &call.hall.floor;
     let listed = floor.listed(fill.instrument);
-    let at = fill.at + floor.clock.ahead;
     let record = floor.record(call.account, fill.order);
     let whole = record.map_or(so_far, |record| record.order.quantity.max(so_far));
     let (kind, status) =
         if so_far >= whole { ("fill", "filled") } else { ("partial_fill", "partially_filled") };
     json!({
-        "id": activity_id(fill, floor.clock.ahead), "activity_type": "FILL",
+        "id": id, "activity_type": "FILL",
         "transaction_time": times::utc(at), "type": kind, "price": text(listed.price(fill.price)),
         "qty": text(listed.size(fill.quantity)), "side": if fill.is_buyer { "buy" } else { "sell" },
         "symbol": listed.listing.symbol, "leaves_qty": text(listed.size(whole - so_far)),

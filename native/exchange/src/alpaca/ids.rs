@@ -11,6 +11,8 @@ pub(crate) enum Sort {
     Order = 0x0d,
     /// An order's part in a trade.
     Fill = 0xf1,
+    /// What it cost.
+    Fee = 0xfe,
     /// Anything else that happened to an order.
     Event = 0xe7,
 }

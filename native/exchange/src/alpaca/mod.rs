@@ -40,7 +40,7 @@ use self::quotes::Quotes;
 use self::refusal::Refusal;
 use self::streams::Feed;
 use crate::dialect::{Dialect, Hall, Reply, Request};
-use crate::faults::Sort;
+use crate::faults::{Sort, Told};
 use crate::floor::Done;
 use crate::picture::{DecodeError, EncodeError, copy, push, take};
 
@@ -166,6 +166,10 @@ impl Dialect for Broker {
 
     fn user_sockets(&self) -> Vec<u64> {
         self.updates.sockets()
+    }
+
+    fn tells(&self, told: Told) -> bool {
+        told != Told::Account
     }
 
     fn market_sockets(&self) -> Vec<u64> {
