@@ -71,6 +71,10 @@ class _Usual:
 
 
 VENUES = ("binance", "binance-usdm", "alpaca")
+QUEUES = ("behind", "even", "square", "log")
+"""Who is taken to leave the queue of a recorded level that shrinks without a trade: of each name
+the page about the local exchange says what it assumes. The first one is the usual one."""
+
 _PAIRS = ("BTCUSDT", "ETHUSDT")
 _SPOT = _Usual(
     _PAIRS, "0.01", "0.00001", ("0.001", "0.001"), {"USDT": 100_000, "BTC": 1, "ETH": 10}
@@ -118,6 +122,7 @@ class LocalExchange(Closing):
         replay: Lake | str | os.PathLike[str] | None = None,
         start: Any = None,  # noqa: ANN401 - any way to write a moment
         stop: Any = None,  # noqa: ANN401
+        queue: str | None = None,
     ) -> None:
         """Begin to listen, on this machine alone.
 
@@ -148,6 +153,9 @@ class LocalExchange(Closing):
                 end nothing is traded.
             start: With `replay`, from this moment on, by `ts_recv`; from the first row by default.
             stop: With `replay`, up to this moment; to the last row by default.
+            queue: With `replay`, who leaves the queue of a level that shrinks without a trade:
+                those `behind` your orders by default, or both sides by what stands there (`even`),
+                by its `square`, or by its `log`.
 
         Raises:
             Invalid: a symbol, a price, a tier or a latency that cannot be, or no symbol; or the
@@ -172,8 +180,8 @@ class LocalExchange(Closing):
                 raise Invalid("prices: a replay has its own")
             recorded = Recorded.find(replay, venue, symbols, start=start, stop=stop, speed=speed)
             symbols = recorded.symbols
-        elif start is not None or stop is not None:
-            raise Invalid("start and stop: expected a replay that they are of")
+        elif any(one is not None for one in (start, stop, queue)):
+            raise Invalid("start, stop and queue: expected a replay that they are of")
         symbols = usual.symbols if symbols is None else symbols
         if not symbols:
             raise Invalid("symbols: found none, expected one or more")
@@ -204,7 +212,13 @@ class LocalExchange(Closing):
                 "state": None if state is None else Path(state),
                 "latency": _json(latency),
                 "replay": recorded
-                and (recorded.source, recorded.start, recorded.stop, recorded.speed),
+                and (
+                    recorded.source,
+                    recorded.start,
+                    recorded.stop,
+                    recorded.speed,
+                    queue or QUEUES[0],
+                ),
             }
         )
         self._reader = _reader(recorded, self._native)

@@ -14,7 +14,14 @@ from rustonite_data import _native
 from rustonite_data.config import read, table_of
 from rustonite_data.errors import Invalid
 from rustonite_data.hints import hint, near
-from rustonite_exec.exchange import SEED_MAX, VENUES, Account, Latency, LocalExchange
+from rustonite_exec.exchange import (
+    QUEUES,
+    SEED_MAX,
+    VENUES,
+    Account,
+    Latency,
+    LocalExchange,
+)
 
 if TYPE_CHECKING:
     from rustonite_exec.exchange_tiers import Rows
@@ -39,6 +46,7 @@ _TOP: _Known = {
     "replay": ((str,), "a lake"),
     "replay_from": ((str, date), "a time such as 2026-01-02T03:04"),
     "replay_to": ((str, date), "a time such as 2026-01-02T03:04"),
+    "queue": ((str,), f"one of {', '.join(QUEUES)}"),
     "account": ((list,), "one or more [[account]]"),
 }
 _FEES_IN = 'a table such as { asset = "BNB", price = 600, discount = 0.25 }'
@@ -86,6 +94,8 @@ class ExchangeConfig:
     """A lake whose rows are the market."""
     replay_from: Any = None
     replay_to: Any = None
+    queue: str | None = None
+    """Who leaves the queue of a recorded level that shrinks without a trade."""
     accounts: tuple[ExchangeAccount, ...] = (ExchangeAccount("demo"),)
 
     @classmethod
@@ -136,7 +146,7 @@ class ExchangeConfig:
             self.symbols, venue=self.venue, port=self.port, seed=self.seed, speed=self.speed,
             others=self.others, limits=self.limits, prices=self.prices, state=self.state,
             latency=self.latency, tiers=self.tiers, fee_tiers=self.fee_tiers,
-            replay=self.replay, start=self.replay_from, stop=self.replay_to,
+            replay=self.replay, start=self.replay_from, stop=self.replay_to, queue=self.queue,
         )  # fmt: skip
         try:
             return exchange, [_open(exchange, one) for one in self.accounts]
@@ -146,8 +156,9 @@ class ExchangeConfig:
 
 
 def _check_top(file: _File, found: dict[str, Any]) -> None:
-    if found.get("venue", "binance") not in VENUES:
-        raise file.wrong("venue", found["venue"], _TOP["venue"][1], VENUES)
+    for key, known in {"venue": VENUES, "queue": QUEUES}.items():
+        if found.get(key, known[0]) not in known:
+            raise file.wrong(key, found[key], _TOP[key][1], known)
     symbols = found.get("symbols", ["BTCUSDT"])
     can_be = {
         "symbols": bool(symbols) and all(isinstance(one, str) and one for one in symbols),

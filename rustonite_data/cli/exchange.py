@@ -56,6 +56,12 @@ _LOOK_S = 0.25
 @click.option(
     "--to", "stop", type=moment, metavar="TIME", help="Replay what is before this moment."
 )
+@click.option(
+    "--queue",
+    metavar="MODEL",
+    help="With --replay, who is taken to leave the queue of a level that shrinks without a trade: "
+    "those behind your orders (behind, the default), or both sides: even, square or log.",
+)
 @click.option("--alone", is_flag=True, help="Nobody else trades.")
 @click.option(
     "--port",
@@ -86,6 +92,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
     replay: str | None,
     start: datetime | None,
     stop: datetime | None,
+    queue: str | None,
     alone: bool,
     port: int | None,
     state: Path | None,
@@ -115,7 +122,7 @@ def exchange(  # noqa: PLR0913 - options of the command line
         raise click.BadParameter("found max, expected a number", param_hint="'--speed'")
     given: dict[str, Any] = {"seed": seed, "speed": speed, "state": state}
     given["symbols"] = _symbols(what, symbols)
-    given |= {"replay": replay, "replay_from": start, "replay_to": stop}
+    given |= {"replay": replay, "replay_from": start, "replay_to": stop, "queue": queue}
     given |= {"others": False if alone else None, "latency": latency}
     given = {name: value for name, value in given.items() if value is not None}
     with ended() as end, ExitStack() as started:

@@ -15,6 +15,8 @@ from rustonite_data import cli, schemas
 from rustonite_data.errors import Invalid, NotFound
 from rustonite_data.lake import Lake
 from rustonite_exec import LocalExchange
+from rustonite_exec.exchange import QUEUES
+from rustonite_exec.exchange_config import ExchangeConfig
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -187,6 +189,30 @@ def test_a_state_goes_on_where_the_recording_was(lake, tmp_path):
         run(stop=at(61))
 
 
+@pytest.mark.parametrize("queue", QUEUES)
+def test_who_leaves_a_queue_is_chosen_once(lake, tmp_path, queue):
+    file = tmp_path / "exchange.toml"
+    file.write_text(f'replay = "{lake.storage.root}"\nstate = "kept"\nqueue = "{queue}"\n')
+    exchange, _ = ExchangeConfig.read(file).start()
+    with exchange:
+        assert replayed(exchange)["queue"] == queue
+    other = QUEUES[QUEUES.index(queue) - 1]
+    with pytest.raises(Invalid, match="it was begun with a replay of"):
+        LocalExchange(replay=lake, state=tmp_path / "kept", queue=other)
+
+
+def test_prints_of_one_moment_come_as_the_venue_numbered_them(lake):
+    sweep = [
+        {"at": 1.5, "side": "sell", "price": 99 - one / 10, "size": 1.0, "trade_id": 1000 - one}
+        for one in (3, 1, 0, 2)
+    ]
+    lake.append("trades", table("trades", sweep))
+    with LocalExchange(replay=lake, start=at(1.2), stop=at(1.8), speed=10) as exchange:
+        until(lambda: replayed(exchange)["ended"])
+        prints = told(exchange, f"/api/v3/trades?symbol={SYMBOL}")
+        assert [float(one["price"]) for one in prints] == [98.7, 98.8, 98.9, 99.0]
+
+
 def test_best_prices_and_trades_are_a_market_too(memory):
     made = Lake.create(memory / "stocks")
     quotes = [
@@ -241,6 +267,10 @@ def test_what_cannot_be_replayed_is_said(lake, memory):
         LocalExchange(replay=lake, speed=0)
     with pytest.raises(Invalid, match="prices: a replay has its own"):
         LocalExchange(replay=lake, prices={SYMBOL: 1})
+    with pytest.raises(Invalid, match="queue: found front, expected one of behind, even, square"):
+        LocalExchange(replay=lake, queue="front")
+    with pytest.raises(Invalid, match=r"queue: found 'evn', expected one of .*did you mean even"):
+        ExchangeConfig.parse('queue = "evn"')
     with pytest.raises(Invalid, match="expected a replay"):
         LocalExchange(start=at(3))
     unruled = Lake.create(memory / "unruled")
@@ -257,8 +287,9 @@ def test_the_command_says_what_it_replays(lake):
     text = "(book_deltas) from 2026-01-02T00:00:01Z to 2026-01-02T00:00:20Z at speed 50"
     assert text in done.stderr
     assert "binance: the replay is over; nothing is traded any more" in done.stderr
-    done = CliRunner().invoke(cli.main, [*options, "--for", "0.1s", "--json"])
+    done = CliRunner().invoke(cli.main, [*options, "--for", "0.1s", "--json", "--queue", "log"])
     first = json.loads(done.stdout.splitlines()[0])
+    assert first["replay"]["queue"] == "log"
     assert first["replay"]["stop"] == "2026-01-02T00:01:59.010000001Z"
     for wrong in (["--seed", "3"], ["--alone"], ["--speed", "0"]):
         assert CliRunner().invoke(cli.main, [*options, *wrong]).exit_code == 2

@@ -59,6 +59,7 @@ def test_what_is_kept_goes_on_where_it_ended(tmp_path):
         (["BTCUSDT"], {"prices": {"ETHUSDT": 1}}, Invalid, "ETHUSDT is not among the symbols"),
         (["BTCUSDT"], {"prices": {"BTCUSDT": "1.001"}}, Invalid, "BTCUSDT.*1.001"),
         (["BTCUSDT"], {"prices": {"BTCUSDT": "x"}}, Invalid, "price"),
+        (["BTCUSDT"], {"queue": "even"}, Invalid, "expected a replay that they are of"),
         ("NOTHING", {"venue": "binance-usdm"}, Invalid, "NOTHING.*ends with a quote asset"),
         ("/USD", {"venue": "alpaca"}, Invalid, "/USD.*BTC/USD"),
     ],

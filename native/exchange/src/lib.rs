@@ -56,7 +56,7 @@ pub use self::keys::Key;
 pub use self::latency::read_latency;
 pub use self::limits::Allowance;
 pub use self::listing::{Listing, Perpetual};
-pub use self::recording::{Feed, Happening, Moment, Recording};
+pub use self::recording::{Feed, Happening, Moment, Recording, queue_named};
 use self::running::Running;
 use self::state::{Head, Log};
 use self::venue::Venue;
@@ -460,8 +460,8 @@ fn build(config: &VenueConfig, head: &Head) -> Result<Venue> {
     rates::set_tiers(&mut floor.exchange, &config.fee_tiers)?;
     let mut rich = vec![floor.open_unnamed()];
     let house = rich[0];
-    if config.recording.is_some() {
-        rich.push(recording::follow(&mut floor));
+    if let Some(recording) = &config.recording {
+        rich.push(recording::follow(&mut floor, recording.queue));
     }
     let hall = Hall::new(floor, house, config.allowance);
     let mut venue = Venue::new(hall, dialect);

@@ -25,6 +25,26 @@ const NAP: Duration = Duration::from_millis(5);
 /// Handovers that wait; whoever reads waits then, too.
 const HANDOVERS_MAX: usize = 2;
 
+/// Models of the queue by name, the usual one first: that of accounts on paper.
+const QUEUES: [(&str, QueueModel); 4] = [
+    ("behind", QueueModel::RiskAverse),
+    ("even", QueueModel::Power(1.0)),
+    ("square", QueueModel::Power(2.0)),
+    ("log", QueueModel::Log),
+];
+
+/// The model of the queue that has this name.
+///
+/// # Errors
+/// There is none.
+pub fn queue_named(name: &str) -> Result<QueueModel> {
+    let found = QUEUES.iter().find(|(known, _)| *known == name);
+    let known = QUEUES.map(|(known, _)| known).join(", ");
+    let expected =
+        || ExchangeError::invalid("queue", format!("found {name}, expected one of {known}"));
+    found.map(|(_, model)| *model).ok_or_else(expected)
+}
+
 /// What is played again.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Recording {
@@ -36,13 +56,26 @@ pub struct Recording {
     pub stop: i64,
     /// How many times as fast as then.
     pub speed: f64,
+    /// Who leaves the queue of a level that shrinks without a trade.
+    pub queue: QueueModel,
 }
 
 impl Recording {
     /// What has to be the same to go on with a state.
     pub(crate) fn text(&self) -> String {
         let [start, stop] = [self.start, self.stop].map(time_text);
-        format!("{} from {start} to {stop}", self.source)
+        let (_, usual) = QUEUES[0];
+        let queue = if self.queue == usual {
+            String::new()
+        } else {
+            format!(" by the queue {}", self.queue_name())
+        };
+        format!("{} from {start} to {stop}{queue}", self.source)
+    }
+
+    fn queue_name(&self) -> String {
+        let found = QUEUES.iter().find(|(_, model)| *model == self.queue);
+        found.map_or_else(|| format!("{:?}", self.queue), |(name, _)| (*name).to_owned())
     }
 }
 
@@ -200,10 +233,9 @@ fn scaled(stretch: i64, speed: f64) -> i64 {
     (stretch as f64 / speed) as i64
 }
 
-/// The model by which orders rest between recorded ones, and how late trades are: those of accounts on
-/// paper.
-pub(crate) fn follow(floor: &mut Floor) -> rustonite_sim::AccountId {
-    floor.exchange.follow(QueueModel::RiskAverse, rustonite_sim::replay::LATE_NS)
+/// Lets orders rest between recorded ones by a model; trades are as late as those of accounts on paper.
+pub(crate) fn follow(floor: &mut Floor, queue: QueueModel) -> rustonite_sim::AccountId {
+    floor.exchange.follow(queue, rustonite_sim::replay::LATE_NS)
 }
 
 impl Venue {
@@ -299,7 +331,7 @@ impl Venue {
         let is_over = *has_ended || problem.is_some();
         json!({
             "source": recording.source, "start": time_text(recording.start),
-            "stop": time_text(recording.stop), "speed": recording.speed,
+            "stop": time_text(recording.stop), "speed": recording.speed, "queue": recording.queue_name(),
             "at": at.map(time_text), "late_ms": late / 1_000_000, "ended": is_over, "problem": problem, "lost": lost,
         })
     }

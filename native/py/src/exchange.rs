@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use rustonite_core::Decimal;
 use rustonite_exchange::{
     Allowance, Config, Crowd, ExchangeError, FeeTier, Feed, Happening, Key, Listing, LocalExchange,
-    Moment, Recording, VenueConfig, rates, read_latency,
+    Moment, Recording, VenueConfig, queue_named, rates, read_latency,
 };
 use rustonite_sim::{Side, What};
 
@@ -21,8 +21,8 @@ type Listed = (String, String, String, String);
 type Tiered = (String, u32, String);
 /// Volume, fees of who rested and of who came.
 type FeeTiered = (String, String, String);
-/// Source, first moment, moment behind the last, speed.
-type Replayed = (String, i64, i64, f64);
+/// Source, first moment, moment behind the last, speed, queue.
+type Replayed = (String, i64, i64, f64, String);
 
 /// What is served, and how.
 #[derive(FromPyObject)]
@@ -153,12 +153,10 @@ impl NativeExchange {
         if !settings.limits {
             venue.allowance = Allowance::ALL;
         }
-        venue.recording = settings.replay.map(|(source, start, stop, speed)| Recording {
-            source,
-            start,
-            stop,
-            speed,
-        });
+        let recording = |(source, start, stop, speed, queue): Replayed| {
+            queue_named(&queue).map(|queue| Recording { source, start, stop, speed, queue })
+        };
+        venue.recording = settings.replay.map(recording).transpose().map_err(refuse)?;
         let is_replay = venue.recording.is_some();
         let crowd = settings.events_per_second.map(|events_per_second| Crowd {
             seed: settings.seed,

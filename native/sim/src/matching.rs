@@ -134,7 +134,12 @@ impl Exchange {
     /// Whether all of an order can be filled now.
     pub(crate) fn fits_whole(&self, slot: Slot) -> bool {
         let order = &self.orders.get(slot).order;
-        let found = self.foresee(&order.asked, None);
+        // What its position was is in lots by now.
+        let quantity = match order.asked.quantity {
+            Quantity::Position => Quantity::Lots(order.quantity),
+            other => other,
+        };
+        let found = self.foresee(&NewOrder { quantity, ..order.asked }, None);
         match order.asked.quantity {
             Quantity::Quote(amount) => {
                 let listed = &self.listed[order.asked.instrument as usize];

@@ -1,14 +1,18 @@
 //! A replay goes on where its state ends.
 
-use rustonite_sim::{Side::Buy, Side::Sell, What};
+use rustonite_sim::{QueueModel, Side::Buy, Side::Sell, What};
 
 use super::*;
-use crate::recording::{Happening, Moment, Recording};
+use crate::recording::{Happening, Moment, Recording, queue_named};
 
 const SECOND: i64 = 1_000_000_000;
 
 fn config_of(venue: &str, source: &str) -> VenueConfig {
-    let recording = Recording { source: source.to_owned(), start: 0, stop: 100, speed: 1.0 };
+    by_queue(venue, source, QueueModel::RiskAverse)
+}
+
+fn by_queue(venue: &str, source: &str, queue: QueueModel) -> VenueConfig {
+    let recording = Recording { source: source.to_owned(), start: 0, stop: 100, speed: 1.0, queue };
     VenueConfig { recording: Some(recording), ..config(venue) }
 }
 
@@ -18,6 +22,11 @@ fn open_recorded(folder: &Path, venue: &str) -> Result<Venue, ExchangeError> {
     let mut venue = build(&config, &head)?;
     venue.keep(log)?;
     Ok(venue)
+}
+
+fn build_by(queue: QueueModel) -> Venue {
+    let config = by_queue("binance", "lake", queue);
+    build(&config, &Head::new(&config)).unwrap()
 }
 
 fn level(side: Side, price: i64, quantity: i64) -> Happening {
@@ -145,6 +154,23 @@ fn another_recording_is_refused() {
     assert!(text.contains("a replay of lake from 1970") && text.contains("other from"), "{text}");
     let refused = Log::open(folder.path(), &config("binance")).unwrap_err().to_string();
     assert!(refused.ends_with("not with no recording"), "{refused}");
+    let evenly = by_queue("binance", "lake", QueueModel::Power(1.0));
+    let refused = Log::open(folder.path(), &evenly).unwrap_err().to_string();
+    assert!(refused.ends_with("by the queue even"), "{refused}");
+}
+
+#[test]
+fn the_queue_of_a_recording_says_what_a_smaller_level_means_for_who_waits() {
+    // Of 500 ahead and 1,500 behind, 400 leave without a trade.
+    for (name, ahead) in [("behind", 500), ("even", 400), ("square", 460), ("log", 317)] {
+        let mut venue = build_by(queue_named(name).unwrap());
+        let order = begin_recorded(&mut venue);
+        play(&mut venue, 2 * SECOND, &[level(Buy, 5_999_900, 2_000)]);
+        play(&mut venue, 3 * SECOND, &[level(Buy, 5_999_900, 1_600)]);
+        play(&mut venue, 4 * SECOND, &[sold(5_999_900, 550)]);
+        assert_eq!(filled(&venue, order), 550 - ahead, "{name}");
+    }
+    assert!(queue_named("front").is_err());
 }
 
 /// The same moments and orders at the same times are the same bytes.
