@@ -80,6 +80,17 @@ def table_of(text: str, place: str) -> dict[str, Any]:
         raise Invalid(f"{place}{f':{line[1]}' if line else ''}: {problem}") from None
 
 
+def place_of(key: str, text: str, place: str) -> str:
+    """File and line of the first value of a key in a configuration, as far as it is found.
+
+    Example:
+        >>> place_of("port", "port = 1", "exchange.toml")
+        'exchange.toml:1'
+    """
+    found = re.search(rf'^[^#\n]*?(?<![\w-])"?{re.escape(key)}"?\s*=', text, re.MULTILINE)
+    return place if found is None else f"{place}:{text.count(chr(10), 0, found.start()) + 1}"
+
+
 def with_environment(text: str, place: str, environment: Mapping[str, str]) -> str:
     r"""The text with variables in place of their names; lines stay where they are.
 

@@ -126,8 +126,8 @@ def listening(listen: str) -> ThreadingHTTPServer:
         Invalid: it is no address.
         Unavailable: somebody else has it.
     """
-    host, _, port = listen.rpartition(":")
-    if not (port.isdecimal() and int(port) <= _PORT_MAX):
+    host, colon, port = listen.rpartition(":")
+    if not (colon and port.isdecimal() and int(port) <= _PORT_MAX):
         raise Invalid(f"metrics: found {listen!r}, expected HOST:PORT such as 127.0.0.1:9108")
     try:
         return ThreadingHTTPServer((host or "127.0.0.1", int(port)), BaseHTTPRequestHandler)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
 from rustonite_data.closing import Closing
+from rustonite_data.config import place_of
 from rustonite_data.errors import Conflict, Invalid, RustoniteError, Unavailable
 
 if TYPE_CHECKING:
@@ -24,8 +25,29 @@ if TYPE_CHECKING:
     from rustonite_data.lake import Committer, Lake, TapeStatus
 
 _TRIES = 5
+# What tapes of any dataset can have.
+_OF_TAPES = {
+    "segment_bytes": (64 << 10, 4 << 30),
+    "segments_max": (3, 1_000_000),
+    "seal_after_s": (1, 30 * 24 * 3_600),
+}
 # How often a lake is looked for whose storage was away at the start.
 _AGAIN_S = 2.0
+
+
+def settings_of(config: str, place: str) -> dict[str, Any]:
+    """What a configuration says, with what it leaves to us.
+
+    Raises:
+        Invalid: it cannot be used; the message names file, line and key.
+        NotFound: an unknown venue, dataset or channel.
+    """
+    settings: dict[str, Any] = json.loads(_native.recorder_config(config, place))
+    for key, (least, most) in _OF_TAPES.items():
+        if not least <= (found := settings["tape"][key]) <= most:
+            where = f"{place_of(key, config, place)}: tape.{key}"
+            raise Invalid(f"{where}: found {found}, expected {least} to {most}")
+    return settings
 
 
 @dataclass(frozen=True)
@@ -106,7 +128,7 @@ class Recorder(Closing):
             Unavailable: the lake's storage does not answer, and `tapes` does not say where rows
                 may wait for it.
         """
-        settings = json.loads(_native.recorder_config(config, place))
+        settings = settings_of(config, place)
         self._fixed = _fixed(settings)
         url = lake if lake is not None else settings["lake"]
         folder = tapes if tapes is not None else settings["tapes"]

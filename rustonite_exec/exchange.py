@@ -13,7 +13,8 @@ import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rustonite_data.lake import Lake
     from rustonite_exec.recorded import Reader, Recorded
 
+PORT_MAX = 65_535
 SEED_MAX = (1 << 64) - 1
 
 Latency: TypeAlias = "str | Mapping[str, Any] | None"
@@ -158,7 +160,7 @@ class LocalExchange(Closing):
                 by its `square`, or by its `log`.
 
         Raises:
-            Invalid: a symbol, a price, a tier or a latency that cannot be, or no symbol; or the
+            Invalid: a symbol, a number, a tier or a latency that cannot be, or no symbol; or the
                 state in the folder is of another exchange.
             NotFound: the venue is not spoken here; or there is no such lake, no book of a symbol in
                 it, or nobody wrote down its rules.
@@ -168,8 +170,7 @@ class LocalExchange(Closing):
         if venue not in VENUES:
             raise NotFound(f"venue: {venue!r} is not spoken here; {hint(venue, VENUES)}")
         self._usual = usual = _USUAL.get(venue, _SPOT)
-        if not 0 < speed < math.inf:
-            raise Invalid(f"speed: found {speed}, expected a number above 0")
+        _check(port=port, seed=seed, speed=speed, prices=prices or {})
         symbols = [symbols] if isinstance(symbols, str) else symbols
         recorded = None
         if replay is not None:
@@ -185,8 +186,6 @@ class LocalExchange(Closing):
         symbols = usual.symbols if symbols is None else symbols
         if not symbols:
             raise Invalid("symbols: found none, expected one or more")
-        if not 0 <= seed <= SEED_MAX:
-            raise Invalid(f"seed: found {seed}, expected a whole number from 0 to {SEED_MAX}")
         given = dict(prices or {})
         for name, of in {"prices": given, "tiers": tiers or {}}.items():
             if unknown := sorted(of.keys() - set(symbols)):
@@ -224,6 +223,12 @@ class LocalExchange(Closing):
         self._reader = _reader(recorded, self._native)
         self._is_kept = state is not None
         self._has_fee_tiers = bool(fee_tiers)
+        self._unfinished: set[str] = set()
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        where = "closed" if self._is_closed else f"at {self.address}"
+        return f"<LocalExchange {self.venue} {where}>"
 
     @property
     def address(self) -> str:
@@ -232,7 +237,7 @@ class LocalExchange(Closing):
 
     @property
     def urls(self) -> dict[str, str]:
-        """Addresses: `rest` and the sockets, by the names that a recorder's `urls` have."""
+        """Addresses by name: `rest` and the sockets. A recorder's `urls` have some of the names."""
         return self._native.urls(self.venue)
 
     def account(  # noqa: PLR0913 - everything but the name by keyword
@@ -264,14 +269,22 @@ class LocalExchange(Closing):
             keys: The key and its secret; new ones are drawn by default.
 
         Raises:
-            Invalid: there is such an account, or a fee or a discount has more than six decimals.
+            Invalid: there is such an account, an amount that cannot be, or a fee or a discount with
+                more than six decimals.
             VenueRejected: fees in an asset without a price.
             NotFound: an asset that nothing is traded in.
         """
-        if self._is_kept and (known := self._native.key(self.venue, name)):
+        is_begun = name in self._unfinished
+        if self._is_kept and not is_begun and (known := self._native.key(self.venue, name)):
             return Account(name, *known)
+        for asset, amount in (balances or {}).items():
+            if not _is_number(amount) or Decimal(str(amount)) < 0:
+                raise Invalid(f"balances.{asset}: found {amount}, expected an amount from 0")
         account = Account(name, *(keys or (secrets.token_hex(32), secrets.token_hex(32))))
-        self._native.add_account(name)
+        if not is_begun:
+            self._native.add_account(name)
+        # Where something of it cannot be, the next try goes on with it.
+        self._unfinished.add(name)
         self._native.add_key(name, account.key, account.secret)
         fees = [
             usual if fee is None else str(fee)
@@ -279,13 +292,14 @@ class LocalExchange(Closing):
         ]
         if not self._has_fee_tiers or (maker, taker) != (None, None):
             self._native.set_fees(self.venue, name, *fees)
-        if fees_in is not None:
-            asset, price, discount = fees_in
-            self._native.pay_fees_in(self.venue, name, (asset, str(price), str(discount)))
         for asset, amount in (self._usual.balances if balances is None else balances).items():
             # Of the usual ones some may not be traded.
             with contextlib.suppress(*([NotFound] if balances is None else [])):
-                self.deposit(account, asset, amount)
+                self.deposit(account, asset, Decimal(str(amount)) - self.balance(account, asset)[0])
+        if fees_in is not None:
+            asset, price, discount = fees_in
+            self._native.pay_fees_in(self.venue, name, (asset, str(price), str(discount)))
+        self._unfinished.discard(name)
         return account
 
     def deposit(self, account: Account, asset: str, amount: Decimal | int | str) -> None:
@@ -368,8 +382,29 @@ class LocalExchange(Closing):
     def close(self) -> None:
         """Close all connections, and listen no more."""
         self._native.stop()
+        self._is_closed = True
         if self._reader is not None:
             self._reader.join()
+
+
+def _check(*, port: int, seed: int, speed: float, prices: Mapping[str, Any]) -> None:
+    """Refuse numbers that cannot be."""
+    if not isinstance(port, Integral) or not 0 <= port <= PORT_MAX:
+        raise Invalid(f"port: found {port!r}, expected 0 to {PORT_MAX}")
+    if not isinstance(seed, Integral) or not 0 <= seed <= SEED_MAX:
+        raise Invalid(f"seed: found {seed!r}, expected a whole number from 0 to {SEED_MAX}")
+    if not isinstance(speed, Real) or not 0 < speed < math.inf:
+        raise Invalid(f"speed: found {speed!r}, expected a number above 0")
+    for symbol, price in prices.items():
+        if not _is_number(price) or Decimal(str(price)) <= 0:
+            raise Invalid(f"prices.{symbol}: found {price}, expected a price above 0")
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return Decimal(str(value)).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def _reader(recorded: Recorded | None, native: _native.NativeExchange) -> Reader | None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
-from rustonite_data.config import read, table_of
-from rustonite_data.errors import Invalid
+from rustonite_data.config import place_of, read, table_of
+from rustonite_data.errors import Invalid, NotFound, VenueRejected
 from rustonite_data.hints import hint, near
 from rustonite_exec.exchange import (
+    PORT_MAX,
     QUEUES,
     SEED_MAX,
     VENUES,
@@ -26,19 +26,18 @@ from rustonite_exec.exchange import (
 if TYPE_CHECKING:
     from rustonite_exec.exchange_tiers import Rows
 
-_PORT_MAX = 65_535
 _AMOUNT = (int, float, str, Decimal)
 # Key, kinds of its value, and how they are called.
 _Known = dict[str, tuple[tuple[type, ...], str]]
 _TOP: _Known = {
     "venue": ((str,), f"one of {', '.join(VENUES)}"),
     "symbols": ((list,), 'a list of instruments, such as ["BTCUSDT"]'),
-    "port": ((int,), f"a port from 0 to {_PORT_MAX}"),
+    "port": ((int,), f"a port from 0 to {PORT_MAX}"),
     "seed": ((int,), "a whole number from 0"),
     "speed": ((int, float, Decimal), "a number above 0"),
     "others": ((bool,), "true or false"),
     "limits": ((bool,), "true or false"),
-    "prices": ((dict,), "a table of instrument to price"),
+    "prices": ((dict,), "a table of instrument to price, each above 0"),
     "state": ((str,), "a folder"),
     "latency": ((str, dict), "a time such as 5ms, or a table of them"),
     "tiers": ((dict,), "a table of instrument to tables with worth, leverage and keeps"),
@@ -53,9 +52,9 @@ _FEES_IN = 'a table such as { asset = "BNB", price = 600, discount = 0.25 }'
 _ACCOUNT: _Known = {
     "name": ((str,), "a name"),
     "keys": ((str,), "a file"),
-    "balances": ((dict,), "a table of asset to amount"),
-    "maker": (_AMOUNT, "a part, such as 0.001"),
-    "taker": (_AMOUNT, "a part, such as 0.001"),
+    "balances": ((dict,), "a table of asset to amount, none below 0"),
+    "maker": (_AMOUNT, "a part below 1, such as 0.001"),
+    "taker": (_AMOUNT, "a part below 1, such as 0.001"),
     "fees_in": ((dict,), _FEES_IN),
 }
 
@@ -135,6 +134,17 @@ class ExchangeConfig:
         settings = {**found, "speed": float(found.get("speed", 1)), "accounts": tuple(accounts)}
         return cls(**settings)
 
+    def check(self) -> None:
+        """Try whether it could begin, for a moment and on a port that nobody knows.
+
+        What is kept or replayed is left alone.
+
+        Raises:
+            RustoniteError: as `start`.
+        """
+        if self.replay is None:
+            replace(self, port=0, state=None).start()[0].close()
+
     def start(self) -> tuple[LocalExchange, list[Account]]:
         """Begin to listen, with the accounts open.
 
@@ -162,10 +172,10 @@ def _check_top(file: _File, found: dict[str, Any]) -> None:
     symbols = found.get("symbols", ["BTCUSDT"])
     can_be = {
         "symbols": bool(symbols) and all(isinstance(one, str) and one for one in symbols),
-        "port": 0 <= found.get("port", 0) <= _PORT_MAX,
+        "port": 0 <= found.get("port", 0) <= PORT_MAX,
         "seed": 0 <= found.get("seed", 0) <= SEED_MAX,
         "speed": 0 < float(found.get("speed", 1)) < math.inf,
-        "prices": all(map(_is_amount, found.get("prices", {}).values())),
+        "prices": all(_amount(one) > 0 for one in found.get("prices", {}).values()),
     }
     for key, is_well in can_be.items():
         if not is_well:
@@ -177,10 +187,10 @@ def _check_accounts(file: _File, tables: list[Any]) -> None:
         raise file.wrong("account", tables, _TOP["account"][1])
     for table in tables:
         file.check(table, _ACCOUNT, "account.")
-        amounts = {key: [table[key]] for key in ("maker", "taker") if key in table}
-        amounts["balances"] = list(table.get("balances", {}).values())
-        for key, values in amounts.items():
-            if not all(map(_is_amount, values)):
+        can_be = {key: abs(_amount(table.get(key, 0))) < 1 for key in ("maker", "taker")}
+        can_be["balances"] = all(_amount(one) >= 0 for one in table.get("balances", {}).values())
+        for key, is_well in can_be.items():
+            if not is_well:
                 raise file.wrong(key, table[key], _ACCOUNT[key][1], path="account.")
         if "fees_in" in table and not _is_fees_in(table["fees_in"]):
             raise file.wrong("fees_in", table["fees_in"], _FEES_IN, path="account.")
@@ -190,16 +200,18 @@ def _is_fees_in(table: dict[str, Any]) -> bool:
     return (
         table.keys() == {"asset", "price", "discount"}
         and isinstance(table["asset"], str)
-        and _is_amount(table["price"])
-        and _is_amount(table["discount"])
+        and not math.isnan(_amount(table["price"]))
+        and not math.isnan(_amount(table["discount"]))
     )
 
 
-def _is_amount(value: object) -> bool:
+def _amount(value: object) -> float:
+    """About how much it is; NaN, which is neither more nor less than anything, if it is none."""
     try:
-        return not isinstance(value, bool) and Decimal(str(value)).is_finite()
+        number = Decimal("NaN") if isinstance(value, bool) else Decimal(str(value))
     except InvalidOperation:
-        return False
+        return math.nan
+    return float(number) if number.is_finite() else math.nan
 
 
 def _account(table: dict[str, Any], folder: Path) -> ExchangeAccount:
@@ -214,9 +226,12 @@ def _account(table: dict[str, Any], folder: Path) -> ExchangeAccount:
 
 def _open(exchange: LocalExchange, one: ExchangeAccount) -> Account:
     keys = None if one.keys is None else _native.read_keys(one.keys)
-    return exchange.account(
-        one.name, one.balances, maker=one.maker, taker=one.taker, fees_in=one.fees_in, keys=keys
-    )
+    try:
+        return exchange.account(
+            one.name, one.balances, maker=one.maker, taker=one.taker, fees_in=one.fees_in, keys=keys
+        )
+    except (Invalid, NotFound, VenueRejected) as error:
+        raise Invalid(f"account {one.name}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -250,7 +265,4 @@ class _File:
         return Invalid(f"{self._at(key)}: {path}{key}: {text}")
 
     def _at(self, key: str) -> str:
-        found = re.search(rf'^[^#\n]*?(?<![\w-])"?{re.escape(key)}"?\s*=', self.text, re.MULTILINE)
-        if found is None:
-            return self.place
-        return f"{self.place}:{self.text.count(chr(10), 0, found.start()) + 1}"
+        return place_of(key, self.text, self.place)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     Values = list[tuple[str, float]]
 
+# As the trader has it, which denies every order then.
+_SILENT_MS = 60_000
 _ENDS = ("filled", "cancelled", "expired", "rejected")
 
 
@@ -170,4 +172,16 @@ def health(status: dict[str, Any]) -> tuple[bool, str]:
     problems += [f"switch of {place_of(one)}: {one['code']}" for one in status["switches"]]
     if status["halted"]:
         problems.append(f"journal: {status['halted']}")
+    ages: dict[str, list[int]] = {}
+    for one in status["feeds"]:
+        # Rules are told however long prices have not been.
+        if one["dataset"] == "instruments":
+            continue
+        seen = [] if one["age_ms"] is None else [one["age_ms"]]
+        ages.setdefault(one["venue"], []).extend(seen)
+    for venue, of_venue in ages.items():
+        age_ms = min(of_venue, default=None)
+        if age_ms is None or age_ms > _SILENT_MS:
+            since = "so far" if age_ms is None else f"for {age_ms // 1000} s"
+            problems.append(f"{venue}: no market data came {since}; does its recorder run?")
     return not problems, "\n".join(problems) or "ok"

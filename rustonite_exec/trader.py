@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import importlib
 import json
+import socket
+import struct
 import sys
+import traceback
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
 from rustonite_data.config import about, read, table_of
-from rustonite_data.errors import Conflict, Invalid, NotFound
+from rustonite_data.errors import Conflict, Invalid, NotFound, Unavailable
 from rustonite_data.hints import near
 from rustonite_exec.past import tapes_of
 from rustonite_exec.strategy import Strategy
@@ -23,10 +29,14 @@ if TYPE_CHECKING:
     Beat = Callable[[dict[str, Any], list[str]], bool]
 
 TAPES_ARE_IN = "tapes.path"
-"""A file in the journal's folder with the path of its tapes."""
+"""A file in the journal's folder: where its tapes are, and below it the name that they have."""
 _MARKS = {TAPES_ARE_IN, "control", "orders", "switches.json"}
 _DATASETS = ("quotes", "trades")
 _BUILT_IN = ("market-maker", "ema-cross")
+_PATIENCE_S = 5.0
+_FRAMES_MAX = 5
+# Files whose lines tell nobody where their own mistake is.
+_NOT_THEIRS = ("<frozen ", *(f"{Path(path).parent}/" for path in (__file__, _native.__file__)))
 
 
 class Trader:
@@ -55,6 +65,8 @@ class Trader:
         self.name: str = facts["name"]
         self.journal = Path(facts["journal"])
         self.tapes = Path(facts["tapes"])
+        self.keeps_orders = table_of(self._text, self._place).get("on_stop") == "keep"
+        """Whether orders stay open at the end."""
         self._strategy = strategy
         if strategy is None and not facts["is_built_in"]:
             self._strategy = _load(facts["run"], Path(config))
@@ -88,8 +100,8 @@ class Trader:
         with about(self._place), TemporaryDirectory(prefix="rustonite-past-") as folder:
             past = partial(tapes_of, Path(folder))
             native = _native.NativeTrader(self._text, self._place, past)
-        # For those who look at a journal whose tapes are elsewhere.
-        (self.journal / TAPES_ARE_IN).write_text(str(self.tapes.resolve()))
+        # For those who look at a journal whose tapes are elsewhere, beside those of others.
+        (self.journal / TAPES_ARE_IN).write_text(f"{self.tapes.resolve()}\n{self.name}\n")
         go_on = beat or (lambda _status, _notices: True)
         try:
             native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
@@ -109,29 +121,77 @@ def _load(run: str, config: Path) -> Strategy:
         raise Invalid(f"{place}: found {run!r}, expected {expected}{'; ' if meant else ''}{meant}")
     sys.path.insert(0, str(config.parent.resolve()))
     try:
-        found = getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise NotFound(f"{place}: {run}: {error}") from error
+        found = getattr(importlib.import_module(module), name, None)
+        made = found() if isinstance(found, type) and issubclass(found, Strategy) else None
+    except (Exception, SystemExit) as error:
+        is_missing = isinstance(error, ModuleNotFoundError)
+        what = str(error) if is_missing else f"{type(error).__name__}: {error}"
+        kind = NotFound if is_missing else Invalid
+        raise kind(f"{place}: {run}: {what}{raised_at(error)}") from error
     finally:
         sys.path.pop(0)
-    if not (isinstance(found, type) and issubclass(found, Strategy)):
+    if found is None:
+        raise NotFound(f"{place}: {run}: module {module!r} has no {name}")
+    if made is None:
         raise Invalid(f"{place}: {run} is no subclass of rustonite_exec.Strategy")
-    return found()
+    return made
 
 
-def ask(journal: str | Path, request: dict[str, Any]) -> dict[str, Any] | None:
+def raised_at(error: BaseException | None) -> str:
+    """Where in a strategy's own files something was raised, innermost first, as words to add."""
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    theirs = [one for one in frames if not one.filename.startswith(_NOT_THEIRS)]
+    places = [f"{one.filename}:{one.lineno} in {one.name}" for one in theirs[-_FRAMES_MAX:]]
+    return f"; at {', '.join(reversed(places))}" if places else ""
+
+
+def ask(
+    journal: str | Path, request: dict[str, Any], *, patience_s: float = _PATIENCE_S
+) -> dict[str, Any] | None:
     """Ask a running trader something; `None` if none runs on that journal.
 
     Raises:
         Conflict: the trader says no.
+        Unavailable: it does not answer within `patience_s`; what was asked may be done later.
     """
-    line = _native.trader_ask(Path(journal), json.dumps(request))
+    # On a thread of its own, so that Ctrl-C gets through.
+    answers: SimpleQueue[str | Exception | None] = SimpleQueue()
+    asked = (answers, Path(journal), json.dumps(request))
+    Thread(target=_ask, args=asked, name="rustonite-ask", daemon=True).start()
+    try:
+        line = answers.get(timeout=patience_s)
+    except Empty:
+        process = _process_of(Path(journal)) or "PID"
+        raise Unavailable(
+            f"{journal}: the trader does not answer: most likely its strategy does not come back "
+            f"from a call; `kill -USR1 {process}` cancels all orders without it"
+        ) from None
+    if isinstance(line, Exception):
+        raise line
     if line is None:
         return None
     answer: dict[str, Any] = json.loads(line)
     if "error" in answer:
         raise Conflict(answer["error"])
     return answer
+
+
+def _ask(answers: SimpleQueue[str | Exception | None], journal: Path, line: str) -> None:
+    try:
+        answers.put(_native.trader_ask(journal, line))
+    except Exception as error:  # noqa: BLE001 - raised by who waits
+        answers.put(error)
+
+
+def _process_of(journal: Path) -> int | None:
+    """The process that listens at a journal's socket, if that can be told."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(1)
+        caller.connect(str(journal / "control"))
+        who = caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        process: int = struct.unpack("3i", who)[0]
+        return process
+    return None
 
 
 def kill(
@@ -156,6 +216,7 @@ def kill(
     Raises:
         NotFound: it is no journal; a switch that nobody reads would stop nothing.
         Conflict: the trader knows nothing of that name.
+        Unavailable: the trader does not answer; it may still do so.
         Invalid: no trader runs, and the last one there knew nothing of that name.
     """
     if not is_journal(Path(journal)):
@@ -186,6 +247,7 @@ def resume(
     Raises:
         NotFound: it is no journal, or no trader runs and `offline` is not said.
         Conflict: the trader knows nothing of that name.
+        Unavailable: the trader does not answer; it may still do so.
         Invalid: no trader runs, and the last one there knew nothing of that name.
     """
     if not is_journal(Path(journal)):

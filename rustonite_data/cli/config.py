@@ -68,8 +68,9 @@ def check(files: tuple[Path, ...], *, kind: str | None, as_json: bool) -> None:
     """Say whether each FILE can be used: of a recorder, a trader, limits, a local exchange, keys.
 
     Which of them it is, is told by what is in it. Of a trader the limits and keys that it names are
-    read, too. Nothing is started and nobody is asked. Exit code 2: a file cannot be used; the
-    message names file, line, key and value, and what may have been meant.
+    read, too. Nobody is asked, and nothing is started but a local exchange, for a moment and on a
+    port of its own. Exit code 2: a file cannot be used; the message names file, line, key and
+    value, and what may have been meant.
 
     \b
     Example:
@@ -138,9 +139,9 @@ def expecting(kind: str, path: Path) -> Iterator[None]:
 
 
 def _recorder(path: Path) -> None:
-    from rustonite_data import _native  # noqa: PLC0415 - not for --help
+    from rustonite_data.record import settings_of  # noqa: PLC0415 - not for --help
 
-    _native.recorder_config(read(path, "a recorder's configuration"), str(path))
+    settings_of(read(path, "a recorder's configuration"), str(path))
 
 
 def _trader(path: Path) -> None:
@@ -161,9 +162,11 @@ def _exchange(path: Path) -> None:
     from rustonite_data import _native  # noqa: PLC0415 - as above
     from rustonite_exec.exchange_config import ExchangeConfig  # noqa: PLC0415 - as above
 
-    for account in ExchangeConfig.read(path).accounts:
+    config = ExchangeConfig.read(path)
+    for account in config.accounts:
         if account.keys is not None:
             _native.read_keys(account.keys)
+    config.check()
 
 
 def _keys(path: Path) -> None:

@@ -153,9 +153,9 @@ def _simple(venue: str, symbols: tuple[str, ...], datasets: str | None) -> str:
 
 def _checked(text: str, place: str) -> str | None:
     """Where a configuration wants metrics; passwords in it are hidden from now on."""
-    from rustonite_data import _native  # noqa: PLC0415 - not needed for --help
+    from rustonite_data.record import settings_of  # noqa: PLC0415 - not needed for --help
 
-    config = json.loads(_native.recorder_config(text, place))
+    config = settings_of(text, place)
     addresses = [config["proxy"], *(feed["proxy"] for feed in config["feed"])]
     hide(filter(None, (urlsplit(address or "").password for address in addresses)))
     listen: str | None = config["metrics"]["listen"]

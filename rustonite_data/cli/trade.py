@@ -17,7 +17,7 @@ from rustonite_data.cli.config import expecting
 from rustonite_data.cli.interrupts import ended
 from rustonite_data.cli.options import for_option
 from rustonite_data.cli.output import CANNOT_LOOK, PROBLEMS, complain, json_option, print_json_lines
-from rustonite_data.errors import RustoniteError
+from rustonite_data.errors import Closed, RustoniteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 _LOOK_S = 0.25
+_WAITS = "open orders are cancelled; venues have some seconds to answer"
 
 
 @click.command()
@@ -39,7 +40,7 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
 
     Nothing leaves without a pass of the risk layer and a row of the journal. Without `live = true`
     only this machine is talked to. At the end open orders are cancelled, unless CONFIG keeps them.
-    Exit code 1: it ended by an error; 2: it could not begin.
+    Exit code 1: it ended by an error, or orders may still be open; 2: it could not begin.
 
     \b
     Example:
@@ -54,7 +55,7 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
         click.echo(f"warning: no tapes of {venue} in {tapes} so far; start its recorder", err=True)
     until = math.inf if span is None else time.monotonic() + span.total_seconds()
     last: dict[str, Any] = {}
-    code = 0
+    code, is_over = 0, False
     with (
         ended() as end,
         _shown(as_json=as_json) as show,
@@ -62,21 +63,44 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
     ):
 
         def beat(status: dict[str, Any], notices: list[str]) -> bool:
+            nonlocal is_over
+            has_to_end = end.is_set() or time.monotonic() >= until
+            waits = has_to_end and not is_over and status["open_orders"] and not trader.keeps_orders
+            is_over = has_to_end
             last.update(status)
-            show(status, notices)
-            return not end.is_set() and time.monotonic() < until
+            show(status, [*notices, _WAITS] if waits else notices)
+            return not has_to_end
 
         try:
             trader.run(beat)
         except RustoniteError as error:
-            complain(error)
+            complain(_with_more(error, last))
             code = PROBLEMS if last else CANNOT_LOOK
     if as_json and last:
         print_json_lines([last])
     elif last:
         click.echo(f"{last['name']}: {last['fills']} fills, profit {_profit(last)}", err=True)
+    if last and (left := last["ending"]["open"]):
+        reasons = ", ".join(f"{count} {why}" for why, count in last["ending"]["why"].items())
+        orders = "1 order" if left == 1 else f"{left} orders"
+        then = f"`rustonite orders --journal {trader.journal}` shows them"
+        click.echo(f"{orders} may still be open at the venue ({reasons}): {then}", err=True)
+        code = PROBLEMS
     if code:
         raise click.exceptions.Exit(code)
+
+
+def _with_more(error: RustoniteError, last: dict[str, Any]) -> RustoniteError:
+    """What a strategy raised, its place, and which switches beside its own are thrown."""
+    from rustonite_exec.metrics import place_of  # noqa: PLC0415 - brings the extension
+    from rustonite_exec.trader import raised_at  # noqa: PLC0415 - as above
+
+    thrown = [place_of(one) for one in last.get("switches", []) if one["scope"] != "strategy"]
+    more = [
+        f"; so is that of {one}, until `rustonite resume{'' if one == 'all' else f' {one}'}`"
+        for one in (thrown if isinstance(error, Closed) else [])
+    ]
+    return type(error)(f"{error}{''.join(more)}{raised_at(error.__cause__)}")
 
 
 def _served(listen: str | None, status: dict[str, Any]) -> AbstractContextManager[None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rustonite_data.cli.output import PROBLEMS, json_option, print_json_lines, print_table
-from rustonite_data.errors import NotFound
+from rustonite_data.errors import Conflict, NotFound, RustoniteError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +74,8 @@ def kill(  # noqa: PLR0913 - options of a command
     from rustonite_exec import kill as throw  # noqa: PLC0415 - brings the extension
 
     _expect(journal, scope, name)
+    if scope == "order":
+        _expect_open(journal, name)
     answer = throw(journal, scope, name, flatten=flatten)
     told = {"scope": scope, "name": name, "running": answer is not None}
     what = "all" if scope == "all" else f"{scope} {name}"
@@ -87,7 +89,7 @@ def kill(  # noqa: PLR0913 - options of a command
         print_json_lines([{**told, "cancelled": cancelled, "left": left}])
     else:
         click.echo(f"switch of {what} thrown: {cancelled} orders ended{_still_there(left)}")
-    if wait_s and (left["open"] or left["positions"]):
+    if left["open"] or left["positions"]:
         raise click.exceptions.Exit(PROBLEMS)
 
 
@@ -100,7 +102,14 @@ def _until_ended(
     until = time.monotonic() + wait_s
     while (left["open"] or left["positions"]) and time.monotonic() < until:
         time.sleep(_LOOK_S)
-        answer = ask(journal, {"do": "ending", "scope": scope, "name": name})
+        patience_s = max(until - time.monotonic(), _LOOK_S)
+        try:
+            answer = ask(
+                journal, {"do": "ending", "scope": scope, "name": name}, patience_s=patience_s
+            )
+        except Unavailable:
+            # What it said last is what is known.
+            break
         if answer is None:
             break
         left = answer
@@ -174,7 +183,7 @@ def reload(*, journal: str, as_json: bool) -> None:
 def status(*, journal: str, as_json: bool) -> None:
     """Show what a running trader does: accounts, profit, orders, switches.
 
-    Exit code 1: an account may not trade, or a switch is thrown.
+    Exit code 1: an account may not trade, a switch is thrown, or no market data comes.
 
     \b
     Example:
@@ -369,18 +378,34 @@ def _expect(journal: str, scope: str, name: str) -> None:
         raise _no_journal(journal)
 
 
+def _expect_open(journal: str, name: str) -> None:
+    """Refuse an order that is not open: its switch would stop nothing, and stay thrown."""
+    try:
+        states = {str(row["order_id"]): row["state"] for row in _rows(journal, "orders")}
+    except RustoniteError:
+        # Nothing stands in the way of a kill that may be right.
+        return
+    if name not in states and name.isdecimal():
+        raise NotFound(f"{journal}: no order {name}; `rustonite orders` shows those that are open")
+    if states.get(name) in _FINAL:
+        raise Conflict(f"{journal}: order {name} has ended already: {states[name]}")
+
+
 def _no_journal(journal: str) -> NotFound:
     return NotFound(f"{journal}: no journal of a trader; say which with --journal")
 
 
 def _rows(journal: str, dataset: str) -> Iterator[dict[str, Any]]:
-    """All rows of the tapes of a journal."""
+    """All rows of a trader's tape."""
     from rustonite_data.tape import Tape  # noqa: PLC0415 - brings the extension
     from rustonite_exec.trader import TAPES_ARE_IN  # noqa: PLC0415 - as above
 
     told = Path(journal, TAPES_ARE_IN)
-    folder = Path(told.read_text()) if told.is_file() else Path(journal)
-    tapes = sorted((folder / dataset).glob("*/tape.toml"))
+    # Others may have theirs in the same folder. Of a trader of before only the folder is known.
+    folder, *names = told.read_text().splitlines() if told.is_file() else [journal]
+    tapes = sorted(Path(folder, dataset).glob("*/tape.toml"))
+    if names:
+        tapes = [tape for tape in tapes if tape.parent.name in names]
     if not tapes:
         raise _no_journal(journal)
     for tape in tapes:

@@ -7,8 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import polars as pl
@@ -30,6 +31,7 @@ from rustonite_exec import (
     Trader,
     kill,
 )
+from rustonite_exec.metrics import health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -257,6 +259,95 @@ def test_ctrl_c_waits_for_cancels_that_take_long(place: Place) -> None:
             running.kill()
     assert running.returncode == 0, error
     assert json.loads(out)["open_orders"] == 0
+
+
+def test_orders_that_venues_do_not_end_are_told(place: Place) -> None:
+    place.configure("market-maker", venue="binance", symbol="BTCUSDT", size=0.01, position_max=0.1)
+    words = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
+    with subprocess.Popen(words, cwd=place.folder, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        try:
+            place.wait(lambda one: one["open_orders"] > 0 and one["fills"] > 0)
+            told = command("kill", "order", "1", folder=place.folder, ok=False)
+            assert "no order 1; `rustonite orders` shows those that are open" in told
+            ended = command("orders", "--all", "--json", folder=place.folder).splitlines()
+            [first, *_] = [one for one in map(json.loads, ended) if one["state"] == "filled"]
+            told = command("kill", "order", str(first["order_id"]), folder=place.folder, ok=False)
+            assert "has ended already: filled" in told
+            place.wait(lambda one: not one["switches"] and one["open_orders"] > 0)
+            place.exchange.latency("1h")
+            told = command("kill", "--wait", "0", folder=place.folder, ok=False)
+            assert re.search(r"\d+ orders still open \(\d cancel_asked", told)
+            running.send_signal(signal.SIGINT)
+            # At once, not after the wait for the venue.
+            lines = iter(running.stderr.readline, "")
+            began = next(time.monotonic() for line in lines if line.startswith("open orders are "))
+            left = "".join(lines)
+            assert time.monotonic() - began > 1
+            assert running.wait(timeout=30) == 1
+        finally:
+            running.kill()
+    found = re.search(
+        r"^(\d) orders? may still be open at the venue \(\d cancel_asked", left, re.MULTILINE
+    )
+    assert found is not None, left
+    shown = command("orders", "--json", folder=place.folder).splitlines()
+    assert len(shown) == int(found[1])
+
+
+def test_without_market_data_it_does_not_trade(tmp_path: Path) -> None:
+    told = []
+    with LocalExchange(["BTCUSDT"], others=False) as exchange:
+        place = Place(tmp_path, exchange)
+
+        def enough(status: dict[str, Any]) -> bool:
+            told.append(health(status))
+            return bool(status["started"])
+
+        place.run(Strategy(), enough)
+    assert told[-1] == (False, "binance: no market data came so far; does its recorder run?")
+
+
+MODULE = """
+from rustonite_exec import Strategy
+
+class Maker(Strategy):
+    def on_quote(self, quote):
+        self.quote(quote)
+
+    def quote(self, quote):
+        if quote.ask_price:
+            self.broker.submit("BTCUSDT", "buy", "0.01", "1.00")
+"""
+
+
+def test_a_strategy_that_fails_says_where_and_what_is_to_be_put_back(place: Place) -> None:
+    (place.folder / "own.py").write_text(MODULE)
+    place.configure("own:Maker")
+    place.journal.mkdir()
+    kill(place.journal)
+    told = command("trade", "trader.toml", folder=place.folder, ok=False)
+    [error] = [line for line in told.splitlines() if line.startswith("error: ")]
+    file = place.folder / "own.py"
+    assert error.startswith("error: strategy strategy: RiskRejected: kill_switch: of all; ")
+    assert error.endswith(
+        "`rustonite resume strategy strategy`; so is that of all, until `rustonite resume`; "
+        f"at {file}:10 in quote, {file}:6 in on_quote"
+    )
+
+
+def test_traders_with_tapes_in_one_folder_are_told_apart(place: Place) -> None:
+    for name, strategy in (("first", Crosser()), ("second", Strategy())):
+        place.account = place.exchange.account(name, {"USDT": 10_000})
+        place.configure(top=f'name = "{name}"\njournal = "{name}"\ntapes = "lake"')
+        what = "fills" if name == "first" else "started"
+        place.run(strategy, lambda status, what=what: status[what])
+    for words in (("orders", "--all"), ("positions",)):
+        told = [
+            command(*words, "--json", "--journal", name, folder=place.folder)
+            for name in ("first", "second")
+        ]
+        assert (told[0] != "", told[1]) == (True, ""), words
 
 
 def assert_secret_is_kept(place: Place, told: str) -> None:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from trading import Client, Place, recording
+from trading import Client, Place, command, recording
 
 from rustonite_data.errors import Closed
 from rustonite_exec import LocalExchange, Strategy
@@ -52,12 +52,16 @@ def test_a_strategy_that_never_comes_back_is_off_after_a_kill_9(
 ):
     place.configure("stuck:Stuck", f"patience_ms = {patience_ms}")
     venue = Client(place.exchange, place.account, "BTCUSDT")
-    command = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
-    trader = subprocess.Popen(command, cwd=place.folder)
+    started = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
+    trader = subprocess.Popen(started, cwd=place.folder)
     try:
         until((place.folder / "stuck").exists)
         if by_signal:
             assert len(venue.open_orders()) == 1
+            for words in (("status",), ("kill", "--wait", "1")):
+                told = command(*words, folder=place.folder, ok=False)
+                assert "error: journal: the trader does not answer" in told
+                assert f"`kill -USR1 {trader.pid}` cancels all orders without it" in told
             trader.send_signal(signal.SIGUSR1)
         until(lambda: not venue.open_orders())
         assert trader.poll() is None

@@ -3,13 +3,14 @@
 import json
 import re
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from helpers import SMALL
 
-from rustonite_data import Tape, cli
+from rustonite_data import Tape, cli, record
 from rustonite_exec import Trader
 from rustonite_exec.configs import FILES, write_configs
 
@@ -79,6 +80,13 @@ def test_init_tells_scripts_what_it_wrote(tmp_path):
         ("recorder.toml", 'venue = "binance"', 'venue = "binanse"', r":19: .*mean binance"),
         ("recorder.toml", '"lake"  ', '"${NOT_SET_HERE}"  ', r":5: found \$\{NOT_SET_HERE\}"),
         ("recorder.toml", "[tape]", "[tape", r":10: "),
+        ("recorder.toml", "_s = 30", "_s = 0", r":11: tape\.seal_after_s: found 0, expected 1 to "),
+        (
+            "recorder.toml",
+            "# segment_bytes = 33554432",
+            "segment_bytes = 5",
+            r":12: tape\.segment_bytes: found 5, expected 65536 to ",
+        ),
         ("trader.toml", "journal =", "jurnal =", r":6: .*did you mean journal\?"),
         ("trader.toml", '# on_stop = "keep"', 'on_stop = "kep"', r":10: .*did you mean keep\?"),
         (
@@ -115,6 +123,41 @@ def test_init_tells_scripts_what_it_wrote(tmp_path):
         ("exchange.toml", "# maker = ", "maker = 'x' #", r":17: account\.maker: found "),
         ("exchange.toml", '"keys.toml"', '"key.toml"', r"/key\.toml: No such file or directory"),
         ("exchange.toml", "balances", "balance", r":16: account\.balance: .* mean balances\?"),
+        ("exchange.toml", '"ETHUSDT"]', '"FOO"]', r": symbol: found .FOO., expected one that ends"),
+        ("exchange.toml", '"ETHUSDT"]', '"BTCUSDT"]', r": symbols: BTCUSDT twice"),
+        (
+            "exchange.toml",
+            "# prices = { BTCUSDT =",
+            "prices = { XUSDT =",
+            r": prices: XUSDT is not",
+        ),
+        (
+            "exchange.toml",
+            "# prices = { BTCUSDT = 6",
+            "prices = { BTCUSDT = -6",
+            r":11: prices: fo",
+        ),
+        ("exchange.toml", "# others = false", 'latency = "5"', r': latency: found "5", expected a'),
+        (
+            "exchange.toml",
+            "# others = false",
+            'latency.fed = "5ms"',
+            r": latency\.fed: .*mean feed",
+        ),
+        (
+            "exchange.toml",
+            "# others = false",
+            "[tiers]\nBTCUSDT = [] #",
+            r": tiers: .*no perpetual",
+        ),
+        (
+            "exchange.toml",
+            "USDT = 100000",
+            "USDT = -5",
+            r":16: account\.balances: found .*none below",
+        ),
+        ("exchange.toml", "USDT = 100000", "USDX = 5", r': account demo: there is no asset "USDX"'),
+        ("exchange.toml", "# maker = ", "maker = 2 #", r":17: account\.maker: found 2, .* below 1"),
         ("keys.toml", "secret = ", "secert = ", r"expected the lines `key = "),
     ],
 )
@@ -126,6 +169,48 @@ def test_what_is_wrong_is_named_with_its_place(desk, name, old, new, expected):
     message = check(path)
     assert message.startswith(str(desk)), message
     assert re.search(expected, message), message
+
+
+HEAD = "from rustonite_exec import Strategy\nclass Maker(Strategy):\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("class Maker(Strategy:\n", "SyntaxError: "),
+        ("from math import nope\n", "ImportError: cannot import name 'nope' from 'math'"),
+        ("1 / 0\n", "ZeroDivisionError: division by zero; at {file}:1 in <module>"),
+        ("import nothing_here\n", "No module named 'nothing_here'; at {file}:1 in <module>"),
+        ("raise SystemExit(3)\n", "SystemExit: 3; at {file}:1 in <module>"),
+        (
+            f"{HEAD}    def __init__(self): self.size = int('x')\n",
+            "ValueError: invalid literal for int() with base 10: 'x'; at {file}:3 in __init__",
+        ),
+        (
+            f"{HEAD}    def __init__(self, size): self.size = size\n",
+            "TypeError: Maker.__init__() missing 1 required positional argument: 'size'",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_module_of_a_strategy(desk, monkeypatch, text, expected):
+    path, module = desk / "trader.toml", desk / "broken_maker.py"
+    path.write_text(path.read_text().replace('"market-maker"', '"broken_maker:Maker"'))
+    module.write_text(text)
+    place = f"{path}: strategy.run: broken_maker:Maker: "
+    for words in (("config", "check"), ("trade",)):
+        monkeypatch.delitem(sys.modules, "broken_maker", raising=False)
+        result = run(*words, path)
+        assert result.exit_code == 2, result.output
+        assert result.stderr.startswith(f"error: {place}{expected.format(file=module)}")
+        assert result.stderr.count("\n") == 1
+    assert "broken_maker.py" in result.stderr or "TypeError" in result.stderr
+
+
+def test_a_segment_as_small_as_can_be_has_room_for_rows_of_each_dataset(tmp_path):
+    least, _ = record._OF_TAPES["segment_bytes"]
+    for name in (one.stem for one in (ROOT / "schemas").glob("*.toml")):
+        if name != "vocabularies":
+            Tape.create(tmp_path / name, name, segment_bytes=least).close()
 
 
 def test_names_of_limits_are_those_of_the_trader(desk):

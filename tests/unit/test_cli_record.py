@@ -110,6 +110,7 @@ WRONG = [
     (["binance", "BTCUSDT", "--datasets", "trade"], 'unknown dataset "trade"; did you mean trades'),
     (["nothing.toml"], "nothing.toml: No such file or directory"),
     (["binance", "BTCUSDT", "--metrics", "x"], "found 'x', expected HOST:PORT"),
+    (["binance", "BTCUSDT", "--metrics", "9108"], "found '9108', expected HOST:PORT"),
 ]
 
 
@@ -122,6 +123,7 @@ def test_what_cannot_be_used_is_named(memory, monkeypatch, arguments, message):
 
 CONFIGS = [
     ("[[feed]]\nvenue = 'binance'\nsimbols = ['A']", "r.toml:3: unknown field `simbols`"),
+    ("[tape]\nseal_after_s = 0\n[[feed]]\nvenue = 'binance'\nsymbols = ['A']", "r.toml:2: tape."),
     ("[metrics]\nport = 1", "r.toml:2: unknown field `port`"),
     ("[metrics]\nlisten = '9108'\n[[feed]]\nvenue = 'binance'", "r.toml:2: metrics.listen: "),
     (

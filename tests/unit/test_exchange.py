@@ -53,6 +53,10 @@ def test_what_is_kept_goes_on_where_it_ended(tmp_path):
         (["BTCUSDT"], {"speed": 0}, Invalid, "speed: found 0"),
         (["BTCUSDT"], {"speed": float("inf")}, Invalid, "speed: found inf"),
         (["BTCUSDT"], {"seed": -1}, Invalid, "seed: found -1"),
+        (["BTCUSDT"], {"seed": 1.5}, Invalid, "seed: found 1.5, expected a whole number"),
+        (["BTCUSDT"], {"speed": "fast"}, Invalid, "speed: found 'fast', expected a number"),
+        (["BTCUSDT"], {"port": 99_999}, Invalid, "port: found 99999, expected 0 to 65535"),
+        (["BTCUSDT"], {"prices": {"BTCUSDT": 0}}, Invalid, r"prices\.BTCUSDT: found 0, expected"),
         (["BTCUSDT"], {"venue": "nowhere"}, NotFound, "nowhere.*there are binance, binance-usdm"),
         (["BTCUSDT"], {"venue": "binanse"}, NotFound, "did you mean binance"),
         (["NOTHING"], {}, Invalid, "NOTHING.*ends with a quote asset"),
@@ -261,13 +265,29 @@ def test_accounts_and_their_money():
         with pytest.raises(NotFound, match="DOGE"):
             exchange.deposit(account, "DOGE", 1)
         with pytest.raises(NotFound, match="DOGE"):
-            exchange.account("second", {"DOGE": 1})
+            exchange.account("second", {"USDT": 5, "DOGE": 1})
+        for amount in (-5, "x"):
+            with pytest.raises(
+                Invalid, match=r"balances\.BTC: found .*, expected an amount from 0"
+            ):
+                exchange.account("second", {"USDT": 5, "BTC": amount})
+        second = exchange.account("second", {"USDT": 7})
+        assert exchange.balance(second, "USDT") == (Decimal(7), Decimal(0))
+        assert answer(exchange, second, "/api/v3/account")["canTrade"] is True
+        with pytest.raises(Invalid, match="second"):
+            exchange.account("second", {"USDT": 7})
         with pytest.raises(Invalid, match="demo"):
             exchange.account()
         with pytest.raises(Invalid, match="fees"):
             exchange.account("third", taker="0.0000001")
         with pytest.raises(Invalid, match="no_such"):
             exchange.fault("no_such")
+
+
+def test_it_says_what_and_where_it_is():
+    with LocalExchange(["BTCUSDT"], others=False) as exchange:
+        assert repr(exchange) == f"<LocalExchange binance at {exchange.address}>"
+    assert repr(exchange) == "<LocalExchange binance closed>"
 
 
 def asked(exchange, path):

@@ -134,12 +134,16 @@ impl Exchange {
     /// Whether all of an order can be filled now.
     pub(crate) fn fits_whole(&self, slot: Slot) -> bool {
         let order = &self.orders.get(slot).order;
-        // What its position was is in lots by now.
-        let quantity = match order.asked.quantity {
-            Quantity::Position => Quantity::Lots(order.quantity),
-            other => other,
+        let asked = match order.asked.quantity {
+            // What its position was is in lots by now.
+            Quantity::Position => NewOrder {
+                quantity: Quantity::Lots(order.quantity),
+                reduce_only: true,
+                ..order.asked
+            },
+            _ => order.asked,
         };
-        let found = self.foresee(&NewOrder { quantity, ..order.asked }, None);
+        let found = self.foresee(&asked, None);
         match order.asked.quantity {
             Quantity::Quote(amount) => {
                 let listed = &self.listed[order.asked.instrument as usize];

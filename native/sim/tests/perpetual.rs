@@ -233,24 +233,27 @@ fn long_and_short_side_by_side() {
 
 #[test]
 fn a_trigger_on_the_mark_price_closes_the_position() {
-    let mut exchange = funded();
-    deal(&mut exchange, 10_000, 10);
-    mark(&mut exchange, 10_000);
-    let trigger =
-        Trigger { price: 9_500, rises: false, source: TriggerSource::Mark, trailing: None };
-    let order = NewOrder {
-        quantity: Quantity::Position,
-        trigger: Some(trigger),
-        ..perp(market(1, Side::Sell, 0))
-    };
-    let order = placed(&mut exchange, order);
-    done(&mut exchange, Command::Place(perp(buy(2, 9_400, 30))));
-    mark(&mut exchange, 9_501);
-    assert!(exchange.order(order).unwrap().is_open);
-    mark(&mut exchange, 9_500);
-    let order = exchange.order(order).unwrap();
-    assert_eq!((order.quantity, order.filled, order.cancelled), (10, 10, None));
-    assert_eq!(exchange.position(1, PERP, NET).0, 0);
+    for expiry in [Expiry::Immediate, Expiry::AllOrNothing] {
+        let mut exchange = funded();
+        deal(&mut exchange, 10_000, 10);
+        mark(&mut exchange, 10_000);
+        let trigger =
+            Trigger { price: 9_500, rises: false, source: TriggerSource::Mark, trailing: None };
+        let order = NewOrder {
+            quantity: Quantity::Position,
+            trigger: Some(trigger),
+            expiry,
+            ..perp(market(1, Side::Sell, 0))
+        };
+        let order = placed(&mut exchange, order);
+        done(&mut exchange, Command::Place(perp(buy(2, 9_400, 30))));
+        mark(&mut exchange, 9_501);
+        assert!(exchange.order(order).unwrap().is_open);
+        mark(&mut exchange, 9_500);
+        let order = exchange.order(order).unwrap();
+        assert_eq!((order.quantity, order.filled, order.cancelled), (10, 10, None));
+        assert_eq!(exchange.position(1, PERP, NET).0, 0);
+    }
 }
 
 #[test]
