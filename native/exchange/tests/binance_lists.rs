@@ -382,7 +382,6 @@ fn a_pair_has_an_order_on_each_side_of_the_market() {
         assert_eq!((open, exchange.balance(VENUE, "ann", "BTC").unwrap()), (json!([]), before));
         let buys = "side=BUY&quantity=0.1&aboveType=STOP_LOSS&aboveStopPrice=51000";
         for query in [
-            above("TAKE_PROFIT&aboveStopPrice=51000"),
             above("TAKE_PROFIT_LIMIT&aboveStopPrice=51000&abovePrice=50900&aboveTimeInForce=GTC"),
             below("STOP_LOSS&belowTrailingDelta=100"),
             format!("{buys}&belowType=LIMIT_MAKER&belowPrice=49500"),

@@ -47,6 +47,7 @@ fn a_position_opens_grows_shrinks_and_turns() {
             (&sold["status"], &sold["cumQuote"]),
             (&json!("FILLED"), &json!("15300.00000000"))
         );
+        mark(&exchange, 510_000);
         assert_eq!(position(&exchange, "ann").await["positionAmt"], "-0.100");
         assert_eq!(position(&exchange, "ann").await["entryPrice"], "51000.00000000");
         let account = ask(&exchange, "ann", "/fapi/v3/account", "").await;

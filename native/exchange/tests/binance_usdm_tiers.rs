@@ -73,6 +73,9 @@ fn a_large_position_keeps_what_its_tiers_ask_for_and_ends_at_the_price_that_was_
         // 605,000 times 0.65 %, less 950.
         let account = ask(&exchange, "ann", "/fapi/v2/account", "").await;
         assert_eq!(account["totalMaintMargin"], "2982.50000000");
+        // It needs less while it is entered, so that the rest can be taken.
+        let leverage = "symbol=BTCUSDT&leverage=50";
+        signed(&exchange, "ann", "POST", "/fapi/v1/leverage", leverage).await;
         exchange.deposit(FUTURES, "ann", "USDT", decimal("-80000")).unwrap();
         limit(&exchange, "cat", "BUY", "12.1", "47600").await;
         // In the tier below: 20,000 are lost, but for 0.5 % of the worth, less 50.

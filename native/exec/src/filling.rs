@@ -28,8 +28,28 @@ pub(crate) fn venue_flags(kind: FillKind) -> i32 {
 }
 
 impl<J: Journal> Ledger<J> {
-    pub(crate) fn is_counted(&self, report: &Report, fill: &Fill) -> bool {
-        self.fills.find(place(report), fill, None).is_some()
+    /// Whether an execution of no order that is remembered was counted before.
+    pub(crate) fn was_counted(
+        &mut self,
+        report: &Report,
+        fill: &Fill,
+        change: &mut Change,
+    ) -> bool {
+        let known = self.fills.find(place(report), fill, None).map(Box::<str>::from);
+        let Some(known) = known else { return false };
+        self.late_fee(None, report, fill, &known, change);
+        true
+    }
+
+    /// Whether an execution that counts is told with the fee that it had not so far.
+    pub(crate) fn lacks_fee(
+        &self,
+        place: (AccountId, InstrumentId),
+        known: &str,
+        fill: &Fill,
+    ) -> bool {
+        let counted = self.fills.get(place, known);
+        fill.fee.is_some() && counted.is_some_and(|one| !one.has_fee)
     }
 
     pub(crate) fn fill(
@@ -42,8 +62,8 @@ impl<J: Journal> Ledger<J> {
         let id = subject.order.id;
         if let Some(known) = self.fills.find(place(report), fill, Some(id)) {
             let known: Box<str> = known.into();
-            self.late_fee(subject, report, fill, &known, change);
-            return;
+            let order = (&subject.order, subject.leg);
+            return self.late_fee(Some(order), report, fill, &known, change);
         }
         if let Some(fill_id) = self.fills.other_id(place(report), fill) {
             let fill = Fill { fill_id, ..fill.clone() };
@@ -187,17 +207,19 @@ impl<J: Journal> Ledger<J> {
     /// A fee that the first report of an execution did not know.
     fn late_fee(
         &mut self,
-        subject: &mut Subject,
+        order: Option<(&Order, usize)>,
         report: &Report,
         fill: &Fill,
         known: &str,
         change: &mut Change,
     ) {
-        let Some(counted) = self.fills.get_mut(place(report), known) else { return };
-        if counted.has_fee || fill.fee.is_none() {
+        if !self.lacks_fee(place(report), known, fill) {
             return;
         }
+        let Some(counted) = self.fills.get_mut(place(report), known) else { return };
         counted.has_fee = true;
+        // The order may be forgotten.
+        let (strategy, position_side) = (counted.strategy, counted.position_side);
         let fill_id = format!("{known}:fee");
         let fee_only = Booking {
             kind: FillKind::Fee,
@@ -205,7 +227,9 @@ impl<J: Journal> Ledger<J> {
             fill_id_prev: Some(known),
             size: Amount::ZERO,
             trade_id: None,
-            ..booking_of(report, fill, Some((&subject.order, subject.leg)))
+            strategy,
+            position_side,
+            ..booking_of(report, fill, order)
         };
         self.count_fill(None, &fee_only, false, change);
     }

@@ -222,6 +222,12 @@ impl Order {
         self.wish.flags & order_flags::EXTERNAL != 0
     }
 
+    /// Whether others placed it and only its executions have told of it: it was never said to be open,
+    /// and its size is not known.
+    pub(crate) fn is_told_by_fills(&self) -> bool {
+        self.is_external() && self.wish.size == Amount::ZERO && self.size_filled > Amount::ZERO
+    }
+
     /// Whether we may change or cancel it.
     pub fn is_managed(&self) -> bool {
         !self.is_external() || self.wish.flags & order_flags::ADOPTED != 0

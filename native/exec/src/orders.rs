@@ -220,7 +220,10 @@ impl Orders {
         let names = self.client_ids.get_mut(&order.wish.account);
         if let Some(names) = names {
             for leg in &order.legs {
-                names.remove(&leg.client_id);
+                // Others may have used it again.
+                if names.get(&leg.client_id).is_some_and(|(named, _)| *named == id) {
+                    names.remove(&leg.client_id);
+                }
             }
         }
         let place = (order.wish.account, order.wish.instrument);

@@ -234,10 +234,12 @@ pub fn reconcile<J: Journal>(
         pending: BTreeMap::new(),
         pending_of: BTreeMap::new(),
         names: BTreeMap::new(),
+        shown: BTreeSet::new(),
         restless: BTreeSet::new(),
         splits: BTreeMap::new(),
     };
     comparing.find_names();
+    comparing.find_shown();
     comparing.find_motion();
     comparing.compare_fills();
     comparing.compare_orders();
@@ -301,6 +303,8 @@ struct Comparing<'a, J> {
     pending_of: BTreeMap<(OrderId, usize), Amount>,
     /// Client ids by the venue's numbers, as pictures have them.
     names: BTreeMap<(InstrumentId, Box<str>), Box<str>>,
+    /// Orders that the venue's list has.
+    shown: BTreeSet<OrderId>,
     /// Instruments where something may be on its way.
     restless: BTreeSet<InstrumentId>,
     /// Positions of equal size with another entry, by what they settle in.

@@ -8,6 +8,7 @@ use crate::change::{AnomalyCode, Applied, Ask, Change};
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::order::{self, Leg, Link, Order};
+use crate::orders::Place;
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 use crate::rows::{NOT_SENT, OrderNote, about_reason, snapshot_note};
@@ -90,7 +91,7 @@ impl<J: Journal> Ledger<J> {
     pub(crate) fn subject(&mut self, report: &Report, change: &mut Change) -> Option<Subject> {
         let (account, instrument) = (report.account, report.instrument);
         let venue_id = report.venue_order_id.as_deref();
-        let by_client_id = self.place_of(report);
+        let by_client_id = self.place_of(report).filter(|one| !self.is_used_again(*one, report));
         let by_venue_id = venue_id.and_then(|id| self.orders.by_venue_id(account, instrument, id));
         if let (Some((one, _)), Some((other, _))) = (by_client_id, by_venue_id)
             && one != other
@@ -115,8 +116,25 @@ impl<J: Journal> Ledger<J> {
         Some(Subject { order, leg, renamed, is_due: false })
     }
 
+    /// Whether others have given two orders the client id of a report, one after the other, and it is
+    /// about the one that is not found by it: their numbers tell.
+    pub(crate) fn is_used_again(&self, (id, leg): Place, report: &Report) -> bool {
+        let order = self.orders.get(id).filter(|order| order.is_external());
+        let Some((order, number)) = order.zip(report.venue_order_id.as_deref()) else {
+            return false;
+        };
+        match self.orders.by_venue_id(report.account, report.instrument, number) {
+            Some((other, _)) if other == id => false,
+            Some((other, _)) => {
+                let other = self.orders.get(other);
+                other.is_some_and(|other| other.leg_of(&report.client_id).is_some())
+            }
+            None => order.is_final() && order.legs[leg].venue_order_id.is_some(),
+        }
+    }
+
     /// The leg that the client ids of a report name; a new one of a known order is added to it.
-    fn place_of(&mut self, report: &Report) -> Option<(OrderId, usize)> {
+    fn place_of(&mut self, report: &Report) -> Option<Place> {
         if report.client_id.is_empty() {
             return None;
         }
@@ -370,7 +388,7 @@ impl<J: Journal> Ledger<J> {
     fn report_on_nobody(&mut self, report: &Report, change: &mut Change) {
         let found = match &report.what {
             What::Fill(fill) => {
-                if self.is_counted(report, fill) {
+                if self.was_counted(report, fill, change) {
                     return;
                 }
                 if report.client_id.is_empty() && report.venue_order_id.is_none() {
@@ -382,6 +400,13 @@ impl<J: Journal> Ledger<J> {
                     change.odd(AnomalyCode::UnknownOrder, &*fill.fill_id);
                     unnamed.into_iter().for_each(|id| change.ask(Ask::Order(id)));
                     change.ask(Ask::Fills(report.account, report.instrument));
+                    return;
+                }
+                let started = self.perhaps_started(report, fill.side);
+                if !started.is_empty() {
+                    // If it was none of them the next comparison says so.
+                    change.odd(AnomalyCode::UnknownOrder, &*fill.fill_id);
+                    started.into_iter().for_each(|id| change.ask(Ask::Order(id)));
                     return;
                 }
                 (fill.side, None, Amount::ZERO, crate::filling::venue_flags(fill.kind))
@@ -405,21 +430,44 @@ impl<J: Journal> Ledger<J> {
     /// Orders of ours that a report by the venue's number alone may be about: those whose number we
     /// have not been told.
     pub(crate) fn perhaps_of(&self, report: &Report, side: OrderSide) -> Vec<OrderId> {
+        let unnamed = |order: &Order| {
+            let waits =
+                crate::table::is_at_venue(order.state) || order.size_announced > order.size_filled;
+            waits && order.legs_known().any(|leg| leg.venue_order_id.is_none())
+        };
+        self.perhaps(report, side, unnamed)
+    }
+
+    /// The same of those that may have another number by now: what waits for a price comes to the
+    /// book under a new one, and of orders of others we do not know what they wait for.
+    pub(crate) fn perhaps_started(&self, report: &Report, side: OrderSide) -> Vec<OrderId> {
+        let waited = |order: &Order| {
+            let wish = &order.wish;
+            let has_waited = wish.trigger.is_some() && !wish.is_emulated();
+            crate::table::is_at_venue(order.state)
+                && (has_waited || order.is_external())
+                && !order.is_told_by_fills()
+        };
+        self.perhaps(report, side, waited)
+    }
+
+    fn perhaps(
+        &self,
+        report: &Report,
+        side: OrderSide,
+        fits: impl Fn(&Order) -> bool,
+    ) -> Vec<OrderId> {
         if !report.client_id.is_empty() {
             return Vec::new();
         }
-        let unnamed = |order: &&Order| {
+        let of_it = |order: &&Order| {
             let wish = &order.wish;
-            let waits =
-                crate::table::is_at_venue(order.state) || order.size_announced > order.size_filled;
-            waits
-                && (wish.account, wish.instrument, wish.side)
-                    == (report.account, report.instrument, side)
-                && order.legs_known().any(|leg| leg.venue_order_id.is_none())
+            let place = (wish.account, wish.instrument, wish.side);
+            place == (report.account, report.instrument, side) && fits(order)
         };
-        let mut unnamed: Vec<_> = self.orders.iter().filter(unnamed).map(|one| one.id).collect();
-        unnamed.sort_unstable();
-        unnamed
+        let mut orders: Vec<_> = self.orders.iter().filter(of_it).map(|one| one.id).collect();
+        orders.sort_unstable();
+        orders
     }
 
     /// Makes known an order that the venue has and we have not: placed by others, or forgotten.

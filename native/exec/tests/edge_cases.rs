@@ -800,3 +800,35 @@ fn edge_34_maintenance() {
     ledger.report(&of(&ledger, id, What::Suspended(false)));
     assert_eq!(state(&ledger, id), OrderState::Accepted);
 }
+
+#[test]
+fn edge_35_others_use_a_client_id_again() {
+    let mut ledger = ledger();
+    let others = |number: &str, what| {
+        let report = by_id("grid1", what);
+        Report { venue_order_id: Some(number.into()), ..rest(report) }
+    };
+    let named =
+        |ledger: &rustonite_exec::Ledger<_>| ledger.order_named(ACCOUNT, "grid1").unwrap().id;
+    let open = || What::Picture(picture(OrderState::Accepted, "0"));
+    ledger.report(&others("1", open()));
+    let first = named(&ledger);
+    ledger.report(&others("1", cancelled(Some("0"))));
+    ledger.report(&others("2", open()));
+    let second = named(&ledger);
+    assert_ne!(first, second);
+    assert_eq!(
+        (state(&ledger, first), state(&ledger, second)),
+        (OrderState::Cancelled, OrderState::Accepted)
+    );
+    ledger.report(&others("2", filled_by("7", "3")));
+    // Its number tells whose a late word is.
+    ledger.report(&others("1", filled_by("6", "1")));
+    assert_eq!((filled(&ledger, first), filled(&ledger, second)), (amount("1"), amount("3")));
+    // Once the first is forgotten the name is that of the second.
+    assert_eq!(ledger.forget(NOW + 3), 1);
+    assert_eq!(named(&ledger), second);
+    // A change may give an order of others another number; it has not ended.
+    ledger.report(&others("3", filled_by("8", "1")));
+    assert_eq!(filled(&ledger, second), amount("4"));
+}

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    BalanceCause, EventSource, FillKind, OrderEvent, OrderSide, OrderState, PositionSide,
+    BalanceCause, EventSource, FillKind, OrderEvent, OrderKind, OrderSide, OrderState,
+    PositionSide, TriggerDirection, TriggerSource,
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::reconcile::{
@@ -16,7 +17,7 @@ use rustonite_exec::reconcile::{
 };
 use rustonite_exec::{
     AccountRules, Ask, Change, External, Figures, Fill, Journal, Ledger, Link, Nowhere, OrderId,
-    OrderPicture, Position, PositionKey, Report, What, Wish,
+    OrderPicture, Position, PositionKey, Report, Request, Trigger, What, Wish,
 };
 
 const LATER: i64 = NOW + 60_000_000_000;
@@ -86,6 +87,12 @@ fn shown<J: Journal>(ledger: &Ledger<J>, id: OrderId, picture: OrderPicture) -> 
 /// An execution as a query shows it: by the venue's id alone.
 fn executed<J: Journal>(ledger: &Ledger<J>, id: OrderId, fill: Fill) -> Report {
     Report { client_id: "".into(), ..rest(of(ledger, id, What::Fill(fill))) }
+}
+
+/// An execution of an order that is not known here, as a query shows it.
+fn of_nobody(number: &str, instrument: InstrumentId, fill: Fill) -> Report {
+    let report = rest(by_id("", What::Fill(fill)));
+    Report { instrument, venue_order_id: Some(number.into()), ..report }
 }
 
 fn linear(side: OrderSide, size: &str) -> Wish {
@@ -745,4 +752,158 @@ fn running_fills_of_one_moment_are_taken_by_their_numbers() {
     ledger.apply_plan(LATER, ACCOUNT, &plan);
     // Opened at 100 and closed before 102 was bought.
     assert_eq!(held(&ledger).price_entry, Some(amount("102")));
+}
+
+// Orders of others
+
+/// Somebody has bought while we were away: all that is known of the order is its number.
+fn bought_by_others() -> VenueBooks {
+    let mut venue = nothing();
+    let bought = of_nobody("78", SPOT, fill("1", "2", "100"));
+    venue.fills.insert(SPOT, (0, vec![bought]));
+    venue
+}
+
+fn of_others<J: Journal>(ledger: &Ledger<J>) -> OrderId {
+    let mut orders = ledger.orders().filter(|order| order.is_external());
+    let order = orders.next().unwrap().id;
+    assert!(orders.next().is_none());
+    order
+}
+
+#[test]
+fn an_order_that_only_executions_tell_of_ends_where_it_is_not_open() {
+    let mut ledger = ledger();
+    let mut venue = bought_by_others();
+    let found = plan(&ledger, &venue);
+    let changes = ledger.apply_plan(LATER, ACCOUNT, &found);
+    let order = of_others(&ledger);
+    assert!(changes.iter().any(|change| change.asks.contains(&Ask::Order(order))));
+    let Request::Query { client_id, venue_order_id, .. } = ledger.query(order).unwrap() else {
+        panic!()
+    };
+    assert_eq!((&*client_id, venue_order_id.as_deref()), ("", Some("78")));
+    venue.balances = Some(our_balances(&ledger));
+    // Where the venue shows it, it is open.
+    let shown = OrderPicture { size: amount("3"), ..picture(OrderState::PartiallyFilled, "2") };
+    let shown = Report { venue_order_id: Some("78".into()), ..by_id("", What::Picture(shown)) };
+    venue.open_orders = Some(vec![rest(shown)]);
+    let open = plan(&ledger, &venue);
+    assert_eq!((&open.reports[..], &open.asks[..]), (&[rest_of(&venue)][..], &[][..]));
+    // Nobody answers the question about it.
+    venue.open_orders = Some(Vec::new());
+    let settled = settle(&mut ledger, &venue);
+    assert_eq!(state(&ledger, order), OrderState::Filled);
+    assert_eq!(filled(&ledger, order), amount("2"));
+    assert!(settled.is_settled(), "{settled:?}");
+}
+
+fn rest_of(venue: &VenueBooks) -> Report {
+    let shown = venue.open_orders.as_ref().unwrap()[0].clone();
+    Report { source: EventSource::Reconciliation, ..shown }
+}
+
+#[test]
+fn a_journal_with_an_order_that_only_executions_tell_of_comes_to_trade() {
+    let folder = in_memory();
+    let mut venue = bought_by_others();
+    let order = {
+        let (mut ledger, _) = reopened(folder.path());
+        let found = plan(&ledger, &venue);
+        ledger.apply_plan(LATER, ACCOUNT, &found);
+        assert_eq!(state(&ledger, of_others(&ledger)), OrderState::PartiallyFilled);
+        of_others(&ledger)
+    };
+    let (mut ledger, _) = reopened(folder.path());
+    assert_eq!(state(&ledger, order), OrderState::PartiallyFilled);
+    venue.heard_since = LATER;
+    venue.asked_at = LATER + 1;
+    venue.balances = Some(our_balances(&ledger));
+    let settled = settle(&mut ledger, &venue);
+    assert!(settled.is_settled(), "{settled:?}");
+    assert_eq!(state(&ledger, order), OrderState::Filled);
+    drop(ledger);
+    let (ledger, _) = reopened(folder.path());
+    assert_eq!(state(&ledger, order), OrderState::Filled);
+}
+
+/// A stop of the perpetual, which waits at its venue.
+fn waiting_stop<J: Journal>(ledger: &mut Ledger<J>) -> OrderId {
+    let trigger = Trigger {
+        price: amount("90"),
+        source: TriggerSource::Last,
+        direction: TriggerDirection::Down,
+        trail: None,
+    };
+    let stop = Wish {
+        kind: OrderKind::StopMarket,
+        price: None,
+        trigger: Some(trigger),
+        ..linear(OrderSide::Sell, "1")
+    };
+    let (id, _) = ledger.submit(NOW, stop, Link::default()).unwrap();
+    ledger.report(&Report { instrument: LINEAR, ..of(ledger, id, What::Accepted) });
+    id
+}
+
+#[test]
+fn an_execution_may_be_of_a_stop_that_is_not_shown_any_more() {
+    let mut ledger = ledger();
+    let id = waiting_stop(&mut ledger);
+    let sold = Fill { side: OrderSide::Sell, ..fill("9", "1", "89") };
+    let sold = of_nobody("78", LINEAR, sold);
+    // While the venue tells it.
+    let change = ledger.report(&sold);
+    assert!(change.fills.is_empty() && change.order.is_none(), "{change:?}");
+    assert_eq!(change.asks, [Ask::Order(id)]);
+    // Where books are compared.
+    let mut venue = nothing();
+    venue.fills.insert(LINEAR, (0, vec![sold.clone()]));
+    let unsure = plan(&ledger, &venue);
+    assert!(unsure.reports.is_empty(), "{unsure:?}");
+    assert_eq!(unsure.asks, [Ask::Order(id), Ask::Fills(ACCOUNT, LINEAR)]);
+    // If its venue still has the stop it was somebody else.
+    let waits = OrderPicture {
+        side: OrderSide::Sell,
+        price: None,
+        size: amount("1"),
+        ..picture(OrderState::Accepted, "0")
+    };
+    let shown = Report { instrument: LINEAR, ..shown(&ledger, id, waits.clone()) };
+    let still = VenueBooks { open_orders: Some(vec![shown]), ..venue.clone() };
+    assert_eq!(plan(&ledger, &still).reports.len(), 1);
+    // The answer about the stop gives it the number that the execution names.
+    let done = OrderPicture { state: OrderState::Filled, size_filled: amount("1"), ..waits };
+    let client_id: Box<str> = ledger.order(id).unwrap().client_id().into();
+    let done = Report { client_id, what: What::Picture(done), ..sold.clone() };
+    ledger.report(&done);
+    ledger.report(&sold);
+    assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Filled, amount("1")));
+    assert_eq!(ledger.orders().count(), 1);
+}
+
+#[test]
+fn a_fee_that_the_first_word_of_an_execution_did_not_have_is_booked_once() {
+    let mut ledger = ledger();
+    let id = working(&mut ledger);
+    ledger.report(&of(&ledger, id, filled_by("1", "10")));
+    let fee = Some((amount("0.5"), ledger.directory().asset("USDT").unwrap()));
+    let told = executed(&ledger, id, Fill { fee, ..fill("1", "10", "100") });
+    let mut venue = nothing();
+    venue.fills.insert(SPOT, (0, vec![told]));
+    for is_forgotten in [false, true] {
+        if is_forgotten {
+            ledger.report(&of(&ledger, id, filled_by("2", "1")));
+            let told = executed(&ledger, id, Fill { fee, ..fill("2", "1", "100") });
+            venue.fills.get_mut(&SPOT).unwrap().1.push(told);
+            assert_eq!(ledger.forget(LATER), 1);
+        }
+        let late = plan(&ledger, &venue);
+        let changes = ledger.apply_plan(LATER, ACCOUNT, &late);
+        let [Change { fills, .. }] = &changes[..] else { panic!("{changes:?}") };
+        let [booked] = &fills[..] else { panic!("{fills:?}") };
+        assert_eq!((booked.kind, booked.fee), (FillKind::Fee, fee));
+        assert_eq!(booked.strategy, Some(STRATEGY));
+        assert_eq!(plan(&ledger, &venue).reports, []);
+    }
 }

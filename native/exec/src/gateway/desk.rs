@@ -87,6 +87,17 @@ impl Desk {
         Some(Report { ts_event, ..report })
     }
 
+    /// The order that a query is about: by the venue's number where others gave it no client id.
+    pub(super) fn asked_for(
+        &self,
+        instrument: InstrumentId,
+        client_id: &str,
+        number: Option<&str>,
+    ) -> Named {
+        let number = number.filter(|_| client_id.is_empty());
+        Named { venue_order_id: number.map(Into::into), ..self.named(instrument, client_id) }
+    }
+
     pub(super) fn named(&self, instrument: InstrumentId, client_id: &str) -> Named {
         Named {
             account: self.account,

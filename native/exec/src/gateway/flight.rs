@@ -39,6 +39,14 @@ impl Named {
         }
     }
 
+    /// The parameter of a query by number or by client id, as the venue calls them.
+    pub(super) fn parameter(&self, number: &str, client_id: &str) -> String {
+        match &self.venue_order_id {
+            Some(value) => format!("{number}={value}"),
+            None => format!("{client_id}={}", self.client_id),
+        }
+    }
+
     pub(super) fn heard(&self, ts_recv: i64, source: EventSource, what: What) -> Heard {
         Heard::Report(self.report(ts_recv, source, what))
     }

@@ -139,6 +139,17 @@ pub(super) fn query() -> Request {
     }
 }
 
+/// About an order of which there is the venue's number only.
+pub(super) fn query_of_number() -> Request {
+    Request::Query {
+        order: OrderId(1),
+        instrument: FIRST,
+        account: ACCOUNT,
+        client_id: "".into(),
+        venue_order_id: Some("77".into()),
+    }
+}
+
 pub(super) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }

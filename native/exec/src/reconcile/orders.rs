@@ -1,6 +1,6 @@
 //! Executions and orders.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderState};
@@ -59,6 +59,8 @@ impl<J: Journal> Comparing<'_, J> {
             });
             if differs {
                 self.plan.mismatches.push(Mismatch::FillDiffers(fill.fill_id.clone()));
+            } else if self.ledger.lacks_fee(place, known, fill) {
+                self.plan.reports.push(as_reconciled(report));
             }
             return;
         }
@@ -68,10 +70,14 @@ impl<J: Journal> Comparing<'_, J> {
             return;
         }
         if order.is_none() {
-            let unnamed = self.ledger.perhaps_of(report, fill.side);
-            if !unnamed.is_empty() {
+            let mut perhaps = self.ledger.perhaps_of(report, fill.side);
+            // What its venue still shows has no other number.
+            let mut started = self.ledger.perhaps_started(report, fill.side);
+            started.retain(|id| !self.shown.contains(id));
+            perhaps.extend(started);
+            if !perhaps.is_empty() {
                 self.restless.insert(instrument);
-                self.asks.extend(unnamed.into_iter().map(Ask::Order));
+                self.asks.extend(perhaps.into_iter().map(Ask::Order));
                 self.asks.insert(Ask::Fills(self.account, instrument));
                 return;
             }
@@ -95,7 +101,7 @@ impl<J: Journal> Comparing<'_, J> {
         let by_venue = report.venue_order_id.as_deref();
         let by_venue = by_venue
             .and_then(|id| self.ledger.orders.by_venue_id(self.account, report.instrument, id));
-        by_client.or(by_venue)
+        by_client.filter(|place| !self.ledger.is_used_again(*place, report)).or(by_venue)
     }
 
     /// What under the figure of a leg will have been filled once the executions are counted.
@@ -249,22 +255,52 @@ impl<J: Journal> Comparing<'_, J> {
         }
     }
 
+    pub(super) fn find_shown(&mut self) {
+        let orders = self.pictures().into_iter().filter_map(|(report, _)| self.order_of(report));
+        self.shown = orders.map(|order| order.id).collect();
+    }
+
+    /// Of an order of others that was never said to be open, and that is not, nothing is left.
+    fn nothing_left(&self, order: &Order) -> Report {
+        let size_filled = self.filled_then(order, order.leg);
+        let picture = OrderPicture {
+            state: OrderState::Filled,
+            side: order.wish.side,
+            price: None,
+            price_trigger: None,
+            size: size_filled,
+            size_filled,
+            price_average: None,
+        };
+        Report {
+            ts_event: self.venue.asked_at,
+            ts_recv: self.venue.asked_at,
+            source: EventSource::Reconciliation,
+            account: self.account,
+            instrument: order.wish.instrument,
+            client_id: order.client_id().into(),
+            client_id_prev: None,
+            venue_order_id: order.venue_order_id().map(Into::into),
+            what: What::Picture(picture),
+        }
+    }
+
     /// Orders that are open here and that the venue's list does not have.
     pub(super) fn find_missing_orders(&mut self) {
         if self.venue.open_orders.is_none() {
             self.plan.not_known.push(Part::OpenOrders);
             return;
         }
-        let mut shown = BTreeSet::new();
-        for (report, _) in self.pictures() {
-            shown.extend(self.order_of(report).map(|order| order.id));
-        }
         let ledger = self.ledger;
         for order in ledger.open_orders() {
             let here = order.wish.account == self.account
                 && table::is_at_venue(order.state)
                 && self.concerns(order.wish.instrument);
-            if !here || shown.contains(&order.id) || self.plan.in_motion.contains(&order.id) {
+            if !here || self.shown.contains(&order.id) || self.plan.in_motion.contains(&order.id) {
+                continue;
+            }
+            if order.is_told_by_fills() {
+                self.plan.reports.push(self.nothing_left(order));
                 continue;
             }
             self.plan.mismatches.push(Mismatch::OrderMissing(order.id));

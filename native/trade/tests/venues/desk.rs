@@ -32,6 +32,7 @@ pub(crate) fn amount(text: &str) -> Amount {
 pub(crate) struct Desk {
     pub(crate) exchange: LocalExchange,
     venue: &'static str,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) gateway: Box<dyn Gateway>,
     pub(crate) lines: Lines,
     arrivals: Arrivals,
@@ -75,12 +76,6 @@ impl Desk {
             }
         }
         exchange.add_key("me", "key", &Key::hmac("secret")).unwrap();
-        let urls: BTreeMap<String, Url> = exchange
-            .urls(venue)
-            .unwrap()
-            .into_iter()
-            .map(|(name, url)| (name, url.parse().unwrap()))
-            .collect();
         let mut directory = Directory::default();
         directory.list(Instrument {
             venue: venue.into(),
@@ -99,15 +94,31 @@ impl Desk {
             notional: (None, None),
             status: InstrumentStatus::Trading,
         });
-        let account = directory.add_account("me");
+        directory.add_account("me");
+        Self::connected(exchange, venue, Arc::new(directory))
+    }
+
+    /// As a process is that has just begun.
+    pub(crate) fn begun_anew(self) -> Self {
+        Self::connected(self.exchange, self.venue, self.directory)
+    }
+
+    fn connected(exchange: LocalExchange, venue: &'static str, directory: Arc<Directory>) -> Self {
+        let urls: BTreeMap<String, Url> = exchange
+            .urls(venue)
+            .unwrap()
+            .into_iter()
+            .map(|(name, url)| (name, url.parse().unwrap()))
+            .collect();
         let keys =
             Keys { key: "key".to_owned(), secret: "secret".to_owned(), passphrase: String::new() };
-        let gateway = connect(venue, Arc::new(directory), account, &keys).unwrap().unwrap();
+        let gateway = connect(venue, Arc::clone(&directory), AccountId(0), &keys).unwrap().unwrap();
         let network = Network::start().unwrap();
         let (lines, arrivals) = network.lines(Dialler::new(None, None).unwrap(), urls, PATIENCE);
         let mut desk = Self {
             exchange,
             venue,
+            directory,
             gateway,
             lines,
             arrivals,
@@ -206,12 +217,21 @@ impl Desk {
     }
 
     pub(crate) fn query(&mut self, client_id: &str) {
+        self.query_of(client_id, None);
+    }
+
+    /// Asks for an order that has no client id, or none that we know.
+    pub(crate) fn query_number(&mut self, number: &str) {
+        self.query_of("", Some(number));
+    }
+
+    fn query_of(&mut self, client_id: &str, number: Option<&str>) {
         self.send(&Request::Query {
             order: OrderId(1),
             instrument: IT,
             account: AccountId(0),
             client_id: client_id.into(),
-            venue_order_id: None,
+            venue_order_id: number.map(Into::into),
         });
     }
 
@@ -233,6 +253,14 @@ impl Desk {
         let heard = self.until(|heard| matches!(heard, Heard::Answer(one, _) if *one == question));
         let Heard::Answer(_, answer) = heard else { unreachable!() };
         answer
+    }
+
+    pub(crate) fn executions(&mut self) -> Vec<Report> {
+        let day = 24 * 3600 * 1_000_000_000;
+        match self.answer(Question::Fills(IT, now_ns() - day)) {
+            Answer::Reports(reports) => reports,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) fn open_orders(&mut self) -> Vec<Report> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test is what a panic is for")]
 
 mod desk;
+mod lost;
 mod together;
 
 use std::collections::BTreeMap;

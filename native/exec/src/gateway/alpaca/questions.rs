@@ -156,7 +156,10 @@ impl Questions for Alpaca {
     }
 
     fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
-        let path = by_client_id(&query.order.client_id);
+        let path = match &query.order.venue_order_id {
+            Some(number) => format!("/v2/orders/{number}"),
+            None => by_client_id(&query.order.client_id),
+        };
         self.call("GET", path, String::new(), Asked::Query(Box::new(query)), now)
     }
 

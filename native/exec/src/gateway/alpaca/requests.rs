@@ -101,9 +101,10 @@ impl Requests for Alpaca {
                     None => self.look_up(order, OrderEvent::CancelAsked, client_id, now),
                 })
             }
-            Request::Query { instrument, client_id, .. } => {
-                let query = self.chains.query(self.desk.named(*instrument, client_id));
-                Ok(self.ask_about(query, now))
+            Request::Query { instrument, client_id, venue_order_id, .. } => {
+                let number = venue_order_id.as_deref();
+                let order = self.desk.asked_for(*instrument, client_id, number);
+                Ok(self.ask_about(self.chains.query(order), now))
             }
         }
     }

@@ -82,9 +82,10 @@ impl Requests for BinanceSpot {
                 let asked = self.asked(*instrument, client_id, OrderEvent::CancelAsked);
                 Ok(self.session.signed(LINE, "order.cancel", asked, pairs, now))
             }
-            Request::Query { instrument, client_id, .. } => {
-                let query = self.chains.query(self.session.desk.named(*instrument, client_id));
-                Ok(self.ask_about(query, now))
+            Request::Query { instrument, client_id, venue_order_id, .. } => {
+                let number = venue_order_id.as_deref();
+                let order = self.session.desk.asked_for(*instrument, client_id, number);
+                Ok(self.ask_about(self.chains.query(order), now))
             }
         }
     }
@@ -163,7 +164,7 @@ impl Questions for BinanceSpot {
     }
 
     fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
-        let pairs = self.session.one(query.order.instrument, &query.order.client_id);
+        let pairs = self.session.sought(&query.order);
         self.session.signed(LINE, "order.status", Asked::Query(Box::new(query)), pairs, now)
     }
 

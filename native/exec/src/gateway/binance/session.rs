@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::errors;
 use super::params::Pairs;
 use crate::gateway::desk::Desk;
-use crate::gateway::flight::{Asked, Flights, Step, VenueError, Way};
+use crate::gateway::flight::{Asked, Flights, Named, Step, VenueError, Way};
 use crate::gateway::parse::{Parsed, ns};
 use crate::gateway::{Call, HttpAnswer, Outgoing, Signer};
 
@@ -247,5 +247,14 @@ impl Session {
     pub(in crate::gateway) fn one(&self, instrument: InstrumentId, client_id: &str) -> Pairs {
         let symbol = self.desk.symbol(instrument);
         [("symbol", &*symbol), ("origClientOrderId", client_id)].into()
+    }
+
+    /// The one that a query is about.
+    pub(in crate::gateway) fn sought(&self, order: &Named) -> Pairs {
+        let Some(number) = &order.venue_order_id else {
+            return self.one(order.instrument, &order.client_id);
+        };
+        let symbol = self.desk.symbol(order.instrument);
+        [("symbol", &*symbol), ("orderId", number)].into()
     }
 }

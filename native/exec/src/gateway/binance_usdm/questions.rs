@@ -148,21 +148,13 @@ impl Questions for BinanceUsdM {
     }
 
     fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
-        let order = &query.order;
-        let place = query.place % 2;
-        let client_id = order.client_id.to_string();
-        let pairs = match &order.venue_order_id {
-            Some(number) => {
-                let symbol = self.session.desk.symbol(order.instrument);
-                [("symbol", &*symbol), ("orderId", number)].into()
-            }
-            None if place == ORDERS => self.session.one(order.instrument, &client_id),
-            None => [("clientAlgoId", &client_id)].into(),
-        };
-        let asked = Asked::Query(Box::new(query));
-        if place == ORDERS {
+        if query.place % 2 == ORDERS {
+            let pairs = self.session.sought(&query.order);
+            let asked = Asked::Query(Box::new(query));
             return self.session.signed(TRADING, "order.status", asked, pairs, now);
         }
+        let pairs = [("clientAlgoId", &*query.order.client_id)].into();
+        let asked = Asked::Query(Box::new(query));
         self.session.rest("GET", "/fapi/v1/algoOrder", asked, pairs, now)
     }
 
@@ -188,7 +180,8 @@ impl Questions for BinanceUsdM {
             heard.push(Heard::Report(picture));
             return None;
         }
-        if query.place < 2 {
+        // Those that wait have numbers of their own, and always a client id.
+        if query.place < 2 && query.order.venue_order_id.is_none() {
             let place = 2 + (query.place + 1) % 2;
             return Some(Query { place, ..query });
         }

@@ -87,8 +87,10 @@ impl Requests for BinanceUsdM {
                 let order = self.session.desk.named(*instrument, &client_id);
                 Ok(self.cancel(order, place, now))
             }
-            Request::Query { instrument, client_id, .. } => {
-                let query = self.chains.query(self.session.desk.named(*instrument, client_id));
+            Request::Query { instrument, client_id, venue_order_id, .. } => {
+                let number = venue_order_id.as_deref();
+                let order = self.session.desk.asked_for(*instrument, client_id, number);
+                let query = self.chains.query(order);
                 let is_waiting = query.old.is_some() || self.waiting.contains(client_id);
                 let place = if is_waiting { ALGOS } else { ORDERS };
                 Ok(self.ask_about(Query { place, ..query }, now))

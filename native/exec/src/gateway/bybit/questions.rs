@@ -126,8 +126,9 @@ impl Questions for Bybit {
     fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
         let path = if query.place == PRESENT { "/v5/order/realtime" } else { "/v5/order/history" };
         let symbol = self.desk.symbol(query.order.instrument);
-        let (category, client_id) = (self.category.word(), &query.order.client_id);
-        let text = format!("category={category}&symbol={symbol}&orderLinkId={client_id}");
+        let category = self.category.word();
+        let name = query.order.parameter("orderId", "orderLinkId");
+        let text = format!("category={category}&symbol={symbol}&{name}");
         self.get(path, &text, Asked::Query(Box::new(query)), now)
     }
 

@@ -6,7 +6,7 @@ use rustonite_core::datasets::{
 use super::{Bybit, Category, PRIVATE, TRADING};
 use crate::gateway::testing::{
     FIRST, NOW, amount, answered, call, cancel, changed, json, market, next, next_page, one, only,
-    query, read, replace, sent, submit, text, trigger, wish,
+    query, query_of_number, read, replace, sent, submit, text, trigger, wish,
 };
 use crate::gateway::{Answer, Contracts, Gateway as _, Heard, Question, Signer, testing};
 use crate::report::{RefusalKind, What};
@@ -323,4 +323,16 @@ fn wallets_and_positions_are_told() {
         "side":"Buy","size":"3","avgPrice":"10","updatedTime":"1"}],"nextPageCursor":""}}"#;
     let heard = answered(&mut gateway, asked.id, 200, body);
     assert!(matches!(&heard[..], [Heard::Answer(_, Answer::Positions(rows))] if rows.len() == 1));
+}
+
+#[test]
+fn an_order_without_a_client_id_is_asked_for_by_its_number() {
+    let mut gateway = linear();
+    let asked = call(gateway.write(&query_of_number(), NOW).unwrap());
+    assert_eq!(asked.path, "/v5/order/realtime?category=linear&symbol=BTCUSDT&orderId=77");
+    let empty = r#"{"retCode":0,"retMsg":"OK","result":{"list":[],"nextPageCursor":""}}"#;
+    let asked = call(next(answered(&mut gateway, asked.id, 200, empty)));
+    assert_eq!(asked.path, "/v5/order/history?category=linear&symbol=BTCUSDT&orderId=77");
+    let report = only(answered(&mut gateway, asked.id, 200, empty));
+    assert_eq!((report.venue_order_id.as_deref(), report.what), (Some("77"), What::NotFound));
 }

@@ -198,10 +198,13 @@ impl Questions for Kraken {
     }
 
     fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
-        let list = if query.place == OPEN { "OpenOrders" } else { "ClosedOrders" };
-        let path = format!("/0/private/{list}");
-        let fields = format!("cl_ord_id={}", query.order.client_id);
-        self.post(&path, &fields, Asked::Query(Box::new(query)), now)
+        let path = match &query.order.venue_order_id {
+            Some(_) => "/0/private/QueryOrders",
+            None if query.place == OPEN => "/0/private/OpenOrders",
+            None => "/0/private/ClosedOrders",
+        };
+        let fields = query.order.parameter("txid", "cl_ord_id");
+        self.post(path, &fields, Asked::Query(Box::new(query)), now)
     }
 
     fn found(
@@ -211,9 +214,16 @@ impl Questions for Kraken {
         ts_recv: i64,
         heard: &mut Vec<Heard>,
     ) -> Parsed<Option<Query>> {
-        let orders: Orders = serde_json::from_str(result)?;
-        let is_it = |row: &OrderRow| row.cl_ord_id.as_deref() == Some(&*query.order.client_id);
-        let Some((number, row)) = orders.orders.iter().find(|(_, row)| is_it(row)) else {
+        let asked = &query.order;
+        let orders = match asked.venue_order_id {
+            Some(_) => serde_json::from_str(result)?,
+            None => serde_json::from_str::<Orders>(result)?.orders,
+        };
+        let is_it = |number: &str, row: &OrderRow| match &asked.venue_order_id {
+            Some(wanted) => number == &**wanted,
+            None => row.cl_ord_id.as_deref() == Some(&*asked.client_id),
+        };
+        let Some((number, row)) = orders.iter().find(|(number, row)| is_it(number, row)) else {
             let query = Query { place: query.place, ..Query::new(query.order.clone()) };
             return Ok(self.missing(query, ts_recv, heard));
         };
@@ -223,7 +233,8 @@ impl Questions for Kraken {
     }
 
     fn missing(&mut self, query: Query, ts_recv: i64, heard: &mut Vec<Heard>) -> Option<Query> {
-        if query.place == OPEN {
+        // Of a number the venue says at once where its order is.
+        if query.place == OPEN && query.order.venue_order_id.is_none() {
             return Some(Query { place: CLOSED, ..query });
         }
         heard.push(query.order.heard(ts_recv, EventSource::Rest, What::NotFound));

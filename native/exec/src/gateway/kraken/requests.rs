@@ -103,8 +103,9 @@ impl Requests for Kraken {
                 let asked = Asked::Order(order, OrderEvent::CancelAsked, 0);
                 self.say("cancel_order", fields, asked, now)
             }
-            Request::Query { instrument, client_id, .. } => {
-                let order = self.desk.named(*instrument, client_id);
+            Request::Query { instrument, client_id, venue_order_id, .. } => {
+                let number = venue_order_id.as_deref();
+                let order = self.desk.asked_for(*instrument, client_id, number);
                 Ok(self.ask_about(Query::new(order), now))
             }
         }

@@ -10,7 +10,7 @@ use rustonite_core::ids::InstrumentId;
 use super::{Kraken, sign};
 use crate::gateway::testing::{
     FIRST, NOW, amount, answered, call, cancel, changed, failed, json, market, next, next_page,
-    one, only, query, read, replace, sent, submit, text, trigger, wish,
+    one, only, query, query_of_number, read, replace, sent, submit, text, trigger, wish,
 };
 use crate::gateway::{
     Answer, Budget, Gateway as _, Heard, Outgoing, Question, Signer, Spend, testing,
@@ -380,4 +380,23 @@ fn a_count_that_cannot_be_read_is_left_to_our_own() {
         read(&mut gateway, 0, &counted(1, r#","ratecounter":59"#));
         assert!(has_room(&mut gateway, FIRST), "{most}");
     }
+}
+
+#[test]
+fn an_order_without_a_client_id_is_asked_for_by_its_number() {
+    let mut gateway = ready();
+    let asked = call(gateway.write(&query_of_number(), NOW).unwrap());
+    assert_eq!(asked.path, "/0/private/QueryOrders");
+    assert!(asked.body.ends_with("&txid=77"), "{}", asked.body);
+    let order = r#"{"status":"closed","opentm":1688666559,"descr":{"pair":"XBTUSD",
+        "type":"buy","ordertype":"market","price":"0","price2":"0"},"vol":"1","vol_exec":"1","price":"2"}"#;
+    let body = format!(r#"{{"error":[],"result":{{"77":{order}}}}}"#);
+    let report = only(answered(&mut gateway, asked.id, 200, &body));
+    assert_eq!((&*report.client_id, report.venue_order_id.as_deref()), ("", Some("77")));
+    assert!(matches!(report.what, What::Picture(one) if one.state == OrderState::Filled));
+
+    let asked = call(gateway.write(&query_of_number(), NOW).unwrap());
+    let missing = r#"{"error":["EOrder:Unknown order"]}"#;
+    let report = only(answered(&mut gateway, asked.id, 200, missing));
+    assert_eq!((report.venue_order_id.as_deref(), report.what), (Some("77"), What::NotFound));
 }

@@ -130,8 +130,8 @@ impl Questions for Okx {
 
     fn ask_about(&mut self, query: Query, now: i64) -> Outgoing {
         let symbol = self.desk.symbol(query.order.instrument);
-        let client_id = &query.order.client_id;
-        let path = format!("/api/v5/trade/order?instId={symbol}&clOrdId={client_id}");
+        let name = query.order.parameter("ordId", "clOrdId");
+        let path = format!("/api/v5/trade/order?instId={symbol}&{name}");
         self.get(path, Asked::Query(Box::new(query)), now)
     }
 

@@ -116,8 +116,9 @@ impl Requests for Okx {
                 let fields = self.one(*instrument, client_id);
                 Ok(self.order(*instrument, client_id, OrderEvent::CancelAsked, &fields, now))
             }
-            Request::Query { instrument, client_id, .. } => {
-                let order = self.desk.named(*instrument, client_id);
+            Request::Query { instrument, client_id, venue_order_id, .. } => {
+                let number = venue_order_id.as_deref();
+                let order = self.desk.asked_for(*instrument, client_id, number);
                 Ok(self.ask_about(Query::new(order), now))
             }
         }

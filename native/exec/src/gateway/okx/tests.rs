@@ -5,7 +5,7 @@ use rustonite_core::datasets::{
 use super::Okx;
 use crate::gateway::testing::{
     FIRST, NOW, amount, answered, call, cancel, changed, json, market, next, next_page, one, only,
-    query, read, replace, sent, submit, text, wish,
+    query, query_of_number, read, replace, sent, submit, text, wish,
 };
 use crate::gateway::{
     Answer, Contracts, Gateway as _, Heard, HttpAnswer, Outgoing, Question, Signer, testing,
@@ -338,4 +338,22 @@ fn each_change_ends_with_its_own_news() {
     gateway.tick(i64::MAX, NOW, &mut heard);
     let What::Ended { request, .. } = only(heard).what else { panic!() };
     assert_eq!(request, OrderEvent::ReplaceAsked);
+}
+
+#[test]
+fn an_order_without_a_client_id_is_asked_for_by_its_number() {
+    let mut gateway = swap();
+    let asked = call(gateway.write(&query_of_number(), NOW).unwrap());
+    assert_eq!(asked.path, "/api/v5/trade/order?instId=BTC-USDT-SWAP&ordId=77");
+    let row = r#"{"instId":"BTC-USDT-SWAP","ordId":"77","clOrdId":"","side":"sell","px":"",
+        "sz":"5","accFillSz":"5","avgPx":"30001","state":"filled","uTime":"1767323045699"}"#;
+    let body = format!(r#"{{"code":"0","msg":"","data":[{row}]}}"#);
+    let report = only(answered(&mut gateway, asked.id, 200, &body));
+    assert_eq!((&*report.client_id, report.venue_order_id.as_deref()), ("", Some("77")));
+    assert!(matches!(report.what, What::Picture(one) if one.state == OrderState::Filled));
+
+    let asked = call(gateway.write(&query_of_number(), NOW).unwrap());
+    let missing = r#"{"code":"51603","msg":"Order does not exist","data":[]}"#;
+    let report = only(answered(&mut gateway, asked.id, 200, missing));
+    assert_eq!((report.venue_order_id.as_deref(), report.what), (Some("77"), What::NotFound));
 }
