@@ -297,6 +297,9 @@ fn what_is_held_is_set_right_also_of_a_strategy_that_never_rests() {
     let usdt = world.desk.ledger().directory().asset("USDT").unwrap();
     let owned = |world: &World| world.desk.ledger().balances().get(ACCOUNT, usdt).total;
     assert_eq!(owned(&world), amount("1000"));
+    // A log-on on an open line is told, too.
+    let told = std::iter::from_fn(|| world.desk.next_news()).last();
+    assert!(!matches!(told, Some(News::Trading(_, Err(_)))));
     // Figures that differ by something else each time are fills on their way.
     (0..100).for_each(|at| go_on(&mut world, 900 + at % 7, true));
     assert_eq!(owned(&world), amount("1000"));

@@ -72,6 +72,7 @@ fn an_order_that_the_venue_has_forgotten_ends_after_a_while_and_the_account_trad
     let mut world = World::new(BOUNDS);
     world.is_trading();
     let order = world.place_and_lose();
+    assert_eq!(world.is_trading(), Some(false), "books are compared");
     let (lists, queries) = world.forgetful(55_000);
     assert_eq!(world.state(order), OrderState::Unknown, "its parts may not agree yet");
     assert_eq!(world.is_trading(), None);

@@ -312,6 +312,8 @@ proptest! {
         let mut life = Life { world, orders: Vec::new(), fills: 0, btc };
         steps.iter().for_each(|step| life.take(step));
         life.world.quote(0);
+        // Books are compared at a start, too.
+        life.world.connect();
         let before = known(&life.world);
         prop_assert!(before.iter().all(|line| !line.ends_with("false")), "{:?}", before);
         drop(life);
