@@ -254,7 +254,8 @@ pub(crate) fn reduces_only(account: &AccountState, intent: &Intent) -> bool {
 
 /// What checks say. All of it is cold: a good order says nothing.
 impl Risk {
-    /// A limit of which the strictest scope holds is met; `value` is in the key's whole units.
+    /// A limit of which the strictest scope holds is met; `value` is in the key's whole units, or
+    /// the largest number if it is beyond all of them, which is not told as a figure.
     #[cold]
     #[inline(never)]
     fn meet<J: Judge>(
@@ -294,7 +295,8 @@ impl Risk {
         let found = hard.or_else(|| strictest(Section::soft));
         let Some((scope, limit)) = found else { return GO_ON };
         let amounts = (key.unit().amount(limit), key.unit().amount(value));
-        let figures = (key.sense() != Sense::Switch).then_some(amounts);
+        let is_figure = key.sense() != Sense::Switch && value < i128::MAX;
+        let figures = is_figure.then_some(amounts);
         let (key, market_seq) = (Some(key), ask.seen());
         judge.hear(Denial { key, market_seq, soft, ..Denial::new(code, scope).with(figures) })
     }

@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex};
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, OrderEvent, OrderKind, OrderSide, OrderState, Tif,
+    EventSource, FillKind, OrderEvent, OrderKind, OrderSide, OrderState, Tif, order_flags,
 };
 use rustonite_core::ids::StrategyId;
-use rustonite_exec::gateway::Heard;
+use rustonite_exec::gateway::{Gateway, Heard};
 use rustonite_exec::{
     Correction, Fill, Journal, JournalError, JournalRow, Ledger, OrderId, OrderPicture, Outcome,
     Report, Request, What, Wish,
 };
 use rustonite_risk::Target;
-use rustonite_trade::{Changes, FillNews, News};
+use rustonite_trade::{Changes, FillNews, Group, News, OrderNews};
 
 const BOUNDS: [u32; 4] = [500, 20, 200, 200];
 const MANUAL: StrategyId = StrategyId(1);
@@ -226,7 +226,7 @@ fn what_is_finer_than_a_lot_is_held_all_the_same() {
 
 #[test]
 fn an_order_in_money_counts_until_it_has_ended() {
-    let mut world = World::new(BOUNDS);
+    let mut world = World::new(BOUNDS).unprotected();
     let order = placed(&mut world, in_money("600"));
     let whole = gross(&world);
     assert!(whole > amount("590"), "{whole}");
@@ -246,7 +246,6 @@ fn in_money(quote: &str) -> Wish {
         kind: OrderKind::Market,
         tif: Some(Tif::Ioc),
         price: None,
-        price_protect: Some(ticks(100)),
         size: Amount::ZERO,
         size_quote: Some(amount(quote)),
         ..limit(OrderSide::Buy, 0, 0)
@@ -306,4 +305,63 @@ fn in_a_replay_the_venue_answers_by_the_time_of_the_tapes() {
     world.report_of(order, What::Accepted);
     let times = &world.desk.answers()[0].first_word;
     assert!(times.equivalent(times.max(), 40_000_000), "{}", times.max());
+}
+
+/// What was told of orders: the events, and why.
+fn told(world: &mut World) -> Vec<(OrderEvent, Option<String>)> {
+    let news = std::iter::from_fn(|| world.desk.next_news());
+    news.filter_map(|news| match news {
+        News::Order(OrderNews { event, reason, .. }) => Some((event, reason)),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn words_that_a_venue_has_not_are_denied_before_anything_is_sent() {
+    let mut world = World::new(BOUNDS);
+    let plain = limit(OrderSide::Buy, -100, 10);
+    let kind = OrderKind::Market;
+    let protected = Wish { kind, price: None, price_protect: Some(ticks(50)), ..plain.clone() };
+    let wrong = [
+        (Wish { size_min: Some(lots(1)), ..plain.clone() }, "limit orders have no size_min"),
+        (protected, "no time in force gtc for market orders"),
+        (
+            Wish { flags: order_flags::POST_ONLY, tif: Some(Tif::Ioc), ..plain.clone() },
+            "an order that ends so cannot be post-only",
+        ),
+    ];
+    for (wish, why) in &wrong {
+        let failed = world.desk.would_fail(wish.clone(), world.now);
+        let denied = world.desk.submit(wish.clone(), world.now).unwrap_err();
+        assert_eq!((denied.code, &*denied.detail), ("rules", &*format!("binance: {why}")));
+        assert_eq!(failed, [denied]);
+        let reason = Some(format!("rules: binance: {why}"));
+        assert_eq!(told(&mut world), [(OrderEvent::Denied, reason)]);
+    }
+    let wishes: Vec<_> = wrong.iter().map(|(wish, _)| wish.clone()).collect();
+    let results = world.desk.submit_many(wishes.clone(), world.now);
+    assert!(results.iter().all(|one| one.as_ref().is_err_and(|denied| denied.code == "rules")));
+    let exit = limit(OrderSide::Sell, 100, 10);
+    for (entry, exit) in
+        [(wishes[0].clone(), exit.clone()), (plain, Wish { size_min: Some(lots(1)), ..exit })]
+    {
+        let group = Group { entry: Some(entry), exits: vec![vec![exit]], ..Group::default() };
+        assert_eq!(world.desk.submit_group(group, world.now).unwrap_err().code, "rules");
+    }
+    assert_eq!(world.written(), []);
+    let counts = world.desk.counts();
+    assert_eq!((counts.requests, counts.rejects), (0, 0));
+    assert!(world.desk.ledger().open_orders().is_empty());
+}
+
+#[test]
+fn what_we_cannot_write_is_refused_by_no_venue() {
+    let gateway = |fake: Fake| Box::new(Fake { refuses: true, ..fake }) as Box<dyn Gateway>;
+    let mut world = World::with(BOUNDS, gateway);
+    world.desk.submit(limit(OrderSide::Buy, -100, 10), world.now).unwrap();
+    let reason = Some("rules: no such words".to_owned());
+    let expected = [(OrderEvent::Submitted, None), (OrderEvent::Rejected, reason)];
+    assert_eq!(told(&mut world), expected);
+    assert_eq!(world.desk.counts().rejects, 0);
 }

@@ -6,6 +6,7 @@ use rustonite_core::datasets::{
 };
 
 use super::batch::Batch;
+use super::binance::requests::check_direction;
 use crate::report::{Refusal, RefusalKind};
 use crate::wish::{Trigger, Wish};
 
@@ -170,6 +171,15 @@ impl Capabilities {
     pub(super) fn refuse(&self, what: &str) -> Refusal {
         let detail = format!("{}: {what}", self.venue).into();
         Refusal { reason: RefusalKind::Rules, venue_code: "".into(), detail }
+    }
+
+    /// Whether the venue has all the words of an order.
+    ///
+    /// # Errors
+    /// It has no such orders, or the wish contradicts itself: it cannot be written.
+    pub fn check(&self, wish: &Wish) -> Result<(), Refusal> {
+        self.terms(wish)?;
+        check_direction(self, wish)
     }
 
     /// An order in the venue's terms.

@@ -26,7 +26,7 @@ const SLICES: &str = "emulated: kinds with a limit";
 /// Groups that we keep.
 const GROUPS: [Contingency; 3] = [Contingency::Oco, Contingency::Oto, Contingency::Bracket];
 
-type Venues = Vec<&'static Capabilities>;
+type Venues = [&'static Capabilities];
 
 /// The page, as Markdown.
 pub fn order_support_markdown() -> String {

@@ -47,8 +47,8 @@ pub fn fee_assets(venue: &str) -> &'static [&'static str] {
 }
 
 /// What each venue can do with orders.
-pub fn capabilities() -> Vec<&'static Capabilities> {
-    vec![
+pub fn capabilities() -> [&'static Capabilities; 10] {
+    [
         &binance::requests::CAPABILITIES,
         &binance_usdm::requests::CAPABILITIES,
         &alpaca::requests::STOCKS,

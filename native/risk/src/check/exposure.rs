@@ -23,7 +23,8 @@ const POSITION: [RiskScope; 3] = [RiskScope::Instrument, RiskScope::Venue, RiskS
 impl Risk {
     #[inline]
     pub(super) fn exposure<J: Judge>(&self, ask: &Ask<'_>, judge: &mut J) -> Flow {
-        if ask.traded.worth.size == 0 {
+        // Without a price nothing is worth anything, whatever the rates are.
+        if ask.traded.worth.size == 0 && ask.traded.market.value2() > 0 {
             ask.deny(judge, Code::RateMissing, RiskScope::Instrument, None)?;
         }
         if ask.added > 0 {

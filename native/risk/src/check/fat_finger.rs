@@ -3,7 +3,7 @@
 use rustonite_core::datasets::RiskScope;
 
 use super::{ANY, Ask, Flow, GO_ON, Judge, kinds};
-use crate::code::{Code, Unit};
+use crate::code::Code;
 use crate::exposure::PPM;
 use crate::key::Key;
 use crate::merged::switches;
@@ -41,6 +41,10 @@ impl Risk {
     fn collars<J: Judge>(&self, ask: &Ask<'_>, judge: &mut J) -> Flow {
         let (intent, market) = (ask.intent, &ask.traded.market);
         let Some(price) = intent.price.or(intent.price_protect) else { return GO_ON };
+        if market.reference2 == 0 {
+            // There is nothing to be far from: that it is missing has been said.
+            return GO_ON;
+        }
         let price2 = i128::from(price) * 2;
         // An order that waits is judged by the price that it waits for, unless that has come.
         let market2 = i128::from(market.reference2);
@@ -95,13 +99,15 @@ impl Risk {
     #[inline]
     fn spread<J: Judge>(&self, ask: &Ask<'_>, judge: &mut J, limit: i64) -> Flow {
         let market = &ask.traded.market;
+        if market.reference2 == 0 {
+            return GO_ON;
+        }
         let (bid, offer) = (i128::from(market.bid), i128::from(market.ask));
         let (spread2, middle2) = ((offer - bid) * 2, offer + bid);
         let is_one_sided = market.bid == 0 || market.ask == 0;
         if is_one_sided || spread2 * PPM > middle2 * i128::from(limit) {
-            // A book without one side has the widest spread of all.
-            let most = Unit::Bps.whole(rustonite_core::Amount(i128::MAX));
-            let value = if is_one_sided { most } else { bps(spread2, middle2) };
+            // A book without one side has the widest spread of all, which is no number.
+            let value = if is_one_sided { i128::MAX } else { bps(spread2, middle2) };
             return self.meet_scopes(
                 ask,
                 judge,

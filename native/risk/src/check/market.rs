@@ -21,7 +21,8 @@ impl Risk {
             ask.deny(judge, Code::SequenceGap, RiskScope::Instrument, None)?;
         }
         let age = ask.now.saturating_sub(market.ts);
-        if age > ask.strictest(|limits| limits.stale_ns) {
+        // What has never come is missing, and not old.
+        if market.ts > i64::MIN && age > ask.strictest(|limits| limits.stale_ns) {
             self.meet(ask, judge, Code::StaleData, Key::StaleMs, age.into())?;
         }
         if market.bid >= market.ask && market.bid > 0 && market.ask > 0 {
@@ -49,7 +50,7 @@ impl Risk {
             return ask.deny(judge, Code::MarkMissing, RiskScope::Instrument, None);
         }
         let off = (i128::from(market.reference2) - fair2).abs();
-        if off * PPM > fair2 * i128::from(limit) {
+        if market.reference2 > 0 && off * PPM > fair2 * i128::from(limit) {
             let value = divided_up(off * PPM, fair2);
             return self.meet(ask, judge, Code::Divergence, Key::DivergenceBps, value);
         }

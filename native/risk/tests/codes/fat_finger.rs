@@ -143,6 +143,7 @@ provoke! {
         world.passes(&Intent { flags: order_flags::POST_ONLY, ..taker });
         world.quote(SPOT, "99.98", "0");
         let sell = world.sell(SPOT, "99.98", "1");
-        world.denies(&sell, Code::SpreadToCross);
+        let denial = world.denies(&sell, Code::SpreadToCross);
+        assert_eq!(denial.value(), None, "it is as wide as one likes");
     }
 }

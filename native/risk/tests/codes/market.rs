@@ -153,6 +153,34 @@ fn trades_do_not_count_where_there_are_quotes() {
 }
 
 #[test]
+fn where_there_is_no_price_nothing_is_measured_by_one() {
+    let limits = "[all]\nstale_ms = 50\nprice_collar_bps = 100\nprice_far_bps = 100\n\
+                  period_collar_bps = 100\nspread_max_bps = 50\ndivergence_bps = 10";
+    let mut world = World::bare(directory(), limits);
+    world.risk.access(MAIN, Access::All, START);
+    world.risk.feed_connected(SIM, true, START);
+    world.risk.index(SPOT, 10_000);
+    let limit = world.plain();
+    let sell = world.sell(SPOT, "100", "1");
+    let market = world.market(OrderSide::Buy, SPOT, "1");
+    let orders = [limit, sell, market, Intent { price_protect: limit.price, ..market }];
+    let told = |world: &World, order: &Intent| {
+        let mut failures = Vec::new();
+        world.risk.would_fail(order, world.now, &mut failures);
+        failures.iter().map(|one| one.code).collect::<Vec<_>>()
+    };
+    for order in &orders {
+        assert_eq!(told(&world, order), [Code::PriceMissing]);
+    }
+    // A book without orders has no price either, but an age.
+    let empty = Quote { bid: 0, ask: 0, ts: START, seq: 8 };
+    world.risk.quote(SPOT, &empty, &mut Vec::new());
+    assert_eq!(told(&world, &limit), [Code::PriceMissing]);
+    world.now += 51 * MS;
+    assert_eq!(told(&world, &limit), [Code::PriceMissing, Code::StaleData]);
+}
+
+#[test]
 fn a_rate_that_is_gone_denies() {
     let mut world = World::new("");
     let order = world.buy(crate::world::INVERSE, "100", "1");

@@ -22,7 +22,7 @@ impl<J: Journal> Desk<J> {
     /// Places an order. What its venue has not waits here, where that can be.
     ///
     /// # Errors
-    /// Risk denies it, or the journal takes no row; nothing was sent.
+    /// Risk denies it, its venue has no such words, or the journal takes no row; nothing was sent.
     pub fn submit(&mut self, mut wish: Wish, now: i64) -> Result<OrderId, Denied> {
         wish.strategy.get_or_insert(self.strategy);
         let placed = if may_need_us(&wish) {
@@ -213,7 +213,8 @@ impl<J: Journal> Desk<J> {
         self.tell_room(RiskRequest::Submit, &wish, now);
         let mut failures = Vec::new();
         self.risk.would_fail(&intent, now, &mut failures);
-        failures.iter().filter(|denial| !denial.soft).map(denied_as).collect()
+        let failed = failures.iter().filter(|denial| !denial.soft).map(denied_as);
+        failed.chain(self.check_words(&wish.sent()).err()).collect()
     }
 
     /// What leaves of a wish of which the venue may not have all.

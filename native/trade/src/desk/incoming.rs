@@ -283,13 +283,14 @@ impl<J: Journal> Desk<J> {
     fn count_words(&mut self, order: OrderId, change: &Change, of: Option<&Report>, now: i64) {
         let Some(known) = self.ledger.order(order) else { return };
         let (account, strategy) = (known.wish.account, known.wish.strategy);
+        let is_refusal = of.is_some_and(is_of_venue);
         // What closes a position is tried until it is closed: a switch would leave it open.
-        let counts = !is_closing(known) && of.is_some_and(is_of_venue);
+        let counts = is_refusal && !is_closing(known);
         for event in &change.events {
             self.answers.heard(account, order, event.event, now);
             match event.event {
                 OrderEvent::Rejected | OrderEvent::ReplaceRejected => {
-                    self.counts.rejects += 1;
+                    self.counts.rejects += u64::from(is_refusal);
                     if counts {
                         self.risk.rejected(account, strategy, now, &mut self.trips);
                     }
@@ -595,5 +596,9 @@ fn reason(what: &What) -> Option<String> {
         What::Ended { detail, .. } => return Some(detail.to_string()),
         _ => return None,
     };
-    Some(format!("{} {}: {}", refusal.reason.name(), refusal.venue_code, refusal.detail))
+    let (reason, detail) = (refusal.reason.name(), &refusal.detail);
+    Some(match &*refusal.venue_code {
+        "" => format!("{reason}: {detail}"),
+        code => format!("{reason} {code}: {detail}"),
+    })
 }

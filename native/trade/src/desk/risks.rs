@@ -45,6 +45,9 @@ impl<J: Journal> Desk<J> {
         self.tell_room(request, wish, now);
         match self.risk.check(&intent, now) {
             Ok(pass) => {
+                if request == RiskRequest::Submit {
+                    self.check_words(wish)?;
+                }
                 if pass.has_warnings() {
                     self.warn(asked, &intent, now);
                 }

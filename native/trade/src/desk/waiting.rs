@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderEvent, RiskRequest, TriggerSource};
 use rustonite_core::ids::InstrumentId;
+use rustonite_exec::gateway::capability::Capabilities;
 use rustonite_exec::gateway::{Way, capabilities_for};
 use rustonite_exec::held::{self, Act, Held, ICEBERG, Seen};
 use rustonite_exec::{
@@ -97,16 +98,27 @@ impl<J: Journal> Desk<J> {
     /// Who does what of a wish.
     pub(super) fn way(&self, wish: &Wish, now: i64) -> Result<Way, Denied> {
         self.ledger.rules(wish.account).map_err(|error| halted(&error))?;
-        let account = self.accounts.get(wish.account.index());
-        let can = account.and_then(|one| one.gateway.capabilities());
-        let can = can.or_else(|| capabilities_for(self.ledger.directory(), wish.instrument));
-        let Some(can) = can else { return Ok(Way::Venue(wish.clone())) };
+        let Some(can) = self.can(wish) else { return Ok(Way::Venue(wish.clone())) };
         match can.way(wish, day_end(now)) {
             Ok(way) => Ok(way),
-            // The venue's own refusal has a code of the risk layer.
+            // Risk denies it with a code of its own, or it lacks words.
             Err(_) if !wish.is_emulated() => Ok(Way::Venue(wish.clone())),
             Err(refusal) => Err(denied("not_emulated", &*refusal.detail)),
         }
+    }
+
+    /// What the venue of an order can do.
+    fn can(&self, wish: &Wish) -> Option<&'static Capabilities> {
+        let account = self.accounts.get(wish.account.index());
+        let can = account.and_then(|one| one.gateway.capabilities());
+        can.or_else(|| capabilities_for(self.ledger.directory(), wish.instrument))
+    }
+
+    /// Whether the venue has all the words of what would be sent.
+    #[inline]
+    pub(super) fn check_words(&self, sent: &Wish) -> Result<(), Denied> {
+        let Some(can) = self.can(sent) else { return Ok(()) };
+        can.check(sent).map_err(|refusal| denied(refusal.reason.name(), refusal.detail))
     }
 
     /// Places an order of which the venue may not have all.
@@ -157,10 +169,11 @@ impl<J: Journal> Desk<J> {
         let mut failures = Vec::new();
         self.risk.would_fail(&intent, now, &mut failures);
         let lasting = failures.iter().find(|one| !one.soft && is_lasting(one.code));
-        lasting.map_or(Ok(()), |denial| {
+        if let Some(denial) = lasting {
             self.write_denial(asked, denial, now);
-            Err(denied_as(denial))
-        })
+            return Err(denied_as(denial));
+        }
+        self.check_words(&slice.sent())
     }
 
     /// What is sent of a wish that waits here, as far as it is known now.

@@ -18,7 +18,8 @@ use rustonite_exec::gateway::{
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
     AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Fill, Journal, Ledger, Nowhere, OrderId, Refusal, Report, Request, Tapes, What, Wish,
+    Fill, Journal, Ledger, Nowhere, OrderId, Refusal, RefusalKind, Report, Request, Tapes, What,
+    Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue};
@@ -51,6 +52,8 @@ pub(crate) struct Fake {
     pub(crate) hides_balances: bool,
     /// Until when the venue would cancel orders if we were gone; `None` if it is not to.
     pub(crate) guarded_until: Arc<Mutex<Option<i64>>>,
+    /// New orders cannot be written.
+    pub(crate) refuses: bool,
 }
 
 impl Gateway for Fake {
@@ -85,6 +88,10 @@ impl Gateway for Fake {
     fn closed(&mut self, _line: usize, _now: i64, _heard: &mut Vec<Heard>) {}
 
     fn write(&mut self, request: &Request, _now: i64) -> Result<Outgoing, Refusal> {
+        if self.refuses {
+            let (reason, detail) = (RefusalKind::Rules, "no such words".into());
+            return Err(Refusal { reason, detail, ..Refusal::default() });
+        }
         self.written.lock().unwrap().push(request.clone());
         Ok(text())
     }
@@ -280,6 +287,16 @@ impl<J: Journal> World<J> {
         self.fake.asked.lock().unwrap().clear();
         self.say(vec![Heard::Ready]);
         self.answer(&[], &[]);
+    }
+
+    /// Market orders need no worst price, which those in money cannot have.
+    pub(crate) fn unprotected(mut self) -> Self {
+        let mut limits = self.desk.risk().limits().clone();
+        limits.version += 1;
+        let text = LIMITS.replace("market_protect = true", "market_protect = false");
+        limits.all = Limits::parse("limits.toml", &text).unwrap().all;
+        self.desk.set_limits(limits, self.now).unwrap();
+        self
     }
 
     /// Answers what was asked.
