@@ -73,6 +73,9 @@ VENUES = {
             # What the venue takes back is cancelled.
             "accepted, then ended by the venue":
                 {"ends": "cancelled", "told": ("submitted", "accepted", "cancelled")},
+            # The order that was replaced tells of it.
+            "5xx after a change of which nothing is told":
+                {"told": ("accepted", "replace_asked", "replaced")},
         },
         refused={"the balance is told long after its fill": "tell of orders and fills only"},
     ),

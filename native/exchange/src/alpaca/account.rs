@@ -19,7 +19,6 @@ use crate::accounts::{Account, OwnFill};
 use crate::figures::{product, ratio};
 
 /// Decimals of dollars, and of prices and parts.
-const CENTS: u32 = 2;
 const PLACES: u32 = 9;
 const ACTIVITIES_MAX: usize = 100;
 /// Minutes of which the worth of an account is kept.
@@ -99,20 +98,21 @@ pub(crate) fn none(_: &mut Call<'_>) -> Answer {
 pub(crate) fn account(call: &mut Call<'_>) -> Answer {
     let [free, cash, positions] = words::worth(&call.hall.floor, call.account);
     let suspended = call.desk.settings(call.account).suspends();
-    let cents = |amount: Amount| rounded(amount, CENTS);
-    let (buying_power, equity) = (cents(free), cents(cash + positions));
+    // Coins are bought with parts of cents.
+    let money = |amount: Amount| rounded(amount, PLACES);
+    let (buying_power, equity) = (money(free), money(cash + positions));
     Ok(json!({
         "id": ids::id(Sort::Account, 0, u64::from(call.account)),
         "account_number": format!("LX{:07}", call.account), "status": "ACTIVE",
         "crypto_status": "ACTIVE", "currency": "USD", "buying_power": buying_power,
         "regt_buying_power": buying_power, "effective_buying_power": buying_power,
         "non_marginable_buying_power": buying_power, "options_buying_power": "0",
-        "cash": cents(cash), "accrued_fees": "0", "portfolio_value": equity,
+        "cash": money(cash), "accrued_fees": "0", "portfolio_value": equity,
         "trading_blocked": false, "transfers_blocked": false, "account_blocked": false,
         "created_at": times::utc(call.desk.since), "trade_suspended_by_user": suspended, "multiplier": "1",
         "shorting_enabled": false, "equity": equity, "last_equity": equity,
-        "long_market_value": cents(positions), "short_market_value": "0",
-        "position_market_value": cents(positions), "initial_margin": "0",
+        "long_market_value": money(positions), "short_market_value": "0",
+        "position_market_value": money(positions), "initial_margin": "0",
         "maintenance_margin": "0", "last_maintenance_margin": "0", "sma": "0",
         "options_approved_level": 0, "options_trading_level": 0,
     }))
