@@ -2,11 +2,11 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    OffsetUnit, OrderKind, PositionSide, Stp, Tif, TriggerSource, order_flags,
+    OffsetUnit, OrderKind, OrderSide, PositionSide, Stp, Tif, TriggerDirection, TriggerSource,
+    order_flags,
 };
 
 use super::batch::Batch;
-use super::binance::requests::check_direction;
 use crate::report::{Refusal, RefusalKind};
 use crate::wish::{Trigger, Wish};
 
@@ -179,7 +179,19 @@ impl Capabilities {
     /// It has no such orders, or the wish contradicts itself: it cannot be written.
     pub fn check(&self, wish: &Wish) -> Result<(), Refusal> {
         self.terms(wish)?;
-        check_direction(self, wish)
+        self.check_direction(wish)
+    }
+
+    /// A stop waits for a price that moves against the order, a take-profit for the other way.
+    pub(super) fn check_direction(&self, wish: &Wish) -> Result<(), Refusal> {
+        let Some(trigger) = &wish.trigger else { return Ok(()) };
+        let is_touched =
+            matches!(wish.kind, OrderKind::MarketIfTouched | OrderKind::LimitIfTouched);
+        let rises = (wish.side == OrderSide::Buy) != is_touched;
+        if (trigger.direction == TriggerDirection::Up) == rises {
+            return Ok(());
+        }
+        Err(self.refuse("the trigger is on the other side of the price"))
     }
 
     /// An order in the venue's terms.

@@ -9,7 +9,6 @@ use rustonite_core::ids::InstrumentId;
 use serde_json::{Map, Value, json};
 
 use super::{Alpaca, LINE};
-use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
 use crate::gateway::chain::Change;
 use crate::gateway::desk::Desk;
@@ -161,7 +160,7 @@ impl Alpaca {
         };
         let venue = self.capabilities(*instrument);
         let terms = venue.terms(wish)?;
-        check_direction(venue, wish)?;
+        venue.check_direction(wish)?;
         if terms.rule.replace == Replace::Never || wish.size_quote.is_some() {
             return Err(venue.refuse("such an order cannot be changed"));
         }
@@ -207,7 +206,7 @@ impl Alpaca {
     fn placing(&self, wish: &Wish, client_id: &str) -> Result<String, Refusal> {
         let venue = self.capabilities(wish.instrument);
         let terms = venue.terms(wish)?;
-        check_direction(venue, wish)?;
+        venue.check_direction(wish)?;
         let mut fields = prices(wish);
         let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         set("symbol", json!(self.desk.symbol(wish.instrument)));

@@ -4,8 +4,7 @@ use std::hint::black_box;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, OrderEvent, OrderKind, OrderSide, PositionSide, Tif, TriggerDirection,
-    TriggerSource, order_flags,
+    EventSource, OrderEvent, OrderKind, PositionSide, Tif, TriggerSource, order_flags,
 };
 use rustonite_core::ids::InstrumentId;
 
@@ -235,7 +234,7 @@ impl BinanceSpot {
 /// The parameters of a new order but its symbol and ids.
 fn placing(wish: &Wish) -> Result<Pairs, Refusal> {
     let terms = CAPABILITIES.terms(wish)?;
-    check_direction(&CAPABILITIES, wish)?;
+    CAPABILITIES.check_direction(wish)?;
     let kind = match wish.price_protect {
         _ if terms.is_post_only => "LIMIT_MAKER",
         // No worse than a price and at once is what a limit order without patience is.
@@ -263,18 +262,4 @@ fn placing(wish: &Wish) -> Result<Pairs, Refusal> {
         pairs.push(("selfTradePreventionMode", word(&STPS, &stp)));
     }
     Ok(pairs)
-}
-
-/// A stop waits for a price that moves against the order, a take-profit for the other way.
-pub(in crate::gateway) fn check_direction(
-    venue: &Capabilities,
-    wish: &Wish,
-) -> Result<(), Refusal> {
-    let Some(trigger) = &wish.trigger else { return Ok(()) };
-    let is_touched = matches!(wish.kind, OrderKind::MarketIfTouched | OrderKind::LimitIfTouched);
-    let rises = (wish.side == OrderSide::Buy) != is_touched;
-    if (trigger.direction == TriggerDirection::Up) == rises {
-        return Ok(());
-    }
-    Err(venue.refuse("the trigger is on the other side of the price"))
 }

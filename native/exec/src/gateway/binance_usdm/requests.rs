@@ -12,7 +12,6 @@ use super::orders::{ALGOS, ORDERS};
 use super::{BinanceUsdM, TRADING, VENUE};
 use crate::gateway::batch::{groups, together};
 use crate::gateway::binance::params::{Pairs, percent};
-use crate::gateway::binance::requests::check_direction;
 use crate::gateway::binance::words::{self, STPS};
 use crate::gateway::capability::{
     Capabilities, KindRule, Part, Replace, Terms, closes, has_trigger, word,
@@ -161,7 +160,7 @@ impl BinanceUsdM {
     /// The parameters of a new order, but for the ids of one with a trigger.
     pub(super) fn new_order(&self, client_id: &str, wish: &Wish) -> Result<Pairs, Refusal> {
         let terms = CAPABILITIES.terms(wish)?;
-        check_direction(&CAPABILITIES, wish)?;
+        CAPABILITIES.check_direction(wish)?;
         let mut pairs = placing(wish, &terms)?;
         pairs.push(("symbol", self.session.desk.symbol(wish.instrument)));
         if has_trigger(wish.kind) {

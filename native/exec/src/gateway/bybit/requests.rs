@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 
 use super::{Bybit, Category, Change, TRADING, WINDOW_MS};
 use crate::gateway::batch::{groups, together};
-use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
 use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Questions as _, Requests};
@@ -191,7 +190,7 @@ impl Bybit {
     ) -> Result<Map<String, Value>, Refusal> {
         let venue = self.capabilities();
         let terms = venue.terms(wish)?;
-        check_direction(venue, wish)?;
+        venue.check_direction(wish)?;
         if terms.rule.replace != Replace::InPlace {
             return Err(venue.refuse("such an order has ended when a change comes"));
         }
@@ -212,7 +211,7 @@ impl Bybit {
     fn placing(&self, wish: &Wish, client_id: &str) -> Result<Map<String, Value>, Refusal> {
         let venue = self.capabilities();
         let terms = venue.terms(wish)?;
-        check_direction(venue, wish)?;
+        venue.check_direction(wish)?;
         let mut fields = self.one(wish.instrument, client_id);
         set(&mut fields, "side", &if wish.side == OrderSide::Buy { "Buy" } else { "Sell" });
         // No worse than a price and at once is what a limit order without patience is.

@@ -11,7 +11,6 @@ use serde_json::{Map, Number, Value, json};
 
 use super::{Kraken, LINE};
 use crate::gateway::batch::{groups, together};
-use crate::gateway::binance::requests::check_direction;
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
 use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Questions as _, Requests};
@@ -163,7 +162,7 @@ impl Kraken {
 
     fn placing(&self, wish: &Wish) -> Result<Map<String, Value>, Refusal> {
         let terms = CAPABILITIES.terms(wish)?;
-        check_direction(&CAPABILITIES, wish)?;
+        CAPABILITIES.check_direction(wish)?;
         let mut fields = Map::new();
         let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         let kind = match wish.kind {
@@ -214,7 +213,7 @@ impl Kraken {
 
 fn changing(wish: &Wish, size_filled: Amount) -> Result<Map<String, Value>, Refusal> {
     let terms = CAPABILITIES.terms(wish)?;
-    check_direction(&CAPABILITIES, wish)?;
+    CAPABILITIES.check_direction(wish)?;
     if terms.rule.replace != Replace::InPlace {
         return Err(CAPABILITIES.refuse("such an order cannot be changed"));
     }
