@@ -21,9 +21,8 @@ use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::table::{ALL_EVENTS, ALL_STATES, look};
 use rustonite_exec::{
-    About, AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External,
-    Figures, Fill, Journal, Ledger, Link, Nowhere, Order, OrderId, Report, Request, Tapes, Told,
-    What, Wish,
+    About, AccountRules, ChangeIds, ClientIds, Directory, Durability, External, Figures, Fill,
+    Journal, Ledger, Link, Nowhere, Order, OrderId, Report, Request, Tapes, Told, What, Wish,
 };
 use rustonite_tape::TapeOptions;
 
@@ -144,7 +143,7 @@ fn ledger<J: Journal>(journal: J) -> Result<Ledger<J>> {
     let mut ledger = Ledger::new(directory()?, journal);
     let rules = AccountRules {
         venue: rustonite_core::ids::VenueId(0),
-        client_ids: ClientIds::new(ClientIdForm::Letters, "bench1")?,
+        client_ids: ClientIds::new("bench1")?,
         changes: ChangeIds::New,
         figures: Figures::Order,
         external: External::Watched,

@@ -24,8 +24,8 @@ use rustonite_core::instrument::Instrument;
 use rustonite_exec::gateway::{Keys, Outgoing, connect};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Housekeeping, Ledger, Tapes, Wish,
+    AccountRules, ChangeIds, ClientIds, Directory, Durability, External, Figures, Housekeeping,
+    Ledger, Tapes, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue};
@@ -225,7 +225,7 @@ fn desk(home: &Path) -> Result<(Desk<Tapes>, Arc<Directory>, Sent)> {
     let venue = directory.venue("binance").unwrap_or_default();
     let rules = AccountRules {
         venue,
-        client_ids: ClientIds::new(ClientIdForm::Letters, "benchs")?,
+        client_ids: ClientIds::new("benchs")?,
         changes: ChangeIds::New,
         figures: Figures::Leg,
         external: External::Watched,

@@ -38,15 +38,6 @@ impl Change {
     pub(crate) fn odd(&mut self, code: AnomalyCode, detail: impl Into<Box<str>>) {
         self.anomalies.push(Anomaly { code, detail: detail.into() });
     }
-
-    /// Another change after this one.
-    pub fn extend(&mut self, other: Self) {
-        self.order = other.order.or(self.order);
-        self.events.extend(other.events);
-        self.fills.extend(other.fills);
-        self.anomalies.extend(other.anomalies);
-        other.asks.into_iter().for_each(|ask| self.ask(ask));
-    }
 }
 
 /// An event of an order.

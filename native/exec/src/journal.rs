@@ -58,8 +58,7 @@ impl JournalError {
 }
 
 /// What an intent waits for before its request leaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// Nothing: a crash of the process loses nothing, a crash of the machine what the interval of
     /// the tapes allows.
@@ -130,15 +129,6 @@ impl Tapes {
             Durability::Interval => tapes,
             Durability::Intents => format!("{tapes}; no order leaves before its row is synced"),
         }
-    }
-
-    /// Waits until all rows are on stable storage.
-    ///
-    /// # Errors
-    /// The storage failed.
-    pub fn sync(&mut self) -> Result<(), JournalError> {
-        self.writers().into_iter().try_for_each(Writer::sync)?;
-        Ok(())
     }
 
     /// Does what is due without a new row; see [`Writer::tick`].

@@ -42,7 +42,7 @@ pub mod wish;
 pub use self::apply::{About, Told, Values, Verdict};
 pub use self::balances::{Balances, Owned};
 pub use self::change::{Anomaly, AnomalyCode, Applied, Ask, Booked, Change};
-pub use self::client_ids::{BadPrefix, ClientIdForm, ClientIds};
+pub use self::client_ids::{BadPrefix, ClientIds};
 pub use self::directory::Directory;
 pub use self::error::ExecError;
 pub use self::journal::{Durability, Journal, JournalError, JournalRow, Nowhere, Tapes};

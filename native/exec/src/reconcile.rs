@@ -24,7 +24,7 @@ use crate::report::Report;
 use crate::wish::OrderId;
 
 /// What is done about differences that no report explains.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// They are told.

@@ -22,8 +22,7 @@ use crate::rows::{BalanceOf, OrderNote, StateNote, about_reason, facts_words, sn
 use crate::wish::OrderId;
 
 /// How much of the past is kept at hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Housekeeping {
     /// A snapshot is written after so many rows: far fewer than the tapes keep.
     pub snapshot_rows: i64,

@@ -13,9 +13,9 @@ use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_core::instrument::Instrument;
 use rustonite_core::{Amount, Decimal};
 use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Fill, Journal, Ledger, Link, Nowhere, OrderId, OrderPicture, Outcome, Refusal, RefusalKind,
-    Report, Request, Restored, Tapes, Values, What, Wish,
+    AccountRules, ChangeIds, ClientIds, Directory, Durability, External, Figures, Fill, Journal,
+    Ledger, Link, Nowhere, OrderId, OrderPicture, Outcome, Refusal, RefusalKind, Report, Request,
+    Restored, Tapes, Values, What, Wish,
 };
 use rustonite_tape::TapeOptions;
 
@@ -67,7 +67,7 @@ pub(crate) fn directory() -> Arc<Directory> {
 pub(crate) fn rules() -> AccountRules {
     AccountRules {
         venue: rustonite_core::ids::VenueId(0),
-        client_ids: ClientIds::new(ClientIdForm::Letters, "test01").unwrap(),
+        client_ids: ClientIds::new("test01").unwrap(),
         changes: ChangeIds::New,
         figures: Figures::Order,
         external: External::Watched,

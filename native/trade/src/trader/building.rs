@@ -16,8 +16,7 @@ use rustonite_exec::gateway::{
 };
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, Figures, Ledger,
-    Restored, Tapes,
+    AccountRules, ChangeIds, ClientIds, Directory, Durability, Figures, Ledger, Restored, Tapes,
 };
 use rustonite_feed::{Dialler, FeedError, Venue, now_ns};
 use rustonite_risk::{Account, Capabilities, Latch, Limits, Risk, Target, Venue as RiskVenue};
@@ -422,9 +421,8 @@ fn account_rules(
 ) -> Result<Vec<(AccountId, AccountRules)>, TradeError> {
     let rules = config.accounts.iter().map(|account| {
         let id = directory.account(&account.name).unwrap_or_default();
-        let client_ids =
-            ClientIds::new(ClientIdForm::Letters, &prefix(&config.name, &account.name))
-                .map_err(|error| wrong(format!("account.{}", account.name), error.to_string()))?;
+        let client_ids = ClientIds::new(&prefix(&config.name, &account.name))
+            .map_err(|error| wrong(format!("account.{}", account.name), error.to_string()))?;
         let (changes, figures) = changes_of(directory, account);
         let figures = if account.paper.is_some() { Figures::Order } else { figures };
         let rules = AccountRules {

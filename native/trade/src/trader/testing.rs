@@ -11,8 +11,8 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Fill, Ledger, Link, Passed, Report, Restored, Tapes, What, Wish,
+    AccountRules, ChangeIds, ClientIds, Directory, Durability, External, Figures, Fill, Ledger,
+    Link, Passed, Report, Restored, Tapes, What, Wish,
 };
 use rustonite_risk::{Account, Capabilities, Limits, Risk, Venue};
 use rustonite_tape::TapeOptions;
@@ -80,7 +80,7 @@ pub(super) fn ledger_of(
 ) -> (Ledger<Tapes>, Restored) {
     let rules = AccountRules {
         venue: VenueId(0),
-        client_ids: ClientIds::new(ClientIdForm::Letters, "profit").unwrap(),
+        client_ids: ClientIds::new("profit").unwrap(),
         changes: ChangeIds::New,
         figures: Figures::Order,
         external: External::Watched,

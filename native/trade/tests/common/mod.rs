@@ -17,9 +17,8 @@ use rustonite_exec::gateway::{
 };
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    AccountRules, ChangeIds, ClientIdForm, ClientIds, Directory, Durability, External, Figures,
-    Fill, Journal, Ledger, Nowhere, OrderId, Refusal, RefusalKind, Report, Request, Tapes, What,
-    Wish,
+    AccountRules, ChangeIds, ClientIds, Directory, Durability, External, Figures, Fill, Journal,
+    Ledger, Nowhere, OrderId, Refusal, RefusalKind, Report, Request, Tapes, What, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Account, Capabilities, Limits, Risk, Target, Venue};
@@ -176,7 +175,7 @@ pub(crate) fn limits(bounds: [u32; 4]) -> Limits {
 pub(crate) fn account_rules() -> AccountRules {
     AccountRules {
         venue: VENUE,
-        client_ids: ClientIds::new(ClientIdForm::Letters, "bypass").unwrap(),
+        client_ids: ClientIds::new("bypass").unwrap(),
         changes: ChangeIds::New,
         figures: Figures::Leg,
         external: External::Watched,

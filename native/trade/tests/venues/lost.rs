@@ -6,8 +6,8 @@ use rustonite_core::datasets::{OrderKind, OrderState};
 use rustonite_core::ids::{AccountId, VenueId};
 use rustonite_exec::reconcile::{Plan, Settings, VenueBooks, reconcile};
 use rustonite_exec::{
-    AccountRules, Ask, Change, ChangeIds, ClientIdForm, ClientIds, External, Figures, Ledger, Link,
-    Nowhere, Order, What, Wish,
+    AccountRules, Ask, Change, ChangeIds, ClientIds, External, Figures, Ledger, Link, Nowhere,
+    Order, What, Wish,
 };
 use rustonite_feed::now_ns;
 
@@ -19,7 +19,7 @@ fn ledger(desk: &Desk) -> Ledger<Nowhere> {
     let mut ledger = Ledger::new(desk.directory.clone(), Nowhere);
     let rules = AccountRules {
         venue: VenueId(0),
-        client_ids: ClientIds::new(ClientIdForm::Letters, "test01").unwrap(),
+        client_ids: ClientIds::new("test01").unwrap(),
         changes: ChangeIds::Same,
         figures: Figures::Order,
         external: External::Watched,
