@@ -28,7 +28,7 @@ fn an_order_rests_is_seen_and_is_cancelled() {
         let account = read(&exchange, "ann", "/v2/account").await;
         assert_eq!(
             (&account["cash"], &account["buying_power"]),
-            (&json!("100000"), &json!("79999.99"))
+            (&json!("100000"), &json!("79999.995"))
         );
         let path = "/v1beta3/crypto/us/latest/orderbooks?symbols=BTC%2FUSD";
         let book = read(&exchange, "ann", path).await["orderbooks"]["BTC/USD"].take();
