@@ -63,6 +63,7 @@ class Place:
         # On the tapes no venue is needed.
         rest = json.dumps(self.exchange.urls["rest"]) if "replay" not in top else ""
         urls = f"urls = {{ rest = {rest} }}" if rest else ""
+        leverage = "" if is_spot else "leverage = 20"
         path: Path = folder / "trader.toml"
         path.write_text(f"""
             limits = "limits.toml"
@@ -76,7 +77,7 @@ class Place:
             name = "main"
             venue = "{self.venue}"
             symbols = ["{SYMBOL}"]
-            leverage = 20
+            {leverage}
             {urls}
             [account.paper]
             balances = {{ {owned} }}

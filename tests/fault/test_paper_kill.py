@@ -52,7 +52,9 @@ class PaperLives(TraderProcess):
         return feed.replace('["trades", "quotes"]', more)
 
     def configure(self):
-        (self.folder / "limits.toml").write_text(LIMITS if self.venue == "binance" else limits())
+        is_spot = self.venue == "binance"
+        (self.folder / "limits.toml").write_text(LIMITS if is_spot else limits())
+        leverage = "" if is_spot else "leverage = 20"
         owned = ", ".join(f'{asset} = "{amount}"' for asset, amount in self.owned.items())
         (self.folder / "trader.toml").write_text(f"""
             limits = "limits.toml"
@@ -65,7 +67,7 @@ class PaperLives(TraderProcess):
             name = "main"
             venue = "{self.venue}"
             symbols = ["{SYMBOL}"]
-            leverage = 20
+            {leverage}
             urls = {{ rest = "{self.exchange.urls["rest"]}" }}
             paper = {{ balances = {{ {owned} }} }}
             [strategy]
