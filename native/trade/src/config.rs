@@ -338,7 +338,7 @@ impl Config {
                 return wrong(key("paper"), problem);
             }
             let follows = |name: &str| self.follows(&account.venue, name);
-            if !follows("quotes") && !follows("trades") {
+            if !follows("quotes") && !follows("trades") && self.knows_venues() {
                 let venue = &account.venue;
                 return wrong(
                     key("venue"),
@@ -378,6 +378,13 @@ impl Config {
         let follows = |name: &str| self.follows(&account.venue, name);
         let problem = format!("needs a market of {} with quotes and trades", account.venue);
         (!follows("quotes") || !follows("trades")).then_some(problem)
+    }
+
+    /// Whether there are such venues; one that there is not is told with its nearest names later.
+    fn knows_venues(&self) -> bool {
+        let venues = self.accounts.iter().map(|account| &account.venue);
+        let mut venues = venues.chain(self.markets.iter().map(|market| &market.venue));
+        venues.all(|venue| Venue::names().any(|known| known == venue))
     }
 
     /// Whose market data is of a venue.
