@@ -339,28 +339,13 @@ impl Accounts {
 mod tests {
     use std::sync::Arc;
 
-    use rustonite_sim::{
-        Amount, Expiry, NewOrder, Order, OrderId, PositionSide, Quantity, SelfTrade, Side,
-    };
+    use rustonite_sim::{Amount, NewOrder, Order, OrderId, Side};
 
     use super::{Account, ENDED_MAX, OrderList, Record, Tag};
     use crate::picture::copy;
 
     fn order(number: u64, is_open: bool) -> Order {
-        let asked = NewOrder {
-            account: 0,
-            instrument: 0,
-            side: Side::Buy,
-            price: Some(1),
-            quantity: Quantity::Lots(1),
-            expiry: Expiry::Never,
-            post_only: false,
-            reduce_only: false,
-            display: None,
-            trigger: None,
-            self_trade: SelfTrade::Allow,
-            position: PositionSide::Net,
-        };
+        let asked = NewOrder::limit(0, 0, Side::Buy, 1, 1);
         Order {
             id: OrderId(number),
             asked,
