@@ -1,4 +1,5 @@
 import shutil
+import signal
 import tempfile
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,10 @@ from rustonite_data.lake import Lake
 # A busy machine is no bug.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# A shell gives what it starts in the background no Ctrl-C, and processes hand that on.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MEMORY = Path("/dev/shm")
 
