@@ -23,7 +23,7 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn instrument(&self, symbol: &str) -> Parsed<InstrumentId> {
         let found = self.directory.instrument(self.venue, symbol);
-        found.ok_or_else(|| Fault::unknown("symbol", symbol))
+        found.ok_or_else(|| Fault::Elsewhere(symbol.to_owned()))
     }
 
     pub(super) fn asset(&self, name: &str) -> Parsed<AssetId> {

@@ -438,7 +438,10 @@ impl<D: Dialect> Gateway for D {
         let before = heard.len();
         let read = self.message(line, text, ts_recv, heard);
         self.note(&heard[before..], ts_recv);
-        read.map_err(|fault| unreadable::<D>(&fault, text))
+        match read {
+            Err(fault) if self.flights_mut().is_told(&fault) => Ok(()),
+            read => read.map_err(|fault| unreadable::<D>(&fault, text)),
+        }
     }
 
     fn answered(

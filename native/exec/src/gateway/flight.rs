@@ -1,6 +1,6 @@
 //! What was asked and not answered so far.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustonite_core::budget::Errand;
 use rustonite_core::datasets::{EventSource, OrderEvent};
@@ -175,9 +175,19 @@ pub(super) struct Flights {
     batches: BTreeMap<u64, Vec<u64>>,
     /// Answers of which the next page is not asked for so far.
     paused: Vec<(Question, Pages)>,
+    /// Instruments that are not traded here, and of which it was said that the account has them.
+    elsewhere: BTreeSet<String>,
 }
 
 impl Flights {
+    /// Whether it was said already that the account has an instrument that is not traded here.
+    pub(super) fn is_told(&mut self, fault: &Fault) -> bool {
+        match fault {
+            Fault::Elsewhere(symbol) => !self.elsewhere.insert(symbol.clone()),
+            _ => false,
+        }
+    }
+
     pub(super) fn add(&mut self, asked: Asked, way: Way, now: i64) -> u64 {
         self.budget.spend(&asked.spend(), now);
         self.put(asked, way, now)

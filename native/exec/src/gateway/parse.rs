@@ -24,6 +24,9 @@ pub(super) enum Fault {
     Json(#[from] serde_json::Error),
     #[error(transparent)]
     Number(#[from] rustonite_core::decimal::DecimalError),
+    /// An instrument that is not traded here: others may have the account, too.
+    #[error("symbol {0:?} is not known")]
+    Elsewhere(String),
     #[error("{0}")]
     Other(String),
 }
@@ -39,7 +42,10 @@ pub(super) fn each<T>(rows: &[T], mut take: impl FnMut(&T) -> Parsed) -> Parsed 
     let mut first = Ok(());
     for row in rows {
         let taken = take(row);
-        first = first.and(taken);
+        first = match (first, taken) {
+            (Err(Fault::Elsewhere(_)), Err(fault)) => Err(fault),
+            (first, taken) => first.and(taken),
+        };
     }
     first
 }

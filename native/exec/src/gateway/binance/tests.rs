@@ -288,13 +288,17 @@ fn a_query_may_not_find_an_order() {
 }
 
 #[test]
-fn nonsense_is_an_error_that_shows_its_beginning() {
+fn nonsense_is_an_error_that_shows_its_beginning_and_what_others_trade_is_one_once() {
     let mut heard = Vec::new();
     let error = gateway().read(0, b"<html>bad gateway", NOW, &mut heard).unwrap_err();
     assert!(error.to_string().contains("<html>bad gateway"), "{error}");
     let unknown = execution(r#"{"s":"ETHUSDT"}"#);
-    let error = gateway().read(0, unknown.as_bytes(), NOW, &mut heard).unwrap_err();
+    let mut gateway = gateway();
+    let error = gateway.read(0, unknown.as_bytes(), NOW, &mut heard).unwrap_err();
     assert!(error.to_string().contains("\"ETHUSDT\" is not known"), "{error}");
+    gateway.read(0, unknown.as_bytes(), NOW, &mut heard).unwrap();
+    let other = execution(r#"{"s":"XRPUSDT"}"#);
+    gateway.read(0, other.as_bytes(), NOW, &mut heard).unwrap_err();
     assert_eq!(heard, []);
 }
 
