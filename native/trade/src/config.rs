@@ -145,6 +145,20 @@ pub struct PaperConfig {
     pub queue: Queue,
 }
 
+impl PaperConfig {
+    /// Figures that no account has.
+    fn problem(&self) -> Option<String> {
+        let one = Amount(10_i128.pow(18));
+        if let Some((asset, balance)) = self.balances.iter().find(|(_, one)| one.0 < 0) {
+            return Some(format!("balances.{asset}: found {balance}, expected 0 or more"));
+        }
+        let parts = [("maker", self.maker), ("taker", self.taker)];
+        let is_odd = |(_, part): &(_, Amount)| part.0.abs() >= one.0;
+        let (name, part) = parts.into_iter().find(is_odd)?;
+        Some(format!("{name}: found {part}, expected a part of the worth, such as 0.001"))
+    }
+}
+
 /// Who leaves a queue when a level shrinks without a trade.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -376,8 +390,10 @@ impl Config {
             return Some("beside it there is no `hedging`: contracts have one position".to_owned());
         }
         let follows = |name: &str| self.follows(&account.venue, name);
-        let problem = format!("needs a market of {} with quotes and trades", account.venue);
-        (!follows("quotes") || !follows("trades")).then_some(problem)
+        if !follows("quotes") || !follows("trades") {
+            return Some(format!("needs a market of {} with quotes and trades", account.venue));
+        }
+        account.paper.as_ref().and_then(PaperConfig::problem)
     }
 
     /// Whether there are such venues; one that there is not is told with its nearest names later.
@@ -551,6 +567,10 @@ mod tests {
         assert!(error(&blind).contains("needs a market of binance with quotes and trades"));
         let replay = GOOD.replace("limits =", "replay = true\nlimits =");
         assert!(error(&replay).contains("with `replay = true` all accounts are on paper"));
+        let odd = |from: &str, to: &str| error(&text.replace(from, to));
+        assert!(odd("\"1\"", "\"-1\"").contains("balances.USDT: found -1, expected 0 or more"));
+        let fee = odd("balances =", "maker = \"5\", balances =");
+        assert!(fee.contains("account.main.paper: maker: found 5, expected a part"), "{fee}");
     }
 
     #[test]

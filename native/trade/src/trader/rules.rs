@@ -34,7 +34,7 @@ pub(super) fn rules_of(
     Ok(instruments(&account.venue, rest, dialler.clone(), known)?)
 }
 
-/// What recorders wrote down, if it is all that the account trades.
+/// What recorders wrote down, if they did.
 fn recorded(
     config: &Config,
     account: &AccountConfig,
@@ -57,7 +57,8 @@ fn recorded(
             known = older;
         }
     }
-    Ok(has_all(&known).then_some(known))
+    // What a recorder wrote down is all that it records: of another there is no market data.
+    Ok((!known.is_empty()).then_some(known))
 }
 
 /// What is on the tape of instruments in a folder of tapes.
