@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
+use rustonite_core::hint::hint;
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 
@@ -115,6 +116,20 @@ impl Directory {
         let mut found = self.symbols.values().filter_map(|symbols| symbols.get(symbol));
         let first = found.next()?;
         found.next().is_none().then_some(*first)
+    }
+
+    /// Why [`Directory::find`] finds nothing.
+    pub fn not_found(&self, venue: Option<&str>, symbol: &str) -> String {
+        let has_it = |one: &&Instrument| &*one.symbol == symbol;
+        let venues: Vec<_> =
+            self.instruments.iter().filter(has_it).map(|one| &*one.venue).collect();
+        if let (None, [_, _, ..]) = (venue, &venues[..]) {
+            return format!("{symbol} is traded at {}: say which", venues.join(" and "));
+        }
+        let is_there = |one: &&Instrument| venue.is_none_or(|venue| venue == &*one.venue);
+        let symbols = self.instruments.iter().filter(is_there).map(|one| &*one.symbol);
+        let at = venue.map_or_else(String::new, |venue| format!(" of {venue}"));
+        format!("{symbol}{at} is not traded here; {}", hint(symbol, symbols))
     }
 
     /// What is listed under a number.

@@ -147,7 +147,7 @@ impl Trader {
     fn dry_run(&self, order: &DryRun) -> Result<String, String> {
         let side = OrderSide::parse(&order.side)
             .ok_or_else(|| format!("side: found {:?}, expected buy or sell", order.side))?;
-        let not_here = || format!("{} is not traded here, or at several venues", order.symbol);
+        let not_here = || self.directory.not_found(order.venue.as_deref(), &order.symbol);
         let found = self.handle.find(order.venue.as_deref(), &order.symbol);
         let instrument = found.ok_or_else(not_here)?;
         let price = order.price.unwrap_or_default();
