@@ -64,14 +64,13 @@ pub struct EmaCross {
     instrument: Option<InstrumentId>,
     fast: Average,
     slow: Average,
-    began_with: Amount,
 }
 
 impl EmaCross {
     /// With its settings.
     pub fn new(settings: EmaCrossSettings) -> Self {
         let (fast, slow) = (Average::default(), Average::default());
-        Self { settings, instrument: None, fast, slow, began_with: Amount::ZERO }
+        Self { settings, instrument: None, fast, slow }
     }
 
     /// Buys or sells what is missing to the position that it wants.
@@ -82,7 +81,7 @@ impl EmaCross {
         let rules = broker.instrument(instrument).ok_or_else(|| Failed("no rules".to_owned()))?;
         let size = on_lot(rules, self.settings.size).unwrap_or_default();
         let wanted = if self.fast.value > self.slow.value { size } else { Amount::ZERO };
-        let missing = wanted - (broker.position(instrument, None) - self.began_with);
+        let missing = wanted - broker.position(instrument, None);
         let (side, sign) =
             if missing.0 > 0 { (OrderSide::Buy, 1.0) } else { (OrderSide::Sell, -1.0) };
         // Fees taken in the asset itself leave less than a lot.
@@ -107,7 +106,6 @@ impl Strategy for EmaCross {
         let instrument =
             found.ok_or_else(|| Failed(format!("{symbol} of {venue} is not traded")))?;
         self.instrument = Some(instrument);
-        self.began_with = broker.position(instrument, None);
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! Quotes both sides of one instrument around the middle of its book, and leans against what it
 //! holds.
 
-use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderSide, order_flags};
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::Wish;
@@ -9,6 +8,9 @@ use serde::Deserialize;
 
 use crate::rows::Quotes;
 use crate::strategy::{Broker, Failed, OrderView, Strategy, Told, limit, on_lot, on_tick};
+
+/// What is denied now is most likely denied with the next quote, too, and each denial is two rows.
+const DENIED_NS: i64 = 1_000_000_000;
 
 /// How it quotes.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,7 +28,7 @@ pub struct MarketMakerSettings {
     /// A quote that is off by less is left alone, in hundredths of a per cent.
     #[serde(default = "usual_tolerance")]
     pub tolerance_bps: f64,
-    /// Position beyond which it quotes one side only.
+    /// Position of the account beyond which it quotes one side only.
     pub position_max: f64,
 }
 
@@ -45,18 +47,18 @@ fn usual_tolerance() -> f64 {
 pub struct MarketMaker {
     settings: MarketMakerSettings,
     instrument: Option<InstrumentId>,
-    /// Position when it began: what it leans against is what it made itself.
-    began_with: Amount,
+    /// Until when it does not try again, since all was denied.
+    rests_until: i64,
 }
 
 impl MarketMaker {
     /// With its settings.
     pub fn new(settings: MarketMakerSettings) -> Self {
-        Self { settings, instrument: None, began_with: Amount::ZERO }
+        Self { settings, instrument: None, rests_until: 0 }
     }
 
-    fn quote(&self, broker: &dyn Broker, instrument: InstrumentId, middle: f64) -> Told {
-        let held = (broker.position(instrument, None) - self.began_with).to_decimal().to_f64();
+    fn quote(&mut self, broker: &dyn Broker, instrument: InstrumentId, middle: f64) -> Told {
+        let held = broker.position(instrument, None).to_decimal().to_f64();
         let lean = (held / self.settings.position_max).clamp(-1.0, 1.0);
         let half = self.settings.distance_bps / 1e4;
         let open = broker.open_orders(instrument);
@@ -73,8 +75,14 @@ impl MarketMaker {
             let price = middle * (1.0 + sign * half - lean * half);
             new.extend(self.keep_at(broker, instrument, side, price, &mine)?);
         }
-        // A denial is the risk layer's word and no failure: the next quote is another try.
-        drop(broker.submit_many(new));
+        let now = broker.now();
+        if new.is_empty() || now < self.rests_until {
+            return Ok(());
+        }
+        // A denial is the risk layer's word and no failure: there is another try.
+        if broker.submit_many(new).iter().all(Result::is_err) {
+            self.rests_until = now.saturating_add(DENIED_NS);
+        }
         Ok(())
     }
 
@@ -113,7 +121,6 @@ impl Strategy for MarketMaker {
         let instrument =
             found.ok_or_else(|| Failed(format!("{symbol} of {venue} is not traded")))?;
         self.instrument = Some(instrument);
-        self.began_with = broker.position(instrument, None);
         Ok(())
     }
 
