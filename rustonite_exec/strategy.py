@@ -32,13 +32,20 @@ class Order:
     side: Side
     position_side: PositionSide | None
     """Which position, in hedge mode."""
+    kind: str
+    """Of the column `kind` of `orders`."""
     price: Decimal | None
+    """Its limit; `None` also before the trigger that it follows has a price."""
+    trigger: Decimal | None
+    """The price that starts it, where it is now if it follows the market."""
     size: Decimal
     size_filled: Decimal
     is_pending: bool
     """Whether a request about it is in flight."""
     parent: int | None
     """The order that it is a part of: an iceberg, or a set of which one ends the others."""
+    tags: str | None
+    """As `submit` was given them."""
 
 
 @dataclass(frozen=True)
@@ -556,7 +563,7 @@ class Strategy:
     """The table `strategy.settings` of the configuration."""
 
     def on_start(self) -> None:
-        """Orders are allowed from now on."""
+        """Orders are allowed from now on, by the last prices on the tapes if they are fresh."""
 
     def on_quotes(self, rows: Batch) -> None:
         """Best bids and asks, in place. By default each row goes to `on_quote`."""
@@ -619,7 +626,7 @@ _TRADE = list(Trade.__dataclass_fields__)
 
 def order_of(found: Mapping[str, Any]) -> Order:
     """An order of what the native side tells."""
-    price = found["price"]
+    price, trigger = found["price"], found["trigger"]
     return Order(
         id=found["id"],
         state=found["state"],
@@ -627,11 +634,14 @@ def order_of(found: Mapping[str, Any]) -> Order:
         symbol=found["symbol"],
         side=found["side"],
         position_side=found["position_side"],
+        kind=found["kind"],
         price=None if price is None else Decimal(price),
+        trigger=None if trigger is None else Decimal(trigger),
         size=Decimal(found["size"]),
         size_filled=Decimal(found["size_filled"]),
         is_pending=found["is_pending"],
         parent=found["parent"],
+        tags=found["tags"],
     )
 
 

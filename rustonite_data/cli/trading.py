@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FINAL = ("denied", "filled", "cancelled", "expired", "rejected")
+_SNAPSHOT = "snapshot"
 _NUMBERS = ("order_id", "price", "size", "pnl", "fees")
 _SUCH_AS = {
     "venue": "binance",
@@ -329,10 +330,14 @@ def orders(*, journal: str, every: bool, as_json: bool) -> None:
     """
     found: dict[int, dict[str, Any]] = {}
     for row in _rows(journal, "orders"):
+        # A row that only repeats what is known has no reason of its own.
+        if row["reason"] == _SNAPSHOT:
+            row["reason"] = found.get(row["order_id"], {"reason": None})["reason"]
         found[row["order_id"]] = row
     chosen = [one for one in found.values() if every or one["state"] not in _FINAL]
-    columns = ("order_id", "state", "venue", "symbol", "side", "kind", "price", "size")
-    _tell(chosen, (*columns, "size_filled", "client_id", "reason"), as_json=as_json)
+    columns = ("order_id", "state", "venue", "symbol", "side", "kind", "price_trigger")
+    more = ("price", "size", "size_filled", "client_id", "reason")
+    _tell(chosen, (*columns, *more), as_json=as_json)
 
 
 @click.command()

@@ -115,6 +115,16 @@ impl Wish {
         self.price.map(|price| before.map_or(price, |before| price + (trigger - before.price)))
     }
 
+    /// Its limit, where that is known: not before the trigger that it follows has a price.
+    pub fn limit_now(&self) -> Option<Amount> {
+        self.price.filter(|_| !self.limit_follows() || self.trigger_now().is_some())
+    }
+
+    /// The price that starts it, where that is known.
+    pub fn trigger_now(&self) -> Option<Amount> {
+        self.trigger.map(|trigger| trigger.price).filter(|price| *price != Amount::ZERO)
+    }
+
     /// The kind that its venue is told: once a condition of ours is met, what is left is an order at
     /// the market or at a limit.
     pub const fn kind_sent(&self) -> OrderKind {

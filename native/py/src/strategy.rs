@@ -8,10 +8,13 @@ use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustonite_core::datasets::{
-    ContractKind, ORDER_FLAGS, OffsetUnit, OrderKind, OrderSide, PositionSide, Stp, Tif,
-    TriggerDirection, TriggerSource,
+    ContractKind, OFFSET_UNIT, ORDER_FLAGS, ORDER_KIND, ORDER_SIDE, OffsetUnit, OrderKind,
+    OrderSide, POSITION_SIDE, PositionSide, STP, Stp, TIF, TRIGGER_SOURCE, Tif, TriggerDirection,
+    TriggerSource,
 };
+use rustonite_core::hint::hint;
 use rustonite_core::ids::InstrumentId;
+use rustonite_core::schema::Vocabulary;
 use rustonite_core::{Amount, Decimal, ErrorKind};
 use rustonite_exec::{OrderId, Trail, Trigger, Wish};
 use rustonite_tape::Batch as TapeBatch;
@@ -81,17 +84,23 @@ fn optional(name: &str, text: Option<&String>) -> PyResult<Option<Amount>> {
     text.map(|text| amount(name, text)).transpose()
 }
 
-fn word<T>(name: &str, text: &str, parse: impl Fn(&str) -> Option<T>) -> PyResult<T> {
-    let expected = "a word of that column of `orders`";
-    parse(text).ok_or_else(|| invalid(format!("{name}: found {text:?}, expected {expected}")))
+fn word<T>(
+    name: &str,
+    text: &str,
+    words: &Vocabulary,
+    parse: impl Fn(&str) -> Option<T>,
+) -> PyResult<T> {
+    let meant = || hint(text, words.values.iter().map(|(word, _)| *word));
+    parse(text).ok_or_else(|| invalid(format!("{name}: found {text:?}; {}", meant())))
 }
 
 fn optional_word<T>(
     name: &str,
     text: Option<&String>,
+    words: &Vocabulary,
     parse: impl Fn(&str) -> Option<T>,
 ) -> PyResult<Option<T>> {
-    text.map(|text| word(name, text, parse)).transpose()
+    text.map(|text| word(name, text, words, parse)).transpose()
 }
 
 /// A denial as an exception, with its figures.
@@ -118,7 +127,8 @@ fn direction(kind: OrderKind, side: OrderSide) -> TriggerDirection {
 fn flags(words: &[String]) -> PyResult<i32> {
     let place = |text: &str| ORDER_FLAGS.bits.iter().position(|(name, _)| *name == text);
     let bit = |text: &str| place(text).map(|place| 1_i32 << place);
-    words.iter().try_fold(0, |all, text| Ok(all | word("flags", text, bit)?))
+    let odd = |text: &str| invalid(format!("flags: found {text:?}, expected a bit of `orders`"));
+    words.iter().try_fold(0, |all, text| Ok(all | bit(text).ok_or_else(|| odd(text))?))
 }
 
 /// What starts an order, if it waits for a price.
@@ -128,11 +138,11 @@ fn trigger(asked: &Asked, kind: OrderKind, side: OrderSide) -> PyResult<Option<T
     if price.is_none() && offset.is_none() {
         return Ok(None);
     }
-    let unit = word("trail_unit", &asked.trail_unit, OffsetUnit::parse)?;
+    let unit = word("trail_unit", &asked.trail_unit, &OFFSET_UNIT, OffsetUnit::parse)?;
     let activation = optional("activation", asked.activation.as_ref())?;
     Ok(Some(Trigger {
         price: price.unwrap_or(Amount::ZERO),
-        source: word("trigger_by", &asked.trigger_by, TriggerSource::parse)?,
+        source: word("trigger_by", &asked.trigger_by, &TRIGGER_SOURCE, TriggerSource::parse)?,
         direction: direction(kind, side),
         trail: offset.map(|offset| Trail { offset, unit, activation }),
     }))
@@ -140,13 +150,8 @@ fn trigger(asked: &Asked, kind: OrderKind, side: OrderSide) -> PyResult<Option<T
 
 impl NativeBroker {
     fn find(&self, venue: Option<&str>, symbol: &str) -> PyResult<InstrumentId> {
-        self.broker.find(venue, symbol).ok_or_else(|| {
-            let at = venue.map_or_else(String::new, |venue| format!(" of {venue}"));
-            raise(
-                ErrorKind::NotFound,
-                format!("{symbol}{at} is not traded here, or at several venues"),
-            )
-        })
+        let why = || self.broker.directory().not_found(venue, symbol);
+        self.broker.find(venue, symbol).ok_or_else(|| raise(ErrorKind::NotFound, why()))
     }
 
     fn wish(&self, asked: &Asked) -> PyResult<Wish> {
@@ -154,15 +159,15 @@ impl NativeBroker {
         let account = self.broker.account(instrument).ok_or_else(|| {
             raise(ErrorKind::NotFound, format!("no account trades {}", asked.symbol))
         })?;
-        let side = word("side", &asked.side, OrderSide::parse)?;
-        let kind = word("kind", &asked.kind, OrderKind::parse)?;
+        let side = word("side", &asked.side, &ORDER_SIDE, OrderSide::parse)?;
+        let kind = word("kind", &asked.kind, &ORDER_KIND, OrderKind::parse)?;
         let mut wish = Wish {
             account,
             strategy: None,
             instrument,
             side,
             kind,
-            tif: optional_word("tif", asked.tif.as_ref(), Tif::parse)?,
+            tif: optional_word("tif", asked.tif.as_ref(), &TIF, Tif::parse)?,
             price: optional("price", asked.price.as_ref())?,
             price_protect: optional("price_protect", asked.price_protect.as_ref())?,
             size: optional("size", asked.size.as_ref())?.unwrap_or(Amount::ZERO),
@@ -174,9 +179,10 @@ impl NativeBroker {
             position_side: optional_word(
                 "position_side",
                 asked.position_side.as_ref(),
+                &POSITION_SIDE,
                 PositionSide::parse,
             )?,
-            stp: optional_word("stp", asked.stp.as_ref(), Stp::parse)?,
+            stp: optional_word("stp", asked.stp.as_ref(), &STP, Stp::parse)?,
             ts_expire: asked.expires,
             tags: asked.tags.as_deref().map(Box::from),
         };
@@ -239,7 +245,10 @@ fn view<'py>(
     dict.set_item("symbol", listed.map(|one| &*one.symbol))?;
     dict.set_item("side", order.side.name())?;
     dict.set_item("position_side", order.position_side.map(PositionSide::name))?;
+    dict.set_item("kind", order.kind.name())?;
     dict.set_item("price", order.price.map(|price| price.to_string()))?;
+    dict.set_item("trigger", order.trigger.map(|price| price.to_string()))?;
+    dict.set_item("tags", order.tags.as_deref())?;
     dict.set_item("size", order.size.to_string())?;
     dict.set_item("size_filled", order.size_filled.to_string())?;
     dict.set_item("is_pending", order.is_pending)?;
@@ -355,7 +364,8 @@ impl NativeBroker {
         symbol: &str,
         side: Option<String>,
     ) -> PyResult<String> {
-        let side = optional_word("position_side", side.as_ref(), PositionSide::parse)?;
+        let side =
+            optional_word("position_side", side.as_ref(), &POSITION_SIDE, PositionSide::parse)?;
         Ok(self.broker.position(self.find(venue, symbol)?, side).to_string())
     }
 
@@ -388,7 +398,7 @@ impl NativeBroker {
         side: &str,
         price: f64,
     ) -> PyResult<Option<String>> {
-        let side = word("side", side, OrderSide::parse)?;
+        let side = word("side", side, &ORDER_SIDE, OrderSide::parse)?;
         let listed = self.broker.instrument(self.find(venue, symbol)?);
         let price = listed.and_then(|listed| on_tick(listed, side, price));
         Ok(price.map(|price| price.to_string()))

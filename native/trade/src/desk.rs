@@ -440,12 +440,15 @@ impl<J: Journal> Desk<J> {
             state: order.state,
             instrument: order.wish.instrument,
             side: order.wish.side,
+            kind: order.wish.kind,
             position_side: order.wish.position_side,
-            price: order.wish.price,
+            price: order.wish.limit_now(),
+            trigger: order.wish.trigger_now(),
             size: order.wish.size,
             size_filled: order.size_filled,
             is_pending,
             parent: order.link.parent,
+            tags: order.wish.tags.clone(),
         }
     }
 

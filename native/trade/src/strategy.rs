@@ -62,10 +62,14 @@ pub struct OrderView {
     pub instrument: InstrumentId,
     /// Buy or sell.
     pub side: OrderSide,
+    /// Limit, stop, …
+    pub kind: OrderKind,
     /// Which position, in hedge mode.
     pub position_side: Option<PositionSide>,
-    /// Limit in force.
+    /// Limit in force; none before the trigger that it follows has a price.
     pub price: Option<Amount>,
+    /// The price that starts it, in force.
+    pub trigger: Option<Amount>,
     /// Whole size in force.
     pub size: Amount,
     /// Filled so far.
@@ -74,6 +78,8 @@ pub struct OrderView {
     pub is_pending: bool,
     /// The order that it is a part of.
     pub parent: Option<OrderId>,
+    /// The strategy's own labels.
+    pub tags: Option<Box<str>>,
 }
 
 /// Something that happened to an order.

@@ -254,10 +254,19 @@ fn the_limit_of_a_trailing_stop_follows_or_stays() {
     let stays =
         Wish { price: Some(ticks(-300)), flags: order_flags::EMULATED, ..trailing(20, Some(0)) };
     let stays = world.desk.submit(stays, world.now).unwrap();
+    let shown = |world: &World<_>, order| {
+        let order = world.desk.view(world.desk.ledger().order(order).unwrap());
+        (order.kind, order.trigger, order.price)
+    };
+    let kind = OrderKind::TrailingStopLimit;
+    assert_eq!(shown(&world, follows), (kind, None, None), "nothing is known before a price");
+    assert_eq!(shown(&world, stays), (kind, None, Some(ticks(-300))));
     for (bid, trigger) in [(0, -50), (20, -30), (5, -30)] {
         world.quote(bid + 1);
         assert_eq!(waits_at(&world, follows), (ticks(trigger), Some(ticks(trigger - 7))));
         assert_eq!(waits_at(&world, stays), (ticks(trigger), Some(ticks(-300))));
+        let at = (kind, Some(ticks(trigger)), Some(ticks(trigger - 7)));
+        assert_eq!(shown(&world, follows), at);
     }
     world.quote(-29);
     let sent: Vec<_> = world
