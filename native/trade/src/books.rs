@@ -7,14 +7,11 @@ use rustonite_book::L2Book;
 use rustonite_core::Decimal;
 use rustonite_core::datasets::{BookSide, LevelAction, flags};
 use rustonite_core::ids::InstrumentId;
-use rustonite_tape::{Result, Start};
+use rustonite_tape::Result;
 use rustonite_wire::Level;
 
-use crate::market::{BOOK_DELTAS, Market, Tick};
+use crate::market::{BOOK_DELTAS, Market};
 use crate::rows::Deltas;
-
-/// Rows before the first one that is traded on in which the last picture of a book is looked for.
-const ROWS_BACK: u64 = 1 << 20;
 
 /// The book of an instrument. Copies show the same one, as it is at the moment. While it is not whole
 /// it shows no levels: after a loss until the next picture, and within a message.
@@ -212,28 +209,9 @@ impl Books {
     /// the next pictures.
     pub(crate) fn before(market: &Market) -> Result<Self> {
         let mut books = Self::default();
-        for (tape, until) in market.begins(BOOK_DELTAS) {
-            let start = Start::Row(until.saturating_sub(ROWS_BACK));
-            let directory = Arc::clone(market.directory());
-            let mut past = Market::open(directory, vec![tape.clone()], start)?;
-            loop {
-                match past.poll()? {
-                    Tick::Nothing => break,
-                    Tick::Gap(..) => {}
-                    Tick::Rows(rows) => {
-                        let left = until.saturating_sub(rows.batch.first_row());
-                        let left = usize::try_from(left).unwrap_or(usize::MAX);
-                        let mut instruments: Vec<_> = past.instruments(&rows).collect();
-                        instruments.truncate(left);
-                        if instruments.is_empty() {
-                            break;
-                        }
-                        let batch = rows.batch.slice(0, instruments.len());
-                        books.take(&Deltas::new(&batch, &instruments));
-                    }
-                }
-            }
-        }
+        market.before(BOOK_DELTAS, &mut |rows, instruments| {
+            books.take(&Deltas::new(&rows.batch, instruments));
+        })?;
         books.changed.clear();
         Ok(books)
     }

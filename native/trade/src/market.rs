@@ -10,6 +10,8 @@ use rustonite_tape::{Batch, Gap, MergedReader, Polled, Reader, Result, Start, Ta
 
 /// Rows that are handed out at once, so that what is due is looked at in between.
 const ROWS_MAX: usize = 1024;
+/// How far back those are handed out that were there before.
+const ROWS_BACK: u64 = 1 << 20;
 /// The dataset of rules.
 pub(crate) const INSTRUMENTS: &str = "instruments";
 pub(crate) const BOOK_DELTAS: &str = "book_deltas";
@@ -121,15 +123,37 @@ impl Market {
         found.and_then(|found| rows.batch.values(found.time_column)).unwrap_or_default()
     }
 
-    /// Tapes of a dataset, and the number of the next row of each.
-    pub(crate) fn begins(&self, dataset: &str) -> impl Iterator<Item = (&Followed, u64)> {
-        let found = self.found.iter().zip(self.merged.readers());
-        let all = found.map(|(found, reader)| (&self.followed[found.followed], reader.row()));
-        all.filter(move |(followed, _)| followed.dataset == dataset)
-    }
-
-    pub(crate) fn directory(&self) -> &Arc<Directory> {
-        &self.directory
+    /// Hands out the last rows of a dataset's tapes that come before the next row of each.
+    pub(crate) fn before(
+        &self,
+        dataset: &str,
+        take: &mut dyn FnMut(&Rows, &[Option<InstrumentId>]),
+    ) -> Result<()> {
+        for (found, reader) in self.found.iter().zip(self.merged.readers()) {
+            let tape = &self.followed[found.followed];
+            if tape.dataset != dataset {
+                continue;
+            }
+            let until = reader.row();
+            let start = Start::Row(until.saturating_sub(ROWS_BACK));
+            let mut past = Self::open(Arc::clone(&self.directory), vec![tape.clone()], start)?;
+            loop {
+                let rows = match past.poll()? {
+                    Tick::Nothing => break,
+                    Tick::Gap(..) => continue,
+                    Tick::Rows(rows) => rows,
+                };
+                let left = until.saturating_sub(rows.batch.first_row());
+                let mut instruments: Vec<_> = past.instruments(&rows).collect();
+                instruments.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                if instruments.is_empty() {
+                    break;
+                }
+                let batch = rows.batch.slice(0, instruments.len());
+                take(&Rows { followed: found.followed, venue: found.venue, batch }, &instruments);
+            }
+        }
+        Ok(())
     }
 
     /// What is followed.

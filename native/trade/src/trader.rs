@@ -4,6 +4,7 @@ mod broker;
 mod building;
 mod checking;
 mod clock;
+mod counting;
 mod gathering;
 mod operator;
 mod past;
@@ -14,7 +15,6 @@ mod rules;
 mod status;
 #[cfg(test)]
 mod testing;
-mod tickers;
 mod watchdog;
 
 use std::collections::{BinaryHeap, VecDeque};
@@ -46,9 +46,9 @@ use crate::control::Control;
 use crate::cores;
 use crate::desk::{Cause, Desk, News};
 use crate::line::{Arrivals, Arrived, Network};
-use crate::market::{BOOK_DELTAS, INSTRUMENTS, Market, Rows, Tick};
+use crate::market::{BOOK_DELTAS, Market, Rows, Tick};
 use crate::paper::Papers;
-use crate::rows::{Bars, Deltas, Quotes, Tickers, Trades};
+use crate::rows::{Bars, Deltas, Quotes, Trades};
 use crate::state::Keeper;
 use crate::strategy::{Broker, Failed, Figures, GapNews, OrderNews, StateNews, Strategy, Told};
 
@@ -376,47 +376,6 @@ impl Trader {
         told
     }
 
-    fn count_rows(&mut self, rows: &Rows, instruments: &[Option<InstrumentId>]) {
-        let followed = &self.market.followed()[rows.followed];
-        let at = rows.venue.index();
-        let now = lock(&self.shared).now();
-        // Rules are told however long prices have not been.
-        let is_market = followed.dataset != INSTRUMENTS;
-        self.rows_seen[rows.followed] = Some(now);
-        let before = if is_market { std::mem::replace(&mut self.heard[at], now) } else { now };
-        if now.saturating_sub(before) > FEED_SILENCE_NS {
-            let mut inner = lock(&self.shared);
-            let now = inner.now();
-            inner.desk.feed_connected(rows.venue, true, now);
-        }
-        match followed.dataset.as_str() {
-            "quotes" => {
-                let quotes = Quotes::new(&rows.batch, instruments);
-                self.papers.quotes(rows.venue, &quotes);
-                self.count_quotes(&quotes);
-                if !self.profits.is_known() {
-                    // The first price of what is held may be traded on.
-                    self.tell_profit();
-                }
-            }
-            "trades" => {
-                let trades = Trades::new(&rows.batch, instruments);
-                self.papers.trades(rows.venue, &trades);
-                self.count_trades(&trades);
-            }
-            "tickers" => {
-                let tickers = Tickers::new(&rows.batch, instruments);
-                self.papers.marks(rows.venue, &tickers);
-                self.count_tickers(&tickers);
-            }
-            INSTRUMENTS => self.count_instruments(&rows.batch, instruments),
-            BOOK_DELTAS if !self.papers.is_empty() => {
-                self.papers.deltas(rows.venue, &Deltas::new(&rows.batch, instruments));
-            }
-            _ => {}
-        }
-    }
-
     fn tell_rows(
         &mut self,
         strategy: &mut dyn Strategy,
@@ -486,31 +445,6 @@ impl Trader {
         told
     }
 
-    fn count_quotes(&self, rows: &Quotes<'_>) {
-        let mut inner = lock(&self.shared);
-        let first = i64::try_from(rows.batch.first_row()).unwrap_or(i64::MAX);
-        for (at, instrument) in rows.instrument.iter().enumerate() {
-            let Some(instrument) = *instrument else { continue };
-            let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
-            let (bid, ask) = (rows.bid_price[at], rows.ask_price[at]);
-            let ts = inner.clock.ours(rows.ts_recv[at]);
-            inner.desk.quote(instrument, bid, ask, ts, row);
-        }
-        inner.release_due();
-    }
-
-    fn count_trades(&self, rows: &Trades<'_>) {
-        let mut inner = lock(&self.shared);
-        let first = i64::try_from(rows.batch.first_row()).unwrap_or(i64::MAX);
-        for (at, instrument) in rows.instrument.iter().enumerate() {
-            let Some(instrument) = *instrument else { continue };
-            let row = first.saturating_add(i64::try_from(at).unwrap_or(i64::MAX));
-            let ts = inner.clock.ours(rows.ts_recv[at]);
-            inner.desk.trade(instrument, rows.price[at], ts, row);
-        }
-        inner.release_due();
-    }
-
     /// Tells the strategy what happened to its orders.
     fn tell_news(&mut self, strategy: &mut dyn Strategy) -> Result<(), TradeError> {
         loop {
@@ -537,6 +471,8 @@ impl Trader {
                     self.if_started(|handle| strategy.on_state(handle, &news))
                 }
                 News::Lifted(trip) => {
+                    let name = lock(&self.shared).desk.risk().name(trip.target);
+                    self.note(format!("{}: the switch is put back", place_of(&trip, &name)));
                     let news = self.state_news(&trip, true);
                     self.if_started(|handle| strategy.on_state(handle, &news))
                 }
@@ -774,13 +710,20 @@ fn is_lifting(trip: &Trip) -> bool {
 }
 
 fn trip_notice(trip: &Trip, name: &str) -> String {
-    let (code, scope, state) = (trip.code.name(), trip.scope().name(), trip.state.name());
-    let place = if name.is_empty() { scope.to_owned() } else { format!("{scope} {name}") };
+    let (code, state, place) = (trip.code.name(), trip.state.name(), place_of(trip, name));
     if is_lifting(trip) {
         return format!("{place}: the trading state is active again");
     }
     if trip.state == TradingState::Active {
         return format!("{place}: nothing is traded for a while, {code}");
     }
+    if matches!(trip.code, Code::Halted | Code::CancelOnly | Code::ReduceOnlyState) {
+        return format!("{place}: the trading state is {state}");
+    }
     format!("{code} threw the switch of {place}: {state}")
+}
+
+fn place_of(trip: &Trip, name: &str) -> String {
+    let scope = trip.scope().name();
+    if name.is_empty() { scope.to_owned() } else { format!("{scope} {name}") }
 }

@@ -17,8 +17,8 @@ use rustonite_feed::Recorder;
 use rustonite_tape::Batch;
 use rustonite_trade::strategies::{MarketMaker, MarketMakerSettings};
 use rustonite_trade::{
-    Broker, Changes, Config as TraderConfig, Failed, FillNews, OrderNews, Quotes, Strategy, Told,
-    TradeError, Trader, control, kill_without_trader, limit, on_lot, on_tick,
+    Broker, Changes, Config as TraderConfig, Denied, Failed, FillNews, OrderNews, Quotes, Strategy,
+    Told, TradeError, Trader, control, kill_without_trader, limit, on_lot, on_tick,
     resume_without_trader,
 };
 
@@ -373,12 +373,13 @@ fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
     place.recorder.stop().unwrap();
     let hash = trader.state_hash();
     drop(trader);
-    // No quote comes before the strategy has begun, so that the first one finds a position that
+    // No quote is there before the strategy has begun, so that the first one finds a position that
     // nobody could value.
-    let mut trader = place.trader();
-    assert_eq!(trader.state_hash(), hash);
     let (urls, tapes) =
         (place.exchange.urls(place.venue).unwrap(), place.folder.path().join("tapes"));
+    std::fs::remove_dir_all(&tapes).unwrap();
+    let mut trader = place.trader();
+    assert_eq!(trader.state_hash(), hash);
     let mut recorder = None;
     let mut buyer = Buyer::default();
     until(&mut trader, &mut buyer, |trader| {
@@ -392,6 +393,35 @@ fn the_first_quote_after_a_restart_with_a_position_may_be_traded_on() {
     .unwrap();
     assert_eq!(trader.status().denials, 0);
     recorder.unwrap().stop().unwrap();
+}
+
+/// Buys with its first call.
+#[derive(Default)]
+struct AtOnce {
+    denied: Option<Denied>,
+}
+
+impl Strategy for AtOnce {
+    fn on_start(&mut self, broker: &dyn Broker) -> Told {
+        let instrument = broker.find(None, "BTCUSDT").unwrap();
+        let [price, size] =
+            ["59000", "0.01"].map(|text| Amount::from_decimal(decimal(text)).unwrap());
+        let wish = limit(broker, instrument, OrderSide::Buy, price, size).unwrap();
+        self.denied = broker.submit(wish).err();
+        Ok(())
+    }
+}
+
+#[test]
+fn the_first_call_may_trade_by_the_last_prices_on_the_tape() {
+    let mut place = Place::open(400.0);
+    let has_fills = |trader: &mut Trader| trader.status().fills > 0;
+    until(&mut place.trader(), &mut market_maker(place.venue), has_fills).unwrap();
+    place.recorder.stop().unwrap();
+    let mut strategy = AtOnce::default();
+    let mut trader = place.trader();
+    until(&mut trader, &mut strategy, |trader| trader.status().started).unwrap();
+    assert_eq!(strategy.denied.map(|denied| denied.to_string()), None);
 }
 
 /// Waits with its first quote until a file says something.

@@ -120,16 +120,24 @@ impl<J: Journal> Desk<J> {
     /// New best prices, read from a row of a tape. After them no row is missing any more.
     #[inline]
     pub fn quote(&mut self, instrument: InstrumentId, bid: f64, ask: f64, ts: i64, row: i64) {
-        let quote = Quote {
-            bid: self.points(instrument, bid),
-            ask: self.points(instrument, ask),
-            ts,
-            seq: row,
-        };
         self.see(row, ts);
-        self.keep_reference(instrument, bid, ask, ts);
         self.risk.gap(instrument, false);
         self.watch(instrument, &Seen::Quote(bid, ask));
+        self.price_by_quote(instrument, bid, ask, ts, row);
+    }
+
+    /// Best prices that orders are judged by; what waits for a price here does not see them.
+    pub(crate) fn price_by_quote(
+        &mut self,
+        instrument: InstrumentId,
+        bid: f64,
+        ask: f64,
+        ts: i64,
+        row: i64,
+    ) {
+        let (best_bid, best_ask) = (self.points(instrument, bid), self.points(instrument, ask));
+        let quote = Quote { bid: best_bid, ask: best_ask, ts, seq: row };
+        self.keep_reference(instrument, bid, ask, ts);
         self.risk.quote(instrument, &quote, &mut self.trips);
         if !self.trips.is_empty() {
             self.tell_trips();
@@ -143,6 +151,19 @@ impl<J: Journal> Desk<J> {
         // Where there are quotes orders are judged by them, and the next one has to come first.
         if !self.risk.is_quoted(instrument) {
             self.risk.gap(instrument, false);
+        }
+        self.price_by_trade(instrument, price, ts, row);
+    }
+
+    /// The same of a trade, where there are no quotes.
+    pub(crate) fn price_by_trade(
+        &mut self,
+        instrument: InstrumentId,
+        price: f64,
+        ts: i64,
+        row: i64,
+    ) {
+        if !self.risk.is_quoted(instrument) {
             self.keep_reference(instrument, price, price, ts);
         }
         let price = self.points(instrument, price);

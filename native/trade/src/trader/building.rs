@@ -131,7 +131,7 @@ impl Trader {
         let keeper = Keeper::start(folder).map_err(system("starting the keeper of switches"))?;
         let rows_seen = vec![None; market.followed().len()];
         let (notice, notices) = mpsc::channel();
-        let trader = Self {
+        let mut trader = Self {
             watchdog,
             keeper,
             profits,
@@ -161,6 +161,9 @@ impl Trader {
             _alone: alone,
         };
         trader.note_restored(&restored);
+        if !trader.config.replay {
+            trader.count_before()?;
+        }
         // What only the journal has so far is kept, too: its rows are removed one day.
         trader.keep_switches_now().map(|()| trader)
     }

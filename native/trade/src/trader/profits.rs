@@ -140,7 +140,7 @@ impl Profits {
             return desk.profit_unknown();
         };
         for (target, total) in sums {
-            let name = name_of(desk.risk(), target);
+            let name = name_of(desk.risk(), target).trim_end().to_owned();
             let began = *self.began.entry(name.clone()).or_insert_with(|| {
                 self.changed = true;
                 total

@@ -151,7 +151,7 @@ fn fees_in_another_asset_are_losses_at_its_price_and_deny_without_one() {
     run.desk.tell_rates(NOON);
     buy(&mut run, "4");
     run.profits.tell(&mut run.desk, NOON);
-    assert_eq!(run.profits.totals["all "], amount("-12"), "those of before count, too");
+    assert_eq!(run.profits.totals["all"], amount("-12"), "those of before count, too");
     assert_eq!(run.thrown()[0].0, "daily_loss");
 }
 
@@ -179,7 +179,7 @@ fn what_a_position_that_is_found_has_lost_before_is_no_loss_of_today() {
     drop(run);
     let mut run = Run::start(folder.path(), &kept, &limits);
     run.profits.tell(&mut run.desk, NOON);
-    assert_eq!(run.profits.totals["all "], Amount::ZERO);
+    assert_eq!(run.profits.totals["all"], Amount::ZERO);
     // The venue has closed it, nobody knows at which price.
     found(&mut run, OrderSide::Sell, "600");
     assert_eq!(run.profits.totals["account main"], Amount::ZERO);
@@ -269,7 +269,7 @@ fn equity_has_in_it_what_contracts_would_earn() {
 #[test]
 fn what_a_symbol_earned_counts_on_when_it_is_not_traded_any_more() {
     let folder = tempfile::tempdir().unwrap();
-    let scopes = ["all ", "account main", "strategy test"];
+    let scopes = ["all", "account main", "strategy test"];
     let totals = |mut run: Run| {
         run.profits.tell(&mut run.desk, NOON);
         (scopes.map(|scope| run.profits.totals[scope]), run.kept())
