@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -14,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 
 from rustonite_data.cli.config import expecting
-from rustonite_data.cli.interrupts import ended
+from rustonite_data.cli.interrupts import INTERRUPTED, ended
 from rustonite_data.cli.options import for_option
 from rustonite_data.cli.output import CANNOT_LOOK, PROBLEMS, complain, json_option, print_json_lines
 from rustonite_data.errors import Closed, RustoniteError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 _LOOK_S = 0.25
+_SILENT_S, _FAREWELL_S = 1.0, 10.0
 _WAITS = "open orders are cancelled; venues have some seconds to answer"
 
 
@@ -60,6 +63,7 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
         ended() as end,
         _shown(as_json=as_json) as show,
         _served(metrics, last),
+        _overseen(end) as oversee,
     ):
 
         def beat(status: dict[str, Any], notices: list[str]) -> bool:
@@ -69,6 +73,7 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
             is_over = has_to_end
             last.update(status)
             show(status, [*notices, _WAITS] if waits else notices)
+            oversee(is_over)
             return not has_to_end
 
         try:
@@ -76,6 +81,8 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
         except RustoniteError as error:
             complain(_with_more(error, last))
             code = PROBLEMS if last else CANNOT_LOOK
+        except KeyboardInterrupt:
+            code = INTERRUPTED
     if as_json and last:
         print_json_lines([last])
     elif last:
@@ -88,6 +95,44 @@ def trade(config: str, *, span: timedelta | None, metrics: str | None, as_json: 
         code = PROBLEMS
     if code:
         raise click.exceptions.Exit(code)
+
+
+@contextmanager
+def _overseen(end: threading.Event) -> Iterator[Callable[[bool], None]]:
+    """What is called with each beat, and whether it is the last; silence of the trader is told.
+
+    A strategy that does not come back keeps everything waiting here. It is interrupted once the
+    trader is to end, as by a second Ctrl-C.
+    """
+    heard: list[tuple[float, bool]] = []
+    is_done = threading.Event()
+
+    def watch() -> None:
+        is_told = False
+        while not is_done.wait(_LOOK_S):
+            at, is_over = heard[-1] if heard else (math.inf, False)
+            silent_s = time.monotonic() - at
+            is_silent = silent_s > (_FAREWELL_S if is_over else _SILENT_S)
+            if is_silent and not is_told:
+                why = "most likely its strategy does not come back from a call"
+                click.echo(
+                    f"nothing heard of the trader for {silent_s:.0f} s: {why}; Ctrl-C ends it",
+                    err=True,
+                )
+            if is_silent and end.is_set():
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            is_told = is_silent
+
+    def beat(is_over: bool) -> None:
+        heard[:] = [(time.monotonic(), is_over)]
+
+    watching = threading.Thread(target=watch, name="rustonite-overseer", daemon=True)
+    watching.start()
+    try:
+        yield beat
+    finally:
+        is_done.set()
+        watching.join()
 
 
 def _with_more(error: RustoniteError, last: dict[str, Any]) -> RustoniteError:
@@ -113,7 +158,7 @@ def _served(listen: str | None, status: dict[str, Any]) -> AbstractContextManage
 
 
 def _profit(status: dict[str, Any]) -> str:
-    profit: str = status["profit"].get("all ", "not known")
+    profit: str = status["profit"].get("all", "not known")
     return profit
 
 

@@ -1,4 +1,7 @@
-"""A strategy that never comes back: its orders end, and a kill -9 does not put its switch back."""
+"""A strategy that never comes back: its orders end, and so does the trader if it is told to.
+
+A kill -9 does not put its switch back.
+"""
 
 import json
 import shutil
@@ -76,3 +79,23 @@ def test_a_strategy_that_never_comes_back_is_off_after_a_kill_9(
     kept = json.loads((place.journal / "switches.json").read_text())["latches"]
     assert (scope, "kill_switch") in [(one["scope"], one["code"]) for one in kept]
     assert venue.open_orders() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_trader_whose_strategy_never_comes_back_says_so_and_ends_when_told(place, number):
+    place.configure("stuck:Stuck", "patience_ms = 100")
+    log = place.folder / "trader.log"
+    started = [sys.executable, "-m", "rustonite_data.cli", "trade", "trader.toml"]
+    with (
+        log.open("w") as lines,
+        subprocess.Popen(started, cwd=place.folder, stderr=lines) as trader,
+    ):
+        try:
+            until(lambda: "does not come back from a call; Ctrl-C ends it" in log.read_text())
+            trader.send_signal(number)
+            assert trader.wait(timeout=30) == 1
+        finally:
+            trader.kill()
+    told = log.read_text()
+    assert "a call took longer than 100 ms" in told
+    assert Client(place.exchange, place.account, "BTCUSDT").open_orders() == []

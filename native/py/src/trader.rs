@@ -157,14 +157,12 @@ impl NativeTrader {
         // What the strategy raised is the cause of what the trader says.
         let cause = ours.as_mut().and_then(PyStrategy::take_raised);
         py.detach(|| drop(trader));
-        if let Some(raised) = raised {
-            return Err(raised);
-        }
         ended.map_err(|error| {
             let error = refuse(&error);
             error.set_cause(py, cause);
             error
-        })
+        })?;
+        raised.map_or(Ok(()), Err)
     }
 }
 
@@ -213,7 +211,8 @@ fn run(trader: &mut Trader, ours: Option<&mut PyStrategy>, beat: &Py<PyAny>) -> 
         })?;
         trader.run(&mut *strategy, &mut go_on)
     };
-    // How it ended: orders were cancelled since the last time.
+    // A Ctrl-C in the last call is heard before it is told how it ended: orders were cancelled since.
+    let heard = Python::attach(|py| py.check_signals()).err();
     go_on(trader);
-    Ok((ended, raised))
+    Ok((ended, raised.or(heard)))
 }
