@@ -6,6 +6,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from rustonite_data.errors import Invalid, Unavailable
@@ -96,9 +97,14 @@ def family(name: str, kind: str, about: str, values: list[tuple[str, float]]) ->
     """Lines of one metric, by its labels; none without values."""
     head = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
     shown = [
-        f"{name}{{{labels}}} {value}" if labels else f"{name} {value}" for labels, value in values
+        f"{name}{{{labels}}} {_number(value)}" if labels else f"{name} {_number(value)}"
+        for labels, value in values
     ]
     return [*head, *shown] if values else []
+
+
+def _number(value: float) -> str:
+    return "+Inf" if value == inf else str(value)
 
 
 def escaped(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rustonite_data.metrics import Histogram, escaped, family, histogram
@@ -33,11 +34,15 @@ def _each(
     return lambda status: [(_labels(one, *names), value(one)) for one in status[what]]
 
 
+def _age_s(age_ms: int | None) -> float:
+    return inf if age_ms is None else age_ms / 1e3
+
+
 def _profit(status: dict[str, Any]) -> Values:
-    scopes = ((*scope.split(" ", 1), total) for scope, total in status["profit"].items())
+    scopes = ((scope.partition(" "), total) for scope, total in status["profit"].items())
     return [
         (_labels({"scope": scope, "name": name}, "scope", "name"), float(total))
-        for scope, name, total in scopes
+        for (scope, _, name), total in scopes
     ]
 
 
@@ -108,12 +113,9 @@ _FAMILIES = [
         lambda status: [("", float(status["halted"] is not None))],
     ),
     _Family(
-        "feed_age_seconds", "gauge", "Time since the last row of a tape that is followed.",
-        lambda status: [
-            (_labels(one, "venue", "dataset"), one["age_ms"] / 1e3)
-            for one in status["feeds"]
-            if one["age_ms"] is not None
-        ],
+        "feed_age_seconds", "gauge",
+        "Time since the last row of a tape that is followed; +Inf: none so far.",
+        _each("feeds", lambda one: _age_s(one["age_ms"]), "venue", "dataset"),
     ),
     _Family(
         "orders_sent_total", "counter", "Orders sent.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import socket
 import struct
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     Beat = Callable[[dict[str, Any], list[str]], bool]
 
+_LOG = logging.getLogger(__name__)
 TAPES_ARE_IN = "tapes.path"
 """A file in the journal's folder: where its tapes are, and below it the name that they have."""
 _MARKS = {TAPES_ARE_IN, "control", "orders", "switches.json"}
@@ -91,7 +93,7 @@ class Trader:
 
         Args:
             beat: Called some twenty times a second with the status and with what a person should
-                know since the last time.
+                know since the last time. Without one that is logged, as warnings.
 
         Raises:
             Unavailable: a venue, the journal or a tape of market data.
@@ -102,13 +104,25 @@ class Trader:
             native = _native.NativeTrader(self._text, self._place, past)
         # For those who look at a journal whose tapes are elsewhere, beside those of others.
         (self.journal / TAPES_ARE_IN).write_text(f"{self.tapes.resolve()}\n{self.name}\n")
-        go_on = beat or (lambda _status, _notices: True)
         try:
-            native.run(self._strategy, lambda status, notices: go_on(json.loads(status), notices))
+            native.run(self._strategy, _logged if beat is None else partial(_asked, beat))
         finally:
             broker = getattr(self._strategy, "broker", None)
             if broker is not None:
                 broker.close()
+
+
+def _logged(_status: str, notices: list[str]) -> bool:
+    for notice in notices:
+        _LOG.warning(notice)
+    return True
+
+
+def _asked(beat: Beat, status: str, notices: list[str]) -> bool:
+    answer = beat(json.loads(status), notices)
+    if not isinstance(answer, bool):
+        raise TypeError(f"beat returned {answer!r}, expected True to go on or False to end")
+    return answer
 
 
 def _load(run: str, config: Path) -> Strategy:

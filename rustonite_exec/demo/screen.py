@@ -95,7 +95,7 @@ def line(moment: Moment, elapsed: float) -> str:
 
 def profit(status: dict[str, Any]) -> str:
     """In all, for people."""
-    total = status["profit"].get("all ")
+    total = status["profit"].get("all")
     return "?" if total is None else f"{float(total):,.2f}"
 
 

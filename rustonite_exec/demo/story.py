@@ -151,7 +151,7 @@ class _Story:
             "report": str(report),
             "lake": str(self._crew.folder / "lake"),
             "fills": last["fills"],
-            "profit": last["profit"].get("all "),
+            "profit": last["profit"].get("all"),
             "proofs": [vars(one) for one in self._proofs],
             "queries": [
                 {"title": one.title, "ms": round(one.milliseconds, 1), "rows": len(one.rows)}

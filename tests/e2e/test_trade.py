@@ -134,9 +134,9 @@ class Scalar(Strategy):
     def on_start(self) -> None:
         with pytest.raises(Invalid, match="exact number"):
             self.broker.submit("BTCUSDT", "buy", 0.1)  # type: ignore[arg-type]
-        with pytest.raises(NotFound, match="ETHUSDT is not traded here"):
+        with pytest.raises(NotFound, match=r"ETHUSDT is not traded here; did you mean BTCUSDT\?"):
             self.broker.submit("ETHUSDT", "buy", "1", "1")
-        with pytest.raises(Invalid, match='side: found "hold"'):
+        with pytest.raises(Invalid, match='side: found "hold"; there are sell, buy'):
             self.broker.submit("BTCUSDT", "hold", "1", "1")  # type: ignore[arg-type]
         assert self.broker.available("USDT") == 100_000
         assert self.broker.position("BTCUSDT") == 0
@@ -234,6 +234,18 @@ class Interrupted(Strategy):
 
     def on_stop(self) -> None:
         self.stopped = True
+
+
+def test_a_beat_says_whether_to_go_on(place: Place) -> None:
+    trader = Trader(place.folder / "trader.toml", Strategy())
+    with pytest.raises(TypeError, match="beat returned None, expected True to go on"):
+        trader.run(lambda _status, _notices: None)  # type: ignore[arg-type,return-value]
+
+
+def test_without_a_beat_notices_are_logged(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(Closed):
+        Trader(place.folder / "trader.toml", Broken()).run()
+    assert "account main may trade" in caplog.messages
 
 
 def test_ctrl_c_is_no_failure_of_the_strategy(place: Place) -> None:

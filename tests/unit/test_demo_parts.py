@@ -10,7 +10,7 @@ from rustonite_exec.demo.screen import picture
 from rustonite_exec.demo.watch import Moment
 
 STATUS = {
-    "fills": 12, "denials": 0, "profit": {"all ": "1.25"},
+    "fills": 12, "denials": 0, "profit": {"all": "1.25"},
     "tick_to_order_us": {"0.5": 5.0, "0.99": 9.0},
     "positions": [{"size": "0.01", "symbol": "BTCUSDT"}],
 }  # fmt: skip
