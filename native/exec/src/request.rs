@@ -84,6 +84,16 @@ impl Request {
             | Self::Query { client_id, .. } => client_id,
         }
     }
+
+    /// The venue's number of the order, if it is known.
+    pub(crate) fn venue_order_id(&self) -> Option<&str> {
+        match self {
+            Self::Submit { .. } => None,
+            Self::Replace { venue_order_id, .. }
+            | Self::Cancel { venue_order_id, .. }
+            | Self::Query { venue_order_id, .. } => venue_order_id.as_deref(),
+        }
+    }
 }
 
 /// How a request that brought no report ended.

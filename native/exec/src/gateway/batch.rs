@@ -133,7 +133,7 @@ pub(super) fn together<R: Requests, F>(
 fn asked(desk: &Desk, request: &Request) -> Asked {
     let is_new = matches!(request, Request::Submit { .. });
     let event = if is_new { OrderEvent::Submitted } else { OrderEvent::CancelAsked };
-    Asked::Order(desk.named(request.instrument(), request.client_id()), event, 0)
+    Asked::Order(desk.subject(request), event, 0)
 }
 
 /// What goes into one message.

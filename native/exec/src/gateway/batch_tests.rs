@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::testing::{
-    FIRST, NOW, answered, call, cancel_of, failed, gateway_of, json, read, submit_of, text,
-    trigger, wish,
+    FIRST, NOW, answered, call, cancel_of, cancel_of_number, failed, gateway_of, json, read,
+    submit_of, text, trigger, wish,
 };
 use super::{Gateway, Heard, Outgoing, Written, capabilities};
 use crate::report::{RefusalKind, Report, What};
@@ -219,6 +219,61 @@ fn messages_of_several_have_the_words_of_the_venue() {
     let item = "%22symbol%22%3A%22BTCUSDT%22%2C%22newClientOrderId%22%3A%22r-1%22%7D%2C%7B";
     assert!(asked.path.starts_with("/fapi/v1/batchOrders?batchOrders=%5B"), "{}", asked.path);
     assert!(asked.path.contains(item), "{}", asked.path);
+}
+
+#[test]
+fn an_order_without_a_client_id_is_cancelled_by_its_number() {
+    let cancels = [cancel_of_number("77"), cancel_of_number("78")];
+    for (venue, words) in [
+        ("okx", vec![r#"[{"instId":"BTC-USDT","ordId":"77"},{"instId":"BTC-USDT","ordId":"78"}]"#]),
+        (
+            "bybit-linear",
+            vec![
+                r#"[{"category":"linear","request":[{"orderId":"77","symbol":"BTCUSDT"},
+                {"orderId":"78","symbol":"BTCUSDT"}]}]"#,
+            ],
+        ),
+        ("kraken", vec![r#"["77"]"#, r#"["78"]"#]),
+        ("binance", vec!["77", "78"]),
+        ("binance-usdm", vec!["77", "78"]),
+    ] {
+        let mut gateway = gateway_of(venue);
+        let Written { sent, refused } = gateway.write_many(&cancels, NOW);
+        assert_eq!(refused, []);
+        let numbers = sent.into_iter().map(|(outgoing, _)| match text(outgoing) {
+            message if venue == "kraken" => message["params"]["order_id"].clone(),
+            message if venue.starts_with("binance") => message["params"]["orderId"].clone(),
+            message => message["args"].clone(),
+        });
+        let expected: Vec<_> = words.into_iter().map(json).collect();
+        assert_eq!(numbers.collect::<Vec<_>>(), expected, "{venue}");
+    }
+    for venue in ["alpaca-stocks", "alpaca-crypto"] {
+        let mut gateway = gateway_of(venue);
+        let asked = call(gateway.write(&cancels[1], NOW).unwrap());
+        assert_eq!(asked.path, "/v2/orders/78");
+    }
+}
+
+#[test]
+fn the_end_of_an_order_without_a_client_id_ends_no_request_of_another_one() {
+    let mut gateway = gateway_of("okx");
+    let ids =
+        ["77", "78"].map(|id| number(&text(gateway.write(&cancel_of_number(id), NOW).unwrap())));
+    let gone = r#"{"arg":{"channel":"orders","instType":"ANY"},"data":[{"accFillSz":"0",
+        "clOrdId":"","instId":"BTC-USDT","ordId":"77","px":"30000","side":"buy","state":"canceled",
+        "sz":"0.5","uTime":"1767323045699"}]}"#;
+    read(&mut *gateway, 0, gone);
+    let [first, second] = ids.map(|id| {
+        let late = format!(
+            r#"{{"id":{id},"op":"cancel-order","code":"1","data":[{{"sCode":"51400","sMsg":"x"}}]}}"#
+        );
+        reports(read(&mut *gateway, 0, &late))
+    });
+    assert_eq!(first, []);
+    let [refused] = &second[..] else { panic!("{second:?}") };
+    assert_eq!(refused.venue_order_id.as_deref(), Some("78"));
+    assert!(matches!(refused.what, What::CancelRejected(_)), "{refused:?}");
 }
 
 #[test]

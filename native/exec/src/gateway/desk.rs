@@ -11,6 +11,7 @@ use super::flight::Named;
 use super::parse::{Fault, Parsed, amount};
 use crate::directory::Directory;
 use crate::report::{Fill, Report, What};
+use crate::request::Request;
 
 /// One account at one venue.
 #[derive(Clone, Debug)]
@@ -87,15 +88,12 @@ impl Desk {
         Some(Report { ts_event, ..report })
     }
 
-    /// The order that a query is about: by the venue's number where others gave it no client id.
-    pub(super) fn asked_for(
-        &self,
-        instrument: InstrumentId,
-        client_id: &str,
-        number: Option<&str>,
-    ) -> Named {
-        let number = number.filter(|_| client_id.is_empty());
-        Named { venue_order_id: number.map(Into::into), ..self.named(instrument, client_id) }
+    /// The order that a request is about: by the venue's number where others gave it no client id.
+    pub(super) fn subject(&self, request: &Request) -> Named {
+        let client_id = request.client_id();
+        let number = request.venue_order_id().filter(|_| client_id.is_empty());
+        let named = self.named(request.instrument(), client_id);
+        Named { venue_order_id: number.map(Into::into), ..named }
     }
 
     pub(super) fn named(&self, instrument: InstrumentId, client_id: &str) -> Named {

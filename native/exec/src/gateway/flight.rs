@@ -14,6 +14,10 @@ use super::{Answer, Balance, CallError, Contracts, Heard, HttpAnswer, Position, 
 use crate::report::{Refusal, RefusalKind, Report, What};
 use crate::request::Outcome;
 
+/// The client id of an order and the venue's number of it: that alone tells those apart to which
+/// others have given no client id.
+pub(super) type Name<'a> = (&'a str, Option<&'a str>);
+
 /// An order as the venue knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Named {
@@ -39,12 +43,23 @@ impl Named {
         }
     }
 
-    /// The parameter of a query by number or by client id, as the venue calls them.
-    pub(super) fn parameter(&self, number: &str, client_id: &str) -> String {
+    fn has_name(&self, (client_id, number): Name<'_>) -> bool {
+        let is_number = || self.venue_order_id.as_deref() == number;
+        *self.client_id == *client_id && (!client_id.is_empty() || is_number())
+    }
+
+    /// What a request names it by, its number or its client id, and how the venue calls that.
+    pub(super) fn key<'a>(&'a self, number: &'a str, client_id: &'a str) -> (&'a str, &'a str) {
         match &self.venue_order_id {
-            Some(value) => format!("{number}={value}"),
-            None => format!("{client_id}={}", self.client_id),
+            Some(value) => (number, value),
+            None => (client_id, &self.client_id),
         }
+    }
+
+    /// The same as a parameter of a query.
+    pub(super) fn parameter(&self, number: &str, client_id: &str) -> String {
+        let (key, value) = self.key(number, client_id);
+        format!("{key}={value}")
     }
 
     pub(super) fn heard(&self, ts_recv: i64, source: EventSource, what: What) -> Heard {
@@ -150,9 +165,9 @@ impl Flight {
         matches!(self.asked, Asked::Session(Step::LogOn | Step::Subscribe))
     }
 
-    fn is_about(&self, client_id: &str, request: OrderEvent) -> bool {
+    fn is_about(&self, name: Name<'_>, request: OrderEvent) -> bool {
         matches!(&self.asked, Asked::Order(order, asked, _)
-            if *asked == request && &*order.client_id == client_id)
+            if *asked == request && order.has_name(name))
     }
 }
 
@@ -285,34 +300,32 @@ impl Flights {
     /// A stream has told something of an order: requests may end with it, and their answers are of
     /// no interest any more.
     pub(super) fn told(&mut self, report: &Report, is_full: bool) {
-        let client_id = &*report.client_id;
+        let name = (&*report.client_id, report.venue_order_id.as_deref());
         match &report.what {
-            _ if is_full => self.over(client_id),
-            What::Cancelled { .. } | What::Expired { .. } | What::Rejected(_) => {
-                self.over(client_id);
-            }
-            What::CancelRejected(_) => self.settle(client_id, OrderEvent::CancelAsked),
+            _ if is_full => self.over(name),
+            What::Cancelled { .. } | What::Expired { .. } | What::Rejected(_) => self.over(name),
+            What::CancelRejected(_) => self.settle(name, OrderEvent::CancelAsked),
             What::ReplaceRejected(_) | What::Replaced { .. } => {
-                self.settle(client_id, OrderEvent::ReplaceAsked);
+                self.settle(name, OrderEvent::ReplaceAsked);
             }
             _ => {}
         }
     }
 
     /// An order has ended: nothing can be changed any more.
-    pub(super) fn over(&mut self, client_id: &str) {
-        self.budget.forget(client_id);
+    pub(super) fn over(&mut self, name: Name<'_>) {
+        self.budget.forget(name.0);
         let is_of_it = |flight: &Flight| {
-            flight.is_about(client_id, OrderEvent::CancelAsked)
-                || flight.is_about(client_id, OrderEvent::ReplaceAsked)
+            flight.is_about(name, OrderEvent::CancelAsked)
+                || flight.is_about(name, OrderEvent::ReplaceAsked)
         };
         self.open.retain(|_, flight| !is_of_it(flight));
     }
 
     /// Of several requests of a sort the oldest one ends.
-    fn settle(&mut self, client_id: &str, request: OrderEvent) {
+    fn settle(&mut self, name: Name<'_>, request: OrderEvent) {
         let mut flights = self.open.iter();
-        let oldest = flights.find(|(_, flight)| flight.is_about(client_id, request));
+        let oldest = flights.find(|(_, flight)| flight.is_about(name, request));
         if let Some(id) = oldest.map(|(id, _)| *id) {
             self.open.remove(&id);
         }

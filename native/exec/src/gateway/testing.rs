@@ -129,6 +129,17 @@ pub(super) fn cancel_of(client_id: &str) -> Request {
     }
 }
 
+/// Of an order to which others have given no client id.
+pub(super) fn cancel_of_number(number: &str) -> Request {
+    Request::Cancel {
+        order: OrderId(1),
+        instrument: FIRST,
+        account: ACCOUNT,
+        client_id: "".into(),
+        venue_order_id: Some(number.into()),
+    }
+}
+
 pub(super) fn query() -> Request {
     Request::Query {
         order: OrderId(1),

@@ -92,18 +92,17 @@ impl Requests for Alpaca {
                 Ok(self.call("POST", "/v2/orders".to_owned(), body, asked, now))
             }
             Request::Replace { .. } => self.replace(request, now),
-            Request::Cancel { instrument, client_id, venue_order_id, .. } => {
-                let order = self.desk.named(*instrument, client_id);
+            Request::Cancel { client_id, venue_order_id, .. } => {
+                let order = self.desk.subject(request);
                 let number = venue_order_id.clone().or_else(|| self.number(client_id));
                 Ok(match number {
                     Some(number) => self.cancel(order, &number, now),
                     None => self.look_up(order, OrderEvent::CancelAsked, client_id, now),
                 })
             }
-            Request::Query { instrument, client_id, venue_order_id, .. } => {
-                let number = venue_order_id.as_deref();
-                let order = self.desk.asked_for(*instrument, client_id, number);
-                Ok(self.ask_about(self.chains.query(order), now))
+            Request::Query { .. } => {
+                let order = self.chains.query(self.desk.subject(request));
+                Ok(self.ask_about(order, now))
             }
         }
     }

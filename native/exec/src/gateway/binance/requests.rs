@@ -6,7 +6,6 @@ use rustonite_core::Amount;
 use rustonite_core::datasets::{
     EventSource, OrderEvent, OrderKind, PositionSide, Tif, TriggerSource, order_flags,
 };
-use rustonite_core::ids::InstrumentId;
 
 use super::params::Pairs;
 use super::reports::{AccountText, MyTrade, OrderText};
@@ -72,18 +71,19 @@ impl Requests for BinanceSpot {
             Request::Submit { client_id, wish, .. } => {
                 let pairs = self.new_order(client_id, wish)?;
                 self.chains.first(client_id);
-                let asked = self.asked(wish.instrument, client_id, OrderEvent::Submitted);
+                let order = self.session.desk.subject(request);
+                let asked = Asked::Order(order, OrderEvent::Submitted, 0);
                 Ok(self.session.signed(LINE, "order.place", asked, pairs, now))
             }
             Request::Replace { .. } => self.replace(request, now),
-            Request::Cancel { instrument, client_id, .. } => {
-                let pairs = self.session.one(*instrument, client_id);
-                let asked = self.asked(*instrument, client_id, OrderEvent::CancelAsked);
+            Request::Cancel { .. } => {
+                let order = self.session.desk.subject(request);
+                let pairs = self.session.sought(&order);
+                let asked = Asked::Order(order, OrderEvent::CancelAsked, 0);
                 Ok(self.session.signed(LINE, "order.cancel", asked, pairs, now))
             }
-            Request::Query { instrument, client_id, venue_order_id, .. } => {
-                let number = venue_order_id.as_deref();
-                let order = self.session.desk.asked_for(*instrument, client_id, number);
+            Request::Query { .. } => {
+                let order = self.session.desk.subject(request);
                 Ok(self.ask_about(self.chains.query(order), now))
             }
         }
@@ -192,10 +192,6 @@ impl BinanceSpot {
         pairs.push(("newClientOrderId", client_id));
         pairs.push(("newOrderRespType", "ACK"));
         Ok(pairs)
-    }
-
-    fn asked(&self, instrument: InstrumentId, client_id: &str, request: OrderEvent) -> Asked {
-        Asked::Order(self.session.desk.named(instrument, client_id), request, 0)
     }
 
     /// The venue's change is an end and a new order, in one call.

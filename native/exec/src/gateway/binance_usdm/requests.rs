@@ -80,15 +80,14 @@ impl Requests for BinanceUsdM {
         match request {
             Request::Submit { client_id, wish, .. } => self.submit(client_id, wish, now),
             Request::Replace { .. } => self.replace(request, now),
-            Request::Cancel { instrument, client_id, .. } => {
+            Request::Cancel { client_id, .. } => {
                 let client_id = self.ends(client_id);
                 let place = self.likely_place(&client_id);
-                let order = self.session.desk.named(*instrument, &client_id);
+                let order = Named { client_id, ..self.session.desk.subject(request) };
                 Ok(self.cancel(order, place, now))
             }
-            Request::Query { instrument, client_id, venue_order_id, .. } => {
-                let number = venue_order_id.as_deref();
-                let order = self.session.desk.asked_for(*instrument, client_id, number);
+            Request::Query { client_id, .. } => {
+                let order = self.session.desk.subject(request);
                 let query = self.chains.query(order);
                 let is_waiting = query.old.is_some() || self.waiting.contains(client_id);
                 let place = if is_waiting { ALGOS } else { ORDERS };
@@ -102,7 +101,8 @@ impl Requests for BinanceUsdM {
         let is_plain = |request: &Request| match request {
             Request::Submit { wish, .. } => !has_trigger(wish.kind),
             Request::Cancel { client_id, .. } => {
-                self.likely_place(client_id) == ORDERS && self.chains.around(client_id).is_none()
+                let is_order = !client_id.is_empty() && self.likely_place(client_id) == ORDERS;
+                is_order && self.chains.around(client_id).is_none()
             }
             Request::Replace { .. } | Request::Query { .. } => false,
         };
@@ -207,7 +207,7 @@ impl BinanceUsdM {
 
     pub(super) fn cancel(&mut self, order: Named, place: usize, now: i64) -> Outgoing {
         let (method, pairs) = match place % 2 {
-            ORDERS => ("order.cancel", self.session.one(order.instrument, &order.client_id)),
+            ORDERS => ("order.cancel", self.session.sought(&order)),
             _ => ("algoOrder.cancel", [("clientAlgoId", &order.client_id)].into()),
         };
         let asked = Asked::Order(order, OrderEvent::CancelAsked, place);

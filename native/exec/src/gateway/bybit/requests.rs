@@ -5,7 +5,6 @@ use rustonite_core::datasets::{
     OrderEvent, OrderKind, OrderSide, PositionSide, Stp, Tif, TriggerDirection, TriggerSource,
     order_flags,
 };
-use rustonite_core::ids::InstrumentId;
 use serde_json::{Map, Value, json};
 
 use super::{Bybit, Category, Change, TRADING, WINDOW_MS};
@@ -13,7 +12,7 @@ use crate::gateway::batch::{groups, together};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
 use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Questions as _, Requests};
-use crate::gateway::flight::{Asked, Query, Way};
+use crate::gateway::flight::{Asked, Named, Query, Way};
 use crate::gateway::parse::set;
 use crate::gateway::{Batch, Outgoing, Written};
 use crate::report::Refusal;
@@ -100,26 +99,26 @@ impl Requests for Bybit {
         match request {
             Request::Submit { client_id, wish, .. } => {
                 let fields = self.placing(wish, client_id)?;
-                Ok(self.order(wish.instrument, client_id, OrderEvent::Submitted, &fields, now))
+                let order = self.desk.subject(request);
+                Ok(self.order(order, OrderEvent::Submitted, &fields, now))
             }
             Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
-                let fields = self.changing(*instrument, client_id_prev, wish, *size_filled)?;
-                let request = OrderEvent::ReplaceAsked;
-                let sent = self.order(*instrument, client_id_prev, request, &fields, now);
+                let order = self.desk.named(*instrument, client_id_prev);
+                let fields = self.changing(&order, wish, *size_filled)?;
+                let sent = self.order(order, OrderEvent::ReplaceAsked, &fields, now);
                 let (id, client_id) = (self.flights.last_id(), client_id_prev.clone());
                 let price_trigger = wish.trigger.map(|trigger| trigger.price);
                 let (price, size) = (wish.price, wish.size);
                 self.changes.push(Change { id, client_id, price, price_trigger, size });
                 Ok(sent)
             }
-            Request::Cancel { instrument, client_id, .. } => {
-                let fields = self.one(*instrument, client_id);
-                Ok(self.order(*instrument, client_id, OrderEvent::CancelAsked, &fields, now))
+            Request::Cancel { .. } => {
+                let order = self.desk.subject(request);
+                let fields = self.one(&order);
+                Ok(self.order(order, OrderEvent::CancelAsked, &fields, now))
             }
-            Request::Query { instrument, client_id, venue_order_id, .. } => {
-                let number = venue_order_id.as_deref();
-                let order = self.desk.asked_for(*instrument, client_id, number);
-                Ok(self.ask_about(Query::new(order), now))
+            Request::Query { .. } => {
+                Ok(self.ask_about(Query::new(self.desk.subject(request)), now))
             }
         }
     }
@@ -149,7 +148,7 @@ impl Bybit {
     fn fields(&self, request: &Request) -> Result<Map<String, Value>, Refusal> {
         let mut fields = match request {
             Request::Submit { client_id, wish, .. } => self.placing(wish, client_id)?,
-            other => self.one(other.instrument(), other.client_id()),
+            other => self.one(&self.desk.subject(other)),
         };
         fields.remove("category");
         Ok(fields)
@@ -157,8 +156,7 @@ impl Bybit {
 
     fn order(
         &mut self,
-        instrument: InstrumentId,
-        client_id: &str,
+        order: Named,
         request: OrderEvent,
         fields: &Map<String, Value>,
         now: i64,
@@ -168,23 +166,22 @@ impl Bybit {
             OrderEvent::ReplaceAsked => "order.amend",
             _ => "order.cancel",
         };
-        let order = self.desk.named(instrument, client_id);
         let id = self.flights.add(Asked::Order(order, request, 0), Way::Line(TRADING), now);
         self.said(id, op, fields, now)
     }
 
-    fn one(&self, instrument: InstrumentId, client_id: &str) -> Map<String, Value> {
+    fn one(&self, order: &Named) -> Map<String, Value> {
         let mut fields = Map::new();
         set(&mut fields, "category", &self.category.word());
-        set(&mut fields, "symbol", &self.desk.symbol(instrument));
-        set(&mut fields, "orderLinkId", &client_id);
+        set(&mut fields, "symbol", &self.desk.symbol(order.instrument));
+        let (key, value) = order.key("orderId", "orderLinkId");
+        set(&mut fields, key, &value);
         fields
     }
 
     fn changing(
         &self,
-        instrument: InstrumentId,
-        client_id: &str,
+        order: &Named,
         wish: &Wish,
         size_filled: Amount,
     ) -> Result<Map<String, Value>, Refusal> {
@@ -197,7 +194,7 @@ impl Bybit {
         if wish.size - size_filled <= Amount::ZERO {
             return Err(venue.refuse("nothing is left of the new size"));
         }
-        let mut fields = self.one(instrument, client_id);
+        let mut fields = self.one(order);
         set(&mut fields, "qty", &wish.size);
         if let Some(price) = wish.price {
             set(&mut fields, "price", &price);
@@ -212,7 +209,7 @@ impl Bybit {
         let venue = self.capabilities();
         let terms = venue.terms(wish)?;
         venue.check_direction(wish)?;
-        let mut fields = self.one(wish.instrument, client_id);
+        let mut fields = self.one(&self.desk.named(wish.instrument, client_id));
         set(&mut fields, "side", &if wish.side == OrderSide::Buy { "Buy" } else { "Sell" });
         // No worse than a price and at once is what a limit order without patience is.
         let kind = if wish.price_protect.is_some() { "Limit" } else { terms.rule.word };

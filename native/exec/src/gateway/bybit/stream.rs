@@ -169,7 +169,7 @@ impl Bybit {
             }
             "Filled" => {
                 self.changes.retain(|change| *change.client_id != *row.order_link_id);
-                self.flights.over(&row.order_link_id);
+                self.flights.over((&row.order_link_id, Some(&row.order_id)));
                 // Executions are told by themselves.
                 None
             }

@@ -83,8 +83,7 @@ impl Requests for Kraken {
                 let mut fields = self.placing(wish)?;
                 fields.insert("cl_ord_id".to_owned(), json!(client_id));
                 fields.insert("deadline".to_owned(), deadline(now));
-                let order = self.desk.named(wish.instrument, client_id);
-                let asked = Asked::Order(order, OrderEvent::Submitted, 0);
+                let asked = Asked::Order(self.desk.subject(request), OrderEvent::Submitted, 0);
                 self.say("add_order", fields, asked, now)
             }
             Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
@@ -95,17 +94,16 @@ impl Requests for Kraken {
                 let asked = Asked::Order(order, OrderEvent::ReplaceAsked, 0);
                 self.say("amend_order", fields, asked, now)
             }
-            Request::Cancel { instrument, client_id, .. } => {
+            Request::Cancel { .. } => {
                 let mut fields = Map::new();
-                fields.insert("cl_ord_id".to_owned(), json!([client_id]));
-                let order = self.desk.named(*instrument, client_id);
+                let order = self.desk.subject(request);
+                let (key, value) = order.key("order_id", "cl_ord_id");
+                fields.insert(key.to_owned(), json!([value]));
                 let asked = Asked::Order(order, OrderEvent::CancelAsked, 0);
                 self.say("cancel_order", fields, asked, now)
             }
-            Request::Query { instrument, client_id, venue_order_id, .. } => {
-                let number = venue_order_id.as_deref();
-                let order = self.desk.asked_for(*instrument, client_id, number);
-                Ok(self.ask_about(Query::new(order), now))
+            Request::Query { .. } => {
+                Ok(self.ask_about(Query::new(self.desk.subject(request)), now))
             }
         }
     }
@@ -115,7 +113,7 @@ impl Requests for Kraken {
         let Some(token) = self.token.text.clone() else {
             return Written::alone(requests, |request| self.request(request, now));
         };
-        let groups = groups(requests, CAPABILITIES.batch, |_| true);
+        let groups = groups(requests, CAPABILITIES.batch, |one| !one.client_id().is_empty());
         together(self, requests, groups, now, Self::fields, |kraken, items| {
             let symbol = items.instrument().map(|one| kraken.desk.symbol(one));
             let (method, params) = if items.are_new() {

@@ -246,7 +246,7 @@ impl Kraken {
         }
         let report = what.map(|what| known.named.report(ts_recv, EventSource::Stream, what));
         if row.exec_type == "filled" {
-            self.flights.over(&known.named.client_id);
+            self.flights.over((&known.named.client_id, Some(&row.order_id)));
         }
         let Some(report) = report else { return Ok(()) };
         self.flights.told(&report, false);

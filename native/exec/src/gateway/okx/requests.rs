@@ -13,7 +13,7 @@ use crate::gateway::batch::{groups, together};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, Terms, word};
 use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Questions as _, Requests};
-use crate::gateway::flight::{Asked, Query, Way};
+use crate::gateway::flight::{Asked, Named, Query, Way};
 use crate::gateway::parse::set;
 use crate::gateway::{Batch, Outgoing, Written};
 use crate::report::Refusal;
@@ -94,7 +94,8 @@ impl Requests for Okx {
         match request {
             Request::Submit { client_id, wish, .. } => {
                 let fields = self.placing(wish, client_id)?;
-                Ok(self.order(wish.instrument, client_id, OrderEvent::Submitted, &fields, now))
+                let order = self.desk.subject(request);
+                Ok(self.order(order, OrderEvent::Submitted, &fields, now))
             }
             Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
                 let venue = self.capabilities(*instrument);
@@ -105,21 +106,21 @@ impl Requests for Okx {
                 if wish.size - *size_filled <= Amount::ZERO {
                     return Err(venue.refuse("nothing is left of the new size"));
                 }
-                let mut fields = self.one(*instrument, client_id_prev);
+                let order = self.desk.named(*instrument, client_id_prev);
+                let mut fields = self.one(&order);
                 set(&mut fields, "newSz", &wish.size);
                 if let Some(price) = wish.price {
                     set(&mut fields, "newPx", &price);
                 }
-                Ok(self.order(*instrument, client_id_prev, OrderEvent::ReplaceAsked, &fields, now))
+                Ok(self.order(order, OrderEvent::ReplaceAsked, &fields, now))
             }
-            Request::Cancel { instrument, client_id, .. } => {
-                let fields = self.one(*instrument, client_id);
-                Ok(self.order(*instrument, client_id, OrderEvent::CancelAsked, &fields, now))
+            Request::Cancel { .. } => {
+                let order = self.desk.subject(request);
+                let fields = self.one(&order);
+                Ok(self.order(order, OrderEvent::CancelAsked, &fields, now))
             }
-            Request::Query { instrument, client_id, venue_order_id, .. } => {
-                let number = venue_order_id.as_deref();
-                let order = self.desk.asked_for(*instrument, client_id, number);
-                Ok(self.ask_about(Query::new(order), now))
+            Request::Query { .. } => {
+                Ok(self.ask_about(Query::new(self.desk.subject(request)), now))
             }
         }
     }
@@ -154,14 +155,13 @@ impl Okx {
     fn fields(&self, request: &Request) -> Result<Map<String, Value>, Refusal> {
         match request {
             Request::Submit { client_id, wish, .. } => self.placing(wish, client_id),
-            other => Ok(self.one(other.instrument(), other.client_id())),
+            other => Ok(self.one(&self.desk.subject(other))),
         }
     }
 
     fn order(
         &mut self,
-        instrument: InstrumentId,
-        client_id: &str,
+        order: Named,
         request: OrderEvent,
         fields: &Map<String, Value>,
         now: i64,
@@ -171,7 +171,6 @@ impl Okx {
             OrderEvent::ReplaceAsked => "amend-order",
             _ => "cancel-order",
         };
-        let order = self.desk.named(instrument, client_id);
         let id = self.flights.add(Asked::Order(order, request, 0), Way::Line(LINE), now);
         let mut message = json!({"id": id.to_string(), "op": op, "args": [fields]});
         if request != OrderEvent::CancelAsked {
@@ -185,10 +184,11 @@ impl Okx {
         self.flights.clock.ms(now.saturating_add(ARRIVES_NS)).to_string()
     }
 
-    fn one(&self, instrument: InstrumentId, client_id: &str) -> Map<String, Value> {
+    fn one(&self, order: &Named) -> Map<String, Value> {
         let mut fields = Map::new();
-        set(&mut fields, "instId", &self.desk.symbol(instrument));
-        set(&mut fields, "clOrdId", &client_id);
+        set(&mut fields, "instId", &self.desk.symbol(order.instrument));
+        let (key, value) = order.key("ordId", "clOrdId");
+        set(&mut fields, key, &value);
         fields
     }
 
@@ -196,7 +196,7 @@ impl Okx {
         let is_spot = self.is_spot(wish.instrument);
         let venue = self.capabilities(wish.instrument);
         let terms = venue.terms(wish)?;
-        let mut fields = self.one(wish.instrument, client_id);
+        let mut fields = self.one(&self.desk.named(wish.instrument, client_id));
         set(&mut fields, "tdMode", &if is_spot { "cash" } else { "cross" });
         set(&mut fields, "side", &if wish.side == OrderSide::Buy { "buy" } else { "sell" });
         set(&mut fields, "ordType", &kind(wish, &terms));
