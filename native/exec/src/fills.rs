@@ -1,6 +1,6 @@
 //! Executions that were counted, so that none is counted twice.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use foldhash::fast::FixedState;
 use rustonite_core::Amount;
@@ -15,6 +15,8 @@ use crate::wish::OrderId;
 pub(crate) const INFERRED_PREFIX: &str = "inferred:";
 /// Executions remembered; older ones are forgotten first.
 const KEPT_MAX: usize = 200_000;
+/// In what venues count their times.
+const MILLISECOND: i64 = 1_000_000;
 
 type Ids<V> = HashMap<Box<str>, V, FixedState>;
 
@@ -79,6 +81,8 @@ pub(crate) struct Fills {
     /// Changes of executions that have not come so far.
     early: HashMap<Place, Ids<Correction>, FixedState>,
     order: VecDeque<(Place, Box<str>, Option<Trade>)>,
+    /// From when on no execution of an account was forgotten, by its venue's clock.
+    known_from: BTreeMap<AccountId, i64>,
 }
 
 impl Fills {
@@ -152,9 +156,18 @@ impl Fills {
         }
     }
 
+    /// From when on an execution of an account that is not known was never counted.
+    pub(crate) fn known_from(&self, account: AccountId) -> i64 {
+        self.known_from.get(&account).copied().unwrap_or(0)
+    }
+
     fn forget_oldest(&mut self) {
         let Some((place, fill_id, trade)) = self.order.pop_front() else { return };
         let counted = self.counted.get_mut(&place).and_then(|ids| ids.remove(&fill_id));
+        if let Some(counted) = &counted {
+            let known_from = self.known_from.entry(place.0).or_insert(0);
+            *known_from = (*known_from).max(counted.at.saturating_add(MILLISECOND));
+        }
         if let Some(order) = counted.and_then(|counted| counted.order)
             && let Some(ids) = self.inferred.get_mut(&order)
         {

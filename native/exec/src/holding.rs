@@ -132,7 +132,6 @@ impl<J: Journal> Ledger<J> {
         }
         self.write_own(&mut order, at, event, code)?;
         self.keep(order);
-        self.orders.note_end(id, at.now);
         Ok(())
     }
 
@@ -158,7 +157,6 @@ impl<J: Journal> Ledger<J> {
             return;
         }
         fills.iter().for_each(|(size, price)| parent.count_fill(0, *size, *price));
-        let was_final = parent.is_final();
         let told = Told {
             event: filled_event(&parent),
             source: EventSource::Own,
@@ -182,9 +180,6 @@ impl<J: Journal> Ledger<J> {
         };
         // A row that is not taken halts trading; what was filled is true all the same.
         let _ = self.scribe.order(&parent, note);
-        if parent.is_final() && !was_final {
-            self.orders.note_end(parent.id, report.ts_recv);
-        }
         self.holds.update(&mut self.balances, &self.scribe.directory, &parent);
         self.orders.put(parent);
     }

@@ -70,6 +70,9 @@ pub struct Ledger<J> {
     pub(crate) began: BTreeMap<AccountId, i64>,
     /// From when on a restart has read all rows, where older ones are not there any more.
     pub(crate) known_from: Option<i64>,
+    /// How far the clock of an account's venue was ahead of ours, by the first executions that a
+    /// restart has read, and how many told.
+    pub(crate) ahead: BTreeMap<AccountId, (i64, u32)>,
 }
 
 impl<J: Journal> Ledger<J> {
@@ -90,6 +93,7 @@ impl<J: Journal> Ledger<J> {
             booked: BTreeMap::new(),
             began: BTreeMap::new(),
             known_from: None,
+            ahead: BTreeMap::new(),
         }
     }
 
@@ -138,7 +142,6 @@ impl<J: Journal> Ledger<J> {
         let at = at.into();
         self.write_own(&mut order, at, OrderEvent::Denied, Some(code))?;
         self.keep(order);
-        self.orders.note_end(id, at.now);
         Ok(id)
     }
 
@@ -295,17 +298,6 @@ impl<J: Journal> Ledger<J> {
             mine.flat_map(|order| &order.legs).filter_map(|leg| leg.venue_order_id.as_deref());
         let ids = of_orders.chain(self.fills.ids(account));
         ids.filter_map(|id| id.parse().ok()).max().unwrap_or(0)
-    }
-
-    /// When the journal's first row of an account was written: before that nothing was ours. `None` if
-    /// that row is not there any more, or there was none at the start.
-    pub fn began(&self, account: AccountId) -> Option<i64> {
-        self.began.get(&account).copied()
-    }
-
-    /// From when on the journal had all rows at the start, where older ones were not there any more.
-    pub fn known_from(&self) -> Option<i64> {
-        self.known_from
     }
 
     /// When something was last booked of an instrument, by the venue's clock: funding of its position

@@ -24,7 +24,8 @@ pub(crate) struct Orders {
     venue_ids: HashMap<(AccountId, InstrumentId), Names, FixedState>,
     /// Children of orders, by number.
     children: HashMap<OrderId, Vec<OrderId>, FixedState>,
-    /// Orders that ended, with the moment, oldest first.
+    /// Orders that have ended, with when something was heard of them, oldest first; the last moment
+    /// of each counts.
     ended: VecDeque<(i64, OrderId)>,
     next: i64,
 }
@@ -124,6 +125,9 @@ impl Orders {
             (Err(at), false) => self.open.insert(at, order.id),
             _ => {}
         }
+        if order.is_final() {
+            self.ended.push_back((order.ts_seen, order.id));
+        }
         match self.by_id.get_mut(&order.id) {
             Some(place) => **place = order,
             None => drop(self.by_id.insert(order.id, Box::new(order))),
@@ -181,9 +185,12 @@ impl Orders {
         }
     }
 
-    /// Notes that an order ended.
-    pub(crate) fn note_end(&mut self, id: OrderId, now: i64) {
-        self.ended.push_back((now, id));
+    /// Those that have not ended, and those of which something was heard after a moment. There may be
+    /// very many others.
+    pub(crate) fn open_or_heard_since(&self, moment: i64) -> impl Iterator<Item = &Order> {
+        let heard = self.ended.iter().rev().take_while(move |(at, _)| *at > moment);
+        let ended = heard.filter_map(|(_, id)| self.get(*id)).filter(|order| order.is_final());
+        self.open().chain(ended)
     }
 
     /// Forgets orders that ended before a moment and of which nothing was heard since.
@@ -198,7 +205,6 @@ impl Orders {
                 continue;
             };
             if order.ts_seen >= before {
-                self.ended.push_back((order.ts_seen, id));
                 continue;
             }
             self.remove(id);

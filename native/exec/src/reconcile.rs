@@ -71,8 +71,8 @@ pub struct VenueBooks {
     pub lasting: BTreeMap<Holding, Amount>,
     /// Pictures of all open orders, and perhaps of some that have ended.
     pub open_orders: Option<Vec<Report>>,
-    /// Executions of an instrument, all since a moment.
-    pub fills: BTreeMap<InstrumentId, (i64, Vec<Report>)>,
+    /// Executions of an instrument, all that may not be known here.
+    pub fills: BTreeMap<InstrumentId, Vec<Report>>,
     /// What was paid besides executions, where the venue tells it apart from them.
     pub payments: Vec<Report>,
     /// All positions; what is not there is flat. Spot is held as balances instead.
@@ -336,15 +336,17 @@ impl<J: Journal> Comparing<'_, J> {
                 && is_there(order)
                 && (Ledger::<J>::in_flight(order).next().is_some() || order.ts_seen > quiet_since)
         };
-        let mut moving: Vec<&Order> = self.ledger.orders().filter(moving).collect();
+        let perhaps = self.ledger.orders.open_or_heard_since(quiet_since);
+        let mut moving: Vec<&Order> = perhaps.filter(moving).collect();
         moving.sort_unstable_by_key(|order| order.id);
+        moving.dedup_by_key(|order| order.id);
         self.plan.in_motion = moving.iter().map(|order| order.id).collect();
         self.restless = moving.iter().map(|order| order.wish.instrument).collect();
         let unsure = |order: &&Order| {
             let unsettled = order.state == OrderState::Unknown;
             order.wish.account == self.account && unsettled
         };
-        let unsure: Vec<_> = self.ledger.orders().filter(unsure).collect();
+        let unsure: Vec<_> = self.ledger.orders.open().filter(unsure).collect();
         self.restless.extend(unsure.iter().map(|order| order.wish.instrument));
         self.asks.extend(unsure.iter().map(|order| Ask::Order(order.id)));
     }

@@ -76,11 +76,6 @@ impl<J: Journal> Ledger<J> {
             let _ = self.scribe.order(&order, note);
         }
         order.ts_seen = order.ts_seen.max(now);
-        let first = change.events.first();
-        let was_open = first.is_some_and(|first| !crate::table::is_final(first.before));
-        if was_open && order.is_final() {
-            self.orders.note_end(order.id, now);
-        }
         self.holds.update(&mut self.balances, &self.scribe.directory, &order);
         self.orders.put(order);
     }

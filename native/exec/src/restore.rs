@@ -236,7 +236,6 @@ impl Ledger<Tapes> {
             None => (base(id, wish.clone(), cells, columns, (event, told.as_ref())), true),
         };
         let leg = named_leg(&mut order, cells, columns);
-        let was_final = order.is_final();
         let about = reason_about(cells.text(columns.reason));
         let ts_event = cells.int(columns.ts_event).unwrap_or(0);
         if is_new || !is_snapshot {
@@ -273,9 +272,6 @@ impl Ledger<Tapes> {
             }
             OrderEvent::CancelAsked => order.ts_asked = order.ts_seen,
             _ => {}
-        }
-        if order.is_final() && (is_new || !was_final) {
-            self.orders.note_end(id, order.ts_seen);
         }
         self.holds.update(&mut self.balances, &self.scribe.directory, &order);
         self.orders.add(order);
@@ -344,6 +340,7 @@ impl Ledger<Tapes> {
             venue_order_id: cells.text(columns.venue_order_id).map(Into::into),
             what: What::NotFound,
         };
+        self.note_clocks(&report);
         let mut change = Change::default();
         match (fill.kind, prev) {
             (FillKind::Bust | FillKind::Correction, Some(prev)) => {

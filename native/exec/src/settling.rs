@@ -37,7 +37,8 @@ impl<J: Journal> Ledger<J> {
             // It ended otherwise than thought, with another size: a change was missed.
             self.compare_settings(subject, report, values, change);
         }
-        let missing = picture.size_filled > self.size_counted(&subject.order, subject.leg);
+        let size_filled = picture.size_filled - self.counted_as_others(subject, report);
+        let missing = size_filled > self.size_counted(&subject.order, subject.leg);
         match picture.state {
             OrderState::Cancelled => {
                 self.query_event(subject, report, OrderEvent::Cancelled, change);
@@ -49,8 +50,18 @@ impl<J: Journal> Ledger<J> {
             _ => self.picture_open(subject, report, picture.state, values, change),
         }
         if missing || subject.order.is_final() {
-            self.compare_figures(subject, picture.size_filled, change);
+            self.compare_figures(subject, size_filled, change);
         }
+    }
+
+    /// What of an order of ours was counted as one of others, which has its number: a stop that was
+    /// reached while nobody listened comes to the book under a new one.
+    fn counted_as_others(&self, subject: &Subject, report: &Report) -> Amount {
+        let number = report.venue_order_id.as_deref().filter(|_| !subject.order.is_external());
+        let place = number
+            .and_then(|number| self.orders.by_venue_id(report.account, report.instrument, number));
+        let other = place.and_then(|(id, _)| self.orders.get(id));
+        other.filter(|other| other.is_external()).map_or(Amount::ZERO, |other| other.size_filled)
     }
 
     fn query_event(

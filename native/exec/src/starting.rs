@@ -18,8 +18,18 @@ use crate::ledger::Ledger;
 use crate::order::Order;
 use crate::positions::{Position, PositionKey};
 use crate::reconcile::VenuePosition;
+use crate::report::Report;
 use crate::rows::{BalanceOf, OrderNote, StateNote, about_reason, facts_words, snapshot_note};
 use crate::wish::OrderId;
+
+/// How far the clocks of a venue and of ours may be apart where nothing tells of them.
+const CLOCKS_NS: i64 = 2_000_000_000;
+/// How much later an execution may come than one that happened at the same time.
+const LATE_NS: i64 = 60_000_000_000;
+/// So many executions tell how far the clocks are apart: one alone may have come late.
+const TELL_CLOCKS: u32 = 100;
+/// Books were compared within so long before the last word of an order.
+const COMPARED_NS: i64 = 24 * 3_600_000_000_000;
 
 /// How much of the past is kept at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +91,53 @@ impl Ledger<Tapes> {
 }
 
 impl<J: Journal> Ledger<J> {
+    /// From when on a venue is asked for executions at a start, by its clock: what was traded before
+    /// the first one is not ours to count, and what was compared long before the last one ended is
+    /// known. Of what came before the oldest row that is kept nothing says whether it is counted: it
+    /// was compared then.
+    pub fn fills_from(&self, account: AccountId, now: i64) -> i64 {
+        let mine = self.orders.iter().filter(|order| order.wish.account == account);
+        let Some(seen) = mine.map(|order| order.ts_seen).max() else {
+            return now.saturating_sub(CLOCKS_NS).max(0);
+        };
+        // Rows have our times.
+        let ahead = self.ahead.get(&account).map_or(0, |(ahead, _)| *ahead);
+        let there = |here: i64| here.saturating_add(ahead);
+        let first = match (self.began.get(&account), self.known_from) {
+            (Some(began), _) => there(*began).saturating_sub(CLOCKS_NS),
+            (None, Some(known)) => there(known).saturating_add(LATE_NS),
+            (None, None) => 0,
+        };
+        let compared = there(seen).saturating_sub(COMPARED_NS);
+        compared.max(first).max(self.fills_known_from(account))
+    }
+
+    /// From when on all executions that were counted are remembered, by the venue's clock: one that
+    /// it tells of before may be one of them.
+    pub fn fills_known_from(&self, account: AccountId) -> i64 {
+        self.fills.known_from(account)
+    }
+
+    /// An execution that its venue told at once says how far the clocks are apart.
+    pub(crate) fn note_clocks(&mut self, report: &Report) {
+        if report.source != EventSource::Stream {
+            return;
+        }
+        let (ahead, told) = self.ahead.entry(report.account).or_insert((i64::MIN, 0));
+        if *told < TELL_CLOCKS {
+            *ahead = (*ahead).max(report.ts_event.saturating_sub(report.ts_recv));
+            *told += 1;
+        }
+    }
+
     /// After a restart: what was in flight has lost its answers. Its outcome is not known, and each
     /// order is to be asked for.
     pub fn lose_requests(&mut self, now: i64) -> Change {
         let mut change = Change::default();
-        let ids: Vec<OrderId> = self.orders.sorted().into_iter().map(|order| order.id).collect();
+        let orders = self.orders.sorted().into_iter();
+        // Of what has ended nothing is in flight.
+        let may_change = orders.filter(|order| !order.is_final() || order.ts_seen > now);
+        let ids: Vec<OrderId> = may_change.map(|order| order.id).collect();
         for id in ids {
             let Some(mut order) = self.orders.take(id) else { continue };
             // The clock may have been ahead then.

@@ -283,8 +283,8 @@ impl<J: Journal> Life<J> {
         for (question, answer) in self.hear() {
             match (question, answer) {
                 (Question::OpenOrders, Answer::Reports(rows)) => books.open_orders = Some(rows),
-                (Question::Fills(one, from), Answer::Reports(rows)) => {
-                    books.fills.insert(one, (from, rows));
+                (Question::Fills(one, _), Answer::Reports(rows)) => {
+                    books.fills.insert(one, rows);
                 }
                 (_, Answer::Balances(rows)) => {
                     let total = |one: &Balance| VenueBalance { asset: one.asset, total: one.total };

@@ -1,131 +1,26 @@
 //! Our books against the venue's: at a start, and while trading.
 #![allow(clippy::unwrap_used, reason = "a failing test should panic")]
 
+#[path = "common/books.rs"]
+mod books;
 mod common;
 
 use std::collections::BTreeMap;
 
+use books::*;
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    BalanceCause, EventSource, FillKind, OrderEvent, OrderKind, OrderSide, OrderState,
-    PositionSide, TriggerDirection, TriggerSource,
+    BalanceCause, EventSource, FillKind, OrderEvent, OrderSide, OrderState, PositionSide,
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::reconcile::{
     Mismatch, Mode, Part, Plan, Settings, VenueBalance, VenueBooks, VenuePosition, reconcile,
 };
 use rustonite_exec::{
-    AccountRules, Ask, Change, External, Figures, Fill, Journal, Ledger, Link, Nowhere, OrderId,
-    OrderPicture, Position, PositionKey, Report, Request, Trigger, What, Wish,
+    AccountRules, Ask, Change, Figures, Fill, Ledger, Link, Nowhere, OrderPicture, PositionKey,
+    Report, What,
 };
-
-const LATER: i64 = NOW + 60_000_000_000;
-
-/// A venue that answers everything, and has nothing.
-fn nothing() -> VenueBooks {
-    VenueBooks {
-        asked_at: LATER,
-        heard_since: 0,
-        differed: Vec::new(),
-        lasting: BTreeMap::new(),
-        open_orders: Some(Vec::new()),
-        fills: [SPOT, LINEAR].map(|instrument| (instrument, (0, Vec::new()))).into(),
-        payments: Vec::new(),
-        positions: Some(Vec::new()),
-        balances: Some(Vec::new()),
-    }
-}
-
-/// What is owned, as we count it.
-fn our_balances<J: Journal>(ledger: &Ledger<J>) -> Vec<VenueBalance> {
-    let balances = ledger.balances().iter();
-    balances.map(|(_, asset, owned)| VenueBalance { asset, total: owned.total }).collect()
-}
-
-fn with(mode: Mode) -> Settings {
-    Settings { mode, ..Settings::default() }
-}
-
-fn plan<J: Journal>(ledger: &Ledger<J>, venue: &VenueBooks) -> Plan {
-    let plan = reconcile(ledger, ACCOUNT, venue, &Settings::default());
-    // Same inputs, same bytes.
-    let again = reconcile(ledger, ACCOUNT, &shuffled(venue), &Settings::default());
-    assert_eq!(format!("{plan:?}"), format!("{again:?}"));
-    plan
-}
-
-/// The same answers in another order.
-fn shuffled(venue: &VenueBooks) -> VenueBooks {
-    let mut venue = venue.clone();
-    venue.open_orders.iter_mut().for_each(|orders| orders.reverse());
-    venue.fills.values_mut().for_each(|(_, fills)| fills.reverse());
-    venue.positions.iter_mut().for_each(|positions| positions.reverse());
-    venue.balances.iter_mut().for_each(|balances| balances.reverse());
-    venue
-}
-
-/// Plans and does until nothing more is to be done.
-fn settle<J: Journal>(ledger: &mut Ledger<J>, venue: &VenueBooks) -> Plan {
-    let mut venue = venue.clone();
-    for _ in 0..6 {
-        let plan = plan(ledger, &venue);
-        let idle = plan.reports.is_empty() && plan.balances.is_empty() && plan.entries.is_empty();
-        if idle && plan.mismatches == venue.differed {
-            return plan;
-        }
-        ledger.apply_plan(LATER, ACCOUNT, &plan);
-        venue.differed = plan.mismatches;
-    }
-    panic!("it comes to no end");
-}
-
-fn shown<J: Journal>(ledger: &Ledger<J>, id: OrderId, picture: OrderPicture) -> Report {
-    rest(of(ledger, id, What::Picture(picture)))
-}
-
-/// An execution as a query shows it: by the venue's id alone.
-fn executed<J: Journal>(ledger: &Ledger<J>, id: OrderId, fill: Fill) -> Report {
-    Report { client_id: "".into(), ..rest(of(ledger, id, What::Fill(fill))) }
-}
-
-/// An execution of an order that is not known here, as a query shows it.
-fn of_nobody(number: &str, instrument: InstrumentId, fill: Fill) -> Report {
-    let report = rest(by_id("", What::Fill(fill)));
-    Report { instrument, venue_order_id: Some(number.into()), ..report }
-}
-
-fn linear(side: OrderSide, size: &str) -> Wish {
-    Wish { instrument: LINEAR, side, size: amount(size), ..wish() }
-}
-
-/// A position of the perpetual, by one fill.
-fn hold<J: Journal>(ledger: &mut Ledger<J>, side: OrderSide, size: &str) {
-    let (id, _) = ledger.submit(NOW, linear(side, size), Link::default()).unwrap();
-    let fill = What::Fill(Fill { side, ..fill(&format!("h{}", id.0), size, "100") });
-    let report = Report { instrument: LINEAR, ..of(ledger, id, fill) };
-    ledger.report(&report);
-    // Its profit is not what these tests are about.
-    ledger.report(&Report { instrument: LINEAR, ..of(ledger, id, What::Accepted) });
-}
-
-fn key(side: PositionSide) -> PositionKey {
-    PositionKey { account: ACCOUNT, strategy: None, instrument: LINEAR, side }
-}
-
-fn held<J: Journal>(ledger: &Ledger<J>) -> Position {
-    ledger.positions().get(&key(PositionSide::Net))
-}
-
-fn theirs(size: &str, entry: &str) -> VenuePosition {
-    VenuePosition {
-        instrument: LINEAR,
-        side: PositionSide::Net,
-        size: amount(size),
-        price_entry: Some(amount(entry)),
-        ts_event: NOW,
-    }
-}
 
 // At a start
 
@@ -160,7 +55,7 @@ fn start_03_missed_fills() {
     let mut venue = nothing();
     venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::PartiallyFilled, "7"))]);
     let fills = ["1", "2"].map(|fill_id| executed(&ledger, id, fill(fill_id, "3.5", "100")));
-    venue.fills.insert(SPOT, (0, fills.to_vec()));
+    venue.fills.insert(SPOT, fills.to_vec());
     let first = plan(&ledger, &venue);
     assert!(first.reports.iter().all(|one| one.source == EventSource::Reconciliation));
     let changes = ledger.apply_plan(LATER, ACCOUNT, &first);
@@ -178,7 +73,7 @@ fn start_04_filled_while_we_were_away() {
     let id = working(&mut ledger);
     let mut venue = nothing();
     venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::Filled, "10"))]);
-    venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "10", "99"))]));
+    venue.fills.insert(SPOT, vec![executed(&ledger, id, fill("1", "10", "99"))]);
     settle(&mut ledger, &venue);
     assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Filled, amount("10")));
     assert_eq!(ledger.order(id).unwrap().price_average, Some(amount("99")));
@@ -202,29 +97,9 @@ fn start_05_partly_filled_then_cancelled_while_we_were_away() {
     let id = working(&mut ledger);
     let mut venue = nothing();
     venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::Cancelled, "4"))]);
-    venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "4", "100"))]));
+    venue.fills.insert(SPOT, vec![executed(&ledger, id, fill("1", "4", "100"))]);
     settle(&mut ledger, &venue);
     assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Cancelled, amount("4")));
-}
-
-#[test]
-fn start_06_orders_of_others_are_adopted_or_watched() {
-    let open = What::Picture(picture(OrderState::PartiallyFilled, "2"));
-    let order = Report { venue_order_id: Some("w1".into()), ..rest(by_id("web", open)) };
-    let fill = Report { what: filled_by("5", "2"), ..order.clone() };
-    for external in [External::Watched, External::Adopted] {
-        let mut ledger = open_with(Nowhere, AccountRules { external, ..rules() });
-        let mut venue = nothing();
-        venue.open_orders = Some(vec![order.clone()]);
-        venue.fills.insert(SPOT, (0, vec![fill.clone()]));
-        let first = plan(&ledger, &venue);
-        assert_eq!(first.mismatches, [Mismatch::OrderUnknown("w1".into())]);
-        settle(&mut ledger, &venue);
-        let orders: Vec<_> = ledger.open_orders();
-        let [order] = &orders[..] else { panic!("{orders:?}") };
-        assert_eq!((order.size_filled, order.size_left()), (amount("2"), amount("8")));
-        assert_eq!(order.is_managed(), external == External::Adopted);
-    }
 }
 
 #[test]
@@ -261,7 +136,7 @@ fn start_09_a_fill_with_other_figures_is_told_and_ours_kept() {
     ledger.report(&of(&ledger, id, filled_by("1", "4")));
     let mut venue = nothing();
     venue.open_orders = Some(vec![shown(&ledger, id, picture(OrderState::PartiallyFilled, "4"))]);
-    venue.fills.insert(SPOT, (0, vec![executed(&ledger, id, fill("1", "4", "101"))]));
+    venue.fills.insert(SPOT, vec![executed(&ledger, id, fill("1", "4", "101"))]);
     venue.balances = Some(our_balances(&ledger));
     let plan = plan(&ledger, &venue);
     assert_eq!(plan.mismatches, [Mismatch::FillDiffers("1".into())]);
@@ -488,7 +363,7 @@ fn start_the_venue_counts_more_than_its_executions() {
     assert_eq!(first.asks, [Ask::Fills(ACCOUNT, SPOT)]);
     assert!(first.reports.iter().all(|one| !matches!(one.what, What::Fill(_))));
     // All are here, and it still is so.
-    venue.fills = BTreeMap::from([(SPOT, (0, vec![executed(&ledger, id, fill("1", "4", "100"))]))]);
+    venue.fills = BTreeMap::from([(SPOT, vec![executed(&ledger, id, fill("1", "4", "100"))])]);
     assert!(settle(&mut ledger, &venue).is_settled());
     let order = ledger.order(id).unwrap();
     assert_eq!((order.state, order.size_filled), (OrderState::Filled, amount("10")));
@@ -515,7 +390,7 @@ fn start_figures_of_one_leg_are_compared_with_that_leg() {
     let mut venue = nothing();
     venue.open_orders = Some(vec![report.clone()]);
     let fill = Report { what: filled_by("2", "1"), ..report };
-    venue.fills.insert(SPOT, (0, vec![fill]));
+    venue.fills.insert(SPOT, vec![fill]);
     settle(&mut ledger, &venue);
     let order = ledger.order(id).unwrap();
     assert_eq!((order.size_filled, order.wish.size), (amount("5"), amount("10")));
@@ -534,7 +409,7 @@ fn start_a_payment_is_taken_once_and_moves_no_position() {
     let mut venue = nothing();
     venue.balances = None;
     let fills = vec![executed(&ledger, id, fill("1", "4", "100")), by_id("", What::Fill(paid))];
-    venue.fills = BTreeMap::from([(SPOT, (0, fills))]);
+    venue.fills = BTreeMap::from([(SPOT, fills)]);
     let first = plan(&ledger, &venue);
     assert_eq!(first.reports.len(), 1, "{:?}", first.reports);
     ledger.apply_plan(LATER, ACCOUNT, &first);
@@ -594,6 +469,29 @@ fn running_4_what_was_heard_of_since_the_question_is_not_compared() {
 }
 
 #[test]
+fn running_4_what_was_heard_of_since_although_it_has_ended_may_go_on() {
+    let mut ledger = ledger();
+    let ids: Vec<_> = (0..3).map(|_| working(&mut ledger)).collect();
+    let end = |ledger: &mut Ledger<Nowhere>, id, ts_recv, what| {
+        ledger.report(&Report { ts_recv, ..of(ledger, id, what) });
+    };
+    for id in &ids {
+        end(&mut ledger, *id, NOW + 3, cancelled(None));
+    }
+    let nothing_moves = plan(&ledger, &nothing());
+    assert_eq!(nothing_moves.in_motion, []);
+    // Fills of two come late, of one of them two.
+    end(&mut ledger, ids[2], LATER - 3, filled_by("1", "1"));
+    end(&mut ledger, ids[1], LATER - 2, filled_by("2", "1"));
+    end(&mut ledger, ids[2], LATER - 1, filled_by("3", "1"));
+    assert_eq!(plan(&ledger, &nothing()).in_motion, [ids[1], ids[2]]);
+    // They are remembered by the last word of them.
+    assert_eq!(ledger.forget(LATER - 2), 1);
+    assert_eq!(ledger.forget(LATER), 2);
+    assert_eq!(ledger.orders().count(), 0);
+}
+
+#[test]
 fn running_4_what_an_earlier_connection_told_is_compared() {
     let mut ledger = ledger();
     let id = working(&mut ledger);
@@ -632,7 +530,7 @@ fn running_6_a_position_that_a_missed_fill_explains_is_not_set_twice() {
     let fill = Report { instrument: LINEAR, ..executed(&ledger, id, fill("1", "3", "100")) };
     let mut venue = nothing();
     venue.open_orders = Some(vec![order]);
-    venue.fills.insert(LINEAR, (0, vec![fill]));
+    venue.fills.insert(LINEAR, vec![fill]);
     venue.positions = Some(vec![theirs("3", "100")]);
     assert!(settle(&mut ledger, &venue).is_settled());
     assert_eq!((held(&ledger).size, state(&ledger, id)), (amount("3"), OrderState::Filled));
@@ -747,139 +645,11 @@ fn running_fills_of_one_moment_are_taken_by_their_numbers() {
         fills.push(Report { instrument: LINEAR, ..rest(of(&ledger, order, what)) });
     }
     let mut venue = nothing();
-    venue.fills.insert(LINEAR, (0, fills));
+    venue.fills.insert(LINEAR, fills);
     let plan = plan(&ledger, &venue);
     ledger.apply_plan(LATER, ACCOUNT, &plan);
     // Opened at 100 and closed before 102 was bought.
     assert_eq!(held(&ledger).price_entry, Some(amount("102")));
-}
-
-// Orders of others
-
-/// Somebody has bought while we were away: all that is known of the order is its number.
-fn bought_by_others() -> VenueBooks {
-    let mut venue = nothing();
-    let bought = of_nobody("78", SPOT, fill("1", "2", "100"));
-    venue.fills.insert(SPOT, (0, vec![bought]));
-    venue
-}
-
-fn of_others<J: Journal>(ledger: &Ledger<J>) -> OrderId {
-    let mut orders = ledger.orders().filter(|order| order.is_external());
-    let order = orders.next().unwrap().id;
-    assert!(orders.next().is_none());
-    order
-}
-
-#[test]
-fn an_order_that_only_executions_tell_of_ends_where_it_is_not_open() {
-    let mut ledger = ledger();
-    let mut venue = bought_by_others();
-    let found = plan(&ledger, &venue);
-    let changes = ledger.apply_plan(LATER, ACCOUNT, &found);
-    let order = of_others(&ledger);
-    assert!(changes.iter().any(|change| change.asks.contains(&Ask::Order(order))));
-    let Request::Query { client_id, venue_order_id, .. } = ledger.query(order).unwrap() else {
-        panic!()
-    };
-    assert_eq!((&*client_id, venue_order_id.as_deref()), ("", Some("78")));
-    venue.balances = Some(our_balances(&ledger));
-    // Where the venue shows it, it is open.
-    let shown = OrderPicture { size: amount("3"), ..picture(OrderState::PartiallyFilled, "2") };
-    let shown = Report { venue_order_id: Some("78".into()), ..by_id("", What::Picture(shown)) };
-    venue.open_orders = Some(vec![rest(shown)]);
-    let open = plan(&ledger, &venue);
-    assert_eq!((&open.reports[..], &open.asks[..]), (&[rest_of(&venue)][..], &[][..]));
-    // Nobody answers the question about it.
-    venue.open_orders = Some(Vec::new());
-    let settled = settle(&mut ledger, &venue);
-    assert_eq!(state(&ledger, order), OrderState::Filled);
-    assert_eq!(filled(&ledger, order), amount("2"));
-    assert!(settled.is_settled(), "{settled:?}");
-}
-
-fn rest_of(venue: &VenueBooks) -> Report {
-    let shown = venue.open_orders.as_ref().unwrap()[0].clone();
-    Report { source: EventSource::Reconciliation, ..shown }
-}
-
-#[test]
-fn a_journal_with_an_order_that_only_executions_tell_of_comes_to_trade() {
-    let folder = in_memory();
-    let mut venue = bought_by_others();
-    let order = {
-        let (mut ledger, _) = reopened(folder.path());
-        let found = plan(&ledger, &venue);
-        ledger.apply_plan(LATER, ACCOUNT, &found);
-        assert_eq!(state(&ledger, of_others(&ledger)), OrderState::PartiallyFilled);
-        of_others(&ledger)
-    };
-    let (mut ledger, _) = reopened(folder.path());
-    assert_eq!(state(&ledger, order), OrderState::PartiallyFilled);
-    venue.heard_since = LATER;
-    venue.asked_at = LATER + 1;
-    venue.balances = Some(our_balances(&ledger));
-    let settled = settle(&mut ledger, &venue);
-    assert!(settled.is_settled(), "{settled:?}");
-    assert_eq!(state(&ledger, order), OrderState::Filled);
-    drop(ledger);
-    let (ledger, _) = reopened(folder.path());
-    assert_eq!(state(&ledger, order), OrderState::Filled);
-}
-
-/// A stop of the perpetual, which waits at its venue.
-fn waiting_stop<J: Journal>(ledger: &mut Ledger<J>) -> OrderId {
-    let trigger = Trigger {
-        price: amount("90"),
-        source: TriggerSource::Last,
-        direction: TriggerDirection::Down,
-        trail: None,
-    };
-    let stop = Wish {
-        kind: OrderKind::StopMarket,
-        price: None,
-        trigger: Some(trigger),
-        ..linear(OrderSide::Sell, "1")
-    };
-    let (id, _) = ledger.submit(NOW, stop, Link::default()).unwrap();
-    ledger.report(&Report { instrument: LINEAR, ..of(ledger, id, What::Accepted) });
-    id
-}
-
-#[test]
-fn an_execution_may_be_of_a_stop_that_is_not_shown_any_more() {
-    let mut ledger = ledger();
-    let id = waiting_stop(&mut ledger);
-    let sold = Fill { side: OrderSide::Sell, ..fill("9", "1", "89") };
-    let sold = of_nobody("78", LINEAR, sold);
-    // While the venue tells it.
-    let change = ledger.report(&sold);
-    assert!(change.fills.is_empty() && change.order.is_none(), "{change:?}");
-    assert_eq!(change.asks, [Ask::Order(id)]);
-    // Where books are compared.
-    let mut venue = nothing();
-    venue.fills.insert(LINEAR, (0, vec![sold.clone()]));
-    let unsure = plan(&ledger, &venue);
-    assert!(unsure.reports.is_empty(), "{unsure:?}");
-    assert_eq!(unsure.asks, [Ask::Order(id), Ask::Fills(ACCOUNT, LINEAR)]);
-    // If its venue still has the stop it was somebody else.
-    let waits = OrderPicture {
-        side: OrderSide::Sell,
-        price: None,
-        size: amount("1"),
-        ..picture(OrderState::Accepted, "0")
-    };
-    let shown = Report { instrument: LINEAR, ..shown(&ledger, id, waits.clone()) };
-    let still = VenueBooks { open_orders: Some(vec![shown]), ..venue.clone() };
-    assert_eq!(plan(&ledger, &still).reports.len(), 1);
-    // The answer about the stop gives it the number that the execution names.
-    let done = OrderPicture { state: OrderState::Filled, size_filled: amount("1"), ..waits };
-    let client_id: Box<str> = ledger.order(id).unwrap().client_id().into();
-    let done = Report { client_id, what: What::Picture(done), ..sold.clone() };
-    ledger.report(&done);
-    ledger.report(&sold);
-    assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Filled, amount("1")));
-    assert_eq!(ledger.orders().count(), 1);
 }
 
 #[test]
@@ -890,12 +660,12 @@ fn a_fee_that_the_first_word_of_an_execution_did_not_have_is_booked_once() {
     let fee = Some((amount("0.5"), ledger.directory().asset("USDT").unwrap()));
     let told = executed(&ledger, id, Fill { fee, ..fill("1", "10", "100") });
     let mut venue = nothing();
-    venue.fills.insert(SPOT, (0, vec![told]));
+    venue.fills.insert(SPOT, vec![told]);
     for is_forgotten in [false, true] {
         if is_forgotten {
             ledger.report(&of(&ledger, id, filled_by("2", "1")));
             let told = executed(&ledger, id, Fill { fee, ..fill("2", "1", "100") });
-            venue.fills.get_mut(&SPOT).unwrap().1.push(told);
+            venue.fills.get_mut(&SPOT).unwrap().push(told);
             assert_eq!(ledger.forget(LATER), 1);
         }
         let late = plan(&ledger, &venue);

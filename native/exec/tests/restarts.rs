@@ -3,12 +3,17 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::*;
 use rustonite_core::datasets::{
     OrderEvent, OrderState, RiskScope, RiskVerdict, TradingState, draft,
 };
 use rustonite_exec::reconcile::{Settings, VenueBooks, reconcile};
-use rustonite_exec::{Ask, Durability, Housekeeping, Ledger, Report, Tapes, What};
+use rustonite_exec::{
+    Ask, Durability, Housekeeping, Ledger, Link, Position, PositionKey, Report, Restored, Tapes,
+    What, Wish,
+};
 use rustonite_tape::TapeOptions;
 
 fn few_rows() -> TapeOptions {
@@ -160,18 +165,37 @@ fn switches_that_were_thrown_and_not_put_back_are_told() {
     assert_eq!(codes, ["kill_switch"]);
 }
 
+const SECOND: i64 = 1_000_000_000;
+const ALL: [&str; 5] = ["orders", "fills", "positions", "balances", "risk_events"];
+
+/// A journal whose tapes keep few rows: a lake is done with whatever of these is sealed.
+fn beside_a_lake(folder: &Path, datasets: &[&str]) -> Ledger<Tapes> {
+    let tapes = Tapes::open(folder, "main", short_segments(), Durability::Interval).unwrap();
+    for dataset in datasets {
+        let tape = folder.join(dataset).join("main");
+        rustonite_tape::advance_consumer(&tape, "lake", u64::MAX / 2).unwrap();
+    }
+    open_with(tapes, rules())
+}
+
+fn short_segments() -> TapeOptions {
+    TapeOptions { segment_rows: Some(8), ..tape_options() }
+}
+
+fn opened_again(folder: &Path) -> (Ledger<Tapes>, Restored) {
+    let journal = (folder, "main", short_segments(), Durability::Interval);
+    Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap()
+}
+
+fn held(ledger: &Ledger<Tapes>) -> Vec<(PositionKey, Position)> {
+    ledger.positions().iter().map(|(key, one)| (*key, *one)).collect()
+}
+
 #[test]
 fn a_restart_knows_what_a_lake_has_taken_from_the_tapes() {
     let folder = in_memory();
-    let options = TapeOptions { segment_rows: Some(8), ..tape_options() };
-    let tapes = Tapes::open(folder.path(), "main", options, Durability::Interval).unwrap();
-    for dataset in ["orders", "fills", "positions", "balances", "risk_events"] {
-        // A lake that is done with whatever is sealed.
-        let tape = folder.path().join(dataset).join("main");
-        rustonite_tape::advance_consumer(&tape, "lake", u64::MAX / 2).unwrap();
-    }
-    let mut ledger = open_with(tapes, rules());
-    let (second, hour, housekeeping) = (1_000_000_000, 3_600, Housekeeping::default());
+    let mut ledger = beside_a_lake(folder.path(), &ALL);
+    let (hour, housekeeping) = (3_600, Housekeeping::default());
     let mut filled = Vec::new();
     for at in (0..3 * hour).step_by(6) {
         let order = working(&mut ledger);
@@ -181,22 +205,17 @@ fn a_restart_knows_what_a_lake_has_taken_from_the_tapes() {
         if at % 300 != 0 {
             ledger.report(&of(&ledger, order, cancelled(Some("1"))));
         }
-        ledger.tick(NOW + at * second, &housekeeping).unwrap();
+        ledger.tick(NOW + at * SECOND, &housekeeping).unwrap();
     }
     let open = |ledger: &Ledger<Tapes>| {
         ledger.open_orders().iter().map(|order| (order.id, order.size_filled)).collect::<Vec<_>>()
-    };
-    let held = |ledger: &Ledger<Tapes>| {
-        ledger.positions().iter().map(|(key, one)| (*key, *one)).collect::<Vec<_>>()
     };
     let (live, position) = (open(&ledger), held(&ledger));
     assert_eq!(live.len(), 3 * 12);
     let written = ledger.seq().unsigned_abs();
     drop(ledger);
-    let journal = (folder.path(), "main", options, Durability::Interval);
-    let (mut ledger, found) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
+    let (mut ledger, found) = opened_again(folder.path());
     assert!(found.rows < written / 2, "{} of {written} rows are kept", found.rows);
-    assert!(ledger.known_from().is_some());
     assert_eq!(open(&ledger), live);
     // The venue tells of the last quarter of an hour again: nothing of it is counted twice.
     filled.iter().rev().take(150).for_each(|report| drop(ledger.report(report)));
@@ -205,15 +224,76 @@ fn a_restart_knows_what_a_lake_has_taken_from_the_tapes() {
 }
 
 #[test]
+fn what_is_asked_for_after_a_restart_goes_by_the_clock_of_the_venue() {
+    for ahead in [-3_600, -30, 0, 30, 3_600].map(|seconds| seconds * SECOND) {
+        let folder = in_memory();
+        let mut ledger = beside_a_lake(folder.path(), &ALL);
+        let mut told = Vec::new();
+        for at in (0..3_600).step_by(6) {
+            let now = NOW + at * SECOND;
+            let (order, _) = ledger.submit(now, wish(), Link::default()).unwrap();
+            let filled = of(&ledger, order, filled_by(&at.to_string(), "10"));
+            let (ts_event, ts_recv) = (now + ahead, now + SECOND / 100);
+            told.push(Report { ts_event, ts_recv, ..filled });
+            ledger.report(told.last().unwrap());
+            ledger.tick(now, &Housekeeping::default()).unwrap();
+        }
+        drop(ledger);
+        let now = NOW + 3_600 * SECOND;
+        let (mut ledger, _) = opened_again(folder.path());
+        ledger.lose_requests(now);
+        let from = ledger.fills_from(ACCOUNT, now);
+        // The last minutes are asked for, and nothing of what is told then is counted again.
+        assert!(from < now + ahead - 600 * SECOND, "{ahead}");
+        let position = held(&ledger);
+        let again: Vec<_> = told.iter().filter(|one| one.ts_event >= from).collect();
+        assert!(again.len() > 100 && again.len() < told.len(), "{ahead}: {}", again.len());
+        again.into_iter().for_each(|one| drop(ledger.report(one)));
+        assert_eq!(held(&ledger), position, "{ahead}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_after_the_first_restart_goes_by_the_clock_of_the_venue() {
+    for ahead in [-3_600, -30, 0, 30, 3_600].map(|seconds| seconds * SECOND) {
+        let folder = in_memory();
+        let mut ledger = open_with(tapes(folder.path()), rules());
+        let order = submitted(&mut ledger);
+        let first = of(&ledger, order, filled_by("1", "1"));
+        ledger.report(&Report { ts_event: NOW + 1 + ahead, ..first });
+        drop(ledger);
+        let (ledger, _) = reopened(folder.path());
+        let from = ledger.fills_from(ACCOUNT, NOW + 60 * SECOND);
+        assert!(from <= NOW + ahead && from > NOW + ahead - 5 * SECOND, "{ahead}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_has_no_execution_that_was_forgotten() {
+    const MANY: i64 = 200_000;
+    let mut ledger = ledger();
+    let large = Wish { size: amount("1000000"), ..wish() };
+    let (order, _) = ledger.submit(NOW, large, Link::default()).unwrap();
+    let first = of(&ledger, order, What::Accepted);
+    let told = |at: i64| {
+        let (ts, what) = (NOW + at * SECOND / 1_000, filled_by(&at.to_string(), "1"));
+        Report { ts_event: ts, ts_recv: ts, what, ..first.clone() }
+    };
+    (0..=MANY).for_each(|at| drop(ledger.report(&told(at))));
+    let counted = filled(&ledger, order);
+    assert_eq!(counted, amount("200001"));
+    let from = ledger.fills_from(ACCOUNT, NOW + MANY * SECOND / 1_000);
+    assert_eq!(from, ledger.fills_known_from(ACCOUNT));
+    assert!(from <= NOW + SECOND / 1_000, "all others are remembered");
+    let again = (0..=MANY).map(told).filter(|one| one.ts_event >= from);
+    again.for_each(|one| drop(ledger.report(&one)));
+    assert_eq!(filled(&ledger, order), counted);
+}
+
+#[test]
 fn what_was_filled_is_known_where_orders_are_kept_and_their_executions_are_not() {
     let folder = in_memory();
-    let options = TapeOptions { segment_rows: Some(8), ..tape_options() };
-    let tapes = Tapes::open(folder.path(), "main", options, Durability::Interval).unwrap();
-    for dataset in ["fills", "positions", "balances"] {
-        let tape = folder.path().join(dataset).join("main");
-        rustonite_tape::advance_consumer(&tape, "lake", u64::MAX / 2).unwrap();
-    }
-    let mut ledger = open_with(tapes, rules());
+    let mut ledger = beside_a_lake(folder.path(), &["fills", "positions", "balances"]);
     let slow = working(&mut ledger);
     ledger.report(&of(&ledger, slow, filled_by("first", "4")));
     for at in 0..3_600 {
@@ -230,8 +310,7 @@ fn what_was_filled_is_known_where_orders_are_kept_and_their_executions_are_not()
     let live = filled(&ledger);
     assert_eq!(live.0, amount("5"));
     drop(ledger);
-    let journal = (folder.path(), "main", options, Durability::Interval);
-    let (ledger, found) = Ledger::open(directory(), [(ACCOUNT, rules())], journal).unwrap();
+    let (ledger, found) = opened_again(folder.path());
     assert_eq!(filled(&ledger), live);
     assert!(found.fills_missing.is_empty(), "{found:?}");
 }

@@ -247,7 +247,7 @@ impl<J: Journal> Desk<J> {
         let has_positions = instruments.iter().any(holds);
         let traded = (instruments, has_positions);
         let id = AccountId(u16::try_from(self.accounts.len()).unwrap_or(u16::MAX));
-        let fills_from = account::fills_from(&self.ledger, id, now);
+        let fills_from = self.ledger.fills_from(id, now);
         let mut account = Account::new(gateway, outbox, traded, settings, fills_from);
         account.start(now)?;
         self.accounts.push(account);

@@ -447,27 +447,30 @@ fn a_trading_state_says_what_is_let_through_and_cancels_nothing() {
 }
 
 /// The venue shows an order that somebody else placed.
-fn show_theirs(world: &mut World) {
-    let picture = works(-500);
-    let report = Report {
+fn show_theirs(world: &mut World, client_id: &str) {
+    let report = of_theirs(world, client_id, What::Picture(works(-500)));
+    world.say(vec![Heard::Report(report)]);
+    world.written();
+}
+
+fn of_theirs(world: &World, client_id: &str, what: What) -> Report {
+    Report {
         ts_event: world.now,
         ts_recv: world.now,
         source: EventSource::Stream,
         account: ACCOUNT,
         instrument: INSTRUMENT,
-        client_id: "theirs".into(),
+        client_id: client_id.into(),
         client_id_prev: None,
         venue_order_id: Some("7".into()),
-        what: What::Picture(picture),
-    };
-    world.say(vec![Heard::Report(report)]);
-    world.written();
+        what,
+    }
 }
 
 #[test]
 fn what_others_placed_is_told_and_left_to_them() {
     let mut world = World::new(BOUNDS);
-    show_theirs(&mut world);
+    show_theirs(&mut world, "theirs");
     world.desk.kill(Target::All, world.now);
     world.wait(1_000);
     assert_eq!(cancels(&world), []);
@@ -477,15 +480,23 @@ fn what_others_placed_is_told_and_left_to_them() {
 
 #[test]
 fn what_others_placed_and_we_adopt_counts_and_is_cancelled() {
-    let mut ledger = Ledger::new(directory(), Nowhere);
-    let rules = AccountRules { external: External::Adopted, ..account_rules() };
-    ledger.open_account(ACCOUNT, rules);
-    let mut world = World::of(ledger, BOUNDS);
-    show_theirs(&mut world);
-    let theirs = world.desk.ledger().open_orders()[0].id;
-    assert!(world.desk.risk().is_open(theirs.0));
-    world.desk.kill(Target::All, world.now);
-    assert_eq!(cancels(&world), [theirs]);
+    for client_id in ["theirs", ""] {
+        let mut ledger = Ledger::new(directory(), Nowhere);
+        let rules = AccountRules { external: External::Adopted, ..account_rules() };
+        ledger.open_account(ACCOUNT, rules);
+        let mut world = World::of(ledger, BOUNDS);
+        show_theirs(&mut world, client_id);
+        let theirs = world.desk.ledger().open_orders()[0].id;
+        assert!(world.desk.risk().is_open(theirs.0));
+        world.desk.kill(Target::All, world.now);
+        let [Request::Cancel { order, venue_order_id, .. }] = &world.written()[..] else {
+            panic!("{client_id:?}")
+        };
+        assert_eq!((*order, venue_order_id.as_deref()), (theirs, Some("7")));
+        let report = of_theirs(&world, client_id, ended());
+        world.say(vec![Heard::Report(report)]);
+        assert_eq!((world.ending().open, world.desk.risk().is_open(theirs.0)), (0, false));
+    }
 }
 
 #[test]

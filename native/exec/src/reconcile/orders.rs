@@ -23,8 +23,7 @@ impl<J: Journal> Comparing<'_, J> {
 
     pub(super) fn compare_fills(&mut self) {
         let venue = self.venue;
-        let executions = venue.fills.values().map(|(_, reports)| reports);
-        for reports in executions.chain([&venue.payments]) {
+        for reports in venue.fills.values().chain([&venue.payments]) {
             let mut reports: Vec<_> =
                 reports.iter().filter(|one| self.concerns(one.instrument)).collect();
             // Of one moment by their numbers, of which the longer one is the greater.
@@ -186,7 +185,7 @@ impl<J: Journal> Comparing<'_, J> {
         let same_values = (order.wish.price, order.wish.size) == (picture.price, size);
         let differs = state.is_some_and(|state| !agrees(order, state)) || missing != Amount::ZERO;
         let is_open = !table::is_final(picture.state);
-        let (since, instrument) = (order.ts_seen, order.wish.instrument);
+        let instrument = order.wish.instrument;
         let is_halfway =
             matches!(picture.state, OrderState::PendingCancel | OrderState::PendingReplace);
         if !is_halfway {
@@ -197,7 +196,7 @@ impl<J: Journal> Comparing<'_, J> {
             self.plan.reports.push(as_reconciled(report));
         }
         if missing > Amount::ZERO {
-            self.settle_missing(id, instrument, since, report, picture, missing);
+            self.settle_missing(id, instrument, report, picture, missing);
         }
     }
 
@@ -213,14 +212,12 @@ impl<J: Journal> Comparing<'_, J> {
         &mut self,
         id: OrderId,
         instrument: InstrumentId,
-        since: i64,
         report: &Report,
         picture: &OrderPicture,
         missing: Amount,
     ) {
         self.plan.mismatches.push(Mismatch::FillsMissing(id, missing));
-        let answered = self.venue.fills.get(&instrument).is_some_and(|(from, _)| *from <= since);
-        if !answered {
+        if !self.venue.fills.contains_key(&instrument) {
             self.restless.insert(instrument);
             self.asks.insert(Ask::Fills(self.account, instrument));
             return;

@@ -472,7 +472,7 @@ impl Venue {
         VenueBooks {
             asked_at: self.ts + 60_000_000_000,
             open_orders: Some(orders.collect()),
-            fills: [(self.instrument, (0, self.fills.clone()))].into(),
+            fills: [(self.instrument, self.fills.clone())].into(),
             positions: Some(positions.into_iter().collect()),
             ..VenueBooks::default()
         }

@@ -4,42 +4,22 @@ use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent, PositionSide};
-use rustonite_core::ids::{AccountId, InstrumentId};
+use rustonite_core::ids::InstrumentId;
 use rustonite_exec::gateway::{Answer, Balance, Contracts, Gateway, Outgoing, Question, Written};
 use rustonite_exec::reconcile::{
     Holding, Mismatch, Plan, Settings, VenueBalance, VenueBooks, VenuePosition,
 };
-use rustonite_exec::{Ask, Journal, Ledger, Outcome, Refusal, RefusalKind, Report, Request, What};
+use rustonite_exec::{Ask, Outcome, Refusal, RefusalKind, Report, Request, What};
 use rustonite_feed::FeedError;
 use rustonite_risk::Access;
 
 use super::Outbox;
 use super::pace::{Later, Waiting, has_room, order_of, spend_of, spend_of_many};
 
-/// How far the clocks of a venue and of ours may be apart.
-const CLOCKS_NS: i64 = 2_000_000_000;
 /// What is held may differ for so long because fills are on their way.
 const DIFFERS_NS: i64 = 30_000_000_000;
 /// How often the pause doubles between comparisons that come to the same.
 const SETTLE_DOUBLINGS: u32 = 5;
-/// Books were compared within so long before the last word of an order.
-const COMPARED_NS: i64 = 24 * 3_600_000_000_000;
-
-/// From when on fills are asked for at a start: what was traded before the first one is not ours to
-/// count, and what was compared long before the last one ended is known. Of what came before the
-/// oldest row that is kept nothing says whether it is counted: it was compared then.
-pub(super) fn fills_from<J: Journal>(ledger: &Ledger<J>, account: AccountId, now: i64) -> i64 {
-    let mine = ledger.orders().filter(|order| order.wish.account == account);
-    let Some(seen) = mine.map(|order| order.ts_seen).max() else {
-        return now.saturating_sub(CLOCKS_NS).max(0);
-    };
-    let first = match (ledger.began(account), ledger.known_from()) {
-        (Some(began), _) => began.saturating_sub(CLOCKS_NS),
-        (None, Some(known)) => known.min(seen).saturating_add(CLOCKS_NS),
-        (None, None) => 0,
-    };
-    seen.saturating_sub(COMPARED_NS).max(first).max(0)
-}
 
 /// How far an account is on the way to trading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -342,8 +322,8 @@ impl Asking {
             (Question::OpenOrders, Answer::Reports(reports)) => {
                 self.books.open_orders = Some(reports.clone());
             }
-            (Question::Fills(instrument, from), Answer::Reports(reports)) => {
-                self.books.fills.insert(instrument, (from, reports.clone()));
+            (Question::Fills(instrument, _), Answer::Reports(reports)) => {
+                self.books.fills.insert(instrument, reports.clone());
             }
             (Question::Payments(_), Answer::Reports(reports)) => {
                 self.books.payments.clone_from(reports);
@@ -417,6 +397,11 @@ fn told(request: &Request, now: i64, what: impl FnOnce(OrderEvent) -> What) -> R
             (*account, *instrument, client_id, OrderEvent::CancelAsked)
         }
     };
+    // Others may have given it no client id.
+    let venue_order_id = match request {
+        Request::Cancel { venue_order_id, .. } => venue_order_id.clone(),
+        _ => None,
+    };
     Report {
         ts_event: now,
         ts_recv: now,
@@ -425,7 +410,30 @@ fn told(request: &Request, now: i64, what: impl FnOnce(OrderEvent) -> What) -> R
         instrument,
         client_id: client_id.clone(),
         client_id_prev: None,
-        venue_order_id: None,
+        venue_order_id,
         what: what(event),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustonite_core::ids::AccountId;
+    use rustonite_exec::OrderId;
+
+    use super::{InstrumentId, Request, not_sent, refusal, refused};
+
+    #[test]
+    fn of_a_cancel_without_a_client_id_the_number_is_said() {
+        let request = Request::Cancel {
+            order: OrderId(1),
+            instrument: InstrumentId(0),
+            account: AccountId(0),
+            client_id: "".into(),
+            venue_order_id: Some("78".into()),
+        };
+        let refusal = refusal("no room".to_owned());
+        for report in [not_sent(&request, 7), refused(&request, refusal, 7)] {
+            assert_eq!(report.venue_order_id.as_deref(), Some("78"));
+        }
     }
 }

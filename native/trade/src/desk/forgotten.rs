@@ -116,7 +116,7 @@ impl<J: Journal> Desk<J> {
 fn is_gone(order: &Order, asking: &Asking) -> bool {
     let is_leg = |report: &Report| {
         order.legs.iter().any(|leg| {
-            leg.client_id == report.client_id
+            (!leg.client_id.is_empty() && leg.client_id == report.client_id)
                 || (leg.venue_order_id.is_some() && leg.venue_order_id == report.venue_order_id)
         })
     };

@@ -68,6 +68,7 @@ impl<J: Journal> Desk<J> {
             let mut heard = Vec::new();
             self.look_at_held(account, now);
             let one = &mut self.accounts[at];
+            one.fills_from = one.fills_from.max(self.ledger.fills_known_from(account));
             let texts = one.gateway.tick(now.saturating_sub(answer_ns), now, &mut heard);
             let mut sent = one.send_all(texts);
             if one.again_at <= now {
@@ -453,7 +454,7 @@ impl<J: Journal> Desk<J> {
         let is_other = !other.is_empty();
         self.tell_other(account, other);
         self.tell_untold(account, asking.failed.as_deref());
-        let newest = asking.books.fills.values().flat_map(|(_, reports)| reports);
+        let newest = asking.books.fills.values().flatten();
         let newest = newest.map(|report| report.ts_event).max();
         let one = &mut self.accounts[account.index()];
         if let Some(newest) = newest.filter(|_| plan.is_settled() && asking.failed.is_none()) {

@@ -42,7 +42,7 @@ fn compare(desk: &mut Desk, ledger: &mut Ledger<Nowhere>) -> Plan {
         asked_at: now_ns(),
         heard_since: now_ns(),
         open_orders: Some(desk.open_orders()),
-        fills: BTreeMap::from([(IT, (0, desk.executions()))]),
+        fills: BTreeMap::from([(IT, desk.executions())]),
         ..VenueBooks::default()
     };
     let plan = reconcile(ledger, ACCOUNT, &venue, &Settings::default());
