@@ -223,7 +223,6 @@ fn in_money(quote: i64) -> Wish {
         kind: OrderKind::Market,
         tif: Some(Tif::Ioc),
         price: None,
-        price_protect: Some(ticks(100)),
         size: Amount::ZERO,
         size_quote: Some(amount("1").times(quote).unwrap()),
         ..limit(OrderSide::Buy, 0, 0)
@@ -307,7 +306,7 @@ proptest! {
     fn risk_knows_the_same_after_a_restart(steps in steps()) {
         // In memory, since nothing of it has to last.
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-        let world = opened(folder.path(), BOUNDS);
+        let world = opened(folder.path(), BOUNDS).unprotected();
         let btc = world.desk.ledger().directory().asset("BTC").unwrap();
         let mut life = Life { world, orders: Vec::new(), fills: 0, btc };
         steps.iter().for_each(|step| life.take(step));
@@ -317,7 +316,7 @@ proptest! {
         let before = known(&life.world);
         prop_assert!(before.iter().all(|line| !line.ends_with("false")), "{:?}", before);
         drop(life);
-        let after = known(&opened(folder.path(), BOUNDS));
+        let after = known(&opened(folder.path(), BOUNDS).unprotected());
         prop_assert_eq!(after, before);
     }
 }

@@ -137,8 +137,11 @@ impl<J: Journal> Desk<J> {
     ) {
         let (best_bid, best_ask) = (self.points(instrument, bid), self.points(instrument, ask));
         let quote = Quote { bid: best_bid, ask: best_ask, ts, seq: row };
-        self.keep_reference(instrument, bid, ask, ts);
+        let is_first = self.keep_reference(instrument, bid, ask, ts);
         self.risk.quote(instrument, &quote, &mut self.trips);
+        if is_first {
+            self.count_money(instrument);
+        }
         if !self.trips.is_empty() {
             self.tell_trips();
         }
@@ -163,23 +166,28 @@ impl<J: Journal> Desk<J> {
         ts: i64,
         row: i64,
     ) {
-        if !self.risk.is_quoted(instrument) {
-            self.keep_reference(instrument, price, price, ts);
-        }
+        let is_first = !self.risk.is_quoted(instrument)
+            && self.keep_reference(instrument, price, price, ts);
         let price = self.points(instrument, price);
         self.risk.trade(instrument, price, ts, row, &mut self.trips);
+        if is_first {
+            self.count_money(instrument);
+        }
         if !self.trips.is_empty() {
             self.tell_trips();
         }
     }
 
-    fn keep_reference(&mut self, instrument: InstrumentId, bid: f64, ask: f64, ts: i64) {
+    /// Keeps a price; whether it is the first one.
+    fn keep_reference(&mut self, instrument: InstrumentId, bid: f64, ask: f64, ts: i64) -> bool {
         if bid > 0.0
             && ask > 0.0
             && let Some(place) = self.references.get_mut(instrument.index())
         {
-            *place = (f64::midpoint(bid, ask), ts);
+            let (before, _) = std::mem::replace(place, (f64::midpoint(bid, ask), ts));
+            return before <= 0.0;
         }
+        false
     }
 
     /// A row of the market, which is the cause of what is done next.

@@ -6,6 +6,7 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{OrderKind, OrderSide, RiskRequest};
+use rustonite_core::ids::InstrumentId;
 use rustonite_exec::{Journal, Order, OrderId, Wish};
 use rustonite_risk::{Code, Intent, Rules};
 
@@ -43,6 +44,19 @@ impl<J: Journal> Desk<J> {
         }
         if is_triggered {
             self.rest(id);
+        }
+    }
+
+    /// Orders in money of an earlier run were counted as nothing while there was no price.
+    #[cold]
+    pub(super) fn count_money(&mut self, instrument: InstrumentId) {
+        let open = self.ledger.open_orders().into_iter().map(|order| (order.id, &order.wish));
+        let in_money = open
+            .filter(|(_, wish)| wish.instrument == instrument && wish.size_quote.is_some())
+            .map(|(id, _)| id);
+        for id in in_money.collect::<Vec<_>>() {
+            self.risk.order_changed(id.0, 0);
+            self.count_order(id);
         }
     }
 
