@@ -53,7 +53,7 @@ pub struct Applied {
 
 /// A booking. What becomes of a corrected execution comes as two: what was counted before is taken
 /// back, and the new figures are counted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booked {
     /// Its id in the journal: the venue's, or one of ours where it was worked out.
     pub fill_id: Box<str>,

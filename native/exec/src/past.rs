@@ -1,7 +1,6 @@
 //! What a journal tells of the past besides what is: how often something was asked for and what came
 //! of it, for limits that count.
 
-use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, OrderEvent, RiskScope, RiskVerdict};
 use rustonite_core::ids::{AccountId, StrategyId};
 
@@ -19,10 +18,8 @@ const LOST: [&str; 2] = [NOT_FOUND, NOT_SENT];
 pub enum RowSays<'a> {
     /// Something happened to an order, by us or by its venue: what, and what was wanted then.
     Order(OrderEvent, &'a Wish),
-    /// An order was executed.
-    Executed,
-    /// A position was closed with a profit or loss.
-    Closed(Amount),
+    /// Something was booked.
+    Booked(&'a Booked),
     /// A person put a switch back: its scope, and its name there.
     Reset(RiskScope, String),
 }
@@ -36,6 +33,8 @@ pub struct Passed<'a> {
     pub strategy: Option<StrategyId>,
     /// When we knew.
     pub ts: i64,
+    /// The number of its row.
+    pub seq: i64,
     /// What.
     pub says: RowSays<'a>,
 }
@@ -57,12 +56,6 @@ pub(crate) fn event_of(cells: Cells<'_>, columns: &OrderColumns) -> Option<Order
     let is_lost = source == Some(EventSource::Own) || LOST.iter().any(|lost| reason == Some(lost));
     let is_told = if is_refusal { !is_lost } else { !is_ours || source == Some(EventSource::Own) };
     (reason != Some(SNAPSHOT) && is_told).then_some(event)
-}
-
-/// What a booking adds.
-pub(crate) fn booking_says(booked: &Booked) -> impl Iterator<Item = RowSays<'static>> + use<> {
-    let executed = booked.is_execution().then_some(RowSays::Executed);
-    executed.into_iter().chain(booked.pnl_closed().map(RowSays::Closed))
 }
 
 /// The switch that a row of the risk layer says was put back.

@@ -28,7 +28,7 @@ use crate::fills::INFERRED_PREFIX;
 use crate::journal::{Durability, JournalError, TAPES, Tapes};
 use crate::ledger::Ledger;
 use crate::order::{self, Facts, Leg, Link, Order};
-use crate::past::{Passed, RowSays, booking_says, event_of, reset_of};
+use crate::past::{Passed, RowSays, event_of, reset_of};
 use crate::positions::{Position, PositionKey};
 use crate::report::{Correction, Fill, Report, What};
 use crate::rows::{Booking, FactsTold, SNAPSHOT, facts_told, reason_about, snapshot_note};
@@ -195,6 +195,7 @@ impl Ledger<Tapes> {
         tell: &mut dyn FnMut(Passed<'_>),
     ) {
         self.note_began(cells, columns.began(tape));
+        let seq = self.scribe.seq();
         let found = match TAPES[tape] {
             "orders" => self.restore_order(cells, &columns.orders, (restored, torn), tell),
             "fills" => self.restore_fill(cells, &columns.fills, torn, tell),
@@ -204,7 +205,8 @@ impl Ledger<Tapes> {
                 columns.switches.take(cells, &mut restored.thrown);
                 let (account, strategy) = Default::default();
                 let says = reset_of(cells, &columns.risk_events);
-                says.into_iter().for_each(|says| tell(Passed { account, strategy, ts: 0, says }));
+                says.into_iter()
+                    .for_each(|says| tell(Passed { account, strategy, ts: 0, seq, says }));
                 Ok(())
             }
         };
@@ -224,7 +226,8 @@ impl Ledger<Tapes> {
         if let Some(event) = event_of(cells, columns) {
             let Wish { account, strategy, .. } = wish;
             let ts = cells.int(columns.ts_recv).unwrap_or(0);
-            tell(Passed { account, strategy, ts, says: RowSays::Order(event, &wish) });
+            let (seq, says) = (self.scribe.seq(), RowSays::Order(event, &wish));
+            tell(Passed { account, strategy, ts, seq, says });
         }
         let id = OrderId(cells.int(columns.order_id).unwrap_or(0));
         torn.told(id);
@@ -367,7 +370,8 @@ impl Ledger<Tapes> {
         }
         for booked in &change.fills {
             let (account, strategy, ts) = (booked.account, booked.strategy, report.ts_recv);
-            booking_says(booked).for_each(|says| tell(Passed { account, strategy, ts, says }));
+            let (seq, says) = (self.scribe.seq(), RowSays::Booked(booked));
+            tell(Passed { account, strategy, ts, seq, says });
         }
         self.note_counted(&change, report.ts_recv, torn);
         Ok(())

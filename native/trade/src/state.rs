@@ -52,6 +52,12 @@ pub struct Kept {
     /// the other way round; and fees in other assets.
     #[serde(default)]
     pub earned: Vec<Earned>,
+    /// The journal's row up to which `earned` has the fees; what came after it a start looks up.
+    #[serde(default)]
+    pub fees_until: Option<i64>,
+    /// The same of found positions.
+    #[serde(default)]
+    pub found_until: Option<i64>,
 }
 
 /// A person put the switches of something back.

@@ -249,10 +249,7 @@ impl<J: Journal> Desk<J> {
         for booked in &change.fills {
             self.answers.executed(booked);
             self.count_fill(booked, now);
-            if booked.kind == FillKind::Opening {
-                self.found.push(booked.clone());
-            }
-            self.fees_elsewhere.extend(self.fee_elsewhere(booked));
+            self.note_for_profit(booked);
         }
         if let Some(order) = change.order {
             self.count_order(order);
@@ -267,6 +264,14 @@ impl<J: Journal> Desk<J> {
             self.news.push_back(News::Notice(text));
         }
         change.asks.iter().for_each(|ask| self.ask(account, *ask, now));
+    }
+
+    /// Notes what profit has to know of a booking besides its position.
+    pub(crate) fn note_for_profit(&mut self, booked: &Booked) {
+        if booked.kind == FillKind::Opening {
+            self.found.push(booked.clone());
+        }
+        self.fees_elsewhere.extend(self.fee_elsewhere(booked));
     }
 
     /// A fee that is in no position, because it was taken in another asset.

@@ -25,7 +25,7 @@ use url::Url;
 
 use super::clock::Clock;
 use super::past::{Lakes, tell_missed};
-use super::profits::{Profits, restore_peaks};
+use super::profits::{Profits, Unkept, restore_peaks};
 use super::recalling::recall;
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
@@ -45,6 +45,7 @@ use crate::state::{self, Keeper, Kept};
 const ORDERS_MAX: usize = 10_000;
 const CLIENT_IDS_MAX: usize = 100_000;
 const SYNC_EVERY_MS: u64 = 100;
+const READING: &str = "reading the switches";
 /// Of each of the journal's tapes; orders are far fewer than ticks.
 const SEGMENT_BYTES: u64 = 4 << 20;
 /// What a restart needs are some dozen small ones where a lake takes the rows.
@@ -91,10 +92,12 @@ impl Trader {
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
         let risk_directory = risk_directory(&directory, &config, &limits.currency);
         let mut risk = Risk::new(risk_directory, limits)?;
-        let (mut ledger, restored) = open_ledger(&config, &directory, &mut risk)?;
+        // Nobody but a trader writes what of the journal is counted there.
+        let mut unkept = Unkept::since(&state::read(&folder).map_err(system(READING))?);
+        let (mut ledger, restored) = open_ledger(&config, &directory, &mut risk, &mut unkept)?;
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         // From here on operators ask us; what they wrote before is read after it.
-        let kept = state::read(&folder).map_err(system("reading the switches"))?;
+        let kept = state::read(&folder).map_err(system(READING))?;
         let put_back = state::take_up(&mut risk, &kept, &restored.thrown);
         restore_peaks(&mut risk, &kept.peaks);
         let start = if config.replay { Start::First } else { Start::Now };
@@ -106,6 +109,7 @@ impl Trader {
         // What was in flight then is asked for once the venue is there.
         drop(ledger.lose_requests(now));
         let mut desk = desk(&config, ledger, risk, &kept);
+        unkept.tell(&mut desk);
         desk.tell_reset(&put_back, now);
         let keeps_absent = kept.keeps_absent(desk.risk());
         let profits = Profits::new(currency, kept, &restored, &directory);
@@ -491,14 +495,17 @@ fn open_ledger(
     config: &Config,
     directory: &Arc<Directory>,
     risk: &mut Risk,
+    unkept: &mut Unkept,
 ) -> Result<(Ledger<Tapes>, Restored), TradeError> {
     let rules = account_rules(directory, config)?;
     let (options, durability) = journal_options(config.sync);
     let tapes = config.tapes.as_ref().unwrap_or(&config.journal);
     let journal = (tapes.as_path(), config.name.as_str(), options, durability);
     let directory = Arc::clone(directory);
-    let opened =
-        Ledger::open_and_tell(directory, rules, journal, &mut |passed| recall(risk, passed))?;
+    let opened = Ledger::open_and_tell(directory, rules, journal, &mut |passed| {
+        unkept.note(&passed);
+        recall(risk, passed);
+    })?;
     if config.replay && opened.1.rows > 0 {
         let problem = "it has rows, and a replay begins with an empty one: name another";
         return Err(wrong(format!("journal {}", tapes.display()), problem));

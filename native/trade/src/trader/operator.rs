@@ -231,7 +231,9 @@ impl Trader {
         };
         let profits = &self.profits;
         let (profit, earned) = (profits.began.clone(), profits.earned.clone());
-        self.keeper.keep(Kept { day: profits.day, profit, earned, ..switches }, then);
+        let ([fees_until, found_until], day) = (profits.until, profits.day);
+        let kept = Kept { day, profit, earned, fees_until, found_until, ..switches };
+        self.keeper.keep(kept, then);
     }
 
     /// The same, and waits until they are there.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderSide, PositionSide, RiskScope};
+use rustonite_core::datasets::{FillKind, OrderSide, PositionSide, RiskScope};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::{
-    self as exec, Booked, Contract, Directory, Journal, Position, PositionKey, Restored,
+    self as exec, Booked, Contract, Directory, Journal, Passed, Position, PositionKey, Restored,
+    RowSays,
 };
 use rustonite_risk::{MANUAL, Risk, Target};
 
@@ -33,6 +34,38 @@ fn earned(mut kept: Vec<Earned>, found: &[exec::Earned], directory: &Directory) 
     });
     kept.extend(found);
     kept
+}
+
+/// Bookings of a journal that what was kept beside it does not count so far: a kill may come between
+/// the two, and a position that is found may have no price for long.
+pub(super) struct Unkept {
+    fees_until: i64,
+    found_until: i64,
+    booked: Vec<Booked>,
+}
+
+impl Unkept {
+    pub(super) fn since(kept: &Kept) -> Self {
+        // What was kept before there was such a row has all.
+        let [fees_until, found_until] =
+            [kept.fees_until, kept.found_until].map(|until| until.unwrap_or(i64::MAX));
+        Self { fees_until, found_until, booked: Vec::new() }
+    }
+
+    pub(super) fn note(&mut self, passed: &Passed<'_>) {
+        let RowSays::Booked(booked) = passed.says else { return };
+        let is_new = match booked.kind {
+            FillKind::Opening => passed.seq > self.found_until,
+            _ => booked.fee.is_some() && passed.seq > self.fees_until,
+        };
+        if is_new {
+            self.booked.push(booked.clone());
+        }
+    }
+
+    pub(super) fn tell(&self, desk: &mut Desk<impl Journal>) {
+        self.booked.iter().for_each(|booked| desk.note_for_profit(booked));
+    }
 }
 
 /// A scope and its name, as files have them.
@@ -67,6 +100,8 @@ pub(super) struct Profits {
     pub(super) earned: Vec<Earned>,
     /// What was found at venues and not valued so far.
     found: Vec<Booked>,
+    /// The journal's rows up to which `earned` has fees, and what was found.
+    pub(super) until: [Option<i64>; 2],
     /// The latest figures.
     pub(super) totals: BTreeMap<String, Amount>,
     changed: bool,
@@ -94,6 +129,7 @@ impl Profits {
             began: kept.profit,
             earned: earned(kept.earned, &restored.earned, directory),
             found: Vec::new(),
+            until: [kept.fees_until, kept.found_until],
             totals: BTreeMap::new(),
             changed: false,
             has_fees: false,
@@ -133,6 +169,8 @@ impl Profits {
         self.take_off(&desk.take_fees_elsewhere(), desk.ledger().directory());
         self.found.append(&mut desk.take_found());
         self.discount_found(desk);
+        let seq = Some(desk.ledger().seq());
+        self.until = [seq, if self.found.is_empty() { seq } else { self.until[1] }];
         let sums = self.sums(desk).filter(|_| self.found.is_empty());
         self.is_known = sums.is_some();
         let Some(sums) = sums else {
@@ -197,16 +235,13 @@ impl Profits {
     }
 
     /// What was found at a venue was not earned here: the profit that it came with does not count.
+    /// All of it at once, so that one row says up to which it was.
     fn discount_found(&mut self, desk: &Desk<impl Journal>) {
-        for booked in std::mem::take(&mut self.found) {
-            let Some(discount) = discount_of(desk, &booked) else {
-                // It cannot be valued so far.
-                self.found.push(booked);
-                continue;
-            };
-            self.changed = true;
-            self.add_earned(discount);
-        }
+        let discounts = self.found.iter().map(|booked| discount_of(desk, booked));
+        let Some(discounts) = discounts.collect::<Option<Vec<_>>>() else { return };
+        self.changed |= !discounts.is_empty();
+        discounts.into_iter().for_each(|discount| self.add_earned(discount));
+        self.found.clear();
     }
 
     /// Profit of all, of each venue, of each account and of each strategy; what no strategy earned is

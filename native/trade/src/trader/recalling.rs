@@ -9,7 +9,7 @@ use crate::desk::intent_of;
 
 /// Tells the risk layer what a journal says.
 pub(super) fn recall(risk: &mut Risk, passed: Passed<'_>) {
-    let Passed { account, strategy, ts, says } = passed;
+    let Passed { account, strategy, ts, says, .. } = passed;
     let counted = match says {
         RowSays::Order(event, wish) => {
             if matches!(event, OrderEvent::Submitted | OrderEvent::Released) {
@@ -17,8 +17,12 @@ pub(super) fn recall(risk: &mut Risk, passed: Passed<'_>) {
             }
             counted(event)
         }
-        RowSays::Executed => Some(Recalled::Executed),
-        RowSays::Closed(profit) => Some(Recalled::Closed(profit)),
+        RowSays::Booked(booked) => {
+            if booked.is_execution() {
+                risk.recall(account, strategy, Recalled::Executed, ts);
+            }
+            booked.pnl_closed().map(Recalled::Closed)
+        }
         RowSays::Reset(scope, name) => {
             if let Some(target) = risk.target(scope, &name) {
                 risk.recall_reset(target);

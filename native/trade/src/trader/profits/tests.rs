@@ -26,12 +26,14 @@ impl Run {
 
     /// Where only these are traded against USDT.
     fn of(pairs: &[&str], folder: &Path, kept: &Kept, limits: &str) -> Self {
-        let (ledger, restored) = ledger_of(pairs, folder, &mut |_| {});
+        let mut unkept = Unkept::since(kept);
+        let (ledger, restored) = ledger_of(pairs, folder, &mut |passed| unkept.note(&passed));
         let mut risk = risk_of(pairs, limits);
         let currency = risk.directory().currency.to_string();
         restore_peaks(&mut risk, &kept.peaks);
         let directory = std::sync::Arc::clone(ledger.directory());
-        let desk = Desk::new(ledger, risk, STRATEGY);
+        let mut desk = Desk::new(ledger, risk, STRATEGY);
+        unkept.tell(&mut desk);
         let profits = Profits::new(currency, kept.clone(), &restored, &directory);
         Self { desk, profits }
     }
@@ -40,7 +42,8 @@ impl Run {
     fn kept(&self) -> Kept {
         let (day, profit) = (self.profits.day, self.profits.began.clone());
         let (peaks, earned) = (peaks(self.desk.risk()), self.profits.earned.clone());
-        Kept { day, profit, peaks, earned, ..Kept::default() }
+        let [fees_until, found_until] = self.profits.until;
+        Kept { day, profit, peaks, earned, fees_until, found_until, ..Kept::default() }
     }
 
     /// Buys and sells one, and tells the profit.
@@ -119,14 +122,7 @@ fn fees_in_another_asset_are_losses_at_its_price_and_deny_without_one() {
     let limits = LIMITS.replace("daily_loss_max = 5_000", "daily_loss_max = 10");
     let mut run = Run::start(folder.path(), &Kept::default(), &limits);
     run.profits.tell(&mut run.desk, NOON);
-    let buy = |run: &mut Run, fee| {
-        let mut report = executed(run.desk.ledger_mut(), OrderSide::Buy, amount("100"));
-        let asset = run.desk.ledger().directory().asset("EUR").unwrap();
-        let What::Fill(fill) = &mut report.what else { unreachable!() };
-        fill.fee = Some((amount(fee), asset));
-        run.desk.take(&report);
-    };
-    buy(&mut run, "2");
+    buy_for(&mut run, "2");
     run.profits.tell(&mut run.desk, NOON);
     assert!(!run.profits.is_known(), "nobody has said what it is worth");
     run.profits.tell(&mut run.desk, NOON);
@@ -149,10 +145,69 @@ fn fees_in_another_asset_are_losses_at_its_price_and_deny_without_one() {
     assert!(!run.profits.is_known() && !run.desk.has_news());
     run.desk.quote(RATE, 1.99, 2.01, NOON, 1);
     run.desk.tell_rates(NOON);
-    buy(&mut run, "4");
+    buy_for(&mut run, "4");
     run.profits.tell(&mut run.desk, NOON);
     assert_eq!(run.profits.totals["all"], amount("-12"), "those of before count, too");
     assert_eq!(run.thrown()[0].0, "daily_loss");
+}
+
+/// Buys one, with a fee in another asset.
+fn buy_for(run: &mut Run, fee: &str) {
+    let mut report = executed(run.desk.ledger_mut(), OrderSide::Buy, amount("100"));
+    let asset = run.desk.ledger().directory().asset("EUR").unwrap();
+    let What::Fill(fill) = &mut report.what else { unreachable!() };
+    fill.fee = Some((amount(fee), asset));
+    run.desk.take(&report);
+}
+
+#[test]
+fn fees_that_were_not_kept_before_a_kill_are_looked_up_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let priced = |kept: &Kept| {
+        let mut run = Run::start(folder.path(), kept, LIMITS);
+        run.desk.quote(RATE, 1.99, 2.01, NOON, 1);
+        run.desk.tell_rates(NOON);
+        run.profits.tell(&mut run.desk, NOON);
+        run
+    };
+    let mut run = priced(&Kept::default());
+    buy_for(&mut run, "2");
+    run.profits.tell(&mut run.desk, NOON);
+    let kept = run.kept();
+    buy_for(&mut run, "4");
+    drop(run);
+    let mut run = priced(&kept);
+    assert_eq!(run.profits.totals["account main"], amount("-12"));
+    run.profits.tell(&mut run.desk, NOON);
+    let kept = run.kept();
+    drop(run);
+    assert_eq!(priced(&kept).profits.totals["account main"], amount("-12"));
+    // A file of before says nothing of rows: it has them all.
+    let kept = Kept { fees_until: None, found_until: None, ..kept };
+    assert_eq!(priced(&kept).profits.totals["account main"], amount("-12"));
+}
+
+#[test]
+fn a_position_that_was_found_and_had_no_price_before_a_kill_is_valued_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::of(&PAIRS, folder.path(), &Kept::default(), LIMITS);
+    run.profits.tell(&mut run.desk, NOON);
+    let mut report = executed(run.desk.ledger_mut(), OrderSide::Buy, amount("600"));
+    (report.client_id, report.venue_order_id) = ("".into(), None);
+    let What::Fill(fill) = &mut report.what else { unreachable!() };
+    fill.kind = FillKind::Opening;
+    run.desk.take(&report);
+    run.profits.tell(&mut run.desk, NOON);
+    assert!(!run.profits.is_known());
+    let mut kept = run.kept();
+    drop(run);
+    // It is worth 100 then, and what it lost before is no loss of ours.
+    for _ in 0..2 {
+        let mut run = Run::start(folder.path(), &kept, LIMITS);
+        run.profits.tell(&mut run.desk, NOON);
+        assert_eq!(run.profits.totals["account main"], Amount::ZERO);
+        kept = run.kept();
+    }
 }
 
 #[test]
