@@ -68,7 +68,12 @@ impl Purse {
         } else {
             (self.quote, self.worth(price, lots))
         };
-        let (free, _) = exchange.balance(account, asset);
+        // What a position has lost is no margin for the next order.
+        let free = if self.is_spot {
+            exchange.balance(account, asset).0
+        } else {
+            exchange.available(account, asset)
+        };
         (free < many(needed, RESERVE)).then(|| self.deposit(account, asset))
     }
 

@@ -201,6 +201,49 @@ fn an_order_of_a_user_does_not_stop_it() {
 }
 
 #[test]
+fn a_book_of_a_perpetual_does_not_dry_up_in_a_trend() {
+    let kind = Kind::Perpetual { leverage_max: 125, maintenance_ppm: 4000 };
+    let mut venue = Venue::new(6, kind);
+    let user = venue.exchange.open();
+    let amount = Amount(1_000_000_000_000_000_000_000_000_000_000);
+    let mut rich = vec![Command::Deposit { account: user, asset: 1, amount }];
+    rich.extend((0..=user).map(|account| Command::SetLeverage {
+        account,
+        instrument: 0,
+        leverage: 20,
+    }));
+    for command in rich {
+        venue.exchange.apply(START, &command, &mut venue.events).expect("it is taken");
+    }
+    let mut thin = 0;
+    for second in 1..=120 {
+        if second == 10 {
+            // All of them are short, and have margin for twice of it.
+            let bid = venue.touch().0.expect("a bid");
+            let lots = 20_000_000;
+            let buys = crate::NewOrder::limit(user, 0, Side::Buy, bid, lots * i64::from(user));
+            let sells =
+                (0..user).map(|account| crate::NewOrder::market(account, 0, Side::Sell, lots));
+            for order in std::iter::once(buys).chain(sells) {
+                let order = Command::Place(order);
+                venue.exchange.apply(venue.now, &order, &mut venue.events).expect("it is taken");
+            }
+        }
+        venue.flow.indexes[0].push(0.0015);
+        while venue.now < START + second * 1_000_000_000 {
+            venue.step();
+        }
+        let depth = |side| venue.exchange.levels(0, side).take(50).map(|(_, lots)| lots).sum();
+        let [bids, asks]: [i64; 2] = [Side::Buy, Side::Sell].map(depth);
+        thin += i64::from(bids.min(asks) < 2_000);
+    }
+    let last = venue.touch().1.expect("an offer");
+    assert!(last > 6_600_000, "the price rises: {last}");
+    assert_eq!(thin, 0, "times at which there was little");
+    assert!(venue.refused * 50 < venue.commands, "{} of {}", venue.refused, venue.commands);
+}
+
+#[test]
 fn what_no_flow_can_be_made_of() {
     let mut exchange = Exchange::new();
     let listing = listing(&mut exchange, Kind::Spot);
