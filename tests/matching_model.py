@@ -541,9 +541,13 @@ class Model:
         stays = price == order.price and lots <= order.lots
         if order.place != "book" or order.of_list:
             # Nothing but this is done to one that waits, or is of a list.
-            if stays:
-                order.lots, order.shown = lots, min(order.shown, lots - gone)
-            return stays
+            both = [order, *([order.partner] if order.partner and order.partner.open else [])]
+            if not stays or any(lots <= one.filled + one.prevented for one in both):
+                return False
+            for one in both:
+                gone = one.filled + one.prevented
+                one.lots, one.shown = lots, min(one.shown, lots - gone)
+            return True
         if order.post and self.crosses(order, price):
             return False
         if not self.can_become(order, price, lots - gone):

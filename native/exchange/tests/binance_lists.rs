@@ -132,19 +132,33 @@ fn an_order_of_a_list_gets_smaller() {
             (&told["C"], &told["q"], &told["w"]),
             (&json!("profit"), &json!("0.04000000"), &json!(false))
         );
+        // The other one of the pair is over the same, and keeps its name.
+        let told = line.event().await;
+        assert_eq!(
+            (&told["x"], &told["c"], &told["C"], &told["q"]),
+            (&json!("REPLACED"), &json!("loss"), &json!("loss"), &json!("0.04000000"))
+        );
         let told = line.event().await;
         assert_eq!((&told["e"], &told["l"]), (&json!("listStatus"), &json!("UPDATED")));
         // One that keeps its name says nothing of its list.
         assert_eq!(amend("entry", "newQty=0.05&newClientOrderId=entry").await.status, 200);
-        assert_eq!(amend("loss", "newQty=0.04&newClientOrderId=loss").await.status, 200);
+        assert_eq!(amend("loss", "newQty=0.04").await.code(), -2038);
         assert_eq!(amend("loss", "newQty=0.05").await.code(), -2038);
+        assert_eq!(amend("loss", "newQty=0.03&newClientOrderId=loss").await.status, 200);
         limit(&exchange, "bob", "SELL", "49000", "maker").await;
-        let told = reports(&mut line, 5).await;
+        let told = reports(&mut line, 6).await;
         assert_eq!(
-            told[2..],
+            told[3..],
             ["entry TRADE FILLED false", "less NEW NEW true", "loss NEW NEW false"]
         );
-        assert_eq!(told[..2], ["entry REPLACED NEW true", "loss REPLACED PENDING_NEW false"]);
+        assert_eq!(
+            told[..3],
+            [
+                "entry REPLACED NEW true",
+                "loss REPLACED PENDING_NEW false",
+                "less REPLACED PENDING_NEW false"
+            ]
+        );
     });
 }
 

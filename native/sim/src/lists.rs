@@ -187,6 +187,19 @@ impl Exchange {
         Ok(need.amount)
     }
 
+    /// The other one of two orders of which one ends the other, if it is open.
+    pub(crate) fn partner(&self, slot: Slot) -> Option<Slot> {
+        let entry = self.orders.get(slot);
+        let others = &self.lists[entry.list? as usize].others;
+        let [one, other] = others[..] else { return None };
+        let partner = match entry.order.id {
+            id if id == one => other,
+            id if id == other => one,
+            _ => return None,
+        };
+        self.orders.slot(partner).filter(|slot| self.orders.get(*slot).order.is_open)
+    }
+
     /// Orders of a list have changed so that less may have to be there for it.
     pub(crate) fn release_excess_of(&mut self, list: u32) {
         for id in self.lists[list as usize].others.clone() {

@@ -505,42 +505,57 @@ impl Exchange {
         Ok(())
     }
 
-    /// Makes an order smaller that waits, or belongs to a list: that alone changes nothing for others.
+    /// Makes an order smaller that waits, or belongs to a list. Of two of which one ends the other
+    /// both get smaller.
     fn lessen(&mut self, slot: Slot, price: Option<i64>, quantity: i64) -> Result<(), Reject> {
-        let entry = self.orders.get(slot);
-        let (old, stage) = (entry.order.asked, entry.stage);
-        let gone = entry.order.filled + entry.order.prevented;
-        let stays = price.is_none_or(|price| old.price == Some(price));
-        let Quantity::Lots(_) = old.quantity else {
+        let both = [Some((slot, price)), self.partner(slot).map(|partner| (partner, None))];
+        for (slot, price) in both.into_iter().flatten() {
+            self.check_lessened(slot, price, quantity)?;
+        }
+        for (slot, _) in both.into_iter().flatten() {
+            self.lessen_to(slot, quantity);
+        }
+        self.release_excess(slot);
+        if let Some(list) = self.orders.get(slot).list {
+            self.release_excess_of(list);
+        }
+        Ok(())
+    }
+
+    fn check_lessened(&self, slot: Slot, price: Option<i64>, quantity: i64) -> Result<(), Reject> {
+        let order = &self.orders.get(slot).order;
+        let gone = order.filled + order.prevented;
+        let stays = price.is_none_or(|price| order.asked.price == Some(price));
+        let Quantity::Lots(_) = order.asked.quantity else {
             return Err(Reject::Contradiction("only a number of lots gets smaller"));
         };
-        if !stays || quantity > entry.order.quantity {
+        if !stays || quantity > order.quantity {
             let why = "an order that waits, or is of a list, only gets smaller";
             return Err(Reject::Contradiction(why));
         }
         if quantity <= gone {
             return Err(Reject::Quantity { quantity, least: gone + 1, largest: i64::MAX });
         }
-        let new = NewOrder { quantity: Quantity::Lots(quantity), ..old };
-        let listed = self.known(new.instrument)?;
+        let listed = self.known(order.asked.instrument)?;
         if listed.halted {
             return Err(Reject::Halted);
         }
-        filters::check(&new, listed)?;
-        if let (Stage::Resting, Some(price)) = (stage, old.price) {
-            self.shrink_to(slot, price, quantity - gone);
+        filters::check(&NewOrder { quantity: Quantity::Lots(quantity), ..order.asked }, listed)
+    }
+
+    fn lessen_to(&mut self, slot: Slot, quantity: i64) {
+        let entry = self.orders.get(slot);
+        let order = entry.order;
+        if let (Stage::Resting, Some(price)) = (entry.stage, order.asked.price) {
+            self.shrink_to(slot, price, quantity - order.filled - order.prevented);
         }
         self.count_ordered(slot, false);
         let now = self.now;
-        let entry = self.orders.get_mut(slot);
-        (entry.order.asked, entry.order.quantity, entry.order.changed_at) = (new, quantity, now);
+        let order = &mut self.orders.get_mut(slot).order;
+        order.asked.quantity = Quantity::Lots(quantity);
+        (order.quantity, order.changed_at) = (quantity, now);
         self.count_ordered(slot, true);
-        self.release_excess(slot);
-        if let Some(list) = self.orders.get(slot).list {
-            self.release_excess_of(list);
-        }
         self.tell_amended(slot);
-        Ok(())
     }
 
     fn tell_amended(&mut self, slot: Slot) {

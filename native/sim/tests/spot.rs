@@ -495,7 +495,13 @@ fn an_order_of_a_list_gets_smaller_and_its_list_stays() {
     assert!(events.iter().any(is_told));
     assert_eq!(levels(&exchange, SPOT, Side::Buy), [(90, 6)]);
     assert_eq!(exchange.balance(0, USD).1, amount("0.0036"));
-    done(&mut exchange, amend(OrderId(5), None, 3));
+    // Of the two that follow one ends the other, so both are over the same.
+    let events = done(&mut exchange, amend(OrderId(5), None, 3));
+    let changed = |event: &Event| match *event {
+        Event::Amended { order, .. } => Some(order.0),
+        _ => None,
+    };
+    assert_eq!(events.iter().filter_map(changed).collect::<Vec<_>>(), [5, 6]);
     let events = done(&mut exchange, Command::Place(sell(2, 90, 5)));
     let filled = |event: &Event| match *event {
         Event::Trade { maker, quantity, .. } => Some((maker.0, quantity)),
@@ -503,10 +509,13 @@ fn an_order_of_a_list_gets_smaller_and_its_list_stays() {
     };
     assert_eq!(events.iter().filter_map(filled).collect::<Vec<_>>(), [(3, 1), (4, 4)]);
     assert_eq!(levels(&exchange, SPOT, Side::Sell), [(130, 3)]);
-    // The stop is still over five, and so is what is locked for both.
-    assert_eq!(exchange.balance(0, BTC).1, amount("0.005"));
-    done(&mut exchange, amend(OrderId(6), None, 2));
     assert_eq!(exchange.balance(0, BTC).1, amount("0.003"));
+    done(&mut exchange, amend(OrderId(6), None, 2));
+    assert_eq!(levels(&exchange, SPOT, Side::Sell), [(130, 2)]);
+    assert_eq!(exchange.balance(0, BTC).1, amount("0.002"));
+    done(&mut exchange, Command::Place(sell(2, 80, 1)));
+    done(&mut exchange, Command::Place(buy(1, 80, 1)));
+    assert_eq!(exchange.order(OrderId(6)).unwrap().quantity, 2);
 }
 
 #[test]

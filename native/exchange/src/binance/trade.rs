@@ -249,6 +249,15 @@ pub(crate) fn amend(call: &mut Call<'_>) -> Answer {
     let done = done.map_err(|reject| of_order(&reject, false))?;
     if let Some(own) = call.hall.floor.accounts.all.get_mut(&account) {
         own.rename(order, &name);
+        for event in &done.events {
+            // The other one of a pair gets smaller, too, and keeps its name.
+            if let &Event::Amended { order: other, .. } = event
+                && other != order
+                && let Some(name) = own.orders.get(&other).map(|one| one.tag.client_id.clone())
+            {
+                own.rename(other, &name);
+            }
+        }
     }
     let floor = &call.hall.floor;
     let mut answer = json!({
