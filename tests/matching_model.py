@@ -4,6 +4,7 @@ import copy
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor
+from operator import attrgetter
 
 TICK, LOT = Fraction(1, 100), Fraction(1, 1000)
 BASE, QUOTE, FEES, MARGIN = range(4)
@@ -192,6 +193,19 @@ class Model:
         """Lots that an order may fill so that it only makes its position smaller."""
         return min(order.left, self.held(order)) if order.only_closes else order.left
 
+    def may_close(self, order, lots):
+        """Side by side a position is closed by no more than it has, and by limits but once."""
+        if order.market == SPOT or not order.only_closes:
+            return True
+        if order.position == "net" or order.whole:
+            return self.held(order) > 0
+        side = attrgetter("account", "market", "position", "buys")
+        rest = [
+            other.left for other in self.orders
+            if other.place == "book" and side(other) == side(order) and other is not order
+        ]  # fmt: skip
+        return lots + (sum(rest) if order.price is not None else 0) <= self.held(order)
+
     def worth_at_mark(self, account, market, side):
         lots = self.positions[account, market, side].lots
         return lots * LOT * TICK * (self.mark(market) or 0)
@@ -302,7 +316,7 @@ class Model:
                 return False
             if self.hedged[order.account] and order.reduce:
                 return False
-            if order.trigger is None and order.only_closes and self.held(order) == 0:
+            if order.trigger is None and not self.may_close(order, order.lots):
                 return False
         if order.trigger is not None:
             if self.is_hit(order):
@@ -490,6 +504,8 @@ class Model:
             order.lots = self.held(order)
             if order.lots == 0:
                 return self.end(order, "reduce_only")
+        if not self.may_close(order, order.lots):
+            return self.end(order, "reduce_only")
         if order.market != SPOT:
             enough = self.has_margin(order, order.lots, order.price, order)
         else:
@@ -562,6 +578,8 @@ class Model:
         return True
 
     def can_become(self, order, price, left):
+        if not self.may_close(order, left):
+            return False
         if order.market != SPOT:
             return self.has_margin(order, left, price, order)
         need = order.worth(left, price) if order.buys else left * LOT

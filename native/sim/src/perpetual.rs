@@ -6,7 +6,7 @@
 use crate::accounts::{Account, BALANCE_MAX, Holding, part};
 use crate::exchange::{Exchange, Listed};
 use crate::filters::COUNT_MAX;
-use crate::orders::{Slot, Stage};
+use crate::orders::{Entry, Slot, Stage};
 use crate::triggers::Next;
 use crate::{
     AccountId, Amount, AssetId, CancelReason, Event, InstrumentId, Kind, NewOrder, PositionSide,
@@ -72,10 +72,38 @@ impl Exchange {
         if account.hedged && order.reduce_only {
             return Err(Reject::Contradiction("positions side by side need no reduce-only orders"));
         }
-        if order.trigger.is_none() && only_closes(order) && self.closable(order, 0) == 0 {
-            return Err(Reject::WouldNotReduce);
+        if order.trigger.is_none() { self.check_closing(order, None) } else { Ok(()) }
+    }
+
+    /// Whether there is a position for an order that only closes one. Side by side it closes no more
+    /// than is there, and a limit no more than others that rest leave. If `without` is an order, as if
+    /// that was not there.
+    pub(crate) fn check_closing(
+        &self,
+        order: &NewOrder,
+        without: Option<Slot>,
+    ) -> Result<(), Reject> {
+        let is_spot = self.known(order.instrument)?.instrument.kind == Kind::Spot;
+        if is_spot || !only_closes(order) {
+            return Ok(());
         }
-        Ok(())
+        let mut left = self.closable(order, 0);
+        let lots = match order.quantity {
+            Quantity::Lots(lots) if order.position != PositionSide::Net => lots,
+            _ => 1,
+        };
+        if order.position != PositionSide::Net && order.price.is_some() {
+            let without = without.map(|slot| self.orders.get(slot).order.id);
+            let rest = self.entries_of(order.account).filter(|entry| {
+                let asked = &entry.order.asked;
+                entry.stage == Stage::Resting
+                    && Some(entry.order.id) != without
+                    && (asked.instrument, asked.position) == (order.instrument, order.position)
+                    && asked.side == order.side
+            });
+            left -= rest.map(Entry::open).sum::<i64>();
+        }
+        if lots > left { Err(Reject::WouldNotReduce) } else { Ok(()) }
     }
 
     /// Lots of a position that an order may close.

@@ -482,6 +482,7 @@ impl Exchange {
         let new = NewOrder { price: Some(price), quantity: Quantity::Lots(quantity), ..old };
         let open = NewOrder { quantity: Quantity::Lots(quantity - gone), ..new };
         self.check_amended(&new)?;
+        self.check_closing(&open, Some(slot))?;
         self.check_money_without(slot, &open)?;
         let need = self.need(&open, None)?;
         let keeps_rank = price == before && quantity <= self.orders.get(slot).order.quantity;

@@ -221,6 +221,10 @@ impl Exchange {
             }
         }
         let now = crate::NewOrder { trigger: None, ..asked };
+        if self.check_closing(&now, None).is_err() {
+            self.end(slot, Some(CancelReason::ReduceOnly));
+            return;
+        }
         let need = self.need(&now, None);
         let held = self.orders.get(slot).held;
         let missing = need.as_ref().map(|need| need.amount - held).unwrap_or_default();

@@ -445,6 +445,6 @@ fn run(seed: u64, count: u32) -> (u64, u64, [u32; 2]) {
 fn the_same_commands_do_the_same() {
     let first = run(1, 1_000_000);
     assert_eq!(first, run(1, 1_000_000));
-    assert!(first.2[0] > 50_000 && first.2[1] > 50, "{first:?}");
+    assert!(first.2[0] > 50_000 && first.2[1] > 30, "{first:?}");
     assert_ne!(first.0, run(2, 1_000).0);
 }

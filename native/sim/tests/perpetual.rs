@@ -203,7 +203,7 @@ fn an_order_that_closes_one_side_ends_with_that_side() {
     let long = placed(&mut exchange, on(PositionSide::Long, sell(1, 11_000, 10)));
     let short = placed(&mut exchange, on(PositionSide::Short, buy(1, 9_000, 10)));
     done(&mut exchange, Command::Place(perp(buy(2, 10_000, 10))));
-    done(&mut exchange, Command::Place(on(PositionSide::Long, sell(1, 10_000, 10))));
+    done(&mut exchange, Command::Place(on(PositionSide::Long, market(1, Side::Sell, 10))));
     assert_eq!(exchange.order(long).unwrap().cancelled, Some(CancelReason::ReduceOnly));
     assert!(exchange.order(short).unwrap().is_open);
 }
@@ -225,10 +225,56 @@ fn long_and_short_side_by_side() {
     assert_eq!(exchange.position(1, PERP, PositionSide::Short).0, -7);
     let found = refused(&mut exchange, Command::SetHedged { account: 1, hedged: false });
     assert_eq!(found, Reject::InUse);
-    // More than there is closes what there is.
+    // More than there is closes nothing.
     done(&mut exchange, Command::Place(perp(buy(0, 9_000, 9))));
-    let events = done(&mut exchange, Command::Place(on(PositionSide::Long, sell(1, 9_000, 9))));
-    assert_eq!(trades(&events), [(9_000, 5)]);
+    let close = |lots| on(PositionSide::Long, sell(1, 9_000, lots));
+    assert_eq!(refused(&mut exchange, Command::Place(close(6))), Reject::WouldNotReduce);
+    assert_eq!(trades(&done(&mut exchange, Command::Place(close(5)))), [(9_000, 5)]);
+}
+
+#[test]
+fn side_by_side_limits_close_a_position_once_and_markets_come_first() {
+    let mut exchange = funded();
+    done(&mut exchange, Command::SetHedged { account: 1, hedged: true });
+    let on = |order: NewOrder| NewOrder { position: PositionSide::Long, ..perp(order) };
+    done(&mut exchange, Command::Place(perp(sell(0, 10_000, 10))));
+    done(&mut exchange, Command::Place(on(buy(1, 10_000, 10))));
+    let first = placed(&mut exchange, on(sell(1, 11_000, 6)));
+    let found = refused(&mut exchange, Command::Place(on(sell(1, 12_000, 5))));
+    assert_eq!(found, Reject::WouldNotReduce);
+    let second = placed(&mut exchange, on(sell(1, 12_000, 4)));
+    let amend = |quantity| Command::Amend { account: 1, order: first, price: None, quantity };
+    assert_eq!(refused(&mut exchange, amend(7)), Reject::WouldNotReduce);
+    done(&mut exchange, amend(5));
+    // One that waits is measured when it comes.
+    let trigger =
+        Trigger { price: 9_000, rises: false, source: TriggerSource::Last, trailing: None };
+    let waits = |order| NewOrder { trigger: Some(trigger), ..on(order) };
+    let late = placed(&mut exchange, waits(sell(1, 9_000, 2)));
+    let stop = placed(&mut exchange, waits(market(1, Side::Sell, 10)));
+    done(&mut exchange, Command::Place(perp(buy(2, 8_900, 20))));
+    done(&mut exchange, Command::Place(perp(buy(2, 9_000, 1))));
+    done(&mut exchange, Command::Place(perp(sell(0, 9_000, 1))));
+    let cancelled = |order| exchange.order(order).unwrap().cancelled;
+    assert_eq!(cancelled(late), Some(CancelReason::ReduceOnly));
+    assert_eq!((exchange.order(stop).unwrap().filled, cancelled(stop)), (10, None));
+    assert_eq!([first, second].map(cancelled), [Some(CancelReason::ReduceOnly); 2]);
+}
+
+#[test]
+fn a_reduce_only_order_that_comes_to_no_position_does_not_rest() {
+    let mut exchange = funded();
+    deal(&mut exchange, 10_000, 10);
+    let trigger =
+        Trigger { price: 9_000, rises: false, source: TriggerSource::Last, trailing: None };
+    let stop = NewOrder { reduce_only: true, ..perp(sell(1, 9_500, 10)) };
+    let stop = placed(&mut exchange, NewOrder { trigger: Some(trigger), ..stop });
+    done(&mut exchange, Command::Place(perp(buy(2, 10_000, 10))));
+    done(&mut exchange, Command::Place(perp(sell(1, 10_000, 10))));
+    done(&mut exchange, Command::Place(perp(buy(2, 9_000, 1))));
+    done(&mut exchange, Command::Place(perp(sell(0, 9_000, 1))));
+    assert_eq!(exchange.order(stop).unwrap().cancelled, Some(CancelReason::ReduceOnly));
+    assert_eq!(levels(&exchange, PERP, Side::Sell), []);
 }
 
 #[test]
