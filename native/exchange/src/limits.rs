@@ -146,9 +146,10 @@ impl Limits {
     }
 
     /// New orders of an account in ten seconds, a minute and a day, with these.
-    pub(crate) fn orders(&mut self, account: AccountId, now: i64, more: u32) -> [u32; 3] {
-        let [short, middle, long] = self.orders.entry(account).or_default();
-        [short.add(now, TEN_SECONDS, more), middle.add(now, MINUTE, more), long.add(now, DAY, more)]
+    pub(crate) fn orders(&mut self, account: AccountId, now: i64, more: [u32; 3]) -> [u32; 3] {
+        let counts = self.orders.entry(account).or_default();
+        let lengths = [TEN_SECONDS, MINUTE, DAY];
+        [0, 1, 2].map(|place| counts[place].add(now, lengths[place], more[place]))
     }
 
     /// An order of an account was filled for the first time: it counts no more.
@@ -163,13 +164,15 @@ impl Limits {
         &mut self,
         account: AccountId,
         now: i64,
-        more: u32,
+        more: [u32; 3],
     ) -> Option<(u32, &'static str)> {
-        let counts = self.orders(account, now, 0);
+        let counts = self.orders(account, now, [0; 3]);
         let Allowance { orders_10s, orders_1m, orders_1d, .. } = self.allowed;
         let windows = [(orders_10s, "10 SECOND"), (orders_1m, "1 MINUTE"), (orders_1d, "1 DAY")];
-        let full = |(count, (most, _)): &(u32, (u32, _))| count.saturating_add(more) > *most;
-        counts.into_iter().zip(windows).find(full).map(|(_, window)| window)
+        let full = |((count, more), (most, _)): &((u32, u32), (u32, _))| {
+            count.saturating_add(*more) > *most
+        };
+        counts.into_iter().zip(more).zip(windows).find(full).map(|(_, window)| window)
     }
 }
 
@@ -208,12 +211,13 @@ mod tests {
     fn orders_are_counted_in_each_window() {
         let allowed = Allowance { orders_10s: 2, orders_1d: 3, ..Allowance::default() };
         let mut limits = Limits::new(allowed);
-        assert_eq!(limits.orders(0, 0, 2), [2, 2, 2]);
-        assert_eq!(limits.orders_refused(0, 0, 1), Some((2, "10 SECOND")));
-        assert_eq!(limits.orders_refused(1, 0, 1), None);
-        assert_eq!(limits.orders(0, 10 * SECOND, 1), [1, 3, 3]);
-        assert_eq!(limits.orders_refused(0, 10 * SECOND, 1), Some((3, "1 DAY")));
+        assert_eq!(limits.orders(0, 0, [2; 3]), [2, 2, 2]);
+        assert_eq!(limits.orders_refused(0, 0, [1; 3]), Some((2, "10 SECOND")));
+        assert_eq!(limits.orders_refused(0, 0, [0, 1, 1]), None);
+        assert_eq!(limits.orders_refused(1, 0, [1; 3]), None);
+        assert_eq!(limits.orders(0, 10 * SECOND, [1; 3]), [1, 3, 3]);
+        assert_eq!(limits.orders_refused(0, 10 * SECOND, [1; 3]), Some((3, "1 DAY")));
         limits.allowed.orders_1m = 1;
-        assert_eq!(limits.orders_refused(0, 20 * SECOND, 1), Some((1, "1 MINUTE")));
+        assert_eq!(limits.orders_refused(0, 20 * SECOND, [1; 3]), Some((1, "1 MINUTE")));
     }
 }

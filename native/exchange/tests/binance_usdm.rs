@@ -108,7 +108,11 @@ fn each_order_of_a_batch_is_done_or_refused_for_itself() {
         };
         let path = "/fapi/v1/batchOrders";
         let list = json!([order("45000", "a"), order("45000.05", "b"), order("46000", "c")]);
-        let placed = signed(&exchange, "ann", "POST", path, &batch(list)).await.body;
+        let placed = signed(&exchange, "ann", "POST", path, &batch(list)).await;
+        // As the venue counts a batch, whatever is in it.
+        let counts = ["x-mbx-order-count-10s", "x-mbx-order-count-1m", "x-mbx-used-weight-1m"];
+        assert_eq!(counts.map(|name| &*placed.headers[name]), ["5", "1", "5"]);
+        let placed = placed.body;
         assert_eq!((&placed[0]["status"], &placed[2]["status"]), (&json!("NEW"), &json!("NEW")));
         assert_eq!(placed[1], json!({"code": -4014, "msg": "Price not increased by tick size."}));
         let change = |id: &str, price: &str| {

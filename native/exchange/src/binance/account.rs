@@ -182,7 +182,7 @@ fn discount(floor: &Floor, account: AccountId, id: InstrumentId) -> Value {
 #[allow(clippy::unnecessary_wraps)] // All calls have one form.
 pub(crate) fn order_limits(call: &mut Call<'_>) -> Answer {
     let now = call.hall.floor.now();
-    let [short, _, long] = call.hall.limits.orders(call.account, now, 0);
+    let [short, _, long] = call.hall.limits.orders(call.account, now, [0; 3]);
     let allowed = call.hall.limits.allowed;
     Ok(json!([
         {

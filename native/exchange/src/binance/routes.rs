@@ -208,15 +208,15 @@ static ROUTES: [Route; 40] = [
     ),
     signed("GET", "/api/v3/allOrders", "allOrders", 20, Sort::Read, account::all_orders),
     Route {
-        orders: |_| 2,
+        orders: [2; 3],
         ..order("POST", "/api/v3/orderList/oco", "orderList.place.oco", Sort::Place, lists::oco)
     },
     Route {
-        orders: |_| 2,
+        orders: [2; 3],
         ..order("POST", "/api/v3/orderList/oto", "orderList.place.oto", Sort::Place, lists::oto)
     },
     Route {
-        orders: |_| 3,
+        orders: [3; 3],
         ..order(
             "POST",
             "/api/v3/orderList/otoco",
@@ -226,7 +226,7 @@ static ROUTES: [Route; 40] = [
         )
     },
     Route {
-        orders: |_| 2,
+        orders: [2; 3],
         ..order("POST", "/api/v3/order/oco", "orderList.place", Sort::Place, lists::old_oco)
     },
     signed("DELETE", "/api/v3/orderList", "orderList.cancel", 1, Sort::Cancel, lists::cancel),

@@ -11,6 +11,8 @@ use crate::binance::shared::refusal::Refusal;
 
 /// Orders that may be placed or changed by one call.
 const ORDERS_MAX: usize = 5;
+/// New orders that a batch counts as in ten seconds, a minute and a day, whatever is in it.
+pub(crate) const COUNTED: [u32; 3] = [5, 1, 1];
 /// Orders that may be ended by one call.
 const CANCELS_MAX: usize = 10;
 
@@ -22,11 +24,6 @@ fn items(params: &Params) -> Result<Vec<Params>, Refusal> {
         return Err(Refusal::new(-4082, "Invalid number of batch place orders."));
     }
     Ok(list.iter().map(Params::of_json).collect())
-}
-
-/// How many new orders a call counts as.
-pub(crate) fn count(params: &Params) -> u32 {
-    items(params).map_or(1, |items| u32::try_from(items.len()).unwrap_or(u32::MAX))
 }
 
 fn each(call: &mut Call<'_>, run: fn(&mut Call<'_>) -> Answer) -> Answer {

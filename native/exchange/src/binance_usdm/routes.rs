@@ -151,7 +151,7 @@ static ROUTES: [Route<State>; 65] = [
     signed("DELETE", "/fapi/v1/order", "order.cancel", 1, Sort::Cancel, trade::cancel),
     read("/fapi/v1/order", "order.status", 1, history::order),
     Route {
-        orders: batch::count,
+        orders: batch::COUNTED,
         ..signed("POST", "/fapi/v1/batchOrders", "", 5, Sort::Place, batch::place)
     },
     signed("PUT", "/fapi/v1/batchOrders", "", 5, Sort::Amend, batch::modify),

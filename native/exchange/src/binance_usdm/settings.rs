@@ -287,7 +287,7 @@ pub(crate) fn symbol_config(call: &mut Call<'_>) -> Answer {
 pub(crate) fn order_limits(call: &mut Call<'_>) -> Answer {
     call.own()?;
     let now = call.hall.floor.now();
-    let [short, middle, _] = call.hall.limits.orders(call.account, now, 0);
+    let [short, middle, _] = call.hall.limits.orders(call.account, now, [0; 3]);
     let allowed = call.hall.limits.allowed;
     let row = |interval: &str, number: u32, limit: u32, count: u32| {
         json!({

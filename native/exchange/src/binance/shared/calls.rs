@@ -49,8 +49,8 @@ pub(crate) struct Route<S: 'static = ()> {
     pub(crate) weigh: Option<fn(&Params) -> u32>,
     pub(crate) security: Security,
     pub(crate) sort: Sort,
-    /// How many new orders it counts as.
-    pub(crate) orders: fn(&Params) -> u32,
+    /// How many new orders it counts as, in each window.
+    pub(crate) orders: [u32; 3],
     pub(crate) run: fn(&mut Call<'_, S>) -> Answer,
     /// What is done all the same where there were too many orders, and how that is refused.
     pub(crate) crowded: fn(&mut Call<'_, S>, Refusal) -> Refusal,
@@ -63,7 +63,7 @@ pub(crate) const fn open<S>(
     run: fn(&mut Call<'_, S>) -> Answer,
 ) -> Route<S> {
     let (security, sort) = (Security::Open, Sort::Read);
-    let (method, weigh, orders, crowded) = ("GET", None, none, nothing);
+    let (method, weigh, orders, crowded) = ("GET", None, [0; 3], nothing);
     Route { method, path, name, weight, weigh, security, sort, orders, run, crowded }
 }
 
@@ -86,15 +86,7 @@ pub(crate) const fn order<S>(
     sort: Sort,
     run: fn(&mut Call<'_, S>) -> Answer,
 ) -> Route<S> {
-    Route { orders: one, ..signed(method, path, name, 1, sort, run) }
-}
-
-fn none(_: &Params) -> u32 {
-    0
-}
-
-fn one(_: &Params) -> u32 {
-    1
+    Route { orders: [1; 3], ..signed(method, path, name, 1, sort, run) }
 }
 
 fn nothing<S>(_: &mut Call<'_, S>, refusal: Refusal) -> Refusal {
@@ -209,17 +201,15 @@ pub(crate) fn serve<S>(
         }
     }
     served.answer = who(hall).and_then(|account| {
-        let orders = (route.orders)(params);
-        if orders > 0
-            && let Err(refusal) = room_for(hall, account, orders)
-        {
+        let is_order = route.orders != [0; 3];
+        if is_order && let Err(refusal) = room_for(hall, account, route.orders) {
             let mut call = Call { hall: &mut *hall, params, account, state: &mut *state };
             return Err((route.crowded)(&mut call, refusal));
         }
         let answer = run(state, hall, route, params, account);
-        if orders > 0 {
+        if is_order {
             let now = hall.floor.now();
-            let new = if is_counted(&answer) { orders } else { 0 };
+            let new = if is_counted(&answer) { route.orders } else { [0; 3] };
             served.orders = Some(hall.limits.orders(account, now, new));
         }
         answer
@@ -303,7 +293,7 @@ fn too_much(hall: &Hall, much: TooMuch) -> Refusal {
     Refusal { retry_after_s, ..Refusal::with_status(status, -1003, text) }
 }
 
-fn room_for(hall: &mut Hall, account: AccountId, more: u32) -> Result<(), Refusal> {
+fn room_for(hall: &mut Hall, account: AccountId, more: [u32; 3]) -> Result<(), Refusal> {
     let now = hall.floor.now();
     if let Some((most, window)) = hall.limits.orders_refused(account, now, more) {
         let text = format!("Too many new orders; current limit is {most} orders per {window}.");
