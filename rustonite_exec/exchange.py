@@ -42,9 +42,10 @@ _OF_BINANCE = (
     "the end of connections after 24 hours", "limits of connections and of messages on them",
 )  # fmt: skip
 NOT_IMITATED = {
-    "binance": _OF_BINANCE,
+    "binance": (*_OF_BINANCE, "pegged orders", "candles of other time zones"),
     "binance-usdm": (
-        *_OF_BINANCE, "several assets as margin", "margin that is added by itself",
+        *_OF_BINANCE, "conditional orders that end with their position (`GTE_GTC`)",
+        "several assets as margin", "margin that is added by itself",
         "contracts that expire", "`priceMatch` and `priceProtect`",
         "hidden retail orders", "statistics of traders",
     ),

@@ -9,8 +9,8 @@ use fastrand::Rng;
 
 use rustonite_core::Decimal;
 use rustonite_sim::{
-    AccountId, Amount, AssetId, Command, Event, Exchange, Fees, Instrument, InstrumentId, OrderId,
-    Reject, Side, Tiers,
+    AccountId, Amount, AssetId, Command, Event, Exchange, Fees, Instrument, InstrumentId, NewOrder,
+    Order, OrderId, Quantity, Reject, Side, Tiers,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,8 @@ pub(crate) struct Done {
     pub(crate) execution: u64,
     /// Whose balance the operator changed, of what, and by how much.
     pub(crate) deposit: Option<(AccountId, AssetId, Amount)>,
+    /// An order that was not taken, of which its account is told, and why.
+    pub(crate) refused: Option<(Record, Reject)>,
 }
 
 impl Done {
@@ -322,10 +324,38 @@ impl Floor {
         }
         let execution = self.executions + 1;
         self.executions += (events.len() + tags.len()) as u64;
-        let done = Arc::new(Done { order, events, at, execution, deposit });
+        let done = Arc::new(Done { order, events, at, execution, deposit, refused: None });
         self.keep(&done, tags);
         self.untold.push(Arc::clone(&done));
         Ok(done)
+    }
+
+    /// Tells the account of an order that it was not taken.
+    pub(crate) fn tell_refused(&mut self, asked: &NewOrder, tag: Tag, why: Reject) {
+        let at = self.now();
+        let quantity = match asked.quantity {
+            Quantity::Lots(lots) => lots,
+            Quantity::Quote(_) | Quantity::Position => 0,
+        };
+        let order = Order {
+            // It never got a number.
+            id: OrderId(0),
+            asked: *asked,
+            placed_at: at,
+            changed_at: at,
+            quantity,
+            filled: 0,
+            prevented: 0,
+            filled_quote: Amount::ZERO,
+            is_working: false,
+            is_open: false,
+            cancelled: None,
+        };
+        self.executions += 1;
+        let execution = self.executions;
+        let refused = Some((Record::new(order, tag), why));
+        let (order, events, deposit) = (None, Vec::new(), None);
+        self.untold.push(Arc::new(Done { order, events, at, execution, deposit, refused }));
     }
 
     fn keep(&mut self, done: &Done, tags: Vec<Tag>) {

@@ -28,7 +28,10 @@ fn an_order_of_each_kind_is_answered_with_what_was_asked_for() {
     let cases = [
         (
             "side=SELL&type=STOP_LOSS&quantity=0.1&trailingDelta=100",
-            json!({"type": "STOP_LOSS", "status": "NEW", "trailingDelta": 100}),
+            json!({
+                "type": "STOP_LOSS", "status": "NEW", "trailingDelta": 100,
+                "stopPrice": "0.00000000",
+            }),
         ),
         (
             "side=SELL&type=STOP_LOSS_LIMIT&timeInForce=GTC&quantity=0.1&price=44000\
@@ -493,6 +496,105 @@ fn where_there_were_too_many_orders_the_old_one_may_end_all_the_same() {
         assert_eq!(refused.body["data"]["newOrderResult"], "NOT_ATTEMPTED");
         let wrong = replace("b", &format!("{stop}&orderRateLimitExceededMode=SOMETIMES")).await;
         assert_eq!((wrong.code(), open().await), (-1130, 1));
+    });
+}
+
+#[test]
+fn a_new_order_that_is_refused_once_the_old_one_has_ended_is_told() {
+    run(async {
+        let exchange = exchange();
+        limit(&exchange, "bob", "SELL", "50000", "offer").await;
+        for (mode, asked, why, text) in [
+            (
+                "STOP_ON_FAILURE",
+                "type=LIMIT&timeInForce=GTC&quantity=5&price=41000",
+                "INSUFFICIENT_BALANCES",
+                "Account has insufficient balance for requested action.",
+            ),
+            (
+                "ALLOW_FAILURE",
+                "type=LIMIT_MAKER&quantity=0.1&price=50000",
+                "WOULD_MATCH_IMMEDIATELY",
+                "Order would immediately match and take.",
+            ),
+        ] {
+            limit(&exchange, "ann", "BUY", "40000", "old").await;
+            let mut line = user(&exchange).await;
+            let query = format!(
+                "symbol=BTCUSDT&side=BUY&{asked}&newClientOrderId=new&cancelReplaceMode={mode}\
+                 &cancelOrigClientOrderId=old"
+            );
+            let path = "/api/v3/order/cancelReplace";
+            let answer = signed(&exchange, "ann", "POST", path, &query).await;
+            assert_eq!((answer.status, answer.code()), (409, -2021), "{}", answer.body);
+            let data = &answer.body["data"];
+            assert_eq!(
+                [&data["cancelResult"], &data["newOrderResult"]],
+                [&json!("SUCCESS"), &json!("FAILURE")]
+            );
+            assert_eq!(data["cancelResponse"]["status"], "CANCELED");
+            assert_eq!(data["newOrderResponse"], json!({"code": -2010, "msg": text}));
+            let mut told = Vec::new();
+            while told.len() < 2 {
+                let event = line.event().await;
+                if event["e"] == "executionReport" {
+                    told.push(["c", "x", "X", "r", "i"].map(|name| event[name].clone()));
+                }
+            }
+            assert_eq!(told[0][1..4], ["CANCELED", "CANCELED", "NONE"].map(|text| json!(text)));
+            let refused = json!(["new", "REJECTED", "REJECTED", why, -1]);
+            assert_eq!(json!(told[1]), refused);
+            assert_eq!(named(&exchange, "ann", "new").await["code"], -2013);
+        }
+        // A refusal alone is no event.
+        let mut line = user(&exchange).await;
+        let query = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=5&price=41000";
+        assert_eq!(signed(&exchange, "ann", "POST", ORDER, query).await.code(), -2010);
+        assert!(line.is_silent().await);
+    });
+}
+
+#[test]
+fn an_order_says_why_it_has_expired() {
+    run(async {
+        let exchange = exchange();
+        first_trade(&exchange).await;
+        limit(&exchange, "bob", "SELL", "50000", "offer").await;
+        for (query, why) in [
+            (
+                "side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.2&price=49000",
+                "UNFILLED_IOC_QUANTITY_EXPIRED",
+            ),
+            (
+                "side=BUY&type=LIMIT&timeInForce=FOK&quantity=0.2&price=50000",
+                "UNFILLED_FOK_ORDER_EXPIRED",
+            ),
+            ("side=BUY&type=MARKET&quantity=0.2", "INSUFFICIENT_LIQUIDITY"),
+        ] {
+            let mut line = user(&exchange).await;
+            let answer = place(&exchange, "ann", query).await;
+            assert_eq!(
+                (&answer["status"], &answer["expiryReason"]),
+                (&json!("EXPIRED"), &json!(why))
+            );
+            let ended = loop {
+                let event = line.event().await;
+                assert!(event["x"] == "EXPIRED" || event.get("eR").is_none(), "{event}");
+                if event["x"] == "EXPIRED" {
+                    break event;
+                }
+            };
+            assert_eq!(ended["eR"], why);
+        }
+        let exits = "symbol=BTCUSDT&side=SELL&quantity=0.1&aboveType=LIMIT_MAKER&abovePrice=55000\
+                     &aboveClientOrderId=profit&belowType=STOP_LOSS&belowStopPrice=45000\
+                     &belowClientOrderId=loss";
+        let path = "/api/v3/orderList/oco";
+        assert_eq!(signed(&exchange, "ann", "POST", path, exits).await.status, 200);
+        limit(&exchange, "bob", "BUY", "55000", "reach").await;
+        assert_eq!(named(&exchange, "ann", "loss").await["expiryReason"], "OCO_TRIGGER");
+        let profit = named(&exchange, "ann", "profit").await;
+        assert_eq!((&profit["status"], profit.get("expiryReason")), (&json!("FILLED"), None));
     });
 }
 

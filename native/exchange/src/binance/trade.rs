@@ -16,13 +16,19 @@ use crate::figures::money;
 use crate::floor::Floor;
 
 pub(crate) fn place(call: &mut Call<'_>) -> Answer {
+    place_new(call, false)
+}
+
+/// Places an order. Whether the user stream tells it if it is not taken.
+fn place_new(call: &mut Call<'_>, tells_refusal: bool) -> Answer {
     let (order, tag) = new_order(&call.hall.floor, call.account, call.params, &ALONE)?;
     let detail = Detail::read(call.params, &order)?;
-    let is_market = order.price.is_none();
-    let done = call
-        .hall
-        .place(&Command::Place(order), vec![tag])
-        .map_err(|reject| of_order(&reject, is_market))?;
+    let done = call.hall.place(&Command::Place(order), vec![tag.clone()]).map_err(|reject| {
+        if tells_refusal {
+            call.hall.floor.tell_refused(&order, tag, reject);
+        }
+        of_order(&reject, order.price.is_none())
+    })?;
     let id = done.order.unwrap_or(OrderId(0));
     Ok(placed(&call.hall.floor, call.account, id, &done, detail))
 }
@@ -141,7 +147,7 @@ pub(crate) fn replace(call: &mut Call<'_>) -> Answer {
     if ended.is_err() && !goes_on {
         return Err(replace_failed(&ended, None));
     }
-    let new = place(call);
+    let new = place_new(call, ended.is_ok());
     match (&ended, &new) {
         (Ok(ended), Ok(new)) => Ok(json!({
             "cancelResult": "SUCCESS", "newOrderResult": "SUCCESS",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rustonite_sim::{AccountId, Amount, Event, OrderId};
+use rustonite_sim::{AccountId, Amount, Event, OrderId, Reject};
 use serde_json::{Value, json};
 
 use super::lists::OTO;
@@ -62,6 +62,11 @@ fn events(floor: &Floor, account: AccountId, done: &Done) -> Vec<Value> {
             all.extend(waiting(floor, account, done));
         }
     }
+    if let Some((record, why)) = &done.refused
+        && record.order.asked.account == account
+    {
+        all.push(refused(floor, record, why, (done.at, done.execution)));
+    }
     all.extend(position(floor, account, done));
     all.extend(lists(floor, account, done));
     all
@@ -89,6 +94,30 @@ fn report(floor: &Floor, account: AccountId, event: &Event, when: (i64, u64)) ->
     let mut value = unchanged(floor, record, when);
     tell(floor, record, event, &mut value);
     Some(value)
+}
+
+/// A report of an order that was not taken.
+fn refused(floor: &Floor, record: &Record, why: &Reject, when: (i64, u64)) -> Value {
+    let mut value = unchanged(floor, record, when);
+    for (name, fact) in [
+        ("x", json!("REJECTED")),
+        ("X", json!("REJECTED")),
+        ("r", json!(reject_reason(why))),
+        ("i", json!(-1)),
+        ("w", json!(false)),
+    ] {
+        value[name] = fact;
+    }
+    value
+}
+
+fn reject_reason(why: &Reject) -> &'static str {
+    match why {
+        Reject::Balance { .. } => "INSUFFICIENT_BALANCES",
+        Reject::WouldTrigger => "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
+        Reject::WouldTrade => "WOULD_MATCH_IMMEDIATELY",
+        _ => "UNKNOWN_ERROR",
+    }
 }
 
 /// Reports of orders that were taken to wait for the first one of their list, even if their turn
@@ -127,7 +156,6 @@ fn unchanged(floor: &Floor, record: &Record, (at, execution): (i64, u64)) -> Val
     let asked = &order.asked;
     let listed = floor.listed(asked.instrument);
     let shown = floor.shown(at);
-    let trigger = asked.trigger.map(|trigger| common::price_text(listed, trigger.price));
     let display = asked.display.map(|lots| common::size_text(listed, lots));
     let quote = match asked.quantity {
         rustonite_sim::Quantity::Quote(amount) => money(amount).to_string(),
@@ -138,7 +166,7 @@ fn unchanged(floor: &Floor, record: &Record, (at, execution): (i64, u64)) -> Val
         "S": common::side(asked.side), "o": words::kind(asked), "f": words::time_in_force(asked),
         "q": common::size_text(listed, common::quantity(order)),
         "p": common::price_text(listed, asked.price.unwrap_or(0)),
-        "P": trigger.as_deref().unwrap_or(ZERO), "F": display.as_deref().unwrap_or(ZERO),
+        "P": common::price_text(listed, common::stop_price(asked)), "F": display.as_deref().unwrap_or(ZERO),
         "g": words::list_id(record), "C": "", "x": "NEW", "X": "NEW", "r": "NONE",
         "i": order.id.0, "l": ZERO, "z": ZERO, "L": ZERO, "n": "0", "N": null, "T": shown,
         "t": -1, "I": execution, "w": order.is_working && asked.price.is_some(), "m": false,
@@ -212,6 +240,9 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
             }
             so_far(record, &size, value);
             value["w"] = json!(false);
+            if let Some(why) = words::expiry_reason(record) {
+                value["eR"] = json!(why);
+            }
             if status == "EXPIRED_IN_MATCH" {
                 prevented(floor, record, value);
             }

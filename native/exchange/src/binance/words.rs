@@ -3,7 +3,7 @@
 use rustonite_sim::{CancelReason, Expiry, NewOrder, Quantity, Side};
 use serde_json::{Value, json};
 
-use super::shared::words::{price_text, quantity, self_trade, side, size_text};
+use super::shared::words::{price_text, quantity, self_trade, side, size_text, stop_price};
 use crate::accounts::{Prevented, Record};
 use crate::figures::money;
 use crate::floor::Floor;
@@ -59,6 +59,20 @@ pub(crate) fn ended(reason: CancelReason) -> &'static str {
     }
 }
 
+/// Why an order has expired, if it has.
+pub(crate) fn expiry_reason(Record { order, tag, .. }: &Record) -> Option<&'static str> {
+    Some(match order.cancelled? {
+        CancelReason::Immediate if order.asked.price.is_some() => "UNFILLED_IOC_QUANTITY_EXPIRED",
+        CancelReason::Immediate | CancelReason::NoLiquidity => "INSUFFICIENT_LIQUIDITY",
+        CancelReason::AllOrNothing => "UNFILLED_FOK_ORDER_EXPIRED",
+        CancelReason::OtherOfList if tag.is_pending => "OTO_PHASE_ONE_EXPIRED",
+        CancelReason::OtherOfList => "OCO_TRIGGER",
+        CancelReason::Balance | CancelReason::PostOnly => "REJECTED",
+        CancelReason::Venue => "EXCHANGE_CANCELED",
+        _ => return None,
+    })
+}
+
 fn quote_asked(order: &NewOrder) -> String {
     match order.quantity {
         Quantity::Quote(amount) => money(amount).to_string(),
@@ -91,7 +105,7 @@ pub(crate) fn base(floor: &Floor, record: &Record) -> Value {
         "side": side(order.asked.side),
     });
     if let Some(trigger) = order.asked.trigger {
-        value["stopPrice"] = json!(price_text(listed, trigger.price));
+        value["stopPrice"] = json!(price_text(listed, stop_price(&order.asked)));
         if let Some(trailing) = trigger.trailing {
             value["trailingDelta"] = json!(trailing.distance_ppm / 100);
             let since = record.trail.map_or(-1, |trail| floor.shown(trail.since));
@@ -107,6 +121,9 @@ pub(crate) fn base(floor: &Floor, record: &Record) -> Value {
         value["icebergQty"] = json!(size_text(listed, lots));
     }
     value["selfTradePreventionMode"] = json!(self_trade(order.asked.self_trade));
+    if let Some(why) = expiry_reason(record) {
+        value["expiryReason"] = json!(why);
+    }
     if let Some(number) = record.prevented {
         value["preventedMatchId"] = json!(number);
         value["preventedQuantity"] = json!(size_text(listed, order.prevented));
@@ -120,8 +137,7 @@ pub(crate) fn queried(floor: &Floor, record: &Record) -> Value {
     let mut value = base(floor, record);
     let listed = floor.listed(order.asked.instrument);
     let zero = "0.00000000".to_owned();
-    let trigger = order.asked.trigger.map(|trigger| price_text(listed, trigger.price));
-    value["stopPrice"] = json!(trigger.unwrap_or_else(|| zero.clone()));
+    value["stopPrice"] = json!(price_text(listed, stop_price(&order.asked)));
     value["icebergQty"] = json!(order.asked.display.map_or(zero, |lots| size_text(listed, lots)));
     value["time"] = json!(floor.shown(order.placed_at));
     value["updateTime"] = json!(floor.shown(order.changed_at));

@@ -1,7 +1,7 @@
 //! Words and figures that all markets share.
 
 use rustonite_core::Decimal;
-use rustonite_sim::{Order, Quantity, SelfTrade, Side};
+use rustonite_sim::{NewOrder, Order, Quantity, SelfTrade, Side, Trigger};
 
 use crate::figures::fixed;
 use crate::floor::Listed;
@@ -29,6 +29,16 @@ pub(crate) fn quantity(order: &Order) -> i64 {
         Quantity::Lots(lots) if order.quantity == 0 => lots,
         _ => order.quantity,
     }
+}
+
+/// What an order waits for, in ticks. A trigger that follows the price has what it begins at, if that
+/// was named: where it would fire is told nowhere.
+pub(crate) fn stop_price(order: &NewOrder) -> i64 {
+    let price = |trigger: Trigger| match trigger.trailing {
+        Some(trailing) => trailing.activation.unwrap_or(0),
+        None => trigger.price,
+    };
+    order.trigger.map_or(0, price)
 }
 
 /// A price as the market writes it: spot with eight decimals, futures with those of the step.
