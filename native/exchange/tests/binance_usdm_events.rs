@@ -111,6 +111,13 @@ fn conditional_orders_are_checked_and_cancelled() {
             (&trail["callbackRate"], &trail["activatePrice"]),
             (&json!("0.5"), &json!("51000.00"))
         );
+        // The price of the moment, from which it follows, is no price that it waits for.
+        let query = order("type=TRAILING_STOP_MARKET&quantity=0.1&callbackRate=0.5");
+        let at_once = signed(&exchange, "ann", "POST", ALGO, &query).await.body;
+        assert_eq!(
+            (&at_once["triggerPrice"], &at_once["activatePrice"]),
+            (&json!("0.00"), &json!("0.00"))
+        );
         let placed = signed(&exchange, "ann", "POST", ALGO, &order(stop)).await.body;
         let mut line = user(&exchange, "ann").await;
         let query = format!("algoId={}", placed["algoId"]);
@@ -126,7 +133,7 @@ fn conditional_orders_are_checked_and_cancelled() {
         let path = "/fapi/v1/allAlgoOrders";
         let all = signed(&exchange, "ann", "GET", path, "symbol=BTCUSDT").await.body;
         let states: Vec<_> = all.as_array().unwrap().iter().map(|one| &one["algoStatus"]).collect();
-        assert_eq!(states, ["CANCELED", "CANCELED"]);
+        assert_eq!(states, ["CANCELED"; 3]);
     });
 }
 
@@ -144,6 +151,116 @@ fn a_conditional_order_without_money_is_rejected_when_it_is_to_come() {
         let expected = pairs(&[("ALGO_UPDATE", "TRIGGERING"), ("ALGO_UPDATE", "REJECTED")]);
         assert_eq!(all_told(&mut line, 2).await, expected);
         assert!(line.is_silent().await);
+    });
+}
+
+#[test]
+fn a_conditional_order_says_what_became_of_it_when_its_position_is_gone() {
+    run(async {
+        let exchange = futures();
+        deal(&exchange, "bob", "ann", "0.2", "50000").await;
+        let order = |name: &str, rest: &str| {
+            format!(
+                "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&reduceOnly=true&quantity=0.1\
+                 &clientAlgoId={name}&{rest}"
+            )
+        };
+        let limit_at = "type=STOP&timeInForce=GTC&triggerPrice";
+        for query in [
+            order("rests", &format!("{limit_at}=49900&price=50400")),
+            order("late", &format!("{limit_at}=49000&price=49500")),
+            order("poor", "type=STOP_MARKET&triggerPrice=49000"),
+        ] {
+            assert_eq!(signed(&exchange, "ann", "POST", ALGO, &query).await.status, 200);
+        }
+        let state = async |name: &str| {
+            ask(&exchange, "ann", ALGO, &format!("clientAlgoId={name}")).await["algoStatus"].take()
+        };
+        deal(&exchange, "bob", "cat", "0.01", "49900").await;
+        assert_eq!(state("rests").await, "TRIGGERED");
+        let mut line = user(&exchange, "ann").await;
+        limit(&exchange, "bob", "BUY", "0.2", "49800").await;
+        let close = "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.2&reduceOnly=true";
+        assert_eq!(signed(&exchange, "ann", "POST", ORDER, close).await.status, 200);
+        let ended = loop {
+            let event = line.hear().await.unwrap();
+            if event["o"]["x"] == "EXPIRED" {
+                break event;
+            }
+        };
+        assert_eq!((&ended["o"]["ot"], &ended["o"]["er"]), (&json!("STOP"), &json!("4")));
+        assert_eq!(told(&mut line).await.1, "FINISHED");
+        assert_eq!(state("rests").await, "FINISHED", "it was in the book");
+        assert_eq!([state("late").await, state("poor").await], ["NEW", "NEW"]);
+        deal(&exchange, "bob", "cat", "0.01", "49000").await;
+        for name in ["late", "poor"] {
+            assert_eq!(told(&mut line).await.1, "TRIGGERING");
+            let event = line.hear().await.unwrap();
+            let facts = ["caid", "X", "rm", "ai"].map(|name| event["o"][name].clone());
+            assert_eq!(facts, [name, "REJECTED", "Reduce Only reject", ""].map(|text| json!(text)));
+            assert_eq!(state(name).await, "REJECTED");
+        }
+    });
+}
+
+#[test]
+fn orders_say_why_they_have_expired() {
+    run(async {
+        let exchange = futures();
+        limit(&exchange, "bob", "SELL", "0.1", "50000").await;
+        limit(&exchange, "ann", "BUY", "0.1", "49000").await;
+        let mut line = user(&exchange, "ann").await;
+        let own = "selfTradePreventionMode=EXPIRE_TAKER&side=SELL";
+        for (query, why) in [
+            ("side=BUY&type=LIMIT&timeInForce=IOC&price=49500", "2"),
+            ("side=BUY&type=MARKET", "9"),
+            (&format!("{own}&type=LIMIT&timeInForce=GTC&price=49000"), "1"),
+            (&format!("{own}&type=LIMIT&timeInForce=IOC&price=49000"), "3"),
+        ] {
+            let query = format!("symbol=BTCUSDT&quantity=0.2&{query}");
+            let answer = signed(&exchange, "ann", "POST", ORDER, &query).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let ended = loop {
+                let event = line.hear().await.unwrap();
+                let order = &event["o"];
+                if order["x"] == "EXPIRED" {
+                    break order.clone();
+                }
+                assert!(order.is_null() || event["e"] == "TRADE_LITE" || order["er"] == "0");
+            };
+            assert_eq!(ended["er"], why, "{query}");
+        }
+    });
+}
+
+#[test]
+fn side_by_side_no_more_is_closed_than_there_is() {
+    run(async {
+        let exchange = futures();
+        let dual = "/fapi/v1/positionSide/dual";
+        signed(&exchange, "ann", "POST", dual, "dualSidePosition=true").await;
+        limit(&exchange, "bob", "SELL", "0.1", "50000").await;
+        let order = |rest: &str| format!("symbol=BTCUSDT&positionSide=LONG&{rest}");
+        let at = |size: &str, price: &str| {
+            order(&format!("side=SELL&type=LIMIT&timeInForce=GTC&quantity={size}&price={price}"))
+        };
+        for (query, code) in [
+            (order("side=BUY&type=MARKET&quantity=0.1"), 0),
+            (order("side=SELL&type=MARKET&quantity=0.11"), -2022),
+            (at("0.11", "51000"), -2022),
+            (at("0.06", "51000"), 0),
+            (at("0.05", "52000"), -2022),
+            (at("0.04", "52000"), 0),
+        ] {
+            let answer = signed(&exchange, "ann", "POST", ORDER, &query).await;
+            assert_eq!(answer.code(), code, "{query} {}", answer.body);
+        }
+        // A market order comes before limits that rest.
+        limit(&exchange, "bob", "BUY", "0.1", "49000").await;
+        let close = order("side=SELL&type=MARKET&quantity=0.1&newOrderRespType=RESULT");
+        let closed = signed(&exchange, "ann", "POST", ORDER, &close).await.body;
+        assert_eq!(closed["status"], "FILLED", "{closed}");
+        assert_eq!(ask(&exchange, "ann", "/fapi/v1/openOrders", "").await, json!([]));
     });
 }
 

@@ -10,7 +10,9 @@ use super::ledger::Ledger;
 use super::positions::{Position, Sums};
 use super::{Call, State, words};
 use crate::accounts::Record;
-use crate::binance::shared::words::{price_text, quantity, self_trade, side, size_text};
+use crate::binance::shared::words::{
+    price_text, quantity, self_trade, side, size_text, stop_price,
+};
 use crate::binance::shared::ws_api::spoilt;
 use crate::dialect::Hall;
 use crate::faults::Told;
@@ -88,13 +90,13 @@ fn told(floor: &Floor, record: &Record, event: &Event, at: i64) -> Vec<Value> {
     let is_algo = order.asked.trigger.is_some();
     let algo = |status: &str| algo(floor, record, status, at);
     let report = || report(floor, record, event, at);
-    let failed = words::algo_status(order) == "REJECTED";
+    let failed = words::algo_status(record) == "REJECTED";
     match *event {
         Event::Placed { .. } if is_algo => vec![algo("NEW")],
         Event::Triggered { .. } if failed => vec![algo("TRIGGERING")],
         Event::Triggered { .. } => vec![algo("TRIGGERING"), algo("TRIGGERED"), report()],
         Event::Cancelled { .. } if is_algo && (failed || !order.is_working) => {
-            vec![algo(words::algo_status(order))]
+            vec![algo(words::algo_status(record))]
         }
         Event::Cancelled { .. } | Event::Fill { open: 0, .. } if is_algo => {
             vec![report(), algo("FINISHED")]
@@ -108,16 +110,15 @@ fn algo(floor: &Floor, record: &Record, status: &str, at: i64) -> Value {
     let order = &record.order;
     let asked = &order.asked;
     let listed = floor.listed(asked.instrument);
-    let came = !matches!(status, "NEW" | "TRIGGERING" | "CANCELED" | "EXPIRED");
+    let came = !matches!(status, "NEW" | "TRIGGERING" | "CANCELED" | "EXPIRED" | "REJECTED");
     let shown = floor.shown(at);
-    let trigger = asked.trigger.map_or(0, |trigger| trigger.price);
     let mut value = json!({
         "caid": words::client_id(record), "aid": words::algo_id(order), "at": "CONDITIONAL",
         "o": words::algo_kind(asked), "s": listed.listing.symbol, "S": side(asked.side),
         "ps": words::position_side(asked.position), "f": words::time_in_force(asked),
         "q": size_text(listed, quantity(order)), "X": status,
         "ai": if came { order.id.0.to_string() } else { String::new() },
-        "tp": price_text(listed, trigger), "p": price_text(listed, asked.price.unwrap_or(0)),
+        "tp": price_text(listed, stop_price(asked)), "p": price_text(listed, asked.price.unwrap_or(0)),
         "V": self_trade(asked.self_trade), "wt": words::working_type(asked), "pm": "NONE",
         "cp": words::closes_position(asked), "pP": false, "R": asked.reduce_only,
         "tt": record.triggered_at.map_or(0, |at| floor.shown(at)),
@@ -129,7 +130,7 @@ fn algo(floor: &Floor, record: &Record, status: &str, at: i64) -> Value {
         value["act"] = json!(words::kind(asked));
     }
     if status == "REJECTED" {
-        value["rm"] = json!(order.cancelled.map(|reason| format!("{reason:?}")));
+        value["rm"] = json!(order.cancelled.and_then(words::failure));
     }
     json!({"e": "ALGO_UPDATE", "T": shown, "E": shown, "o": value})
 }
@@ -148,20 +149,19 @@ fn unchanged(floor: &Floor, record: &Record, at: i64) -> Value {
     let asked = &order.asked;
     let listed = floor.listed(asked.instrument);
     let [buys, sells] = floor.exchange.ordered(asked.account, asked.instrument);
-    let trigger = asked.trigger.map_or(0, |trigger| trigger.price);
     let mut value = json!({
         "s": listed.listing.symbol, "c": words::client_id(record), "S": side(asked.side),
         "o": words::kind(asked), "f": words::time_in_force(asked),
         "q": size_text(listed, quantity(order)),
         "p": price_text(listed, asked.price.unwrap_or(0)), "ap": ZERO,
-        "sp": price_text(listed, trigger), "x": "NEW", "X": "NEW", "i": order.id.0,
+        "sp": price_text(listed, stop_price(asked)), "x": "NEW", "X": "NEW", "i": order.id.0,
         "l": size_text(listed, 0), "z": size_text(listed, 0), "L": ZERO, "n": ZERO,
         "N": listed.listing.quote, "T": floor.shown(at), "t": 0, "b": money(buys).to_string(),
         "a": money(sells).to_string(), "m": false, "R": asked.reduce_only,
         "wt": words::working_type(asked), "ot": words::algo_kind(asked),
         "ps": words::position_side(asked.position), "cp": words::closes_position(asked),
         "rp": ZERO, "pP": false, "si": 0, "ss": 0, "V": self_trade(asked.self_trade),
-        "pm": "NONE", "gtd": words::good_till(floor, asked),
+        "pm": "NONE", "gtd": words::good_till(floor, asked), "er": "0",
     });
     if let Some(trailing) = asked.trigger.and_then(|trigger| trigger.trailing) {
         value["AP"] = json!(price_text(listed, trailing.activation.unwrap_or(0)));
@@ -211,6 +211,7 @@ fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
                 _ => "EXPIRED",
             });
             value["X"] = json!(status);
+            value["er"] = json!(words::expiry_reason(order).to_string());
             so_far(listed, order.filled, order.filled_quote, value);
         }
         // The order itself has already traded what follows.

@@ -6,7 +6,9 @@ use rustonite_sim::{
 use serde_json::{Value, json};
 
 use crate::accounts::Record;
-use crate::binance::shared::words::{price_text, quantity, self_trade, side, size_text};
+use crate::binance::shared::words::{
+    price_text, quantity, self_trade, side, size_text, stop_price,
+};
 use crate::figures::{money, ratio};
 use crate::floor::{Floor, Listed};
 
@@ -96,27 +98,50 @@ pub(crate) fn status(order: &Order) -> &'static str {
 
 pub(crate) fn ended(reason: CancelReason) -> &'static str {
     match reason {
-        CancelReason::Asked | CancelReason::Replaced | CancelReason::Liquidation => "CANCELED",
+        CancelReason::Asked | CancelReason::Replaced => "CANCELED",
         CancelReason::SelfTrade => "EXPIRED_IN_MATCH",
         _ => "EXPIRED",
     }
 }
 
+/// The number of why an order has expired; 0 if it has not.
+pub(crate) fn expiry_reason(order: &Order) -> u32 {
+    let is_limit = order.asked.price.is_some();
+    match order.cancelled {
+        Some(CancelReason::SelfTrade) if is_limit && order.asked.expiry == Expiry::Immediate => 3,
+        Some(CancelReason::SelfTrade) => 1,
+        Some(CancelReason::Immediate) if is_limit => 2,
+        Some(CancelReason::Immediate | CancelReason::NoLiquidity) => 9,
+        Some(CancelReason::ReduceOnly) => 4,
+        Some(CancelReason::Liquidation) => 5,
+        Some(CancelReason::AllOrNothing) => 10,
+        Some(CancelReason::PostOnly) => 11,
+        _ => 0,
+    }
+}
+
 /// How far a conditional order is.
-pub(crate) fn algo_status(order: &Order) -> &'static str {
+pub(crate) fn algo_status(Record { order, triggered_at, .. }: &Record) -> &'static str {
+    let never_came = order.filled == 0 && *triggered_at == Some(order.changed_at);
     match (order.is_working, order.is_open, order.cancelled) {
         (false, true, _) => "NEW",
-        (false, false, Some(CancelReason::Expired)) => "EXPIRED",
-        (false, false, _) => "CANCELED",
+        (false, false, Some(CancelReason::Asked | CancelReason::Replaced)) => "CANCELED",
+        // The venue ended it.
+        (false, false, _) => "EXPIRED",
         (true, true, _) => "TRIGGERED",
-        (true, false, Some(reason)) if order.filled == 0 && is_failure(reason) => "REJECTED",
+        (true, false, Some(reason)) if never_came && failure(reason).is_some() => "REJECTED",
         (true, false, _) => "FINISHED",
     }
 }
 
-/// Whether an order that was to come never came.
-fn is_failure(reason: CancelReason) -> bool {
-    matches!(reason, CancelReason::Balance | CancelReason::PostOnly | CancelReason::ReduceOnly)
+/// Why an order that was to come never came.
+pub(crate) fn failure(reason: CancelReason) -> Option<&'static str> {
+    match reason {
+        CancelReason::ReduceOnly => Some("Reduce Only reject"),
+        CancelReason::Balance => Some("Margin is insufficient."),
+        CancelReason::PostOnly => Some("Post Only order will be rejected."),
+        _ => None,
+    }
 }
 
 /// Mean price of what was filled.
@@ -138,7 +163,6 @@ pub(crate) fn order(floor: &Floor, record: &Record) -> Value {
     let asked = &order.asked;
     let listed = floor.listed(asked.instrument);
     let filled = size_text(listed, order.filled);
-    let stop = asked.trigger.map_or(0, |trigger| trigger.price);
     json!({
         "orderId": order.id.0, "symbol": listed.listing.symbol, "status": status(order),
         "clientOrderId": client_id(record),
@@ -149,7 +173,7 @@ pub(crate) fn order(floor: &Floor, record: &Record) -> Value {
         "timeInForce": time_in_force(asked), "type": kind(asked),
         "reduceOnly": asked.reduce_only, "closePosition": closes_position(asked),
         "side": side(asked.side), "positionSide": position_side(asked.position),
-        "stopPrice": price_text(listed, stop), "workingType": working_type(asked),
+        "stopPrice": price_text(listed, stop_price(asked)), "workingType": working_type(asked),
         "priceProtect": false, "origType": algo_kind(asked), "priceMatch": "NONE",
         "selfTradePreventionMode": self_trade(asked.self_trade),
         "goodTillDate": good_till(floor, asked),
@@ -175,16 +199,16 @@ pub(crate) fn algo(floor: &Floor, record: &Record) -> Value {
     let order = &record.order;
     let asked = &order.asked;
     let listed = floor.listed(asked.instrument);
-    let trigger = asked.trigger.map_or(0, |trigger| trigger.price);
-    let came = record.triggered_at.is_some();
+    let status = algo_status(record);
+    let came = record.triggered_at.is_some() && status != "REJECTED";
     let mut value = json!({
         "algoId": algo_id(order), "clientAlgoId": client_id(record), "algoType": "CONDITIONAL",
         "orderType": algo_kind(asked), "symbol": listed.listing.symbol, "side": side(asked.side),
         "positionSide": position_side(asked.position), "timeInForce": time_in_force(asked),
-        "quantity": size_text(listed, quantity(order)), "algoStatus": algo_status(order),
+        "quantity": size_text(listed, quantity(order)), "algoStatus": status,
         "actualOrderId": if came { order.id.0.to_string() } else { String::new() },
         "actualPrice": mean_price(listed, order.filled, order.filled_quote),
-        "triggerPrice": price_text(listed, trigger),
+        "triggerPrice": price_text(listed, stop_price(asked)),
         "price": price_text(listed, asked.price.unwrap_or(0)), "icebergQuantity": null,
         "selfTradePreventionMode": self_trade(asked.self_trade),
         "workingType": working_type(asked), "priceMatch": "NONE",
