@@ -74,7 +74,7 @@ class _Usual:
 
 
 VENUES = ("binance", "binance-usdm", "alpaca")
-QUEUES = ("behind", "even", "square", "log")
+QUEUES = tuple(_native.queue_models())
 """Who is taken to leave the queue of a recorded level that shrinks without a trade: of each name
 the page about the local exchange says what it assumes. The first one is the usual one."""
 

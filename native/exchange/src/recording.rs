@@ -25,24 +25,12 @@ const NAP: Duration = Duration::from_millis(5);
 /// Handovers that wait; whoever reads waits then, too.
 const HANDOVERS_MAX: usize = 2;
 
-/// Models of the queue by name, the usual one first: that of accounts on paper.
-const QUEUES: [(&str, QueueModel); 4] = [
-    ("behind", QueueModel::RiskAverse),
-    ("even", QueueModel::Power(1.0)),
-    ("square", QueueModel::Power(2.0)),
-    ("log", QueueModel::Log),
-];
-
 /// The model of the queue that has this name.
 ///
 /// # Errors
 /// There is none.
 pub fn queue_named(name: &str) -> Result<QueueModel> {
-    let found = QUEUES.iter().find(|(known, _)| *known == name);
-    let known = QUEUES.map(|(known, _)| known).join(", ");
-    let expected =
-        || ExchangeError::invalid("queue", format!("found {name}, expected one of {known}"));
-    found.map(|(_, model)| *model).ok_or_else(expected)
+    QueueModel::named(name).map_err(|problem| ExchangeError::invalid("queue", problem))
 }
 
 /// What is played again.
@@ -64,7 +52,7 @@ impl Recording {
     /// What has to be the same to go on with a state.
     pub(crate) fn text(&self) -> String {
         let [start, stop] = [self.start, self.stop].map(time_text);
-        let (_, usual) = QUEUES[0];
+        let (_, usual) = QueueModel::NAMED[0];
         let queue = if self.queue == usual {
             String::new()
         } else {
@@ -74,7 +62,7 @@ impl Recording {
     }
 
     fn queue_name(&self) -> String {
-        let found = QUEUES.iter().find(|(_, model)| *model == self.queue);
+        let found = QueueModel::NAMED.iter().find(|(_, model)| *model == self.queue);
         found.map_or_else(|| format!("{:?}", self.queue), |(name, _)| (*name).to_owned())
     }
 }

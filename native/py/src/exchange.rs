@@ -10,7 +10,7 @@ use rustonite_exchange::{
     Allowance, Config, Crowd, ExchangeError, FeeTier, Feed, Happening, Key, Listing, LocalExchange,
     Moment, Recording, VenueConfig, queue_named, rates, read_latency,
 };
-use rustonite_sim::{Side, What};
+use rustonite_sim::{QueueModel, Side, What};
 
 use crate::error::{caught, invalid, raise};
 use crate::reader::{check_process, process_id};
@@ -46,6 +46,12 @@ pub(crate) struct Settings {
     latency: String,
     /// What was recorded and is the market.
     replay: Option<Replayed>,
+}
+
+/// Names of the models of who leaves a queue, the usual one first.
+#[pyfunction]
+pub(crate) fn queue_models() -> Vec<&'static str> {
+    QueueModel::NAMED.map(|(name, _)| name).to_vec()
 }
 
 /// A local exchange, running or stopped.

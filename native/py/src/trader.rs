@@ -212,7 +212,7 @@ fn run(trader: &mut Trader, ours: Option<&mut PyStrategy>, beat: &Py<PyAny>) -> 
         trader.run(&mut *strategy, &mut go_on)
     };
     // A Ctrl-C in the last call is heard before it is told how it ended: orders were cancelled since.
-    let heard = Python::attach(|py| py.check_signals()).err();
+    let heard = Python::attach(|py: Python<'_>| py.check_signals()).err();
     go_on(trader);
     Ok((ended, raised.or(heard)))
 }

@@ -27,6 +27,25 @@ pub enum QueueModel {
 }
 
 impl QueueModel {
+    /// Those that settings name, on paper and in recorded markets alike. The first one is the usual
+    /// one.
+    pub const NAMED: [(&str, Self); 4] = [
+        ("behind", Self::RiskAverse),
+        ("even", Self::Power(1.0)),
+        ("square", Self::Power(2.0)),
+        ("log", Self::Log),
+    ];
+
+    /// The model of this name, or what was expected.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let found = Self::NAMED.iter().find(|(known, _)| *known == name);
+        let known = Self::NAMED.map(|(known, _)| known).join(", ");
+        found.map(|(_, model)| *model).ok_or(format!("found {name}, expected one of {known}"))
+    }
+
     /// Part of a cancelled quantity that stood ahead.
     fn ahead_part(self, ahead: f64, behind: f64) -> f64 {
         let weigh = |lots: f64| match self {

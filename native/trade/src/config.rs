@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use rustonite_core::Amount;
 use rustonite_core::hint::hint;
 use rustonite_exec::External;
+use rustonite_exec::gateway::QueueModel;
 use rustonite_exec::reconcile::Mode;
 use rustonite_feed::{FeedError, Venue, read_toml};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 /// The configuration of a trader, as `trader.toml` has it.
@@ -141,8 +143,8 @@ pub struct PaperConfig {
     #[serde(default = "usual_delay_ms")]
     pub delay_ms: u32,
     /// Who is taken to leave a queue when a level shrinks without a trade.
-    #[serde(default)]
-    pub queue: Queue,
+    #[serde(default = "usual_queue", deserialize_with = "queue")]
+    pub queue: QueueModel,
 }
 
 impl PaperConfig {
@@ -157,17 +159,6 @@ impl PaperConfig {
         let (name, part) = parts.into_iter().find(is_odd)?;
         Some(format!("{name}: found {part}, expected a part of the worth, such as 0.001"))
     }
-}
-
-/// Who leaves a queue when a level shrinks without a trade.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Queue {
-    /// Those behind us, as long as there are any: no fill that may not have been.
-    #[default]
-    Behind,
-    /// Those ahead and behind in proportion to what stands there.
-    Even,
 }
 
 /// A strategy.
@@ -266,6 +257,14 @@ fn usual_fee() -> Amount {
 fn usual_maintenance() -> Amount {
     // 0.5 %.
     Amount(5 * 10_i128.pow(15))
+}
+
+fn usual_queue() -> QueueModel {
+    QueueModel::NAMED[0].1
+}
+
+fn queue<'de, D: Deserializer<'de>>(from: D) -> Result<QueueModel, D::Error> {
+    QueueModel::named(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 fn usual_delay_ms() -> u32 {

@@ -5,12 +5,12 @@ use rustonite_core::datasets::Aggressor;
 use rustonite_core::datasets::{OrderSide, flags};
 use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use rustonite_exec::gateway::{
-    BestPrices, BookPart, LATE_NS, Outgoing, PaperMarket, PaperSettings, QueueModel,
+    BestPrices, BookPart, LATE_NS, Outgoing, PaperMarket, PaperSettings,
 };
 use rustonite_exec::{Directory, Ledger, Tapes};
 use rustonite_feed::FeedError;
 
-use crate::config::{AccountConfig, PaperConfig, Queue};
+use crate::config::{AccountConfig, PaperConfig};
 use crate::desk::Outbox;
 use crate::rows::{Deltas, Quotes, Tickers, Trades};
 
@@ -127,10 +127,7 @@ pub(crate) fn settings(
         balances,
         // No venue has one that could be taken.
         leverage: of.leverage.unwrap_or(1),
-        queue: match config.queue {
-            Queue::Behind => QueueModel::RiskAverse,
-            Queue::Even => QueueModel::Power(1.0),
-        },
+        queue: config.queue,
         late_ns: LATE_NS,
         start,
         maintenance_ppm: millionths("maintenance", config.maintenance)?,

@@ -166,8 +166,8 @@ impl<J: Journal> Desk<J> {
         ts: i64,
         row: i64,
     ) {
-        let is_first = !self.risk.is_quoted(instrument)
-            && self.keep_reference(instrument, price, price, ts);
+        let is_first =
+            !self.risk.is_quoted(instrument) && self.keep_reference(instrument, price, price, ts);
         let price = self.points(instrument, price);
         self.risk.trade(instrument, price, ts, row, &mut self.trips);
         if is_first {
