@@ -51,6 +51,15 @@ fn a_conditional_order_waits_is_seen_and_comes() {
             (&json!("NEW"), &json!("STOP_MARKET"))
         );
         assert_eq!(told(&mut line).await, ("ALGO_UPDATE".to_owned(), "NEW".to_owned()));
+        let second = query.replace("=stop", "=second");
+        assert_eq!(signed(&exchange, "ann", "POST", ALGO, &second).await.code(), -4130);
+        let profit = second.replace("STOP", "TAKE_PROFIT").replace("49000", "51000");
+        let profit = signed(&exchange, "ann", "POST", ALGO, &profit).await;
+        assert_eq!(profit.status, 200, "{}", profit.body);
+        assert_eq!(told(&mut line).await, ("ALGO_UPDATE".to_owned(), "NEW".to_owned()));
+        let query = format!("algoId={}", profit.body["algoId"]);
+        assert_eq!(signed(&exchange, "ann", "DELETE", ALGO, &query).await.status, 200);
+        assert_eq!(told(&mut line).await, ("ALGO_UPDATE".to_owned(), "CANCELED".to_owned()));
         let open = signed(&exchange, "ann", "GET", "/fapi/v1/openOrders", "").await.body;
         assert_eq!(open, json!([]), "it is no order so far");
         let open = signed(&exchange, "ann", "GET", "/fapi/v1/openAlgoOrders", "").await.body;

@@ -1,6 +1,6 @@
 //! Calls about conditional orders.
 
-use rustonite_sim::{Command, OrderId};
+use rustonite_sim::{Command, NewOrder, OrderId};
 use serde_json::{Map, Value, json};
 
 use super::place::new_order;
@@ -20,11 +20,26 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
         return Err(invalid("algoType"));
     }
     let (order, tag) = new_order(&call.hall.floor, call.account, call.params, true)?;
+    refuse_second(call, &order)?;
     let done = call.hall.place(&Command::Place(order), vec![tag]);
     let done = done.map_err(|reject| of_order(&reject))?;
     let floor = &call.hall.floor;
     let record = floor.record(call.account, done.order.unwrap_or(OrderId(0)));
     Ok(record.map(|record| words::algo(floor, record)).unwrap_or_default())
+}
+
+/// One stop and one take-profit may wait that close all of a position.
+fn refuse_second(call: &Call<'_>, order: &NewOrder) -> Result<(), Refusal> {
+    let of = |one: &NewOrder| (one.instrument, one.side, one.position, words::algo_kind(one));
+    let is_other = |record: &Record| {
+        let asked = &record.order.asked;
+        record.order.is_working || !words::closes_position(asked) || of(asked) != of(order)
+    };
+    if !words::closes_position(order) || call.own()?.open_orders().all(is_other) {
+        return Ok(());
+    }
+    let text = "An open stop or take profit order with GTE and closePosition in the direction is existing.";
+    Err(Refusal::new(-4130, text))
 }
 
 /// The conditional order that the parameters name.
