@@ -112,7 +112,7 @@ impl Trader {
         unkept.tell(&mut desk);
         desk.tell_reset(&put_back, now);
         let keeps_absent = kept.keeps_absent(desk.risk());
-        let profits = Profits::new(currency, kept, &restored, &directory);
+        let profits = Profits::new(currency, kept, &restored, desk.ledger());
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let lines = (&network, &dialler);
         let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, lakes, now)?;

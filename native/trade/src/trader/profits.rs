@@ -7,8 +7,8 @@ use rustonite_core::datasets::{FillKind, OrderSide, PositionSide, RiskScope};
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_core::instrument::Instrument;
 use rustonite_exec::{
-    self as exec, Booked, Contract, Directory, Journal, Passed, Position, PositionKey, Restored,
-    RowSays,
+    self as exec, Booked, Contract, Directory, Journal, Ledger, Passed, Position, PositionKey,
+    Restored, RowSays,
 };
 use rustonite_risk::{MANUAL, Risk, Target};
 
@@ -121,15 +121,17 @@ impl Profits {
         currency: String,
         kept: Kept,
         restored: &Restored,
-        directory: &Directory,
+        ledger: &Ledger<impl Journal>,
     ) -> Self {
+        // Where nothing says up to where it was counted all that is there was.
+        let until = |kept: Option<i64>| kept.or(Some(ledger.seq()));
         Self {
             currency,
             day: kept.day,
             began: kept.profit,
-            earned: earned(kept.earned, &restored.earned, directory),
+            earned: earned(kept.earned, &restored.earned, ledger.directory()),
             found: Vec::new(),
-            until: [kept.fees_until, kept.found_until],
+            until: [until(kept.fees_until), until(kept.found_until)],
             totals: BTreeMap::new(),
             changed: false,
             has_fees: false,

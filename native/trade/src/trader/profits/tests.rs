@@ -31,10 +31,9 @@ impl Run {
         let mut risk = risk_of(pairs, limits);
         let currency = risk.directory().currency.to_string();
         restore_peaks(&mut risk, &kept.peaks);
-        let directory = std::sync::Arc::clone(ledger.directory());
         let mut desk = Desk::new(ledger, risk, STRATEGY);
         unkept.tell(&mut desk);
-        let profits = Profits::new(currency, kept.clone(), &restored, &directory);
+        let profits = Profits::new(currency, kept.clone(), &restored, desk.ledger());
         Self { desk, profits }
     }
 
@@ -182,6 +181,17 @@ fn fees_that_were_not_kept_before_a_kill_are_looked_up_once() {
     let kept = run.kept();
     drop(run);
     assert_eq!(priced(&kept).profits.totals["account main"], amount("-12"));
+    // A kill in the first moments: what was kept at the start says up to where.
+    let other = tempfile::tempdir().unwrap();
+    let mut run = Run::start(other.path(), &Kept::default(), LIMITS);
+    let kept_first = run.kept();
+    buy_for(&mut run, "2");
+    drop(run);
+    let mut run = Run::start(other.path(), &kept_first, LIMITS);
+    run.desk.quote(RATE, 1.99, 2.01, NOON, 1);
+    run.desk.tell_rates(NOON);
+    run.profits.tell(&mut run.desk, NOON);
+    assert_eq!(run.profits.totals["account main"], amount("-4"));
     // A file of before says nothing of rows: it has them all.
     let kept = Kept { fees_until: None, found_until: None, ..kept };
     assert_eq!(priced(&kept).profits.totals["account main"], amount("-12"));
