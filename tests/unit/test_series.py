@@ -197,12 +197,13 @@ def test_columns_of_bars(tmp_path, engine, columns):
 
 
 @pytest.mark.parametrize("engine", ["native", "duckdb"])
-def test_bars_of_what_is_no_number_and_of_nothing(tmp_path, engine):
-    strange = [float("nan"), 1.0, float("inf"), -1.0]
-    made = trades(4, symbols=["BTC"], price=strange, size=[0.0] * 4)
+@pytest.mark.parametrize("count", [4, 20])
+def test_bars_of_what_is_no_number_and_of_nothing(tmp_path, engine, count):
+    strange = [1.0, float("nan"), float("inf"), -1.0] * (count // 4)
+    made = trades(count, symbols=["BTC"], price=strange, size=[0.0] * count)
     lake = lake_of(tmp_path / "some", trades=made)
     [bar] = series.bars(lake, "1h", engine=engine).arrow().to_pylist()
-    assert (bar["low"], bar["vwap"], bar["count"]) == (-1.0, None, 4)
+    assert (bar["low"], bar["vwap"], bar["count"]) == (-1.0, None, count)
     assert np.isnan(bar["high"])
     assert len(series.bars(lake_of(tmp_path / "none"), "1h", engine=engine)) == 0
 
@@ -375,6 +376,30 @@ def test_the_quote_of_any_venue(tmp_path, engine):
     for by, bids in (("instrument", [None, 2.0, 2.0]), ("symbol", [1.0, 2.0, 2.0])):
         found = series.asof_quotes(lake, by=by, start=START, **asked).arrow()
         assert found.column("bid_price").to_pylist() == bids
+
+
+@pytest.mark.parametrize("engine", KERNELS)
+@pytest.mark.parametrize("runs", [1, 2, 15, 16, 17, 40])
+def test_quotes_whose_times_go_back_again_and_again(tmp_path, engine, runs):
+    # Each run of three is before the one in front of it, as a venue's clock may say.
+    made = [
+        {"ts_event": START + (10 * (runs - n // 3) + n % 3) * SECOND, "symbol": "BTC",
+         "venue": "binance", "bid_price": float(n)}
+        for n in range(3 * runs)
+    ]  # fmt: skip
+    quotes = quoted(made)
+    place = quotes.schema.get_field_index("ts_recv")
+    field = quotes.schema.field(place)
+    arrivals = pa.array([START + n for n in range(len(made))], field.type)
+    quotes = quotes.set_column(place, field, arrivals)
+    asked = [START + (10 * n + 2) * SECOND for n in range(runs + 1)]
+    lake = lake_of(
+        tmp_path, quotes=quotes,
+        trades=trades(runs + 1, symbols=["BTC"], ts_event=asked, ts_recv=asked),
+    )  # fmt: skip
+    found = plain(series.asof_quotes(lake, time="ts_event", engine=engine))
+    bids = [None] + [float(3 * (runs - n) + 2) for n in range(1, runs + 1)]
+    assert [row["bid_price"] for row in found] == bids
 
 
 def test_large_joins_are_left_to_duckdb(tmp_path, monkeypatch):

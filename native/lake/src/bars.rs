@@ -27,6 +27,8 @@ const PRICE: &str = "price";
 const SIZE: &str = "size";
 const SIDE: &str = "side";
 const ID: &str = "trade_id";
+/// How many rows are added side by side.
+const LANES: usize = 8;
 
 /// What bars are wanted.
 #[derive(Clone, Debug)]
@@ -137,37 +139,48 @@ fn check(layout: &Layout, options: &BarsOptions) -> Result<()> {
     Ok(())
 }
 
-/// Columns of a part; those that no bar is made of are absent.
+/// Columns of a part, by what is made of them; what nobody wants is absent.
 struct Columns<'a> {
     times: Option<&'a [i64]>,
     /// Whether a bar's own rows say when it begins and ends.
     alone: bool,
-    prices: Option<&'a [f64]>,
-    sizes: Option<&'a [f64]>,
-    sides: Option<&'a [i32]>,
-    buy: i32,
-    order: Option<(&'a [i64], Ties<'a>)>,
+    /// Prices, and what says which is first and which is last.
+    ends: Option<(&'a [f64], &'a [i64], Ties<'a>)>,
+    extremes: Option<&'a [f64]>,
+    volumes: Option<&'a [f64]>,
+    /// Prices and sizes.
+    turnovers: Option<(&'a [f64], &'a [f64])>,
+    /// Sides and sizes, and which side it is.
+    bought: Option<(&'a [i32], &'a [f64], i32)>,
 }
 
 impl<'a> Columns<'a> {
     fn of(parts: &Parts, part: &'a Part, options: &BarsOptions, buy: i32) -> Self {
         let column = |name: &str| parts.find(name).map(|at| &part.columns[at]);
-        let floats =
-            |name| column(name).map(|array| array.as_primitive::<Float64Type>().values().as_ref());
+        let floats = |name, wanted: &[&str]| {
+            let array = column(name).filter(|_| options.wants(wanted))?;
+            Some(array.as_primitive::<Float64Type>().values().as_ref())
+        };
         let order = match (column(options.order()), column(ARRIVAL), column(ID)) {
             (Some(order), Some(arrivals), Some(ids)) => {
                 Some((whole(order), Ties::new(ids, arrivals)))
             }
             _ => None,
         };
+        let sides = column(SIDE).map(|array| array.as_primitive::<Int32Type>().values().as_ref());
+        let turnover = ["turnover", "vwap"];
         Self {
             times: column(&options.time).map(whole),
             alone: options.span.is_none(),
-            prices: floats(PRICE),
-            sizes: floats(SIZE),
-            sides: column(SIDE).map(|array| array.as_primitive::<Int32Type>().values().as_ref()),
-            buy,
-            order,
+            ends: floats(PRICE, &["open", "close"])
+                .zip(order)
+                .map(|(prices, (order, ties))| (prices, order, ties)),
+            extremes: floats(PRICE, &["high", "low"]),
+            volumes: floats(SIZE, &["volume", "vwap"]),
+            turnovers: floats(PRICE, &turnover).zip(floats(SIZE, &turnover)),
+            bought: sides
+                .zip(floats(SIZE, &["buy_volume"]))
+                .map(|(sides, sizes)| (sides, sizes, buy)),
         }
     }
 }
@@ -298,22 +311,23 @@ impl Bar {
                 self.times = (self.times.0.min(time), self.times.1.max(time));
             }
         }
-        if let Some(prices) = columns.prices {
+        if let Some(prices) = columns.extremes {
             self.add_prices(&prices[rows.clone()]);
-            if let Some((order, ties)) = columns.order {
-                self.add_ends(prices, order, ties, rows.clone());
-            }
         }
-        let Some(sizes) = columns.sizes else { return };
-        self.volume += sizes[rows.clone()].iter().sum::<f64>();
-        if let Some(prices) = columns.prices {
-            let pairs = prices[rows.clone()].iter().zip(&sizes[rows.clone()]);
-            self.turnover += pairs.map(|(price, size)| price * size).sum::<f64>();
+        if let Some((prices, order, ties)) = columns.ends {
+            self.add_ends(prices, order, ties, rows.clone());
         }
-        if let Some(sides) = columns.sides {
-            let pairs = sides[rows.clone()].iter().zip(&sizes[rows]);
-            let bought = pairs.map(|(&side, &size)| if side == columns.buy { size } else { 0.0 });
-            self.bought += bought.sum::<f64>();
+        if let Some(sizes) = columns.volumes {
+            let sizes = &sizes[rows.clone()];
+            self.volume += sum(sizes, sizes, |size, _| size);
+        }
+        if let Some((prices, sizes)) = columns.turnovers {
+            let (prices, sizes) = (&prices[rows.clone()], &sizes[rows.clone()]);
+            self.turnover += sum(prices, sizes, |price, size| price * size);
+        }
+        if let Some((sides, sizes, buy)) = columns.bought {
+            let of_buys = |side, size| if side == buy { size } else { 0.0 };
+            self.bought += sum(&sides[rows.clone()], &sizes[rows], of_buys);
         }
     }
 
@@ -343,12 +357,40 @@ impl Bar {
     }
 
     fn add_prices(&mut self, prices: &[f64]) {
-        for &price in prices {
-            self.add_high_low(price, price);
+        let (blocks, rest) = prices.as_chunks::<LANES>();
+        let (mut highs, mut lows) = ([f64::NEG_INFINITY; LANES], [f64::INFINITY; LANES]);
+        let mut is_number = [true; LANES];
+        for block in blocks {
+            for lane in 0..LANES {
+                let price = block[lane];
+                highs[lane] = if price > highs[lane] { price } else { highs[lane] };
+                lows[lane] = if price < lows[lane] { price } else { lows[lane] };
+                is_number[lane] &= !price.is_nan();
+            }
         }
+        if blocks.is_empty() || is_number.contains(&false) {
+            prices.iter().for_each(|&price| self.add_high_low(price, price));
+            return;
+        }
+        highs.iter().zip(&lows).for_each(|(&high, &low)| self.add_high_low(high, low));
+        rest.iter().for_each(|&price| self.add_high_low(price, price));
     }
 
+    /// Rows in order of time, as those of files are, begin with those that may be the first and end
+    /// with those that may be the last.
     fn add_ends(&mut self, prices: &[f64], order: &[i64], ties: Ties<'_>, rows: Range<usize>) {
+        let times = &order[rows.clone()];
+        let (Some(first), Some(last)) = (times.first(), times.last()) else { return };
+        if !is_ascending(times) {
+            return self.add_each_end(prices, order, ties, rows);
+        }
+        let firsts = times.iter().take_while(|time| *time == first).count();
+        let lasts = times[firsts..].iter().rev().take_while(|time| *time == last).count();
+        self.add_each_end(prices, order, ties, rows.start..rows.start + firsts);
+        self.add_each_end(prices, order, ties, rows.end - lasts..rows.end);
+    }
+
+    fn add_each_end(&mut self, prices: &[f64], order: &[i64], ties: Ties<'_>, rows: Range<usize>) {
         // Of rows that nothing tells apart, the first is the first and the last is the last.
         for row in rows {
             let time = order[row];
@@ -366,6 +408,27 @@ impl Bar {
             }
         }
     }
+}
+
+/// Whether no time is before the one in front of it. It counts to the end, as without a way out in
+/// the middle the processor looks at several at once.
+fn is_ascending(times: &[i64]) -> bool {
+    let next = times.get(1..).unwrap_or_default();
+    times.iter().zip(next).filter(|(one, other)| one > other).count() == 0
+}
+
+/// The sum over pairs, in several parts at once: each addition waits for the one before.
+fn sum<T: Copy>(ones: &[T], others: &[f64], of: impl Fn(T, f64) -> f64) -> f64 {
+    let (blocks, rest) = ones.as_chunks::<LANES>();
+    let (other_blocks, other_rest) = others.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for (one, other) in blocks.iter().zip(other_blocks) {
+        for lane in 0..LANES {
+            sums[lane] += of(one[lane], other[lane]);
+        }
+    }
+    let rest = rest.iter().zip(other_rest).map(|(&one, &other)| of(one, other));
+    sums.into_iter().chain(rest).sum()
 }
 
 /// The columns that are wanted.

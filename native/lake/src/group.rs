@@ -23,6 +23,7 @@ use crate::filter::{Condition, Verdict, contiguous};
 use crate::layout::FileColumn;
 use crate::metadata::{BATCH_ROWS, Opened};
 use crate::read::{Evidence, Scan};
+use crate::texts::spelled;
 
 /// Values up to which a second thread is not worth its start.
 const VALUES_FEW: usize = 100_000;
@@ -368,6 +369,9 @@ impl Group {
                 let items = Arc::clone(lists.values());
                 let list = ListArray::try_new(Arc::clone(two), offsets, items, nulls);
                 list.map(|list| Arc::new(list) as _).map_err(|_| wrong())
+            }
+            (from @ DataType::Dictionary(..), to @ DataType::Utf8) if casts_exactly(from, to) => {
+                spelled(array)
             }
             (from, to) if casts_exactly(from, to) => cast(array, to).kernel("casting a column"),
             _ => Err(wrong()),

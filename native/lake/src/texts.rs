@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray};
+use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 
@@ -112,5 +113,67 @@ pub(crate) fn plain_texts(array: ArrayRef, texts: Option<&Arc<StringArray>>) -> 
     if texts.is_none() {
         return Ok(array);
     }
-    cast(&with_texts(array, texts)?, &DataType::Utf8).kernel("texts of codes")
+    spelled(&with_texts(array, texts)?)
+}
+
+/// The texts of a dictionary column.
+pub(crate) fn spelled(dictionary: &ArrayRef) -> Result<ArrayRef> {
+    if let Some(coded) = dictionary.as_dictionary_opt::<Int32Type>()
+        && let Some(texts) = coded.values().as_string_opt::<i32>()
+        && texts.null_count() == 0
+        && let Some(spelled) = spelled_in_runs(coded.keys(), texts)
+    {
+        return Ok(Arc::new(spelled));
+    }
+    cast(dictionary, &DataType::Utf8).kernel("texts of codes")
+}
+
+/// Rows of files mostly have the text of the row before, so a run is copied at once. `None` if the
+/// texts are too long for one array, or codes are wrong.
+fn spelled_in_runs(codes: &Int32Array, texts: &StringArray) -> Option<StringArray> {
+    let nulls = codes.nulls();
+    let bytes = |row: usize| {
+        let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
+        let code = usize::try_from(codes.value(row)).ok().filter(|code| *code < texts.len());
+        if is_null { Some(&[][..]) } else { code.map(|code| texts.value(code).as_bytes()) }
+    };
+    let mut offsets = Vec::with_capacity(codes.len() + 1);
+    let (mut values, mut end) = (Vec::<u8>::new(), 0_i32);
+    offsets.push(end);
+    for run in runs_of(codes.values(), nulls) {
+        let text = bytes(run.start)?;
+        let length = i32::try_from(text.len()).ok()?;
+        for _ in run.clone() {
+            end = end.checked_add(length)?;
+            offsets.push(end);
+        }
+        repeat(&mut values, text, run.len());
+    }
+    let offsets = OffsetBuffer::new(offsets.into());
+    StringArray::try_new(offsets, values.into(), nulls.cloned()).ok()
+}
+
+/// Neighbouring rows of one code; where there are nulls, each row is alone.
+fn runs_of<'a>(
+    codes: &'a [i32],
+    nulls: Option<&'a NullBuffer>,
+) -> impl Iterator<Item = std::ops::Range<usize>> + 'a {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let start = next;
+        let code = codes.get(start)?;
+        let same = codes[start..].iter().take_while(|other| *other == code).count();
+        next = start + if nulls.is_some() { 1 } else { same };
+        Some(start..next)
+    })
+}
+
+fn repeat(values: &mut Vec<u8>, text: &[u8], times: usize) {
+    let start = values.len();
+    values.extend_from_slice(text);
+    let wanted = text.len() * times;
+    while values.len() - start < wanted {
+        let more = (values.len() - start).min(wanted - (values.len() - start));
+        values.extend_from_within(start..start + more);
+    }
 }
