@@ -34,6 +34,8 @@ class CtrlC:
         """Whether it was pressed; any error after that is a consequence."""
         self.patience_s = 0.8
         """After how long the process ends."""
+        self.ends_imports = True
+        """Whether it ends at once while something is imported."""
         self._noticed = threading.Event()
 
     @contextmanager
@@ -42,7 +44,8 @@ class CtrlC:
         before = signal.getsignal(signal.SIGINT)
         in_main = threading.current_thread() is threading.main_thread()
         self.pressed = False
-        if not in_main or before is not signal.default_int_handler:
+        # Our own program begins with the system's way, so that nothing is told before this.
+        if not in_main or before not in (signal.default_int_handler, signal.SIG_DFL):
             yield
             return
         reading, writing = os.pipe()
@@ -70,7 +73,8 @@ class CtrlC:
         """
         if self.pressed:
             for stream in (sys.stdout, sys.stderr):
-                with suppress(OSError, ValueError):
+                # It may be at work at this moment.
+                with suppress(OSError, ValueError, RuntimeError):
                     stream.flush()
             os._exit(INTERRUPTED)
 
@@ -78,7 +82,11 @@ class CtrlC:
         """Say that a handler of one's own has seen the signal, and that the command will end."""
         self._noticed.set()
 
-    def _press(self, _number: int, _frame: FrameType | None) -> None:
+    def _press(self, _number: int, frame: FrameType | None) -> None:
+        self.pressed = True
+        # What is being imported may take an error for something else, or swallow it.
+        if self.ends_imports and _imports(frame):
+            self.leave()
         self.give_up()
 
     def _watch(self, reading: int) -> None:
@@ -93,6 +101,14 @@ class CtrlC:
             self._noticed.clear()
             _drain(reading)
         os.close(reading)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _drain(reading: int) -> None:

@@ -64,6 +64,7 @@ class Prompt:
         """Ask until Ctrl-D or `.quit`."""
         # To lose the prompt is worse than to wait for an engine that is slow to stop.
         CTRL_C.patience_s = _PATIENCE_S
+        CTRL_C.ends_imports = False
         lake, engine = self._session.lake, self._session.engine
         click.echo(f"rustonite {__version__}, {lake.storage.root}, {engine}. Try .help")
         remember = _line_editor(Completer(lake, list(self._commands)))

@@ -1,14 +1,20 @@
 """Threads, signals and forks."""
 
+import os
+import pty
+import re
 import signal
+import textwrap
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from helpers import SMALL, finish, python, trades
 
 from rustonite_data import Tape
-from rustonite_data.cli.interrupts import ended
+from rustonite_data.cli.interrupts import INTERRUPTED, ended
+from rustonite_data.lake import Lake
 from rustonite_data.lake.interrupt import interruptible
 
 
@@ -70,6 +76,69 @@ def test_ctrl_c_ends_a_wait(memory, what, how):
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     assert finish(process, timeout=30) == "ended\n"
+
+
+# The program, a lake, and a query without end. It tells what it imports, so that the signal comes
+# when there is something to import.
+ENDLESS = """
+    import sys
+    from rustonite import main
+
+    rows = "range(100000000000) a, range(100000) b"
+    query = f"select count(*) from {rows} where (a.range + b.range) % 7 = 3"
+    sys.argv = ["rustonite", "sql", "--lake", sys.argv[1], query]
+    main()
+"""
+TELLING_IMPORTS = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
+
+
+def told(stream, until=None):
+    """What is printed, up to a pattern, or until the other side is closed."""
+    text = ""
+    with suppress(OSError):  # by which a terminal tells that nobody is there any more
+        while not (until and re.search(until, text)) and (chunk := os.read(stream, 1 << 16)):
+            text += chunk.decode()
+    return text
+
+
+@pytest.mark.parametrize("after_s", [0, 0.1, 0.2, 0.3, 0.45, 0.6, 1])
+@pytest.mark.parametrize("way", [pty.openpty, os.pipe])
+def test_ctrl_c_ends_a_command_quietly_from_its_first_line_on(memory, way, after_s):
+    lake = Lake.create(memory / "lake").storage.root
+    ours, theirs = way()
+    process = python(ENDLESS, lake, stdout=theirs, stderr=theirs, env=TELLING_IMPORTS)
+    os.close(theirs)
+    # Its first line has run when something of its own has been imported.
+    before = told(ours, r"\| rustonite\r?\n.+\n")
+    time.sleep(after_s)
+    process.send_signal(signal.SIGINT)
+    text = before + told(ours)
+    os.close(ours)
+    process.communicate(timeout=30)
+    assert process.returncode in {INTERRUPTED, -signal.SIGINT}
+    assert [line for line in text.splitlines() if not line.startswith("import time:")] == []
+
+
+def test_ctrl_c_is_not_swallowed_by_what_is_imported(tmp_path):
+    deaf = """
+        import contextlib, signal
+
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(signal.SIGINT)
+    """
+    (tmp_path / "deaf.py").write_text(textwrap.dedent(deaf))
+    code = """
+        import sys
+        from rustonite_data.cli.interrupts import CTRL_C
+
+        sys.path.insert(0, sys.argv[1])
+        with CTRL_C.watched():
+            import deaf
+        print("went on")
+    """
+    process = python(code, tmp_path)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == INTERRUPTED
 
 
 def test_a_fork_is_told_to_open_its_own(memory):
