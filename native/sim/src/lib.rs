@@ -2,6 +2,9 @@
 //!
 //! No I/O, no clock, no threads: commands and the time come in, events go out. The same commands
 //! give the same events, byte for byte.
+//!
+//! A [`Replay`] also takes recordings of single orders, with [`QueueModel::Fifo`]: that is for programs in
+//! Rust, as nothing here records venues whose books tell of each order and trades against them.
 
 mod accounts;
 mod book;
