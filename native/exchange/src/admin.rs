@@ -88,8 +88,8 @@ pub(crate) fn answer(shared: &Shared, what: &str, request: &Request) -> Reply {
         _ => Err(ExchangeError::unknown("call", what)),
     };
     match done {
-        Ok(value) => Reply::new(200, value.to_string()),
-        Err(error) => Reply::new(400, json!({"error": error.to_string()}).to_string()),
+        Ok(value) => Reply::json(200, &value),
+        Err(error) => Reply::json(400, &json!({"error": error.to_string()})),
     }
 }
 

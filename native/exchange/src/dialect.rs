@@ -11,6 +11,7 @@ use rustonite_sim::{
     Reject, SelfTrade, Side,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::accounts::Tag;
 use crate::faults::{Called, Fault, Faults, Sort, Streams, Told};
@@ -66,6 +67,17 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn new(status: u16, body: String) -> Self {
         Self { status, body, ..Self::default() }
+    }
+
+    pub(crate) fn json(status: u16, value: &Value) -> Self {
+        Self::new(status, value.to_string())
+    }
+
+    /// Says when the client may come again.
+    #[must_use]
+    pub(crate) fn retry_after(mut self, seconds: Option<u64>) -> Self {
+        self.headers.extend(seconds.map(|seconds| ("retry-after", seconds.to_string())));
+        self
     }
 }
 
@@ -311,6 +323,9 @@ pub(crate) trait Dialect: Send {
     /// The end is near.
     fn farewell(&self) -> Option<String>;
 
+    /// Keeps how it is now, for answers that are stale later.
+    fn remember(&mut self) {}
+
     /// Adds to a picture of the state what the dialect knows besides the hall. Who only listens is
     /// not in it.
     ///
@@ -323,9 +338,6 @@ pub(crate) trait Dialect: Send {
     /// # Errors
     /// The picture is of something else.
     fn restore(&mut self, picture: &mut &[u8]) -> core::result::Result<(), DecodeError>;
-
-    /// Keeps how it is now, for answers that are stale later.
-    fn remember(&mut self) {}
 
     /// Where clients find what, by the names of the recorder's endpoints.
     fn urls(&self, address: SocketAddr) -> BTreeMap<String, String>;

@@ -99,10 +99,6 @@ impl Refusal {
     }
 
     pub(crate) fn reply(&self) -> Reply {
-        let mut reply = Reply::new(self.status, self.json().to_string());
-        if let Some(seconds) = self.retry_after_s {
-            reply.headers.push(("retry-after", seconds.to_string()));
-        }
-        reply
+        Reply::json(self.status, &self.json()).retry_after(self.retry_after_s)
     }
 }

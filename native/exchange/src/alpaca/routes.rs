@@ -188,7 +188,7 @@ fn called<'a>(route: &Route, symbol: Option<&'a str>) -> Called<'a> {
 fn told(status: u16, value: &Value) -> Reply {
     match value {
         Value::Null => Reply::new(204, String::new()),
-        value => Reply::new(status, value.to_string()),
+        value => Reply::json(status, value),
     }
 }
 

@@ -162,7 +162,7 @@ fn end_old(call: &mut Call<'_>) -> Result<(Answer, bool), Refusal> {
     let goes_on = match call.params.need("cancelReplaceMode")? {
         "STOP_ON_FAILURE" => false,
         "ALLOW_FAILURE" => true,
-        _ => return Err(invalid("cancelReplaceMode")),
+        _ => return Err(Refusal::invalid("cancelReplaceMode")),
     };
     let id = instrument(&call.hall.floor, call.params)?;
     let name = call.params.client_id("cancelNewClientOrderId", NAMES)?;
@@ -183,7 +183,7 @@ fn ends_if_crowded(params: &Params) -> Result<bool, Refusal> {
     match params.get("orderRateLimitExceededMode") {
         None | Some("DO_NOTHING") => Ok(false),
         Some("CANCEL_ONLY") => Ok(true),
-        Some(_) => Err(invalid("orderRateLimitExceededMode")),
+        Some(_) => Err(Refusal::invalid("orderRateLimitExceededMode")),
     }
 }
 
@@ -313,8 +313,4 @@ fn amended(call: &Call<'_>, record: &Record, before: &Record) -> Value {
         value["workingTime"] = json!(call.hall.floor.shown(at));
     }
     value
-}
-
-fn invalid(name: &str) -> Refusal {
-    Refusal::new(-1130, format!("Data sent for parameter '{name}' is not valid."))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rustonite_sim::{AccountId, Amount, Event, OrderId, Reject};
+use rustonite_sim::{AccountId, Amount, CancelReason, Event, OrderId, Reject};
 use serde_json::{Value, json};
 
 use super::lists::OTO;
@@ -190,100 +190,101 @@ fn unchanged(floor: &Floor, record: &Record, (at, execution): (i64, u64)) -> Val
 
 /// Says what happened to an order.
 fn tell(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
-    let order = &record.order;
-    let listed = floor.listed(order.asked.instrument);
-    let size = |lots| common::size_text(listed, lots);
     match *event {
         // It may have been set off in the same moment.
-        Event::Placed { .. } if order.asked.trigger.is_some() => not_working(value),
+        Event::Placed { .. } if record.order.asked.trigger.is_some() => not_working(value),
         Event::Placed { .. } | Event::Triggered { .. } => value["w"] = json!(true),
-        Event::Fill {
-            trade,
-            price,
-            quantity,
-            filled,
-            filled_quote,
-            open,
-            is_maker,
-            fee,
-            fee_asset,
-            ..
-        } => {
-            value["x"] = json!("TRADE");
-            value["X"] = json!(if open == 0 { "FILLED" } else { "PARTIALLY_FILLED" });
-            value["l"] = json!(size(quantity));
-            value["z"] = json!(size(filled));
-            value["L"] = json!(common::price_text(listed, price));
-            value["n"] = json!(money(fee).to_string());
-            value["N"] = json!(floor.asset_name(fee_asset));
-            value["t"] = json!(trade);
-            value["w"] = json!(open > 0);
-            value["m"] = json!(is_maker);
-            value["M"] = json!(true);
-            value["Z"] = json!(money(filled_quote).to_string());
-            value["Y"] = json!(
-                money(floor.exchange.worth(record.order.asked.instrument, price, quantity))
-                    .to_string()
-            );
-        }
-        Event::Cancelled { reason, .. } => {
-            let status = words::ended(reason);
-            value["x"] = json!(match status {
-                "CANCELED" => "CANCELED",
-                "EXPIRED_IN_MATCH" => "TRADE_PREVENTION",
-                _ => "EXPIRED",
-            });
-            value["X"] = json!(status);
-            if let Some(name) = &record.tag.cancel_id {
-                value["c"] = json!(name);
-                value["C"] = json!(record.tag.client_id);
-            }
-            so_far(record, &size, value);
-            value["w"] = json!(false);
-            if let Some(why) = words::expiry_reason(record) {
-                value["eR"] = json!(why);
-            }
-            if status == "EXPIRED_IN_MATCH" {
-                prevented(floor, record, value);
-            }
-        }
-        Event::Prevented {
-            other,
-            number,
-            price,
-            quantity,
-            prevented,
-            filled,
-            filled_quote,
-            ..
-        } => {
-            for (name, fact) in [
-                ("x", json!("TRADE_PREVENTION")),
-                ("X", json!(if filled > 0 { "PARTIALLY_FILLED" } else { "NEW" })),
-                ("z", json!(size(filled))),
-                ("Z", json!(money(filled_quote).to_string())),
-                ("v", json!(number)),
-                ("A", json!(size(prevented))),
-                ("B", json!(size(quantity))),
-                ("u", json!(words::NO_GROUP)),
-                ("U", json!(other.0)),
-                ("Cs", json!(listed.listing.symbol)),
-                ("pL", json!(common::price_text(listed, price))),
-            ] {
-                value[name] = fact;
-            }
-        }
+        Event::Fill { .. } => filled(floor, record, event, value),
+        Event::Cancelled { reason, .. } => ended(floor, record, reason, value),
+        Event::Prevented { .. } => shrunk(floor, record, event, value),
         Event::Amended { .. } => {
             value["x"] = json!("REPLACED");
             value["X"] = json!(words::status(record));
             value["C"] = json!(record.tag.old_id.as_deref().unwrap_or_default());
-            so_far(record, &size, value);
+            so_far(floor, record, value);
             if record.tag.is_pending {
                 not_working(value);
             }
         }
         _ => {}
     }
+}
+
+fn filled(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
+    let &Event::Fill {
+        trade,
+        price,
+        quantity,
+        filled,
+        filled_quote,
+        open,
+        is_maker,
+        fee,
+        fee_asset,
+        ..
+    } = event
+    else {
+        return;
+    };
+    let id = record.order.asked.instrument;
+    let listed = floor.listed(id);
+    value["x"] = json!("TRADE");
+    value["X"] = json!(if open == 0 { "FILLED" } else { "PARTIALLY_FILLED" });
+    value["l"] = json!(common::size_text(listed, quantity));
+    value["z"] = json!(common::size_text(listed, filled));
+    value["L"] = json!(common::price_text(listed, price));
+    value["n"] = json!(money(fee).to_string());
+    value["N"] = json!(floor.asset_name(fee_asset));
+    value["t"] = json!(trade);
+    value["w"] = json!(open > 0);
+    value["m"] = json!(is_maker);
+    value["M"] = json!(true);
+    value["Z"] = json!(money(filled_quote).to_string());
+    value["Y"] = json!(money(floor.exchange.worth(id, price, quantity)).to_string());
+}
+
+fn ended(floor: &Floor, record: &Record, reason: CancelReason, value: &mut Value) {
+    let status = words::ended(reason);
+    value["x"] = json!(match status {
+        "CANCELED" => "CANCELED",
+        "EXPIRED_IN_MATCH" => "TRADE_PREVENTION",
+        _ => "EXPIRED",
+    });
+    value["X"] = json!(status);
+    if let Some(name) = &record.tag.cancel_id {
+        value["c"] = json!(name);
+        value["C"] = json!(record.tag.client_id);
+    }
+    so_far(floor, record, value);
+    value["w"] = json!(false);
+    if let Some(why) = words::expiry_reason(record) {
+        value["eR"] = json!(why);
+    }
+    if status == "EXPIRED_IN_MATCH" {
+        prevented(floor, record, value);
+    }
+}
+
+/// A trade with itself made it smaller.
+fn shrunk(floor: &Floor, record: &Record, event: &Event, value: &mut Value) {
+    let &Event::Prevented {
+        other, number, price, quantity, prevented, filled, filled_quote, ..
+    } = event
+    else {
+        return;
+    };
+    let listed = floor.listed(record.order.asked.instrument);
+    value["x"] = json!("TRADE_PREVENTION");
+    value["X"] = json!(if filled > 0 { "PARTIALLY_FILLED" } else { "NEW" });
+    value["z"] = json!(common::size_text(listed, filled));
+    value["Z"] = json!(money(filled_quote).to_string());
+    value["v"] = json!(number);
+    value["A"] = json!(common::size_text(listed, prevented));
+    value["B"] = json!(common::size_text(listed, quantity));
+    value["u"] = json!(words::NO_GROUP);
+    value["U"] = json!(other.0);
+    value["Cs"] = json!(listed.listing.symbol);
+    value["pL"] = json!(common::price_text(listed, price));
 }
 
 /// Says which trade with itself ended an order.
@@ -306,9 +307,10 @@ fn prevented(floor: &Floor, record: &Record, value: &mut Value) {
     value["pL"] = json!(common::price_text(listed, last.price));
 }
 
-fn so_far(record: &Record, size: &dyn Fn(i64) -> String, value: &mut Value) {
-    value["z"] = json!(size(record.order.filled));
-    value["Z"] = json!(money(record.order.filled_quote).to_string());
+fn so_far(floor: &Floor, record: &Record, value: &mut Value) {
+    let order = &record.order;
+    value["z"] = json!(common::size_text(floor.listed(order.asked.instrument), order.filled));
+    value["Z"] = json!(money(order.filled_quote).to_string());
 }
 
 /// What an account has now of what changed.

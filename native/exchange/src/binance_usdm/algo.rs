@@ -4,7 +4,7 @@ use rustonite_sim::{Command, NewOrder, OrderId};
 use serde_json::{Map, Value, json};
 
 use super::place::new_order;
-use super::refusal::{invalid, of_order};
+use super::refusal::of_order;
 use super::{Call, trade, words};
 use crate::accounts::Record;
 use crate::binance::shared::calls::Answer;
@@ -17,7 +17,7 @@ const ROWS_MAX: usize = 1_000;
 
 pub(crate) fn place(call: &mut Call<'_>) -> Answer {
     if call.params.need("algoType")? != "CONDITIONAL" {
-        return Err(invalid("algoType"));
+        return Err(Refusal::invalid("algoType"));
     }
     let (order, tag) = new_order(&call.hall.floor, call.account, call.params, true)?;
     refuse_second(call, &order)?;

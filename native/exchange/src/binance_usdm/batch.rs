@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::refusal::invalid;
 use super::{Call, trade};
 use crate::binance::shared::calls::Answer;
 use crate::binance::shared::orders::{instrument, wanted};
@@ -19,7 +18,7 @@ const CANCELS_MAX: usize = 10;
 fn items(params: &Params) -> Result<Vec<Params>, Refusal> {
     let list = params.need("batchOrders")?;
     let list: Vec<serde_json::Map<String, Value>> =
-        serde_json::from_str(list).map_err(|_| invalid("batchOrders"))?;
+        serde_json::from_str(list).map_err(|_| Refusal::invalid("batchOrders"))?;
     if list.is_empty() || list.len() > ORDERS_MAX {
         return Err(Refusal::new(-4082, "Invalid number of batch place orders."));
     }
@@ -60,7 +59,7 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Answer {
         (None, None) => return Err(Refusal::missing("orderIdList")),
     };
     let given: Vec<Value> =
-        serde_json::from_str(given).map_err(|_| invalid(&format!("{field}List")))?;
+        serde_json::from_str(given).map_err(|_| Refusal::invalid(&format!("{field}List")))?;
     if given.is_empty() || given.len() > CANCELS_MAX {
         return Err(Refusal::new(-4032, "Exceed maximum cancel order size."));
     }

@@ -6,7 +6,7 @@ use rustonite_sim::{
     Trailing, Trigger, TriggerSource,
 };
 
-use super::refusal::{invalid, not_on_endpoint, of_order, too_precise};
+use super::refusal::{not_on_endpoint, of_order, too_precise};
 use crate::accounts::Tag;
 use crate::binance::shared::orders::{client_id, instrument, self_trade, side};
 use crate::binance::shared::params::Params;
@@ -127,7 +127,7 @@ pub(crate) fn new_order(
         display: None,
         trigger: trigger(floor, id, side, params, kind)?,
         self_trade: match self_trade(params)? {
-            SelfTrade::Decrement => return Err(invalid("selfTradePreventionMode")),
+            SelfTrade::Decrement => return Err(Refusal::invalid("selfTradePreventionMode")),
             mode => mode,
         },
         position,
@@ -158,7 +158,8 @@ fn read_kind(text: &str, is_conditional: bool) -> Result<Kind, Refusal> {
 
 /// Whether all of a position is to be closed.
 fn closes(params: &Params, kind: Kind) -> Result<bool, Refusal> {
-    let closes = flag(params, "closePosition", &invalid("closePosition"))?.unwrap_or(false);
+    let closes =
+        flag(params, "closePosition", &Refusal::invalid("closePosition"))?.unwrap_or(false);
     if !closes {
         return Ok(false);
     }
@@ -204,7 +205,7 @@ pub(crate) fn read_position(params: &Params) -> Result<Option<PositionSide>, Ref
 
 fn price(listed: &Listed, params: &Params, kind: Kind) -> Result<Option<i64>, Refusal> {
     if !matches!(params.get("priceMatch"), None | Some("NONE")) {
-        return Err(invalid("priceMatch"));
+        return Err(Refusal::invalid("priceMatch"));
     }
     if kind.has_price {
         return ticks(listed, need_number(params, "price")?).map(Some);
@@ -244,7 +245,7 @@ fn good_till(floor: &Floor, params: &Params) -> Result<i64, Refusal> {
     let till = till.div_euclid(1_000) * 1_000;
     let now = floor.shown(floor.clock.last());
     if till <= now + GOOD_TILL_MIN_MS || till >= GOOD_TILL_MAX_MS {
-        return Err(invalid(name));
+        return Err(Refusal::invalid(name));
     }
     Ok(till.saturating_mul(1_000_000).saturating_sub(floor.clock.ahead))
 }

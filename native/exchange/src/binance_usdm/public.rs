@@ -8,7 +8,6 @@ use super::clockwork::{FUNDING_EVERY_MS, index_price, mark_price, next_funding_o
 use super::ledger::Funding;
 use super::place::kinds;
 use super::positions::margin_assets;
-use super::refusal::invalid;
 use super::stream_text::number;
 use super::{Call, State};
 use crate::binance::shared;
@@ -295,7 +294,7 @@ pub(crate) fn continuous_klines(call: &mut Call<'_>) -> Answer {
         "PERPETUAL" => {}
         // Contracts that expire are not listed.
         "CURRENT_QUARTER" | "NEXT_QUARTER" => return Ok(json!([])),
-        _ => return Err(invalid("contractType")),
+        _ => return Err(Refusal::invalid("contractType")),
     }
     market::klines_of(call, id, KLINES_MAX, |call, interval, now| {
         call.hall.floor.market(id).candles.of(interval, now).iter().copied().collect()

@@ -4,10 +4,6 @@ use rustonite_sim::Reject;
 
 use crate::binance::shared::refusal::Refusal;
 
-pub(crate) fn invalid(name: &str) -> Refusal {
-    Refusal::new(-1130, format!("Data sent for parameter '{name}' is not valid."))
-}
-
 pub(crate) fn too_precise() -> Refusal {
     Refusal::new(-1111, "Precision is over the maximum defined for this asset.")
 }

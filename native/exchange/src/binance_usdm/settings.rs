@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::ledger::MarginMove;
 use super::place::{flag, need_number, read_position};
 use super::positions::SIDES;
-use super::refusal::{invalid, of_order};
+use super::refusal::of_order;
 use super::{Call, user, words};
 use crate::binance::shared::calls::Answer;
 use crate::binance::shared::orders::{instrument, page};
@@ -100,7 +100,7 @@ pub(crate) fn margin_type(call: &mut Call<'_>) -> Answer {
     let isolated = match call.params.need("marginType")? {
         "ISOLATED" => true,
         "CROSSED" | "CROSS" => false,
-        _ => return Err(invalid("marginType")),
+        _ => return Err(Refusal::invalid("marginType")),
     };
     let (floor, account) = (&call.hall.floor, call.account);
     if floor.exchange.leverage(account, id).1 == isolated {
@@ -128,7 +128,7 @@ pub(crate) fn is_dual(call: &mut Call<'_>) -> Answer {
 pub(crate) fn set_dual(call: &mut Call<'_>) -> Answer {
     call.own()?;
     call.params.need("dualSidePosition")?;
-    let wrong = invalid("dualSidePosition");
+    let wrong = Refusal::invalid("dualSidePosition");
     let hedged = flag(call.params, "dualSidePosition", &wrong)?.unwrap_or(false);
     let (floor, account) = (&call.hall.floor, call.account);
     if floor.exchange.is_hedged(account) == hedged {
@@ -163,7 +163,7 @@ pub(crate) fn position_margin(call: &mut Call<'_>) -> Answer {
     let signed = match kind {
         Some(1) => moved,
         Some(2) => -moved,
-        _ => return Err(invalid("type")),
+        _ => return Err(Refusal::invalid("type")),
     };
     let position = read_position(call.params)?.unwrap_or(PositionSide::Net);
     let (floor, account) = (&call.hall.floor, call.account);
@@ -227,7 +227,7 @@ pub(crate) fn multi_assets(call: &mut Call<'_>) -> Answer {
 /// is not imitated.
 pub(crate) fn set_multi_assets(call: &mut Call<'_>) -> Answer {
     call.params.need("multiAssetsMargin")?;
-    let wrong = invalid("multiAssetsMargin");
+    let wrong = Refusal::invalid("multiAssetsMargin");
     if !flag(call.params, "multiAssetsMargin", &wrong)?.unwrap_or(false) {
         let text =
             "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.";

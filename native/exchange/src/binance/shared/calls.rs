@@ -162,7 +162,7 @@ impl<S> Interface<S> {
         };
         let served = serve(state, hall, route, &params, request.from, who);
         let mut reply = match &served.answer {
-            Ok(value) => Reply::new(200, value.to_string()),
+            Ok(value) => Reply::json(200, value),
             Err(refusal) => refusal.reply(),
         };
         reply.headers.push(("x-mbx-used-weight", served.weight.to_string()));

@@ -42,6 +42,10 @@ impl Refusal {
         Self::new(-1100, text)
     }
 
+    pub(crate) fn invalid(name: &str) -> Self {
+        Self::new(-1130, format!("Data sent for parameter '{name}' is not valid."))
+    }
+
     pub(crate) fn unknown_symbol() -> Self {
         Self::new(-1121, "Invalid symbol.")
     }
@@ -63,10 +67,6 @@ impl Refusal {
     }
 
     pub(crate) fn reply(&self) -> Reply {
-        let mut reply = Reply::new(self.status, self.json().to_string());
-        if let Some(seconds) = self.retry_after_s {
-            reply.headers.push(("retry-after", seconds.to_string()));
-        }
-        reply
+        Reply::json(self.status, &self.json()).retry_after(self.retry_after_s)
     }
 }
