@@ -46,7 +46,7 @@ NOT_IMITATED = {
     "binance-usdm": (
         *_OF_BINANCE, "conditional orders that end with their position (`GTE_GTC`)",
         "several assets as margin", "margin that is added by itself",
-        "contracts that expire", "`priceMatch` and `priceProtect`",
+        "contracts that expire", "`priceMatch`",
         "hidden retail orders", "statistics of traders",
     ),
     "alpaca": (

@@ -237,6 +237,7 @@ class Model:
             for order in self.orders
             if order.open and (order.account, order.market) == (account, market)
             and not order.only_closes and order.price is not None and order is not without
+            and order.place not in {"waiting", "hit"}
         ]  # fmt: skip
         ordered = {"buys": Fraction(), "sells": Fraction(), "apart": Fraction()}
         for order, worth in [*there, *more]:
@@ -263,10 +264,11 @@ class Model:
         return min(self.equity(account), self.owned[account][MARGIN]) - needed
 
     def has_margin(self, order, lots, price, without=None):
-        if order.only_closes:
+        # One that waits needs none before it comes.
+        if order.only_closes or order.trigger is not None:
             return True
-        worth = order.worth(lots, price or order.trigger or self.mark(order.market) or 0)
-        if price is None and order.trigger is None:
+        worth = order.worth(lots, price or self.mark(order.market) or 0)
+        if price is None:
             worth = max(worth, self.foresee(order)[1])
         now = self.margin(order.account, order.market)
         then = self.margin(order.account, order.market, [(order, worth)], without)
@@ -495,7 +497,6 @@ class Model:
                 self.end(order, "reduce_only")
 
     def fire(self, order):
-        order.place = "coming"
         if order.partner is not None and order.partner.open:
             self.end(order.partner, "other_of_list")
         # From here on it is an order like any other.
@@ -511,6 +512,7 @@ class Model:
         else:
             asset = QUOTE if order.buys else BASE
             enough = self.cost(order) - self.needs(order) <= self.free(order.account, asset)
+        order.place = "coming"
         return self.come(order) if enough else self.end(order, "balance")
 
     def bring(self, working):

@@ -37,6 +37,8 @@ pub(crate) struct Tag {
     pub(crate) is_deleveraged: bool,
     /// Nothing about it is told to the user stream.
     pub(crate) muted: bool,
+    /// How far its last and mark price may be apart when it is set off, in millionths.
+    pub(crate) within_ppm: Option<i64>,
     /// Number and kind of what the client follows with it.
     pub(crate) strategy: [Option<i64>; 2],
 }

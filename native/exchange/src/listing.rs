@@ -82,7 +82,7 @@ pub struct Listing {
     pub band_ppm: Option<(i64, i64)>,
     /// Orders of an account that may be open.
     pub orders_max: usize,
-    /// Of these, so many that wait for their trigger.
+    /// Of these, so many that wait for their trigger; of perpetuals, those of all symbols.
     pub triggers_max: usize,
     /// Nobody pays a fee for it.
     pub is_free: bool,
@@ -182,7 +182,7 @@ impl Listing {
             band_ppm: Some((950_000, 1_050_000)),
             notional_max: None,
             iceberg_parts_max: None,
-            triggers_max: 10,
+            triggers_max: 200,
             ..spot
         })
     }

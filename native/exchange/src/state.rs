@@ -32,7 +32,7 @@ use crate::recording::{Moment, Recording};
 mod tests;
 
 /// Rises with each change of what a file holds, or of what it means.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 /// Length and checksum.
 const FRAME_HEAD: usize = 8;
 const CHECKSUM: &str = "its checksum is wrong";

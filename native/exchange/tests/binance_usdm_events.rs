@@ -104,6 +104,7 @@ fn conditional_orders_are_checked_and_cancelled() {
             (order("type=TAKE_PROFIT_MARKET&quantity=0.1&triggerPrice=49000"), -2021),
             (order(&format!("{stop}&closePosition=true")), -4137),
             (order(&format!("{stop}&workingType=NO_PRICE")), -4031),
+            (order(&format!("{stop}&priceProtect=perhaps")), -1130),
             (order(&format!("{trail}&callbackRate=11")), -2007),
             (order(trail), -1102),
             (order(&format!("{trail}&callbackRate=1&activatePrice=49000")), -4135),
@@ -151,14 +152,23 @@ fn a_conditional_order_without_money_is_rejected_when_it_is_to_come() {
     run(async {
         let exchange = futures();
         deal(&exchange, "bob", "cat", "0.1", "50000").await;
-        let query = "algoType=CONDITIONAL&symbol=BTCUSDT&side=BUY&type=STOP_MARKET\
-                     &triggerPrice=51000&quantity=10";
-        assert_eq!(signed(&exchange, "ann", "POST", ALGO, query).await.status, 200);
         exchange.deposit(FUTURES, "ann", "USDT", decimal("-99999")).unwrap();
         let mut line = user(&exchange, "ann").await;
+        let query = "algoType=CONDITIONAL&symbol=BTCUSDT&side=BUY&triggerPrice=51000&quantity=10";
+        for kind in ["type=STOP_MARKET", "type=STOP&price=51000&priceProtect=false"] {
+            let placed = signed(&exchange, "ann", "POST", ALGO, &format!("{query}&{kind}")).await;
+            assert_eq!(placed.status, 200, "{}", placed.body);
+        }
+        let account = ask(&exchange, "ann", "/fapi/v3/account", "").await;
+        assert_eq!(account["totalOpenOrderInitialMargin"], "0.00000000");
+        assert_eq!(all_told(&mut line, 2).await, pairs(&[("ALGO_UPDATE", "NEW"); 2]));
         deal(&exchange, "bob", "cat", "0.01", "51000").await;
-        let expected = pairs(&[("ALGO_UPDATE", "TRIGGERING"), ("ALGO_UPDATE", "REJECTED")]);
-        assert_eq!(all_told(&mut line, 2).await, expected);
+        for status in ["TRIGGERING", "REJECTED", "TRIGGERING", "REJECTED"] {
+            let event = line.hear().await.unwrap();
+            assert_eq!((&event["e"], &event["o"]["X"]), (&json!("ALGO_UPDATE"), &json!(status)));
+            let why = (status == "REJECTED").then_some("Margin is insufficient.");
+            assert_eq!(event["o"]["rm"].as_str(), why);
+        }
         assert!(line.is_silent().await);
     });
 }
@@ -428,22 +438,58 @@ fn other_traders_make_a_market_of_perpetuals() {
 }
 
 #[test]
-fn no_more_conditional_orders_wait_than_the_rules_say() {
+fn no_more_conditional_orders_wait_than_an_account_may_have_over_all_symbols() {
     run(async {
         let exchange = futures();
-        deal(&exchange, "bob", "ann", "0.1", "50000").await;
-        for price in 0..11 {
+        let place = async |symbol: &str, price: u32| {
             let query = format!(
-                "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&type=STOP_MARKET&quantity=0.1\
-                 &reduceOnly=true&triggerPrice={}",
-                49_000 - price
+                "algoType=CONDITIONAL&symbol={symbol}&side=BUY&type=STOP_MARKET&quantity=0.1\
+                 &triggerPrice={price}"
             );
-            let answer = signed(&exchange, "ann", "POST", ALGO, &query).await;
-            let expected = if price < 10 { 0 } else { -4045 };
-            assert_eq!(answer.code(), expected, "{price} {}", answer.body);
+            signed(&exchange, "ann", "POST", ALGO, &query).await.code()
+        };
+        for price in 0..100 {
+            for symbol in ["BTCUSDT", "ETHUSDT"] {
+                assert_eq!(place(symbol, 50_000 + price).await, 0, "{price}");
+            }
         }
-        let rows = ask(&exchange, "ann", "/fapi/v1/openAlgoOrders", "symbol=BTCUSDT").await;
-        assert_eq!(rows.as_array().unwrap().len(), 10);
+        assert_eq!(place("BTCUSDT", 51_000).await, -4045);
+        assert_eq!(place("ETHUSDT", 51_000).await, -4045);
+        let path = "/fapi/v1/algoOpenOrders";
+        let ended = signed(&exchange, "ann", "DELETE", path, "symbol=ETHUSDT").await;
+        assert_eq!(ended.status, 200);
+        assert_eq!(place("BTCUSDT", 51_000).await, 0);
+    });
+}
+
+#[test]
+fn a_protected_order_waits_while_last_and_mark_price_are_far_apart() {
+    run(async {
+        let exchange = futures();
+        deal(&exchange, "bob", "ann", "0.2", "50000").await;
+        let stop = "algoType=CONDITIONAL&symbol=BTCUSDT&side=SELL&type=STOP_MARKET&quantity=0.1\
+                    &reduceOnly=true&triggerPrice=49000";
+        for (name, protect) in [("open", "FALSE"), ("held", "TRUE")] {
+            let query = format!("{stop}&clientAlgoId={name}&priceProtect={protect}");
+            let placed = signed(&exchange, "ann", "POST", ALGO, &query).await.body;
+            assert_eq!(placed["priceProtect"], name == "held", "{placed}");
+        }
+        limit(&exchange, "bob", "BUY", "0.2", "48900").await;
+        let states = async || {
+            let state = async |name: &str| {
+                let query = format!("clientAlgoId={name}");
+                ask(&exchange, "ann", ALGO, &query).await["algoStatus"].clone()
+            };
+            [state("open").await, state("held").await]
+        };
+        // 7.5 % of 53,000 apart.
+        exchange.set_mark(FUTURES, "BTCUSDT", decimal("53000")).unwrap();
+        deal(&exchange, "bob", "cat", "0.01", "49000").await;
+        assert_eq!(states().await, ["FINISHED", "NEW"]);
+        exchange.set_mark(FUTURES, "BTCUSDT", decimal("50000")).unwrap();
+        assert_eq!(states().await, ["FINISHED", "FINISHED"]);
+        let order = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.1&priceProtect=true";
+        assert_eq!(signed(&exchange, "ann", "POST", ORDER, order).await.code(), -1106);
     });
 }
 

@@ -293,7 +293,7 @@ impl Exchange {
         if self.orders.get(taker).open() == 0 && self.is_counted(taker) {
             self.end(taker, None);
         }
-        self.looked_at_last(instrument);
+        self.see_prices(instrument);
     }
 
     fn is_counted(&self, slot: Slot) -> bool {

@@ -67,6 +67,8 @@ pub(crate) struct Entry {
     pub(crate) trigger: i64,
     /// Best price that a trailing trigger has seen; `None` before activation.
     pub(crate) best: Option<i64>,
+    /// How far last and mark price may be apart when its trigger is hit; see `Exchange::protect`.
+    pub(crate) within_ppm: Option<i64>,
     pub(crate) in_level: Links,
     pub(crate) of_account: Links,
     /// The list that it belongs to.
@@ -222,6 +224,7 @@ mod tests {
             counted: Amount::ZERO,
             trigger: 0,
             best: None,
+            within_ppm: None,
             in_level: Links::NOWHERE,
             of_account: Links::NOWHERE,
             list: None,

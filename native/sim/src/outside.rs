@@ -303,7 +303,7 @@ impl Exchange {
             taker: OrderId(0),
             maker: OrderId(0),
         });
-        self.looked_at_last(id);
+        self.see_prices(id);
     }
 
     /// Orders of a side that rest at a price or a better one and are not recorded, first comes first.

@@ -10,7 +10,7 @@ use crate::orders::{Entry, Slot, Stage};
 use crate::triggers::Next;
 use crate::{
     AccountId, Amount, AssetId, CancelReason, Event, InstrumentId, Kind, NewOrder, PositionSide,
-    Quantity, Reject, Side, TriggerSource,
+    Quantity, Reject, Side,
 };
 
 /// A share of an amount, cut towards zero.
@@ -124,7 +124,7 @@ impl Exchange {
         lots.min(self.fillable_after(&self.orders.get(slot).order.asked, 0))
     }
 
-    /// Notes what an open order would add to a position, or that it no longer does.
+    /// Notes what an order that works would add to a position, or that it no longer does.
     pub(crate) fn count_ordered(&mut self, slot: Slot, add: bool) {
         let entry = self.orders.get(slot);
         let asked = entry.order.asked;
@@ -133,7 +133,9 @@ impl Exchange {
             return;
         }
         let counted = match asked.price {
-            Some(price) if add && !only_closes(&asked) => listed.worth_of(price, entry.open()),
+            Some(price) if add && entry.order.is_working && !only_closes(&asked) => {
+                listed.worth_of(price, entry.open())
+            }
             _ => Amount::ZERO,
         };
         let before = std::mem::replace(&mut self.orders.get_mut(slot).counted, counted);
@@ -221,23 +223,23 @@ impl Exchange {
         self.accounts.iter().map(positions).sum()
     }
 
-    /// Whether there is margin for an order. If `without` is an order, as if that was not there.
+    /// Whether there is margin for an order; one that waits needs none before it comes. If `without`
+    /// is an order, as if that was not there.
     pub(crate) fn check_margin(
         &self,
         order: &NewOrder,
         without: Option<Slot>,
     ) -> Result<(), Reject> {
-        if only_closes(order) {
+        if only_closes(order) || order.trigger.is_some() {
             return Ok(());
         }
         let listed = &self.listed[order.instrument as usize];
         let Quantity::Lots(lots) = order.quantity else { return Ok(()) };
-        let notional = match order.price.or(order.trigger.map(|trigger| trigger.price)) {
-            Some(price) if price > 0 => listed.worth(price, lots)?,
-            _ => {
-                let price = self.mark_price(order.instrument).unwrap_or(0);
-                listed.worth(price, lots)?.max(self.foresee(order, without).quote)
-            }
+        let notional = if let Some(price) = order.price {
+            listed.worth(price, lots)?
+        } else {
+            let price = self.mark_price(order.instrument).unwrap_or(0);
+            listed.worth(price, lots)?.max(self.foresee(order, without).quote)
         };
         let account = &self.accounts[order.account as usize];
         let mut holding = account.holding(order.instrument);
@@ -433,7 +435,7 @@ impl Exchange {
             return Err(Reject::Price { price, least: 1, largest: COUNT_MAX });
         }
         self.listed[instrument as usize].mark = Some(price);
-        self.see(instrument, TriggerSource::Mark);
+        self.see_prices(instrument);
         self.run_triggers();
         for account in 0..AccountId::try_from(self.accounts.len()).unwrap_or(0) {
             self.judge(account, instrument);

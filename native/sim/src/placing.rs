@@ -174,6 +174,7 @@ impl Exchange {
             counted: Amount::ZERO,
             trigger: asked.trigger.map_or(0, |trigger| trigger.price),
             best: None,
+            within_ppm: None,
             in_level: Links::NOWHERE,
             of_account: Links::NOWHERE,
             list: None,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::{Exchange, Listed};
-use crate::orders::{Entry, Stage};
+use crate::orders::{Entry, Slot, Stage};
 use crate::{
-    AccountId, CancelReason, Event, InstrumentId, Kind, OrderId, Quantity, Trailing, Trigger,
+    AccountId, CancelReason, Event, InstrumentId, OrderId, Quantity, Trailing, Trigger,
     TriggerSource,
 };
 
@@ -155,17 +155,32 @@ impl Listed {
 }
 
 impl Exchange {
-    /// There was a trade.
-    pub(crate) fn looked_at_last(&mut self, instrument: InstrumentId) {
-        self.see(instrument, TriggerSource::Last);
-        let listed = &self.listed[instrument as usize];
-        // Where there is no mark price, the last one stands for it.
-        if listed.mark.is_none() || listed.instrument.kind == Kind::Spot {
-            self.see(instrument, TriggerSource::Mark);
+    /// Holds back an order that waits while its last and mark price are further apart than so many
+    /// millionths of the mark price.
+    pub fn protect(&mut self, order: OrderId, within_ppm: i64) {
+        if let Some(slot) = self.orders.slot(order) {
+            self.orders.get_mut(slot).within_ppm = Some(within_ppm);
         }
     }
 
-    pub(crate) fn see(&mut self, instrument: InstrumentId, source: TriggerSource) {
+    fn is_held_back(&self, slot: Slot) -> bool {
+        let entry = self.orders.get(slot);
+        let listed = &self.listed[entry.order.asked.instrument as usize];
+        let (Some(within_ppm), Some(last), Some(mark)) =
+            (entry.within_ppm, listed.last, listed.mark)
+        else {
+            return false;
+        };
+        i128::from(last.abs_diff(mark)) * MILLION > i128::from(mark) * i128::from(within_ppm)
+    }
+
+    /// There is a new last or mark price. Whatever it is, one that was held back may come now.
+    pub(crate) fn see_prices(&mut self, instrument: InstrumentId) {
+        self.see(instrument, TriggerSource::Last);
+        self.see(instrument, TriggerSource::Mark);
+    }
+
+    fn see(&mut self, instrument: InstrumentId, source: TriggerSource) {
         let listed = &mut self.listed[instrument as usize];
         if listed.triggers.is_empty(source) {
             return;
@@ -197,12 +212,24 @@ impl Exchange {
         }
     }
 
+    fn wait_again(&mut self, slot: Slot) {
+        let entry = self.orders.get_mut(slot);
+        let (id, asked) = (entry.order.id, entry.order.asked);
+        if let Some(trigger) = &asked.trigger {
+            self.listed[asked.instrument as usize].triggers.add(id, trigger, None, entry);
+        }
+    }
+
     fn fire(&mut self, id: OrderId) {
         let Some(slot) = self.orders.slot(id) else { return };
-        let entry = self.orders.get_mut(slot);
-        if entry.stage != Stage::Waiting {
+        if self.orders.get(slot).stage != Stage::Waiting {
             return;
         }
+        if self.is_held_back(slot) {
+            self.wait_again(slot);
+            return;
+        }
+        let entry = self.orders.get_mut(slot);
         entry.stage = Stage::Coming;
         entry.order.is_working = true;
         entry.order.changed_at = self.now;

@@ -6,8 +6,8 @@ mod common;
 
 use common::{PERP, USD, amount, buy, done, funded, market, perp, placed, refused, sell, trades};
 use rustonite_sim::{
-    Amount, Command, Event, Exchange, NewOrder, PositionSide, Reject, Side, Tier, Tiers, Trigger,
-    TriggerSource,
+    Amount, CancelReason, Command, Event, Exchange, NewOrder, PositionSide, Reject, Side, Tier,
+    Tiers, Trigger, TriggerSource,
 };
 
 /// With a leverage of 50 the 100,000 of an account buy 50,000,000 lots at 100.
@@ -74,16 +74,26 @@ fn an_order_is_replaced_by_a_smaller_one_although_nothing_is_free() {
 }
 
 #[test]
-fn the_margin_of_a_trigger_was_counted_when_it_was_placed() {
+fn a_trigger_takes_its_margin_when_it_is_hit() {
     let mut exchange = with_leverage();
-    let trigger =
-        Trigger { price: 10_000, rises: true, source: TriggerSource::Mark, trailing: None };
-    let stop = NewOrder { trigger: Some(trigger), ..perp(buy(1, 10_000, MOST / 10 * 6)) };
+    let stop = |trigger, price| {
+        let trigger =
+            Trigger { price: trigger, rises: true, source: TriggerSource::Mark, trailing: None };
+        NewOrder { trigger: Some(trigger), ..perp(buy(1, price, MOST / 10 * 6)) }
+    };
     done(&mut exchange, Command::Mark { instrument: PERP, price: 9_000 });
-    let stop = placed(&mut exchange, stop);
-    done(&mut exchange, Command::Mark { instrument: PERP, price: 10_000 });
-    let order = exchange.order(stop).unwrap();
-    assert!(order.is_open && order.is_working, "{:?}", order.cancelled);
+    let [first, second] = [(9_500, 9_400), (9_800, 9_700)]
+        .map(|(trigger, price)| placed(&mut exchange, stop(trigger, price)));
+    assert_eq!(exchange.available(1, USD), amount("100000"));
+    assert_eq!(exchange.ordered(1, PERP), [Amount::ZERO; 2]);
+    done(&mut exchange, Command::Mark { instrument: PERP, price: 9_500 });
+    // 30,000,000 lots at 94, by 50.
+    assert_eq!(exchange.available(1, USD), amount("43600"));
+    done(&mut exchange, Command::Mark { instrument: PERP, price: 9_800 });
+    let order = |id| exchange.order(id).unwrap();
+    assert!(order(first).is_open && order(first).is_working);
+    assert_eq!(order(second).cancelled, Some(CancelReason::Balance));
+    assert_eq!(exchange.available(1, USD), amount("43600"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use common::{
 };
 use rustonite_sim::{
     Amount, CancelReason, Command, Event, Exchange, Expiry, NewOrder, PositionSide, Quantity,
-    Reject, Side, Tier, Tiers, Trigger, TriggerSource,
+    Reject, Side, Tier, Tiers, Trailing, Trigger, TriggerSource,
 };
 
 #[test]
@@ -299,6 +299,48 @@ fn a_trigger_on_the_mark_price_closes_the_position() {
         let order = exchange.order(order).unwrap();
         assert_eq!((order.quantity, order.filled, order.cancelled), (10, 10, None));
         assert_eq!(exchange.position(1, PERP, NET).0, 0);
+    }
+}
+
+#[test]
+fn a_protected_trigger_waits_while_last_and_mark_price_are_far_apart() {
+    let trailing = Trailing {
+        distance_ppm: 10_000,
+        distance_ticks: 0,
+        activation: None,
+        begins_at_rise: true,
+    };
+    for (source, trailing) in [
+        (TriggerSource::Last, None),
+        (TriggerSource::Mark, None),
+        (TriggerSource::Last, Some(trailing)),
+        (TriggerSource::Mark, Some(trailing)),
+    ] {
+        let mut exchange = funded();
+        deal(&mut exchange, 10_000, 10);
+        mark(&mut exchange, 10_000);
+        let trigger = Trigger { price: 9_900, rises: false, source, trailing };
+        let order = NewOrder { trigger: Some(trigger), ..perp(market(1, Side::Sell, 10)) };
+        let order = placed(&mut exchange, order);
+        exchange.protect(order, 50_000);
+        done(&mut exchange, Command::Place(perp(buy(2, 8_000, 10))));
+        let waits = |exchange: &Exchange| !exchange.order(order).unwrap().is_working;
+        // The price that it looks at is below its own, and 5.1 % from the other one.
+        let (last, far) =
+            if source == TriggerSource::Last { (9_490, 10_000) } else { (10_000, 9_510) };
+        deal(&mut exchange, last, 1);
+        mark(&mut exchange, far);
+        deal(&mut exchange, last, 1);
+        assert!(waits(&exchange), "{source:?} {trailing:?}");
+        // 5 % is near enough, whichever price has moved.
+        if source == TriggerSource::Last {
+            mark(&mut exchange, 9_989);
+        } else {
+            done(&mut exchange, Command::Place(perp(sell(0, 9_985, 1))));
+            done(&mut exchange, Command::Place(perp(buy(1, 9_985, 1))));
+        }
+        assert!(!waits(&exchange), "{source:?} {trailing:?}");
+        assert_eq!(exchange.order(order).unwrap().filled, 10);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Calls about conditional orders.
 
-use rustonite_sim::{Command, NewOrder, OrderId};
+use rustonite_sim::{Command, NewOrder, OrderId, Reject};
 use serde_json::{Map, Value, json};
 
 use super::place::new_order;
@@ -20,12 +20,25 @@ pub(crate) fn place(call: &mut Call<'_>) -> Answer {
         return Err(Refusal::invalid("algoType"));
     }
     let (order, tag) = new_order(&call.hall.floor, call.account, call.params, true)?;
+    refuse_more(call, &order)?;
     refuse_second(call, &order)?;
+    let within_ppm = tag.within_ppm;
     let done = call.hall.place(&Command::Place(order), vec![tag]);
     let done = done.map_err(|reject| of_order(&reject))?;
-    let floor = &call.hall.floor;
-    let record = floor.record(call.account, done.order.unwrap_or(OrderId(0)));
+    let id = done.order.unwrap_or(OrderId(0));
+    let floor = &mut call.hall.floor;
+    if let Some(within_ppm) = within_ppm {
+        floor.exchange.protect(id, within_ppm);
+    }
+    let record = floor.record(call.account, id);
     Ok(record.map(|record| words::algo(floor, record)).unwrap_or_default())
+}
+
+/// So many may wait of an account, whatever their symbols.
+fn refuse_more(call: &Call<'_>, order: &NewOrder) -> Result<(), Refusal> {
+    let waiting = call.own()?.open_orders().filter(|record| !record.order.is_working).count();
+    let most = call.hall.floor.listed(order.instrument).listing.triggers_max;
+    if waiting < most { Ok(()) } else { Err(of_order(&Reject::TooManyTriggers(waiting))) }
 }
 
 /// One stop and one take-profit may wait that close all of a position.

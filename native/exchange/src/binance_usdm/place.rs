@@ -6,6 +6,7 @@ use rustonite_sim::{
     Trailing, Trigger, TriggerSource,
 };
 
+use super::public::TRIGGER_PROTECT_PPM;
 use super::refusal::{not_on_endpoint, of_order, too_precise};
 use crate::accounts::Tag;
 use crate::binance::shared::orders::{client_id, instrument, self_trade, side};
@@ -132,11 +133,17 @@ pub(crate) fn new_order(
         },
         position,
     };
+    let wrong = Refusal::invalid("priceProtect");
+    let price_protect = flag(params, "priceProtect", &wrong)?.unwrap_or(false);
+    if price_protect && !is_conditional {
+        return Err(Refusal::not_required("priceProtect"));
+    }
     let name = if is_conditional { "clientAlgoId" } else { "newClientOrderId" };
     let taken = Refusal::new(-4116, "ClientOrderId is duplicated.");
     let client_id =
         client_id(floor, account, params, (name, NAMES), &taken).map_err(named_badly)?;
-    Ok((order, Tag { client_id, ..Tag::default() }))
+    let within_ppm = price_protect.then_some(TRIGGER_PROTECT_PPM);
+    Ok((order, Tag { client_id, within_ppm, ..Tag::default() }))
 }
 
 fn named_badly(refusal: Refusal) -> Refusal {

@@ -34,6 +34,10 @@ const FUNDINGS_MAX: usize = 1_000;
 /// Rates of funding stay within this, as the venue says; whoever runs the exchange may set others.
 const FUNDING_MAX_PPM: i64 = 20_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
+/// How far last and mark price may be apart for orders with `priceProtect`, as the rules tell it,
+const TRIGGER_PROTECT: &str = "0.0500";
+/// and in millionths.
+pub(crate) const TRIGGER_PROTECT_PPM: i64 = 50_000;
 /// The part of the funding rate that is always paid.
 const INTEREST_PPM: i64 = 100;
 
@@ -87,7 +91,7 @@ fn symbol(floor: &Floor, id: InstrumentId) -> Value {
         "baseAsset": listing.base, "quoteAsset": listing.quote, "marginAsset": listing.quote,
         "pricePrecision": decimals(listing.tick), "quantityPrecision": decimals(listing.lot),
         "baseAssetPrecision": 8, "quotePrecision": 8, "underlyingType": "COIN",
-        "underlyingSubType": [], "triggerProtect": "0.0500", "liquidationFee": "0.000000",
+        "underlyingSubType": [], "triggerProtect": TRIGGER_PROTECT, "liquidationFee": "0.000000",
         "marketTakeBound": "0.05", "maxMoveOrderLimit": 10_000, "filters": filters(listed),
         "orderTypes": kinds().collect::<Vec<_>>(),
         "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],

@@ -120,7 +120,7 @@ fn algo(floor: &Floor, record: &Record, status: &str, at: i64) -> Value {
         "ai": if came { order.id.0.to_string() } else { String::new() },
         "tp": price_text(listed, stop_price(asked)), "p": price_text(listed, asked.price.unwrap_or(0)),
         "V": self_trade(asked.self_trade), "wt": words::working_type(asked), "pm": "NONE",
-        "cp": words::closes_position(asked), "pP": false, "R": asked.reduce_only,
+        "cp": words::closes_position(asked), "pP": record.tag.within_ppm.is_some(), "R": asked.reduce_only,
         "tt": record.triggered_at.map_or(0, |at| floor.shown(at)),
         "gtd": words::good_till(floor, asked),
     });
@@ -160,7 +160,7 @@ fn unchanged(floor: &Floor, record: &Record, at: i64) -> Value {
         "a": money(sells).to_string(), "m": false, "R": asked.reduce_only,
         "wt": words::working_type(asked), "ot": words::algo_kind(asked),
         "ps": words::position_side(asked.position), "cp": words::closes_position(asked),
-        "rp": ZERO, "pP": false, "si": 0, "ss": 0, "V": self_trade(asked.self_trade),
+        "rp": ZERO, "pP": record.tag.within_ppm.is_some(), "si": 0, "ss": 0, "V": self_trade(asked.self_trade),
         "pm": "NONE", "gtd": words::good_till(floor, asked), "er": "0",
     });
     if let Some(trailing) = asked.trigger.and_then(|trigger| trigger.trailing) {
