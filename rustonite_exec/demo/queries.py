@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from rustonite_data.cli.output import aligned, widths
 from rustonite_exec.demo.crew import TRADED
 
 if TYPE_CHECKING:
@@ -55,6 +56,37 @@ class Answer:
     columns: list[str]
     rows: list[tuple[Any, ...]]
     milliseconds: float
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The rows for people."""
+        return [[cell_text(value) for value in row] for row in self.rows]
+
+    @property
+    def numeric(self) -> set[int]:
+        """Which columns have numbers."""
+        first = self.rows[0] if self.rows else ()
+        return {at for at, value in enumerate(first) if isinstance(value, (int, float))}
+
+    def lines(self) -> list[str]:
+        """A title with the time it took, and the rows below each other."""
+        rows = [self.columns, *self.cells]
+        head = f"{self.title} ({self.way}, {self.milliseconds:.1f} ms)"
+        return [head, *(f"  {line}" for line in aligned(rows, widths(rows), self.numeric))]
+
+
+def cell_text(value: Any) -> str:  # noqa: ANN401 - of any column
+    """A value for people.
+
+    Example:
+        >>> cell_text(1234567), cell_text(0.5), cell_text(None)
+        ('1,234,567', '0.5', '')
+    """
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.10g}"
+    return "" if value is None else str(value)
 
 
 def answers(lake: Lake) -> list[Answer]:

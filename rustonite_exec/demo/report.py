@@ -91,26 +91,8 @@ def _answer(answer: Answer) -> Iterable[str]:
     yield f"<h2>{escape(answer.title)}</h2>"
     yield f'<p class="faint">{answer.way}, {answer.milliseconds:.1f} ms</p>'
     yield f"<details><summary>query</summary><pre>{escape(answer.text)}</pre></details>"
-    cells = [[escape(cell_text(value)) for value in row] for row in answer.rows]
-    numeric = {
-        at for at, value in enumerate(answer.rows[0] if answer.rows else ())
-        if isinstance(value, (int, float))
-    }  # fmt: skip
-    yield _table([escape(name) for name in answer.columns], cells, numeric)
-
-
-def cell_text(value: Any) -> str:  # noqa: ANN401 - of any column
-    """A value for people.
-
-    Example:
-        >>> cell_text(1234567), cell_text(0.5), cell_text(None)
-        ('1,234,567', '0.5', '')
-    """
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.10g}"
-    return "" if value is None else str(value)
+    cells = [[escape(value) for value in row] for row in answer.cells]
+    yield _table([escape(name) for name in answer.columns], cells, answer.numeric)
 
 
 def _table(

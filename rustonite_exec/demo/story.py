@@ -10,7 +10,6 @@ from rustonite_exec.demo import proofs, queries
 from rustonite_exec.demo.crew import FACTS, REPORT, Crew
 from rustonite_exec.demo.report import Marks, page
 from rustonite_exec.demo.screen import Screen
-from rustonite_exec.demo.tables import answer_lines
 from rustonite_exec.demo.watch import Watch
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class _Story:
         self._screen.say("stop", "the trader: its open orders are cancelled")
         found = queries.answers(self._crew.lake)
         for answer in found:
-            self._screen.console.print("\n".join(["", *answer_lines(answer)]), highlight=False)
+            self._screen.console.print("\n".join(["", *answer.lines()]), highlight=False)
         self._screen.console.print()
         self._crew.stop_recorder()
         self._screen.say("stop", "the recorder: all rows are in the lake now")
