@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -12,11 +12,10 @@ from rustonite_data.errors import Invalid
 Side = Literal["buy", "sell"]
 PositionSide = Literal["long", "short", "net"]
 Number = Decimal | int | str
-NUMBERS = (
-    "price_protect", "trigger", "trail", "limit_offset", "activation", "size_display",
-    "size_quote", "size_min",
+_NUMBERS = (
+    "size", "price", "price_protect", "trigger", "trail", "limit_offset", "activation",
+    "size_display", "size_quote", "size_min",
 )  # fmt: skip
-FLAGS = ("post_only", "reduce_only", "display_random", "emulated")
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,41 @@ class NewOrder:
     tags: str | None = None
 
     def asked(self) -> dict[str, Any]:
-        """In the words of the native side."""
-        words = {one.name: getattr(self, one.name) for one in fields(self)}
-        flags = {name: words.pop(name) for name in FLAGS[:-1]}
-        flags["emulated"] = words.pop("emulate")
-        return asked(**words, flags=[name for name, is_set in flags.items() if is_set])
+        """In the words of the native side, with the kind and the time in force that are meant."""
+        if (self.size is None) == (self.size_quote is None):
+            found = "neither" if self.size is None else "both"
+            raise Invalid(f"size: found {found} of size and size_quote, expected one")
+        flags = {
+            "post_only": self.post_only,
+            "reduce_only": self.reduce_only,
+            "display_random": self.display_random,
+            "emulated": self.emulate,
+        }
+        usual_tif = "gtc" if self.expires is None else "gtd"
+        return {
+            "symbol": self.symbol,
+            "side": self.side,
+            **{name: text(name, getattr(self, name)) for name in _NUMBERS},
+            "venue": self.venue,
+            "kind": self.kind or self._usual_kind(),
+            "tif": self.tif or (usual_tif if self._has_limit() else None),
+            "expires": None if self.expires is None else _ns(self.expires),
+            "trigger_by": self.trigger_by,
+            "trail_unit": self.trail_unit,
+            "position_side": self.position_side,
+            "stp": self.stp,
+            "flags": [name for name, is_set in flags.items() if is_set],
+            "tags": self.tags,
+        }
+
+    def _has_limit(self) -> bool:
+        return self.price is not None or self.limit_offset is not None
+
+    def _usual_kind(self) -> str:
+        kind = "limit" if self._has_limit() else "market"
+        if self.trail is not None:
+            return f"trailing_stop_{kind}"
+        return kind if self.trigger is None else f"stop_{kind}"
 
 
 def text(name: str, value: Number | None) -> str | None:
@@ -74,38 +103,8 @@ def asked(
     price: Number | None = None,
     **more: Any,  # noqa: ANN401 - what an order has besides
 ) -> dict[str, Any]:
-    """An order, with the kind and the time in force that are meant if it does not say."""
-    if (size is None) == (more.get("size_quote") is None):
-        found = "neither" if size is None else "both"
-        raise Invalid(f"size: found {found} of size and size_quote, expected one")
-    expires = more.get("expires")
-    has_limit = price is not None or more.get("limit_offset") is not None
-    tif = ("gtc" if expires is None else "gtd") if has_limit else None
-    return {
-        "symbol": symbol,
-        "side": side,
-        "size": text("size", size),
-        "price": text("price", price),
-        **{name: text(name, more.get(name)) for name in NUMBERS},
-        "venue": more.get("venue"),
-        "kind": more.get("kind") or _kind(price, more),
-        "tif": more.get("tif") or tif,
-        "expires": None if expires is None else _ns(expires),
-        "trigger_by": more.get("trigger_by", "last"),
-        "trail_unit": more.get("trail_unit", "price"),
-        "position_side": more.get("position_side"),
-        "stp": more.get("stp"),
-        "flags": more.get("flags", []),
-        "tags": more.get("tags"),
-    }
-
-
-def _kind(price: Number | None, more: dict[str, Any]) -> str:
-    has_limit = price is not None or more.get("limit_offset") is not None
-    kind = "limit" if has_limit else "market"
-    if more.get("trail") is not None:
-        return f"trailing_stop_{kind}"
-    return kind if more.get("trigger") is None else f"stop_{kind}"
+    """An order in the words of the native side."""
+    return NewOrder(symbol, side, size, price, **more).asked()
 
 
 def exits(  # noqa: PLR0913 - two orders at once
@@ -125,8 +124,12 @@ def exits(  # noqa: PLR0913 - two orders at once
 ) -> list[dict[str, Any]]:
     """A target and a stop, as far as there are both."""
     orders = []
-    flags = ["reduce_only"] if reduce_only else []
-    both = {"venue": venue, "tags": tags, "position_side": position_side, "flags": flags}
+    both = {
+        "venue": venue,
+        "tags": tags,
+        "position_side": position_side,
+        "reduce_only": reduce_only,
+    }
     if target is not None:
         orders.append(asked(symbol, side, size, target, **both))
     if stop is not None or trail is not None:
