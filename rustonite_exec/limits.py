@@ -66,7 +66,7 @@ def limits(currency: str = "USDT", version: int = 1, **changes: Limit) -> str:
     keys = _native.limit_keys()
     known = [name for name, *_ in keys]
     if unknown := next((name for name in changes if name not in known), None):
-        raise Invalid(f"limits: {unknown} is no key of limits; {hint(unknown, known)}")
+        raise Invalid(f"limits: {unknown} is not a key of limits; {hint(unknown, known)}")
     units = {"reporting currency": currency, **_UNITS}
     lines = [f"version = {version}", f'currency = "{currency}"', _SECTIONS, "[all]"]
     for name, about, unit, is_switch in keys:

@@ -73,7 +73,7 @@ _LOOK_S = 0.25
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Keep it there, and go on from there.",
+    help="Keep the exchange's state in this folder, and resume from it.",
 )
 @click.option(
     "--latency",
@@ -101,12 +101,12 @@ def exchange(  # noqa: PLR0913 - options of the command line
     span: timedelta | None,
     as_json: bool,
 ) -> None:
-    """Be a venue to trade on until Ctrl-C: no internet, no real money, other traders included.
+    """Run a local exchange that takes orders, until Ctrl-C: no internet, no real money.
 
     Speaks as binance, binance-usdm (perpetuals) or alpaca, or as several of them, each on a port of
-    its own. Clients of the venue trade here once they have its addresses and the key that is
-    printed; CONFIG, as `rustonite init` writes it, may name a file with the key. What is not
-    imitated is said at the start; the status is at /_exchange/.
+    its own. Others trade there, too. Clients of the venue trade here once they have its addresses
+    and the key that is printed; CONFIG, as `rustonite init` writes it, may name a file with the
+    key. What is not imitated is said at the start; the status is at /_exchange/.
 
     \b
     Example:

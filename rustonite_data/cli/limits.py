@@ -17,7 +17,7 @@ _WORDS = {"none": None, "true": True, "false": False}
     metavar="NAME",
     default="USDT",
     show_default=True,
-    help="What money limits are in.",
+    help="Currency of the limits in money.",
 )
 @click.option(
     "--set",
@@ -25,7 +25,7 @@ _WORDS = {"none": None, "true": True, "false": False}
     multiple=True,
     type=pair,
     metavar="KEY=VALUE",
-    help="Another value for a key; none says that there is no such limit.",
+    help="Set KEY to VALUE; `none` for no such limit.",
 )
 def limits(*, currency: str, changes: tuple[tuple[str, str], ...]) -> None:
     """Print a whole limits.toml, each key with its meaning, for a first try with little money.
@@ -41,7 +41,7 @@ def limits(*, currency: str, changes: tuple[tuple[str, str], ...]) -> None:
 
     for name, _ in changes:
         if name in {"currency", "version"}:
-            raise click.UsageError(f"--set {name}: it is no limit; --currency says the currency")
+            raise click.UsageError(f"--set {name}: it is not a limit; --currency says the currency")
     values: dict[str, Any] = {name: _WORDS.get(value, value) for name, value in changes}
     text = written(currency, **values)
     _native.check_limits(text, "--set")

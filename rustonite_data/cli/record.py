@@ -73,7 +73,7 @@ WHAT = "a recorder's configuration"
     default="10s",
     show_default=True,
     metavar="DURATION",
-    help="How often to tell the counters where no person watches.",
+    help="How often to tell the counters when the output is not a terminal.",
 )
 @json_option
 def record(  # noqa: PLR0913 - options of the command line

@@ -100,7 +100,7 @@ def serve(  # noqa: PLR0913 - options of the command line
     span: timedelta | None,
     as_json: bool,
 ) -> None:
-    """Be a venue on this machine until Ctrl-C: its WebSocket and REST, recorded or made up.
+    """Replay or make up a venue's market data, until Ctrl-C: WebSocket and REST, no orders.
 
     Messages are sent once somebody subscribes. Clients speak to it as they do to the venue, at
     the addresses that are printed. More faults can be had while it runs, by HTTP.

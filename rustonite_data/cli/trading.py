@@ -132,7 +132,11 @@ def _still_there(left: dict[str, Any]) -> str:
 @click.command()
 @_scope
 @_name
-@click.option("--offline", is_flag=True, help="Where no trader runs, too: the next one begins so.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Also when no trader is running: the next one starts with it put back.",
+)
 @_journal
 @json_option
 def resume(scope: str, name: str, *, offline: bool, journal: str, as_json: bool) -> None:
@@ -218,7 +222,7 @@ def status(*, journal: str, as_json: bool) -> None:
 @click.argument("side", type=click.Choice(("buy", "sell")))
 @click.argument("size")
 @click.argument("price", required=False)
-@click.option("--venue", metavar="NAME", help="Of the symbol, where several have it.")
+@click.option("--venue", metavar="NAME", help="Venue of SYMBOL, if several list it.")
 @click.option(
     "--position-side", type=click.Choice(("long", "short")), help="Which position, in hedge mode."
 )
@@ -237,7 +241,7 @@ def dry_run(  # noqa: PLR0913 - an order has many sides
 ) -> None:
     """Ask a running trader which limits an order would meet now. Nothing is placed.
 
-    Without PRICE it is one at the market. Exit code 1: it would be denied.
+    Without PRICE it is a market order. Exit code 1: it would be denied.
 
     \b
     Example:
