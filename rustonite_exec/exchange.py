@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rustonite_data.lake import Lake
-    from rustonite_exec.recorded import Reader, Recorded
+    from rustonite_exec.recorded import Player, Recorded
 
 PORT_MAX = 65_535
 SEED_MAX = (1 << 64) - 1
@@ -73,19 +73,19 @@ class _Usual:
     balances: Mapping[str, Decimal | int | str]
 
 
-VENUES = ("binance", "binance-usdm", "alpaca")
 QUEUES = tuple(_native.queue_models())
 """Who is taken to leave the queue of a recorded level that shrinks without a trade: of each name
 the page about the local exchange says what it assumes. The first one is the usual one."""
 
 _PAIRS = ("BTCUSDT", "ETHUSDT")
-_SPOT = _Usual(
-    _PAIRS, "0.01", "0.00001", ("0.001", "0.001"), {"USDT": 100_000, "BTC": 1, "ETH": 10}
-)
 _USUAL = {
-    "alpaca": _Usual(("AAPL", "BTC/USD"), "0.01", "0.0001", ("0.0015", "0.0025"), {"USD": 100_000}),
+    "binance": _Usual(
+        _PAIRS, "0.01", "0.00001", ("0.001", "0.001"), {"USDT": 100_000, "BTC": 1, "ETH": 10}
+    ),
     "binance-usdm": _Usual(_PAIRS, "0.01", "0.001", ("0.0002", "0.0005"), {"USDT": 100_000}),
+    "alpaca": _Usual(("AAPL", "BTC/USD"), "0.01", "0.0001", ("0.0015", "0.0025"), {"USD": 100_000}),
 }
+VENUES = tuple(_USUAL)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class LocalExchange(Closing):
         """
         if venue not in VENUES:
             raise NotFound(f"venue: {venue!r} is not spoken here; {hint(venue, VENUES)}")
-        self._usual = usual = _USUAL.get(venue, _SPOT)
+        self._usual = usual = _USUAL[venue]
         _check(port=port, seed=seed, speed=speed, prices=prices or {})
         symbols = [symbols] if isinstance(symbols, str) else symbols
         recorded = None
@@ -221,7 +221,7 @@ class LocalExchange(Closing):
                 ),
             }
         )
-        self._reader = _reader(recorded, self._native)
+        self._player = _player(recorded, self._native)
         self._is_kept = state is not None
         self._has_fee_tiers = bool(fee_tiers)
         self._unfinished: set[str] = set()
@@ -293,9 +293,10 @@ class LocalExchange(Closing):
         ]
         if not self._has_fee_tiers or (maker, taker) != (None, None):
             self._native.set_fees(self.venue, name, *fees)
+        # Of the usual ones some may not be traded.
+        may_be_missing = (NotFound,) if balances is None else ()
         for asset, amount in (self._usual.balances if balances is None else balances).items():
-            # Of the usual ones some may not be traded.
-            with contextlib.suppress(*([NotFound] if balances is None else [])):
+            with contextlib.suppress(*may_be_missing):
                 self.deposit(account, asset, Decimal(str(amount)) - self.balance(account, asset)[0])
         if fees_in is not None:
             asset, price, discount = fees_in
@@ -384,8 +385,8 @@ class LocalExchange(Closing):
         """Close all connections, and listen no more."""
         self._native.stop()
         self._is_closed = True
-        if self._reader is not None:
-            self._reader.join()
+        if self._player is not None:
+            self._player.join()
 
 
 def _check(*, port: int, seed: int, speed: float, prices: Mapping[str, Any]) -> None:
@@ -408,15 +409,15 @@ def _is_number(value: object) -> bool:
         return False
 
 
-def _reader(recorded: Recorded | None, native: _native.NativeExchange) -> Reader | None:
-    """Begins to read what is replayed."""
+def _player(recorded: Recorded | None, native: _native.NativeExchange) -> Player | None:
+    """Begins to play what is replayed."""
     if recorded is None:
         return None
-    from rustonite_exec.recorded import Reader  # noqa: PLC0415 - as above
+    from rustonite_exec.recorded import Player  # noqa: PLC0415 - as above
 
-    reader = Reader(recorded, native)
-    reader.start()
-    return reader
+    player = Player(recorded, native)
+    player.start()
+    return player
 
 
 class LocalExchanges(Closing, Mapping[str, LocalExchange]):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rustonite_data import _native
 from rustonite_data.errors import Invalid, NotFound
 from rustonite_data.hints import hint
 from rustonite_data.lake import Lake
@@ -24,18 +25,20 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
 
-    from rustonite_data import _native
-
 _ROWS = 200_000
 _PART = 20_000
-# As `happening` in native/py/src/exchange.rs reads them.
-_BID, _ASK, _BEGINS, _WHOLE, _BUY, _SELL, _UNSIDED, _MARK, _RATE, _FUNDING, _LOST, _ENDS = range(12)
 # In this order, if one moment has several: a trade comes before the level that it changed.
 _PHASES = {
-    _LOST: 0, _FUNDING: 1, _RATE: 1, _BUY: 2, _SELL: 2, _UNSIDED: 2, _BEGINS: 3, _BID: 4, _ASK: 4,
-    _WHOLE: 5, _MARK: 6, _ENDS: 7,
+    "lost": 0, "funding": 1, "rate": 1, "buy": 2, "sell": 2, "unsided": 2, "begins": 3, "bid": 4,
+    "ask": 4, "whole": 5, "mark": 6, "ends": 7,
 }  # fmt: skip
-_PHASE = np.array([_PHASES[kind] for kind in range(12)])
+_KINDS = _native.row_kinds()
+_PHASE = np.array([_PHASES[kind] for kind in _KINDS])
+_BID, _ASK, _BEGINS, _WHOLE, _BUY, _SELL, _UNSIDED, _MARK, _RATE, _FUNDING, _LOST, _ENDS = (
+    _KINDS.index(kind)
+    for kind in ("bid", "ask", "begins", "whole", "buy", "sell", "unsided", "mark", "rate",
+                 "funding", "lost", "ends")
+)  # fmt: skip
 _SNAPSHOT, _GAP, _STALE = 2, 4, 64
 _MILLION = 1_000_000
 _HOUR_NS = 3_600_000_000_000
@@ -362,7 +365,7 @@ class Recorded:
         )
 
 
-class Reader(threading.Thread):
+class Player(threading.Thread):
     """Hands a recording over to an exchange, as fast as it is played."""
 
     def __init__(self, recorded: Recorded, native: _native.NativeExchange) -> None:

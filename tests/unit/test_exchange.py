@@ -190,7 +190,7 @@ def test_tiers_that_cannot_be(settings, message):
 
 
 def test_only_perpetuals_have_tiers():
-    with pytest.raises(Invalid, match="tiers: BTCUSDT is no perpetual"):
+    with pytest.raises(Invalid, match="tiers: BTCUSDT is not a perpetual"):
         LocalExchange("BTCUSDT", tiers={"BTCUSDT": TIERS})
 
 

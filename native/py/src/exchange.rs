@@ -65,25 +65,42 @@ pub(crate) struct NativeExchange {
 /// A row of a recording: moment, instrument, kind, price, quantity, each of eight bytes.
 const ROW: usize = 40;
 
-/// What a row of a recording says; the kinds are those of `rustonite_exec/recorded.py`.
+/// What a row says by its price and its quantity.
+type Say = fn(i64, i64) -> Happening;
+
+/// Kinds of rows by their names; a row has the place in this list as its kind.
+const ROW_KINDS: [(&str, Say); 12] = [
+    ("bid", |price, quantity| level(Side::Buy, price, quantity)),
+    ("ask", |price, quantity| level(Side::Sell, price, quantity)),
+    ("begins", |_, _| Happening::Market(What::SnapshotBegins)),
+    ("whole", |_, _| Happening::Market(What::SnapshotEnds)),
+    ("buy", |price, quantity| trade(Side::Buy, price, quantity)),
+    ("sell", |price, quantity| trade(Side::Sell, price, quantity)),
+    ("unsided", |price, quantity| Happening::Trade { price, quantity }),
+    ("mark", |price, _| Happening::Mark(price)),
+    ("rate", Happening::Rate),
+    ("funding", |price, _| Happening::Funding(price)),
+    ("lost", |_, _| Happening::Lost),
+    ("ends", |_, _| Happening::Ends),
+];
+
+fn level(side: Side, price: i64, quantity: i64) -> Happening {
+    Happening::Market(What::Level { side, price, quantity })
+}
+
+fn trade(taker: Side, price: i64, quantity: i64) -> Happening {
+    Happening::Market(What::Trade { taker, price, quantity })
+}
+
+/// Names of the kinds of rows of a recording, each at the place of its number.
+#[pyfunction]
+pub(crate) fn row_kinds() -> Vec<&'static str> {
+    ROW_KINDS.map(|(name, _)| name).to_vec()
+}
+
 fn happening(kind: i64, price: i64, quantity: i64) -> Option<Happening> {
-    let level = |side| Happening::Market(What::Level { side, price, quantity });
-    let trade = |taker| Happening::Market(What::Trade { taker, price, quantity });
-    Some(match kind {
-        0 => level(Side::Buy),
-        1 => level(Side::Sell),
-        2 => Happening::Market(What::SnapshotBegins),
-        3 => Happening::Market(What::SnapshotEnds),
-        4 => trade(Side::Buy),
-        5 => trade(Side::Sell),
-        6 => Happening::Trade { price, quantity },
-        7 => Happening::Mark(price),
-        8 => Happening::Rate(price, quantity),
-        9 => Happening::Funding(price),
-        10 => Happening::Lost,
-        11 => Happening::Ends,
-        _ => return None,
-    })
+    let (_, say) = ROW_KINDS.get(usize::try_from(kind).ok()?)?;
+    Some(say(price, quantity))
 }
 
 fn moments(rows: &[u8]) -> PyResult<Vec<Moment>> {
@@ -95,7 +112,7 @@ fn moments(rows: &[u8]) -> PyResult<Vec<Moment>> {
         let (at, instrument) = (number(0), u32::try_from(number(1)));
         let (Ok(instrument), Some(what)) = (instrument, happening(number(2), number(3), number(4)))
         else {
-            return Err(invalid(format!("rows: {} is no kind of row", number(2))));
+            return Err(invalid(format!("rows: {} is not a kind of row", number(2))));
         };
         match moments.last_mut() {
             Some(last) if last.at == at => last.rows.push((instrument, what)),
@@ -116,7 +133,7 @@ fn number(what: &str, text: &str) -> PyResult<Decimal> {
 fn with_tiers(mut listing: Listing, tiers: Option<&Vec<Tiered>>) -> PyResult<Listing> {
     let Some(tiers) = tiers else { return Ok(listing) };
     let Some(perpetual) = &mut listing.perpetual else {
-        return Err(invalid(format!("tiers: {} is no perpetual", listing.symbol)));
+        return Err(invalid(format!("tiers: {} is not a perpetual", listing.symbol)));
     };
     let tier = |(worth, leverage, keeps): &Tiered| {
         rates::tier(number("worth", worth)?, *leverage, number("keeps", keeps)?).map_err(refuse)
@@ -200,12 +217,6 @@ impl NativeExchange {
     /// Lets an account in by a key and its secret.
     fn add_key(&self, account: &str, api_key: &str, secret: &str) -> PyResult<()> {
         self.exchange()?.add_key(account, api_key, &Key::hmac(secret)).map_err(refuse)
-    }
-
-    /// The same by the public half of an Ed25519 pair.
-    fn add_ed25519_key(&self, account: &str, api_key: &str, public: &str) -> PyResult<()> {
-        let key = Key::ed25519(public).map_err(refuse)?;
-        self.exchange()?.add_key(account, api_key, &key).map_err(refuse)
     }
 
     /// A key of an account and its secret, if there is such an account.

@@ -46,7 +46,7 @@ mod _native {
     #[pymodule_export]
     use crate::error::error_kinds;
     #[pymodule_export]
-    use crate::exchange::{NativeExchange, queue_models};
+    use crate::exchange::{NativeExchange, queue_models, row_kinds};
     #[pymodule_export]
     use crate::feed::{NativeRecorder, NativeReparser, catalog, recorder_config};
     #[pymodule_export]
