@@ -49,9 +49,9 @@ def measure(home: Path, seconds: int) -> tuple[list[float], int]:
         config.write_text(
             f'[[feed]]\nvenue = "binance"\nsymbols = {json.dumps(SYMBOLS)}\nurls = {{ {urls} }}\n'
         )
-        command = [sys.executable, "-m", "rustonite_data.cli", "record", str(config)]
+        program = Path(sys.executable).with_name("rustonite")
         recorder = subprocess.Popen(
-            [*command, "--lake", str(home / "lake")],
+            [program, "record", config, "--lake", home / "lake"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -5,6 +5,7 @@ nothing of ours before it has seen to that. Once a command runs, `rustonite_data
 takes over.
 """
 
+import os
 import signal
 
 
@@ -13,6 +14,9 @@ def main() -> None:
     # Somebody may have asked for it not to be heard, as shells do for what runs behind them.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # The allocator reads it when the engine is loaded. By itself it keeps what a commit has freed for
+    # a second, and recorders commit all the time.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10")
     from rustonite_data.cli import main as command  # noqa: PLC0415 - this is what takes a while
 
     command()
