@@ -303,8 +303,8 @@ impl<J: Journal> Ledger<J> {
         else {
             return;
         };
-        let other = |one: &&Order| one.link.group == Some(group) && one.size_filled > Amount::ZERO;
-        if let Some(other) = self.orders.iter().find(other) {
+        let mut others = self.orders.group(group);
+        if let Some(other) = others.find(|one| one.size_filled > Amount::ZERO) {
             change.odd(AnomalyCode::BothFilled, format!("with order {}", other.id.0));
         }
     }

@@ -275,9 +275,7 @@ impl<J: Journal> Ledger<J> {
 
     /// Orders of a group, by number.
     pub fn group(&self, group: i64) -> Vec<&Order> {
-        let mut orders = self.orders.sorted();
-        orders.retain(|order| order.link.group == Some(group));
-        orders
+        self.orders.group(group).collect()
     }
 
     /// Children that are remembered of an order, by number.

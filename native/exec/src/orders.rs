@@ -1,6 +1,7 @@
 //! All orders that are remembered, and the names that venues use for them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::Hash;
 
 use foldhash::fast::FixedState;
 use rustonite_core::ids::{AccountId, InstrumentId};
@@ -13,6 +14,40 @@ pub(crate) type Place = (OrderId, usize);
 
 type Names = HashMap<Box<str>, Place, FixedState>;
 
+/// Orders by what they share, by number.
+#[derive(Debug)]
+struct By<K>(HashMap<K, Vec<OrderId>, FixedState>);
+
+impl<K> Default for By<K> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<K: Eq + Hash + Copy> By<K> {
+    fn add(&mut self, key: Option<K>, id: OrderId) {
+        let Some(key) = key else { return };
+        let orders = self.0.entry(key).or_default();
+        if let Err(place) = orders.binary_search(&id) {
+            orders.insert(place, id);
+        }
+    }
+
+    fn remove(&mut self, key: Option<K>, id: OrderId) {
+        let Some(key) = key else { return };
+        if let Some(orders) = self.0.get_mut(&key) {
+            orders.retain(|one| *one != id);
+            if orders.is_empty() {
+                self.0.remove(&key);
+            }
+        }
+    }
+
+    fn of(&self, key: K) -> &[OrderId] {
+        self.0.get(&key).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// Orders by number, and by the names that venues use.
 #[derive(Debug)]
 pub(crate) struct Orders {
@@ -22,8 +57,10 @@ pub(crate) struct Orders {
     open: Vec<OrderId>,
     client_ids: HashMap<AccountId, Names, FixedState>,
     venue_ids: HashMap<(AccountId, InstrumentId), Names, FixedState>,
-    /// Children of orders, by number.
-    children: HashMap<OrderId, Vec<OrderId>, FixedState>,
+    children: By<OrderId>,
+    groups: By<i64>,
+    /// Those that have ended and lack fills of which the venue has told.
+    lacking: BTreeSet<OrderId>,
     /// Orders that have ended, with when something was heard of them, oldest first; the last moment
     /// of each counts.
     ended: VecDeque<(i64, OrderId)>,
@@ -37,7 +74,9 @@ impl Default for Orders {
             open: Vec::new(),
             client_ids: HashMap::default(),
             venue_ids: HashMap::default(),
-            children: HashMap::default(),
+            children: By::default(),
+            groups: By::default(),
+            lacking: BTreeSet::new(),
             ended: VecDeque::new(),
             next: 1,
         }
@@ -98,19 +137,25 @@ impl Orders {
         for leg in 0..order.legs.len() {
             self.name_leg(&order, leg);
         }
-        if let Some(parent) = order.link.parent {
-            let siblings = self.children.entry(parent).or_default();
-            if let Err(place) = siblings.binary_search(&order.id) {
-                siblings.insert(place, order.id);
-            }
-        }
+        self.children.add(order.link.parent, order.id);
+        self.groups.add(order.link.group, order.id);
         self.put(order);
     }
 
     /// Children that are remembered of an order, by number.
     pub(crate) fn children(&self, parent: OrderId) -> impl Iterator<Item = &Order> {
-        let children = self.children.get(&parent).map_or(&[][..], Vec::as_slice);
-        children.iter().filter_map(|child| self.get(*child))
+        self.children.of(parent).iter().filter_map(|child| self.get(*child))
+    }
+
+    /// Orders that are remembered of a group, by number.
+    pub(crate) fn group(&self, group: i64) -> impl Iterator<Item = &Order> {
+        self.groups.of(group).iter().filter_map(|one| self.get(*one))
+    }
+
+    /// Those of which fills may still come: what has not ended, and what lacks some. There may be very
+    /// many others.
+    pub(crate) fn open_or_lacking(&self) -> impl Iterator<Item = &Order> {
+        self.open().chain(self.lacking.iter().filter_map(|id| self.get(*id)))
     }
 
     /// Takes an order out, to be put back.
@@ -127,6 +172,11 @@ impl Orders {
         }
         if order.is_final() {
             self.ended.push_back((order.ts_seen, order.id));
+        }
+        if order.is_final() && order.size_announced > order.size_filled {
+            self.lacking.insert(order.id);
+        } else {
+            self.lacking.remove(&order.id);
         }
         match self.by_id.get_mut(&order.id) {
             Some(place) => **place = order,
@@ -215,14 +265,9 @@ impl Orders {
 
     fn remove(&mut self, id: OrderId) {
         let Some(order) = self.by_id.remove(&id) else { return };
-        if let Some(parent) = order.link.parent
-            && let Some(siblings) = self.children.get_mut(&parent)
-        {
-            siblings.retain(|child| *child != id);
-            if siblings.is_empty() {
-                self.children.remove(&parent);
-            }
-        }
+        self.children.remove(order.link.parent, id);
+        self.groups.remove(order.link.group, id);
+        self.lacking.remove(&id);
         let names = self.client_ids.get_mut(&order.wish.account);
         if let Some(names) = names {
             for leg in &order.legs {
@@ -241,3 +286,6 @@ impl Orders {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

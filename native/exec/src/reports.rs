@@ -460,7 +460,8 @@ impl<J: Journal> Ledger<J> {
             let place = (wish.account, wish.instrument, wish.side);
             place == (report.account, report.instrument, side) && fits(order)
         };
-        let mut orders: Vec<_> = self.orders.iter().filter(of_it).map(|one| one.id).collect();
+        let orders = self.orders.open_or_lacking().filter(of_it);
+        let mut orders: Vec<_> = orders.map(|one| one.id).collect();
         orders.sort_unstable();
         orders
     }
