@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{Contingency, OrderEvent, OrderState, order_flags};
+use rustonite_core::datasets::{Contingency, OrderEvent, OrderKind, OrderState, Tif, order_flags};
 
 use crate::apply::Values;
 use crate::table::{self, Cell};
@@ -161,6 +161,17 @@ impl Order {
     pub(crate) fn be_found(&mut self) {
         self.facts.known = true;
         self.state = OrderState::Accepted;
+    }
+
+    /// Its venue says how long it rests as a plain limit order. Returns whether that is news: of what
+    /// others placed the kind is not known before. A last moment is not told with it.
+    pub(crate) fn learn_kind(&mut self, limit_tif: Option<Tif>) -> bool {
+        let tif = limit_tif.filter(|tif| *tif != Tif::Gtd);
+        let is_news = self.wish.kind == OrderKind::Unknown && tif.is_some();
+        if is_news {
+            (self.wish.kind, self.wish.tif) = (OrderKind::Limit, tif);
+        }
+        is_news
     }
 
     /// Makes it `unknown`, whatever was thought before.

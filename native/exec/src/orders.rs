@@ -195,11 +195,15 @@ impl Orders {
         let leg = &order.legs[number];
         let (account, place) = (order.wish.account, (order.id, number));
         if !leg.client_id.is_empty() {
-            self.client_ids.entry(account).or_default().insert(leg.client_id.clone(), place);
+            self.add_client_id(account, &leg.client_id, place);
         }
         if let Some(venue_id) = &leg.venue_order_id {
             self.add_venue_id(account, order.wish.instrument, venue_id, place);
         }
+    }
+
+    pub(crate) fn add_client_id(&mut self, account: AccountId, client_id: &str, place: Place) {
+        self.client_ids.entry(account).or_default().insert(client_id.into(), place);
     }
 
     pub(crate) fn add_venue_id(

@@ -2,7 +2,7 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, Liquidity, OrderEvent, OrderSide, OrderState, PositionSide,
+    EventSource, FillKind, Liquidity, OrderEvent, OrderSide, OrderState, PositionSide, Tif,
 };
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 
@@ -196,6 +196,8 @@ pub struct OrderPicture {
     pub price: Option<Amount>,
     /// The price that starts it, where the venue says.
     pub price_trigger: Option<Amount>,
+    /// Of a plain limit order how long it rests; `None` of others, and where the venue does not say.
+    pub limit_tif: Option<Tif>,
     /// Whole size in force.
     pub size: Amount,
     /// Filled in all.

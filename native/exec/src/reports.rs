@@ -108,6 +108,15 @@ impl<J: Journal> Ledger<J> {
             self.orders.add_venue_id(account, instrument, venue_id, (id, leg));
             renamed = Some(leg);
         }
+        if by_client_id.is_none()
+            && order.legs[leg].client_id.is_empty()
+            && !report.client_id.is_empty()
+        {
+            // It was known by its number alone.
+            order.legs[leg].client_id.clone_from(&report.client_id);
+            self.orders.add_client_id(account, &report.client_id, (id, leg));
+            renamed = Some(leg);
+        }
         Some(Subject { order, leg, renamed, is_due: false })
     }
 
@@ -503,6 +512,9 @@ impl<J: Journal> Ledger<J> {
         };
         let mut order = Order::new(id, wish, Link::default(), report.client_id.clone());
         order.be_found();
+        if let What::Picture(picture) = &report.what {
+            order.learn_kind(picture.limit_tif);
+        }
         order.legs[0].venue_order_id.clone_from(&report.venue_order_id);
         let theirs = report.venue_order_id.as_deref().unwrap_or_default();
         change.odd(code, if report.client_id.is_empty() { theirs } else { &*report.client_id });

@@ -588,12 +588,18 @@ fn spread_filled(order: &mut Order, size_filled: Amount, of_leg: Amount) {
 /// The leg that a row names, with its venue id.
 fn named_leg(order: &mut Order, cells: Cells<'_>, columns: &OrderColumns) -> usize {
     let client_id = cells.text(columns.client_id).unwrap_or_default();
-    let leg = order.leg_of(client_id).unwrap_or_else(|| {
+    let number = cells.text(columns.venue_order_id);
+    // It may have been known by its number alone.
+    let is_unnamed =
+        |leg: &Leg| leg.client_id.is_empty() && leg.venue_order_id.as_deref() == number;
+    let unnamed = order.legs.iter().position(is_unnamed);
+    let leg = order.leg_of(client_id).or(unnamed).unwrap_or_else(|| {
         let prev = cells.text(columns.client_id_prev).and_then(|id| order.leg_of(id));
         order.legs.push(Leg { client_id: client_id.into(), prev, ..Leg::default() });
         order.legs.len() - 1
     });
-    order.legs[leg].venue_order_id = cells.text(columns.venue_order_id).map(Into::into);
+    order.legs[leg].client_id = client_id.into();
+    order.legs[leg].venue_order_id = number.map(Into::into);
     leg
 }
 

@@ -26,6 +26,7 @@ impl<J: Journal> Ledger<J> {
             change.odd(AnomalyCode::SettingsDiffer, "its side is the other one");
             return;
         }
+        subject.is_due |= subject.order.learn_kind(picture.limit_tif);
         let values = Values {
             price: picture.price.or(subject.order.wish.price),
             size: self.whole_size(&subject.order, subject.leg, picture.size),

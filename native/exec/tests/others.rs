@@ -8,12 +8,12 @@ mod common;
 use books::*;
 use common::*;
 use rustonite_core::datasets::{
-    EventSource, OrderKind, OrderSide, OrderState, TriggerDirection, TriggerSource,
+    EventSource, OrderKind, OrderSide, OrderState, Tif, TriggerDirection, TriggerSource,
 };
 use rustonite_exec::reconcile::{Mismatch, VenueBooks};
 use rustonite_exec::{
-    AccountRules, Ask, External, Fill, Journal, Ledger, Link, Nowhere, OrderId, OrderPicture,
-    Report, Request, Tapes, Trigger, What, Wish,
+    AccountRules, Ask, Durability, External, Fill, Journal, Ledger, Link, Nowhere, OrderId,
+    OrderPicture, Report, Request, Tapes, Trigger, What, Wish,
 };
 
 #[test]
@@ -206,4 +206,40 @@ fn an_execution_may_be_of_a_stop_that_is_not_shown_any_more() {
     ledger.report(&sold);
     assert_eq!((state(&ledger, id), filled(&ledger, id)), (OrderState::Filled, amount("1")));
     assert_eq!(ledger.orders().count(), 1);
+}
+
+#[test]
+fn what_its_venue_says_later_of_an_order_of_others_is_known_after_a_restart() {
+    let folder = in_memory();
+    let adopted = AccountRules { external: External::Adopted, ..rules() };
+    let tapes = Tapes::open(folder.path(), "main", tape_options(), Durability::Interval).unwrap();
+    let mut ledger = open_with(tapes, adopted.clone());
+    // An execution is the first that is heard of it, by its number alone.
+    ledger.report(&of_nobody("78", SPOT, fill("1", "2", "100")));
+    let order = of_others(&ledger);
+    let known = |ledger: &Ledger<Tapes>| {
+        let order = ledger.order(order).unwrap();
+        let wish = &order.wish;
+        (order.client_id().to_owned(), wish.kind, wish.tif, wish.size)
+    };
+    assert_eq!(known(&ledger), (String::new(), OrderKind::Unknown, None, amount("0")));
+    let said = |limit_tif: Option<Tif>| {
+        let picture = picture(OrderState::PartiallyFilled, "2");
+        let picture = What::Picture(OrderPicture { limit_tif, ..picture });
+        Report { venue_order_id: Some("78".into()), ..rest(by_id("web", picture)) }
+    };
+    // Until when it rests is not said with it.
+    ledger.report(&said(Some(Tif::Gtd)));
+    assert_eq!(known(&ledger).1, OrderKind::Unknown);
+    ledger.report(&said(Some(Tif::Gtx)));
+    let named = ("web".to_owned(), OrderKind::Limit, Some(Tif::Gtx), amount("10"));
+    assert_eq!(known(&ledger), named);
+    let hash = ledger.state_hash();
+    drop(ledger);
+    let journal = (folder.path(), "main", tape_options(), Durability::Interval);
+    let (mut ledger, _) = Ledger::open(directory(), [(ACCOUNT, adopted)], journal).unwrap();
+    assert_eq!((known(&ledger), ledger.state_hash()), (named, hash));
+    // What is said by that name alone is about it.
+    ledger.report(&by_id("web", cancelled(Some("2"))));
+    assert_eq!(state(&ledger, order), OrderState::Cancelled);
 }

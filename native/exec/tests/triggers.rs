@@ -49,6 +49,7 @@ fn shown(ledger: &Ledger<Nowhere>, id: OrderId, at: Option<&str>) -> Report {
     let picture = OrderPicture {
         side: OrderSide::Sell,
         price_trigger: at.map(amount),
+        limit_tif: None,
         ..picture(OrderState::Accepted, "0")
     };
     let report = rest(of(ledger, id, What::Picture(picture)));

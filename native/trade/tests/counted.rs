@@ -48,6 +48,7 @@ fn picture(wish: &Wish, filled: i64) -> What {
         size: wish.size,
         size_filled: lots(filled),
         price_trigger: None,
+        limit_tif: None,
         price_average: None,
     })
 }

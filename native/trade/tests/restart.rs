@@ -195,6 +195,7 @@ impl Life {
                 size: millionths(size),
                 size_filled: Amount::ZERO,
                 price_trigger: None,
+                limit_tif: None,
                 price_average: None,
             })
         };

@@ -8,16 +8,16 @@ use std::collections::BTreeMap;
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, OrderEvent, OrderKind, OrderSide, OrderState, TradingState,
+    EventSource, FillKind, OrderEvent, OrderKind, OrderSide, OrderState, Tif, TradingState,
 };
 use rustonite_core::ids::StrategyId;
 use rustonite_exec::gateway::{Heard, Question};
 use rustonite_exec::{
-    AccountRules, External, Ledger, Nowhere, OrderId, OrderPicture, Outcome, Refusal, RefusalKind,
-    Report, Request, What, Wish,
+    AccountRules, ChangeIds, External, Ledger, Nowhere, OrderId, OrderPicture, Outcome, Refusal,
+    RefusalKind, Report, Request, What, Wish,
 };
 use rustonite_risk::{Limits, Target};
-use rustonite_trade::{Arrived, Ending, OnTrip};
+use rustonite_trade::{Arrived, Changes, Ending, OnTrip};
 
 const BOUNDS: [u32; 4] = [500, 20, 200, 200];
 
@@ -83,6 +83,7 @@ fn works(price: i64) -> OrderPicture {
         price: Some(ticks(price)),
         size: lots(1),
         price_trigger: None,
+        limit_tif: None,
         size_filled: Amount::ZERO,
         price_average: None,
     }
@@ -496,6 +497,38 @@ fn what_others_placed_and_we_adopt_counts_and_is_cancelled() {
         let report = of_theirs(&world, client_id, ended());
         world.say(vec![Heard::Report(report)]);
         assert_eq!((world.ending().open, world.desk.risk().is_open(theirs.0)), (0, false));
+    }
+}
+
+#[test]
+fn what_others_placed_and_we_adopt_is_changed_once_its_venue_has_said_what_it_is() {
+    for client_id in ["theirs", ""] {
+        let mut ledger = Ledger::new(directory(), Nowhere);
+        let (external, changes) = (External::Adopted, ChangeIds::Same);
+        let rules = AccountRules { external, changes, ..account_rules() };
+        ledger.open_account(ACCOUNT, rules);
+        let mut world = World::of(ledger, BOUNDS);
+        show_theirs(&mut world, client_id);
+        let theirs = world.desk.ledger().open_orders()[0].id;
+        let to = Changes { price: Some(ticks(-400)), ..Changes::default() };
+        let denied = world.desk.replace(theirs, &to, world.now).unwrap_err();
+        assert_eq!(denied.code, "not_possible");
+        assert_eq!(world.written(), []);
+        let known = OrderPicture { limit_tif: Some(Tif::Gtc), ..works(-500) };
+        let report = of_theirs(&world, client_id, What::Picture(known));
+        world.say(vec![Heard::Report(report)]);
+        world.desk.replace(theirs, &to, world.now).unwrap();
+        let [Request::Replace { client_id_prev, venue_order_id, wish, .. }] = &world.written()[..]
+        else {
+            panic!("{client_id:?}")
+        };
+        let named = (&**client_id_prev, venue_order_id.as_deref(), wish.price);
+        assert_eq!(named, (client_id, Some("7"), Some(ticks(-400))));
+        let done = What::Replaced { price: Some(ticks(-400)), size: lots(1) };
+        let report = of_theirs(&world, client_id, done);
+        world.say(vec![Heard::Report(report)]);
+        let order = world.desk.ledger().order(theirs).unwrap();
+        assert_eq!((order.state, order.wish.price), (OrderState::Accepted, Some(ticks(-400))));
     }
 }
 

@@ -133,6 +133,11 @@ pub(super) fn word<T: PartialEq>(table: &[(T, &'static str)], of: &T) -> &'stati
     table.iter().find(|(value, _)| value == of).map_or("", |(_, word)| word)
 }
 
+/// What a word of a table means.
+pub(super) fn meaning<T: Copy>(table: &[(T, &'static str)], word: &str) -> Option<T> {
+    table.iter().find(|(_, one)| *one == word).map(|(value, _)| *value)
+}
+
 /// Whether orders of a kind have a limit.
 pub(super) const fn has_limit(kind: OrderKind) -> bool {
     matches!(

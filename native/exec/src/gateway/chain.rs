@@ -9,6 +9,9 @@ use super::Heard;
 use super::flight::{Asked, Named, Query, VenueError};
 use crate::report::{Refusal, RefusalKind, Report, What};
 
+/// Why an order cannot be changed where each has a client id and that of this one was not told so far.
+pub(super) const NO_NAME: &str = "it is known by its number alone so far";
+
 /// An order that is being replaced by a new one.
 #[derive(Debug)]
 pub(super) struct Change {

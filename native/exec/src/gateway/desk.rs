@@ -90,7 +90,10 @@ impl Desk {
 
     /// The order that a request is about: by the venue's number where others gave it no client id.
     pub(super) fn subject(&self, request: &Request) -> Named {
-        let client_id = request.client_id();
+        let client_id = match request {
+            Request::Replace { client_id_prev, .. } => client_id_prev,
+            other => other.client_id(),
+        };
         let number = request.venue_order_id().filter(|_| client_id.is_empty());
         let named = self.named(request.instrument(), client_id);
         Named { venue_order_id: number.map(Into::into), ..named }

@@ -43,7 +43,7 @@ impl Named {
         }
     }
 
-    fn has_name(&self, (client_id, number): Name<'_>) -> bool {
+    pub(super) fn has_name(&self, (client_id, number): Name<'_>) -> bool {
         let is_number = || self.venue_order_id.as_deref() == number;
         *self.client_id == *client_id && (!client_id.is_empty() || is_number())
     }

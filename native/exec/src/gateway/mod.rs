@@ -28,6 +28,8 @@ mod guard;
 mod guard_tests;
 pub mod kraken;
 pub mod okx;
+#[cfg(test)]
+mod others_tests;
 pub mod paper;
 mod parse;
 #[cfg(test)]

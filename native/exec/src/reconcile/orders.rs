@@ -265,6 +265,7 @@ impl<J: Journal> Comparing<'_, J> {
             side: order.wish.side,
             price: None,
             price_trigger: None,
+            limit_tif: None,
             size: size_filled,
             size_filled,
             price_average: None,

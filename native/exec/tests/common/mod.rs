@@ -223,6 +223,7 @@ pub(crate) fn picture(state: OrderState, size_filled: &str) -> OrderPicture {
         side: OrderSide::Buy,
         price: Some(amount("100")),
         price_trigger: None,
+        limit_tif: None,
         size: amount("10"),
         size_filled: amount(size_filled),
         price_average: None,

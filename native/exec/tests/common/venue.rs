@@ -443,6 +443,7 @@ impl Venue {
             side: ours.wish.side,
             price: shown.asked.price.map(ticks),
             price_trigger: None,
+            limit_tif: None,
             size: lots(shown.quantity),
             size_filled: lots(shown.filled),
             price_average: lots_average(shown.filled_quote, shown.filled),

@@ -400,6 +400,9 @@ fn told(request: &Request, now: i64, what: impl FnOnce(OrderEvent) -> What) -> R
     // Others may have given it no client id.
     let venue_order_id = match request {
         Request::Cancel { venue_order_id, .. } => venue_order_id.clone(),
+        Request::Replace { client_id, venue_order_id, .. } if client_id.is_empty() => {
+            venue_order_id.clone()
+        }
         _ => None,
     };
     Report {

@@ -1,7 +1,7 @@
 //! What strategies and people ask for: orders placed, changed, cancelled.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderEvent, RiskRequest};
+use rustonite_core::datasets::{OrderEvent, OrderKind, RiskRequest};
 use rustonite_core::ids::InstrumentId;
 use rustonite_exec::gateway::{Way, may_need_us};
 use rustonite_exec::{Journal, Link, Order, OrderId, Request, Values, Wish};
@@ -152,6 +152,7 @@ impl<J: Journal> Desk<J> {
         now: i64,
     ) -> Result<(), Denied> {
         let known = self.ledger.order(order).ok_or_else(|| unknown(order))?;
+        check_kind(known).map_err(|why| denied("not_possible", why))?;
         check_trigger(known, changes).map_err(|why| denied("not_possible", why))?;
         let (filled, mut wish) = (known.size_filled, known.wish.clone());
         let as_it_is = values_of(known);
@@ -284,6 +285,12 @@ impl<J: Journal> Desk<J> {
         let open: Vec<_> = open.iter().filter(mine).map(|order| order.id).collect();
         self.cancel_many(open, now);
     }
+}
+
+/// Of what others placed it has to be known what it is.
+fn check_kind(known: &Order) -> Result<(), &'static str> {
+    let is_known = known.wish.kind != OrderKind::Unknown;
+    is_known.then_some(()).ok_or("its venue has not said that it is a plain limit order")
 }
 
 /// What starts an order can be changed as long as its venue waits for it.

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, OrderEvent, OrderState};
+use rustonite_core::datasets::{EventSource, OrderEvent, OrderState, Tif};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::requests::LOOK_UP;
+use super::requests::{LOOK_UP, TIFS};
 use super::{Alpaca, Known, LINE};
 use crate::gateway::Heard;
+use crate::gateway::capability::meaning;
 use crate::gateway::flight::{Asked, Named};
 use crate::gateway::parse::{Fault, Lexeme, Parsed, moment, side};
 use crate::report::{OrderPicture, Refusal, Report, What};
@@ -36,6 +37,10 @@ pub(super) struct OrderText<'a> {
     filled_qty: Option<Lexeme<'a>>,
     #[serde(borrow, default)]
     filled_avg_price: Option<Lexeme<'a>>,
+    #[serde(borrow, rename = "type", default)]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    time_in_force: Text<'a>,
     #[serde(borrow, default)]
     limit_price: Option<Lexeme<'a>>,
     #[serde(borrow, default)]
@@ -57,6 +62,10 @@ impl OrderText<'_> {
 
     pub(super) fn price(&self) -> Parsed<Option<Amount>> {
         some(self.limit_price.as_ref())
+    }
+
+    fn limit_tif(&self) -> Option<Tif> {
+        meaning(&TIFS, &self.time_in_force).filter(|_| self.kind == "limit")
     }
 
     fn state(&self, filled: Amount) -> Parsed<OrderState> {
@@ -111,6 +120,7 @@ impl Alpaca {
             side: side(&order.side)?,
             price: order.price()?,
             price_trigger: some(order.stop_price.as_ref())?,
+            limit_tif: order.limit_tif(),
             size: order.size()?.unwrap_or(size_filled),
             size_filled,
             price_average: some(order.filled_avg_price.as_ref())?,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Alpaca, LINE};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, word};
-use crate::gateway::chain::Change;
+use crate::gateway::chain::{Change, NO_NAME};
 use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Questions as _, Requests};
 use crate::gateway::flight::{Asked, Named};
@@ -23,7 +23,7 @@ use crate::wish::{Trail, Wish};
 pub(super) const BY_NUMBER: usize = 0;
 pub(super) const LOOK_UP: usize = 1;
 
-const TIFS: [(Tif, &str); 6] = [
+pub(super) const TIFS: [(Tif, &str); 6] = [
     (Tif::Day, "day"),
     (Tif::Gtc, "gtc"),
     (Tif::AtOpen, "opg"),
@@ -158,6 +158,9 @@ impl Alpaca {
             return Err(STOCKS.refuse("not a change"));
         };
         let venue = self.capabilities(*instrument);
+        if client_id_prev.is_empty() {
+            return Err(venue.refuse(NO_NAME));
+        }
         let terms = venue.terms(wish)?;
         venue.check_direction(wish)?;
         if terms.rule.replace == Replace::Never || wish.size_quote.is_some() {

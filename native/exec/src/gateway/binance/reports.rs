@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide};
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide, Tif};
 use rustonite_core::ids::{AssetId, InstrumentId};
 use serde::Deserialize;
 
 use super::BinanceSpot;
-use super::words::state;
+use super::words::{TIFS, state};
+use crate::gateway::capability::meaning;
 use crate::gateway::dialect::Questions as _;
 use crate::gateway::flight::{Named, Query};
 use crate::gateway::parse::{Parsed, amount, ns, side, some_amount};
@@ -61,6 +62,12 @@ pub(super) struct OrderText<'a> {
     side: Text<'a>,
     #[serde(borrow)]
     cummulative_quote_qty: Text<'a>,
+    #[serde(borrow, rename = "type", default)]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    time_in_force: Text<'a>,
+    #[serde(borrow, default)]
+    iceberg_qty: Text<'a>,
     #[serde(borrow, default)]
     stop_price: Text<'a>,
     #[serde(borrow, default)]
@@ -166,6 +173,19 @@ struct Execution<'a> {
     triggered: Option<i64>,
 }
 
+impl OrderText<'_> {
+    /// An iceberg is no plain limit order: nothing but its size is known.
+    fn limit_tif(&self) -> Option<Tif> {
+        let is_plain = some_amount(&self.iceberg_qty).is_ok_and(|shown| shown.is_none());
+        let tif = match &*self.kind {
+            "LIMIT_MAKER" => Some(Tif::Gtx),
+            "LIMIT" => meaning(&TIFS, &self.time_in_force),
+            _ => None,
+        };
+        tif.filter(|_| is_plain)
+    }
+}
+
 impl MyTrade<'_> {
     /// Where the next page begins.
     pub(super) fn next_id(&self) -> i64 {
@@ -191,6 +211,7 @@ impl BinanceSpot {
             side: side(&order.side)?,
             price: some_amount(&order.price)?,
             price_trigger: some_amount(&order.stop_price)?,
+            limit_tif: order.limit_tif(),
             size: amount(&order.orig_qty)? - prevented.unwrap_or_default(),
             size_filled,
             price_average: money.ratio(size_filled),

@@ -12,7 +12,7 @@ use super::reports::{AccountText, MyTrade, OrderText};
 use super::words::{self, STPS, TIFS};
 use super::{BinanceSpot, LINE, VENUE};
 use crate::gateway::capability::{Capabilities, KindRule, Part, Replace, has_limit, word};
-use crate::gateway::chain::Change;
+use crate::gateway::chain::{Change, NO_NAME};
 use crate::gateway::desk::Desk;
 use crate::gateway::dialect::{Questions, Requests};
 use crate::gateway::flight::{Asked, Named, Pages, Query};
@@ -201,6 +201,9 @@ impl BinanceSpot {
         else {
             return Err(CAPABILITIES.refuse("not a change"));
         };
+        if client_id_prev.is_empty() {
+            return Err(CAPABILITIES.refuse(NO_NAME));
+        }
         let rest = wish.size - *size_filled;
         let is_possible = CAPABILITIES.kind(wish.kind).map(|rule| rule.replace);
         if is_possible == Some(Replace::Never) {

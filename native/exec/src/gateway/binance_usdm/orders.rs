@@ -1,12 +1,14 @@
 //! Answers about orders. Those that wait for a trigger are in a list of their own.
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, OrderEvent, OrderState};
+use rustonite_core::datasets::{EventSource, OrderEvent, OrderState, Tif};
 use serde::Deserialize;
 
 use super::BinanceUsdM;
+use super::requests::TIFS;
 use crate::gateway::Heard;
 use crate::gateway::binance::words::state;
+use crate::gateway::capability::meaning;
 use crate::gateway::flight::{Named, Query};
 use crate::gateway::parse::{Fault, Parsed, amount, ns, side, some_amount};
 use crate::report::{OrderPicture, Report, What};
@@ -29,6 +31,10 @@ pub(super) struct OrderText {
     avg_price: String,
     status: String,
     side: String,
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    time_in_force: String,
     #[serde(default)]
     update_time: i64,
 }
@@ -55,6 +61,10 @@ pub(super) struct AlgoText {
 }
 
 impl OrderText {
+    fn limit_tif(&self) -> Option<Tif> {
+        meaning(&TIFS, &self.time_in_force).filter(|_| self.kind == "LIMIT")
+    }
+
     pub(super) fn picture(
         &self,
         named: &Named,
@@ -67,6 +77,7 @@ impl OrderText {
             side: side(&self.side)?,
             price: some_amount(&self.price)?,
             price_trigger: None,
+            limit_tif: self.limit_tif(),
             size: amount(&self.orig_qty)?,
             size_filled,
             price_average: some_amount(&self.avg_price)?,
@@ -100,6 +111,7 @@ impl AlgoText {
             side: side(&self.side)?,
             price: some_amount(&self.price)?,
             price_trigger: some_amount(&self.trigger_price)?,
+            limit_tif: None,
             size: some_amount(&self.quantity)?.unwrap_or_default(),
             size_filled: Amount::ZERO,
             price_average: None,

@@ -26,7 +26,7 @@ use crate::request::Request;
 use crate::wish::{Trail, Wish};
 
 const BATCH: &str = "/fapi/v1/batchOrders";
-const TIFS: [(Tif, &str); 5] =
+pub(super) const TIFS: [(Tif, &str); 5] =
     [(Tif::Gtc, "GTC"), (Tif::Ioc, "IOC"), (Tif::Fok, "FOK"), (Tif::Gtd, "GTD"), (Tif::Gtx, "GTX")];
 const STAYING: &[Tif] = &[Tif::Gtc, Tif::Ioc, Tif::Fok, Tif::Gtd, Tif::Gtx];
 const REDUCE: i32 = order_flags::REDUCE_ONLY;
@@ -182,7 +182,7 @@ impl BinanceUsdM {
 
     /// The order keeps its ids, unless it waits.
     fn replace(&mut self, request: &Request, now: i64) -> Result<Outgoing, Refusal> {
-        let Request::Replace { instrument, client_id_prev, wish, size_filled, .. } = request else {
+        let Request::Replace { wish, size_filled, .. } = request else {
             return Err(CAPABILITIES.refuse("not a change"));
         };
         let terms = CAPABILITIES.terms(wish)?;
@@ -196,11 +196,11 @@ impl BinanceUsdM {
         if wish.size - *size_filled <= Amount::ZERO {
             return Err(CAPABILITIES.refuse("nothing is left of the new size"));
         }
-        let mut pairs = self.session.one(*instrument, client_id_prev);
+        let order = self.session.desk.subject(request);
+        let mut pairs = self.session.sought(&order);
         pairs.push(("side", words::side(wish.side)));
         pairs.push(("quantity", wish.size.to_string()));
         pairs.push(("price", price.to_string()));
-        let order = self.session.desk.named(*instrument, client_id_prev);
         let asked = Asked::Order(order, OrderEvent::ReplaceAsked, ORDERS);
         Ok(self.session.signed(TRADING, "order.modify", asked, pairs, now))
     }

@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 
 use super::desk::Desk;
 use super::dialect::Dialect;
-use super::flight::{Asked, Flights, Loss, Step, VenueError, Way};
+use super::flight::{Asked, Flights, Loss, Named, Step, VenueError, Way};
 use super::guard::TimerRule;
 use super::parse::{Fault, Parsed, ns};
 use super::{Call, Heard, HttpAnswer, Outgoing, Signer};
@@ -90,7 +90,7 @@ pub struct Bybit {
 struct Change {
     /// Number of the request.
     id: u64,
-    client_id: Box<str>,
+    order: Named,
     price: Option<Amount>,
     price_trigger: Option<Amount>,
     size: Amount,

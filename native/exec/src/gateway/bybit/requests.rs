@@ -19,7 +19,7 @@ use crate::report::Refusal;
 use crate::request::Request;
 use crate::wish::Wish;
 
-const TIFS: [(Tif, &str); 4] =
+pub(super) const TIFS: [(Tif, &str); 4] =
     [(Tif::Gtc, "GTC"), (Tif::Ioc, "IOC"), (Tif::Fok, "FOK"), (Tif::Gtx, "PostOnly")];
 const STPS: [(Stp, &str); 4] = [
     (Stp::Allow, "None"),
@@ -102,14 +102,14 @@ impl Requests for Bybit {
                 let order = self.desk.subject(request);
                 Ok(self.order(order, OrderEvent::Submitted, &fields, now))
             }
-            Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
-                let order = self.desk.named(*instrument, client_id_prev);
+            Request::Replace { wish, size_filled, .. } => {
+                let order = self.desk.subject(request);
                 let fields = self.changing(&order, wish, *size_filled)?;
-                let sent = self.order(order, OrderEvent::ReplaceAsked, &fields, now);
-                let (id, client_id) = (self.flights.last_id(), client_id_prev.clone());
+                let sent = self.order(order.clone(), OrderEvent::ReplaceAsked, &fields, now);
+                let id = self.flights.last_id();
                 let price_trigger = wish.trigger.map(|trigger| trigger.price);
                 let (price, size) = (wish.price, wish.size);
-                self.changes.push(Change { id, client_id, price, price_trigger, size });
+                self.changes.push(Change { id, order, price, price_trigger, size });
                 Ok(sent)
             }
             Request::Cancel { .. } => {

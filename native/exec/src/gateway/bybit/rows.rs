@@ -2,14 +2,16 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, InstrumentKind, Liquidity, OrderSide, OrderState, PositionSide,
+    EventSource, FillKind, InstrumentKind, Liquidity, OrderSide, OrderState, PositionSide, Tif,
 };
 use rustonite_core::ids::{AssetId, InstrumentId};
 use serde::Deserialize;
 
 use super::moment;
+use super::requests::TIFS;
+use crate::gateway::capability::meaning;
 use crate::gateway::desk::Desk;
-use crate::gateway::flight::Named;
+use crate::gateway::flight::{Name, Named};
 use crate::gateway::parse::{Fault, Parsed, amount, side, some_amount};
 use crate::gateway::{Balance, Position};
 use crate::report::{Fill, OrderPicture, Report, What};
@@ -41,6 +43,7 @@ pub(super) struct OrderRow {
     pub(super) trigger_price: String,
     pub(super) qty: String,
     pub(super) order_type: String,
+    pub(super) time_in_force: String,
     pub(super) market_unit: String,
     pub(super) order_status: String,
     pub(super) cum_exec_qty: String,
@@ -103,6 +106,10 @@ pub(super) struct PositionRow {
 }
 
 impl OrderRow {
+    pub(super) fn name(&self) -> Name<'_> {
+        (&self.order_link_id, Some(&self.order_id))
+    }
+
     pub(super) fn filled(&self) -> Parsed<Amount> {
         Ok(some_amount(&self.cum_exec_qty)?.unwrap_or_default())
     }
@@ -110,6 +117,11 @@ impl OrderRow {
     /// The whole size; of an order that is sized in money, what was bought for it so far.
     pub(super) fn size(&self) -> Parsed<Amount> {
         if self.market_unit == "quoteCoin" { self.filled() } else { amount(&self.qty) }
+    }
+
+    fn limit_tif(&self) -> Parsed<Option<Tif>> {
+        let is_plain = self.order_type == "Limit" && some_amount(&self.trigger_price)?.is_none();
+        Ok(meaning(&TIFS, &self.time_in_force).filter(|_| is_plain))
     }
 
     fn state(&self, filled: Amount) -> Parsed<OrderState> {
@@ -140,6 +152,7 @@ impl OrderRow {
             side: side(&self.side)?,
             price: some_amount(&self.price)?.filter(|_| self.order_type != "Market"),
             price_trigger: some_amount(&self.trigger_price)?,
+            limit_tif: self.limit_tif()?,
             size: self.size()?,
             size_filled,
             price_average: some_amount(&self.avg_price)?,

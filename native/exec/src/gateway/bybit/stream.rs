@@ -160,16 +160,16 @@ impl Bybit {
             "New" | "PartiallyFilled" | "Untriggered" => self.works(row)?,
             "Triggered" => Some(What::Triggered),
             "Rejected" if filled == Amount::ZERO => {
-                self.changes.retain(|change| *change.client_id != *row.order_link_id);
+                self.changes.retain(|change| !change.order.has_name(row.name()));
                 Some(What::Rejected(refusal(row)))
             }
             "Cancelled" | "PartiallyFilledCanceled" | "Deactivated" | "Rejected" => {
-                self.changes.retain(|change| *change.client_id != *row.order_link_id);
+                self.changes.retain(|change| !change.order.has_name(row.name()));
                 Some(ended(row, filled))
             }
             "Filled" => {
-                self.changes.retain(|change| *change.client_id != *row.order_link_id);
-                self.flights.over((&row.order_link_id, Some(&row.order_id)));
+                self.changes.retain(|change| !change.order.has_name(row.name()));
+                self.flights.over(row.name());
                 // Executions are told by themselves.
                 None
             }
@@ -182,7 +182,7 @@ impl Bybit {
         let (price, size) = (some_amount(&row.price)?, row.size()?);
         let trigger = some_amount(&row.trigger_price)?;
         let is_it = |change: &Change| {
-            *change.client_id == *row.order_link_id
+            change.order.has_name(row.name())
                 && change.size == size
                 && (change.price.is_none() || change.price == price)
                 && (change.price_trigger.is_none() || change.price_trigger == trigger)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderState};
+use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderState, Tif};
 use rustonite_core::ids::InstrumentId;
 use serde::Deserialize;
 
@@ -36,12 +36,23 @@ struct OrderRow {
     #[serde(default)]
     price: String,
     opentm: Seconds,
+    /// When it ends by itself; 0 for never.
+    #[serde(default)]
+    expiretm: Seconds,
+    #[serde(default)]
+    oflags: String,
 }
 
 /// Seconds with decimals.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Seconds(serde_json::Number);
+
+impl Default for Seconds {
+    fn default() -> Self {
+        Self(0.into())
+    }
+}
 
 #[derive(Deserialize)]
 struct Description {
@@ -112,6 +123,13 @@ impl OrderRow {
         }
     }
 
+    /// An iceberg is no plain limit order.
+    fn limit_tif(&self) -> Option<Tif> {
+        let rests = self.descr.ordertype == "limit" && self.expiretm.0 == 0.into();
+        let is_post_only = self.oflags.split(',').any(|flag| flag == "post");
+        rests.then_some(if is_post_only { Tif::Gtx } else { Tif::Gtc })
+    }
+
     /// The price that starts it.
     fn trigger(&self) -> Parsed<Option<Amount>> {
         match &*self.descr.ordertype {
@@ -135,6 +153,7 @@ impl OrderRow {
             side: side(&self.descr.side)?,
             price: self.limit()?,
             price_trigger: self.trigger()?,
+            limit_tif: self.limit_tif(),
             size: amount(&self.vol)?,
             size_filled,
             price_average: some_amount(&self.price)?.filter(|_| size_filled > Amount::ZERO),

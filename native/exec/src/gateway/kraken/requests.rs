@@ -86,11 +86,12 @@ impl Requests for Kraken {
                 let asked = Asked::Order(self.desk.subject(request), OrderEvent::Submitted, 0);
                 self.say("add_order", fields, asked, now)
             }
-            Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
+            Request::Replace { wish, size_filled, .. } => {
                 let mut fields = changing(wish, *size_filled)?;
-                fields.insert("cl_ord_id".to_owned(), json!(client_id_prev));
+                let order = self.desk.subject(request);
+                let (key, value) = order.key("order_id", "cl_ord_id");
+                fields.insert(key.to_owned(), json!(value));
                 fields.insert("deadline".to_owned(), deadline(now));
-                let order = self.desk.named(*instrument, client_id_prev);
                 let asked = Asked::Order(order, OrderEvent::ReplaceAsked, 0);
                 self.say("amend_order", fields, asked, now)
             }

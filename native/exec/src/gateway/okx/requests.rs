@@ -28,7 +28,7 @@ const STPS: [(Stp, &str); 3] = [
     (Stp::ExpireBoth, "cancel_both"),
 ];
 /// Here a time in force is a type of orders.
-const TIFS: [(Tif, &str); 4] =
+pub(super) const TIFS: [(Tif, &str); 4] =
     [(Tif::Gtc, "limit"), (Tif::Ioc, "ioc"), (Tif::Fok, "fok"), (Tif::Gtx, "post_only")];
 const LIMIT_TIFS: &[Tif] = &[Tif::Gtc, Tif::Ioc, Tif::Fok, Tif::Gtx];
 
@@ -97,7 +97,7 @@ impl Requests for Okx {
                 let order = self.desk.subject(request);
                 Ok(self.order(order, OrderEvent::Submitted, &fields, now))
             }
-            Request::Replace { instrument, client_id_prev, wish, size_filled, .. } => {
+            Request::Replace { instrument, wish, size_filled, .. } => {
                 let venue = self.capabilities(*instrument);
                 let terms = venue.terms(wish)?;
                 if terms.rule.replace != Replace::InPlace {
@@ -106,7 +106,7 @@ impl Requests for Okx {
                 if wish.size - *size_filled <= Amount::ZERO {
                     return Err(venue.refuse("nothing is left of the new size"));
                 }
-                let order = self.desk.named(*instrument, client_id_prev);
+                let order = self.desk.subject(request);
                 let mut fields = self.one(&order);
                 set(&mut fields, "newSz", &wish.size);
                 if let Some(price) = wish.price {

@@ -7,6 +7,8 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::AssetId;
 use serde::Deserialize;
 
+use super::requests::TIFS;
+use crate::gateway::capability::meaning;
 use crate::gateway::desk::Desk;
 use crate::gateway::flight::Named;
 use crate::gateway::parse::{Fault, Parsed, amount, ns, side, some_amount};
@@ -23,6 +25,7 @@ pub(super) struct OrderRow {
     pub(super) side: String,
     pub(super) pos_side: String,
     pub(super) px: String,
+    pub(super) ord_type: String,
     pub(super) sz: String,
     pub(super) tgt_ccy: String,
     pub(super) state: String,
@@ -169,6 +172,7 @@ impl OrderRow {
             side: side(&self.side)?,
             price: some_amount(&self.px)?,
             price_trigger: None,
+            limit_tif: meaning(&TIFS, &self.ord_type),
             size: self.size()?,
             size_filled,
             price_average: some_amount(&self.avg_px)?,

@@ -232,6 +232,7 @@ impl Venue {
             side: own.wish.side,
             price: own.wish.price.filter(|_| own.wish.kind == OrderKind::Limit),
             price_trigger: None,
+            limit_tif: None,
             size: own.wish.size,
             size_filled: own.filled,
             price_average,
