@@ -156,8 +156,8 @@ impl Cause {
 pub struct Counts {
     /// Requests that were sent.
     pub requests: u64,
-    /// Wishes that risk denied, by code.
-    pub denied: BTreeMap<Code, u64>,
+    /// Wishes that were denied, by code.
+    pub denied: BTreeMap<&'static str, u64>,
     /// Requests that venues refused.
     pub rejects: u64,
     /// Nanoseconds from the receipt of a tick to the bytes of the order that it caused.
@@ -169,7 +169,7 @@ impl Counts {
         Self { requests: 0, denied: BTreeMap::new(), rejects: 0, tick_to_order: times() }
     }
 
-    /// Wishes that risk denied.
+    /// Wishes that were denied.
     pub fn denials(&self) -> u64 {
         self.denied.values().sum()
     }

@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex};
 use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, OrderEvent, OrderKind, OrderSide, OrderState, Tif, order_flags,
+    EventSource, FillKind, OrderEvent, OrderKind, OrderSide, OrderState, Tif, TriggerDirection,
+    TriggerSource, order_flags,
 };
 use rustonite_core::ids::StrategyId;
 use rustonite_exec::gateway::{Gateway, Heard};
 use rustonite_exec::{
     Correction, Fill, Journal, JournalError, JournalRow, Ledger, OrderId, OrderPicture, Outcome,
-    Report, Request, What, Wish,
+    Report, Request, Trigger, What, Wish,
 };
 use rustonite_risk::Target;
 use rustonite_trade::{Changes, FillNews, Group, News, OrderNews};
@@ -286,15 +287,31 @@ fn every_denial_is_counted_and_written_down() {
     assert_eq!(code(world.desk.replace(order, &too_large, now)), "order_size");
     let too_fine = Wish { price_protect: Some(amount("59000.001")), ..in_money("600") };
     assert_eq!(code(world.desk.submit(too_fine, now).map(drop)), "too_many_decimals");
+    // Risk has nothing against these.
+    let wordless = Wish { size_min: Some(lots(1)), ..limit(OrderSide::Buy, -100, 10) };
+    assert_eq!(code(world.desk.submit(wordless.clone(), now).map(drop)), "rules");
+    let [many] = &world.desk.submit_many(vec![wordless], now)[..] else { panic!() };
+    assert_eq!(many.as_ref().unwrap_err().code, "rules");
+    let price = ticks(200);
+    let (source, direction) = (TriggerSource::Mark, TriggerDirection::Up);
+    let trigger = Some(Trigger { price, source, direction, trail: None });
+    let flags = order_flags::EMULATED;
+    let unseen =
+        Wish { trigger, flags, kind: OrderKind::StopLimit, ..limit(OrderSide::Buy, 210, 10) };
+    assert_eq!(code(world.desk.submit(unseen, now).map(drop)), "not_followed");
     let expected = [
         ("replace", "too_many_decimals"),
         ("replace", "order_size"),
         ("submit", "too_many_decimals"),
+        ("submit", "rules"),
+        ("submit", "rules"),
+        ("release", "not_followed"),
     ];
     let written = decisions.0.lock().unwrap();
     let written: Vec<_> = written.iter().map(|(one, two)| (&**one, &**two)).collect();
     assert_eq!(written, expected);
-    assert_eq!(world.desk.counts().denials(), 3);
+    let counts = world.desk.counts();
+    assert_eq!((counts.denials(), counts.denied["rules"], counts.rejects), (6, 2, 0));
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl<J: Journal> Desk<J> {
         if wish.trigger.is_some() {
             wish.flags |= order_flags::EMULATED;
         }
-        let wish = match self.way(&wish, now)? {
+        let wish = match self.way_in(&wish, now)? {
             Way::Venue(wish) | Way::Held(wish) => wish,
             Way::Sliced(_) => return Err(denied("group", "an iceberg can be the entry only")),
         };
@@ -92,7 +92,7 @@ impl<J: Journal> Desk<J> {
     }
 
     fn entry(&mut self, wish: &Wish, number: OrderId, now: i64) -> Result<Entry, Denied> {
-        let way = self.way(wish, now)?;
+        let way = self.way_in(wish, now)?;
         let passed = match &way {
             Way::Venue(wish) => {
                 let passed = self.checked(RiskRequest::Submit, number, wish, Amount::ZERO, now);

@@ -6,6 +6,7 @@ use rustonite_exec::{Journal, OrderId, Wish};
 use rustonite_risk::{Denial, Latch, Target, Trip};
 
 use super::Desk;
+use crate::strategy::Denied;
 
 /// What risk was asked, as its rows name it.
 #[derive(Clone, Copy)]
@@ -26,8 +27,23 @@ impl Question {
 
 impl<J: Journal> Desk<J> {
     pub(super) fn write_denial(&mut self, asked: Question, denial: &Denial, now: i64) {
-        *self.counts.denied.entry(denial.code).or_default() += 1;
+        *self.counts.denied.entry(denial.code.name()).or_default() += 1;
         self.write_verdict(asked, RiskVerdict::Deny, denial, now);
+    }
+
+    /// Writes down what is denied although risk has nothing against it, such as for want of words.
+    pub(super) fn refuse(&mut self, asked: Question, denied: Denied, now: i64) -> Denied {
+        *self.counts.denied.entry(denied.code).or_default() += 1;
+        let detail = Some(denied.detail.as_str()).filter(|detail| !detail.is_empty());
+        let row = draft::RiskEvents {
+            verdict: RiskVerdict::Deny,
+            code: denied.code,
+            scope: RiskScope::Order,
+            detail,
+            ..draft::RiskEvents::default()
+        };
+        self.write_decision(asked, &row, now);
+        denied
     }
 
     pub(super) fn write_warning(&mut self, asked: Question, warning: &Denial, now: i64) {
@@ -35,9 +51,22 @@ impl<J: Journal> Desk<J> {
     }
 
     fn write_verdict(&mut self, asked: Question, verdict: RiskVerdict, denial: &Denial, now: i64) {
+        let row = draft::RiskEvents {
+            verdict,
+            code: denial.code.name(),
+            scope: denial.scope,
+            limit_value: denial.limit().map(|limit| limit.0),
+            value: denial.value().map(|value| value.0),
+            market_seq: denial.market_seq,
+            ..draft::RiskEvents::default()
+        };
+        self.write_decision(asked, &row, now);
+    }
+
+    /// Adds what was asked and when to a decision.
+    fn write_decision(&mut self, asked: Question, decided: &draft::RiskEvents<'_>, now: i64) {
         let directory = std::sync::Arc::clone(self.ledger.directory());
         let listed = directory.listed(asked.instrument);
-        let state = self.risk.state(Target::All);
         let row = draft::RiskEvents {
             ts_event: now,
             ts_recv: now,
@@ -47,16 +76,10 @@ impl<J: Journal> Desk<J> {
             symbol: listed.map(|listed| &*listed.symbol),
             order_id: Some(asked.order.0),
             request: Some(asked.request),
-            verdict,
-            code: denial.code.name(),
-            scope: denial.scope,
-            trading_state: state,
-            limit_value: denial.limit().map(|limit| limit.0),
-            value: denial.value().map(|value| value.0),
-            market_seq: denial.market_seq,
+            trading_state: self.risk.state(Target::All),
             limits_version: Some(self.risk.limits().version),
             actor: Some(RiskActor::Rule),
-            ..draft::RiskEvents::default()
+            ..*decided
         };
         // A journal that takes no row halts trading by itself.
         drop(self.ledger.risk_event(&row));

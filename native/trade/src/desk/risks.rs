@@ -46,7 +46,8 @@ impl<J: Journal> Desk<J> {
         match self.risk.check(&intent, now) {
             Ok(pass) => {
                 if request == RiskRequest::Submit {
-                    self.check_words(wish)?;
+                    let said = self.check_words(wish);
+                    said.map_err(|denied| self.refuse(asked, denied, now))?;
                 }
                 if pass.has_warnings() {
                     self.warn(asked, &intent, now);

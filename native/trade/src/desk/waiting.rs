@@ -107,6 +107,15 @@ impl<J: Journal> Desk<J> {
         }
     }
 
+    /// The same for a new order; that nobody does it is written down.
+    pub(super) fn way_in(&mut self, wish: &Wish, now: i64) -> Result<Way, Denied> {
+        let way = self.way(wish, now);
+        way.map_err(|denied| {
+            let asked = Question::of(RiskRequest::Submit, self.ledger.next_id(), wish);
+            self.refuse(asked, denied, now)
+        })
+    }
+
     /// What the venue of an order can do.
     fn can(&self, wish: &Wish) -> Option<&'static Capabilities> {
         let account = self.accounts.get(wish.account.index());
@@ -124,7 +133,7 @@ impl<J: Journal> Desk<J> {
     /// Places an order of which the venue may not have all.
     #[cold]
     pub(super) fn submit_in_our_way(&mut self, wish: Wish, now: i64) -> Result<OrderId, Denied> {
-        match self.way(&wish, now) {
+        match self.way_in(&wish, now) {
             Ok(Way::Venue(wish)) => self.place(wish, Link::default(), now),
             Ok(Way::Held(wish)) => self.hold(wish, Link::default(), now),
             Ok(Way::Sliced(wish)) => {
@@ -158,9 +167,10 @@ impl<J: Journal> Desk<J> {
     /// Whether a wish may wait here: what cannot be right later is refused now. Money, positions and
     /// the market are looked at when it is released.
     pub(super) fn check_held(&mut self, wish: &Wish, now: i64) -> Result<(), Denied> {
-        let slice = self.slice_to_come(wish)?;
         let order = self.ledger.next_id();
-        let asked = Question::of(RiskRequest::Release, order, &slice);
+        let asked = Question::of(RiskRequest::Release, order, wish);
+        let slice = self.slice_to_come(wish);
+        let slice = slice.map_err(|denied| self.refuse(asked, denied, now))?;
         let intent = self.intent(RiskRequest::Release, order, &slice, Amount::ZERO, now);
         let intent = intent.map_err(|code| {
             self.write_denial(asked, &code.into(), now);
@@ -173,7 +183,7 @@ impl<J: Journal> Desk<J> {
             self.write_denial(asked, denial, now);
             return Err(denied_as(denial));
         }
-        self.check_words(&slice.sent())
+        self.check_words(&slice.sent()).map_err(|denied| self.refuse(asked, denied, now))
     }
 
     /// What is sent of a wish that waits here, as far as it is known now.

@@ -257,7 +257,6 @@ impl Trader {
         let tick_to_order = LatencyStatus::new("tick_to_order", None, &counts.tick_to_order);
         let answers = || self.config.accounts.iter().zip(inner.desk.answers());
         let latency = [tick_to_order].into_iter().chain(answers().flat_map(stages));
-        let denials = counts.denied.iter().map(|(code, count)| (code.name(), *count));
         let feeds = self.market.followed().iter().zip(&self.rows_seen);
         let feeds = feeds.map(|(one, seen)| FeedStatus {
             venue: one.venue.clone(),
@@ -274,7 +273,7 @@ impl Trader {
             fills: self.fills,
             requests: counts.requests,
             denials: counts.denials(),
-            denials_by_code: denials.collect(),
+            denials_by_code: counts.denied.clone(),
             rejects: counts.rejects,
             tick_to_order_us: parts(&counts.tick_to_order),
             latency: latency.collect(),
