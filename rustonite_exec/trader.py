@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from threading import Thread
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from rustonite_data import _native
@@ -25,7 +26,7 @@ from rustonite_exec.past import tapes_of
 from rustonite_exec.strategy import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Beat = Callable[[dict[str, Any], list[str]], bool]
 
@@ -37,6 +38,7 @@ _DATASETS = ("quotes", "trades")
 _BUILT_IN = ("market-maker", "ema-cross")
 _PATIENCE_S = 5.0
 _FRAMES_MAX = 5
+_IMPORTED_BY = {"pl": "polars", "arrow": "pyarrow"}
 # Files whose lines tell nobody where their own mistake is.
 _NOT_THEIRS = ("<frozen ", *(f"{Path(path).parent}/" for path in (__file__, _native.__file__)))
 
@@ -99,6 +101,8 @@ class Trader:
             Unavailable: a venue, the journal or a tape of market data.
             Closed: the strategy failed; its exception is the cause, and its switch is thrown.
         """
+        if self._strategy is not None:
+            import_frames(self._strategy)
         with about(self._place), TemporaryDirectory(prefix="rustonite-past-") as folder:
             past = partial(tapes_of, Path(folder))
             native = _native.NativeTrader(self._text, self._place, past)
@@ -149,6 +153,31 @@ def _load(run: str, config: Path) -> Strategy:
     if made is None:
         raise Invalid(f"{place}: {run} is no subclass of rustonite_exec.Strategy")
     return made
+
+
+def import_frames(strategy: Strategy) -> None:
+    """Import what `rows.pl()` and `rows.arrow()` need, if the strategy's own modules call them.
+
+    The first call would do it, and takes longer than a call may. Half a second and 40 MB are too
+    much for those who call neither.
+    """
+    classes = [one for one in type(strategy).__mro__ if not issubclass(Strategy, one)]
+    modules = filter(None, (sys.modules.get(one.__module__) for one in classes))
+    scopes = [vars(one) for one in (*classes, *modules)]
+    codes = [
+        one.__code__ for scope in scopes for one in scope.values() if isinstance(one, FunctionType)
+    ]
+    named = {name for code in codes for name in _names_in(code)}
+    for name in named & _IMPORTED_BY.keys():
+        with suppress(ImportError):  # whoever calls it is told
+            importlib.import_module(_IMPORTED_BY[name])
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield from _names_in(one)
 
 
 def raised_at(error: BaseException | None) -> str:

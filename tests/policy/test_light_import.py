@@ -53,6 +53,27 @@ def test_a_query_does_not_import_pandas(tmp_path):
     assert finish(python(code, tmp_path / "lake")) == "False\n"
 
 
+@pytest.mark.parametrize(
+    ("call", "imported"), [("pl", {"polars"}), ("arrow", {"pyarrow"}), ("to_pylist", set())]
+)
+def test_what_a_strategy_calls_on_rows_is_imported_before_it_starts(call, imported):
+    code = f"""
+        from rustonite_exec import Strategy
+        from rustonite_exec.trader import import_frames
+
+        def last(rows):
+            return [one for one in (rows.{call}(),)][-1]
+
+        class Buyer(Strategy):
+            def on_quotes(self, rows):
+                last(rows)
+
+        import_frames(Buyer())
+    """
+    loaded = set(finish(python(code + "\n        import sys; print(*sys.modules)")).split())
+    assert loaded & {"polars", "pyarrow"} == imported
+
+
 def test_a_missing_extra_is_named():
     code = """
         import sys
