@@ -8,7 +8,7 @@ use crate::cells::Cells;
 use crate::change::Booked;
 use crate::restore::{OrderColumns, RiskColumns};
 use crate::rows::{NOT_FOUND, NOT_SENT, SNAPSHOT};
-use crate::wish::Wish;
+use crate::wish::{OrderId, Wish};
 
 /// Reasons of what has ended without its venue.
 const LOST: [&str; 2] = [NOT_FOUND, NOT_SENT];
@@ -16,8 +16,9 @@ const LOST: [&str; 2] = [NOT_FOUND, NOT_SENT];
 /// Something that a row of the journal tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowSays<'a> {
-    /// Something happened to an order, by us or by its venue: what, and what was wanted then.
-    Order(OrderEvent, &'a Wish),
+    /// Something happened to an order, by us or by its venue: what, what was wanted then, and the
+    /// order that it is a child of.
+    Order(OrderEvent, &'a Wish, Option<OrderId>),
     /// Something was booked.
     Booked(&'a Booked),
     /// A person put a switch back: its scope, and its name there.

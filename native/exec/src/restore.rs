@@ -226,7 +226,8 @@ impl Ledger<Tapes> {
         if let Some(event) = event_of(cells, columns) {
             let Wish { account, strategy, .. } = wish;
             let ts = cells.int(columns.ts_recv).unwrap_or(0);
-            let (seq, says) = (self.scribe.seq(), RowSays::Order(event, &wish));
+            let parent = cells.int(columns.parent_id).map(OrderId);
+            let (seq, says) = (self.scribe.seq(), RowSays::Order(event, &wish, parent));
             tell(Passed { account, strategy, ts, seq, says });
         }
         let id = OrderId(cells.int(columns.order_id).unwrap_or(0));

@@ -54,7 +54,7 @@ pub use self::key::{Key, Place, Sense};
 pub use self::latch::{Latch, Latches, Trip};
 pub use self::limits::{Limits, LimitsError, Section, Setting};
 pub use self::market::Quote;
-pub use self::recall::Recalled;
+pub use self::recall::{Counts, Past, Recalled};
 pub use self::risk::{Access, Risk, StartError};
 pub use self::rules::Rules;
 pub use self::sent::Execution;

@@ -3,6 +3,7 @@
 use rustonite_core::datasets::TradingState;
 
 use crate::merged::{SeatLimits, Window, Windows};
+use crate::recall::Counts;
 
 /// Times of the last requests.
 #[derive(Clone, Debug)]
@@ -109,6 +110,8 @@ pub(crate) struct Seat {
     pub(crate) executions: i64,
     pub(crate) rejects: i64,
     pub(crate) losses: i64,
+    /// The journal's row up to which earlier runs counted.
+    counted_until: i64,
 }
 
 impl Seat {
@@ -131,6 +134,7 @@ impl Seat {
             executions: 0,
             rejects: 0,
             losses: 0,
+            counted_until: 0,
         }
     }
 
@@ -160,8 +164,13 @@ impl Seat {
         if is_cancel { &self.limits.cancels } else { &self.limits.orders }
     }
 
-    pub(crate) fn count_request(&mut self, now: i64, is_cancel: bool) {
+    /// Notes when a request left, for windows.
+    pub(crate) fn note_request(&mut self, now: i64) {
         self.times.push(now);
+    }
+
+    pub(crate) fn count_request(&mut self, now: i64, is_cancel: bool) {
+        self.note_request(now);
         self.sent_today += 1;
         self.cancels_today += i64::from(is_cancel);
     }
@@ -169,6 +178,37 @@ impl Seat {
     pub(crate) fn count_execution(&mut self) {
         self.fills_today += 1;
         self.executions += 1;
+    }
+
+    /// Whether an earlier run has counted a row of its journal.
+    pub(crate) fn has_counted(&self, seq: i64) -> bool {
+        seq <= self.counted_until
+    }
+
+    /// What is counted, but for the row and the day.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            sent: self.sent_today,
+            cancels: self.cancels_today,
+            fills: self.fills_today,
+            executions: self.executions,
+            rejects: self.rejects,
+            losses: self.losses,
+            paused_until: (self.paused_until > i64::MIN).then_some(self.paused_until),
+            ..Counts::default()
+        }
+    }
+
+    pub(crate) fn restore_counts(&mut self, counts: &Counts, is_of_day: bool) {
+        self.counted_until = counts.until;
+        if is_of_day {
+            (self.sent_today, self.cancels_today) = (counts.sent, counts.cancels);
+            self.fills_today = counts.fills;
+        }
+        (self.executions, self.rejects) = (counts.executions, counts.rejects);
+        self.losses = counts.losses;
+        self.paused_until = counts.paused_until.unwrap_or(i64::MIN);
+        self.measure();
     }
 
     /// Counts of executions, refusals and losses begin anew.

@@ -16,7 +16,7 @@ use crate::risk::Risk;
 use crate::seat::Seat;
 
 /// A day, for counters that start anew at midnight UTC.
-const DAY_NS: i64 = 86_400_000_000_000;
+pub(crate) const DAY_NS: i64 = 86_400_000_000_000;
 
 /// An execution, as risk has to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

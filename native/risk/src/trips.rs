@@ -10,6 +10,7 @@ use crate::key::Key;
 use crate::latch::{Latch, Latches, Trip};
 use crate::limits::Section;
 use crate::merged::Sections;
+use crate::recall::Past;
 use crate::risk::{AccountState, Risk, Traded};
 
 impl Risk {
@@ -122,7 +123,7 @@ impl Risk {
     }
 
     /// Scopes that count for themselves.
-    fn scopes(&self) -> impl Iterator<Item = Target> + use<> {
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = Target> + use<> {
         let count = |seats: usize| 0..u16::try_from(seats).unwrap_or(u16::MAX);
         let venues = count(self.venues.len()).map(|at| Target::Venue(VenueId(at)));
         let accounts = count(self.accounts.len()).map(|at| Target::Account(AccountId(at)));
@@ -156,7 +157,8 @@ impl Risk {
     ) {
         self.turn(now);
         let place = u16::try_from(self.strategy_place(strategy)).unwrap_or(u16::MAX);
-        self.count_closed(account, StrategyId(place), profit, now);
+        let present = Past { ts: now, seq: i64::MAX };
+        self.count_closed(account, StrategyId(place), profit, present);
     }
 
     pub(crate) fn count_closed(
@@ -164,16 +166,17 @@ impl Risk {
         account: AccountId,
         strategy: StrategyId,
         profit: Amount,
-        now: i64,
+        Past { ts, seq }: Past,
     ) {
         for target in self.targets(account, strategy) {
             let most = self.hard(target, Key::LossStreakMax);
             let pause = self.hard(target, Key::LossPauseMs).unwrap_or(0);
-            let Some(seat) = self.seat_mut(target) else { continue };
+            let seat = self.seat_mut(target).filter(|seat| !seat.has_counted(seq));
+            let Some(seat) = seat else { continue };
             seat.losses = if profit.0 < 0 { seat.losses + 1 } else { 0 };
             if most.is_some_and(|most| i128::from(seat.losses) >= most.max(1)) {
                 let pause = i64::try_from(pause).unwrap_or(i64::MAX);
-                seat.paused_until = now.saturating_add(pause);
+                seat.paused_until = ts.saturating_add(pause);
                 seat.losses = 0;
                 seat.measure();
             }

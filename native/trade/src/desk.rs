@@ -35,6 +35,7 @@ use rustonite_risk::{Code, Intent, Pass, Risk, Trip};
 use self::account::{Account, Leverage};
 pub use self::answers::Answers;
 use self::answers::Book;
+pub(crate) use self::closing::is_closing;
 use self::forgotten::Forgotten;
 pub(crate) use self::risks::intent_of;
 pub use self::switches::Ending;

@@ -1,6 +1,6 @@
-//! What a trader keeps besides its journal: thrown switches, where the day's profit began, and how
-//! high it ever was. A small file, written whole, so that people can read it and a kill works without
-//! a trader.
+//! What a trader keeps besides its journal: thrown switches, where the day's profit began, how high it
+//! ever was, and what limits count. A small file, written whole, so that people can read it and a kill
+//! works without a trader.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use rustonite_core::Amount;
 use rustonite_core::datasets::RiskScope;
 use rustonite_exec::{Directory, Thrown};
-use rustonite_risk::{Code, Latch, Latches, Risk, Target};
+use rustonite_risk::{Code, Counts, Latch, Latches, Risk, Target};
 use serde::{Deserialize, Serialize};
 
 /// Name of the file in the journal's folder.
@@ -58,6 +58,16 @@ pub struct Kept {
     /// The same of found positions.
     #[serde(default)]
     pub found_until: Option<i64>,
+    /// What limits count, by scope and name, each up to a row of the journal: a start counts what came
+    /// after it.
+    #[serde(default)]
+    pub counts: BTreeMap<String, Counts>,
+    /// How many children parents had that have not ended, by their number,
+    #[serde(default)]
+    pub children: BTreeMap<i64, i64>,
+    /// up to this row.
+    #[serde(default)]
+    pub children_until: i64,
 }
 
 /// A person put the switches of something back.
@@ -175,7 +185,7 @@ pub(crate) fn take_up(risk: &mut Risk, kept: &Kept, thrown: &[Thrown]) -> Vec<La
     for one in &kept.resumed {
         let scope = RiskScope::parse(&one.scope);
         if let Some(target) = scope.and_then(|scope| risk.target(scope, &one.name)) {
-            risk.recall_reset(target);
+            risk.recall_reset(target, None);
         }
     }
     kept.latches.0.iter().for_each(|latch| risk.restore(latch));

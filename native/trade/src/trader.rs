@@ -17,7 +17,7 @@ mod status;
 mod testing;
 mod watchdog;
 
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ use rustonite_core::datasets::{FillKind, OrderEvent, RiskActor, RiskScope, Tradi
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId, VenueId};
 use rustonite_exec::{Directory, Housekeeping, JournalError, Tapes};
 use rustonite_feed::FeedError;
-use rustonite_risk::{Code, LimitsError, StartError, Target, Trip};
+use rustonite_risk::{Code, Counts, LimitsError, StartError, Target, Trip};
 use rustonite_tape::TapeError;
 
 pub use self::broker::Handle;
@@ -173,6 +173,8 @@ pub struct Trader {
     books: Books,
     /// Whose orders stay, of those that are not in the configuration now, by scope and name.
     keeps_absent: Vec<(String, String)>,
+    /// What those had counted that are not there now.
+    counts_absent: BTreeMap<String, Counts>,
     papers: Papers,
     arrivals: Vec<Arrivals>,
     strategy: StrategyId,

@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustonite_core::datasets::{OrderEvent, OrderKind, OrderSide, TriggerDirection, TriggerSource};
+use rustonite_core::ids::InstrumentId;
 use rustonite_core::{Amount, Decimal};
 use rustonite_exchange::{Config, Crowd, Key, Listing, LocalExchange, VenueConfig};
-use rustonite_exec::{Trigger, Wish};
+use rustonite_exec::{Durability, Tapes, Trigger, Wish};
 use rustonite_feed::Recorder;
-use rustonite_tape::Batch;
+use rustonite_tape::{Batch, Reader, Start, TapeOptions};
 use rustonite_trade::strategies::{MarketMaker, MarketMakerSettings};
 use rustonite_trade::{
     Broker, Changes, Config as TraderConfig, Denied, Failed, FillNews, OrderNews, Quotes, Strategy,
@@ -169,6 +170,13 @@ fn a_market_maker_trades_and_its_books_are_the_venues() {
     place.recorder.stop().unwrap();
 }
 
+fn far_below(broker: &dyn Broker, instrument: InstrumentId, bid: f64) -> Wish {
+    let rules = broker.instrument(instrument).unwrap();
+    let price = on_tick(rules, OrderSide::Buy, bid * 0.99).unwrap();
+    let size = on_lot(rules, 0.01).unwrap();
+    limit(broker, instrument, OrderSide::Buy, price, size).unwrap()
+}
+
 /// Buys once, far from the market.
 #[derive(Default)]
 struct Buyer {
@@ -188,10 +196,7 @@ impl Strategy for Buyer {
         if !self.events.is_empty() {
             return Ok(());
         }
-        let rules = broker.instrument(*instrument).unwrap();
-        let price = on_tick(rules, OrderSide::Buy, bid * 0.99).unwrap();
-        let size = on_lot(rules, 0.01).unwrap();
-        let wish = limit(broker, *instrument, OrderSide::Buy, price, size).unwrap();
+        let wish = far_below(broker, *instrument, *bid);
         broker.submit(wish).map(drop).map_err(|denied| Failed(denied.to_string()))
     }
 
@@ -362,6 +367,71 @@ fn switches_are_thrown_and_put_back_where_no_trader_runs() {
     // The journal has it, too.
     std::fs::remove_file(journal.join("switches.json")).unwrap();
     assert!(names(&place.trader()).is_empty());
+}
+
+/// Places orders far from the market, one after the other and not too fast, and cancels each.
+struct Fickle {
+    left: usize,
+    is_open: bool,
+    next: i64,
+    cancelled: Arc<AtomicUsize>,
+}
+
+impl Strategy for Fickle {
+    fn on_quotes(&mut self, broker: &dyn Broker, rows: &Quotes<'_>) -> Told {
+        let (Some(bid), Some(Some(instrument))) = (rows.bid_price.last(), rows.instrument.last())
+        else {
+            return Ok(());
+        };
+        if self.is_open || self.left == 0 || broker.now() < self.next {
+            return Ok(());
+        }
+        let wish = far_below(broker, *instrument, *bid);
+        broker.submit(wish).map_err(|denied| Failed(denied.to_string()))?;
+        (self.is_open, self.left) = (true, self.left - 1);
+        self.next = broker.now() + 20_000_000;
+        Ok(())
+    }
+
+    fn on_order(&mut self, broker: &dyn Broker, news: &OrderNews) -> Told {
+        if news.event == OrderEvent::Accepted {
+            let cancelled = broker.cancel(news.order.order);
+            return cancelled.map_err(|denied| Failed(denied.to_string()));
+        }
+        if news.event == OrderEvent::Cancelled {
+            self.is_open = false;
+            self.cancelled.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn requests_of_the_day_count_although_their_rows_were_removed() {
+    const ORDERS: usize = 80;
+    let place = Place::open(400.0);
+    let few = TapeOptions { segment_rows: Some(64), segments_max: 3, ..TapeOptions::default() };
+    drop(Tapes::open(&place.journal(), "trader", few, Durability::Interval).unwrap());
+    let cancelled = Arc::new(AtomicUsize::new(0));
+    let mut fickle =
+        Fickle { left: ORDERS, is_open: false, next: 0, cancelled: Arc::clone(&cancelled) };
+    let mut trader = place.trader();
+    until(&mut trader, &mut fickle, |_| cancelled.load(Ordering::Relaxed) == ORDERS).unwrap();
+    assert_eq!(trader.status().requests, 2 * ORDERS as u64, "{:?}", trader.take_notices());
+    drop(trader);
+    let orders = place.journal().join("orders/trader");
+    assert!(Reader::open(&orders, Start::First, false).unwrap().row() > 0, "all rows are there");
+    let is_too_many = |most: usize| {
+        let most = format!("messages_per_day = {most}");
+        let limits = LIMITS.replace("messages_per_day = \"none\"", &most);
+        std::fs::write(place.folder.path().join("limits.toml"), limits).unwrap();
+        let handle = place.trader().handle();
+        let instrument = handle.find(Some(place.venue), "BTCUSDT").unwrap();
+        let failed = handle.would_fail(far_below(&handle, instrument, 60_000.0));
+        failed.iter().any(|denied| denied.code == "messages_per_day")
+    };
+    assert!(!is_too_many(2 * ORDERS + 1));
+    assert!(is_too_many(2 * ORDERS));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rustonite_core::datasets::{
     InstrumentKind, OrderEvent, OrderKind, OrderSide, PositionSide, RiskRequest, order_flags,
 };
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
-use rustonite_exec::{Journal, Link, Order, PositionKey, Wish};
+use rustonite_exec::{Journal, Link, PositionKey, Wish};
 use rustonite_risk::{Code, Target};
 
 use super::Desk;
@@ -41,8 +41,8 @@ impl Closing {
 }
 
 /// Whether an order is there to close a position.
-pub(super) fn is_closing(order: &Order) -> bool {
-    order.wish.tags.as_deref() == Some(LABEL)
+pub(crate) fn is_closing(wish: &Wish) -> bool {
+    wish.tags.as_deref() == Some(LABEL)
 }
 
 impl<J: Journal> Desk<J> {

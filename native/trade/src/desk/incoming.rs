@@ -13,8 +13,7 @@ use rustonite_feed::FeedError;
 use rustonite_risk::{Access, Code};
 
 use super::account::{self, Account, Asking, Stage};
-use super::closing::is_closing;
-use super::{Desk, FeeElsewhere, News};
+use super::{Desk, FeeElsewhere, News, is_closing};
 use crate::line::{Arrived, Replied};
 use crate::strategy::{FillNews, OrderNews};
 
@@ -291,7 +290,7 @@ impl<J: Journal> Desk<J> {
         let (account, strategy) = (known.wish.account, known.wish.strategy);
         let is_refusal = of.is_some_and(is_of_venue);
         // What closes a position is tried until it is closed: a switch would leave it open.
-        let counts = is_refusal && !is_closing(known);
+        let counts = is_refusal && !is_closing(&known.wish);
         for event in &change.events {
             self.answers.heard(account, order, event.event, now);
             match event.event {

@@ -19,6 +19,9 @@ impl<J: Journal> Desk<J> {
         open.into_iter().for_each(|order| self.count_order(order));
         let keys: Vec<_> = self.ledger.positions().iter().map(|(key, _)| *key).collect();
         keys.iter().for_each(|key| self.count_position(key));
+        let ledger = &self.ledger;
+        let is_open = |id| ledger.order(OrderId(id)).is_some_and(|order| !order.is_final());
+        self.risk.keep_parents(is_open);
     }
 
     /// An order is different now.

@@ -233,7 +233,7 @@ impl<J: Journal> Desk<J> {
             self.is_under(trip.target, order)
                 && match self.wanted(trip) {
                     OnTrip::Keep => false,
-                    OnTrip::Flatten => !closing::is_closing(order),
+                    OnTrip::Flatten => !closing::is_closing(&order.wish),
                     OnTrip::Cancel => {
                         trip.state > TradingState::ReduceOnly || self.may_grow(trip, order)
                     }

@@ -26,7 +26,7 @@ use url::Url;
 use super::clock::Clock;
 use super::past::{Lakes, tell_missed};
 use super::profits::{Profits, Unkept, restore_peaks};
-use super::recalling::recall;
+use super::recalling::{recall, restore_counts};
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
 use super::{Handle, Inner, TradeError, Trader};
@@ -45,7 +45,6 @@ use crate::state::{self, Keeper, Kept};
 const ORDERS_MAX: usize = 10_000;
 const CLIENT_IDS_MAX: usize = 100_000;
 const SYNC_EVERY_MS: u64 = 100;
-const READING: &str = "reading the switches";
 /// Of each of the journal's tapes; orders are far fewer than ticks.
 const SEGMENT_BYTES: u64 = 4 << 20;
 /// What a restart needs are some dozen small ones where a lake takes the rows.
@@ -92,12 +91,12 @@ impl Trader {
         let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
         let risk_directory = risk_directory(&directory, &config, &limits.currency);
         let mut risk = Risk::new(risk_directory, limits)?;
-        // Nobody but a trader writes what of the journal is counted there.
-        let mut unkept = Unkept::since(&state::read(&folder).map_err(system(READING))?);
-        let (mut ledger, restored) = open_ledger(&config, &directory, &mut risk, &mut unkept)?;
         let control = Control::listen(&folder).map_err(system("making the control socket"))?;
         // From here on operators ask us; what they wrote before is read after it.
-        let kept = state::read(&folder).map_err(system(READING))?;
+        let kept = state::read(&folder).map_err(system("reading the switches"))?;
+        let mut unkept = Unkept::since(&kept);
+        let counts_absent = restore_counts(&mut risk, &kept);
+        let (mut ledger, restored) = open_ledger(&config, &directory, &mut risk, &mut unkept)?;
         let put_back = state::take_up(&mut risk, &kept, &restored.thrown);
         restore_peaks(&mut risk, &kept.peaks);
         let start = if config.replay { Start::First } else { Start::Now };
@@ -148,6 +147,7 @@ impl Trader {
             gathered: VecDeque::new(),
             gather_ns,
             keeps_absent,
+            counts_absent,
             held: first.map(|(ticks, _)| ticks).unwrap_or_default(),
             books,
             papers,

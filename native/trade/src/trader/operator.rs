@@ -11,6 +11,7 @@ use rustonite_risk::{Code, Latch, Limits, Risk, Target};
 use serde::Deserialize;
 
 use super::building::wrong;
+use super::recalling::counts;
 use super::status::SwitchStatus;
 use super::{TradeError, Trader, lock, profits};
 use crate::control::Asked;
@@ -227,7 +228,14 @@ impl Trader {
             let risk = inner.desk.risk();
             let mut kept = Kept::of(risk, inner.desk.kept());
             kept.keeps.extend(self.keeps_absent.iter().cloned());
-            Kept { peaks: profits::peaks(risk), ..kept }
+            let seq = inner.desk.ledger().seq();
+            Kept {
+                peaks: profits::peaks(risk),
+                counts: counts(risk, seq, &self.counts_absent),
+                children: risk.child_counts(),
+                children_until: seq,
+                ..kept
+            }
         };
         let profits = &self.profits;
         let (profit, earned) = (profits.began.clone(), profits.earned.clone());

@@ -10,14 +10,16 @@ use rustonite_exec::{
     self as exec, Booked, Contract, Directory, Journal, Ledger, Passed, Position, PositionKey,
     Restored, RowSays,
 };
-use rustonite_risk::{MANUAL, Risk, Target};
+use rustonite_risk::{Counts, MANUAL, Risk, Target};
 
+use super::recalling::{name_of, target_of};
 use crate::desk::{Desk, FeeElsewhere};
 use crate::state::{Earned, Kept, Kind};
 
 const DAY_NS: i64 = 86_400_000_000_000;
-/// A new peak is kept so long after the last one at the soonest, to spare the disk.
-const KEEP_PEAKS_NS: i64 = 10_000_000_000;
+/// New peaks and counts are kept so long after the last ones at the soonest, to spare the disk. Rows
+/// of a journal are kept far longer.
+const KEEP_EVERY_NS: i64 = 10_000_000_000;
 
 /// What instruments have earned that are not traded any more: by the journal and, where its rows were
 /// removed, by what was kept.
@@ -68,11 +70,6 @@ impl Unkept {
     }
 }
 
-/// A scope and its name, as files have them.
-fn name_of(risk: &Risk, target: Target) -> String {
-    format!("{} {}", target.scope().name(), risk.name(target))
-}
-
 /// The highest profits so far, by scope and name.
 pub(super) fn peaks(risk: &Risk) -> BTreeMap<String, Amount> {
     risk.peaks().into_iter().map(|(target, peak)| (name_of(risk, target), peak)).collect()
@@ -81,14 +78,14 @@ pub(super) fn peaks(risk: &Risk) -> BTreeMap<String, Amount> {
 /// Tells the risk layer the highest profits of earlier runs. What is not there any more is left out.
 pub(super) fn restore_peaks(risk: &mut Risk, peaks: &BTreeMap<String, Amount>) {
     for (name, peak) in peaks {
-        let target = name.split_once(' ').and_then(|(scope, name)| {
-            RiskScope::parse(scope).and_then(|scope| risk.target(scope, name))
-        });
-        if let Some(target) = target {
+        if let Some(target) = target_of(risk, name) {
             risk.restore_peak(target, *peak);
         }
     }
 }
+
+/// The highest profits, what limits count, and how many children parents had.
+type Figures = (Vec<(Target, Amount)>, Vec<(Target, Counts)>, BTreeMap<i64, i64>);
 
 /// Where the day's profit began, by scope and name.
 pub(super) struct Profits {
@@ -109,8 +106,10 @@ pub(super) struct Profits {
     has_fees: bool,
     /// Assets of fees that have no price, as people were told.
     unpriced: BTreeSet<String>,
-    /// The peaks that were kept last, and when that was.
-    peaks_kept: (Vec<(Target, Amount)>, i64),
+    /// What was kept last,
+    kept: Figures,
+    /// and when that was.
+    kept_at: i64,
     /// All could be valued the last time that it was tried.
     is_known: bool,
 }
@@ -136,19 +135,19 @@ impl Profits {
             changed: false,
             has_fees: false,
             unpriced: BTreeSet::new(),
-            peaks_kept: (Vec::new(), 0),
+            kept: Default::default(),
+            kept_at: 0,
             is_known: false,
         }
     }
 
-    /// Whether there is something new since the last call that has to be kept: a day, a scope, or a
-    /// peak.
+    /// Whether there is something new since the last call that has to be kept: a day, a scope, a peak,
+    /// or a count.
     pub(super) fn is_to_be_kept(&mut self, risk: &Risk, now: i64) -> bool {
-        let is_due = now.saturating_sub(self.peaks_kept.1) >= KEEP_PEAKS_NS;
-        if is_due {
-            let peaks = risk.peaks();
-            self.changed |= peaks != self.peaks_kept.0 || std::mem::take(&mut self.has_fees);
-            self.peaks_kept = (peaks, now);
+        if now.saturating_sub(self.kept_at) >= KEEP_EVERY_NS {
+            let present = (risk.peaks(), risk.counts(0), risk.child_counts());
+            self.changed |= present != self.kept || std::mem::take(&mut self.has_fees);
+            (self.kept, self.kept_at) = (present, now);
         }
         std::mem::take(&mut self.changed)
     }

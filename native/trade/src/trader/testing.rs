@@ -78,6 +78,16 @@ pub(super) fn ledger_of(
     folder: &Path,
     tell: &mut dyn FnMut(Passed<'_>),
 ) -> (Ledger<Tapes>, Restored) {
+    let options = TapeOptions { segment_bytes: 1 << 20, ..TapeOptions::default() };
+    ledger_on(pairs, (folder, options), tell)
+}
+
+/// The same, whose tapes are to be so if they are made.
+pub(super) fn ledger_on(
+    pairs: &[&str],
+    (folder, options): (&Path, TapeOptions),
+    tell: &mut dyn FnMut(Passed<'_>),
+) -> (Ledger<Tapes>, Restored) {
     let rules = AccountRules {
         venue: VenueId(0),
         client_ids: ClientIds::new("profit").unwrap(),
@@ -85,7 +95,6 @@ pub(super) fn ledger_of(
         figures: Figures::Order,
         external: External::Watched,
     };
-    let options = TapeOptions { segment_bytes: 1 << 20, ..TapeOptions::default() };
     let journal = (folder, "main", options, Durability::Interval);
     Ledger::open_and_tell(directory(pairs), [(MAIN, rules)], journal, tell).unwrap()
 }

@@ -134,7 +134,7 @@ fn fees_in_another_asset_are_losses_at_its_price_and_deny_without_one() {
     run.profits.tell(&mut run.desk, NOON);
     assert_eq!(run.profits.totals["account main"], amount("-4"));
     assert_eq!(run.profits.totals["strategy test"], amount("-4"));
-    assert!(run.profits.is_to_be_kept(run.desk.risk(), NOON + KEEP_PEAKS_NS));
+    assert!(run.profits.is_to_be_kept(run.desk.risk(), NOON + KEEP_EVERY_NS));
     assert_eq!(run.thrown(), []);
     let kept = run.kept();
     drop(run);
