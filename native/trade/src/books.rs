@@ -209,7 +209,7 @@ impl Books {
     /// the next pictures.
     pub(crate) fn before(market: &Market) -> Result<Self> {
         let mut books = Self::default();
-        market.before(BOOK_DELTAS, &mut |rows, instruments| {
+        market.before(BOOK_DELTAS, i64::MIN, &mut |rows, instruments| {
             books.take(&Deltas::new(&rows.batch, instruments));
         })?;
         books.changed.clear();

@@ -123,10 +123,12 @@ impl Market {
         found.and_then(|found| rows.batch.values(found.time_column)).unwrap_or_default()
     }
 
-    /// Hands out the last rows of a dataset's tapes that come before the next row of each.
+    /// Hands out the last rows of a dataset's tapes that come before the next row of each; of rows that
+    /// were all received before `since` none.
     pub(crate) fn before(
         &self,
         dataset: &str,
+        since: i64,
         take: &mut dyn FnMut(&Rows, &[Option<InstrumentId>]),
     ) -> Result<()> {
         for (found, reader) in self.found.iter().zip(self.merged.readers()) {
@@ -144,6 +146,9 @@ impl Market {
                     Tick::Rows(rows) => rows,
                 };
                 let left = until.saturating_sub(rows.batch.first_row());
+                if left > 0 && past.received(&rows).last().is_some_and(|last| *last < since) {
+                    continue;
+                }
                 let mut instruments: Vec<_> = past.instruments(&rows).collect();
                 instruments.truncate(usize::try_from(left).unwrap_or(usize::MAX));
                 if instruments.is_empty() {
@@ -255,3 +260,6 @@ impl Found {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

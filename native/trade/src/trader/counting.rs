@@ -56,7 +56,7 @@ impl Trader {
     pub(super) fn count_before(&mut self) -> Result<(), TradeError> {
         let Self { market, shared, heard, rows_seen, .. } = self;
         let since = lock(shared).now().saturating_sub(FEED_SILENCE_NS);
-        market.before("quotes", &mut |rows, instruments| {
+        market.before("quotes", since, &mut |rows, instruments| {
             let quotes = Quotes::new(&rows.batch, instruments);
             let mut inner = lock(shared);
             for (instrument, row, at) in fresh(rows, instruments, quotes.ts_recv, since) {
@@ -66,7 +66,7 @@ impl Trader {
                 (heard[rows.venue.index()], rows_seen[rows.followed]) = (ts, Some(ts));
             }
         })?;
-        market.before("trades", &mut |rows, instruments| {
+        market.before("trades", since, &mut |rows, instruments| {
             let trades = Trades::new(&rows.batch, instruments);
             let mut inner = lock(shared);
             for (instrument, row, at) in fresh(rows, instruments, trades.ts_recv, since) {
