@@ -75,8 +75,11 @@ impl MarketMaker {
             let price = middle * (1.0 + sign * half - lean * half);
             new.extend(self.keep_at(broker, instrument, side, price, &mine)?);
         }
+        if new.is_empty() {
+            return Ok(());
+        }
         let now = broker.now();
-        if new.is_empty() || now < self.rests_until {
+        if now < self.rests_until {
             return Ok(());
         }
         // A denial is the risk layer's word and no failure: there is another try.
