@@ -128,16 +128,17 @@ pub struct AccountConfig {
 #[serde(deny_unknown_fields)]
 pub struct PaperConfig {
     /// What it has at the start, by asset.
+    #[serde(deserialize_with = "balances")]
     pub balances: BTreeMap<String, Amount>,
     /// What orders that rested pay, as a part of their worth; negative is a rebate.
-    #[serde(default = "usual_fee")]
+    #[serde(default = "usual_fee", deserialize_with = "amount")]
     pub maker: Amount,
     /// The same of orders that came.
-    #[serde(default = "usual_fee")]
+    #[serde(default = "usual_fee", deserialize_with = "amount")]
     pub taker: Amount,
     /// Part of the worth of contracts that has to be left of their margin; below it they are closed by
     /// force.
-    #[serde(default = "usual_maintenance")]
+    #[serde(default = "usual_maintenance", deserialize_with = "amount")]
     pub maintenance: Amount,
     /// How long a request is on its way, and its answer again, in milliseconds.
     #[serde(default = "usual_delay_ms")]
@@ -261,6 +262,34 @@ fn usual_maintenance() -> Amount {
 
 fn usual_queue() -> QueueModel {
     QueueModel::NAMED[0].1
+}
+
+/// An amount, or how to write it: a float is not exact.
+fn amount_of(value: toml::Value) -> Result<Amount, String> {
+    if let toml::Value::Float(found) = value {
+        let whole = if found.fract() == 0.0 { format!(" or {found}") } else { String::new() };
+        let wanted = "a float, where an exact amount is wanted: write";
+        return Err(format!("found {found:?}, {wanted} \"{found:?}\"{whole}"));
+    }
+    if let toml::Value::Integer(whole) = value {
+        let one = Amount(10_i128.pow(18));
+        return one.times(whole).ok_or_else(|| format!("found {whole}, which is too much"));
+    }
+    Amount::deserialize(value).map_err(|error| error.message().trim_end().to_owned())
+}
+
+fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Amount, D::Error> {
+    amount_of(toml::Value::deserialize(from)?).map_err(D::Error::custom)
+}
+
+fn balances<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Amount>, D::Error> {
+    let written = BTreeMap::<String, toml::Value>::deserialize(from)?.into_iter();
+    let balances = written.map(|(asset, value)| {
+        let balance = amount_of(value);
+        let balance = balance.map_err(|problem| format!("balances.{asset}: {problem}"));
+        Ok((asset, balance?))
+    });
+    balances.collect::<Result<_, String>>().map_err(D::Error::custom)
 }
 
 fn queue<'de, D: Deserializer<'de>>(from: D) -> Result<QueueModel, D::Error> {
@@ -570,6 +599,31 @@ mod tests {
         assert!(odd("\"1\"", "\"-1\"").contains("balances.USDT: found -1, expected 0 or more"));
         let fee = odd("balances =", "maker = \"5\", balances =");
         assert!(fee.contains("account.main.paper: maker: found 5, expected a part"), "{fee}");
+    }
+
+    #[test]
+    fn a_float_where_an_amount_is_wanted_is_told_how_to_be_written() {
+        let paper = "[account.paper]\nmaker = \"0.001\"\nbalances = { USDT = 1 }\n[strategy]";
+        let text = GOOD.replace("[strategy]", paper);
+        let read = |from: &str, to: &str| {
+            assert!(text.contains(from));
+            Config::parse("trader.toml", &text.replace(from, to)).map_err(|error| error.to_string())
+        };
+        for (written, expected) in [("\"10000.50\"", "10000.5"), ("10000", "10000")] {
+            let known = read("USDT = 1", &format!("USDT = {written}")).unwrap();
+            let balances = &known.accounts[0].paper.as_ref().unwrap().balances;
+            assert_eq!(balances["USDT"].to_string(), expected);
+        }
+        let wrong = read("USDT = 1", "USDT = 10000.0").unwrap_err();
+        let wanted = "a float, where an exact amount is wanted: write";
+        let expected = format!("balances.USDT: found 10000.0, {wanted} \"10000.0\" or 10000");
+        assert!(wrong.contains(&expected), "{wrong}");
+        assert!(wrong.starts_with("trader.toml:"), "{wrong}");
+        let wrong = read("maker = \"0.001\"", "maker = 0.001").unwrap_err();
+        let expected = format!("found 0.001, {wanted} \"0.001\" in `maker = 0.001`");
+        assert!(wrong.contains(&expected), "{wrong}");
+        let wrong = read("USDT = 1", "USDT = true").unwrap_err();
+        assert!(wrong.contains("balances.USDT: invalid type: boolean"), "{wrong}");
     }
 
     #[test]
