@@ -15,7 +15,15 @@ import pytest
 from trading import Client, Place, command, recording
 
 from rustonite_data.errors import NotFound
-from rustonite_exec import Instrument, LocalExchange, NewOrder, StateNews, Strategy, ask
+from rustonite_exec import (
+    Instrument,
+    LocalExchange,
+    NewOrder,
+    OrderNews,
+    StateNews,
+    Strategy,
+    ask,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,6 +117,35 @@ def test_orders_of_others_end_with_the_trader_if_they_are_adopted(
     others.rest("buy", "0.01", 50_000.0)
     place.run(Strategy(), lambda status: status["open_orders"] == 1)
     assert len(others.open_orders()) == left
+
+
+class Mover(Strategy):
+    """Moves what others have placed, once."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def on_start(self) -> None:
+        [order] = self.broker.open_orders("BTCUSDT")
+        assert (order.kind, order.price) == ("limit", 50_000)
+        self.broker.replace(order.id, size="0.02", price="50100")
+
+    def on_order(self, news: OrderNews) -> None:
+        self.events.append(news.event)
+
+
+def test_an_order_of_others_that_is_adopted_can_be_changed(place: Place) -> None:
+    path = place.folder / "trader.toml"
+    keeping = 'on_stop = "keep"\n' + path.read_text()
+    path.write_text(keeping.replace('"main"', '"main"\nexternal = "adopted"'))
+    others = Client(place.exchange, place.account, "BTCUSDT")
+    number = others.rest("buy", "0.01", 50_000.0)
+    mover = Mover()
+    place.run(mover, lambda _status: "replaced" in mover.events)
+    [order] = others.open_orders()
+    assert order["orderId"] != number
+    assert (Decimal(order["price"]), Decimal(order["origQty"])) == (50_100, Decimal("0.02"))
+    assert mover.events == ["replace_asked", "replaced"]
 
 
 class Careful(Strategy):
