@@ -16,7 +16,7 @@ import pytest
 from trading import LIMITS, PATIENCE_S, Client, Quoter, followed
 from waits import Noted, Script
 
-from rustonite_data.errors import Invalid
+from rustonite_data.errors import Invalid, RiskRejected
 from rustonite_data.lake import Lake
 from rustonite_data.record import Recorder
 from rustonite_data.tape import Tape
@@ -197,6 +197,49 @@ def test_a_position_on_paper_outlives_its_trader(contracts: Place) -> None:
     assert status["positions"] == []
     numbers = [row["fill_id"] for row in contracts.rows("paper", "fills")]
     assert len(set(numbers)) == len(numbers) == 2
+
+
+class Hedging(Noted):
+    """Is long and short at once."""
+
+    def begin(self) -> None:
+        self.broker.submit(SYMBOL, "buy", "0.1", "60100", tif="ioc", position_side="long")
+        self.broker.submit(SYMBOL, "sell", "0.04", "59900", tif="ioc", position_side="short")
+
+
+class Leaving(Noted):
+    """Closes both, the short position only once it has tried to close more than there is."""
+
+    def begin(self) -> None:
+        close = self.broker.submit
+        close(SYMBOL, "sell", "0.1", "59900", tif="ioc", position_side="long")
+        with pytest.raises(RiskRejected):
+            close(SYMBOL, "buy", "0.05", "60100", tif="ioc", position_side="short")
+        close(SYMBOL, "buy", "0.04", "60100", tif="ioc", position_side="short")
+
+
+def test_a_contract_on_paper_is_held_in_two_positions_in_hedge_mode(contracts: Place) -> None:
+    contracts.exchange.set_mark(SYMBOL, 60_000)
+    config = contracts.configure("paper")
+    text = config.read_text()
+    config.write_text(text.replace('name = "main"', 'name = "main"\nhedging = true'))
+    first, again = Hedging(SYMBOL), Leaving(SYMBOL)
+
+    def held(strategy: Noted) -> list[Decimal]:
+        return [strategy.broker.position(SYMBOL, side) for side in ("long", "short")]
+
+    both, none = [Decimal("0.1"), Decimal("-0.04")], [Decimal(0), Decimal(0)]
+    with contracts.recording():
+        contracts.trade(config, first, Script(lambda: first.has_begun and held(first) == both))
+        told: list[list[Decimal]] = []
+        again.on_start = lambda: told.append(held(again))
+        script = Script(lambda: again.has_begun and held(again) == none)
+        status = contracts.trade(config, again, script)
+    assert told == [both]
+    assert status["positions"] == []
+    # In and out of each by 20, with 0.1 % of all four.
+    lost = Decimal("0.14") * 20 + Decimal("0.00014") * 120_000
+    assert Decimal(status["balances"]["USDT"]) == 100_000 - lost
 
 
 def test_funding_that_a_trader_missed_is_paid_at_its_next_start(contracts: Place) -> None:

@@ -414,9 +414,6 @@ impl Config {
         if account.live || account.keys.is_some() {
             return Some("beside it there is no `live` and no `keys`: no order leaves".to_owned());
         }
-        if account.hedging {
-            return Some("beside it there is no `hedging`: contracts have one position".to_owned());
-        }
         let follows = |name: &str| self.follows(&account.venue, name);
         if !follows("quotes") || !follows("trades") {
             return Some(format!("needs a market of {} with quotes and trades", account.venue));
@@ -589,8 +586,6 @@ mod tests {
         assert_eq!((found.taker.to_string().as_str(), found.delay_ms), ("0.001", 5));
         let live = text.replace("name = \"main\"", "name = \"main\"\nlive = true");
         assert!(error(&live).contains("account.main.paper: beside it there is no `live`"));
-        let hedged = text.replace("name = \"main\"", "name = \"main\"\nhedging = true");
-        assert!(error(&hedged).contains("account.main.paper: beside it there is no `hedging`"));
         let blind = text.replace("tapes =", "datasets = [\"quotes\"]\ntapes =");
         assert!(error(&blind).contains("needs a market of binance with quotes and trades"));
         let replay = GOOD.replace("limits =", "replay = true\nlimits =");

@@ -2,7 +2,7 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::Aggressor;
-use rustonite_core::datasets::{OrderSide, flags};
+use rustonite_core::datasets::{OrderSide, PositionSide, flags};
 use rustonite_core::ids::{AccountId, InstrumentId, VenueId};
 use rustonite_exec::gateway::{
     BestPrices, BookPart, LATE_NS, Outgoing, PaperMarket, PaperSettings,
@@ -127,6 +127,7 @@ pub(crate) fn settings(
         balances,
         // No venue has one that could be taken.
         leverage: of.leverage.unwrap_or(1),
+        hedging: of.hedging,
         queue: config.queue,
         late_ns: LATE_NS,
         start,
@@ -137,6 +138,13 @@ pub(crate) fn settings(
         ..PaperSettings::default()
     };
     settings.go_on(ledger, account);
+    let mut held = settings.positions.keys();
+    if let Some((instrument, _)) = held.find(|(_, side)| (*side == PositionSide::Net) == of.hedging)
+    {
+        let symbol = directory.listed(*instrument).map_or("", |listed| &*listed.symbol);
+        let mode = if of.hedging { "one position" } else { "hedge mode" };
+        return Err(format!("{symbol} is held in {mode} by the journal: close it there first"));
+    }
     Ok(settings)
 }
 

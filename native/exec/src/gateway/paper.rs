@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{Aggressor, OrderSide};
+use rustonite_core::datasets::{Aggressor, OrderSide, PositionSide};
 use rustonite_core::ids::{AccountId, AssetId, InstrumentId};
 
 pub use rustonite_sim::QueueModel;
@@ -44,8 +44,10 @@ const NO_TEXT: Outgoing = Outgoing::Text { line: 0, text: String::new() };
 pub struct PaperSettings {
     /// What it has at the start.
     pub balances: BTreeMap<AssetId, Amount>,
+    /// Contracts are held in two positions each, a long and a short one.
+    pub hedging: bool,
     /// What it holds of contracts at the start.
-    pub positions: BTreeMap<InstrumentId, Position>,
+    pub positions: BTreeMap<(InstrumentId, PositionSide), Position>,
     /// Until when their funding is paid.
     pub funded_until: BTreeMap<InstrumentId, i64>,
     /// Orders at the venue at the start. They come to the market anew with the first price, behind
@@ -76,6 +78,7 @@ impl Default for PaperSettings {
     fn default() -> Self {
         Self {
             balances: BTreeMap::new(),
+            hedging: false,
             positions: BTreeMap::new(),
             funded_until: BTreeMap::new(),
             resting: Vec::new(),

@@ -336,9 +336,15 @@ fn on_paper(
     (id, paper): (AccountId, &PaperConfig),
     (config, now): (&Config, i64),
 ) -> Result<(Box<dyn Gateway>, PaperMarket), TradeError> {
-    let mut mine = ids_of(directory, account).into_iter();
+    let mine = ids_of(directory, account);
     let place = || format!("account.{}.paper", account.name);
-    if mine.any(|one| is_contract(directory, one)) && !config.follows(&account.venue, "tickers") {
+    if account.hedging && !mine.iter().all(|one| is_contract(directory, *one)) {
+        let problem = "found true, and one of the symbols is no contract";
+        return Err(wrong(format!("account.{}.hedging", account.name), problem));
+    }
+    if mine.iter().any(|one| is_contract(directory, *one))
+        && !config.follows(&account.venue, "tickers")
+    {
         let problem = format!("contracts need a market of {} with tickers", account.venue);
         return Err(wrong(place(), problem));
     }

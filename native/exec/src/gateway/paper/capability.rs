@@ -34,6 +34,6 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
     sources: &[],
     trails: &[],
     has_activation: false,
-    positions: &[PositionSide::Net],
+    positions: &[PositionSide::Net, PositionSide::Long, PositionSide::Short],
     batch: Batch::NONE,
 };

@@ -1,11 +1,12 @@
 //! Positions that have lost their margin: orders end, and the market takes what is held.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderKind, OrderSide, OrderState, order_flags};
+use rustonite_core::datasets::{OrderKind, OrderSide, OrderState, PositionSide, order_flags};
 use rustonite_core::ids::InstrumentId;
 
+use super::money::Place;
 use super::orders::{Asked, Key, Own, Venue};
 use super::words::{self, refusal};
 use crate::gateway::Heard;
@@ -24,11 +25,11 @@ impl Venue {
     /// the next mark.
     pub(super) fn judge(&mut self, now: i64) {
         let lost = self.money.lost();
-        for (instrument, _) in &lost {
-            self.end_all(*instrument, now);
-        }
-        for (instrument, size) in lost {
-            self.close(instrument, size, now);
+        let instruments: BTreeSet<_> =
+            lost.iter().map(|((instrument, _), _)| *instrument).collect();
+        instruments.into_iter().for_each(|instrument| self.end_all(instrument, now));
+        for (place, size) in lost {
+            self.close(place, size, now);
         }
     }
 
@@ -55,13 +56,16 @@ impl Venue {
         }
     }
 
-    fn close(&mut self, instrument: InstrumentId, size: Amount, now: i64) {
-        let is_ours =
-            |(key, own): (&Key, &Own)| key.0 == instrument && own.is_forced() && own.is_open();
+    fn close(&mut self, (instrument, side): Place, size: Amount, now: i64) {
+        let position_side = Some(side).filter(|side| *side != PositionSide::Net);
+        let is_ours = |(key, own): (&Key, &Own)| {
+            let is_here = key.0 == instrument && own.wish.position_side == position_side;
+            is_here && own.is_forced() && own.is_open()
+        };
         if self.orders.iter().any(is_ours) {
             return;
         }
-        let wish = self.forced(instrument, size);
+        let wish = Wish { position_side, ..self.forced(instrument, size) };
         let Some(book) =
             self.book(instrument).filter(|book| book.has(words::side(wish.side).opposite()))
         else {

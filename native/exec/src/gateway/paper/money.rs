@@ -1,4 +1,5 @@
-//! What a paper account owns: assets, positions in contracts, and what open orders may take of it.
+//! What a paper account owns: assets, positions in contracts, and what open orders may take of it. In
+//! hedge mode there are two positions in a contract, each margined, funded and closed for itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,10 @@ use crate::wish::Wish;
 
 const ONE: Amount = Amount(10_i128.pow(18));
 const MILLIONTH: i64 = 1_000_000_000_000;
+const HEDGED: [PositionSide; 2] = [PositionSide::Long, PositionSide::Short];
+
+/// A position of a contract.
+pub(super) type Place = (InstrumentId, PositionSide);
 
 /// What may still be filled of an order.
 pub(super) type Open<'a> = (&'a Wish, Amount);
@@ -31,7 +36,7 @@ struct Funding {
 /// A payment of funding.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Paid {
-    pub(super) instrument: InstrumentId,
+    pub(super) place: Place,
     pub(super) at: i64,
     pub(super) price: Amount,
     pub(super) size: Amount,
@@ -45,7 +50,9 @@ pub(super) struct Paid {
 pub(super) struct Money {
     directory: Arc<Directory>,
     balances: BTreeMap<AssetId, Amount>,
-    positions: BTreeMap<InstrumentId, Position>,
+    positions: BTreeMap<Place, Position>,
+    /// Which positions a contract has.
+    sides: &'static [PositionSide],
     leverage: Amount,
     maintenance_ppm: i32,
     fees_ppm: (i32, i32),
@@ -63,6 +70,7 @@ impl Money {
             directory,
             balances: settings.balances.clone(),
             positions: settings.positions.clone(),
+            sides: if settings.hedging { &HEDGED } else { &[PositionSide::Net] },
             leverage,
             maintenance_ppm: settings.maintenance_ppm,
             fees_ppm: (settings.maker_ppm, settings.taker_ppm),
@@ -99,14 +107,19 @@ impl Money {
     pub(super) fn pay(&mut self, now: i64) -> Vec<Paid> {
         let due = |one: &(&InstrumentId, &Funding)| one.1.at <= now;
         let due: Vec<_> = self.funding.iter().filter(due).map(|(id, one)| (*id, *one)).collect();
-        due.into_iter().filter_map(|(instrument, one)| self.pay_one(instrument, one)).collect()
+        let mut paid = Vec::new();
+        for (instrument, funding) in due {
+            self.funding.remove(&instrument);
+            self.funded_until.insert(instrument, funding.at);
+            let places = self.sides.iter().map(|side| (instrument, *side));
+            paid.extend(places.filter_map(|place| self.pay_one(place, funding)));
+        }
+        paid
     }
 
     /// Longs pay shorts if the rate is above 0.
-    fn pay_one(&mut self, instrument: InstrumentId, Funding { rate, at }: Funding) -> Option<Paid> {
-        self.funding.remove(&instrument);
-        self.funded_until.insert(instrument, at);
-        let position = self.position(instrument);
+    fn pay_one(&mut self, place: Place, Funding { rate, at }: Funding) -> Option<Paid> {
+        let (instrument, position) = (place.0, self.position(place));
         let (price, listed) = (*self.marks.get(&instrument)?, self.directory.listed(instrument)?);
         let worth = Contract::of(listed).worth(position.size, price)?.abs();
         let paid = worth.product(rate)?;
@@ -116,7 +129,7 @@ impl Money {
             return None;
         }
         *self.balances.entry(asset).or_default() -= amount;
-        Some(Paid { instrument, at, price, size: position.size.abs(), amount, asset })
+        Some(Paid { place, at, price, size: position.size.abs(), amount, asset })
     }
 
     // Fills
@@ -141,7 +154,7 @@ impl Money {
         let (contract, settle) = (Contract::of(listed), directory.asset(&listed.settle)?);
         let part = millionths(if is_maker { self.fees_ppm.0 } else { self.fees_ppm.1 })?;
         let fee = contract.worth(size, price)?.abs().product(part)?;
-        let position = self.positions.entry(wish.instrument).or_default();
+        let position = self.positions.entry(place_of(wish)).or_default();
         let realised = position.fill(contract, moved, price)?;
         *self.balances.entry(settle).or_default() += realised - fee;
         Some((fee, settle))
@@ -149,16 +162,21 @@ impl Money {
 
     // What there is
 
-    pub(super) fn position(&self, instrument: InstrumentId) -> Position {
-        self.positions.get(&instrument).copied().unwrap_or_default()
+    pub(super) fn position(&self, place: Place) -> Position {
+        self.positions.get(&place).copied().unwrap_or_default()
+    }
+
+    /// What an instrument may hold.
+    fn places(&self, instrument: InstrumentId) -> impl Iterator<Item = Place> + use<> {
+        self.sides.iter().map(move |side| (instrument, *side))
     }
 
     pub(super) fn positions(&self, now: i64) -> Vec<Told> {
         let held = self.positions.iter().filter(|(_, one)| one.size != Amount::ZERO);
-        let told = held.map(|(instrument, one)| Told {
+        let told = held.map(|((instrument, side), one)| Told {
             ts_event: now,
             instrument: *instrument,
-            side: PositionSide::Net,
+            side: *side,
             size: one.size,
             price_entry: one.price_entry,
         });
@@ -193,7 +211,8 @@ impl Money {
     /// What positions, and orders that may make them larger, are margined with.
     fn margin(&self, asset: AssetId, open: &[Open<'_>]) -> Amount {
         let mine = self.contracts(asset);
-        mine.map(|(id, listed)| self.margin_of(id, listed, open).unwrap_or_default()).sum()
+        let places = mine.flat_map(|(id, listed)| self.places(id).map(move |one| (one, listed)));
+        places.map(|(one, listed)| self.margin_of(one, listed, open).unwrap_or_default()).sum()
     }
 
     fn contracts(&self, settle: AssetId) -> impl Iterator<Item = (InstrumentId, &Instrument)> {
@@ -203,16 +222,9 @@ impl Money {
         self.directory.instruments().filter(is_mine)
     }
 
-    fn margin_of(
-        &self,
-        instrument: InstrumentId,
-        listed: &Instrument,
-        open: &[Open<'_>],
-    ) -> Option<Amount> {
-        let position = self.position(instrument);
-        let mine = open.iter().filter(|(wish, _)| {
-            wish.instrument == instrument && wish.flags & order_flags::REDUCE_ONLY == 0
-        });
+    fn margin_of(&self, place: Place, listed: &Instrument, open: &[Open<'_>]) -> Option<Amount> {
+        let position = self.position(place);
+        let mine = open.iter().filter(|(wish, _)| place_of(wish) == place && !reduces(wish));
         let (mut longest, mut shortest, mut limit) = (position.size, position.size, None);
         for (wish, size) in mine {
             match wish.side {
@@ -221,7 +233,7 @@ impl Money {
             }
             limit = limit.or(wish.price);
         }
-        let price = self.marks.get(&instrument).copied().or(position.price_entry).or(limit)?;
+        let price = self.marks.get(&place.0).copied().or(position.price_entry).or(limit)?;
         let largest = longest.abs().max(shortest.abs());
         Contract::of(listed).worth(largest, price)?.abs().ratio(self.leverage)
     }
@@ -229,30 +241,34 @@ impl Money {
     /// What positions have earned so far at their marks.
     fn unrealised(&self, settle: AssetId) -> Amount {
         let earned = self.contracts(settle).filter_map(|(instrument, listed)| {
-            let mark = *self.marks.get(&instrument)?;
-            self.position(instrument).pnl_unrealised(Contract::of(listed), mark)
+            let (mark, contract) = (*self.marks.get(&instrument)?, Contract::of(listed));
+            let of = |place| self.position(place).pnl_unrealised(contract, mark);
+            self.places(instrument).map(of).sum::<Option<Amount>>()
         });
         earned.sum()
     }
 
     /// Positions that are to be closed by force, with their signed sizes: all that share a balance
     /// which has not what they need. Nobody judges while one of their marks is not known.
-    pub(super) fn lost(&self) -> Vec<(InstrumentId, Amount)> {
-        let held = |(id, _): &(InstrumentId, &Instrument)| self.position(*id).size != Amount::ZERO;
+    pub(super) fn lost(&self) -> Vec<(Place, Amount)> {
+        let held = |(place, _): &(Place, &Instrument)| self.position(*place).size != Amount::ZERO;
         let mut lost = Vec::new();
         for asset in self.balances.keys() {
-            let mine: Vec<_> = self.contracts(*asset).filter(held).collect();
+            let mine = self.contracts(*asset);
+            let mine = mine.flat_map(|(id, listed)| self.places(id).map(move |one| (one, listed)));
+            let mine: Vec<_> = mine.filter(held).collect();
             let needed: Option<Amount> = mine.iter().map(|one| self.maintenance(*one)).sum();
             let owned = self.balances[asset] + self.unrealised(*asset);
             if needed.is_some_and(|needed| needed > owned) {
-                lost.extend(mine.iter().map(|(id, _)| (*id, self.position(*id).size)));
+                lost.extend(mine.iter().map(|(place, _)| (*place, self.position(*place).size)));
             }
         }
         lost
     }
 
-    fn maintenance(&self, (id, listed): (InstrumentId, &Instrument)) -> Option<Amount> {
-        let worth = Contract::of(listed).worth(self.position(id).size, *self.marks.get(&id)?)?;
+    fn maintenance(&self, (place, listed): (Place, &Instrument)) -> Option<Amount> {
+        let mark = *self.marks.get(&place.0)?;
+        let worth = Contract::of(listed).worth(self.position(place).size, mark)?;
         worth.abs().product(millionths(self.maintenance_ppm)?)
     }
 
@@ -280,10 +296,20 @@ impl Money {
 
     /// Most that an order may be that only makes a position smaller.
     pub(super) fn reducible(&self, wish: &Wish) -> Amount {
-        let size = self.position(wish.instrument).size;
+        let size = self.position(place_of(wish)).size;
         let room = if wish.side == OrderSide::Sell { size } else { -size };
         room.max(Amount::ZERO)
     }
+}
+
+/// The position that an order is for.
+fn place_of(wish: &Wish) -> Place {
+    (wish.instrument, wish.position_side.unwrap_or_default())
+}
+
+/// Whether an order can only make its position smaller.
+pub(super) fn reduces(wish: &Wish) -> bool {
+    wish.flags & order_flags::REDUCE_ONLY != 0 || wish.closes_a_side()
 }
 
 fn millionths(ppm: i32) -> Option<Amount> {

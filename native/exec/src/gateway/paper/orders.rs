@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use rustonite_core::datasets::{Aggressor, OrderState, Tif, order_flags};
+use rustonite_core::datasets::{Aggressor, OrderState, PositionSide, Tif, order_flags};
 use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_core::{Amount, Decimal};
 use rustonite_sim::Side;
 use rustonite_sim::replay::OwnId;
 
 use super::book::{Book, Part};
-use super::money::{Money, Open};
+use super::money::{Money, Open, reduces};
 use super::words::{self, refusal};
 use super::{BestPrices, PaperSettings, Resting};
 use crate::directory::Directory;
@@ -85,7 +85,7 @@ impl Own {
     }
 
     pub(super) fn reduces(&self) -> bool {
-        self.wish.flags & order_flags::REDUCE_ONLY != 0
+        reduces(&self.wish)
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) type Key = (InstrumentId, OwnId);
 pub(super) struct Venue {
     pub(super) directory: Arc<Directory>,
     pub(super) account: AccountId,
-    settings: PaperSettings,
+    pub(super) settings: PaperSettings,
     pub(super) books: BTreeMap<InstrumentId, Book>,
     pub(super) orders: BTreeMap<Key, Own>,
     /// Which order has a client id.
@@ -359,6 +359,7 @@ impl Venue {
 
     fn place(&mut self, client_id: &str, wish: &Wish, now: i64) -> Result<(), Refusal> {
         let instrument = wish.instrument;
+        self.check_side(wish)?;
         self.check_funds(wish)?;
         self.check_reduces(wish)?;
         let book = self.book(instrument).ok_or_else(unlisted)?;
@@ -404,9 +405,18 @@ impl Venue {
         self.orders.get_mut(&key).map(|own| (key.1, own)).ok_or_else(too_late)
     }
 
+    fn check_side(&self, wish: &Wish) -> Result<(), Refusal> {
+        let is_of_one = matches!(wish.position_side, None | Some(PositionSide::Net));
+        if is_of_one != self.settings.hedging {
+            return Ok(());
+        }
+        let there = if is_of_one { "a long and a short position" } else { "one position" };
+        let detail = format!("a paper account has {there} in each contract here");
+        Err(refusal(RefusalKind::Rules, &detail))
+    }
+
     fn check_funds(&self, wish: &Wish) -> Result<(), Refusal> {
-        let reduces = wish.flags & order_flags::REDUCE_ONLY != 0;
-        match self.money.lacks(wish, &self.open()).filter(|_| !reduces) {
+        match self.money.lacks(wish, &self.open()).filter(|_| !reduces(wish)) {
             None => Ok(()),
             Some((needed, there)) => {
                 let detail = format!("needs {needed}, {there} is available");
@@ -416,8 +426,7 @@ impl Venue {
     }
 
     fn check_reduces(&self, wish: &Wish) -> Result<(), Refusal> {
-        let reduces = wish.flags & order_flags::REDUCE_ONLY != 0;
-        if reduces && wish.size > self.money.reducible(wish) {
+        if reduces(wish) && wish.size > self.money.reducible(wish) {
             return Err(refusal(RefusalKind::Rules, "it would do more than reduce"));
         }
         Ok(())

@@ -58,7 +58,7 @@ impl PaperSettings {
                 directory.listed(key.instrument).is_some_and(|listed| listed.contract.is_some());
             let is_whole = key.account == account && key.strategy.is_none();
             if is_contract && is_whole && position.size != Amount::ZERO {
-                self.positions.insert(key.instrument, *position);
+                self.positions.insert((key.instrument, key.side), *position);
                 let until = ledger.booked_until(account, key.instrument);
                 self.funded_until.insert(key.instrument, until.unwrap_or(i64::MAX));
             }

@@ -2,7 +2,7 @@
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    EventSource, FillKind, Liquidity, OrderKind, OrderSide, OrderState,
+    EventSource, FillKind, Liquidity, OrderKind, OrderSide, OrderState, PositionSide,
 };
 use rustonite_core::ids::InstrumentId;
 use rustonite_sim::CancelReason;
@@ -91,7 +91,7 @@ impl Venue {
             size_filled: Some(own.filled),
             fee: paid,
             liquidity: if is_maker { Liquidity::Maker } else { Liquidity::Taker },
-            position_side: None,
+            position_side: own.wish.position_side,
         };
         let report = self.report_of(own, None, times, What::Fill(fill));
         self.fills.push(report.clone());
@@ -123,6 +123,7 @@ impl Venue {
     }
 
     pub(super) fn tell_paid(&mut self, paid: &Paid, now: i64) {
+        let (instrument, side) = paid.place;
         let fill = Fill {
             fill_id: self.number(),
             trade_id: None,
@@ -133,10 +134,10 @@ impl Venue {
             size_filled: None,
             fee: Some((paid.amount, paid.asset)),
             liquidity: Liquidity::Unknown,
-            position_side: None,
+            position_side: Some(side).filter(|side| *side != PositionSide::Net),
         };
         let times = (paid.at, now);
-        let report = self.report(paid.instrument, "", None, times, What::Fill(fill));
+        let report = self.report(instrument, "", None, times, What::Fill(fill));
         self.fills.push(report.clone());
         self.say(Heard::Report(report));
     }

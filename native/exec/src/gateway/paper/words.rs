@@ -1,6 +1,6 @@
 //! Wishes as the replay takes them, and its words as reports have them.
 
-use rustonite_core::datasets::{OrderKind, OrderSide, PositionSide, Tif, order_flags};
+use rustonite_core::datasets::{OrderKind, OrderSide, Tif, order_flags};
 use rustonite_sim::replay::OwnOrder;
 use rustonite_sim::{Expiry, Reject, Side};
 
@@ -29,9 +29,6 @@ pub(super) fn order(book: &Book, wish: &Wish) -> Result<OwnOrder, Refusal> {
     };
     if wish.size_quote.is_some() || wish.size_display.is_some() || wish.size_min.is_some() {
         return Err(unfit("a paper account takes whole sizes alone"));
-    }
-    if !matches!(wish.position_side, None | Some(PositionSide::Net)) {
-        return Err(unfit("a paper account has one position in each instrument"));
     }
     let limit = if is_market { wish.price_protect } else { wish.price };
     let price = match limit {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustonite_core::datasets::{ContractKind, FillKind, order_flags};
+use rustonite_core::datasets::{ContractKind, FillKind, PositionSide, order_flags};
 
 use super::*;
 use crate::directory::Directory;
@@ -135,10 +135,7 @@ fn what_may_only_reduce_ends_with_its_position() {
         .map(|one| &*one.client_id)
         .collect();
     assert_eq!(ended, ["e"]);
-    let hedged = Wish {
-        position_side: Some(rustonite_core::datasets::PositionSide::Long),
-        ..buy("30000", "0.01")
-    };
+    let hedged = Wish { position_side: Some(PositionSide::Long), ..buy("30000", "0.01") };
     assert_eq!(paper.submit("g", hedged, at + 10 * MS), Err(RefusalKind::Rules));
 }
 
@@ -147,7 +144,7 @@ fn held(change: impl FnOnce(&mut PaperSettings)) -> Paper {
     let (size, price_entry) = (amount("0.2"), Some(amount("30000")));
     with(|settings| {
         let position = crate::positions::Position { size, price_entry, ..Default::default() };
-        settings.positions.insert(FIRST, position);
+        settings.positions.insert((FIRST, PositionSide::Net), position);
         settings.funded_until.insert(FIRST, NOW);
         change(settings);
     })
@@ -200,7 +197,7 @@ fn a_position_that_has_lost_its_margin_is_closed_by_force() {
 #[test]
 fn a_short_position_is_closed_by_force_when_prices_rise() {
     let mut paper = held(|settings| {
-        settings.positions.get_mut(&FIRST).unwrap().size = amount("-0.2");
+        settings.positions.get_mut(&(FIRST, PositionSide::Net)).unwrap().size = amount("-0.2");
     });
     paper.market.best(FIRST, NOW, best((35_000.0, 1.0), (35_001.0, 1.0)));
     paper.market.mark(FIRST, NOW, 35_000.0, None);
@@ -265,4 +262,88 @@ fn funding_was_due_at_the_last_mark_even_if_nothing_was_recorded_after_it() {
     paper.market.missed(FIRST, NOW + MS, 30_000.0, Some((0.0001, NOW + 2 * MS)));
     let [paid] = &paper.reports(start)[..] else { panic!("it is paid once") };
     assert_eq!((paid.ts_event, fill(paid).fee.unwrap().0), (NOW + 2 * MS, amount("0.6")));
+}
+
+fn hedged() -> Paper {
+    let paper = with(|settings| settings.hedging = true);
+    paper.market.best(FIRST, NOW, best((30_000.0, 0.5), (30_001.0, 0.5)));
+    paper.market.mark(FIRST, NOW, 30_000.0, None);
+    paper
+}
+
+fn for_side(side: PositionSide, wish: Wish) -> Wish {
+    Wish { position_side: Some(side), ..wish }
+}
+
+/// Sizes by side.
+fn sides(paper: &mut Paper, at: i64) -> Vec<(PositionSide, String)> {
+    let Answer::Positions(all) = paper.answer(Question::Positions, at) else { panic!() };
+    all.into_iter().map(|one| (one.side, one.size.to_string())).collect()
+}
+
+#[test]
+fn in_hedge_mode_a_long_and_a_short_position_stand_beside_each_other() {
+    use PositionSide::{Long, Short};
+    let mut paper = hedged();
+    let unsaid = paper.submit("a", ioc(OrderSide::Buy, "30001", "0.1"), NOW);
+    assert_eq!(unsaid, Err(RefusalKind::Rules));
+    paper.submit("b", for_side(Long, ioc(OrderSide::Buy, "30001", "0.1")), NOW).unwrap();
+    paper.submit("c", for_side(Short, ioc(OrderSide::Sell, "30000", "0.05")), NOW).unwrap();
+    let reports = paper.reports(NOW + 2 * MS);
+    let told: Vec<_> = reports.iter().filter(|one| matches!(one.what, What::Fill(_))).collect();
+    assert_eq!(
+        told.iter().map(|one| fill(one).position_side).collect::<Vec<_>>(),
+        [Some(Long), Some(Short)]
+    );
+    let at = NOW + 3 * MS;
+    let both = [(Long, "0.1".to_owned()), (Short, "-0.05".to_owned())];
+    assert_eq!(sides(&mut paper, at), both);
+    // A tenth of 3000 and of 1500.
+    assert_eq!(total(&mut paper, at).1, "450");
+    // What closes a side is no larger than it, and needs no margin.
+    let closes = |price, size| for_side(Short, ioc(OrderSide::Buy, price, size));
+    assert_eq!(paper.submit("d", closes("30001", "0.1"), at), Err(RefusalKind::Rules));
+    paper.submit("e", closes("30001", "0.05"), at).unwrap();
+    paper.heard(at + 2 * MS);
+    assert_eq!(sides(&mut paper, at + 3 * MS), both[..1]);
+}
+
+#[test]
+fn in_hedge_mode_each_position_pays_its_funding_and_is_closed_for_itself() {
+    use PositionSide::{Long, Short};
+    let of = |size: &str| crate::positions::Position {
+        size: amount(size),
+        price_entry: Some(amount("30000")),
+        ..Default::default()
+    };
+    let mut paper = with(|settings| {
+        settings.hedging = true;
+        settings.positions = [((FIRST, Long), of("0.3")), ((FIRST, Short), of("-0.1"))].into();
+        settings.funded_until.insert(FIRST, NOW);
+    });
+    paper.market.best(FIRST, NOW, best((25_000.0, 1.0), (25_001.0, 1.0)));
+    paper.market.mark(FIRST, NOW, 30_000.0, Some((0.0001, NOW + 5 * MS)));
+    let paid = paper.reports(NOW + 5 * MS);
+    let short = |one: &Report| (fill(one).position_side, fill(one).fee.unwrap().0);
+    let expected = [(Some(Long), amount("0.9")), (Some(Short), amount("-0.3"))];
+    assert_eq!(paid.iter().map(short).collect::<Vec<_>>(), expected);
+    // 0.2 more long than short: 999.4 less 1000 is less than both need.
+    let at = NOW + 6 * MS;
+    paper.market.mark(FIRST, at, 25_000.0, None);
+    let heard = paper.heard(at + 2 * MS);
+    let fills = heard.iter().filter_map(|one| match one {
+        Heard::Report(report) => match &report.what {
+            What::Fill(fill) => Some((fill.position_side, fill.side, fill.size)),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(
+        fills.collect::<Vec<_>>(),
+        [
+            (Some(Long), OrderSide::Sell, amount("0.3")),
+            (Some(Short), OrderSide::Buy, amount("0.1")),
+        ]
+    );
+    assert_eq!(sides(&mut paper, at + 3 * MS), []);
 }
