@@ -7,9 +7,10 @@ use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{EventSource, FillKind, Liquidity, OrderSide};
 use rustonite_core::ids::StrategyId;
-use rustonite_exec::gateway::{Balance, Gateway, Heard};
+use rustonite_exec::gateway::{Answer, Balance, Gateway, Heard, Question};
 use rustonite_exec::{Correction, Fill, OrderId, Report, What};
 use rustonite_risk::Target;
+use rustonite_trade::News;
 
 /// A world that holds ten lots, bought by one order.
 fn holding() -> (World, OrderId) {
@@ -116,4 +117,37 @@ fn a_fill_that_comparing_finds_is_paid_once() {
         let found = failures.iter().any(|denied| denied.code == "unfunded");
         assert_eq!(found, is_unfunded, "{size}: {failures:?}");
     }
+}
+
+#[test]
+fn an_execution_of_an_order_that_is_not_named_so_far_is_not_asked_for_all_the_time() {
+    let mut world = World::new([500, 7, 100, 200]);
+    let order = world.desk.submit(limit(OrderSide::Buy, -50, 10), world.now).unwrap();
+    // Its venue has not answered, and tells executions by its own number alone.
+    let found = Report {
+        venue_order_id: Some(format!("{}-1", order.0).into()),
+        ..world.bought_by_others(FillKind::Trade, 10)
+    };
+    world.fake.asked.lock().unwrap().clear();
+    let listed =
+        Heard::Answer(Question::Fills(INSTRUMENT, 0), Answer::Reports(vec![found.clone()]));
+    world.say(vec![listed]);
+    let (mut asked, mut told) = (0, 0);
+    for _ in 0..10 {
+        let is_of_fills = |one: &&Question| matches!(one, Question::Fills(..));
+        asked += world.fake.asked.lock().unwrap().iter().filter(is_of_fills).count();
+        world.answer(std::slice::from_ref(&found), &[]);
+        while let Some(news) = world.desk.next_news() {
+            told +=
+                usize::from(matches!(news, News::Notice(text) if text.contains("unknown_order")));
+        }
+    }
+    assert_eq!((asked, told), (0, 1));
+    assert_eq!(world.desk.ledger().order(order).unwrap().size_filled, Amount::ZERO);
+    // Once it is named, the next comparison has it.
+    world.report_of(order, What::Accepted);
+    world.now += 2_000 * MS;
+    world.desk.tick(world.now, 5_000 * MS);
+    world.answer(std::slice::from_ref(&found), &[]);
+    assert_eq!(world.desk.ledger().order(order).unwrap().size_filled, lots(10));
 }

@@ -6,8 +6,8 @@ use rustonite_core::ids::{AccountId, InstrumentId};
 use rustonite_exec::gateway::{Answer, Heard, Position, Question};
 use rustonite_exec::reconcile::{Mismatch, Plan, reconcile};
 use rustonite_exec::{
-    Ask, Booked, Change, Flight, Journal, Order, OrderId, PositionKey, Refusal, Report, Request,
-    What,
+    AnomalyCode, Ask, Booked, Change, Flight, Journal, Order, OrderId, PositionKey, Refusal,
+    Report, Request, What,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Access, Code};
@@ -262,7 +262,17 @@ impl<J: Journal> Desk<J> {
             let text = format!("{}: {}", anomaly.code.name(), anomaly.detail);
             self.news.push_back(News::Notice(text));
         }
-        change.asks.iter().for_each(|ask| self.ask(account, *ask, now));
+        // The venue's own list has it, and nobody knows whose it is: the next one would say the same.
+        let is_listed = of.is_some_and(|report| report.source == EventSource::Reconciliation);
+        let is_nobodys = change.anomalies.iter().any(|one| one.code == AnomalyCode::UnknownOrder);
+        for ask in &change.asks {
+            match ask {
+                Ask::Fills(..) if is_listed && is_nobodys => {
+                    self.compare_by(account, now.saturating_add(ASK_AGAIN_NS));
+                }
+                ask => self.ask(account, *ask, now),
+            }
+        }
     }
 
     /// Notes what profit has to know of a booking besides its position.
