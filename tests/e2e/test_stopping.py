@@ -127,8 +127,8 @@ class Mover(Strategy):
 
     def on_start(self) -> None:
         [order] = self.broker.open_orders("BTCUSDT")
-        assert (order.kind, order.price) == ("limit", 50_000)
-        self.broker.replace(order.id, size="0.02", price="50100")
+        assert (order.kind, order.price) == ("limit", 59_000)
+        self.broker.replace(order.id, size="0.02", price="59100")
 
     def on_order(self, news: OrderNews) -> None:
         self.events.append(news.event)
@@ -139,12 +139,12 @@ def test_an_order_of_others_that_is_adopted_can_be_changed(place: Place) -> None
     keeping = 'on_stop = "keep"\n' + path.read_text()
     path.write_text(keeping.replace('"main"', '"main"\nexternal = "adopted"'))
     others = Client(place.exchange, place.account, "BTCUSDT")
-    number = others.rest("buy", "0.01", 50_000.0)
+    number = others.rest("buy", "0.01", 59_000.0)
     mover = Mover()
     place.run(mover, lambda _status: "replaced" in mover.events)
     [order] = others.open_orders()
     assert order["orderId"] != number
-    assert (Decimal(order["price"]), Decimal(order["origQty"])) == (50_100, Decimal("0.02"))
+    assert (Decimal(order["price"]), Decimal(order["origQty"])) == (59_100, Decimal("0.02"))
     assert mover.events == ["replace_asked", "replaced"]
 
 

@@ -9,6 +9,7 @@ import shutil
 import time
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -204,6 +205,8 @@ class Hedging(Noted):
 
     def begin(self) -> None:
         self.broker.submit(SYMBOL, "buy", "0.1", "60100", tif="ioc", position_side="long")
+
+    def go_on(self) -> None:
         self.broker.submit(SYMBOL, "sell", "0.04", "59900", tif="ioc", position_side="short")
 
 
@@ -211,11 +214,17 @@ class Leaving(Noted):
     """Closes both, the short position only once it has tried to close more than there is."""
 
     def begin(self) -> None:
-        close = self.broker.submit
-        close(SYMBOL, "sell", "0.1", "59900", tif="ioc", position_side="long")
+        self.broker.submit(SYMBOL, "sell", "0.1", "59900", tif="ioc", position_side="long")
+
+    def go_on(self) -> None:
+        close = partial(self.broker.submit, tif="ioc", position_side="short")
         with pytest.raises(RiskRejected):
-            close(SYMBOL, "buy", "0.05", "60100", tif="ioc", position_side="short")
-        close(SYMBOL, "buy", "0.04", "60100", tif="ioc", position_side="short")
+            close(SYMBOL, "buy", "0.05", "60100")
+        close(SYMBOL, "buy", "0.04", "60100")
+
+
+def held_by(strategy: Noted) -> list[Decimal]:
+    return [strategy.broker.position(SYMBOL, side) for side in ("long", "short")]
 
 
 def test_a_contract_on_paper_is_held_in_two_positions_in_hedge_mode(contracts: Place) -> None:
@@ -226,15 +235,16 @@ def test_a_contract_on_paper_is_held_in_two_positions_in_hedge_mode(contracts: P
     first, again = Hedging(SYMBOL), Leaving(SYMBOL)
 
     def held(strategy: Noted) -> list[Decimal]:
-        return [strategy.broker.position(SYMBOL, side) for side in ("long", "short")]
+        return held_by(strategy) if strategy.has_begun else []
 
     both, none = [Decimal("0.1"), Decimal("-0.04")], [Decimal(0), Decimal(0)]
     with contracts.recording():
-        contracts.trade(config, first, Script(lambda: first.has_begun and held(first) == both))
+        steps = [lambda: held(first) == [both[0], 0], first.go_on, lambda: held(first) == both]
+        contracts.trade(config, first, Script(*steps))
         told: list[list[Decimal]] = []
-        again.on_start = lambda: told.append(held(again))
-        script = Script(lambda: again.has_begun and held(again) == none)
-        status = contracts.trade(config, again, script)
+        again.on_start = lambda: told.append(held_by(again))
+        steps = [lambda: held(again) == [0, both[1]], again.go_on, lambda: held(again) == none]
+        status = contracts.trade(config, again, Script(*steps))
     assert told == [both]
     assert status["positions"] == []
     # In and out of each by 20, with 0.1 % of all four.
