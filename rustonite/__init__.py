@@ -14,8 +14,8 @@ def main() -> None:
     # Somebody may have asked for it not to be heard, as shells do for what runs behind them.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # The allocator reads it when the engine is loaded. By itself it keeps what a commit has freed for
-    # a second, and recorders commit all the time.
+    # The allocator reads it when the engine is loaded. By itself it keeps what a commit has freed
+    # for a second, and recorders commit all the time.
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10")
     from rustonite_data.cli import main as command  # noqa: PLC0415 - this is what takes a while
 

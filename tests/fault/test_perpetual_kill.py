@@ -113,8 +113,8 @@ def assert_same(lives, client):
 
 
 def assert_owned(lives, wallet):
-    # Executions that were asked for came in another order than at the venue: what of their profit is
-    # realised is set by the next comparison.
+    # Executions that were asked for came in another order than at the venue: what of their profit
+    # is realised is set by the next comparison.
     for _ in range(50):
         balances = JournalBooks(lives.journal).balances
         owned = [row["total"] for row in balances if row["asset"] == "USDT"][-1]
