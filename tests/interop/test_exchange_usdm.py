@@ -243,6 +243,7 @@ def test_clients_ask_for_candles_of_marks_fundings_and_changes(exchange):
         # The first of them is there a second after the start.
         while not (bars := client.fetch_ohlcv(UNIFIED, "1m", params={"price": price})):
             assert time.monotonic() < end
+            time.sleep(0.1)
         assert 0 < bars[-1][3] <= bars[-1][4] <= bars[-1][2]
     assert client.fetch_funding_intervals([UNIFIED])[UNIFIED]["interval"] == "8h"
     client.set_margin_mode("isolated", UNIFIED)
