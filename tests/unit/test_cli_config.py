@@ -148,7 +148,7 @@ def test_init_tells_scripts_what_it_wrote(tmp_path):
             "exchange.toml",
             "# others = false",
             "[tiers]\nBTCUSDT = [] #",
-            r": tiers: .*no perpetual",
+            r": tiers: .*not a perpetual",
         ),
         (
             "exchange.toml",
