@@ -75,6 +75,9 @@ class Churn(Strategy):
             self.trying(self.broker.cancel, order.id)
         else:
             price = self.price(order.side, distance * self.chance.uniform(0.9, 1.1))
+            if self.chance.random() < 0.1:
+                # Some venues refuse a change that changes nothing.
+                price = order.price
             self.trying(self.broker.replace, order.id, order.size, price)
 
     def trying(self, call, *arguments, **more):

@@ -110,10 +110,11 @@ class JournalBooks:
         self.owner = {row["client_id"]: row["order_id"] for row in self.order_rows}
 
     def story(self, orders):
-        """What happened to some orders, in short."""
+        """What happened to some orders, by our number or a client id, in short."""
         names = ("seq", "order_id", "client_id", "venue_order_id", "event", "source", "state",
                  "size", "size_filled", "reason", "detail", "fill_id")  # fmt: skip
-        rows = [row for row in self.order_rows if row["order_id"] in orders]
+        numbers = {self.owner.get(one, one) for one in orders}
+        rows = [row for row in self.order_rows if row["order_id"] in numbers]
         venue_ids = {row["venue_order_id"] for row in rows}
         rows += [row for row in self.fills if row["venue_order_id"] in venue_ids]
         rows.sort(key=lambda row: row["seq"])
@@ -139,7 +140,8 @@ def assert_same(place, books):
 
 def assert_equal(ours, theirs, books=None):
     """Two dicts are equal; says where they are not, with the story of the orders."""
-    keys = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+    keys = [key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)]
+    keys.sort(key=str)
     differs = {key: (ours.get(key), theirs.get(key)) for key in keys}
     assert differs == {}, "\n".join(map(str, books.story(keys) if books else []))
 
@@ -204,8 +206,9 @@ def asked_for(ours):
 
 def name_of(row):
     """The name of an order at the venue. Of a change that was refused the row has the name that the
-    order would have got by it."""
-    return row["client_id_prev" if row["event"] == "replace_rejected" else "client_id"]
+    order would have got by it, if it would have got another one."""
+    previous = row["client_id_prev"] if row["event"] == "replace_rejected" else None
+    return previous or row["client_id"]
 
 
 def assert_balances(ours, place):
