@@ -96,7 +96,7 @@ impl<J: Journal> Desk<J> {
         now: i64,
     ) -> Result<Intent, Code> {
         let rules = self.risk.rules(wish.instrument).ok_or(Code::InstrumentUnknown)?;
-        let middle = self.reference(wish.instrument).filter(|_| wish.size_quote.is_some());
+        let middle = wish.size_quote.and_then(|_| self.reference(wish.instrument));
         let intent = intent_of(rules, (request, order), wish, (filled, middle))?;
         let client_id = match self.leg(request, order, wish.account) {
             Some(leg) => FixedState::default().hash_one((wish.account, order.0, leg)),
