@@ -38,7 +38,7 @@ pub struct Execution {
 }
 
 impl Risk {
-    /// A request leaves: say it before its bytes do. From here on the order counts.
+    /// A request leaves: say it before anything else is checked. From here on the order counts.
     ///
     /// # Errors
     /// [`Code::NotChecked`] if the pass is for something else; then nothing is counted, and nothing

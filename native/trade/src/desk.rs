@@ -347,15 +347,17 @@ impl<J: Journal> Desk<J> {
     }
 
     /// Passes a request to its gateway. There is no other way there: only a check makes a pass, and
-    /// it is used up here.
+    /// it is used up here. What counts from now on is counted behind the bytes, for which somebody may
+    /// be waiting; nothing is judged in between.
     fn send(&mut self, intent: &Intent, pass: Pass, request: &Request, now: i64) {
+        let refused = match self.accounts.get_mut(intent.account.index()) {
+            Some(account) if pass.is_for(intent) => account.send(request, now).err(),
+            Some(_) => None,
+            None => Some(account::refusal(NOT_OPEN.to_owned())),
+        };
         let counted = self.risk.sent(intent, &pass, now);
         drop(pass);
-        let refused = match (counted, self.accounts.get_mut(intent.account.index())) {
-            (Ok(()), Some(account)) => account.send(request, now).err(),
-            (Err(denial), _) => Some(account::refusal(denial.to_string())),
-            (_, None) => Some(account::refusal(NOT_OPEN.to_owned())),
-        };
+        let refused = counted.err().map(|denial| account::refusal(denial.to_string())).or(refused);
         self.count_sent(request, now);
         if let Some(refusal) = refused {
             let report = account::refused(request, refusal, now);
