@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Decimal;
-use crate::decimal::DecimalError;
+use crate::decimal::{Backwards, DecimalError};
 
 /// Decimals of an [`Amount`].
 pub const SCALE: i32 = 18;
@@ -84,54 +84,44 @@ impl Amount {
     }
 }
 
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Amount {
+    /// Appends the digits, as [`Display`](fmt::Display) writes them.
+    pub fn push_to(self, text: &mut String) {
+        let Some(plain) = self.plain_text() else { return self.to_decimal().push_to(text) };
+        if self.0 < 0 {
+            text.push('-');
+        }
+        text.push_str(plain.as_str());
+    }
+
+    /// The digits without a sign of nearly all amounts. Prices of orders are printed on the way of a
+    /// tick, where 64 bits are quicker than the 128 of a [`Decimal`].
+    fn plain_text(self) -> Option<Backwards<TEXT_BYTES>> {
         let magnitude = self.0.unsigned_abs();
-        let Ok(whole) = u64::try_from(magnitude / UNIT) else { return self.to_decimal().fmt(f) };
-        let rest = u64::try_from(magnitude % UNIT).unwrap_or_default();
-        let mut room = [0; TEXT_BYTES];
-        let text = plain_text(whole, rest, &mut room);
-        f.pad_integral(self.0 >= 0, "", core::str::from_utf8(text).unwrap_or_default())
+        let whole = magnitude / UNIT;
+        // A remainder of 128 bits would be a division of its own.
+        let rest = u64::try_from(magnitude - whole * UNIT).ok()?;
+        let mut text = Backwards::new();
+        if rest > 0 {
+            text.digits(rest, SCALE.unsigned_abs());
+            text.trim_zeros();
+            text.put(*b".");
+        }
+        text.digits(u64::try_from(whole).ok()?, 1);
+        Some(text)
     }
 }
 
 /// Twenty digits, a point and the decimals.
 const TEXT_BYTES: usize = 20 + 1 + SCALE.unsigned_abs() as usize;
 
-/// Writes whole units and decimals from the end: prices of orders are printed on the way of a tick,
-/// where 64 bits are quicker than the 128 of a [`Decimal`].
-fn plain_text(whole: u64, rest: u64, room: &mut [u8; TEXT_BYTES]) -> &[u8] {
-    let mut at = TEXT_BYTES;
-    let mut end = TEXT_BYTES;
-    let mut push = |byte: u8| {
-        at -= 1;
-        room[at] = byte;
-    };
-    if rest > 0 {
-        let mut rest = rest;
-        for _ in 0..SCALE {
-            push(digit(rest));
-            rest /= 10;
-        }
-        push(b'.');
-    }
-    let mut whole = whole;
-    loop {
-        push(digit(whole));
-        whole /= 10;
-        if whole == 0 {
-            break;
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.plain_text() {
+            Some(text) => f.pad_integral(self.0 >= 0, "", text.as_str()),
+            None => self.to_decimal().fmt(f),
         }
     }
-    while rest > 0 && room[end - 1] == b'0' {
-        end -= 1;
-    }
-    &room[at..end]
-}
-
-/// The last digit of a number.
-fn digit(number: u64) -> u8 {
-    b'0' + u8::try_from(number % 10).unwrap_or_default()
 }
 
 impl Serialize for Amount {
@@ -206,6 +196,9 @@ mod tests {
         ) {
             let (amount, decimal) = (Amount(units), Amount(units).to_decimal());
             prop_assert_eq!(amount.to_string(), decimal.to_string());
+            let mut pushed = String::from("=");
+            amount.push_to(&mut pushed);
+            prop_assert_eq!(pushed, format!("={decimal}"));
             prop_assert_eq!(format!("{amount:>+12}"), format!("{decimal:>+12}"));
         }
     }

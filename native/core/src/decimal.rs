@@ -14,6 +14,7 @@ use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
 use lexeme::{Scanner, ShortLexeme};
+pub(crate) use text::Backwards;
 use text::StackText;
 
 mod lexeme;

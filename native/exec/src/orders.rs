@@ -142,6 +142,19 @@ impl Orders {
         self.put(order);
     }
 
+    /// Takes a new order in and out again, so that the places are at hand where the next one of its
+    /// number and name will be kept.
+    pub(crate) fn rehearse(&mut self, order: Order) -> Option<Order> {
+        let (id, account) = (order.id, order.wish.account);
+        self.name_leg(&order, 0);
+        self.by_id.insert(id, Box::new(order));
+        let order = self.take(id)?;
+        if let Some(names) = self.client_ids.get_mut(&account) {
+            names.remove(order.client_id());
+        }
+        Some(order)
+    }
+
     /// Children that are remembered of an order, by number.
     pub(crate) fn children(&self, parent: OrderId) -> impl Iterator<Item = &Order> {
         self.children.of(parent).iter().filter_map(|child| self.get(*child))

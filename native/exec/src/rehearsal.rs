@@ -4,8 +4,6 @@
 //! and takes ten times as long for the next. A rehearsal does what a submit does up to the journal
 //! and leaves nothing of it: no order, no row, no number, no request.
 
-use std::hint::black_box;
-
 use rustonite_core::datasets::OrderEvent;
 
 use crate::journal::Journal;
@@ -22,9 +20,7 @@ impl<J: Journal> Ledger<J> {
         let told = own(OrderEvent::Submitted, at.now, 0, None);
         order.apply(&told);
         self.scribe.rehearse(&order, note(at, &told, None));
-        // Where it would be kept.
-        black_box(self.orders.by_client_id(order.wish.account, order.client_id()));
-        black_box(self.orders.get(order.id).is_some());
+        let mut order = self.orders.rehearse(order)?;
         Some((order.legs.swap_remove(0).client_id, order.wish))
     }
 }

@@ -554,7 +554,8 @@ fn a_rehearsal_leaves_nothing() {
             let next = ledger.next_id();
             if rehearses {
                 let tags = Some("a label that the real one has not".into());
-                assert!(ledger.rehearse(NOW, Wish { tags, ..wish() }).is_some());
+                let (client_id, _) = ledger.rehearse(NOW, Wish { tags, ..wish() }).unwrap();
+                assert!(ledger.order_named(ACCOUNT, &client_id).is_none());
             }
             assert_eq!(working(&mut ledger), next);
         }

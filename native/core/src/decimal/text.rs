@@ -24,14 +24,19 @@ const fn pairs() -> [[u8; 2]; 100] {
 }
 
 /// Bytes that are written from the end.
-struct Backwards {
-    bytes: [u8; SHORT_BYTES],
+pub(crate) struct Backwards<const N: usize> {
+    bytes: [u8; N],
     start: usize,
+    end: usize,
 }
 
-impl Backwards {
+impl<const N: usize> Backwards<N> {
+    pub(crate) const fn new() -> Self {
+        Self { bytes: [0; N], start: N, end: N }
+    }
+
     /// At least so many digits of a number, with zeros before it.
-    fn digits(&mut self, mut number: u64, at_least: u32) {
+    pub(crate) fn digits(&mut self, mut number: u64, at_least: u32) {
         let until = self.start.saturating_sub(at_least as usize);
         while number >= 10 {
             // A remainder is below 100.
@@ -46,14 +51,21 @@ impl Backwards {
         }
     }
 
-    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        self.start -= N;
-        self.bytes[self.start..self.start + N].copy_from_slice(&bytes);
+    pub(crate) fn put<const M: usize>(&mut self, bytes: [u8; M]) {
+        self.start -= M;
+        self.bytes[self.start..self.start + M].copy_from_slice(&bytes);
     }
 
-    fn as_str(&self) -> &str {
+    /// Takes zeros from the end.
+    pub(crate) fn trim_zeros(&mut self) {
+        while self.bytes[self.start..self.end].ends_with(b"0") {
+            self.end -= 1;
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
         // Only digits, points and signs are written.
-        core::str::from_utf8(&self.bytes[self.start..]).unwrap_or_default()
+        core::str::from_utf8(&self.bytes[self.start..self.end]).unwrap_or_default()
     }
 }
 
@@ -73,13 +85,13 @@ impl Decimal {
     }
 
     /// The digits without a sign, of nearly all numbers that venues send.
-    fn short_text(self) -> Option<Backwards> {
+    fn short_text(self) -> Option<Backwards<SHORT_BYTES>> {
         let decimals = self.exponent.checked_neg().and_then(|one| u32::try_from(one).ok())?;
         let magnitude = u64::try_from(self.mantissa.unsigned_abs()).ok()?;
         if decimals > SHORT_DECIMALS {
             return None;
         }
-        let mut text = Backwards { bytes: [0; SHORT_BYTES], start: SHORT_BYTES };
+        let mut text = Backwards::new();
         let one = 10_u64.pow(decimals);
         if decimals > 0 {
             text.digits(magnitude % one, decimals);

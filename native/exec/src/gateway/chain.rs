@@ -75,6 +75,12 @@ impl Chains {
         self.legs.insert(client_id.into(), leg);
     }
 
+    /// Takes a new order in and out again, so that its place is at hand.
+    pub(super) fn rehearse(&mut self, client_id: &str) {
+        self.first(client_id);
+        self.legs.remove(client_id);
+    }
+
     pub(super) fn begin(&mut self, new_id: &str, mut change: Change) {
         let leg = self.legs.get(&change.old.client_id).copied().unwrap_or_default();
         // Of an order from before this process the forerunners have filled the rest.

@@ -35,7 +35,7 @@ pub(super) trait Requests {
     }
 
     /// See [`Gateway::rehearse`].
-    fn rehearsed(&self, _client_id: &str, _wish: &Wish, _now: i64) {}
+    fn rehearsed(&mut self, _client_id: &str, _wish: &Wish, _now: i64) {}
 }
 
 /// How questions are asked, and what is answered to them.
@@ -415,7 +415,7 @@ impl<D: Dialect> Gateway for D {
         self.request(request, now)
     }
 
-    fn rehearse(&self, client_id: &str, wish: &Wish, now: i64) {
+    fn rehearse(&mut self, client_id: &str, wish: &Wish, now: i64) {
         self.rehearsed(client_id, wish, now);
     }
 

@@ -214,6 +214,13 @@ impl Flights {
         self.last_id
     }
 
+    /// Takes a request in and out again, so that the place is at hand where the next one will be kept.
+    pub(super) fn rehearse(&mut self, asked: Asked, way: Way, now: i64) {
+        let id = self.put(asked, way, now);
+        self.open.remove(&id);
+        self.last_id = id - 1;
+    }
+
     /// Several requests of a sort in one message, which is answered for all of them.
     pub(super) fn add_many(&mut self, items: Vec<Asked>, way: Way, now: i64) -> u64 {
         self.last_id += 1;

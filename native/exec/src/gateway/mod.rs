@@ -90,7 +90,7 @@ pub trait Gateway: Send {
 
     /// Goes through the motions of writing a new order and leaves nothing of them; see
     /// [`crate::Ledger::rehearse`].
-    fn rehearse(&self, _client_id: &str, _wish: &Wish, _now: i64) {}
+    fn rehearse(&mut self, _client_id: &str, _wish: &Wish, _now: i64) {}
 
     /// Several requests, in as few messages as the venue takes them in. Each ends for itself.
     fn write_many(&mut self, requests: &[Request], now: i64) -> Written;

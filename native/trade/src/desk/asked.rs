@@ -122,7 +122,7 @@ impl<J: Journal> Desk<J> {
             drop(self.risk.check(&intent, now));
         }
         let Some((client_id, wish)) = self.ledger.rehearse(self.moment(now), wish) else { return };
-        if let Some(account) = self.accounts.get(wish.account.index()) {
+        if let Some(account) = self.accounts.get_mut(wish.account.index()) {
             account.gateway.rehearse(&client_id, &wish, now);
         }
     }

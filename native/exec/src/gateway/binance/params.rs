@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use rustonite_core::Amount;
+
 /// Whether a parameter is a number in JSON.
 fn is_number(name: &str) -> bool {
     matches!(
@@ -29,19 +31,22 @@ fn first_letters(name: &str) -> u64 {
 
 /// Of a usual order.
 const COUNT: usize = 16;
-const VALUES_BYTES: usize = 256;
+const TEXT_BYTES: usize = 384;
 
-/// Parameters by name. The values stand one behind another in one text: an order is written on the
-/// way of a tick, and an allocation for each would be a good part of it.
+/// One parameter: the first letters of its name, the name, and where it is in the text.
+type Pair = (u64, &'static str, Range<usize>);
+
+/// Parameters by name. They stand one behind another in one text, each as it is signed: an order is
+/// written on the way of a tick, and an allocation for each would be a good part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::gateway) struct Pairs {
-    names: Vec<(&'static str, Range<usize>)>,
-    values: String,
+    pairs: Vec<Pair>,
+    text: String,
 }
 
 impl Default for Pairs {
     fn default() -> Self {
-        Self { names: Vec::with_capacity(COUNT), values: String::with_capacity(VALUES_BYTES) }
+        Self { pairs: Vec::with_capacity(COUNT), text: String::with_capacity(TEXT_BYTES) }
     }
 }
 
@@ -74,37 +79,59 @@ impl<V: AsRef<str>> Extend<(&'static str, V)> for Pairs {
 
 impl Pairs {
     pub(in crate::gateway) fn push(&mut self, (name, value): (&'static str, impl AsRef<str>)) {
-        let start = self.values.len();
-        self.values.push_str(value.as_ref());
-        self.names.push((name, start..self.values.len()));
+        self.add(name, |text| text.push_str(value.as_ref()));
+    }
+
+    pub(in crate::gateway) fn push_amount(&mut self, name: &'static str, amount: Amount) {
+        self.add(name, |text| amount.push_to(text));
+    }
+
+    fn add(&mut self, name: &'static str, write: impl FnOnce(&mut String)) {
+        let start = self.text.len();
+        self.text.push_str(name);
+        self.text.push('=');
+        write(&mut self.text);
+        self.pairs.push((first_letters(name), name, start..self.text.len()));
     }
 
     /// All, in their order.
     pub(in crate::gateway) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.names.iter().map(|(name, place)| (*name, &self.values[place.clone()]))
+        let value = |name: &str, place: &Range<usize>| place.start + name.len() + 1..place.end;
+        self.pairs.iter().map(move |(_, name, place)| (*name, &self.text[value(name, place)]))
     }
 
     /// Sorts them by name, and returns the text that is signed.
     pub(in crate::gateway) fn sorted_text(&mut self) -> String {
-        self.names.sort_unstable_by_key(|(name, _)| (first_letters(name), *name));
-        let mut text = String::with_capacity(384);
-        let mut separator = "";
-        for (name, value) in self.iter() {
-            text.extend([separator, name, "=", value]);
-            separator = "&";
+        self.pairs.sort_unstable_by_key(|(letters, name, _)| (*letters, *name));
+        let mut text = String::with_capacity(self.text.len() + self.pairs.len());
+        for (_, _, place) in &self.pairs {
+            if !text.is_empty() {
+                text.push('&');
+            }
+            text.push_str(&self.text[place.clone()]);
         }
         text
     }
 
     /// A whole call. Values are names, ids and numbers: nothing that JSON would escape.
     pub(in crate::gateway) fn call(&self, id: u64, method: &str) -> String {
-        let mut text = String::with_capacity(512);
+        let mut text = String::with_capacity(2 * TEXT_BYTES);
         let _ = write!(text, r#"{{"id":{id},"method":"{method}","params":{{"#);
-        let mut separator = "\"";
+        let start = text.len();
         for (name, value) in self.iter() {
-            let quote = if is_number(name) { "" } else { "\"" };
-            text.extend([separator, name, "\":", quote, value, quote]);
-            separator = ",\"";
+            if text.len() > start {
+                text.push(',');
+            }
+            text.push('"');
+            text.push_str(name);
+            text.push_str("\":");
+            if is_number(name) {
+                text.push_str(value);
+            } else {
+                text.push('"');
+                text.push_str(value);
+                text.push('"');
+            }
         }
         text.push_str("}}");
         text

@@ -1,7 +1,5 @@
 //! What is sent.
 
-use std::hint::black_box;
-
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
     EventSource, OrderEvent, OrderKind, PositionSide, Tif, TriggerSource, order_flags,
@@ -89,9 +87,10 @@ impl Requests for BinanceSpot {
         }
     }
 
-    fn rehearsed(&self, client_id: &str, wish: &Wish, now: i64) {
+    fn rehearsed(&mut self, client_id: &str, wish: &Wish, now: i64) {
         if let Ok(pairs) = self.new_order(client_id, wish) {
-            black_box(self.session.signed_text(0, "order.place", pairs, now));
+            self.chains.rehearse(client_id);
+            self.session.rehearse(wish.instrument, client_id, pairs, now);
         }
     }
 }
@@ -242,20 +241,20 @@ fn placing(wish: &Wish) -> Result<Pairs, Refusal> {
     };
     let mut pairs = Pairs::from([("side", words::side(wish.side)), ("type", kind)]);
     match wish.size_quote {
-        Some(money) => pairs.push(("quoteOrderQty", money.to_string())),
-        None => pairs.push(("quantity", wish.size.to_string())),
+        Some(money) => pairs.push_amount("quoteOrderQty", money),
+        None => pairs.push_amount("quantity", wish.size),
     }
     if let Some(price) = wish.price.or(wish.price_protect) {
-        pairs.push(("price", price.to_string()));
+        pairs.push_amount("price", price);
         if let Some(tif) = terms.tif.filter(|_| !terms.is_post_only) {
             pairs.push(("timeInForce", word(&TIFS, &tif)));
         }
     }
     if let Some(display) = wish.size_display {
-        pairs.push(("icebergQty", display.to_string()));
+        pairs.push_amount("icebergQty", display);
     }
     if let Some(trigger) = &wish.trigger {
-        pairs.push(("stopPrice", trigger.price.to_string()));
+        pairs.push_amount("stopPrice", trigger.price);
     }
     if let Some(stp) = wish.stp {
         pairs.push(("selfTradePreventionMode", word(&STPS, &stp)));

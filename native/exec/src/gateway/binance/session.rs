@@ -1,5 +1,8 @@
 //! What spot and futures share: signed calls over the WebSocket interface and of REST.
 
+use std::hint::black_box;
+
+use rustonite_core::datasets::OrderEvent;
 use rustonite_core::ids::InstrumentId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -164,6 +167,20 @@ impl Session {
             pairs.push(("signature", signature));
         }
         pairs.call(id, method)
+    }
+
+    /// Goes through the motions of a new order on a line, and leaves nothing of them.
+    pub(in crate::gateway) fn rehearse(
+        &mut self,
+        instrument: InstrumentId,
+        client_id: &str,
+        pairs: Pairs,
+        now: i64,
+    ) {
+        let order = self.desk.named(instrument, client_id);
+        let asked = Asked::Order(order, OrderEvent::Submitted, 0);
+        self.flights.rehearse(asked, Way::Line(0), now);
+        black_box(self.signed_text(0, "order.place", pairs, now));
     }
 
     /// A call on a line without parameters.

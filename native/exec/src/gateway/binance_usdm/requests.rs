@@ -1,7 +1,5 @@
 //! What is sent about orders.
 
-use std::hint::black_box;
-
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
     OffsetUnit, OrderEvent, OrderKind, PositionSide, Tif, TriggerSource, order_flags,
@@ -120,9 +118,9 @@ impl Requests for BinanceUsdM {
         })
     }
 
-    fn rehearsed(&self, client_id: &str, wish: &Wish, now: i64) {
+    fn rehearsed(&mut self, client_id: &str, wish: &Wish, now: i64) {
         if let Ok(pairs) = self.new_order(client_id, wish) {
-            black_box(self.session.signed_text(0, "order.place", pairs, now));
+            self.session.rehearse(wish.instrument, client_id, pairs, now);
         }
     }
 }
@@ -199,8 +197,8 @@ impl BinanceUsdM {
         let order = self.session.desk.subject(request);
         let mut pairs = self.session.sought(&order);
         pairs.push(("side", words::side(wish.side)));
-        pairs.push(("quantity", wish.size.to_string()));
-        pairs.push(("price", price.to_string()));
+        pairs.push_amount("quantity", wish.size);
+        pairs.push_amount("price", price);
         let asked = Asked::Order(order, OrderEvent::ReplaceAsked, ORDERS);
         Ok(self.session.signed(TRADING, "order.modify", asked, pairs, now))
     }
@@ -223,10 +221,10 @@ fn placing(wish: &Wish, terms: &Terms) -> Result<Pairs, Refusal> {
     if closes(wish) {
         pairs.push(("closePosition", "true"));
     } else {
-        pairs.push(("quantity", wish.size.to_string()));
+        pairs.push_amount("quantity", wish.size);
     }
     if let Some(price) = wish.price.or(wish.price_protect) {
-        pairs.push(("price", price.to_string()));
+        pairs.push_amount("price", price);
         let tif = if terms.is_post_only { Some(Tif::Gtx) } else { terms.tif };
         pairs.extend(tif.map(|tif| ("timeInForce", word(&TIFS, &tif))));
     }
@@ -261,11 +259,11 @@ fn add_trigger(pairs: &mut Pairs, wish: &Wish) {
     let source = word(CAPABILITIES.sources, &trigger.source);
     pairs.push(("workingType", source));
     match &trigger.trail {
-        None => pairs.push(("triggerPrice", trigger.price.to_string())),
+        None => pairs.push_amount("triggerPrice", trigger.price),
         Some(Trail { offset, activation, .. }) => {
             // In percent.
             let rate = offset.ratio(Amount(100 * 10_i128.pow(18))).unwrap_or_default();
-            pairs.push(("callbackRate", rate.to_string()));
+            pairs.push_amount("callbackRate", rate);
             pairs.extend(activation.map(|price| ("activatePrice", price.to_string())));
         }
     }

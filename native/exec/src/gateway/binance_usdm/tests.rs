@@ -239,6 +239,18 @@ fn orders_that_wait_are_placed_in_a_list_of_their_own() {
 }
 
 #[test]
+fn a_rehearsal_leaves_nothing() {
+    let (mut rehearsed, mut plain) = (gateway(), gateway());
+    rehearsed.rehearse("r-1", &Wish { side: OrderSide::Sell, ..wish() }, NOW);
+    let order = submit(wish());
+    assert_eq!(sent(rehearsed.write(&order, NOW)), sent(plain.write(&order, NOW)));
+    let mut heard = [Vec::new(), Vec::new()];
+    rehearsed.tick(i64::MAX, NOW, &mut heard[0]);
+    plain.tick(i64::MAX, NOW, &mut heard[1]);
+    assert_eq!(heard[0], heard[1], "what is in flight");
+}
+
+#[test]
 fn a_change_is_made_in_place() {
     let mut gateway = ready();
     let change = Wish { size: amount("0.6"), price: Some(amount("30001")), ..wish() };
