@@ -264,7 +264,18 @@ impl Order {
         let of_leg = |change: &Change| change.leg == leg;
         let same = |change: &Change| of_leg(change) && change.is_to(values);
         let exact = self.changes.iter().position(same);
-        exact.or_else(|| self.changes.iter().position(of_leg))
+        // The venue may have made something else of it.
+        exact.or_else(|| self.changes.iter().position(of_leg).filter(|_| !self.is_so(leg, values)))
+    }
+
+    /// Whether these values are in force already: an answer and a stream both tell what is done, and the
+    /// second of them is not about the change that was asked for in between.
+    fn is_so(&self, leg: usize, values: &Values) -> bool {
+        let triggers = self.wish.trigger.zip(values.price_trigger);
+        leg == self.leg
+            && values.price.is_none_or(|price| Some(price) == self.wish.price)
+            && values.size == self.wish.size
+            && triggers.is_none_or(|(trigger, price)| trigger.price == price)
     }
 
     fn take_change_refused(&mut self, told: &Told) {

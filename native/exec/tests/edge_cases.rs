@@ -181,8 +181,20 @@ fn edge_08_two_replaces_in_flight() {
     ledger.report(&Report { ts_event: NOW + 9, ..of(&ledger, id, second) });
     assert_eq!(state(&ledger, id), OrderState::Accepted);
     let first = What::Replaced { price: Some(amount("101")), size: amount("10") };
-    ledger.report(&Report { ts_event: NOW + 8, ..of(&ledger, id, first) });
+    ledger.report(&Report { ts_event: NOW + 8, ..of(&ledger, id, first.clone()) });
     assert_eq!(ledger.order(id).unwrap().wish.price, Some(amount("102")));
+
+    // What is done is told twice, by an answer and by a stream: the next change is still on its way.
+    let id = working(&mut ledger);
+    ledger.replace(NOW, id, values("101", "10")).unwrap();
+    ledger.report(&of(&ledger, id, first.clone()));
+    ledger.replace(NOW, id, values("103", "10")).unwrap();
+    assert!(ledger.report(&of(&ledger, id, first)).is_empty());
+    assert_eq!(state(&ledger, id), OrderState::PendingReplace);
+    // The venue may make something else of it.
+    let other = What::Replaced { price: Some(amount("102.5")), size: amount("10") };
+    ledger.report(&of(&ledger, id, other));
+    assert_eq!(state(&ledger, id), OrderState::Accepted);
 }
 
 #[test]
