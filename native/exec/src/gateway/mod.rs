@@ -41,7 +41,7 @@ mod session_tests;
 mod sign;
 mod support;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod trigger_tests;
 mod venues;

@@ -56,7 +56,7 @@ pub(super) fn directory(
 }
 
 /// Buys half a unit at 30000.
-pub(super) fn wish() -> Wish {
+pub(crate) fn wish() -> Wish {
     Wish {
         account: ACCOUNT,
         strategy: None,

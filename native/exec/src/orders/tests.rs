@@ -1,33 +1,15 @@
 use rustonite_core::Amount;
-use rustonite_core::datasets::{OrderKind, OrderSide, OrderState, Tif};
+use rustonite_core::datasets::OrderState;
 
 use super::*;
+use crate::gateway::testing::wish;
 use crate::order::Link;
 use crate::wish::Wish;
 
 const UNIT: Amount = Amount(10_i128.pow(18));
 
 fn order(id: i64, group: Option<i64>, state: OrderState) -> Order {
-    let wish = Wish {
-        account: AccountId(0),
-        strategy: None,
-        instrument: InstrumentId(0),
-        side: OrderSide::Buy,
-        kind: OrderKind::Limit,
-        tif: Some(Tif::Gtc),
-        price: Some(UNIT),
-        price_protect: None,
-        size: UNIT,
-        size_quote: None,
-        size_display: None,
-        size_min: None,
-        trigger: None,
-        flags: 0,
-        position_side: None,
-        stp: None,
-        ts_expire: None,
-        tags: None,
-    };
+    let wish = Wish { size: UNIT, ..wish() };
     let link = Link { group, ..Link::default() };
     Order { state, ..Order::new(OrderId(id), wish, link, id.to_string().into()) }
 }
