@@ -453,6 +453,7 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
     for asset in ("BTC", "USDT"):
         free, locked = place.exchange.balance(place.account, asset)
         assert Decimal(str(last["balances"][asset])) == free + locked
+        assert total_by_venue(place, asset) == free + locked
     told = [
         json.loads(line)
         for line in command("positions", "--json", folder=place.folder).splitlines()
@@ -460,6 +461,13 @@ def test_a_market_maker_under_the_command_line_and_its_operator(place: Place) ->
     assert [Decimal(one["size"]) for one in told] == [
         Decimal(str(one["size"])) for one in last["positions"]
     ]
+
+
+def total_by_venue(place: Place, asset: str) -> Decimal:
+    balances = Tape.reader(place.journal / "balances" / "trader").read().pl()
+    theirs = balances.filter(source="venue", asset=asset)
+    total: Decimal = theirs["total"][-1]
+    return total
 
 
 def test_a_kill_without_a_trader_is_there_when_the_next_begins(place: Place) -> None:

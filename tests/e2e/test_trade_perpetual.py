@@ -18,6 +18,7 @@ import pytest
 from trading import PATIENCE_S, Client, InAndOut, configured, followed, kept_from_trading
 
 from rustonite_data.record import Recorder
+from rustonite_data.tape import Tape
 from rustonite_exec import LocalExchange, Strategy, Trader, ask, limits
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ def test_in_and_out_of_a_position_of_usdm(place: Place) -> None:
     free, locked = place.exchange.balance(place.account, "USDT")
     assert Decimal(last["balances"]["USDT"]) == free + locked
     assert Decimal(last["profit"]["account main"]) == free + locked - 100_000
+    # Balances are asked for with all books, positions are told with each execution.
+    assert said_by_venue(place, "balances")[0]["total"] == 100_000
+    held = [row["size"] for row in said_by_venue(place, "positions")]
+    assert max(held) > 0
+    assert held[-1] == 0
+
+
+def said_by_venue(place: Place, dataset: str) -> list[dict[str, Any]]:
+    read = Tape.reader(place.folder / "journal" / dataset / "trader").read()
+    return [row for row in read.pl().to_dicts() if row["source"] == "venue"]
 
 
 class Mover(Strategy):

@@ -117,7 +117,8 @@ def assert_owned(lives, wallet):
     # is realised is set by the next comparison.
     for _ in range(50):
         balances = JournalBooks(lives.journal).balances
-        owned = [row["total"] for row in balances if row["asset"] == "USDT"][-1]
+        ours = [row for row in balances if (row["asset"], row["source"]) == ("USDT", "own")]
+        owned = ours[-1]["total"]
         if abs(owned - wallet) <= ROUNDED:
             return
         time.sleep(0.1)

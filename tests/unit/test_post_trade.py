@@ -84,9 +84,24 @@ POSITIONS = [
 ]
 
 
+def balance(at: float, source: str, asset: str, total: str) -> dict[str, Any]:
+    about = {"asset": asset, "source": source, "cause": "update", "total": total}
+    return {"venue": "binance", "account": "main", **moment(at), "available": total, **about}
+
+
+BALANCES = [
+    balance(1, "own", "USDT", "1000"),
+    balance(1, "venue", "USDT", "1000"),
+    balance(2, "venue", "USDT", "799.9"),
+    # Not told so far of what it paid.
+    balance(2, "own", "USDT", "800"),
+    balance(2, "own", "BTC", "2"),
+]
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    ours = {"orders": ORDERS, "fills": FILLS, "positions": POSITIONS}
+    ours = {"orders": ORDERS, "fills": FILLS, "positions": POSITIONS, "balances": BALANCES}
     for dataset, rows in ({"quotes": QUOTES} | ours).items():
         with Tape.create(tmp_path / "tapes" / dataset / "main", dataset) as tape:
             for seq, row in enumerate(rows, start=1):
@@ -134,3 +149,11 @@ def test_ends_and_times_of_orders(lake: Lake) -> None:
 def test_funding_is_that_of_each_strategy_and_of_the_account(lake: Lake) -> None:
     found = {row["strategy"]: float(row["funding_paid"]) for row in answers(lake, "funding_paid")}
     assert found == {None: 0.3, "long": 0.6, "short": pytest.approx(-0.3)}
+
+
+def test_balances_are_ours_and_the_venues(lake: Lake) -> None:
+    found = [
+        tuple(None if value is None else str(value.normalize()) for value in told)
+        for told in ((row["ours"], row["theirs"], row["apart"]) for row in answers(lake, "apart"))
+    ]
+    assert found == [("2", None, None), ("8E+2", "799.9", "0.1")]

@@ -186,6 +186,7 @@ impl<J: Journal> Ledger<J> {
                 venue: &listed.venue,
                 asset,
                 owned,
+                available: owned.available(),
                 change: Some(amount),
             };
             let _ = self.scribe.balance(of, cause, note_of(booking));

@@ -26,6 +26,7 @@ use crate::request::Request;
 use crate::rows::{OrderNote, about_reason};
 use crate::rules::AccountRules;
 use crate::scribe::Scribe;
+use crate::theirs::Theirs;
 use crate::wish::{OrderId, Wish};
 
 /// Numbers left out at a restart, more than orders can be lost by a crash of the machine.
@@ -73,6 +74,7 @@ pub struct Ledger<J> {
     /// How far the clock of an account's venue was ahead of ours, by the first executions that a
     /// restart has read, and how many told.
     pub(crate) ahead: BTreeMap<AccountId, (i64, u32)>,
+    pub(crate) theirs: Theirs,
 }
 
 impl<J: Journal> Ledger<J> {
@@ -94,6 +96,7 @@ impl<J: Journal> Ledger<J> {
             began: BTreeMap::new(),
             known_from: None,
             ahead: BTreeMap::new(),
+            theirs: Theirs::default(),
         }
     }
 

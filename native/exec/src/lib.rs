@@ -37,6 +37,7 @@ mod scribe;
 mod settling;
 mod starting;
 pub mod table;
+mod theirs;
 pub mod wish;
 
 pub use self::apply::{About, Told, Values, Verdict};

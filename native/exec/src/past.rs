@@ -52,10 +52,10 @@ pub(crate) fn event_of(cells: Cells<'_>, columns: &OrderColumns) -> Option<Order
             | OrderEvent::CancelAsked
     );
     let reason = cells.text(columns.reason);
-    let is_refusal = matches!(event, OrderEvent::Rejected | OrderEvent::ReplaceRejected);
-    // What never got there was refused by nobody.
-    let is_lost = source == Some(EventSource::Own) || LOST.iter().any(|lost| reason == Some(lost));
-    let is_told = if is_refusal { !is_lost } else { !is_ours || source == Some(EventSource::Own) };
+    let is_own = source == Some(EventSource::Own);
+    // What never got there was refused by nobody, and taken by nobody.
+    let is_told =
+        if is_ours { is_own } else { !is_own && !LOST.iter().any(|lost| reason == Some(lost)) };
     (reason != Some(SNAPSHOT) && is_told).then_some(event)
 }
 

@@ -354,6 +354,8 @@ pub(crate) struct BalanceOf<'a> {
     pub(crate) venue: &'a str,
     pub(crate) asset: AssetId,
     pub(crate) owned: Owned,
+    /// What a new order may use.
+    pub(crate) available: Amount,
     pub(crate) change: Option<Amount>,
 }
 
@@ -375,7 +377,7 @@ pub(crate) fn balance_row<'a>(
         cause,
         fill_id: note.fill_id,
         total: of.owned.total.0,
-        available: of.owned.available().0,
+        available: of.available.0,
         locked: Some(of.owned.locked.0),
         change: of.change.map(|change| change.0),
         detail: note.detail,

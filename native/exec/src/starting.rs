@@ -1,5 +1,4 @@
-//! The first steps of a process that goes on with a journal, and rows of whole books: ours to sum the
-//! journal up, the venue's to be compared with ours by a query.
+//! The first steps of a process that goes on with a journal, and rows of whole books that sum it up.
 
 use std::sync::Arc;
 
@@ -10,14 +9,12 @@ use rustonite_core::datasets::{
 use rustonite_core::ids::{AccountId, AssetId};
 
 use crate::apply::{About, Told};
-use crate::balances::Owned;
 use crate::change::{Applied, Ask, Change};
 use crate::error::{ExecError, Result};
 use crate::journal::{Journal, Tapes};
 use crate::ledger::Ledger;
 use crate::order::Order;
 use crate::positions::{Position, PositionKey};
-use crate::reconcile::VenuePosition;
 use crate::report::Report;
 use crate::rows::{BalanceOf, OrderNote, StateNote, about_reason, facts_words, snapshot_note};
 use crate::wish::OrderId;
@@ -205,48 +202,12 @@ impl<J: Journal> Ledger<J> {
         for (account, asset, owned) in self.balances.iter().filter(|(.., one)| one.is_counted) {
             let rules = self.accounts.get(account.index()).and_then(Option::as_ref);
             let venue = rules.map_or("", |rules| directory.venue_name(rules.venue));
-            let of = BalanceOf { account, venue, asset, owned, change: None };
+            let available = owned.available();
+            let of = BalanceOf { account, venue, asset, owned, available, change: None };
             self.scribe.balance(of, BalanceCause::Snapshot, note)?;
         }
         self.summed_up = self.seq();
         Ok(())
-    }
-
-    /// Writes down what a venue says is owned.
-    ///
-    /// # Errors
-    /// The journal took no row.
-    pub fn note_balance(
-        &mut self,
-        now: i64,
-        account: AccountId,
-        theirs: &crate::gateway::Balance,
-    ) -> Result<()> {
-        let (total, locked) = (theirs.total, theirs.locked);
-        let directory = Arc::clone(self.directory());
-        let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
-        let (asset, owned) = (theirs.asset, Owned { total, locked, is_counted: true });
-        let of = BalanceOf { account, venue, asset, owned, change: None };
-        let note = venue_note(theirs.ts_event, now);
-        self.scribe.balance(of, BalanceCause::Update, note)
-    }
-
-    /// Writes down what a venue says of a position.
-    ///
-    /// # Errors
-    /// The journal took no row.
-    pub fn note_position(
-        &mut self,
-        now: i64,
-        account: AccountId,
-        theirs: &VenuePosition,
-    ) -> Result<()> {
-        let (instrument, side) = (theirs.instrument, theirs.side);
-        let key = PositionKey { account, strategy: None, instrument, side };
-        let (size, price_entry) = (theirs.size, theirs.price_entry);
-        let position = Position { size, price_entry, ..Position::default() };
-        let note = venue_note(theirs.ts_event, now);
-        self.scribe.position(&key, &position, PositionCause::Update, note)
     }
 
     /// Sets a balance of our own count to a figure that is known to be true.
@@ -264,7 +225,8 @@ impl<J: Journal> Ledger<J> {
         let owned = self.balances.count(account, asset, |_| total);
         let directory = Arc::clone(self.directory());
         let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
-        let of = BalanceOf { account, venue, asset, owned, change: Some(change) };
+        let (available, change) = (owned.available(), Some(change));
+        let of = BalanceOf { account, venue, asset, owned, available, change };
         self.scribe.balance(of, cause, own_note(now, None))
     }
 
@@ -287,8 +249,4 @@ impl<J: Journal> Ledger<J> {
 fn own_note(now: i64, detail: Option<&str>) -> StateNote<'_> {
     let source = StateSource::Own;
     StateNote { ts_event: now, ts_recv: now, source, fill_id: None, detail }
-}
-
-fn venue_note(ts_event: i64, ts_recv: i64) -> StateNote<'static> {
-    StateNote { ts_event, ts_recv, source: StateSource::Venue, fill_id: None, detail: None }
 }

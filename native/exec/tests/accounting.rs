@@ -7,6 +7,7 @@ use common::*;
 use rustonite_core::Amount;
 use rustonite_core::datasets::{FillKind, OrderSide, PositionSide};
 use rustonite_core::ids::{AssetId, InstrumentId, StrategyId};
+use rustonite_exec::gateway::{Balance, Position as Held};
 use rustonite_exec::{
     Booked, Fill, Journal, JournalError, JournalRow, Ledger, Link, Nowhere, Owned, Position,
     PositionKey, Report, What, Wish,
@@ -310,16 +311,25 @@ fn both_accounts_of_the_books_are_written() {
     let mut ledger = open_with(Kept::default(), rules());
     trade(&mut ledger, of_instrument(SPOT, OrderSide::Buy, "2"), "100");
     let usdt = ledger.directory().asset("USDT").unwrap();
-    let balance = rustonite_exec::gateway::Balance::plain(NOW, usdt, amount("5"), amount("1"));
-    ledger.note_balance(NOW, ACCOUNT, &balance).unwrap();
-    let position = rustonite_exec::reconcile::VenuePosition {
+    let balance = Balance::plain(NOW, usdt, amount("5"), amount("1"));
+    let held = |size| Held {
+        ts_event: NOW,
         instrument: LINEAR,
         side: PositionSide::Net,
-        size: amount("3"),
+        size: amount(size),
         price_entry: None,
-        ts_event: NOW,
     };
-    ledger.note_position(NOW, ACCOUNT, &position).unwrap();
+    // Nothing that never was is no news, nor is what was said before.
+    ledger.note_position(NOW, ACCOUNT, &held("0")).unwrap();
+    for _ in 0..2 {
+        ledger.note_balance(NOW, ACCOUNT, &balance).unwrap();
+        ledger.note_position(NOW, ACCOUNT, &held("3")).unwrap();
+    }
+    assert_eq!(ledger.gone_positions(NOW, ACCOUNT, &[held("3")]), []);
+    assert_eq!(ledger.gone_positions(NOW, ACCOUNT, &[]), [held("0")]);
+    assert_eq!(ledger.gone_balances(NOW, ACCOUNT, &[balance]), []);
+    let gone = Balance::plain(NOW, usdt, Amount::ZERO, Amount::ZERO);
+    assert_eq!(ledger.gone_balances(NOW, ACCOUNT, &[]), [gone]);
     let unit = 10_i128.pow(18);
     let expected = [
         ("fill", format!("{:?}", Some(2 * unit))),

@@ -77,19 +77,23 @@ impl Two {
 
     fn log_on(&mut self, account: AccountId) {
         self.say(account, vec![Heard::Ready]);
-        let balances = ["BTC", "USDT"].map(|name| {
+        self.say(account, self.balances().map(Heard::Balance).to_vec());
+    }
+
+    fn balances(&self) -> [Balance; 2] {
+        ["BTC", "USDT"].map(|name| {
             let asset = self.desk.ledger().directory().asset(name).unwrap();
-            let available = amount("1000000");
-            Heard::Balance(Balance::plain(START, asset, available, Amount::ZERO))
-        });
-        self.say(account, balances.to_vec());
+            Balance::plain(START, asset, amount("1000000"), Amount::ZERO)
+        })
     }
 
     /// Its books are found to be the venue's.
     fn compare(&mut self, account: AccountId) {
         let asked = std::mem::take(&mut *self.fake(account).asked.lock().unwrap());
         let answers = asked.into_iter().map(|question| match question {
-            Question::Balances => Heard::Answer(question, Answer::Balances(Vec::new())),
+            Question::Balances => {
+                Heard::Answer(question, Answer::Balances(self.balances().to_vec()))
+            }
             Question::Contracts => {
                 Heard::Answer(question, Answer::Contracts(self.contracts.clone()))
             }

@@ -24,7 +24,7 @@ impl World {
             for question in questions {
                 asked.0 += usize::from(question == Question::OpenOrders);
                 let answer = match question {
-                    Question::Balances => Answer::Balances(Vec::new()),
+                    Question::Balances => Answer::Balances(self.owned().to_vec()),
                     _ => Answer::Reports(Vec::new()),
                 };
                 self.say(vec![Heard::Answer(question, answer)]);

@@ -137,7 +137,7 @@ impl<J: Journal> Desk<J> {
         for one in heard {
             match one {
                 Heard::Report(report) => self.take(&report),
-                Heard::Balance(balance) => self.take_balance(account, &balance),
+                Heard::Balance(balance) => self.take_balance(account, &balance, now),
                 Heard::Position(held) => self.take_held(account, &held, now),
                 Heard::Send(what) => {
                     let Some(one) = self.accounts.get_mut(account.index()) else { continue };
@@ -163,6 +163,7 @@ impl<J: Journal> Desk<J> {
     /// Our own count follows from the fills. If it is not what the venue says once they had time to
     /// come, books are compared.
     fn take_held(&mut self, account: AccountId, held: &Position, now: i64) {
+        let _ = self.ledger.note_position(now, account, held);
         let (instrument, side) = (held.instrument, held.side);
         let key = PositionKey { account, strategy: None, instrument, side };
         let is_same = self.ledger.positions().get(&key).size == held.size;
@@ -298,19 +299,21 @@ impl<J: Journal> Desk<J> {
     fn count_words(&mut self, order: OrderId, change: &Change, of: Option<&Report>, now: i64) {
         let Some(known) = self.ledger.order(order) else { return };
         let (account, strategy) = (known.wish.account, known.wish.strategy);
-        let is_refusal = of.is_some_and(is_of_venue);
+        let is_of_venue = of.is_some_and(is_of_venue);
         // What closes a position is tried until it is closed: a switch would leave it open.
-        let counts = is_refusal && !is_closing(&known.wish);
+        let counts = is_of_venue && !is_closing(&known.wish);
         for event in &change.events {
             self.answers.heard(account, order, event.event, now);
             match event.event {
                 OrderEvent::Rejected | OrderEvent::ReplaceRejected => {
-                    self.counts.rejects += u64::from(is_refusal);
+                    self.counts.rejects += u64::from(is_of_venue);
                     if counts {
                         self.risk.rejected(account, strategy, now, &mut self.trips);
                     }
                 }
-                OrderEvent::Accepted | OrderEvent::Replaced | OrderEvent::Cancelled => {
+                OrderEvent::Accepted | OrderEvent::Replaced | OrderEvent::Cancelled
+                    if is_of_venue =>
+                {
                     self.risk.accepted(account, strategy);
                 }
                 _ => {}
@@ -417,10 +420,8 @@ impl<J: Journal> Desk<J> {
 
     fn answered(&mut self, account: AccountId, question: Question, answer: Answer, now: i64) {
         match &answer {
-            Answer::Balances(balances) => {
-                balances.iter().for_each(|balance| self.take_balance(account, balance));
-            }
-            Answer::Positions(positions) => self.take_holdings(account, positions),
+            Answer::Balances(balances) => self.take_balances(account, balances, now),
+            Answer::Positions(positions) => self.take_holdings(account, positions, now),
             _ => {}
         }
         let Some(one) = self.accounts.get_mut(account.index()) else { return };
@@ -591,7 +592,7 @@ impl<J: Journal> Desk<J> {
     }
 }
 
-/// Whether its venue has said it: what never got there was refused by nobody.
+/// Whether its venue has said it: what never got there was refused by nobody, and taken by nobody.
 fn is_of_venue(report: &Report) -> bool {
     let is_lost = matches!(report.what, What::NotFound | What::Ended { .. });
     report.source != EventSource::Own && !is_lost

@@ -77,14 +77,26 @@ impl<J: Journal> Desk<J> {
         sides.map(|side| self.ledger.positions().get(&key(side)).size).sum()
     }
 
-    /// What the venue says is owned is what risk counts with.
-    pub(super) fn take_balance(&mut self, account: AccountId, balance: &Balance) {
+    /// What the venue says is owned is what risk counts with. A journal that takes no row halts trading
+    /// by itself.
+    pub(super) fn take_balance(&mut self, account: AccountId, balance: &Balance, now: i64) {
+        let _ = self.ledger.note_balance(now, account, balance);
         self.risk.balance(account, balance.asset, balance.usable());
+    }
+
+    /// Takes all balances of an account.
+    pub(super) fn take_balances(&mut self, account: AccountId, balances: &[Balance], now: i64) {
+        let gone = self.ledger.gone_balances(now, account, balances);
+        balances.iter().chain(&gone).for_each(|one| self.take_balance(account, one, now));
     }
 
     /// Shares are held as positions, and a sale is paid with them all the same. What is not among
     /// the positions is not held.
-    pub(super) fn take_holdings(&mut self, account: AccountId, positions: &[Position]) {
+    pub(super) fn take_holdings(&mut self, account: AccountId, positions: &[Position], now: i64) {
+        let gone = self.ledger.gone_positions(now, account, positions);
+        for one in positions.iter().chain(&gone) {
+            let _ = self.ledger.note_position(now, account, one);
+        }
         let Some(one) = self.accounts.get(account.index()) else { return };
         let mine = one.instruments().iter().copied();
         let shares: Vec<_> = mine.filter(|one| self.is_share(*one)).collect();

@@ -258,7 +258,6 @@ impl<J: Journal> World<J> {
             orders_max: 64,
             client_ids_max: 4096,
         };
-        let assets = ["BTC", "USDT"].map(|name| directory.asset(name).unwrap());
         let risk = Risk::new(risk_directory, limits).unwrap();
         let fake = Fake::default();
         let mut desk = Desk::new(ledger, risk, StrategyId(0));
@@ -275,17 +274,24 @@ impl<J: Journal> World<J> {
         world.desk.feed_connected(VENUE, true, START);
         world.quote(0);
         world.connect();
-        let balances =
-            assets.map(|asset| Balance::plain(START, asset, amount("1000000"), Amount::ZERO));
-        world.say(balances.map(Heard::Balance).to_vec());
         world
     }
 
-    /// The account logs on, and its books are found to be the venue's.
+    /// The account logs on, and its books are found to be the venue's, which tells afterwards what is
+    /// owned.
     pub(crate) fn connect(&mut self) {
         self.fake.asked.lock().unwrap().clear();
         self.say(vec![Heard::Ready]);
         self.answer(&[], &[]);
+        self.say(self.owned().map(Heard::Balance).to_vec());
+    }
+
+    /// Enough of everything.
+    pub(crate) fn owned(&self) -> [Balance; 2] {
+        ["BTC", "USDT"].map(|name| {
+            let asset = self.desk.ledger().directory().asset(name).unwrap();
+            Balance::plain(START, asset, amount("1000000"), Amount::ZERO)
+        })
     }
 
     /// Market orders need no worst price, which those in money cannot have.

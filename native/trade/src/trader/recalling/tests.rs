@@ -1,7 +1,10 @@
 use std::path::Path;
 
-use rustonite_core::datasets::{EventSource, OrderKind, OrderSide, RiskRequest, Tif};
-use rustonite_exec::{Housekeeping, Ledger, Link, Refusal, Report, Tapes, What};
+use rustonite_core::datasets::{
+    EventSource, OrderKind, OrderSide, RiskRequest, Tif, TriggerDirection, TriggerSource,
+    order_flags,
+};
+use rustonite_exec::{Housekeeping, Ledger, Link, Refusal, Report, Tapes, Trigger, What};
 use rustonite_risk::{Code, Execution, Intent, Target, Trip};
 use rustonite_tape::TapeOptions;
 
@@ -138,8 +141,25 @@ fn refusals_in_a_row_count_over_restarts() {
     assert_eq!(one_more_refusal(), []);
     refused(1);
     assert_eq!(one_more_refusal()[..1], [Code::RepeatedRejects]);
-    // An order that is taken ends the row; an execution alone says nothing of it.
+    // An order that is taken ends the row; an execution alone says nothing of it, nor does the end of
+    // one that its venue has never seen.
     trade(folder.path(), 1);
+    {
+        let mut ledger = ledger(folder.path(), &mut |_| {});
+        let trigger = Trigger {
+            price: amount("100"),
+            source: TriggerSource::Last,
+            direction: TriggerDirection::Up,
+            trail: None,
+        };
+        let waiting = Wish {
+            trigger: Some(trigger),
+            flags: order_flags::EMULATED,
+            ..wish(OrderSide::Buy, amount("100"))
+        };
+        let held = ledger.hold(NOON, waiting, Link::default()).unwrap();
+        ledger.withdraw(NOON, held, OrderEvent::Cancelled, None).unwrap();
+    }
     assert_eq!(one_more_refusal()[..1], [Code::RepeatedRejects]);
 }
 
