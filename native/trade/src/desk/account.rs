@@ -85,6 +85,8 @@ pub(super) struct Account {
     pub(super) full_until: Option<i64>,
     /// Until when the venue wants to hear nothing, as people were told.
     pub(super) closed_until: Option<i64>,
+    /// When books are compared that the venue has no room for now, as people were told.
+    pub(super) put_off_until: Option<i64>,
     /// What is set in another way there than here, as people were told.
     pub(super) other: Vec<String>,
     /// The venue did not tell all that was asked, as people were told.
@@ -119,6 +121,7 @@ impl Account {
             waiting: Waiting::default(),
             full_until: None,
             closed_until: None,
+            put_off_until: None,
             other: Vec::new(),
             is_untold: false,
         }
@@ -185,6 +188,11 @@ impl Account {
             }
         }
         Ok(refused)
+    }
+
+    /// When the venue has room for the question that waits first.
+    pub(super) fn asks_at(&mut self, now: i64) -> Option<i64> {
+        self.gateway.budget()?.room(&self.waiting.first_ask()?, now).err()
     }
 
     /// The venue hears nothing any more: what waited for it has not left.

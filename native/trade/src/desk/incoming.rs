@@ -79,6 +79,7 @@ impl<J: Journal> Desk<J> {
             self.look_at_guard(account, now);
             self.take_waited(account, waited, now);
             self.tell_closed(account, now);
+            self.tell_put_off(account, now);
         }
         self.risk.timer(now, &mut self.trips);
         self.tell_trips();
@@ -111,6 +112,23 @@ impl<J: Journal> Desk<J> {
             let name = self.ledger.directory().account_name(account);
             let ms = until.saturating_sub(now) / 1_000_000;
             let text = format!("account {name}: the venue wants to hear nothing for {ms} ms");
+            self.news.push_back(News::Notice(text));
+        }
+    }
+
+    /// Says once why an account does not trade so far: what its venue allows is used up, perhaps by a
+    /// process before this one.
+    fn tell_put_off(&mut self, account: AccountId, now: i64) {
+        let Some(one) = self.accounts.get_mut(account.index()) else { return };
+        let until = if one.stage == Stage::Comparing { one.asks_at(now) } else { None };
+        let was = std::mem::replace(&mut one.put_off_until, until);
+        if let Some(until) = until.filter(|_| was.is_none()) {
+            let name = self.ledger.directory().account_name(account);
+            let ms = until.saturating_sub(now) / 1_000_000;
+            let text = format!(
+                "account {name}: what the venue allows is used up; its books are asked for in {ms} ms, \
+                 and nothing is traded until then"
+            );
             self.news.push_back(News::Notice(text));
         }
     }

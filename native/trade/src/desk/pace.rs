@@ -48,11 +48,14 @@ impl Waiting {
     }
 
     pub(super) fn next_ask(&mut self, gateway: &mut dyn Gateway, now: i64) -> Option<Later> {
-        let spend = match self.asks.front()? {
+        if has_room(gateway, &self.first_ask()?, now) { self.asks.pop_front() } else { None }
+    }
+
+    pub(super) fn first_ask(&self) -> Option<Spend<'_>> {
+        Some(match self.asks.front()? {
             Later::Query(request) => spend_of(request),
             Later::Question(question) => question.spend(),
-        };
-        if has_room(gateway, &spend, now) { self.asks.pop_front() } else { None }
+        })
     }
 
     /// Nothing waits any more; cancels that did.

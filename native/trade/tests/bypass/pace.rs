@@ -23,7 +23,8 @@ struct Paced {
 
 impl Paced {
     fn open() -> World {
-        let costs = [Errand::Place, Errand::Replace, Errand::Cancel, Errand::Query];
+        let costs =
+            [Errand::Place, Errand::Replace, Errand::Cancel, Errand::Query, Errand::OpenOrders];
         let limit = Limit {
             name: "all".to_owned(),
             most: 10,
@@ -190,6 +191,31 @@ fn a_cancel_that_waits_when_the_line_breaks_has_not_left() {
     assert_eq!(state(world.orders[5]), OrderState::Accepted);
 }
 
+fn notices(world: &mut World) -> Vec<String> {
+    let news = std::iter::from_fn(|| world.desk.next_news());
+    news.filter_map(|news| if let News::Notice(text) = news { Some(text) } else { None }).collect()
+}
+
+#[test]
+fn who_waits_for_room_to_compare_books_is_told_once() {
+    let mut world = Paced::open();
+    fill_up(&mut world, 9);
+    world.desk.arrived(ACCOUNT, Arrived::Closed(0, "cut".to_owned()), world.now);
+    world.fake.asked.lock().unwrap().clear();
+    world.say(vec![Heard::Ready]);
+    notices(&mut world);
+    world.perform(&Act::Wait(0)).unwrap();
+    let told = notices(&mut world);
+    let text = "account main: what the venue allows is used up; its books are asked for in ";
+    assert!(told.len() == 1 && told[0].starts_with(text), "{told:?}");
+    world.perform(&Act::Wait(1_000)).unwrap();
+    assert_eq!(notices(&mut world), [""; 0]);
+    let is_asked = |world: &World| world.fake.asked.lock().unwrap().contains(&Question::OpenOrders);
+    assert!(!is_asked(&world));
+    world.perform(&Act::Wait(10_000)).unwrap();
+    assert!(is_asked(&world));
+}
+
 #[test]
 fn a_venue_that_wants_to_hear_nothing_is_told_to_people() {
     let mut world = Paced::open();
@@ -199,13 +225,7 @@ fn a_venue_that_wants_to_hear_nothing_is_told_to_people() {
     assert_eq!(world.desk.closed_until(ACCOUNT), None);
     world.perform(&Act::Wait(0)).unwrap();
     assert_eq!(world.desk.closed_until(ACCOUNT), Some(until));
-    let mut told = Vec::new();
-    while let Some(news) = world.desk.next_news() {
-        told.extend(match news {
-            News::Notice(text) => Some(text),
-            _ => None,
-        });
-    }
+    let told = notices(&mut world);
     let text = "account main: the venue wants to hear nothing for 7000 ms";
     assert!(told.iter().any(|one| one == text), "{told:?}");
     assert_eq!(world.perform(&Act::Submit(new())).unwrap_err().code, "venue_budget");

@@ -165,8 +165,11 @@ impl<S> Interface<S> {
             Ok(value) => Reply::json(200, value),
             Err(refusal) => refusal.reply(),
         };
-        reply.headers.push(("x-mbx-used-weight", served.weight.to_string()));
-        reply.headers.push(("x-mbx-used-weight-1m", served.weight.to_string()));
+        // Without limits nothing is used up.
+        if hall.limits.allowed.weight_1m < u32::MAX {
+            reply.headers.push(("x-mbx-used-weight", served.weight.to_string()));
+            reply.headers.push(("x-mbx-used-weight-1m", served.weight.to_string()));
+        }
         if let Some(counts) = served.orders {
             for window in &self.windows {
                 reply.headers.push((window.header, counts[window.place].to_string()));
