@@ -82,8 +82,19 @@ pub(crate) struct Backoff {
 
 const PAUSE_FIRST: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_mins(1);
+/// A connection that worked for so long was a good one. Were it longer, one that is cut every half a
+/// minute would lose more by pauses than by cuts.
+const GOOD_LIFE: Duration = Duration::from_secs(10);
 
 impl Backoff {
+    /// The pause after a connection that lived so long.
+    pub(crate) fn after(&mut self, worked: bool, life: Duration) -> Duration {
+        if worked && life > GOOD_LIFE {
+            self.reset();
+        }
+        self.next()
+    }
+
     /// The next pause.
     pub(crate) fn next(&mut self) -> Duration {
         let pause = PAUSE_FIRST.saturating_mul(1 << self.failures.min(10)).min(PAUSE_MAX);

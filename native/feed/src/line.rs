@@ -16,8 +16,6 @@ use crate::plan::{LinePlan, Planned};
 const OVERLAP: Duration = Duration::from_mins(5);
 /// How long a new connection may take until data flows.
 const HAND_OVER: Duration = Duration::from_mins(1);
-/// A connection that lived so long was a good one.
-const GOOD_LIFE: Duration = Duration::from_mins(1);
 /// How long a connection may take to close.
 const CLOSE: Duration = Duration::from_secs(5);
 const FAR: Duration = Duration::from_hours(365 * 24);
@@ -47,11 +45,9 @@ pub(crate) async fn run(
         match carry(&shared, &mut plan, &mut orders, running).await {
             None => return,
             Some(ended) => {
-                if ended.worked && opened.elapsed() > GOOD_LIFE {
-                    backoff.reset();
-                }
                 shared.recording.borrow().note_line(&plan.socket.name, Some(ended.why), true);
-                if !pause(backoff.next(), &mut plan, &mut orders).await {
+                let rest = backoff.after(ended.worked, opened.elapsed());
+                if !pause(rest, &mut plan, &mut orders).await {
                     return;
                 }
             }

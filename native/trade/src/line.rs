@@ -22,8 +22,9 @@ use crate::desk::Outbox;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// A connection that lived so long was a good one.
-const GOOD_LIFE: Duration = Duration::from_mins(1);
+/// A connection that lived so long was a good one. Were it longer, one that is cut every half a minute
+/// would leave its orders alone for as long as that.
+const GOOD_LIFE: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// Without a word from the venue, not even the answer to a ping, the line is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(40);
@@ -273,20 +274,20 @@ async fn serve(mut asked: channel::UnboundedReceiver<Task>, mut stop: watch::Rec
 async fn carry(mut asked: Asked) {
     let mut pause = PAUSE_MIN;
     loop {
-        let began = Instant::now();
+        let mut life = Duration::ZERO;
         let why = match asked.dialler.web_socket(asked.url.clone(), false).await {
             Ok((socket, stamp)) => {
+                let opened = Instant::now();
                 while asked.out.try_recv().is_ok() {}
                 asked.bring.tell(Arrived::Open(asked.line));
-                match pump(socket, stamp, &mut asked).await {
-                    Some(why) => why,
-                    None => return,
-                }
+                let Some(why) = pump(socket, stamp, &mut asked).await else { return };
+                life = opened.elapsed();
+                why
             }
             Err(error) => error.to_string(),
         };
         asked.bring.tell(Arrived::Closed(asked.line, why));
-        pause = if began.elapsed() > GOOD_LIFE { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
+        pause = if life > GOOD_LIFE { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
         let spread = pause.mul_f64(0.5 + fastrand::f64());
         tokio::select! {
             () = sleep(spread) => {}

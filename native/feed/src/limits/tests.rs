@@ -58,3 +58,15 @@ fn pauses_grow_to_a_bound_and_never_coincide() {
     backoff.reset();
     assert!(backoff.next() <= Duration::from_millis(250));
 }
+
+#[test]
+fn what_worked_for_a_while_is_tried_again_at_once() {
+    let mut backoff = Backoff::default();
+    let second = Duration::from_secs(1);
+    let pauses = (0..8).map(|_| backoff.after(true, 9 * second));
+    assert!(pauses.last() > Some(10 * second), "it is not wanted there");
+    assert!(backoff.after(false, 3_600 * second) > 10 * second, "it was open and said nothing");
+    for _ in 0..8 {
+        assert!(backoff.after(true, 25 * second) <= Duration::from_millis(250));
+    }
+}
