@@ -82,9 +82,7 @@ impl Amount {
         let step = 10_i128.pow(SCALE.unsigned_abs().saturating_sub(decimals));
         Self(self.0 - self.0 % step)
     }
-}
 
-impl Amount {
     /// Appends the digits, as [`Display`](fmt::Display) writes them.
     pub fn push_to(self, text: &mut String) {
         let Some(plain) = self.plain_text() else { return self.to_decimal().push_to(text) };
