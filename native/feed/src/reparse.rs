@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use rustonite_core::datasets::FrameKind;
 use rustonite_tape::TapeOptions;
 use rustonite_wire::{Codec, Feed, Topic};
@@ -69,7 +70,7 @@ struct Again {
     recording: Recording,
     stats: Arc<Stats>,
     answers: Box<dyn Codec>,
-    connections: HashMap<i64, Connection>,
+    connections: HashMap<i64, Connection, RandomState>,
     ticked: i64,
 }
 
@@ -168,7 +169,7 @@ impl Again {
         let mut recording = Recording::new(answers.venue(), tapes, Arc::clone(&stats), settings);
         recording.set_time(ts_recv);
         recording.started(None)?;
-        let connections = HashMap::new();
+        let connections = HashMap::default();
         Ok(Self { venue, recording, stats, answers, connections, ticked: ts_recv })
     }
 
