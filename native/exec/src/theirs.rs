@@ -2,6 +2,7 @@
 //! where both differ, and since when.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{BalanceCause, PositionCause, StateSource};
@@ -33,9 +34,8 @@ impl<J: Journal> Ledger<J> {
         if self.theirs.balances.insert((account, asset), said) == Some(said) {
             return Ok(());
         }
-        let venue = self.accounts.get(account.index()).and_then(Option::as_ref);
-        let directory = std::sync::Arc::clone(self.directory());
-        let venue = venue.map_or("", |rules| directory.venue_name(rules.venue));
+        let directory = Arc::clone(self.directory());
+        let venue = self.rules(account).map_or("", |rules| directory.venue_name(rules.venue));
         let owned = Owned { total, locked, is_counted: true };
         let of = BalanceOf { account, venue, asset, owned, available, change: None };
         self.scribe.balance(of, BalanceCause::Update, venue_note(ts_event, now))
