@@ -121,12 +121,27 @@ impl<J: Journal> Ledger<J> {
         wish: Wish,
         link: Link,
     ) -> Result<(OrderId, Request)> {
+        let (order, request) = self.intend(at, wish, link)?;
+        let id = order.id;
+        self.keep(order);
+        Ok((id, request))
+    }
+
+    /// As [`Ledger::submit`], for who sends the request at once and keeps the order behind its bytes.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`].
+    pub fn intend(
+        &mut self,
+        at: impl Into<Moment>,
+        wish: Wish,
+        link: Link,
+    ) -> Result<(Order, Request)> {
         let mut order = self.make(wish, link)?;
         let (id, wish) = (order.id, order.wish.sent());
         let client_id = order.legs[0].client_id.clone();
         self.write_intent(&mut order, at.into(), OrderEvent::Submitted, 0, None)?;
-        self.keep(order);
-        Ok((id, Request::Submit { order: id, client_id, wish }))
+        Ok((order, Request::Submit { order: id, client_id, wish }))
     }
 
     /// Writes down an order that the risk layer refused.
@@ -443,7 +458,7 @@ impl<J: Journal> Ledger<J> {
     }
 
     /// Puts an order in its place.
-    pub(crate) fn keep(&mut self, order: Order) {
+    pub fn keep(&mut self, order: Order) {
         self.holds.update(&mut self.balances, &self.scribe.directory, &order);
         if self.orders.get(order.id).is_some() {
             self.orders.put(order);

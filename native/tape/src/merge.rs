@@ -80,9 +80,10 @@ impl MergedReader {
             self.heads[number] = Some(head);
             return Ok((number, Polled::Empty));
         }
-        if run < head.len() {
-            self.heads[number] = Some(head.slice(run, head.len() - run));
+        if run == head.len() {
+            return Ok((number, Polled::Rows(head)));
         }
+        self.heads[number] = Some(head.slice(run, head.len() - run));
         Ok((number, Polled::Rows(head.slice(0, run))))
     }
 

@@ -27,7 +27,7 @@ use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Gateway, Outgoing};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    Booked, ExecError, Journal, Ledger, Moment, Order, OrderId, PositionKey, Request, Wish,
+    Booked, ExecError, Journal, Ledger, Moment, Order, OrderId, PositionKey, Refusal, Request, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Code, Intent, Pass, Risk, Trip};
@@ -346,15 +346,38 @@ impl<J: Journal> Desk<J> {
             .for_each(|at| with(AccountId(at)));
     }
 
-    /// Passes a request to its gateway. There is no other way there: only a check makes a pass, and
-    /// it is used up here. What counts from now on is counted behind the bytes, for which somebody may
-    /// be waiting; nothing is judged in between.
+    /// Sends a request whose order is in its place.
     fn send(&mut self, intent: &Intent, pass: Pass, request: &Request, now: i64) {
-        let refused = match self.accounts.get_mut(intent.account.index()) {
+        let refused = self.hand_over(intent, &pass, request, now);
+        self.count(intent, pass, request, refused, now);
+    }
+
+    /// Passes a request to its gateway. There is no other way there, and only a check makes a pass,
+    /// which [`Desk::count`] uses up. What counts from now on is counted behind the bytes, for which
+    /// somebody may be waiting; nothing is judged in between.
+    fn hand_over(
+        &mut self,
+        intent: &Intent,
+        pass: &Pass,
+        request: &Request,
+        now: i64,
+    ) -> Option<Refusal> {
+        match self.accounts.get_mut(intent.account.index()) {
             Some(account) if pass.is_for(intent) => account.send(request, now).err(),
             Some(_) => None,
             None => Some(account::refusal(NOT_OPEN.to_owned())),
-        };
+        }
+    }
+
+    /// Counts a request that was handed over, and takes it that it was refused.
+    fn count(
+        &mut self,
+        intent: &Intent,
+        pass: Pass,
+        request: &Request,
+        refused: Option<Refusal>,
+        now: i64,
+    ) {
         let counted = self.risk.sent(intent, &pass, now);
         drop(pass);
         let refused = counted.err().map(|denial| account::refusal(denial.to_string())).or(refused);

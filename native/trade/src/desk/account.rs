@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
+use rustonite_core::budget::Errand;
 use rustonite_core::datasets::{EventSource, OrderEvent, PositionSide};
 use rustonite_core::ids::InstrumentId;
-use rustonite_exec::gateway::{Answer, Balance, Contracts, Gateway, Outgoing, Question, Written};
+use rustonite_exec::gateway::{
+    Answer, Balance, Contracts, Gateway, Outgoing, Question, Spend, Written,
+};
 use rustonite_exec::reconcile::{
     Holding, Mismatch, Plan, Settings, VenueBalance, VenueBooks, VenuePosition,
 };
-use rustonite_exec::{Ask, Outcome, Refusal, RefusalKind, Report, Request, What};
+use rustonite_exec::{Ask, Outcome, Refusal, RefusalKind, Report, Request, What, Wish};
 use rustonite_feed::FeedError;
 use rustonite_risk::Access;
 
@@ -151,6 +154,15 @@ impl Account {
         let outgoing = self.gateway.write(request, now)?;
         let sent = self.outbox.send_of(outgoing, vec![order_of(request)]);
         sent.map_err(|error| refusal(error.to_string()))
+    }
+
+    /// Goes through the motions of a new order, and sends nothing.
+    pub(super) fn rehearse(&mut self, client_id: &str, wish: &Wish, now: i64) {
+        let (errand, instrument) = (Errand::Place, Some(wish.instrument));
+        let spend = Spend { errand, instrument, client_id: Some(client_id), count: 1 };
+        if has_room(&mut *self.gateway, &spend, now) {
+            self.gateway.rehearse(client_id, wish, now);
+        }
     }
 
     /// Writes several requests of a sort and sends them in few messages. If there is no room for all

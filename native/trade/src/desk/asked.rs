@@ -13,8 +13,8 @@ use super::waiting::{denied, values_of};
 use super::{Desk, halted, unknown};
 use crate::strategy::{Changes, Denied};
 
-/// A new order that is written down, with the pass to send it.
-type Ready = (OrderId, Intent, Pass, Request);
+/// A new order that is written down and not in its place so far, with the pass to send it.
+type Ready = (Order, Intent, Pass, Request);
 /// What the risk layer says of a request.
 type Judged = Result<(Intent, Pass), Box<(Question, Denial)>>;
 
@@ -47,6 +47,7 @@ impl<J: Journal> Desk<J> {
             }
             let passed = self.pass_submit(wish, Link::default(), now);
             results.push(passed.map(|(order, intent, pass, request)| {
+                let order = self.keep_new(order);
                 self.leave(&intent, pass, request, now, &mut leaving);
                 order
             }));
@@ -83,9 +84,16 @@ impl<J: Journal> Desk<J> {
     ) -> Result<Ready, Denied> {
         let at = self.moment(now);
         let (order, request) =
-            self.ledger.submit(at, wish, link).map_err(|error| halted(&error))?;
-        self.tell_order(order, OrderEvent::Submitted, None);
+            self.ledger.intend(at, wish, link).map_err(|error| halted(&error))?;
         Ok((order, intent, pass, request))
+    }
+
+    /// Puts a new order in its place.
+    fn keep_new(&mut self, order: Order) -> OrderId {
+        let id = order.id;
+        self.ledger.keep(order);
+        self.tell_order(id, OrderEvent::Submitted, None);
+        id
     }
 
     pub(super) fn send_submit(
@@ -93,7 +101,9 @@ impl<J: Journal> Desk<J> {
         (order, intent, pass, request): Ready,
         now: i64,
     ) -> OrderId {
-        self.send(&intent, pass, &request, now);
+        let refused = self.hand_over(&intent, &pass, &request, now);
+        let order = self.keep_new(order);
+        self.count(&intent, pass, &request, refused, now);
         if let Request::Submit { wish, .. } = request {
             self.last = Some(wish);
         }
@@ -123,7 +133,7 @@ impl<J: Journal> Desk<J> {
         }
         let Some((client_id, wish)) = self.ledger.rehearse(self.moment(now), wish) else { return };
         if let Some(account) = self.accounts.get_mut(wish.account.index()) {
-            account.gateway.rehearse(&client_id, &wish, now);
+            account.rehearse(&client_id, &wish, now);
         }
     }
 

@@ -82,6 +82,10 @@ impl Pairs {
         self.add(name, |text| text.push_str(value.as_ref()));
     }
 
+    pub(in crate::gateway) fn push_number(&mut self, name: &'static str, number: i64) {
+        self.add(name, |text| text.push_str(itoa::Buffer::new().format(number)));
+    }
+
     pub(in crate::gateway) fn push_amount(&mut self, name: &'static str, amount: Amount) {
         self.add(name, |text| amount.push_to(text));
     }
@@ -116,7 +120,11 @@ impl Pairs {
     /// A whole call. Values are names, ids and numbers: nothing that JSON would escape.
     pub(in crate::gateway) fn call(&self, id: u64, method: &str) -> String {
         let mut text = String::with_capacity(2 * TEXT_BYTES);
-        let _ = write!(text, r#"{{"id":{id},"method":"{method}","params":{{"#);
+        text.push_str("{\"id\":");
+        text.push_str(itoa::Buffer::new().format(id));
+        text.push_str(",\"method\":\"");
+        text.push_str(method);
+        text.push_str("\",\"params\":{");
         let start = text.len();
         for (name, value) in self.iter() {
             if text.len() > start {

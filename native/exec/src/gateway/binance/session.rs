@@ -160,7 +160,7 @@ impl Session {
         mut pairs: Pairs,
         now: i64,
     ) -> String {
-        pairs.push(("timestamp", self.flights.clock.ms(now).to_string()));
+        pairs.push_number("timestamp", self.flights.clock.ms(now));
         if !self.is_logged_on {
             pairs.push(("apiKey", &self.api_key));
             let signature = self.signer.sign(&pairs.sorted_text());
@@ -223,7 +223,7 @@ impl Session {
     }
 
     fn signed_path(&self, path: &str, mut pairs: Pairs, now: i64) -> String {
-        pairs.push(("timestamp", self.flights.clock.ms(now).to_string()));
+        pairs.push_number("timestamp", self.flights.clock.ms(now));
         let text = pairs.sorted_text();
         // Of all characters of base64 these three mean something else in a query.
         let signature = self.signer.sign(&text);
