@@ -131,6 +131,12 @@ pub(crate) struct FeeElsewhere {
     pub(crate) fee: Amount,
 }
 
+/// A request that its gateway has had: why it did not leave, if so, and when that was.
+struct Handed {
+    refused: Option<Refusal>,
+    at: i64,
+}
+
 /// What made us do what is done now, and when we knew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cause {
@@ -348,41 +354,34 @@ impl<J: Journal> Desk<J> {
 
     /// Sends a request whose order is in its place.
     fn send(&mut self, intent: &Intent, pass: Pass, request: &Request, now: i64) {
-        let refused = self.hand_over(intent, &pass, request, now);
-        self.count(intent, pass, request, refused, now);
+        let handed = self.hand_over(intent, &pass, request, now);
+        self.count(intent, pass, request, handed, now);
     }
 
     /// Passes a request to its gateway. There is no other way there, and only a check makes a pass,
     /// which [`Desk::count`] uses up. What counts from now on is counted behind the bytes, for which
     /// somebody may be waiting; nothing is judged in between.
-    fn hand_over(
-        &mut self,
-        intent: &Intent,
-        pass: &Pass,
-        request: &Request,
-        now: i64,
-    ) -> Option<Refusal> {
-        match self.accounts.get_mut(intent.account.index()) {
+    fn hand_over(&mut self, intent: &Intent, pass: &Pass, request: &Request, now: i64) -> Handed {
+        let refused = match self.accounts.get_mut(intent.account.index()) {
             Some(account) if pass.is_for(intent) => account.send(request, now).err(),
             Some(_) => None,
             None => Some(account::refusal(NOT_OPEN.to_owned())),
-        }
+        };
+        Handed { refused, at: self.time(now) }
+    }
+
+    /// What time it is after something that may have taken some.
+    fn time(&self, now: i64) -> i64 {
+        if self.is_replay { now } else { rustonite_feed::now_ns() }
     }
 
     /// Counts a request that was handed over, and takes it that it was refused.
-    fn count(
-        &mut self,
-        intent: &Intent,
-        pass: Pass,
-        request: &Request,
-        refused: Option<Refusal>,
-        now: i64,
-    ) {
+    fn count(&mut self, intent: &Intent, pass: Pass, request: &Request, handed: Handed, now: i64) {
         let counted = self.risk.sent(intent, &pass, now);
         drop(pass);
-        let refused = counted.err().map(|denial| account::refusal(denial.to_string())).or(refused);
-        self.count_sent(request, now);
-        if let Some(refusal) = refused {
+        let refused = counted.err().map(|denial| account::refusal(denial.to_string()));
+        self.count_sent(request, handed.at);
+        if let Some(refusal) = refused.or(handed.refused) {
             let report = account::refused(request, refusal, now);
             self.take(&report);
         }
@@ -425,31 +424,31 @@ impl<J: Journal> Desk<J> {
                 let refusal = account::refusal(NOT_OPEN.to_owned());
                 (0..requests.len()).map(|at| (at, refusal.clone())).collect()
             };
-            requests.iter().for_each(|request| self.count_sent(request, now));
+            let at = self.time(now);
+            requests.iter().for_each(|request| self.count_sent(request, at));
             for (at, refusal) in refused {
                 self.take(&account::refused(&requests[at], refusal, now));
             }
         }
     }
 
-    fn count_sent(&mut self, request: &Request, now: i64) {
+    /// The bytes of a request are out.
+    fn count_sent(&mut self, request: &Request, at: i64) {
         self.counts.requests += 1;
         match request {
-            Request::Submit { order, wish, .. } => self.count_submit(*order, wish, now),
-            Request::Cancel { order, .. } => self.answers.cancel_sent(*order, now),
+            Request::Submit { order, wish, .. } => self.count_submit(*order, wish, at),
+            Request::Cancel { order, .. } => self.answers.cancel_sent(*order, at),
             Request::Replace { .. } | Request::Query { .. } => {}
         }
     }
 
-    /// The bytes of a new order are out.
-    fn count_submit(&mut self, order: OrderId, wish: &Wish, now: i64) {
-        let now = if self.is_replay { now } else { rustonite_feed::now_ns() };
+    fn count_submit(&mut self, order: OrderId, wish: &Wish, at: i64) {
         if let Cause::Row(ts) = self.cause {
-            let took = now.saturating_sub(ts);
+            let took = at.saturating_sub(ts);
             self.counts.tick_to_order.saturating_record(took.max(1).unsigned_abs());
         }
         let middle = self.references.get(wish.instrument.index()).map_or(0.0, |one| one.0);
-        self.answers.sent(wish.account, order, middle, now);
+        self.answers.sent(wish.account, order, middle, at);
     }
 
     fn moment(&self, now: i64) -> Moment {

@@ -101,9 +101,9 @@ impl<J: Journal> Desk<J> {
         (order, intent, pass, request): Ready,
         now: i64,
     ) -> OrderId {
-        let refused = self.hand_over(&intent, &pass, &request, now);
+        let handed = self.hand_over(&intent, &pass, &request, now);
         let order = self.keep_new(order);
-        self.count(&intent, pass, &request, refused, now);
+        self.count(&intent, pass, &request, handed, now);
         if let Request::Submit { wish, .. } = request {
             self.last = Some(wish);
         }

@@ -1,6 +1,7 @@
 //! A trader made of its configuration.
 
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use rustonite_core::datasets::order_flags;
 use rustonite_core::hint::hint;
-use rustonite_core::ids::{AccountId, AssetId, InstrumentId, VenueId};
+use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId, VenueId};
 use rustonite_exec::gateway::capability::Replace;
 use rustonite_exec::gateway::paper::open as open_paper;
 use rustonite_exec::gateway::{
@@ -19,7 +20,9 @@ use rustonite_exec::{
     AccountRules, ChangeIds, ClientIds, Directory, Durability, Figures, Ledger, Restored, Tapes,
 };
 use rustonite_feed::{Dialler, FeedError, Venue, now_ns};
-use rustonite_risk::{Account, Capabilities, Latch, Limits, Risk, Target, Venue as RiskVenue};
+use rustonite_risk::{
+    Account, Capabilities, Counts, Latch, Limits, Risk, Target, Venue as RiskVenue,
+};
 use rustonite_tape::{Start, TapeOptions};
 use url::Url;
 
@@ -29,7 +32,7 @@ use super::profits::{Profits, Unkept, restore_peaks};
 use super::recalling::{recall, restore_counts};
 use super::rules::rules_of;
 use super::watchdog::Watchdog;
-use super::{Handle, Inner, TradeError, Trader};
+use super::{Handle, Inner, Shared, TradeError, Trader};
 use crate::books::Books;
 use crate::config::{AccountConfig, Config, MarketConfig, PaperConfig, Sync};
 use crate::control::{Control, alone_in};
@@ -73,49 +76,15 @@ impl Trader {
     /// # Errors
     /// As [`Trader::open`].
     pub fn open_with(config: Config, lakes: &mut Lakes<'_>) -> Result<Self, TradeError> {
-        if let Some(core) = config.core {
-            cores::leave(core).map_err(system("leaving the core"))?;
-        }
-        let folder = config.journal.clone();
-        let making = format!("making the journal's folder {}", folder.display());
-        std::fs::create_dir_all(&folder).map_err(system(&making))?;
-        let alone = alone_in(&folder).map_err(system("locking the journal's folder"))?;
-        let alone = alone.ok_or_else(|| {
-            let problem = format!("a trader already runs on {}", folder.display());
-            wrong("journal".to_owned(), problem)
-        })?;
+        let alone = occupy(&config)?;
         let limits = read_limits(&config.limits)?;
         let dialler = Dialler::new(None, None)?;
         let (directory, accounts) = directory(&config, &dialler, lakes)?;
-        let currency = limits.currency.to_string();
-        let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
-        let risk_directory = risk_directory(&directory, &config, &limits.currency);
-        let mut risk = Risk::new(risk_directory, limits)?;
-        let control = Control::listen(&folder).map_err(system("making the control socket"))?;
-        // From here on operators ask us; what they wrote before is read after it.
-        let kept = state::read(&folder).map_err(system("reading the switches"))?;
-        let mut unkept = Unkept::since(&kept);
-        let counts_absent = restore_counts(&mut risk, &kept);
-        let (mut ledger, restored) = open_ledger(&config, &directory, &mut risk, &mut unkept)?;
-        let put_back = state::take_up(&mut risk, &kept, &restored.thrown);
-        restore_peaks(&mut risk, &kept.peaks);
-        let start = if config.replay { Start::First } else { Start::Now };
-        let mut market = Market::open(Arc::clone(&directory), followed(&config), start)?;
-        market.hand_out(config.strategy.rows_max);
-        let first = if config.replay { first_row(&mut market)? } else { None };
-        let books = if config.replay { Books::default() } else { Books::before(&market)? };
-        let now = first.as_ref().map_or_else(now_ns, |(_, at)| *at);
-        // What was in flight then is asked for once the venue is there.
-        drop(ledger.lose_requests(now));
-        let mut desk = desk(&config, ledger, risk, &kept);
-        unkept.tell(&mut desk);
-        desk.tell_reset(&put_back, now);
-        let keeps_absent = kept.keeps_absent(desk.risk());
-        let profits = Profits::new(currency, kept, &restored, desk.ledger());
+        let Known { control, mut desk, restored, profits, market, books, held, absent, now } =
+            Known::read(&config, &directory, limits)?;
         let network = Network::start().map_err(system("starting the network's thread"))?;
         let lines = (&network, &dialler);
         let (arrivals, papers) = open_accounts(&mut desk, &config, &directory, lines, lakes, now)?;
-        let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at)))).count();
         let clock = Clock::new(now, config.replay);
         let inner = Inner { desk, timers: BinaryHeap::new(), clock };
         let shared = Arc::new(Mutex::new(inner));
@@ -124,31 +93,28 @@ impl Trader {
             directory: Arc::clone(&directory),
             accounts: accounts.into(),
         };
-        let patience_ns = i64::try_from(config.patience_ms).unwrap_or(i64::MAX);
-        let patience_ns = patience_ns.saturating_mul(1_000_000);
-        let gather_ns = i64::try_from(config.strategy.gather_us).unwrap_or(i64::MAX);
-        let gather_ns = gather_ns.saturating_mul(1_000);
-        let target = Target::Strategy(strategy);
-        let watchdog = Watchdog::start(Arc::clone(&shared), target, patience_ns, config.on_error);
-        let watchdog = watchdog.map_err(system("starting the watchdog"))?;
-        let keeper = Keeper::start(folder).map_err(system("starting the keeper of switches"))?;
-        let rows_seen = vec![None; market.followed().len()];
+        let strategy = directory.strategy(&config.strategy.name).unwrap_or_default();
+        let watchdog = watchdog(&config, &shared, strategy)?;
+        let keeper = Keeper::start(config.journal.clone());
+        let keeper = keeper.map_err(system("starting the keeper of switches"))?;
+        let venues = (0..).map_while(|at| named(directory.venue_name(VenueId(at)))).count();
         let (notice, notices) = mpsc::channel();
         let mut trader = Self {
             watchdog,
             keeper,
             profits,
             trading: vec![false; config.accounts.len()],
+            rows_seen: vec![None; market.followed().len()],
+            gathered: VecDeque::new(),
+            gather_ns: nanoseconds(config.strategy.gather_us, 1_000),
             config,
             directory,
             shared,
             handle,
             market,
-            gathered: VecDeque::new(),
-            gather_ns,
-            keeps_absent,
-            counts_absent,
-            held: first.map(|(ticks, _)| ticks).unwrap_or_default(),
+            keeps_absent: absent.keeps,
+            counts_absent: absent.counts,
+            held,
             books,
             papers,
             arrivals,
@@ -156,7 +122,6 @@ impl Trader {
             control,
             is_started: false,
             heard: vec![0; venues],
-            rows_seen,
             instruments: Vec::new(),
             notice,
             notices,
@@ -190,6 +155,92 @@ impl Trader {
             self.note(format!("switches: {scope} {name} {why} ({code})"));
         }
     }
+}
+
+/// Keeps others off the journal's folder, and everything but the trader's thread off its core.
+fn occupy(config: &Config) -> Result<File, TradeError> {
+    if let Some(core) = config.core {
+        cores::leave(core).map_err(system("leaving the core"))?;
+    }
+    let folder = &config.journal;
+    let making = format!("making the journal's folder {}", folder.display());
+    std::fs::create_dir_all(folder).map_err(system(&making))?;
+    let alone = alone_in(folder).map_err(system("locking the journal's folder"))?;
+    alone.ok_or_else(|| {
+        let problem = format!("a trader already runs on {}", folder.display());
+        wrong("journal".to_owned(), problem)
+    })
+}
+
+/// What a trader knows before it connects.
+struct Known {
+    control: Control,
+    desk: Desk<Tapes>,
+    restored: Restored,
+    profits: Profits,
+    market: Market,
+    books: Books,
+    /// The first rows of a replay.
+    held: VecDeque<Tick>,
+    absent: Absent,
+    /// When it begins.
+    now: i64,
+}
+
+/// What was kept of those that are not in the configuration now.
+struct Absent {
+    keeps: Vec<(String, String)>,
+    counts: BTreeMap<String, Counts>,
+}
+
+impl Known {
+    /// Reads the switches, the journal and the market so far.
+    fn read(
+        config: &Config,
+        directory: &Arc<Directory>,
+        limits: Limits,
+    ) -> Result<Self, TradeError> {
+        let currency = limits.currency.to_string();
+        let mut risk = Risk::new(risk_directory(directory, config, &currency), limits)?;
+        let control = Control::listen(&config.journal);
+        let control = control.map_err(system("making the control socket"))?;
+        // From here on operators ask us; what they wrote before is read after it.
+        let kept = state::read(&config.journal).map_err(system("reading the switches"))?;
+        let mut unkept = Unkept::since(&kept);
+        let counts = restore_counts(&mut risk, &kept);
+        let (mut ledger, restored) = open_ledger(config, directory, &mut risk, &mut unkept)?;
+        let put_back = state::take_up(&mut risk, &kept, &restored.thrown);
+        restore_peaks(&mut risk, &kept.peaks);
+        let start = if config.replay { Start::First } else { Start::Now };
+        let mut market = Market::open(Arc::clone(directory), followed(config), start)?;
+        market.hand_out(config.strategy.rows_max);
+        let first = if config.replay { first_row(&mut market)? } else { None };
+        let books = if config.replay { Books::default() } else { Books::before(&market)? };
+        let (held, now) = first.unwrap_or_else(|| (VecDeque::new(), now_ns()));
+        // What was in flight then is asked for once the venue is there.
+        drop(ledger.lose_requests(now));
+        let mut desk = desk(config, ledger, risk, &kept);
+        unkept.tell(&mut desk);
+        desk.tell_reset(&put_back, now);
+        let absent = Absent { keeps: kept.keeps_absent(desk.risk()), counts };
+        let profits = Profits::new(currency, kept, &restored, desk.ledger());
+        Ok(Self { control, desk, restored, profits, market, books, held, absent, now })
+    }
+}
+
+fn watchdog(
+    config: &Config,
+    shared: &Shared,
+    strategy: StrategyId,
+) -> Result<Watchdog, TradeError> {
+    let patience_ns = nanoseconds(config.patience_ms, 1_000_000);
+    let target = Target::Strategy(strategy);
+    let started = Watchdog::start(Arc::clone(shared), target, patience_ns, config.on_error);
+    started.map_err(system("starting the watchdog"))
+}
+
+fn nanoseconds(count: u64, each: i64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(each)
 }
 
 /// Opens the accounts. Returns what comes of each, and what those on paper need.
