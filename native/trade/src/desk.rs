@@ -27,7 +27,7 @@ use rustonite_core::ids::{AccountId, AssetId, InstrumentId, StrategyId};
 use rustonite_exec::gateway::{Gateway, Outgoing};
 use rustonite_exec::reconcile::Settings;
 use rustonite_exec::{
-    Booked, ExecError, Journal, Ledger, Moment, Order, OrderId, PositionKey, Refusal, Request, Wish,
+    Booked, ExecError, Journal, Ledger, Moment, Order, OrderId, PositionKey, Request, Wish,
 };
 use rustonite_feed::FeedError;
 use rustonite_risk::{Code, Intent, Pass, Risk, Trip};
@@ -129,12 +129,6 @@ pub(crate) struct FeeElsewhere {
     pub(crate) strategy: Option<StrategyId>,
     pub(crate) asset: AssetId,
     pub(crate) fee: Amount,
-}
-
-/// A request that its gateway has had: why it did not leave, if so, and when that was.
-struct Handed {
-    refused: Option<Refusal>,
-    at: i64,
 }
 
 /// What made us do what is done now, and when we knew.
@@ -352,39 +346,39 @@ impl<J: Journal> Desk<J> {
             .for_each(|at| with(AccountId(at)));
     }
 
-    /// Sends a request whose order is in its place.
-    fn send(&mut self, intent: &Intent, pass: Pass, request: &Request, now: i64) {
-        let handed = self.hand_over(intent, &pass, request, now);
-        self.count(intent, pass, request, handed, now);
-    }
-
-    /// Passes a request to its gateway. There is no other way there, and only a check makes a pass,
-    /// which [`Desk::count`] uses up. What counts from now on is counted behind the bytes, for which
-    /// somebody may be waiting; nothing is judged in between.
-    fn hand_over(&mut self, intent: &Intent, pass: &Pass, request: &Request, now: i64) -> Handed {
+    /// Passes a request to its gateway. There is no other way there: only a check makes a pass, and
+    /// it is used up here. What counts from now on is counted behind the bytes, for which somebody may
+    /// be waiting, and a new order is put in its place there; nothing is judged in between.
+    fn send(
+        &mut self,
+        intent: &Intent,
+        pass: Pass,
+        request: &Request,
+        new: Option<Order>,
+        now: i64,
+    ) {
         let refused = match self.accounts.get_mut(intent.account.index()) {
             Some(account) if pass.is_for(intent) => account.send(request, now).err(),
             Some(_) => None,
             None => Some(account::refusal(NOT_OPEN.to_owned())),
         };
-        Handed { refused, at: self.time(now) }
+        let left = self.time(now);
+        if let Some(order) = new {
+            self.keep_new(order);
+        }
+        let counted = self.risk.sent(intent, &pass, now);
+        drop(pass);
+        let refused = counted.err().map(|denial| account::refusal(denial.to_string())).or(refused);
+        self.count_sent(request, left);
+        if let Some(refusal) = refused {
+            let report = account::refused(request, refusal, now);
+            self.take(&report);
+        }
     }
 
     /// What time it is after something that may have taken some.
     fn time(&self, now: i64) -> i64 {
         if self.is_replay { now } else { rustonite_feed::now_ns() }
-    }
-
-    /// Counts a request that was handed over, and takes it that it was refused.
-    fn count(&mut self, intent: &Intent, pass: Pass, request: &Request, handed: Handed, now: i64) {
-        let counted = self.risk.sent(intent, &pass, now);
-        drop(pass);
-        let refused = counted.err().map(|denial| account::refusal(denial.to_string()));
-        self.count_sent(request, handed.at);
-        if let Some(refusal) = refused.or(handed.refused) {
-            let report = account::refused(request, refusal, now);
-            self.take(&report);
-        }
     }
 
     /// Uses up the pass of a request that leaves together with others.
@@ -424,8 +418,8 @@ impl<J: Journal> Desk<J> {
                 let refusal = account::refusal(NOT_OPEN.to_owned());
                 (0..requests.len()).map(|at| (at, refusal.clone())).collect()
             };
-            let at = self.time(now);
-            requests.iter().for_each(|request| self.count_sent(request, at));
+            let left = self.time(now);
+            requests.iter().for_each(|request| self.count_sent(request, left));
             for (at, refusal) in refused {
                 self.take(&account::refused(&requests[at], refusal, now));
             }

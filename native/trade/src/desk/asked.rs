@@ -89,7 +89,7 @@ impl<J: Journal> Desk<J> {
     }
 
     /// Puts a new order in its place.
-    fn keep_new(&mut self, order: Order) -> OrderId {
+    pub(super) fn keep_new(&mut self, order: Order) -> OrderId {
         let id = order.id;
         self.ledger.keep(order);
         self.tell_order(id, OrderEvent::Submitted, None);
@@ -101,14 +101,13 @@ impl<J: Journal> Desk<J> {
         (order, intent, pass, request): Ready,
         now: i64,
     ) -> OrderId {
-        let handed = self.hand_over(&intent, &pass, &request, now);
-        let order = self.keep_new(order);
-        self.count(&intent, pass, &request, handed, now);
+        let id = order.id;
+        self.send(&intent, pass, &request, Some(order), now);
         if let Request::Submit { wish, .. } = request {
             self.last = Some(wish);
         }
-        self.touch(order);
-        order
+        self.touch(id);
+        id
     }
 
     /// Writes down an order that is denied.
@@ -179,7 +178,7 @@ impl<J: Journal> Desk<J> {
         let request =
             self.ledger.replace(self.moment(now), order, values).map_err(|error| halted(&error))?;
         self.tell_order(order, OrderEvent::ReplaceAsked, None);
-        self.send(&intent, pass, &request, now);
+        self.send(&intent, pass, &request, None, now);
         Ok(())
     }
 
@@ -200,7 +199,7 @@ impl<J: Journal> Desk<J> {
 
     pub(super) fn cancel_sent(&mut self, order: OrderId, now: i64) -> Result<(), Denied> {
         let (intent, pass, request) = self.pass_cancel(order, now)?;
-        self.send(&intent, pass, &request, now);
+        self.send(&intent, pass, &request, None, now);
         Ok(())
     }
 

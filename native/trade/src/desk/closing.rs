@@ -158,7 +158,7 @@ impl<J: Journal> Desk<J> {
                 // A journal that takes no row halts trading by itself.
                 let Ok((order, request)) = submitted else { return Ok(()) };
                 self.tell_order(order, OrderEvent::Submitted, None);
-                self.send(&intent, pass, &request, now);
+                self.send(&intent, pass, &request, None, now);
                 Ok(())
             }
             Err(refused) => {

@@ -68,7 +68,7 @@ impl<J: Journal> Desk<J> {
                 let Ok(request) = released else { return };
                 self.waiting.put_off.remove(&order);
                 self.tell_order(order, OrderEvent::Released, None);
-                self.send(&intent, pass, &request, now);
+                self.send(&intent, pass, &request, None, now);
                 self.touch(order);
             }
             Err(refused) if self.is_put_off(order, &refused, now) => {
@@ -98,7 +98,7 @@ impl<J: Journal> Desk<J> {
                 let Ok((order, request)) = sent else { return };
                 self.waiting.put_off.remove(&parent);
                 self.tell_order(order, OrderEvent::Submitted, None);
-                self.send(&intent, pass, &request, now);
+                self.send(&intent, pass, &request, None, now);
                 self.touch(order);
             }
             Err(refused) if self.is_put_off(parent, &refused, now) => {}
