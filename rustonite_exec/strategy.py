@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Never
 
 from rustonite_data.errors import Closed, RiskRejected
-from rustonite_exec.asking import NewOrder, Number, PositionSide, Side, asked, exits, text
+from rustonite_exec.asking import NewOrder, Number, PositionSide, Side, exits, text, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -297,7 +297,7 @@ class Broker:
             Invalid: a word or a number that cannot be.
             NotFound: an instrument that is not traded here.
         """
-        order = NewOrder(
+        asked = worded(
             symbol, side, size, price, venue=venue, kind=kind, tif=tif, expires=expires,
             post_only=post_only, reduce_only=reduce_only, price_protect=price_protect,
             trigger=trigger, trigger_by=trigger_by, trail=trail, trail_unit=trail_unit,
@@ -305,7 +305,7 @@ class Broker:
             display_random=display_random, size_quote=size_quote, size_min=size_min,
             position_side=position_side, stp=stp, emulate=emulate, tags=tags,
         )  # fmt: skip
-        return self._native.submit(order.asked())
+        return self._native.submit(asked)
 
     def submit_many(self, orders: Iterable[NewOrder]) -> list[int | RiskRejected]:
         """Place several orders, which leave together where the venue takes them so.
@@ -393,7 +393,7 @@ class Broker:
         Raises:
             RiskRejected: a limit stands against one of them; none was sent.
         """
-        entry = asked(
+        entry = worded(
             symbol, side, size, price, venue=venue, price_protect=price_protect, tags=tags,
             position_side=position_side,
         )  # fmt: skip
