@@ -9,6 +9,7 @@ mod config;
 pub mod control;
 pub mod cores;
 mod desk;
+mod direct;
 pub mod keys;
 mod line;
 mod market;

@@ -10,15 +10,16 @@ use bytes::Bytes;
 use futures_util::SinkExt as _;
 use rustonite_exec::OrderId;
 use rustonite_exec::gateway::{CallError, HttpAnswer, Outgoing};
-use rustonite_feed::{Dialler, FeedError, Stream, now_ns};
+use rustonite_feed::{Dialler, FeedError, Stamp, now_ns};
 use tokio::sync::{mpsc as channel, watch};
 use tokio::time::{interval, sleep, timeout, timeout_at};
 use url::Url;
 use yawc::frame::OpCode;
-use yawc::{Frame, WebSocket};
+use yawc::{Frame, WebSocketError};
 
 use crate::call::{self, Caller};
 use crate::desk::Outbox;
+use crate::direct::{Sent, Shared, Turn};
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -75,8 +76,43 @@ impl Replied {
     }
 }
 
-/// A message, the orders that it is a request of, and until when an answer is waited for.
-type Text = (String, Vec<OrderId>, Instant);
+/// A message that waits for its turn.
+struct Waiting {
+    what: What,
+    /// The orders that it is a request of.
+    orders: Vec<OrderId>,
+    /// Until when an answer is waited for.
+    until: Instant,
+    _turn: Turn,
+}
+
+enum What {
+    /// Nothing of it was sent.
+    Text(String),
+    /// Its last byte was handed over then, and the system has not taken all of it.
+    Rest(i64),
+    /// The connection broke while it was sent.
+    Broken(WebSocketError),
+}
+
+/// A line, seen from where texts are made.
+struct Line {
+    shared: Shared,
+    waiting: channel::UnboundedSender<Waiting>,
+}
+
+impl Line {
+    fn send(&self, text: String, orders: Vec<OrderId>, until: Instant, bring: &Bring) {
+        let (what, turn) = match self.shared.send_now(text) {
+            Sent::Whole(at) => return bring.note_sent(orders, at),
+            Sent::Begun(at, turn) => (What::Rest(at), turn),
+            Sent::Broken(error, turn) => (What::Broken(error), turn),
+            Sent::Not(text) => (What::Text(text), self.shared.turn()),
+        };
+        // What is sent while a line is down goes nowhere, and the gateway knows.
+        let _ = self.waiting.send(Waiting { what, orders, until, _turn: turn });
+    }
+}
 
 /// The ways to one account's venue. Dropping it closes them.
 pub struct Lines {
@@ -85,7 +121,7 @@ pub struct Lines {
     urls: BTreeMap<String, Url>,
     answer: Duration,
     calls: channel::UnboundedSender<call::Asked>,
-    out: BTreeMap<usize, channel::UnboundedSender<Text>>,
+    out: BTreeMap<usize, Line>,
     bring: Bring,
     stop: watch::Receiver<bool>,
 }
@@ -136,9 +172,8 @@ impl Outbox for Lines {
         let until = Instant::now() + self.answer;
         match what {
             Outgoing::Text { line, text } => {
-                // What is sent while a line is down goes nowhere, and the gateway knows.
                 if let Some(out) = self.out.get(&line) {
-                    let _ = out.send((text, orders, until));
+                    out.send(text, orders, until, &self.bring);
                 }
             }
             Outgoing::Call(call) => {
@@ -155,14 +190,16 @@ impl Outbox for Lines {
                         problem: error.to_string(),
                     }
                 })?;
-                let (out, to_send) = channel::unbounded_channel();
+                let (waiting, to_send) = channel::unbounded_channel();
+                let shared = Shared::default();
                 // The end of its channel closes a line that was there before.
-                self.out.insert(line, out);
+                self.out.insert(line, Line { shared: shared.clone(), waiting });
                 let asked = Asked {
                     line,
                     url,
                     dialler: self.dialler.clone(),
                     out: to_send,
+                    shared,
                     bring: self.bring.clone(),
                     stop: self.stop.clone(),
                 };
@@ -177,7 +214,8 @@ struct Asked {
     line: usize,
     url: Url,
     dialler: Dialler,
-    out: channel::UnboundedReceiver<Text>,
+    out: channel::UnboundedReceiver<Waiting>,
+    shared: Shared,
     bring: Bring,
     stop: watch::Receiver<bool>,
 }
@@ -279,8 +317,10 @@ async fn carry(mut asked: Asked) {
             Ok((socket, stamp)) => {
                 let opened = Instant::now();
                 while asked.out.try_recv().is_ok() {}
+                let shared = asked.shared.clone();
+                let _lent = shared.lend(socket);
                 asked.bring.tell(Arrived::Open(asked.line));
-                let Some(why) = pump(socket, stamp, &mut asked).await else { return };
+                let Some(why) = pump(&shared, stamp, &mut asked).await else { return };
                 life = opened.elapsed();
                 why
             }
@@ -298,36 +338,25 @@ async fn carry(mut asked: Asked) {
 }
 
 /// Comes back once nobody can send any more.
-async fn abandoned(out: &mut channel::UnboundedReceiver<Text>) {
+async fn abandoned(out: &mut channel::UnboundedReceiver<Waiting>) {
     while out.recv().await.is_some() {}
 }
 
 /// Carries texts until the connection ends; `None` if nobody sends on it any more.
-async fn pump(
-    mut socket: WebSocket<Box<dyn Stream>>,
-    stamp: rustonite_feed::Stamp,
-    asked: &mut Asked,
-) -> Option<String> {
+async fn pump(shared: &Shared, stamp: Stamp, asked: &mut Asked) -> Option<String> {
     let mut last_word = Instant::now();
     let mut pings = interval(PING_EVERY);
     loop {
         tokio::select! {
             biased;
-            _ = asked.stop.wait_for(|stop| *stop) => return close(&mut socket).await,
-            text = asked.out.recv() => {
-                let Some((text, orders, until)) = text else { return close(&mut socket).await };
-                if Instant::now() >= until {
-                    // Whoever wanted it sent has given it up.
-                    continue;
-                }
-                match timeout_at(until.into(), sent(&mut socket, text)).await {
-                    Ok(Ok(at)) => asked.bring.note_sent(orders, at),
-                    Ok(Err(error)) => return Some(error.to_string()),
-                    // With the line goes what of it has not left.
-                    Err(_) => return Some("a message did not leave in time".to_owned()),
+            _ = asked.stop.wait_for(|stop| *stop) => return close(shared).await,
+            waiting = asked.out.recv() => {
+                let Some(waiting) = waiting else { return close(shared).await };
+                if let Err(why) = carry_out(shared, waiting, &asked.bring).await {
+                    return Some(why);
                 }
             }
-            frame = socket.next_frame() => match frame {
+            frame = shared.next_frame() => match frame {
                 Ok(frame) => {
                     last_word = Instant::now();
                     match frame.opcode() {
@@ -346,7 +375,8 @@ async fn pump(
                 if last_word.elapsed() > SILENCE_MAX {
                     return Some("nothing was heard any more".to_owned());
                 }
-                if let Err(error) = socket.send(Frame::ping(Vec::new())).await {
+                let _turn = shared.turn();
+                if let Err(error) = shared.send(Frame::ping(Vec::new())).await {
                     return Some(error.to_string());
                 }
             }
@@ -354,17 +384,31 @@ async fn pump(
     }
 }
 
-/// Sends a text; when its last byte was handed to the system. Once that has come back the answer may
-/// be there already.
-async fn sent(socket: &mut WebSocket<Box<dyn Stream>>, text: String) -> yawc::Result<i64> {
-    socket.feed(Frame::text(text)).await?;
-    let at = now_ns();
-    socket.flush().await?;
-    Ok(at)
+/// Sends what waited. An error ends the connection: with it goes what of a message has not left.
+async fn carry_out(shared: &Shared, waiting: Waiting, bring: &Bring) -> Result<(), String> {
+    let Waiting { what, orders, until, _turn } = waiting;
+    if matches!(what, What::Text(_)) && Instant::now() >= until {
+        // Whoever wanted it sent has given it up.
+        return Ok(());
+    }
+    let sent = async {
+        match what {
+            What::Text(text) => shared.send(Frame::text(text)).await,
+            What::Rest(at) => shared.flush().await.map(|()| at),
+            What::Broken(error) => Err(error),
+        }
+    };
+    match timeout_at(until.into(), sent).await {
+        Ok(Ok(at)) => bring.note_sent(orders, at),
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(_) => return Err("a message did not leave in time".to_owned()),
+    }
+    Ok(())
 }
 
 /// Says goodbye.
-async fn close(socket: &mut WebSocket<Box<dyn Stream>>) -> Option<String> {
+async fn close(shared: &Shared) -> Option<String> {
+    let mut socket = shared.take()?;
     let close = Frame::close(yawc::close::CloseCode::Normal, b"");
     let _ = timeout(CLOSE_PATIENCE, socket.send(close)).await;
     None
