@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from rustonite_data.errors import Invalid
-from rustonite_exec.asking import NewOrder, exits
+from rustonite_exec import Broker
+from rustonite_exec.asking import NewOrder, exits, worded
 
 SHARED: dict[str, Any] = {"venue": "binance", "tags": "a,b"}
 NO_STOP: dict[str, Any] = {"stop": None, "stop_limit": None, "trail": None}
+
+
+def test_an_order_has_the_same_sides_wherever_it_is_written() -> None:
+    def sides(call: Any) -> list[tuple[Any, ...]]:
+        parameters = inspect.signature(call).parameters.values()
+        named = [one for one in parameters if one.name != "self"]
+        return [(one.name, one.kind, one.default, one.annotation) for one in named]
+
+    assert sides(NewOrder) == sides(worded) == sides(Broker.submit)
 
 
 def test_exits_are_a_target_and_a_stop() -> None:

@@ -1,9 +1,9 @@
 //! A connection that the thread of orders writes on, too.
 //!
-//! To wake the thread of connections takes longer than the rest of an order's way. So a text goes to
-//! the system from the thread that made it, if nothing waits before it and nobody else is at the
-//! connection; what the system does not take at once is left to the connection's own thread, as is all
-//! that comes behind it.
+//! A thread that sleeps is late when it is woken: after quiet moments the ninety-ninth percentile of an
+//! order's way was twice as long. So a text goes to the system from the thread that made it, if nothing
+//! waits before it and nobody else is at the connection; what the system does not take at once is left
+//! to the connection's own thread, as is all that comes behind it.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
