@@ -106,7 +106,6 @@ pub(crate) struct Connection {
     replies: VecDeque<String>,
     /// When a request was sent last; pings and answers are none.
     last_asked: Instant,
-    last_frame: Instant,
     last_ping: Instant,
     got_data: bool,
     /// Whether it is known to work.
@@ -158,7 +157,6 @@ impl Connection {
             outbox: VecDeque::new(),
             replies: VecDeque::new(),
             last_asked: now,
-            last_frame: now,
             last_ping: now,
             got_data: false,
             settled: false,
@@ -211,7 +209,7 @@ impl Connection {
                         let _ = tell.send(Told::Ready);
                     }
                     // Frames that keep coming must not starve what else is due.
-                    if Instant::now() < look {
+                    if self.state.last_frame < look {
                         continue;
                     }
                 }
@@ -255,7 +253,7 @@ impl Connection {
     /// A frame. Returns why the connection has to end, if it has.
     fn frame(&mut self, frame: &Frame) -> Option<String> {
         let ts_recv = now_ns();
-        self.last_frame = Instant::now();
+        self.state.last_frame = Instant::now();
         let payload = frame.payload();
         let kind = match frame.opcode() {
             OpCode::Text => FrameKind::Text,
@@ -477,7 +475,7 @@ impl Connection {
     /// Deadlines. Returns why the connection has to end, if it has.
     async fn look(&mut self) -> io::Result<Option<String>> {
         let idle = Duration::from_secs(self.plan.socket.idle_s);
-        if !idle.is_zero() && self.last_frame.elapsed() > idle {
+        if !idle.is_zero() && self.state.last_frame.elapsed() > idle {
             return Ok(Some(format!("nothing received for {} s", idle.as_secs())));
         }
         // Channels without data for hours are no problem.

@@ -64,8 +64,8 @@ pub(crate) struct Socketed {
     frame_seq: i64,
     /// When the kernel had its last packet.
     stamp: Option<Stamp>,
-    /// When the message of the moment came.
-    now: Instant,
+    /// When it came; of what is read again nobody asks.
+    pub(crate) last_frame: Instant,
     /// When data came last, by instrument and dataset.
     pub(crate) last: Vec<[Option<Instant>; DATASETS.len()]>,
 }
@@ -79,7 +79,7 @@ impl Socketed {
             next_sequence: None,
             frame_seq: 0,
             stamp,
-            now: Instant::now(),
+            last_frame: Instant::now(),
             last: Vec::new(),
         }
     }
@@ -91,7 +91,7 @@ impl Socketed {
             self.last.resize(instrument + 1, [None; DATASETS.len()]);
         }
         self.has_data = true;
-        self.last[instrument][dataset].replace(self.now).is_none()
+        self.last[instrument][dataset].replace(self.last_frame).is_none()
     }
 
     /// Data of an instrument are asked for, maybe anew.
@@ -286,7 +286,6 @@ impl Recording {
         if !matches!(kind, FrameKind::SentText | FrameKind::SentBinary | FrameKind::HttpRequest) {
             self.stats.ts_last.store(ts_recv, Ordering::Relaxed);
         }
-        state.now = Instant::now();
         if !self.frames {
             return;
         }

@@ -7,6 +7,9 @@
 use rustonite_core::Decimal;
 
 use crate::error::{Malformed, Result};
+use word::{Plain, Word};
+
+mod word;
 
 /// Deepest nesting that is skipped; no venue comes near.
 const DEPTH_MAX: usize = 128;
@@ -123,6 +126,9 @@ impl<'a> Json<'a> {
     /// be read or skipped before the next one.
     #[inline]
     pub fn key(&mut self) -> Result<Option<&'a [u8]>> {
+        if let Some(letter) = self.letter() {
+            return Ok(Some(letter));
+        }
         if self.took(b'}') {
             return Ok(None);
         }
@@ -130,6 +136,19 @@ impl<'a> Json<'a> {
         let key = self.raw_text()?;
         self.take(b':', "a colon")?;
         Ok(Some(key))
+    }
+
+    /// The next key if it is one letter and nothing is between what surrounds it: the venues that
+    /// send the most messages write them so.
+    #[inline]
+    fn letter(&mut self) -> Option<&'a [u8]> {
+        let around = self.bytes.get(self.position.checked_sub(1)?..)?.first_chunk()?;
+        let &[before, b',', b'"', letter, b'"', b':'] = around else { return None };
+        if before <= b' ' || before == b'{' || letter == b'"' || letter == b'\\' {
+            return None;
+        }
+        self.position += 5;
+        self.bytes.get(self.position - 3..self.position - 2)
     }
 
     /// Begins an array; [`Json::item`] goes through it.
@@ -141,6 +160,10 @@ impl<'a> Json<'a> {
     /// Whether another item of an array follows; false behind its end.
     #[inline]
     pub fn item(&mut self) -> Result<bool> {
+        if self.is_tight_comma() {
+            self.position += 1;
+            return Ok(true);
+        }
         if self.took(b']') {
             return Ok(false);
         }
@@ -149,6 +172,16 @@ impl<'a> Json<'a> {
             return Err(self.expected("an item of an array"));
         }
         Ok(true)
+    }
+
+    /// Whether a comma is next that is between two values, with nothing else there.
+    #[inline]
+    fn is_tight_comma(&self) -> bool {
+        let around = self.position.checked_sub(1).and_then(|before| self.bytes.get(before..));
+        let Some(&[before, b',', behind]) = around.and_then(<[u8]>::first_chunk) else {
+            return false;
+        };
+        before > b' ' && before != b'[' && behind > b' ' && behind != b']'
     }
 
     /// Goes to an item that an array must have.
@@ -256,32 +289,39 @@ impl<'a> Json<'a> {
     #[inline]
     pub fn decimal(&mut self) -> Result<Decimal> {
         let start = if self.peek() == b'"' { self.position + 1 } else { self.position };
+        let quoted = start > self.position;
         let digits_start = start + usize::from(self.bytes.get(start) == Some(&b'-'));
-        let (mut at, mut mantissa, mut point) = (digits_start, 0_i64, usize::MAX);
+        let ends = |read: &Plain| self.ends_number(digits_start + read.bytes, quoted);
+        let short = Word::at(self.bytes, digits_start).and_then(Word::number).filter(ends);
+        let plain = short.or_else(|| self.long_number(digits_start).filter(ends));
+        let Some(Plain { value, decimals, bytes }) = plain else {
+            return self.unusual_decimal();
+        };
+        self.position = digits_start + bytes + usize::from(quoted);
+        let mantissa = if digits_start > start { -value } else { value };
+        let exponent = -decimals.cast_signed();
+        Decimal::new(mantissa.into(), exponent).map_err(|_| self.expected("a number"))
+    }
+
+    /// A number byte by byte; `None` if there is something unusual about it.
+    fn long_number(&self, start: usize) -> Option<Plain> {
+        let (mut at, mut value, mut point) = (start, 0_i64, None);
         while let Some(&byte) = self.bytes.get(at) {
             if byte.is_ascii_digit() {
-                mantissa = mantissa.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
-            } else if byte == b'.' && point == usize::MAX {
-                point = at;
+                value = value.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
+            } else if byte == b'.' && point.is_none() {
+                point = Some(at);
             } else {
                 break;
             }
             at += 1;
         }
-        let decimals = if point == usize::MAX { 0 } else { at - point - 1 };
-        let digits = at - digits_start - usize::from(point != usize::MAX);
-        let plain = self.ends_number(at, start > self.position);
-        let point_inside = point == usize::MAX || (point > digits_start && decimals > 0);
-        if !plain || digits == 0 || digits > DIGITS_MAX || !point_inside {
-            return self.unusual_decimal();
-        }
-        if digits_start > start {
-            mantissa = -mantissa;
-        }
-        self.position = at + usize::from(start > self.position);
-        // There are at most 18.
-        let exponent = i32::try_from(decimals).map_or(0, |decimals| -decimals);
-        Decimal::new(mantissa.into(), exponent).map_err(|_| self.expected("a number"))
+        let decimals = point.map_or(0, |point| at - point - 1);
+        let digits = at - start - usize::from(point.is_some());
+        let is_inside = point.is_none_or(|point| point > start && decimals > 0);
+        let is_plain = (1..=DIGITS_MAX).contains(&digits) && is_inside;
+        let decimals = u32::try_from(decimals).ok().filter(|_| is_plain)?;
+        Some(Plain { value, decimals, bytes: at - start })
     }
 
     /// Whether a number may end in front of a byte.
@@ -344,21 +384,37 @@ impl<'a> Json<'a> {
         let start = self.position + usize::from(quoted);
         let negative = self.bytes.get(start) == Some(&b'-');
         let digits_start = start + usize::from(negative);
-        let (mut at, mut value) = (digits_start, 0_u64);
-        while let Some(byte @ b'0'..=b'9') = self.bytes.get(at) {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-            at += 1;
-        }
-        let digits = at - digits_start;
-        // 19 digits never wrap, and what they count fits if it is not negative as a signed number.
-        let signed = i64::try_from(value).ok().filter(|_| (1..=19).contains(&digits));
-        match signed {
-            Some(value) if self.ends_number(at, quoted) => {
-                self.position = at + usize::from(quoted);
+        let short = self.short_integer(digits_start);
+        match short.or_else(|| self.long_integer(digits_start)) {
+            Some((value, digits)) if self.ends_number(digits_start + digits, quoted) => {
+                self.position = digits_start + digits + usize::from(quoted);
                 Ok(if negative { -value } else { value })
             }
             _ => Err(self.expected("a whole number of 64 bits")),
         }
+    }
+
+    /// A whole number of less than 16 digits, and how many it has.
+    #[inline]
+    fn short_integer(&self, start: usize) -> Option<(i64, usize)> {
+        let (front, digits) = Word::at(self.bytes, start)?.digits();
+        if digits < 8 {
+            return (digits > 0).then_some((front, digits as usize));
+        }
+        let (back, more) = Word::at(self.bytes, start + 8)?.digits();
+        (more < 8).then(|| (front * 10_i64.pow(more) + back, 8 + more as usize))
+    }
+
+    /// A whole number byte by byte, and how many digits it has.
+    fn long_integer(&self, start: usize) -> Option<(i64, usize)> {
+        let (mut digits, mut value) = (0, 0_u64);
+        while let Some(byte @ b'0'..=b'9') = self.bytes.get(start + digits) {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+            digits += 1;
+        }
+        // 19 digits never wrap, and what they count fits if it is not negative as a signed number.
+        let signed = i64::try_from(value).ok().filter(|_| (1..=19).contains(&digits));
+        Some((signed?, digits))
     }
 
     /// A whole number, or `None` for null and the empty text.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rustonite_core::Amount;
 use rustonite_core::datasets::{
-    InstrumentKind, OrderEvent, OrderKind, OrderSide, PositionSide, RiskRequest, order_flags,
+    InstrumentKind, OrderKind, OrderSide, PositionSide, RiskRequest, order_flags,
 };
 use rustonite_core::ids::{AccountId, InstrumentId, StrategyId};
 use rustonite_exec::{Journal, Link, PositionKey, Wish};
@@ -154,11 +154,9 @@ impl<J: Journal> Desk<J> {
         let order = self.ledger.next_id();
         match self.passed(RiskRequest::Submit, order, None, wish, now) {
             Ok((intent, pass, wish)) => {
-                let submitted = self.ledger.submit(self.moment(now), wish, Link::default());
                 // A journal that takes no row halts trading by itself.
-                let Ok((order, request)) = submitted else { return Ok(()) };
-                self.tell_order(order, OrderEvent::Submitted, None);
-                self.send(&intent, pass, &request, None, now);
+                let ready = self.write_submit(wish, Link::default(), (intent, pass), now);
+                drop(ready.map(|ready| self.send_submit(ready, now)));
                 Ok(())
             }
             Err(refused) => {

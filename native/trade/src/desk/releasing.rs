@@ -94,12 +94,10 @@ impl<J: Journal> Desk<J> {
         let order = self.ledger.next_id();
         match self.passed(RiskRequest::Child, order, Some(parent), wish, now) {
             Ok((intent, pass, wish)) => {
-                let sent = self.ledger.submit(self.moment(now), wish, link);
-                let Ok((order, request)) = sent else { return };
+                let ready = self.write_submit(wish, link, (intent, pass), now);
+                let Ok(ready) = ready else { return };
                 self.waiting.put_off.remove(&parent);
-                self.tell_order(order, OrderEvent::Submitted, None);
-                self.send(&intent, pass, &request, None, now);
-                self.touch(order);
+                self.send_submit(ready, now);
             }
             Err(refused) if self.is_put_off(parent, &refused, now) => {}
             Err(refused) => self.deny_held(parent, &refused, now),

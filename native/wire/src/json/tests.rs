@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::Json;
+use rustonite_core::Decimal;
 
 fn decimal(text: &str) -> Result<String, String> {
     let mut json = Json::new(text.as_bytes());
@@ -108,5 +109,26 @@ proptest! {
         let text = format!("{sign}{whole}{point}{rest}");
         let value = Json::new(text.as_bytes()).decimal().unwrap();
         prop_assert_eq!(value.to_f64().to_bits(), text.parse::<f64>().unwrap().to_bits());
+    }
+
+    /// Wherever it is in a text, since many bytes are read at once.
+    #[test]
+    fn numbers_are_what_is_written(
+        text in "-?[0-9]{1,19}(\\.[0-9]{1,19})?",
+        before in 0_usize..20,
+        after in "[\"\\],} \n](.|\n){0,20}",
+    ) {
+        let quote = if after.starts_with('"') { "\"" } else { "" };
+        let message = format!("{}{quote}{text}{after}", " ".repeat(before));
+        let mut json = Json::new(message.as_bytes());
+        let value = json.decimal().unwrap();
+        prop_assert_eq!(value.to_string(), Decimal::parse(text.as_bytes()).unwrap().to_string());
+        prop_assert_eq!(json.position, before + text.len() + 2 * quote.len());
+        let mut json = Json::new(message.as_bytes());
+        let expected = text.parse::<i64>().ok().filter(|value| *value > i64::MIN);
+        prop_assert_eq!(json.integer().ok(), expected);
+        if expected.is_some() {
+            prop_assert_eq!(json.position, before + text.len() + 2 * quote.len());
+        }
     }
 }
