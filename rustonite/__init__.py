@@ -7,6 +7,7 @@ takes over.
 
 import os
 import signal
+import sys
 
 
 def main() -> None:
@@ -15,8 +16,9 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     # The allocator reads it when the engine is loaded. By itself it keeps what a commit has freed
-    # for a second, and recorders commit all the time.
-    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10")
+    # for a second, and recorders commit all the time. A query would take the same memory again.
+    if sys.argv[1:2] == ["record"]:
+        os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10")
     from rustonite_data.cli import main as command  # noqa: PLC0415 - this is what takes a while
 
     command()

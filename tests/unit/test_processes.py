@@ -229,3 +229,22 @@ def test_a_closed_terminal_ends_what_runs_unless_nohup_was_asked_for(handler, en
             assert end.is_set() is ends
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+# Who asks the same thing again would wait for memory that was given away in between.
+@pytest.mark.parametrize(
+    ("command", "delay"), [("record", "10"), ("sql", "None"), ("lake", "None")]
+)
+def test_only_recorders_give_memory_back_at_once(command, delay):
+    code = """
+        import os, sys
+        from contextlib import suppress
+        from rustonite import main
+
+        with suppress(SystemExit):
+            main()
+        print(os.environ.get("MIMALLOC_PURGE_DELAY"))
+    """
+    told = {name: value for name, value in os.environ.items() if name != "MIMALLOC_PURGE_DELAY"}
+    printed = finish(python(code, command, "--help", env=told))
+    assert printed.splitlines()[-1] == delay

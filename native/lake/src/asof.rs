@@ -52,7 +52,7 @@ pub fn asof(
         (trades, quotes.join().unwrap_or(Err(LakeError::Bug("reading quotes"))))
     });
     let (mut trades, mut quotes) = (trades?, quotes?);
-    let (order, standing) = matched(&trades, &quotes);
+    let (order, standing) = matched(&trades, &quotes, &options.time)?;
     let column = |name: &String| match QUOTED.iter().position(|quoted| quoted == name) {
         Some(0) => quotes.column(&options.time, &standing),
         Some(_) => quotes.column(name, &standing),
@@ -63,32 +63,31 @@ pub fn asof(
 }
 
 /// For all trades in their order: their rows, and the rows of their quotes.
-fn matched(trades: &Side, quotes: &Side) -> (UInt32Array, UInt32Array) {
+fn matched(trades: &Side, quotes: &Side, time: &str) -> Result<(UInt32Array, UInt32Array)> {
     let mut order = Vec::with_capacity(trades.rows);
     let mut standing = Vec::with_capacity(trades.rows);
+    let (traded, quoted) = (trades.times(time)?, quotes.times(time)?);
     for (name, trades) in &trades.instruments {
         let quotes = quotes.instruments.get(name).map_or(&[][..], Vec::as_slice);
         let mut next = 0;
-        for &(time, _, row) in trades {
-            while quotes.get(next).is_some_and(|quote| quote.0 <= time) {
+        for &row in trades {
+            let time = traded[row as usize];
+            while quotes.get(next).is_some_and(|&quote| quoted[quote as usize] <= time) {
                 next += 1;
             }
             order.push(row);
-            standing.push(next.checked_sub(1).map(|at| quotes[at].2));
+            standing.push(next.checked_sub(1).map(|at| quotes[at]));
         }
     }
-    (UInt32Array::from(order), UInt32Array::from(standing))
+    Ok((UInt32Array::from(order), UInt32Array::from(standing)))
 }
-
-/// Time, what orders rows of one moment, row.
-type Moment = (i64, i64, u32);
 
 /// Rows of one kind: columns, and for each instrument the rows in order of time.
 struct Side {
     parts: Parts,
     part: Part,
     rows: usize,
-    instruments: BTreeMap<Vec<String>, Vec<Moment>>,
+    instruments: BTreeMap<Vec<String>, Vec<u32>>,
 }
 
 impl Side {
@@ -166,19 +165,27 @@ impl Side {
         Ok(Self { parts, part, rows, instruments: BTreeMap::new() })
     }
 
-    /// Puts the rows of each instrument into order.
+    fn times(&self, time: &str) -> Result<&[i64]> {
+        Ok(whole(&self.part.columns[self.parts.at(time)?]))
+    }
+
+    /// Puts the rows of each instrument into order. Rows are small, so moving them costs less than
+    /// moving what they are ordered by.
     fn sort(&mut self, options: &AsofOptions, tie: impl Fn(usize) -> i64) -> Result<()> {
         let times = whole(&self.part.columns[self.parts.at(&options.time)?]);
         let mut known = Instruments::new();
         for (codes, rows) in self.parts.runs(&self.part) {
-            let moment =
-                |row: usize| (times[row], tie(row), u32::try_from(row).unwrap_or(u32::MAX));
-            known.of(codes, Vec::new).extend(rows.map(moment));
+            let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
+            known.of(codes, Vec::new).extend(rows.map(row));
         }
         self.instruments = known.named(&self.parts);
-        for moments in self.instruments.values_mut() {
+        let compare = |&one: &u32, &other: &u32| {
+            let (one, other) = (one as usize, other as usize);
+            times[one].cmp(&times[other]).then_with(|| tie(one).cmp(&tie(other)))
+        };
+        for rows in self.instruments.values_mut() {
             // Stable, and quick on what is made of a few runs in order, as files are.
-            moments.sort_by_key(|&(time, tie, _)| (time, tie));
+            rows.sort_by(compare);
         }
         Ok(())
     }
