@@ -566,6 +566,25 @@ def test_the_newest_rows_of_files_are_found_without_reading_all(tmp_path):
         lake_last(TRADES, paths, key=["nope"], **USUAL)
 
 
+def test_a_footer_is_read_once_and_what_takes_the_place_of_a_file_is_seen(tmp_path):
+    (path,) = hour_of_trades(tmp_path / "one", count=1_000, symbols=2)
+    (other,) = hour_of_trades(tmp_path / "other", count=1_500, symbols=3)
+
+    def read():
+        rows = lake_read(TRADES, [path], columns=["price"])
+        return rows.arrow().num_rows, rows.bytes_read
+
+    (count, first), (again, second) = read(), read()
+    assert count == again == 1_000
+    assert 0 < second < first
+    shutil.copyfile(other, path)
+    assert read()[0] == 1_500
+    # Of the same length, in the same place.
+    path.write_bytes(b"PAR1" + bytes(path.stat().st_size - 4))
+    with pytest.raises(Corrupt):
+        read()
+
+
 def test_pages_within_a_symbol_are_passed_over(tmp_path):
     few = hour_of_trades(tmp_path / "few", count=300_000, symbols=2)
     last = lake_last(TRADES, few, **USUAL)

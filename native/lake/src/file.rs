@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,8 +23,12 @@ struct Inner {
     path: PathBuf,
     file: File,
     size: u64,
+    id: FileId,
     read: Arc<AtomicU64>,
 }
+
+/// What no two files have in common: device, number, size, and when it was written.
+pub(crate) type FileId = (u64, u64, u64, i64, i64);
 
 impl SharedFile {
     /// Opens a file and adds the bytes that are read of it to a count.
@@ -36,7 +40,12 @@ impl SharedFile {
             return Err(error).doing(path, "opening the file");
         }
         let (path, size) = (path.to_owned(), facts.len());
-        Ok(Self(Arc::new(Inner { path, file, size, read })))
+        let id = (facts.dev(), facts.ino(), size, facts.mtime(), facts.mtime_nsec());
+        Ok(Self(Arc::new(Inner { path, file, size, id, read })))
+    }
+
+    pub(crate) fn id(&self) -> FileId {
+        self.0.id
     }
 
     pub(crate) fn path(&self) -> &Path {

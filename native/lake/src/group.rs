@@ -64,7 +64,7 @@ impl Groups {
         while self.found.is_empty() {
             let Some(path) = self.scan.files.get(self.files) else { return Ok(()) };
             // A file that cannot be opened stays the next one, for those who look ahead.
-            let opened = Opened::open_counted(path, Arc::clone(&self.evidence.bytes))?;
+            let opened = Opened::open_for_query(path, Arc::clone(&self.evidence.bytes))?;
             self.files += 1;
             self.add(opened)?;
         }

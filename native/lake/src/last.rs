@@ -192,7 +192,7 @@ pub fn last_of_files(
     let mut newest = Newest::new(layout, &newness);
     let mut opened = Vec::with_capacity(files.len());
     for (number, path) in files.iter().enumerate() {
-        let file = Opened::open_counted(path, Arc::clone(&evidence.bytes))?;
+        let file = Opened::open_for_query(path, Arc::clone(&evidence.bytes))?;
         evidence.add_groups(file.metadata.num_row_groups());
         let mut conformer = Conformer::new(&newest.narrow, Some(path.clone()));
         for (group, selection) in outer_pages(&file, layout, &newness)? {

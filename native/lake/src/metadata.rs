@@ -1,8 +1,9 @@
 //! Footers of Parquet files, read with the layout in mind.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_schema::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use parquet::arrow::arrow_reader::{
@@ -17,11 +18,13 @@ use parquet::file::metadata::{
 use parquet::file::statistics::Statistics;
 
 use crate::error::{LakeError, Result};
-use crate::file::SharedFile;
+use crate::file::{FileId, SharedFile};
 use crate::layout::Layout;
 
 /// Rows of a batch.
 pub(crate) const BATCH_ROWS: usize = 64 * 1024;
+/// Most memory that footers of files take that nobody reads just now.
+const FOOTERS_BYTES_MAX: usize = 16 << 20;
 
 /// An open file and its footer.
 #[derive(Clone, Debug)]
@@ -32,15 +35,24 @@ pub(crate) struct Opened {
 
 impl Opened {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        Self::open_counted(path, Arc::default())
+        let file = SharedFile::open_counted(path, Arc::default())?;
+        let metadata = parsed(&file)?;
+        Ok(Self { file, metadata })
     }
 
-    /// Opens a file and adds the bytes that are read of it to a count.
-    pub(crate) fn open_counted(path: &Path, read: Arc<AtomicU64>) -> Result<Self> {
+    /// Opens a file of which a query wants some rows, and adds the bytes that are read of it to a
+    /// count. The next query does not read its footer again.
+    pub(crate) fn open_for_query(path: &Path, read: Arc<AtomicU64>) -> Result<Self> {
         let file = SharedFile::open_counted(path, read)?;
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file);
-        let metadata = metadata.map_err(|error| LakeError::reading(path, error))?;
-        Ok(Self { file, metadata: Arc::new(metadata) })
+        let known = Footers::lock().known.get(&file.id()).cloned();
+        let metadata = if let Some(known) = known {
+            known
+        } else {
+            let metadata = parsed(&file)?;
+            Footers::lock().keep(file.id(), &metadata);
+            metadata
+        };
+        Ok(Self { file, metadata })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -150,6 +162,36 @@ impl Opened {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(hint);
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(&self.metadata), options);
         metadata.map_err(|error| LakeError::reading(self.path(), error))
+    }
+}
+
+fn parsed(file: &SharedFile) -> Result<Arc<ParquetMetaData>> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(file);
+    metadata.map(Arc::new).map_err(|error| LakeError::reading(file.path(), error))
+}
+
+/// Footers that queries have read. To parse one takes longer than to read a second of a symbol, and
+/// files of a lake do not change.
+#[derive(Debug)]
+struct Footers {
+    known: BTreeMap<FileId, Arc<ParquetMetaData>>,
+    bytes: usize,
+}
+
+impl Footers {
+    fn lock() -> MutexGuard<'static, Self> {
+        static FOOTERS: Mutex<Footers> = Mutex::new(Footers { known: BTreeMap::new(), bytes: 0 });
+        FOOTERS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&mut self, id: FileId, metadata: &Arc<ParquetMetaData>) {
+        let bytes = metadata.memory_size();
+        if self.bytes + bytes > FOOTERS_BYTES_MAX {
+            *self = Self { known: BTreeMap::new(), bytes: 0 };
+        }
+        if bytes <= FOOTERS_BYTES_MAX && self.known.insert(id, Arc::clone(metadata)).is_none() {
+            self.bytes += bytes;
+        }
     }
 }
 
