@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shutil
 import signal
 import threading
 import time
