@@ -15,6 +15,11 @@ use arrow_schema::DataType;
 use crate::error::{InKernel, LakeError, Result};
 use crate::layout::Layout;
 
+/// Rows with the same text from which on the text is copied for all of them at once.
+const LONG_RUN: usize = 16;
+/// Most texts that are made ready to be put down one by one.
+const WORDS_MAX: usize = 256;
+
 /// Distinct texts of one column, in order of appearance; a text's position is its code.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
@@ -128,29 +133,71 @@ pub(crate) fn spelled(dictionary: &ArrayRef) -> Result<ArrayRef> {
     cast(dictionary, &DataType::Utf8).kernel("texts of codes")
 }
 
-/// Rows of files mostly have the text of the row before, so a run is copied at once. `None` if the
-/// texts are too long for one array, or codes are wrong.
+/// Rows of files mostly have the text of the row before, so a long run is copied at once. `None` if
+/// the texts are too long for one array, or codes are wrong.
 fn spelled_in_runs(codes: &Int32Array, texts: &StringArray) -> Option<StringArray> {
     let nulls = codes.nulls();
-    let bytes = |row: usize| {
+    let place = |row: usize| {
         let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
         let code = usize::try_from(codes.value(row)).ok().filter(|code| *code < texts.len());
-        if is_null { Some(&[][..]) } else { code.map(|code| texts.value(code).as_bytes()) }
+        if is_null { Some(None) } else { code.map(Some) }
     };
+    let words = Words::of(texts);
     let mut offsets = Vec::with_capacity(codes.len() + 1);
-    let (mut values, mut end) = (Vec::<u8>::new(), 0_i32);
-    offsets.push(end);
+    let mut values = Vec::new();
+    offsets.push(0);
     for run in runs_of(codes.values(), nulls) {
-        let text = bytes(run.start)?;
-        let length = i32::try_from(text.len()).ok()?;
-        for _ in run.clone() {
-            end = end.checked_add(length)?;
-            offsets.push(end);
+        let code = place(run.start)?;
+        let text = code.map_or(&[][..], |code| texts.value(code).as_bytes());
+        let number = |count: usize| i32::try_from(count).ok();
+        let (start, rows, length) =
+            (number(values.len())?, number(run.len())?, number(text.len())?);
+        // No offset is larger than the last.
+        rows.checked_mul(length)?.checked_add(start)?;
+        offsets.extend((1..=rows).map(|row| start + row * length));
+        match words.get(code).filter(|_| run.len() < LONG_RUN) {
+            Some(word) => run.for_each(|_| word.put(&mut values)),
+            None => repeat(&mut values, text, run.len()),
         }
-        repeat(&mut values, text, run.len());
     }
     let offsets = OffsetBuffer::new(offsets.into());
     StringArray::try_new(offsets, values.into(), nulls.cloned()).ok()
+}
+
+/// Short texts, which are put down as eight bytes of which some are taken back: that is less work
+/// than to copy so many bytes as a text has.
+struct Words(Vec<Option<Word>>);
+
+#[derive(Clone, Copy)]
+struct Word {
+    bytes: [u8; 8],
+    length: usize,
+}
+
+impl Words {
+    /// No words if it takes long to make them.
+    fn of(texts: &StringArray) -> Self {
+        let few = if texts.len() <= WORDS_MAX { texts.len() } else { 0 };
+        Self((0..few).map(|code| Word::of(texts.value(code).as_bytes())).collect())
+    }
+
+    fn get(&self, code: Option<usize>) -> Option<Word> {
+        self.0.get(code?).copied().flatten()
+    }
+}
+
+impl Word {
+    fn of(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 8];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self { bytes, length: text.len() })
+    }
+
+    fn put(self, values: &mut Vec<u8>) {
+        let end = values.len() + self.length;
+        values.extend_from_slice(&self.bytes);
+        values.truncate(end);
+    }
 }
 
 /// Neighbouring rows of one code; where there are nulls, each row is alone.
