@@ -4,7 +4,8 @@
 //! place, tells the risk layer, and after each hundredth quote places an order: risk with the limits
 //! of the tests, the row of the journal on a tape, and the venue's signed message. Timed from the
 //! moment at which the quote was *due*, so that a quote that waits counts as late; beside it from the
-//! moment at which it was visible, which leaves out how late the other process was, and by stage.
+//! moment at which it was visible, which leaves out how late the other process was, and by stage. Of
+//! several rounds the one in the middle counts.
 
 use std::error::Error;
 use std::path::Path;
@@ -40,6 +41,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const RATES: [u64; 2] = [10_000, 100_000];
 const SECONDS: u64 = 4;
+/// Others use the processors, too, some minutes more than others.
+const ROUNDS: usize = 5;
 const ORDER_EVERY: u64 = 100;
 /// Of a trader's journal.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -67,18 +70,22 @@ fn main() -> Result<()> {
     }
     alone()?;
     for rate in RATES {
-        // On a thread that ends with its core.
-        let work = move || {
-            let home = tempfile::tempdir_in("/dev/shm").map_err(|error| error.to_string())?;
-            measure(home.path(), rate).map_err(|error| error.to_string())
-        };
-        let times = std::thread::spawn(work).join().map_err(|_| "the trader panicked")??;
-        for (what, times) in times.named() {
+        let rounds = (0..ROUNDS).map(|_| round(rate)).collect::<Result<Vec<_>>>()?;
+        for (what, times) in Times::middle(rounds).named() {
             println!("{what}, {rate} ticks/s\t{}; {} orders", text(times), times.len());
             keep("Trading", &format!("{what}, {rate} ticks/s"), "us", &percentiles(times, 1e3))?;
         }
     }
     Ok(())
+}
+
+fn round(rate: u64) -> Result<Times> {
+    // On a thread that ends with its core.
+    let work = move || {
+        let home = tempfile::tempdir_in("/dev/shm").map_err(|error| error.to_string())?;
+        measure(home.path(), rate).map_err(|error| error.to_string())
+    };
+    Ok(std::thread::spawn(work).join().map_err(|_| "the trader panicked")??)
 }
 
 /// Nanoseconds of each order, from where to where.
@@ -95,6 +102,12 @@ impl Times {
     fn new() -> Result<Self> {
         let one = Histogram::new_with_bounds(1, 60 * SECOND_NS, 3)?;
         Ok(Self([one.clone(), one.clone(), one.clone(), one]))
+    }
+
+    /// The round whose median from the visible tick on is in the middle.
+    fn middle(mut rounds: Vec<Self>) -> Self {
+        rounds.sort_by_key(|one| one.0[1].value_at_quantile(0.5));
+        rounds.swap_remove(rounds.len() / 2)
     }
 
     fn record(&mut self, spans: [i64; 4]) -> Result<()> {

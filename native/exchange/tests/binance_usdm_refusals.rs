@@ -29,7 +29,8 @@ fn what_is_wrong_is_refused_with_the_venues_code_and_changes_nothing() {
         let exchange = futures();
         deal(&exchange, "bob", "ann", "0.1", "50000").await;
         limit(&exchange, "bob", "SELL", "1", "50100").await;
-        let taken = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=49000\
+        // The middle is the last price, so that the mark price stays what it is as time passes.
+        let taken = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.1&price=49900\
                      &newClientOrderId=taken";
         assert_eq!(signed(&exchange, "ann", "POST", ORDER, taken).await.status, 200);
         let before = state(&exchange).await;
