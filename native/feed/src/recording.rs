@@ -64,7 +64,7 @@ pub(crate) struct Socketed {
     frame_seq: i64,
     /// When the kernel had its last packet.
     stamp: Option<Stamp>,
-    /// When it came; of what is read again nobody asks.
+    /// When the last frame came. Connections set it; of what is read again nobody asks.
     pub(crate) last_frame: Instant,
     /// When data came last, by instrument and dataset.
     pub(crate) last: Vec<[Option<Instant>; DATASETS.len()]>,

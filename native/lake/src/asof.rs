@@ -172,21 +172,22 @@ impl Side {
     /// Puts the rows of each instrument into order. Rows are small, so moving them costs less than
     /// moving what they are ordered by.
     fn sort(&mut self, options: &AsofOptions, tie: impl Fn(usize) -> i64) -> Result<()> {
-        let times = whole(&self.part.columns[self.parts.at(&options.time)?]);
+        let times = self.times(&options.time)?;
         let mut known = Instruments::new();
         for (codes, rows) in self.parts.runs(&self.part) {
             let row = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
             known.of(codes, Vec::new).extend(rows.map(row));
         }
-        self.instruments = known.named(&self.parts);
+        let mut instruments = known.named(&self.parts);
         let compare = |&one: &u32, &other: &u32| {
             let (one, other) = (one as usize, other as usize);
             times[one].cmp(&times[other]).then_with(|| tie(one).cmp(&tie(other)))
         };
-        for rows in self.instruments.values_mut() {
+        for rows in instruments.values_mut() {
             // Stable, and quick on what is made of a few runs in order, as files are.
             rows.sort_by(compare);
         }
+        self.instruments = instruments;
         Ok(())
     }
 

@@ -142,13 +142,18 @@ impl<'a> Json<'a> {
     /// send the most messages write them so.
     #[inline]
     fn letter(&mut self) -> Option<&'a [u8]> {
-        let around = self.bytes.get(self.position.checked_sub(1)?..)?.first_chunk()?;
-        let &[before, b',', b'"', letter, b'"', b':'] = around else { return None };
+        let &[before, b',', b'"', letter, b'"', b':'] = self.around()? else { return None };
         if before <= b' ' || before == b'{' || letter == b'"' || letter == b'\\' {
             return None;
         }
         self.position += 5;
         self.bytes.get(self.position - 3..self.position - 2)
+    }
+
+    /// The byte before this place, and what follows it.
+    #[inline]
+    fn around<const N: usize>(&self) -> Option<&'a [u8; N]> {
+        self.bytes.get(self.position.checked_sub(1)?..)?.first_chunk()
     }
 
     /// Begins an array; [`Json::item`] goes through it.
@@ -177,10 +182,7 @@ impl<'a> Json<'a> {
     /// Whether a comma is next that is between two values, with nothing else there.
     #[inline]
     fn is_tight_comma(&self) -> bool {
-        let around = self.position.checked_sub(1).and_then(|before| self.bytes.get(before..));
-        let Some(&[before, b',', behind]) = around.and_then(<[u8]>::first_chunk) else {
-            return false;
-        };
+        let Some(&[before, b',', behind]) = self.around() else { return false };
         before > b' ' && before != b'[' && behind > b' ' && behind != b']'
     }
 

@@ -156,7 +156,9 @@ impl<J: Journal> Desk<J> {
             Ok((intent, pass, wish)) => {
                 // A journal that takes no row halts trading by itself.
                 let ready = self.write_submit(wish, Link::default(), (intent, pass), now);
-                drop(ready.map(|ready| self.send_submit(ready, now)));
+                if let Ok(ready) = ready {
+                    self.send_submit(ready, now);
+                }
                 Ok(())
             }
             Err(refused) => {
