@@ -7,9 +7,12 @@ use common::alpaca::{
     VENUE, ask, coins, exchange, exchange_with, order, path_of, place, read, shares, with,
 };
 use common::run;
+use jiff::Timestamp;
 use rustonite_exchange::Allowance;
 use rustonite_sim::{Command, Fees};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::sleep;
 
 #[test]
 fn an_order_rests_is_seen_and_is_cancelled() {
@@ -43,6 +46,22 @@ fn an_order_rests_is_seen_and_is_cancelled() {
         let (free, locked) = exchange.balance(VENUE, "ann", "USD").unwrap();
         assert_eq!((free.to_string(), locked.to_string()), ("100000".to_owned(), "0".to_owned()));
     });
+}
+
+#[test]
+fn an_account_is_as_old_as_the_venue_also_in_its_first_moment() {
+    // The venue may look at its clock before its first beat or after it.
+    for _ in 0..20 {
+        run(async {
+            let before = Timestamp::now();
+            let exchange = exchange();
+            let first = read(&exchange, "ann", "/v2/account").await;
+            let created: Timestamp = first["created_at"].as_str().unwrap().parse().unwrap();
+            assert!(created >= before, "{created} {before}");
+            sleep(Duration::from_millis(30)).await;
+            assert_eq!(read(&exchange, "ann", "/v2/account").await, first);
+        });
+    }
 }
 
 #[test]

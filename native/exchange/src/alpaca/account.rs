@@ -98,6 +98,7 @@ pub(crate) fn none(_: &mut Call<'_>) -> Answer {
 pub(crate) fn account(call: &mut Call<'_>) -> Answer {
     let [free, cash, positions] = words::worth(&call.hall.floor, call.account);
     let suspended = call.desk.settings(call.account).suspends();
+    let opened_at = call.desk.opened_at(&mut call.hall.floor);
     // Coins are bought with parts of cents.
     let money = |amount: Amount| rounded(amount, PLACES);
     let (buying_power, equity) = (money(free), money(cash + positions));
@@ -109,7 +110,8 @@ pub(crate) fn account(call: &mut Call<'_>) -> Answer {
         "non_marginable_buying_power": buying_power, "options_buying_power": "0",
         "cash": money(cash), "accrued_fees": "0", "portfolio_value": equity,
         "trading_blocked": false, "transfers_blocked": false, "account_blocked": false,
-        "created_at": times::utc(call.desk.since), "trade_suspended_by_user": suspended, "multiplier": "1",
+        "created_at": times::utc(opened_at), "trade_suspended_by_user": suspended,
+        "multiplier": "1",
         "shorting_enabled": false, "equity": equity, "last_equity": equity,
         "long_market_value": money(positions), "short_market_value": "0",
         "position_market_value": money(positions), "initial_margin": "0",

@@ -41,7 +41,7 @@ use self::refusal::Refusal;
 use self::streams::Feed;
 use crate::dialect::{Dialect, Hall, Reply, Request};
 use crate::faults::{Sort, Told};
-use crate::floor::Done;
+use crate::floor::{Done, Floor};
 use crate::picture::{DecodeError, EncodeError, copy, push, take};
 
 /// Beats between two looks at what accounts are worth.
@@ -50,7 +50,7 @@ const LOOK_EVERY: u64 = 100;
 /// What the venue knows besides engine and accounts.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Desk {
-    /// When the venue opened.
+    /// When the venue opened, 0 before anything looked.
     since: i64,
     orders: Orders,
     holdings: Holdings,
@@ -67,6 +67,14 @@ pub(crate) struct Desk {
 impl Desk {
     fn settings(&self, account: AccountId) -> Settings {
         self.settings.get(&account).cloned().unwrap_or_default()
+    }
+
+    /// When the venue opened: a call may come before the first beat.
+    fn opened_at(&mut self, floor: &mut Floor) -> i64 {
+        if self.since == 0 {
+            self.since = floor.now();
+        }
+        self.since
     }
 }
 
@@ -150,9 +158,7 @@ impl Dialect for Broker {
     }
 
     fn beat(&mut self, hall: &mut Hall, beats: u64) {
-        if self.desk.since == 0 {
-            self.desk.since = hall.floor.now();
-        }
+        self.desk.opened_at(&mut hall.floor);
         self.expire(hall);
         self.streams.beat(hall);
         if beats.is_multiple_of(LOOK_EVERY) {
