@@ -107,20 +107,21 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as in the base class
         """Run the command."""
-        with CTRL_C.watched():
-            try:
+        # The key may be pressed at the moment in which watching begins or ends, too.
+        try:
+            with CTRL_C.watched():
                 return super().invoke(ctx)
-            except click.exceptions.Exit:
-                raise
-            except KeyboardInterrupt:
+        except click.exceptions.Exit:
+            raise
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+        except Exception as error:
+            if CTRL_C.pressed:
                 ctx.exit(INTERRUPTED)
-            except Exception as error:
-                if CTRL_C.pressed:
-                    ctx.exit(INTERRUPTED)
-                if (mistake := ours(error)) is None:
-                    raise
-                complain(mistake)
-                ctx.exit(CANNOT_LOOK)
+            if (mistake := ours(error)) is None:
+                raise
+            complain(mistake)
+            ctx.exit(CANNOT_LOOK)
 
 
 def ours(error: Exception) -> RustoniteError | None:

@@ -51,9 +51,9 @@ class CtrlC:
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         earlier = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        signal.signal(signal.SIGINT, self._press)
         threading.Thread(target=self._watch, args=(reading,), daemon=True).start()
         try:
+            signal.signal(signal.SIGINT, self._press)
             yield
         finally:
             signal.signal(signal.SIGINT, before)

@@ -119,6 +119,31 @@ def test_ctrl_c_ends_a_command_quietly_from_its_first_line_on(memory, way, after
     assert [line for line in text.splitlines() if not line.startswith("import time:")] == []
 
 
+@pytest.mark.parametrize("moment", ["begins", "ends"])
+def test_ctrl_c_at_the_moment_in_which_watching_begins_or_ends(moment):
+    code = """
+        import signal, sys
+        from rustonite import main
+
+        moment, sys.argv[1:] = sys.argv[1], ["completion", "bash"]
+        call = signal.signal
+
+        def pressed(number, handler):
+            if moment == "ends" and callable(signal.getsignal(number)):
+                signal.raise_signal(number)
+            call(number, handler)
+            if moment == "begins" and callable(handler):
+                signal.raise_signal(number)
+
+        call(signal.SIGINT, signal.SIG_DFL)
+        signal.signal = pressed
+        main()
+    """
+    process = python(code, moment)
+    assert process.communicate(timeout=30)[1] == ""
+    assert process.returncode == INTERRUPTED
+
+
 def test_ctrl_c_is_not_swallowed_by_what_is_imported(tmp_path):
     deaf = """
         import contextlib, signal
