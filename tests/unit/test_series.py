@@ -424,6 +424,38 @@ def test_engines_find_the_same_quotes(scratch, made, quotes, chosen):
         assert plain(some) == plain(query.Result(found.select(columns)))
 
 
+@pytest.mark.parametrize("by", ["instrument", "symbol"])
+def test_engines_find_the_same_quotes_of_many_rows(tmp_path, by):
+    """More than the kernel has in a part or makes a batch of, in parts of many sizes."""
+    dice = np.random.default_rng(3)
+
+    def ticks(count):
+        # Nearly in order, some at once; ETH is quoted nowhere early on, and SOL never.
+        times = START + np.cumsum(dice.integers(0, 3, count)) + dice.integers(0, 50, count)
+        symbols = np.where(dice.random(count) < 0.9, "BTC", "ETH")
+        venues = np.where(dice.random(count) < 0.7, "binance", "kraken")
+        return {
+            "ts_event": times, "ts_recv": START + 5 * np.arange(count),
+            "symbol": symbols.tolist(), "venue": venues.tolist(), "flags": [1] * count,
+        }  # fmt: skip
+
+    made, quotes = ticks(270_000), ticks(200_000)
+    made["symbol"][::1000] = ["SOL"] * 270
+    made |= {"price": dice.random(270_000), "size": [1.0] * 270_000, "side": ["buy"] * 270_000}
+    made["trade_id"] = np.arange(270_000) ^ 1
+    quotes["symbol"][:60_000] = ["BTC"] * 60_000
+    quotes["seq"] = np.arange(200_000)
+    bids = [None if n % 11 == 0 else n / 8 for n in range(200_000)]
+    quotes |= dict.fromkeys(("bid_price", "ask_price", "bid_size", "ask_size"), bids)
+    tables = {"trades": rows(TRADES, made), "quotes": rows(QUOTES, quotes)}
+    lake = lake_of(tmp_path, **tables)
+    chosen = {"by": by, "columns": ["ts_event", "symbol", "price", "ts_quote", "bid_price"]}
+    found = series.asof_quotes(lake, engine="native", **chosen).arrow()
+    assert found.num_rows == 270_000
+    assert found["ts_quote"].null_count > 270
+    assert found.equals(series.asof_quotes(lake, engine="duckdb", **chosen).arrow())
+
+
 @pytest.mark.parametrize("engine", KERNELS)
 def test_quotes_before_the_range_count(tmp_path, engine):
     early = [{"ts_event": START, "symbol": "BTC", "venue": "binance", "bid_price": 5.0}]

@@ -163,7 +163,7 @@ impl<'a> Columns<'a> {
         };
         let order = match (column(options.order()), column(ARRIVAL), column(ID)) {
             (Some(order), Some(arrivals), Some(ids)) => {
-                Some((whole(order), Ties::new(ids, arrivals)))
+                Some((whole(order), Ties::new(ids, Some(arrivals))))
             }
             _ => None,
         };

@@ -35,6 +35,11 @@ impl Part {
         self.row_bytes * self.rows
     }
 
+    /// Some of the rows, which are not copied.
+    pub(crate) fn slice(&self, start: usize, rows: usize) -> Self {
+        Self::new(self.columns.iter().map(|column| column.slice(start, rows)).collect(), rows)
+    }
+
     /// The rows of several parts as one. Each column is let go of when it is joined.
     pub(crate) fn concat(parts: Vec<Self>) -> Result<Self> {
         let rows = parts.iter().map(|part| part.rows).sum();

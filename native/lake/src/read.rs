@@ -17,7 +17,7 @@ use crate::error::{LakeError, Result};
 use crate::filter::{Condition, Filter};
 use crate::group::{Group, Groups};
 use crate::layout::Layout;
-use crate::task::Task;
+use crate::task::{Task, on_threads};
 
 /// Row groups that are read ahead of the consumer.
 const AHEAD: usize = 4;
@@ -157,13 +157,7 @@ impl Jobs {
             }
             Ok(worker)
         };
-        std::thread::scope(|scope| {
-            let helpers: Vec<_> = (1..self.threads).map(|_| scope.spawn(work)).collect();
-            let own = work();
-            let panicked = |_| Err(LakeError::Bug("working on rows"));
-            let others = helpers.into_iter().map(|helper| helper.join().unwrap_or_else(panicked));
-            std::iter::once(own).chain(others).collect()
-        })
+        on_threads(self.threads, work)
     }
 
     fn next(&self) -> Result<Option<Job>> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampNanosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch, new_empty_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, new_null_array};
 use arrow_buffer::NullBuffer;
 use arrow_schema::DataType;
 use rustonite_core::{ColumnType, Fixed};
@@ -18,7 +18,7 @@ use crate::filter::Filter;
 use crate::layout::{DATE, Layout};
 use crate::order::Keys;
 use crate::read::{Scan, ScanOptions};
-use crate::texts::{Pool, Texts, plain_texts};
+use crate::texts::{Pool, Texts};
 
 pub(crate) const VENUE: &str = "venue";
 pub(crate) const SYMBOL: &str = "symbol";
@@ -92,11 +92,6 @@ impl Parts {
         self.layout.known("column", name)
     }
 
-    /// Columns without rows.
-    pub(crate) fn nothing(&self) -> Vec<ArrayRef> {
-        self.layout.columns.iter().map(|column| new_empty_array(&column.moved())).collect()
-    }
-
     /// Neighbouring rows of one instrument: its name, as codes of the pools, and where they end.
     pub(crate) fn runs<'a>(&self, part: &'a Part) -> Runs<'a> {
         let codes =
@@ -113,10 +108,14 @@ impl Parts {
         self.keys.iter().zip(&codes).rev().map(text).collect()
     }
 
-    /// A column as it is handed out: texts instead of codes.
-    pub(crate) fn plain(&mut self, at: usize, array: ArrayRef) -> Result<ArrayRef> {
-        let texts = self.texts.pool_mut(at).map(Pool::array);
-        plain_texts(array, texts.as_ref())
+    /// A row of a column that is null.
+    pub(crate) fn null(&self, at: usize) -> ArrayRef {
+        new_null_array(&self.layout.column(at).moved(), 1)
+    }
+
+    /// The texts that codes of a column stand for; `None` if it has no codes.
+    pub(crate) fn texts_of(&mut self, at: usize) -> Option<Arc<StringArray>> {
+        self.texts.pool_mut(at).map(Pool::array)
     }
 }
 
@@ -264,18 +263,19 @@ pub(crate) fn whole(array: &ArrayRef) -> &[i64] {
 pub(crate) struct Ties<'a> {
     numbers: &'a [i64],
     nulls: Option<&'a NullBuffer>,
-    arrivals: &'a [i64],
+    arrivals: Option<&'a [i64]>,
 }
 
 impl<'a> Ties<'a> {
-    pub(crate) fn new(numbers: &'a ArrayRef, arrivals: &'a ArrayRef) -> Self {
-        Self { numbers: whole(numbers), nulls: numbers.nulls(), arrivals: whole(arrivals) }
+    /// Without arrivals rows that have no number come last.
+    pub(crate) fn new(numbers: &'a ArrayRef, arrivals: Option<&'a ArrayRef>) -> Self {
+        Self { numbers: whole(numbers), nulls: numbers.nulls(), arrivals: arrivals.map(whole) }
     }
 
     #[inline]
     pub(crate) fn of(&self, row: usize) -> i64 {
         if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
-            return self.arrivals[row];
+            return self.arrivals.map_or(i64::MAX, |arrivals| arrivals[row]);
         }
         self.numbers[row]
     }

@@ -31,3 +31,17 @@ impl Task {
         if self.stopped.load(Ordering::Relaxed) { Err(LakeError::Stopped) } else { Ok(()) }
     }
 }
+
+/// Does the same work on several threads, of which the caller's is one.
+pub(crate) fn on_threads<T: Send>(
+    threads: usize,
+    work: impl Fn() -> Result<T> + Copy + Send,
+) -> Result<Vec<T>> {
+    std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let panicked = |_| Err(LakeError::Bug("working on rows"));
+        let others = helpers.into_iter().map(|helper| helper.join().unwrap_or_else(panicked));
+        std::iter::once(own).chain(others).collect()
+    })
+}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::Schema as ArrowSchema;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rustonite_lake::{AsofOptions, BarsOptions, By, Evidence, LakeError, Rows, Task};
@@ -37,12 +38,14 @@ fn by(name: &str) -> PyResult<By> {
 
 fn held(
     py: Python<'_>,
-    work: impl FnOnce(&Arc<Evidence>, &Task) -> Result<RecordBatch, LakeError> + Send + 'static,
+    work: impl FnOnce(&Arc<Evidence>, &Task) -> Result<Vec<RecordBatch>, LakeError> + Send + 'static,
 ) -> PyResult<LakeRows> {
     let evidence = Arc::new(Evidence::default());
     let shared = Arc::clone(&evidence);
-    let batch = run(py, &Arc::new(Task::default()), None, move |task| work(&shared, task))?;
-    Ok(LakeRows::held(batch.schema(), vec![batch], evidence))
+    let batches = run(py, &Arc::new(Task::default()), None, move |task| work(&shared, task))?;
+    let schema =
+        batches.first().map_or_else(|| Arc::new(ArrowSchema::empty()), RecordBatch::schema);
+    Ok(LakeRows::held(schema, batches, evidence))
 }
 
 /// Bars of time, or one bar of everything if there is no span. Trades are schema, files, conditions
@@ -60,7 +63,9 @@ pub(crate) fn lake_bars(
 ) -> PyResult<LakeRows> {
     let options = BarsOptions { by: self::by(by)?, time, span, interval, columns };
     let trades = rows(trades)?;
-    held(py, move |evidence, task| rustonite_lake::bars(trades, &options, evidence, task))
+    held(py, move |evidence, task| {
+        Ok(vec![rustonite_lake::bars(trades, &options, evidence, task)?])
+    })
 }
 
 /// Each trade with the quote that stood at its time. Trades and quotes are given as in `lake_bars`.
